@@ -1,0 +1,118 @@
+//! One file for each subcommand: its flags (whose comments are the help) and its `run`.
+
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    clock::Clock,
+    env::Env,
+    failure::{Failure, Kind},
+    http::Http,
+    tekton::Results,
+};
+
+/// The largest hand-over file or event that is read, in bytes.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What every command has at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The environment as it was at the start.
+    pub(crate) env: Env,
+    /// The time that goes into files.
+    pub(crate) clock: Clock,
+    /// The HTTP clients.
+    pub(crate) http: Http,
+    /// Where hand-over files and reports are read and written by their default names.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The file with registry credentials that comes before all others.
+    pub(crate) authfile: Option<PathBuf>,
+    /// The directory with Git credentials that comes before all others.
+    pub(crate) git_credentials_dir: Option<PathBuf>,
+}
+
+impl Context {
+    /// Where a hand-over file is: the path of a flag as it is, the default name in the data directory.
+    pub(crate) fn path(&self, flag: Option<&Path>, default: &str) -> PathBuf {
+        match (flag, &self.data_dir) {
+            (Some(path), _) => self.named(path),
+            (None, Some(dir)) => dir.join(default),
+            (None, None) => PathBuf::from(default),
+        }
+    }
+
+    /// Resolves `file:NAME`, which is relative to the data directory, and leaves other paths alone.
+    fn named(&self, path: &Path) -> PathBuf {
+        let name = path.to_str().and_then(|path| path.strip_prefix("file:"));
+        match (name, &self.data_dir) {
+            (Some(name), Some(dir)) => dir.join(name),
+            (Some(name), None) => PathBuf::from(name),
+            (None, _) => path.to_owned(),
+        }
+    }
+
+    /// Reads a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when it does not exist, else [`Kind::Usage`]; both name the file.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let read = if path == Path::new("-") {
+            io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
+        } else {
+            let file = fs::File::open(self.named(path));
+            file.and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
+        };
+        match read {
+            Ok(size) if size as u64 >= MAX_FILE => Err(Failure::message(
+                Kind::Usage,
+                format!("{} has more than {MAX_FILE} bytes", path.display()),
+            )),
+            Ok(_) => Ok(bytes),
+            Err(error) => {
+                let kind = match error.kind() {
+                    io::ErrorKind::NotFound => Kind::NotFound,
+                    _ => Kind::Usage,
+                };
+                Err(Failure::new(kind, error).context(format!("cannot read {}", path.display())))
+            }
+        }
+    }
+}
+
+/// Writes a file so that it is there whole or not at all.
+///
+/// # Errors
+/// [`Kind::Usage`], naming the file.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        fs::create_dir_all(dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        io::Write::write_all(&mut file, bytes)?;
+        // A temporary file is private; a hand-over file is read by the next step's user.
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(mode)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok::<_, io::Error>(())
+    };
+    write().map_err(|error| {
+        Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
+    })
+}
+
+/// What a command leaves behind: standard output, Tekton results and, when it was refused
+/// after its report was written, the failure.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The bytes for standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// The Tekton results.
+    pub(crate) results: Results,
+    /// Why the exit code is not 0 although there are results.
+    pub(crate) failure: Option<Failure>,
+}

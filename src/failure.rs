@@ -1,0 +1,148 @@
+//! How a command fails: what kind of failure (the exit code), why, and what to do next.
+//!
+//! Domain modules have error enums of their own; only `commands` and `cli` speak of failures.
+
+use std::fmt;
+
+/// What kind of failure it is. Each kind is one exit code of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A bug of ours.
+    Bug,
+    /// Flags, files, policy syntax or other input cannot be used as they are.
+    Usage,
+    /// The tag, image, component or file does not exist.
+    NotFound,
+    /// A signature, attestation, policy or hand-over check said no.
+    Refused,
+    /// A remote failed after retries.
+    Remote,
+    /// An immutable tag has another digest, or a push was rejected for good.
+    Conflict,
+}
+
+impl Kind {
+    /// Every kind, in the order of the exit codes.
+    pub const ALL: [Self; 6] = [
+        Self::Bug,
+        Self::Usage,
+        Self::NotFound,
+        Self::Refused,
+        Self::Remote,
+        Self::Conflict,
+    ];
+
+    /// The exit code of the process.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Refused => 4,
+            Self::Remote => 5,
+            Self::Conflict => 6,
+        }
+    }
+
+    /// The meaning in one line, as the documentation prints it.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Bug => "unexpected: a bug of ours",
+            Self::Usage => {
+                "usage or configuration is wrong (flags, files, policy syntax, unparsable input)"
+            }
+            Self::NotFound => "nothing to act on (tag, image, component or file does not exist)",
+            Self::Refused => "refused: a signature, attestation, policy or hand-over check said no",
+            Self::Remote => "a remote failed after retries (worth a Tekton `retries:`)",
+            Self::Conflict => {
+                "conflict: an immutable tag has another digest, or a push was rejected for good"
+            }
+        }
+    }
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    source: anyhow::Error,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes a failure of the kind from any error or message.
+    pub fn new(kind: Kind, source: impl Into<anyhow::Error>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+            hint: None,
+        }
+    }
+
+    /// Makes a failure of the kind from a message.
+    pub fn message(kind: Kind, message: impl fmt::Display) -> Self {
+        Self::new(kind, anyhow::anyhow!("{message}"))
+    }
+
+    /// Adds the next thing to type or to look at.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says what was being done when it failed.
+    #[must_use]
+    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.source = self.source.context(doing.to_string());
+        self
+    }
+
+    /// The kind of the failure.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.source)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns an error of a domain module into a failure: `result.kind(Kind::Usage)?`.
+pub trait OrFail<T> {
+    /// Gives the error its kind.
+    ///
+    /// # Errors
+    /// The same error, as a [`Failure`] of that kind.
+    fn or_fail(self, kind: Kind) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
+    fn or_fail(self, kind: Kind) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(kind, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_chain_of_causes_and_the_hint() {
+        let cause = std::io::Error::other("disk full");
+        let failure = Failure::new(Kind::Usage, cause)
+            .context("writing images.json")
+            .hint("free some room");
+        let shown = "writing images.json: disk full\nhint: free some room";
+        assert_eq!(failure.to_string(), shown);
+    }
+}

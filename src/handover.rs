@@ -1,0 +1,412 @@
+//! `verified.json` and `promoted.json`: what one step vouches for and the next one relies on.
+//!
+//! Each file names the one it was made from by SHA-256. The digest of the file itself travels
+//! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Digest, DigestReference, Reference, Tag};
+
+/// The version of both files that this program writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
+/// Why a hand-over file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The bytes are not what the earlier step wrote.
+    #[error(
+        "{origin} has digest {found}, the earlier step wrote {expected}: the file was changed or belongs to another run"
+    )]
+    Changed {
+        /// The file.
+        origin: String,
+        /// The digest of its bytes.
+        found: Digest,
+        /// The digest that the earlier step reported.
+        expected: Digest,
+    },
+    /// The file has not the shape of a hand-over file.
+    #[error("{origin} is no {kind}: {reason}")]
+    Parse {
+        /// The file.
+        origin: String,
+        /// Which hand-over file was expected.
+        kind: &'static str,
+        /// What the parser said.
+        reason: String,
+    },
+    /// It was written by another version of this program.
+    #[error("{origin} has version {found}, this program reads version {VERSION}")]
+    Version {
+        /// The file.
+        origin: String,
+        /// The version that it names.
+        found: u32,
+    },
+    /// The file does not list the component.
+    #[error("{origin} does not list {name:?}: it vouches for {listed}")]
+    NotListed {
+        /// The file.
+        origin: String,
+        /// The component or image that was asked for.
+        name: String,
+        /// What it does list.
+        listed: String,
+    },
+    /// The file lists the component, but as one that was refused.
+    #[error("{origin} lists {name:?} as refused: {violations} violation(s)")]
+    Refused {
+        /// The file.
+        origin: String,
+        /// The component.
+        name: String,
+        /// How many rules said no.
+        violations: u64,
+    },
+    /// The file lists the component with another digest.
+    #[error("{origin} vouches for {vouched} of {name:?}, not for {asked}")]
+    OtherDigest {
+        /// The file.
+        origin: String,
+        /// The component.
+        name: String,
+        /// The digest that was verified or promoted.
+        vouched: Digest,
+        /// The digest that was asked for.
+        asked: Digest,
+    },
+}
+
+/// `verified.json`: the verdict of verify-ec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Verified {
+    /// [`VERSION`].
+    pub(crate) version: u32,
+    /// SHA-256 of the `images.json` that was verified.
+    pub(crate) images_digest: Digest,
+    /// The Git tag that is being promoted.
+    pub(crate) git_tag: Option<String>,
+    /// The commit to which the tag was peeled.
+    pub(crate) commit: Option<String>,
+    /// The tag that the images get at their destination.
+    pub(crate) destination_tag: Option<Tag>,
+    /// When the verdict was reached (RFC 3339, UTC).
+    pub(crate) verified_at: String,
+    /// The time for which the rules were evaluated (RFC 3339, UTC).
+    pub(crate) effective_time: String,
+    /// The policy that decided.
+    pub(crate) policy: Policy,
+    /// SHA-256 of the JSON report.
+    pub(crate) report_digest: Digest,
+    /// The public key (PEM) by which signatures were checked, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// The signer's identity by which signatures were checked, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Identity>,
+    /// Checks that were switched off for this run, by name.
+    pub(crate) skipped_checks: Vec<String>,
+    /// The verdict for each component.
+    pub(crate) components: Vec<VerifiedComponent>,
+}
+
+/// The policy that decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// The sources, each pinned to a commit or digest.
+    pub(crate) sources: Vec<String>,
+    /// SHA-256 over the policy's configuration and the content of its sources.
+    pub(crate) digest: Digest,
+}
+
+/// A keyless signer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Identity {
+    /// The subject alternative name, or the expression that it had to match.
+    pub(crate) subject: String,
+    /// The OIDC issuer, or the expression that it had to match.
+    pub(crate) issuer: String,
+}
+
+/// The verdict for one component.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VerifiedComponent {
+    /// The component's name.
+    pub(crate) name: String,
+    /// The image that was verified.
+    pub(crate) container_image: DigestReference,
+    /// Whether every check said yes.
+    pub(crate) success: bool,
+    /// How many rules said no.
+    pub(crate) violations: u64,
+    /// How many rules warned.
+    pub(crate) warnings: u64,
+    /// The rules that the policy's configuration let off for this component.
+    pub(crate) exceptions: Vec<String>,
+}
+
+/// A `verified.json` that was read and whose digest was checked.
+///
+/// Only parsing makes one; `copy-image` into a gated destination takes nothing else.
+#[derive(Debug, Clone)]
+pub(crate) struct Vouched {
+    verified: Verified,
+    digest: Digest,
+    origin: String,
+}
+
+impl Vouched {
+    /// Reads `verified.json`; `expected` is the digest that verify-ec reported.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], [`Error::Parse`] or [`Error::Version`].
+    pub(crate) fn parse(
+        bytes: &[u8],
+        origin: &str,
+        expected: Option<Digest>,
+    ) -> Result<Self, Error> {
+        let digest = check_digest(bytes, origin, expected)?;
+        let verified: Verified = parse(bytes, origin, "verified.json")?;
+        check_version(verified.version, origin)?;
+        Ok(Self {
+            verified,
+            digest,
+            origin: origin.to_owned(),
+        })
+    }
+
+    /// The document.
+    #[must_use]
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The image of the component, if verify-ec passed exactly it.
+    ///
+    /// # Errors
+    /// [`Error::NotListed`] or [`Error::Refused`].
+    pub(crate) fn image(&self, name: &str) -> Result<&DigestReference, Error> {
+        let found = self.verified.components.iter().find(|c| c.name == name);
+        self.passed(found, name).map(|c| &c.container_image)
+    }
+
+    /// Checks that verify-ec passed this digest, in whatever repository it was.
+    ///
+    /// # Errors
+    /// [`Error::NotListed`] or [`Error::Refused`].
+    pub(crate) fn vouches_for(&self, digest: Digest) -> Result<&VerifiedComponent, Error> {
+        let same = |c: &&VerifiedComponent| c.container_image.digest == digest;
+        let mut all = self.verified.components.iter().filter(same);
+        let found = all.clone().find(|c| c.success).or_else(|| all.next());
+        self.passed(found, &digest.to_string())
+    }
+
+    fn passed<'a>(
+        &self,
+        found: Option<&'a VerifiedComponent>,
+        name: &str,
+    ) -> Result<&'a VerifiedComponent, Error> {
+        let component = found.ok_or_else(|| Error::NotListed {
+            origin: self.origin.clone(),
+            name: name.to_owned(),
+            listed: list(self.verified.components.iter().map(|c| c.name.as_str())),
+        })?;
+        if !component.success {
+            return Err(Error::Refused {
+                origin: self.origin.clone(),
+                name: component.name.clone(),
+                violations: component.violations,
+            });
+        }
+        Ok(component)
+    }
+}
+
+/// `promoted.json`: what copy-image put where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Promoted {
+    /// [`VERSION`].
+    pub(crate) version: u32,
+    /// SHA-256 of the `verified.json` that allowed the copy; absent after `--unverified`.
+    pub(crate) verified_digest: Option<Digest>,
+    /// The Git tag that is being promoted.
+    pub(crate) git_tag: Option<String>,
+    /// The commit to which the tag was peeled.
+    pub(crate) commit: Option<String>,
+    /// The digest of the policy that decided.
+    pub(crate) policy_digest: Option<Digest>,
+    /// SHA-256 of the JSON report.
+    pub(crate) report_digest: Option<Digest>,
+    /// The images.
+    pub(crate) components: Vec<PromotedComponent>,
+}
+
+/// One promoted image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PromotedComponent {
+    /// The component's name.
+    pub(crate) name: String,
+    /// Where the image came from.
+    pub(crate) source: DigestReference,
+    /// The tags that now name it.
+    pub(crate) destinations: Vec<Reference>,
+    /// Its digest, the same at both ends.
+    pub(crate) digest: Digest,
+    /// What the first destination named before; `null` when it was new.
+    pub(crate) previous_digest: Option<Digest>,
+    /// What had to move.
+    pub(crate) copied: Copied,
+}
+
+/// What a copy had to move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Copied {
+    /// Manifests and indexes written.
+    pub(crate) manifests: u64,
+    /// Blobs uploaded.
+    pub(crate) blobs: u64,
+    /// Attached artifacts: referrers and `.sig`, `.att`, `.sbom` tags.
+    pub(crate) referrers: u64,
+    /// Bytes uploaded as blobs.
+    pub(crate) bytes: u64,
+}
+
+/// A `promoted.json` that was read and whose digest was checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    promoted: Promoted,
+    digest: Digest,
+    origin: String,
+}
+
+impl Placed {
+    /// Reads `promoted.json`; `expected` is the digest that copy-image reported.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], [`Error::Parse`] or [`Error::Version`].
+    pub(crate) fn parse(
+        bytes: &[u8],
+        origin: &str,
+        expected: Option<Digest>,
+    ) -> Result<Self, Error> {
+        let digest = check_digest(bytes, origin, expected)?;
+        let promoted: Promoted = parse(bytes, origin, "promoted.json")?;
+        check_version(promoted.version, origin)?;
+        Ok(Self {
+            promoted,
+            digest,
+            origin: origin.to_owned(),
+        })
+    }
+
+    /// The document.
+    #[must_use]
+    pub(crate) fn promoted(&self) -> &Promoted {
+        &self.promoted
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Where the component was put.
+    ///
+    /// # Errors
+    /// [`Error::NotListed`].
+    pub(crate) fn component(&self, name: &str) -> Result<&PromotedComponent, Error> {
+        let components = &self.promoted.components;
+        let found = components.iter().find(|c| c.name == name);
+        found.ok_or_else(|| Error::NotListed {
+            origin: self.origin.clone(),
+            name: name.to_owned(),
+            listed: list(components.iter().map(|c| c.name.as_str())),
+        })
+    }
+
+    /// Checks that the component was promoted with this digest.
+    ///
+    /// # Errors
+    /// [`Error::NotListed`] or [`Error::OtherDigest`].
+    pub(crate) fn vouches_for(
+        &self,
+        name: &str,
+        asked: Digest,
+    ) -> Result<&PromotedComponent, Error> {
+        let component = self.component(name)?;
+        if component.digest != asked {
+            return Err(Error::OtherDigest {
+                origin: self.origin.clone(),
+                name: name.to_owned(),
+                vouched: component.digest,
+                asked,
+            });
+        }
+        Ok(component)
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Compares the bytes of a hand-over file with the digest that the earlier step reported.
+///
+/// # Errors
+/// [`Error::Changed`].
+pub(crate) fn check_digest(
+    bytes: &[u8],
+    origin: &str,
+    expected: Option<Digest>,
+) -> Result<Digest, Error> {
+    let found = Digest::of(bytes);
+    match expected {
+        Some(expected) if expected != found => Err(Error::Changed {
+            origin: origin.to_owned(),
+            found,
+            expected,
+        }),
+        _ => Ok(found),
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(
+    bytes: &[u8],
+    origin: &str,
+    kind: &'static str,
+) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Parse {
+        origin: origin.to_owned(),
+        kind,
+        reason: error.to_string(),
+    })
+}
+
+fn check_version(found: u32, origin: &str) -> Result<(), Error> {
+    if found == VERSION {
+        return Ok(());
+    }
+    Err(Error::Version {
+        origin: origin.to_owned(),
+        found,
+    })
+}

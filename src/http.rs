@@ -1,0 +1,325 @@
+//! The HTTP clients: certificate roots, plain-HTTP hosts, proxies and connection limits.
+//!
+//! The only user of the HTTP library. Callers follow redirects, retry and read bodies
+//! themselves, because what is right differs between a registry, a Git server and a policy
+//! source. Clients are built when first used: a host on plain HTTP needs no certificate
+//! store, and a machine without one can still talk to it.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs, io,
+    path::PathBuf,
+    str::FromStr,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+pub(crate) use reqwest::{
+    Body, Client, Error as TransportError, Method, RequestBuilder, Response, StatusCode, Url,
+    header,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+use crate::env::Env;
+
+const CONNECT: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(60);
+
+/// `HOST` or `HOST:PORT`; without a port it stands for every port of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostPort(String);
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        if text.is_empty() || !text.chars().all(valid) {
+            return Err("expected HOST or HOST:PORT".to_owned());
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+}
+
+impl HostPort {
+    fn covers(&self, authority: &str) -> bool {
+        let authority = authority.to_ascii_lowercase();
+        self.0 == authority || self.0 == host_of(&authority)
+    }
+}
+
+/// The host of `host[:port]`, brackets of an IPv6 address kept.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// Tells whether the host is this machine.
+pub(crate) fn is_loopback(authority: &str) -> bool {
+    let host = host_of(authority);
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// How hosts are reached, as the global flags say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// PEM files with further certificate authorities.
+    pub(crate) ca_files: Vec<PathBuf>,
+    /// Hosts on plain HTTP.
+    pub(crate) plain_http: Vec<HostPort>,
+    /// Hosts whose certificate is not checked.
+    pub(crate) insecure: Vec<HostPort>,
+}
+
+/// Why no client could be built.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file with certificate authorities cannot be used.
+    #[error("cannot read certificates from {path}: {reason}", path = path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The HTTP library refused its configuration.
+    #[error("cannot set up the HTTP client: {reason}")]
+    Client {
+        /// What the library said.
+        reason: String,
+    },
+}
+
+/// Which kind of traffic a client carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Traffic {
+    /// Small requests, over HTTP/2 where the server offers it.
+    Small,
+    /// Blob bodies, over HTTP/1.1: Go servers throttle uploads over HTTP/2.
+    Bulk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Security {
+    Plain,
+    Checked,
+    Unchecked,
+}
+
+/// The HTTP clients of a run. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Http(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    env_ca_files: Vec<PathBuf>,
+    roots: OnceLock<Result<Vec<CertificateDer<'static>>, Error>>,
+    clients: Mutex<BTreeMap<(Security, Traffic), Client>>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// Takes the options; nothing is read before the first client is needed.
+    pub(crate) fn new(options: Options, env: &Env) -> Self {
+        let env_ca_files = certificate_files(env);
+        Self(Arc::new(Inner {
+            options,
+            env_ca_files,
+            roots: OnceLock::new(),
+            clients: Mutex::default(),
+        }))
+    }
+
+    /// `http` for loopback hosts and those of `--plain-http`, else `https`.
+    pub(crate) fn scheme(&self, authority: &str) -> &'static str {
+        let named = |hosts: &[HostPort]| hosts.iter().any(|host| host.covers(authority));
+        let options = &self.0.options;
+        if named(&options.plain_http) || is_loopback(authority) && !named(&options.insecure) {
+            "http"
+        } else {
+            "https"
+        }
+    }
+
+    /// The client for the URL. Redirects are not followed.
+    ///
+    /// # Errors
+    /// Any [`Error`]: a `--ca-file` that cannot be read, a broken TLS set-up.
+    pub(crate) fn client(&self, url: &Url, traffic: Traffic) -> Result<Client, Error> {
+        let authority = authority(url);
+        let insecure = self.0.options.insecure.iter();
+        let security = if url.scheme() == "http" {
+            Security::Plain
+        } else if insecure.clone().any(|host| host.covers(&authority)) {
+            Security::Unchecked
+        } else {
+            Security::Checked
+        };
+        let clients = self.0.clients.lock();
+        let mut clients = clients.unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&(security, traffic)) {
+            return Ok(client.clone());
+        }
+        let client = self.build(security, traffic)?;
+        clients.insert((security, traffic), client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, security: Security, traffic: Traffic) -> Result<Client, Error> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .read_timeout(IDLE)
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(16);
+        if traffic == Traffic::Bulk {
+            builder = builder.http1_only();
+        }
+        let roots = match security {
+            Security::Checked => self.roots()?,
+            Security::Plain | Security::Unchecked => Vec::new(),
+        };
+        let mut certificates = Vec::with_capacity(roots.len());
+        for root in &roots {
+            // A store may hold a certificate that the library cannot read; the others still count.
+            certificates.extend(reqwest::Certificate::from_der(root));
+        }
+        builder = builder.tls_certs_only(certificates);
+        if security == Security::Unchecked {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        builder.build().map_err(|error| Error::Client {
+            reason: chain(&error),
+        })
+    }
+
+    /// The system's certificate authorities and those of `--ca-file`, `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR`. A machine without a store has none, which is no error before a
+    /// certificate has to be checked.
+    fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let load = || {
+            let mut roots = rustls_native_certs::load_native_certs().certs;
+            for path in &self.0.env_ca_files {
+                roots.extend(read_certificates(path)?);
+            }
+            for path in &self.0.options.ca_files {
+                roots.extend(read_certificates(path)?);
+            }
+            Ok(roots)
+        };
+        self.0.roots.get_or_init(load).clone()
+    }
+}
+
+/// The `host[:port]` of a URL, as the flags name it.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// The message of an error with all its causes: the library's own text often says only "error sending request".
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn certificate_files(env: &Env) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = env
+        .get("SSL_CERT_FILE")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    for dir in env.get("SSL_CERT_DIR").unwrap_or_default().split(':') {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        files.extend(
+            entries
+                .map(|entry| entry.path())
+                .filter(|path| path.is_file()),
+        );
+    }
+    files
+}
+
+fn read_certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let wrong = |reason: String| Error::CaFile {
+        path: path.clone(),
+        reason,
+    };
+    let pem = fs::read(path).map_err(|error: io::Error| wrong(error.to_string()))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(wrong("it holds no PEM certificate".to_owned())),
+        Ok(found) => Ok(found),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_use_plain_http() {
+        let plain_http = vec!["registry.example:5000".parse().unwrap()];
+        let options = Options {
+            plain_http,
+            ..Options::default()
+        };
+        let http = Http::new(options, &Env::default());
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:80",
+            "[::1]:5000",
+            "registry.example:5000",
+        ] {
+            assert_eq!(http.scheme(host), "http", "{host}");
+        }
+        for host in [
+            "quay.io",
+            "registry.example",
+            "localhost.example",
+            "128.0.0.1",
+        ] {
+            assert_eq!(http.scheme(host), "https", "{host}");
+        }
+    }
+
+    #[test]
+    fn names_a_certificate_file_that_it_cannot_read() {
+        let ca_files = vec!["/nowhere/ca.pem".into()];
+        let options = Options {
+            ca_files,
+            ..Options::default()
+        };
+        let http = Http::new(options, &Env::default());
+        let url = Url::parse("https://quay.io").unwrap();
+        let error = http.client(&url, Traffic::Small).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
+        let plain = Url::parse("http://localhost:1").unwrap();
+        assert!(http.client(&plain, Traffic::Small).is_ok());
+    }
+}

@@ -1,0 +1,16 @@
+//! Promotes verified container images to production.
+//!
+//! An event becomes a tag; a tag becomes digests; digests become evidence; evidence becomes a
+//! verdict; a verdict allows a copy; a copy allows an edit. `docs/architecture.md` has the
+//! picture, the table of modules and the rules for who may use whom.
+
+pub mod cli;
+mod clock;
+mod commands;
+mod env;
+mod failure;
+mod handover;
+mod http;
+mod image;
+mod snapshot;
+mod tekton;

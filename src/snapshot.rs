@@ -1,0 +1,325 @@
+//! `images.json`: a Snapshot spec whose images are pinned to digests and sources to commits.
+//!
+//! Valid input for other Snapshot consumers (Konflux application-api `SnapshotSpec`); what we
+//! add stands under the one key `promote`. Unknown members survive. The bytes are compact JSON
+//! without a newline, and their SHA-256 binds the later steps to this list.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::image::{Digest, DigestReference, Reference, ReferenceError, Tag};
+
+/// The version of the member `promote` that this program writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
+/// The largest Snapshot that is read, in bytes.
+pub(crate) const MAX_BYTES: usize = 16 << 20;
+
+/// Why a text is no usable list of images.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It is neither JSON nor YAML of the Snapshot's shape.
+    #[error("{origin} is no Snapshot: {reason}")]
+    Parse {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// It is larger than [`MAX_BYTES`].
+    #[error("{origin} has {size} bytes, a Snapshot has at most {MAX_BYTES}")]
+    TooLarge {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// A component's image is no reference, or not pinned to a digest.
+    #[error("component {name:?} of {origin}: {source}")]
+    Image {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The component.
+        name: String,
+        /// What is wrong with its `containerImage`.
+        source: ReferenceError,
+    },
+    /// Two components have one name.
+    #[error("{origin} has two components named {name:?}: names must differ")]
+    Duplicate {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The name that stands twice.
+        name: String,
+    },
+    /// It was written by a later version of this program.
+    #[error("{origin} has version {found}, this program reads version {VERSION}")]
+    Version {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The version that it names.
+        found: u32,
+    },
+}
+
+/// A Snapshot spec as it is on the wire: images may still be tags.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    /// The Konflux application; often empty.
+    #[serde(default)]
+    pub(crate) application: String,
+    /// The images.
+    #[serde(default)]
+    pub(crate) components: Vec<Component>,
+    /// What only this program reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) promote: Option<Promote>,
+    /// Members that this program does not know, kept as they are.
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Value>,
+}
+
+/// One image of a Snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Component {
+    /// The component's name; empty when the Snapshot gives none.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// The image: pinned in `images.json`, perhaps a tag in a Snapshot that somebody else wrote.
+    #[serde(rename = "containerImage")]
+    pub(crate) container_image: String,
+    /// Where the image was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source>,
+    /// Members that this program does not know, kept as they are.
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Value>,
+}
+
+/// Where an image was built from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    /// The Git repository and commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) git: Option<GitSource>,
+    /// Members that this program does not know, kept as they are.
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Value>,
+}
+
+/// A commit of a Git repository.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GitSource {
+    /// The repository's URL.
+    pub(crate) url: String,
+    /// The commit in `images.json`, perhaps a branch or tag in a Snapshot that somebody else wrote.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) revision: String,
+    /// Members that this program does not know, kept as they are.
+    #[serde(flatten)]
+    pub(crate) other: Map<String, Value>,
+}
+
+/// What this program adds to a Snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Promote {
+    /// [`VERSION`].
+    pub(crate) version: u32,
+    /// The Git tag that is being promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) git_tag: Option<String>,
+    /// The commit to which the tag was peeled: 40 or 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+    /// The tag that the images get at their destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_tag: Option<Tag>,
+    /// How each image was found, by the component's name.
+    #[serde(default)]
+    pub(crate) components: BTreeMap<String, Found>,
+}
+
+/// How an image was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Found {
+    /// The tag that led to the digest, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tag: Option<Tag>,
+    /// The media type of the manifest.
+    pub(crate) media_type: String,
+    /// The platforms of an index as `os/arch[/variant]`; empty for a single image.
+    #[serde(default)]
+    pub(crate) platforms: Vec<String>,
+}
+
+impl Snapshot {
+    /// Reads JSON or YAML: a bare spec or a Snapshot resource with `spec`.
+    ///
+    /// # Errors
+    /// Everything but [`Error::Image`]: the images are not looked at.
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, Error> {
+        if text.len() > MAX_BYTES {
+            return Err(Error::TooLarge {
+                origin: origin.to_owned(),
+                size: text.len(),
+            });
+        }
+        let wrong = |reason: String| Error::Parse {
+            origin: origin.to_owned(),
+            reason,
+        };
+        let mut document: Value = match serde_json::from_str(text) {
+            Ok(document) => document,
+            // What starts as JSON is judged as JSON: its parser names the place better.
+            Err(error) if text.trim_start().starts_with(['{', '[']) => {
+                return Err(wrong(error.to_string()));
+            }
+            Err(_) => serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?,
+        };
+        if let Some(spec) = document.get_mut("spec").filter(|spec| spec.is_object()) {
+            document = spec.take();
+        }
+        if !document.is_object() {
+            return Err(wrong("expected an object with components".to_owned()));
+        }
+        let snapshot: Self =
+            serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
+        match &snapshot.promote {
+            Some(promote) if promote.version != VERSION => Err(Error::Version {
+                origin: origin.to_owned(),
+                found: promote.version,
+            }),
+            _ => Ok(snapshot),
+        }
+    }
+
+    /// The bytes of `images.json`: compact JSON, no newline.
+    ///
+    /// # Errors
+    /// Never for values of this type; the signature is serde's.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+}
+
+impl Component {
+    /// The image as a reference, pinned or not.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when `containerImage` is no reference.
+    pub(crate) fn reference(&self, origin: &str) -> Result<Reference, Error> {
+        let image = self.container_image.strip_prefix("docker://");
+        let image = image.unwrap_or(&self.container_image);
+        image.parse().map_err(|source| self.wrong(origin, source))
+    }
+
+    fn wrong(&self, origin: &str, source: ReferenceError) -> Error {
+        Error::Image {
+            origin: origin.to_owned(),
+            name: self.name.clone(),
+            source,
+        }
+    }
+}
+
+/// `images.json` as the later steps need it: every image pinned, every name given and unique.
+#[derive(Debug, Clone)]
+pub(crate) struct Images {
+    /// The document.
+    pub(crate) snapshot: Snapshot,
+    /// The SHA-256 of the bytes that were read or written.
+    pub(crate) digest: Digest,
+    /// The images in the document's order, one for each component.
+    pub(crate) pinned: Vec<DigestReference>,
+}
+
+impl Images {
+    /// Reads `images.json` and checks that every image is pinned and every name unique.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Error::Parse {
+            origin: origin.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Self::new(Snapshot::parse(text, origin)?, Digest::of(bytes), origin)
+    }
+
+    fn new(mut snapshot: Snapshot, digest: Digest, origin: &str) -> Result<Self, Error> {
+        let mut pinned = Vec::with_capacity(snapshot.components.len());
+        let mut names = std::collections::BTreeSet::new();
+        for component in &mut snapshot.components {
+            let reference = component.reference(origin)?;
+            if component.name.is_empty() {
+                reference
+                    .repository
+                    .last_segment()
+                    .clone_into(&mut component.name);
+            }
+            if !names.insert(component.name.clone()) {
+                return Err(Error::Duplicate {
+                    origin: origin.to_owned(),
+                    name: component.name.clone(),
+                });
+            }
+            let image = reference.into_pinned();
+            pinned.push(image.map_err(|source| component.wrong(origin, source))?);
+        }
+        Ok(Self {
+            snapshot,
+            digest,
+            pinned,
+        })
+    }
+
+    /// The components with their pinned images.
+    pub(crate) fn components(&self) -> impl Iterator<Item = (&Component, &DigestReference)> {
+        self.snapshot.components.iter().zip(&self.pinned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn keeps_what_it_does_not_know() {
+        let text = format!(
+            r#"{{"application":"a","components":[{{"name":"web","containerImage":"quay.io/o/web@{DIGEST}","source":{{"git":{{"url":"u","revision":"r","context":"c"}},"x":1}},"version":"2"}}],"artifacts":{{}}}}"#
+        );
+        let images = Images::parse(text.as_bytes(), "images.json").unwrap();
+        assert_eq!(images.snapshot.to_bytes().unwrap(), text.as_bytes());
+        assert_eq!(images.digest, Digest::of(text.as_bytes()));
+    }
+
+    #[test]
+    fn reads_yaml_and_resources() {
+        let text = format!(
+            "kind: Snapshot\nspec:\n  components:\n  - containerImage: quay.io/o/web@{DIGEST}\n"
+        );
+        let images = Images::parse(text.as_bytes(), "snapshot.yaml").unwrap();
+        assert_eq!(images.snapshot.components[0].name, "web");
+    }
+
+    #[test]
+    fn refuses_tags_duplicates_and_later_versions() {
+        let tag = r#"{"components":[{"name":"web","containerImage":"quay.io/o/web:v1"}]}"#;
+        let twice = format!(
+            r#"{{"components":[{{"name":"w","containerImage":"q.io/o/a@{DIGEST}"}},{{"name":"w","containerImage":"q.io/o/b@{DIGEST}"}}]}}"#
+        );
+        let later = r#"{"components":[],"promote":{"version":9}}"#;
+        let read = |text: &str| Images::parse(text.as_bytes(), "images.json").unwrap_err();
+        assert!(matches!(read(tag), Error::Image { .. }));
+        assert!(matches!(read(&twice), Error::Duplicate { .. }));
+        assert!(matches!(read(later), Error::Version { found: 9, .. }));
+        assert!(matches!(read("[]"), Error::Parse { .. }));
+        assert!(matches!(read("{"), Error::Parse { .. }));
+    }
+}

@@ -1,0 +1,228 @@
+//! Tekton results: one small file each, the exact bytes, no newline.
+//!
+//! All results of a TaskRun share one termination message of 4,096 bytes together with
+//! Tekton's own records; a step whose results do not fit fails without saying why. So we
+//! measure them as Tekton will write them and refuse first.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// What all results of one command may take, in bytes of Tekton's JSON.
+const BUDGET: usize = 3 << 10;
+
+/// `NAME=PATH`: where to write one result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ResultFlag {
+    name: String,
+    path: PathBuf,
+}
+
+impl FromStr for ResultFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            // Tekton hands an undeclared result's path on as literal text.
+            Some((_, path)) if path.contains("$(") => Err(format!(
+                "the path {path} is not resolved: is the result declared in the Task?"
+            )),
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                path: path.into(),
+            }),
+            _ => Err("expected NAME=PATH".to_owned()),
+        }
+    }
+}
+
+/// Why results were not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The command has no such result.
+    #[error("no result {name}: this command has {known}")]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// They do not fit into Tekton's termination message.
+    #[error(
+        "the results take {size} bytes, Tekton has room for {BUDGET}: {largest} alone takes {bytes}"
+    )]
+    TooLarge {
+        /// All results together, in bytes.
+        size: usize,
+        /// The largest one.
+        largest: String,
+        /// Its size in bytes.
+        bytes: usize,
+    },
+    /// A file could not be written.
+    #[error("cannot write the result {name} to {path}", path = path.display())]
+    Write {
+        /// The result.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The results of one command, in the order in which they were set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Results(Vec<(&'static str, String)>);
+
+impl Results {
+    /// Sets a result; a later value replaces an earlier one.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        let value = value.into();
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// The value of a result.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// What the results take in Tekton's termination message, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(name, value)| size_of(name, value))
+            .sum()
+    }
+
+    /// How many bytes a further result may take before the message is full.
+    pub(crate) fn room(&self) -> usize {
+        BUDGET.saturating_sub(self.size())
+    }
+
+    /// Tells whether the value would still fit beside the results that are set.
+    pub(crate) fn fits(&self, name: &str, value: &str) -> bool {
+        size_of(name, value) <= self.room()
+    }
+
+    /// Writes the results that `--result` and `--results-dir` ask for.
+    ///
+    /// # Errors
+    /// Any [`Error`]; nothing is written when a name is unknown or the sum too large.
+    pub(crate) fn write(&self, flags: &[ResultFlag], dir: Option<&Path>) -> Result<(), Error> {
+        let mut files: Vec<(&str, PathBuf, &str)> = Vec::new();
+        for flag in flags {
+            let value = self
+                .get(&flag.name)
+                .ok_or_else(|| self.unknown(&flag.name))?;
+            files.push((&flag.name, flag.path.clone(), value));
+        }
+        if let Some(dir) = dir {
+            let all = self.0.iter();
+            files.extend(all.map(|(name, value)| (*name, dir.join(name), value.as_str())));
+        }
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.check_size()?;
+        for (name, path, value) in files {
+            let parent = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            let made = parent.map_or(Ok(()), fs::create_dir_all);
+            let written = made.and_then(|()| fs::write(&path, value));
+            written.map_err(|source| Error::Write {
+                name: name.to_owned(),
+                path,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let known: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
+        Error::Unknown {
+            name: name.to_owned(),
+            known: if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            },
+        }
+    }
+
+    fn check_size(&self) -> Result<(), Error> {
+        let size = self.size();
+        if size <= BUDGET {
+            return Ok(());
+        }
+        let sizes = self
+            .0
+            .iter()
+            .map(|(name, value)| (size_of(name, value), *name));
+        let (bytes, largest) = sizes.max().unwrap_or_default();
+        Err(Error::TooLarge {
+            size,
+            largest: largest.to_owned(),
+            bytes,
+        })
+    }
+}
+
+/// The bytes of `{"key":"NAME","value":"VALUE","type":1},` with the value escaped as JSON.
+fn size_of(name: &str, value: &str) -> usize {
+    let value = serde_json::Value::from(value).to_string();
+    name.len() + value.len() + r#"{"key":"","value":,"type":1},"#.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_the_exact_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut results = Results::default();
+        results.set("TAG", "v1.0");
+        results.set("TAG", "v1.1");
+        let flag: ResultFlag = format!("TAG={}", dir.path().join("one").display())
+            .parse()
+            .unwrap();
+        results
+            .write(&[flag], Some(&dir.path().join("all")))
+            .unwrap();
+        assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"v1.1");
+        assert_eq!(fs::read(dir.path().join("all/TAG")).unwrap(), b"v1.1");
+    }
+
+    #[test]
+    fn refuses_unknown_names_and_too_much() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut results = Results::default();
+        results.set("BIG", "\"".repeat(BUDGET / 2));
+        let path = dir.path().join("x");
+        let flag = |name| ResultFlag {
+            name,
+            path: path.clone(),
+        };
+        let unknown = results.write(&[flag("NOPE".to_owned())], None);
+        assert!(matches!(unknown, Err(Error::Unknown { .. })));
+        let large = results.write(&[flag("BIG".to_owned())], None);
+        assert!(matches!(large, Err(Error::TooLarge { .. })));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn refuses_a_path_that_tekton_did_not_resolve() {
+        assert!("A=$(results.A.path)".parse::<ResultFlag>().is_err());
+        assert!("A=".parse::<ResultFlag>().is_err());
+        assert!("=b".parse::<ResultFlag>().is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! The integration tests of `promote`: the real binary against the lab's servers on loopback.
+
+mod harness;
