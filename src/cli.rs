@@ -1,31 +1,22 @@
-//! The command line: global flags, the table of commands, and what holds for every flag.
-//!
-//! Two rules are applied to all commands at once, so that none can forget them: every flag
-//! has an environment variable `PROMOTE_<FLAG>` (those that weaken a check do not), and every
-//! boolean takes `=true|false`.
+//! The command line: the global flags, the table of commands, and how the program starts and ends.
 
-use std::{
-    ffi::OsString,
-    io::{IsTerminal as _, Write as _},
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+mod arguments;
+mod log;
 
-use clap::{
-    Arg, ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
-};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     clock::Clock,
-    commands::{Context, Outcome},
+    commands::{Context, Outcome, completions, man},
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     http::{HostPort, Http, Options},
     tekton::ResultFlag,
 };
 
-/// Promote verified container images to production.
+/// Promote verified container images to production
 ///
 /// One digest is bound from the Git tag to the deployment: each step refuses what the step
 /// before did not vouch for.
@@ -46,18 +37,8 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// What to log on standard error
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
-    log_level: LogLevel,
-    /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
-    /// Write the log to this file (appended) instead of standard error
-    #[arg(long, global = true, value_name = "PATH")]
-    log_file: Option<PathBuf>,
-    /// When to colour the log and reports
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: Color,
+    #[command(flatten)]
+    log: log::Flags,
     /// Trust the certificate authorities of this PEM file besides the system's
     #[arg(long, global = true, value_name = "PATH")]
     ca_file: Vec<PathBuf>,
@@ -87,41 +68,20 @@ struct Global {
     results_dir: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogLevel {
-    Off,
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the reference of all commands (docs/cli.md) to standard output
-    #[command(hide = true)]
-    Docs,
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands
+    Man(man::Args),
 }
 
 impl Command {
     async fn run(self, context: &Context) -> Result<Outcome, Failure> {
         let _ = context;
         match self {
-            Self::Docs => Ok(Outcome::default()),
+            Self::Completions(args) => completions::run(&args, command()),
+            Self::Man(args) => man::run(&args, command()),
         }
     }
 }
@@ -139,35 +99,44 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
     let env = Env::of_process();
-    let arguments = arguments(std::env::args_os().collect());
-    let matches = match command().try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) => {
-            // Help and version go to standard output with 0, usage errors to standard error with 2.
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
-    };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let command = arguments::apply(Cli::command(), &env);
+    let arguments = arguments::arrange(std::env::args_os().collect(), &command);
+    let parsed = command.try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            // Help and version go to standard output with 0, usage errors to standard error with 2.
             let _ = error.print();
-            return ExitCode::from(Kind::Usage.exit_code());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let (global, command) = (cli.global, cli.command);
+    let Cli { global, command } = cli;
     match start(&global, command, env) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report(&failure, &global);
+            log::report(&failure, global.log.log_format);
             ExitCode::from(failure.kind().exit_code())
         }
     }
 }
 
+/// The whole command line, as it is parsed and documented.
+#[must_use]
+pub fn command() -> clap::Command {
+    arguments::apply(Cli::command(), &Env::default())
+}
+
+/// The exit codes besides 0 and what they mean, as the documentation prints them.
+#[must_use]
+pub fn exit_codes() -> Vec<(u8, &'static str)> {
+    let kinds = Kind::ALL.into_iter();
+    kinds
+        .map(|kind| (kind.exit_code(), kind.meaning()))
+        .collect()
+}
+
 fn start(global: &Global, command: Command, env: Env) -> Result<(), Failure> {
-    init_log(global, &env)?;
+    log::init(&global.log, &env)?;
     let context = context(global, env)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -232,199 +201,13 @@ fn context(global: &Global, env: Env) -> Result<Context, Failure> {
     })
 }
 
-fn init_log(global: &Global, env: &Env) -> Result<(), Failure> {
-    use tracing_subscriber::{filter::LevelFilter, fmt};
-    let level = match global.log_level {
-        LogLevel::Off => LevelFilter::OFF,
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let file = global.log_file.as_deref().map(open_log).transpose()?;
-    let ansi = file.is_none() && colored(global.color, env, std::io::stderr().is_terminal());
-    let writer = move || -> Box<dyn std::io::Write> {
-        match file.as_ref().and_then(|file| file.try_clone().ok()) {
-            Some(file) => Box::new(file),
-            None => Box::new(std::io::stderr()),
-        }
-    };
-    let builder = fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(ansi)
-        .with_writer(writer);
-    let set = match global.log_format {
-        LogFormat::Text => builder.without_time().try_init(),
-        LogFormat::Json => builder.json().without_time().try_init(),
-    };
-    set.map_err(|error| Failure::message(Kind::Bug, error))
-}
-
-fn open_log(path: &Path) -> Result<std::fs::File, Failure> {
-    let opened = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path);
-    opened.map_err(|error| {
-        Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
-    })
-}
-
-fn colored(when: Color, env: &Env, terminal: bool) -> bool {
-    match when {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => terminal && env.get("NO_COLOR").is_none(),
-    }
-}
-
-/// Prints the failure to standard error, also when the log goes elsewhere or is off.
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where a failure is shown"
-)]
-fn report(failure: &Failure, global: &Global) {
-    match global.log_format {
-        LogFormat::Text => eprintln!("error: {failure}"),
-        LogFormat::Json => {
-            let line = serde_json::json!({
-                "level": "ERROR",
-                "message": failure.to_string(),
-                "exitCode": failure.kind().exit_code(),
-            });
-            eprintln!("{line}");
-        }
-    }
-}
-
-/// The whole command line, as it is parsed and documented.
-#[must_use]
-pub fn command() -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    rule(command, false)
-}
-
-/// Applies the rules for every flag to the command and its subcommands.
-fn rule(command: clap::Command, below: bool) -> clap::Command {
-    let names: Vec<_> = command
-        .get_subcommands()
-        .map(|sub| sub.get_name().to_owned())
-        .collect();
-    let mut command = command.mut_args(move |argument| rule_argument(argument, below));
-    for name in names {
-        command = command.mut_subcommand(name, |sub| rule(sub, true));
-    }
-    command
-}
-
-fn rule_argument(argument: Arg, below: bool) -> Arg {
-    let argument = match argument.get_action() {
-        ArgAction::SetTrue => argument
-            .action(ArgAction::Set)
-            .value_parser(clap::value_parser!(bool))
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_value("false")
-            .default_missing_value("true")
-            .hide_default_value(true)
-            .hide_possible_values(true),
-        _ => argument,
-    };
-    match argument.get_long() {
-        // A global flag is known to clap at the top; its copies below must not read it again.
-        Some(_) if below && argument.is_global_set() => argument,
-        Some(long) if has_variable(long) => {
-            let name = variable(long);
-            argument.env(name).hide_env_values(true)
-        }
-        _ => argument,
-    }
-}
-
-/// Flags that weaken a check stand on the command line only.
-fn has_variable(long: &str) -> bool {
-    let weakens = [
-        "unverified",
-        "ignore-rekor",
-        "plain-http",
-        "strict",
-        "compat",
-    ];
-    let families = ["insecure-", "allow-", "skip-"];
-    !weakens.contains(&long)
-        && !families.iter().any(|family| long.starts_with(family))
-        && !["help", "version"].contains(&long)
-}
-
-fn variable(long: &str) -> String {
-    format!("PROMOTE_{}", long.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// Maps the name by which the program was called and drops flags with an empty value.
-///
-/// A Tekton Task has no shell: an optional param arrives as `--flag=`.
-fn arguments(given: Vec<OsString>) -> Vec<OsString> {
-    let mut given = given.into_iter();
-    let program = given.next().unwrap_or_default();
-    let called = Path::new(&program)
-        .file_name()
-        .and_then(|name| name.to_str());
-    let applet = called.filter(|name| command().find_subcommand(name).is_some());
-    let mut arguments = vec![OsString::from("promote")];
-    arguments.extend(applet.map(OsString::from));
-    let mut positional = false;
-    for argument in given {
-        let text = argument.to_str().unwrap_or_default();
-        positional |= text == "--";
-        let empty = text.starts_with("--") && text.len() > 3 && text.ends_with('=');
-        if positional || !empty || text[..text.len() - 1].contains('=') {
-            arguments.push(argument);
-        }
-    }
-    arguments
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(given: &[&str]) -> Vec<String> {
-        let given = given.iter().map(OsString::from).collect();
-        let arguments = arguments(given).into_iter();
-        arguments
-            .map(|argument| argument.into_string().unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn drops_empty_values_before_the_positional_ones() {
-        let given = ["promote-v1", "x", "--a=", "--b=1", "--c==", "--", "--d="];
-        assert_eq!(
-            texts(&given),
-            ["promote", "x", "--b=1", "--c==", "--", "--d="]
-        );
-    }
-
     #[test]
     fn every_flag_is_well_formed() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn flags_that_weaken_a_check_have_no_variable() {
-        for long in [
-            "unverified",
-            "insecure-skip-tls-verify",
-            "allow-empty",
-            "strict",
-            "plain-http",
-        ] {
-            assert!(!has_variable(long), "{long}");
-        }
-        assert_eq!(variable("data-dir"), "PROMOTE_DATA_DIR");
     }
 
     #[test]

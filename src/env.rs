@@ -23,6 +23,11 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
+    /// Tells whether the variable is set to nothing.
+    pub(crate) fn is_empty(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(String::is_empty)
+    }
+
     /// The user's home directory.
     pub(crate) fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from)

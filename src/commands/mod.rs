@@ -1,5 +1,8 @@
 //! One file for each subcommand: its flags (whose comments are the help) and its `run`.
 
+pub(crate) mod completions;
+pub(crate) mod man;
+
 use std::{
     fs, io,
     io::Read as _,

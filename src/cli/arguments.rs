@@ -1,0 +1,178 @@
+//! What holds for every flag of every command, applied at once so that no command can forget it.
+//!
+//! 1. The file name of the program may be a command: `copy-image …` means `promote copy-image …`.
+//! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
+//!    arrives as `--flag=`. The same holds for an empty environment variable.
+//! 3. Every flag has an environment variable `PROMOTE_<FLAG>`, but for those that weaken a check.
+//! 4. Every boolean takes `=true|false`.
+
+use std::{ffi::OsString, path::Path};
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::env::Env;
+
+/// Flags that weaken a check stand on the command line only.
+const WEAKENING: [&str; 5] = [
+    "unverified",
+    "ignore-rekor",
+    "plain-http",
+    "strict",
+    "compat",
+];
+const WEAKENING_FAMILIES: [&str; 3] = ["insecure-", "allow-", "skip-"];
+
+/// Applies rules 2 to 4 to the command and its subcommands.
+pub(super) fn apply(command: Command, env: &Env) -> Command {
+    let names: Vec<_> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    let command = command.mut_args(|argument| with_variable(as_value(argument), env));
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |sub| apply(sub, env))
+    })
+}
+
+fn as_value(argument: Arg) -> Arg {
+    if !matches!(argument.get_action(), ArgAction::SetTrue) {
+        return argument;
+    }
+    argument
+        .action(ArgAction::Set)
+        .value_parser(clap::value_parser!(bool))
+        .value_name("BOOL")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_default_value(true)
+        .hide_possible_values(true)
+}
+
+fn with_variable(argument: Arg, env: &Env) -> Arg {
+    match argument
+        .get_long()
+        .filter(|long| has_variable(long))
+        .map(variable)
+    {
+        Some(name) if !env.is_empty(&name) => argument.env(name).hide_env_values(true),
+        _ => argument,
+    }
+}
+
+fn has_variable(long: &str) -> bool {
+    let family = |family: &&str| long.starts_with(*family);
+    !WEAKENING.contains(&long)
+        && !WEAKENING_FAMILIES.iter().any(|name| family(&name))
+        && !["help", "version"].contains(&long)
+}
+
+fn variable(long: &str) -> String {
+    format!("PROMOTE_{}", long.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Applies rules 1 and 2 to the arguments of the process.
+pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let mut given = given.into_iter();
+    let program = given.next().unwrap_or_default();
+    let called = Path::new(&program)
+        .file_name()
+        .and_then(|name| name.to_str());
+    let applet = called.filter(|name| command.find_subcommand(name).is_some());
+    let mut arguments = vec![OsString::from(command.get_name())];
+    arguments.extend(applet.map(OsString::from));
+    let mut positional = false;
+    for argument in given {
+        let text = argument.to_str().unwrap_or_default();
+        positional |= text == "--";
+        if positional || !is_empty_flag(text) {
+            arguments.push(argument);
+        }
+    }
+    arguments
+}
+
+/// `--flag=` with nothing behind it.
+fn is_empty_flag(text: &str) -> bool {
+    let name = text
+        .strip_prefix("--")
+        .and_then(|flag| flag.strip_suffix('='));
+    name.is_some_and(|name| !name.is_empty() && !name.contains('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arranged(given: &[&str]) -> Vec<String> {
+        let command = Command::new("promote").subcommand(Command::new("copy-image"));
+        let given = given.iter().map(OsString::from).collect();
+        let arguments = arrange(given, &command).into_iter();
+        arguments
+            .map(|argument| argument.into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn drops_empty_values_before_the_positional_ones() {
+        let given = ["promote-v1", "x", "--a=", "--b=1", "--c==", "--", "--d="];
+        assert_eq!(
+            arranged(&given),
+            ["promote", "x", "--b=1", "--c==", "--", "--d="]
+        );
+    }
+
+    #[test]
+    fn the_program_may_be_called_by_a_commands_name() {
+        assert_eq!(
+            arranged(&["/usr/bin/copy-image", "a"]),
+            ["promote", "copy-image", "a"]
+        );
+        assert_eq!(arranged(&["copy", "a"]), ["promote", "a"]);
+    }
+
+    #[test]
+    fn flags_that_weaken_a_check_have_no_variable() {
+        for long in [
+            "unverified",
+            "insecure-skip-tls-verify",
+            "allow-empty",
+            "strict",
+            "plain-http",
+        ] {
+            assert!(!has_variable(long), "{long}");
+        }
+        assert_eq!(variable("data-dir"), "PROMOTE_DATA_DIR");
+    }
+
+    #[test]
+    fn booleans_take_a_value_and_variables_are_read() {
+        let flag = |name: &'static str| Arg::new(name).long(name);
+        let command = Command::new("promote")
+            .arg(flag("semver").action(ArgAction::SetTrue))
+            .arg(flag("data-dir"));
+        let empty = Env::from([("PROMOTE_DATA_DIR", "")]);
+        let command = apply(command, &empty);
+        let data_dir = command
+            .get_arguments()
+            .find(|a| a.get_id() == "data-dir")
+            .unwrap();
+        assert_eq!(data_dir.get_env(), None);
+        for (argument, value) in [
+            ("--semver", true),
+            ("--semver=true", true),
+            ("--semver=false", false),
+        ] {
+            let matches = command
+                .clone()
+                .try_get_matches_from(["promote", argument])
+                .unwrap();
+            assert_eq!(
+                matches.get_one::<bool>("semver"),
+                Some(&value),
+                "{argument}"
+            );
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `docs/cli.md` is made from the command line itself; `UPDATE_DOCS=1 cargo test docs` renews it.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use clap::{Arg, ArgAction, Command};
+
+const HEAD: &str = "<!-- Generated from the command line: `UPDATE_DOCS=1 cargo test docs` renews it. Do not edit. -->
+
+# Commands
+
+`promote [global options] <command> [options]`. When the program's file name is a command
+(`copy-image`), the call means `promote copy-image …`.
+
+An option with an empty value (`--flag=`) counts as absent. Booleans take `=true|false`. Each option
+has the environment variable named beside it; the option wins. Options that weaken a check have none.
+";
+
+#[test]
+fn docs_cli_reference_is_fresh() {
+    let mut command = promote::cli::command();
+    command.build();
+    check("docs/cli.md", &reference(&command));
+}
+
+#[test]
+fn docs_show_the_exit_codes_of_the_program() {
+    let table = exit_codes();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.contains(&table),
+        "README.md lacks the table:\n{table}"
+    );
+}
+
+/// Compares a generated file with what should be in it, or renews it.
+pub(crate) fn check(path: &str, fresh: &str) {
+    let file = root().join(path);
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, fresh).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == fresh,
+        "{path} is stale: run UPDATE_DOCS=1 cargo test docs"
+    );
+}
+
+/// The checkout's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn exit_codes() -> String {
+    let mut table = "| code | meaning |\n|---|---|\n| 0 | done, or already so |\n".to_owned();
+    for (code, meaning) in promote::cli::exit_codes() {
+        writeln!(table, "| {code} | {meaning} |").unwrap();
+    }
+    table
+}
+
+fn reference(command: &Command) -> String {
+    let mut text = HEAD.to_owned();
+    write!(text, "\n## Exit codes\n\n{}", exit_codes()).unwrap();
+    text.push_str("\n## Global options\n");
+    options(
+        &mut text,
+        command.get_arguments().filter(|a| a.is_global_set()),
+    );
+    for sub in shown(command) {
+        section(&mut text, sub, "", 2);
+    }
+    text
+}
+
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+}
+
+fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
+    let name = format!("{parent}{}", command.get_name());
+    write!(text, "\n{} {name}\n\n", "#".repeat(level)).unwrap();
+    let about = command.get_long_about().or_else(|| command.get_about());
+    writeln!(
+        text,
+        "{}",
+        about.map(ToString::to_string).unwrap_or_default()
+    )
+    .unwrap();
+    let mut usage = command.clone();
+    let usage = usage.render_usage().to_string();
+    write!(
+        text,
+        "\n```\n{}\n```\n",
+        usage.trim_start_matches("Usage: ")
+    )
+    .unwrap();
+    options(text, command.get_arguments().filter(|a| !a.is_global_set()));
+    for sub in shown(command) {
+        section(text, sub, &format!("{name} "), level + 1);
+    }
+}
+
+fn options<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
+    let rows: Vec<_> = arguments
+        .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
+        .map(row)
+        .collect();
+    if !rows.is_empty() {
+        text.push_str("\n| option | what it does |\n|---|---|\n");
+        text.push_str(&rows.concat());
+    }
+}
+
+fn row(argument: &Arg) -> String {
+    let values = argument.get_value_names().unwrap_or_default();
+    let value = values
+        .iter()
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let boolean = value == "BOOL";
+    let name = match argument.get_long() {
+        Some(long) if boolean || !argument.get_action().takes_values() => format!("--{long}"),
+        Some(long) => format!("--{long} {value}"),
+        None => value,
+    };
+    let help = argument.get_long_help().or_else(|| argument.get_help());
+    let mut about = help
+        .map(ToString::to_string)
+        .unwrap_or_default()
+        .replace('\n', " ");
+    if !about.is_empty() && !about.ends_with(['.', ':']) {
+        about.push('.');
+    }
+    if argument.is_required_set() {
+        about.push_str(" Required.");
+    }
+    if matches!(argument.get_action(), ArgAction::Append) {
+        about.push_str(" Repeatable.");
+    }
+    let possible = argument.get_possible_values();
+    if !boolean && !possible.is_empty() {
+        let names: Vec<_> = possible
+            .iter()
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        write!(about, " One of {}.", names.join(", ")).unwrap();
+    }
+    let defaults: Vec<_> = argument
+        .get_default_values()
+        .iter()
+        .map(|v| v.to_string_lossy())
+        .collect();
+    if !defaults.is_empty() && defaults != ["false"] {
+        write!(about, " Default `{}`.", defaults.join(" ")).unwrap();
+    }
+    if let Some(variable) = argument.get_env() {
+        write!(about, " `{}`", variable.to_string_lossy()).unwrap();
+    }
+    format!(
+        "| `{}` | {} |\n",
+        name.replace('|', "\\|"),
+        about.replace('|', "\\|")
+    )
+}
