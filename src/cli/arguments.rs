@@ -8,9 +8,9 @@
 
 use std::{ffi::OsString, path::Path};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
-use crate::env::Env;
+use crate::{commands::booleans, env::Env};
 
 /// Flags that weaken a check stand on the command line only.
 const WEAKENING: [&str; 5] = [
@@ -28,26 +28,10 @@ pub(super) fn apply(command: Command, env: &Env) -> Command {
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .collect();
-    let command = command.mut_args(|argument| with_variable(as_value(argument), env));
+    let command = booleans(command).mut_args(|argument| with_variable(argument, env));
     names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, |sub| apply(sub, env))
     })
-}
-
-fn as_value(argument: Arg) -> Arg {
-    if !matches!(argument.get_action(), ArgAction::SetTrue) {
-        return argument;
-    }
-    argument
-        .action(ArgAction::Set)
-        .value_parser(clap::value_parser!(bool))
-        .value_name("BOOL")
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_value("false")
-        .default_missing_value("true")
-        .hide_default_value(true)
-        .hide_possible_values(true)
 }
 
 fn with_variable(argument: Arg, env: &Env) -> Arg {
@@ -103,6 +87,8 @@ fn is_empty_flag(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::ArgAction;
+
     use super::*;
 
     fn arranged(given: &[&str]) -> Vec<String> {

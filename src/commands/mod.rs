@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::ArgAction;
+
 use crate::{
     clock::Clock,
     env::Env,
@@ -19,6 +21,23 @@ use crate::{
 
 /// The largest hand-over file or event that is read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
+
+/// Lets every boolean flag of the command take `=true|false`.
+pub(crate) fn booleans(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| match argument.get_action() {
+        ArgAction::SetTrue => argument
+            .action(ArgAction::Set)
+            .value_parser(clap::value_parser!(bool))
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value("false")
+            .default_missing_value("true")
+            .hide_default_value(true)
+            .hide_possible_values(true),
+        _ => argument,
+    })
+}
 
 /// What every command has at hand.
 #[derive(Debug, Clone)]

@@ -87,6 +87,13 @@ impl Results {
         }
     }
 
+    /// Takes over the results of a step.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (name, value) in &other.0 {
+            self.set(name, value.clone());
+        }
+    }
+
     /// The value of a result.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| *known == name);
