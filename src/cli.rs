@@ -13,6 +13,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     http::{HostPort, Http, Options},
+    registry::Registry,
     tekton::ResultFlag,
 };
 
@@ -191,9 +192,11 @@ fn context(global: &Global, env: Env) -> Result<Context, Failure> {
         plain_http: global.plain_http.clone(),
         insecure: global.insecure_skip_tls_verify.clone(),
     };
+    let http = Http::new(options, &env);
     Ok(Context {
         clock: Clock::new(&env).or_fail(Kind::Usage)?,
-        http: Http::new(options, &env),
+        registry: Registry::new(http.clone()),
+        http,
         env,
         data_dir: global.data_dir.clone(),
         authfile: global.authfile.clone(),

@@ -12,5 +12,6 @@ mod failure;
 mod handover;
 mod http;
 mod image;
+mod registry;
 mod snapshot;
 mod tekton;

@@ -16,6 +16,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind},
     http::Http,
+    registry::Registry,
     tekton::Results,
 };
 
@@ -48,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// The HTTP clients.
     pub(crate) http: Http,
+    /// The client for every registry.
+    pub(crate) registry: Registry,
     /// Where hand-over files and reports are read and written by their default names.
     pub(crate) data_dir: Option<PathBuf>,
     /// The file with registry credentials that comes before all others.
