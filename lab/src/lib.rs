@@ -1,1 +1,7 @@
-//! The laptop universe.
+//! The laptop universe of `promote`: servers, keys and artefacts for the tests and the demo.
+//!
+//! It shares no code with `promote`, so that one misunderstanding cannot sit on both sides of a test.
+
+pub mod git;
+pub mod registry;
+mod server;

@@ -1,0 +1,369 @@
+//! A Git server: smart HTTP over git's own `upload-pack` and `receive-pack` (`gitprotocol-http`).
+//!
+//! Repositories are bare and lie in a temporary directory. With an account set, every request
+//! needs it as basic authentication.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Method, Request, Response, body::Incoming, header};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::server::{Listener, Reply, response, serve};
+
+/// A user and the password by which it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub user: String,
+    /// The password or token.
+    pub password: String,
+}
+
+/// A running Git server; it ends when this is dropped.
+pub struct Server {
+    listener: Listener,
+    root: tempfile::TempDir,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: PathBuf,
+    account: Option<Account>,
+    requests: Mutex<Vec<String>>,
+    before_push: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+/// Tells whether git is installed.
+#[must_use]
+pub fn is_installed() -> bool {
+    Command::new("git")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+impl Server {
+    /// Starts it on a free port of loopback.
+    pub fn start(account: Option<Account>) -> Result<Self> {
+        let root = tempfile::tempdir()?;
+        let shared = Arc::new(Shared {
+            root: root.path().to_owned(),
+            account,
+            requests: Mutex::default(),
+            before_push: Mutex::default(),
+        });
+        let state = Arc::clone(&shared);
+        let answer = move |request| -> Reply { Box::pin(answer(Arc::clone(&state), request)) };
+        let listener = serve(SocketAddr::from(([127, 0, 0, 1], 0)), answer)?;
+        Ok(Self {
+            listener,
+            root,
+            shared,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("http://{}", self.listener.address())
+    }
+
+    /// The URL of a repository such as `acme/web`.
+    #[must_use]
+    pub fn url(&self, repository: &str) -> String {
+        format!("{}/{repository}.git", self.address())
+    }
+
+    /// Method and path of every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.shared
+            .requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Runs the function when the next push arrives, before git sees it: a race that is always lost.
+    pub fn before_next_push(&self, function: impl FnOnce() + Send + 'static) {
+        let mut hook = self
+            .shared
+            .before_push
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *hook = Some(Box::new(function));
+    }
+
+    /// A handle on a repository, which is created when it does not exist.
+    pub fn repository(&self, name: &str) -> Result<Repository> {
+        let path = self.root.path().join(format!("{name}.git"));
+        if !path.exists() {
+            fs::create_dir_all(&path)?;
+            git(
+                &path,
+                &["init", "--quiet", "--bare", "--initial-branch=main"],
+                None,
+            )?;
+            git(&path, &["config", "http.receivepack", "true"], None)?;
+            git(
+                &path,
+                &["config", "uploadpack.allowAnySHA1InWant", "true"],
+                None,
+            )?;
+        }
+        Ok(Repository { path })
+    }
+}
+
+/// A bare repository of the server, for preparing and inspecting it.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    path: PathBuf,
+}
+
+impl Repository {
+    /// Commits files on top of a branch and gives the commit.
+    pub fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) -> Result<String> {
+        let index = tempfile::NamedTempFile::new()?;
+        let path = index.path().with_extension("index");
+        let index = path.to_str().context("temporary path")?.to_owned();
+        let with_index = |arguments: &[&str], input: Option<&str>| {
+            run(&self.path, arguments, input, &[("GIT_INDEX_FILE", &index)])
+        };
+        let parent = self.resolve(branch).ok();
+        if let Some(parent) = &parent {
+            with_index(&["read-tree", parent], None)?;
+        }
+        for (name, content) in files {
+            let blob = self.git(&["hash-object", "-w", "--stdin"], Some(content))?;
+            with_index(
+                &[
+                    "update-index",
+                    "--add",
+                    "--cacheinfo",
+                    &format!("100644,{blob},{name}"),
+                ],
+                None,
+            )?;
+        }
+        let tree = with_index(&["write-tree"], None)?;
+        let _ = fs::remove_file(&index);
+        let mut arguments = vec!["commit-tree", &tree, "-m", message];
+        if let Some(parent) = &parent {
+            arguments.extend(["-p", parent]);
+        }
+        let commit = self.git(&arguments, None)?;
+        self.git(
+            &["update-ref", &format!("refs/heads/{branch}"), &commit],
+            None,
+        )?;
+        Ok(commit)
+    }
+
+    /// Sets a lightweight tag, moving it if it exists.
+    pub fn tag(&self, name: &str, commit: &str) -> Result<()> {
+        self.git(&["update-ref", &format!("refs/tags/{name}"), commit], None)
+            .map(drop)
+    }
+
+    /// Sets an annotated tag, moving it if it exists, and gives the tag object.
+    pub fn annotated_tag(&self, name: &str, commit: &str) -> Result<String> {
+        self.git(
+            &["tag", "--force", "--annotate", "-m", name, name, commit],
+            None,
+        )?;
+        self.resolve(&format!("refs/tags/{name}"))
+    }
+
+    /// The object that a revision names.
+    pub fn resolve(&self, revision: &str) -> Result<String> {
+        self.git(&["rev-parse", "--verify", "--quiet", revision], None)
+    }
+
+    /// A file of a revision.
+    pub fn read(&self, revision: &str, path: &str) -> Result<String> {
+        let output = Command::new("git")
+            .current_dir(&self.path)
+            .args(["show", &format!("{revision}:{path}")])
+            .output()?;
+        if !output.status.success() {
+            bail!("no {path} in {revision}");
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Every ref with its object.
+    pub fn refs(&self) -> Result<BTreeMap<String, String>> {
+        let list = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"], None)?;
+        let pairs = list.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs
+            .map(|(name, object)| (name.to_owned(), object.to_owned()))
+            .collect())
+    }
+
+    /// Runs git in the repository.
+    pub fn git(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
+        git(&self.path, arguments, input)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn git(dir: &Path, arguments: &[&str], input: Option<&str>) -> Result<String> {
+    run(dir, arguments, input, &[])
+}
+
+/// Runs git with fixed names and dates, so that commits have the same digests each time.
+fn run(
+    dir: &Path,
+    arguments: &[&str],
+    input: Option<&str>,
+    env: &[(&str, &str)],
+) -> Result<String> {
+    let mut command = Command::new("git");
+    command
+        .current_dir(dir)
+        .args(arguments)
+        .envs(env.iter().copied());
+    for role in ["AUTHOR", "COMMITTER"] {
+        command
+            .env(format!("GIT_{role}_NAME"), "Lab")
+            .env(format!("GIT_{role}_EMAIL"), "lab@example.com");
+        command.env(format!("GIT_{role}_DATE"), "2026-01-02T03:04:05Z");
+    }
+    command
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        std::io::Write::write_all(&mut stdin, input.unwrap_or_default().as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!(
+            "git {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let method = request.method().clone();
+    shared
+        .requests
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(format!("{method} {path}"));
+    if !may_enter(&shared, request.headers()) {
+        return response(
+            401,
+            &[("www-authenticate", "Basic realm=\"lab\"".to_owned())],
+            "who are you?\n",
+        );
+    }
+    let Ok(body) = request.into_body().collect().await else {
+        return response(400, &[], "the body broke off\n");
+    };
+    match reply(&shared, &method, &path, &query, body.to_bytes()).await {
+        Ok(answer) => answer,
+        Err(error) => response(404, &[], format!("{error:#}\n")),
+    }
+}
+
+fn may_enter(shared: &Shared, headers: &header::HeaderMap) -> bool {
+    let Some(account) = &shared.account else {
+        return true;
+    };
+    let expected = STANDARD.encode(format!("{}:{}", account.user, account.password));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    given.and_then(|given| given.strip_prefix("Basic ")) == Some(&expected)
+}
+
+async fn reply(
+    shared: &Shared,
+    method: &Method,
+    path: &str,
+    query: &str,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>> {
+    let (name, service) = match (path.strip_suffix("/info/refs"), path.rsplit_once('/')) {
+        (Some(name), _) => (name, query.strip_prefix("service=").unwrap_or_default()),
+        (None, Some((name, service))) => (name, service),
+        (None, None) => bail!("no repository"),
+    };
+    let repository = shared.root.join(name.trim_start_matches('/'));
+    let known = ["git-upload-pack", "git-receive-pack"].contains(&service);
+    if !known || name.contains("..") || !repository.is_dir() {
+        bail!("no such repository or service: {path}");
+    }
+    let advertise = *method == Method::GET;
+    if service == "git-receive-pack" && !advertise {
+        let hook = shared
+            .before_push
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(hook) = hook {
+            tokio::task::spawn_blocking(hook).await?;
+        }
+    }
+    let mut command = tokio::process::Command::new("git");
+    command
+        .arg(service.trim_start_matches("git-"))
+        .arg("--stateless-rpc");
+    if advertise {
+        command.arg("--advertise-refs");
+    }
+    command
+        .arg(&repository)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().context("git is not installed")?;
+    let mut stdin = child.stdin.take().context("no pipe to git")?;
+    let feed = async move {
+        let _ = stdin.write_all(&body).await;
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    let output = output?.stdout;
+    let (kind, body) = if advertise {
+        let head = format!("# service={service}\n");
+        let mut body = format!("{:04x}{head}0000", head.len() + 4).into_bytes();
+        body.extend(output);
+        ("advertisement", body)
+    } else {
+        ("result", output)
+    };
+    let headers = [
+        ("content-type", format!("application/x-{service}-{kind}")),
+        ("cache-control", "no-cache".to_owned()),
+    ];
+    Ok(response(200, &headers, body))
+}

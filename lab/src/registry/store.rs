@@ -1,0 +1,163 @@
+//! What the registry holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// One request, as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+/// Everything in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) repositories: BTreeMap<String, Repository>,
+    blobs: BTreeMap<String, Bytes>,
+    pub(crate) uploads: BTreeMap<u64, BytesMut>,
+    next_upload: u64,
+}
+
+/// One repository.
+#[derive(Debug, Default)]
+pub(crate) struct Repository {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) manifests: BTreeMap<String, Manifest>,
+    pub(crate) blobs: BTreeSet<String>,
+}
+
+/// A manifest as it was pushed.
+#[derive(Debug, Clone)]
+pub(crate) struct Manifest {
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
+}
+
+impl Store {
+    pub(crate) fn manifest(&self, repository: &str, reference: &str) -> Option<&Manifest> {
+        let repository = self.repositories.get(repository)?;
+        let digest = repository
+            .tags
+            .get(reference)
+            .map_or(reference, String::as_str);
+        repository.manifests.get(digest)
+    }
+
+    pub(crate) fn blob(&self, repository: &str, digest: &str) -> Option<Bytes> {
+        let holds = self.repositories.get(repository)?.blobs.contains(digest);
+        holds.then(|| self.blobs.get(digest).cloned()).flatten()
+    }
+
+    pub(crate) fn put_blob(&mut self, repository: &str, bytes: Bytes) -> String {
+        let digest = sha256(&bytes);
+        self.blobs.insert(digest.clone(), bytes);
+        self.repository(repository).blobs.insert(digest.clone());
+        digest
+    }
+
+    /// Makes a blob of another repository (or of any, without one) known here.
+    pub(crate) fn mount(&mut self, repository: &str, digest: &str, from: &str) -> bool {
+        if self.blob(from, digest).is_none() {
+            return false;
+        }
+        self.repository(repository).blobs.insert(digest.to_owned())
+            || self.repositories.contains_key(repository)
+    }
+
+    pub(crate) fn put_manifest(
+        &mut self,
+        repository: &str,
+        tag: Option<&str>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> String {
+        let digest = sha256(&bytes);
+        let repository = self.repository(repository);
+        let manifest = Manifest {
+            media_type: media_type.to_owned(),
+            bytes,
+        };
+        repository.manifests.insert(digest.clone(), manifest);
+        if let Some(tag) = tag {
+            repository.tags.insert(tag.to_owned(), digest.clone());
+        }
+        digest
+    }
+
+    /// The first blob or child that the manifest names and the repository lacks.
+    pub(crate) fn missing(&self, repository: &str, manifest: &Value) -> Option<String> {
+        let known = self.repositories.get(repository);
+        let blob = |digest: &str| known.is_some_and(|known| known.blobs.contains(digest));
+        let child = |digest: &str| known.is_some_and(|known| known.manifests.contains_key(digest));
+        let digests = |list: &Value| -> Vec<String> {
+            let items = list.as_array().into_iter().flatten();
+            items
+                .filter_map(|item| item["digest"].as_str().map(str::to_owned))
+                .collect()
+        };
+        let config = manifest["config"]["digest"].as_str().map(str::to_owned);
+        let layers = digests(&manifest["layers"]);
+        let blobs = config
+            .into_iter()
+            .chain(layers)
+            .find(|digest| !blob(digest));
+        blobs.or_else(|| {
+            digests(&manifest["manifests"])
+                .into_iter()
+                .find(|digest| !child(digest))
+        })
+    }
+
+    /// Descriptors of all manifests whose subject is the digest.
+    pub(crate) fn referrers(&self, repository: &str, subject: &str) -> Vec<Value> {
+        let manifests = self.repositories.get(repository).into_iter();
+        let manifests = manifests.flat_map(|repository| &repository.manifests);
+        manifests
+            .filter_map(|(digest, manifest)| referrer(digest, manifest, subject))
+            .collect()
+    }
+
+    pub(crate) fn start_upload(&mut self) -> u64 {
+        self.next_upload += 1;
+        self.uploads.insert(self.next_upload, BytesMut::new());
+        self.next_upload
+    }
+
+    fn repository(&mut self, name: &str) -> &mut Repository {
+        self.repositories.entry(name.to_owned()).or_default()
+    }
+}
+
+fn referrer(digest: &str, manifest: &Manifest, subject: &str) -> Option<Value> {
+    let document: Value = serde_json::from_slice(&manifest.bytes).ok()?;
+    if document["subject"]["digest"].as_str() != Some(subject) {
+        return None;
+    }
+    let artifact_type = document["artifactType"]
+        .as_str()
+        .or(document["config"]["mediaType"].as_str());
+    let mut descriptor = serde_json::json!({
+        "mediaType": manifest.media_type,
+        "digest": digest,
+        "size": manifest.bytes.len(),
+        "artifactType": artifact_type,
+    });
+    if document["annotations"].is_object() {
+        descriptor["annotations"] = document["annotations"].clone();
+    }
+    Some(descriptor)
+}
+
+/// `sha256:` and the hash.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
