@@ -8,6 +8,7 @@ pub mod cli;
 mod clock;
 mod commands;
 mod env;
+mod event;
 mod failure;
 mod handover;
 mod http;

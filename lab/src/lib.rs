@@ -5,3 +5,4 @@
 pub mod git;
 pub mod registry;
 mod server;
+pub mod signer;

@@ -1,0 +1,339 @@
+//! Images, signatures and attestations as cosign and Tekton Chains write them, and lies about them.
+//!
+//! Signatures lie under the tag `sha256-<hex>.sig` (simple signing), attestations under
+//! `sha256-<hex>.att` (DSSE envelopes of in-toto statements).
+
+use anyhow::{Context as _, Result};
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::registry::Server;
+
+/// The media type of an OCI image manifest.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of an OCI index.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// The predicate type of SLSA provenance v0.2.
+pub const PROVENANCE: &str = "https://slsa.dev/provenance/v0.2";
+/// The payload type of an in-toto statement.
+pub const IN_TOTO: &str = "application/vnd.in-toto+json";
+
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+/// `SubjectPublicKeyInfo` of a P-256 key up to the point itself.
+const P256_SPKI: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+
+/// An ECDSA P-256 key pair.
+#[derive(Debug)]
+pub struct Key {
+    pair: EcdsaKeyPair,
+}
+
+impl Key {
+    /// Makes a new key.
+    pub fn generate() -> Result<Self> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).context("no key")?;
+        Ok(Self { pair })
+    }
+
+    /// The public key as `cosign.pub` has it.
+    #[must_use]
+    pub fn public_pem(&self) -> String {
+        let mut der = hex::decode(P256_SPKI).unwrap_or_default();
+        der.extend_from_slice(self.pair.public_key().as_ref());
+        pem("PUBLIC KEY", &der)
+    }
+
+    /// The private key, unencrypted, for tools that sign.
+    pub fn private_pem(&self) -> Result<String> {
+        let der = self.pair.to_pkcs8v1().ok().context("no PKCS#8")?;
+        Ok(pem("PRIVATE KEY", der.as_ref()))
+    }
+
+    /// Signs a message: ASN.1 DER over its SHA-256.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let signature = self
+            .pair
+            .sign(&SystemRandom::new(), message)
+            .context("not signed")?;
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(String::from_utf8_lossy)
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
+}
+
+/// An image or index in a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The repository's path.
+    pub repository: String,
+    /// `sha256:…` of the manifest.
+    pub digest: String,
+    /// The manifest's size in bytes.
+    pub size: usize,
+    /// The manifest's media type.
+    pub media_type: &'static str,
+}
+
+impl Image {
+    /// The tag under which cosign keeps what belongs to the image: `sha256-<hex>.<suffix>`.
+    #[must_use]
+    pub fn attached_tag(&self, suffix: &str) -> String {
+        format!("{}.{suffix}", self.digest.replace(':', "-"))
+    }
+
+    /// A descriptor of the manifest.
+    #[must_use]
+    pub fn descriptor(&self) -> Value {
+        json!({"mediaType": self.media_type, "digest": self.digest, "size": self.size})
+    }
+}
+
+/// Pushes an image of some small layers; another seed is another image.
+pub fn push_image(
+    registry: &Server,
+    repository: &str,
+    tag: &str,
+    seed: &str,
+    layers: usize,
+) -> Result<Image> {
+    let config = json!({
+        "architecture": "amd64", "os": "linux",
+        "config": {"Labels": {"org.opencontainers.image.title": repository, "seed": seed}, "User": "65532"},
+        "rootfs": {"type": "layers", "diff_ids": []},
+    });
+    let layer = |number: usize| -> Value {
+        let content = format!("{repository} {seed} layer {number}\n").repeat(20);
+        descriptor(registry, repository, LAYER, content.as_bytes())
+    };
+    let layers: Vec<_> = (0..layers).map(layer).collect();
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": descriptor(registry, repository, CONFIG, config.to_string().as_bytes()),
+        "layers": layers,
+    });
+    Ok(push(registry, repository, Some(tag), MANIFEST, &manifest))
+}
+
+/// Pushes an index of images that are in the repository, one for each architecture.
+pub fn push_index(
+    registry: &Server,
+    repository: &str,
+    tag: &str,
+    children: &[(&str, &Image)],
+) -> Result<Image> {
+    let child = |(architecture, image): &(&str, &Image)| {
+        let mut descriptor = image.descriptor();
+        descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
+        descriptor
+    };
+    let manifests: Vec<_> = children.iter().map(child).collect();
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+    Ok(push(registry, repository, Some(tag), INDEX, &index))
+}
+
+/// Attaches an artifact by its `subject` (OCI 1.1), as SBOM tools and cosign v3 do.
+pub fn push_referrer(
+    registry: &Server,
+    subject: &Image,
+    artifact_type: &str,
+    content: &[u8],
+) -> Result<Image> {
+    let repository = &subject.repository;
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": artifact_type,
+        "config": descriptor(registry, repository, "application/vnd.oci.empty.v1+json", b"{}"),
+        "layers": [descriptor(registry, repository, artifact_type, content)],
+        "subject": subject.descriptor(),
+    });
+    Ok(push(registry, repository, None, MANIFEST, &manifest))
+}
+
+/// The simple-signing claims of an image.
+#[must_use]
+pub fn claims(image: &Image) -> String {
+    let reference = format!("registry.example/{}", image.repository);
+    json!({
+        "critical": {
+            "identity": {"docker-reference": reference},
+            "image": {"docker-manifest-digest": image.digest},
+            "type": "cosign container image signature",
+        },
+        "optional": null,
+    })
+    .to_string()
+}
+
+/// Signs an image as `cosign sign --key … --tlog-upload=false` does.
+pub fn sign(registry: &Server, image: &Image, key: &Key) -> Result<()> {
+    let payload = claims(image);
+    let signature = key.sign(payload.as_bytes())?;
+    put_signature(registry, image, payload.as_bytes(), &signature)
+}
+
+/// Puts any payload and signature where the image's signature is looked for.
+pub fn put_signature(
+    registry: &Server,
+    image: &Image,
+    payload: &[u8],
+    signature: &[u8],
+) -> Result<()> {
+    let mut layer = descriptor(registry, &image.repository, SIMPLE_SIGNING, payload);
+    layer["annotations"] = json!({SIGNATURE: STANDARD.encode(signature)});
+    put_attached(registry, image, "sig", vec![layer]);
+    Ok(())
+}
+
+/// An in-toto statement v0.1 about an image.
+#[must_use]
+pub fn statement(image: &Image, predicate_type: &str, predicate: &Value) -> Value {
+    let sha256 = image.digest.trim_start_matches("sha256:");
+    json!({
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": predicate_type,
+        "subject": [{"name": format!("registry.example/{}", image.repository), "digest": {"sha256": sha256}}],
+        "predicate": predicate,
+    })
+}
+
+/// SLSA provenance v0.2 of a Tekton pipeline that built a commit.
+#[must_use]
+pub fn provenance(image: &Image, source: &str, commit: &str) -> Value {
+    let predicate = json!({
+        "builder": {"id": "https://tekton.dev/chains/v2"},
+        "buildType": "tekton.dev/v1/PipelineRun",
+        "invocation": {"configSource": {}, "parameters": {}},
+        "buildConfig": {"tasks": []},
+        "metadata": {
+            "buildStartedOn": "2026-01-02T03:00:00Z", "buildFinishedOn": "2026-01-02T03:04:00Z",
+            "completeness": {"parameters": true, "environment": false, "materials": true},
+            "reproducible": false,
+        },
+        "materials": [{"uri": format!("git+{source}"), "digest": {"sha1": commit}}],
+    });
+    statement(image, PROVENANCE, &predicate)
+}
+
+/// A DSSE envelope, signed over the pre-authentication encoding.
+pub fn envelope(key: &Key, payload_type: &str, payload: &[u8]) -> Result<Value> {
+    let mut message = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    )
+    .into_bytes();
+    message.extend_from_slice(payload);
+    Ok(json!({
+        "payloadType": payload_type,
+        "payload": STANDARD.encode(payload),
+        "signatures": [{"keyid": "", "sig": STANDARD.encode(key.sign(&message)?)}],
+    }))
+}
+
+/// Attests statements about an image as `cosign attest --key … --tlog-upload=false` does.
+pub fn attest(registry: &Server, image: &Image, key: &Key, statements: &[Value]) -> Result<()> {
+    let envelopes = statements
+        .iter()
+        .map(|statement| envelope(key, IN_TOTO, statement.to_string().as_bytes()));
+    put_attestations(registry, image, &envelopes.collect::<Result<Vec<_>>>()?);
+    Ok(())
+}
+
+/// Puts any envelopes where the image's attestations are looked for.
+pub fn put_attestations(registry: &Server, image: &Image, envelopes: &[Value]) {
+    let layer = |envelope: &Value| {
+        let mut layer = descriptor(
+            registry,
+            &image.repository,
+            ENVELOPE,
+            envelope.to_string().as_bytes(),
+        );
+        layer["annotations"] = json!({SIGNATURE: ""});
+        layer
+    };
+    put_attached(
+        registry,
+        image,
+        "att",
+        envelopes.iter().map(layer).collect(),
+    );
+}
+
+fn put_attached(registry: &Server, image: &Image, suffix: &str, layers: Vec<Value>) {
+    let repository = &image.repository;
+    let config = json!({"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": []}});
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": descriptor(registry, repository, CONFIG, config.to_string().as_bytes()),
+        "layers": layers,
+    });
+    push(
+        registry,
+        repository,
+        Some(&image.attached_tag(suffix)),
+        MANIFEST,
+        &manifest,
+    );
+}
+
+/// Makes what is attached to one image look as if it belonged to another: a stolen signature.
+pub fn steal(registry: &Server, suffix: &str, from: &Image, to: &Image) -> Result<()> {
+    let tag = from.attached_tag(suffix);
+    let bytes = registry
+        .manifest(&from.repository, &tag)
+        .with_context(|| format!("no {tag}"))?;
+    let manifest: Value = serde_json::from_slice(&bytes)?;
+    let layers = manifest["layers"].as_array().into_iter().flatten();
+    for blob in layers.chain([&manifest["config"]]) {
+        let digest = blob["digest"].as_str().unwrap_or_default();
+        let content = registry.blob(&from.repository, digest).context("no blob")?;
+        registry.put_blob(&to.repository, &content);
+    }
+    registry.put_manifest(
+        &to.repository,
+        Some(&to.attached_tag(suffix)),
+        MANIFEST,
+        &bytes,
+    );
+    Ok(())
+}
+
+fn descriptor(registry: &Server, repository: &str, media_type: &str, bytes: &[u8]) -> Value {
+    let digest = registry.put_blob(repository, bytes);
+    json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+}
+
+fn push(
+    registry: &Server,
+    repository: &str,
+    tag: Option<&str>,
+    media_type: &'static str,
+    manifest: &Value,
+) -> Image {
+    let bytes = manifest.to_string();
+    let digest = registry.put_manifest(repository, tag, media_type, bytes.as_bytes());
+    Image {
+        repository: repository.to_owned(),
+        digest,
+        size: bytes.len(),
+        media_type,
+    }
+}

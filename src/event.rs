@@ -1,0 +1,182 @@
+//! What a Git host tells us when a tag is pushed or a release is published.
+//!
+//! The host is recognised by the payload's shape: the headers that name it do not reach a Task.
+//! Shapes: GitLab "Webhook events", GitHub "Webhook events and payloads", Gitea/Forgejo and
+//! Bitbucket Cloud likewise. A branch, a pull request, a deletion is refused.
+
+mod bitbucket;
+mod github;
+mod gitlab;
+
+use serde_json::Value;
+
+/// What happened to the tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The tag was pushed.
+    TagPush,
+    /// A release of the tag was published.
+    Release,
+}
+
+impl Kind {
+    /// The word for it in results.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TagPush => "tag-push",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// A tag that a Git host told us about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// What happened.
+    pub(crate) kind: Kind,
+    /// The tag without `refs/tags/`.
+    pub(crate) tag: String,
+    /// The commit, peeled, where the host names it.
+    pub(crate) commit: Option<String>,
+    /// The repository's URL for people.
+    pub(crate) repository: Option<String>,
+    /// Whether the release is a draft.
+    pub(crate) draft: bool,
+    /// Whether the release is marked as not ready for production.
+    pub(crate) prerelease: bool,
+}
+
+/// Why an event leads to no tag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// The payload is no JSON object.
+    #[error("the event is no JSON object: {reason}")]
+    Json {
+        /// What the parser said.
+        reason: String,
+    },
+    /// No Git host that we know sends this.
+    #[error(
+        "the event has no shape that we know: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud"
+    )]
+    Unknown,
+    /// The event is of a host that we know, but about something else.
+    #[error("the event is {what}, expected a tag push or a release")]
+    NotATag {
+        /// What the event is.
+        what: String,
+    },
+    /// A ref that is no tag.
+    #[error("ref {name:?} is {what}, expected refs/tags/…")]
+    Ref {
+        /// The ref.
+        name: String,
+        /// What it is instead.
+        what: &'static str,
+    },
+    /// The tag or release was deleted.
+    #[error("the event says that tag {tag:?} was deleted")]
+    Deleted {
+        /// The tag.
+        tag: String,
+    },
+    /// Something was done to a release that does not publish it.
+    #[error(
+        "the event says that the release of {tag:?} was {action}: only a published release is promoted"
+    )]
+    Action {
+        /// The tag.
+        tag: String,
+        /// What was done.
+        action: String,
+    },
+    /// A member that is needed is not there.
+    #[error("the event has no {member}")]
+    Missing {
+        /// The member's path.
+        member: &'static str,
+    },
+}
+
+impl Event {
+    /// Reads the payload of a webhook.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Error> {
+        let payload: Value = serde_json::from_slice(payload).map_err(|error| Error::Json {
+            reason: error.to_string(),
+        })?;
+        if !payload.is_object() {
+            return Err(Error::Json {
+                reason: "expected an object".to_owned(),
+            });
+        }
+        if payload["object_kind"].is_string() {
+            gitlab::parse(&payload)
+        } else if payload["push"]["changes"].is_array() {
+            bitbucket::parse(&payload)
+        } else if payload["release"].is_object() || payload["ref"].is_string() {
+            github::parse(&payload)
+        } else {
+            Err(Error::Unknown)
+        }
+    }
+
+    fn new(kind: Kind, tag: &str) -> Self {
+        Self {
+            kind,
+            tag: tag.to_owned(),
+            commit: None,
+            repository: None,
+            draft: false,
+            prerelease: false,
+        }
+    }
+}
+
+/// The tag of a full ref.
+///
+/// # Errors
+/// [`Error::Ref`] for a branch, a pull request or anything else.
+pub(crate) fn tag_of_ref(name: &str) -> Result<&str, Error> {
+    let refuse = |what| Error::Ref {
+        name: name.to_owned(),
+        what,
+    };
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    if let Some(tag) = name.strip_prefix("refs/tags/") {
+        return if tag.is_empty() {
+            Err(refuse("empty"))
+        } else {
+            Ok(tag)
+        };
+    }
+    Err(refuse(if starts(&["refs/heads/"]) {
+        "a branch"
+    } else if starts(&["refs/pull/", "refs/merge-requests/", "refs/pull-requests/"]) {
+        "a pull request"
+    } else {
+        "no full ref of a tag"
+    }))
+}
+
+fn text<'a>(value: &'a Value, member: &'static str) -> Result<&'a str, Error> {
+    let found = value.pointer(member).and_then(Value::as_str);
+    found
+        .filter(|text| !text.is_empty())
+        .ok_or(Error::Missing { member })
+}
+
+fn optional(value: &Value, member: &str) -> Option<String> {
+    let found = value.pointer(member).and_then(Value::as_str);
+    found.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Git's way to say "nothing": as many zeros as a digest has digits.
+fn is_zero(commit: &str) -> bool {
+    !commit.is_empty() && commit.bytes().all(|digit| digit == b'0')
+}
+
+#[cfg(test)]
+mod tests;

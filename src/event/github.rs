@@ -1,0 +1,83 @@
+//! GitHub, and Gitea and Forgejo which follow it: `push`, `create` and `release`.
+
+use serde_json::Value;
+
+use super::{Error, Event, Kind, is_zero, optional, tag_of_ref, text};
+
+pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
+    if payload["release"].is_object() {
+        release(payload)
+    } else if payload["ref_type"].is_string() {
+        create(payload)
+    } else {
+        push(payload)
+    }
+}
+
+fn push(payload: &Value) -> Result<Event, Error> {
+    let tag = tag_of_ref(text(payload, "/ref")?)?;
+    let after = optional(payload, "/after");
+    if payload["deleted"] == true || after.as_deref().is_some_and(is_zero) {
+        return Err(Error::Deleted {
+            tag: tag.to_owned(),
+        });
+    }
+    Ok(Event {
+        // `after` is the tag object of an annotated tag, so only the head commit is believed.
+        commit: optional(payload, "/head_commit/id"),
+        repository: repository(payload),
+        ..Event::new(Kind::TagPush, tag)
+    })
+}
+
+fn create(payload: &Value) -> Result<Event, Error> {
+    match text(payload, "/ref_type")? {
+        "tag" => {}
+        other => {
+            return Err(Error::NotATag {
+                what: format!("about a {other}"),
+            });
+        }
+    }
+    // A deletion has the same members but names its pusher only.
+    let name = text(payload, "/ref")?;
+    let tag = name.strip_prefix("refs/tags/").unwrap_or(name);
+    if !payload["master_branch"].is_string() && !payload["sha"].is_string() {
+        return Err(Error::Deleted {
+            tag: tag.to_owned(),
+        });
+    }
+    Ok(Event {
+        repository: repository(payload),
+        ..Event::new(Kind::TagPush, tag)
+    })
+}
+
+fn release(payload: &Value) -> Result<Event, Error> {
+    let tag = text(payload, "/release/tag_name")?;
+    match text(payload, "/action")? {
+        "published" => {}
+        // GitHub sends `released` or `prereleased` beside `published`; one event is enough.
+        "deleted" => {
+            return Err(Error::Deleted {
+                tag: tag.to_owned(),
+            });
+        }
+        action => {
+            return Err(Error::Action {
+                tag: tag.to_owned(),
+                action: action.to_owned(),
+            });
+        }
+    }
+    Ok(Event {
+        repository: repository(payload),
+        draft: payload["release"]["draft"] == true,
+        prerelease: payload["release"]["prerelease"] == true,
+        ..Event::new(Kind::Release, tag)
+    })
+}
+
+fn repository(payload: &Value) -> Option<String> {
+    optional(payload, "/repository/html_url")
+}

@@ -1,0 +1,100 @@
+//! The payloads in `tests/fixtures/events` are shortened from the hosts' documentation.
+
+use super::*;
+
+fn read(name: &str) -> Vec<u8> {
+    let path = format!(
+        "{}/tests/fixtures/events/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn reads_the_tag_of_every_host() {
+    let commit = Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7".to_owned());
+    let cases = [
+        ("gitlab-tag-push", Kind::TagPush, commit.clone()),
+        ("gitlab-release", Kind::Release, commit.clone()),
+        ("github-push", Kind::TagPush, commit.clone()),
+        ("github-create", Kind::TagPush, None),
+        ("github-release", Kind::Release, None),
+        ("gitea-push", Kind::TagPush, commit.clone()),
+        ("gitea-release", Kind::Release, None),
+        ("bitbucket-push", Kind::TagPush, commit),
+    ];
+    for (name, kind, commit) in cases {
+        let event = Event::parse(&read(name)).unwrap();
+        assert_eq!(
+            (event.tag.as_str(), event.kind, event.commit),
+            ("v1.0", kind, commit),
+            "{name}"
+        );
+        assert!(event.repository.is_some(), "{name}");
+    }
+}
+
+/// Reads a payload after one member was changed.
+fn changed(name: &str, member: &str, value: Value) -> Result<Event, Error> {
+    let mut payload: Value = serde_json::from_slice(&read(name)).unwrap();
+    *payload.pointer_mut(member).unwrap() = value;
+    Event::parse(payload.to_string().as_bytes())
+}
+
+#[test]
+fn refuses_branches_deletions_and_updates() {
+    let zero = "0000000000000000000000000000000000000000";
+    let cases = [
+        changed("gitlab-tag-push", "/ref", "refs/heads/main".into()),
+        changed("gitlab-tag-push", "/after", zero.into()),
+        changed("gitlab-tag-push", "/object_kind", "merge_request".into()),
+        changed("gitlab-release", "/action", "update".into()),
+        changed("gitlab-release", "/action", "delete".into()),
+        changed("github-push", "/ref", "refs/heads/main".into()),
+        changed("github-push", "/ref", "refs/pull/1/head".into()),
+        changed("github-push", "/deleted", true.into()),
+        changed("github-create", "/ref_type", "branch".into()),
+        changed("github-release", "/action", "edited".into()),
+        changed("github-release", "/action", "released".into()),
+        changed("gitea-push", "/after", zero.into()),
+        changed("gitea-release", "/action", "deleted".into()),
+        changed("bitbucket-push", "/push/changes/0/new", Value::Null),
+        changed(
+            "bitbucket-push",
+            "/push/changes/0/new/type",
+            "branch".into(),
+        ),
+    ];
+    for case in cases {
+        let error = case.unwrap_err();
+        assert!(
+            !matches!(error, Error::Unknown | Error::Json { .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn tells_drafts_and_prereleases() {
+    assert!(
+        changed("github-release", "/release/draft", true.into())
+            .unwrap()
+            .draft
+    );
+    assert!(
+        changed("gitea-release", "/release/prerelease", true.into())
+            .unwrap()
+            .prerelease
+    );
+}
+
+#[test]
+fn refuses_what_no_host_sends() {
+    assert_eq!(Event::parse(b"{}"), Err(Error::Unknown));
+    assert!(matches!(Event::parse(b"[]"), Err(Error::Json { .. })));
+    assert!(matches!(Event::parse(b"{"), Err(Error::Json { .. })));
+    assert!(matches!(
+        Event::parse(br#"{"object_kind":"tag_push"}"#),
+        Err(Error::Missing { .. })
+    ));
+}
