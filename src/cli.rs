@@ -12,6 +12,7 @@ use crate::{
     commands::{Context, Outcome, completions, man},
     env::Env,
     failure::{Failure, Kind, OrFail as _},
+    git::{Credentials, Git},
     http::{HostPort, Http, Options},
     registry::Registry,
     tekton::ResultFlag,
@@ -193,14 +194,16 @@ fn context(global: &Global, env: Env) -> Result<Context, Failure> {
         insecure: global.insecure_skip_tls_verify.clone(),
     };
     let http = Http::new(options, &env);
+    let credentials =
+        Credentials::load(global.git_credentials_dir.as_deref(), &env).or_fail(Kind::Usage)?;
     Ok(Context {
         clock: Clock::new(&env).or_fail(Kind::Usage)?,
         registry: Registry::new(http.clone()),
+        git: Git::new(http.clone(), credentials),
         http,
         env,
         data_dir: global.data_dir.clone(),
         authfile: global.authfile.clone(),
-        git_credentials_dir: global.git_credentials_dir.clone(),
     })
 }
 

@@ -10,6 +10,7 @@ mod commands;
 mod env;
 mod event;
 mod failure;
+mod git;
 mod handover;
 mod http;
 mod image;

@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     env::Env,
     failure::{Failure, Kind},
+    git::Git,
     http::Http,
     registry::Registry,
     tekton::Results,
@@ -55,8 +56,8 @@ pub(crate) struct Context {
     pub(crate) data_dir: Option<PathBuf>,
     /// The file with registry credentials that comes before all others.
     pub(crate) authfile: Option<PathBuf>,
-    /// The directory with Git credentials that comes before all others.
-    pub(crate) git_credentials_dir: Option<PathBuf>,
+    /// Access to Git repositories.
+    pub(crate) git: Git,
 }
 
 impl Context {

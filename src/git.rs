@@ -1,0 +1,186 @@
+//! Git over HTTP(S) and local paths: list refs, fetch, read, commit, push.
+//!
+//! The only user of the Git library. Its own HTTPS would mean OpenSSL, so a smart transport
+//! over our one HTTP client takes its place. Everything here blocks: call it by
+//! [`Git::run`], which moves it off the asynchronous threads. No shell, no checkout, no git
+//! program; SSH is not spoken.
+
+mod credentials;
+mod error;
+mod repository;
+mod transport;
+
+use std::path::Path;
+
+pub(crate) use credentials::Credentials;
+pub(crate) use error::Error;
+pub(crate) use repository::{Author, Change, Repository};
+use url::Url;
+
+use crate::http::{Http, authority};
+
+/// Access to Git repositories. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    http: Http,
+    credentials: Credentials,
+}
+
+/// A ref of a remote repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ref {
+    /// The full name; a peeled tag ends in `^{}`.
+    pub(crate) name: String,
+    /// The object, 40 hex digits.
+    pub(crate) object: String,
+}
+
+impl Git {
+    /// Takes the clients and credentials; nothing is connected yet.
+    pub(crate) fn new(http: Http, credentials: Credentials) -> Self {
+        Self { http, credentials }
+    }
+
+    /// Runs blocking work with Git on a thread for such work.
+    ///
+    /// # Errors
+    /// What the work says.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    {
+        let git = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&git)).await;
+        done.unwrap_or_else(|error| {
+            Err(Error::Interrupted {
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    /// Lists the refs of a repository, annotated tags peeled too.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn ls_remote(&self, url: &str) -> Result<Vec<Ref>, Error> {
+        let address = self.address(url)?;
+        let _session = transport::Session::begin(self.clone());
+        let list = || {
+            let mut remote = git2::Remote::create_detached(address.as_str())?;
+            remote.connect(git2::Direction::Fetch)?;
+            let refs = remote.list()?.iter();
+            Ok(refs
+                .map(|head| Ref {
+                    name: head.name().to_owned(),
+                    object: head.oid().to_string(),
+                })
+                .collect())
+        };
+        list().map_err(|error| Error::from_git(&address, &error))
+    }
+
+    /// Fetches one revision (a branch, a tag or a commit; the default branch without one) with as
+    /// little history as the server allows.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::NoRevision`] when the repository has no such revision.
+    pub(crate) fn fetch(&self, url: &str, revision: Option<&str>) -> Result<Repository, Error> {
+        let address = self.address(url)?;
+        Repository::fetch(self, &address, revision)
+    }
+
+    /// The address that is really spoken to: HTTPS, plain HTTP where it is allowed, or a path.
+    fn address(&self, text: &str) -> Result<String, Error> {
+        let wrong = |reason| Error::Url {
+            url: error::redacted(text),
+            reason,
+        };
+        if Path::new(text).is_dir() {
+            return Ok(text.to_owned());
+        }
+        let url = Url::parse(text)
+            .map_err(|_| wrong("expected https://HOST/PATH, file:///PATH or a directory"))?;
+        match url.scheme() {
+            "file" => Ok(text.to_owned()),
+            "https" | "http" => {
+                let allowed = self.http.scheme(&authority(&url));
+                if url.scheme() == "http" && allowed != "http" {
+                    return Err(wrong("plain HTTP needs --plain-http HOST"));
+                }
+                if url.password().is_some() {
+                    return Err(wrong(
+                        "a password in a URL ends up in logs: use --git-credentials-dir",
+                    ));
+                }
+                let mut url = url;
+                // A user name without a password is the hosts' habit and says nothing.
+                let _ = url.set_username("");
+                Ok(url.to_string())
+            }
+            _ => Err(wrong("expected https://, file:// or a directory")),
+        }
+    }
+}
+
+/// The commit of a tag among the refs of a remote: the peeled one of an annotated tag.
+pub(crate) fn commit_of_tag<'a>(refs: &'a [Ref], tag: &str) -> Option<&'a str> {
+    let find = |name: String| refs.iter().find(|candidate| candidate.name == name);
+    let found = find(format!("refs/tags/{tag}^{{}}")).or_else(|| find(format!("refs/tags/{tag}")));
+    found.map(|found| found.object.as_str())
+}
+
+/// Tells whether a text is a full commit digest: 40 or 64 lower-case hex digits.
+pub(crate) fn is_commit(text: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    matches!(text.len(), 40 | 64) && text.bytes().all(digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git() -> Git {
+        let env = crate::env::Env::default();
+        let http = Http::new(crate::http::Options::default(), &env);
+        Git::new(http, Credentials::default())
+    }
+
+    #[test]
+    fn refuses_plain_http_ssh_and_passwords() {
+        for url in [
+            "http://git.example.com/a.git",
+            "ssh://git@git.example.com/a",
+            "git@git.example.com:a",
+            "https://u:p@git.example.com/a",
+        ] {
+            let error = git().address(url).unwrap_err();
+            assert!(matches!(error, Error::Url { .. }), "{url}");
+            assert!(!error.to_string().contains("u:p"), "{error}");
+        }
+        assert_eq!(
+            git().address("http://127.0.0.1:1/a.git").unwrap(),
+            "http://127.0.0.1:1/a.git"
+        );
+        assert_eq!(
+            git().address("https://git@git.example.com/a").unwrap(),
+            "https://git.example.com/a"
+        );
+    }
+
+    #[test]
+    fn prefers_the_peeled_commit_of_a_tag() {
+        let entry = |name: &str, object: &str| Ref {
+            name: name.to_owned(),
+            object: object.to_owned(),
+        };
+        let refs = [
+            entry("refs/tags/v1", "tag"),
+            entry("refs/tags/v1^{}", "commit"),
+            entry("refs/tags/v2", "light"),
+        ];
+        assert_eq!(commit_of_tag(&refs, "v1"), Some("commit"));
+        assert_eq!(commit_of_tag(&refs, "v2"), Some("light"));
+        assert_eq!(commit_of_tag(&refs, "v3"), None);
+    }
+}

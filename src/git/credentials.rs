@@ -1,0 +1,268 @@
+//! Where Git credentials come from: files only, never arguments or the environment's values.
+//!
+//! A directory may have the shape of git's store (`.git-credentials`), of a Kubernetes secret
+//! `kubernetes.io/basic-auth` (`username`, `password`), or hold the token that
+//! Pipelines-as-Code provides (`git-provider-token`, which is URL-escaped there).
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+use url::Url;
+
+use crate::env::Env;
+
+/// A user and password for one host.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The user name; hosts that take tokens ignore it.
+    pub(super) user: String,
+    /// The password or token.
+    pub(super) password: String,
+    /// The file that it came from.
+    pub(super) origin: PathBuf,
+    /// The scheme, host and port that it is for; everywhere without one.
+    scope: Option<Url>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("user", &self.user)
+            .field("password", &"***")
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every login that was found, the most particular first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Credentials(Vec<Login>);
+
+/// Why credentials cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialsError {
+    /// The directory holds nothing that we know.
+    #[error(
+        "no Git credentials in {dir}: expected .git-credentials, username and password, or git-provider-token",
+        dir = dir.display()
+    )]
+    Empty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {path}: {reason}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A line is no URL with user and password.
+    #[error("line {line} of {path} is no URL with user and password", path = path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line's number from 1.
+        line: usize,
+    },
+}
+
+impl Credentials {
+    /// Reads the directory and then the user's own `.git-credentials`.
+    ///
+    /// # Errors
+    /// Any [`CredentialsError`]; that the user has no file of his own is none.
+    pub(crate) fn load(dir: Option<&Path>, env: &Env) -> Result<Self, CredentialsError> {
+        let mut found = Vec::new();
+        if let Some(dir) = dir {
+            found.extend(read_dir(dir)?);
+        }
+        if let Some(home) = env.home() {
+            found.extend(read_store(&home.join(".git-credentials"))?.unwrap_or_default());
+        }
+        Ok(Self(found))
+    }
+
+    /// Tells whether there are none at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first login for the URL.
+    pub(super) fn of(&self, url: &Url) -> Option<&Login> {
+        self.0.iter().find(|login| login.is_for(url))
+    }
+}
+
+impl Login {
+    fn is_for(&self, url: &Url) -> bool {
+        self.scope.as_ref().is_none_or(|scope| {
+            let path = scope.path().trim_end_matches('/').trim_end_matches(".git");
+            scope.scheme() == url.scheme()
+                && scope.host_str() == url.host_str()
+                && scope.port_or_known_default() == url.port_or_known_default()
+                && (path.is_empty() || url.path().starts_with(path))
+        })
+    }
+}
+
+fn read_dir(dir: &Path) -> Result<Vec<Login>, CredentialsError> {
+    let mut found = read_store(&dir.join(".git-credentials"))?.unwrap_or_default();
+    let (user, password) = (dir.join("username"), dir.join("password"));
+    if let (Some(user), Some(secret)) = (read(&user)?, read(&password)?) {
+        found.push(Login {
+            user,
+            password: secret,
+            origin: password,
+            scope: None,
+        });
+    }
+    let token = dir.join("git-provider-token");
+    if let Some(escaped) = read(&token)? {
+        let user = "git".to_owned();
+        found.push(Login {
+            user,
+            password: unescaped(&escaped),
+            origin: token,
+            scope: None,
+        });
+    }
+    if found.is_empty() {
+        return Err(CredentialsError::Empty {
+            dir: dir.to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+fn read_store(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> {
+    let Some(text) = read(path)? else {
+        return Ok(None);
+    };
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    let logins = lines.map(|(at, line)| {
+        let wrong = || CredentialsError::Line {
+            path: path.to_owned(),
+            line: at + 1,
+        };
+        let mut scope = Url::parse(line.trim()).map_err(|_| wrong())?;
+        let user = unescaped(scope.username());
+        let password = scope.password().map(unescaped).ok_or_else(wrong)?;
+        scope
+            .set_username("")
+            .and_then(|()| scope.set_password(None))
+            .map_err(|()| wrong())?;
+        Ok(Login {
+            user,
+            password,
+            origin: path.to_owned(),
+            scope: Some(scope),
+        })
+    });
+    logins.collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+/// Reads a file without the newline at its end; `None` when it does not exist.
+fn read(path: &Path) -> Result<Option<String>, CredentialsError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CredentialsError::Read {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Resolves `%XX`.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let value = digits
+            .filter(|_| first == b'%')
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(value.unwrap_or(first));
+        rest = if value.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(files: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(dir.path().join(name), content).unwrap();
+        }
+        Credentials::load(Some(dir.path()), &Env::default())
+    }
+
+    fn login(credentials: &Credentials, url: &str) -> Option<(String, String)> {
+        let login = credentials.of(&Url::parse(url).unwrap())?;
+        Some((login.user.clone(), login.password.clone()))
+    }
+
+    #[test]
+    fn reads_every_shape() {
+        let store = load(&[(
+            ".git-credentials",
+            "https://bot:a%40b%2F%3A@git.example.com\n",
+        )])
+        .unwrap();
+        let expected = Some(("bot".to_owned(), "a@b/:".to_owned()));
+        assert_eq!(
+            login(&store, "https://git.example.com/acme/web.git"),
+            expected
+        );
+        assert_eq!(login(&store, "https://other.example.com/"), None);
+        assert_eq!(login(&store, "http://git.example.com/"), None);
+        let basic = load(&[("username", "u"), ("password", "p%40\n")]).unwrap();
+        assert_eq!(
+            login(&basic, "https://x.example/"),
+            Some(("u".to_owned(), "p%40".to_owned()))
+        );
+        let token = load(&[("git-provider-token", "t%2B")]).unwrap();
+        assert_eq!(
+            login(&token, "https://x.example/"),
+            Some(("git".to_owned(), "t+".to_owned()))
+        );
+    }
+
+    #[test]
+    fn refuses_an_empty_directory_and_a_broken_line() {
+        assert!(matches!(load(&[]), Err(CredentialsError::Empty { .. })));
+        assert!(matches!(
+            load(&[("username", "u")]),
+            Err(CredentialsError::Empty { .. })
+        ));
+        let broken = load(&[(
+            ".git-credentials",
+            "https://a:b@h\nhttps://git.example.com\n",
+        )]);
+        assert!(matches!(
+            broken,
+            Err(CredentialsError::Line { line: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn never_shows_a_password() {
+        let basic = load(&[("username", "u"), ("password", "hunter2")]).unwrap();
+        assert!(!format!("{basic:?}").contains("hunter2"));
+    }
+}

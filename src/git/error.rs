@@ -1,0 +1,146 @@
+//! What can go wrong between us and a Git repository.
+
+use std::cell::RefCell;
+
+use url::Url;
+
+/// An error of a Git repository, or of the way to it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Error {
+    /// The URL cannot be used.
+    #[error("{url:?} is no usable Git URL: {reason}")]
+    Url {
+        /// The URL without secrets.
+        url: String,
+        /// What was expected.
+        reason: &'static str,
+    },
+    /// The HTTP client could not be set up: our configuration is wrong.
+    #[error(transparent)]
+    Http(#[from] crate::http::Error),
+    /// The host wants credentials and we have none for it.
+    #[error("{url} asks for credentials and there are none for its host")]
+    NoCredentials {
+        /// The URL.
+        url: String,
+    },
+    /// The host does not accept our credentials.
+    #[error("{url} refused the credentials from {origin} with status {status}")]
+    Denied {
+        /// The URL.
+        url: String,
+        /// The file that gave the credentials.
+        origin: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// There is no such repository.
+    #[error("no repository at {url}")]
+    NoRepository {
+        /// The URL.
+        url: String,
+    },
+    /// The repository has no such branch, tag or commit.
+    #[error("no revision {revision} in {url}")]
+    NoRevision {
+        /// The URL.
+        url: String,
+        /// The branch, tag or commit.
+        revision: String,
+    },
+    /// The host could not be reached, went away or answered with an error.
+    #[error("{url} failed: {reason}")]
+    Remote {
+        /// The URL.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// Somebody else pushed first; the edit has to be made again on the new head.
+    #[error("{branch} of {url} moved while we worked: {reason}")]
+    Moved {
+        /// The URL.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// What the host said.
+        reason: String,
+    },
+    /// The host rejects the push for good: a protected branch or a hook.
+    #[error("{url} rejected the push to {branch}: {reason}")]
+    Rejected {
+        /// The URL.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// What the host said.
+        reason: String,
+    },
+    /// The Git library failed on local data.
+    #[error("git: {reason}")]
+    Library {
+        /// What the library said.
+        reason: String,
+    },
+    /// The work was ended from outside.
+    #[error("the work with Git was interrupted: {reason}")]
+    Interrupted {
+        /// What ended it.
+        reason: String,
+    },
+}
+
+thread_local! {
+    /// The error of the transport, which the library would turn into mere text.
+    static OF_TRANSPORT: RefCell<Option<Error>> = const { RefCell::new(None) };
+}
+
+/// Keeps an error for [`Error::from_git`] and gives the text that the library wants.
+pub(super) fn keep(error: Error) -> String {
+    let text = error.to_string();
+    OF_TRANSPORT.with(|kept| *kept.borrow_mut() = Some(error));
+    text
+}
+
+/// Forgets what an earlier operation left.
+pub(super) fn forget() {
+    OF_TRANSPORT.with(|kept| kept.borrow_mut().take());
+}
+
+impl Error {
+    /// The transport's own error if there is one, else what the library says of the address.
+    pub(super) fn from_git(address: &str, error: &git2::Error) -> Self {
+        if let Some(kept) = OF_TRANSPORT.with(|kept| kept.borrow_mut().take()) {
+            return kept;
+        }
+        let url = redacted(address);
+        match error.code() {
+            git2::ErrorCode::NotFound => Self::NoRepository { url },
+            _ => Self::Remote {
+                url,
+                reason: error.message().to_owned(),
+            },
+        }
+    }
+}
+
+impl From<git2::Error> for Error {
+    fn from(error: git2::Error) -> Self {
+        Self::Library {
+            reason: error.message().to_owned(),
+        }
+    }
+}
+
+/// A URL without user, password and query.
+pub(super) fn redacted(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(mut url) => {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.to_string()
+        }
+        Err(_) => text.split('@').next_back().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,311 @@
+//! One revision of a remote repository, fetched into a bare repository in a temporary directory.
+
+use std::{cell::RefCell, path::Path};
+
+use git2::{FetchOptions, ObjectType, PushOptions, RemoteCallbacks};
+use jiff::Timestamp;
+
+use super::{Error, Git, commit_of_tag, error::redacted, is_commit, transport::Session};
+
+/// The largest file that is read from a repository, in bytes.
+const MAX_FILE: usize = 64 << 20;
+const FETCHED: &str = "refs/promote/fetched";
+
+/// A fetched revision.
+pub(crate) struct Repository {
+    git: Git,
+    address: String,
+    branch: Option<String>,
+    commit: git2::Oid,
+    repository: git2::Repository,
+    // Last, so that the files go after the repository that uses them.
+    _dir: tempfile::TempDir,
+}
+
+/// A file with its new content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// The path from the root of the repository.
+    pub(crate) path: String,
+    /// The whole new content.
+    pub(crate) content: Vec<u8>,
+}
+
+/// Who commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Author {
+    /// The name.
+    pub(crate) name: String,
+    /// The mail address.
+    pub(crate) email: String,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository")
+            .field("address", &redacted(&self.address))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Repository {
+    pub(super) fn fetch(git: &Git, address: &str, revision: Option<&str>) -> Result<Self, Error> {
+        let refs = git.ls_remote(address)?;
+        let missing = || Error::NoRevision {
+            url: redacted(address),
+            revision: revision.unwrap_or("HEAD").to_owned(),
+        };
+        let has = |name: &str| refs.iter().any(|found| found.name == name);
+        let (branch, source, exact) = match revision {
+            None => {
+                let head = refs
+                    .iter()
+                    .find(|found| found.name == "HEAD")
+                    .ok_or_else(missing)?;
+                let named = default_branch(&refs, &head.object);
+                (
+                    named.clone(),
+                    named.map_or("HEAD".to_owned(), |name| format!("refs/heads/{name}")),
+                    None,
+                )
+            }
+            Some(name) if has(&format!("refs/heads/{name}")) => {
+                (Some(name.to_owned()), format!("refs/heads/{name}"), None)
+            }
+            Some(name) if has(&format!("refs/tags/{name}")) => (
+                None,
+                format!("refs/tags/{name}"),
+                commit_of_tag(&refs, name).map(str::to_owned),
+            ),
+            Some(name) if has(name) => (None, name.to_owned(), None),
+            // A commit that no ref names may still be there: fetch all and look.
+            Some(name) if is_commit(name) => match refs.iter().find(|found| found.object == name) {
+                Some(found) => (
+                    None,
+                    found.name.trim_end_matches("^{}").to_owned(),
+                    Some(name.to_owned()),
+                ),
+                None => (None, "refs/heads/*".to_owned(), Some(name.to_owned())),
+            },
+            Some(_) => return Err(missing()),
+        };
+        let dir = tempfile::tempdir().map_err(|error| Error::Library {
+            reason: error.to_string(),
+        })?;
+        let repository = git2::Repository::init_bare(dir.path())?;
+        fetch_refs(git, address, &repository, &source)?;
+        let commit = match exact {
+            Some(exact) => git2::Oid::from_str(&exact)?,
+            None => repository.refname_to_id(FETCHED)?,
+        };
+        let commit = {
+            let object = repository.find_object(commit, None).map_err(|_| missing())?;
+            object.peel_to_commit().map_err(|_| missing())?.id()
+        };
+        Ok(Self {
+            git: git.clone(),
+            address: address.to_owned(),
+            branch,
+            commit,
+            repository,
+            _dir: dir,
+        })
+    }
+
+    /// The commit that was fetched, or committed since.
+    pub(crate) fn commit_id(&self) -> String {
+        self.commit.to_string()
+    }
+
+    /// The branch that was fetched, if it was one.
+    pub(crate) fn branch(&self) -> Option<&str> {
+        self.branch.as_deref()
+    }
+
+    /// A file's content; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Library`] when it is no file or too large.
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let tree = self.repository.find_commit(self.commit)?.tree()?;
+        let entry = match tree.get_path(Path::new(path)) {
+            Ok(entry) => entry,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // A symbolic link is a blob too, but its content is a path and no document.
+        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
+            return Err(Error::Library {
+                reason: format!("{path} is no regular file"),
+            });
+        }
+        let blob = self.repository.find_blob(entry.id())?;
+        if blob.size() > MAX_FILE {
+            return Err(Error::Library {
+                reason: format!("{path} has more than {MAX_FILE} bytes"),
+            });
+        }
+        Ok(Some(blob.content().to_vec()))
+    }
+
+    /// The paths of all regular files below a directory ("" is the root), sorted.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn files(&self, dir: &str) -> Result<Vec<String>, Error> {
+        let tree = self.repository.find_commit(self.commit)?.tree()?;
+        let mut files = Vec::new();
+        let prefix = dir.trim_matches('/');
+        tree.walk(git2::TreeWalkMode::PreOrder, |parent, entry| {
+            let path = format!("{parent}{}", String::from_utf8_lossy(entry.name_bytes()));
+            let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() != 0o120_000;
+            let below = path
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.starts_with('/'));
+            if regular && (prefix.is_empty() || below) {
+                files.push(path);
+            }
+            git2::TreeWalkResult::Ok
+        })?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// Commits the changes on top of the fetched commit, keeping the files' modes.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn commit(
+        &mut self,
+        changes: &[Change],
+        message: &str,
+        author: &Author,
+        time: Timestamp,
+    ) -> Result<(), Error> {
+        let parent = self.repository.find_commit(self.commit)?;
+        let tree = parent.tree()?;
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        for change in changes {
+            let blob = self.repository.blob(&change.content)?;
+            let mode = match tree
+                .get_path(Path::new(&change.path))
+                .map(|entry| entry.filemode())
+            {
+                Ok(0o100_755) => git2::FileMode::BlobExecutable,
+                _ => git2::FileMode::Blob,
+            };
+            update.upsert(change.path.as_str(), blob, mode);
+        }
+        let tree = self
+            .repository
+            .find_tree(update.create_updated(&self.repository, &tree)?)?;
+        let time = git2::Time::new(time.as_second(), 0);
+        let signature = git2::Signature::new(&author.name, &author.email, &time)?;
+        let commit =
+            self.repository
+                .commit(None, &signature, &signature, message, &tree, &[&parent])?;
+        drop((tree, parent));
+        self.commit = commit;
+        Ok(())
+    }
+
+    /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
+    ///
+    /// # Errors
+    /// [`Error::Moved`], [`Error::Rejected`] or what stands between us and the host.
+    pub(crate) fn push(&self, branch: &str) -> Result<(), Error> {
+        let _session = Session::begin(self.git.clone());
+        let local = "refs/heads/promote";
+        self.repository
+            .reference(local, self.commit, true, "promote")?;
+        let answer: RefCell<Option<String>> = RefCell::default();
+        let pushed = {
+            let mut callbacks = RemoteCallbacks::new();
+            callbacks.push_update_reference(|_, status| {
+                *answer.borrow_mut() = status.map(str::to_owned);
+                Ok(())
+            });
+            let mut options = PushOptions::new();
+            options.remote_callbacks(callbacks);
+            let mut remote = self.repository.remote_anonymous(&self.address)?;
+            remote.push(
+                &[format!("{local}:refs/heads/{branch}")],
+                Some(&mut options),
+            )
+        };
+        let url = redacted(&self.address);
+        let branch = branch.to_owned();
+        match (pushed, answer.into_inner()) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(reason)) if lost_race(&reason) => Err(Error::Moved {
+                url,
+                branch,
+                reason,
+            }),
+            (Ok(()), Some(reason)) => Err(Error::Rejected {
+                url,
+                branch,
+                reason,
+            }),
+            (Err(error), _)
+                if error.code() == git2::ErrorCode::NotFastForward
+                    || lost_race(error.message()) =>
+            {
+                Err(Error::Moved {
+                    url,
+                    branch,
+                    reason: error.message().to_owned(),
+                })
+            }
+            (Err(error), _) => Err(Error::from_git(&self.address, &error)),
+        }
+    }
+}
+
+/// The branch that HEAD stands for: the usual names first, then any with its commit.
+fn default_branch(refs: &[super::Ref], head: &str) -> Option<String> {
+    let branches = refs.iter().filter(|found| found.object == head);
+    let mut names: Vec<_> = branches
+        .filter_map(|found| found.name.strip_prefix("refs/heads/"))
+        .collect();
+    names.sort_by_key(|name| (*name != "main", *name != "master"));
+    names.first().map(|name| (*name).to_owned())
+}
+
+fn fetch_refs(
+    git: &Git,
+    address: &str,
+    repository: &git2::Repository,
+    source: &str,
+) -> Result<(), Error> {
+    let _session = Session::begin(git.clone());
+    let mut remote = repository.remote_anonymous(address)?;
+    let mut options = FetchOptions::new();
+    options.download_tags(git2::AutotagOption::None);
+    let all = source.ends_with('*');
+    if address.starts_with("http") && !all {
+        options.depth(1);
+    }
+    let target = if all {
+        format!("{FETCHED}/*")
+    } else {
+        FETCHED.to_owned()
+    };
+    let fetched = remote.fetch(&[format!("+{source}:{target}")], Some(&mut options), None);
+    fetched.map_err(|error| Error::from_git(address, &error))
+}
+
+/// The wordings of Git hosts for a branch that moved between our fetch and our push.
+fn lost_race(reason: &str) -> bool {
+    const WORDINGS: [&str; 8] = [
+        "non-fast-forward",
+        "fast-forward",
+        "fetch first",
+        "cannot lock ref",
+        "failed to update ref",
+        "incorrect old value provided",
+        "stale info",
+        "not present locally",
+    ];
+    WORDINGS.iter().any(|wording| reason.contains(wording))
+}
