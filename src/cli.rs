@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     clock::Clock,
-    commands::{Context, Outcome, completions, man},
+    commands::{Context, Outcome, completions, extract_tag, gather_images, man},
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
@@ -72,6 +72,10 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Read the Git tag out of a release or tag event and derive the destination image tag
+    ExtractTag(extract_tag::Args),
+    /// Find the images built for a tag, pin them to digests and the source to a commit, write images.json
+    GatherImages(gather_images::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -80,8 +84,9 @@ enum Command {
 
 impl Command {
     async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let _ = context;
         match self {
+            Self::ExtractTag(args) => extract_tag::run(args, context).await,
+            Self::GatherImages(args) => gather_images::run(args, context).await,
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }

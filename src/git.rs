@@ -130,6 +130,34 @@ pub(crate) fn commit_of_tag<'a>(refs: &'a [Ref], tag: &str) -> Option<&'a str> {
     found.map(|found| found.object.as_str())
 }
 
+/// The one tag of a local repository's HEAD, and its commit.
+///
+/// # Errors
+/// [`Error::NoRevision`] when HEAD has no tag, [`Error::Ambiguous`] when it has several.
+pub(crate) fn tag_at_head(dir: &Path) -> Result<(String, String), Error> {
+    let repository = git2::Repository::discover(dir)?;
+    let head = repository.head()?.peel_to_commit()?.id();
+    let mut tags = Vec::new();
+    for name in repository.tag_names(None)?.iter().flatten().flatten() {
+        let tag = repository.find_reference(&format!("refs/tags/{name}"))?;
+        if tag.peel_to_commit().is_ok_and(|commit| commit.id() == head) {
+            tags.push(name.to_owned());
+        }
+    }
+    let url = dir.display().to_string();
+    match tags.as_slice() {
+        [] => Err(Error::NoRevision {
+            url,
+            revision: format!("tag at HEAD {head}"),
+        }),
+        [tag] => Ok((tag.clone(), head.to_string())),
+        _ => Err(Error::Ambiguous {
+            url,
+            tags: tags.join(", "),
+        }),
+    }
+}
+
 /// Tells whether a text is a full commit digest: 40 or 64 lower-case hex digits.
 pub(crate) fn is_commit(text: &str) -> bool {
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);

@@ -1,6 +1,8 @@
 //! One file for each subcommand: its flags (whose comments are the help) and its `run`.
 
 pub(crate) mod completions;
+pub(crate) mod extract_tag;
+pub(crate) mod gather_images;
 pub(crate) mod man;
 
 use std::{
@@ -15,9 +17,9 @@ use crate::{
     clock::Clock,
     env::Env,
     failure::{Failure, Kind},
-    git::Git,
+    git::{self, Git},
     http::Http,
-    registry::Registry,
+    registry::{self, Registry},
     tekton::Results,
 };
 
@@ -39,6 +41,51 @@ pub(crate) fn booleans(command: clap::Command) -> clap::Command {
             .hide_possible_values(true),
         _ => argument,
     })
+}
+
+/// Gives an error of Git its kind and a hint.
+pub(crate) fn git_failure(error: git::Error) -> Failure {
+    use git::Error as E;
+    let kind = match &error {
+        E::Url { .. } | E::Http(_) | E::NoCredentials { .. } | E::Ambiguous { .. } => Kind::Usage,
+        E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
+        E::Denied { .. } | E::Remote { .. } | E::Moved { .. } => Kind::Remote,
+        E::Rejected { .. } => Kind::Conflict,
+        E::Library { .. } | E::Interrupted { .. } => Kind::Bug,
+    };
+    let hint = match &error {
+        E::NoCredentials { .. } => Some(
+            "give --git-credentials-dir a directory with .git-credentials, or with username and password",
+        ),
+        E::Denied { status: 403, .. } => Some(
+            "the token may be limited to the repository that triggered the run: allow this one too",
+        ),
+        E::Rejected { .. } => {
+            Some("the branch may be protected: push to another --branch and open a merge request")
+        }
+        _ => None,
+    };
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Gives an error of a registry its kind.
+pub(crate) fn registry_failure(error: registry::Error) -> Failure {
+    use registry::Error as E;
+    let kind = match &error {
+        E::Http(_) | E::Manifest { .. } => Kind::Usage,
+        E::NotFound { .. } => Kind::NotFound,
+        _ => Kind::Remote,
+    };
+    let denied = matches!(error, E::Denied { .. });
+    let failure = Failure::new(kind, error);
+    if denied {
+        return failure.hint("give --authfile a file with credentials for this repository");
+    }
+    failure
 }
 
 /// What every command has at hand.

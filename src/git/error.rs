@@ -48,6 +48,14 @@ pub(crate) enum Error {
         /// The branch, tag or commit.
         revision: String,
     },
+    /// Several tags stand where one is needed.
+    #[error("HEAD of {url} has several tags: {tags}")]
+    Ambiguous {
+        /// The repository.
+        url: String,
+        /// The tags.
+        tags: String,
+    },
     /// The host could not be reached, went away or answered with an error.
     #[error("{url} failed: {reason}")]
     Remote {

@@ -99,7 +99,9 @@ impl Repository {
             None => repository.refname_to_id(FETCHED)?,
         };
         let commit = {
-            let object = repository.find_object(commit, None).map_err(|_| missing())?;
+            let object = repository
+                .find_object(commit, None)
+                .map_err(|_| missing())?;
             object.peel_to_commit().map_err(|_| missing())?.id()
         };
         Ok(Self {

@@ -1,0 +1,342 @@
+//! `extract-tag`: the Git tag out of an event, and the destination image tag from it.
+//!
+//! 1. read the tag from the one input that was given
+//! 2. hold it against `--strip-prefix`, `--pattern` and `--semver`
+//! 3. form the destination tag by the template and check the grammar of OCI tags
+//! 4. with `--git-url`, peel the tag there and refuse one that moved since the event
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::{Context, Outcome, git_failure};
+use crate::{
+    event::{self, Event},
+    failure::{Failure, Kind, OrFail as _},
+    git,
+    image::{Digest, Tag},
+};
+
+/// Flags of `extract-tag`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Form the destination tag by this template; {tag} stands for the Git tag, {semver.major}, {semver.minor} and {semver.patch} for its parts
+    #[arg(long, value_name = "TEMPLATE", default_value = "{tag}")]
+    template: String,
+    /// Take this prefix off the Git tag first, such as svc-a/ in a repository of many parts
+    #[arg(long, value_name = "PREFIX")]
+    strip_prefix: Option<String>,
+    /// Refuse a tag that this expression does not match as a whole
+    #[arg(long, value_name = "REGEX")]
+    pattern: Option<String>,
+    /// Refuse a tag that is no semantic version; a leading v is allowed
+    #[arg(long)]
+    semver: bool,
+    /// What to do with a destination tag that OCI does not allow
+    #[arg(long, value_name = "HOW", default_value = "refuse")]
+    on_invalid: OnInvalid,
+    /// Accept a release that is marked as a prerelease
+    #[arg(long)]
+    allow_prerelease: bool,
+    /// Accept a release that is a draft
+    #[arg(long)]
+    allow_draft: bool,
+    /// Peel the tag in this repository and refuse it when the event named another commit
+    #[arg(long, value_name = "URL")]
+    git_url: Option<String>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Input {
+    /// The full ref, such as refs/tags/v1.0
+    #[arg(long, value_name = "REF")]
+    r#ref: Option<String>,
+    /// The tag, such as v1.0
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// The payload of a webhook of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    event_file: Option<PathBuf>,
+    /// A local repository whose HEAD has exactly one tag
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnInvalid {
+    /// Fail and say which character is wrong
+    Refuse,
+    /// Replace what is not allowed and add a part of the original's hash, so that no two tags meet
+    Sanitize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// The destination tag and a newline
+    Text,
+    /// tag, destinationTag, commit, event and repository
+    Json,
+}
+
+/// The tag and what is known about it.
+struct Found {
+    tag: String,
+    commit: Option<String>,
+    event: &'static str,
+    repository: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Kind::Usage`] for what is no tag that we may use, [`Kind::NotFound`] when it does not exist
+/// in the repository, [`Kind::Refused`] when it moved since the event.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let mut found = args.find(context).await?;
+    let destination = args.destination(&found.tag)?;
+    if let Some(url) = &args.git_url {
+        found.commit = Some(peel(&found, url, context).await?);
+    }
+    let mut outcome = Outcome::default();
+    outcome.results.set("TAG", found.tag.clone());
+    outcome
+        .results
+        .set("DESTINATION_IMAGE_TAG", destination.as_str());
+    outcome
+        .results
+        .set("COMMIT", found.commit.clone().unwrap_or_default());
+    let text = match args.output {
+        Output::Text => format!("{destination}\n"),
+        Output::Json => {
+            let document = json!({
+                "tag": found.tag,
+                "destinationTag": destination,
+                "commit": found.commit,
+                "event": found.event,
+                "repository": found.repository,
+            });
+            format!("{document}\n")
+        }
+    };
+    outcome.stdout = text.into_bytes();
+    Ok(outcome)
+}
+
+impl Args {
+    async fn find(&self, context: &Context) -> Result<Found, Failure> {
+        let Input {
+            r#ref,
+            tag,
+            event_file,
+            repo,
+        } = &self.input;
+        let plain = |tag: &str, event| Found {
+            tag: tag.to_owned(),
+            commit: None,
+            event,
+            repository: None,
+        };
+        if let Some(name) = r#ref {
+            return Ok(plain(event::tag_of_ref(name).or_fail(Kind::Usage)?, "ref"));
+        }
+        if let Some(path) = event_file {
+            let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage)?;
+            self.check_release(&event)?;
+            let (event, kind) = (event.clone(), event.kind.as_str());
+            return Ok(Found {
+                tag: event.tag,
+                commit: event.commit,
+                event: kind,
+                repository: event.repository,
+            });
+        }
+        if let Some(dir) = repo {
+            let dir = dir.clone();
+            let found = context.git.run(move |_| git::tag_at_head(&dir)).await;
+            let (tag, commit) = found.map_err(git_failure)?;
+            return Ok(Found {
+                commit: Some(commit),
+                ..plain(&tag, "repository")
+            });
+        }
+        Ok(plain(tag.as_deref().unwrap_or_default(), "tag"))
+    }
+
+    fn check_release(&self, event: &Event) -> Result<(), Failure> {
+        let refuse = |what: &str, flag: &str| {
+            let message = format!("the release of {:?} is a {what}", event.tag);
+            Err(Failure::message(Kind::Usage, message).hint(format!("{flag} accepts it")))
+        };
+        if event.draft && !self.allow_draft {
+            return refuse("draft", "--allow-draft");
+        }
+        if event.prerelease && !self.allow_prerelease {
+            return refuse("prerelease", "--allow-prerelease");
+        }
+        Ok(())
+    }
+
+    /// The destination tag of a Git tag.
+    fn destination(&self, tag: &str) -> Result<Tag, Failure> {
+        let refuse = |reason: String| Failure::message(Kind::Usage, reason);
+        let stripped = match &self.strip_prefix {
+            Some(prefix) => tag
+                .strip_prefix(prefix.as_str())
+                .ok_or_else(|| refuse(format!("tag {tag:?} does not begin with {prefix:?}")))?,
+            None => tag,
+        };
+        if let Some(pattern) = &self.pattern {
+            let whole = regex::Regex::new(&format!("^(?:{pattern})$"));
+            let whole = whole
+                .map_err(|error| refuse(format!("--pattern is no regular expression: {error}")))?;
+            if !whole.is_match(stripped) {
+                return Err(refuse(format!(
+                    "tag {stripped:?} does not match --pattern {pattern}"
+                )));
+            }
+        }
+        let version = semver::Version::parse(stripped.strip_prefix('v').unwrap_or(stripped));
+        if self.semver
+            && let Err(error) = &version
+        {
+            return Err(refuse(format!(
+                "tag {stripped:?} is no semantic version: {error}"
+            )));
+        }
+        let text = fill(&self.template, stripped, version.ok().as_ref())?;
+        match (text.parse(), self.on_invalid) {
+            (Ok(tag), _) => Ok(tag),
+            (Err(_), OnInvalid::Sanitize) => sanitized(&text).or_fail(Kind::Usage),
+            (Err(error), OnInvalid::Refuse) => Err(Failure::new(Kind::Usage, error)
+                .context(format!("Git tag {tag:?} makes no image tag"))
+                .hint("choose another tag, or let --on-invalid=sanitize replace the character")),
+        }
+    }
+}
+
+/// Fills the template in one pass: what a tag contains is never read as a placeholder.
+fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<String, Failure> {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let wrong = |name: &str| {
+            Failure::message(
+                Kind::Usage,
+                format!(
+                    "--template has {{{name}}}: expected {{tag}} or {{semver.major}}, {{semver.minor}}, {{semver.patch}}"
+                ),
+            )
+        };
+        let (name, after) = behind.split_once('}').ok_or_else(|| wrong(behind))?;
+        let number = |part: fn(&semver::Version) -> u64| {
+            let version = version.ok_or_else(|| {
+                Failure::message(
+                    Kind::Usage,
+                    format!("--template has {{{name}}}, but tag {tag:?} is no semantic version"),
+                )
+            });
+            version.map(|version| part(version).to_string())
+        };
+        text.push_str(before);
+        text.push_str(&match name {
+            "tag" => tag.to_owned(),
+            "semver.major" => number(|version| version.major)?,
+            "semver.minor" => number(|version| version.minor)?,
+            "semver.patch" => number(|version| version.patch)?,
+            other => return Err(wrong(other)),
+        });
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+/// Replaces what OCI does not allow (`+` by `_`, as Helm does) and adds a part of the hash.
+fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
+    const HASH: usize = 8;
+    let replace = |(at, c): (usize, char)| match c {
+        '+' => '_',
+        c if c.is_ascii_alphanumeric() || c == '_' => c,
+        '.' | '-' if at > 0 => c,
+        _ if at == 0 => '_',
+        _ => '-',
+    };
+    let kept: String = text
+        .chars()
+        .take(127 - HASH)
+        .enumerate()
+        .map(replace)
+        .collect();
+    let hash = Digest::of(text.as_bytes()).hex();
+    format!("{kept}-{}", &hash[..HASH]).parse()
+}
+
+/// Peels the tag at the host and compares it with what the event said.
+async fn peel(found: &Found, url: &str, context: &Context) -> Result<String, Failure> {
+    let address = url.to_owned();
+    let refs = context
+        .git
+        .run(move |git| git.ls_remote(&address))
+        .await
+        .map_err(git_failure)?;
+    let tag = &found.tag;
+    let Some(commit) = git::commit_of_tag(&refs, tag) else {
+        return Err(Failure::message(
+            Kind::NotFound,
+            format!("no tag {tag:?} in {url}"),
+        ));
+    };
+    match &found.commit {
+        Some(event) if event != commit => Err(Failure::message(
+            Kind::Refused,
+            format!("tag {tag:?} moved: the event is about commit {event}, {url} has {commit} now"),
+        )),
+        _ => Ok(commit.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_never_read_as_a_template() {
+        let version = semver::Version::new(1, 2, 3);
+        let filled = fill(
+            "p-{tag}-{semver.major}.{semver.minor}",
+            "{semver.patch}",
+            Some(&version),
+        )
+        .unwrap();
+        assert_eq!(filled, "p-{semver.patch}-1.2");
+        assert!(fill("{nope}", "v1", None).is_err());
+        assert!(fill("{tag", "v1", None).is_err());
+        assert!(fill("{semver.major}", "one", None).is_err());
+    }
+
+    #[test]
+    fn sanitised_tags_never_meet() {
+        let texts = [
+            "v1+a",
+            "v1_a",
+            "v1/a",
+            "v1 a",
+            "-v1",
+            ".v1",
+            "",
+            "ä",
+            &"x".repeat(200),
+            &"x".repeat(201),
+        ];
+        let tags: Vec<_> = texts.iter().map(|text| sanitized(text).unwrap()).collect();
+        let distinct: std::collections::BTreeSet<_> = tags.iter().collect();
+        assert_eq!(distinct.len(), texts.len(), "{tags:?}");
+    }
+}
