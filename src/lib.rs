@@ -14,6 +14,7 @@ mod git;
 mod handover;
 mod http;
 mod image;
+mod policy;
 mod registry;
 mod snapshot;
 mod tekton;

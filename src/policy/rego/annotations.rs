@@ -1,0 +1,217 @@
+//! `# METADATA` blocks: YAML in comments above a package or a rule, as Open Policy Agent defines them
+//! (policy language, "Annotations"). The engine itself drops comments.
+
+use serde_json::{Map, Value};
+
+use super::{
+    error::{Error, Place},
+    module::Parsed,
+};
+
+/// The members that a block may have.
+const MEMBERS: [&str; 10] = [
+    "scope",
+    "title",
+    "description",
+    "organizations",
+    "related_resources",
+    "authors",
+    "schemas",
+    "custom",
+    "entrypoint",
+    "compile",
+];
+
+/// One block.
+#[derive(Debug, Clone)]
+pub(super) struct Annotation {
+    pub(super) first_line: u32,
+    pub(super) last_line: u32,
+    pub(super) content: Map<String, Value>,
+}
+
+/// A comment: where it is and what stands after the `#`.
+struct Comment<'a> {
+    line: u32,
+    column: usize,
+    text: &'a str,
+}
+
+/// Reads every block of a module.
+///
+/// # Errors
+/// [`Error::Annotation`] when a block is no YAML mapping or has an unknown member.
+pub(super) fn read(module: &Parsed) -> Result<Vec<Annotation>, Error> {
+    let mut comments = comments(&module.source).into_iter().peekable();
+    let mut blocks = Vec::new();
+    while let Some(start) = comments.next() {
+        if start.text.trim() != "METADATA" {
+            continue;
+        }
+        let (mut last, mut yaml) = (start.line, String::new());
+        while let Some(next) = comments.next_if(|next| {
+            next.line == last + 1 && next.column == start.column && next.text.trim() != "METADATA"
+        }) {
+            yaml.push_str(&with_timestamp(next.text.trim_end()));
+            yaml.push('\n');
+            last = next.line;
+        }
+        let content = parse(&yaml).map_err(|cause| Error::Annotation {
+            place: Place {
+                file: module.file.clone(),
+                line: start.line,
+            },
+            cause,
+        })?;
+        blocks.push(Annotation {
+            first_line: start.line,
+            last_line: last,
+            content,
+        });
+    }
+    Ok(blocks)
+}
+
+fn parse(yaml: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = if yaml.trim().is_empty() {
+        Value::Null
+    } else {
+        serde_saphyr::from_str(yaml).map_err(|error| format!("invalid METADATA: {error}"))?
+    };
+    let mut content = match value {
+        Value::Null => Map::new(),
+        Value::Object(content) => content,
+        _ => return Err("METADATA is not a mapping".to_owned()),
+    };
+    if let Some(unknown) = content.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
+        return Err(format!("unknown METADATA member {unknown}"));
+    }
+    normalise(&mut content);
+    Ok(content)
+}
+
+/// Brings the short forms into the long ones and leaves out what says nothing.
+fn normalise(content: &mut Map<String, Value>) {
+    if let Some(Value::Array(resources)) = content.get_mut("related_resources") {
+        for resource in resources {
+            if let Value::String(text) = resource {
+                *resource = serde_json::json!({"ref": text});
+            }
+        }
+    }
+    if let Some(Value::Array(authors)) = content.get_mut("authors") {
+        for author in authors {
+            if let Value::String(text) = author {
+                *author = Value::Object(person(text));
+            }
+        }
+    }
+    let empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
+    content.retain(|key, value| match key.as_str() {
+        "entrypoint" => *value != Value::Bool(false),
+        "title" | "description" => !empty(value),
+        _ => true,
+    });
+}
+
+/// `Name <address>`, where either part may be absent.
+fn person(text: &str) -> Map<String, Value> {
+    let (name, email) = match text.rsplit_once('<') {
+        Some((name, email)) => (name.trim(), email.trim().trim_end_matches('>')),
+        None => (text.trim(), ""),
+    };
+    let members = [("name", name), ("email", email)];
+    let members = members.into_iter().filter(|(_, text)| !text.is_empty());
+    members
+        .map(|(key, text)| (key.to_owned(), Value::from(text)))
+        .collect()
+}
+
+/// A plain date is a timestamp in the YAML of the reference implementation, so it gains its time.
+fn with_timestamp(line: &str) -> String {
+    let Some((before, value)) = line.rsplit_once(' ') else {
+        return line.to_owned();
+    };
+    let digits = |range: std::ops::Range<usize>| {
+        let part = value.get(range).unwrap_or_default();
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let dashes = value.get(4..5) == Some("-") && value.get(7..8) == Some("-");
+    let date = value.len() == 10 && dashes && digits(0..4) && digits(5..7) && digits(8..10);
+    if date && before.trim_end().ends_with([':', '-']) {
+        format!("{before} \"{value}T00:00:00Z\"")
+    } else {
+        line.to_owned()
+    }
+}
+
+/// Every comment; a `#` in a string is none.
+fn comments(source: &str) -> Vec<Comment<'_>> {
+    let mut found = Vec::new();
+    let mut raw = false;
+    for (number, line) in (1..).zip(source.split('\n')) {
+        if let Some(column) = comment_start(line, &mut raw) {
+            found.push(Comment {
+                line: number,
+                column,
+                text: line.get(column + 1..).unwrap_or_default(),
+            });
+        }
+    }
+    found
+}
+
+/// Where the comment of a line starts. `raw` says whether a raw string is open, before and after.
+fn comment_start(line: &str, raw: &mut bool) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            b'`' if !quoted => *raw = !*raw,
+            _ if *raw => {}
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'#' if !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_in_a_string_is_no_comment() {
+        let source = "a := \"# no\" # yes\nb := `# no\n# no` # yes\nc := \"\\\"#\" # yes";
+        let found: Vec<_> = comments(source).iter().map(|c| (c.line, c.text)).collect();
+        assert_eq!(found, [(1, " yes"), (3, " yes"), (4, " yes")]);
+    }
+
+    #[test]
+    fn a_plain_date_gains_its_time_and_a_quoted_one_does_not() {
+        assert_eq!(
+            with_timestamp("  effective_on: 2025-07-01"),
+            "  effective_on: \"2025-07-01T00:00:00Z\""
+        );
+        for line in [
+            "  on: \"2025-07-01\"",
+            "  text since 2025-07-01",
+            "2025-07-01",
+        ] {
+            assert_eq!(with_timestamp(line), line);
+        }
+    }
+
+    #[test]
+    fn refuses_unknown_members() {
+        assert!(parse("title: x\ncustom: {a: 1}").is_ok());
+        assert_eq!(
+            parse("titel: x").unwrap_err(),
+            "unknown METADATA member titel"
+        );
+        assert!(parse("- a").is_err());
+        assert!(parse("a: [").is_err());
+    }
+}

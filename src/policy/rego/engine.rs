@@ -1,0 +1,233 @@
+//! Compiles the modules once and evaluates rules for one input after another, on any thread.
+//!
+//! What a result means is decided elsewhere; here an evaluation either gives every value that was
+//! asked for or an error that names the rule.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use regorus::{Engine, Value, utils::limits::ExecutionTimerConfig};
+
+use super::{
+    Host, builtins, ec,
+    error::Error,
+    module::{self, Module, Parsed},
+    rules::{self, Rule},
+    syntax,
+};
+
+/// The longest that one evaluation may take.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+
+/// The modules of a policy, parsed, with the inventory of their rules.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(super) modules: Vec<Parsed>,
+    pub(super) rules: Vec<Vec<Rule>>,
+}
+
+/// A policy with its data, ready for any number of inputs at the same time.
+#[derive(Clone)]
+pub(crate) struct Program {
+    engine: Arc<Engine>,
+}
+
+/// The rule to evaluate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Query {
+    /// The package without `data`: `release.sbom`.
+    pub(crate) package: String,
+    /// The name: `deny`.
+    pub(crate) rule: String,
+}
+
+/// What a rule gave. A rule that is undefined for the input gives nothing and is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Raw {
+    /// The package without `data`.
+    pub(crate) package: String,
+    /// The name of the rule.
+    pub(crate) rule: String,
+    /// The value; sets are arrays in the order of their elements.
+    pub(crate) value: serde_json::Value,
+}
+
+impl Policy {
+    /// Reads the modules.
+    ///
+    /// # Errors
+    /// The first module that cannot be parsed or annotated, and [`Error::Empty`] without rules.
+    pub(crate) fn read(modules: Vec<Module>) -> Result<Self, Error> {
+        let modules = module::parse(modules)?;
+        let rules = rules::inventory(&modules)?;
+        if rules.iter().all(Vec::is_empty) {
+            return Err(Error::Empty);
+        }
+        Ok(Self { modules, rules })
+    }
+
+    /// Every rule, in the order of the modules.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().flatten()
+    }
+
+    /// Checks the policy and makes it ready for evaluation with the data.
+    ///
+    /// # Errors
+    /// The first thing that would go wrong or be misunderstood at run time, with file and line.
+    pub(crate) fn compile(&self, data: &serde_json::Value, host: &Host) -> Result<Program, Error> {
+        rules::check_codes(self.rules())?;
+        let mut engine = Engine::new();
+        engine.set_policy_length_config(module::limits());
+        engine.set_strict_builtin_errors(false);
+        engine.set_execution_timer_config(timer(TIME_LIMIT));
+        for module in &self.modules {
+            let added = engine.add_policy(module.file.clone(), module.source.clone());
+            added.map_err(|error| compile_error(&error))?;
+        }
+        builtins::register(&mut engine);
+        ec::register(&mut engine, host);
+        engine
+            .add_data(document("data", data)?)
+            .map_err(|error| Error::Document {
+                what: "data",
+                cause: error.to_string(),
+            })?;
+        // The engine compiles at the first query; do it once, before it is cloned.
+        let prepared = engine.eval_query("true".to_owned(), false);
+        prepared.map_err(|error| compile_error(&error))?;
+        Ok(Program {
+            engine: Arc::new(engine),
+        })
+    }
+}
+
+impl Program {
+    /// Evaluates the rules for the input, all in one query so that what they share is computed once.
+    ///
+    /// # Errors
+    /// [`Error::Evaluation`] naming the first rule that fails: then nothing is known about it.
+    pub(crate) fn evaluate(
+        &self,
+        input: &serde_json::Value,
+        queries: &[Query],
+    ) -> Result<Vec<Raw>, Error> {
+        let mut engine = Engine::clone(&self.engine);
+        engine.set_input(document("input", input)?);
+        let values = match ask(&mut engine, queries) {
+            Ok(values) => values,
+            Err(_) => one_by_one(&mut engine, queries)?,
+        };
+        let values = queries.iter().zip(values);
+        let raws = values.filter_map(|(query, value)| Some(raw(query, value?)));
+        raws.collect()
+    }
+}
+
+fn raw(query: &Query, value: Value) -> Result<Raw, Error> {
+    let value = serde_json::to_value(&value).map_err(|error| Error::Evaluation {
+        rule: query.to_string(),
+        cause: format!("its value is no JSON: {error}"),
+    })?;
+    Ok(Raw {
+        package: query.package.clone(),
+        rule: query.rule.clone(),
+        value,
+    })
+}
+
+/// Asks for every rule at once: each answer is a list of one value, or an empty one when undefined.
+fn ask(engine: &mut Engine, queries: &[Query]) -> anyhow::Result<Vec<Option<Value>>> {
+    let lists: Vec<_> = queries
+        .iter()
+        .map(|query| format!("[v | v := {}]", query.path()))
+        .collect();
+    let results = engine.eval_query(format!("[{}]", lists.join(", ")), false)?;
+    let expression = results
+        .result
+        .first()
+        .and_then(|row| row.expressions.first());
+    let value = expression.map(|expression| &expression.value);
+    let answers = value.and_then(|value| value.as_array().ok());
+    let answers = answers.filter(|answers| answers.len() == queries.len());
+    let answers = answers.ok_or_else(|| anyhow::anyhow!("the engine gave no answer"))?;
+    let first = |answer: &Value| {
+        answer
+            .as_array()
+            .ok()
+            .and_then(|list| list.iter().next().cloned())
+    };
+    Ok(answers.iter().map(first).collect())
+}
+
+/// Asks for one rule after the other, to find the one that fails.
+fn one_by_one(engine: &mut Engine, queries: &[Query]) -> Result<Vec<Option<Value>>, Error> {
+    let mut values = Vec::with_capacity(queries.len());
+    for query in queries {
+        let answer = ask(engine, std::slice::from_ref(query));
+        let answer = answer.map_err(|error| Error::Evaluation {
+            rule: query.to_string(),
+            cause: reason(&error),
+        })?;
+        values.extend(answer);
+    }
+    Ok(values)
+}
+
+/// The engine's reason in one line, with the place when it knows one.
+pub(super) fn reason(error: &anyhow::Error) -> String {
+    let (place, cause) = syntax::located(error, "");
+    if place.file.is_empty() {
+        cause
+    } else {
+        format!("{cause} at {place}")
+    }
+}
+
+fn compile_error(error: &anyhow::Error) -> Error {
+    let (place, cause) = syntax::located(error, "policy");
+    Error::Compile { place, cause }
+}
+
+fn timer(limit: Duration) -> ExecutionTimerConfig {
+    ExecutionTimerConfig {
+        limit,
+        check_interval: NonZeroU32::MIN.saturating_add(999),
+    }
+}
+
+/// Hands a JSON document to the engine.
+pub(super) fn document(what: &'static str, json: &serde_json::Value) -> Result<Value, Error> {
+    serde_json::from_value(json.clone()).map_err(|error| Error::Document {
+        what,
+        cause: error.to_string(),
+    })
+}
+
+impl Query {
+    /// The rule as a reference: `data.release.sbom.deny`, with brackets where a name needs them.
+    fn path(&self) -> String {
+        let plain = |name: &str| {
+            let mut bytes = name.bytes();
+            bytes
+                .next()
+                .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+                && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let mut path = String::from("data");
+        for segment in self.package.split('.').chain([self.rule.as_str()]) {
+            if plain(segment) {
+                path.push('.');
+                path.push_str(segment);
+            } else {
+                path.push_str(&format!("[{}]", serde_json::Value::from(segment)));
+            }
+        }
+        path
+    }
+}
+
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.package, self.rule)
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a policy cannot be compiled or evaluated. Each error names the file and line where it has one.
+
+/// A place in a policy source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The file as the caller named it.
+    pub(crate) file: String,
+    /// The line, counted from 1.
+    pub(crate) line: u32,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Why the engine refused a policy, its data, or could not finish an evaluation.
+///
+/// All but [`Error::Evaluation`] are the policy author's to mend.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no rule in any module.
+    #[error("the policy has no rules: expected at least one .rego file with rules")]
+    Empty,
+    /// The module is no Rego.
+    #[error("{place}: {cause}")]
+    Syntax {
+        /// Where the parser stopped.
+        place: Place,
+        /// What it expected.
+        cause: String,
+    },
+    /// A `# METADATA` block cannot be read or attached.
+    #[error("{place}: {cause}")]
+    Annotation {
+        /// Where the block starts.
+        place: Place,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A call names no function.
+    #[error("{place}: unknown function {function}")]
+    UnknownFunction {
+        /// Where the rule with the call starts.
+        place: Place,
+        /// The full name.
+        function: String,
+    },
+    /// A call names a function that reaches outside of the evaluation.
+    #[error("{place}: function {function} is not available to policies")]
+    ForbiddenFunction {
+        /// Where the rule with the call starts.
+        place: Place,
+        /// The full name.
+        function: String,
+    },
+    /// A call has the wrong number of arguments.
+    #[error("{place}: function {function} takes {expected} arguments, not {given}")]
+    Arity {
+        /// Where the call is.
+        place: Place,
+        /// The full name.
+        function: String,
+        /// How many it takes.
+        expected: usize,
+        /// How many it was given.
+        given: usize,
+    },
+    /// A deny or warn rule gives something that is no result.
+    #[error("{place}: {rule} gives {given}, expected a string or an object with msg")]
+    ResultKind {
+        /// Where the rule starts.
+        place: Place,
+        /// The rule with its package.
+        rule: String,
+        /// The kind of value.
+        given: &'static str,
+    },
+    /// Two rules carry the same code.
+    #[error("{second}: code {code} is already used at {first}")]
+    DuplicateCode {
+        /// The code.
+        code: String,
+        /// The first rule.
+        first: Place,
+        /// The second rule.
+        second: Place,
+    },
+    /// Data stands where a rule of the policy stands.
+    #[error("{place}: rule {path} collides with a data document of the same path")]
+    DataCollision {
+        /// The rule.
+        place: Place,
+        /// The path below `data`.
+        path: String,
+    },
+    /// The engine refused the modules as a whole.
+    #[error("{place}: {cause}")]
+    Compile {
+        /// Where the engine says it is.
+        place: Place,
+        /// Why.
+        cause: String,
+    },
+    /// A document cannot be handed to the engine.
+    #[error("the {what} document is not usable: {cause}")]
+    Document {
+        /// `data` or `input`.
+        what: &'static str,
+        /// Why.
+        cause: String,
+    },
+    /// A rule could not be evaluated: nothing is known about what it would say.
+    #[error("rule {rule} could not be evaluated: {cause}")]
+    Evaluation {
+        /// The rule with its package.
+        rule: String,
+        /// The engine's reason, with file and line.
+        cause: String,
+    },
+}

@@ -1,0 +1,22 @@
+//! Everything that names the Rego engine: policies in, values of rules out.
+//!
+//! [`Policy::read`] parses the modules and lists their rules, [`Policy::compile`] checks them and makes
+//! a [`Program`], [`Program::evaluate`] gives the values of rules for one input. A program is compiled
+//! once and shared between threads. The engine differs from Open Policy Agent in ways that lose
+//! violations, so sources are rewritten (`lower`), calls are checked (`check`) and builtins are
+//! overridden (`builtins`) before it sees them. What a violation is, is not decided here.
+
+mod annotations;
+mod builtins;
+mod ec;
+mod engine;
+mod error;
+mod module;
+mod rules;
+mod syntax;
+
+pub(crate) use ec::{Host, Question, Subject};
+pub(crate) use engine::{Policy, Program, Query, Raw};
+pub(crate) use error::{Error, Place};
+pub(crate) use module::Module;
+pub(crate) use rules::Rule;

@@ -1,0 +1,211 @@
+//! Small questions to the engine's syntax tree. Works around its spans: strings exclude their quotes,
+//! objects with several members start at the last key.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use regorus::unstable::{AssignOp, Expr, Literal, Query, Rule, RuleHead};
+
+use super::error::Place;
+
+/// The ground segments that a reference starts with: `a.b["c"][x].d` gives `a`, `b`, `c`.
+pub(super) fn prefix(expr: &Expr) -> Vec<String> {
+    let mut segments = Vec::new();
+    collect(expr, &mut segments);
+    segments
+}
+
+/// The segments of a reference that is ground to its end.
+pub(super) fn path(expr: &Expr) -> Option<Vec<String>> {
+    let mut segments = Vec::new();
+    collect(expr, &mut segments).then_some(segments)
+}
+
+fn collect(expr: &Expr, segments: &mut Vec<String>) -> bool {
+    let (refr, last) = match expr {
+        Expr::Var { span, .. } => {
+            segments.push(span.text().to_owned());
+            return true;
+        }
+        Expr::RefDot { refr, field, .. } => (refr, field.1.as_string().ok()),
+        Expr::RefBrack { refr, index, .. } => match index.as_ref() {
+            Expr::String { value, .. } | Expr::RawString { value, .. } => {
+                (refr, value.as_string().ok())
+            }
+            _ => (refr, None),
+        },
+        _ => return false,
+    };
+    if !collect(refr, segments) {
+        return false;
+    }
+    match last {
+        Some(text) => {
+            segments.push(text.to_string());
+            true
+        }
+        None => false,
+    }
+}
+
+/// The reference in a rule's head: its name.
+pub(super) fn head(rule: &Rule) -> &Expr {
+    match rule {
+        Rule::Spec { head, .. } => match head {
+            RuleHead::Compr { refr, .. }
+            | RuleHead::Set { refr, .. }
+            | RuleHead::Func { refr, .. } => refr,
+        },
+        Rule::Default { refr, .. } => refr,
+    }
+}
+
+/// How many parameters the rule has when it is a function.
+pub(super) fn parameters(rule: &Rule) -> Option<usize> {
+    match rule {
+        Rule::Spec {
+            head: RuleHead::Func { args, .. },
+            ..
+        } => Some(args.len()),
+        Rule::Default { args, .. } if !args.is_empty() => Some(args.len()),
+        _ => None,
+    }
+}
+
+/// The names that a pattern binds.
+pub(super) fn bound_names(pattern: &Expr, names: &mut BTreeSet<String>) {
+    match pattern {
+        Expr::Var { span, .. } => {
+            names.insert(span.text().to_owned());
+        }
+        Expr::Array { items, .. } | Expr::Set { items, .. } => {
+            for item in items {
+                bound_names(item, names);
+            }
+        }
+        Expr::Object { fields, .. } => {
+            for (_, _, value) in fields {
+                bound_names(value, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The names that a query declares for itself.
+pub(super) fn declared_names(query: &Query) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for statement in &query.stmts {
+        match &statement.literal {
+            Literal::SomeVars { vars, .. } => {
+                names.extend(vars.iter().map(|span| span.text().to_owned()));
+            }
+            Literal::SomeIn { key, value, .. } => {
+                for pattern in key.iter().chain([value]) {
+                    bound_names(pattern, &mut names);
+                }
+            }
+            Literal::Expr { expr, .. } => {
+                if let Expr::AssignExpr {
+                    op: AssignOp::ColEq,
+                    lhs,
+                    ..
+                } = expr.as_ref()
+                {
+                    bound_names(lhs, &mut names);
+                }
+            }
+            Literal::NotExpr { .. } | Literal::Every { .. } => {}
+        }
+    }
+    names
+}
+
+/// The bytes of the source that an expression really takes.
+pub(super) fn extent(expr: &Expr, source: &str) -> Range<usize> {
+    let span = expr.span();
+    let own = span.start as usize..span.end as usize;
+    match expr {
+        Expr::String { .. } | Expr::RawString { .. } => own.start.saturating_sub(1)..own.end + 1,
+        Expr::Object { fields, .. } => match fields.first() {
+            Some((_, key, _)) => {
+                let before = source.get(..extent(key, source).start).unwrap_or_default();
+                before.rfind('{').unwrap_or(own.start)..own.end
+            }
+            None => own,
+        },
+        Expr::BinExpr { lhs, rhs, .. }
+        | Expr::BoolExpr { lhs, rhs, .. }
+        | Expr::ArithExpr { lhs, rhs, .. }
+        | Expr::AssignExpr { lhs, rhs, .. } => cover(own, [lhs.as_ref(), rhs.as_ref()], source),
+        Expr::RefDot { refr, .. } => cover(own, [refr.as_ref()], source),
+        Expr::RefBrack { refr, index, .. } => closed(
+            cover(own, [refr.as_ref(), index.as_ref()], source),
+            ']',
+            source,
+        ),
+        Expr::Call { fcn, params, .. } => {
+            let parts = params.iter().map(AsRef::as_ref).chain([fcn.as_ref()]);
+            closed(cover(own, parts, source), ')', source)
+        }
+        _ => own,
+    }
+}
+
+/// The range with all the parts in it.
+fn cover<'a>(
+    own: Range<usize>,
+    parts: impl IntoIterator<Item = &'a Expr>,
+    source: &str,
+) -> Range<usize> {
+    parts.into_iter().fold(own, |whole, part| {
+        let part = extent(part, source);
+        whole.start.min(part.start)..whole.end.max(part.end)
+    })
+}
+
+/// The range up to its closing bracket, which some spans leave out.
+fn closed(range: Range<usize>, bracket: char, source: &str) -> Range<usize> {
+    let text = source.get(range.clone()).unwrap_or_default();
+    if text.ends_with(bracket) {
+        return range;
+    }
+    let rest = source.get(range.end..).unwrap_or_default();
+    let end = rest
+        .find(bracket)
+        .map_or(range.end, |at| range.end + at + 1);
+    range.start..end
+}
+
+/// The place and the reason in an error of the engine, which comes as a picture of the source:
+///
+/// ```text
+/// --> policy.rego:3:9
+///   |
+/// 3 | deny if {
+///   |         ^
+/// error: expecting expression
+/// ```
+pub(super) fn located(error: &anyhow::Error, file: &str) -> (Place, String) {
+    let text = error.to_string();
+    let arrow = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("--> "));
+    let place = arrow.and_then(|at| {
+        let mut parts = at.rsplitn(3, ':');
+        let (_column, line, file) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Place {
+            file: file.to_owned(),
+            line: line.parse().ok()?,
+        })
+    });
+    let cause = text
+        .lines()
+        .rev()
+        .find_map(|line| line.trim().strip_prefix("error: "));
+    let first = text.lines().next().unwrap_or_default();
+    let place = place.unwrap_or_else(|| Place {
+        file: file.to_owned(),
+        line: 1,
+    });
+    (place, cause.unwrap_or(first).to_owned())
+}
