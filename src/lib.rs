@@ -11,6 +11,7 @@ mod env;
 mod event;
 mod failure;
 mod git;
+mod gitops;
 mod handover;
 mod http;
 mod image;
