@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     clock::Clock,
-    commands::{Context, Outcome, completions, extract_tag, gather_images, man},
+    commands::{Context, Outcome, completions, extract_tag, gather_images, man, update_deployment},
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
@@ -76,6 +76,8 @@ enum Command {
     ExtractTag(extract_tag::Args),
     /// Find the images built for a tag, pin them to digests and the source to a commit, write images.json
     GatherImages(gather_images::Args),
+    /// Write the promoted digests into the GitOps repository and push
+    UpdateDeployment(update_deployment::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -87,6 +89,7 @@ impl Command {
         match self {
             Self::ExtractTag(args) => extract_tag::run(args, context).await,
             Self::GatherImages(args) => gather_images::run(args, context).await,
+            Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }

@@ -130,12 +130,7 @@ fn walk<'a>(node: &'a Node, keys: impl Iterator<Item = &'a str>) -> Option<&'a N
 }
 
 /// The value of a key; a duplicated key is refused, because readers differ in which one counts.
-fn once<'a>(
-    node: &'a Node,
-    key: &str,
-    file: &str,
-    path: &str,
-) -> Result<Option<&'a Node>, Error> {
+fn once<'a>(node: &'a Node, key: &str, file: &str, path: &str) -> Result<Option<&'a Node>, Error> {
     match node.values(key).as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),

@@ -48,7 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "clock", "commands", "env", "failure", "http", "registry", "tekton",
+            "clock", "commands", "env", "failure", "git", "http", "registry", "tekton",
         ],
     ),
 ];

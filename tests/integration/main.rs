@@ -2,5 +2,8 @@
 
 mod cli;
 mod docs;
+mod extract_tag;
+mod gather_images;
 mod harness;
 mod layering;
+mod update_deployment;

@@ -1,0 +1,153 @@
+//! Which images are to be deployed, and who vouches for them.
+
+use super::{Args, Pin};
+use crate::{
+    commands::Context,
+    failure::{Failure, Kind, OrFail as _},
+    handover::{Placed, Promoted, PromotedComponent},
+    image::{Digest, Reference},
+};
+
+/// An image that is to be deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    /// The component's name.
+    pub(crate) name: String,
+    /// Where it was promoted to: repository, tag and digest.
+    pub(crate) reference: Reference,
+    /// The repositories under which it may stand in a file now.
+    pub(crate) repositories: Vec<String>,
+}
+
+impl Image {
+    /// The text for the file.
+    pub(super) fn written(&self, pin: Pin) -> String {
+        let mut reference = self.reference.clone();
+        match pin {
+            Pin::Tag if reference.tag.is_some() => reference.digest = None,
+            Pin::Digest => reference.tag = None,
+            Pin::Tag | Pin::TagAndDigest => {}
+        }
+        reference.to_string()
+    }
+
+    /// The digest; every image that is deployed has one.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.reference.digest
+    }
+}
+
+/// The images with the file that vouches for them.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) images: Vec<Image>,
+    pub(super) promoted: Option<Promoted>,
+}
+
+/// Reads `promoted.json` and `--image`.
+pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> {
+    let given: Result<Vec<_>, _> = args
+        .image
+        .iter()
+        .chain(&args.images)
+        .map(|text| parse(text))
+        .collect();
+    let given = given?;
+    if args.unverified {
+        if given.is_empty() {
+            let message = "--unverified is for --image: what promoted.json lists was verified";
+            return Err(Failure::message(Kind::Usage, message));
+        }
+        tracing::warn!("deploying without a promoted.json: nobody vouches for these images");
+        return Ok(Wanted {
+            images: given,
+            promoted: None,
+        });
+    }
+    let path = context.path(args.promoted.as_deref(), "promoted.json");
+    let bytes = context.read(&path)?;
+    let origin = path.display().to_string();
+    let placed = Placed::parse(&bytes, &origin, args.promoted_digest).map_err(hand_over)?;
+    let images = if given.is_empty() {
+        placed
+            .promoted()
+            .components
+            .iter()
+            .map(of_component)
+            .collect::<Result<Vec<_>, _>>()?
+    } else {
+        given
+            .into_iter()
+            .map(|image| vouched(image, &placed))
+            .collect::<Result<Vec<_>, _>>()?
+    };
+    Ok(Wanted {
+        images,
+        promoted: Some(placed.promoted().clone()),
+    })
+}
+
+fn hand_over(error: crate::handover::Error) -> Failure {
+    use crate::handover::Error as E;
+    let kind = match &error {
+        E::Parse { .. } | E::Version { .. } => Kind::Usage,
+        _ => Kind::Refused,
+    };
+    Failure::new(kind, error)
+}
+
+fn parse(given: &str) -> Result<Image, Failure> {
+    let (name, reference) = match given.split_once('=') {
+        Some((name, reference)) if !name.is_empty() => (Some(name), reference),
+        _ => (None, given),
+    };
+    let reference = reference.strip_prefix("docker://").unwrap_or(reference);
+    let reference: Reference = reference.parse().or_fail(Kind::Usage)?;
+    if reference.digest.is_none() {
+        let message = format!("--image {given} is not pinned: expected [NAME=]REPO[:TAG]@sha256:…");
+        return Err(Failure::message(Kind::Usage, message));
+    }
+    Ok(Image {
+        name: name
+            .unwrap_or_else(|| reference.repository.last_segment())
+            .to_owned(),
+        repositories: vec![reference.repository.to_string()],
+        reference,
+    })
+}
+
+/// An image of `--image` that `promoted.json` lists with the same digest.
+fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
+    let digest = image
+        .digest()
+        .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;
+    let component = placed.vouches_for(&image.name, digest).map_err(hand_over)?;
+    let same = |place: &Reference| place.repository == image.reference.repository;
+    if !component.destinations.iter().any(same) {
+        let message = format!(
+            "promoted.json does not list {} in {}",
+            image.name, image.reference.repository
+        );
+        return Err(Failure::message(Kind::Refused, message));
+    }
+    Ok(image)
+}
+
+fn of_component(component: &PromotedComponent) -> Result<Image, Failure> {
+    let Some(first) = component.destinations.first() else {
+        let message = format!("promoted.json lists no destination for {}", component.name);
+        return Err(Failure::message(Kind::NotFound, message));
+    };
+    let mut reference = first.clone();
+    reference.digest = Some(component.digest);
+    let mut repositories = vec![
+        first.repository.to_string(),
+        component.source.repository.to_string(),
+    ];
+    repositories.dedup();
+    Ok(Image {
+        name: component.name.clone(),
+        reference,
+        repositories,
+    })
+}

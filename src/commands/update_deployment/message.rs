@@ -1,0 +1,68 @@
+//! The commit message, with trailers that lead back to what was verified.
+
+use super::{Args, Image, images::Wanted};
+
+/// A first line for people, then `git interpret-trailers` lines for machines.
+pub(super) fn of(args: &Args, wanted: &Wanted, changed: &[(Image, String)]) -> String {
+    let mut trailers: Vec<(&str, String)> = Vec::new();
+    for (image, _) in changed {
+        let digest = image
+            .digest()
+            .map(|digest| digest.to_string())
+            .unwrap_or_default();
+        trailers.push(("Image-Digest", format!("{} {digest}", image.name)));
+    }
+    if let Some(promoted) = &wanted.promoted {
+        let text = |value: &Option<String>| value.clone();
+        let digest = |value: &Option<crate::image::Digest>| value.map(|digest| digest.to_string());
+        let known = [
+            ("Git-Tag", text(&promoted.git_tag)),
+            ("Source-Commit", text(&promoted.commit)),
+            ("Verified-Policy", digest(&promoted.policy_digest)),
+            ("Verification-Report", digest(&promoted.report_digest)),
+        ];
+        trailers.extend(
+            known
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    }
+    let trailers: Vec<_> = trailers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect();
+    format!("{}\n\n{}", subject(args, changed), trailers.concat())
+}
+
+fn subject(args: &Args, changed: &[(Image, String)]) -> String {
+    if let Some(message) = &args.message {
+        return message.clone();
+    }
+    let environment = &args.environment;
+    match changed {
+        [(image, previous)] => {
+            let (old, new) = (
+                version_of(previous),
+                version_of(&image.reference.to_string()),
+            );
+            format!("promote({environment}): {} {old} -> {new}", image.name)
+        }
+        several => {
+            let names: Vec<_> = several
+                .iter()
+                .map(|(image, _)| image.name.as_str())
+                .collect();
+            format!("promote({environment}): {}", names.join(", "))
+        }
+    }
+}
+
+/// The tag of a reference, else the beginning of its digest.
+fn version_of(reference: &str) -> String {
+    let (name, digest) = reference.split_once('@').unwrap_or((reference, ""));
+    match name.rsplit_once(':') {
+        Some((_, tag)) if !tag.contains('/') => tag.to_owned(),
+        _ if digest.is_empty() => "latest".to_owned(),
+        _ => digest.chars().take("sha256:".len() + 12).collect(),
+    }
+}

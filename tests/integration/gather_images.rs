@@ -1,0 +1,243 @@
+//! `gather-images`: from a Git tag to images pinned by digest.
+
+use lab::{
+    git,
+    registry::{self, Options},
+    signer::{self, Image},
+};
+use serde_json::Value;
+
+use crate::harness::{Run, Workdir};
+
+/// A source repository with the tag `v1.0` and an image that was built from it.
+struct World {
+    dir: Workdir,
+    registry: registry::Server,
+    git: git::Server,
+    commit: String,
+    image: Image,
+}
+
+impl World {
+    fn new() -> Self {
+        let registry = registry::Server::start(Options::default()).unwrap();
+        let git = git::Server::start(None).unwrap();
+        let repository = git.repository("acme/web").unwrap();
+        let commit = repository.commit("main", "one", &[("a", "1")]).unwrap();
+        repository.annotated_tag("v1.0", &commit).unwrap();
+        let image = signer::push_image(&registry, "acme/web", "v1.0", "one", 2).unwrap();
+        signer::push_image(&registry, "acme/web", &commit, "one", 2).unwrap();
+        Self {
+            dir: Workdir::new(),
+            registry,
+            git,
+            commit,
+            image,
+        }
+    }
+
+    fn repository(&self, name: &str) -> String {
+        format!("{}/{name}", self.registry.address())
+    }
+
+    fn gather(&self, flags: &[&str]) -> Run {
+        let image = format!("--image={}", self.repository("acme/web"));
+        let url = format!("--git-url={}", self.git.url("acme/web"));
+        let mut all = vec!["gather-images", &image, &url, "--results-dir=results"];
+        if !flags.iter().any(|flag| flag.starts_with("--revision")) {
+            all.push("--revision=v1.0");
+        }
+        all.extend(flags);
+        self.dir.promote(&all)
+    }
+
+    fn images(&self) -> Value {
+        serde_json::from_str(&self.dir.read("images.json")).unwrap()
+    }
+}
+
+#[test]
+fn pins_the_image_and_the_commit() {
+    let world = World::new();
+    world.gather(&["--destination-tag=prod-v1.0"]).exits(0);
+    let expected = serde_json::json!({
+        "application": "",
+        "components": [{
+            "name": "web",
+            "containerImage": format!("{}@{}", world.repository("acme/web"), world.image.digest),
+            "source": {"git": {"url": world.git.url("acme/web"), "revision": world.commit}},
+        }],
+        "promote": {
+            "version": 1, "gitTag": "v1.0", "commit": world.commit, "destinationTag": "prod-v1.0",
+            "components": {"web": {"tag": world.commit, "mediaType": signer::MANIFEST, "platforms": []}},
+        },
+    });
+    assert_eq!(world.images(), expected);
+    let text = world.dir.read("images.json");
+    assert!(
+        !text.contains('\n') && !text.contains(": "),
+        "not compact: {text}"
+    );
+    assert_eq!(world.dir.read("results/IMAGES_TO_VERIFY"), text);
+    assert_eq!(world.dir.read("results/IMAGES_COUNT"), "1");
+    assert_eq!(world.dir.read("results/COMMIT"), world.commit);
+    assert!(
+        world
+            .dir
+            .read("results/IMAGES_DIGEST")
+            .starts_with("sha256:")
+    );
+}
+
+#[test]
+fn strategies_choose_the_tag_and_a_cross_check_compares_them() {
+    let world = World::new();
+    let used = |flags: &[&str]| {
+        world.gather(flags).exits(0);
+        world.images()["promote"]["components"]["web"]["tag"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(used(&["--strategy=git-tag"]), "v1.0");
+    assert_eq!(used(&["--strategy=commit-tag"]), world.commit);
+    used(&["--cross-check"]);
+
+    signer::push_image(&world.registry, "acme/web", "v1.0", "another", 2).unwrap();
+    world
+        .gather(&["--cross-check"])
+        .exits(4)
+        .says("different images");
+    world.registry.delete_tag("acme/web", &world.commit);
+    world
+        .gather(&["--cross-check"])
+        .exits(3)
+        .says(&world.commit);
+    assert_eq!(used(&["--strategy=auto"]), "v1.0");
+}
+
+#[test]
+fn names_several_components_and_an_index() {
+    let world = World::new();
+    let arm = signer::push_image(&world.registry, "acme/api", "arm", "arm", 1).unwrap();
+    let amd = signer::push_image(&world.registry, "acme/api", "amd", "amd", 1).unwrap();
+    signer::push_index(
+        &world.registry,
+        "acme/api",
+        "v1.0",
+        &[("arm64", &arm), ("amd64", &amd)],
+    )
+    .unwrap();
+    let api = format!("backend={}", world.repository("acme/api"));
+    world.gather(&["--", &api]).exits(0);
+    let images = world.images();
+    assert_eq!(images["components"][1]["name"], "backend");
+    let platforms = &images["promote"]["components"]["backend"]["platforms"];
+    assert_eq!(
+        *platforms,
+        serde_json::json!(["linux/arm64", "linux/amd64"])
+    );
+    world
+        .gather(&["--", &format!("web={}", world.repository("acme/api"))])
+        .exits(2)
+        .says("web");
+}
+
+#[test]
+fn pins_the_images_of_a_snapshot_and_keeps_what_it_does_not_know() {
+    let world = World::new();
+    let snapshot = serde_json::json!({
+        "application": "shop", "artifacts": {},
+        "components": [{"name": "w", "containerImage": format!("{}:v1.0", world.repository("acme/web")), "version": "1"}],
+    });
+    world.dir.write("snapshot.json", snapshot.to_string());
+    for source in ["snapshot.json", &snapshot.to_string()] {
+        let flag = format!("--snapshot={source}");
+        world.dir.promote(&["gather-images", &flag]).exits(0);
+        let images = world.images();
+        let pinned = format!("{}@{}", world.repository("acme/web"), world.image.digest);
+        assert_eq!(images["components"][0]["containerImage"], pinned);
+        assert_eq!(images["components"][0]["version"], "1");
+        assert_eq!(images["artifacts"], serde_json::json!({}));
+    }
+    let contradiction = snapshot
+        .to_string()
+        .replace(":v1.0", &format!(":v1.0@{}", world.image.digest));
+    world
+        .dir
+        .promote(&["gather-images", &format!("--snapshot={contradiction}")])
+        .exits(0);
+    signer::push_image(&world.registry, "acme/web", "v1.0", "moved", 2).unwrap();
+    world
+        .dir
+        .promote(&["gather-images", &format!("--snapshot={contradiction}")])
+        .exits(4)
+        .says("contradicts");
+}
+
+#[test]
+fn what_is_not_there_exits_3_and_leaves_no_file() {
+    let world = World::new();
+    world.gather(&["--revision=v9"]).exits(3).says("v9");
+    let missing = format!("--image={}", world.repository("acme/nothing"));
+    world.gather(&[&missing]).exits(3).says("acme/nothing");
+    world
+        .dir
+        .promote(&["gather-images"])
+        .exits(3)
+        .says("no images");
+    world
+        .dir
+        .promote(&["gather-images", "--snapshot={\"components\":[]}"])
+        .exits(3);
+    assert!(!world.dir.exists("images.json"));
+    world
+        .dir
+        .promote(&["gather-images", "--allow-empty"])
+        .exits(0);
+}
+
+#[test]
+fn wrong_input_exits_2_and_a_registry_that_is_down_5() {
+    let world = World::new();
+    world
+        .dir
+        .promote(&["gather-images", "--image=Bad//Name", "--revision=v1.0"])
+        .exits(2);
+    world
+        .dir
+        .promote(&["gather-images", "--image=127.0.0.1:1/a", "--revision=v1.0"])
+        .exits(2)
+        .says("--git-url");
+    world
+        .dir
+        .promote(&["gather-images", "--snapshot={"])
+        .exits(2);
+    let commit = format!("--revision={}", world.commit);
+    world
+        .dir
+        .promote(&["gather-images", "--image=127.0.0.1:1/a", &commit])
+        .exits(5)
+        .says("127.0.0.1:1");
+}
+
+#[test]
+fn many_images_leave_a_pointer_as_the_result() {
+    let world = World::new();
+    let component = |n: u32| serde_json::json!({"name": format!("c{n}"), "containerImage": format!("{}:v1.0", world.repository("acme/web"))});
+    let snapshot = serde_json::json!({"components": (0..40).map(component).collect::<Vec<_>>()});
+    world.dir.write("s.json", snapshot.to_string());
+    world
+        .dir
+        .promote(&[
+            "gather-images",
+            "--snapshot=s.json",
+            "--results-dir=results",
+        ])
+        .exits(0);
+    assert_eq!(
+        world.dir.read("results/IMAGES_TO_VERIFY"),
+        "file:images.json"
+    );
+    assert_eq!(world.dir.read("results/IMAGES_COUNT"), "40");
+}
