@@ -15,11 +15,11 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::server::{Listener, Reply, response, serve};
+use crate::server::{Body, Listener, Reply, response, serve};
 
 /// A user and the password by which it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -270,7 +270,7 @@ fn run(
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let method = request.method().clone();
@@ -312,7 +312,7 @@ async fn reply(
     path: &str,
     query: &str,
     body: Bytes,
-) -> Result<Response<Full<Bytes>>> {
+) -> Result<Response<Body>> {
     let (name, service) = match (path.strip_suffix("/info/refs"), path.rsplit_once('/')) {
         (Some(name), _) => (name, query.strip_prefix("service=").unwrap_or_default()),
         (None, Some((name, service))) => (name, service),

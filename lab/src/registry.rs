@@ -1,10 +1,17 @@
 //! An embedded OCI registry (distribution specification 1.1), in memory, on a thread of its own.
 //!
-//! It keeps a log of all requests, so that tests can count them and look at their order, and
-//! can be told to lack the referrers API.
+//! It keeps a log of all requests, so that tests can count them and look at their order, can ask
+//! for names and tokens, and goes wrong on request as real registries do.
 
+mod access;
+mod blobs;
+mod fault;
 mod handler;
+mod manifests;
 mod store;
+#[cfg(test)]
+mod tests;
+mod upload;
 
 use std::{
     collections::BTreeMap,
@@ -12,11 +19,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use access::{Access, Grant};
 use anyhow::{Context as _, Result};
+pub use fault::{Effect, Fault};
 pub use store::Request;
 use store::Store;
+use upload::{Content, Upload};
 
-use crate::server::{Listener, Reply, serve};
+use crate::{
+    server::{Listener, Reply, serve_with},
+    tls::Tls,
+};
 
 /// How the registry behaves.
 #[derive(Debug, Clone)]
@@ -25,6 +38,20 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Whether it has the referrers API; without it, clients keep an index under a tag.
     pub referrers: bool,
+    /// Whether the tag `sha256-<hex>` names the image itself, as GitLab's registry answers.
+    pub fallback_tag_is_image: bool,
+    /// Whether a tag that exists cannot be set again.
+    pub immutable_tags: bool,
+    /// How many tags or referrers it lists at once, whatever is asked.
+    pub page: Option<usize>,
+    /// The largest body of one upload request, in bytes; a larger one is answered by 413.
+    pub max_body_bytes: Option<u64>,
+    /// The origin to which the download of a blob is redirected, as to an object store.
+    pub redirect_blobs: Option<String>,
+    /// Who may do what.
+    pub access: Access,
+    /// With it, the registry speaks TLS.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -32,6 +59,13 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             referrers: true,
+            fallback_tag_is_image: false,
+            immutable_tags: false,
+            page: None,
+            max_body_bytes: None,
+            redirect_blobs: None,
+            access: Access::Open,
+            tls: None,
         }
     }
 }
@@ -48,11 +82,27 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     store: Mutex<Store>,
+    faults: Mutex<fault::Faults>,
+    tokens: Mutex<access::Tokens>,
 }
 
 impl Shared {
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, fault::Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, access::Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self, at: usize, change: impl FnOnce(&mut Request)) {
+        if let Some(logged) = self.store().requests.get_mut(at) {
+            change(logged);
+        }
     }
 }
 
@@ -60,15 +110,18 @@ impl Server {
     /// Starts it.
     pub fn start(options: Options) -> Result<Self> {
         let listen = options.listen;
+        let tls = options.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let shared = Arc::new(Shared {
             options,
             store: Mutex::default(),
+            faults: Mutex::default(),
+            tokens: Mutex::default(),
         });
         let state = Arc::clone(&shared);
         let answer =
             move |request| -> Reply { Box::pin(handler::answer(Arc::clone(&state), request)) };
-        let listener =
-            serve(listen, answer).with_context(|| format!("cannot listen on {listen}"))?;
+        let listener = serve_with(listen, tls, answer)
+            .with_context(|| format!("cannot listen on {listen}"))?;
         Ok(Self { listener, shared })
     }
 
@@ -82,6 +135,16 @@ impl Server {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.store().requests.clone()
+    }
+
+    /// Lets something go wrong from now on.
+    pub fn fail(&self, fault: Fault) {
+        self.shared.faults().add(fault);
+    }
+
+    /// Forgets all faults.
+    pub fn heal(&self) {
+        self.shared.faults().clear();
     }
 
     /// Forgets the requests so far.
@@ -113,15 +176,40 @@ impl Server {
     /// The bytes of a blob.
     #[must_use]
     pub fn blob(&self, repository: &str, digest: &str) -> Option<Vec<u8>> {
-        let store = self.shared.store();
-        store.blob(repository, digest).map(|bytes| bytes.to_vec())
+        match self.shared.store().blob(repository, digest)? {
+            Content::Bytes(bytes) => Some(bytes.to_vec()),
+            Content::Zeros(count) => Some(vec![0; usize::try_from(count).ok()?]),
+        }
     }
 
     /// Puts a blob there, as a client with every right would; returns its digest.
     pub fn put_blob(&self, repository: &str, bytes: &[u8]) -> String {
-        self.shared
-            .store()
-            .put_blob(repository, bytes.to_vec().into())
+        let mut upload = Upload::default();
+        upload.push(bytes);
+        self.put(repository, upload)
+    }
+
+    /// Puts a blob of so many zeros there, which needs no memory; returns its digest.
+    pub fn put_zeros(&self, repository: &str, count: u64) -> String {
+        let mut upload = Upload::default();
+        let zeros = [0; 64 << 10];
+        let mut left = count;
+        while left > 0 {
+            let piece = left.min(zeros.len() as u64);
+            left -= piece;
+            upload.push(
+                zeros
+                    .get(..usize::try_from(piece).unwrap_or(0))
+                    .unwrap_or(&zeros),
+            );
+        }
+        self.put(repository, upload)
+    }
+
+    fn put(&self, repository: &str, upload: Upload) -> String {
+        let (digest, content) = upload.finish();
+        self.shared.store().keep(repository, &digest, content);
+        digest
     }
 
     /// Puts a manifest there under its digest and, if one is given, a tag; returns the digest.

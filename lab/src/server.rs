@@ -2,20 +2,136 @@
 //!
 //! A server inside a test's runtime hangs when the test waits for a process that talks to it.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc, thread};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper::{
+    Request, Response,
+    body::{Frame, Incoming, SizeHint},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use tokio::sync::oneshot;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
 
 /// The answer to one request, in the making.
-pub(crate) type Reply = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
+pub(crate) type Reply = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// How many zeros are sent at once.
+const ZEROS: &[u8] = &[0; 64 << 10];
+/// How long a connection stays open after the last byte before the cut.
+const FLUSH: Duration = Duration::from_millis(20);
+
+/// The body of an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    bytes: Bytes,
+    zeros: u64,
+    cut: bool,
+    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Body {
+    /// So many zeros, which need no memory.
+    pub(crate) fn zeros(count: u64) -> Self {
+        Self {
+            zeros: count,
+            ..Self::default()
+        }
+    }
+
+    /// The length that is announced.
+    pub(crate) fn len(&self) -> u64 {
+        self.bytes.len() as u64 + self.zeros
+    }
+
+    /// Ends after `limit` bytes by an error, so that the connection breaks in the middle.
+    pub(crate) fn cut(&mut self, limit: u64) {
+        let bytes = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .min(self.bytes.len());
+        self.zeros = self.zeros.min(limit - bytes as u64);
+        self.bytes.truncate(bytes);
+        self.cut = true;
+    }
+
+    /// The bytes, if they are no run of zeros.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Bytes {
+        &mut self.bytes
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Self {
+            bytes: bytes.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if !self.bytes.is_empty() {
+            let bytes = std::mem::take(&mut self.bytes);
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if self.zeros > 0 {
+            let count = self.zeros.min(ZEROS.len() as u64);
+            self.zeros -= count;
+            let zeros = Bytes::from_static(ZEROS).slice(..usize::try_from(count).unwrap_or(0));
+            return Poll::Ready(Some(Ok(Frame::data(zeros))));
+        }
+        if !self.cut {
+            return Poll::Ready(None);
+        }
+        // What was sent must leave the buffers first, an error throws them away.
+        let pause = self
+            .pause
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(FLUSH)));
+        pause
+            .as_mut()
+            .poll(context)
+            .map(|()| Some(Err(io::Error::other("cut on purpose"))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.len() == 0 && !self.cut
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.cut {
+            return SizeHint::default();
+        }
+        SizeHint::with_exact(self.len())
+    }
+}
+
+/// Marks an answer that is never given: the connection is closed instead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HangUp;
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
@@ -45,6 +161,18 @@ pub(crate) fn serve<F>(listen: SocketAddr, answer: F) -> Result<Listener>
 where
     F: Fn(Request<Incoming>) -> Reply + Send + Sync + 'static,
 {
+    serve_with(listen, None, answer)
+}
+
+/// The same, over TLS when there is a configuration.
+pub(crate) fn serve_with<F>(
+    listen: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    answer: F,
+) -> Result<Listener>
+where
+    F: Fn(Request<Incoming>) -> Reply + Send + Sync + 'static,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -60,7 +188,7 @@ where
         .spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
-                    () = accept(socket, answer) => {}
+                    () = accept(socket, tls.map(TlsAcceptor::from), answer) => {}
                     _ = stopped => {}
                 }
             });
@@ -73,7 +201,7 @@ where
     })
 }
 
-async fn accept<F>(socket: tokio::net::TcpListener, answer: Arc<F>)
+async fn accept<F>(socket: tokio::net::TcpListener, tls: Option<TlsAcceptor>, answer: Arc<F>)
 where
     F: Fn(Request<Incoming>) -> Reply + Send + Sync + 'static,
 {
@@ -82,32 +210,52 @@ where
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let answer = Arc::clone(&answer);
+        let (answer, tls) = (Arc::clone(&answer), tls.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let reply = answer(request);
-                async move { Ok::<_, Infallible>(reply.await) }
-            });
-            // A client that went away is no concern of the server.
-            let _ = Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            match tls {
+                None => talk(stream, answer).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        talk(stream, answer).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn talk<S, F>(stream: S, answer: Arc<F>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> Reply + Send + Sync + 'static,
+{
+    let service = service_fn(move |request| {
+        let reply = answer(request);
+        async move {
+            let reply = reply.await;
+            match reply.extensions().get::<HangUp>() {
+                Some(_) => Err(io::Error::other("hung up on purpose")),
+                None => Ok(reply),
+            }
+        }
+    });
+    // A client that went away is no concern of the server.
+    let _ = Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// A response with a status, headers and a body.
 pub(crate) fn response(
     status: u16,
     headers: &[(&str, String)],
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
+    body: impl Into<Body>,
+) -> Response<Body> {
     let mut builder = Response::builder().status(status);
     for (name, value) in headers {
         builder = builder.header(*name, value);
     }
-    let body = Full::new(body.into());
     builder
-        .body(body)
-        .unwrap_or_else(|_| Response::new(Full::new(Bytes::from_static(b"bad header"))))
+        .body(body.into())
+        .unwrap_or_else(|_| Response::new(Body::from("bad header")))
 }

@@ -1,270 +1,278 @@
-//! The endpoints of the distribution specification, "end-1" to "end-12".
+//! From a request to its answer: the log, the faults, the permission, the route.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Shared, store};
-use crate::server::response;
+use super::{Shared, fault::Effect, store};
+use crate::server::{Body, HangUp, response};
 
-type Answer = Response<Full<Bytes>>;
+/// The largest manifest or form that is taken, in bytes.
+const MAX_DOCUMENT: usize = 4 << 20;
 
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const MAX_MANIFEST: usize = 4 << 20;
+/// One request on its way to an answer.
+pub(super) struct Call {
+    pub(super) shared: Arc<Shared>,
+    pub(super) method: Method,
+    /// With the query.
+    pub(super) path: String,
+    pub(super) headers: header::HeaderMap,
+    pub(super) effects: Vec<Effect>,
+    body: Option<Incoming>,
+    /// Where the request stands in the log.
+    at: usize,
+}
 
 /// Answers one request and logs it.
-pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Answer {
-    let method = request.method().clone();
-    let path = request
-        .uri()
-        .path_and_query()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let at = {
-        let mut store = shared.store();
-        let method = method.to_string();
-        store.requests.push(store::Request {
-            method,
-            path: path.clone(),
-            status: 0,
-        });
-        store.requests.len() - 1
-    };
+pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let answer = match body.collect().await {
-        Ok(body) => Call {
-            shared: &shared,
-            method,
-            path,
-            headers: parts.headers,
-            body: body.to_bytes(),
-        }
-        .route(),
-        Err(_) => error(400, "BLOB_UPLOAD_INVALID", "the body broke off"),
+    let path = parts.uri.path_and_query().map(ToString::to_string);
+    let path = path.unwrap_or_default();
+    let (at, effects) = note(&shared, &parts.method, &path, &parts.headers);
+    let mut call = Call {
+        shared: Arc::clone(&shared),
+        method: parts.method,
+        path,
+        headers: parts.headers,
+        effects,
+        body: Some(body),
+        at,
     };
-    if let Some(logged) = shared.store().requests.get_mut(at) {
-        logged.status = answer.status().as_u16();
-    }
+    let mut answer = match call.instead().await {
+        Some(answer) => answer,
+        None => call.serve().await,
+    };
+    call.spoil(&mut answer);
+    shared.log(at, |logged| logged.status = answer.status().as_u16());
     answer
 }
 
-struct Call<'a> {
-    shared: &'a Shared,
-    method: Method,
-    path: String,
-    headers: header::HeaderMap,
-    body: Bytes,
+/// Puts the request into the log and finds what is to go wrong with it.
+fn note(
+    shared: &Shared,
+    method: &Method,
+    path: &str,
+    headers: &header::HeaderMap,
+) -> (usize, Vec<Effect>) {
+    let scheme = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.split(' ').next().map(str::to_owned));
+    let mut store = shared.store();
+    store.requests.push(store::Request {
+        method: method.to_string(),
+        path: path.to_owned(),
+        status: 0,
+        authorization: scheme,
+        received: 0,
+    });
+    let at = store.requests.len() - 1;
+    drop(store);
+    (at, shared.faults().on(method.as_str(), path))
 }
 
-impl Call<'_> {
-    fn route(&self) -> Answer {
-        let path = self.path.split('?').next().unwrap_or_default();
+impl Call {
+    /// The answer of a fault that comes before anything is done.
+    async fn instead(&mut self) -> Option<Response<Body>> {
+        for effect in self.effects.clone() {
+            match effect {
+                Effect::Status(status) => return Some(error(status, "UNAVAILABLE", "on purpose")),
+                Effect::RetryAfter(status, seconds) => {
+                    let mut answer = error(status, "TOOMANYREQUESTS", "on purpose");
+                    answer.headers_mut().insert("retry-after", seconds.into());
+                    return Some(answer);
+                }
+                Effect::Page(status) => {
+                    let kind = [("content-type", "text/html".to_owned())];
+                    return Some(response(status, &kind, "<html><h1>Bad gateway</h1></html>"));
+                }
+                Effect::Reset => return Some(hang_up()),
+                Effect::CutUpload(limit) => {
+                    self.read(limit, |_| ()).await;
+                    return Some(hang_up());
+                }
+                Effect::Slow(time) => tokio::time::sleep(time).await,
+                Effect::Hang => std::future::pending().await,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Does to the answer what the faults want.
+    fn spoil(&self, answer: &mut Response<Body>) {
+        for effect in &self.effects {
+            match effect {
+                Effect::ResetAfter => *answer = hang_up(),
+                Effect::CutAnswer(limit) => {
+                    let length = answer.body().len();
+                    answer
+                        .headers_mut()
+                        .insert(header::CONTENT_LENGTH, length.into());
+                    answer.body_mut().cut(*limit);
+                }
+                Effect::Without(name) => {
+                    answer.headers_mut().remove(*name);
+                }
+                Effect::Header(name, value) => {
+                    let value = header::HeaderValue::from_static(value);
+                    answer.headers_mut().insert(*name, value);
+                }
+                Effect::OtherBytes => {
+                    let bytes = answer.body_mut().bytes_mut();
+                    let mut changed = bytes.to_vec();
+                    if let Some(last) = changed.last_mut() {
+                        *last ^= 1;
+                    }
+                    *bytes = changed.into();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> Response<Body> {
+        let path = self.path.split('?').next().unwrap_or_default().to_owned();
+        if path == "/token" {
+            return self.token().await;
+        }
         let Some(rest) = path.strip_prefix("/v2/") else {
             return error(404, "UNSUPPORTED", "no such endpoint");
         };
-        if rest.is_empty() {
-            return response(200, &[], "{}");
+        let route = route(rest);
+        if let Some(refusal) = self.refusal(route.name()) {
+            return refusal;
         }
-        let split = |middle: &str| rest.rsplit_once(middle).filter(|(name, _)| is_name(name));
-        if let Some((name, session)) = split("/blobs/uploads/") {
-            return self.upload(name, session);
-        }
-        if let Some((name, digest)) = split("/blobs/") {
-            return self.blob(name, digest);
-        }
-        if let Some((name, reference)) = split("/manifests/") {
-            return self.manifest(name, reference);
-        }
-        if let Some((name, digest)) = split("/referrers/") {
-            return self.referrers(name, digest);
-        }
-        match rest.strip_suffix("/tags/list") {
-            Some(name) => self.tags(name),
-            None => error(404, "NAME_INVALID", "no such endpoint"),
+        match route {
+            Route::Version => response(200, &[], "{}"),
+            Route::Upload(name, session) => self.upload(name, session).await,
+            Route::Blob(name, digest) => self.blob(name, digest),
+            Route::Manifest(name, reference) => self.manifest(name, reference).await,
+            Route::Referrers(name, digest) => self.referrers(name, digest),
+            Route::Tags(name) => self.tags(name),
+            Route::Unknown => error(404, "NAME_INVALID", "no such endpoint"),
         }
     }
 
-    fn query(&self, name: &str) -> Option<String> {
-        let query = self.path.split_once('?')?.1;
-        let pair = query
+    fn refusal(&self, name: &str) -> Option<Response<Body>> {
+        let mount = self.query("mount").and_then(|_| self.query("from"));
+        self.shared.options.access.refusal(
+            &mut self.shared.tokens(),
+            &self.origin(),
+            &self.method,
+            name,
+            mount.as_deref(),
+            &self.headers,
+        )
+    }
+
+    async fn token(&mut self) -> Response<Body> {
+        let body = self.document().await.unwrap_or_default();
+        let form = pairs(&String::from_utf8_lossy(&body));
+        let query = self
+            .path
+            .split_once('?')
+            .map(|(_, query)| query.to_owned())
+            .unwrap_or_default();
+        let both = format!("{query}&{}", String::from_utf8_lossy(&body));
+        let scopes = both
             .split('&')
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-        Some(
-            pair.replace("%3A", ":")
-                .replace("%3a", ":")
-                .replace("%2F", "/")
-                .replace("%2f", "/"),
-        )
+            .filter_map(|pair| pair.strip_prefix("scope="));
+        let scopes: Vec<_> = scopes.map(decode).collect();
+        self.shared
+            .options
+            .access
+            .token(&mut self.shared.tokens(), &scopes, &self.headers, &form)
     }
 
-    fn upload(&self, name: &str, session: &str) -> Answer {
-        let mut store = self.shared.store();
-        if self.method == Method::POST {
-            if let (Some(digest), Some(from)) = (self.query("mount"), self.query("from"))
-                && store.mount(name, &digest, &from)
-            {
-                return created(&format!("/v2/{name}/blobs/{digest}"), &digest);
-            }
-            let session = store.start_upload();
-            return accepted(name, session, 0);
+    fn origin(&self) -> String {
+        let host = self.headers.get(header::HOST);
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        match &self.shared.options.tls {
+            Some(_) => format!("https://{host}"),
+            None => format!("http://{host}"),
         }
-        let Some((number, mut received)) = session
-            .parse()
-            .ok()
-            .and_then(|number: u64| Some((number, store.uploads.remove(&number)?)))
-        else {
-            return error(404, "BLOB_UPLOAD_UNKNOWN", session);
+    }
+
+    /// A parameter of the query.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        pairs(self.path.split_once('?')?.1).remove(name)
+    }
+
+    /// Reads the body piece by piece, at most `limit` bytes of it; tells whether it came to its end.
+    pub(super) async fn read(&mut self, limit: u64, mut piece: impl FnMut(&[u8])) -> bool {
+        let Some(mut body) = self.body.take() else {
+            return true;
         };
-        if self.method == Method::DELETE {
-            return response(204, &[], "");
-        }
-        received.extend_from_slice(&self.body);
-        if self.method == Method::PATCH {
-            let length = received.len();
-            store.uploads.insert(number, received);
-            return accepted(name, number, length);
-        }
-        if self.method == Method::GET {
-            let length = received.len();
-            store.uploads.insert(number, received);
-            return response(
-                204,
-                &[
-                    ("range", range(length)),
-                    ("location", location(name, number)),
-                ],
-                "",
-            );
-        }
-        let digest = self.query("digest").unwrap_or_default();
-        if self.method != Method::PUT || store::sha256(&received) != digest {
-            return error(400, "DIGEST_INVALID", &digest);
-        }
-        store.put_blob(name, received.freeze());
-        created(&format!("/v2/{name}/blobs/{digest}"), &digest)
-    }
-
-    fn blob(&self, name: &str, digest: &str) -> Answer {
-        let Some(bytes) = self.shared.store().blob(name, digest) else {
-            return error(404, "BLOB_UNKNOWN", digest);
-        };
-        let range = self
-            .headers
-            .get(header::RANGE)
-            .and_then(|range| range.to_str().ok());
-        let start = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
-        let start: Option<usize> = start.and_then(|start| start.parse().ok());
-        let headers = [
-            ("docker-content-digest", digest.to_owned()),
-            ("content-type", "application/octet-stream".to_owned()),
-            ("accept-ranges", "bytes".to_owned()),
-        ];
-        match start {
-            Some(start) if start < bytes.len() => response(206, &headers, bytes.slice(start..)),
-            _ => response(200, &headers, bytes),
-        }
-    }
-
-    fn manifest(&self, name: &str, reference: &str) -> Answer {
-        if self.method == Method::PUT {
-            return self.put_manifest(name, reference);
-        }
-        let mut store = self.shared.store();
-        if self.method == Method::DELETE {
-            let repository = store.repositories.get_mut(name);
-            let gone =
-                repository.is_some_and(|repository| repository.tags.remove(reference).is_some());
-            return if gone {
-                response(202, &[], "")
-            } else {
-                error(404, "MANIFEST_UNKNOWN", reference)
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            let Some(data) = frame.ok().and_then(|frame| frame.into_data().ok()) else {
+                return false;
             };
+            read += data.len() as u64;
+            self.shared.log(self.at, |logged| logged.received = read);
+            if read > limit {
+                return false;
+            }
+            piece(&data);
         }
-        let Some(manifest) = store.manifest(name, reference) else {
-            return error(404, "MANIFEST_UNKNOWN", reference);
-        };
-        let headers = [
-            ("docker-content-digest", store::sha256(&manifest.bytes)),
-            ("content-type", manifest.media_type.clone()),
-        ];
-        response(200, &headers, manifest.bytes.clone())
+        true
     }
 
-    fn put_manifest(&self, name: &str, reference: &str) -> Answer {
-        if self.body.len() > MAX_MANIFEST {
-            return error(413, "MANIFEST_INVALID", "too large");
-        }
-        let Ok(document) = serde_json::from_slice::<Value>(&self.body) else {
-            return error(400, "MANIFEST_INVALID", "no JSON");
-        };
-        let mut store = self.shared.store();
-        if let Some(missing) = store.missing(name, &document) {
-            return error(400, "MANIFEST_BLOB_UNKNOWN", &missing);
-        }
-        let digest = store::sha256(&self.body);
-        let tag = (!reference.starts_with("sha256:")).then_some(reference);
-        if tag.is_none() && reference != digest {
-            return error(400, "DIGEST_INVALID", reference);
-        }
-        let media_type = self
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let digest =
-            store.put_manifest(name, tag, media_type.unwrap_or_default(), self.body.clone());
-        let mut headers = vec![
-            ("location", format!("/v2/{name}/manifests/{digest}")),
-            ("docker-content-digest", digest),
-        ];
-        if let Some(subject) = document["subject"]["digest"]
-            .as_str()
-            .filter(|_| self.shared.options.referrers)
-        {
-            headers.push(("oci-subject", subject.to_owned()));
-        }
-        response(201, &headers, "")
+    /// The whole body, if it is no larger than a document may be.
+    pub(super) async fn document(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = BytesMut::new();
+        let whole = self
+            .read(MAX_DOCUMENT as u64, |data| bytes.extend_from_slice(data))
+            .await;
+        whole.then(|| bytes.to_vec())
     }
+}
 
-    fn referrers(&self, name: &str, digest: &str) -> Answer {
-        if !self.shared.options.referrers {
-            return error(404, "UNSUPPORTED", "no referrers API");
+/// What a path below `/v2/` names.
+enum Route<'a> {
+    Version,
+    Upload(&'a str, &'a str),
+    Blob(&'a str, &'a str),
+    Manifest(&'a str, &'a str),
+    Referrers(&'a str, &'a str),
+    Tags(&'a str),
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    fn name(&self) -> &'a str {
+        match self {
+            Self::Upload(name, _)
+            | Self::Blob(name, _)
+            | Self::Manifest(name, _)
+            | Self::Referrers(name, _)
+            | Self::Tags(name) => name,
+            Self::Version | Self::Unknown => "",
         }
-        let manifests = self.shared.store().referrers(name, digest);
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
-        response(
-            200,
-            &[("content-type", INDEX.to_owned())],
-            index.to_string(),
-        )
     }
+}
 
-    fn tags(&self, name: &str) -> Answer {
-        let store = self.shared.store();
-        let Some(repository) = store.repositories.get(name) else {
-            return error(404, "NAME_UNKNOWN", name);
-        };
-        let last = self.query("last").unwrap_or_default();
-        let limit = self
-            .query("n")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(usize::MAX);
-        let after: Vec<_> = repository.tags.keys().filter(|tag| **tag > last).collect();
-        let page: Vec<_> = after.iter().take(limit).collect();
-        let mut headers = vec![("content-type", "application/json".to_owned())];
-        if let Some(last) = page.last().filter(|_| page.len() < after.len()) {
-            headers.push((
-                "link",
-                format!("</v2/{name}/tags/list?n={limit}&last={last}>; rel=\"next\""),
-            ));
+fn route(rest: &str) -> Route<'_> {
+    if rest.is_empty() {
+        return Route::Version;
+    }
+    let split = |middle: &str| rest.rsplit_once(middle).filter(|(name, _)| is_name(name));
+    if let Some((name, session)) = split("/blobs/uploads/") {
+        Route::Upload(name, session)
+    } else if let Some((name, digest)) = split("/blobs/") {
+        Route::Blob(name, digest)
+    } else if let Some((name, reference)) = split("/manifests/") {
+        Route::Manifest(name, reference)
+    } else if let Some((name, digest)) = split("/referrers/") {
+        Route::Referrers(name, digest)
+    } else {
+        match rest.strip_suffix("/tags/list").filter(|name| is_name(name)) {
+            Some(name) => Route::Tags(name),
+            None => Route::Unknown,
         }
-        response(
-            200,
-            &headers,
-            json!({"name": name, "tags": page}).to_string(),
-        )
     }
 }
 
@@ -273,35 +281,47 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(allowed)
 }
 
-fn error(status: u16, code: &str, detail: &str) -> Answer {
-    let body = json!({"errors": [{"code": code, "message": code.to_lowercase().replace('_', " "), "detail": detail}]});
+/// The parameters of a query or form.
+fn pairs(query: &str) -> BTreeMap<String, String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => hex::decode([*high, *low]).ok(),
+            _ => None,
+        };
+        rest = tail;
+        match escaped {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(if *first == b'+' { b' ' } else { *first }),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hang_up() -> Response<Body> {
+    let mut answer = response(500, &[], "");
+    answer.extensions_mut().insert(HangUp);
+    answer
+}
+
+/// An error as the distribution specification writes it.
+pub(super) fn error(status: u16, code: &str, detail: &str) -> Response<Body> {
+    let message = code.to_lowercase().replace('_', " ");
+    let body = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
     response(
         status,
         &[("content-type", "application/json".to_owned())],
         body.to_string(),
     )
-}
-
-fn created(location: &str, digest: &str) -> Answer {
-    let headers = [
-        ("location", location.to_owned()),
-        ("docker-content-digest", digest.to_owned()),
-    ];
-    response(201, &headers, "")
-}
-
-fn accepted(name: &str, session: u64, length: usize) -> Answer {
-    let headers = [
-        ("location", location(name, session)),
-        ("range", range(length)),
-    ];
-    response(202, &headers, "")
-}
-
-fn location(name: &str, session: u64) -> String {
-    format!("/v2/{name}/blobs/uploads/{session}")
-}
-
-fn range(length: usize) -> String {
-    format!("0-{}", length.saturating_sub(1))
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::upload::{Content, Upload};
 
 /// One request, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub struct Request {
     pub path: String,
     /// The status of the answer.
     pub status: u16,
+    /// `Basic` or `Bearer` if the request brought such a thing.
+    pub authorization: Option<String>,
+    /// How many bytes of the request's body were read.
+    pub received: u64,
 }
 
 /// Everything in memory.
@@ -22,8 +28,8 @@ pub struct Request {
 pub(crate) struct Store {
     pub(crate) requests: Vec<Request>,
     pub(crate) repositories: BTreeMap<String, Repository>,
-    blobs: BTreeMap<String, Bytes>,
-    pub(crate) uploads: BTreeMap<u64, BytesMut>,
+    blobs: BTreeMap<String, Content>,
+    pub(super) uploads: BTreeMap<u64, Upload>,
     next_upload: u64,
 }
 
@@ -52,25 +58,40 @@ impl Store {
         repository.manifests.get(digest)
     }
 
-    pub(crate) fn blob(&self, repository: &str, digest: &str) -> Option<Bytes> {
+    pub(super) fn blob(&self, repository: &str, digest: &str) -> Option<Content> {
         let holds = self.repositories.get(repository)?.blobs.contains(digest);
         holds.then(|| self.blobs.get(digest).cloned()).flatten()
     }
 
-    pub(crate) fn put_blob(&mut self, repository: &str, bytes: Bytes) -> String {
-        let digest = sha256(&bytes);
-        self.blobs.insert(digest.clone(), bytes);
-        self.repository(repository).blobs.insert(digest.clone());
-        digest
+    pub(super) fn keep(&mut self, repository: &str, digest: &str, content: Content) {
+        self.blobs.insert(digest.to_owned(), content);
+        self.repository(repository).blobs.insert(digest.to_owned());
     }
 
-    /// Makes a blob of another repository (or of any, without one) known here.
-    pub(crate) fn mount(&mut self, repository: &str, digest: &str, from: &str) -> bool {
-        if self.blob(from, digest).is_none() {
-            return false;
+    pub(super) fn forget_blob(&mut self, repository: &str, digest: &str) -> bool {
+        let repository = self.repositories.get_mut(repository);
+        repository.is_some_and(|repository| repository.blobs.remove(digest))
+    }
+
+    /// Makes a blob of another repository known here; of this one, it only says that it is there.
+    pub(super) fn mount(&mut self, repository: &str, digest: &str, from: &str) -> bool {
+        let found = self.blob(from, digest).is_some();
+        if found {
+            self.repository(repository).blobs.insert(digest.to_owned());
         }
-        self.repository(repository).blobs.insert(digest.to_owned())
-            || self.repositories.contains_key(repository)
+        found
+    }
+
+    /// Takes a tag away, or a manifest with all its tags.
+    pub(super) fn forget_manifest(&mut self, repository: &str, reference: &str) -> bool {
+        let Some(repository) = self.repositories.get_mut(repository) else {
+            return false;
+        };
+        if repository.tags.remove(reference).is_some() {
+            return true;
+        }
+        repository.tags.retain(|_, digest| digest != reference);
+        repository.manifests.remove(reference).is_some()
     }
 
     pub(crate) fn put_manifest(
@@ -128,7 +149,7 @@ impl Store {
 
     pub(crate) fn start_upload(&mut self) -> u64 {
         self.next_upload += 1;
-        self.uploads.insert(self.next_upload, BytesMut::new());
+        self.uploads.insert(self.next_upload, Upload::default());
         self.next_upload
     }
 

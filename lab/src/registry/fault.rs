@@ -1,0 +1,121 @@
+//! Faults on request: what real registries and networks do to a client, once or always.
+
+use std::time::Duration;
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Answers with this status and nothing is done.
+    Status(u16),
+    /// Answers with this status (429 or 503) and `Retry-After` in seconds; nothing is done.
+    RetryAfter(u16, u64),
+    /// Answers with this status and an HTML page, as a proxy in between does.
+    Page(u16),
+    /// Closes the connection without an answer; nothing is done.
+    Reset,
+    /// Does what was asked and closes the connection without an answer.
+    ResetAfter,
+    /// Reads so many bytes of the request's body and closes the connection.
+    CutUpload(u64),
+    /// Breaks the connection after so many bytes of the answer's body.
+    CutAnswer(u64),
+    /// Leaves out a header of the answer, such as `location` or `docker-content-digest`.
+    Without(&'static str),
+    /// Gives a header of the answer another value.
+    Header(&'static str, &'static str),
+    /// Gives the answer's body one changed byte.
+    OtherBytes,
+    /// Answers 202 to a mount and opens an upload, as if the blob could not be mounted.
+    NoMount,
+    /// Takes its time before it reads the request and before it answers.
+    Slow(Duration),
+    /// Never answers.
+    Hang,
+}
+
+/// One fault: what goes wrong, and with which requests.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    effect: Effect,
+    method: Option<&'static str>,
+    path: String,
+    skip: usize,
+    times: usize,
+}
+
+impl Fault {
+    /// A fault of every request.
+    #[must_use]
+    pub fn new(effect: Effect) -> Self {
+        Self {
+            effect,
+            method: None,
+            path: String::new(),
+            skip: 0,
+            times: usize::MAX,
+        }
+    }
+
+    /// Only with requests of the method whose path and query contain the text.
+    #[must_use]
+    pub fn of(mut self, method: &'static str, path: impl Into<String>) -> Self {
+        self.method = Some(method);
+        self.path = path.into();
+        self
+    }
+
+    /// Not with the first requests that match.
+    #[must_use]
+    pub fn after(mut self, requests: usize) -> Self {
+        self.skip = requests;
+        self
+    }
+
+    /// Only so many times.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Only once.
+    #[must_use]
+    pub fn once(self) -> Self {
+        self.times(1)
+    }
+
+    fn concerns(&self, method: &str, path: &str) -> bool {
+        self.method.is_none_or(|wanted| wanted == method) && path.contains(&self.path)
+    }
+}
+
+/// The faults that are still to come.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The effects on one request, each of which is then counted.
+    pub(super) fn on(&mut self, method: &str, path: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for fault in &mut self.0 {
+            if !fault.concerns(method, path) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+            } else if fault.times > 0 {
+                fault.times -= 1;
+                effects.push(fault.effect.clone());
+            }
+        }
+        effects
+    }
+}
