@@ -1,0 +1,442 @@
+//! The policy's configuration: Conforma's `EnterpriseContractPolicy` spec (API v1alpha1).
+//!
+//! Unknown members are refused at every level, as upstream's schema does: a misspelt `exclude`
+//! must not silently change a verdict. Where the text comes from is [`super::source`]'s subject.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// The files that hold the configuration in a directory or repository, the first one wins.
+pub(crate) const FILES: [&str; 6] = [
+    ".ec/policy.json",
+    ".ec/policy.yaml",
+    ".ec/policy.yml",
+    "policy.json",
+    "policy.yaml",
+    "policy.yml",
+];
+
+/// Why a text is no policy configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The file has no content.
+    #[error("file {origin} is empty")]
+    Empty {
+        /// The file.
+        origin: String,
+    },
+    /// It is neither JSON nor YAML.
+    #[error("{origin} is neither JSON nor YAML: {reason}")]
+    Parse {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// It is not of the specification's shape.
+    #[error(
+        "{origin}: policy configuration does not conform to the EnterpriseContractPolicy spec: {reason}"
+    )]
+    Shape {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The member and what was expected.
+        reason: String,
+    },
+    /// A date of a volatile entry cannot be read.
+    #[error(
+        "{origin}: volatileConfig entry {value:?} has the date {date:?}: expected RFC 3339 or YYYY-MM-DD"
+    )]
+    Date {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The entry's criterion.
+        value: String,
+        /// What stands where a date belongs.
+        date: String,
+    },
+    /// A volatile entry names more than one kind of scope.
+    #[error(
+        "{origin}: volatileConfig entry {value:?} has more than one of imageRef, imageDigest, imageUrl and componentNames"
+    )]
+    Scopes {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The entry's criterion.
+        value: String,
+    },
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Spec {
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) name: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
+    /// The groups of sources; each is evaluated on its own.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) sources: Vec<Group>,
+    /// Criteria for the groups that have none of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration: Option<Configuration>,
+    /// The transparency log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) rekor_url: String,
+    /// The key, as the reference that the author wrote.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) public_key: String,
+    /// The keyless signer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Identity>,
+}
+
+/// Policies and data that are evaluated together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Group {
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) name: String,
+    /// Where the rules are.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) policy: Vec<String>,
+    /// Where the data documents are.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) data: Vec<String>,
+    /// Data that stands in the configuration itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rule_data: Option<Map<String, Value>>,
+    /// Which rules count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<Criteria>,
+    /// Which rules count for a time or for some images only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) volatile_config: Option<VolatileConfig>,
+}
+
+/// Criteria of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Criteria {
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<String>,
+    /// What does not.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// Global criteria, deprecated upstream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Configuration {
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<String>,
+    /// What does not.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) exclude: Vec<String>,
+    /// Collections that count.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) collections: Vec<String>,
+}
+
+/// Criteria with a time or a scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VolatileConfig {
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<Volatile>,
+    /// What does not.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) exclude: Vec<Volatile>,
+}
+
+/// One criterion with a time or a scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Volatile {
+    /// The criterion.
+    pub(crate) value: String,
+    /// The first moment at which it holds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) effective_on: String,
+    /// The last moment at which it holds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) effective_until: String,
+    /// Only for the image with this digest; deprecated for `imageDigest`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) image_ref: String,
+    /// Only for images of this repository.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) image_url: String,
+    /// Only for the image with this digest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) image_digest: String,
+    /// Only for these components.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) component_names: Vec<String>,
+    /// Where the decision is written down.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) reference: String,
+}
+
+/// A keyless signer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Identity {
+    /// The subject alternative name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) subject: String,
+    /// An expression for it.
+    #[serde(
+        default,
+        rename = "subjectRegExp",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub(crate) subject_regexp: String,
+    /// The OIDC issuer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) issuer: String,
+    /// An expression for it.
+    #[serde(
+        default,
+        rename = "issuerRegExp",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub(crate) issuer_regexp: String,
+}
+
+/// A list that may also be `null`, as Go reads and writes it.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(source).map(Option::unwrap_or_default)
+}
+
+impl Spec {
+    /// Reads JSON or YAML: a bare spec, or a resource with `spec`.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, Error> {
+        if text.trim().is_empty() {
+            return Err(Error::Empty {
+                origin: origin.to_owned(),
+            });
+        }
+        Self::from_document(document(text, origin)?, origin)
+    }
+
+    /// Takes an already parsed document: a bare spec, or a resource with `spec`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Date`] or [`Error::Scopes`].
+    pub(crate) fn from_document(mut document: Value, origin: &str) -> Result<Self, Error> {
+        let shape = |reason: String| Error::Shape {
+            origin: origin.to_owned(),
+            reason,
+        };
+        if let Some(spec) = document.get_mut("spec") {
+            document = spec.take();
+        }
+        if !document.is_object() {
+            return Err(shape("expected an object".to_owned()));
+        }
+        let spec: Self =
+            serde_json::from_value(document).map_err(|error| shape(error.to_string()))?;
+        spec.check(origin)?;
+        Ok(spec)
+    }
+
+    /// One group of one policy, for a directory or repository without a configuration.
+    pub(crate) fn of_policy(source: String) -> Self {
+        Self {
+            sources: vec![Group {
+                policy: vec![source],
+                ..Group::default()
+            }],
+            ..Self::default()
+        }
+    }
+
+    fn check(&self, origin: &str) -> Result<(), Error> {
+        let volatile = self
+            .sources
+            .iter()
+            .filter_map(|g| g.volatile_config.as_ref());
+        for entry in volatile.flat_map(|v| v.include.iter().chain(&v.exclude)) {
+            for date in [&entry.effective_on, &entry.effective_until] {
+                if !date.is_empty() && parse_time(date).is_none() {
+                    return Err(Error::Date {
+                        origin: origin.to_owned(),
+                        value: entry.value.clone(),
+                        date: date.clone(),
+                    });
+                }
+            }
+            let scopes = [
+                !entry.image_ref.is_empty(),
+                !entry.image_digest.is_empty(),
+                !entry.image_url.is_empty(),
+                !entry.component_names.is_empty(),
+            ];
+            if scopes.into_iter().filter(|scope| *scope).count() > 1 {
+                return Err(Error::Scopes {
+                    origin: origin.to_owned(),
+                    value: entry.value.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads JSON or YAML.
+///
+/// # Errors
+/// [`Error::Parse`].
+pub(crate) fn document(text: &str, origin: &str) -> Result<Value, Error> {
+    let wrong = |reason: String| Error::Parse {
+        origin: origin.to_owned(),
+        reason,
+    };
+    match serde_json::from_str(text) {
+        Ok(document) => Ok(document),
+        Err(_) => serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string())),
+    }
+}
+
+/// Reads a moment: RFC 3339, or a date, which is its first moment in UTC.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+    if let Ok(date) = text.parse::<Date>()
+        && text.len() == 10
+    {
+        return date
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|zoned| zoned.timestamp());
+    }
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Spec, Error> {
+        Spec::parse(text, "policy.yaml")
+    }
+
+    #[test]
+    fn reads_yaml_json_and_resources() {
+        let yaml = "sources:\n- policy: [./p]\n  ruleData: {key: [1]}\n  config: {include: ['@slsa3']}\npublicKey: k8s://ns/key\n";
+        let spec = parse(yaml).unwrap();
+        let resource = format!(
+            "apiVersion: appstudio.redhat.com/v1alpha1\nkind: EnterpriseContractPolicy\nspec:\n  {}",
+            yaml.replace('\n', "\n  ")
+        );
+        assert_eq!(parse(&resource).unwrap(), spec);
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(
+            json,
+            r#"{"sources":[{"policy":["./p"],"ruleData":{"key":[1]},"config":{"include":["@slsa3"]}}],"publicKey":"k8s://ns/key"}"#
+        );
+        assert_eq!(parse(&json).unwrap(), spec);
+        assert_eq!(parse("sources: null").unwrap(), Spec::default());
+    }
+
+    #[test]
+    fn refuses_unknown_members_at_every_level() {
+        for text in [
+            "sorces: []",
+            "sources: [{polcy: [a]}]",
+            "sources: [{config: {exlude: [a]}}]",
+            "sources: [{volatileConfig: {exclude: [{value: a, until: '2026-01-01'}]}}]",
+            "configuration: {inclde: []}",
+            "identity: {subjectRegexp: a}",
+            "{spec: {x: 1}}",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, Error::Shape { .. }), "{text}: {error}");
+        }
+        assert!(matches!(parse("[]"), Err(Error::Shape { .. })));
+        assert!(matches!(parse(" \n"), Err(Error::Empty { .. })));
+        assert!(matches!(parse("{a"), Err(Error::Parse { .. })));
+    }
+
+    #[test]
+    fn refuses_volatile_entries_that_cannot_be_understood() {
+        let with = |entry: &str| {
+            parse(&format!(
+                "sources: [{{volatileConfig: {{exclude: [{{value: a, {entry}}}]}}}}]"
+            ))
+        };
+        assert!(with("effectiveUntil: '2026-12-31'").is_ok());
+        assert!(with("effectiveOn: '2026-12-31T00:00:00+01:00'").is_ok());
+        assert!(matches!(with("effectiveOn: soon"), Err(Error::Date { .. })));
+        assert!(matches!(
+            with("effectiveOn: '2026-13-01'"),
+            Err(Error::Date { .. })
+        ));
+        let two = with("imageUrl: quay.io/a/b, componentNames: [c]");
+        assert!(matches!(two, Err(Error::Scopes { .. })));
+    }
+
+    #[test]
+    fn a_date_is_its_first_moment() {
+        let date = parse_time("2026-02-03").unwrap();
+        assert_eq!(date.to_string(), "2026-02-03T00:00:00Z");
+        assert_eq!(parse_time("2026-02-03T00:00:00Z"), Some(date));
+        assert_eq!(parse_time("2026-02-30"), None);
+        assert_eq!(parse_time("now"), None);
+    }
+}

@@ -1,0 +1,298 @@
+//! Which rules count: include and exclude criteria, scored as Conforma does.
+//!
+//! A criterion is `*`, `package`, `package.*`, `package.rule`, each perhaps with `:term`, or
+//! `@collection`. A result counts when its includes score higher than its excludes. Ours goes
+//! further than upstream in three places, unless upstream's behaviour is asked for: the full
+//! name of a nested package matches, an include with a term opens its package, and so does one
+//! for a component.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::config::{Configuration, Group, Volatile, parse_time};
+use crate::image::{DigestReference, Repository};
+
+/// Whether known faults of upstream are reproduced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Quirks {
+    /// No: they are fixed.
+    #[default]
+    Fixed,
+    /// Yes, for comparing with upstream's answers.
+    Upstream,
+}
+
+/// The criteria of one group of sources that hold at one time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Criteria {
+    everywhere: Lists,
+    images: BTreeMap<String, Lists>,
+    components: BTreeMap<String, Lists>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lists {
+    include: Vec<String>,
+    exclude: Vec<String>,
+}
+
+/// What a criterion is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    /// `package.rule`, the package perhaps nested.
+    pub(crate) code: &'a str,
+    /// What in particular a result speaks of.
+    pub(crate) terms: &'a [String],
+    /// The collections that the rule belongs to.
+    pub(crate) collections: &'a [String],
+}
+
+impl Criteria {
+    /// Collects the criteria of a group that hold at the time.
+    pub(crate) fn new(group: &Group, global: Option<&Configuration>, at: Timestamp) -> Self {
+        let mut criteria = Self::default();
+        if let Some(config) = &group.config {
+            criteria.everywhere.include.clone_from(&config.include);
+            criteria.everywhere.exclude.clone_from(&config.exclude);
+        }
+        if let Some(volatile) = &group.volatile_config {
+            for entry in volatile.include.iter().filter(|entry| holds(entry, at)) {
+                criteria.add(entry, |lists| &mut lists.include);
+            }
+            for entry in volatile.exclude.iter().filter(|entry| holds(entry, at)) {
+                criteria.add(entry, |lists| &mut lists.exclude);
+            }
+        }
+        let none = |side: fn(&Lists) -> &Vec<String>| {
+            let scoped = criteria.images.values().chain(criteria.components.values());
+            scoped
+                .chain([&criteria.everywhere])
+                .all(|lists| side(lists).is_empty())
+        };
+        let no_include = none(|lists| &lists.include);
+        if let Some(global) = global
+            && no_include
+            && none(|lists| &lists.exclude)
+        {
+            let collections = global.collections.iter().map(|name| format!("@{name}"));
+            let include = global.include.iter().cloned().chain(collections);
+            criteria.everywhere.include.extend(include);
+            criteria.everywhere.exclude.clone_from(&global.exclude);
+        }
+        if no_include && criteria.everywhere.include.is_empty() {
+            criteria.everywhere.include.push("*".to_owned());
+        }
+        criteria
+    }
+
+    fn add(&mut self, entry: &Volatile, side: fn(&mut Lists) -> &mut Vec<String>) {
+        let value = entry.value.clone();
+        let image = [&entry.image_ref, &entry.image_url, &entry.image_digest];
+        if let Some(image) = image.into_iter().find(|image| !image.is_empty()) {
+            // The short names of Docker Hub mean the same repository as its long ones.
+            let key = match image.parse::<Repository>() {
+                Ok(repository) => repository.to_string(),
+                Err(_) => image.clone(),
+            };
+            side(self.images.entry(key).or_default()).push(value);
+        } else if entry.component_names.is_empty() {
+            side(&mut self.everywhere).push(value);
+        } else {
+            for name in &entry.component_names {
+                side(self.components.entry(name.clone()).or_default()).push(value.clone());
+            }
+        }
+    }
+
+    /// The criteria for one image. Without an image only what holds everywhere counts.
+    pub(crate) fn select(
+        &self,
+        image: Option<&DigestReference>,
+        component: &str,
+        quirks: Quirks,
+    ) -> Selection {
+        let mut selection = Selection {
+            quirks,
+            ..Selection::default()
+        };
+        let mut expected = Vec::new();
+        if let Some(image) = image {
+            for key in [image.repository.to_string(), image.digest.to_string()] {
+                let lists = self.images.get(&key).cloned().unwrap_or_default();
+                expected.extend(lists.include.iter().cloned());
+                selection.all.add(lists);
+            }
+            for name in [Some(component), child_of(component)].into_iter().flatten() {
+                selection
+                    .all
+                    .add(self.components.get(name).cloned().unwrap_or_default());
+            }
+        }
+        if quirks == Quirks::Upstream {
+            // Upstream also warns of includes that are meant for other images.
+            expected = self
+                .images
+                .values()
+                .flat_map(|lists| lists.include.clone())
+                .collect();
+        }
+        expected.extend(self.everywhere.include.iter().cloned());
+        selection.opening = selection.all.clone();
+        if quirks == Quirks::Upstream {
+            selection.opening = Lists::default();
+            if let Some(image) = image {
+                for key in [image.repository.to_string(), image.digest.to_string()] {
+                    selection
+                        .opening
+                        .add(self.images.get(&key).cloned().unwrap_or_default());
+                }
+            }
+        }
+        selection.all.add(self.everywhere.clone());
+        selection.opening.add(self.everywhere.clone());
+        selection.expected = expected;
+        selection
+    }
+}
+
+impl Lists {
+    fn add(&mut self, other: Self) {
+        self.include.extend(other.include);
+        self.exclude.extend(other.exclude);
+    }
+}
+
+/// The criteria that hold for one image of one component.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    all: Lists,
+    opening: Lists,
+    expected: Vec<String>,
+    quirks: Quirks,
+}
+
+impl Selection {
+    /// Tells whether a result counts. One without a code cannot be named, so it always counts.
+    pub(crate) fn includes(&self, candidate: Option<Candidate<'_>>) -> bool {
+        let Some(candidate) = candidate else {
+            return true;
+        };
+        let matchers = matchers(candidate, self.quirks);
+        total(&self.all.include, &matchers) > total(&self.all.exclude, &matchers)
+    }
+
+    /// Tells whether a rule can give a result that counts, so that its package has to be evaluated.
+    pub(crate) fn opens(&self, code: &str, collections: &[String]) -> bool {
+        let candidate = Candidate {
+            code,
+            terms: &[],
+            collections,
+        };
+        let matchers = matchers(candidate, self.quirks);
+        let mut include = total(&self.opening.include, &matchers);
+        if self.quirks == Quirks::Fixed {
+            let terms = self.opening.include.iter().filter(|criterion| {
+                let name = criterion.split_once(':').map(|(name, _)| name);
+                name.is_some_and(|name| matchers.iter().any(|matcher| matcher == name))
+            });
+            include += terms.map(|criterion| score(criterion)).sum::<u32>();
+        }
+        include > total(&self.opening.exclude, &matchers)
+    }
+
+    /// The includes that matched none of the candidates, once each.
+    pub(crate) fn unmatched<'a>(
+        &self,
+        candidates: impl Iterator<Item = Candidate<'a>>,
+    ) -> Vec<&str> {
+        let matched: std::collections::BTreeSet<String> = candidates
+            .flat_map(|candidate| matchers(candidate, self.quirks))
+            .collect();
+        let mut unmatched: Vec<&str> = Vec::new();
+        for criterion in &self.expected {
+            if !matched.contains(criterion) && !unmatched.contains(&criterion.as_str()) {
+                unmatched.push(criterion);
+            }
+        }
+        unmatched
+    }
+}
+
+/// The name without the suffix that the expansion of an index gives to a child.
+fn child_of(name: &str) -> Option<&str> {
+    let (parent, rest) = name.rsplit_once("-sha256:")?;
+    let digest = rest.get(..64)?;
+    let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let arch = rest.get(64..)?.strip_prefix('-')?;
+    let is_child =
+        digest.bytes().all(lower_hex) && !arch.is_empty() && !arch.contains(char::is_whitespace);
+    is_child.then_some(parent)
+}
+
+fn holds(entry: &Volatile, at: Timestamp) -> bool {
+    let bound = |text: &str| parse_time(text);
+    bound(&entry.effective_on).is_none_or(|from| from <= at)
+        && bound(&entry.effective_until).is_none_or(|until| at <= until)
+}
+
+fn total(criteria: &[String], matchers: &[String]) -> u32 {
+    let matched = criteria
+        .iter()
+        .filter(|criterion| matchers.contains(criterion));
+    matched.map(|criterion| score(criterion)).sum()
+}
+
+/// How much a criterion weighs: the more it names, the more.
+fn score(criterion: &str) -> u32 {
+    if criterion.starts_with('@') {
+        return 10;
+    }
+    let (name, term) = criterion.split_once(':').unwrap_or((criterion, ""));
+    let (package, rule) = name.rsplit_once('.').unwrap_or((name, ""));
+    let segments = package.split('.').count();
+    let mut value = match package {
+        "*" => 1,
+        _ => 10 * u32::try_from(segments).unwrap_or(u32::MAX / 100),
+    };
+    if !rule.is_empty() && rule != "*" {
+        value += 100;
+    }
+    if !term.is_empty() {
+        value += 100;
+    }
+    value
+}
+
+/// Every criterion that matches the candidate.
+fn matchers(candidate: Candidate<'_>, quirks: Quirks) -> Vec<String> {
+    let (full, rule) = candidate
+        .code
+        .rsplit_once('.')
+        .unwrap_or((candidate.code, ""));
+    let short = full.rsplit_once('.').map_or(full, |(_, last)| last);
+    let mut packages = vec![short];
+    if quirks == Quirks::Fixed && full != short {
+        packages.push(full);
+    }
+    let mut names = Vec::new();
+    for package in packages {
+        names.extend([package.to_owned(), format!("{package}.*")]);
+        if !rule.is_empty() {
+            names.push(format!("{package}.{rule}"));
+        }
+    }
+    let with_term = candidate.terms.iter().filter(|term| !term.is_empty());
+    let with_terms: Vec<String> = with_term
+        .flat_map(|term| names.iter().map(move |name| format!("{name}:{term}")))
+        .collect();
+    names.extend(with_terms);
+    names.push("*".to_owned());
+    names.extend(candidate.collections.iter().map(|name| format!("@{name}")));
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests;
