@@ -59,6 +59,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("reqwest::", &["src/http.rs", "src/http/"]),
     ("sigstore_verify::", &["src/trust/"]),
     ("sigstore_tuf::", &["src/trust/"]),
+    ("sigstore_merkle::", &["src/trust/"]),
     ("regorus::", &["src/policy/rego/"]),
     ("git2::", &["src/git.rs", "src/git/"]),
     ("std::env::", &["src/env.rs", "src/cli.rs"]),

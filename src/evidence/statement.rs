@@ -1,0 +1,238 @@
+//! In-toto statements (in-toto attestation framework, "Statement" v0.1 and v1).
+//!
+//! Reads what a statement says and whom it is about. Who signed it is checked in `trust`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::image::Digest;
+
+const TYPES: [&str; 2] = [
+    "https://in-toto.io/Statement/v0.1",
+    "https://in-toto.io/Statement/v1",
+];
+/// How many subjects are read.
+const MAX_SUBJECTS: usize = 1024;
+/// How many digests a subject may have.
+const MAX_DIGESTS: usize = 32;
+
+/// Why a document is no statement that anything can rely on. The maker of the document is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StatementError {
+    /// It is no JSON object of the right shape.
+    #[error("the statement cannot be read: {reason}")]
+    Malformed {
+        /// What the parser said.
+        reason: String,
+    },
+    /// `_type` names another kind of document.
+    #[error("_type is {found:?}, expected an in-toto statement v0.1 or v1")]
+    Type {
+        /// What it names.
+        found: String,
+    },
+    /// It has no predicate type.
+    #[error("the statement has no predicateType")]
+    NoPredicateType,
+    /// It is about nothing.
+    #[error("the statement has no subject")]
+    NoSubject,
+    /// It is about too much.
+    #[error("the statement has {found} {what}, expected at most {limit}")]
+    TooMany {
+        /// Subjects, or digests of one.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A subject has no digest at all.
+    #[error("subject {index} has no digest")]
+    NoDigest {
+        /// Its position.
+        index: usize,
+    },
+}
+
+/// A statement about some artifacts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Statement {
+    predicate_type: String,
+    subjects: Vec<Subject>,
+    document: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    #[serde(rename = "_type")]
+    kind: String,
+    #[serde(rename = "predicateType", default)]
+    predicate_type: String,
+    #[serde(default)]
+    subject: Vec<Subject>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Subject {
+    #[serde(default)]
+    digest: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, Value>,
+}
+
+impl Statement {
+    /// Reads a statement.
+    ///
+    /// # Errors
+    /// Any [`StatementError`]; a key that stands twice is one of them.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
+        let malformed = |error: serde_json::Error| StatementError::Malformed {
+            reason: error.to_string(),
+        };
+        let wire: Wire = serde_json::from_slice(bytes).map_err(malformed)?;
+        if !TYPES.contains(&wire.kind.as_str()) {
+            return Err(StatementError::Type { found: wire.kind });
+        }
+        if wire.predicate_type.is_empty() {
+            return Err(StatementError::NoPredicateType);
+        }
+        check_subjects(&wire.subject)?;
+        let document = serde_json::from_slice(bytes).map_err(malformed)?;
+        Ok(Self {
+            predicate_type: wire.predicate_type,
+            subjects: wire.subject,
+            document,
+        })
+    }
+
+    /// What kind of predicate it makes about its subjects.
+    pub(crate) fn predicate_type(&self) -> &str {
+        &self.predicate_type
+    }
+
+    /// The whole document.
+    pub(crate) fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Tells whether one of its subjects has this digest; names do not count.
+    pub(crate) fn is_about(&self, digest: &Digest) -> bool {
+        self.subjects_with(digest).next().is_some()
+    }
+
+    /// The annotations of the subjects with this digest that are plain text.
+    pub(crate) fn annotations(&self, digest: &Digest) -> BTreeMap<String, String> {
+        self.subjects_with(digest)
+            .flat_map(|subject| &subject.annotations)
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+            .collect()
+    }
+
+    fn subjects_with(&self, digest: &Digest) -> impl Iterator<Item = &Subject> {
+        let hex = digest.hex();
+        self.subjects
+            .iter()
+            .filter(move |subject| subject.digest.get("sha256") == Some(&hex))
+    }
+}
+
+fn check_subjects(subjects: &[Subject]) -> Result<(), StatementError> {
+    if subjects.is_empty() {
+        return Err(StatementError::NoSubject);
+    }
+    let too_many =
+        |what, found: usize, limit: usize| StatementError::TooMany { what, found, limit };
+    if subjects.len() > MAX_SUBJECTS {
+        return Err(too_many("subjects", subjects.len(), MAX_SUBJECTS));
+    }
+    for (index, subject) in subjects.iter().enumerate() {
+        let found = subject.digest.len();
+        if found == 0 {
+            return Err(StatementError::NoDigest { index });
+        }
+        if found > MAX_DIGESTS {
+            return Err(too_many("digests of one subject", found, MAX_DIGESTS));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn digest() -> Digest {
+        Digest::of(b"image")
+    }
+
+    fn statement(subject: &Value) -> Vec<u8> {
+        json!({
+            "_type": "https://in-toto.io/Statement/v1", "predicateType": "https://example.com/p",
+            "subject": subject, "predicate": {},
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    fn good() -> Vec<u8> {
+        statement(&json!([
+            {"name": "other", "digest": {"sha256": "00"}},
+            {"digest": {"sha256": digest().hex()}, "annotations": {"env": "prod", "n": 1}},
+        ]))
+    }
+
+    #[test]
+    fn finds_its_subject_at_any_position() {
+        let statement = Statement::parse(&good()).unwrap();
+        assert!(statement.is_about(&digest()));
+        assert!(!statement.is_about(&Digest::of(b"other")));
+        assert_eq!(statement.annotations(&digest())["env"], "prod");
+    }
+
+    #[test]
+    fn an_upper_case_digest_is_no_match() {
+        let upper = json!([{"digest": {"sha256": digest().hex().to_uppercase()}}]);
+        let statement = Statement::parse(&statement(&upper)).unwrap();
+        assert!(!statement.is_about(&digest()));
+    }
+
+    #[test]
+    fn refuses_what_is_about_nothing() {
+        let parse = |subject: Value| Statement::parse(&statement(&subject)).unwrap_err();
+        assert_eq!(parse(json!([])), StatementError::NoSubject);
+        let empty = parse(json!([{"digest": {}}]));
+        assert_eq!(empty, StatementError::NoDigest { index: 0 });
+        assert!(matches!(
+            parse(json!([null])),
+            StatementError::Malformed { .. }
+        ));
+        let null = parse(json!([{"digest": null}]));
+        assert!(matches!(null, StatementError::Malformed { .. }));
+    }
+
+    #[test]
+    fn refuses_too_many_subjects() {
+        let one = json!({"digest": {"sha256": digest().hex()}});
+        let fits = vec![one.clone(); MAX_SUBJECTS];
+        assert!(Statement::parse(&statement(&json!(fits))).is_ok());
+        let many = vec![one; MAX_SUBJECTS + 1];
+        let error = Statement::parse(&statement(&json!(many))).unwrap_err();
+        assert!(matches!(error, StatementError::TooMany { .. }), "{error}");
+    }
+
+    #[test]
+    fn refuses_another_type_and_a_key_that_stands_twice() {
+        let text = String::from_utf8(good()).unwrap();
+        let other = text.replace("Statement/v1", "Statement/v2");
+        let error = Statement::parse(other.as_bytes()).unwrap_err();
+        assert!(matches!(error, StatementError::Type { .. }), "{error}");
+        let twice = text.replacen('{', "{\"predicateType\":\"https://example.com/other\",", 1);
+        let error = Statement::parse(twice.as_bytes()).unwrap_err();
+        assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
+    }
+}

@@ -1,0 +1,226 @@
+//! Checks a Sigstore bundle v0.3 that refers to an image (cosign, "Bundle Specification").
+//!
+//! A signature and an attestation are packed the same; only the signed predicate type tells
+//! them apart, so an attestation never counts as an image signature.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, de::IgnoredAny};
+use sigstore_verify::{
+    PublicKeyVerificationPolicy,
+    types::{
+        Artifact, Bundle, DsseEnvelope, MediaType, Sha256Hash, SignatureContent,
+        bundle::{MessageSignature, VerificationMaterialContent},
+    },
+};
+
+use super::{
+    certificate,
+    check::{Verdict, malformed, signing_key, statement},
+    discover::Candidate,
+    dsse,
+    error::Reason,
+    examined::{Attestation, Signature, Signer},
+    limits, pem, sigstore, simple,
+    verifier::{LogPolicy, Trust, Who},
+};
+use crate::image::Digest;
+
+/// The predicate type of an image signature.
+pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// Reads a bundle within limits.
+///
+/// # Errors
+/// [`Reason::TooLarge`], [`Reason::Malformed`].
+pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shape {
+        verification_material: Material,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Material {
+        #[serde(default)]
+        tlog_entries: Vec<IgnoredAny>,
+        #[serde(default)]
+        timestamp_verification_data: Option<Stamps>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Stamps {
+        #[serde(default)]
+        rfc3161_timestamps: Vec<IgnoredAny>,
+    }
+    limit(
+        "the size",
+        bytes.len(),
+        usize::try_from(limits::BLOB).unwrap_or(usize::MAX),
+    )?;
+    let shape: Shape = serde_json::from_slice(bytes).map_err(|error| malformed("bundle", error))?;
+    let material = shape.verification_material;
+    limit(
+        "a number of log entries",
+        material.tlog_entries.len(),
+        limits::EVIDENCE,
+    )?;
+    let stamps = material.timestamp_verification_data.unwrap_or_default();
+    limit(
+        "a number of timestamps",
+        stamps.rfc3161_timestamps.len(),
+        limits::EVIDENCE,
+    )?;
+    let text = std::str::from_utf8(bytes).map_err(|error| malformed("bundle", error))?;
+    Bundle::from_json(text).map_err(|error| malformed("bundle", error))
+}
+
+fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Reason> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(Reason::TooLarge {
+        what,
+        found: found as u64,
+        limit: limit as u64,
+    })
+}
+
+/// The predicate type that a bundle claims, unverified: only good for sorting refusals.
+pub(super) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
+    let SignatureContent::DsseEnvelope(envelope) = parse(bytes).ok()?.content else {
+        return None;
+    };
+    if envelope.payload_type == simple::MEDIA_TYPE {
+        return Some(SIGN.to_owned());
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Claim {
+        predicate_type: String,
+    }
+    let claim: Claim = serde_json::from_slice(envelope.payload.as_bytes()).ok()?;
+    Some(claim.predicate_type)
+}
+
+impl Trust {
+    /// Checks a bundle.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(super) fn bundle(&self, candidate: &Candidate, digest: &Digest) -> Result<Verdict, Reason> {
+        let bundle = parse(&candidate.bytes)?;
+        // Older versions need no inclusion proof: a registry must not choose how much proof there is.
+        if bundle.media_type() != MediaType::Bundle0_3 {
+            return Err(Reason::BundleVersion {
+                found: bundle.media_type().as_str().to_owned(),
+            });
+        }
+        let SignatureContent::DsseEnvelope(envelope) = bundle.content.clone() else {
+            return Err(Reason::BundleContent);
+        };
+        match envelope.payload_type.as_str() {
+            dsse::IN_TOTO => {
+                let message = envelope.pae();
+                let hash = Sha256Hash::new(*digest.as_bytes());
+                let signer = self.signer(&bundle, hash, &message, &envelope)?;
+                let statement = statement(envelope.payload.as_bytes(), digest)?;
+                let annotations = statement.annotations(digest);
+                let mut signature =
+                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
+                if statement.predicate_type() == SIGN {
+                    signature.annotations = annotations;
+                    return Ok(Verdict::Signature(signature));
+                }
+                Ok(Verdict::Attestation(Attestation {
+                    origin: candidate.origin.clone(),
+                    statement,
+                    signatures: vec![signature],
+                }))
+            }
+            // Tekton Chains puts simple signing into an envelope, but signs the payload alone.
+            simple::MEDIA_TYPE => {
+                let payload = envelope.payload.as_bytes();
+                let mut plain = bundle.clone();
+                plain.content = SignatureContent::MessageSignature(MessageSignature::new(
+                    envelope.signature.sig.clone(),
+                ));
+                let signer = self.signer(&plain, payload, payload, &envelope)?;
+                let annotations = simple::check(payload, digest)?;
+                let mut signature =
+                    describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
+                signature.annotations = annotations;
+                Ok(Verdict::Signature(signature))
+            }
+            other => Err(Reason::PayloadType {
+                found: other.to_owned(),
+            }),
+        }
+    }
+
+    fn signer<'a>(
+        &self,
+        bundle: &Bundle,
+        artifact: impl Into<Artifact<'a>>,
+        message: &[u8],
+        envelope: &DsseEnvelope,
+    ) -> Result<Signer, Reason> {
+        let by_key = matches!(
+            bundle.verification_material.content,
+            VerificationMaterialContent::PublicKey(_)
+        );
+        match &self.who {
+            Who::Keys { keys, log } => {
+                if !by_key {
+                    return Err(Reason::NotByKey);
+                }
+                let key = signing_key(keys, message, envelope.signature.sig.as_bytes())?;
+                if *log == LogPolicy::Required {
+                    let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
+                    sigstore::verify(self.root()?, artifact, bundle, &policy)?;
+                }
+                Ok(Signer::Key {
+                    fingerprint: key.fingerprint(),
+                })
+            }
+            Who::Identities(expected) => {
+                if by_key {
+                    return Err(Reason::NoCertificate);
+                }
+                let skip = self.skip_certificate_log;
+                let found = sigstore::keyless(self.root()?, artifact, bundle, expected, skip)?;
+                Ok(Signer::Identity {
+                    subject: found.subject,
+                    issuer: found.issuer,
+                })
+            }
+        }
+    }
+}
+
+fn describe(
+    candidate: &Candidate,
+    bundle: &Bundle,
+    envelope: &DsseEnvelope,
+    signer: Signer,
+    logged: bool,
+) -> Signature {
+    let der = bundle
+        .signing_certificate()
+        .map(|certificate| certificate.as_bytes());
+    let details = der.map(certificate::describe).unwrap_or_default();
+    Signature {
+        origin: candidate.origin.clone(),
+        signer,
+        keyid: details
+            .key_id
+            .unwrap_or_else(|| envelope.signature.keyid.as_str().to_owned()),
+        sig: STANDARD.encode(envelope.signature.sig.as_bytes()),
+        certificate: der.map(|der| pem::write("CERTIFICATE", der)),
+        chain: Vec::new(),
+        metadata: details.metadata,
+        annotations: BTreeMap::new(),
+        logged,
+    }
+}

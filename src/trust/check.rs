@@ -1,0 +1,437 @@
+//! Checks one legacy candidate: a simple-signing payload or an envelope, with the evidence in
+//! the annotations of its layer (cosign, "Signature Specification").
+//!
+//! A keyless one becomes a bundle in memory, so that the Sigstore library checks times, chain,
+//! certificate log and transparency log. What the library leaves out is added here.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use sigstore_verify::types::{Bundle, Sha256Hash, SignatureBytes, TimestampToken};
+
+use super::{
+    certificate,
+    discover::{Candidate, Container},
+    dsse::{self, Envelope, EnvelopeSignature},
+    error::Reason,
+    examined::{Attestation, Signature, Signer},
+    identity::Identity,
+    key::{Key, certificate_key},
+    log::{LogEntry, Logged},
+    pem,
+    root::Root,
+    sigstore, simple,
+    verifier::{LogPolicy, Trust, Who},
+};
+use crate::{evidence::Statement, image::Digest};
+
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
+const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+const MAX_CHAIN: usize = 10;
+
+/// A candidate that counts.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// An image signature.
+    Signature(Signature),
+    /// A statement about the image.
+    Attestation(Attestation),
+}
+
+/// A candidate together with the log entry that was looked up for it.
+pub(super) struct Subject<'a> {
+    pub(super) candidate: &'a Candidate,
+    pub(super) looked_up: Option<LogEntry>,
+}
+
+impl Trust {
+    /// Checks a candidate of any kind.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(super) fn check(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Verdict, Reason> {
+        match subject.candidate.container {
+            Container::SimpleSigning => {
+                self.simple_signing(subject, digest).map(Verdict::Signature)
+            }
+            Container::Envelope => self.envelope(subject, digest).map(Verdict::Attestation),
+            Container::Bundle => self.bundle(subject.candidate, digest),
+        }
+    }
+
+    fn simple_signing(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Signature, Reason> {
+        let payload = &subject.candidate.bytes;
+        let bytes = signature_annotation(subject.candidate)?;
+        let signed = Signed {
+            blob: payload,
+            payload,
+            signature: &bytes,
+            message: payload.to_vec(),
+        };
+        let (signer, entry) = match &self.who {
+            Who::Keys { keys, log } => self.by_key(keys, *log, subject, &signed)?,
+            Who::Identities(expected) => {
+                let content = json!({"messageSignature": {
+                    "messageDigest": {"algorithm": "SHA2_256", "digest": STANDARD.encode(Digest::of(payload).as_bytes())},
+                    "signature": STANDARD.encode(&bytes),
+                }});
+                self.by_certificate(expected, subject, &signed, content, digest)?
+            }
+        };
+        let annotations = simple::check(payload, digest)?;
+        Ok(describe(
+            subject.candidate,
+            &bytes,
+            "",
+            signer,
+            entry.is_some(),
+            annotations,
+        ))
+    }
+
+    fn envelope(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Attestation, Reason> {
+        let blob = &subject.candidate.bytes;
+        let envelope = Envelope::parse(blob)?;
+        if envelope.payload_type != dsse::IN_TOTO {
+            return Err(Reason::PayloadType {
+                found: envelope.payload_type,
+            });
+        }
+        let message = envelope.signed_bytes();
+        let mut refusal = Reason::NoSignature;
+        let mut verified = None;
+        for signature in &envelope.signatures {
+            let signed = Signed {
+                blob,
+                payload: &envelope.payload,
+                signature: &signature.bytes,
+                message: message.clone(),
+            };
+            let checked = match &self.who {
+                Who::Keys { keys, log } => self.by_key(keys, *log, subject, &signed),
+                Who::Identities(expected) => {
+                    let content = single(&envelope, signature);
+                    self.by_certificate(expected, subject, &signed, content, digest)
+                }
+            };
+            match checked {
+                Ok(found) => verified = verified.or(Some((signature, found))),
+                Err(reason) => refusal = reason,
+            }
+        }
+        let Some((signature, (signer, entry))) = verified else {
+            return Err(refusal);
+        };
+        let statement = statement(&envelope.payload, digest)?;
+        let annotations = BTreeMap::new();
+        let signature = describe(
+            subject.candidate,
+            &signature.bytes,
+            &signature.keyid,
+            signer,
+            entry.is_some(),
+            annotations,
+        );
+        Ok(Attestation {
+            origin: subject.candidate.origin.clone(),
+            statement,
+            signatures: vec![signature],
+        })
+    }
+
+    /// With a key: the signature, then the log entry unless the log is ignored.
+    fn by_key(
+        &self,
+        keys: &[Key],
+        log: LogPolicy,
+        subject: &Subject<'_>,
+        signed: &Signed<'_>,
+    ) -> Result<(Signer, Option<LogEntry>), Reason> {
+        let key = signing_key(keys, &signed.message, signed.signature)?;
+        let signer = Signer::Key {
+            fingerprint: key.fingerprint(),
+        };
+        if log == LogPolicy::Ignored {
+            return Ok((signer, None));
+        }
+        let entry = log_entry(subject)?;
+        entry.verify(self.root()?)?;
+        entry.binds(&signed.logged(key.spki().as_bytes(), None))?;
+        Ok((signer, Some(entry)))
+    }
+
+    /// With a certificate: the library checks a bundle made of the parts, then we what it leaves out.
+    fn by_certificate(
+        &self,
+        expected: &[Identity],
+        subject: &Subject<'_>,
+        signed: &Signed<'_>,
+        content: Value,
+        digest: &Digest,
+    ) -> Result<(Signer, Option<LogEntry>), Reason> {
+        let annotations = &subject.candidate.annotations;
+        let text = annotations.get(CERTIFICATE).ok_or(Reason::NoCertificate)?;
+        let leaf = certificates(text)?.into_iter().next();
+        let leaf = leaf.ok_or(Reason::NoCertificate)?;
+        let root = self.root()?;
+        let entry = log_entry(subject)?;
+        let spki = certificate_key(&leaf).map_err(|error| malformed("certificate", error))?;
+        entry.binds(&signed.logged(&spki, Some(&leaf)))?;
+        let is_envelope = content.get("dsseEnvelope").is_some();
+        let stamps = self.legacy_timestamps(annotations, signed, is_envelope, root)?;
+        let bundle = bundle(&leaf, annotations.get(CHAIN), &entry, stamps, content)?;
+        let found = if is_envelope {
+            let hash = Sha256Hash::new(*digest.as_bytes());
+            sigstore::keyless(root, hash, &bundle, expected, self.skip_certificate_log)?
+        } else {
+            sigstore::keyless(
+                root,
+                signed.blob,
+                &bundle,
+                expected,
+                self.skip_certificate_log,
+            )?
+        };
+        let signer = Signer::Identity {
+            subject: found.subject,
+            issuer: found.issuer,
+        };
+        Ok((signer, Some(entry)))
+    }
+
+    /// The timestamp token for the bundle. On an attestation cosign stamps the whole envelope, not
+    /// the signature as bundles have it, so that one is checked here and not handed on.
+    fn legacy_timestamps(
+        &self,
+        annotations: &BTreeMap<String, String>,
+        signed: &Signed<'_>,
+        is_envelope: bool,
+        root: &Root,
+    ) -> Result<Vec<String>, Reason> {
+        #[derive(serde::Deserialize)]
+        struct Wire {
+            #[serde(rename = "SignedRFC3161Timestamp")]
+            token: String,
+        }
+        let Some(text) = annotations.get(TIMESTAMP) else {
+            return Ok(Vec::new());
+        };
+        let wire: Wire =
+            serde_json::from_str(text).map_err(|error| malformed("timestamp", error))?;
+        if !is_envelope {
+            return Ok(vec![wire.token]);
+        }
+        let token = TimestampToken::from_base64(&wire.token);
+        let token = token.map_err(|error| malformed("timestamp", error))?;
+        let stamped = SignatureBytes::new(signed.blob.to_vec());
+        let mut refusal = "no timestamp authority is trusted".to_owned();
+        for authority in root.timestamp_authorities() {
+            match sigstore_verify::tsa::verify_timestamp_for_authority(&token, &stamped, authority)
+            {
+                Ok(_) => return Ok(Vec::new()),
+                Err(error) => refusal = error.to_string(),
+            }
+        }
+        Err(Reason::Timestamp { reason: refusal })
+    }
+}
+
+/// The bytes of a candidate that a signature is about.
+struct Signed<'a> {
+    blob: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+    message: Vec<u8>,
+}
+
+impl<'a> Signed<'a> {
+    fn logged(&self, spki: &'a [u8], certificate: Option<&'a [u8]>) -> Logged<'a>
+    where
+        Self: 'a,
+    {
+        Logged {
+            blob: self.blob,
+            payload: self.payload,
+            signature: self.signature,
+            spki,
+            certificate,
+        }
+    }
+}
+
+/// The key among the expected ones that made the signature.
+pub(super) fn signing_key<'a>(
+    keys: &'a [Key],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<&'a Key, Reason> {
+    keys.iter()
+        .find(|key| key.verifies(message, signature))
+        .ok_or(Reason::Signature {
+            with: "the public key",
+        })
+}
+
+/// Reads a signed statement and checks that it is about the image.
+pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<Statement, Reason> {
+    let statement = Statement::parse(payload)?;
+    if statement.is_about(digest) {
+        Ok(statement)
+    } else {
+        Err(Reason::Subject)
+    }
+}
+
+/// The entry that is stored with a candidate, else the one that was looked up.
+fn log_entry(subject: &Subject<'_>) -> Result<LogEntry, Reason> {
+    match subject.candidate.annotations.get(LOG_ENTRY) {
+        Some(text) => LogEntry::from_annotation(text),
+        None => subject.looked_up.clone().ok_or(Reason::NoLogEntry),
+    }
+}
+
+/// What has to be known of a legacy candidate to ask the log for its entry.
+pub(super) struct Unlogged {
+    /// The signatures' bytes.
+    pub(super) signatures: Vec<Vec<u8>>,
+    /// The certificate's PEM, if it has one.
+    pub(super) certificate: Option<String>,
+}
+
+/// Tells what is needed to ask the log, if the candidate has no entry with it.
+pub(super) fn unlogged(candidate: &Candidate) -> Option<Unlogged> {
+    if candidate.annotations.contains_key(LOG_ENTRY) {
+        return None;
+    }
+    let signatures = match candidate.container {
+        Container::SimpleSigning => vec![signature_annotation(candidate).ok()?],
+        Container::Envelope => {
+            let envelope = Envelope::parse(&candidate.bytes).ok()?;
+            envelope
+                .signatures
+                .into_iter()
+                .map(|signature| signature.bytes)
+                .collect()
+        }
+        Container::Bundle => return None,
+    };
+    Some(Unlogged {
+        signatures,
+        certificate: candidate.annotations.get(CERTIFICATE).cloned(),
+    })
+}
+
+fn signature_annotation(candidate: &Candidate) -> Result<Vec<u8>, Reason> {
+    let text = candidate.annotations.get(SIGNATURE);
+    let text = text
+        .filter(|text| !text.is_empty())
+        .ok_or(Reason::NoSignature)?;
+    STANDARD
+        .decode(text)
+        .map_err(|error| malformed("signature", error))
+}
+
+/// The envelope with one of its signatures, as bundles have it.
+fn single(envelope: &Envelope, signature: &EnvelopeSignature) -> Value {
+    json!({"dsseEnvelope": {
+        "payloadType": envelope.payload_type,
+        "payload": STANDARD.encode(&envelope.payload),
+        "signatures": [{"sig": STANDARD.encode(&signature.bytes)}],
+    }})
+}
+
+/// A bundle v0.1: the version whose proof of logging is the signed entry timestamp.
+fn bundle(
+    leaf: &[u8],
+    chain: Option<&String>,
+    entry: &LogEntry,
+    stamps: Vec<String>,
+    content: Value,
+) -> Result<Bundle, Reason> {
+    let raw = |der: &[u8]| json!({"rawBytes": STANDARD.encode(der)});
+    let mut all = vec![raw(leaf)];
+    let issuers = certificates(chain.map_or("", String::as_str))?;
+    all.extend(issuers.iter().take(MAX_CHAIN).map(|der| raw(der)));
+    let stamps: Vec<_> = stamps
+        .iter()
+        .map(|token| json!({"signedTimestamp": token}))
+        .collect();
+    let mut document = json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "verificationMaterial": {
+            "x509CertificateChain": {"certificates": all},
+            "tlogEntries": [entry.to_bundle_entry()?],
+            "timestampVerificationData": {"rfc3161Timestamps": stamps},
+        },
+    });
+    if let (Some(document), Value::Object(content)) = (document.as_object_mut(), content) {
+        document.extend(content);
+    }
+    let bundle: Result<Bundle, _> = serde_json::from_value(document);
+    bundle.map_err(|error| {
+        let known = ["hashedrekord", "dsse", "intoto"].contains(&entry.kind().0);
+        if known && !error.to_string().contains("Rekor entry format") {
+            malformed("evidence", error)
+        } else {
+            entry.unsupported("with a certificate")
+        }
+    })
+}
+
+/// The DER certificates of a PEM text.
+fn certificates(text: &str) -> Result<Vec<Vec<u8>>, Reason> {
+    let blocks = pem::parse(text).ok_or_else(|| malformed("certificate", "it is no valid PEM"))?;
+    let is_certificate = |block: &pem::Block| block.label == "CERTIFICATE";
+    Ok(blocks
+        .into_iter()
+        .filter(is_certificate)
+        .map(|block| block.der)
+        .collect())
+}
+
+fn describe(
+    candidate: &Candidate,
+    signature: &[u8],
+    keyid: &str,
+    signer: Signer,
+    logged: bool,
+    annotations: BTreeMap<String, String>,
+) -> Signature {
+    // With a key, a certificate beside the signature was not checked and is not shown.
+    let keyless = matches!(signer, Signer::Identity { .. });
+    let pem = |name: &str| {
+        let text = candidate.annotations.get(name).filter(|_| keyless);
+        text.and_then(|text| certificates(text).ok())
+            .unwrap_or_default()
+    };
+    let leaf = pem(CERTIFICATE).into_iter().next();
+    let details = leaf
+        .as_deref()
+        .map(certificate::describe)
+        .unwrap_or_default();
+    Signature {
+        origin: candidate.origin.clone(),
+        signer,
+        keyid: details.key_id.unwrap_or_else(|| keyid.to_owned()),
+        sig: STANDARD.encode(signature),
+        certificate: leaf.map(|der| pem::write("CERTIFICATE", &der)),
+        chain: pem(CHAIN)
+            .iter()
+            .map(|der| pem::write("CERTIFICATE", der))
+            .collect(),
+        metadata: details.metadata,
+        annotations,
+        logged,
+    }
+}
+
+pub(super) fn malformed(what: &'static str, error: impl std::fmt::Display) -> Reason {
+    Reason::Malformed {
+        what,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What the examination of an image found. [`VerifiedImage`] is made here and nowhere else.
+
+use std::collections::BTreeMap;
+
+use super::error::{Rejected, SignatureFailure};
+use crate::{
+    evidence::Statement,
+    image::{Digest, DigestReference},
+    registry::Manifest,
+};
+
+/// Who signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signer {
+    /// The owner of one of the expected keys.
+    Key {
+        /// The hash of the key.
+        fingerprint: Digest,
+    },
+    /// Somebody with a certificate.
+    Identity {
+        /// The certificate's subject alternative name.
+        subject: String,
+        /// The OIDC issuer.
+        issuer: String,
+    },
+}
+
+/// A signature that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// Where it was found.
+    pub(crate) origin: String,
+    /// Who made it.
+    pub(crate) signer: Signer,
+    /// The identifier that policies see: the envelope's hint, or the certificate's key identifier.
+    pub(crate) keyid: String,
+    /// The signature in base64.
+    pub(crate) sig: String,
+    /// The certificate as PEM.
+    pub(crate) certificate: Option<String>,
+    /// The issuing certificates as PEM, as they were stored.
+    pub(crate) chain: Vec<String>,
+    /// What the certificate says, by the names that policies know.
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// The signed annotations.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// Whether a transparency log has it.
+    pub(crate) logged: bool,
+}
+
+/// A statement about the image whose signature was verified.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attestation {
+    /// Where it was found.
+    pub(crate) origin: String,
+    /// The statement.
+    pub(crate) statement: Statement,
+    /// The verified signature, and in legacy envelopes also those of others that were not.
+    pub(crate) signatures: Vec<Signature>,
+}
+
+/// All that is known about one image.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// The image.
+    pub(crate) image: DigestReference,
+    /// Its manifest, whose bytes have the digest.
+    pub(crate) manifest: Manifest,
+    /// The image signatures, or why there is none.
+    pub(crate) signatures: Result<Vec<Signature>, SignatureFailure>,
+    /// The attestations, or why there is none.
+    pub(crate) attestations: Result<Vec<Attestation>, SignatureFailure>,
+    /// Every candidate that does not count, whatever else does.
+    pub(crate) rejected: Vec<Rejected>,
+}
+
+impl Examined {
+    /// The image, if it is signed and attested by whom it has to be.
+    ///
+    /// # Errors
+    /// What is missing: the failure of the signatures, else of the attestations.
+    pub(crate) fn verified(&self) -> Result<VerifiedImage, SignatureFailure> {
+        Ok(VerifiedImage {
+            image: self.image.clone(),
+            manifest: self.manifest.clone(),
+            signatures: self.signatures.clone()?,
+            attestations: self.attestations.clone()?,
+        })
+    }
+}
+
+/// An image with at least one verified signature and one verified attestation.
+#[derive(Debug, Clone)]
+pub(crate) struct VerifiedImage {
+    image: DigestReference,
+    manifest: Manifest,
+    signatures: Vec<Signature>,
+    attestations: Vec<Attestation>,
+}
+
+impl VerifiedImage {
+    /// The image by digest.
+    pub(crate) fn image(&self) -> &DigestReference {
+        &self.image
+    }
+
+    /// Its manifest.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its verified signatures; at least one.
+    pub(crate) fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Its verified attestations; at least one.
+    pub(crate) fn attestations(&self) -> &[Attestation] {
+        &self.attestations
+    }
+}

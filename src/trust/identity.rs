@@ -1,0 +1,114 @@
+//! Whom keyless signatures are expected from: subject and OIDC issuer, exactly or by pattern.
+//!
+//! Patterns are anchored here: unanchored, `https://github.com/org/.*` would also match
+//! `https://evil.example/?https://github.com/org/`.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+use super::Error;
+
+const MAX_PATTERN: usize = 1 << 20;
+
+/// A text that is expected, or a pattern for it.
+#[derive(Debug, Clone)]
+pub(crate) enum Matcher {
+    /// The whole text.
+    Exact(String),
+    /// A pattern for the whole text.
+    Pattern(Regex),
+}
+
+impl Matcher {
+    /// Expects this text.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] when it is empty.
+    pub(crate) fn exact(text: &str) -> Result<Self, Error> {
+        if text.is_empty() {
+            return Err(Error::Identity {
+                reason: "it is empty".to_owned(),
+            });
+        }
+        Ok(Self::Exact(text.to_owned()))
+    }
+
+    /// Expects a text that the pattern matches from its first to its last character.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] when the pattern is empty or wrong.
+    pub(crate) fn pattern(text: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Identity { reason };
+        if text.is_empty() {
+            return Err(wrong("the pattern is empty".to_owned()));
+        }
+        // Compiled alone first, so that a stray parenthesis cannot reach out of the anchored group.
+        let compile = |text: &str| RegexBuilder::new(text).size_limit(MAX_PATTERN).build();
+        compile(text)
+            .and_then(|_| compile(&format!("^(?:{text})$")))
+            .map(Self::Pattern)
+            .map_err(|error| wrong(error.to_string()))
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Exact(expected) => expected == text,
+            Self::Pattern(pattern) => pattern.is_match(text),
+        }
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) => f.write_str(text),
+            Self::Pattern(pattern) => f.write_str(pattern.as_str()),
+        }
+    }
+}
+
+/// An expected signer.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// Who signs: the certificate's subject alternative name.
+    pub(crate) subject: Matcher,
+    /// Who vouches for the signer: the OIDC issuer.
+    pub(crate) issuer: Matcher,
+}
+
+impl Identity {
+    /// Tells whether the certificate's claims are the expected ones.
+    pub(super) fn matches(&self, subject: &str, issuer: &str) -> bool {
+        self.subject.matches(subject) && self.issuer.matches(issuer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_the_whole_text_only() {
+        let pattern = Matcher::pattern("https://github.com/org/.*").unwrap();
+        assert!(pattern.matches("https://github.com/org/app"));
+        assert!(!pattern.matches("https://evil/?https://github.com/org/"));
+        assert!(!pattern.matches("https://evil/\nhttps://github.com/org/app"));
+        let alternatives = Matcher::pattern("a|b").unwrap();
+        assert!(alternatives.matches("b") && !alternatives.matches("ab"));
+    }
+
+    #[test]
+    fn an_exact_text_is_no_pattern() {
+        let exact = Matcher::exact("a.c").unwrap();
+        assert!(exact.matches("a.c") && !exact.matches("abc"));
+    }
+
+    #[test]
+    fn refuses_patterns_that_break_out_or_say_nothing() {
+        for text in ["", "a)|(?:.*", "(", "a{1000000}"] {
+            assert!(Matcher::pattern(text).is_err(), "{text}");
+        }
+        assert!(Matcher::exact("").is_err());
+    }
+}

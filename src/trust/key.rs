@@ -1,0 +1,126 @@
+//! Public keys: SPKI, PKCS#1 and certificate PEM; ECDSA P-256 and P-384, RSA, Ed25519.
+//!
+//! The key alone decides which schemes are tried; nothing in a signature does.
+
+use std::fmt;
+
+use sigstore_verify::{
+    crypto::{KeyAlgorithm, SigningScheme, VerificationKey},
+    types::{DerPublicKey, SignatureBytes},
+};
+use x509_cert::{
+    Certificate,
+    der::{Any, Decode as _, Encode as _, asn1::BitString, oid::ObjectIdentifier},
+    spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
+};
+
+use super::{Error, pem};
+use crate::image::Digest;
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// A public key that somebody is trusted to sign with.
+pub(crate) struct Key {
+    spki: DerPublicKey,
+    schemes: Vec<VerificationKey>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.fingerprint()).finish()
+    }
+}
+
+impl Key {
+    /// Reads a PEM text with exactly one key or certificate.
+    ///
+    /// # Errors
+    /// [`Error::Key`], with where the text came from.
+    pub(crate) fn from_pem(text: &str, origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Key {
+            origin: origin.to_owned(),
+            reason,
+        };
+        let blocks = pem::parse(text).ok_or_else(|| wrong("it is no valid PEM".to_owned()))?;
+        let [block] = blocks.as_slice() else {
+            let found = blocks.len();
+            return Err(wrong(format!(
+                "it holds {found} PEM blocks, expected one public key"
+            )));
+        };
+        let spki = match block.label.as_str() {
+            "PUBLIC KEY" => Ok(block.der.clone()),
+            "RSA PUBLIC KEY" => wrap_rsa(&block.der),
+            "CERTIFICATE" => certificate_key(&block.der),
+            label => Err(format!("it holds a {label}, expected a PUBLIC KEY")),
+        };
+        Self::from_spki(spki.map_err(wrong)?).map_err(wrong)
+    }
+
+    /// Takes a DER `SubjectPublicKeyInfo`.
+    fn from_spki(der: Vec<u8>) -> Result<Self, String> {
+        let spki = DerPublicKey::new(der);
+        let algorithm = KeyAlgorithm::from_spki(&spki).map_err(|error| error.to_string())?;
+        let schemes: &[SigningScheme] = match algorithm {
+            KeyAlgorithm::EcdsaP256 => &[SigningScheme::EcdsaP256Sha256],
+            // cosign up to 3.1.2 hashed with SHA-256 whatever the curve; later ones use the curve's hash.
+            KeyAlgorithm::EcdsaP384 => &[
+                SigningScheme::EcdsaP384Sha384,
+                SigningScheme::EcdsaP384Sha256,
+            ],
+            KeyAlgorithm::Rsa => &[SigningScheme::RsaPkcs1Sha256, SigningScheme::RsaPssSha256],
+            KeyAlgorithm::Ed25519 => &[SigningScheme::Ed25519],
+            other => return Err(format!("keys of kind {other:?} are not supported")),
+        };
+        let schemes: Result<Vec<_>, _> = schemes
+            .iter()
+            .map(|scheme| VerificationKey::from_spki_with_scheme(&spki, *scheme))
+            .collect();
+        Ok(Self {
+            spki,
+            schemes: schemes.map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Tells whether the key made the signature, by any scheme that is right for this key.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let signature = SignatureBytes::new(signature.to_vec());
+        self.schemes
+            .iter()
+            .any(|scheme| scheme.verify(message, &signature).is_ok())
+    }
+
+    /// The DER `SubjectPublicKeyInfo`.
+    pub(super) fn spki(&self) -> &DerPublicKey {
+        &self.spki
+    }
+
+    /// `sha256:` and the hash of the DER `SubjectPublicKeyInfo`.
+    pub(crate) fn fingerprint(&self) -> Digest {
+        Digest::of(self.spki.as_bytes())
+    }
+
+    /// The key as `cosign.pub` has it.
+    pub(crate) fn to_pem(&self) -> String {
+        pem::write("PUBLIC KEY", self.spki.as_bytes())
+    }
+}
+
+/// Puts a PKCS#1 key into a `SubjectPublicKeyInfo`.
+fn wrap_rsa(der: &[u8]) -> Result<Vec<u8>, String> {
+    let info = SubjectPublicKeyInfoOwned {
+        algorithm: AlgorithmIdentifierOwned {
+            oid: RSA,
+            parameters: Some(Any::null()),
+        },
+        subject_public_key: BitString::from_bytes(der).map_err(|error| error.to_string())?,
+    };
+    info.to_der().map_err(|error| error.to_string())
+}
+
+/// The key of a certificate, whose other contents do not count.
+pub(super) fn certificate_key(der: &[u8]) -> Result<Vec<u8>, String> {
+    let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let info = certificate.tbs_certificate.subject_public_key_info;
+    info.to_der().map_err(|error| error.to_string())
+}

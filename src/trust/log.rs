@@ -1,0 +1,332 @@
+//! Entries of a Rekor v1 log as they are stored beside legacy signatures or answered by the log.
+//!
+//! Checks the signed entry timestamp, the inclusion proof with its checkpoint, and that the
+//! entry is about the very signature at hand. Bundles v0.3 are checked by the Sigstore library.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sigstore_verify::types::{Checkpoint, Sha256Hash, SignatureBytes};
+
+use super::{error::Reason, key::certificate_key, pem, root::Root};
+use crate::image::Digest;
+
+/// An entry that nobody checked yet.
+#[derive(Debug, Clone)]
+pub(super) struct LogEntry {
+    body: String,
+    integrated_time: i64,
+    log_index: u64,
+    log_id: String,
+    promise: String,
+    proof: Option<Proof>,
+    document: Value,
+}
+
+/// An inclusion proof of Rekor's own interface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    checkpoint: String,
+    hashes: Vec<String>,
+    log_index: u64,
+    root_hash: String,
+    tree_size: u64,
+}
+
+/// The `dev.sigstore.cosign/bundle` annotation.
+#[derive(Deserialize)]
+struct Annotation {
+    #[serde(rename = "SignedEntryTimestamp")]
+    promise: String,
+    #[serde(rename = "Payload")]
+    payload: Fields,
+}
+
+/// An entry as the log's own interface answers it.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(flatten)]
+    fields: Fields,
+    verification: Verification,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Verification {
+    inclusion_proof: Proof,
+    signed_entry_timestamp: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    body: String,
+    integrated_time: i64,
+    log_index: u64,
+    #[serde(rename = "logID")]
+    log_id: String,
+}
+
+/// What an entry has to be about.
+pub(super) struct Logged<'a> {
+    /// The signed payload, or the whole envelope as it is stored.
+    pub(super) blob: &'a [u8],
+    /// The payload inside.
+    pub(super) payload: &'a [u8],
+    /// The signature's bytes.
+    pub(super) signature: &'a [u8],
+    /// The signer's DER `SubjectPublicKeyInfo`.
+    pub(super) spki: &'a [u8],
+    /// The signer's DER certificate, if it signed with one.
+    pub(super) certificate: Option<&'a [u8]>,
+}
+
+impl LogEntry {
+    /// Reads the annotation that cosign stores.
+    pub(super) fn from_annotation(text: &str) -> Result<Self, Reason> {
+        let annotation: Annotation = serde_json::from_str(text).map_err(malformed)?;
+        Self::new(annotation.payload, annotation.promise, None)
+    }
+
+    /// Reads an answer of the log, which must hold an inclusion proof.
+    pub(super) fn from_answer(answer: &Value) -> Result<Self, Reason> {
+        let answer = Answer::deserialize(answer).map_err(malformed)?;
+        let Verification {
+            inclusion_proof,
+            signed_entry_timestamp,
+        } = answer.verification;
+        Self::new(answer.fields, signed_entry_timestamp, Some(inclusion_proof))
+    }
+
+    fn new(fields: Fields, promise: String, proof: Option<Proof>) -> Result<Self, Reason> {
+        let body = STANDARD.decode(&fields.body).map_err(malformed)?;
+        Ok(Self {
+            document: serde_json::from_slice(&body).map_err(malformed)?,
+            body: fields.body,
+            integrated_time: fields.integrated_time,
+            log_index: fields.log_index,
+            log_id: fields.log_id,
+            promise,
+            proof,
+        })
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        let value = self.document.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_default()
+    }
+
+    /// The kind and version of the entry.
+    pub(super) fn kind(&self) -> (&str, &str) {
+        (self.text("/kind"), self.text("/apiVersion"))
+    }
+
+    /// Checks that a trusted log took the entry in, and gives the time of that.
+    ///
+    /// # Errors
+    /// [`Reason::LogTime`], [`Reason::UnknownLog`], [`Reason::LogPromise`], [`Reason::LogProof`],
+    /// [`Reason::Checkpoint`].
+    pub(super) fn verify(&self, root: &Root) -> Result<Timestamp, Reason> {
+        let wrong_time = |reason: &str| Reason::LogTime {
+            reason: reason.to_owned(),
+        };
+        let time = Timestamp::from_second(self.integrated_time)
+            .map_err(|error| wrong_time(&error.to_string()))?;
+        if time > Timestamp::now() {
+            return Err(wrong_time("it is in the future"));
+        }
+        let unknown = || Reason::UnknownLog {
+            log: self.log_id.clone(),
+        };
+        let id = Sha256Hash::from_hex(&self.log_id).map_err(|_| unknown())?;
+        let key = root.logs().key_at(&id, time).ok_or_else(unknown)?;
+        let promise = SignatureBytes::from_base64(&self.promise).map_err(malformed)?;
+        // RFC 8785 of a flat object: keys sorted, no spaces; base64 and hex need no escapes.
+        let signed = format!(
+            r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
+            self.body,
+            self.integrated_time,
+            id.to_hex(),
+            self.log_index
+        );
+        key.verify(signed.as_bytes(), &promise)
+            .map_err(|error| Reason::LogPromise {
+                reason: error.to_string(),
+            })?;
+        if let Some(proof) = &self.proof {
+            self.verify_proof(proof, root)?;
+        }
+        Ok(time)
+    }
+
+    fn verify_proof(&self, proof: &Proof, root: &Root) -> Result<(), Reason> {
+        let checkpoint = |reason: &str| Reason::Checkpoint {
+            reason: reason.to_owned(),
+        };
+        let note = Checkpoint::from_text(&proof.checkpoint)
+            .map_err(|error| checkpoint(&error.to_string()))?;
+        let now = Timestamp::now();
+        let signed = note.signatures().iter().any(|signature| {
+            let mut keys = root.logs().keys_by_hint(&signature.key_id, now);
+            keys.any(|key| key.verify(note.signed_data(), &signature.signature).is_ok())
+        });
+        if !signed {
+            return Err(checkpoint("no trusted log signed it"));
+        }
+        let hash = |text: &String| Sha256Hash::from_hex(text).map_err(malformed);
+        let root_hash = hash(&proof.root_hash)?;
+        if *note.root_hash() != root_hash || note.tree_size() != proof.tree_size {
+            return Err(checkpoint("it is of another tree than the proof"));
+        }
+        let hashes: Result<Vec<_>, _> = proof.hashes.iter().map(hash).collect();
+        let body = STANDARD.decode(&self.body).map_err(malformed)?;
+        let leaf = sigstore_merkle::hash_leaf(&body);
+        sigstore_merkle::verify_inclusion_proof(
+            &leaf,
+            proof.log_index,
+            proof.tree_size,
+            &hashes?,
+            &root_hash,
+        )
+        .map_err(|error| Reason::LogProof {
+            reason: error.to_string(),
+        })
+    }
+
+    /// Checks that the entry is about this signature: hash, signature bytes and key.
+    ///
+    /// # Errors
+    /// [`Reason::LogEntry`] naming what differs, [`Reason::UnsupportedLogEntry`].
+    pub(super) fn binds(&self, logged: &Logged<'_>) -> Result<(), Reason> {
+        match self.kind() {
+            ("hashedrekord", "0.0.1") => {
+                self.same_hash("/spec/data/hash", logged.blob)?;
+                let signature = self.text("/spec/signature/content");
+                same(
+                    STANDARD.decode(signature).ok(),
+                    logged.signature,
+                    "signature",
+                )?;
+                self.same_signer(self.text("/spec/signature/publicKey/content"), logged)
+            }
+            ("dsse", "0.0.1") => {
+                self.same_hash("/spec/envelopeHash", logged.blob)?;
+                self.same_hash("/spec/payloadHash", logged.payload)?;
+                let signature = self.signature_entry("/spec/signatures", logged, |text| {
+                    STANDARD.decode(text).ok()
+                })?;
+                self.same_signer(field(signature, "verifier"), logged)
+            }
+            ("intoto", "0.0.1") => {
+                self.same_hash("/spec/content/hash", logged.blob)?;
+                self.same_signer(self.text("/spec/publicKey"), logged)
+            }
+            ("intoto", "0.0.2") => {
+                self.same_hash("/spec/content/payloadHash", logged.payload)?;
+                // Rekor stores the signature's base64 text once more in base64.
+                let twice = |text: &str| STANDARD.decode(STANDARD.decode(text).ok()?).ok();
+                let list = "/spec/content/envelope/signatures";
+                let signature = self.signature_entry(list, logged, twice)?;
+                self.same_signer(field(signature, "publicKey"), logged)
+            }
+            _ => Err(self.unsupported("")),
+        }
+    }
+
+    /// The refusal of an entry of this kind.
+    pub(super) fn unsupported(&self, here: &'static str) -> Reason {
+        let (kind, version) = self.kind();
+        Reason::UnsupportedLogEntry {
+            kind: kind.to_owned(),
+            version: version.to_owned(),
+            here,
+        }
+    }
+
+    fn same_hash(&self, pointer: &str, bytes: &[u8]) -> Result<(), Reason> {
+        let algorithm = self.text(&format!("{pointer}/algorithm"));
+        let value = self.text(&format!("{pointer}/value"));
+        if algorithm == "sha256" && value == Digest::of(bytes).hex() {
+            Ok(())
+        } else {
+            Err(another("artifact"))
+        }
+    }
+
+    /// The element of a list of signatures that has our signature's bytes.
+    fn signature_entry(
+        &self,
+        list: &str,
+        logged: &Logged<'_>,
+        decode: impl Fn(&str) -> Option<Vec<u8>>,
+    ) -> Result<&Value, Reason> {
+        let list = self.document.pointer(list).and_then(Value::as_array);
+        let name = |value: &Value| {
+            let text = value.get("signature").or_else(|| value.get("sig"));
+            text.and_then(Value::as_str).map(str::to_owned)
+        };
+        list.into_iter()
+            .flatten()
+            .find(|value| {
+                let bytes = name(value).and_then(|text| decode(&text));
+                bytes.as_deref() == Some(logged.signature)
+            })
+            .ok_or_else(|| another("signature"))
+    }
+
+    fn same_signer(&self, base64: &str, logged: &Logged<'_>) -> Result<(), Reason> {
+        let text = STANDARD.decode(base64).ok();
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        let block = text
+            .and_then(|text| pem::parse(&text))
+            .and_then(|blocks| blocks.into_iter().next())
+            .ok_or_else(|| another("key"))?;
+        match (block.label.as_str(), logged.certificate) {
+            ("CERTIFICATE", Some(certificate)) => same(Some(block.der), certificate, "certificate"),
+            ("CERTIFICATE", None) => same(certificate_key(&block.der).ok(), logged.spki, "key"),
+            ("PUBLIC KEY", None) => same(Some(block.der), logged.spki, "key"),
+            _ => Err(another("key")),
+        }
+    }
+
+    /// The entry in the form of a bundle, for the Sigstore library.
+    pub(super) fn to_bundle_entry(&self) -> Result<Value, Reason> {
+        let (kind, version) = self.kind();
+        let id = hex::decode(&self.log_id).map_err(malformed)?;
+        Ok(json!({
+            "logIndex": self.log_index.to_string(),
+            "logId": {"keyId": STANDARD.encode(id)},
+            "kindVersion": {"kind": kind, "version": version},
+            "integratedTime": self.integrated_time.to_string(),
+            "inclusionPromise": {"signedEntryTimestamp": self.promise},
+            "canonicalizedBody": self.body,
+        }))
+    }
+}
+
+fn field<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn same(found: Option<Vec<u8>>, expected: &[u8], what: &str) -> Result<(), Reason> {
+    if found.as_deref() == Some(expected) {
+        Ok(())
+    } else {
+        Err(another(what))
+    }
+}
+
+fn another(what: &str) -> Reason {
+    Reason::LogEntry {
+        what: what.to_owned(),
+    }
+}
+
+fn malformed(error: impl std::fmt::Display) -> Reason {
+    Reason::Malformed {
+        what: "log entry",
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,76 @@
+//! PEM texts (RFC 7468), read strictly: base64 must be canonical and labels must match.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// One block of a PEM text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Such as `PUBLIC KEY`.
+    pub(super) label: String,
+    /// The bytes inside.
+    pub(super) der: Vec<u8>,
+}
+
+/// Reads every block of a text; `None` when a block is broken or unended.
+pub(super) fn parse(text: &str) -> Option<Vec<Block>> {
+    let mut blocks = Vec::new();
+    let mut rest = text;
+    while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
+        let (label, body) = begun.split_once("-----")?;
+        let end = format!("-----END {label}-----");
+        let (body, after) = body.split_once(&end)?;
+        let body: String = body.split_ascii_whitespace().collect();
+        let der = STANDARD.decode(body).ok()?;
+        blocks.push(Block {
+            label: label.to_owned(),
+            der,
+        });
+        rest = after;
+    }
+    Some(blocks)
+}
+
+/// Writes one block.
+pub(super) fn write(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in body.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_wrote() {
+        let der = vec![7; 100];
+        let text = write("PUBLIC KEY", &der) + &write("CERTIFICATE", &[1, 2]);
+        let blocks = parse(&text).unwrap();
+        assert_eq!(blocks[0].der, der);
+        assert_eq!(
+            (blocks[1].label.as_str(), blocks[1].der.as_slice()),
+            ("CERTIFICATE", &[1, 2][..])
+        );
+    }
+
+    #[test]
+    fn a_missing_last_newline_does_no_harm() {
+        let text = write("CERTIFICATE", b"x");
+        assert_eq!(parse(text.trim_end()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn refuses_broken_blocks() {
+        let good = write("CERTIFICATE", b"some bytes");
+        assert!(parse(&good).is_some());
+        assert!(parse(&good.replace("END CERTIFICATE", "END KEY")).is_none());
+        assert!(parse(&good.replace("c29tZSBieXRlcw==", "c29tZSBieXRlcx==")).is_none());
+    }
+}

@@ -1,0 +1,101 @@
+//! Asks a Rekor v1 log for entries that were not stored with a signature, as Tekton Chains
+//! before 0.28 left them (Rekor, "entries/retrieve"). What the log answers is checked like
+//! what a registry serves: timestamp, inclusion proof, and that it is about this signature.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{Error, limits, log::LogEntry, remote};
+use crate::{
+    http::{Http, Url},
+    image::Digest,
+};
+
+/// How many entries of an answer are looked at.
+const MAX_ENTRIES: usize = 32;
+/// How many proposals the log takes at once.
+const MAX_PROPOSALS: usize = 10;
+
+/// A transparency log on the network.
+#[derive(Debug, Clone)]
+pub(crate) struct Rekor {
+    http: Http,
+    url: Url,
+}
+
+impl Rekor {
+    /// Names a log by its base URL.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] when the URL cannot be used.
+    pub(crate) fn new(http: Http, base: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Remote {
+            url: base.to_owned(),
+            reason,
+        };
+        let url = format!("{}/api/v1/log/entries/retrieve", base.trim_end_matches('/'));
+        let url = Url::parse(&url).map_err(|error| wrong(error.to_string()))?;
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err(wrong("expected http:// or https://".to_owned()));
+        }
+        Ok(Self { http, url })
+    }
+
+    /// Every entry of the log that may be about the blob; nothing in them is checked yet.
+    ///
+    /// # Errors
+    /// [`Error::Remote`]: a log that fails is never one without the entry.
+    pub(super) async fn entries(
+        &self,
+        blob: &[u8],
+        is_envelope: bool,
+        signatures: &[Vec<u8>],
+        signers: &[String],
+    ) -> Result<Vec<LogEntry>, Error> {
+        let mut proposals = Vec::new();
+        for signer in signers {
+            let signer = STANDARD.encode(signer);
+            if is_envelope {
+                proposals.extend(envelope_proposals(blob, &signer));
+            } else {
+                let proposal = |bytes: &Vec<u8>| payload_proposal(blob, bytes, &signer);
+                proposals.extend(signatures.iter().map(proposal));
+            }
+        }
+        proposals.truncate(MAX_PROPOSALS);
+        let question = json!({"entries": proposals}).to_string();
+        let answer = remote::post(&self.http, &self.url, question, limits::LOG_ANSWER).await?;
+        let answer: Vec<Value> =
+            serde_json::from_slice(&answer).map_err(|error| Error::Remote {
+                url: self.url.to_string(),
+                reason: format!("its answer cannot be read: {error}"),
+            })?;
+        let entries = answer
+            .iter()
+            .filter_map(Value::as_object)
+            .flat_map(|entry| entry.values());
+        let entries = entries.take(MAX_ENTRIES);
+        Ok(entries
+            .filter_map(|entry| LogEntry::from_answer(entry).ok())
+            .collect())
+    }
+}
+
+fn payload_proposal(payload: &[u8], signature: &[u8], signer: &str) -> Value {
+    json!({"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
+        "data": {"hash": {"algorithm": "sha256", "value": Digest::of(payload).hex()}},
+        "signature": {"content": STANDARD.encode(signature), "publicKey": {"content": signer}},
+    }})
+}
+
+fn envelope_proposals(envelope: &[u8], signer: &str) -> [Value; 2] {
+    let text = String::from_utf8_lossy(envelope);
+    [
+        json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
+            "proposedContent": {"envelope": text, "verifiers": [signer]},
+        }}),
+        json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {
+            "content": {"envelope": text}, "publicKey": signer,
+        }}),
+    ]
+}

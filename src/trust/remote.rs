@@ -1,0 +1,70 @@
+//! Small bounded requests to servers with keys, trust roots and log entries.
+
+use bytes::BytesMut;
+
+use super::Error;
+use crate::http::{self, Http, Method, Response, StatusCode, Traffic, Url, header};
+
+/// Fetches a document; `None` when it does not exist.
+///
+/// # Errors
+/// [`Error::Remote`] for every other answer, a redirect among them, and for too long a body.
+pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let response = send(http, url, None).await?;
+    match response.status() {
+        StatusCode::NOT_FOUND => Ok(None),
+        StatusCode::OK => read(url, response, limit).await.map(Some),
+        status => Err(failed(url, format!("it answered {status}"))),
+    }
+}
+
+/// Posts a JSON document and gives the answer.
+///
+/// # Errors
+/// [`Error::Remote`].
+pub(super) async fn post(
+    http: &Http,
+    url: &Url,
+    body: String,
+    limit: u64,
+) -> Result<Vec<u8>, Error> {
+    let response = send(http, url, Some(body)).await?;
+    match response.status() {
+        status if status.is_success() => read(url, response, limit).await,
+        status => Err(failed(url, format!("it answered {status}"))),
+    }
+}
+
+async fn send(http: &Http, url: &Url, body: Option<String>) -> Result<Response, Error> {
+    let client = http.client(url, Traffic::Small)?;
+    let request = match body {
+        None => client.get(url.clone()),
+        Some(body) => client
+            .request(Method::POST, url.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body),
+    };
+    let sent = request.send().await;
+    sent.map_err(|error| failed(url, http::chain(&error)))
+}
+
+async fn read(url: &Url, mut response: Response, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = BytesMut::new();
+    let broken = |error| failed(url, http::chain(&error));
+    while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(failed(url, format!("it served more than {limit} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.to_vec())
+}
+
+fn failed(url: &Url, reason: String) -> Error {
+    let mut url = url.clone();
+    url.set_query(None);
+    Error::Remote {
+        url: url.to_string(),
+        reason,
+    }
+}

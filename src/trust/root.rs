@@ -1,0 +1,166 @@
+//! The trusted root: certificate authorities, logs and timestamp authorities
+//! (Sigstore protobuf specification, `TrustedRoot` 0.1).
+//!
+//! Read leniently where private roots leave fields out, and then tightened: an authority is
+//! trusted no longer than every certificate of its chain is valid.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sigstore_verify::{
+    Verifier,
+    crypto::Keyring,
+    trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot},
+    types::{TimeRange, TsaAuthority},
+};
+use x509_cert::{Certificate, der::Decode as _, time::Time};
+
+use super::Error;
+
+/// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
+const REQUIRED: [(&str, &str); 3] = [
+    ("tlogs", "baseUrl"),
+    ("ctlogs", "baseUrl"),
+    ("certificateAuthorities", "uri"),
+];
+
+/// A trusted root, ready to verify with.
+pub(crate) struct Root {
+    verifier: Verifier,
+    logs: Keyring,
+    timestamp_authorities: Vec<TsaAuthority>,
+    origin: String,
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Root").field(&self.origin).finish()
+    }
+}
+
+impl Root {
+    /// Reads a trusted root.
+    ///
+    /// # Errors
+    /// [`Error::Root`], naming where it came from.
+    pub(crate) fn parse(json: &[u8], origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Root {
+            origin: origin.to_owned(),
+            reason,
+        };
+        let document = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
+        let text = complete(camel_case(document)).to_string();
+        let mut root = TrustedRoot::from_json(&text).map_err(|error| wrong(error.to_string()))?;
+        clamp(&mut root).map_err(wrong)?;
+        Ok(Self {
+            verifier: Verifier::new(&root).map_err(|error| wrong(error.to_string()))?,
+            logs: root
+                .rekor_keys()
+                .map_err(|error| wrong(error.to_string()))?,
+            timestamp_authorities: root.tsa_authorities(),
+            origin: origin.to_owned(),
+        })
+    }
+
+    /// The root of the public Sigstore instance, as this binary was built with.
+    ///
+    /// # Errors
+    /// [`Error::Root`].
+    pub(crate) fn public_good() -> Result<Self, Error> {
+        let json = SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes();
+        Self::parse(json, "this program (public-good)")
+    }
+
+    /// Where the root came from.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The library's verifier, which serves a whole run.
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The keys of the transparency logs.
+    pub(super) fn logs(&self) -> &Keyring {
+        &self.logs
+    }
+
+    /// The timestamp authorities.
+    pub(super) fn timestamp_authorities(&self) -> &[TsaAuthority] {
+        &self.timestamp_authorities
+    }
+}
+
+/// `base_url` becomes `baseUrl`: protobuf's JSON allows both.
+fn camel_case(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members
+                .into_iter()
+                .map(|(name, value)| (camel_case_name(&name), camel_case(value)));
+            Value::Object(members.collect())
+        }
+        Value::Array(elements) => elements.into_iter().map(camel_case).collect(),
+        other => other,
+    }
+}
+
+fn camel_case_name(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut result = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut characters = word.chars();
+        result.extend(characters.next().map(|c| c.to_ascii_uppercase()));
+        result.push_str(characters.as_str());
+    }
+    result
+}
+
+fn complete(mut root: Value) -> Value {
+    for (list, field) in REQUIRED {
+        let elements = root.get_mut(list).and_then(Value::as_array_mut);
+        for element in elements.into_iter().flatten() {
+            let element: Option<&mut Map<_, _>> = element.as_object_mut();
+            element.map(|element| element.entry(field).or_insert_with(|| "".into()));
+        }
+    }
+    root
+}
+
+/// Limits each authority's time to that in which its whole chain is valid.
+fn clamp(root: &mut TrustedRoot) -> Result<(), String> {
+    let authorities = root
+        .certificate_authorities
+        .iter_mut()
+        .map(|authority| (&authority.cert_chain, &mut authority.valid_for));
+    let stampers = root
+        .timestamp_authorities
+        .iter_mut()
+        .map(|authority| (&authority.cert_chain, &mut authority.valid_for));
+    for (chain, window) in authorities.chain(stampers) {
+        let mut start = window.map_or(Timestamp::MIN, |window| window.start);
+        let mut end = window
+            .and_then(|window| window.end)
+            .unwrap_or(Timestamp::MAX);
+        for certificate in &chain.certificates {
+            let (from, to) = validity(certificate.raw_bytes.as_bytes())?;
+            start = start.max(from);
+            end = end.min(to);
+        }
+        // A chain that was never valid as a whole vouches for a moment that nobody can have signed in.
+        *window = Some(if start <= end {
+            TimeRange::new(start, Some(end))
+        } else {
+            TimeRange::new(Timestamp::MAX, None)
+        });
+    }
+    Ok(())
+}
+
+fn validity(der: &[u8]) -> Result<(Timestamp, Timestamp), String> {
+    let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let validity = certificate.tbs_certificate.validity;
+    let time =
+        |time: Time| Timestamp::try_from(time.to_system_time()).map_err(|error| error.to_string());
+    Ok((time(validity.not_before)?, time(validity.not_after)?))
+}

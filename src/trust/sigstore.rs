@@ -1,0 +1,129 @@
+//! The one way to the Sigstore library: calls its verifier and names its refusals.
+
+use sigstore_verify::{
+    CertificateError, Error as Refusal, Policy, SubjectAltName, TimestampError,
+    TransparencyLogError, VerificationPolicy, VerificationResult,
+    bundle::Error as Shape,
+    types::{Artifact, Bundle},
+};
+
+use super::{error::Reason, identity::Identity, root::Root};
+
+/// What the library found out about a keyless signature.
+pub(super) struct Keyless {
+    /// The certificate's subject alternative name.
+    pub(super) subject: String,
+    /// The certificate's OIDC issuer.
+    pub(super) issuer: String,
+}
+
+/// Verifies a bundle against its certificate: times, chain, certificate log, transparency log,
+/// signature and the entry's content; then checks who signed.
+pub(super) fn keyless<'a>(
+    root: &Root,
+    artifact: impl Into<Artifact<'a>>,
+    bundle: &Bundle,
+    expected: &[Identity],
+    skip_certificate_log: bool,
+) -> Result<Keyless, Reason> {
+    let mut policy = VerificationPolicy::any_identity();
+    if skip_certificate_log {
+        policy = policy.skip_sct();
+    }
+    let result = verify(root, artifact, bundle, &policy)?;
+    let subject = result
+        .identity()
+        .map(SubjectAltName::as_str)
+        .unwrap_or_default();
+    let issuer = result.issuer().unwrap_or_default();
+    if !expected
+        .iter()
+        .any(|identity| identity.matches(subject, issuer))
+    {
+        return Err(Reason::Identity {
+            subject: subject.to_owned(),
+            issuer: issuer.to_owned(),
+        });
+    }
+    Ok(Keyless {
+        subject: subject.to_owned(),
+        issuer: issuer.to_owned(),
+    })
+}
+
+/// Calls the library's verifier.
+pub(super) fn verify<'a>(
+    root: &Root,
+    artifact: impl Into<Artifact<'a>>,
+    bundle: &Bundle,
+    policy: &impl Policy,
+) -> Result<VerificationResult, Reason> {
+    root.verifier()
+        .verify(artifact, bundle, policy)
+        .map_err(reason)
+}
+
+/// Names the library's refusal.
+fn reason(refusal: Refusal) -> Reason {
+    let malformed = |what, reason: String| Reason::Malformed { what, reason };
+    match refusal {
+        Refusal::SignatureInvalid(_) => Reason::Signature {
+            with: "the bundle's key or certificate",
+        },
+        Refusal::ArtifactMismatch(_) => Reason::Subject,
+        Refusal::Certificate(error) => certificate(error),
+        Refusal::TransparencyLog(error) => log(error),
+        Refusal::Timestamp(error) => match error {
+            TimestampError::OutsideAuthorityValidity { time } => Reason::TimestampTime { time },
+            TimestampError::NoVerifiedTimestamp(_) => Reason::NoTime,
+            error => Reason::Timestamp {
+                reason: error.to_string(),
+            },
+        },
+        Refusal::Bundle(
+            Shape::MissingInclusionProof(_)
+            | Shape::MissingInclusionPromise(_)
+            | Shape::MissingSigningTimeEvidence,
+        ) => Reason::NoLogEntry,
+        Refusal::Bundle(
+            error @ (Shape::MissingCheckpoint
+            | Shape::LogIndexOutOfRange { .. }
+            | Shape::CheckpointRootMismatch),
+        ) => Reason::Checkpoint {
+            reason: error.to_string(),
+        },
+        error => malformed("bundle", error.to_string()),
+    }
+}
+
+fn certificate(error: CertificateError) -> Reason {
+    match error {
+        CertificateError::Malformed(reason) => Reason::Malformed {
+            what: "certificate",
+            reason,
+        },
+        CertificateError::NoValidAuthority { time } => Reason::AuthorityTime { time },
+        CertificateError::NotYetValid { time, .. } | CertificateError::Expired { time, .. } => {
+            Reason::CertificateTime { time }
+        }
+        CertificateError::Sct(reason) => Reason::CertificateLog { reason },
+        error => Reason::Chain {
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn log(error: TransparencyLogError) -> Reason {
+    match error {
+        TransparencyLogError::UnknownLog { log_id } => Reason::UnknownLog { log: log_id },
+        TransparencyLogError::InclusionProof(reason) => Reason::LogProof { reason },
+        TransparencyLogError::Checkpoint(reason) => Reason::Checkpoint { reason },
+        TransparencyLogError::InclusionPromise(reason) => Reason::LogPromise { reason },
+        TransparencyLogError::EntryMismatch(what) => Reason::LogEntry { what },
+        TransparencyLogError::IntegratedTime(reason) => Reason::LogTime { reason },
+        error => Reason::Malformed {
+            what: "log entry",
+            reason: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,94 @@
+//! The claims of a simple-signing payload (cosign, "Signature Specification").
+//!
+//! `docker-reference` does not count: an image that was copied keeps its old one.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::Reason;
+use crate::image::Digest;
+
+/// The media type of the payload.
+pub(super) const MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const TYPE: &str = "cosign container image signature";
+
+#[derive(Deserialize)]
+struct Payload {
+    critical: Critical,
+    #[serde(default)]
+    optional: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Critical {
+    image: Image,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    #[serde(rename = "docker-manifest-digest")]
+    digest: String,
+}
+
+/// Checks that a signed payload is an image signature of this digest; gives the signed annotations.
+pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<BTreeMap<String, String>, Reason> {
+    let payload: Payload = serde_json::from_slice(payload).map_err(|error| Reason::Malformed {
+        what: "payload",
+        reason: error.to_string(),
+    })?;
+    if payload.critical.kind != TYPE {
+        return Err(Reason::ClaimType {
+            found: payload.critical.kind,
+        });
+    }
+    if payload.critical.image.digest != digest.to_string() {
+        return Err(Reason::ClaimDigest {
+            found: payload.critical.image.digest,
+        });
+    }
+    let annotations = payload.optional.unwrap_or_default().into_iter();
+    Ok(annotations
+        .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload(digest: &str, kind: &str) -> Vec<u8> {
+        let image = json!({"docker-manifest-digest": digest});
+        let critical = json!({"identity": {"docker-reference": "x"}, "image": image, "type": kind});
+        let optional = json!({"env": "prod", "n": 1});
+        json!({"critical": critical, "optional": optional})
+            .to_string()
+            .into_bytes()
+    }
+
+    #[test]
+    fn accepts_this_image_and_reads_its_annotations() {
+        let digest = Digest::of(b"image");
+        let found = check(&payload(&digest.to_string(), TYPE), &digest).unwrap();
+        assert_eq!(
+            found,
+            BTreeMap::from([("env".to_owned(), "prod".to_owned())])
+        );
+    }
+
+    #[test]
+    fn refuses_another_image_and_another_type() {
+        let (digest, other) = (Digest::of(b"image"), Digest::of(b"other"));
+        let error = check(&payload(&other.to_string(), TYPE), &digest).unwrap_err();
+        assert!(matches!(error, Reason::ClaimDigest { .. }), "{error}");
+        let error = check(&payload(&digest.to_string(), "atomic"), &digest).unwrap_err();
+        assert!(matches!(error, Reason::ClaimType { .. }), "{error}");
+        let error = check(b"{}", &digest).unwrap_err();
+        assert!(matches!(error, Reason::Malformed { .. }), "{error}");
+    }
+}
