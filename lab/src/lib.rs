@@ -7,8 +7,11 @@
     reason = "a test or the demo only shows an error of the lab and ends"
 )]
 
+pub mod binary;
+pub mod evidence;
 pub mod git;
 pub mod registry;
 mod server;
 pub mod signer;
 pub mod tls;
+pub mod universe;

@@ -1,1 +1,76 @@
-fn main() {}
+//! The laptop universe on the command line.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use lab::{binary::Missing, registry};
+
+/// Servers, keys and artefacts of a promotion, all on this machine
+#[derive(Debug, Parser)]
+#[command(name = "lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the embedded registry alone, until it is interrupted
+    Registry {
+        /// Where to listen; port 0 picks a free one
+        #[arg(long, default_value = "127.0.0.1:0", value_name = "HOST:PORT")]
+        listen: SocketAddr,
+        /// Do without the referrers API
+        #[arg(long)]
+        no_referrers: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(if error.is::<Missing>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Registry {
+            listen,
+            no_referrers,
+        } => {
+            let options = registry::Options {
+                listen,
+                referrers: !no_referrers,
+                ..registry::Options::default()
+            };
+            let server = registry::Server::start(options)?;
+            writeln!(io::stdout(), "{}", server.address())?;
+            until_interrupted()
+        }
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM, so that temporary directories are taken away.
+fn until_interrupted() -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,281 @@
+//! A company on one machine: registry, Git server, a key, an image built from a tagged commit,
+//! a policy and a GitOps repository.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    evidence,
+    git::{self, Account, Repository},
+    registry,
+    signer::{self, Image, Key},
+};
+
+/// The Git tag that is released.
+pub const TAG: &str = "v1.0";
+/// Where builds put their images.
+pub const STAGING: &str = "acme/staging/web";
+/// Where production takes its images from.
+pub const PRODUCTION: &str = "acme/web";
+/// The component that is deployed.
+pub const COMPONENT: &str = "web";
+/// The file of the GitOps repository that says which image runs in production.
+pub const PATCH: &str = "components/web/overlays/prod/deployment-patch.yaml";
+
+const SOURCE: &str = "acme/web";
+const GITOPS: &str = "acme/web-gitops";
+const POLICY: &str = "acme/policy";
+
+/// The servers and what is on them.
+pub struct Universe {
+    /// The registry.
+    pub registry: registry::Server,
+    /// The Git server; it knows one account, whose password is in [`Universe::credentials`].
+    pub git: git::Server,
+    /// The key of the build system.
+    pub key: Key,
+    /// The image that was built for the tag.
+    pub image: Image,
+    /// The commit that the tag names.
+    pub commit: String,
+    dir: tempfile::TempDir,
+}
+
+/// Every tag of the registry and every ref of the Git server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// `repository:tag` and its digest.
+    pub tags: BTreeMap<String, String>,
+    /// `repository ref` and its object.
+    pub refs: BTreeMap<String, String>,
+}
+
+impl Universe {
+    /// Builds it; the image is pushed, but nobody has signed it or attested anything yet.
+    pub fn new() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let mut password = [0; 12];
+        aws_lc_rs::rand::fill(&mut password)
+            .ok()
+            .context("no random bytes")?;
+        let account = Account {
+            user: "promoter".to_owned(),
+            password: hex::encode(password),
+        };
+        let git = git::Server::start(Some(account.clone()))?;
+        let registry = registry::Server::start(registry::Options::default())?;
+        let source = git.repository(SOURCE)?;
+        let commit = source.commit(
+            "main",
+            "web: say hello",
+            &[("main.c", "int main(void) { return 0; }\n")],
+        )?;
+        source.annotated_tag(TAG, &commit)?;
+        let before = signer::push_image(&registry, PRODUCTION, "prod-v0.9", "old", 2)?;
+        let deployed = format!(
+            "{}/{PRODUCTION}:prod-v0.9@{}",
+            registry.address(),
+            before.digest
+        );
+        git.repository(GITOPS)?.commit(
+            "main",
+            "deploy v0.9",
+            &[
+                ("README.md", "# What runs where\n"),
+                (PATCH, &patch(&deployed)),
+            ],
+        )?;
+        let image = signer::push_image(&registry, STAGING, TAG, "honest", 3)?;
+        let universe = Self {
+            key: Key::generate()?,
+            registry,
+            git,
+            image,
+            commit,
+            dir,
+        };
+        universe.set_policy(&[])?;
+        universe.write("cosign.pub", &universe.key.public_pem())?;
+        universe.write("git-credentials/username", &account.user)?;
+        universe.write("git-credentials/password", &account.password)?;
+        Ok(universe)
+    }
+
+    /// Signs and attests the image as the build system does.
+    pub fn vouch(&self) -> Result<()> {
+        self.sign(&self.key)?;
+        self.attest(&self.key, &self.commit)
+    }
+
+    /// Signs the image by a key.
+    pub fn sign(&self, key: &Key) -> Result<()> {
+        signer::sign(&self.registry, &self.image, key)
+    }
+
+    /// Attests provenance from a commit, the SBOM and a clean scan by a key.
+    pub fn attest(&self, key: &Key, commit: &str) -> Result<()> {
+        signer::attest(
+            &self.registry,
+            &self.image,
+            key,
+            &self.statements(&self.image, commit),
+        )
+    }
+
+    /// What the build system says about an image that it built from a commit.
+    #[must_use]
+    pub fn statements(&self, image: &Image, commit: &str) -> Vec<serde_json::Value> {
+        vec![
+            evidence::provenance(image, &self.source_url(), commit, &[]),
+            evidence::sbom(image),
+            evidence::scan(image, &[]),
+        ]
+    }
+
+    /// Commits the starter policy and more files to the policy repository.
+    pub fn set_policy(&self, more: &[(&str, &str)]) -> Result<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
+        let mut files = Vec::new();
+        collect(&root, "", &mut files)
+            .with_context(|| format!("the starter policy is not at {}", root.display()))?;
+        let mut all: Vec<_> = files
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
+        all.extend(more);
+        self.git
+            .repository(POLICY)?
+            .commit("main", "policy for releases", &all)
+    }
+
+    /// The source repository's URL.
+    #[must_use]
+    pub fn source_url(&self) -> String {
+        self.git.url(SOURCE)
+    }
+
+    /// The GitOps repository's URL.
+    #[must_use]
+    pub fn gitops_url(&self) -> String {
+        self.git.url(GITOPS)
+    }
+
+    /// Where the policy is, as `--policy` takes it.
+    #[must_use]
+    pub fn policy_url(&self) -> String {
+        format!("git::{}//release", self.git.url(POLICY))
+    }
+
+    /// The staging repository with the registry's address.
+    #[must_use]
+    pub fn staging(&self) -> String {
+        format!("{}/{STAGING}", self.registry.address())
+    }
+
+    /// The production repository with the registry's address.
+    #[must_use]
+    pub fn production(&self) -> String {
+        format!("{}/{PRODUCTION}", self.registry.address())
+    }
+
+    /// The source repository.
+    pub fn source(&self) -> Result<Repository> {
+        self.git.repository(SOURCE)
+    }
+
+    /// The GitOps repository.
+    pub fn gitops(&self) -> Result<Repository> {
+        self.git.repository(GITOPS)
+    }
+
+    /// The line that says which image runs in production.
+    pub fn deployed(&self) -> Result<String> {
+        let patch = self.gitops()?.read("main", PATCH)?;
+        let line = patch.lines().find_map(|line| {
+            let value = line.trim().strip_prefix("image: ")?;
+            Some(value.split(' ').next().unwrap_or_default().to_owned())
+        });
+        line.context("no image in the deployment")
+    }
+
+    /// The public key's file.
+    #[must_use]
+    pub fn public_key(&self) -> PathBuf {
+        self.path("cosign.pub")
+    }
+
+    /// The directory with the Git account's name and password.
+    #[must_use]
+    pub fn credentials(&self) -> PathBuf {
+        self.path("git-credentials")
+    }
+
+    /// A path in the universe's own directory.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What could have moved.
+    pub fn state(&self) -> Result<State> {
+        let mut refs = BTreeMap::new();
+        for name in [SOURCE, GITOPS, POLICY] {
+            for (reference, object) in self.git.repository(name)?.refs()? {
+                refs.insert(format!("{name} {reference}"), object);
+            }
+        }
+        Ok(State {
+            tags: self.registry.tags(),
+            refs,
+        })
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path(name);
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        fs::write(path, text)?;
+        Ok(())
+    }
+}
+
+fn patch(image: &str) -> String {
+    format!(
+        "\
+# What production changes. The image is written by the promotion, the rest by people.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {COMPONENT}
+spec:
+  replicas: 3        # two would do
+  template:
+    spec:
+      containers:
+        - name: {COMPONENT}
+          image: {image}  # promoted
+          resources:
+            requests: {{cpu: 100m, memory: 64Mi}}
+"
+    )
+}
+
+/// Every text file below a directory, by its path there.
+fn collect(dir: &Path, prefix: &str, found: &mut Vec<(String, String)>) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{name}/"), found)?;
+        } else {
+            found.push((name, fs::read_to_string(entry.path())?));
+        }
+    }
+    Ok(())
+}
