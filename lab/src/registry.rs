@@ -106,6 +106,10 @@ impl Shared {
     }
 }
 
+/// What every repository held at some time.
+#[derive(Debug, Clone)]
+pub struct Saved(BTreeMap<String, store::Repository>);
+
 impl Server {
     /// Starts it.
     pub fn start(options: Options) -> Result<Self> {
@@ -223,6 +227,17 @@ impl Server {
         self.shared
             .store()
             .put_manifest(repository, tag, media_type, bytes.to_vec().into())
+    }
+
+    /// Keeps what every repository holds now.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        Saved(self.shared.store().repositories.clone())
+    }
+
+    /// Goes back to what was kept.
+    pub fn restore(&self, saved: Saved) {
+        self.shared.store().repositories = saved.0;
     }
 
     /// Takes a tag away.

@@ -193,6 +193,11 @@ impl Universe {
         self.git.repository(GITOPS)
     }
 
+    /// The policy repository.
+    pub fn policy(&self) -> Result<Repository> {
+        self.git.repository(POLICY)
+    }
+
     /// The line that says which image runs in production.
     pub fn deployed(&self) -> Result<String> {
         let patch = self.gitops()?.read("main", PATCH)?;

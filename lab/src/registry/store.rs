@@ -34,7 +34,7 @@ pub(crate) struct Store {
 }
 
 /// One repository.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Repository {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) manifests: BTreeMap<String, Manifest>,
