@@ -9,7 +9,9 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     clock::Clock,
-    commands::{Context, Outcome, completions, extract_tag, gather_images, man, update_deployment},
+    commands::{
+        Context, Outcome, completions, extract_tag, gather_images, man, trust, update_deployment,
+    },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
@@ -78,6 +80,8 @@ enum Command {
     GatherImages(gather_images::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
+    /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
+    Trust(trust::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -90,6 +94,7 @@ impl Command {
             Self::ExtractTag(args) => extract_tag::run(args, context).await,
             Self::GatherImages(args) => gather_images::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
+            Self::Trust(args) => trust::run(args, context).await,
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }

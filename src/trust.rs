@@ -4,9 +4,11 @@
 //! each alone and says of each why it counts or not. Everything fails closed: a registry or
 //! log that fails is an error, never an absence. `docs/design` has the formats.
 
+mod artifact;
 mod bundle;
 mod certificate;
 mod check;
+mod choose;
 mod discover;
 mod dsse;
 mod error;
@@ -15,18 +17,24 @@ mod identity;
 mod key;
 mod limits;
 mod log;
+mod parts;
 mod pem;
 mod rekor;
 mod remote;
 mod root;
 mod sigstore;
 mod simple;
+mod source;
+mod tuf;
 mod verifier;
 
+pub(crate) use artifact::Artifact;
+pub(crate) use choose::Choice;
 pub(crate) use error::{Error, Kind, Reason, Rejected, SignatureFailure};
 pub(crate) use examined::{Attestation, Examined, Signature, Signer, VerifiedImage};
 pub(crate) use identity::{Identity, Matcher};
 pub(crate) use key::Key;
 pub(crate) use rekor::Rekor;
 pub(crate) use root::Root;
+pub(crate) use tuf::{Start, Tuf};
 pub(crate) use verifier::{LogPolicy, Options, Verifier, Who};

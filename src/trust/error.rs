@@ -168,6 +168,14 @@ pub(crate) enum Reason {
         /// The signed predicate type.
         predicate_type: String,
     },
+    /// Another kind of attestation is asked for.
+    #[error("the attestation is of type {found}, expected {expected}")]
+    PredicateType {
+        /// The signed predicate type.
+        found: String,
+        /// The one that was asked for.
+        expected: String,
+    },
     /// A keyless signature is asked for, this one has no certificate.
     #[error("it has no certificate")]
     NoCertificate,

@@ -109,6 +109,11 @@ impl Verifier {
         }
     }
 
+    /// What single checks rely on.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// Whose signatures count.
     pub(crate) fn who(&self) -> &Who {
         &self.trust.who

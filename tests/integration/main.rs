@@ -6,4 +6,6 @@ mod extract_tag;
 mod gather_images;
 mod harness;
 mod layering;
+mod trust;
+mod trust_conformance;
 mod update_deployment;

@@ -1,0 +1,432 @@
+//! `trust`: the trust root, and checks of signatures, attestations and bundles without policy.
+//!
+//! The same code as `verify-ec` uses; only the policy is left out.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, str::FromStr};
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Outcome, registry_failure,
+    trust_flags::{RootFlags, TrustFlags, trust_failure},
+    write_file,
+};
+use crate::{
+    failure::{Failure, Kind},
+    image::{DigestReference, Reference},
+    registry::{Content, Version},
+    trust::{
+        self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, SignatureFailure,
+        Signer, Tuf, Verifier,
+    },
+};
+
+/// cosign's short names for predicate types.
+const SHORT_NAMES: [(&str, &str); 8] = [
+    ("slsaprovenance", "https://slsa.dev/provenance/v0.2"),
+    ("slsaprovenance02", "https://slsa.dev/provenance/v0.2"),
+    ("slsaprovenance1", "https://slsa.dev/provenance/v1"),
+    ("spdx", "https://spdx.dev/Document"),
+    ("spdxjson", "https://spdx.dev/Document"),
+    ("cyclonedx", "https://cyclonedx.org/bom"),
+    ("link", "https://in-toto.io/Link/v1"),
+    ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1"),
+];
+
+/// Flags of `trust`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch a Sigstore trust root by TUF and remember it for later runs
+    Init(InitArgs),
+    /// Check an image's signatures or attestations and say for each why it counts or not
+    Verify(VerifyArgs),
+    /// Verify one Sigstore bundle over a file or digest
+    VerifyBundle(BundleArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct InitArgs {
+    /// The TUF repository
+    #[arg(long, value_name = "URL")]
+    mirror: String,
+    /// Start the trust from this root.json; without it from the one that an earlier run left
+    #[arg(long, value_name = "FILE|URL")]
+    root: Option<String>,
+    /// Demand that the root.json has this SHA-256
+    #[arg(long, value_name = "HEX", requires = "root")]
+    root_checksum: Option<String>,
+    /// Write the trusted root to this file too
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// The image, by digest or tag
+    #[arg(value_name = "IMAGE")]
+    image: Reference,
+    /// What to check
+    #[arg(long, value_name = "KIND", default_value = "signature")]
+    kind: Asked,
+    /// Which attestations count: a predicate type, or a short name such as slsaprovenance or spdxjson
+    #[arg(long = "type", value_name = "TYPE")]
+    predicate_type: Option<String>,
+    /// Which annotation must be signed
+    #[arg(long, value_name = "KEY=VALUE")]
+    annotation: Vec<Annotation>,
+    /// Check every platform's image of an index too
+    #[arg(long)]
+    each_platform: bool,
+    /// How to print what was found
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+    #[command(flatten)]
+    trust: TrustFlags,
+}
+
+#[derive(Debug, clap::Args)]
+struct BundleArgs {
+    /// The bundle
+    #[arg(long, value_name = "FILE")]
+    bundle: PathBuf,
+    /// The artifact: a file, or sha256:HEX
+    #[arg(value_name = "ARTIFACT|sha256:HEX")]
+    artifact: String,
+    /// Verify with this key
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Expect a certificate for this signer
+    #[arg(long, value_name = "SUBJECT")]
+    certificate_identity: Option<String>,
+    /// Expect a certificate for a signer whom this OIDC issuer vouches for
+    #[arg(long, value_name = "URL")]
+    certificate_oidc_issuer: Option<String>,
+    #[command(flatten)]
+    root: RootFlags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Asked {
+    /// Image signatures
+    Signature,
+    /// Signed statements
+    Attestation,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Annotation {
+    name: String,
+    value: String,
+}
+
+impl FromStr for Annotation {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("expected KEY=VALUE"),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    match args.command {
+        Command::Init(args) => init(args, context).await,
+        Command::Verify(args) => verify(args, context).await,
+        Command::VerifyBundle(args) => verify_bundle(args, context).await,
+    }
+}
+
+async fn init(args: InitArgs, context: &Context) -> Result<Outcome, Failure> {
+    let tuf = Tuf::new(context.http.clone(), &context.env).map_err(trust_failure)?;
+    let start = trust::Start {
+        mirror: args.mirror,
+        root: args.root,
+        checksum: args.root_checksum,
+    };
+    let found = tuf.initialize(&start).await.map_err(trust_failure)?;
+    Root::parse(&found, &start.mirror).map_err(trust_failure)?;
+    if let Some(path) = &args.out {
+        write_file(path, &found)?;
+    }
+    let stdout = format!("trusted root of {} is ready\n", start.mirror).into_bytes();
+    Ok(Outcome {
+        stdout,
+        ..Outcome::default()
+    })
+}
+
+async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, Failure> {
+    let flags = TrustFlags {
+        public_key: args.key.into_iter().collect(),
+        certificate_identity: args.certificate_identity.into_iter().collect(),
+        certificate_oidc_issuer: args.certificate_oidc_issuer,
+        root: args.root,
+        ..TrustFlags::default()
+    };
+    let bundle = context.read(&args.bundle)?;
+    let artifact = match args.artifact.parse() {
+        Ok(digest) => Artifact::Digest(digest),
+        Err(_) => Artifact::Bytes(context.read(args.artifact.as_ref())?),
+    };
+    let verifier = flags.verifier(context).await?;
+    let signer = verifier
+        .verify_bundle(&bundle, &artifact)
+        .map_err(|reason| {
+            Failure::new(Kind::Refused, reason)
+                .context(format!("{} is refused", args.bundle.display()))
+        })?;
+    let stdout = format!("verified: signed by {}\n", shown(&signer)).into_bytes();
+    Ok(Outcome {
+        stdout,
+        ..Outcome::default()
+    })
+}
+
+async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
+    if args.kind == Asked::Signature && args.predicate_type.is_some() {
+        return Err(Failure::message(
+            Kind::Usage,
+            "--type needs --kind attestation",
+        ));
+    }
+    let verifier = args.trust.verifier(context).await?;
+    let mut findings = Vec::new();
+    for image in images(&args, context).await? {
+        let examined = verifier.examine(&context.registry, &image).await;
+        findings.push(Finding::of(&args, examined.map_err(trust_failure)?));
+    }
+    let stdout = match args.output {
+        Format::Text => text(&findings),
+        Format::Json => json(&findings, &verifier),
+    };
+    let refused = findings
+        .iter()
+        .find_map(|finding| finding.failure.as_ref().map(|f| (finding, f)));
+    let failure = refused.map(|(finding, failure)| {
+        Failure::new(Kind::Refused, failure.clone())
+            .context(format!("{} is refused", finding.image))
+    });
+    Ok(Outcome {
+        stdout: stdout.into_bytes(),
+        failure,
+        ..Outcome::default()
+    })
+}
+
+/// The image by digest and, if asked for, the images of an index.
+async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestReference>, Failure> {
+    let Reference {
+        repository,
+        tag,
+        digest,
+    } = &args.image;
+    let version = match (digest, tag) {
+        (Some(digest), _) => Version::Digest(*digest),
+        (None, Some(tag)) => Version::Tag(tag.clone()),
+        (None, None) => {
+            let message = format!("{} has neither a tag nor a digest", args.image);
+            return Err(Failure::message(Kind::Usage, message));
+        }
+    };
+    let manifest = context.registry.manifest(repository, &version).await;
+    let manifest = manifest.map_err(registry_failure)?.ok_or_else(|| {
+        Failure::message(Kind::NotFound, format!("image {} not found", args.image))
+    })?;
+    let mut images = vec![repository.pinned(manifest.digest)];
+    if args.each_platform {
+        if let Content::Index(index) = manifest.content().map_err(registry_failure)? {
+            let children = index.manifests.iter();
+            images.extend(children.map(|child| repository.pinned(child.digest)));
+        }
+    }
+    Ok(images)
+}
+
+/// What was found out about one image.
+struct Finding {
+    image: DigestReference,
+    kind: trust::Kind,
+    signatures: Vec<Signature>,
+    attestations: Vec<Attestation>,
+    rejected: Vec<Rejected>,
+    failure: Option<SignatureFailure>,
+}
+
+impl Finding {
+    fn of(args: &VerifyArgs, examined: Examined) -> Self {
+        let image = examined.image;
+        let (mut signatures, mut attestations) = (Vec::new(), Vec::new());
+        let (kind, outcome) = match args.kind {
+            Asked::Signature => {
+                let found = examined.signatures.map(|found| signatures = found);
+                (trust::Kind::Signature, found)
+            }
+            Asked::Attestation => {
+                let found = examined.attestations.map(|found| attestations = found);
+                (trust::Kind::Attestation, found)
+            }
+        };
+        let mut rejected = match outcome {
+            Ok(()) => examined.rejected,
+            Err(failure) => failure.rejected,
+        };
+        signatures.retain(|signature| {
+            let missing = missing_annotation(args, &signature.annotations);
+            let kept = missing.is_none();
+            rejected.extend(missing.map(|reason| reject(&signature.origin, reason)));
+            kept
+        });
+        attestations.retain(|attestation| {
+            let wrong = wrong_type(args, attestation).or_else(|| {
+                let annotations = attestation
+                    .signatures
+                    .iter()
+                    .flat_map(|s| s.annotations.clone());
+                missing_annotation(args, &annotations.collect())
+            });
+            let kept = wrong.is_none();
+            rejected.extend(wrong.map(|reason| reject(&attestation.origin, reason)));
+            kept
+        });
+        let failed = signatures.is_empty() && attestations.is_empty();
+        let failure = failed.then(|| SignatureFailure {
+            kind,
+            rejected: rejected.clone(),
+        });
+        Self {
+            image,
+            kind,
+            signatures,
+            attestations,
+            rejected,
+            failure,
+        }
+    }
+}
+
+fn reject(origin: &str, reason: Reason) -> Rejected {
+    Rejected {
+        origin: origin.to_owned(),
+        reason,
+    }
+}
+
+fn missing_annotation(args: &VerifyArgs, signed: &BTreeMap<String, String>) -> Option<Reason> {
+    let is_missing = |wanted: &&Annotation| signed.get(&wanted.name) != Some(&wanted.value);
+    let missing = args.annotation.iter().find(is_missing)?;
+    Some(Reason::Annotation {
+        name: missing.name.clone(),
+        value: missing.value.clone(),
+    })
+}
+
+fn wrong_type(args: &VerifyArgs, attestation: &Attestation) -> Option<Reason> {
+    let asked = args.predicate_type.as_deref()?;
+    let expected = SHORT_NAMES.iter().find(|(short, _)| *short == asked);
+    let expected = expected.map_or(asked, |(_, long)| long);
+    let found = attestation.statement.predicate_type();
+    (found != expected).then(|| Reason::PredicateType {
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    })
+}
+
+fn shown(signer: &Signer) -> String {
+    match signer {
+        Signer::Key { fingerprint } => format!("key {fingerprint}"),
+        Signer::Identity { subject, issuer } => format!("{subject} of {issuer}"),
+    }
+}
+
+fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let mut line = |line: String| _ = writeln!(text, "{line}");
+    for finding in findings {
+        line(finding.image.to_string());
+        for signature in &finding.signatures {
+            let logged = if signature.logged { ", logged" } else { "" };
+            let signer = shown(&signature.signer);
+            line(format!(
+                "  counts   {}: signed by {signer}{logged}",
+                signature.origin
+            ));
+        }
+        for attestation in &finding.attestations {
+            let kind = attestation.statement.predicate_type();
+            let signers = attestation
+                .signatures
+                .iter()
+                .map(|signature| shown(&signature.signer));
+            let signers: Vec<_> = signers.collect();
+            let (origin, signers) = (&attestation.origin, signers.join(" and "));
+            line(format!("  counts   {origin}: {kind}, signed by {signers}"));
+        }
+        for rejected in &finding.rejected {
+            line(format!("  refused  {rejected}"));
+        }
+        if finding.failure.is_some() && finding.rejected.is_empty() {
+            line(format!("  refused  no {}s found", finding.kind));
+        }
+    }
+    text
+}
+
+fn json(findings: &[Finding], verifier: &Verifier) -> String {
+    let signature = |signature: &Signature| {
+        json!({
+            "origin": signature.origin, "signer": signer_json(&signature.signer), "sig": signature.sig,
+            "keyid": signature.keyid, "certificate": signature.certificate,
+            "annotations": signature.annotations, "logged": signature.logged,
+        })
+    };
+    let images = findings.iter().map(|finding| {
+        let signatures: Vec<_> = finding.signatures.iter().map(signature).collect();
+        let attestations = finding.attestations.iter().map(|attestation| {
+            let signatures: Vec<_> = attestation.signatures.iter().map(signature).collect();
+            json!({
+                "origin": attestation.origin, "predicateType": attestation.statement.predicate_type(),
+                "signatures": signatures, "statement": attestation.statement.document(),
+            })
+        });
+        let rejected = finding.rejected.iter().map(|rejected| {
+            json!({"origin": rejected.origin, "reason": rejected.reason.to_string()})
+        });
+        json!({
+            "image": finding.image.to_string(), "kind": finding.kind.to_string(),
+            "success": finding.failure.is_none(), "signatures": signatures,
+            "attestations": attestations.collect::<Vec<_>>(), "rejected": rejected.collect::<Vec<_>>(),
+        })
+    });
+    let images: Vec<Value> = images.collect();
+    let document = json!({"images": images, "skippedChecks": verifier.skipped_checks()});
+    format!("{document:#}\n")
+}
+
+fn signer_json(signer: &Signer) -> Value {
+    match signer {
+        Signer::Key { fingerprint } => json!({"key": fingerprint.to_string()}),
+        Signer::Identity { subject, issuer } => json!({"subject": subject, "issuer": issuer}),
+    }
+}

@@ -1,0 +1,54 @@
+//! Which trusted root a run uses: the flags decide, then the environment, then what
+//! `trust init` left, and else the public instance's root that is built in.
+
+use std::path::PathBuf;
+
+use super::{
+    Error, Root, parts,
+    source::read_file,
+    tuf::{Start, Tuf},
+};
+use crate::{env::Env, http::Http};
+
+/// What the flags say about the root.
+#[derive(Debug, Clone)]
+pub(crate) enum Choice {
+    /// A trusted root in a file.
+    File(PathBuf),
+    /// The public instance's, as built in.
+    PublicGood,
+    /// From a TUF repository.
+    Tuf(Start),
+    /// The flags say nothing.
+    Default,
+}
+
+impl Choice {
+    /// Loads the root.
+    ///
+    /// # Errors
+    /// Any [`Error`] of files, TUF or parsing.
+    pub(crate) async fn load(&self, env: &Env, http: &Http) -> Result<Root, Error> {
+        match self {
+            Self::File(path) => Root::parse(&read_file(path)?, &path.display().to_string()),
+            Self::PublicGood => Root::public_good(),
+            Self::Tuf(start) => {
+                let tuf = Tuf::new(http.clone(), env)?;
+                Root::parse(&tuf.initialize(start).await?, &start.mirror)
+            }
+            Self::Default => {
+                if let Some(bytes) = parts::of_env(env)? {
+                    return Root::parse(&bytes, "the variables SIGSTORE_…");
+                }
+                let cached = match Tuf::new(http.clone(), env) {
+                    Ok(tuf) => tuf.cached().await?,
+                    Err(_) => None,
+                };
+                match cached {
+                    Some((mirror, bytes)) => Root::parse(&bytes, &mirror),
+                    None => Root::public_good(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A trusted root made of single files, as the variables `SIGSTORE_…` name them or an old TUF
+//! repository serves them.
+
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::{Error, pem, source::read_file};
+use crate::{env::Env, image::Digest};
+
+/// The variables that name files, and what is in them.
+const VARIABLES: [(&str, Part); 4] = [
+    ("SIGSTORE_ROOT_FILE", Part::Authority),
+    ("SIGSTORE_REKOR_PUBLIC_KEY", Part::Log),
+    ("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", Part::CertificateLog),
+    ("SIGSTORE_TSA_CERTIFICATE_FILE", Part::TimestampAuthority),
+];
+
+/// What a file contributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Certificates of certificate authorities.
+    Authority,
+    /// The key of a transparency log.
+    Log,
+    /// The key of a certificate log.
+    CertificateLog,
+    /// The chain of a timestamp authority.
+    TimestampAuthority,
+}
+
+impl Part {
+    /// The part by its name in a TUF repository's `custom.sigstore.usage`.
+    pub(super) fn of_usage(usage: &str) -> Option<Self> {
+        match usage {
+            "Fulcio" => Some(Self::Authority),
+            "Rekor" => Some(Self::Log),
+            "CTFE" => Some(Self::CertificateLog),
+            "TSA" => Some(Self::TimestampAuthority),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the files that the environment names; `None` when it names none.
+pub(super) fn of_env(env: &Env) -> Result<Option<Vec<u8>>, Error> {
+    let mut parts = Vec::new();
+    for (variable, part) in VARIABLES {
+        if let Some(path) = env.get(variable) {
+            parts.push((part, read_file(Path::new(path))?, variable.to_owned()));
+        }
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    assemble(&parts).map(Some)
+}
+
+/// Makes a trusted root of PEM files, each with its origin.
+pub(super) fn assemble(parts: &[(Part, Vec<u8>, String)]) -> Result<Vec<u8>, Error> {
+    let (mut authorities, mut logs) = (Vec::new(), Vec::new());
+    let (mut certificate_logs, mut stampers) = (Vec::new(), Vec::new());
+    for (part, bytes, origin) in parts {
+        let text = String::from_utf8_lossy(bytes);
+        let blocks = pem::parse(&text).filter(|blocks| !blocks.is_empty());
+        let blocks = blocks.ok_or_else(|| Error::Root {
+            origin: origin.clone(),
+            reason: "it is no valid PEM".to_owned(),
+        })?;
+        let ders: Vec<_> = blocks.into_iter().map(|block| block.der).collect();
+        match part {
+            // Each certificate is an authority of its own, with its own time.
+            Part::Authority => authorities.extend(ders.iter().map(|der| authority(&[der]))),
+            Part::Log => logs.extend(ders.iter().map(|der| log(der))),
+            Part::CertificateLog => certificate_logs.extend(ders.iter().map(|der| log(der))),
+            Part::TimestampAuthority => {
+                let chain: Vec<_> = ders.iter().collect();
+                stampers.push(authority(&chain));
+            }
+        }
+    }
+    let root = json!({
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "certificateAuthorities": authorities, "tlogs": logs,
+        "ctlogs": certificate_logs, "timestampAuthorities": stampers,
+    });
+    Ok(root.to_string().into_bytes())
+}
+
+fn authority(chain: &[&Vec<u8>]) -> Value {
+    let raw = |der: &&Vec<u8>| json!({"rawBytes": STANDARD.encode(der)});
+    let certificates: Vec<_> = chain.iter().map(raw).collect();
+    json!({"uri": "", "certChain": {"certificates": certificates}})
+}
+
+fn log(der: &[u8]) -> Value {
+    let id = STANDARD.encode(Digest::of(der).as_bytes());
+    json!({
+        "baseUrl": "", "hashAlgorithm": "SHA2_256", "logId": {"keyId": id},
+        // The details are a name only: the library goes by the key itself.
+        "publicKey": {"rawBytes": STANDARD.encode(der), "keyDetails": "PKIX_ECDSA_P256_SHA_256"},
+    })
+}

@@ -1,0 +1,114 @@
+//! Where public keys come from: a file, a PEM text, a variable, a Kubernetes secret, a URL.
+
+use std::{fs, io::Read as _, path::Path};
+
+use super::{Error, Key, limits, remote};
+use crate::{
+    env::Env,
+    http::{Http, Url},
+    kube::{Kube, SERVICE_ACCOUNT},
+};
+
+/// The entry of a secret that holds the public key.
+const SECRET_ENTRY: &str = "cosign.pub";
+
+impl Key {
+    /// Reads the key that a reference names: `k8s://NAMESPACE/SECRET`, `env://VARIABLE`,
+    /// `https://…`, a PEM text, else the path of a file.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Key`], [`Error::Remote`], [`Error::Kube`].
+    pub(crate) async fn load(reference: &str, env: &Env, http: &Http) -> Result<Self, Error> {
+        if reference.contains("-----BEGIN ") {
+            return Self::from_pem(reference, "the given text");
+        }
+        let Some((scheme, rest)) = reference.split_once("://") else {
+            let bytes = read_file(Path::new(reference))?;
+            return Self::from_bytes(&bytes, reference);
+        };
+        let missing = || Error::Missing {
+            origin: reference.to_owned(),
+        };
+        match scheme {
+            "env" => Self::from_pem(env.get(rest).ok_or_else(missing)?, reference),
+            "k8s" => {
+                let (namespace, name) = rest
+                    .split_once('/')
+                    .ok_or_else(|| unusable(reference, "expected k8s://NAMESPACE/SECRET"))?;
+                let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT))?;
+                Self::of_secret(&kube, namespace, name, reference).await
+            }
+            "https" | "http" => {
+                let url = Url::parse(reference);
+                let url = url.map_err(|error| unusable(reference, &error.to_string()))?;
+                let authority = crate::http::authority(&url);
+                if url.scheme() != http.scheme(&authority) {
+                    return Err(unusable(reference, "a key is fetched by https:// only"));
+                }
+                let bytes = remote::get(http, &url, limits::TRUST_FILE).await?;
+                Self::from_bytes(&bytes.ok_or_else(missing)?, reference)
+            }
+            _ => Err(unusable(
+                reference,
+                "expected a file, a PEM text, k8s://, env:// or https://",
+            )),
+        }
+    }
+
+    /// Reads the key in a secret.
+    ///
+    /// # Errors
+    /// [`Error::Kube`], [`Error::Missing`], [`Error::Key`].
+    pub(crate) async fn of_secret(
+        kube: &Kube,
+        namespace: &str,
+        name: &str,
+        origin: &str,
+    ) -> Result<Self, Error> {
+        let entries = kube.secret(namespace, name).await?;
+        let entry = entries.get(SECRET_ENTRY).ok_or_else(|| Error::Missing {
+            origin: format!("entry {SECRET_ENTRY} of {origin}"),
+        })?;
+        Self::from_bytes(entry, origin)
+    }
+
+    fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes);
+        Self::from_pem(
+            text.map_err(|error| unusable(origin, &error.to_string()))?,
+            origin,
+        )
+    }
+}
+
+fn unusable(origin: &str, reason: &str) -> Error {
+    Error::Key {
+        origin: origin.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// Reads a small file.
+///
+/// # Errors
+/// [`Error::Missing`] when it does not exist, else [`Error::Root`].
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let origin = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(limits::TRUST_FILE + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(size) if size as u64 <= limits::TRUST_FILE => Ok(bytes),
+        Ok(_) => Err(Error::Root {
+            origin,
+            reason: format!("it has more than {} bytes", limits::TRUST_FILE),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Missing { origin })
+        }
+        Err(error) => Err(Error::Root {
+            origin,
+            reason: error.to_string(),
+        }),
+    }
+}

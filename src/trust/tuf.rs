@@ -1,0 +1,280 @@
+//! Fetches the trusted root from a TUF repository (TUF specification 1.0, "Detailed client
+//! workflow"; `cosign initialize`), over our own HTTP client.
+//!
+//! What was verified stays in a cache, which is the floor below which no later answer may fall,
+//! and serves later runs without the network as long as it has not expired.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sigstore_tuf::{
+    Error as Refusal, FileStore, MetadataStore as _, Repository, StoreRepository, Updater,
+    transport::FetchFuture,
+};
+
+use super::{
+    Error, limits,
+    parts::{self, Part},
+    remote,
+    source::read_file,
+};
+use crate::{
+    env::Env,
+    http::{self, Http, Url},
+    image::Digest,
+};
+
+const TARGET: &str = "trusted_root.json";
+const REMOTE: &str = "remote.json";
+
+/// Where trust in a TUF repository starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// The repository's URL.
+    pub(crate) mirror: String,
+    /// Its first `root.json`: a file or URL. Without one a cached root must be there.
+    pub(crate) root: Option<String>,
+    /// The SHA-256 of that root in hex.
+    pub(crate) checksum: Option<String>,
+}
+
+/// The TUF client with its cache.
+#[derive(Debug)]
+pub(crate) struct Tuf {
+    http: Http,
+    cache: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remote {
+    mirror: String,
+}
+
+impl Tuf {
+    /// Takes the cache directory from `TUF_ROOT`, else below the home directory.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is neither.
+    pub(crate) fn new(http: Http, env: &Env) -> Result<Self, Error> {
+        let home = || env.home().map(|home| home.join(".sigstore").join("root"));
+        let cache = env.get("TUF_ROOT").map(PathBuf::from).or_else(home);
+        let cache = cache.ok_or_else(|| Error::Missing {
+            origin: "a place for the trusted root: neither TUF_ROOT nor HOME".to_owned(),
+        })?;
+        Ok(Self { http, cache })
+    }
+
+    /// Fetches and verifies the repository, remembers it for later runs, and gives the trusted root.
+    ///
+    /// # Errors
+    /// [`Error::Tuf`], [`Error::RootChecksum`], [`Error::Remote`], [`Error::Missing`].
+    pub(crate) async fn initialize(&self, start: &Start) -> Result<Vec<u8>, Error> {
+        let mirror = start.mirror.trim_end_matches('/').to_owned();
+        let dir = self.directory(&mirror)?;
+        let first = self.first_root(start, &dir).await?;
+        let remote = HttpRepository::new(self.http.clone(), &mirror)?;
+        let found = verify(remote, &first, &dir, &mirror).await?;
+        let named = serde_json::to_vec(&Remote {
+            mirror: mirror.clone(),
+        });
+        let named = named.map_err(|error| refused(&mirror, error.to_string()))?;
+        let store = FileStore::new(&self.cache);
+        let stored = store.store(REMOTE, &named);
+        stored.map_err(|error| refused(&mirror, http::chain(&error)))?;
+        Ok(found)
+    }
+
+    /// The trusted root of the last repository, without the network while it is fresh; `None`
+    /// when there was never one.
+    ///
+    /// # Errors
+    /// As [`Self::initialize`].
+    pub(crate) async fn cached(&self) -> Result<Option<(String, Vec<u8>)>, Error> {
+        let Ok(named) = fs::read(self.cache.join(REMOTE)) else {
+            return Ok(None);
+        };
+        let origin = self.cache.join(REMOTE).display().to_string();
+        let named: Remote = serde_json::from_slice(&named).map_err(|error| Error::Root {
+            origin,
+            reason: error.to_string(),
+        })?;
+        let mirror = named.mirror;
+        let dir = self.directory(&mirror)?;
+        let first = read_file(&dir.join("root.json"))?;
+        let offline = StoreRepository::new(FileStore::new(&dir));
+        if let Ok(found) = verify(offline, &first, &dir, &mirror).await {
+            return Ok(Some((mirror, found)));
+        }
+        let remote = HttpRepository::new(self.http.clone(), &mirror)?;
+        let found = verify(remote, &first, &dir, &mirror).await?;
+        Ok(Some((mirror, found)))
+    }
+
+    /// The directory of a repository, for its user only.
+    fn directory(&self, mirror: &str) -> Result<PathBuf, Error> {
+        let name = Digest::of(mirror.as_bytes()).hex();
+        let dir = self.cache.join(name.get(..32).unwrap_or(&name));
+        let made = fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir);
+        made.map_err(|error| Error::Root {
+            origin: dir.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(dir)
+    }
+
+    /// The root that trust starts from: pinned by a checksum, from a file, cached, or – said
+    /// loudly – whatever the repository serves the first time.
+    async fn first_root(&self, start: &Start, dir: &Path) -> Result<Vec<u8>, Error> {
+        let cached = fs::read(dir.join("root.json")).ok();
+        let Some(origin) = &start.root else {
+            return cached.ok_or_else(|| Error::Missing {
+                origin: format!("a first root for {} (--tuf-root)", start.mirror),
+            });
+        };
+        let is_url = origin.contains("://");
+        if let (true, None, Some(cached)) = (is_url, &start.checksum, cached) {
+            return Ok(cached);
+        }
+        let bytes = if is_url {
+            let url = parse(origin)?;
+            let bytes = remote::get(&self.http, &url, limits::TRUST_FILE).await?;
+            bytes.ok_or_else(|| Error::Missing {
+                origin: origin.clone(),
+            })?
+        } else {
+            read_file(Path::new(origin))?
+        };
+        let found = Digest::of(&bytes).hex();
+        match &start.checksum {
+            Some(expected) if !expected.eq_ignore_ascii_case(&found) => Err(Error::RootChecksum {
+                origin: origin.clone(),
+                found,
+                expected: expected.clone(),
+            }),
+            None if is_url => {
+                tracing::warn!(
+                    url = origin,
+                    checksum = found,
+                    "the TUF root is trusted on first use: nothing but the connection vouches for it"
+                );
+                Ok(bytes)
+            }
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// Runs the whole client workflow and gives the trusted root.
+async fn verify(
+    repository: impl Repository + 'static,
+    first: &[u8],
+    dir: &Path,
+    mirror: &str,
+) -> Result<Vec<u8>, Error> {
+    let refused = |error: Refusal| match error {
+        Refusal::Transport { .. } => Error::Remote {
+            url: mirror.to_owned(),
+            reason: http::chain(&error),
+        },
+        error => refused(mirror, http::chain(&error)),
+    };
+    let now = Timestamp::now();
+    let mut updater = Updater::new(repository, first)
+        .map_err(refused)?
+        .with_store(FileStore::new(dir));
+    updater.refresh(now).await.map_err(refused)?;
+    match updater.get_target(TARGET, now).await {
+        Err(Refusal::TargetNotFound(_)) => single_targets(&mut updater, mirror, now).await,
+        found => found.map_err(refused),
+    }
+}
+
+/// Old repositories have no trusted root, but single keys and certificates.
+async fn single_targets(
+    updater: &mut Updater,
+    mirror: &str,
+    now: Timestamp,
+) -> Result<Vec<u8>, Error> {
+    let targets = updater.trusted().targets_role("targets");
+    let names: Vec<_> = targets
+        .into_iter()
+        .flat_map(|role| &role.targets)
+        .filter_map(|(name, target)| {
+            let usage = target
+                .custom
+                .as_ref()?
+                .pointer("/sigstore/usage")?
+                .as_str()?;
+            Some((name.clone(), Part::of_usage(usage)?))
+        })
+        .collect();
+    if names.is_empty() {
+        return Err(refused(mirror, format!("it has no target {TARGET}")));
+    }
+    let mut files = Vec::new();
+    for (name, part) in names {
+        let bytes = updater.get_target(&name, now).await;
+        let bytes = bytes.map_err(|error| refused(mirror, http::chain(&error)))?;
+        files.push((part, bytes, name));
+    }
+    parts::assemble(&files)
+}
+
+fn refused(mirror: &str, reason: String) -> Error {
+    Error::Tuf {
+        mirror: mirror.to_owned(),
+        reason,
+    }
+}
+
+fn parse(url: &str) -> Result<Url, Error> {
+    let wrong = |reason: String| Error::Remote {
+        url: url.to_owned(),
+        reason,
+    };
+    let parsed = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed),
+        _ => Err(wrong("expected http:// or https://".to_owned())),
+    }
+}
+
+/// A repository behind our HTTP client.
+struct HttpRepository {
+    http: Http,
+    base: Url,
+}
+
+impl HttpRepository {
+    fn new(http: Http, mirror: &str) -> Result<Self, Error> {
+        let base = parse(mirror)?;
+        Ok(Self { http, base })
+    }
+
+    async fn fetch(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.split('/'));
+        }
+        let found = remote::get(&self.http, &url, limit).await;
+        found.map_err(|error| Refusal::transport(error.to_string()))
+    }
+}
+
+impl Repository for HttpRepository {
+    fn fetch_metadata<'a>(&'a self, name: &'a str, max_length: u64) -> FetchFuture<'a> {
+        Box::pin(self.fetch(name, max_length))
+    }
+
+    fn fetch_target<'a>(&'a self, path: &'a str, max_length: u64) -> FetchFuture<'a> {
+        Box::pin(async move { self.fetch(&format!("targets/{path}"), max_length).await })
+    }
+}
