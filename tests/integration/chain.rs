@@ -1,232 +1,175 @@
-//! The whole chain: by hand in five commands, by `run`, and what stops it on the way.
+//! The whole chain: by hand in five commands, by `run`, and a run that changes nothing.
 
-use std::collections::BTreeMap;
-
-use lab::{
-    git,
-    registry::{self, Options},
-    signer::{self, Image, Key},
-};
+use lab::universe::{COMPONENT, Universe};
 
 use crate::harness::{Run, Workdir};
 
-/// The file in the GitOps repository that names the image.
-pub(crate) const FILE: &str = "components/web/overlays/prod/deployment-patch.yaml";
+const FILES: [&str; 3] = ["images.json", "verified.json", "promoted.json"];
 
-/// A registry with a signed and attested image, its source, and a GitOps repository.
-pub(crate) struct World {
-    pub(crate) registry: registry::Server,
-    pub(crate) git: git::Server,
-    pub(crate) source: git::Repository,
-    pub(crate) gitops: git::Repository,
-    pub(crate) key: Key,
-    pub(crate) commit: String,
-    pub(crate) image: Image,
+/// A universe whose image is signed and attested.
+fn honest() -> Universe {
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
+    universe
 }
 
-/// Everything that a promotion may move.
-pub(crate) type State = (BTreeMap<String, String>, BTreeMap<String, String>);
+/// The flags of each step, the digests of the hand-over files wired as the Pipeline wires them.
+struct ByHand<'a> {
+    universe: &'a Universe,
+    dir: &'a Workdir,
+}
 
-impl World {
-    pub(crate) fn new() -> Self {
-        let registry = registry::Server::start(Options::default()).unwrap();
-        let git = git::Server::start(None).unwrap();
-        let source = git.repository("acme/web").unwrap();
-        let commit = source.commit("main", "Serve the shop", &[("main.go", "package main\n")]).unwrap();
-        source.annotated_tag("v1.0", &commit).unwrap();
-        let gitops = git.repository("acme/gitops").unwrap();
-        let patch = "kind: Deployment  # by hand\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: registry.example/acme/web:v0.9\n";
-        gitops.commit("main", "start", &[(FILE, patch)]).unwrap();
-        let key = Key::generate().unwrap();
-        let image = signer::push_image(&registry, "acme/web", "v1.0", "one", 3).unwrap();
-        let world = Self { registry, git, source, gitops, key, commit, image };
-        world.sign(&world.image, &world.key, &world.commit);
-        world
+impl ByHand<'_> {
+    fn step(&self, name: &str, flags: &[&str]) {
+        self.dir.promote(&[&[name, "--results-dir=results"], flags].concat()).exits(0);
     }
 
-    /// Signs and attests an image as the staging pipeline does.
-    pub(crate) fn sign(&self, image: &Image, key: &Key, commit: &str) {
-        signer::sign(&self.registry, image, key).unwrap();
-        let provenance = signer::provenance(image, &self.git.url("acme/web"), commit);
-        signer::attest(&self.registry, image, key, &[provenance]).unwrap();
+    fn result(&self, name: &str) -> String {
+        self.dir.read(&format!("results/{name}"))
     }
 
-    /// A directory with what a user has: the public key and the policy.
-    pub(crate) fn workdir(&self) -> Workdir {
-        let dir = Workdir::new();
-        dir.write("cosign.pub", self.key.public_pem());
-        self.write_policy(&dir);
-        dir
-    }
-
-    /// The organisation's policy: provenance must be about the commit of the Git tag.
-    pub(crate) fn write_policy(&self, dir: &Workdir) {
-        dir.write("policy/source.rego", POLICY);
-    }
-
-    pub(crate) fn state(&self) -> State {
-        let mut refs = self.gitops.refs().unwrap();
-        refs.extend(self.source.refs().unwrap());
-        (self.registry.tags(), refs)
-    }
-
-    pub(crate) fn repository(&self, name: &str) -> String {
-        format!("{}/{name}", self.registry.address())
-    }
-
-    /// The flags of `run` for this world.
-    pub(crate) fn run_flags(&self) -> Vec<String> {
-        vec![
-            "run".to_owned(),
-            "--tag=v1.0".to_owned(),
-            format!("--image={}", self.repository("acme/web")),
-            format!("--git-url={}", self.git.url("acme/web")),
-            "--policy=policy".to_owned(),
-            "--public-key=cosign.pub".to_owned(),
-            "--ignore-rekor".to_owned(),
-            format!("--gitops-repo-url={}", self.git.url("acme/gitops")),
-        ]
-    }
-
-    pub(crate) fn run(&self, dir: &Workdir, flags: &[&str]) -> Run {
-        let own = self.run_flags();
-        let all: Vec<_> = own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
-        dir.promote(&all)
-    }
-
-    /// Runs the steps by hand up to and with the given one (1 to 5), wired as the Pipeline wires them.
-    pub(crate) fn by_hand(&self, dir: &Workdir, steps: usize) -> Run {
-        let result = |name: &str| dir.read(&format!("results/{name}"));
-        let image = format!("--image={}", self.repository("acme/web"));
-        let source = format!("--git-url={}", self.git.url("acme/web"));
-        let gitops = format!("--gitops-repo-url={}", self.git.url("acme/gitops"));
-        let mut run = dir.promote(&["extract-tag", "--tag=v1.0", &source, "--template=prod-{tag}", "--results-dir=results"]);
-        for step in 2..=steps {
-            assert_eq!(run.code, 0, "{}", run.stderr);
-            run = match step {
-                2 => {
-                    let tag = format!("--destination-tag={}", result("DESTINATION_IMAGE_TAG"));
-                    dir.promote(&["gather-images", &image, &source, "--revision=v1.0", &tag, "--results-dir=results"])
-                }
-                3 => {
-                    let digest = format!("--images-digest={}", result("IMAGES_DIGEST"));
-                    dir.promote(&["verify-ec", "--images=images.json", &digest, "--policy=policy", "--public-key=cosign.pub", "--ignore-rekor", "--results-dir=results"])
-                }
-                4 => {
-                    let digest = format!("--verified-digest={}", result("VERIFIED_DIGEST"));
-                    let tag = format!("--tag={}", result("DESTINATION_IMAGE_TAG"));
-                    dir.promote(&["copy-image", "--verified=verified.json", &digest, &tag, "--results-dir=results"])
-                }
-                _ => {
-                    let digest = format!("--promoted-digest={}", result("PROMOTED_DIGEST"));
-                    dir.promote(&["update-deployment", "--promoted=promoted.json", &digest, &gitops, "--results-dir=results"])
-                }
-            };
-        }
-        run
+    fn all(&self) {
+        let universe = self.universe;
+        let source = format!("--git-url={}", universe.source_url());
+        let credentials = format!("--git-credentials-dir={}", universe.credentials().display());
+        self.step("extract-tag", &["--tag=v1.0", "--template=prod-{tag}", &source, &credentials]);
+        let image = format!("--image={COMPONENT}={}", universe.staging());
+        let tag = format!("--destination-tag={}", self.result("DESTINATION_IMAGE_TAG"));
+        self.step("gather-images", &[&image, &source, "--revision=v1.0", &tag, &credentials]);
+        let digest = format!("--images-digest={}", self.result("IMAGES_DIGEST"));
+        let policy = format!("--policy={}", universe.policy_url());
+        let key = format!("--public-key={}", universe.public_key().display());
+        self.step("verify-ec", &["--images=images.json", &digest, &policy, &key, "--ignore-rekor", &credentials]);
+        let digest = format!("--verified-digest={}", self.result("VERIFIED_DIGEST"));
+        let (tag, to) = (format!("--tag={}", self.result("DESTINATION_IMAGE_TAG")), format!("--to={}", universe.production()));
+        self.step("copy-image", &["--verified=verified.json", &digest, &tag, &to]);
+        let digest = format!("--promoted-digest={}", self.result("PROMOTED_DIGEST"));
+        let gitops = format!("--gitops-repo-url={}", universe.gitops_url());
+        self.step("update-deployment", &["--promoted=promoted.json", &digest, &gitops, &credentials]);
     }
 }
 
-/// Says no unless some provenance names the commit to which the Git tag was peeled.
-pub(crate) const POLICY: &str = r#"package main
-
-import rego.v1
-
-# METADATA
-# title: Provenance is about the commit of the Git tag
-# description: The image was built from the commit that is being promoted.
-# custom:
-#   short_name: source_commit
-#   failure_msg: no provenance is about commit %s
-deny contains result if {
-	commit := input.image.source.git.revision
-	not commit in provenance_commits
-	result := {"code": "main.source_commit", "msg": sprintf("no provenance is about commit %s", [commit])}
+/// `promote run` with the flags of the universe.
+fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
+    let own = [
+        "run".to_owned(),
+        "--tag=v1.0".to_owned(),
+        format!("--image={COMPONENT}={}", universe.staging()),
+        format!("--git-url={}", universe.source_url()),
+        format!("--policy={}", universe.policy_url()),
+        format!("--public-key={}", universe.public_key().display()),
+        "--ignore-rekor".to_owned(),
+        format!("--to={}", universe.production()),
+        format!("--gitops-repo-url={}", universe.gitops_url()),
+        format!("--git-credentials-dir={}", universe.credentials().display()),
+    ];
+    let all: Vec<_> = own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
+    dir.promote(&all)
 }
 
-provenance_commits contains commit if {
-	some attestation in input.attestations
-	attestation.statement.predicateType == "https://slsa.dev/provenance/v0.2"
-	some material in attestation.statement.predicate.materials
-	commit := material.digest.sha1
+fn promoted(universe: &Universe) -> String {
+    format!("{}:prod-v1.0@{}", universe.production(), universe.image.digest)
 }
-"#;
 
 #[test]
 fn run_promotes_from_the_tag_to_the_pushed_commit() {
-    let (world, dir) = {
-        let world = World::new();
-        let dir = world.workdir();
-        (world, dir)
-    };
-    let run = world.run(&dir, &["--out=out"]).exits(0);
-    assert!(run.stdout.contains(&world.image.digest), "{}", run.stdout);
-    assert_eq!(world.registry.tags()["acme/web:prod-v1.0"], world.image.digest);
-    let deployed = format!("image: {}:prod-v1.0@{}\n", world.repository("acme/web"), world.image.digest);
-    assert!(world.gitops.read("main", FILE).unwrap().ends_with(&deployed));
-    for name in ["images.json", "verified.json", "promoted.json"] {
+    let (universe, dir) = (honest(), Workdir::new());
+    let done = run(&universe, &dir, &["--out=out", "--results-dir=results"]).exits(0);
+    assert!(done.stdout.contains(&universe.image.digest), "{}", done.stdout);
+    assert_eq!(universe.registry.tags()["acme/web:prod-v1.0"], universe.image.digest);
+    assert_eq!(universe.deployed().unwrap(), promoted(&universe));
+    for name in FILES {
         assert!(dir.exists(&format!("out/{name}")), "{name}");
     }
-    let after = world.state();
-    world.run(&dir, &["--out=out"]).exits(0).says("already");
-    assert_eq!(world.state(), after);
+    assert_eq!(dir.read("results/CHANGED"), "true");
+
+    let after = universe.state().unwrap();
+    run(&universe, &dir, &["--out=out", "--results-dir=results"]).exits(0);
+    assert_eq!(dir.read("results/CHANGED"), "false");
+    assert_eq!(universe.state().unwrap(), after);
 }
 
 #[test]
 fn run_and_the_five_commands_write_the_same_bytes() {
-    let world = World::new();
-    let (hand, chain) = (world.workdir(), world.workdir());
-    world.by_hand(&hand, 5).exits(0);
-    let reset = world.gitops.resolve("main~1").unwrap();
-    world.gitops.git(&["update-ref", "refs/heads/main", &reset], None).unwrap();
-    world.registry.delete_tag("acme/web", "prod-v1.0");
-    world.run(&chain, &["--out=."]).exits(0);
-    for name in ["images.json", "verified.json", "promoted.json"] {
+    let universe = honest();
+    let (hand, chain) = (Workdir::new(), Workdir::new());
+    let (images, gitops) = (universe.registry.save(), universe.gitops().unwrap());
+    let before = gitops.resolve("main").unwrap();
+    ByHand { universe: &universe, dir: &hand }.all();
+    assert_eq!(universe.deployed().unwrap(), promoted(&universe));
+    // Back to where it was, so that both runs find the same world.
+    gitops.git(&["update-ref", "refs/heads/main", &before], None).unwrap();
+    universe.registry.restore(images);
+    run(&universe, &chain, &["--out=."]).exits(0);
+    for name in FILES {
         assert_eq!(hand.read(name), chain.read(name), "{name}");
     }
 }
 
 #[test]
 fn run_reads_its_flags_from_a_file_and_flags_win() {
-    let (world, config) = (World::new(), "promote.yaml");
-    let dir = world.workdir();
+    let (universe, dir) = (honest(), Workdir::new());
     let text = format!(
-        "extract-tag:\n  tag: v9\n  template: live-{{tag}}\ngather-images:\n  image: [{}]\n  git-url: {}\nverify-ec:\n  policy: policy\n  public-key: cosign.pub\n  ignore-rekor: true\nupdate-deployment:\n  gitops-repo-url: {}\n",
-        world.repository("acme/web"),
-        world.git.url("acme/web"),
-        world.git.url("acme/gitops"),
+        "extract-tag:\n  tag: v9\n  template: live-{{tag}}\ngather-images:\n  image: [{COMPONENT}={}]\n  git-url: {}\nverify-ec:\n  policy: {}\n  public-key: {}\n  ignore-rekor: true\ncopy-image:\n  to: {}\nupdate-deployment:\n  gitops-repo-url: {}\n",
+        universe.staging(),
+        universe.source_url(),
+        universe.policy_url(),
+        universe.public_key().display(),
+        universe.production(),
+        universe.gitops_url(),
     );
-    dir.write(config, &text);
-    dir.promote(&["run", "--config=promote.yaml", "--tag=v1.0"]).exits(0);
-    assert_eq!(world.registry.tags()["acme/web:live-v1.0"], world.image.digest);
-    dir.write(config, text.replace("ignore-rekor", "ignore-recor"));
-    dir.promote(&["run", "--config=promote.yaml", "--tag=v1.0"]).exits(2).says("ignore-recor");
+    dir.write("promote.yaml", &text);
+    let credentials = format!("--git-credentials-dir={}", universe.credentials().display());
+    let flags = ["run", "--config=promote.yaml", "--tag=v1.0", &credentials];
+    dir.promote(&flags).exits(0);
+    assert_eq!(universe.registry.tags()["acme/web:live-v1.0"], universe.image.digest);
+    dir.write("promote.yaml", text.replace("ignore-rekor", "ignore-recor"));
+    dir.promote(&flags).exits(2).says("ignore-recor");
 }
 
 #[test]
 fn a_dry_run_shows_the_copy_and_the_diff_and_moves_nothing() {
-    let world = World::new();
-    let (dir, before) = (world.workdir(), world.state());
-    let run = world.run(&dir, &["--dry-run"]).exits(0);
-    assert!(run.stdout.contains("+          image: "), "{}", run.stdout);
-    assert!(run.stdout.contains("prod-v1.0"), "{}", run.stdout);
-    assert_eq!(world.state(), before);
+    let (universe, dir) = (honest(), Workdir::new());
+    let before = universe.state().unwrap();
+    let shown = run(&universe, &dir, &["--dry-run"]).exits(0).stdout;
+    assert!(shown.contains("prod-v1.0"), "{shown}");
+    assert!(shown.contains(&format!("+          image: {}", promoted(&universe))), "{shown}");
+    assert_eq!(universe.state().unwrap(), before);
+}
+
+/// Runs with flags that must fail and checks that nothing moved.
+#[track_caller]
+fn refused(universe: &Universe, dir: &Workdir, flags: &[&str], code: i32, reason: &str) {
+    let before = universe.state().unwrap();
+    run(universe, dir, flags).exits(code).says(reason);
+    assert_eq!(universe.state().unwrap(), before);
 }
 
 #[test]
 fn a_deployment_that_cannot_be_edited_is_found_before_a_tag_moves() {
-    let world = World::new();
-    let (dir, before) = (world.workdir(), world.state());
-    world.run(&dir, &["--environment=nowhere"]).exits(3).says("overlays/nowhere");
-    assert_eq!(world.state(), before);
+    let (universe, dir) = (honest(), Workdir::new());
+    refused(&universe, &dir, &["--environment=nowhere"], 3, "overlays/nowhere");
+}
+
+#[test]
+fn an_image_that_nobody_signed_is_refused_and_nothing_moves() {
+    let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
+    refused(&universe, &dir, &[], 4, "signature");
+    universe.vouch().unwrap();
+    run(&universe, &dir, &[]).exits(0);
+}
+
+#[test]
+fn without_a_log_entry_the_log_must_be_ignored_by_name() {
+    let (universe, dir) = (honest(), Workdir::new());
+    refused(&universe, &dir, &["--ignore-rekor=false"], 4, "log");
 }
 
 #[test]
 fn a_wrong_flag_of_the_last_step_is_found_before_the_first() {
-    let world = World::new();
-    let dir = world.workdir();
+    let (universe, dir) = (honest(), Workdir::new());
     dir.write("promote.yaml", "update-deployment:\n  pin: nope\n");
-    world.run(&dir, &["--config=promote.yaml"]).exits(2).says("nope");
-    assert!(world.registry.requests().is_empty());
+    refused(&universe, &dir, &["--config=promote.yaml"], 2, "nope");
+    assert!(universe.registry.requests().is_empty());
     assert!(!dir.exists("images.json"));
 }

@@ -3,35 +3,37 @@
 
 use std::process::Command;
 
+use lab::universe::{COMPONENT, PATCH, STAGING, Universe};
+
 use super::{available, docker_registry::DockerRegistry, git_http::GitHttp, run};
-use crate::{chain::World, harness::Workdir};
+use crate::harness::Workdir;
 
 #[test]
 fn interop_promotes_an_image_on_servers_of_others() {
     if !available(&["docker-registry", "skopeo", "lighttpd", "git-http-backend"]) {
         return;
     }
-    let world = World::new();
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
     let (registry, git) = (DockerRegistry::start(), GitHttp::start());
-    let image = &world.image;
-    let tags = ["v1.0".to_owned(), image.attached_tag("sig"), image.attached_tag("att")];
-    for tag in &tags {
-        registry.push(&format!("{}/acme/web:{tag}", world.registry.address()), &format!("acme/web:{tag}"));
+    let image = &universe.image;
+    for tag in ["v1.0".to_owned(), image.attached_tag("sig"), image.attached_tag("att")] {
+        registry.push(&format!("{}:{tag}", universe.staging()), &format!("{STAGING}:{tag}"));
     }
-    git.adopt("acme/web", world.source.path());
-    let gitops = git.adopt("acme/gitops", world.gitops.path());
+    git.adopt("acme/web", universe.source().unwrap().path());
+    let gitops = git.adopt("acme/gitops", universe.gitops().unwrap().path());
+    let policy = git.adopt("acme/policy", universe.policy().unwrap().path());
+    assert!(policy.is_dir());
 
     let dir = Workdir::new();
-    dir.write("cosign.pub", world.key.public_pem());
-    world.write_policy(&dir);
-    dir.write("credentials/.git-credentials", format!("{}\n", git.url("").replace("://", "://bot:s3cret@").replace("/git/.git", "")));
+    dir.write("credentials/.git-credentials", format!("{}\n", git.login()));
     let arguments = [
         "run",
         "--tag=v1.0",
-        &format!("--image={}/acme/web", registry.address()),
+        &format!("--image={COMPONENT}={}/{STAGING}", registry.address()),
         &format!("--git-url={}", git.url("acme/web")),
-        "--policy=policy",
-        "--public-key=cosign.pub",
+        &format!("--policy=git::{}//release", git.url("acme/policy")),
+        &format!("--public-key={}", universe.public_key().display()),
         "--ignore-rekor",
         &format!("--to={}/prod/web", registry.address()),
         &format!("--gitops-repo-url={}", git.url("acme/gitops")),
@@ -43,10 +45,9 @@ fn interop_promotes_an_image_on_servers_of_others() {
     assert_eq!(registry.digest("prod/web:prod-v1.0"), image.digest);
     for suffix in ["sig", "att"] {
         let tag = image.attached_tag(suffix);
-        assert_eq!(registry.digest(&format!("prod/web:{tag}")), registry.digest(&format!("acme/web:{tag}")));
+        assert_eq!(registry.digest(&format!("prod/web:{tag}")), registry.digest(&format!("{STAGING}:{tag}")));
     }
-    let file = "main:components/web/overlays/prod/deployment-patch.yaml";
-    let patch = run(Command::new("git").current_dir(&gitops).args(["show", file]));
+    let patch = run(Command::new("git").current_dir(&gitops).args(["show", &format!("main:{PATCH}")]));
     let deployed = format!("{}/prod/web:prod-v1.0@{}", registry.address(), image.digest);
     assert!(patch.contains(&deployed), "{patch}");
     run(Command::new("git").current_dir(&gitops).args(["fsck", "--strict"]));

@@ -49,6 +49,11 @@ impl GitHttp {
         format!("http://127.0.0.1:{}/git/{repository}.git", self.port)
     }
 
+    /// The line of a `.git-credentials` file.
+    pub(super) fn login(&self) -> String {
+        format!("http://bot:s3cret@127.0.0.1:{}", self.port)
+    }
+
     /// Takes over a bare repository under a name.
     pub(super) fn adopt(&self, repository: &str, from: &Path) -> PathBuf {
         let to = self.dir.path().join("repositories").join(format!("{repository}.git"));
