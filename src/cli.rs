@@ -16,8 +16,8 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
     http::{HostPort, Http, Options},
-    registry::Registry,
-    tekton::ResultFlag,
+    registry::{self, Registry},
+    tekton::{ResultFlag, docker_dir},
 };
 
 /// Promote verified container images to production
@@ -207,16 +207,20 @@ fn context(global: &Global, env: Env) -> Result<Context, Failure> {
         insecure: global.insecure_skip_tls_verify.clone(),
     };
     let http = Http::new(options, &env);
+    let registries = registry::Options {
+        authfile: global.authfile.clone(),
+        last_auth_dir: Some(docker_dir()),
+        ..registry::Options::default()
+    };
     let credentials =
         Credentials::load(global.git_credentials_dir.as_deref(), &env).or_fail(Kind::Usage)?;
     Ok(Context {
         clock: Clock::new(&env).or_fail(Kind::Usage)?,
-        registry: Registry::new(http.clone()),
+        registry: Registry::new(http.clone(), &env, registries),
         git: Git::new(http.clone(), credentials),
         http,
         env,
         data_dir: global.data_dir.clone(),
-        authfile: global.authfile.clone(),
     })
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 pub(crate) use reqwest::{
-    Body, Client, Error as TransportError, Method, RequestBuilder, Response, StatusCode, Url,
+    Body, Client, Error as TransportError, Method, Response, StatusCode, Url,
     header,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -23,7 +23,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use crate::env::Env;
 
 const CONNECT: Duration = Duration::from_secs(10);
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a peer may say nothing while we wait for it.
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
 /// `HOST` or `HOST:PORT`; without a port it stands for every port of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,12 +184,14 @@ impl Http {
             .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .read_timeout(IDLE)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(16);
-        if traffic == Traffic::Bulk {
-            builder = builder.http1_only();
-        }
+        builder = match traffic {
+            // The library's limit also covers the wait for an answer, which during an upload
+            // is as long as the upload: who sends bulk watches its progress.
+            Traffic::Bulk => builder.http1_only(),
+            Traffic::Small => builder.read_timeout(IDLE),
+        };
         let roots = match security {
             Security::Checked => self.roots()?,
             Security::Plain | Security::Unchecked => Vec::new(),
@@ -244,6 +247,58 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Why a server's certificate was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CertificateProblem {
+    /// It is a certificate of an authority (`CA:TRUE`), which must not serve as a server's.
+    Authority,
+    /// Nobody whom we trust issued it.
+    UnknownIssuer,
+    /// It is for another name.
+    OtherName,
+    /// Its time is over, or has not begun.
+    Expired,
+    /// Something else.
+    Other,
+}
+
+/// Finds out whether a request failed because of the server's certificate, and why.
+pub(crate) fn certificate_problem(
+    error: &(dyn std::error::Error + 'static),
+) -> Option<CertificateProblem> {
+    use rustls::CertificateError as E;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        // An I/O error hides what it wraps from `source`.
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        let error: &(dyn std::error::Error + 'static) = match wrapped {
+            Some(wrapped) => wrapped,
+            None => error,
+        };
+        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
+            return Some(match problem {
+                E::UnknownIssuer => CertificateProblem::UnknownIssuer,
+                E::Expired
+                | E::ExpiredContext { .. }
+                | E::NotValidYet
+                | E::NotValidYetContext { .. } => CertificateProblem::Expired,
+                E::NotValidForName | E::NotValidForNameContext { .. } => {
+                    CertificateProblem::OtherName
+                }
+                // The library keeps this one in a type of a crate that we do not name.
+                other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                    CertificateProblem::Authority
+                }
+                _ => CertificateProblem::Other,
+            });
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn certificate_files(env: &Env) -> Vec<PathBuf> {

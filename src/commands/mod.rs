@@ -21,7 +21,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind},
     git::{self, Git},
-    http::Http,
+    http::{CertificateProblem, Http},
     registry::{self, Registry},
     tekton::Results,
 };
@@ -75,20 +75,51 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
     }
 }
 
-/// Gives an error of a registry its kind.
+/// Gives an error of a registry its kind and a hint.
 pub(crate) fn registry_failure(error: registry::Error) -> Failure {
     use registry::Error as E;
     let kind = match &error {
-        E::Http(_) | E::Manifest { .. } => Kind::Usage,
+        E::Http(_)
+        | E::AuthFile { .. }
+        | E::Helper { .. }
+        | E::Manifest { .. }
+        | E::Layout { .. } => Kind::Usage,
         E::NotFound { .. } => Kind::NotFound,
+        E::Immutable { .. } => Kind::Conflict,
         _ => Kind::Remote,
     };
-    let denied = matches!(error, E::Denied { .. });
+    let hint = match &error {
+        E::Denied { status: 401, .. } => {
+            Some("give --authfile a file with credentials for this repository")
+        }
+        E::Denied { .. } => {
+            Some("the account may lack the right, or the repository must be made first")
+        }
+        E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Immutable { .. } => Some("promote under another tag, or allow this one to move"),
+        _ => None,
+    };
     let failure = Failure::new(kind, error);
-    if denied {
-        return failure.hint("give --authfile a file with credentials for this repository");
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
-    failure
+}
+
+fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
+    match problem {
+        CertificateProblem::Authority => Some(
+            "the server shows an authority's certificate (CA:TRUE) as its own: let that authority issue a server certificate, or say --insecure-skip-tls-verify for this host",
+        ),
+        CertificateProblem::UnknownIssuer => {
+            Some("give --ca-file the certificate of the authority that issued it")
+        }
+        CertificateProblem::OtherName => Some("call the host by a name that its certificate has"),
+        CertificateProblem::Expired => {
+            Some("renew the server's certificate, or set this machine's clock")
+        }
+        CertificateProblem::Other => None,
+    }
 }
 
 /// What every command has at hand.
@@ -104,8 +135,6 @@ pub(crate) struct Context {
     pub(crate) registry: Registry,
     /// Where hand-over files and reports are read and written by their default names.
     pub(crate) data_dir: Option<PathBuf>,
-    /// The file with registry credentials that comes before all others.
-    pub(crate) authfile: Option<PathBuf>,
     /// Access to Git repositories.
     pub(crate) git: Git,
 }

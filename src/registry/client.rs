@@ -1,24 +1,70 @@
-//! Manifests, blobs, tags and referrers: the requests that read.
+//! Manifests, blobs and tags: the requests that read, and the writing of a manifest.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use serde::Deserialize;
 
-use super::{Content, Descriptor, Error, Manifest};
+use super::{
+    Descriptor, Error, Manifest,
+    auth::{Access, Auth, Together},
+    credentials::Places,
+    limit::Limits,
+    send::{Call, read},
+};
 use crate::{
-    http::{self, Http, Method, RequestBuilder, Response, StatusCode, Traffic, Url, header},
+    env::Env,
+    http::{Http, Method, StatusCode, Url, header},
     image::{Digest, MediaType, Repository, Tag},
 };
 
 /// The largest manifest that is read, in bytes.
-const MAX_MANIFEST: u64 = 4 << 20;
+pub(super) const MAX_MANIFEST: u64 = 4 << 20;
+/// The most pages of a list that are read.
+pub(super) const MAX_PAGES: usize = 1000;
+
+/// How the client behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// The file with credentials that comes before all others.
+    pub(crate) authfile: Option<PathBuf>,
+    /// The directory with a `config.json` that comes after all others.
+    pub(crate) last_auth_dir: Option<PathBuf>,
+    /// How many times a failed request is repeated.
+    pub(crate) retries: u32,
+    /// How many transfers run at once with one host, at most.
+    pub(crate) jobs: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            authfile: None,
+            last_auth_dir: None,
+            retries: 5,
+            jobs: 16,
+        }
+    }
+}
 
 /// A client for every registry of a run. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Registry(Arc<Inner>);
+pub(crate) struct Registry(pub(super) Arc<Inner>, pub(super) Arc<Together>);
 
-struct Inner {
-    http: Http,
+/// What the clones share.
+pub(super) struct Inner {
+    pub(super) http: Http,
+    pub(super) auth: Arc<Auth>,
+    pub(super) limits: Limits,
+    pub(super) retries: u32,
+    pub(super) requests: AtomicU64,
 }
 
 impl fmt::Debug for Registry {
@@ -69,9 +115,40 @@ pub(crate) struct Head {
 }
 
 impl Registry {
-    /// Makes the client; nothing is connected yet.
-    pub(crate) fn new(http: Http) -> Self {
-        Self(Arc::new(Inner { http }))
+    /// Makes the client; nothing is connected or read yet.
+    pub(crate) fn new(http: Http, env: &Env, options: Options) -> Self {
+        let places = Places::new(options.authfile, options.last_auth_dir, env);
+        let inner = Inner {
+            auth: Arc::new(Auth::new(http.clone(), places)),
+            http,
+            limits: Limits::new(options.jobs),
+            retries: options.retries,
+            requests: AtomicU64::new(0),
+        };
+        Self(Arc::new(inner), Arc::default())
+    }
+
+    /// The same client with other limits; it shares credentials and tokens.
+    pub(crate) fn limited(&self, retries: Option<u32>, jobs: Option<usize>) -> Self {
+        let inner = Inner {
+            http: self.0.http.clone(),
+            auth: Arc::clone(&self.0.auth),
+            limits: Limits::new(jobs.unwrap_or(Options::default().jobs)),
+            retries: retries.unwrap_or(self.0.retries),
+            requests: AtomicU64::new(0),
+        };
+        Self(Arc::new(inner), Arc::clone(&self.1))
+    }
+
+    /// The same client for a copy: one token for reading the first and writing the second.
+    pub(super) fn between(&self, from: &Repository, to: &Repository) -> Self {
+        let together = Together(vec![(from.clone(), false), (to.clone(), true)]);
+        Self(Arc::clone(&self.0), Arc::new(together))
+    }
+
+    /// How many requests were sent so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.0.requests.load(Ordering::Relaxed)
     }
 
     /// Asks what a version is; `None` when it does not exist.
@@ -84,37 +161,34 @@ impl Registry {
         version: &Version,
     ) -> Result<Option<Head>, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        let response = self.send(Method::HEAD, &url, accept_manifests).await?;
-        if response.status() == StatusCode::NOT_FOUND {
+        let call = accept_manifests(Call::new(Method::HEAD, url, Access::pull(repository)));
+        let answer = self.call(call.clone()).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let response = check(Method::HEAD, &url, response).await?;
+        let answer = self.check(&call, answer).await?;
         let text = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
+            let value = answer.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
         };
         let digest = text("docker-content-digest").and_then(|digest| digest.parse().ok());
         let size = text(header::CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
-        let media_type = text(header::CONTENT_TYPE.as_str())
-            .unwrap_or_default()
-            .to_owned();
+        let media_type = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         match (digest, size) {
             (Some(digest), Some(size)) => Ok(Some(Head {
                 digest,
-                media_type,
+                media_type: media_type.to_owned(),
                 size,
             })),
             // Some registries answer HEAD without the digest: hash the manifest ourselves.
-            _ => Ok(self
-                .manifest(repository, version)
-                .await?
-                .map(|manifest| Head {
+            _ => {
+                let manifest = self.manifest(repository, version).await?;
+                Ok(manifest.map(|manifest| Head {
                     digest: manifest.digest,
                     size: manifest.bytes.len() as u64,
                     media_type: manifest.media_type,
-                })),
+                }))
+            }
         }
     }
 
@@ -128,26 +202,53 @@ impl Registry {
         version: &Version,
     ) -> Result<Option<Manifest>, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        let response = self.send(Method::GET, &url, accept_manifests).await?;
-        if response.status() == StatusCode::NOT_FOUND {
+        let call = accept_manifests(Call::new(Method::GET, url, Access::pull(repository)));
+        let answer = self.call(call.clone()).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let response = check(Method::GET, &url, response).await?;
-        let served = response.headers().get(header::CONTENT_TYPE);
-        let served = served
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let bytes = read(&url, response, MAX_MANIFEST).await?;
+        let answer = self.check(&call, answer).await?;
+        let served = answer.headers().get(header::CONTENT_TYPE);
+        let served = served.and_then(|value| value.to_str().ok());
+        let served = served.unwrap_or_default().to_owned();
+        let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
         let manifest = Manifest::new(&served, bytes);
         match version {
             Version::Digest(expected) if *expected != manifest.digest => Err(Error::WrongDigest {
-                url: shown(&url),
+                url: shown(&call.url),
                 found: manifest.digest,
                 expected: *expected,
             }),
             _ => Ok(Some(manifest)),
         }
+    }
+
+    /// Writes a manifest under its digest or a tag; tells whether the registry keeps track of
+    /// its subject.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::Protocol`] when the registry stored something else.
+    pub(super) async fn put_manifest(
+        &self,
+        repository: &Repository,
+        version: &Version,
+        manifest: &Manifest,
+    ) -> Result<bool, Error> {
+        let url = self.url(repository, &format!("manifests/{version}"))?;
+        let call = Call::new(Method::PUT, url, Access::push(repository))
+            .header(header::CONTENT_TYPE, manifest.media_type.clone())
+            .body(manifest.bytes.clone());
+        let answer = self.call(call.clone()).await?;
+        let answer = self.check(&call, answer).await?;
+        let stored = answer.headers().get("docker-content-digest");
+        let stored = stored.and_then(|digest| digest.to_str().ok());
+        if stored.is_some_and(|stored| stored != manifest.digest.to_string()) {
+            return Err(Error::Protocol {
+                url: shown(&call.url),
+                reason: "it stored the manifest under another digest",
+            });
+        }
+        Ok(answer.headers().contains_key("oci-subject"))
     }
 
     /// Fetches a blob whole, of at most `max_bytes`, and checks its size and digest.
@@ -168,26 +269,24 @@ impl Registry {
                 expected: format!("at most {max_bytes}"),
             });
         }
-        let response = self.send(Method::GET, &url, |request| request).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Err(Error::NotFound {
-                what: format!("blob {}", descriptor.digest),
-                repository: repository.to_string(),
-            });
+        let call = Call::new(Method::GET, url, Access::pull(repository));
+        let answer = self.call(call.clone()).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Err(no_blob(repository, &descriptor.digest));
         }
-        let response = check(Method::GET, &url, response).await?;
-        let bytes = read(&url, response, descriptor.size).await?;
+        let answer = self.check(&call, answer).await?;
+        let bytes = read(&call.url, answer, descriptor.size).await?;
         let found = Digest::of(&bytes);
         if bytes.len() as u64 != descriptor.size {
             return Err(Error::WrongSize {
-                url: shown(&url),
+                url: shown(&call.url),
                 found: bytes.len() as u64,
                 expected: descriptor.size.to_string(),
             });
         }
         if found != descriptor.digest {
             return Err(Error::WrongDigest {
-                url: shown(&url),
+                url: shown(&call.url),
                 found,
                 expected: descriptor.digest,
             });
@@ -195,135 +294,124 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// Lists what refers to a manifest, by the referrers API or the tag `sha256-<hex>`.
+    /// Lists the tags of a repository, all pages; what is no tag by the grammar is left out.
     ///
     /// # Errors
-    /// Any [`Error`]; a registry that fails is never one without referrers.
-    pub(crate) async fn referrers(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let url = self.url(repository, &format!("referrers/{digest}"))?;
-        let response = self.send(Method::GET, &url, |request| request).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return self.fallback_referrers(repository, digest).await;
+    /// Any [`Error`]; [`Error::NotFound`] when the repository does not exist.
+    pub(crate) async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
+        #[derive(Deserialize)]
+        struct List {
+            #[serde(default)]
+            tags: Option<Vec<String>>,
         }
-        let response = check(Method::GET, &url, response).await?;
-        let bytes = read(&url, response, MAX_MANIFEST).await?;
-        let index = Manifest::new(MediaType::OciIndex.as_str(), bytes);
-        match index.content()? {
-            Content::Index(index) => Ok(index.manifests),
-            Content::Image(_) => Ok(Vec::new()),
+        let mut next = Some(self.url(repository, "tags/list")?);
+        let mut tags = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let Some(url) = next else { return Ok(tags) };
+            let call = Call::new(Method::GET, url, Access::pull(repository));
+            let answer = self.call(call.clone()).await?;
+            if answer.status() == StatusCode::NOT_FOUND {
+                return Err(Error::NotFound {
+                    what: "the repository".to_owned(),
+                    repository: repository.to_string(),
+                });
+            }
+            let answer = self.check(&call, answer).await?;
+            next = next_page(&call.url, answer.headers());
+            let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
+            let list: List = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
+                url: shown(&call.url),
+                reason: "its answer is no list of tags",
+            })?;
+            // Artifactory lists "_uploads" and the like.
+            let valid = list.tags.into_iter().flatten();
+            tags.extend(valid.filter_map(|tag| tag.parse::<Tag>().ok()));
         }
+        Err(too_many_pages(repository))
     }
 
-    async fn fallback_referrers(
-        &self,
-        repository: &Repository,
-        digest: &Digest,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let tag = format!("sha256-{}", digest.hex());
-        let Ok(tag) = tag.parse::<Tag>() else {
-            return Ok(Vec::new());
-        };
-        let Some(manifest) = self.manifest(repository, &tag.into()).await? else {
-            return Ok(Vec::new());
-        };
-        match manifest.content()? {
-            Content::Index(index) if manifest.digest != *digest => Ok(index.manifests),
-            _ => Ok(Vec::new()),
-        }
+    /// Where the registry's API is.
+    pub(super) fn base(&self, repository: &Repository) -> Result<Url, Error> {
+        self.url(repository, "")
     }
 
-    fn url(&self, repository: &Repository, rest: &str) -> Result<Url, Error> {
+    /// The URL of an endpoint of the repository.
+    pub(super) fn url(&self, repository: &Repository, rest: &str) -> Result<Url, Error> {
         // Docker Hub's API answers under another name than its images have.
         let host = match repository.registry() {
             "docker.io" => "registry-1.docker.io",
             host => host,
         };
-        let url = format!(
-            "{}://{host}/v2/{}/{rest}",
-            self.0.http.scheme(host),
-            repository.path()
-        );
+        let scheme = self.0.http.scheme(host);
+        let url = format!("{scheme}://{host}/v2/{}/{rest}", repository.path());
         Url::parse(&url).map_err(|_| Error::Protocol {
             url,
             reason: "the registry's name makes no URL",
         })
     }
+}
 
-    async fn send(
-        &self,
-        method: Method,
-        url: &Url,
-        prepare: impl Fn(RequestBuilder) -> RequestBuilder,
-    ) -> Result<Response, Error> {
-        let client = self.0.http.client(url, Traffic::Small)?;
-        let request = prepare(client.request(method.clone(), url.clone()));
-        request
-            .send()
-            .await
-            .map_err(|error| transport(&method, url, &error))
+/// What the registry was to have and has not.
+pub(super) fn no_blob(repository: &Repository, digest: &Digest) -> Error {
+    Error::NotFound {
+        what: format!("blob {digest}"),
+        repository: repository.to_string(),
     }
 }
 
-fn accept_manifests(request: RequestBuilder) -> RequestBuilder {
+/// A list without an end.
+pub(super) fn too_many_pages(repository: &Repository) -> Error {
+    Error::Protocol {
+        url: repository.to_string(),
+        reason: "its list has more than 1000 pages",
+    }
+}
+
+/// The next page of a list (RFC 8288), if it is on the same host.
+pub(super) fn next_page(url: &Url, headers: &header::HeaderMap) -> Option<Url> {
+    let links = headers.get_all(header::LINK).iter();
+    let links = links.filter_map(|value| value.to_str().ok());
+    let mut links = links.flat_map(|value| value.split(','));
+    let next = links.find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let next = parameters.contains("rel=\"next\"") || parameters.contains("rel=next");
+        next.then_some(target)
+    })?;
+    url.join(next)
+        .ok()
+        .filter(|next| next.origin() == url.origin())
+}
+
+fn accept_manifests(call: Call) -> Call {
     let types: Vec<_> = MediaType::ALL.into_iter().map(MediaType::as_str).collect();
-    request.header(header::ACCEPT, types.join(", "))
+    call.header(header::ACCEPT, types.join(", "))
 }
 
 /// The URL without its query, which may hold a secret.
-fn shown(url: &Url) -> String {
+pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.to_string()
 }
 
-fn transport(method: &Method, url: &Url, error: &http::TransportError) -> Error {
-    Error::Transport {
-        method: method.to_string(),
-        url: shown(url),
-        reason: http::chain(error),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn check(method: Method, url: &Url, response: Response) -> Result<Response, Error> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
+    #[test]
+    fn follows_the_next_page_on_the_same_host_only() {
+        let url = Url::parse("https://r.example/v2/a/tags/list").unwrap();
+        let next = |link: &str| {
+            let mut headers = header::HeaderMap::new();
+            headers.insert(header::LINK, link.parse().unwrap());
+            next_page(&url, &headers).map(|url| url.to_string())
+        };
+        let found = next("</v2/a/tags/list?n=2&last=b>; rel=\"next\"");
+        assert_eq!(
+            found.as_deref(),
+            Some("https://r.example/v2/a/tags/list?n=2&last=b")
+        );
+        assert_eq!(next("<https://evil.example/x>; rel=\"next\""), None);
+        assert_eq!(next("</v2/a/tags/list>; rel=\"prev\""), None);
     }
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return Err(Error::Denied {
-            url: shown(url),
-            status: status.as_u16(),
-        });
-    }
-    let body = read(url, response, 64 << 10).await.unwrap_or_default();
-    let message = String::from_utf8_lossy(&body).chars().take(300).collect();
-    Err(Error::Status {
-        method: method.to_string(),
-        url: shown(url),
-        status: status.as_u16(),
-        message,
-    })
-}
-
-async fn read(url: &Url, mut response: Response, limit: u64) -> Result<Bytes, Error> {
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| transport(&Method::GET, url, &error))?
-    {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Err(Error::WrongSize {
-                url: shown(url),
-                found: (bytes.len() + chunk.len()) as u64,
-                expected: format!("at most {limit}"),
-            });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.freeze())
 }

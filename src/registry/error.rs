@@ -1,13 +1,36 @@
 //! What can go wrong between us and a registry.
 
-use crate::{http, image::Digest};
+use std::path::PathBuf;
+
+use crate::{
+    http::{self, CertificateProblem},
+    image::Digest,
+};
 
 /// An error of a registry, or of the way to it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
     /// The client could not be set up: our configuration is wrong.
     #[error(transparent)]
     Http(#[from] http::Error),
+    /// A file with credentials cannot be used: ours to repair.
+    #[error("cannot use the credentials of {path}: {reason}", path = path.display())]
+    AuthFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A credential helper failed: ours to repair.
+    #[error("{name} gave no credentials for {server}: {reason}")]
+    Helper {
+        /// The program.
+        name: String,
+        /// The registry.
+        server: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The registry could not be reached, or went away.
     #[error("{method} {url} failed: {reason}")]
     Transport {
@@ -18,13 +41,25 @@ pub(crate) enum Error {
         /// What the HTTP library said, with all causes.
         reason: String,
     },
+    /// The registry's certificate is not accepted.
+    #[error("the certificate of {host} is not accepted: {reason}")]
+    Certificate {
+        /// The host and port.
+        host: String,
+        /// What is wrong with it, as far as we know.
+        problem: CertificateProblem,
+        /// What the TLS library said.
+        reason: String,
+    },
     /// The registry wants other credentials than we have.
-    #[error("{url} refused our credentials with status {status}")]
+    #[error("{url} refused {credentials} with status {status}")]
     Denied {
         /// The URL without its query.
         url: String,
         /// 401 or 403.
         status: u16,
+        /// Where the credentials came from, if there were some.
+        credentials: String,
     },
     /// The registry answered with an error.
     #[error("{method} {url} was answered with status {status}: {message}")]
@@ -81,5 +116,23 @@ pub(crate) enum Error {
         url: String,
         /// What was expected.
         reason: &'static str,
+    },
+    /// A tag that must not move names another image.
+    #[error("{reference} is {found} already and must not become {wanted}")]
+    Immutable {
+        /// The repository and tag.
+        reference: String,
+        /// What it names.
+        found: Digest,
+        /// What it was to name.
+        wanted: Digest,
+    },
+    /// An image layout directory cannot be used.
+    #[error("image layout {path}: {reason}", path = path.display())]
+    Layout {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
 }

@@ -3,3 +3,9 @@
 mod results;
 
 pub(crate) use results::{ResultFlag, Results};
+
+/// Where Tekton prepares registry credentials before it copies them into the home directory,
+/// which fails for a user without one.
+pub(crate) fn docker_dir() -> std::path::PathBuf {
+    "/tekton/creds/.docker".into()
+}

@@ -1,0 +1,525 @@
+//! Authentication: challenges (RFC 9110 §11), basic credentials and the token protocol of the
+//! distribution reference implementation.
+//!
+//! The first request to a host goes alone, so that a host without authentication costs
+//! nothing and one with it is asked once. A token is fetched once for all who need it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
+
+use super::{
+    Error,
+    client::shown,
+    credentials::{Credential, Files, Places, Proof, Secret},
+};
+use crate::{
+    http::{Http, Method, Traffic, Url, chain, header},
+    image::Repository,
+};
+
+/// How long a token is good for when the server does not say (token protocol: 60 seconds).
+const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// A token is renewed this long before it ends.
+const MARGIN: Duration = Duration::from_secs(10);
+const MAX_TOKEN: usize = 1 << 20;
+
+/// What a request needs to be allowed to do.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    /// The repository that the request is for; its credential is used.
+    pub(super) repository: Repository,
+    /// Every scope, as the token protocol writes it.
+    pub(super) scopes: BTreeSet<String>,
+}
+
+impl Access {
+    /// To read from the repository.
+    pub(super) fn pull(repository: &Repository) -> Self {
+        Self::new(repository, "pull")
+    }
+
+    /// To write into the repository.
+    pub(super) fn push(repository: &Repository) -> Self {
+        Self::new(repository, "pull,push")
+    }
+
+    /// Drops a scope that another one contains.
+    fn shorten(&mut self) {
+        let all = self.scopes.clone();
+        self.scopes
+            .retain(|scope| !all.contains(&format!("{scope},push")));
+    }
+
+    fn new(repository: &Repository, actions: &str) -> Self {
+        let scopes = BTreeSet::from([scope(repository, actions)]);
+        Self {
+            repository: repository.clone(),
+            scopes,
+        }
+    }
+}
+
+fn scope(repository: &Repository, actions: &str) -> String {
+    format!("repository:{}:{actions}", repository.path())
+}
+
+/// Repositories between which a copy moves, so that one token serves all its requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Together(pub(super) Vec<(Repository, bool)>);
+
+#[derive(Debug, Clone)]
+enum Challenge {
+    Basic,
+    Bearer { realm: Url, service: String },
+}
+
+/// What is known of a registry's authentication.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    known: AtomicBool,
+    first: AsyncMutex<()>,
+    challenge: Mutex<Option<Challenge>>,
+}
+
+impl Host {
+    /// Waits for the first request to the host; whoever gets the guard makes it.
+    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        if self.known.load(Ordering::Acquire) {
+            return None;
+        }
+        let guard = self.first.lock().await;
+        (!self.known.load(Ordering::Acquire)).then_some(guard)
+    }
+
+    /// Notes that the host answered.
+    pub(super) fn answered(&self) {
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// Tells whether the host asked who we are.
+    pub(super) fn asks(&self) -> bool {
+        self.challenge().is_some()
+    }
+
+    fn challenge(&self) -> Option<Challenge> {
+        let challenge = self.challenge.lock();
+        challenge.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Token {
+    value: Secret,
+    ends: Instant,
+}
+
+type Slot = Arc<AsyncMutex<Option<Token>>>;
+type Key = (String, String, BTreeSet<String>);
+
+/// The credentials, challenges and tokens of a run.
+pub(super) struct Auth {
+    http: Http,
+    places: Places,
+    files: OnceCell<Files>,
+    credentials: AsyncMutex<BTreeMap<Repository, Option<Credential>>>,
+    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    tokens: Mutex<BTreeMap<Key, Slot>>,
+}
+
+impl Auth {
+    /// Takes the places; nothing is read before a registry asks who we are.
+    pub(super) fn new(http: Http, places: Places) -> Self {
+        Self {
+            http,
+            places,
+            files: OnceCell::new(),
+            credentials: AsyncMutex::default(),
+            hosts: Mutex::default(),
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// What is known of the registry at the URL.
+    pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+        let hosts = self.hosts.lock();
+        let mut hosts = hosts.unwrap_or_else(PoisonError::into_inner);
+        let key = url.origin().ascii_serialization();
+        Arc::clone(hosts.entry(key).or_default())
+    }
+
+    /// The credential for the repository; looked up once.
+    pub(super) async fn credential(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, Error> {
+        let mut known = self.credentials.lock().await;
+        if let Some(found) = known.get(repository) {
+            return Ok(found.clone());
+        }
+        let files = self.files.get_or_try_init(|| async { self.places.read() });
+        let found = files.await?.find(repository).await?;
+        match &found {
+            Some(found) => {
+                tracing::debug!("credentials for {repository} come from {}", found.origin)
+            }
+            None => tracing::debug!("no credentials for {repository}"),
+        }
+        known.insert(repository.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// Widens the access to all that is done together on the same host by the same principal.
+    pub(super) async fn widen(
+        &self,
+        mut access: Access,
+        together: &Together,
+    ) -> Result<Access, Error> {
+        let own = &access.repository;
+        if !together.0.iter().any(|(repository, _)| repository == own) {
+            return Ok(access);
+        }
+        let principal = self.credential(own).await?;
+        for (repository, write) in &together.0 {
+            let same_host = repository.registry() == own.registry();
+            if same_host && self.credential(repository).await? == principal {
+                access
+                    .scopes
+                    .insert(scope(repository, if *write { "pull,push" } else { "pull" }));
+            }
+        }
+        access.shorten();
+        Ok(access)
+    }
+
+    /// The value of the header `Authorization`, as far as the host has asked for one.
+    ///
+    /// # Errors
+    /// Any [`Error`] of looking up credentials or fetching a token.
+    pub(super) async fn header(
+        &self,
+        host: &Host,
+        access: &Access,
+    ) -> Result<Option<header::HeaderValue>, Error> {
+        let Some(challenge) = host.challenge() else {
+            return Ok(None);
+        };
+        let credential = self.credential(&access.repository).await?;
+        let value = match (&challenge, credential) {
+            (Challenge::Basic, None) => return Ok(None),
+            (
+                _,
+                Some(Credential {
+                    proof: Proof::Bearer(token),
+                    ..
+                }),
+            ) => {
+                format!("Bearer {}", token.reveal())
+            }
+            (Challenge::Basic, Some(credential)) => match basic(&credential.proof) {
+                Some(value) => value,
+                None => return Ok(None),
+            },
+            (Challenge::Bearer { realm, service }, credential) => {
+                let token = self.token(realm, service, credential, access).await?;
+                format!("Bearer {}", token.reveal())
+            }
+        };
+        Ok(header::HeaderValue::try_from(value).ok().map(|mut value| {
+            value.set_sensitive(true);
+            value
+        }))
+    }
+
+    /// Learns from a 401: how to authenticate, and that the token that was used is no good.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when credentials would travel unprotected.
+    pub(super) async fn refused(
+        &self,
+        url: &Url,
+        host: &Host,
+        headers: &header::HeaderMap,
+        used: Option<&header::HeaderValue>,
+        access: &mut Access,
+    ) -> Result<(), Error> {
+        let Some((challenge, scope)) = parse(url, headers)? else {
+            return Ok(());
+        };
+        if let Challenge::Bearer { realm, service } = &challenge {
+            let credential = self.credential(&access.repository).await?;
+            let slot = self.slot(realm, service, credential.as_ref(), access);
+            let mut token = slot.lock().await;
+            // Another request may have renewed it meanwhile: only the one that failed goes.
+            let bearer = token
+                .as_ref()
+                .map(|token| format!("Bearer {}", token.value.reveal()));
+            if bearer
+                .is_some_and(|bearer| used.is_some_and(|used| used.as_bytes() == bearer.as_bytes()))
+            {
+                token.take();
+            }
+            let asked = scope.split(' ').filter(|scope| !scope.is_empty());
+            access.scopes.extend(asked.map(str::to_owned));
+            access.shorten();
+        }
+        let known = host.challenge.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = Some(challenge);
+        Ok(())
+    }
+
+    fn slot(
+        &self,
+        realm: &Url,
+        service: &str,
+        credential: Option<&Credential>,
+        access: &Access,
+    ) -> Slot {
+        let principal = credential.map(|c| c.origin.clone()).unwrap_or_default();
+        let key = (
+            format!("{realm} {service}"),
+            principal,
+            access.scopes.clone(),
+        );
+        let tokens = self.tokens.lock();
+        let mut tokens = tokens.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tokens.entry(key).or_default())
+    }
+
+    async fn token(
+        &self,
+        realm: &Url,
+        service: &str,
+        credential: Option<Credential>,
+        access: &Access,
+    ) -> Result<Secret, Error> {
+        let slot = self.slot(realm, service, credential.as_ref(), access);
+        let mut known = slot.lock().await;
+        if let Some(token) = known
+            .as_ref()
+            .filter(|token| token.ends > Instant::now() + MARGIN)
+        {
+            return Ok(token.value.clone());
+        }
+        let token = self.fetch(realm, service, credential, access).await?;
+        let value = token.value.clone();
+        *known = Some(token);
+        Ok(value)
+    }
+
+    async fn fetch(
+        &self,
+        realm: &Url,
+        service: &str,
+        credential: Option<Credential>,
+        access: &Access,
+    ) -> Result<Token, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            token: String,
+            #[serde(default)]
+            access_token: String,
+            #[serde(default)]
+            expires_in: u64,
+        }
+        let client = self.http.client(realm, Traffic::Small)?;
+        let scopes: Vec<_> = access.scopes.iter().map(String::as_str).collect();
+        let mut url = realm.clone();
+        let request = match credential.as_ref().map(|c| &c.proof) {
+            Some(Proof::Identity(token)) => {
+                let form = url::form_urlencoded::Serializer::new(String::new())
+                    .append_pair("grant_type", "refresh_token")
+                    .append_pair("service", service)
+                    .append_pair("client_id", "promote")
+                    .append_pair("scope", &scopes.join(" "))
+                    .append_pair("refresh_token", token.reveal())
+                    .finish();
+                client
+                    .post(url.clone())
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form)
+            }
+            proof => {
+                url.query_pairs_mut().append_pair("service", service);
+                for scope in scopes {
+                    url.query_pairs_mut().append_pair("scope", scope);
+                }
+                let request = client.get(url.clone());
+                match proof.and_then(basic) {
+                    Some(value) => request.header(header::AUTHORIZATION, value),
+                    None => request,
+                }
+            }
+        };
+        let failed = |reason: String| Error::Transport {
+            method: Method::GET.to_string(),
+            url: shown(&url),
+            reason,
+        };
+        let mut sent = request
+            .send()
+            .await
+            .map_err(|error| failed(chain(&error)))?;
+        let status = sent.status().as_u16();
+        if !sent.status().is_success() {
+            return Err(match status {
+                400 | 401 | 403 => Error::Denied {
+                    url: shown(&url),
+                    status,
+                    credentials: named(credential.as_ref()),
+                },
+                _ => failed(format!("the token server answered with status {status}")),
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = sent.chunk().await.map_err(|error| failed(chain(&error)))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_TOKEN {
+                return Err(failed("the token server's answer is too long".to_owned()));
+            }
+        }
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|_| failed("the token server's answer is no JSON of a token".to_owned()))?;
+        let value = if answer.token.is_empty() {
+            answer.access_token
+        } else {
+            answer.token
+        };
+        if value.is_empty() {
+            return Err(failed("the token server gave no token".to_owned()));
+        }
+        let life = match answer.expires_in {
+            0 => DEFAULT_LIFE,
+            seconds => Duration::from_secs(seconds.min(86_400)),
+        };
+        Ok(Token {
+            value: value.into(),
+            // A life shorter than the margin must still serve the requests of now.
+            ends: Instant::now() + life.max(MARGIN + Duration::from_secs(1)),
+        })
+    }
+}
+
+/// Where the credential came from, for a message.
+pub(super) fn named(credential: Option<&Credential>) -> String {
+    credential.map_or_else(
+        || "no credentials".to_owned(),
+        |c| format!("the credentials of {}", c.origin),
+    )
+}
+
+fn basic(proof: &Proof) -> Option<String> {
+    match proof {
+        Proof::Password { user, password } => {
+            let pair = format!("{user}:{}", password.reveal());
+            Some(format!("Basic {}", STANDARD.encode(pair)))
+        }
+        Proof::Identity(_) | Proof::Bearer(_) => None,
+    }
+}
+
+/// The strongest challenge that we know, with the scope that it names.
+fn parse(url: &Url, headers: &header::HeaderMap) -> Result<Option<(Challenge, String)>, Error> {
+    let mut found = None;
+    for value in headers.get_all(header::WWW_AUTHENTICATE) {
+        let Ok(value) = value.to_str() else { continue };
+        let (scheme, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+        if scheme.eq_ignore_ascii_case("bearer") {
+            let parameters = parameters(rest);
+            let get = |name: &str| parameters.get(name).cloned().unwrap_or_default();
+            let wrong = |reason| Error::Protocol {
+                url: shown(url),
+                reason,
+            };
+            let realm = Url::parse(&get("realm"))
+                .map_err(|_| wrong("its bearer challenge names no realm"))?;
+            let service = get("service");
+            // A password must not leave TLS because a registry says so.
+            if realm.scheme() != "https" && url.scheme() == "https" {
+                return Err(wrong("its token server is on plain HTTP"));
+            }
+            return Ok(Some((Challenge::Bearer { realm, service }, get("scope"))));
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            found = Some((Challenge::Basic, String::new()));
+        }
+    }
+    Ok(found)
+}
+
+/// `name="value", name=value`; a comma within quotes separates nothing.
+fn parameters(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut rest = text;
+    while let Some((name, behind)) = rest.split_once('=') {
+        let name = name.trim_matches([' ', ',']).to_ascii_lowercase();
+        let (value, behind) = match behind.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => behind.split_once(',').unwrap_or((behind, "")),
+        };
+        found.insert(name, value.trim().to_owned());
+        rest = behind;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenged(url: &str, values: &[&str]) -> Result<Option<(Challenge, String)>, Error> {
+        let mut headers = header::HeaderMap::new();
+        for value in values {
+            headers.append(header::WWW_AUTHENTICATE, value.parse().unwrap());
+        }
+        parse(&Url::parse(url).unwrap(), &headers)
+    }
+
+    #[test]
+    fn reads_a_bearer_challenge_with_commas_in_quotes() {
+        let value = r#"Bearer realm="https://t.example/token",service="s",scope="repository:a/b:pull,push""#;
+        let Ok(Some((Challenge::Bearer { realm, service }, scope))) =
+            challenged("https://r.example", &["Basic realm=x", value])
+        else {
+            panic!("no bearer challenge");
+        };
+        assert_eq!(realm.as_str(), "https://t.example/token");
+        assert_eq!(
+            (service.as_str(), scope.as_str()),
+            ("s", "repository:a/b:pull,push")
+        );
+    }
+
+    #[test]
+    fn refuses_a_token_server_on_plain_http_behind_tls() {
+        let value = r#"Bearer realm="http://t.example/token",service="s""#;
+        assert!(matches!(
+            challenged("https://r.example", &[value]),
+            Err(Error::Protocol { .. })
+        ));
+        assert!(matches!(
+            challenged("http://r.example", &[value]),
+            Ok(Some(_))
+        ));
+    }
+
+    #[test]
+    fn knows_basic_and_ignores_other_schemes() {
+        let basic = challenged("https://r.example", &["Negotiate", "Basic realm=\"x\""]);
+        assert!(matches!(basic, Ok(Some((Challenge::Basic, _)))));
+        assert!(matches!(
+            challenged("https://r.example", &["Negotiate"]),
+            Ok(None)
+        ));
+    }
+}

@@ -1,0 +1,381 @@
+//! One request with all that belongs to it: authentication, retries, redirects and counting.
+//!
+//! Every request but a streamed upload goes through [`Registry::call`], which repeats it; a
+//! streamed one goes through [`Registry::once`], and its caller starts the blob again.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher as _, Hasher as _},
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    Error, Registry,
+    auth::{Access, named},
+    client::shown,
+};
+use crate::http::{self, Body, Method, Response, StatusCode, Traffic, Url, header};
+
+const MAX_REDIRECTS: usize = 5;
+/// The first pause before a repetition; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(200);
+const MAX_PAUSE: Duration = Duration::from_secs(20);
+/// A registry may ask for a longer pause, up to this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// A request that can be sent again.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// The method.
+    pub(super) method: Method,
+    /// Where to.
+    pub(super) url: Url,
+    /// What it needs to be allowed to do.
+    pub(super) access: Access,
+    /// Headers besides the usual ones.
+    pub(super) headers: Vec<(header::HeaderName, String)>,
+    /// The body, which is sent again with each attempt.
+    pub(super) body: Bytes,
+    /// Which kind of connection it takes.
+    pub(super) traffic: Traffic,
+}
+
+impl Call {
+    /// A request without a body.
+    pub(super) fn new(method: Method, url: Url, access: Access) -> Self {
+        Self {
+            method,
+            url,
+            access,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            traffic: Traffic::Small,
+        }
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets the body.
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Takes a connection for bodies of any size.
+    pub(super) fn bulk(mut self) -> Self {
+        self.traffic = Traffic::Bulk;
+        self
+    }
+}
+
+impl Registry {
+    /// Sends a request, again when that may help, and gives the answer whatever its status.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] or [`Error::Certificate`] when no answer came, [`Error::Protocol`]
+    /// for a redirect that must not be followed, and whatever authentication says.
+    pub(super) async fn call(&self, call: Call) -> Result<Response, Error> {
+        let mut attempt = 0;
+        loop {
+            let limit = self.0.limits.of(&http::authority(&call.url));
+            let epoch = limit.epoch();
+            let answer = self.follow(call.clone()).await;
+            let pause = match &answer {
+                Ok(answer) if worth_repeating(answer.status()) => {
+                    if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+                        limit.throttled(epoch);
+                    }
+                    retry_after(answer.headers(), SystemTime::now())
+                }
+                Err(Error::Transport { .. }) => None,
+                _ => return answer,
+            };
+            if attempt >= self.0.retries {
+                return answer;
+            }
+            let reason = match &answer {
+                Ok(answer) => format!("status {}", answer.status().as_u16()),
+                Err(error) => error.to_string(),
+            };
+            let pause = pause.unwrap_or_else(|| backoff(attempt));
+            attempt += 1;
+            let (method, url) = (&call.method, shown(&call.url));
+            tracing::warn!(
+                "{method} {url}: {reason}; attempt {} of {} in {pause:.1?}",
+                attempt + 1,
+                self.0.retries + 1
+            );
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends a request once, following redirects of reading requests.
+    async fn follow(&self, mut call: Call) -> Result<Response, Error> {
+        let reads = matches!(call.method, Method::GET | Method::HEAD);
+        for _ in 0..=MAX_REDIRECTS {
+            let body = (!call.body.is_empty()).then(|| Body::from(call.body.clone()));
+            let answer = self.once(&call, body).await?;
+            if !(reads && answer.status().is_redirection()) {
+                return Ok(answer);
+            }
+            let location = answer.headers().get(header::LOCATION);
+            let location = location.and_then(|value| value.to_str().ok());
+            let wrong = |reason| Error::Protocol {
+                url: shown(&call.url),
+                reason,
+            };
+            let location = location.ok_or_else(|| wrong("it redirects to nowhere"))?;
+            let next = call.url.join(location);
+            let next = next.map_err(|_| wrong("it redirects to what is no URL"))?;
+            if call.url.scheme() == "https" && next.scheme() != "https" {
+                return Err(wrong("it redirects from TLS to plain HTTP"));
+            }
+            call.url = next;
+        }
+        Err(Error::Protocol {
+            url: shown(&call.url),
+            reason: "it redirects more than 5 times",
+        })
+    }
+
+    /// Sends a request once, or twice when the registry first asks who we are.
+    ///
+    /// A streamed body cannot be sent twice: the caller made a request with the same access
+    /// before, so that the token is there.
+    pub(super) async fn once(&self, call: &Call, body: Option<Body>) -> Result<Response, Error> {
+        let home = self.base(&call.access.repository)?;
+        if call.url.origin() != home.origin() {
+            // Credentials stay with the registry that they are for.
+            return self.send(call, body, None).await;
+        }
+        let host = self.0.auth.host(&home);
+        let first = host.turn().await;
+        let mut access = call.access.clone();
+        let mut authorization = None;
+        let asks = host.asks();
+        if asks {
+            access = self.0.auth.widen(access, &self.1).await?;
+            authorization = self.0.auth.header(&host, &access).await?;
+        }
+        let again = (!call.body.is_empty()).then(|| call.body.clone());
+        let streamed = body.is_some() && again.is_none();
+        let answer = self.send(call, body, authorization.as_ref()).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED || streamed {
+            host.answered();
+            return Ok(answer);
+        }
+        if !asks {
+            access = self.0.auth.widen(access, &self.1).await?;
+        }
+        let used = authorization.as_ref();
+        let auth = &self.0.auth;
+        auth.refused(&home, &host, answer.headers(), used, &mut access)
+            .await?;
+        host.answered();
+        drop(first);
+        match auth.header(&host, &access).await? {
+            Some(authorization) => {
+                let body = again.map(Body::from);
+                self.send(call, body, Some(&authorization)).await
+            }
+            None => Ok(answer),
+        }
+    }
+
+    async fn send(
+        &self,
+        call: &Call,
+        body: Option<Body>,
+        authorization: Option<&header::HeaderValue>,
+    ) -> Result<Response, Error> {
+        let client = self.0.http.client(&call.url, call.traffic)?;
+        let mut request = client.request(call.method.clone(), call.url.clone());
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let empty = body.is_none() && !matches!(call.method, Method::GET | Method::HEAD);
+        request = match body {
+            Some(body) => request.body(body),
+            // Some proxies want a length with every request that may have a body.
+            None if empty => request.header(header::CONTENT_LENGTH, "0"),
+            None => request,
+        };
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = request.send().await;
+        let answer = sent.map_err(|error| transport(&call.method, &call.url, &error))?;
+        tracing::trace!(
+            "{} {} {}",
+            call.method,
+            shown(&call.url),
+            answer.status().as_u16()
+        );
+        Ok(answer)
+    }
+
+    /// Turns an answer that is no success into an error.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] or [`Error::Status`].
+    pub(super) async fn check(&self, call: &Call, answer: Response) -> Result<Response, Error> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let url = shown(&call.url);
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let credential = self.0.auth.credential(&call.access.repository).await?;
+            return Err(Error::Denied {
+                url,
+                status: status.as_u16(),
+                credentials: named(credential.as_ref()),
+            });
+        }
+        let body = read(&call.url, answer, 64 << 10).await.unwrap_or_default();
+        Err(Error::Status {
+            method: call.method.to_string(),
+            url,
+            status: status.as_u16(),
+            message: message(&body),
+        })
+    }
+}
+
+/// The registry's codes and messages, or the beginning of what else it said.
+fn message(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        errors: Vec<One>,
+    }
+    #[derive(serde::Deserialize)]
+    struct One {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Envelope>(body) {
+        Ok(envelope) if !envelope.errors.is_empty() => {
+            let all = envelope.errors.iter();
+            let all = all.map(|one| format!("{} {}", one.code, one.message));
+            all.collect::<Vec<_>>().join(", ")
+        }
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().take(300).collect()
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// [`Error::WrongSize`] or [`Error::Transport`].
+pub(super) async fn read(url: &Url, mut answer: Response, limit: u64) -> Result<Bytes, Error> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| transport(&Method::GET, url, &error))?
+    {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(Error::WrongSize {
+                url: shown(url),
+                found: (bytes.len() + chunk.len()) as u64,
+                expected: format!("at most {limit}"),
+            });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// What the HTTP library said, as an error of ours.
+pub(super) fn transport(method: &Method, url: &Url, error: &http::TransportError) -> Error {
+    let reason = http::chain(error);
+    if let Some(problem) = http::certificate_problem(error) {
+        return Error::Certificate {
+            host: http::authority(url),
+            problem,
+            reason,
+        };
+    }
+    Error::Transport {
+        method: method.to_string(),
+        url: shown(url),
+        reason,
+    }
+}
+
+/// Tells whether the same request may be answered otherwise a little later.
+pub(super) fn worth_repeating(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// The pause before the next attempt: doubling, with half of it left to chance.
+pub(super) fn backoff(attempt: u32) -> Duration {
+    let pause = PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
+    let chance = RandomState::new().build_hasher().finish() % 1000;
+    pause / 2 + pause.mul_f64(f64::from(u32::try_from(chance).unwrap_or(0)) / 2000.0)
+}
+
+/// The pause that the registry asks for, in seconds or as a date.
+fn retry_after(headers: &header::HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?;
+            let date = SystemTime::from(date.timestamp());
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(pause.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_retry_after_in_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
+        let pause = |value: &str| {
+            let mut headers = header::HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        assert_eq!(pause("86400"), Some(MAX_RETRY_AFTER));
+        assert_eq!(
+            pause("Mon, 24 Nov 2025 16:00:05 GMT"),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(pause("Mon, 24 Nov 2025 15:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(pause("soon"), None);
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_bounded() {
+        for attempt in 0..40 {
+            let pause = backoff(attempt);
+            let most = PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
+            assert!(pause >= most / 2 && pause <= most, "{attempt}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn shows_the_registrys_own_codes() {
+        let body = br#"{"errors": [{"code": "DENIED", "message": "no such\nproject"}]}"#;
+        assert_eq!(message(body), "DENIED no such project");
+        assert_eq!(message(b"<html>\n oops"), "<html> oops");
+    }
+}
