@@ -274,6 +274,7 @@ fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
         .enumerate()
         .map(replace)
         .collect();
+    let kept = if kept.is_empty() { "_" } else { &kept };
     let hash = Digest::of(text.as_bytes()).hex();
     format!("{kept}-{}", &hash[..HASH]).parse()
 }
