@@ -25,6 +25,8 @@ mod root;
 mod sigstore;
 mod simple;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tuf;
 mod verifier;
 

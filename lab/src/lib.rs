@@ -13,5 +13,6 @@ pub mod git;
 pub mod registry;
 mod server;
 pub mod signer;
+pub mod sigstore;
 pub mod tls;
 pub mod universe;

@@ -177,9 +177,9 @@ where
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let socket = runtime
-        .block_on(tokio::net::TcpListener::bind(listen))
-        .context("binding")?;
+    // Bound without the runtime: a test may start a server from within its own.
+    let socket = std::net::TcpListener::bind(listen).context("binding")?;
+    socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
     let (stop, stopped) = oneshot::channel();
     let answer = Arc::new(answer);
@@ -187,6 +187,9 @@ where
         .name(format!("lab {address}"))
         .spawn(move || {
             runtime.block_on(async move {
+                let Ok(socket) = tokio::net::TcpListener::from_std(socket) else {
+                    return;
+                };
                 tokio::select! {
                     () = accept(socket, tls.map(TlsAcceptor::from), answer) => {}
                     _ = stopped => {}

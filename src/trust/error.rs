@@ -231,7 +231,7 @@ pub(crate) enum Reason {
         /// What is wrong.
         reason: String,
     },
-    /// The certificate does not lead to a trusted authority.
+    /// The certificate does not lead to a trusted authority, or not at the time of the signature.
     #[error("the certificate is not trusted: {reason}")]
     Chain {
         /// What is wrong.
@@ -240,12 +240,6 @@ pub(crate) enum Reason {
     /// The authority was not valid when it was signed.
     #[error("no trusted certificate authority is valid at {time}")]
     AuthorityTime {
-        /// The authenticated time.
-        time: Timestamp,
-    },
-    /// The certificate was not valid when it was signed.
-    #[error("the certificate is not valid at {time}")]
-    CertificateTime {
         /// The authenticated time.
         time: Timestamp,
     },

@@ -103,9 +103,6 @@ fn certificate(error: CertificateError) -> Reason {
             reason,
         },
         CertificateError::NoValidAuthority { time } => Reason::AuthorityTime { time },
-        CertificateError::NotYetValid { time, .. } | CertificateError::Expired { time, .. } => {
-            Reason::CertificateTime { time }
-        }
         CertificateError::Sct(reason) => Reason::CertificateLog { reason },
         error => Reason::Chain {
             reason: error.to_string(),

@@ -1,0 +1,96 @@
+//! Serves a TUF repository's files, and the answers of a transparency log, on loopback.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Result;
+use hyper::{Request, Response, StatusCode, body::Incoming};
+use serde_json::{Value, json};
+
+use crate::server::{Body, Listener, Reply, serve};
+
+const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
+
+/// A small web server; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Web {
+    listener: Listener,
+    shared: Arc<Mutex<Content>>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    files: BTreeMap<String, Vec<u8>>,
+    entries: Vec<Value>,
+    broken: bool,
+    requests: Vec<String>,
+}
+
+impl Web {
+    /// Starts it with nothing to serve.
+    pub fn start() -> Result<Self> {
+        let shared = Arc::new(Mutex::new(Content::default()));
+        let state = Arc::clone(&shared);
+        let answer = move |request: Request<Incoming>| -> Reply {
+            let response = respond(&state, request.uri().path());
+            Box::pin(async move { response })
+        };
+        let listener = serve(SocketAddr::from(([127, 0, 0, 1], 0)), answer)?;
+        Ok(Self { listener, shared })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.listener.address())
+    }
+
+    /// Serves these files instead of those before.
+    pub fn serve_files(&self, files: BTreeMap<String, Vec<u8>>) {
+        self.change(|content| content.files = files);
+    }
+
+    /// Answers every question for log entries by these.
+    pub fn serve_entries(&self, entries: Vec<Value>) {
+        self.change(|content| content.entries = entries);
+    }
+
+    /// Answers everything by 500 from now on.
+    pub fn break_down(&self) {
+        self.change(|content| content.broken = true);
+    }
+
+    /// The paths that were asked for.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        let content = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        content.requests.clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Content)) {
+        change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn respond(shared: &Mutex<Content>, path: &str) -> Response<Body> {
+    let mut content = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    content.requests.push(path.to_owned());
+    let mut response = Response::new(Body::default());
+    if content.broken {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    } else if path == RETRIEVE {
+        let entries = content.entries.iter().enumerate();
+        let entries: Vec<_> = entries
+            .map(|(number, entry)| json!({number.to_string(): entry}))
+            .collect();
+        *response.body_mut() = json!(entries).to_string().into_bytes().into();
+    } else if let Some(bytes) = content.files.get(path.trim_start_matches('/')) {
+        *response.body_mut() = bytes.clone().into();
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}

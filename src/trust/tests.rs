@@ -1,0 +1,215 @@
+//! Pairs against the lab: each good artefact counts, and with one thing changed it is refused by
+//! the reason that names it. A reason without a case fails the suite.
+
+mod attacks;
+mod servers;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use lab::{
+    registry::Server,
+    signer::{self, Image},
+    sigstore::{self, Request, SIGNED, Sigstore},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Examined, Identity, Key, LogPolicy, Matcher, Options, Reason, Rekor, Root, SignatureFailure,
+    Verifier, Who,
+};
+use crate::{
+    env::Env,
+    http::{Http, Options as HttpOptions},
+    image::DigestReference,
+    registry::Registry,
+};
+
+const SUBJECT: &str = "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.0";
+const ISSUER: &str = "https://token.actions.example";
+const PREDICATE: &str = "https://slsa.dev/provenance/v0.2";
+const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// A registry, a private Sigstore, a key and an image that nobody signed yet.
+struct World {
+    registry: Server,
+    sigstore: Sigstore,
+    key: signer::Key,
+    image: Image,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::on(lab::registry::Options::default())
+    }
+
+    fn without_referrers() -> Self {
+        Self::on(lab::registry::Options {
+            referrers: false,
+            ..lab::registry::Options::default()
+        })
+    }
+
+    fn on(options: lab::registry::Options) -> Self {
+        let registry = Server::start(options).unwrap();
+        let image = signer::push_image(&registry, "acme/app", "v1.0", "seed", 1).unwrap();
+        Self {
+            registry,
+            sigstore: Sigstore::new().unwrap(),
+            key: signer::Key::generate().unwrap(),
+            image,
+        }
+    }
+
+    fn another_image(&self) -> Image {
+        signer::push_image(&self.registry, "acme/app", "v0.9", "other", 1).unwrap()
+    }
+
+    fn certificate(&self, request: &Request<'_>) -> Vec<u8> {
+        self.sigstore.certificate(&self.key, request).unwrap()
+    }
+
+    fn honest_certificate(&self) -> Vec<u8> {
+        self.certificate(&Request::new(SUBJECT, ISSUER))
+    }
+
+    fn claims(&self) -> Vec<u8> {
+        signer::claims(&self.image).into_bytes()
+    }
+
+    fn statement(&self, predicate_type: &str) -> Value {
+        signer::statement(
+            &self.image,
+            predicate_type,
+            &json!({"builder": {"id": "lab"}}),
+        )
+    }
+
+    fn envelope(&self, statement: &Value) -> Value {
+        let payload = statement.to_string();
+        signer::envelope(&self.key, signer::IN_TOTO, payload.as_bytes()).unwrap()
+    }
+
+    fn log(&self, document: &Value) -> sigstore::Entry {
+        self.sigstore.log.add(document, SIGNED).unwrap()
+    }
+
+    fn root(&self) -> Root {
+        parse_root(&self.sigstore.trusted_root())
+    }
+
+    fn expected_key(&self) -> Key {
+        Key::from_pem(&self.key.public_pem(), "the lab").unwrap()
+    }
+
+    /// Who is expected: the key's owner, without any log.
+    fn by_key(&self) -> Verifier {
+        verifier(keys(self.expected_key(), LogPolicy::Ignored), None)
+    }
+
+    /// Who is expected: the key's owner, and the log must have it.
+    fn by_logged_key(&self) -> Verifier {
+        verifier(
+            keys(self.expected_key(), LogPolicy::Required),
+            Some(self.root()),
+        )
+    }
+
+    /// Who is expected: the workflow with a certificate.
+    fn keyless(&self) -> Verifier {
+        verifier(identity(SUBJECT, ISSUER), Some(self.root()))
+    }
+
+    async fn examine(&self, verifier: &Verifier) -> Examined {
+        let examined = verifier.examine(&registry(), &self.reference()).await;
+        examined.unwrap()
+    }
+
+    fn reference(&self) -> DigestReference {
+        let Image {
+            repository, digest, ..
+        } = &self.image;
+        format!("{}/{repository}@{digest}", self.registry.address())
+            .parse()
+            .unwrap()
+    }
+}
+
+fn registry() -> Registry {
+    Registry::new(http())
+}
+
+fn http() -> Http {
+    Http::new(HttpOptions::default(), &Env::default())
+}
+
+fn keys(key: Key, log: LogPolicy) -> Who {
+    Who::Keys {
+        keys: vec![key],
+        log,
+    }
+}
+
+fn identity(subject: &str, issuer: &str) -> Who {
+    Who::Identities(vec![Identity {
+        subject: Matcher::exact(subject).unwrap(),
+        issuer: Matcher::exact(issuer).unwrap(),
+    }])
+}
+
+fn verifier(who: Who, root: Option<Root>) -> Verifier {
+    asking(who, root, None)
+}
+
+fn asking(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Verifier {
+    Verifier::new(Options {
+        who,
+        root,
+        rekor,
+        skip_certificate_log: false,
+        repository: None,
+    })
+}
+
+fn parse_root(document: &Value) -> Root {
+    Root::parse(document.to_string().as_bytes(), "the lab").unwrap()
+}
+
+/// The first reason in a failure.
+#[track_caller]
+fn reason<T: std::fmt::Debug>(outcome: Result<Vec<T>, SignatureFailure>) -> Reason {
+    let failure = outcome.expect_err("it counts");
+    let first = failure.rejected.into_iter().next();
+    first.expect("no candidate was found").reason
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fs::read(dir.join(name)).unwrap()
+}
+
+/// The bundles among the real artefacts of cosign v3, by image.
+fn real_bundles() -> Vec<(BTreeMap<String, String>, Vec<u8>)> {
+    let dir =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cosign-v3/layout/blobs/sha256");
+    let mut bundles = Vec::new();
+    for entry in fs::read_dir(&dir).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let Ok(manifest) = serde_json::from_slice::<Value>(&bytes) else {
+            continue;
+        };
+        let layer = &manifest["layers"][0];
+        let subject = manifest["subject"]["digest"].as_str();
+        let is_bundle = layer["mediaType"]
+            .as_str()
+            .is_some_and(|kind| kind.contains("sigstore.bundle"));
+        if let (Some(subject), true) = (subject, is_bundle) {
+            let digest = layer["digest"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("sha256:");
+            let named = BTreeMap::from([("subject".to_owned(), subject.to_owned())]);
+            bundles.push((named, fs::read(dir.join(digest)).unwrap()));
+        }
+    }
+    bundles
+}

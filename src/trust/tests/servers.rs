@@ -1,0 +1,295 @@
+//! Servers that fail or go back in time: a failure is never "no signatures".
+
+use lab::{
+    registry::{Effect, Fault},
+    sigstore::{Layer, Signer, Tuf as Repository, Web, dsse_entry, hashedrekord, put_layers},
+};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    kube::{self, Kube},
+    trust::{Choice, Error, Start, Tuf},
+};
+
+fn signed(world: &World) -> Layer {
+    Layer::signature(&world.claims(), &world.key.sign(&world.claims()).unwrap())
+}
+
+#[tokio::test]
+async fn a_registry_that_fails_is_never_one_without_signatures() {
+    for suffix in [".sig", ".att", "/referrers/"] {
+        for status in [401, 403, 500, 503] {
+            let world = World::new();
+            put_layers(&world.registry, &world.image, "sig", &[signed(&world)]);
+            let good = world.examine(&world.by_key()).await;
+            assert!(good.signatures.is_ok());
+            world
+                .registry
+                .fail(Fault::new(Effect::Status(status)).of("GET", suffix));
+            let failed = world
+                .by_key()
+                .examine(&registry(), &world.reference())
+                .await;
+            assert!(
+                matches!(failed, Err(Error::Registry(_))),
+                "{suffix} {status}: {failed:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_exist_is_said_so() {
+    let world = World::new();
+    let mut reference = world.reference();
+    reference.digest = crate::image::Digest::of(b"nothing");
+    let failed = world.by_key().examine(&registry(), &reference).await;
+    assert!(matches!(failed, Err(Error::ImageNotFound { .. })));
+}
+
+fn rekor(web: &Web) -> Rekor {
+    Rekor::new(http(), &web.url()).unwrap()
+}
+
+#[tokio::test]
+async fn the_log_is_asked_for_an_entry_that_was_not_stored() {
+    let world = World::new();
+    let layer = signed(&world);
+    let signature = world.key.sign(&world.claims()).unwrap();
+    put_layers(
+        &world.registry,
+        &world.image,
+        "sig",
+        &[Layer::signature(&layer.bytes, &signature)],
+    );
+    let ask = |web: &Web| {
+        let who = keys(world.expected_key(), LogPolicy::Required);
+        asking(who, Some(world.root()), Some(rekor(web)))
+    };
+    let web = Web::start().unwrap();
+    let nothing = world.examine(&ask(&web)).await;
+    assert_eq!(reason(nothing.signatures), Reason::NoLogEntry);
+    let document = hashedrekord(&layer.bytes, &signature, &Signer::key(&world.key));
+    world.log(&json!({"kind": "filler", "apiVersion": "0.0.1"}));
+    let answer = world.sigstore.log.answer(&world.log(&document)).unwrap();
+    web.serve_entries(vec![answer.clone()]);
+    let found = world.examine(&ask(&web)).await.signatures.unwrap();
+    assert!(found[0].logged);
+
+    let refused = |change: fn(&mut Value)| {
+        let mut answer = answer.clone();
+        change(&mut answer["verification"]["inclusionProof"]);
+        web.serve_entries(vec![answer]);
+        let verifier = ask(&web);
+        let world = &world;
+        async move { world.examine(&verifier).await }
+    };
+    let proof = refused(|proof| proof["hashes"][0] = "07".repeat(32).into()).await;
+    assert!(matches!(reason(proof.signatures), Reason::LogProof { .. }));
+    let tree = refused(|proof| proof["rootHash"] = "07".repeat(32).into()).await;
+    assert!(matches!(reason(tree.signatures), Reason::Checkpoint { .. }));
+    let other = world.log(&hashedrekord(
+        b"other",
+        &signature,
+        &Signer::key(&world.key),
+    ));
+    web.serve_entries(vec![world.sigstore.log.answer(&other).unwrap()]);
+    let other = world.examine(&ask(&web)).await;
+    assert!(matches!(reason(other.signatures), Reason::LogEntry { .. }));
+
+    web.break_down();
+    let down = ask(&web).examine(&registry(), &world.reference()).await;
+    assert!(matches!(down, Err(Error::Remote { .. })), "{down:?}");
+}
+
+#[tokio::test]
+async fn the_log_is_asked_for_a_keyless_attestation_too() {
+    let world = World::new();
+    let certificate = world.honest_certificate();
+    let envelope = world.envelope(&world.statement(PREDICATE));
+    let layer = Layer::envelope(&envelope).certified(&certificate);
+    put_layers(&world.registry, &world.image, "att", &[layer]);
+    let web = Web::start().unwrap();
+    let entry = dsse_entry(&envelope, &Signer::keyless(&world.key, &certificate));
+    web.serve_entries(vec![world.sigstore.log.answer(&world.log(&entry)).unwrap()]);
+    let who = identity(SUBJECT, ISSUER);
+    let verifier = asking(who, Some(world.root()), Some(rekor(&web)));
+    let found = world.examine(&verifier).await.attestations.unwrap();
+    assert_eq!(
+        found[0].signatures[0].metadata["Fulcio Issuer (V2)"],
+        ISSUER
+    );
+    assert_eq!(web.requests(), ["/api/v1/log/entries/retrieve"]);
+}
+
+/// A TUF repository of the lab, a client with a cache of its own.
+struct Mirror {
+    repository: Repository,
+    web: Web,
+    root: Value,
+    cache: tempfile::TempDir,
+}
+
+impl Mirror {
+    fn new() -> Self {
+        Self {
+            repository: Repository::new().unwrap(),
+            web: Web::start().unwrap(),
+            root: Sigstore::new().unwrap().trusted_root(),
+            cache: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn serve(&self, version: u64) {
+        self.web
+            .serve_files(self.repository.serving(version, &self.root));
+    }
+
+    fn env(&self) -> Env {
+        Env::from([("TUF_ROOT", self.cache.path().to_str().unwrap())])
+    }
+
+    fn start(&self, checksum: Option<String>) -> Start {
+        Start {
+            mirror: self.web.url(),
+            root: Some(format!("{}/root.json", self.web.url())),
+            checksum,
+        }
+    }
+
+    async fn initialize(&self) -> Result<Vec<u8>, Error> {
+        let tuf = Tuf::new(http(), &self.env()).unwrap();
+        tuf.initialize(&self.start(None)).await
+    }
+}
+
+#[tokio::test]
+async fn tuf_serves_later_runs_without_the_network() {
+    let mirror = Mirror::new();
+    mirror.serve(1);
+    let found = mirror.initialize().await.unwrap();
+    Root::parse(&found, "the mirror").unwrap();
+    mirror.web.break_down();
+    let asked = mirror.web.requests().len();
+    let root = Choice::Default.load(&mirror.env(), &http()).await.unwrap();
+    assert_eq!(root.origin(), mirror.web.url());
+    assert_eq!(mirror.web.requests().len(), asked);
+}
+
+#[tokio::test]
+async fn tuf_metadata_never_goes_back() {
+    let mirror = Mirror::new();
+    mirror.serve(2);
+    mirror.initialize().await.unwrap();
+    mirror.serve(3);
+    mirror.initialize().await.unwrap();
+    mirror.serve(2);
+    let error = mirror.initialize().await.unwrap_err();
+    assert!(error.to_string().contains("rollback"), "{error}");
+    // Another repository's metadata under the same address is no way around it.
+    let stranger = Repository::new().unwrap();
+    mirror.web.serve_files(stranger.serving(9, &mirror.root));
+    let error = mirror.initialize().await.unwrap_err();
+    assert!(matches!(error, Error::Tuf { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn tuf_refuses_what_expired_and_what_was_changed() {
+    let mirror = Mirror::new();
+    let target = mirror.root.to_string().into_bytes();
+    let files =
+        mirror
+            .repository
+            .files(1, "2020-01-01T00:00:00Z", &[("trusted_root.json", target)]);
+    mirror.web.serve_files(files);
+    let error = mirror.initialize().await.unwrap_err();
+    assert!(error.to_string().contains("expired"), "{error}");
+    let mut files = mirror.repository.serving(1, &mirror.root);
+    files.get_mut("targets/trusted_root.json").unwrap()[0] = b' ';
+    mirror.web.serve_files(files);
+    let error = mirror.initialize().await.unwrap_err();
+    assert!(matches!(error, Error::Tuf { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_first_root_with_another_checksum_is_refused() {
+    let mirror = Mirror::new();
+    mirror.serve(1);
+    let tuf = Tuf::new(http(), &mirror.env()).unwrap();
+    let right = crate::image::Digest::of(&mirror.repository.root()).hex();
+    let wrong = mirror.start(Some("00".repeat(32)));
+    let error = tuf.initialize(&wrong).await.unwrap_err();
+    assert!(matches!(error, Error::RootChecksum { .. }), "{error}");
+    tuf.initialize(&mirror.start(Some(right))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_targets_name_cannot_leave_the_cache() {
+    let mirror = Mirror::new();
+    let mut files = mirror.repository.serving(1, &mirror.root);
+    let evil = "../../outside";
+    let targets = [
+        ("trusted_root.json", mirror.root.to_string().into_bytes()),
+        (evil, b"x".to_vec()),
+    ];
+    files.extend(mirror.repository.files(1, "2099-01-01T00:00:00Z", &targets));
+    mirror.web.serve_files(files);
+    mirror.initialize().await.unwrap();
+    let parent = mirror.cache.path().parent().unwrap();
+    assert!(!parent.join("outside").exists() && !mirror.cache.path().join("outside").exists());
+}
+
+#[tokio::test]
+async fn reads_a_key_from_a_secret() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let world = World::new();
+    let web = Web::start().unwrap();
+    let secret = json!({"data": {"cosign.pub": STANDARD.encode(world.key.public_pem())}});
+    let path = "api/v1/namespaces/ns/secrets/signing".to_owned();
+    web.serve_files([(path, secret.to_string().into_bytes())].into());
+    let base = crate::http::Url::parse(&web.url()).unwrap();
+    let kube = Kube::new(http(), base, "s3cret".to_owned(), "ns".to_owned());
+    let key = Key::of_secret(&kube, "ns", "signing", "k8s://ns/signing")
+        .await
+        .unwrap();
+    assert_eq!(key.fingerprint(), world.expected_key().fingerprint());
+    let missing = Key::of_secret(&kube, "ns", "../../x", "k8s")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(missing, Error::Kube(kube::Error::NotFound { .. })),
+        "{missing}"
+    );
+    assert!(!format!("{kube:?}").contains("s3cret"), "{kube:?}");
+}
+
+#[tokio::test]
+async fn reads_keys_from_variables_files_texts_and_urls() {
+    let world = World::new();
+    let pem = world.key.public_pem();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("cosign.pub");
+    fs::write(&file, &pem).unwrap();
+    let web = Web::start().unwrap();
+    web.serve_files([("cosign.pub".to_owned(), pem.clone().into_bytes())].into());
+    let env = Env::from([("SIGNING_KEY", pem.as_str())]);
+    let url = format!("{}/cosign.pub", web.url());
+    for reference in [
+        pem.as_str(),
+        "env://SIGNING_KEY",
+        file.to_str().unwrap(),
+        &url,
+    ] {
+        let key = Key::load(reference, &env, &http()).await.unwrap();
+        assert_eq!(key.fingerprint(), world.expected_key().fingerprint());
+    }
+    for reference in ["env://NOTHING", "/nowhere/key", &format!("{url}x")] {
+        let error = Key::load(reference, &env, &http()).await.unwrap_err();
+        assert!(matches!(error, Error::Missing { .. }), "{error}");
+    }
+    for reference in ["ftp://x", "http://keys.example/x", "k8s://nothing"] {
+        let error = Key::load(reference, &env, &http()).await.unwrap_err();
+        assert!(matches!(error, Error::Key { .. }), "{error}");
+    }
+}
