@@ -135,7 +135,7 @@ impl World {
 }
 
 fn registry() -> Registry {
-    Registry::new(http())
+    Registry::new(http(), &Env::default(), crate::registry::Options::default())
 }
 
 fn http() -> Http {
