@@ -15,8 +15,7 @@ use std::{
 };
 
 pub(crate) use reqwest::{
-    Body, Client, Error as TransportError, Method, Response, StatusCode, Url,
-    header,
+    Body, Client, Error as TransportError, Method, Response, StatusCode, Url, header,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 

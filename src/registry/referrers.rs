@@ -58,7 +58,12 @@ impl Registry {
             let call = Call::new(Method::GET, url, Access::pull(repository));
             let answer = self.call(call.clone()).await?;
             if page == 0 && lacks_api(answer.status()) {
-                return self.fallback_referrers(repository, digest).await;
+                let kept = self.fallback_referrers(repository, digest).await?;
+                // A refusal is no absence: what is attached would silently be lost.
+                if is_refusal(answer.status()) && kept.fallback.is_none() {
+                    self.check(&call, answer).await?;
+                }
+                return Ok(kept);
             }
             let answer = self.check(&call, answer).await?;
             next = next_page(&call.url, answer.headers());
@@ -117,7 +122,12 @@ pub(super) fn fallback_tag(digest: &Digest) -> Option<Tag> {
 }
 
 /// How registries say that they do not know the endpoint: besides 404, Quay says 400 and old
-/// Harbors 401. The request for the tag that follows tells a real refusal from that.
+/// Harbors 401.
 fn lacks_api(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 401 | 403 | 404 | 405 | 501)
+    is_refusal(status) || matches!(status.as_u16(), 400 | 404 | 405 | 501)
+}
+
+/// A refusal counts as a missing endpoint only where the tag that stands in for it exists.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403)
 }
