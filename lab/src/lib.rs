@@ -8,9 +8,12 @@
 )]
 
 pub mod binary;
+pub mod chain;
+pub mod demo;
 pub mod evidence;
 pub mod git;
 pub mod registry;
+pub mod serve;
 mod server;
 pub mod signer;
 pub mod sigstore;

@@ -3,23 +3,33 @@
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use lab::{binary::Missing, registry};
+use lab::{
+    binary::{self, Missing},
+    demo, registry, serve,
+};
 
 /// Servers, keys and artefacts of a promotion, all on this machine
 #[derive(Debug, Parser)]
 #[command(name = "lab", version)]
 struct Cli {
+    /// The promote to use, instead of the one beside this program
+    #[arg(long, global = true, value_name = "PATH")]
+    promote: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
+    /// Start all servers, print their addresses and the commands to try, until it is interrupted
+    Serve,
     /// Run the embedded registry alone, until it is interrupted
     Registry {
         /// Where to listen; port 0 picks a free one
@@ -42,7 +52,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    let promote = || binary::promote(cli.promote.as_deref());
     match cli.command {
+        Command::Demo(args) => demo::run(&args, promote),
+        Command::Serve => {
+            let _serving = serve::start(&promote()?)?;
+            until_interrupted()
+        }
         Command::Registry {
             listen,
             no_referrers,

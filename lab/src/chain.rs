@@ -1,0 +1,216 @@
+//! The five commands by hand, with the arguments that a person would type.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::universe::{COMPONENT, Universe};
+
+/// One of the five commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// `extract-tag`
+    ExtractTag,
+    /// `gather-images`
+    GatherImages,
+    /// `verify-ec`
+    VerifyEc,
+    /// `copy-image`
+    CopyImage,
+    /// `update-deployment`
+    UpdateDeployment,
+}
+
+impl Step {
+    /// All, in their order.
+    pub const ALL: [Self; 5] = [
+        Self::ExtractTag,
+        Self::GatherImages,
+        Self::VerifyEc,
+        Self::CopyImage,
+        Self::UpdateDeployment,
+    ];
+
+    /// The command's name.
+    #[must_use]
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::ExtractTag => "extract-tag",
+            Self::GatherImages => "gather-images",
+            Self::VerifyEc => "verify-ec",
+            Self::CopyImage => "copy-image",
+            Self::UpdateDeployment => "update-deployment",
+        }
+    }
+}
+
+/// What a command left.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The exit code; -1 when it was killed.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A promotion by hand: where, by what, of which tag.
+#[derive(Clone)]
+pub struct Chain<'a> {
+    /// The universe in which it happens.
+    pub universe: &'a Universe,
+    /// The program.
+    pub promote: PathBuf,
+    /// Where the hand-over files and results lie.
+    pub dir: PathBuf,
+    /// The Git tag.
+    pub tag: String,
+    /// More flags of single commands.
+    pub more: Vec<(Step, String)>,
+}
+
+impl Chain<'_> {
+    /// The arguments of one command; `result` gives a result of an earlier one.
+    #[must_use]
+    pub fn arguments(&self, step: Step, result: impl Fn(Step, &str) -> String) -> Vec<String> {
+        let universe = self.universe;
+        let dir = self.dir.display();
+        let mut arguments = vec![step.command().to_owned(), format!("--data-dir={dir}")];
+        arguments.push(format!("--results-dir={dir}/{}", step.command()));
+        let images_digest = || result(Step::GatherImages, "IMAGES_DIGEST");
+        let own = match step {
+            Step::ExtractTag => vec![
+                format!("--ref=refs/tags/{}", self.tag),
+                "--template=prod-{tag}".to_owned(),
+                format!("--git-url={}", universe.source_url()),
+                self.credentials(),
+            ],
+            Step::GatherImages => vec![
+                format!("--image={COMPONENT}={}", universe.staging()),
+                format!("--git-url={}", universe.source_url()),
+                format!("--revision={}", self.tag),
+                format!(
+                    "--destination-tag={}",
+                    result(Step::ExtractTag, "DESTINATION_IMAGE_TAG")
+                ),
+                self.credentials(),
+            ],
+            Step::VerifyEc => vec![
+                "--images=file:images.json".to_owned(),
+                format!("--images-digest={}", images_digest()),
+                format!("--policy={}", universe.policy_url()),
+                format!("--public-key={}", universe.public_key().display()),
+                "--ignore-rekor".to_owned(),
+                self.credentials(),
+            ],
+            Step::CopyImage => vec![
+                "--verified=file:verified.json".to_owned(),
+                format!(
+                    "--verified-digest={}",
+                    result(Step::VerifyEc, "VERIFIED_DIGEST")
+                ),
+                "--tag=prod-{tag}".to_owned(),
+                format!("--to={}", universe.production()),
+            ],
+            Step::UpdateDeployment => vec![
+                "--promoted=file:promoted.json".to_owned(),
+                format!(
+                    "--promoted-digest={}",
+                    result(Step::CopyImage, "PROMOTED_DIGEST")
+                ),
+                format!("--gitops-repo-url={}", universe.gitops_url()),
+                "--environment=prod".to_owned(),
+                self.credentials(),
+            ],
+        };
+        arguments.extend(own);
+        let more = self.more.iter().filter(|(of, _)| *of == step);
+        arguments.extend(more.map(|(_, flag)| flag.clone()));
+        arguments
+    }
+
+    /// The arguments of `promote run`, which does the same in one process.
+    #[must_use]
+    pub fn run_arguments(&self) -> Vec<String> {
+        let universe = self.universe;
+        vec![
+            "run".to_owned(),
+            format!("--ref=refs/tags/{}", self.tag),
+            format!("--image={COMPONENT}={}", universe.staging()),
+            format!("--git-url={}", universe.source_url()),
+            format!("--policy={}", universe.policy_url()),
+            format!("--public-key={}", universe.public_key().display()),
+            "--ignore-rekor".to_owned(),
+            "--destination-tag=prod-{tag}".to_owned(),
+            format!("--to={}", universe.production()),
+            format!("--gitops-repo-url={}", universe.gitops_url()),
+            "--environment=prod".to_owned(),
+            self.credentials(),
+            format!("--out={}", self.dir.display()),
+        ]
+    }
+
+    fn credentials(&self) -> String {
+        let dir = self.universe.credentials();
+        format!("--git-credentials-dir={}", dir.display())
+    }
+
+    /// Runs one command with the results of those before.
+    pub fn step(&self, step: Step) -> Result<Ran> {
+        self.promote(&self.arguments(step, |of, name| self.result(of, name)))
+    }
+
+    /// Runs all until one fails.
+    pub fn all(&self) -> Result<Vec<(Step, Ran)>> {
+        let mut steps = Vec::new();
+        for step in Step::ALL {
+            let ran = self.step(step)?;
+            let failed = ran.code != 0;
+            steps.push((step, ran));
+            if failed {
+                break;
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Runs the program in the directory, with a scrubbed environment and a fixed clock.
+    pub fn promote(&self, arguments: &[String]) -> Result<Ran> {
+        let home = self.dir.join("home");
+        fs::create_dir_all(&home)?;
+        let output = Command::new(&self.promote)
+            .args(arguments)
+            .current_dir(&self.dir)
+            .env_clear()
+            .env("HOME", &home)
+            .env("SOURCE_DATE_EPOCH", "1767322000")
+            .output()
+            .with_context(|| format!("cannot run {}", self.promote.display()))?;
+        Ok(Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// A result that a command wrote; empty when it wrote none.
+    #[must_use]
+    pub fn result(&self, step: Step, name: &str) -> String {
+        read(&self.dir.join(step.command()).join(name))
+    }
+
+    /// A file that a command wrote; empty when it wrote none.
+    #[must_use]
+    pub fn file(&self, name: &str) -> String {
+        read(&self.dir.join(name))
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}

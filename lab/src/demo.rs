@@ -1,0 +1,163 @@
+//! The tour: one image goes from its Git tag to the GitOps commit, then the attacks are refused.
+
+mod attacks;
+mod stage;
+mod story;
+
+use std::{path::Path, process::ExitCode, time::Instant};
+
+use anyhow::{Result, anyhow};
+pub use attacks::{ATTACKS, Attack, Ending};
+use stage::Stage;
+use story::Story;
+
+use crate::{
+    binary::Missing,
+    chain::{Chain, Ran, Step},
+};
+
+/// Show the chain and the attacks on this machine
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Show this attack and its honest twin only
+    #[arg(long, value_name = "NAME", conflicts_with = "list")]
+    attack: Option<String>,
+    /// List the attacks
+    #[arg(long)]
+    list: bool,
+}
+
+/// A promotion in which nobody lies.
+const HONEST: Attack = attacks::HONEST;
+
+/// Shows what was asked for: 0 when everything ended as it must, else 1.
+pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) -> Result<ExitCode> {
+    let story = Story::new();
+    if args.list {
+        for attack in ATTACKS {
+            story.line(&format!("{:<30} {}", attack.name, attack.deed));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    crate::binary::need_git()?;
+    let started = Instant::now();
+    let right = match &args.attack {
+        Some(name) => {
+            let attack = find(name)?;
+            let promote = promote()?;
+            show_twin(story, attack, &promote)? & show_attack(story, attack, &promote)?
+        }
+        None => tour(story, &promote()?)?,
+    };
+    let seconds = started.elapsed().as_secs_f32();
+    if right {
+        story.heading(&format!("All ended as it must, in {seconds:.1} s."));
+        return Ok(ExitCode::SUCCESS);
+    }
+    story.heading("Something ended as it must not: see ✗ above.");
+    Ok(ExitCode::FAILURE)
+}
+
+fn find(name: &str) -> Result<&'static Attack> {
+    ATTACKS
+        .iter()
+        .find(|attack| attack.name == name)
+        .ok_or_else(|| {
+            let names: Vec<_> = ATTACKS.iter().map(|attack| attack.name).collect();
+            let names = names.join(", ");
+            anyhow!(Missing(format!(
+                "no attack is named {name:?}; there are {names}"
+            )))
+        })
+}
+
+fn tour(story: Story, promote: &Path) -> Result<bool> {
+    story.heading("One image, from the Git tag to the deployment");
+    let mut stage = Stage::new(promote, false)?;
+    story.aside(&format!("registry  {}", stage.universe.registry.address()));
+    story.aside(&format!("Git       {}", stage.universe.git.address()));
+    let played = stage.play(&HONEST, |step, ran, chain| {
+        show_step(story, step, ran, chain)
+    })?;
+    let mut right = told(story, stage.judge(&HONEST, &played));
+    story.aside(&format!("production runs {}", stage.universe.deployed()?));
+    story.heading("The attacks");
+    for attack in ATTACKS {
+        right &= show_attack(story, attack, promote)?;
+    }
+    story.heading("The same without the lie");
+    for attack in ATTACKS {
+        right &= show_twin(story, attack, promote)?;
+    }
+    Ok(right)
+}
+
+/// One line for a step with what it handed on.
+fn show_step(story: Story, step: Step, ran: &Ran, chain: &Chain<'_>) {
+    if ran.code != 0 {
+        story.stop(step.command(), &reason(ran));
+        return;
+    }
+    let result = |name: &str| chain.result(step, name);
+    let digest = &chain.universe.image.digest;
+    let text = match step {
+        Step::ExtractTag => format!("{} → {}", chain.tag, result("DESTINATION_IMAGE_TAG")),
+        Step::GatherImages => format!("commit {} → image {digest}", result("COMMIT")),
+        Step::VerifyEc => format!("signature, provenance and policy hold for {digest}"),
+        Step::CopyImage => result("PROMOTED").trim().to_owned(),
+        Step::UpdateDeployment => format!("commit {} pushed", result("GITOPS_COMMIT")),
+    };
+    story.step(step.command(), &text);
+}
+
+/// The first line that says why.
+fn reason(ran: &Ran) -> String {
+    let lines = ran.stderr.lines().filter(|line| !line.trim().is_empty());
+    let error = lines.clone().rfind(|line| line.contains("error"));
+    let line = error.or_else(|| lines.last()).unwrap_or("no message");
+    format!("exit {}: {}", ran.code, line.trim())
+}
+
+fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
+    let mut stage = Stage::new(promote, true)?;
+    let played = stage.play(attack, |_, _, _| ())?;
+    let judged = stage.judge(attack, &played);
+    let (step, ran) = played.last()?;
+    story.line(&format!("\n  {}: somebody {}", attack.name, attack.deed));
+    match attack.ending {
+        Ending::Refused { .. } => {
+            story.stop(step.command(), &reason(ran));
+            story.aside(&format!("{}; no tag and no ref moved", attack.check));
+        }
+        Ending::NoEffect(outcome) => {
+            story.step(step.command(), outcome);
+            story.aside(attack.check);
+        }
+    }
+    Ok(told(story, judged))
+}
+
+fn show_twin(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
+    let mut stage = Stage::new(promote, false)?;
+    let played = stage.play(attack, |_, _, _| ())?;
+    let judged = stage.judge(attack, &played);
+    if judged.is_ok() {
+        let digest = &stage.universe.image.digest;
+        story.step(attack.name, &format!("promoted {digest}"));
+    }
+    Ok(told(story, judged))
+}
+
+/// Plays an attack, or its honest twin, and checks how it ends.
+pub fn check(attack: &Attack, promote: &Path, lie: bool) -> Result<()> {
+    let mut stage = Stage::new(promote, lie)?;
+    let played = stage.play(attack, |_, _, _| ())?;
+    stage.judge(attack, &played)
+}
+
+fn told(story: Story, judged: Result<()>) -> bool {
+    if let Err(error) = &judged {
+        story.wrong(&format!("{error:#}"));
+    }
+    judged.is_ok()
+}

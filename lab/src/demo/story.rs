@@ -1,0 +1,57 @@
+//! How the demo speaks: calm lines, colours on a terminal only.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write as _},
+};
+
+/// Writes to standard output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Story {
+    colour: bool,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            colour: !plain && io::stdout().is_terminal(),
+        }
+    }
+
+    pub(super) fn heading(self, text: &str) {
+        self.line(&format!("\n{}", self.paint("1", text)));
+    }
+
+    /// A step that did its work: its name and what it found or did.
+    pub(super) fn step(self, name: &str, text: &str) {
+        self.line(&format!("  {} {name:<18} {text}", self.paint("32", "✓")));
+    }
+
+    /// A step that refused.
+    pub(super) fn stop(self, name: &str, text: &str) {
+        self.line(&format!("  {} {name:<18} {text}", self.paint("33", "■")));
+    }
+
+    /// Something that must not be.
+    pub(super) fn wrong(self, text: &str) {
+        self.line(&format!("  {} {text}", self.paint("31", "✗")));
+    }
+
+    /// A line that belongs to the one above.
+    pub(super) fn aside(self, text: &str) {
+        self.line(&format!("    {}", self.paint("2", text)));
+    }
+
+    pub(super) fn line(self, text: &str) {
+        // A reader that has gone away ends the demo soon enough.
+        let _ = writeln!(io::stdout(), "{text}");
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
