@@ -35,6 +35,14 @@ pub(crate) struct Ref {
     pub(crate) object: String,
 }
 
+/// What a host says of a repository first.
+#[derive(Debug, Default)]
+struct Advertised {
+    refs: Vec<Ref>,
+    /// The full name of the branch that HEAD stands for, if the host tells.
+    default_branch: Option<String>,
+}
+
 impl Git {
     /// Takes the clients and credentials; nothing is connected yet.
     pub(crate) fn new(http: Http, credentials: Credentials) -> Self {
@@ -64,20 +72,28 @@ impl Git {
     /// # Errors
     /// Any [`Error`].
     pub(crate) fn ls_remote(&self, url: &str) -> Result<Vec<Ref>, Error> {
-        let address = self.address(url)?;
+        Ok(self.advertised(&self.address(url)?)?.refs)
+    }
+
+    /// What the host advertises before anything is fetched.
+    fn advertised(&self, address: &str) -> Result<Advertised, Error> {
         let _session = transport::Session::begin(self.clone());
         let list = || {
-            let mut remote = git2::Remote::create_detached(address.as_str())?;
+            let mut remote = git2::Remote::create_detached(address)?;
             remote.connect(git2::Direction::Fetch)?;
-            let refs = remote.list()?.iter();
-            Ok(refs
-                .map(|head| Ref {
+            let mut found = Advertised::default();
+            for head in remote.list()? {
+                if head.name() == "HEAD" {
+                    found.default_branch = head.symref_target().map(str::to_owned);
+                }
+                found.refs.push(Ref {
                     name: head.name().to_owned(),
                     object: head.oid().to_string(),
-                })
-                .collect())
+                });
+            }
+            Ok(found)
         };
-        list().map_err(|error| Error::from_git(&address, &error))
+        list().map_err(|error| Error::from_git(address, &error))
     }
 
     /// Fetches one revision (a branch, a tag or a commit; the default branch without one) with as
@@ -133,10 +149,19 @@ pub(crate) fn commit_of_tag<'a>(refs: &'a [Ref], tag: &str) -> Option<&'a str> {
 /// The one tag of a local repository's HEAD, and its commit.
 ///
 /// # Errors
-/// [`Error::NoRevision`] when HEAD has no tag, [`Error::Ambiguous`] when it has several.
+/// [`Error::NoRepository`] when there is none, [`Error::NoRevision`] when HEAD has no tag,
+/// [`Error::Ambiguous`] when it has several.
 pub(crate) fn tag_at_head(dir: &Path) -> Result<(String, String), Error> {
-    let repository = git2::Repository::discover(dir)?;
-    let head = repository.head()?.peel_to_commit()?.id();
+    let url = dir.display().to_string();
+    let repository = git2::Repository::discover(dir).map_err(|error| error::local(dir, &error))?;
+    let head = repository
+        .head()
+        .and_then(|head| head.peel_to_commit())
+        .map_err(|_| Error::NoRevision {
+            url: url.clone(),
+            revision: "HEAD".to_owned(),
+        })?;
+    let head = head.id();
     let mut tags = Vec::new();
     for name in repository.tag_names(None)?.iter().flatten().flatten() {
         let tag = repository.find_reference(&format!("refs/tags/{name}"))?;
@@ -144,7 +169,6 @@ pub(crate) fn tag_at_head(dir: &Path) -> Result<(String, String), Error> {
             tags.push(name.to_owned());
         }
     }
-    let url = dir.display().to_string();
     match tags.as_slice() {
         [] => Err(Error::NoRevision {
             url,
@@ -165,50 +189,4 @@ pub(crate) fn is_commit(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn git() -> Git {
-        let env = crate::env::Env::default();
-        let http = Http::new(crate::http::Options::default(), &env);
-        Git::new(http, Credentials::default())
-    }
-
-    #[test]
-    fn refuses_plain_http_ssh_and_passwords() {
-        for url in [
-            "http://git.example.com/a.git",
-            "ssh://git@git.example.com/a",
-            "git@git.example.com:a",
-            "https://u:p@git.example.com/a",
-        ] {
-            let error = git().address(url).unwrap_err();
-            assert!(matches!(error, Error::Url { .. }), "{url}");
-            assert!(!error.to_string().contains("u:p"), "{error}");
-        }
-        assert_eq!(
-            git().address("http://127.0.0.1:1/a.git").unwrap(),
-            "http://127.0.0.1:1/a.git"
-        );
-        assert_eq!(
-            git().address("https://git@git.example.com/a").unwrap(),
-            "https://git.example.com/a"
-        );
-    }
-
-    #[test]
-    fn prefers_the_peeled_commit_of_a_tag() {
-        let entry = |name: &str, object: &str| Ref {
-            name: name.to_owned(),
-            object: object.to_owned(),
-        };
-        let refs = [
-            entry("refs/tags/v1", "tag"),
-            entry("refs/tags/v1^{}", "commit"),
-            entry("refs/tags/v2", "light"),
-        ];
-        assert_eq!(commit_of_tag(&refs, "v1"), Some("commit"));
-        assert_eq!(commit_of_tag(&refs, "v2"), Some("light"));
-        assert_eq!(commit_of_tag(&refs, "v3"), None);
-    }
-}
+mod tests;

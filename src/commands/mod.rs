@@ -50,7 +50,11 @@ pub(crate) fn booleans(command: clap::Command) -> clap::Command {
 pub(crate) fn git_failure(error: git::Error) -> Failure {
     use git::Error as E;
     let kind = match &error {
-        E::Url { .. } | E::Http(_) | E::NoCredentials { .. } | E::Ambiguous { .. } => Kind::Usage,
+        E::Url { .. }
+        | E::Http(_)
+        | E::NoCredentials { .. }
+        | E::Ambiguous { .. }
+        | E::BranchName { .. } => Kind::Usage,
         E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
         E::Denied { .. } | E::Remote { .. } | E::Moved { .. } => Kind::Remote,
         E::Rejected { .. } => Kind::Conflict,

@@ -90,22 +90,41 @@ impl Credentials {
         self.0.is_empty()
     }
 
-    /// The first login for the URL.
+    /// The login for the URL: one that names its path before one that only names its host. As in
+    /// git, a path does not narrow: the triggering repository's token also serves its neighbour.
     pub(super) fn of(&self, url: &Url) -> Option<&Login> {
-        self.0.iter().find(|login| login.is_for(url))
+        let mut fitting = self.0.iter().filter(|login| login.is_for(url));
+        let first = fitting.clone().next();
+        fitting.find(|login| login.names_path_of(url)).or(first)
     }
 }
 
 impl Login {
+    /// Tells whether it names the host that it is for.
+    pub(super) fn names_host(&self) -> bool {
+        self.scope.is_some()
+    }
+
     fn is_for(&self, url: &Url) -> bool {
         self.scope.as_ref().is_none_or(|scope| {
-            let path = scope.path().trim_end_matches('/').trim_end_matches(".git");
             scope.scheme() == url.scheme()
                 && scope.host_str() == url.host_str()
                 && scope.port_or_known_default() == url.port_or_known_default()
-                && (path.is_empty() || url.path().starts_with(path))
         })
     }
+
+    fn names_path_of(&self, url: &Url) -> bool {
+        self.scope.as_ref().is_some_and(|scope| {
+            let path = scope.path().trim_end_matches('/').trim_end_matches(".git");
+            !path.is_empty() && is_below(path, url.path())
+        })
+    }
+}
+
+/// Tells whether a path is the scope's own or below it; `.git` and the protocol's endpoints follow.
+fn is_below(scope: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(scope);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with(".git/"))
 }
 
 fn read_dir(dir: &Path) -> Result<Vec<Login>, CredentialsError> {
@@ -241,6 +260,20 @@ mod tests {
             login(&token, "https://x.example/"),
             Some(("git".to_owned(), "t+".to_owned()))
         );
+    }
+
+    #[test]
+    fn prefers_the_login_that_names_the_repository() {
+        let both = "https://web:1@git.example.com/acme/web.git\nhttps://ops:2@git.example.com/acme/web-gitops\n";
+        let both = load(&[(".git-credentials", both)]).unwrap();
+        for (path, user) in [
+            ("acme/web.git/info/refs", "web"),
+            ("acme/web-gitops.git/info/refs", "ops"),
+            ("acme/other/info/refs", "web"),
+        ] {
+            let found = login(&both, &format!("https://git.example.com/{path}"));
+            assert_eq!(found.unwrap().0, user, "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can go wrong between us and a Git repository.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, path::Path};
 
 use url::Url;
 
@@ -47,6 +47,12 @@ pub(crate) enum Error {
         url: String,
         /// The branch, tag or commit.
         revision: String,
+    },
+    /// Git does not allow the name for a branch.
+    #[error("{branch:?} is no name for a branch")]
+    BranchName {
+        /// The name.
+        branch: String,
     },
     /// Several tags stand where one is needed.
     #[error("HEAD of {url} has several tags: {tags}")]
@@ -129,6 +135,21 @@ impl Error {
                 reason: error.message().to_owned(),
             },
         }
+    }
+}
+
+/// Why a directory cannot be used as a repository.
+pub(super) fn local(dir: &Path, error: &git2::Error) -> Error {
+    let url = dir.display().to_string();
+    match error.code() {
+        git2::ErrorCode::NotFound => Error::NoRepository { url },
+        git2::ErrorCode::Owner => Error::Url {
+            url,
+            reason: "the repository belongs to another user",
+        },
+        _ => Error::Library {
+            reason: format!("{url}: {}", error.message()),
+        },
     }
 }
 

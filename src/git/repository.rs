@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path};
 use git2::{FetchOptions, ObjectType, PushOptions, RemoteCallbacks};
 use jiff::Timestamp;
 
-use super::{Error, Git, commit_of_tag, error::redacted, is_commit, transport::Session};
+use super::{Advertised, Error, Git, error::redacted, is_commit, transport::Session};
 
 /// The largest file that is read from a repository, in bytes.
 const MAX_FILE: usize = 64 << 20;
@@ -16,6 +16,8 @@ pub(crate) struct Repository {
     git: Git,
     address: String,
     branch: Option<String>,
+    /// What was fetched, below any commit of ours.
+    base: git2::Oid,
     commit: git2::Oid,
     repository: git2::Repository,
     // Last, so that the files go after the repository that uses them.
@@ -50,53 +52,22 @@ impl std::fmt::Debug for Repository {
 
 impl Repository {
     pub(super) fn fetch(git: &Git, address: &str, revision: Option<&str>) -> Result<Self, Error> {
-        let refs = git.ls_remote(address)?;
         let missing = || Error::NoRevision {
             url: redacted(address),
             revision: revision.unwrap_or("HEAD").to_owned(),
         };
-        let has = |name: &str| refs.iter().any(|found| found.name == name);
-        let (branch, source, exact) = match revision {
-            None => {
-                let head = refs
-                    .iter()
-                    .find(|found| found.name == "HEAD")
-                    .ok_or_else(missing)?;
-                let named = default_branch(&refs, &head.object);
-                (
-                    named.clone(),
-                    named.map_or("HEAD".to_owned(), |name| format!("refs/heads/{name}")),
-                    None,
-                )
-            }
-            Some(name) if has(&format!("refs/heads/{name}")) => {
-                (Some(name.to_owned()), format!("refs/heads/{name}"), None)
-            }
-            Some(name) if has(&format!("refs/tags/{name}")) => (
-                None,
-                format!("refs/tags/{name}"),
-                commit_of_tag(&refs, name).map(str::to_owned),
-            ),
-            Some(name) if has(name) => (None, name.to_owned(), None),
-            // A commit that no ref names may still be there: fetch all and look.
-            Some(name) if is_commit(name) => match refs.iter().find(|found| found.object == name) {
-                Some(found) => (
-                    None,
-                    found.name.trim_end_matches("^{}").to_owned(),
-                    Some(name.to_owned()),
-                ),
-                None => (None, "refs/heads/*".to_owned(), Some(name.to_owned())),
-            },
-            Some(_) => return Err(missing()),
-        };
+        let wanted = Wanted::among(&git.advertised(address)?, revision).ok_or_else(missing)?;
         let dir = tempfile::tempdir().map_err(|error| Error::Library {
             reason: error.to_string(),
         })?;
         let repository = git2::Repository::init_bare(dir.path())?;
-        fetch_refs(git, address, &repository, &source)?;
-        let commit = match exact {
-            Some(exact) => git2::Oid::from_str(&exact)?,
-            None => repository.refname_to_id(FETCHED)?,
+        match &wanted.source {
+            Some(source) => fetch_refs(git, address, &repository, &[source], true)?,
+            None => fetch_commit(git, address, &repository, wanted.exact.as_deref())?,
+        }
+        let commit = match &wanted.exact {
+            Some(exact) => git2::Oid::from_str(exact)?,
+            None => repository.refname_to_id(&format!("{FETCHED}/0"))?,
         };
         let commit = {
             let object = repository
@@ -107,7 +78,8 @@ impl Repository {
         Ok(Self {
             git: git.clone(),
             address: address.to_owned(),
-            branch,
+            branch: wanted.branch,
+            base: commit,
             commit,
             repository,
             _dir: dir,
@@ -214,8 +186,13 @@ impl Repository {
     /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
     ///
     /// # Errors
-    /// [`Error::Moved`], [`Error::Rejected`] or what stands between us and the host.
+    /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or what stands between us and the host.
     pub(crate) fn push(&self, branch: &str) -> Result<(), Error> {
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
+            return Err(Error::BranchName {
+                branch: branch.to_owned(),
+            });
+        }
         let _session = Session::begin(self.git.clone());
         let local = "refs/heads/promote";
         self.repository
@@ -223,6 +200,21 @@ impl Repository {
         let answer: RefCell<Option<String>> = RefCell::default();
         let pushed = {
             let mut callbacks = RemoteCallbacks::new();
+            // The library would also push to a branch that was deleted, or put back to a commit
+            // that we know; only the one that was fetched has been looked at.
+            let expected = (self.branch() == Some(branch)).then_some(self.base);
+            callbacks.push_negotiation(move |updates| {
+                let moved = |update: &git2::PushUpdate<'_>| {
+                    expected.is_some_and(|expected| update.src() != expected)
+                };
+                match updates.iter().find(|update| moved(update)) {
+                    Some(update) => Err(git2::Error::from_str(&format!(
+                        "stale info: the branch is at {} now",
+                        update.src()
+                    ))),
+                    None => Ok(()),
+                }
+            });
             callbacks.push_update_reference(|_, status| {
                 *answer.borrow_mut() = status.map(str::to_owned);
                 Ok(())
@@ -264,36 +256,100 @@ impl Repository {
     }
 }
 
-/// The branch that HEAD stands for: the usual names first, then any with its commit.
+/// What has to be fetched for a revision.
+struct Wanted {
+    /// The branch, without `refs/heads/`, if the revision is one.
+    branch: Option<String>,
+    /// The ref to fetch; `None` for a commit that no ref names.
+    source: Option<String>,
+    /// The commit, where it is known.
+    exact: Option<String>,
+}
+
+impl Wanted {
+    fn among(found: &Advertised, revision: Option<&str>) -> Option<Self> {
+        let refs = &found.refs;
+        let has = |name: &str| refs.iter().any(|found| found.name == name);
+        let named = |source: String| Self {
+            branch: source.strip_prefix("refs/heads/").map(str::to_owned),
+            source: Some(source),
+            exact: None,
+        };
+        let Some(name) = revision else {
+            let head = refs.iter().find(|found| found.name == "HEAD")?;
+            let told = found.default_branch.clone();
+            let branch = told.or_else(|| default_branch(refs, &head.object));
+            return Some(named(branch.unwrap_or_else(|| "HEAD".to_owned())));
+        };
+        for prefix in ["refs/heads/", "refs/tags/", ""] {
+            let full = format!("{prefix}{name}");
+            if has(&full) {
+                return Some(named(full));
+            }
+        }
+        let at = refs.iter().find(|found| found.object == name);
+        is_commit(name).then(|| Self {
+            branch: None,
+            source: at.map(|found| found.name.trim_end_matches("^{}").to_owned()),
+            exact: Some(name.to_owned()),
+        })
+    }
+}
+
+/// The branch that HEAD stands for, where the host does not tell: the usual names first, then
+/// any with its commit.
 fn default_branch(refs: &[super::Ref], head: &str) -> Option<String> {
     let branches = refs.iter().filter(|found| found.object == head);
     let mut names: Vec<_> = branches
-        .filter_map(|found| found.name.strip_prefix("refs/heads/"))
+        .map(|found| found.name.as_str())
+        .filter(|name| name.starts_with("refs/heads/"))
         .collect();
-    names.sort_by_key(|name| (*name != "main", *name != "master"));
+    names.sort_by_key(|name| (*name != "refs/heads/main", *name != "refs/heads/master"));
     names.first().map(|name| (*name).to_owned())
+}
+
+/// Fetches a commit that no ref names: alone where the host allows it, else with everything.
+fn fetch_commit(
+    git: &Git,
+    address: &str,
+    repository: &git2::Repository,
+    commit: Option<&str>,
+) -> Result<(), Error> {
+    let alone = commit.map(|commit| fetch_refs(git, address, repository, &[commit], true));
+    let got = commit
+        .and_then(|commit| git2::Oid::from_str(commit).ok())
+        .is_some_and(|commit| repository.find_commit(commit).is_ok());
+    if got && matches!(alone, Some(Ok(()))) {
+        return Ok(());
+    }
+    let all = ["refs/heads/*", "refs/tags/*"];
+    fetch_refs(git, address, repository, &all, false)
 }
 
 fn fetch_refs(
     git: &Git,
     address: &str,
     repository: &git2::Repository,
-    source: &str,
+    sources: &[&str],
+    shallow: bool,
 ) -> Result<(), Error> {
     let _session = Session::begin(git.clone());
     let mut remote = repository.remote_anonymous(address)?;
     let mut options = FetchOptions::new();
     options.download_tags(git2::AutotagOption::None);
-    let all = source.ends_with('*');
-    if address.starts_with("http") && !all {
+    // The library reads local paths without a protocol, and so never in part.
+    if shallow && address.starts_with("http") {
         options.depth(1);
     }
-    let target = if all {
-        format!("{FETCHED}/*")
-    } else {
-        FETCHED.to_owned()
-    };
-    let fetched = remote.fetch(&[format!("+{source}:{target}")], Some(&mut options), None);
+    let specs: Vec<_> = sources
+        .iter()
+        .enumerate()
+        .map(|(at, source)| {
+            let below = if source.ends_with('*') { "/*" } else { "" };
+            format!("+{source}:{FETCHED}/{at}{below}")
+        })
+        .collect();
+    let fetched = remote.fetch(&specs, Some(&mut options), None);
     fetched.map_err(|error| Error::from_git(address, &error))
 }
 

@@ -6,15 +6,21 @@
 use std::{
     cell::RefCell,
     io::{self, Read, Write},
-    sync::Once,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
 use tokio::runtime::Handle;
 
 use super::{
     Git,
+    credentials::Login,
     error::{self, Error},
 };
 use crate::http::{Method, Response, StatusCode, Traffic, Url, chain, header};
@@ -22,9 +28,23 @@ use crate::http::{Method, Response, StatusCode, Traffic, Url, chain, header};
 /// The most bytes that one answer of a server may have.
 const MAX_ANSWER: usize = 1 << 30;
 const MAX_REDIRECTS: usize = 5;
+/// The pauses before a request is sent again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_millis(800),
+    Duration::from_millis(2400),
+];
 
 thread_local! {
-    static CURRENT: RefCell<Option<Git>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+/// What the operation on this thread uses.
+#[derive(Clone)]
+struct Current {
+    git: Git,
+    /// Whether the host asked for credentials.
+    asked: Arc<AtomicBool>,
 }
 
 /// While this lives, operations of the library on this thread use the given clients and credentials.
@@ -35,7 +55,8 @@ impl Session {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(register);
         error::forget();
-        CURRENT.with(|current| *current.borrow_mut() = Some(git));
+        let asked = Arc::default();
+        CURRENT.with(|current| *current.borrow_mut() = Some(Current { git, asked }));
         Self(())
     }
 }
@@ -74,12 +95,13 @@ impl SmartSubtransport for Subtransport {
         url: &str,
         service: Service,
     ) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
-        let git = CURRENT.with(|current| current.borrow().clone());
-        let git = git.ok_or_else(|| git2::Error::from_str("no session"))?;
+        let current = CURRENT.with(|current| current.borrow().clone());
+        let Current { git, asked } = current.ok_or_else(|| git2::Error::from_str("no session"))?;
         let url = Url::parse(url.trim_end_matches('/'))
             .map_err(|error| git2::Error::from_str(&error.to_string()))?;
         Ok(Box::new(Stream {
             git,
+            asked,
             url,
             service,
             request: Vec::new(),
@@ -92,9 +114,25 @@ impl SmartSubtransport for Subtransport {
     }
 }
 
+/// A failed request, and whether sending it again is safe and of use.
+struct Failed {
+    error: Error,
+    again: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            again: false,
+        }
+    }
+}
+
 /// One request and its answer.
 struct Stream {
     git: Git,
+    asked: Arc<AtomicBool>,
     url: Url,
     service: Service,
     request: Vec<u8>,
@@ -156,27 +194,28 @@ impl Stream {
         }
     }
 
+    /// Sends the request until it is answered. What was sent of a push is never sent again: it
+    /// may have been done, and only a look at the branch tells.
     async fn exchange(&self, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let body = Bytes::from(body);
+        for pause in PAUSES {
+            match self.once(&body).await {
+                Err(Failed { error, again: true }) => {
+                    tracing::warn!("{error}: trying again");
+                    tokio::time::sleep(pause).await;
+                }
+                done => return done.map_err(|failed| failed.error),
+            }
+        }
+        self.once(&body).await.map_err(|failed| failed.error)
+    }
+
+    async fn once(&self, body: &Bytes) -> Result<Vec<u8>, Failed> {
         let (method, endpoint, content_type) = self.endpoint();
         let mut url =
             Url::parse(&endpoint).map_err(|_| self.failed("it makes no URL".to_owned()))?;
         for _ in 0..=MAX_REDIRECTS {
-            let client = self.git.http.client(&url, Traffic::Small)?;
-            let mut request = client.request(method.clone(), url.clone());
-            if let Some(login) = self.git.credentials.of(&url) {
-                let account = STANDARD.encode(format!("{}:{}", login.user, login.password));
-                let mut value = header::HeaderValue::try_from(format!("Basic {account}"))
-                    .map_err(|_| self.failed("the credentials make no header".to_owned()))?;
-                value.set_sensitive(true);
-                request = request.header(header::AUTHORIZATION, value);
-            }
-            if method == Method::POST {
-                request = request
-                    .header(header::CONTENT_TYPE, content_type)
-                    .body(body.clone());
-            }
-            let sent = request.send().await;
-            let response = sent.map_err(|error| self.failed(chain(&error)))?;
+            let response = self.send(&method, &url, content_type, body).await?;
             let location = response
                 .headers()
                 .get(header::LOCATION)
@@ -187,7 +226,70 @@ impl Stream {
                 None => return self.read(&url, response).await,
             }
         }
-        Err(self.failed(format!("more than {MAX_REDIRECTS} redirects")))
+        Err(self
+            .failed(format!("more than {MAX_REDIRECTS} redirects"))
+            .into())
+    }
+
+    /// Sends with credentials that name the host; others only go to a host that asks for some.
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        content_type: &'static str,
+        body: &Bytes,
+    ) -> Result<Response, Failed> {
+        let login = self.git.credentials.of(url);
+        let at_once =
+            login.filter(|login| login.names_host() || self.asked.load(Ordering::Relaxed));
+        let request = |login| self.request(method, url, content_type, body, login);
+        let response = request(at_once).await?;
+        let asks = matches!(
+            response.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+        );
+        if asks && at_once.is_none() && login.is_some() {
+            self.asked.store(true, Ordering::Relaxed);
+            return request(login).await;
+        }
+        Ok(response)
+    }
+
+    async fn request(
+        &self,
+        method: &Method,
+        url: &Url,
+        content_type: &'static str,
+        body: &Bytes,
+        login: Option<&Login>,
+    ) -> Result<Response, Failed> {
+        let client = self
+            .git
+            .http
+            .client(url, Traffic::Small)
+            .map_err(Error::from)?;
+        let mut request = client.request(method.clone(), url.clone());
+        if let Some(login) = login {
+            let account = STANDARD.encode(format!("{}:{}", login.user, login.password));
+            let mut value = header::HeaderValue::try_from(format!("Basic {account}"))
+                .map_err(|_| self.failed("the credentials make no header".to_owned()))?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        if *method == Method::POST {
+            request = request
+                .header(header::CONTENT_TYPE, content_type)
+                .body(body.clone());
+        }
+        request.send().await.map_err(|error| Failed {
+            again: self.is_repeatable() || error.is_connect(),
+            error: self.failed(chain(&error)),
+        })
+    }
+
+    /// Tells whether the request only reads.
+    fn is_repeatable(&self) -> bool {
+        !matches!(self.service, Service::ReceivePack)
     }
 
     fn redirected(&self, from: &Url, location: &str) -> Result<Url, Error> {
@@ -203,12 +305,12 @@ impl Stream {
         )))
     }
 
-    async fn read(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, Error> {
+    async fn read(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, Failed> {
         let shown = error::redacted(self.url.as_str());
         let status = response.status();
         match status {
             StatusCode::NOT_FOUND | StatusCode::GONE => {
-                return Err(Error::NoRepository { url: shown });
+                return Err(Error::NoRepository { url: shown }.into());
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(match self.git.credentials.of(url) {
@@ -218,19 +320,27 @@ impl Stream {
                         status: status.as_u16(),
                     },
                     None => Error::NoCredentials { url: shown },
+                }
+                .into());
+            }
+            status if !status.is_success() => {
+                let busy = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+                return Err(Failed {
+                    again: busy && self.is_repeatable(),
+                    error: self.failed(format!("status {status}")),
                 });
             }
-            status if !status.is_success() => return Err(self.failed(format!("status {status}"))),
             _ => {}
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.failed(chain(&error)))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| Failed {
+            again: self.is_repeatable(),
+            error: self.failed(chain(&error)),
+        })? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(self.failed(format!("it sent more than {MAX_ANSWER} bytes")));
+                return Err(self
+                    .failed(format!("it sent more than {MAX_ANSWER} bytes"))
+                    .into());
             }
             bytes.extend_from_slice(&chunk);
         }

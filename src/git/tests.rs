@@ -1,0 +1,295 @@
+//! Against the lab's Git server over real HTTP.
+
+use std::fs;
+
+use lab::git::{Account, Server};
+
+use super::*;
+use crate::{env::Env, http};
+
+const TIME: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
+
+fn git(files: &[(&str, &str)]) -> Git {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    let dir = (!files.is_empty()).then_some(dir.path());
+    let credentials = Credentials::load(dir, &Env::default()).unwrap();
+    Git::new(
+        Http::new(http::Options::default(), &Env::default()),
+        credentials,
+    )
+}
+
+fn account() -> Account {
+    Account {
+        user: "bot".to_owned(),
+        password: "s3cret/:@".to_owned(),
+    }
+}
+
+async fn fetch(git: &Git, url: &str, revision: Option<&str>) -> Result<Repository, Error> {
+    let (url, revision) = (url.to_owned(), revision.map(str::to_owned));
+    git.run(move |git| git.fetch(&url, revision.as_deref()))
+        .await
+}
+
+fn committed(mut repository: Repository, content: &str) -> Repository {
+    let change = Change {
+        path: "a/file.yaml".to_owned(),
+        content: content.as_bytes().to_vec(),
+    };
+    let author = Author {
+        name: "Bot".to_owned(),
+        email: "bot@example.com".to_owned(),
+    };
+    repository.commit(&[change], "edit", &author, TIME).unwrap();
+    repository
+}
+
+async fn push(git: &Git, repository: Repository, branch: &str) -> Result<(), Error> {
+    let branch = branch.to_owned();
+    git.run(move |_| repository.push(&branch)).await
+}
+
+#[tokio::test]
+async fn fetches_every_kind_of_revision_without_history() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("acme/web").unwrap();
+    let first = repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    let second = repository
+        .commit("main", "two", &[("a/file.yaml", "2")])
+        .unwrap();
+    let third = repository
+        .commit("main", "three", &[("a/file.yaml", "3"), ("b/c", "x")])
+        .unwrap();
+    repository
+        .commit("side", "side", &[("a/file.yaml", "s")])
+        .unwrap();
+    repository.annotated_tag("v1", &first).unwrap();
+    let (git, url) = (git(&[]), server.url("acme/web"));
+    for (revision, content) in [
+        (None, "3"),
+        (Some("main"), "3"),
+        (Some("side"), "s"),
+        (Some("v1"), "1"),
+        (Some("refs/tags/v1"), "1"),
+        (Some(first.as_str()), "1"),
+        (Some(second.as_str()), "2"),
+        (Some(third.as_str()), "3"),
+    ] {
+        let fetched = fetch(&git, &url, revision).await.unwrap();
+        let read = fetched.read("a/file.yaml").unwrap();
+        assert_eq!(read.as_deref(), Some(content.as_bytes()), "{revision:?}");
+        let branch = match revision {
+            None | Some("main") => Some("main"),
+            Some("side") => Some("side"),
+            Some(_) => None,
+        };
+        assert_eq!(fetched.branch(), branch, "{revision:?}");
+    }
+    let fetched = fetch(&git, &url, None).await.unwrap();
+    assert_eq!(fetched.commit_id(), third);
+    assert_eq!(fetched.files("").unwrap(), ["a/file.yaml", "b/c"]);
+    assert_eq!(fetched.files("a").unwrap(), ["a/file.yaml"]);
+    assert_eq!(fetched.read("a/none").unwrap(), None);
+    let missing = fetch(&git, &url, Some("v2")).await.unwrap_err();
+    assert!(matches!(missing, Error::NoRevision { .. }), "{missing}");
+    let missing = fetch(&git, &url, Some(&"0".repeat(40))).await.unwrap_err();
+    assert!(matches!(missing, Error::NoRevision { .. }), "{missing}");
+    let nowhere = fetch(&git, &server.url("acme/none"), None).await;
+    assert!(matches!(nowhere, Err(Error::NoRepository { .. })));
+}
+
+#[tokio::test]
+async fn reads_a_local_repository_too() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("acme/web").unwrap();
+    let commit = repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    repository.annotated_tag("v1", &commit).unwrap();
+    let path = repository.path().to_str().unwrap().to_owned();
+    for url in [path.clone(), format!("file://{path}")] {
+        for revision in [None, Some("v1"), Some(commit.as_str())] {
+            let fetched = fetch(&git(&[]), &url, revision).await.unwrap();
+            assert_eq!(fetched.commit_id(), commit, "{url} {revision:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pushes_what_was_committed_on_what_was_fetched() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("ops").unwrap();
+    let before = repository
+        .commit("main", "one", &[("a/file.yaml", "1"), ("other", "o")])
+        .unwrap();
+    let (git, url) = (git(&[]), server.url("ops"));
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    let commit = mine.commit_id();
+    push(&git, mine, "main").await.unwrap();
+    assert_eq!(repository.resolve("main").unwrap(), commit);
+    assert_eq!(repository.resolve("main^").unwrap(), before);
+    assert_eq!(repository.read("main", "a/file.yaml").unwrap(), "2");
+    assert_eq!(repository.read("main", "other").unwrap(), "o");
+    repository.git(&["fsck", "--strict"], None).unwrap();
+}
+
+#[tokio::test]
+async fn a_branch_that_moved_is_told_from_one_that_refuses() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("ops").unwrap();
+    repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    let (git, url) = (git(&[]), server.url("ops"));
+
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    let theirs = repository.commit("main", "theirs", &[("b", "b")]).unwrap();
+    let moved = push(&git, mine, "main").await.unwrap_err();
+    assert!(matches!(moved, Error::Moved { .. }), "{moved}");
+    assert_eq!(repository.resolve("main").unwrap(), theirs);
+
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    let other = repository.clone();
+    server.before_next_push(move || drop(other.commit("main", "in between", &[("c", "c")])));
+    let moved = push(&git, mine, "main").await.unwrap_err();
+    assert!(matches!(moved, Error::Moved { .. }), "{moved}");
+
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    repository
+        .git(&["update-ref", "-d", "refs/heads/main"], None)
+        .unwrap();
+    let gone = push(&git, mine, "main").await.unwrap_err();
+    assert!(matches!(gone, Error::Moved { .. }), "{gone}");
+
+    repository
+        .commit("main", "again", &[("a/file.yaml", "1")])
+        .unwrap();
+    let hook = repository.path().join("hooks/pre-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let before = repository.refs().unwrap();
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    let declined = push(&git, mine, "main").await.unwrap_err();
+    assert!(matches!(declined, Error::Rejected { .. }), "{declined}");
+    assert_eq!(repository.refs().unwrap(), before);
+}
+
+#[tokio::test]
+async fn refuses_a_branch_name_that_says_more() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("ops").unwrap();
+    repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    let git = git(&[]);
+    for branch in ["a:refs/heads/main", "", "a..b", "a b", "+x:y"] {
+        let mine = committed(fetch(&git, &server.url("ops"), None).await.unwrap(), "2");
+        let error = push(&git, mine, branch).await.unwrap_err();
+        assert!(
+            matches!(error, Error::BranchName { .. }),
+            "{branch} {error}"
+        );
+    }
+    assert_eq!(repository.refs().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn credentials_open_the_repository_and_none_do_not() {
+    let server = Server::start(Some(account())).unwrap();
+    let repository = server.repository("ops").unwrap();
+    repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    let url = server.url("ops");
+    let host = server.address().replace("http://", "");
+    let store = format!("http://bot:s3cret%2F%3A%40@{host}\n");
+    let basic = [("username", "bot"), ("password", "s3cret/:@\n")];
+    for files in [&basic[..], &[(".git-credentials", &store)]] {
+        let git = git(files);
+        let mine = fetch(&git, &url, Some("main")).await.unwrap();
+        push(&git, committed(mine, files[0].1), "main")
+            .await
+            .unwrap();
+    }
+    let none = fetch(&git(&[]), &url, None).await.unwrap_err();
+    assert!(matches!(none, Error::NoCredentials { .. }), "{none}");
+    let wrong = git(&[("username", "bot"), ("password", "hunter2")]);
+    let wrong = fetch(&wrong, &url, None).await.unwrap_err();
+    assert!(
+        matches!(wrong, Error::Denied { status: 401, .. }),
+        "{wrong}"
+    );
+    assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
+    let other = git(&[(".git-credentials", "http://bot:x@other.example\n")]);
+    let other = fetch(&other, &url, None).await.unwrap_err();
+    assert!(matches!(other, Error::NoCredentials { .. }), "{other}");
+}
+
+#[tokio::test]
+async fn credentials_for_any_host_go_only_to_one_that_asks() {
+    let basic = [("username", "bot"), ("password", "s3cret/:@")];
+    let count = |server: &Server| server.requests().len();
+    let mut counts = Vec::new();
+    for asks in [None, Some(account())] {
+        let server = Server::start(asks).unwrap();
+        let repository = server.repository("ops").unwrap();
+        repository.commit("main", "one", &[("a", "1")]).unwrap();
+        let git = git(&basic);
+        let url = server.url("ops");
+        git.run(move |git| git.ls_remote(&url)).await.unwrap();
+        counts.push(count(&server));
+    }
+    assert_eq!(counts, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_host_that_is_away_is_a_remote_failure() {
+    let gone = Server::start(None).unwrap().url("ops");
+    let error = fetch(&git(&[]), &gone, None).await.unwrap_err();
+    assert!(matches!(error, Error::Remote { .. }), "{error}");
+}
+
+#[test]
+fn refuses_plain_http_ssh_and_passwords() {
+    for url in [
+        "http://git.example.com/a.git",
+        "ssh://git@git.example.com/a",
+        "git@git.example.com:a",
+        "https://u:p@git.example.com/a",
+    ] {
+        let error = git(&[]).address(url).unwrap_err();
+        assert!(matches!(error, Error::Url { .. }), "{url}");
+        assert!(!error.to_string().contains("u:p"), "{error}");
+    }
+    assert_eq!(
+        git(&[]).address("http://127.0.0.1:1/a.git").unwrap(),
+        "http://127.0.0.1:1/a.git"
+    );
+    assert_eq!(
+        git(&[]).address("https://git@git.example.com/a").unwrap(),
+        "https://git.example.com/a"
+    );
+}
+
+#[test]
+fn prefers_the_peeled_commit_of_a_tag() {
+    let entry = |name: &str, object: &str| Ref {
+        name: name.to_owned(),
+        object: object.to_owned(),
+    };
+    let refs = [
+        entry("refs/tags/v1", "tag"),
+        entry("refs/tags/v1^{}", "commit"),
+        entry("refs/tags/v2", "light"),
+    ];
+    assert_eq!(commit_of_tag(&refs, "v1"), Some("commit"));
+    assert_eq!(commit_of_tag(&refs, "v2"), Some("light"));
+    assert_eq!(commit_of_tag(&refs, "v3"), None);
+}
