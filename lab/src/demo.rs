@@ -77,7 +77,7 @@ fn tour(story: Story, promote: &Path) -> Result<bool> {
     story.aside(&format!("registry  {}", stage.universe.registry.address()));
     story.aside(&format!("Git       {}", stage.universe.git.address()));
     let played = stage.play(&HONEST, |step, ran, chain| {
-        show_step(story, step, ran, chain)
+        show_step(story, step, ran, chain);
     })?;
     let mut right = told(story, stage.judge(&HONEST, &played));
     story.aside(&format!("production runs {}", stage.universe.deployed()?));
@@ -114,7 +114,9 @@ fn show_step(story: Story, step: Step, ran: &Ran, chain: &Chain<'_>) {
 fn reason(ran: &Ran) -> String {
     let lines = ran.stderr.lines().filter(|line| !line.trim().is_empty());
     let error = lines.clone().rfind(|line| line.contains("error"));
-    let line = error.or_else(|| lines.last()).unwrap_or("no message");
+    let line = error
+        .or_else(|| lines.clone().next_back())
+        .unwrap_or("no message");
     format!("exit {}: {}", ran.code, line.trim())
 }
 

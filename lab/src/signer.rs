@@ -316,6 +316,29 @@ pub fn steal(registry: &Server, suffix: &str, from: &Image, to: &Image) -> Resul
     Ok(())
 }
 
+/// Changes the content of what is attached to an image and describes it anew, so that every
+/// digest is right and only the content is not what was signed.
+pub fn tamper(
+    registry: &Server,
+    image: &Image,
+    suffix: &str,
+    change: impl FnOnce(&mut Vec<u8>),
+) -> Result<()> {
+    let (repository, tag) = (&image.repository, image.attached_tag(suffix));
+    let bytes = registry
+        .manifest(repository, &tag)
+        .context("nothing is attached")?;
+    let mut manifest: Value = serde_json::from_slice(&bytes)?;
+    let layer = &mut manifest["layers"][0];
+    let digest = layer["digest"].as_str().unwrap_or_default();
+    let mut content = registry.blob(repository, digest).context("no blob")?;
+    change(&mut content);
+    layer["size"] = content.len().into();
+    layer["digest"] = registry.put_blob(repository, &content).into();
+    push(registry, repository, Some(&tag), MANIFEST, &manifest);
+    Ok(())
+}
+
 fn descriptor(registry: &Server, repository: &str, media_type: &str, bytes: &[u8]) -> Value {
     let digest = registry.put_blob(repository, bytes);
     json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})

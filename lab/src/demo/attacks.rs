@@ -28,6 +28,9 @@ pub enum Ending {
     NoEffect(&'static str),
 }
 
+/// What is done in the middle of a promotion.
+type Deed = fn(&Stage) -> Result<()>;
+
 /// One attack of the menu.
 #[derive(Clone, Copy)]
 pub struct Attack {
@@ -42,7 +45,7 @@ pub struct Attack {
     /// What is done before the chain starts, with the lie or without.
     pub(super) prepare: fn(&mut Stage) -> Result<()>,
     /// What is done when a step has ended, with the lie or without.
-    pub(super) meddle: Option<(Step, fn(&Stage) -> Result<()>)>,
+    pub(super) meddle: Option<(Step, Deed)>,
 }
 
 const fn refused(by: Step, code: i32, says: &'static str) -> Ending {

@@ -121,11 +121,8 @@ impl Stage {
             ran.code,
             ran.stderr
         );
-        ensure!(
-            ran.stderr.contains(says),
-            "{name} did not say {says:?}:\n{}",
-            ran.stderr
-        );
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        ensure!(said.contains(says), "{name} did not say {says:?}:\n{said}");
         ensure!(
             played.before == played.after,
             "a tag or ref moved although {name} refused"

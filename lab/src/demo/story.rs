@@ -12,6 +12,10 @@ pub(super) struct Story {
 }
 
 impl Story {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rule is for the product; this is the lab's only question to its terminal"
+    )]
     pub(super) fn new() -> Self {
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
