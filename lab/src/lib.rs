@@ -17,5 +17,6 @@ pub mod serve;
 mod server;
 pub mod signer;
 pub mod sigstore;
+pub mod tekton;
 pub mod tls;
 pub mod universe;

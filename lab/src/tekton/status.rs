@@ -1,0 +1,276 @@
+//! What a run left: the verdict, each Task's fate, and both as the documents a cluster would show.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::model::When;
+
+/// Why a Task was not run, in Tekton's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// A condition did not hold.
+    When,
+    /// A Task before it was skipped, and not by its own condition.
+    Parent,
+    /// A result that it needs was not given by a skipped Task.
+    MissingResult,
+    /// Another Task had failed.
+    Stopping,
+}
+
+impl Skip {
+    /// Tekton's text for it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::When => "When Expressions evaluated to false",
+            Self::Parent => "Parent Tasks were skipped",
+            Self::MissingResult => "Results were missing",
+            Self::Stopping => "PipelineRun was stopping",
+        }
+    }
+}
+
+/// How a Task ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// All steps ended well.
+    Succeeded,
+    /// A step failed in the last attempt.
+    Failed,
+    /// A step failed, and `onError: continue` let it pass.
+    Ignored,
+    /// It was not run.
+    Skipped(Skip),
+    /// The run was over before its turn.
+    NotRun,
+}
+
+/// One step of an attempt.
+#[derive(Debug, Clone)]
+pub struct StepStatus {
+    /// The step's name.
+    pub name: String,
+    /// The exit code; none when it was stopped or never started.
+    pub exit_code: Option<i32>,
+    /// `Completed`, `Continued`, `Error`, `TimeoutExceeded` or `Skipped`.
+    pub reason: &'static str,
+}
+
+/// One attempt of a Task.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub completed: Timestamp,
+    /// Whether all steps ended well.
+    pub succeeded: bool,
+    /// `Succeeded`, `StepFailed`, `TaskRunTimeout` or `PodCreationFailed`.
+    pub reason: &'static str,
+    /// One line for people.
+    pub message: String,
+    /// The steps.
+    pub steps: Vec<StepStatus>,
+    /// The results that were written.
+    pub results: BTreeMap<String, String>,
+    /// What the steps printed, with the paths of a cluster.
+    pub log: String,
+}
+
+/// A Task of the run.
+#[derive(Debug, Clone)]
+pub struct TaskStatus {
+    /// Its name in the Pipeline.
+    pub name: String,
+    /// The name of its TaskRun.
+    pub task_run: String,
+    /// How it ended.
+    pub fate: Fate,
+    /// Its attempts, in order; empty when it was not run.
+    pub attempts: Vec<Attempt>,
+    /// Its conditions, with the values that they had.
+    pub when: Vec<When>,
+    /// Whether it belongs to `finally`.
+    pub finally: bool,
+}
+
+impl TaskStatus {
+    /// A result of the last attempt.
+    #[must_use]
+    pub fn result(&self, name: &str) -> Option<&str> {
+        self.attempts.last()?.results.get(name).map(String::as_str)
+    }
+
+    /// The exit code of the last step that ran.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        let steps = self.attempts.last()?.steps.iter().rev();
+        steps.filter_map(|step| step.exit_code).next()
+    }
+
+    /// What the last attempt printed.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        self.attempts.last().map_or("", |attempt| &attempt.log)
+    }
+
+    /// What `$(tasks.NAME.status)` is.
+    pub(crate) fn status(&self) -> &'static str {
+        match self.fate {
+            Fate::Succeeded => "Succeeded",
+            Fate::Failed | Fate::Ignored => "Failed",
+            Fate::Skipped(_) | Fate::NotRun => "None",
+        }
+    }
+
+    /// What `$(tasks.NAME.reason)` is.
+    pub(crate) fn reason(&self) -> &'static str {
+        match (&self.fate, self.attempts.last()) {
+            (Fate::Ignored, _) => "FailureIgnored",
+            (_, Some(attempt)) => attempt.reason,
+            (_, None) => "None",
+        }
+    }
+}
+
+/// What a run left.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The name of the PipelineRun.
+    pub name: String,
+    /// The name of the Pipeline.
+    pub pipeline: String,
+    /// Whether nothing failed.
+    pub succeeded: bool,
+    /// `Succeeded`, `Completed`, `Failed` or `PipelineValidationFailed`.
+    pub reason: &'static str,
+    /// One line for people.
+    pub message: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub completed: Timestamp,
+    /// Every Task of the Pipeline, in its order, those of `finally` last.
+    pub tasks: Vec<TaskStatus>,
+    /// The Pipeline's results.
+    pub results: BTreeMap<String, String>,
+}
+
+impl Status {
+    /// A Task by its name in the Pipeline.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&TaskStatus> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// The first Task that failed.
+    #[must_use]
+    pub fn failed_task(&self) -> Option<&TaskStatus> {
+        self.tasks.iter().find(|task| task.fate == Fate::Failed)
+    }
+
+    /// The PipelineRun as `kubectl get -o json` would show it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let ran = self.tasks.iter().filter(|task| !task.attempts.is_empty());
+        let children: Vec<_> = ran.map(child).collect();
+        let skipped: Vec<_> = self.tasks.iter().filter_map(skipped).collect();
+        json!({
+            "apiVersion": "tekton.dev/v1",
+            "kind": "PipelineRun",
+            "metadata": {"name": self.name, "labels": {"tekton.dev/pipeline": self.pipeline}},
+            "status": {
+                "startTime": seconds(self.started),
+                "completionTime": seconds(self.completed),
+                "conditions": [condition(self.succeeded, self.reason, &self.message)],
+                "childReferences": children,
+                "skippedTasks": skipped,
+                "results": named(&self.results),
+            },
+        })
+    }
+
+    /// The TaskRuns as `kubectl get -o json` would show them, with their names.
+    #[must_use]
+    pub fn task_runs(&self) -> Vec<(String, Value)> {
+        let ran = self.tasks.iter().filter_map(|task| {
+            let (last, retried) = task.attempts.split_last()?;
+            let mut status = attempt(last);
+            let retried: Vec<_> = retried.iter().map(attempt).collect();
+            status["retriesStatus"] = Value::from(retried);
+            let document = json!({
+                "apiVersion": "tekton.dev/v1",
+                "kind": "TaskRun",
+                "metadata": {"name": task.task_run, "labels": {
+                    "tekton.dev/pipelineRun": self.name,
+                    "tekton.dev/pipelineTask": task.name,
+                }},
+                "status": status,
+            });
+            Some((task.task_run.clone(), document))
+        });
+        ran.collect()
+    }
+}
+
+fn child(task: &TaskStatus) -> Value {
+    let mut child = json!({
+        "apiVersion": "tekton.dev/v1",
+        "kind": "TaskRun",
+        "name": task.task_run,
+        "pipelineTaskName": task.name,
+    });
+    if !task.when.is_empty() {
+        child["whenExpressions"] = json!(task.when);
+    }
+    child
+}
+
+fn skipped(task: &TaskStatus) -> Option<Value> {
+    let Fate::Skipped(skip) = task.fate else {
+        return None;
+    };
+    let mut entry = json!({"name": task.name, "reason": skip.reason()});
+    if skip == Skip::When {
+        entry["whenExpressions"] = json!(task.when);
+    }
+    Some(entry)
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let steps = attempt.steps.iter().map(|step| {
+        json!({
+            "name": step.name,
+            "container": format!("step-{}", step.name),
+            "terminationReason": step.reason,
+            "terminated": {"exitCode": step.exit_code, "reason": step.reason},
+        })
+    });
+    json!({
+        "startTime": seconds(attempt.started),
+        "completionTime": seconds(attempt.completed),
+        "conditions": [condition(attempt.succeeded, attempt.reason, &attempt.message)],
+        "results": named(&attempt.results),
+        "steps": steps.collect::<Vec<_>>(),
+    })
+}
+
+fn condition(succeeded: bool, reason: &str, message: &str) -> Value {
+    let status = if succeeded { "True" } else { "False" };
+    json!({"type": "Succeeded", "status": status, "reason": reason, "message": message})
+}
+
+fn named(results: &BTreeMap<String, String>) -> Vec<Value> {
+    let entries = results.iter();
+    entries
+        .map(|(name, value)| json!({"name": name, "type": "string", "value": value}))
+        .collect()
+}
+
+/// RFC 3339 without fractions, as Kubernetes writes times.
+fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
