@@ -232,15 +232,17 @@ pub fn provenance(image: &Image, source: &str, commit: &str) -> Value {
     statement(image, PROVENANCE, &predicate)
 }
 
+/// The pre-authentication encoding of DSSE, which is what is signed.
+fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let (type_length, length) = (payload_type.len(), payload.len());
+    let mut message = format!("DSSEv1 {type_length} {payload_type} {length} ").into_bytes();
+    message.extend_from_slice(payload);
+    message
+}
+
 /// A DSSE envelope, signed over the pre-authentication encoding.
 pub fn envelope(key: &Key, payload_type: &str, payload: &[u8]) -> Result<Value> {
-    let mut message = format!(
-        "DSSEv1 {} {payload_type} {} ",
-        payload_type.len(),
-        payload.len()
-    )
-    .into_bytes();
-    message.extend_from_slice(payload);
+    let message = encode(payload_type, payload);
     Ok(json!({
         "payloadType": payload_type,
         "payload": STANDARD.encode(payload),
@@ -358,5 +360,70 @@ fn push(
         digest,
         size: bytes.len(),
         media_type,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+
+    use super::*;
+    use crate::registry::Options;
+
+    fn holds(key: &Key, message: &[u8], signature: &str) -> bool {
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.pair.public_key());
+        let signature = STANDARD.decode(signature).unwrap();
+        public.verify(message, &signature).is_ok()
+    }
+
+    #[test]
+    fn encodes_as_the_specification_of_dsse_shows() {
+        let encoded = encode("http://example.com/HelloWorld", b"hello world");
+        assert_eq!(
+            encoded,
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+    }
+
+    #[test]
+    fn signs_the_claims_of_the_image_where_cosign_looks_for_them() {
+        let registry = Server::start(Options::default()).unwrap();
+        let (key, stranger) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let image = push_image(&registry, "a", "v1", "one", 2).unwrap();
+        sign(&registry, &image, &key).unwrap();
+        let bytes = registry.manifest("a", &image.attached_tag("sig")).unwrap();
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let layer = &manifest["layers"][0];
+        let payload = registry
+            .blob("a", layer["digest"].as_str().unwrap())
+            .unwrap();
+        let claimed: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(
+            claimed["critical"]["image"]["docker-manifest-digest"],
+            image.digest.as_str()
+        );
+        let signature = layer["annotations"][SIGNATURE].as_str().unwrap();
+        assert!(holds(&key, &payload, signature));
+        assert!(!holds(&stranger, &payload, signature));
+    }
+
+    #[test]
+    fn a_stolen_signature_is_good_but_of_another_image() {
+        let registry = Server::start(Options::default()).unwrap();
+        let key = Key::generate().unwrap();
+        let owner = push_image(&registry, "a", "v1", "one", 1).unwrap();
+        let thief = push_image(&registry, "b", "v1", "two", 1).unwrap();
+        sign(&registry, &owner, &key).unwrap();
+        steal(&registry, "sig", &owner, &thief).unwrap();
+        let theirs = registry.manifest("b", &thief.attached_tag("sig")).unwrap();
+        assert_eq!(
+            theirs,
+            registry.manifest("a", &owner.attached_tag("sig")).unwrap()
+        );
+        tamper(&registry, &thief, "sig", |payload| payload[0] ^= 1).unwrap();
+        assert_ne!(
+            theirs,
+            registry.manifest("b", &thief.attached_tag("sig")).unwrap()
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -512,4 +513,46 @@ fn over_tls(server: &Server, trusted_pem: &str) -> Option<Answer> {
         &[],
         b"",
     )
+}
+
+#[test]
+fn redirects_a_download_to_another_origin_and_logs_who_came_with_a_name() {
+    let store = start(Options::default());
+    let base = format!("http://{}", store.address());
+    let server = start(Options {
+        redirect_blobs: Some(base.clone()),
+        ..Options::default()
+    });
+    let digest = upload(&server, "a", b"layer");
+    let path = format!("/v2/a/blobs/{digest}");
+    let name = [("authorization", "Basic eDp5")];
+    let sent = ask_with(&server, "GET", &path, &name, b"").unwrap();
+    assert_eq!(sent.status, 307);
+    assert_eq!(sent.headers["location"], format!("{base}{path}"));
+    assert_eq!(ask(&server, "HEAD", &path, b"").status, 200);
+    let logged: Vec<_> = server.requests().into_iter().rev().take(2).collect();
+    assert_eq!(logged[1].authorization.as_deref(), Some("Basic"));
+    assert_eq!(logged[0].authorization, None);
+}
+
+#[test]
+fn can_be_slow_and_can_say_nothing_at_all() {
+    let server = start(Options::default());
+    let pause = Duration::from_millis(60);
+    server.fail(
+        Fault::new(Effect::Slow(pause))
+            .of("PUT", "/uploads/")
+            .once(),
+    );
+    let begun = Instant::now();
+    upload(&server, "a", b"layer");
+    assert!(begun.elapsed() >= pause);
+    server.fail(Fault::new(Effect::Hang).once());
+    let socket = TcpStream::connect(server.address()).unwrap();
+    socket.set_read_timeout(Some(pause)).unwrap();
+    assert!(talk(socket, "GET", "/v2/", &[], b"").is_none());
+    server.fail(Fault::new(Effect::Status(503)));
+    assert_eq!(ask(&server, "GET", "/v2/", b"").status, 503);
+    server.heal();
+    assert_eq!(ask(&server, "GET", "/v2/", b"").status, 200);
 }
