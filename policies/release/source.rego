@@ -1,0 +1,45 @@
+# METADATA
+# title: Source
+# description: The image was built from what was released.
+package source
+
+import rego.v1
+
+import data.attested
+
+# METADATA
+# title: The image is built from the commit of the Git tag
+# description: The provenance names the commit to which the Git tag was peeled.
+# custom:
+#   short_name: commit
+#   solution: Build the tagged commit, and promote the image of that build.
+deny contains result if {
+	not commit in built_from
+	result := {
+		"code": "source.commit",
+		"msg": sprintf("no provenance is about commit %s", [commit]),
+	}
+}
+
+# An image of which nobody says where it comes from has no commit that could match.
+default commit := "that was never named"
+
+commit := input.image.source.git.revision if input.image.source.git.revision != ""
+
+built_from contains digest if {
+	some predicate in attested.predicates([attested.slsa_v02])
+	some material in predicate.materials
+	digest := material.digest.sha1
+}
+
+built_from contains digest if {
+	some predicate in attested.predicates([attested.slsa_v1])
+	some dependency in predicate.buildDefinition.resolvedDependencies
+	digest := dependency.digest.gitCommit
+}
+
+built_from contains digest if {
+	some predicate in attested.predicates([attested.slsa_v1])
+	some dependency in predicate.buildDefinition.resolvedDependencies
+	digest := dependency.digest.sha1
+}
