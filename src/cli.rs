@@ -10,7 +10,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, extract_tag, gather_images, man, trust, update_deployment,
+        Context, Outcome, completions, extract_tag, gather_images, man, policy, trust,
+        update_deployment,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -82,6 +83,8 @@ enum Command {
     UpdateDeployment(update_deployment::Args),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
+    /// Test the rules of a policy, or list them
+    Policy(policy::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -95,6 +98,7 @@ impl Command {
             Self::GatherImages(args) => gather_images::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
+            Self::Policy(args) => policy::run(args, context).await,
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }

@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod extract_tag;
 pub(crate) mod gather_images;
 pub(crate) mod man;
+pub(crate) mod policy;
 pub(crate) mod trust;
 pub(crate) mod trust_flags;
 pub(crate) mod update_deployment;

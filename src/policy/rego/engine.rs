@@ -8,8 +8,9 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use regorus::{Engine, Value, utils::limits::ExecutionTimerConfig};
 
 use super::{
-    Host, builtins, ec,
+    Host, builtins, check, ec,
     error::Error,
+    lower::{self, Names},
     module::{self, Module, Parsed},
     rules::{self, Rule},
     syntax,
@@ -28,7 +29,7 @@ pub(crate) struct Policy {
 /// A policy with its data, ready for any number of inputs at the same time.
 #[derive(Clone)]
 pub(crate) struct Program {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
 }
 
 /// The rule to evaluate.
@@ -70,28 +71,76 @@ impl Policy {
         self.rules.iter().flatten()
     }
 
-    /// Checks the policy and makes it ready for evaluation with the data.
+    /// Checks the policy and makes what the wanted packages can reach ready for evaluation.
     ///
     /// # Errors
     /// The first thing that would go wrong or be misunderstood at run time, with file and line.
-    pub(crate) fn compile(&self, data: &serde_json::Value, host: &Host) -> Result<Program, Error> {
+    pub(crate) fn compile<'a>(
+        &self,
+        wanted: impl Iterator<Item = &'a str>,
+        data: &serde_json::Value,
+        host: &Host,
+    ) -> Result<Program, Error> {
         rules::check_codes(self.rules())?;
+        for module in &self.modules {
+            check::results(module)?;
+        }
+        let engine = Assembly {
+            policy: self,
+            mockable: false,
+        };
+        engine.assemble(Some(wanted.collect()), data, host)
+    }
+}
+
+/// How a policy becomes an engine: for production or for its tests.
+pub(super) struct Assembly<'a> {
+    pub(super) policy: &'a Policy,
+    /// Whether tests may replace `ec.*`.
+    pub(super) mockable: bool,
+}
+
+impl Assembly<'_> {
+    /// Lowers, checks and loads the modules; with wanted packages, only what they reach.
+    pub(super) fn assemble(
+        &self,
+        wanted: Option<Vec<&str>>,
+        data: &serde_json::Value,
+        host: &Host,
+    ) -> Result<Program, Error> {
+        let modules = &self.policy.modules;
+        let names = Names::of(modules, self.mockable);
+        let lowered = lower::lower(modules, &self.policy.rules, &names);
+        for (module, lowered) in modules.iter().zip(&lowered.modules) {
+            check::calls(module, lowered, &names)?;
+            check::data(module, data)?;
+        }
+        let paired: Vec<_> = modules.iter().zip(&lowered.modules).collect();
+        let reached = wanted.map(|wanted| check::reachable(&paired, wanted.into_iter()));
         let mut engine = Engine::new();
         engine.set_policy_length_config(module::limits());
         engine.set_strict_builtin_errors(false);
         engine.set_execution_timer_config(timer(TIME_LIMIT));
-        for module in &self.modules {
-            let added = engine.add_policy(module.file.clone(), module.source.clone());
-            added.map_err(|error| compile_error(&error))?;
+        for (module, lowered) in paired {
+            let needed = reached
+                .as_ref()
+                .is_none_or(|reached| reached.contains(&module.data_path()));
+            if needed && !lowered.source.is_empty() {
+                add(&mut engine, &module.file, lowered.source.clone())?;
+            }
         }
-        builtins::register(&mut engine);
-        ec::register(&mut engine, host);
-        engine
-            .add_data(document("data", data)?)
-            .map_err(|error| Error::Document {
-                what: "data",
-                cause: error.to_string(),
-            })?;
+        if self.mockable {
+            for (file, source) in ec::replaceable() {
+                add(&mut engine, &file, source)?;
+            }
+        }
+        self.functions(&mut engine, &lowered.chains, host)
+            .map_err(|error| compile_error(&error))?;
+        let added = engine.add_data(document("data", data)?);
+        added.map_err(|error| Error::Document {
+            what: "data",
+            cause: reason(&error),
+        })?;
         // The engine compiles at the first query; do it once, before it is cloned.
         let prepared = engine.eval_query("true".to_owned(), false);
         prepared.map_err(|error| compile_error(&error))?;
@@ -99,6 +148,44 @@ impl Policy {
             engine: Arc::new(engine),
         })
     }
+
+    fn functions(
+        &self,
+        engine: &mut Engine,
+        chains: &[serde_json::Value],
+        host: &Host,
+    ) -> anyhow::Result<()> {
+        builtins::register(engine)?;
+        ec::register(engine, host, self.mockable)?;
+        let chains: Result<Vec<Value>, _> =
+            chains.iter().cloned().map(serde_json::from_value).collect();
+        let chains = Arc::new(chains?);
+        let owns: Vec<_> = chains.iter().map(own_annotations).collect();
+        let owns = Arc::new(owns);
+        for (name, list) in [(lower::CHAIN, chains), (lower::OWN, owns)] {
+            let call = move |arguments: Vec<Value>| {
+                let at = arguments.first().and_then(|at| at.as_u64().ok());
+                let at = at.and_then(|at| usize::try_from(at).ok());
+                let found = at.and_then(|at| list.get(at)).cloned();
+                Ok(found.unwrap_or(Value::Undefined))
+            };
+            engine.add_extension(name.to_owned(), 1, Box::new(call))?;
+        }
+        Ok(())
+    }
+}
+
+/// What `rego.metadata.rule()` gives: the annotations of the first link, or an empty object.
+fn own_annotations(chain: &Value) -> Value {
+    match &chain[0_u64]["annotations"] {
+        Value::Undefined => Value::new_object(),
+        annotations => annotations.clone(),
+    }
+}
+
+fn add(engine: &mut Engine, file: &str, source: String) -> Result<(), Error> {
+    let added = engine.add_policy(file.to_owned(), source);
+    added.map(drop).map_err(|error| compile_error(&error))
 }
 
 impl Program {

@@ -8,14 +8,19 @@
 
 mod annotations;
 mod builtins;
+mod check;
 mod ec;
 mod engine;
 mod error;
+pub(crate) mod files;
+mod lower;
 mod module;
 mod rules;
 mod syntax;
+pub(crate) mod testing;
 
-pub(crate) use ec::{Host, Question, Subject};
+pub(crate) use check::gives_results;
+pub(crate) use ec::{Host, Question, Subject, Verify};
 pub(crate) use engine::{Policy, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;

@@ -1,7 +1,73 @@
 //! Builtins with the behaviour of Open Policy Agent where the engine's differ or are missing.
+//!
+//! The engine looks for an extension before it looks for a builtin, so the same name overrides. A
+//! call that Open Policy Agent answers with a builtin error is undefined here, never an error: an
+//! error would abort the rule even below a `not`.
 
-use regorus::Engine;
+mod json_paths;
+mod schema;
+mod sprintf;
+mod text;
+mod time;
+mod time_layout;
+mod x509;
 
-pub(super) fn register(engine: &mut Engine) {
-    let _ = engine;
+use regorus::{Engine, Value};
+
+use super::lower::COLLECTION;
+
+/// The function of a builtin: the arguments, as many as its arity says, to a value.
+type Function = fn(&[Value]) -> Value;
+
+/// Every override with its arity.
+const OVERRIDES: [(&str, u8, Function); 15] = [
+    (COLLECTION, 1, collection),
+    ("sprintf", 2, sprintf::sprintf),
+    ("json.remove", 2, json_paths::remove),
+    ("json.filter", 2, json_paths::filter),
+    ("json.match_schema", 2, schema::match_schema),
+    ("json.verify_schema", 1, schema::verify_schema),
+    (
+        "crypto.x509.parse_certificates",
+        1,
+        x509::parse_certificates,
+    ),
+    ("crypto.sha256", 1, text::sha256),
+    ("semver.is_valid", 1, text::is_semver),
+    ("time.parse_ns", 2, time::parse_ns),
+    ("time.parse_rfc3339_ns", 1, time::parse_rfc3339_ns),
+    ("time.add_date", 4, time::add_date),
+    ("time.format", 1, time::format),
+    ("time.weekday", 1, time::weekday),
+    ("trace", 1, text::trace),
+];
+
+/// Registers every override.
+pub(super) fn register(engine: &mut Engine) -> anyhow::Result<()> {
+    for (name, arity, function) in OVERRIDES {
+        let call = move |arguments: Vec<Value>| Ok(function(&arguments));
+        engine.add_extension(name.to_owned(), arity, Box::new(call))?;
+    }
+    Ok(())
+}
+
+/// The arity of an override that policies may call.
+pub(super) fn arity(name: &str) -> Option<usize> {
+    let found = OVERRIDES
+        .iter()
+        .find(|(own, ..)| *own == name && *own != COLLECTION);
+    found.map(|(_, arity, _)| usize::from(*arity))
+}
+
+/// The value itself when it can be iterated.
+fn collection(arguments: &[Value]) -> Value {
+    match arguments {
+        [value @ (Value::Array(_) | Value::Set(_) | Value::Object(_))] => value.clone(),
+        _ => Value::Undefined,
+    }
+}
+
+/// A JSON value as a value of the engine.
+fn from_json(json: serde_json::Value) -> Value {
+    serde_json::from_value(json).unwrap_or(Value::Undefined)
 }

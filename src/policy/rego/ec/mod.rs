@@ -3,11 +3,34 @@
 //! A function that fails is undefined, as in the reference implementation, except `ec.sigstore.*`,
 //! whose answer says what failed. What a function found is remembered for the whole run.
 
+mod oci;
+mod purl;
+
 use std::{fmt, sync::Arc};
 
 use regorus::{Engine, Value};
 
+use self::oci::Images;
+use super::lower::REAL;
 use crate::registry::Registry;
+
+/// Every function with its arity.
+pub(super) const FUNCTIONS: [(&str, u8); 14] = [
+    ("ec.oci.blob", 1),
+    ("ec.oci.blob_files", 2),
+    ("ec.oci.descriptor", 1),
+    ("ec.oci.image_files", 2),
+    ("ec.oci.image_index", 1),
+    ("ec.oci.image_manifest", 1),
+    ("ec.oci.image_manifests", 1),
+    ("ec.oci.image_referrers", 1),
+    ("ec.oci.image_tag_refs", 1),
+    ("ec.oci.parsed_blob", 1),
+    ("ec.purl.is_valid", 1),
+    ("ec.purl.parse", 1),
+    ("ec.sigstore.verify_attestation", 2),
+    ("ec.sigstore.verify_image", 2),
+];
 
 /// What a policy asks about signatures.
 #[derive(Debug, Clone)]
@@ -32,10 +55,10 @@ pub(crate) enum Subject {
 /// Answers questions about signatures; called on a thread that may block.
 pub(crate) type Verify = Arc<dyn Fn(Question) -> serde_json::Value + Send + Sync>;
 
-/// What the functions may reach.
+/// What the functions may reach. Clones share what was found.
 #[derive(Clone, Default)]
 pub(crate) struct Host {
-    registry: Option<Registry>,
+    images: Option<Images>,
     verify: Option<Verify>,
 }
 
@@ -45,22 +68,90 @@ impl Host {
         Self::default()
     }
 
-    /// The registry and the verifier of this run.
-    pub(crate) fn online(registry: Registry, verify: Verify) -> Self {
+    /// The registry and the verifier of this run. Evaluations then block on the runtime, so they
+    /// belong on threads that may block.
+    pub(crate) fn online(
+        registry: Registry,
+        runtime: tokio::runtime::Handle,
+        verify: Verify,
+    ) -> Self {
         Self {
-            registry: Some(registry),
+            images: Some(Images::new(registry, runtime)),
             verify: Some(verify),
         }
+    }
+
+    /// Answers a call; undefined when it fails or when there is nothing to ask.
+    fn answer(&self, function: &str, arguments: &[Value]) -> Value {
+        let text = arguments.first().and_then(|first| first.as_string().ok());
+        let found = match (function, text) {
+            ("ec.purl.is_valid", text) => {
+                let valid = text.is_some_and(|text| purl::parse(text).is_some());
+                return Value::from(valid);
+            }
+            ("ec.purl.parse", text) => text.and_then(|text| purl::parse(text)),
+            ("ec.sigstore.verify_image", Some(image)) => {
+                self.ask(Subject::Image, image, arguments.get(1))
+            }
+            ("ec.sigstore.verify_attestation", Some(image)) => {
+                self.ask(Subject::Attestation, image, arguments.get(1))
+            }
+            _ => {
+                let images = self.images.as_ref();
+                images.and_then(|images| images.answer(function, arguments))
+            }
+        };
+        let found = found.and_then(|found| serde_json::from_value(found).ok());
+        found.unwrap_or(Value::Undefined)
+    }
+
+    fn ask(
+        &self,
+        subject: Subject,
+        image: &str,
+        options: Option<&Value>,
+    ) -> Option<serde_json::Value> {
+        let verify = self.verify.as_ref()?;
+        Some(verify(Question {
+            subject,
+            image: image.to_owned(),
+            options: serde_json::to_value(options?).ok()?,
+        }))
     }
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let online = self.registry.is_some() && self.verify.is_some();
+        let online = self.images.is_some() && self.verify.is_some();
         f.debug_struct("Host").field("online", &online).finish()
     }
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Host) {
-    let _ = (engine, host, Value::Undefined);
+/// The arity of a function.
+pub(super) fn arity(name: &str) -> Option<usize> {
+    let found = FUNCTIONS.iter().find(|(own, _)| *own == name);
+    found.map(|(_, arity)| usize::from(*arity))
+}
+
+/// Registers every function; under another name where tests may replace it.
+pub(super) fn register(engine: &mut Engine, host: &Host, mockable: bool) -> anyhow::Result<()> {
+    let prefix = if mockable { REAL } else { "" };
+    for (name, arity) in FUNCTIONS {
+        let host = host.clone();
+        let call = move |arguments: Vec<Value>| Ok(host.answer(name, &arguments));
+        engine.add_extension(format!("{prefix}{name}"), arity, Box::new(call))?;
+    }
+    Ok(())
+}
+
+/// Rego functions with the names of the real ones: the engine's `with` replaces only such.
+pub(super) fn replaceable() -> impl Iterator<Item = (String, String)> {
+    FUNCTIONS.into_iter().filter_map(|(name, arity)| {
+        let (package, function) = name.rsplit_once('.')?;
+        let arguments: Vec<_> = (0..arity).map(|number| format!("a{number}")).collect();
+        let arguments = arguments.join(", ");
+        let source =
+            format!("package {package}\n\n{function}({arguments}) := {REAL}{name}({arguments})\n");
+        Some((name.to_owned(), source))
+    })
 }

@@ -1,0 +1,188 @@
+//! Policies and data from files and directories, as `opa test` takes them: Rego files are modules, a data
+//! file that is named stands at the root, one found in a directory below the names of its directories.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value};
+
+use super::module::Module;
+
+/// How deep directories are searched.
+const MAX_DEPTH: usize = 32;
+/// How many files are read.
+const MAX_FILES: usize = 50_000;
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Why files cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilesError {
+    /// The path is not there or cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The directories hold more, larger or deeper files than a policy has.
+    #[error("{} is too large for a policy: at most {MAX_FILES} files of {MAX_BYTES} bytes, {MAX_DEPTH} levels deep", path.display())]
+    TooLarge {
+        /// Where the limit was reached.
+        path: PathBuf,
+    },
+    /// A data file is no YAML or JSON.
+    #[error("{} is not readable as data: {cause}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with the line.
+        cause: String,
+    },
+    /// Two data files have a value at the same place.
+    #[error("{} and a file before it both have a value at {at}", path.display())]
+    Collision {
+        /// The later file.
+        path: PathBuf,
+        /// The path below `data`.
+        at: String,
+    },
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// The modules, sorted by path.
+    pub(crate) modules: Vec<Module>,
+    /// The merged data.
+    pub(crate) data: Map<String, Value>,
+    count: usize,
+}
+
+impl Files {
+    /// Reads files and directories.
+    ///
+    /// # Errors
+    /// [`FilesError`] naming the path.
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, FilesError> {
+        let mut files = Self::default();
+        for path in paths {
+            files.path(path, &mut Vec::new())?;
+        }
+        Ok(files)
+    }
+
+    fn path(&mut self, path: &Path, below: &mut Vec<String>) -> Result<(), FilesError> {
+        let failed = |source| FilesError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let metadata = fs::metadata(path).map_err(failed)?;
+        if metadata.is_file() {
+            return self.file(path, metadata.len(), below);
+        }
+        if below.len() >= MAX_DEPTH {
+            return Err(FilesError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+        let entries = fs::read_dir(path).map_err(failed)?;
+        let entries: Result<Vec<_>, _> = entries.map(|entry| entry.map(|e| e.path())).collect();
+        let mut entries = entries.map_err(failed)?;
+        entries.sort();
+        for entry in entries {
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            let directory = entry.is_dir();
+            if directory {
+                below.push(name.into_owned());
+            }
+            self.path(&entry, below)?;
+            if directory {
+                below.pop();
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, size: u64, below: &[String]) -> Result<(), FilesError> {
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if !matches!(kind, Some("rego" | "json" | "yaml" | "yml")) {
+            return Ok(());
+        }
+        self.count += 1;
+        if self.count > MAX_FILES || size > MAX_BYTES {
+            return Err(FilesError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+        let source = fs::read_to_string(path).map_err(|source| FilesError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        if kind == Some("rego") {
+            let file = path.display().to_string();
+            self.modules.push(Module { file, source });
+            return Ok(());
+        }
+        let failed = |cause| FilesError::Data {
+            path: path.to_owned(),
+            cause,
+        };
+        let value: Value = match kind {
+            Some("json") => serde_json::from_str(&source).map_err(|e| failed(e.to_string()))?,
+            _ => serde_saphyr::from_str(&source).map_err(|e| failed(e.to_string()))?,
+        };
+        let nested = below.iter().rev().fold(value, |value, name| {
+            Value::Object(Map::from_iter([(name.clone(), value)]))
+        });
+        let Value::Object(members) = nested else {
+            return Err(failed("expected a mapping at the top".to_owned()));
+        };
+        merge(&mut self.data, members).map_err(|at| FilesError::Collision {
+            path: path.to_owned(),
+            at,
+        })
+    }
+}
+
+/// Adds the members; gives the path of a value that is there already.
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) -> Result<(), String> {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(known)), Value::Object(value)) => {
+                merge(known, value).map_err(|at| format!("{key}.{at}"))?;
+            }
+            (Some(_), _) => return Err(key),
+            (None, value) => drop(into.insert(key, value)),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn merged(first: Value, second: Value) -> Result<Value, String> {
+        let (Value::Object(mut first), Value::Object(second)) = (first, second) else {
+            unreachable!()
+        };
+        merge(&mut first, second).map(|()| Value::Object(first))
+    }
+
+    #[test]
+    fn merges_deeply_and_refuses_two_values_at_one_place() {
+        let both = merged(json!({"a": {"b": 1}}), json!({"a": {"c": 2}}));
+        assert_eq!(both, Ok(json!({"a": {"b": 1, "c": 2}})));
+        let both = merged(json!({"a": {"b": 1}}), json!({"a": {"b": 1}}));
+        assert_eq!(both, Err("a.b".to_owned()));
+    }
+}

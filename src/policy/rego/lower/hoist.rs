@@ -1,0 +1,272 @@
+//! Moves operands before their statement where the engine evaluates them in the wrong place.
+//!
+//! - `not f(x.y)`: an undefined operand makes the whole body undefined in Open Policy Agent, because
+//!   call operands are evaluated outside of the negation; the engine makes the `not` true.
+//! - `… with t as v`: the engine evaluates `v` in the replaced document and forgets it.
+//! - `some x in walk(y)`: only the form with two arguments gives values.
+//! - `f(x, out)`: the old form of `out = f(x)`.
+
+use std::ops::Range;
+
+use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt};
+
+use super::walk::{Scope, Walker};
+use crate::policy::rego::syntax;
+
+/// Rewrites a statement. `bare` says that it is a body without braces, which then needs them.
+pub(super) fn statement(
+    walker: &mut Walker<'_>,
+    statement: &LiteralStmt,
+    scope: &Scope,
+    bare: bool,
+) {
+    let mut before = Vec::new();
+    with_values(walker, statement, scope, &mut before);
+    walks(walker, statement, &mut before);
+    output_argument(walker, statement, scope);
+    negated(walker, statement, scope, &mut before);
+    if before.is_empty() {
+        return;
+    }
+    let range = whole(walker, statement);
+    let text = format!(
+        "{}; {}",
+        before.join("; "),
+        walker.edits.text(range.clone())
+    );
+    let text = if bare { format!("{{ {text} }}") } else { text };
+    walker.edits.replace(range, text);
+}
+
+fn range(walker: &Walker<'_>, expr: &Expr) -> Range<usize> {
+    syntax::extent(expr, &walker.module.source)
+}
+
+/// The statement from its first byte to the end of its last part.
+fn whole(walker: &Walker<'_>, statement: &LiteralStmt) -> Range<usize> {
+    let own = match &statement.literal {
+        Literal::SomeIn { collection, .. } => range(walker, collection).end,
+        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => range(walker, expr).end,
+        Literal::Every { query, .. } => query.span.end as usize,
+        Literal::SomeVars { .. } => 0,
+    };
+    let with = statement.with_mods.last();
+    let with = with.map_or(0, |with| range(walker, &with.r#as).end);
+    statement.span.start as usize..own.max(with)
+}
+
+/// Puts the operand into a variable before the statement; `with` is repeated there when it applies.
+fn hoist(walker: &mut Walker<'_>, operand: &Expr, with: &str, before: &mut Vec<String>) {
+    let range = range(walker, operand);
+    let name = walker.fresh();
+    before.push(format!(
+        "{name} := {}{with}",
+        walker.edits.text(range.clone())
+    ));
+    walker.edits.replace(range, name);
+}
+
+fn with_values(
+    walker: &mut Walker<'_>,
+    statement: &LiteralStmt,
+    scope: &Scope,
+    before: &mut Vec<String>,
+) {
+    for with in &statement.with_mods {
+        let value = with.r#as.as_ref();
+        let function = syntax::path(value).is_some_and(|path| {
+            let path = walker.function(&path, scope);
+            walker.names.parameters(&path).is_some()
+        });
+        if !function && may_be_undefined(walker, value, scope) {
+            hoist(walker, value, "", before);
+        }
+    }
+}
+
+fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<String>) {
+    let mut found = Vec::new();
+    match &statement.literal {
+        Literal::SomeIn { collection, .. } => find_walks(collection, &mut found),
+        Literal::Expr { expr, .. } => find_walks(expr, &mut found),
+        _ => {}
+    }
+    for (call, argument) in found {
+        let name = walker.fresh();
+        let argument = range(walker, argument);
+        let argument = walker.edits.text(argument);
+        before.push(format!("walk({argument}, {name})"));
+        let call = range(walker, call);
+        walker.edits.replace(call, name);
+    }
+}
+
+/// The calls of `walk` with one argument, outside of comprehensions.
+fn find_walks<'e>(expr: &'e Expr, found: &mut Vec<(&'e Expr, &'e Expr)>) {
+    let parts: Vec<&Expr> = match expr {
+        Expr::Call { fcn, params, .. } => {
+            let walk = matches!(fcn.as_ref(), Expr::Var { span, .. } if span.text() == "walk");
+            if let (true, [argument]) = (walk, params.as_slice()) {
+                found.push((expr, argument));
+            }
+            params.iter().map(AsRef::as_ref).collect()
+        }
+        Expr::Array { items, .. } | Expr::Set { items, .. } => {
+            items.iter().map(AsRef::as_ref).collect()
+        }
+        Expr::Object { fields, .. } => {
+            let fields = fields.iter();
+            fields
+                .flat_map(|(_, key, value)| [key.as_ref(), value.as_ref()])
+                .collect()
+        }
+        Expr::RefDot { refr, .. } => vec![refr],
+        Expr::RefBrack { refr, index, .. } => vec![refr, index],
+        Expr::BinExpr { lhs, rhs, .. }
+        | Expr::BoolExpr { lhs, rhs, .. }
+        | Expr::ArithExpr { lhs, rhs, .. }
+        | Expr::AssignExpr { lhs, rhs, .. } => vec![lhs, rhs],
+        _ => Vec::new(),
+    };
+    for part in parts {
+        find_walks(part, found);
+    }
+}
+
+fn output_argument(walker: &mut Walker<'_>, statement: &LiteralStmt, scope: &Scope) {
+    let Literal::Expr { expr, .. } = &statement.literal else {
+        return;
+    };
+    let Expr::Call { fcn, params, .. } = expr.as_ref() else {
+        return;
+    };
+    let function = syntax::path(fcn).unwrap_or_default();
+    let parameters = walker.names.parameters(&walker.function(&function, scope));
+    let Some((output, arguments)) = params.split_last() else {
+        return;
+    };
+    if parameters != Some(arguments.len()) {
+        return;
+    }
+    let text = |part: &Expr| walker.edits.text(range(walker, part));
+    let arguments: Vec<_> = arguments.iter().map(|argument| text(argument)).collect();
+    let call = format!("{} = {}({})", text(output), text(fcn), arguments.join(", "));
+    let range = range(walker, expr);
+    walker.edits.replace(range, call);
+}
+
+fn negated(
+    walker: &mut Walker<'_>,
+    statement: &LiteralStmt,
+    scope: &Scope,
+    before: &mut Vec<String>,
+) {
+    let Literal::NotExpr { expr, .. } = &statement.literal else {
+        return;
+    };
+    let mut with = String::new();
+    for modifier in &statement.with_mods {
+        let range = modifier.span.start as usize..range(walker, &modifier.r#as).end;
+        with.push(' ');
+        with.push_str(&walker.edits.text(range));
+    }
+    let mut operands = Vec::new();
+    operands_of(walker, expr, scope, &mut operands);
+    for operand in operands {
+        hoist(walker, operand, &with, before);
+    }
+}
+
+/// The operands of a negated expression that are evaluated before it.
+fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &mut Vec<&'e Expr>) {
+    match expr {
+        Expr::Call { params, .. } => {
+            for parameter in params {
+                whole_operand(walker, parameter, scope, found);
+            }
+        }
+        Expr::BoolExpr {
+            op: BoolOp::Eq,
+            lhs,
+            rhs,
+            ..
+        }
+        | Expr::AssignExpr { lhs, rhs, .. } => {
+            inner_operands(walker, lhs, scope, found);
+            inner_operands(walker, rhs, scope, found);
+        }
+        Expr::BoolExpr { lhs, rhs, .. }
+        | Expr::BinExpr { lhs, rhs, .. }
+        | Expr::ArithExpr { lhs, rhs, .. } => {
+            whole_operand(walker, lhs, scope, found);
+            whole_operand(walker, rhs, scope, found);
+        }
+        Expr::Membership {
+            key,
+            value,
+            collection,
+            ..
+        } => {
+            for part in key.iter().chain([value, collection]) {
+                whole_operand(walker, part, scope, found);
+            }
+        }
+        Expr::RefDot { .. } | Expr::RefBrack { .. } => inner_operands(walker, expr, scope, found),
+        _ => {}
+    }
+}
+
+fn whole_operand<'e>(
+    walker: &Walker<'_>,
+    expr: &'e Expr,
+    scope: &Scope,
+    found: &mut Vec<&'e Expr>,
+) {
+    if may_be_undefined(walker, expr, scope) {
+        found.push(expr);
+    }
+}
+
+/// A plain reference stays inside of the negation; what its indexes and calls need does not.
+fn inner_operands<'e>(
+    walker: &Walker<'_>,
+    expr: &'e Expr,
+    scope: &Scope,
+    found: &mut Vec<&'e Expr>,
+) {
+    match expr {
+        Expr::Var { .. } => {}
+        Expr::RefDot { refr, .. } => inner_operands(walker, refr, scope, found),
+        Expr::RefBrack { refr, index, .. } => {
+            inner_operands(walker, refr, scope, found);
+            whole_operand(walker, index, scope, found);
+        }
+        _ => whole_operand(walker, expr, scope, found),
+    }
+}
+
+/// Whether the expression reads a document or calls a function.
+fn may_be_undefined(walker: &Walker<'_>, expr: &Expr, scope: &Scope) -> bool {
+    match expr {
+        Expr::Var { span, .. } => {
+            let name = span.text();
+            let global = name == "input" || name == "data" || walker.alias(name).is_some();
+            !scope.contains_key(name) && (global || walker.is_rule(name, scope))
+        }
+        Expr::RefDot { .. }
+        | Expr::RefBrack { .. }
+        | Expr::Call { .. }
+        | Expr::ArithExpr { .. }
+        | Expr::BinExpr { .. }
+        | Expr::BoolExpr { .. }
+        | Expr::Membership { .. }
+        | Expr::UnaryExpr { .. } => true,
+        Expr::Array { items, .. } | Expr::Set { items, .. } => items
+            .iter()
+            .any(|item| may_be_undefined(walker, item, scope)),
+        Expr::Object { fields, .. } => fields.iter().any(|(_, key, value)| {
+            may_be_undefined(walker, key, scope) || may_be_undefined(walker, value, scope)
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,140 @@
+//! Rewrites policy sources so that the engine gives what Open Policy Agent gives.
+//!
+//! - References through imports become full paths and the imports go: else the engine evaluates the
+//!   whole imported package and rejects names that an import shares with a variable.
+//! - Local variables with the name of a rule get another name.
+//! - `some x in e` over a scalar is undefined, not an error.
+//! - `not`, `with` and `walk` get their operands before the statement (`hoist`).
+//! - `rego.metadata.chain()` and `.rule()` become look-ups of the annotations found beforehand.
+//! - Packages with a function in several modules become one module.
+//!
+//! Lines stay where they are, except in merged modules; columns do not.
+
+mod edits;
+mod hoist;
+mod names;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+pub(super) use self::names::Names;
+use self::{edits::Edits, walk::Walker};
+use super::{module::Parsed, rules::Rule, syntax};
+
+/// The names of our own functions in rewritten sources; policies cannot call them.
+pub(super) const CHAIN: &str = "__metadata_chain";
+/// See [`CHAIN`].
+pub(super) const OWN: &str = "__metadata_rule";
+/// See [`CHAIN`].
+pub(super) const COLLECTION: &str = "__collection";
+/// The prefix of the real `ec.*` functions where tests may replace them.
+pub(super) const REAL: &str = "__real.";
+
+/// A call of a function in a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Call {
+    /// The function's full path.
+    pub(super) function: String,
+    /// How many arguments it is given.
+    pub(super) arguments: usize,
+    /// The line of the call.
+    pub(super) line: u32,
+}
+
+/// A module for the engine and what was seen on the way.
+#[derive(Debug)]
+pub(super) struct Lowered {
+    /// The rewritten source.
+    pub(super) source: String,
+    /// Every call.
+    pub(super) calls: Vec<Call>,
+    /// The full paths below `data` that are referred to.
+    pub(super) references: BTreeSet<String>,
+}
+
+/// The modules for the engine, in the order they were given.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) modules: Vec<Lowered>,
+    /// The annotation chains that [`CHAIN`] and [`OWN`] look up by position.
+    pub(super) chains: Vec<Value>,
+}
+
+/// Rewrites the modules.
+pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program {
+    let mut chains = Vec::new();
+    let mut lowered = Vec::with_capacity(modules.len());
+    let mut homes: BTreeMap<String, usize> = BTreeMap::new();
+    for (number, (module, rules)) in modules.iter().zip(rules).enumerate() {
+        let package = module.data_path();
+        let home = *homes.entry(package.clone()).or_insert(number);
+        let guest = names.is_split(&package) && home != number;
+        let mut one = lower_module(module, rules, names, guest, &mut chains);
+        if guest && let Some(Lowered { source, .. }) = lowered.get_mut(home) {
+            source.push('\n');
+            source.push_str(&std::mem::take(&mut one.source));
+        }
+        lowered.push(one);
+    }
+    Program {
+        modules: lowered,
+        chains,
+    }
+}
+
+fn lower_module(
+    module: &Parsed,
+    rules: &[Rule],
+    names: &Names,
+    guest: bool,
+    chains: &mut Vec<Value>,
+) -> Lowered {
+    let mut edits = Edits::new(&module.source);
+    remove_imports(module, guest, &mut edits);
+    let (mut calls, mut references) = (Vec::new(), BTreeSet::new());
+    for (ast, rule) in module.ast.policy.iter().zip(rules) {
+        let mut walker = Walker::new(module, names, chains.len());
+        walker.rule(ast);
+        let seen = walker.finish();
+        if seen.uses_chain {
+            chains.push(Value::Array(rule.chain.clone()));
+        }
+        edits.append(seen.edits);
+        calls.extend(seen.calls);
+        references.extend(seen.references);
+    }
+    Lowered {
+        source: edits.apply(),
+        calls,
+        references,
+    }
+}
+
+/// Removes the imports of data and input; a module that moves into another one loses its head too.
+fn remove_imports(module: &Parsed, guest: bool, edits: &mut Edits<'_>) {
+    let source = module.source.as_str();
+    if guest {
+        let package = &module.ast.package;
+        let end = syntax::extent(&package.refr, source).end;
+        edits.push(package.span.start as usize..end, String::new());
+    }
+    for import in &module.ast.imports {
+        let path = syntax::prefix(&import.refr);
+        let root = path.first().map(String::as_str);
+        if guest || matches!(root, Some("data" | "input")) {
+            let end = match &import.r#as {
+                Some(name) => name.end as usize,
+                None => syntax::extent(&import.refr, source).end,
+            };
+            let start = import.span.start as usize;
+            let line = source.get(..start).unwrap_or_default();
+            let start = line.rfind('\n').map_or(0, |at| at + 1);
+            edits.push(start..end, String::new());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

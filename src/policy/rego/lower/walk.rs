@@ -1,0 +1,363 @@
+//! The walk over a rule: names are resolved and every statement is given to `hoist`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, RuleBody, RuleHead, Span};
+
+use super::{CHAIN, COLLECTION, Call, OWN, edits::Edits, hoist, names::Names};
+use crate::policy::rego::{module::Parsed, syntax};
+
+/// The local names that are visible, with the name each gets instead when its own is taken.
+pub(super) type Scope = BTreeMap<String, Option<String>>;
+
+/// What a walk over a rule found.
+pub(super) struct Seen<'a> {
+    pub(super) edits: Edits<'a>,
+    pub(super) calls: Vec<Call>,
+    pub(super) references: BTreeSet<String>,
+    pub(super) uses_chain: bool,
+}
+
+pub(super) struct Walker<'a> {
+    pub(super) module: &'a Parsed,
+    pub(super) names: &'a Names,
+    pub(super) edits: Edits<'a>,
+    package: String,
+    chain: usize,
+    seen_chain: bool,
+    calls: Vec<Call>,
+    references: BTreeSet<String>,
+    fresh: usize,
+}
+
+impl<'a> Walker<'a> {
+    /// A walk over one rule, whose annotation chain will stand at that position.
+    pub(super) fn new(module: &'a Parsed, names: &'a Names, chain: usize) -> Self {
+        Self {
+            module,
+            names,
+            edits: Edits::new(&module.source),
+            package: module.data_path(),
+            chain,
+            seen_chain: false,
+            calls: Vec::new(),
+            references: BTreeSet::new(),
+            fresh: 0,
+        }
+    }
+
+    pub(super) fn finish(self) -> Seen<'a> {
+        Seen {
+            edits: self.edits,
+            calls: self.calls,
+            references: self.references,
+            uses_chain: self.seen_chain,
+        }
+    }
+
+    pub(super) fn rule(&mut self, rule: &Rule) {
+        match rule {
+            Rule::Spec { head, bodies, .. } => self.definition(head, bodies),
+            Rule::Default { value, .. } => self.expr(value, &Scope::new()),
+        }
+    }
+
+    fn definition(&mut self, head: &RuleHead, bodies: &[RuleBody]) {
+        let mut scope = Scope::new();
+        let mut outputs: Vec<&Expr> = Vec::new();
+        match head {
+            RuleHead::Compr { refr, assign, .. } => {
+                indexes(refr, &mut outputs);
+                outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
+            }
+            RuleHead::Set { refr, key, .. } => {
+                indexes(refr, &mut outputs);
+                outputs.extend(key.iter().map(AsRef::as_ref));
+            }
+            RuleHead::Func { args, assign, .. } => {
+                let mut names = BTreeSet::new();
+                for argument in args {
+                    syntax::bound_names(argument, &mut names);
+                }
+                scope.extend(names.into_iter().map(|name| (name, None)));
+                outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
+            }
+        }
+        if bodies.is_empty() {
+            for output in &outputs {
+                self.expr(output, &scope);
+            }
+        }
+        for (number, body) in bodies.iter().enumerate() {
+            let mut outputs = if number == 0 {
+                outputs.clone()
+            } else {
+                Vec::new()
+            };
+            outputs.extend(body.assign.iter().map(|assign| assign.value.as_ref()));
+            self.query(&body.query, &outputs, &scope, true);
+        }
+    }
+
+    /// A query with the expressions that see its variables. A rule's body may lack braces.
+    fn query(&mut self, query: &Query, outputs: &[&Expr], outer: &Scope, body: bool) {
+        let mut scope = outer.clone();
+        self.declare(syntax::declared_names(query), &mut scope);
+        for output in outputs {
+            self.expr(output, &scope);
+        }
+        for statement in &query.stmts {
+            let before = self.edits.set_aside();
+            self.statement(statement, &scope);
+            let bare = body && query.span.start == statement.span.start;
+            hoist::statement(self, statement, &scope, bare);
+            self.edits.append(before);
+        }
+    }
+
+    fn statement(&mut self, statement: &LiteralStmt, scope: &Scope) {
+        match &statement.literal {
+            Literal::SomeVars { vars, .. } => self.rename(vars, scope),
+            Literal::SomeIn {
+                key,
+                value,
+                collection,
+                ..
+            } => {
+                for pattern in key.iter().chain([value]) {
+                    self.expr(pattern, scope);
+                }
+                self.expr(collection, scope);
+                self.guard(collection);
+            }
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr, scope),
+            Literal::Every {
+                key,
+                value,
+                domain,
+                query,
+                ..
+            } => {
+                self.expr(domain, scope);
+                let names: Vec<_> = key.iter().chain([value]).cloned().collect();
+                let mut inner = scope.clone();
+                let bound = names.iter().map(|name| name.text().to_owned());
+                self.declare(bound.collect(), &mut inner);
+                self.rename(&names, &inner);
+                self.query(query, &[], &inner, true);
+            }
+        }
+        for with in &statement.with_mods {
+            self.target(&with.refr, scope);
+            self.expr(&with.r#as, scope);
+        }
+    }
+
+    /// What `with` replaces: a rule of the own package needs its full path.
+    fn target(&mut self, target: &Expr, scope: &Scope) {
+        match target {
+            Expr::Var { span, .. } if self.is_rule(span.text(), scope) => {
+                let at = span.start as usize;
+                self.edits.insert(at, &format!("{}.", self.package));
+            }
+            _ => self.expr(target, scope),
+        }
+    }
+
+    /// Makes `some … in` undefined for what cannot be iterated.
+    fn guard(&mut self, collection: &Expr) {
+        let literal = matches!(
+            collection,
+            Expr::Array { .. }
+                | Expr::Set { .. }
+                | Expr::Object { .. }
+                | Expr::ArrayCompr { .. }
+                | Expr::SetCompr { .. }
+                | Expr::ObjectCompr { .. }
+        );
+        if !literal {
+            let range = syntax::extent(collection, &self.module.source);
+            self.edits.insert(range.start, &format!("{COLLECTION}("));
+            self.edits.insert(range.end, ")");
+        }
+    }
+
+    fn declare(&self, names: BTreeSet<String>, scope: &mut Scope) {
+        for name in names {
+            let taken = name != "_" && self.names.is_rule(&self.package, &name);
+            let other = taken.then(|| format!("{name}__l"));
+            scope.insert(name, other);
+        }
+    }
+
+    fn rename(&mut self, spans: &[Span], scope: &Scope) {
+        for span in spans {
+            if let Some(Some(other)) = scope.get(span.text()) {
+                let range = span.start as usize..span.end as usize;
+                self.edits.push(range, other.clone());
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr, scope: &Scope) {
+        match expr {
+            Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
+                if let Some(path) = self.resolve(&syntax::prefix(expr), scope)
+                    && (path == "data" || path.starts_with("data."))
+                {
+                    self.references.insert(path);
+                }
+                self.reference(expr, scope);
+            }
+            Expr::Array { items, .. } | Expr::Set { items, .. } => {
+                for item in items {
+                    self.expr(item, scope);
+                }
+            }
+            Expr::Object { fields, .. } => {
+                for (_, key, value) in fields {
+                    self.expr(key, scope);
+                    self.expr(value, scope);
+                }
+            }
+            Expr::ArrayCompr { term, query, .. } | Expr::SetCompr { term, query, .. } => {
+                self.query(query, &[term.as_ref()], scope, false);
+            }
+            Expr::ObjectCompr {
+                key, value, query, ..
+            } => self.query(query, &[key.as_ref(), value.as_ref()], scope, false),
+            Expr::Call { .. } => self.call(expr, scope),
+            Expr::UnaryExpr { expr, .. } => self.expr(expr, scope),
+            Expr::BinExpr { lhs, rhs, .. }
+            | Expr::BoolExpr { lhs, rhs, .. }
+            | Expr::ArithExpr { lhs, rhs, .. }
+            | Expr::AssignExpr { lhs, rhs, .. } => {
+                self.expr(lhs, scope);
+                self.expr(rhs, scope);
+            }
+            Expr::Membership {
+                key,
+                value,
+                collection,
+                ..
+            } => {
+                for part in key.iter().chain([value, collection]) {
+                    self.expr(part, scope);
+                }
+            }
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => {}
+        }
+    }
+
+    /// The parts of a reference: its root gets its full path, its indexes are expressions.
+    fn reference(&mut self, expr: &Expr, scope: &Scope) {
+        match expr {
+            Expr::Var { span, .. } => {
+                let range = span.start as usize..span.end as usize;
+                match scope.get(span.text()) {
+                    Some(Some(other)) => self.edits.push(range, other.clone()),
+                    Some(None) => {}
+                    None => {
+                        if let Some(full) = self.alias(span.text()) {
+                            self.edits.push(range, full);
+                        }
+                    }
+                }
+            }
+            Expr::RefDot { refr, .. } => self.reference(refr, scope),
+            Expr::RefBrack { refr, index, .. } => {
+                self.reference(refr, scope);
+                self.expr(index, scope);
+            }
+            _ => self.expr(expr, scope),
+        }
+    }
+
+    fn call(&mut self, call: &Expr, scope: &Scope) {
+        let Expr::Call { fcn, params, .. } = call else {
+            return;
+        };
+        let written = syntax::path(fcn).unwrap_or_default();
+        let function = self.function(&written, scope);
+        self.calls.push(Call {
+            arguments: params.len(),
+            line: call.span().line,
+            function: function.clone(),
+        });
+        let own = match function.as_str() {
+            "rego.metadata.chain" => Some(CHAIN),
+            "rego.metadata.rule" => Some(OWN),
+            _ => None,
+        };
+        if let (Some(own), true) = (own, params.is_empty()) {
+            let range = syntax::extent(call, &self.module.source);
+            self.edits.push(range, format!("{own}({})", self.chain));
+            self.seen_chain = true;
+            return;
+        }
+        if function.starts_with("data.") {
+            self.references.insert(function);
+        }
+        self.reference(fcn, scope);
+        for parameter in params {
+            self.expr(parameter, scope);
+        }
+    }
+
+    /// The full path of a function as it is written in a call.
+    pub(super) fn function(&self, written: &[String], scope: &Scope) -> String {
+        let full = self.resolve(written, scope);
+        let full = full.unwrap_or_else(|| written.join("."));
+        let local = format!("{}.{full}", self.package);
+        if self.names.parameters(&local).is_some() {
+            local
+        } else {
+            full
+        }
+    }
+
+    /// The full path of a name that is no local variable.
+    fn resolve(&self, written: &[String], scope: &Scope) -> Option<String> {
+        let (root, rest) = written.split_first()?;
+        if scope.contains_key(root) {
+            return None;
+        }
+        let root = self.alias(root).unwrap_or_else(|| root.clone());
+        Some([&[root], rest].concat().join("."))
+    }
+
+    /// The path that an imported name stands for.
+    pub(super) fn alias(&self, name: &str) -> Option<String> {
+        if name == "ec" && self.names.mockable {
+            return Some("data.ec".to_owned());
+        }
+        self.module.aliases.get(name).cloned()
+    }
+
+    /// Whether the name means a rule of the own package here.
+    pub(super) fn is_rule(&self, name: &str, scope: &Scope) -> bool {
+        !scope.contains_key(name) && self.names.is_rule(&self.package, name)
+    }
+
+    /// A variable name that the rule does not use yet.
+    pub(super) fn fresh(&mut self) -> String {
+        self.fresh += 1;
+        format!("__h{}", self.fresh)
+    }
+}
+
+/// The index expressions of a reference, as in `name[key].part contains value`.
+fn indexes<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
+    match expr {
+        Expr::RefBrack { refr, index, .. } => {
+            indexes(refr, found);
+            found.push(index);
+        }
+        Expr::RefDot { refr, .. } => indexes(refr, found),
+        _ => {}
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs the unit tests of a policy: rules named `test_…`, as `opa test` does, with `ec.*` replaceable by `with`.
+//!
+//! Nothing is fetched: an `ec.oci` or `ec.sigstore` function that a test does not replace is undefined.
+
+use regorus::{Engine, Value};
+
+use super::{
+    Host,
+    engine::{self, Assembly, Policy},
+    error::{Error, Place},
+};
+
+/// What became of one test.
+#[derive(Debug, Clone)]
+pub(crate) struct Tested {
+    /// The package and the name: `release.sbom_test.test_found`.
+    pub(crate) name: String,
+    /// Where the test starts.
+    pub(crate) place: Place,
+    /// How it ended.
+    pub(crate) verdict: Verdict,
+    /// What the test printed.
+    pub(crate) printed: Vec<String>,
+}
+
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is true.
+    Passed,
+    /// It is undefined or something else than true.
+    Failed(String),
+    /// It could not be evaluated.
+    Errored(String),
+    /// Its name starts with `todo_test_`, so it is not run.
+    Skipped,
+}
+
+/// Runs every test whose name contains the text, in the order of their names.
+///
+/// # Errors
+/// When the policy cannot be compiled.
+pub(crate) fn run(
+    policy: &Policy,
+    data: &serde_json::Value,
+    containing: &str,
+) -> Result<Vec<Tested>, Error> {
+    let assembly = Assembly {
+        policy,
+        mockable: true,
+    };
+    let program = assembly.assemble(None, data, &Host::offline())?;
+    let mut engine = Engine::clone(&program.engine);
+    engine.set_gather_prints(true);
+    let mut tests: Vec<(String, Place)> = Vec::new();
+    for rule in policy.rules() {
+        let test = rule.name.starts_with("test_") || rule.name.starts_with("todo_test_");
+        let name = format!("{}.{}", rule.package, rule.name);
+        if test && !rule.is_function && name.contains(containing) {
+            tests.push((name, rule.place.clone()));
+        }
+    }
+    tests.sort();
+    // A test of several bodies is one test.
+    tests.dedup_by(|later, earlier| later.0 == earlier.0);
+    let run = tests
+        .into_iter()
+        .map(|(name, place)| one(&mut engine, name, place));
+    Ok(run.collect())
+}
+
+fn one(engine: &mut Engine, name: String, place: Place) -> Tested {
+    let skipped = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|rule| rule.starts_with("todo_"));
+    let verdict = if skipped {
+        Verdict::Skipped
+    } else {
+        match engine.eval_rule(format!("data.{name}")) {
+            Ok(Value::Bool(true)) => Verdict::Passed,
+            Ok(Value::Undefined) => Verdict::Failed("it is undefined".to_owned()),
+            Ok(value) => Verdict::Failed(format!("it is {value}")),
+            Err(error) => Verdict::Errored(engine::reason(&error)),
+        }
+    };
+    Tested {
+        name,
+        place,
+        verdict,
+        printed: engine.take_prints().unwrap_or_default(),
+    }
+}
