@@ -201,6 +201,15 @@ impl Argument {
 
 impl Spec {
     fn apply(&self, verb: char, argument: &Argument) -> String {
+        // Go's %+v asks structures for their names, numbers not for their sign.
+        let plain = Self {
+            plus: self.plus && verb != 'v',
+            ..*self
+        };
+        plain.applied(verb, argument)
+    }
+
+    fn applied(&self, verb: char, argument: &Argument) -> String {
         let done = match (argument, verb) {
             (argument, 'T') => Some(argument.kind().to_owned()),
             (Argument::Text(text), _) => self.text(verb, text),
