@@ -2,6 +2,8 @@
 //! the reason that names it. A reason without a case fails the suite.
 
 mod attacks;
+mod keys;
+mod mutations;
 mod servers;
 
 use std::{collections::BTreeMap, fs, path::Path};

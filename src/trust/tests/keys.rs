@@ -1,0 +1,118 @@
+//! Every kind of key in every form, each with a signature that counts and one of another kind.
+
+use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{
+        self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
+        ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
+        KeyPair as _, RsaEncoding,
+    },
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::*;
+use crate::trust::pem;
+
+const MESSAGE: &[u8] = b"what is signed";
+/// A P-384 key, and its signature with SHA-256 by `openssl dgst -sha256 -sign`.
+const P384: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAENI1tTiwrUlnF42c+Se23K5qsxkUItqQzNOmJIon09JalrrwrpNM+1LvqJwOU/9a+Fz+pRd6xVWmCDgqQUs340AD9zELI6hriLriIZxRdT9ETuGYH1mMi11/3m2vM5rkp";
+const P384_SHA256: &str = "MGUCMQC+//ujB/HYm8yhSuOO1rkQemsFHapXpy09rbQtJtgPYgim1ul8Q8kB8R16xfBK84QCMBGNOGvjbFEI/oQoY1Yie9W2Lo1Ww+R6kHSrjxBHx+prQXmymIPFsB/T40/vFZDhyQ==";
+
+fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> (Vec<u8>, Vec<u8>) {
+    let key = EcdsaKeyPair::generate(algorithm).unwrap();
+    let der: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+    let signature = key.sign(&SystemRandom::new(), MESSAGE).unwrap();
+    (der.as_ref().to_vec(), signature.as_ref().to_vec())
+}
+
+fn rsa(size: KeySize, padding: &'static dyn RsaEncoding) -> (RsaKeyPair, Vec<u8>) {
+    let key = RsaKeyPair::generate(size).unwrap();
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(padding, &SystemRandom::new(), MESSAGE, &mut signature)
+        .unwrap();
+    (key, signature)
+}
+
+fn spki(key: &RsaKeyPair) -> Vec<u8> {
+    let der: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+    der.as_ref().to_vec()
+}
+
+fn load(label: &str, der: &[u8]) -> Result<Key, crate::trust::Error> {
+    Key::from_pem(&pem::write(label, der), "a test")
+}
+
+#[test]
+fn each_kind_of_key_verifies_its_own_signature_only() {
+    let ed25519 = {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let key = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
+        let der: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+        (der.as_ref().to_vec(), key.sign(MESSAGE).as_ref().to_vec())
+    };
+    let (pkcs1, pkcs1_signature) = rsa(KeySize::Rsa2048, &signature::RSA_PKCS1_SHA256);
+    let (pss, pss_signature) = rsa(KeySize::Rsa3072, &signature::RSA_PSS_SHA256);
+    let kinds = [
+        ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING),
+        ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING),
+        // cosign hashed with SHA-256 for every curve.
+        (
+            STANDARD.decode(P384).unwrap(),
+            STANDARD.decode(P384_SHA256).unwrap(),
+        ),
+        (spki(&pkcs1), pkcs1_signature),
+        (spki(&pss), pss_signature),
+        ed25519,
+    ];
+    for (number, (der, own)) in kinds.iter().enumerate() {
+        let key = load("PUBLIC KEY", der).unwrap();
+        assert!(key.verifies(MESSAGE, own), "{number}");
+        assert!(!key.verifies(b"something else", own), "{number}");
+        for (other, (_, signature)) in kinds.iter().enumerate() {
+            assert_eq!(
+                key.verifies(MESSAGE, signature),
+                number == other,
+                "{number} {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_reads_the_same_in_every_form() {
+    let world = World::new();
+    let key = world.expected_key();
+    let certificate = load("CERTIFICATE", &world.honest_certificate()).unwrap();
+    assert_eq!(certificate.fingerprint(), key.fingerprint());
+    let (rsa, _) = rsa(KeySize::Rsa2048, &signature::RSA_PKCS1_SHA256);
+    // A PKCS#1 key is what stands in the bit string of the other form, behind 24 bytes.
+    let spki = spki(&rsa);
+    let pkcs1 = load("RSA PUBLIC KEY", &spki[24..]).unwrap();
+    assert_eq!(
+        pkcs1.fingerprint(),
+        load("PUBLIC KEY", &spki).unwrap().fingerprint()
+    );
+    assert_eq!(
+        Key::from_pem(&key.to_pem(), "a test")
+            .unwrap()
+            .fingerprint(),
+        key.fingerprint()
+    );
+}
+
+#[test]
+fn refuses_keys_that_nobody_should_use() {
+    let good = World::new().key.public_pem();
+    assert!(Key::from_pem(&good, "a test").is_ok());
+    assert!(Key::from_pem(&good.repeat(2), "a test").is_err());
+    assert!(Key::from_pem("", "a test").is_err());
+    assert!(Key::from_pem(&good.replace("PUBLIC", "PRIVATE"), "a test").is_err());
+    let (p521, _) = ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING);
+    assert!(load("PUBLIC KEY", &p521).is_err());
+    let (rsa, _) = rsa(KeySize::Rsa2048, &signature::RSA_PKCS1_SHA256);
+    let mut short = spki(&rsa);
+    short.truncate(200);
+    assert!(load("PUBLIC KEY", &short).is_err());
+}
