@@ -100,7 +100,7 @@ struct BundleArgs {
     #[arg(value_name = "ARTIFACT|sha256:HEX")]
     artifact: String,
     /// Verify with this key
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: Option<String>,
     /// Expect a certificate for this signer
     #[arg(long, value_name = "SUBJECT")]
@@ -254,11 +254,11 @@ async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestRefere
         Failure::message(Kind::NotFound, format!("image {} not found", args.image))
     })?;
     let mut images = vec![repository.pinned(manifest.digest)];
-    if args.each_platform {
-        if let Content::Index(index) = manifest.content().map_err(registry_failure)? {
-            let children = index.manifests.iter();
-            images.extend(children.map(|child| repository.pinned(child.digest)));
-        }
+    if args.each_platform
+        && let Content::Index(index) = manifest.content().map_err(registry_failure)?
+    {
+        let children = index.manifests.iter();
+        images.extend(children.map(|child| repository.pinned(child.digest)));
     }
     Ok(images)
 }

@@ -19,7 +19,7 @@ const PUBLIC_GOOD: &str = "public-good";
 #[command(next_help_heading = "Trust options")]
 pub(crate) struct TrustFlags {
     /// Verify with this key: a file, a PEM text, k8s://NAMESPACE/SECRET, env://VARIABLE or https://…
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) public_key: Vec<String>,
     /// Expect a certificate for this signer
     #[arg(long, value_name = "SUBJECT")]

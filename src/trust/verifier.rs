@@ -158,9 +158,10 @@ impl Verifier {
         for candidate in candidates {
             let kind = kind_of(&candidate);
             let origin = candidate.origin.clone();
+            let container = candidate.container;
             match self.check(candidate, manifest.digest).await? {
                 Ok(Verdict::Signature(signature)) => sorted.signatures.push(signature),
-                Ok(Verdict::Attestation(attestation)) => sorted.attest(attestation),
+                Ok(Verdict::Attestation(attestation)) => sorted.attest(attestation, container),
                 Err(reason) => sorted.reject(kind, Rejected { origin, reason }),
             }
         }
@@ -248,14 +249,17 @@ struct Sorted {
 }
 
 impl Sorted {
-    /// A bundle with an attestation is a candidate for a signature too, and refused as one.
-    fn attest(&mut self, attestation: Attestation) {
-        self.refused_signatures.push(Rejected {
-            origin: attestation.origin.clone(),
-            reason: Reason::NotASignature {
-                predicate_type: attestation.statement.predicate_type().to_owned(),
-            },
-        });
+    /// A bundle with an attestation is a candidate for a signature too, and refused as one;
+    /// what is kept under the tag of attestations is not.
+    fn attest(&mut self, attestation: Attestation, container: Container) {
+        if container == Container::Bundle {
+            self.refused_signatures.push(Rejected {
+                origin: attestation.origin.clone(),
+                reason: Reason::NotASignature {
+                    predicate_type: attestation.statement.predicate_type().to_owned(),
+                },
+            });
+        }
         self.attestations.push(attestation);
     }
 

@@ -3,7 +3,11 @@
 
 use std::fs;
 
-use lab::registry::{Options, Server};
+use lab::{
+    registry::{Options, Server},
+    signer,
+    sigstore::{self, Sigstore},
+};
 use serde_json::Value;
 
 use crate::{
@@ -142,4 +146,158 @@ fn verifies_what_tekton_chains_wrote() {
     verify(&image, &["--public-key", &key])
         .exits(4)
         .says("no transparency log entry");
+}
+
+#[test]
+fn verifies_an_index_and_every_platform() {
+    let registry = serve_layout("cosign-v3", "acme/app");
+    let fixture = root().join("tests/fixtures/cosign-v3");
+    let trusted_root = fixture.join("trusted_root.json").display().to_string();
+    let image = format!("{}/acme/app:index", registry.address());
+    let signer = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main";
+    let issuer = "http://127.0.0.1:6101/actions";
+    let flags = |subject: &'static str| {
+        [
+            "--each-platform",
+            "--trusted-root",
+            &trusted_root,
+            "--certificate-identity-regexp",
+            subject,
+            "--certificate-oidc-issuer",
+            issuer,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |subject: &'static str| {
+        let flags = flags(subject);
+        verify(&image, &flags.each_ref().map(String::as_str))
+    };
+    let good = run("https://github.com/acme/.*").exits(0);
+    assert_eq!(good.stdout.matches("counts").count(), 3, "{}", good.stdout);
+    assert!(good.stdout.contains(signer));
+    // A pattern must match the whole subject.
+    run("github.com/acme/").exits(4).says("who is not expected");
+}
+
+/// A registry with one image that a key signed and attested.
+fn signed() -> (Server, signer::Key, signer::Image) {
+    let registry = Server::start(Options::default()).unwrap();
+    let key = signer::Key::generate().unwrap();
+    let image = signer::push_image(&registry, "acme/app", "v1.0", "seed", 1).unwrap();
+    (registry, key, image)
+}
+
+#[test]
+fn an_attestation_is_no_signature_and_a_signature_no_attestation() {
+    let (registry, key, image) = signed();
+    let provenance = signer::provenance(&image, "https://git.example/app", "0123abcd");
+    signer::attest(&registry, &image, &key, &[provenance]).unwrap();
+    let pem = key.public_pem();
+    let reference = format!("{}/acme/app:v1.0", registry.address());
+    let flags = ["--public-key", &pem, "--ignore-rekor"];
+    verify(&reference, &flags)
+        .exits(4)
+        .says("no signatures found");
+    let attested = [&flags[..], &["--kind", "attestation", "--type"]].concat();
+    verify(&reference, &[&attested[..], &["slsaprovenance"]].concat()).exits(0);
+    // CVE-2022-35929: another type was asked for.
+    let other = [&attested[..], &["spdxjson"]].concat();
+    verify(&reference, &other)
+        .exits(4)
+        .says("expected https://spdx.dev/Document");
+    signer::sign(&registry, &image, &key).unwrap();
+    verify(&reference, &flags).exits(0);
+    let annotated = [&flags[..], &["--annotation", "env=prod"]].concat();
+    verify(&reference, &annotated)
+        .exits(4)
+        .says("lack env=prod");
+}
+
+#[test]
+fn signatures_may_be_kept_in_another_repository() {
+    let (registry, key, image) = signed();
+    let mut elsewhere = image.clone();
+    elsewhere.repository = "acme/signatures".to_owned();
+    signer::sign(&registry, &elsewhere, &key).unwrap();
+    let pem = key.public_pem();
+    let reference = format!("{}/acme/app:v1.0", registry.address());
+    let flags = [
+        "trust",
+        "verify",
+        &reference,
+        "--public-key",
+        &pem,
+        "--ignore-rekor",
+    ];
+    let workdir = Workdir::new();
+    workdir.promote(&flags).exits(4).says("no signatures found");
+    let repository = format!("{}/acme/signatures", registry.address());
+    let mut command = workdir.command();
+    let output = command
+        .env("COSIGN_REPOSITORY", repository)
+        .args(flags)
+        .output();
+    Run::of(output.unwrap()).exits(0);
+}
+
+#[test]
+fn each_exit_code_of_trust_verify_has_its_cause() {
+    let (registry, key, _) = signed();
+    let pem = key.public_pem();
+    let key = ["--public-key", &pem, "--ignore-rekor"];
+    let at = |name: &str| format!("{}/{name}", registry.address());
+    verify(&at("acme/app:v9"), &key).exits(3).says("not found");
+    verify(&at("acme/app:v1.0"), &[])
+        .exits(2)
+        .says("nobody is named");
+    let keyless = [
+        "--certificate-identity",
+        "a",
+        "--certificate-oidc-issuer",
+        "b",
+    ];
+    let ignoring = [&keyless[..], &["--ignore-rekor"]].concat();
+    verify(&at("acme/app:v1.0"), &ignoring)
+        .exits(2)
+        .says("--ignore-rekor needs --public-key");
+    verify(&at("acme/app:v1.0"), &keyless[..2])
+        .exits(2)
+        .says("needs both");
+    verify(&at("acme/app:v1.0"), &["--public-key", "nowhere.pub"])
+        .exits(3)
+        .says("nowhere.pub");
+    verify("127.0.0.1:1/acme/app:v1.0", &key).exits(5);
+}
+
+#[test]
+fn trust_init_serves_later_runs() {
+    let (registry, key, image) = signed();
+    let sigstore = Sigstore::new().unwrap();
+    let tuf = sigstore::Tuf::new().unwrap();
+    let web = sigstore::Web::start().unwrap();
+    web.serve_files(tuf.serving(1, &sigstore.trusted_root()));
+    let claims = signer::claims(&image).into_bytes();
+    let signature = key.sign(&claims).unwrap();
+    let owner = sigstore::Signer::key(&key);
+    let entry = sigstore::hashedrekord(&claims, &signature, &owner);
+    let entry = sigstore.log.add(&entry, sigstore::SIGNED).unwrap();
+    let layer = sigstore::Layer::signature(&claims, &signature).logged(&entry);
+    sigstore::put_layers(&registry, &image, "sig", &[layer]);
+
+    let pem = key.public_pem();
+    let reference = format!("{}/acme/app:v1.0", registry.address());
+    let verify = ["trust", "verify", &reference, "--public-key", &pem];
+    let workdir = Workdir::new();
+    // The root of the public instance does not know this log.
+    workdir.promote(&verify).exits(4).says("is not trusted");
+    let root = format!("{}/root.json", web.url());
+    let init = ["trust", "init", "--mirror", &web.url(), "--root", &root];
+    workdir.promote(&init).exits(0).says("trusted on first use");
+    workdir.promote(&verify).exits(0);
+    let zeros = "00".repeat(32);
+    let pinned = [&init[..], &["--root-checksum", &zeros]].concat();
+    workdir.promote(&pinned).exits(4).says("has checksum");
+    web.break_down();
+    workdir.promote(&verify).exits(0);
+    workdir.promote(&init).exits(5);
 }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-const SEED: u64 = 0x5eed_0f_7a57;
+const SEED: u64 = 0x005e_ed0f_7a57;
 
 /// A small generator (xorshift64*), so that each run mutates the same.
 struct Dice(u64);
