@@ -8,13 +8,10 @@ use std::{path::Path, process::ExitCode, time::Instant};
 
 use anyhow::{Result, anyhow};
 pub use attacks::{ATTACKS, Attack, Ending};
-use stage::Stage;
+use stage::{Done, Stage};
 use story::Story;
 
-use crate::{
-    binary::Missing,
-    chain::{Chain, Ran, Step},
-};
+use crate::{binary::Missing, chain::Step};
 
 /// Show the chain and the attacks on this machine
 #[derive(Debug, clap::Args)]
@@ -76,9 +73,10 @@ fn tour(story: Story, promote: &Path) -> Result<bool> {
     let mut stage = Stage::new(promote, false)?;
     story.aside(&format!("registry  {}", stage.universe.registry.address()));
     story.aside(&format!("Git       {}", stage.universe.git.address()));
-    let played = stage.play(&HONEST, |step, ran, chain| {
-        show_step(story, step, ran, chain);
-    })?;
+    let played = stage.play(&HONEST)?;
+    for done in &played.steps {
+        show_step(story, &stage, done);
+    }
     let mut right = told(story, stage.judge(&HONEST, &played));
     story.aside(&format!("production runs {}", stage.universe.deployed()?));
     story.heading("The attacks");
@@ -93,46 +91,38 @@ fn tour(story: Story, promote: &Path) -> Result<bool> {
 }
 
 /// One line for a step with what it handed on.
-fn show_step(story: Story, step: Step, ran: &Ran, chain: &Chain<'_>) {
-    if ran.code != 0 {
-        story.stop(step.command(), &reason(ran));
+fn show_step(story: Story, stage: &Stage, done: &Done) {
+    let name = done.step.command();
+    if done.code != 0 {
+        story.stop(name, &done.reason());
         return;
     }
-    let result = |name: &str| chain.result(step, name);
-    let digest = &chain.universe.image.digest;
-    let text = match step {
-        Step::ExtractTag => format!("{} → {}", chain.tag, result("DESTINATION_IMAGE_TAG")),
-        Step::GatherImages => format!("commit {} → image {digest}", result("COMMIT")),
+    let result = |name: &str| done.result(name);
+    let digest = &stage.universe.image.digest;
+    let text = match done.step {
+        Step::ExtractTag => format!("{} → {}", stage.tag, result("DESTINATION_IMAGE_TAG")),
+        Step::GatherImages => format!("commit {} → {digest}", result("COMMIT")),
         Step::VerifyEc => format!("signature, provenance and policy hold for {digest}"),
-        Step::CopyImage => result("PROMOTED").trim().to_owned(),
+        Step::CopyImage => result("PROMOTED").to_owned(),
         Step::UpdateDeployment => format!("commit {} pushed", result("GITOPS_COMMIT")),
     };
-    story.step(step.command(), &text);
-}
-
-/// The first line that says why.
-fn reason(ran: &Ran) -> String {
-    let lines = ran.stderr.lines().filter(|line| !line.trim().is_empty());
-    let error = lines.clone().rfind(|line| line.contains("error"));
-    let line = error
-        .or_else(|| lines.clone().next_back())
-        .unwrap_or("no message");
-    format!("exit {}: {}", ran.code, line.trim())
+    story.step(name, &text);
 }
 
 fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
     let mut stage = Stage::new(promote, true)?;
-    let played = stage.play(attack, |_, _, _| ())?;
+    let played = stage.play(attack)?;
     let judged = stage.judge(attack, &played);
-    let (step, ran) = played.last()?;
+    let last = played.last()?;
+    let name = last.step.command();
     story.line(&format!("\n  {}: somebody {}", attack.name, attack.deed));
     match attack.ending {
         Ending::Refused { .. } => {
-            story.stop(step.command(), &reason(ran));
+            story.stop(name, &last.reason());
             story.aside(&format!("{}; no tag and no ref moved", attack.check));
         }
         Ending::NoEffect(outcome) => {
-            story.step(step.command(), outcome);
+            story.step(name, outcome);
             story.aside(attack.check);
         }
     }
@@ -141,7 +131,7 @@ fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
 
 fn show_twin(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
     let mut stage = Stage::new(promote, false)?;
-    let played = stage.play(attack, |_, _, _| ())?;
+    let played = stage.play(attack)?;
     let judged = stage.judge(attack, &played);
     if judged.is_ok() {
         let digest = &stage.universe.image.digest;
@@ -153,7 +143,7 @@ fn show_twin(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
 /// Plays an attack, or its honest twin, and checks how it ends.
 pub fn check(attack: &Attack, promote: &Path, lie: bool) -> Result<()> {
     let mut stage = Stage::new(promote, lie)?;
-    let played = stage.play(attack, |_, _, _| ())?;
+    let played = stage.play(attack)?;
     stage.judge(attack, &played)
 }
 

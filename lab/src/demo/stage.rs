@@ -1,16 +1,17 @@
 //! One promotion in a universe of its own, with an attacker or without.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::attacks::{Attack, Ending};
 use crate::{
-    chain::{Chain, Ran, Step},
+    chain::{Chain, Step},
     universe::{COMPONENT, State, TAG, Universe},
 };
 
@@ -25,10 +26,19 @@ pub(super) struct Stage {
     dir: tempfile::TempDir,
 }
 
+/// A step that ran.
+pub(super) struct Done {
+    pub(super) step: Step,
+    pub(super) code: i32,
+    /// What it printed on both streams.
+    pub(super) said: String,
+    pub(super) results: BTreeMap<String, String>,
+}
+
 /// A promotion that has ended.
 pub(super) struct Played {
     /// The steps that ran, in order; all but the last ended well.
-    pub(super) steps: Vec<(Step, Ran)>,
+    pub(super) steps: Vec<Done>,
     /// What could have moved, before the promotion and after what the attacker did himself.
     before: State,
     after: State,
@@ -68,22 +78,21 @@ impl Stage {
         }
     }
 
-    /// Prepares and promotes, and calls `done` after each step.
-    pub(super) fn play(
-        &mut self,
-        attack: &Attack,
-        mut done: impl FnMut(Step, &Ran, &Chain<'_>),
-    ) -> Result<Played> {
+    /// Prepares and promotes.
+    pub(super) fn play(&mut self, attack: &Attack) -> Result<Played> {
         (attack.prepare)(self)?;
         let mut before = self.universe.state()?;
         let chain = self.chain();
         let mut steps = Vec::new();
         for step in Step::ALL {
             let ran = chain.step(step)?;
-            done(step, &ran, &chain);
-            let failed = ran.code != 0;
-            steps.push((step, ran));
-            if failed {
+            steps.push(Done {
+                step,
+                code: ran.code,
+                said: ran.stdout + &ran.stderr,
+                results: chain.results(step),
+            });
+            if ran.code != 0 {
                 break;
             }
             if let Some((when, meddle)) = attack.meddle
@@ -112,16 +121,14 @@ impl Stage {
     }
 
     fn judge_refusal(&self, played: &Played, by: Step, code: i32, says: &str) -> Result<()> {
-        let (step, ran) = played.last()?;
-        let name = step.command();
+        let last = played.last()?;
+        let (name, said) = (last.step.command(), &last.said);
         ensure!(
-            step == by && ran.code == code,
-            "expected {} to end with {code}, but {name} ended with {}:\n{}",
+            last.step == by && last.code == code,
+            "expected {} to end with {code}, but {name} ended with {}:\n{said}",
             by.command(),
-            ran.code,
-            ran.stderr
+            last.code
         );
-        let said = format!("{}{}", ran.stdout, ran.stderr);
         ensure!(said.contains(says), "{name} did not say {says:?}:\n{said}");
         ensure!(
             played.before == played.after,
@@ -135,15 +142,14 @@ impl Stage {
     }
 
     fn judge_promotion(&self, played: &Played) -> Result<()> {
-        let (step, ran) = played.last()?;
-        if ran.code != 0 {
-            bail!(
-                "{} ended with {}:\n{}",
-                step.command(),
-                ran.code,
-                ran.stderr
-            );
-        }
+        let last = played.last()?;
+        let name = last.step.command();
+        ensure!(
+            last.code == 0,
+            "{name} ended with {}:\n{}",
+            last.code,
+            last.said
+        );
         let (universe, digest) = (&self.universe, &self.universe.image.digest);
         let target = format!("{}:prod-{}", universe.production(), self.tag);
         let key = format!("{}:prod-{}", crate::universe::PRODUCTION, self.tag);
@@ -175,8 +181,22 @@ impl Stage {
 
 impl Played {
     /// The step with which it ended.
-    pub(super) fn last(&self) -> Result<(Step, &Ran)> {
-        let (step, ran) = self.steps.last().context("no step ran")?;
-        Ok((*step, ran))
+    pub(super) fn last(&self) -> Result<&Done> {
+        self.steps.last().context("no step ran")
+    }
+}
+
+impl Done {
+    pub(super) fn result(&self, name: &str) -> &str {
+        self.results.get(name).map_or("", |value| value.trim())
+    }
+
+    /// The exit code and the line that says why.
+    pub(super) fn reason(&self) -> String {
+        let lines = self.said.lines().filter(|line| !line.trim().is_empty());
+        let error = lines.clone().rfind(|line| line.starts_with("error"));
+        let line = error.or_else(|| lines.clone().next_back());
+        let line = line.unwrap_or("no message").trim_start_matches("error: ");
+        format!("exit {}: {}", self.code, line.trim())
     }
 }
