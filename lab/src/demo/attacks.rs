@@ -106,7 +106,7 @@ pub const ATTACKS: &[Attack] = &[
         name: "provenance-for-another-commit",
         deed: "built the image from a branch and released it under the tag",
         check: "the provenance names another commit than the tag",
-        ending: refused(Step::VerifyEc, 4, "commit"),
+        ending: refused(Step::VerifyEc, 4, "source.commit"),
         prepare: other_commit,
         meddle: None,
     },
