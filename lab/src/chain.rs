@@ -1,7 +1,6 @@
 //! The five commands by hand, with the arguments that a person would type.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -203,18 +202,6 @@ impl Chain<'_> {
     #[must_use]
     pub fn result(&self, step: Step, name: &str) -> String {
         read(&self.dir.join(step.command()).join(name))
-    }
-
-    /// All results that a command wrote.
-    #[must_use]
-    pub fn results(&self, step: Step) -> BTreeMap<String, String> {
-        let dir = self.dir.join(step.command());
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let named = entries.map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, read(&entry.path()))
-        });
-        named.collect()
     }
 
     /// A file that a command wrote; empty when it wrote none.

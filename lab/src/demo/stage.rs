@@ -4,18 +4,20 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::attacks::{Attack, Ending};
 use crate::{
-    chain::{Chain, Step},
+    chain::Step,
+    tekton::{self, Run, Status},
     universe::{COMPONENT, State, TAG, Universe},
 };
 
 /// Where a promotion happens.
+#[derive(Clone)]
 pub(super) struct Stage {
     pub(super) universe: Arc<Universe>,
     pub(super) promote: PathBuf,
@@ -23,7 +25,7 @@ pub(super) struct Stage {
     pub(super) tag: String,
     /// Whether the attacker does what the attack says; without it, the same is done honestly.
     pub(super) lie: bool,
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
 }
 
 /// A step that ran.
@@ -51,7 +53,7 @@ impl Stage {
             promote: promote.to_owned(),
             tag: TAG.to_owned(),
             lie,
-            dir: tempfile::tempdir()?,
+            dir: Arc::new(tempfile::tempdir()?),
         };
         fs::create_dir_all(stage.data())?;
         Ok(stage)
@@ -67,47 +69,57 @@ impl Stage {
         self.dir.path().join(name)
     }
 
-    /// The commands of this promotion.
-    pub(super) fn chain(&self) -> Chain<'_> {
-        Chain {
-            universe: &self.universe,
-            promote: self.promote.clone(),
-            dir: self.data(),
-            tag: self.tag.clone(),
-            more: Vec::new(),
-        }
-    }
-
-    /// Prepares and promotes.
+    /// Prepares, then runs the shipped Pipeline.
     pub(super) fn play(&mut self, attack: &Attack) -> Result<Played> {
         (attack.prepare)(self)?;
-        let mut before = self.universe.state()?;
-        let chain = self.chain();
-        let mut steps = Vec::new();
-        for step in Step::ALL {
-            let ran = chain.step(step)?;
-            steps.push(Done {
-                step,
-                code: ran.code,
-                said: ran.stdout + &ran.stderr,
-                results: chain.results(step),
+        let before = Arc::new(Mutex::new(self.universe.state()));
+        let mut run = self.pipeline();
+        if let Some((step, meddle)) = attack.meddle {
+            let (stage, before) = (self.clone(), Arc::clone(&before));
+            run = run.after(alias(step), move || {
+                let state = meddle(&stage).and_then(|()| stage.universe.state());
+                *before.lock().unwrap_or_else(PoisonError::into_inner) = state;
             });
-            if ran.code != 0 {
-                break;
-            }
-            if let Some((when, meddle)) = attack.meddle
-                && when == step
-            {
-                meddle(self)?;
-                before = self.universe.state()?;
-            }
         }
-        let after = self.universe.state()?;
+        let status = run.run()?;
+        let before = std::mem::replace(
+            &mut *before.lock().unwrap_or_else(PoisonError::into_inner),
+            Err(anyhow!("taken")),
+        )?;
+        let mut steps: Vec<_> = Step::ALL
+            .iter()
+            .filter_map(|step| done(*step, &status))
+            .collect();
+        if let Some(failed) = steps.iter().position(|step| step.code != 0) {
+            let late: Vec<_> = steps.drain(failed + 1..).map(|step| step.step).collect();
+            ensure!(
+                !late.contains(&Step::CopyImage) && !late.contains(&Step::UpdateDeployment),
+                "the Pipeline went on after a failure"
+            );
+        }
         Ok(Played {
             steps,
             before,
-            after,
+            after: self.universe.state()?,
         })
+    }
+
+    fn pipeline(&self) -> Run {
+        let universe = &self.universe;
+        Run::new(tekton::shipped())
+            .promote(&self.promote)
+            .param("git-tag", &self.tag)
+            .param("revision", &universe.commit)
+            .param("git-url", universe.source_url())
+            .param("images", format!("{COMPONENT}={}", universe.staging()))
+            .param("policy", universe.policy_url())
+            .param("public-key", universe.key.public_pem())
+            .param("ignore-rekor", "true")
+            .param("to", universe.production())
+            .param("gitops-repo-url", universe.gitops_url())
+            .workspace("data", self.data())
+            .workspace("git-credentials", universe.credentials())
+            .workspace("gitops-credentials", universe.credentials())
     }
 
     /// Checks that the promotion ended as the attack must end, or as its honest twin must.
@@ -177,6 +189,28 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The name of a command's Task in the Pipeline.
+fn alias(step: Step) -> &'static str {
+    match step {
+        Step::ExtractTag => "extract-destination-image-tag",
+        Step::GatherImages => "gather-images-to-verify",
+        Step::VerifyEc => "verify-enterprise-contract",
+        Step::CopyImage => "copy-image",
+        Step::UpdateDeployment => "update-deployment",
+    }
+}
+
+/// What became of a step, if it ran.
+fn done(step: Step, status: &Status) -> Option<Done> {
+    let task = status.tasks.iter().find(|task| task.name == alias(step))?;
+    Some(Done {
+        step,
+        code: task.exit_code()?,
+        said: task.log().to_owned(),
+        results: task.attempts.last()?.results.clone(),
+    })
 }
 
 impl Played {
