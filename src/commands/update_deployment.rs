@@ -7,6 +7,7 @@
 
 mod images;
 mod message;
+mod place;
 
 use std::{
     path::{Path, PathBuf},
@@ -15,12 +16,13 @@ use std::{
 
 use clap::ValueEnum;
 pub(crate) use images::Image;
+use place::{Tree, places};
 
 use super::{Context, Outcome, git_failure, write_file};
 use crate::{
-    failure::{Failure, Kind},
+    failure::{Failure, Kind, OrFail as _},
     git::{self, Author, Change, Repository},
-    gitops::{self, Locator},
+    gitops,
     image::Digest,
 };
 
@@ -71,6 +73,21 @@ pub(crate) struct Args {
     /// Where the image stands in --file, such as .spec.template.spec.containers[name=web].image
     #[arg(long, value_name = "YAMLPATH", requires = "file")]
     path: Option<String>,
+    /// Find the image below this kustomization: its images:, a patch or a resource
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "helm_values", "setter", "auto"])]
+    kustomize: Option<String>,
+    /// The values file of a Helm chart to edit
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "setter", "auto"])]
+    helm_values: Option<String>,
+    /// Where the image stands in --helm-values, as one text or in parts [default: image]
+    #[arg(long, value_name = "YAMLPATH", requires = "helm_values")]
+    key: Option<String>,
+    /// Edit every scalar with a Flux marker whose policy has the component's name
+    #[arg(long, conflicts_with_all = ["path", "auto"])]
+    setter: bool,
+    /// Search the environment's files for the image when the overlay is not at its usual place
+    #[arg(long, conflicts_with = "file")]
+    auto: bool,
     /// What to write
     #[arg(long, value_name = "HOW", default_value = "tag-and-digest")]
     pin: Pin,
@@ -139,12 +156,11 @@ fn empty(args: &Args) -> Result<Outcome, Failure> {
 }
 
 fn edit_local(args: &Args, images: &[Image], dir: &Path) -> Result<Outcome, Failure> {
-    let read = |path: &str| match std::fs::read(dir.join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::new(Kind::Usage, error).context(format!("cannot read {path}"))),
+    let tree = Tree {
+        read: Box::new(|path| read_local(dir, path)),
+        list: Box::new(|| list_local(dir)),
     };
-    let plan = plan(args, images, read)?;
+    let plan = plan(args, images, &tree)?;
     let mut outcome = outcome(!plan.files.is_empty(), "", "");
     if args.dry_run {
         outcome.stdout = diff(&plan).into_bytes();
@@ -154,6 +170,46 @@ fn edit_local(args: &Args, images: &[Image], dir: &Path) -> Result<Outcome, Fail
         write_file(&dir.join(&planned.change.path), &planned.change.content)?;
     }
     Ok(outcome)
+}
+
+fn read_local(dir: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let full = dir.join(path);
+    if full.is_dir() {
+        return Ok(None);
+    }
+    match std::fs::read(full) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::new(Kind::Usage, error).context(format!("cannot read {path}"))),
+    }
+}
+
+/// The regular files below a directory, without hidden directories such as `.git`.
+fn list_local(dir: &Path) -> Result<Vec<String>, Failure> {
+    let mut files = Vec::new();
+    let mut open = vec![String::new()];
+    while let Some(at) = open.pop() {
+        let entries = std::fs::read_dir(dir.join(&at)).or_fail(Kind::Usage)?;
+        for entry in entries {
+            let entry = entry.or_fail(Kind::Usage)?;
+            let kind = entry.file_type().or_fail(Kind::Usage)?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                continue;
+            };
+            let path = if at.is_empty() {
+                name.clone()
+            } else {
+                format!("{at}/{name}")
+            };
+            if kind.is_file() {
+                files.push(path);
+            } else if kind.is_dir() && !name.starts_with('.') {
+                open.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 async fn edit_remote(
@@ -207,9 +263,12 @@ fn push_edit(
         );
         return Err(Failure::message(Kind::Usage, message));
     };
-    let plan = plan(args, &wanted.images, |path| {
-        fetched.read(path).map_err(git_failure)
-    })?;
+    let tree = Tree {
+        read: Box::new(|path| fetched.read(path).map_err(git_failure)),
+        list: Box::new(|| fetched.files("").map_err(git_failure)),
+    };
+    let plan = plan(args, &wanted.images, &tree)?;
+    drop(tree);
     if plan.files.is_empty() || args.dry_run {
         let mut outcome = outcome(!plan.files.is_empty(), &fetched.commit_id(), &branch);
         outcome.stdout = if args.dry_run {
@@ -240,106 +299,69 @@ fn push_edit(
 }
 
 /// Finds out which files change, all of them before any is written.
-fn plan(
-    args: &Args,
-    images: &[Image],
-    read: impl Fn(&str) -> Result<Option<Vec<u8>>, Failure>,
-) -> Result<Plan, Failure> {
+fn plan(args: &Args, images: &[Image], tree: &Tree<'_>) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
-    if args.path.is_some() && images.len() > 1 {
+    let one_place = [
+        ("--path", args.path.is_some()),
+        ("--helm-values", args.helm_values.is_some()),
+    ];
+    if let Some((flag, _)) = one_place
+        .iter()
+        .find(|(_, given)| *given && images.len() > 1)
+    {
         let message = format!(
-            "--path names one place, but there are {} images",
+            "{flag} names one place, but there are {} images",
             images.len()
         );
         return Err(Failure::message(Kind::Usage, message));
     }
     for image in images {
-        let (path, locator) = place(args, image, &plan, &read)?;
-        let known = plan
-            .files
-            .iter()
-            .position(|planned| planned.change.path == path);
-        let before = match known.and_then(|at| plan.files.get(at)) {
-            Some(planned) => planned.change.content.clone(),
-            None => read(&path)?.unwrap_or_default(),
-        };
-        let edit = gitops::set_image(&path, &before, &locator, &image.written(args.pin))
-            .map_err(edit_failure)?;
-        if edit.content == before {
-            tracing::info!("{path} has {} already", image.reference);
-            continue;
+        let mut previous = None;
+        for (path, locator) in places(args, image, tree)? {
+            let before = match plan.content(&path) {
+                Some(content) => content.to_vec(),
+                None => (tree.read)(&path)?.unwrap_or_default(),
+            };
+            let edit = gitops::set_image(&path, &before, &locator, &image.written(args.pin))
+                .map_err(edit_failure)?;
+            if edit.content == before {
+                tracing::info!("{path} has {} already", image.reference);
+                continue;
+            }
+            previous.get_or_insert(edit.previous);
+            plan.put(path, before, edit.content);
         }
-        plan.changed.push((image.clone(), edit.previous));
-        match known.and_then(|at| plan.files.get_mut(at)) {
-            Some(planned) => planned.change.content = edit.content,
-            None => plan.files.push(Planned {
-                change: Change {
-                    path,
-                    content: edit.content,
-                },
-                before,
-            }),
+        if let Some(previous) = previous {
+            plan.changed.push((image.clone(), previous));
         }
     }
     Ok(plan)
 }
 
-/// The file and the place in it.
-fn place(
-    args: &Args,
-    image: &Image,
-    plan: &Plan,
-    read: impl Fn(&str) -> Result<Option<Vec<u8>>, Failure>,
-) -> Result<(String, Locator), Failure> {
-    let locator = match &args.path {
-        Some(path) => Locator::Path(path.clone()),
-        None => Locator::Container {
-            name: image.name.clone(),
-            repositories: image.repositories.clone(),
-        },
-    };
-    let environment = &args.environment;
-    let candidates = match &args.file {
-        Some(file) => vec![file.clone()],
-        None => vec![
-            format!(
-                "components/{}/overlays/{environment}/deployment-patch.yaml",
-                image.name
-            ),
-            format!("overlays/{environment}/deployment-patch.yaml"),
-        ],
-    };
-    for path in &candidates {
-        if !path
-            .split('/')
-            .all(|part| !part.is_empty() && part != "." && part != "..")
-        {
-            return Err(Failure::message(
-                Kind::Usage,
-                format!("{path:?} is no path below the repository's root"),
-            ));
-        }
-        let planned = plan
-            .files
-            .iter()
-            .any(|planned| planned.change.path == *path);
-        if planned || read(path)?.is_some() {
-            return Ok((path.clone(), locator));
+impl Plan {
+    /// A file as the edits so far have left it.
+    fn content(&self, path: &str) -> Option<&[u8]> {
+        let planned = self.files.iter().find(|file| file.change.path == path);
+        planned.map(|file| file.change.content.as_slice())
+    }
+
+    fn put(&mut self, path: String, before: Vec<u8>, content: Vec<u8>) {
+        match self.files.iter_mut().find(|file| file.change.path == path) {
+            Some(planned) => planned.change.content = content,
+            None => self.files.push(Planned {
+                change: Change { path, content },
+                before,
+            }),
         }
     }
-    let message = format!(
-        "no file for {} in the GitOps repository: looked for {}",
-        image.name,
-        candidates.join(" and ")
-    );
-    Err(Failure::message(Kind::NotFound, message)
-        .hint("name it by --file, or the environment by --environment"))
 }
 
 fn edit_failure(error: gitops::Error) -> Failure {
     use gitops::Error as E;
     let kind = match &error {
-        E::NoContainer { .. } | E::NothingThere { .. } => Kind::NotFound,
+        E::NoContainer { .. } | E::NoEntry { .. } | E::NoMarker { .. } | E::NothingThere { .. } => {
+            Kind::NotFound
+        }
         E::Parse { .. } | E::PathSyntax { .. } | E::Ambiguous { .. } | E::NotEditable { .. } => {
             Kind::Usage
         }

@@ -85,11 +85,6 @@ impl Credentials {
         Ok(Self(found))
     }
 
-    /// Tells whether there are none at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The login for the URL: one that names its path before one that only names its host. As in
     /// git, a path does not narrow: the triggering repository's token also serves its neighbour.
     pub(super) fn of(&self, url: &Url) -> Option<&Login> {

@@ -107,6 +107,9 @@ impl Repository {
             Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        if entry.kind() == Some(ObjectType::Tree) {
+            return Ok(None);
+        }
         // A symbolic link is a blob too, but its content is a path and no document.
         if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
             return Err(Error::Library {

@@ -37,6 +37,24 @@ pub(crate) enum Error {
         /// The containers that are there.
         containers: String,
     },
+    /// No entry of `images:` fits.
+    #[error("no images: entry for {name:?} in {file}: it has {entries}")]
+    NoEntry {
+        /// The file.
+        file: String,
+        /// The component.
+        name: String,
+        /// The entries that are there.
+        entries: String,
+    },
+    /// No setter marker names the component.
+    #[error("no marker {{\"$imagepolicy\": \"…:{name}\"}} in {file}")]
+    NoMarker {
+        /// The file.
+        file: String,
+        /// The component.
+        name: String,
+    },
     /// Several places fit.
     #[error("{file} has several places for {name}: {places}")]
     Ambiguous {

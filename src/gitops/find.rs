@@ -1,9 +1,10 @@
 //! Finds the scalar that names the image.
 
 use super::{
-    Error,
+    Error, Fit,
     yaml::{Kind, Node},
 };
+use crate::image::Repository;
 
 /// A component whose container is looked for.
 pub(super) struct Target<'a> {
@@ -36,15 +37,9 @@ pub(super) fn container<'a>(
         containers(document, target.file, &mut all)?;
     }
     let by_name: Vec<_> = all.iter().filter(|c| c.name == target.name).collect();
-    let known = |image: &str| {
-        target
-            .repositories
-            .iter()
-            .any(|repository| repository_of(image) == repository)
-    };
     let by_image: Vec<_> = all
         .iter()
-        .filter(|c| c.image.and_then(Node::text).is_some_and(known))
+        .filter(|container| container.is_of(target))
         .collect();
     let fitting = match (by_name.as_slice(), by_image.as_slice(), all.as_slice()) {
         ([], [], [only]) if !only.init => vec![only],
@@ -73,7 +68,41 @@ struct Container<'a> {
     path: String,
 }
 
+/// How surely the documents name the component's image.
+pub(super) fn fit(documents: &[Node], target: &Target<'_>) -> Result<Option<Fit>, Error> {
+    let mut all = Vec::new();
+    for document in documents {
+        containers(document, target.file, &mut all)?;
+    }
+    let fits = all.iter().filter_map(|container| {
+        if container.is_of(target) {
+            Some(Fit::Repository)
+        } else {
+            (container.name == target.name && container.image.is_some()).then_some(Fit::Name)
+        }
+    });
+    Ok(fits.max())
+}
+
+impl Target<'_> {
+    /// Tells whether a text, with or without tag, names one of the repositories.
+    pub(super) fn knows(&self, image: &str) -> bool {
+        let repository = repository_of(image);
+        // `nginx` and `docker.io/library/nginx` are one.
+        let full = repository
+            .parse::<Repository>()
+            .map(|repository| repository.to_string());
+        let same = |known: &String| known == repository || Ok(known) == full.as_ref();
+        self.repositories.iter().any(same)
+    }
+}
+
 impl<'a> Container<'a> {
+    fn is_of(&self, target: &Target<'_>) -> bool {
+        let image = self.image.and_then(Node::text);
+        image.is_some_and(|image| target.knows(image))
+    }
+
     fn found(&self, file: &str) -> Result<Found<'a>, Error> {
         let path = format!("{}.image", self.path);
         match self.image {
@@ -93,7 +122,7 @@ fn containers<'a>(
     all: &mut Vec<Container<'a>>,
 ) -> Result<(), Error> {
     for spec in POD_SPECS {
-        let Some(pod) = walk(document, spec.split('.')) else {
+        let Some(pod) = walk(document, spec, file)? else {
             continue;
         };
         for (key, init) in [("containers", false), ("initContainers", true)] {
@@ -121,16 +150,24 @@ fn containers<'a>(
     Ok(())
 }
 
-fn walk<'a>(node: &'a Node, keys: impl Iterator<Item = &'a str>) -> Option<&'a Node> {
+fn walk<'a>(node: &'a Node, keys: &str, file: &str) -> Result<Option<&'a Node>, Error> {
     let mut node = node;
-    for key in keys {
-        node = node.get(key)?;
+    for key in keys.split('.') {
+        match once(node, key, file, "")? {
+            Some(next) => node = next,
+            None => return Ok(None),
+        }
     }
-    Some(node)
+    Ok(Some(node))
 }
 
 /// The value of a key; a duplicated key is refused, because readers differ in which one counts.
-fn once<'a>(node: &'a Node, key: &str, file: &str, path: &str) -> Result<Option<&'a Node>, Error> {
+pub(super) fn once<'a>(
+    node: &'a Node,
+    key: &str,
+    file: &str,
+    path: &str,
+) -> Result<Option<&'a Node>, Error> {
     match node.values(key).as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),
@@ -151,7 +188,7 @@ fn repository_of(image: &str) -> &str {
     }
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     if names.is_empty() {
         "none".to_owned()

@@ -3,20 +3,28 @@
 use super::*;
 
 const OLD: &str = "quay.io/acme/web:v0@sha256:00";
-const NEW: &str = "quay.io/acme/web:prod-v1.0@sha256:11";
+const NEW: &str = "quay.io/acme/web:prod-v1.0@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-fn web() -> Locator {
-    Locator::Container {
+fn component() -> Component {
+    Component {
         name: "web".to_owned(),
         repositories: vec!["quay.io/acme/web".to_owned()],
     }
+}
+
+fn new() -> Reference {
+    NEW.parse().unwrap()
+}
+
+fn web() -> Locator {
+    Locator::Container(component())
 }
 
 /// Edits a file in which `OLD` stands once and compares every byte.
 #[track_caller]
 fn exact(file: &str, locator: &Locator) {
     let before = file.replace("OLD", OLD);
-    let edit = set_image("f.yaml", before.as_bytes(), locator, NEW).unwrap();
+    let edit = set_image("f.yaml", before.as_bytes(), locator, &new()).unwrap();
     assert_eq!(
         String::from_utf8(edit.content).unwrap(),
         file.replace("OLD", NEW)
@@ -64,9 +72,9 @@ fn finds_by_path() {
 
 #[test]
 fn an_edit_to_the_same_text_changes_no_byte() {
-    let file = PATCH.replace("IMAGE", OLD);
+    let file = PATCH.replace("IMAGE", NEW);
     assert_eq!(
-        set_image("f", file.as_bytes(), &web(), OLD)
+        set_image("f", file.as_bytes(), &web(), &new())
             .unwrap()
             .content,
         file.as_bytes()
@@ -75,13 +83,26 @@ fn an_edit_to_the_same_text_changes_no_byte() {
 
 #[test]
 fn quotes_what_would_not_stay_a_string() {
-    let edit = set_image("f", b"tag: v1\n", &Locator::Path("tag".to_owned()), "1.10").unwrap();
-    assert_eq!(edit.content, b"tag: \"1.10\"\n");
+    let values = "image:\n  repository: quay.io/acme/web\n  tag: v1 # c\n";
+    let edited = |tag: &str| {
+        let image = format!("quay.io/acme/web:{tag}").parse().unwrap();
+        let edit = set_image(
+            "f",
+            values.as_bytes(),
+            &Locator::Helm("image".to_owned()),
+            &image,
+        );
+        String::from_utf8(edit.unwrap().content).unwrap()
+    };
+    assert_eq!(edited("v2"), values.replace("v1", "v2"));
+    for tag in ["1.10", "0x1", "1e3", "true", "No", "2026-01-02", "_"] {
+        assert_eq!(edited(tag), values.replace("v1", &format!("\"{tag}\"")));
+    }
 }
 
 #[track_caller]
 fn refused(file: &str, locator: &Locator) -> Error {
-    set_image("f.yaml", file.as_bytes(), locator, NEW).unwrap_err()
+    set_image("f.yaml", file.as_bytes(), locator, &new()).unwrap_err()
 }
 
 #[test]
@@ -146,4 +167,149 @@ fn refuses_what_is_missing_or_ambiguous() {
         Error::Parse { .. } | Error::NoContainer { .. }
     ));
     assert!(matches!(refused("a: [\n", &web()), Error::Parse { .. }));
+}
+
+#[test]
+fn refuses_a_duplicated_key_on_the_way() {
+    let file = "spec:\n  containers: [{name: web, image: x}]\nspec:\n  containers: [{name: web, image: y}]\n";
+    let error = refused(file, &web());
+    assert!(
+        matches!(error, Error::NotEditable { .. } | Error::Parse { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_short_name_is_the_same_repository() {
+    let file = "spec: {containers: [{name: a, image: nginx:1}, {name: b, image: httpd:1}]}\n";
+    let locator = Locator::Container(Component {
+        name: "proxy".to_owned(),
+        repositories: vec!["docker.io/library/nginx".to_owned()],
+    });
+    let edit = set_image("f", file.as_bytes(), &locator, &new()).unwrap();
+    let expected = file.replace("nginx:1", &format!("\"{NEW}\""));
+    let plain = file.replace("nginx:1", NEW);
+    let found = String::from_utf8(edit.content).unwrap();
+    assert!(found == plain || found == expected, "{found}");
+}
+
+/// Edits a file and compares it with the same file after the replacements.
+#[track_caller]
+fn replaced(file: &str, locator: &Locator, image: &str, replacements: &[(&str, &str)]) {
+    let edit = set_image("f", file.as_bytes(), locator, &image.parse().unwrap()).unwrap();
+    let expected = replacements
+        .iter()
+        .fold(file.to_owned(), |text, (old, new)| text.replace(old, new));
+    assert_ne!(expected, file);
+    assert_eq!(String::from_utf8(edit.content).unwrap(), expected);
+}
+
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+const KUSTOMIZATION: &str = "resources: [../base]   # base\n\nimages:\n  # the sidecar\n  - name: quay.io/x/y\n    newTag: v1\n  - newName: quay.io/acme/staging  # moved\n    name: web\n    newTag: OLDTAG\n    digest: 'OLDDIGEST'\n";
+
+#[test]
+fn edits_the_parts_of_a_kustomizations_entry() {
+    let locator = Locator::Kustomize(component());
+    let both = [
+        ("quay.io/acme/staging", "quay.io/acme/web"),
+        ("OLDTAG", "prod-v1.0"),
+        ("OLDDIGEST", DIGEST),
+    ];
+    replaced(KUSTOMIZATION, &locator, NEW, &both);
+    let tag = "images:\n- {name: quay.io/acme/web, newTag: \"v0\"}\n";
+    replaced(
+        tag,
+        &locator,
+        NEW,
+        &[("v0", &format!("prod-v1.0@{DIGEST}"))],
+    );
+    replaced(tag, &locator, "quay.io/acme/web:v2", &[("v0", "v2")]);
+    let digest = "images:\n- name: quay.io/acme/web\n  digest: old\n";
+    replaced(digest, &locator, NEW, &[("old", DIGEST)]);
+}
+
+#[test]
+fn refuses_an_entry_in_which_an_old_part_would_stay() {
+    let locator = Locator::Kustomize(component());
+    let refuse = |file: &str, image: &str| {
+        set_image("f", file.as_bytes(), &locator, &image.parse().unwrap()).unwrap_err()
+    };
+    let by_tag = refuse(KUSTOMIZATION, "quay.io/acme/web:v2");
+    assert!(matches!(by_tag, Error::NotEditable { .. }), "{by_tag}");
+    let by_digest = refuse(KUSTOMIZATION, &format!("quay.io/acme/web@{DIGEST}"));
+    assert!(
+        matches!(by_digest, Error::NotEditable { .. }),
+        "{by_digest}"
+    );
+    let elsewhere = "images:\n- {name: quay.io/acme/web, newTag: v0}\n";
+    let elsewhere = refuse(elsewhere, "quay.io/other/web:v2");
+    assert!(
+        matches!(elsewhere, Error::NothingThere { .. }),
+        "{elsewhere}"
+    );
+    let neither = refuse("images:\n- name: quay.io/acme/web\n", NEW);
+    assert!(matches!(neither, Error::NothingThere { .. }), "{neither}");
+    let none = refuse("images:\n- {name: a, newTag: b}\n", NEW);
+    assert!(matches!(none, Error::NoEntry { .. }), "{none}");
+    let twice = "images:\n- {name: web, newTag: a}\n- {name: quay.io/acme/web, newTag: a}\n";
+    let twice = refuse(twice, NEW);
+    assert!(matches!(twice, Error::Ambiguous { .. }), "{twice}");
+}
+
+#[test]
+fn edits_helm_values_in_every_form() {
+    let locator = |key: &str| Locator::Helm(key.to_owned());
+    let whole = "web:\n  image: quay.io/acme/web:v0 # here\n";
+    replaced(
+        whole,
+        &locator("web.image"),
+        NEW,
+        &[("quay.io/acme/web:v0", NEW)],
+    );
+    let parts = "image:\n  registry: old.io\n  repository: a/b\n  tag: v0\n  pullPolicy: Always\n";
+    let values = [
+        ("old.io", "quay.io"),
+        ("a/b", "acme/web"),
+        ("v0", &format!("prod-v1.0@{DIGEST}")),
+    ];
+    replaced(parts, &locator("image"), NEW, &values);
+    let empty =
+        "image:\n  registry: \"\"\n  repository: quay.io/acme/web\n  version: v0\n  digest: \"\"\n";
+    let values = [
+        ("version: v0", "version: prod-v1.0"),
+        ("digest: \"\"", &format!("digest: \"{DIGEST}\"")),
+    ];
+    replaced(empty, &locator("image"), NEW, &values);
+    assert!(matches!(
+        refused("image: {tag: v0}\n", &locator("image")),
+        Error::NothingThere { .. }
+    ));
+}
+
+#[test]
+fn edits_what_a_setter_marker_names_and_only_that() {
+    let file = "a: quay.io/acme/web:v0 # {\"$imagepolicy\": \"flux-system:web\"}\nb: quay.io/acme/api:v0 # {\"$imagepolicy\": \"flux-system:api\"}\nc:\n  - name: quay.io/acme/web # {\"$imagepolicy\": \"x:web:name\"}\n    tag: v0 # {\"$imagepolicy\": \"x:web:tag\"}\n";
+    let locator = Locator::Setter("web".to_owned());
+    let values = [
+        ("a: quay.io/acme/web:v0", &*format!("a: {NEW}")),
+        ("tag: v0", "tag: prod-v1.0"),
+    ];
+    replaced(file, &locator, NEW, &values);
+    let by_digest = format!("quay.io/acme/web@{DIGEST}").parse().unwrap();
+    let left_out = set_image("f", file.as_bytes(), &locator, &by_digest).unwrap_err();
+    assert!(matches!(left_out, Error::NotEditable { .. }), "{left_out}");
+    assert!(matches!(
+        refused(file, &Locator::Setter("db".to_owned())),
+        Error::NoMarker { .. }
+    ));
+}
+
+#[test]
+fn tells_how_surely_a_file_is_the_one() {
+    let file = |image: &str| format!("spec: {{containers: [{{name: web, image: \"{image}\"}}]}}\n");
+    let fit = |file: &str| fit("f", file.as_bytes(), &component()).unwrap();
+    assert_eq!(fit(&file("quay.io/acme/web:v0")), Some(Fit::Repository));
+    assert_eq!(fit(&file("x:v0")), Some(Fit::Name));
+    assert_eq!(fit("spec: {containers: [{name: a, image: b}]}\n"), None);
 }

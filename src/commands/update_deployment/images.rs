@@ -4,6 +4,7 @@ use super::{Args, Pin};
 use crate::{
     commands::Context,
     failure::{Failure, Kind, OrFail as _},
+    gitops::Component,
     handover::{Placed, Promoted, PromotedComponent},
     image::{Digest, Reference},
 };
@@ -20,15 +21,23 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The text for the file.
-    pub(super) fn written(&self, pin: Pin) -> String {
+    /// What is written into the file.
+    pub(super) fn written(&self, pin: Pin) -> Reference {
         let mut reference = self.reference.clone();
         match pin {
             Pin::Tag if reference.tag.is_some() => reference.digest = None,
             Pin::Digest => reference.tag = None,
             Pin::Tag | Pin::TagAndDigest => {}
         }
-        reference.to_string()
+        reference
+    }
+
+    /// By what a file's place is recognised.
+    pub(super) fn component(&self) -> Component {
+        Component {
+            name: self.name.clone(),
+            repositories: self.repositories.clone(),
+        }
     }
 
     /// The digest; every image that is deployed has one.
