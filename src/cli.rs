@@ -44,7 +44,7 @@ struct Cli {
 struct Global {
     #[command(flatten)]
     log: log::Flags,
-    /// Trust the certificate authorities of this PEM file besides the system's
+    /// Trust the certificate authorities of this PEM file, or of the files of this directory, besides the system's
     #[arg(long, global = true, value_name = "PATH")]
     ca_file: Vec<PathBuf>,
     /// Talk plain HTTP to this host; loopback hosts always do
@@ -53,7 +53,7 @@ struct Global {
     /// Do not check this host's certificate
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     insecure_skip_tls_verify: Vec<HostPort>,
-    /// Read registry credentials from this file before all others
+    /// Read registry credentials from this file, or from config.json or .dockerconfigjson of this directory, before all others
     #[arg(long, global = true, value_name = "PATH")]
     authfile: Option<PathBuf>,
     /// Read Git credentials from this directory before all others

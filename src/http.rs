@@ -69,7 +69,7 @@ pub(crate) fn is_loopback(authority: &str) -> bool {
 /// How hosts are reached, as the global flags say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// PEM files with further certificate authorities.
+    /// PEM files, or directories of them, with further certificate authorities.
     pub(crate) ca_files: Vec<PathBuf>,
     /// Hosts on plain HTTP.
     pub(crate) plain_http: Vec<HostPort>,
@@ -219,7 +219,9 @@ impl Http {
                 roots.extend(read_certificates(path)?);
             }
             for path in &self.0.options.ca_files {
-                roots.extend(read_certificates(path)?);
+                for file in files_of(path)? {
+                    roots.extend(read_certificates(&file)?);
+                }
             }
             Ok(roots)
         };
@@ -317,6 +319,27 @@ fn certificate_files(env: &Env) -> Vec<PathBuf> {
     files
 }
 
+/// The file itself, or the files of a directory: a mounted ConfigMap is one.
+fn files_of(path: &PathBuf) -> Result<Vec<PathBuf>, Error> {
+    if !path.is_dir() {
+        return Ok(vec![path.clone()]);
+    }
+    let wrong = |reason: String| Error::CaFile {
+        path: path.clone(),
+        reason,
+    };
+    let entries = fs::read_dir(path).map_err(|error| wrong(error.to_string()))?;
+    let files: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    if files.is_empty() {
+        return Err(wrong("the directory is empty".to_owned()));
+    }
+    Ok(files)
+}
+
 fn read_certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
     let wrong = |reason: String| Error::CaFile {
         path: path.clone(),
@@ -375,5 +398,16 @@ mod tests {
         assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
         let plain = Url::parse("http://localhost:1").unwrap();
         assert!(http.client(&plain, Traffic::Small).is_ok());
+    }
+
+    #[test]
+    fn reads_every_file_of_a_certificate_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(files_of(&dir.path().to_owned()).is_err());
+        for name in ["a.crt", "b.pem"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        fs::create_dir(dir.path().join("..data")).unwrap();
+        assert_eq!(files_of(&dir.path().to_owned()).unwrap().len(), 2);
     }
 }

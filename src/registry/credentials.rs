@@ -114,8 +114,17 @@ impl Places {
         let config_home =
             path("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
         let run = user().map(|user| PathBuf::from(format!("/run/containers/{user}")));
+        // A workspace bound to a Secret is a directory; the name in it depends on the Secret's type.
+        let (authfile, other_name) = match authfile {
+            Some(dir) if dir.is_dir() => (
+                Some(dir.join("config.json")),
+                Some(dir.join(".dockerconfigjson")),
+            ),
+            file => (file, None),
+        };
         let files = [
             authfile,
+            other_name,
             path("REGISTRY_AUTH_FILE"),
             path("DOCKER_CONFIG").map(|dir| dir.join("config.json")),
             home.map(|home| home.join(".docker/config.json")),
@@ -471,5 +480,18 @@ mod tests {
             error.contains("config.json") && !error.contains("7secret"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_flag_may_name_the_directory_of_a_mounted_secret() {
+        let auths = r#"{"auths":{"registry.example.com":{"username":"u","password":"p"}}}"#;
+        for name in ["config.json", ".dockerconfigjson"] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(name), auths).unwrap();
+            let places = Places::new(Some(dir.path().to_owned()), None, &Env::default());
+            let files = places.read().unwrap();
+            let (path, _) = files.0.first().unwrap();
+            assert_eq!(path, &dir.path().join(name));
+        }
     }
 }
