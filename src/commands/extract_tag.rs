@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Peel the tag in this repository and refuse it when the event named another commit
     #[arg(long, value_name = "URL")]
     git_url: Option<String>,
+    /// The commit that the event named: refuse the tag when --git-url has another one for it
+    #[arg(long, value_name = "COMMIT", requires = "git_url")]
+    commit: Option<String>,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
@@ -100,6 +103,7 @@ struct Found {
 /// in the repository, [`Kind::Refused`] when it moved since the event.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut found = args.find(context).await?;
+    found.expect(args.commit.as_deref())?;
     let destination = args.destination(&found.tag)?;
     if let Some(url) = &args.git_url {
         found.commit = Some(peel(&found, url, context).await?);
@@ -127,6 +131,26 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     };
     outcome.stdout = text.into_bytes();
     Ok(outcome)
+}
+
+impl Found {
+    /// Takes over the commit that `--commit` names; what the event says must not contradict it.
+    fn expect(&mut self, commit: Option<&str>) -> Result<(), Failure> {
+        let Some(commit) = commit else {
+            return Ok(());
+        };
+        if !git::is_commit(commit) {
+            let message = format!("--commit is {commit:?}: expected 40 or 64 hex digits");
+            return Err(Failure::message(Kind::Usage, message));
+        }
+        match self.commit.replace(commit.to_owned()) {
+            Some(event) if event != commit => Err(Failure::message(
+                Kind::Refused,
+                format!("the event is about commit {event}, --commit says {commit}"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Args {

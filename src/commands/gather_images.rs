@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// The Git tag, or a full commit
     #[arg(long, value_name = "TAG|COMMIT")]
     revision: Option<String>,
+    /// The commit that the event named: refuse a --revision that is another one
+    #[arg(long, value_name = "COMMIT", requires = "revision")]
+    commit: Option<String>,
     /// A Snapshot instead of --image: a file, - for standard input, or the JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     snapshot: Option<String>,
@@ -77,6 +80,7 @@ struct Origin {
 /// two tags of `--cross-check` name different images.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let origin = args.peel(context).await?;
+    args.expect(&origin)?;
     let mut snapshot = match &args.snapshot {
         Some(text) => args.pin_snapshot(text, &origin, context).await?,
         None => args.find_images(&origin, context).await?,
@@ -170,6 +174,17 @@ impl Args {
                 Kind::NotFound,
                 format!("no tag {tag:?} in {shown}"),
             )),
+        }
+    }
+
+    /// Refuses a revision that is not `--commit`: the tag moved since the event.
+    fn expect(&self, origin: &Origin) -> Result<(), Failure> {
+        match (&self.commit, &origin.commit) {
+            (Some(expected), Some(found)) if expected != found => Err(Failure::message(
+                Kind::Refused,
+                format!("--revision is commit {found}, the event is about commit {expected}"),
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -230,3 +230,22 @@ fn reads_the_one_tag_of_a_local_head() {
     repository.tag("v1.1", &commit).unwrap();
     dir.promote(&["extract-tag", &path]).exits(2).says("v1.1");
 }
+
+#[test]
+fn refuses_a_tag_of_another_commit_than_the_one_expected() {
+    let (dir, server) = (Workdir::new(), git::Server::start(None).unwrap());
+    let repository = server.repository("acme/web").unwrap();
+    let built = repository.commit("main", "one", &[("a", "1")]).unwrap();
+    repository.annotated_tag("v1.0", &built).unwrap();
+    let url = format!("--git-url={}", server.url("acme/web"));
+    let expected = format!("--commit={built}");
+    let run = |commit: &str| dir.promote(&["extract-tag", "--tag=v1.0", &url, commit]);
+    run(&expected).exits(0);
+    run(&format!("--commit={EVENT_COMMIT}"))
+        .exits(4)
+        .says("moved");
+    run("--commit=v1.0").exits(2).says("hex digits");
+    dir.promote(&["extract-tag", "--tag=v1.0", &expected])
+        .exits(2)
+        .says("--git-url");
+}

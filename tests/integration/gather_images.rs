@@ -241,3 +241,14 @@ fn many_images_leave_a_pointer_as_the_result() {
     );
     assert_eq!(world.dir.read("results/IMAGES_COUNT"), "40");
 }
+
+#[test]
+fn refuses_a_revision_of_another_commit_than_the_one_expected() {
+    let world = World::new();
+    let expected = format!("--commit={}", world.commit);
+    world.gather(&[&expected]).exits(0);
+    let other = "--commit=82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
+    world.dir.write("images.json", "old");
+    world.gather(&[other]).exits(4).says("82b3d5ae");
+    assert_eq!(world.dir.read("images.json"), "old");
+}
