@@ -1,0 +1,367 @@
+//! The shipped Task and Pipeline YAML: fits the command line, each other, Tekton's schemas and its own docs.
+
+use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
+
+use lab::tekton::{
+    self,
+    model::{Pipeline, Resource, Task, Value},
+};
+use serde_json::Value as Json;
+
+use crate::docs::{check, root};
+
+const TASKS: [&str; 5] = [
+    "extract-tag",
+    "gather-images",
+    "verify-ec",
+    "copy-image",
+    "update-deployment",
+];
+const PIPELINE: &str = "pipelines/promote-to-prod/promote-to-prod.yaml";
+const ON_TAG: &str = "pipelines/promote-to-prod/pac/on-tag.yaml";
+const MARK: &str =
+    "<!-- Generated from the Task: `UPDATE_DOCS=1 cargo test docs` renews what follows. -->";
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn path_of(task: &str) -> String {
+    format!("tasks/{task}/{task}.yaml")
+}
+
+fn task(name: &str) -> Task {
+    match tekton::parse(&text(&path_of(name))).unwrap() {
+        Resource::Task(task) => task,
+        other => panic!("no Task: {other:?}"),
+    }
+}
+
+fn pipeline() -> Pipeline {
+    match tekton::parse(&text(PIPELINE)).unwrap() {
+        Resource::Pipeline(pipeline) => pipeline,
+        other => panic!("no Pipeline: {other:?}"),
+    }
+}
+
+/// The arguments of the one step, without the program.
+fn arguments(task: &Task) -> Vec<String> {
+    let [step] = task.spec.steps.as_slice() else {
+        panic!("{}: not one step", task.metadata.name);
+    };
+    assert_eq!(step.command, ["/usr/bin/promote", &task.metadata.name]);
+    [&step.command[1..], &step.args[..]].concat()
+}
+
+/// The values with which a Task is run in this test, beside its defaults.
+fn value(task: &str, param: &str) -> Option<&'static str> {
+    match (task, param) {
+        ("extract-tag", "tag") | ("gather-images", "revision") => Some("v1.0"),
+        (_, "policy" | "git-url" | "gitops-repo-url") => Some("https://git.example.com/acme/web"),
+        (_, "commit") => Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7"),
+        (_, "public-key") => Some("k8s://release/cosign-pub"),
+        (_, "images-digest" | "verified-digest" | "promoted-digest") => Some(DIGEST),
+        _ => None,
+    }
+}
+
+/// Fills an argument as a run does: with all values, or with the defaults alone.
+fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
+    let mut text = argument.to_owned();
+    for workspace in &task.spec.workspaces {
+        let path = if with_values || !workspace.optional {
+            "/workspace/x"
+        } else {
+            ""
+        };
+        text = text.replace(&format!("$(workspaces.{}.path)", workspace.name), path);
+    }
+    for result in &task.spec.results {
+        text = text.replace(
+            &format!("$(results.{}.path)", result.name),
+            "/tekton/results/x",
+        );
+    }
+    for param in &task.spec.params {
+        let needed = value(&task.metadata.name, &param.name)
+            .filter(|_| with_values || param.default.is_none() || param.name == "tag");
+        match &param.default {
+            Some(Value::Array(_)) if text == format!("$(params.{}[*])", param.name) => {
+                return vec!["web=registry.example.com/acme/web".to_owned()];
+            }
+            Some(Value::Array(_)) => {}
+            default => {
+                let default = default.as_ref().map(|value| value.strings()[0].as_str());
+                let value = needed.or(default).unwrap_or_default();
+                text = text.replace(&format!("$(params.{})", param.name), value);
+            }
+        }
+    }
+    assert!(!text.contains("$("), "{text}");
+    // The program drops a flag with an empty value before it parses.
+    if text.ends_with('=') {
+        Vec::new()
+    } else {
+        vec![text]
+    }
+}
+
+#[test]
+fn the_command_line_accepts_the_arguments_of_every_task() {
+    for name in ["extract-tag", "gather-images", "update-deployment"] {
+        let task = task(name);
+        for with_values in [false, true] {
+            let all = arguments(&task);
+            let given = all.iter().flat_map(|text| filled(&task, text, with_values));
+            let given: Vec<_> = std::iter::once("promote".to_owned()).chain(given).collect();
+            let parsed = promote::cli::command().try_get_matches_from(&given);
+            assert!(parsed.is_ok(), "{given:?}: {}", parsed.unwrap_err());
+        }
+        let changed = ["promote", name, "--no-such-flag=x"];
+        assert!(
+            promote::cli::command()
+                .try_get_matches_from(changed)
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn a_param_is_the_flag_of_its_name_and_nothing_declared_is_unused() {
+    for name in TASKS {
+        let task = task(name);
+        let arguments: BTreeSet<_> = arguments(&task).into_iter().collect();
+        for param in &task.spec.params {
+            let own = match param.default {
+                Some(Value::Array(_)) => format!("$(params.{}[*])", param.name),
+                _ => format!("--{0}=$(params.{0})", param.name),
+            };
+            assert!(arguments.contains(&own), "{name} lacks {own}");
+            assert!(!param.description.is_empty(), "{name}: {}", param.name);
+        }
+        for result in &task.spec.results {
+            let own = format!("--result={0}=$(results.{0}.path)", result.name);
+            assert!(arguments.contains(&own), "{name} lacks {own}");
+        }
+        for workspace in &task.spec.workspaces {
+            let own = format!("=$(workspaces.{}.path)", workspace.name);
+            assert!(
+                arguments.iter().any(|text| text.ends_with(&own)),
+                "{name} lacks {own}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_yaml_has_a_script_a_secret_in_a_variable_or_a_shell() {
+    for path in shipped() {
+        let text = fs::read_to_string(&path).unwrap();
+        for never in ["script:", "valueFrom", "secretKeyRef", "/bin/sh", "bash"] {
+            assert!(!text.contains(never), "{} has {never}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_step_is_confined_and_of_this_version() {
+    for name in TASKS {
+        let task = task(name);
+        assert_eq!(task.metadata.name, name);
+        assert_eq!(
+            task.metadata.labels["app.kubernetes.io/version"],
+            env!("CARGO_PKG_VERSION")
+        );
+        let context = task.spec.step_template.security_context.as_ref().unwrap();
+        assert_eq!(context.allow_privilege_escalation, Some(false));
+        assert_eq!(context.read_only_root_filesystem, Some(true));
+        assert_eq!(context.run_as_non_root, Some(true));
+        assert_eq!(context.capabilities.as_ref().unwrap().drop, ["ALL"]);
+        assert_eq!(
+            context.seccomp_profile.as_ref().unwrap().r#type,
+            "RuntimeDefault"
+        );
+        let step = &task.spec.steps[0];
+        assert!(
+            step.image
+                .ends_with(concat!("/promote:", env!("CARGO_PKG_VERSION"))),
+            "{}",
+            step.image
+        );
+        let resources = step.compute_resources.as_ref().unwrap();
+        assert!(
+            resources.requests.contains_key("cpu") && resources.requests.contains_key("memory")
+        );
+        assert!(resources.limits.contains_key("memory"));
+    }
+}
+
+#[test]
+fn the_pipeline_hands_every_digest_on() {
+    let pipeline = pipeline();
+    let names: Vec<_> = pipeline
+        .spec
+        .tasks
+        .iter()
+        .map(|task| task.name.as_str())
+        .collect();
+    let known = [
+        "extract-destination-image-tag",
+        "gather-images-to-verify",
+        "verify-enterprise-contract",
+        "copy-image",
+        "update-deployment",
+    ];
+    assert_eq!(names, known);
+    let given = |task: &str, param: &str| {
+        let task = pipeline
+            .spec
+            .tasks
+            .iter()
+            .find(|one| one.name == task)
+            .unwrap();
+        let param = task
+            .params
+            .iter()
+            .find(|given| given.name == param)
+            .unwrap();
+        param.value.strings()[0].clone()
+    };
+    for (task, param, from) in [
+        (
+            "verify-enterprise-contract",
+            "images-digest",
+            "$(tasks.gather-images-to-verify.results.IMAGES_DIGEST)",
+        ),
+        (
+            "copy-image",
+            "verified-digest",
+            "$(tasks.verify-enterprise-contract.results.VERIFIED_DIGEST)",
+        ),
+        (
+            "update-deployment",
+            "promoted-digest",
+            "$(tasks.copy-image.results.PROMOTED_DIGEST)",
+        ),
+    ] {
+        assert_eq!(given(task, param), from);
+    }
+    let lenient = pipeline
+        .spec
+        .tasks
+        .iter()
+        .flat_map(|task| &task.params)
+        .find(|param| param.name == "strict");
+    assert!(lenient.is_none(), "a refusal must fail the Pipeline");
+}
+
+#[test]
+fn the_run_comes_from_the_default_branch() {
+    let repository: Json =
+        serde_saphyr::from_str(&text("pipelines/promote-to-prod/pac/repository.yaml")).unwrap();
+    assert_eq!(
+        repository["spec"]["settings"]["pipelinerun_provenance"],
+        "default_branch"
+    );
+    assert_eq!(repository["spec"]["concurrency_limit"], 1);
+}
+
+#[test]
+fn tektons_own_schemas_accept_it() {
+    let schemas = root().join("../shared/peers/tekton-schema");
+    if !schemas.is_dir() {
+        eprintln!("skipped: no schemas at {}", schemas.display());
+        return;
+    }
+    for path in TASKS
+        .map(path_of)
+        .iter()
+        .map(String::as_str)
+        .chain([PIPELINE, ON_TAG])
+    {
+        let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
+        let kind = document["kind"].as_str().unwrap().to_owned();
+        let schema = fs::read_to_string(schemas.join(format!("{kind}.v1.json"))).unwrap();
+        let schema: Json = serde_json::from_str(&schema).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&document)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{path}: {}", errors.join("; "));
+        let mut wrong = document;
+        wrong["spec"]["noSuchField"] = Json::from(1);
+        assert!(
+            !validator.is_valid(&wrong),
+            "the schema of {kind} accepts everything"
+        );
+    }
+}
+
+#[test]
+fn docs_tables_of_the_tasks_are_fresh() {
+    for name in TASKS {
+        let path = format!("tasks/{name}/README.md");
+        let found = fs::read_to_string(root().join(&path)).unwrap_or_default();
+        let by_hand = found.split(MARK).next().unwrap_or_default();
+        let words = by_hand.split_whitespace().count();
+        assert!(
+            words > 40,
+            "{path}: what the Task is for, and what it refuses, is written by hand"
+        );
+        check(&path, &format!("{by_hand}{MARK}\n{}", tables(&task(name))));
+    }
+}
+
+fn tables(task: &Task) -> String {
+    let mut text = String::new();
+    text.push_str("\n## Params\n\n| param | default | what it is |\n|---|---|---|\n");
+    for param in &task.spec.params {
+        let default = match &param.default {
+            None => "required".to_owned(),
+            Some(Value::Array(_)) => "none (a list)".to_owned(),
+            Some(Value::String(text)) if text.is_empty() => String::new(),
+            Some(Value::String(text)) => format!("`{text}`"),
+        };
+        writeln!(
+            text,
+            "| `{}` | {default} | {} |",
+            param.name, param.description
+        )
+        .unwrap();
+    }
+    text.push_str("\n## Results\n\n| result | what it is |\n|---|---|\n");
+    for result in &task.spec.results {
+        writeln!(text, "| `{}` | {} |", result.name, result.description).unwrap();
+    }
+    text.push_str("\n## Workspaces\n\n| workspace | optional | what it is |\n|---|---|---|\n");
+    for workspace in &task.spec.workspaces {
+        let optional = if workspace.optional { "yes" } else { "no" };
+        writeln!(
+            text,
+            "| `{}` | {optional} | {} |",
+            workspace.name, workspace.description
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// Every YAML file below `tasks` and `pipelines`.
+fn shipped() -> Vec<PathBuf> {
+    let mut dirs = vec![root().join("tasks"), root().join("pipelines")];
+    let mut found = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|end| end == "yaml") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(found.len() >= 8, "{found:?}");
+    found
+}
