@@ -262,33 +262,47 @@ impl Registry {
         max_bytes: u64,
     ) -> Result<Bytes, Error> {
         let url = self.url(repository, &format!("blobs/{}", descriptor.digest))?;
+        let wrong_size = |found: u64, expected: String| Error::WrongSize {
+            url: shown(&url),
+            found,
+            expected,
+        };
         if descriptor.size > max_bytes {
-            return Err(Error::WrongSize {
-                url: shown(&url),
-                found: descriptor.size,
-                expected: format!("at most {max_bytes}"),
-            });
+            return Err(wrong_size(descriptor.size, format!("at most {max_bytes}")));
         }
+        let bytes = self
+            .blob_by_digest(repository, &descriptor.digest, descriptor.size)
+            .await?;
+        if bytes.len() as u64 != descriptor.size {
+            return Err(wrong_size(bytes.len() as u64, descriptor.size.to_string()));
+        }
+        Ok(bytes)
+    }
+
+    /// Fetches a blob of unknown size whole, of at most `max_bytes`, and checks its digest.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) async fn blob_by_digest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        max_bytes: u64,
+    ) -> Result<Bytes, Error> {
+        let url = self.url(repository, &format!("blobs/{digest}"))?;
         let call = Call::new(Method::GET, url, Access::pull(repository));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
-            return Err(no_blob(repository, &descriptor.digest));
+            return Err(no_blob(repository, digest));
         }
         let answer = self.check(&call, answer).await?;
-        let bytes = read(&call.url, answer, descriptor.size).await?;
+        let bytes = read(&call.url, answer, max_bytes).await?;
         let found = Digest::of(&bytes);
-        if bytes.len() as u64 != descriptor.size {
-            return Err(Error::WrongSize {
-                url: shown(&call.url),
-                found: bytes.len() as u64,
-                expected: descriptor.size.to_string(),
-            });
-        }
-        if found != descriptor.digest {
+        if found != *digest {
             return Err(Error::WrongDigest {
                 url: shown(&call.url),
                 found,
-                expected: descriptor.digest,
+                expected: *digest,
             });
         }
         Ok(bytes)

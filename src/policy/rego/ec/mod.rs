@@ -3,6 +3,7 @@
 //! A function that fails is undefined, as in the reference implementation, except `ec.sigstore.*`,
 //! whose answer says what failed. What a function found is remembered for the whole run.
 
+mod archive;
 mod oci;
 mod purl;
 
@@ -82,7 +83,7 @@ impl Host {
     }
 
     /// Answers a call; undefined when it fails or when there is nothing to ask.
-    fn answer(&self, function: &str, arguments: &[Value]) -> Value {
+    fn answer(&self, function: &'static str, arguments: &[Value]) -> Value {
         let text = arguments.first().and_then(|first| first.as_string().ok());
         let found = match (function, text) {
             ("ec.purl.is_valid", text) => {

@@ -1,24 +1,377 @@
 //! `ec.oci.*`: blobs, manifests and referrers, each fetched once for a run.
+//!
+//! Answers have every member: what is missing is an empty text, list or object.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use futures_util::{StreamExt as _, stream};
 use regorus::Value;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 
-use crate::registry::Registry;
+use super::archive::{self, Entry};
+use crate::{
+    image::{DigestReference, Reference, Tag},
+    registry::{Content, Manifest, Registry, Version},
+};
 
+/// The largest blob that a policy may read, in bytes.
+const MAX_BLOB: u64 = 128 << 20;
+/// How much is remembered before all is forgotten, in bytes.
+const MAX_REMEMBERED: usize = 64 << 20;
+/// How many manifests are fetched at the same time.
+const AT_ONCE: usize = 16;
+
+/// An answer that is fetched by whoever asks first while the others wait.
+type Slot = Arc<OnceLock<Option<Json>>>;
+
+/// Access to registries with a memory. Clones share it.
 #[derive(Clone)]
-pub(super) struct Images {
+pub(super) struct Images(Arc<Inner>);
+
+struct Inner {
     registry: Registry,
     runtime: Handle,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    answers: BTreeMap<(&'static str, String), Slot>,
+    bytes: usize,
 }
 
 impl Images {
     pub(super) fn new(registry: Registry, runtime: Handle) -> Self {
-        Self { registry, runtime }
+        Self(Arc::new(Inner {
+            registry,
+            runtime,
+            memory: Mutex::default(),
+        }))
     }
 
-    pub(super) fn answer(&self, function: &str, arguments: &[Value]) -> Option<Json> {
-        let _ = (function, arguments, &self.registry, &self.runtime);
-        None
+    /// Answers a call; none when it fails, which is logged.
+    pub(super) fn answer(&self, function: &'static str, arguments: &[Value]) -> Option<Json> {
+        if function == "ec.oci.image_manifests" {
+            return self.manifests(arguments.first()?);
+        }
+        let image = arguments.first()?.as_string().ok()?;
+        let paths: Vec<String> = match arguments.get(1) {
+            Some(paths) => serde_json::from_value(serde_json::to_value(paths).ok()?).ok()?,
+            None => Vec::new(),
+        };
+        let key = [&[image.to_string()], paths.as_slice()].concat().join("\n");
+        self.remembered(function, key, || {
+            let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
+            found
+                .inspect_err(
+                    |error| tracing::warn!(%function, %image, %error, "a policy asked in vain"),
+                )
+                .ok()
+        })
     }
+
+    fn remembered(
+        &self,
+        function: &'static str,
+        key: String,
+        fetch: impl FnOnce() -> Option<Json>,
+    ) -> Option<Json> {
+        let slot = {
+            let mut memory = self.memory();
+            Arc::clone(memory.answers.entry((function, key)).or_default())
+        };
+        let mut fresh = false;
+        let answer = slot.get_or_init(|| {
+            fresh = true;
+            fetch()
+        });
+        if fresh {
+            let bytes = answer.as_ref().map_or(0, size);
+            let mut memory = self.memory();
+            memory.bytes += bytes;
+            if memory.bytes > MAX_REMEMBERED {
+                *memory = Memory::default();
+            }
+        }
+        answer.clone()
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The manifests of a set of images; those that cannot be had are left out.
+    fn manifests(&self, images: &Value) -> Option<Json> {
+        const ONE: &str = "ec.oci.image_manifest";
+        let images = images.as_set().ok()?.iter();
+        let images: Vec<_> = images.filter_map(|image| image.as_string().ok()).collect();
+        let missing: Vec<_> = {
+            let memory = self.memory();
+            let known = |image: &str| memory.answers.contains_key(&(ONE, image.to_owned()));
+            images.iter().filter(|image| !known(image)).collect()
+        };
+        let fetched = stream::iter(missing)
+            .map(|image| async move { (image, self.fetch(ONE, image, &[]).await) })
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>();
+        for (image, found) in self.0.runtime.block_on(fetched) {
+            self.remembered(ONE, image.to_string(), || found.ok());
+        }
+        let found = images.iter().filter_map(|image| {
+            let manifest = self.answer(ONE, &[Value::from(image.as_ref())])?;
+            Some((image.to_string(), manifest))
+        });
+        Some(Json::Object(found.collect()))
+    }
+
+    async fn fetch(
+        &self,
+        function: &'static str,
+        image: &str,
+        paths: &[String],
+    ) -> anyhow::Result<Json> {
+        match function {
+            "ec.oci.blob" => Ok(Json::from(self.text(image).await?)),
+            "ec.oci.parsed_blob" => Ok(serde_json::from_str(&self.text(image).await?)?),
+            "ec.oci.blob_files" => self.blob_files(image, paths).await,
+            "ec.oci.image_files" => self.image_files(image, paths).await,
+            "ec.oci.descriptor" => self.head(image).await,
+            "ec.oci.image_manifest" => {
+                let (_, manifest) = self.image(image).await?;
+                manifest_of(&manifest)
+            }
+            "ec.oci.image_index" => {
+                let manifest = self.version(&image.parse()?).await?;
+                anyhow::ensure!(manifest.is_index(), "{image} is no index");
+                index_of(&manifest)
+            }
+            "ec.oci.image_referrers" => self.referrers(&image.parse()?).await,
+            "ec.oci.image_tag_refs" => self.tag_refs(&image.parse()?).await,
+            _ => anyhow::bail!("there is no function {function}"),
+        }
+    }
+
+    async fn blob(&self, image: &str) -> anyhow::Result<bytes::Bytes> {
+        let DigestReference { repository, digest } = image.parse()?;
+        let registry = &self.0.registry;
+        Ok(registry
+            .blob_by_digest(&repository, &digest, MAX_BLOB)
+            .await?)
+    }
+
+    async fn text(&self, image: &str) -> anyhow::Result<String> {
+        Ok(String::from_utf8(self.blob(image).await?.to_vec())?)
+    }
+
+    async fn version(&self, reference: &Reference) -> anyhow::Result<Manifest> {
+        let version = version(reference)?;
+        let found = self
+            .0
+            .registry
+            .manifest(&reference.repository, &version)
+            .await?;
+        found.ok_or_else(|| anyhow::anyhow!("{reference} does not exist"))
+    }
+
+    /// The manifest of an image; of an index, the one for linux/amd64.
+    async fn image(&self, image: &str) -> anyhow::Result<(Reference, Manifest)> {
+        let mut reference: Reference = image.parse()?;
+        let manifest = self.version(&reference).await?;
+        let Content::Index(index) = manifest.content()? else {
+            return Ok((reference, manifest));
+        };
+        let mut children = index.manifests.into_iter();
+        let child = children.find(|child| {
+            let platform = child.platform.as_ref();
+            platform.is_some_and(|p| p.os == "linux" && p.architecture == "amd64")
+        });
+        let child = child.ok_or_else(|| anyhow::anyhow!("{image} has no image for linux/amd64"))?;
+        reference.digest = Some(child.digest);
+        let manifest = self.version(&reference).await?;
+        Ok((reference, manifest))
+    }
+
+    async fn head(&self, image: &str) -> anyhow::Result<Json> {
+        let reference: Reference = image.parse()?;
+        let version = version(&reference)?;
+        let head = self
+            .0
+            .registry
+            .head(&reference.repository, &version)
+            .await?;
+        let head = head.ok_or_else(|| anyhow::anyhow!("{image} does not exist"))?;
+        let (kind, digest) = (head.media_type, head.digest.to_string());
+        Ok(descriptor(
+            &json!({"mediaType": kind, "digest": digest, "size": head.size}),
+        ))
+    }
+
+    async fn referrers(&self, image: &DigestReference) -> anyhow::Result<Json> {
+        let registry = &self.0.registry;
+        let found = registry.referrers(&image.repository, &image.digest).await?;
+        let found = found.into_iter().map(|referrer| {
+            json!({
+                "mediaType": referrer.media_type,
+                "size": referrer.size,
+                "digest": referrer.digest.to_string(),
+                "artifactType": referrer.artifact_type.unwrap_or_default(),
+                "ref": image.repository.pinned(referrer.digest).to_string(),
+                "annotations": referrer.annotations,
+            })
+        });
+        Ok(Json::Array(found.collect()))
+    }
+
+    async fn tag_refs(&self, image: &DigestReference) -> anyhow::Result<Json> {
+        let mut found = Vec::new();
+        for suffix in ["sig", "att", "sbom"] {
+            let tag: Tag = format!("sha256-{}.{suffix}", image.digest.hex()).parse()?;
+            let version = Version::Tag(tag.clone());
+            match self.0.registry.head(&image.repository, &version).await {
+                Ok(Some(_)) => found.push(image.repository.tagged(&tag).to_string()),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%image, %error, "a tag beside an image is unknown"),
+            }
+        }
+        Ok(json!(found))
+    }
+
+    async fn blob_files(&self, image: &str, paths: &[String]) -> anyhow::Result<Json> {
+        if paths.is_empty() {
+            return Ok(json!({}));
+        }
+        let blob = self.blob(image).await?;
+        let found = archive::read(&blob, &|path| paths.iter().any(|wanted| wanted == path));
+        let found = found.ok_or_else(|| anyhow::anyhow!("{image} is no archive"))?;
+        let documents = found.into_iter().filter_map(|(path, entry)| match entry {
+            Entry::Document(document) => Some((path, document)),
+            Entry::Removed => None,
+        });
+        Ok(Json::Object(documents.collect()))
+    }
+
+    /// The documents directly in one of the directories, as the uppermost layer has them.
+    async fn image_files(&self, image: &str, directories: &[String]) -> anyhow::Result<Json> {
+        let (reference, manifest) = self.image(image).await?;
+        let Content::Image(content) = manifest.content()? else {
+            anyhow::bail!("{image} is no image");
+        };
+        let directories: Vec<_> = directories
+            .iter()
+            .map(|name| name.trim_matches('/'))
+            .collect();
+        let wanted = |path: &str| {
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            directories.contains(&directory)
+        };
+        let mut seen: BTreeMap<String, Option<Json>> = BTreeMap::new();
+        for layer in content.layers.iter().rev() {
+            let registry = &self.0.registry;
+            let blob = registry
+                .blob(&reference.repository, layer, MAX_BLOB)
+                .await?;
+            let found = archive::read(&blob, &wanted);
+            for (path, entry) in found.unwrap_or_default() {
+                let (path, document) = match entry {
+                    Entry::Document(document) => (path, Some(document)),
+                    Entry::Removed => (path.replace(".wh.", ""), None),
+                };
+                seen.entry(path).or_insert(document);
+            }
+        }
+        let kept = seen
+            .into_iter()
+            .filter_map(|(path, document)| Some((path, document?)));
+        Ok(Json::Object(kept.collect()))
+    }
+}
+
+fn version(reference: &Reference) -> anyhow::Result<Version> {
+    match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => Ok(Version::Digest(*digest)),
+        (None, Some(tag)) => Ok(Version::Tag(tag.clone())),
+        (None, None) => Ok(Version::Tag("latest".parse()?)),
+    }
+}
+
+/// A rough size in memory.
+fn size(json: &Json) -> usize {
+    match json {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(size).sum(),
+        Json::Object(members) => members
+            .iter()
+            .map(|(key, member)| key.len() + size(member))
+            .sum(),
+        _ => 16,
+    }
+}
+
+/// The member of an object, or what stands for its absence.
+fn member(object: &Json, name: &str, absent: Json) -> Json {
+    let found = object.get(name).filter(|found| !found.is_null());
+    found.cloned().unwrap_or(absent)
+}
+
+/// A descriptor with every member.
+fn descriptor(raw: &Json) -> Json {
+    let text = || Json::from("");
+    let mut all = json!({
+        "mediaType": member(raw, "mediaType", text()),
+        "size": member(raw, "size", json!(0)),
+        "digest": member(raw, "digest", text()),
+        "data": member(raw, "data", text()),
+        "urls": member(raw, "urls", json!([])),
+        "annotations": member(raw, "annotations", json!({})),
+        "artifactType": member(raw, "artifactType", text()),
+    });
+    if let Some(platform) = raw.get("platform") {
+        all["platform"] = json!({
+            "architecture": member(platform, "architecture", text()),
+            "os": member(platform, "os", text()),
+            "os.version": member(platform, "os.version", text()),
+            "os.features": member(platform, "os.features", json!([])),
+            "variant": member(platform, "variant", text()),
+            "features": member(platform, "features", json!([])),
+        });
+    }
+    all
+}
+
+fn descriptors(raw: &Json, name: &str) -> Json {
+    let list = raw.get(name).and_then(Json::as_array);
+    Json::Array(list.into_iter().flatten().map(descriptor).collect())
+}
+
+fn manifest_of(manifest: &Manifest) -> anyhow::Result<Json> {
+    let raw: Json = serde_json::from_slice(&manifest.bytes)?;
+    let mut all = json!({
+        "schemaVersion": member(&raw, "schemaVersion", json!(2)),
+        "mediaType": manifest.media_type,
+        "config": descriptor(&member(&raw, "config", json!({}))),
+        "layers": descriptors(&raw, "layers"),
+        "annotations": member(&raw, "annotations", json!({})),
+    });
+    if let Some(subject) = raw.get("subject") {
+        all["subject"] = descriptor(subject);
+    }
+    Ok(all)
+}
+
+fn index_of(manifest: &Manifest) -> anyhow::Result<Json> {
+    let raw: Json = serde_json::from_slice(&manifest.bytes)?;
+    let mut all = json!({
+        "schemaVersion": member(&raw, "schemaVersion", json!(2)),
+        "mediaType": manifest.media_type,
+        "manifests": descriptors(&raw, "manifests"),
+        "annotations": member(&raw, "annotations", json!({})),
+    });
+    if let Some(subject) = raw.get("subject") {
+        all["subject"] = descriptor(subject);
+    }
+    Ok(all)
 }
