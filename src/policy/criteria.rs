@@ -182,6 +182,13 @@ impl Selection {
         total(&self.all.include, &matchers) > total(&self.all.exclude, &matchers)
     }
 
+    /// Tells whether a result would count but for an exclude.
+    pub(crate) fn excepts(&self, candidate: Candidate<'_>) -> bool {
+        let matchers = matchers(candidate, self.quirks);
+        let include = total(&self.all.include, &matchers);
+        include > 0 && include <= total(&self.all.exclude, &matchers)
+    }
+
     /// Tells whether a rule can give a result that counts, so that its package has to be evaluated.
     pub(crate) fn opens(&self, code: &str, collections: &[String]) -> bool {
         let candidate = Candidate {

@@ -3,4 +3,11 @@
 
 pub(crate) mod config;
 pub(crate) mod criteria;
+pub(crate) mod data;
+mod finding;
+pub(crate) mod outcome;
 pub(crate) mod rego;
+pub(crate) mod source;
+
+pub(crate) use criteria::Quirks;
+pub(crate) use finding::Finding;

@@ -1,0 +1,184 @@
+//! The data documents of a group of sources, merged into the one that rules see as `data`.
+//!
+//! Objects merge deeply; anything else that stands twice is an error, because whichever value
+//! won, a rule could decide by the wrong one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{config, source::File};
+
+/// Why the data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The file is neither JSON nor YAML.
+    #[error(transparent)]
+    Parse(#[from] config::Error),
+    /// The file is no object.
+    #[error("data file {file} is no object: expected members by name")]
+    Shape {
+        /// The file.
+        file: String,
+    },
+    /// Two documents say something of the same member.
+    #[error("{file}: merge error: data member {path} stands in another document too")]
+    Collision {
+        /// The file that came later.
+        file: String,
+        /// The member, from the root.
+        path: String,
+    },
+}
+
+/// The merged data of one group.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Data(Map<String, Value>);
+
+impl Data {
+    /// Adds the files of one source.
+    ///
+    /// Each directory that holds a data file is a root of its own, and is also seen from the
+    /// roots above it, below its name.
+    ///
+    /// # Errors
+    /// Any [`Error`], naming the file.
+    pub(crate) fn add_source(&mut self, origin: &str, files: &[File]) -> Result<(), Error> {
+        let files: Vec<_> = files.iter().filter(|file| file.is_data()).collect();
+        let roots: BTreeSet<&str> = files.iter().map(|file| directory(&file.path)).collect();
+        let mut documents = BTreeMap::new();
+        for file in files {
+            let name = format!("{origin}: {}", file.path);
+            let Value::Object(document) = config::document(&file.text, &name)? else {
+                return Err(Error::Shape { file: name });
+            };
+            documents.insert(&file.path, (name, document));
+        }
+        for root in roots {
+            for (path, (name, document)) in &documents {
+                let Some(below) = below(root, directory(path)) else {
+                    continue;
+                };
+                let segments = below.split('/').filter(|segment| !segment.is_empty());
+                let mut document = document.clone();
+                for segment in segments.rev() {
+                    document = Map::from_iter([(segment.to_owned(), Value::Object(document))]);
+                }
+                merge(&mut self.0, document, "", name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the data that stands in the configuration itself.
+    ///
+    /// # Errors
+    /// [`Error::Collision`].
+    pub(crate) fn add_rule_data(&mut self, rule_data: &Map<String, Value>) -> Result<(), Error> {
+        let document = json!({"rule_data__configuration__": rule_data});
+        let Value::Object(document) = document else {
+            return Ok(());
+        };
+        merge(&mut self.0, document, "", "ruleData of the configuration")
+    }
+
+    /// The document with what the program itself tells the rules.
+    ///
+    /// # Errors
+    /// [`Error::Collision`] when a data source has a member `config` that says the same.
+    pub(crate) fn document(&self, own: &Value) -> Result<Value, Error> {
+        let mut document = self.0.clone();
+        let own = Map::from_iter([("config".to_owned(), own.clone())]);
+        merge(&mut document, own, "", "the program's own data")?;
+        Ok(Value::Object(document))
+    }
+}
+
+fn directory(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// The path of a directory as seen from a root; `None` when it is elsewhere.
+fn below<'a>(root: &str, directory: &'a str) -> Option<&'a str> {
+    let rest = directory.strip_prefix(root)?;
+    (root.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+fn merge(
+    into: &mut Map<String, Value>,
+    from: Map<String, Value>,
+    path: &str,
+    file: &str,
+) -> Result<(), Error> {
+    for (member, value) in from {
+        let path = if path.is_empty() {
+            member.clone()
+        } else {
+            format!("{path}.{member}")
+        };
+        match (into.get_mut(&member), value) {
+            (None, value) => {
+                into.insert(member, value);
+            }
+            (Some(Value::Object(into)), Value::Object(from)) => merge(into, from, &path, file)?,
+            (Some(_), _) => {
+                return Err(Error::Collision {
+                    file: file.to_owned(),
+                    path,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(files: &[(&str, &str)]) -> Result<Value, Error> {
+        let file = |(path, text): &(&str, &str)| File {
+            path: (*path).to_owned(),
+            text: (*text).to_owned(),
+        };
+        let files: Vec<_> = files.iter().map(file).collect();
+        let mut data = Data::default();
+        data.add_source("file::d", &files)?;
+        data.document(&json!({}))
+    }
+
+    #[test]
+    fn merges_objects_deeply() {
+        let merged = data(&[
+            ("a.yaml", "rule_data: {x: [1]}"),
+            ("b.json", r#"{"rule_data": {"y": true}, "z": 1}"#),
+            ("policy.rego", "package a"),
+            ("README.md", "# no data"),
+        ])
+        .unwrap();
+        let expected = json!({"rule_data": {"x": [1], "y": true}, "z": 1, "config": {}});
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn refuses_values_that_stand_twice_even_when_equal() {
+        let twice = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: {b: 1}")]);
+        let error = twice.unwrap_err().to_string();
+        assert!(error.contains("b.yml") && error.contains("a.b"), "{error}");
+        let mixed = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: 1")]);
+        assert!(matches!(mixed, Err(Error::Collision { .. })));
+        assert!(matches!(data(&[("a.yml", "- 1")]), Err(Error::Shape { .. })));
+        assert!(matches!(data(&[("a.yml", "a: [")]), Err(Error::Parse(_))));
+        assert!(matches!(data(&[("a.yml", "config: 1")]), Err(Error::Collision { .. })));
+    }
+
+    #[test]
+    fn a_nested_directory_is_a_root_and_a_member_of_the_roots_above() {
+        let nested = data(&[("x/y/a.yaml", "a: 1")]).unwrap();
+        assert_eq!(nested, json!({"a": 1, "config": {}}));
+        let both = data(&[("x/b.yaml", "b: 1"), ("x/y/a.yaml", "a: 1")]).unwrap();
+        assert_eq!(both, json!({"b": 1, "y": {"a": 1}, "a": 1, "config": {}}));
+        let beside = data(&[("x/b.yaml", "b: 1"), ("xy/a.yaml", "a: 1")]).unwrap();
+        assert_eq!(beside, json!({"b": 1, "a": 1, "config": {}}));
+    }
+}

@@ -1,0 +1,89 @@
+//! One result of a rule or of a builtin check, as reports show it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a passed check says.
+pub(crate) const PASS: &str = "Pass";
+
+/// The members of the metadata that every report shows; the others come with `--info`.
+const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
+
+/// A message with its metadata: `code`, `term`, `effective_on`, `title`, `description` …
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// What the rule says.
+    pub(crate) msg: String,
+    /// What else is known of the result and its rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) metadata: BTreeMap<String, Value>,
+}
+
+impl Finding {
+    /// A finding of a builtin check or of a rule's code.
+    pub(crate) fn new(code: &str, msg: impl Into<String>) -> Self {
+        let metadata = BTreeMap::from([("code".to_owned(), Value::from(code))]);
+        Self {
+            msg: msg.into(),
+            metadata,
+        }
+    }
+
+    /// Adds a member of the metadata.
+    #[must_use]
+    pub(crate) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.metadata.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// A member of the metadata that is a text.
+    pub(crate) fn text(&self, member: &str) -> Option<&str> {
+        self.metadata.get(member).and_then(Value::as_str)
+    }
+
+    /// The code, if the result has one.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.text("code")
+    }
+
+    /// The texts of a member that is one text or a list of them.
+    pub(crate) fn list(&self, member: &str) -> Vec<String> {
+        match self.metadata.get(member) {
+            Some(Value::String(one)) => vec![one.clone()],
+            Some(Value::Array(many)) => many
+                .iter()
+                .filter_map(|one| one.as_str().map(str::to_owned))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What in particular the result speaks of.
+    pub(crate) fn terms(&self) -> Vec<String> {
+        self.list("term")
+    }
+
+    /// The finding as reports without `--info` show it.
+    pub(crate) fn brief(&self) -> Self {
+        let metadata = self.metadata.iter();
+        let metadata = metadata.filter(|(member, _)| ALWAYS.contains(&member.as_str()));
+        Self {
+            msg: self.msg.clone(),
+            metadata: metadata
+                .map(|(member, value)| (member.clone(), value.clone()))
+                .collect(),
+        }
+    }
+
+    /// The order of reports: by code, first term and message.
+    pub(crate) fn order(&self) -> (String, String, String) {
+        let term = self.terms().into_iter().next().unwrap_or_default();
+        (
+            self.code().unwrap_or_default().to_owned(),
+            term,
+            self.msg.clone(),
+        )
+    }
+}

@@ -1,0 +1,494 @@
+//! From what rules gave to violations, warnings and successes (Conforma's rules for results).
+//!
+//! A result that cannot be understood is an error, never "no violation".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{
+    criteria::{Candidate, Quirks, Selection},
+    finding::{Finding, PASS},
+    rego::{Raw, Rule},
+};
+
+/// A date in the past is shown for this long.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What a rule is for, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `deny`, `violation`, `deny_…`: its results are violations.
+    Deny,
+    /// `warn`, `warn_…`: its results are warnings.
+    Warn,
+}
+
+impl Purpose {
+    /// What a rule of this name is for; `None` for a rule that others use.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let mut words = name.split('_');
+        let purpose = match words.next() {
+            Some("deny" | "violation") => Self::Deny,
+            Some("warn") => Self::Warn,
+            _ => return None,
+        };
+        let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
+        words.all(plain).then_some(purpose)
+    }
+}
+
+/// What the annotations say of a rule that has a code.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Annotated {
+    /// `package.short_name`.
+    pub(crate) code: String,
+    /// The package.
+    pub(crate) package: String,
+    /// The annotated members, as results show them.
+    pub(crate) metadata: BTreeMap<String, Value>,
+    /// The collections that it belongs to.
+    pub(crate) collections: Vec<String>,
+    /// The pipelines that it is meant for.
+    pub(crate) pipeline_intention: Vec<String>,
+}
+
+impl Annotated {
+    /// Reads a rule's annotations; `None` without a short name.
+    pub(crate) fn of(rule: &Rule) -> Option<Self> {
+        let code = rule.code()?;
+        let owned = |list: Vec<&str>| -> Vec<String> { list.into_iter().map(str::to_owned).collect() };
+        let collections = owned(rule.list("collections"));
+        let depends_on = owned(rule.list("depends_on"));
+        let text = |member| rule.custom(member).and_then(Value::as_str);
+        let mut metadata = BTreeMap::new();
+        let mut add = |member: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                metadata.insert(member.to_owned(), Value::from(value));
+            }
+        };
+        add("title", rule.title().map(str::to_owned));
+        add("description", rule.description().map(without_links));
+        add("solution", text("solution").map(without_links));
+        add("effective_on", text("effective_on").map(as_moment));
+        for (member, list) in [("collections", &collections), ("depends_on", &depends_on)] {
+            if !list.is_empty() {
+                metadata.insert(member.to_owned(), Value::from(list.clone()));
+            }
+        }
+        Some(Self {
+            package: rule.package.clone(),
+            pipeline_intention: owned(rule.list("pipeline_intention")),
+            code,
+            metadata,
+            collections,
+        })
+    }
+}
+
+/// An AsciiDoc cross reference is reduced to its label.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once("xref:") {
+        let Some((_, (label, after))) = link
+            .split_once('[')
+            .filter(|(target, _)| !target.contains(char::is_whitespace))
+            .and_then(|(target, tail)| Some((target, tail.split_once(']')?)))
+        else {
+            plain.push_str(before);
+            plain.push_str("xref:");
+            rest = link;
+            continue;
+        };
+        plain.push_str(before);
+        plain.push_str(label);
+        rest = after;
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// YAML writes a moment also as a bare date.
+fn as_moment(text: &str) -> String {
+    match text.parse::<jiff::civil::Date>() {
+        Ok(date) if text.len() == 10 => format!("{date}T00:00:00Z"),
+        _ => text.to_owned(),
+    }
+}
+
+/// What a group of sources says of one image.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Outcome {
+    /// What forbids the promotion.
+    pub(crate) violations: Vec<Finding>,
+    /// What does not forbid it, or not yet.
+    pub(crate) warnings: Vec<Finding>,
+    /// The rules that had nothing to say.
+    pub(crate) successes: Vec<Finding>,
+    /// What the configuration or the policy's own exceptions let off, as `code[:term]`.
+    pub(crate) exceptions: Vec<String>,
+}
+
+impl Outcome {
+    /// Adds what another group says.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        self.warnings.extend(other.warnings);
+        self.successes.extend(other.successes);
+        self.exceptions.extend(other.exceptions);
+    }
+
+    /// Puts the results into the order of reports.
+    pub(crate) fn sort(&mut self) {
+        for list in [&mut self.violations, &mut self.warnings, &mut self.successes] {
+            list.sort_by_cached_key(Finding::order);
+        }
+        self.exceptions.sort();
+        self.exceptions.dedup();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.violations.is_empty() && self.warnings.is_empty() && self.successes.is_empty()
+    }
+}
+
+/// Why the results of a rule have no meaning: the policy's author has to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// The rule's value is no list of results.
+    #[error("rule {rule} gives {given}, expected a set of messages or objects")]
+    Value {
+        /// The rule with its package.
+        rule: String,
+        /// What kind of value it is.
+        given: &'static str,
+    },
+    /// A result is no message, and no object with one.
+    #[error("rule {rule} gives {given}, expected a message or an object with the text msg")]
+    Result {
+        /// The rule with its package.
+        rule: String,
+        /// What kind of value it is.
+        given: &'static str,
+    },
+    /// No rule said anything, not even that it passed.
+    #[error("no successes, warnings, or failures, check input: no rule of the policy was selected")]
+    Nothing,
+}
+
+/// How results are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// The criteria for this image.
+    pub(crate) selection: &'a Selection,
+    /// The rules with a code, of the evaluated packages.
+    pub(crate) annotated: &'a BTreeMap<String, Annotated>,
+    /// The moment for which dates are judged.
+    pub(crate) at: Timestamp,
+    /// Whether upstream's faults are reproduced.
+    pub(crate) quirks: Quirks,
+}
+
+/// A result before it is judged.
+struct Judged {
+    purpose: Purpose,
+    finding: Finding,
+}
+
+impl Reading<'_> {
+    /// Reads the values of the rules of one group.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn outcome(&self, raws: &[Raw], packages: &BTreeSet<String>) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::default();
+        let mut all = Vec::new();
+        for package in packages {
+            let own = || raws.iter().filter(|raw| raw.package == *package);
+            let results = self.results(own(), &mut outcome.exceptions)?;
+            all.extend(results.iter().map(|judged| judged.finding.clone()));
+            self.judge(results, &mut outcome);
+            self.passed(package, &mut outcome, &mut all);
+        }
+        let unmatched = self.unmatched(&all);
+        outcome.warnings.extend(unmatched);
+        if outcome.is_empty() {
+            return Err(Error::Nothing);
+        }
+        self.trim(&mut outcome);
+        for violation in &mut outcome.violations {
+            hint_exclusion(violation);
+        }
+        Ok(outcome)
+    }
+
+    /// Reads the results of a package's rules, annotations added, exceptions left out.
+    fn results<'r>(
+        &self,
+        raws: impl Iterator<Item = &'r Raw> + Clone,
+        exceptions: &mut Vec<String>,
+    ) -> Result<Vec<Judged>, Error> {
+        let excepted: Vec<&str> = raws
+            .clone()
+            .filter(|raw| raw.rule == "exception")
+            .flat_map(|raw| raw.value.as_array().into_iter().flatten())
+            .flat_map(|names| names.as_array().into_iter().flatten())
+            .filter_map(Value::as_str)
+            .collect();
+        let mut results = Vec::new();
+        for raw in raws {
+            let Some(purpose) = Purpose::of(&raw.rule) else {
+                continue;
+            };
+            let name = format!("{}.{}", raw.package, raw.rule);
+            let elements = raw.value.as_array().ok_or_else(|| Error::Value {
+                rule: name.clone(),
+                given: kind(&raw.value),
+            })?;
+            let suffix = raw.rule.split_once('_').map_or("", |(_, suffix)| suffix);
+            if excepted.contains(&suffix) {
+                if !elements.is_empty() {
+                    exceptions.push(name);
+                }
+                continue;
+            }
+            for element in elements {
+                let finding = self.enriched(finding(element, &name)?);
+                results.push(Judged { purpose, finding });
+            }
+        }
+        Ok(results)
+    }
+
+    /// What the annotations say wins over what the result says.
+    fn enriched(&self, mut finding: Finding) -> Finding {
+        let annotated = finding.code().and_then(|code| self.annotated.get(code));
+        if let Some(annotated) = annotated {
+            finding.metadata.extend(annotated.metadata.clone());
+        }
+        if finding.metadata.get("collections").is_some_and(|list| !list.is_array()) {
+            finding.metadata.remove("collections");
+        }
+        let long_ago = |since: Timestamp| since < self.at - SHOWN_AFTER;
+        if finding.text("effective_on").and_then(moment).is_some_and(long_ago) {
+            finding.metadata.remove("effective_on");
+        }
+        finding
+    }
+
+    fn judge(&self, results: Vec<Judged>, outcome: &mut Outcome) {
+        let warned: Vec<Finding> = results
+            .iter()
+            .filter(|judged| judged.purpose == Purpose::Warn)
+            .map(|judged| judged.finding.clone())
+            .collect();
+        for Judged { mut purpose, finding } in results {
+            if !self.counts(&finding) {
+                if self.is_excepted(&finding) {
+                    outcome.exceptions.extend(names(&finding));
+                }
+                continue;
+            }
+            if self.quirks == Quirks::Upstream {
+                // Upstream finds out by the code, warnings first, what a result was.
+                let same = |other: &Finding| match finding.code() {
+                    Some(code) => other.code() == Some(code),
+                    None => other.code().is_none() && other.msg == finding.msg,
+                };
+                if warned.iter().any(same) {
+                    purpose = Purpose::Warn;
+                }
+            }
+            match self.sentence(purpose, finding) {
+                (Purpose::Deny, finding) => outcome.violations.push(finding),
+                (Purpose::Warn, finding) => outcome.warnings.push(finding),
+            }
+        }
+    }
+
+    /// A violation of a rule that is not in force yet is a warning; a severity decides otherwise.
+    fn sentence(&self, purpose: Purpose, mut finding: Finding) -> (Purpose, Finding) {
+        let severity = finding.text("severity").map(str::to_owned);
+        match (purpose, severity.as_deref()) {
+            (Purpose::Deny, Some("warning")) => (Purpose::Warn, finding),
+            (Purpose::Warn, Some("failure")) => (Purpose::Deny, finding),
+            (Purpose::Warn, _) => (Purpose::Warn, finding),
+            (Purpose::Deny, _) => {
+                let from = finding.text("effective_on").map(str::to_owned);
+                match from {
+                    Some(text) if moment(&text).is_some_and(|from| from >= self.at) => {
+                        let said = finding.msg.strip_suffix('.').unwrap_or(&finding.msg);
+                        finding.msg =
+                            format!("{said}. This will become a failure starting on {text}");
+                        (Purpose::Warn, finding)
+                    }
+                    _ => (Purpose::Deny, finding),
+                }
+            }
+        }
+    }
+
+    /// The annotated rules of the package that are not among the results.
+    fn passed(&self, package: &str, outcome: &mut Outcome, all: &mut Vec<Finding>) {
+        let seen: BTreeSet<String> = outcome
+            .violations
+            .iter()
+            .chain(&outcome.warnings)
+            .filter_map(|finding| finding.code().map(str::to_owned))
+            .collect();
+        for rule in self.annotated.values().filter(|rule| rule.package == package) {
+            if seen.contains(&rule.code) {
+                continue;
+            }
+            let mut success = Finding::new(&rule.code, PASS);
+            let shown = rule.metadata.iter().filter(|(member, _)| *member != "solution");
+            let shown = shown.map(|(member, value)| (member.clone(), value.clone()));
+            success.metadata.extend(shown);
+            if self.counts(&success) {
+                outcome.successes.push(success.clone());
+            }
+            all.push(success);
+        }
+    }
+
+    fn counts(&self, finding: &Finding) -> bool {
+        self.with_candidate(finding, |candidate| self.selection.includes(candidate))
+    }
+
+    fn is_excepted(&self, finding: &Finding) -> bool {
+        self.with_candidate(finding, |candidate| {
+            candidate.is_some_and(|candidate| self.selection.excepts(candidate))
+        })
+    }
+
+    fn with_candidate<T>(&self, finding: &Finding, ask: impl FnOnce(Option<Candidate<'_>>) -> T) -> T {
+        let (terms, collections) = (finding.terms(), finding.list("collections"));
+        ask(finding.code().map(|code| Candidate {
+            code,
+            terms: &terms,
+            collections: &collections,
+        }))
+    }
+
+    fn unmatched(&self, all: &[Finding]) -> Vec<Finding> {
+        let lists: Vec<_> = all
+            .iter()
+            .filter_map(|finding| Some((finding.code()?, finding.terms(), finding.list("collections"))))
+            .collect();
+        let candidates = lists.iter().map(|(code, terms, collections)| Candidate {
+            code,
+            terms,
+            collections,
+        });
+        let unmatched = self.selection.unmatched(candidates);
+        let warning = |criterion| Finding {
+            msg: format!("Include criterion '{criterion}' doesn't match any policy rule"),
+            metadata: BTreeMap::new(),
+        };
+        unmatched.into_iter().map(warning).collect()
+    }
+
+    /// Leaves out what only follows from something that is reported already.
+    fn trim(&self, outcome: &mut Outcome) {
+        let found = outcome.violations.iter().chain(&outcome.warnings);
+        let reported: BTreeSet<String> = found
+            .filter_map(|finding| finding.code().map(str::to_owned))
+            .collect();
+        let once = self.quirks == Quirks::Fixed;
+        let times = |finding: &Finding| {
+            let depends_on = finding.list("depends_on");
+            if depends_on.is_empty() {
+                return 1;
+            }
+            let open = depends_on.iter().filter(|code| !reported.contains(*code)).count();
+            // Upstream repeats a result for each dependency that is not reported.
+            if once { open.min(1) } else { open }
+        };
+        for list in [
+            &mut outcome.violations,
+            &mut outcome.warnings,
+            &mut outcome.successes,
+        ] {
+            *list = std::mem::take(list)
+                .into_iter()
+                .flat_map(|finding| std::iter::repeat_n(finding.clone(), times(&finding)))
+                .collect();
+        }
+    }
+}
+
+/// Reads the only form of a moment that upstream understands here.
+fn moment(text: &str) -> Option<Timestamp> {
+    let exact = text.len() == "2006-01-02T15:04:05Z".len() && text.ends_with('Z');
+    text.parse().ok().filter(|_| exact)
+}
+
+fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
+    let wrong = || Error::Result {
+        rule: rule.to_owned(),
+        given: kind(element),
+    };
+    match element {
+        Value::String(msg) => Ok(Finding {
+            msg: msg.clone(),
+            metadata: BTreeMap::new(),
+        }),
+        Value::Object(members) => {
+            let msg = members.get("msg").and_then(Value::as_str).ok_or_else(wrong)?;
+            let metadata = members
+                .iter()
+                .filter(|(member, _)| !matches!(member.as_str(), "msg" | "_loc"))
+                .map(|(member, value)| (member.clone(), value.clone()));
+            Ok(Finding {
+                msg: msg.to_owned(),
+                metadata: metadata.collect(),
+            })
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object without the text msg",
+    }
+}
+
+/// A finding as a criterion would name it.
+fn names(finding: &Finding) -> Vec<String> {
+    let Some(code) = finding.code() else {
+        return Vec::new();
+    };
+    match finding.terms() {
+        terms if terms.is_empty() => vec![code.to_owned()],
+        terms => terms.iter().map(|term| format!("{code}:{term}")).collect(),
+    }
+}
+
+/// Says in the description how the rule could be excluded.
+fn hint_exclusion(finding: &mut Finding) {
+    let Some(description) = finding.text("description").map(str::to_owned) else {
+        return;
+    };
+    let names: Vec<String> = names(finding).iter().map(|name| format!("{name:?}")).collect();
+    let named = match names.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        many => format!("one or more of {}", many.join(", ")),
+    };
+    let said = description.strip_suffix('.').unwrap_or(&description);
+    let text = format!(
+        "{said}. To exclude this rule add {named} to the `exclude` section of the policy configuration."
+    );
+    finding.metadata.insert("description".to_owned(), Value::from(text));
+}
+
+#[cfg(test)]
+mod tests;

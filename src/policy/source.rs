@@ -1,0 +1,358 @@
+//! Where policies, data and configurations come from: `file`, `git`, `http` and `oci` sources.
+//!
+//! Each source is classified as upstream's go-gather does, fetched once in a run and pinned: the
+//! commit of a repository, the digest of an artifact. Only Rego, JSON and YAML files are kept.
+
+mod address;
+mod oci;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+
+pub(crate) use address::{Address, AddressError};
+
+use crate::{
+    git::{self, Git},
+    http::{self, Http, Method, Traffic, Url},
+    image::Digest,
+    registry::{self, Registry},
+};
+
+/// The most files that a source may have.
+const MAX_FILES: usize = 20_000;
+/// The largest source, in bytes of the files that are kept.
+const MAX_BYTES: usize = 128 << 20;
+/// The most directories below each other.
+const MAX_DEPTH: usize = 32;
+
+/// Why a source cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The text names no source.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Nothing is there.
+    #[error("policy source {origin} does not exist: {what} not found")]
+    Missing {
+        /// The source.
+        origin: String,
+        /// What was looked for.
+        what: String,
+    },
+    /// A file cannot be read.
+    #[error("policy source {origin}: cannot read {path}: {source}")]
+    File {
+        /// The source.
+        origin: String,
+        /// The file or directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is larger than what is read.
+    #[error("policy source {origin} has more than {limit}")]
+    TooLarge {
+        /// The source.
+        origin: String,
+        /// The limit.
+        limit: String,
+    },
+    /// A file is no text.
+    #[error("policy source {origin}: {path} is no UTF-8 text")]
+    Encoding {
+        /// The source.
+        origin: String,
+        /// The file.
+        path: String,
+    },
+    /// The Git repository cannot be fetched.
+    #[error("policy source {origin}: {source}")]
+    Git {
+        /// The source.
+        origin: String,
+        /// Why.
+        source: git::Error,
+    },
+    /// The artifact cannot be fetched.
+    #[error("policy source {origin}: {source}")]
+    Registry {
+        /// The source.
+        origin: String,
+        /// Why.
+        source: registry::Error,
+    },
+    /// The HTTP client could not be set up.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// The server could not be reached or answered with an error.
+    #[error("policy source {origin}: {reason}")]
+    Remote {
+        /// The source.
+        origin: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// A file of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    /// The path from the root of the source.
+    pub(crate) path: String,
+    /// The content.
+    pub(crate) text: String,
+}
+
+impl File {
+    /// Whether it is a data document.
+    pub(crate) fn is_data(&self) -> bool {
+        has_extension(&self.path, &["json", "yaml", "yml"])
+    }
+
+    /// Whether it is a policy.
+    pub(crate) fn is_policy(&self) -> bool {
+        has_extension(&self.path, &["rego"])
+    }
+}
+
+fn has_extension(path: &str, extensions: &[&str]) -> bool {
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| extensions.contains(&extension))
+}
+
+fn is_kept(path: &str) -> bool {
+    has_extension(path, &["rego", "json", "yaml", "yml"])
+}
+
+/// A source that was fetched.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    /// The source as it was found: with its commit or digest.
+    pub(crate) pinned: String,
+    /// Its Rego, JSON and YAML files, sorted by path.
+    pub(crate) files: Vec<File>,
+}
+
+impl Fetched {
+    /// The SHA-256 over the files' paths and contents.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            for part in [&file.path, &file.text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        Digest::from_sha256(hash.finalize().into())
+    }
+
+    /// A file by its path.
+    pub(crate) fn file(&self, path: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.path == path)
+    }
+}
+
+/// Fetches sources, each once.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    git: Git,
+    http: Http,
+    registry: Registry,
+    known: Mutex<BTreeMap<String, Arc<Fetched>>>,
+}
+
+impl Fetcher {
+    /// Takes the clients; nothing is fetched yet.
+    pub(crate) fn new(git: Git, http: Http, registry: Registry) -> Self {
+        Self {
+            git,
+            http,
+            registry,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Fetches a source, or gives what an earlier call fetched.
+    ///
+    /// # Errors
+    /// Any [`Error`], naming the source.
+    pub(crate) async fn fetch(&self, text: &str) -> Result<Arc<Fetched>, Error> {
+        let mut known = self.known.lock().await;
+        if let Some(found) = known.get(text) {
+            return Ok(found.clone());
+        }
+        let address = Address::parse(text)?;
+        let fetched = match address {
+            Address::File(path) => directory(text, &path)?,
+            Address::Git(git) => self.repository(text, git).await?,
+            Address::Http(url) => self.document(text, &url).await?,
+            Address::Oci(reference) => oci::artifact(&self.registry, text, &reference).await?,
+        };
+        let fetched = Arc::new(fetched);
+        known.insert(text.to_owned(), fetched.clone());
+        known.insert(fetched.pinned.clone(), fetched.clone());
+        Ok(fetched)
+    }
+
+    async fn repository(&self, origin: &str, address: address::GitAddress) -> Result<Fetched, Error> {
+        let (url, revision) = (address.url.clone(), address.revision.clone());
+        let dir = address.dir.clone();
+        let read = self.git.run(move |git| {
+            let repository = git.fetch(&url, revision.as_deref())?;
+            let mut files = Vec::new();
+            for path in repository.files(&dir)? {
+                let relative = path.strip_prefix(dir.as_str()).unwrap_or(&path);
+                let relative = relative.trim_start_matches('/').to_owned();
+                if is_kept(&relative)
+                    && let Some(bytes) = repository.read(&path)?
+                {
+                    files.push((relative, bytes));
+                }
+            }
+            Ok((repository.commit_id(), files))
+        });
+        let (commit, files) = read.await.map_err(|source| Error::Git {
+            origin: origin.to_owned(),
+            source,
+        })?;
+        if files.is_empty() && !address.dir.is_empty() {
+            return Err(Error::Missing {
+                origin: origin.to_owned(),
+                what: format!("path {} in the repository", address.dir),
+            });
+        }
+        Ok(Fetched {
+            pinned: address.pinned(&commit),
+            files: texts(origin, files)?,
+        })
+    }
+
+    async fn document(&self, origin: &str, url: &Url) -> Result<Fetched, Error> {
+        let remote = |reason: String| Error::Remote {
+            origin: origin.to_owned(),
+            reason,
+        };
+        let client = self.http.client(url, Traffic::Small)?;
+        let answer = client.request(Method::GET, url.clone()).send().await;
+        let mut response = answer.map_err(|error| remote(http::chain(&error)))?;
+        let status = response.status();
+        if status.as_u16() == 404 {
+            return Err(Error::Missing {
+                origin: origin.to_owned(),
+                what: "the document".to_owned(),
+            });
+        }
+        if !status.is_success() {
+            return Err(remote(format!("answered with status {status}")));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| remote(http::chain(&error)))?
+        {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_BYTES {
+                return Err(too_large(origin));
+            }
+        }
+        let name = url.path_segments().and_then(|mut path| path.next_back());
+        let name = name.filter(|name| !name.is_empty()).unwrap_or("policy.yaml");
+        Ok(Fetched {
+            pinned: format!("http::{}", &url[url::Position::BeforeHost..]),
+            files: texts(origin, vec![(name.to_owned(), bytes)])?,
+        })
+    }
+}
+
+/// Checks the limits and makes texts of the files.
+fn texts(origin: &str, files: Vec<(String, Vec<u8>)>) -> Result<Vec<File>, Error> {
+    let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    if files.len() > MAX_FILES || size > MAX_BYTES {
+        return Err(too_large(origin));
+    }
+    let texts = files.into_iter().map(|(path, bytes)| {
+        let text = String::from_utf8(bytes).map_err(|_| Error::Encoding {
+            origin: origin.to_owned(),
+            path: path.clone(),
+        })?;
+        Ok::<_, Error>(File { path, text })
+    });
+    let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+    texts.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(texts)
+}
+
+fn too_large(origin: &str) -> Error {
+    Error::TooLarge {
+        origin: origin.to_owned(),
+        limit: format!("{MAX_FILES} files or {MAX_BYTES} bytes"),
+    }
+}
+
+/// Reads a directory, or the one file that is named.
+fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
+    let mut files = Vec::new();
+    let mut size = 0;
+    let mut open = vec![(root.to_owned(), 0)];
+    while let Some((path, depth)) = open.pop() {
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::Missing {
+                origin: origin.to_owned(),
+                what: path.display().to_string(),
+            },
+            _ => Error::File {
+                origin: origin.to_owned(),
+                path: path.display().to_string(),
+                source,
+            },
+        };
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        if metadata.is_dir() {
+            if depth > MAX_DEPTH {
+                return Err(too_large(origin));
+            }
+            for entry in fs::read_dir(&path).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                // A repository's own files are no part of the policy, and a link could leave it.
+                let is_link = entry.file_type().map_err(failed)?.is_symlink();
+                if entry.file_name() != ".git" && !is_link {
+                    open.push((entry.path(), depth + 1));
+                }
+            }
+            continue;
+        }
+        let name = relative(root, &path);
+        if is_kept(&name) {
+            let bytes = fs::read(&path).map_err(failed)?;
+            size += bytes.len();
+            if size > MAX_BYTES || files.len() > MAX_FILES {
+                return Err(too_large(origin));
+            }
+            files.push((name, bytes));
+        }
+    }
+    Ok(Fetched {
+        pinned: format!("file::{}", root.display()),
+        files: texts(origin, files)?,
+    })
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let below: PathBuf = path
+        .strip_prefix(root)
+        .ok()
+        .filter(|below| !below.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from(path.file_name().unwrap_or_default()), Path::to_path_buf);
+    below.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! What the text of a source means, decided in the order of upstream's go-gather.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    http::Url,
+    image::{Reference, ReferenceError},
+};
+
+/// Hosts whose URLs are repositories.
+const GIT_HOSTS: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
+/// Hosts whose names are those of registries.
+const REGISTRIES: [&str; 7] = [
+    "azurecr.io",
+    "gcr.io",
+    "registry.gitlab.com",
+    "pkg.dev",
+    "amazonaws.com",
+    "quay.io",
+    "ghcr.io",
+];
+
+/// A source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// A file or directory.
+    File(PathBuf),
+    /// A directory of a Git repository.
+    Git(GitAddress),
+    /// One document.
+    Http(Url),
+    /// An artifact of a registry.
+    Oci(Reference),
+}
+
+/// A directory of a Git repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GitAddress {
+    /// The repository's URL or path.
+    pub(crate) url: String,
+    /// The branch, tag or commit; the default branch without one.
+    pub(crate) revision: Option<String>,
+    /// The directory, empty for all of it.
+    pub(crate) dir: String,
+}
+
+/// Why a text names no source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AddressError {
+    /// Plain HTTP to another machine.
+    #[error("attempting to download from insecure source: {text}")]
+    Insecure {
+        /// The source.
+        text: String,
+    },
+    /// It looks like nothing that we know.
+    #[error(
+        "policy source {text:?} is of no known kind: expected a path, git::URL, https://URL or oci::REFERENCE"
+    )]
+    Unknown {
+        /// The source.
+        text: String,
+    },
+    /// The URL cannot be read.
+    #[error("policy source {text:?} is no URL: {reason}")]
+    Url {
+        /// The source.
+        text: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// The directory leaves the repository.
+    #[error("policy source {text:?}: directory {dir:?} leaves the repository")]
+    Dir {
+        /// The source.
+        text: String,
+        /// The directory.
+        dir: String,
+    },
+    /// The reference cannot be read.
+    #[error("policy source {text:?}: {source}")]
+    Reference {
+        /// The source.
+        text: String,
+        /// What is wrong with it.
+        source: ReferenceError,
+    },
+}
+
+impl Address {
+    /// Reads the text of a source.
+    ///
+    /// # Errors
+    /// Any [`AddressError`].
+    pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
+        refuse_plain_http(text)?;
+        if let Some(reference) = text.strip_prefix("oci://").or(text.strip_prefix("oci::")) {
+            return oci(text, reference.trim_start_matches("//"));
+        }
+        if text.starts_with("https://") && !on_git_host(text) && !text.ends_with(".git") {
+            return http(text, text);
+        }
+        if let Some(path) = text.strip_prefix("file::").or(text.strip_prefix("file://")) {
+            return Ok(Self::File(PathBuf::from(path.trim_start_matches("//"))).rooted(path));
+        }
+        if text.starts_with(['/', '.']) || Path::new(text).exists() {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        if is_git(text) {
+            return git(text).map(Self::Git);
+        }
+        if let Some(rest) = text.strip_prefix("http::") {
+            return http(text, &format!("https://{rest}"));
+        }
+        let host = text.split(['/', ':']).next().unwrap_or_default();
+        let known = REGISTRIES.iter().any(|name| host == *name || host.ends_with(&format!(".{name}")));
+        if known || host == "127.0.0.1" || host == "localhost" || text.starts_with("[::1]") {
+            return oci(text, text);
+        }
+        Err(AddressError::Unknown {
+            text: text.to_owned(),
+        })
+    }
+
+    /// An absolute path keeps its root whatever stands before it.
+    fn rooted(self, path: &str) -> Self {
+        match self {
+            Self::File(_) if path.starts_with('/') => {
+                Self::File(PathBuf::from(format!("/{}", path.trim_start_matches('/'))))
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether the text of `--policy` is a repository's.
+pub(crate) fn is_git(text: &str) -> bool {
+    ["git@", "git://", "git::"].iter().any(|prefix| text.starts_with(prefix))
+        || !text.contains("::") && (on_git_host(text) || text.trim_end_matches('/').ends_with(".git"))
+}
+
+fn on_git_host(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").unwrap_or(text);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    GIT_HOSTS.iter().any(|name| host == *name || host.ends_with(&format!(".{name}")))
+}
+
+/// Loopback is this machine, where nobody else listens.
+fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
+    let lower = text.to_ascii_lowercase();
+    let plain = lower.starts_with("http:")
+        && !lower.starts_with("http::")
+        || lower.split_once("::").is_some_and(|(kind, rest)| {
+            rest.starts_with("http:") && kind.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+    let authority = lower
+        .split_once("http://")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .unwrap_or_default();
+    if plain && !crate::http::is_loopback(authority) {
+        return Err(AddressError::Insecure {
+            text: text.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn oci(text: &str, reference: &str) -> Result<Address, AddressError> {
+    let reference = reference.parse().map_err(|source| AddressError::Reference {
+        text: text.to_owned(),
+        source,
+    })?;
+    Ok(Address::Oci(reference))
+}
+
+fn http(text: &str, url: &str) -> Result<Address, AddressError> {
+    let url = Url::parse(url).map_err(|error| AddressError::Url {
+        text: text.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(Address::Http(url))
+}
+
+/// `git::[https://]HOST/PATH[//DIR][?ref=REVISION[//DIR]]`.
+fn git(text: &str) -> Result<GitAddress, AddressError> {
+    let rest = text.strip_prefix("git::").unwrap_or(text);
+    let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (scheme, location) = match location.split_once("://") {
+        Some(("git", rest)) => ("https", rest),
+        Some((scheme, rest)) => (scheme, rest),
+        None if location.starts_with(['/', '.']) => ("", location),
+        None => ("https", location),
+    };
+    // The short form of SSH means the same repository over HTTPS, as upstream takes it.
+    let ssh = location.strip_prefix("git@").map(|rest| rest.replacen(':', "/", 1));
+    let location = ssh.as_deref().unwrap_or(location);
+    let (path, dir) = location.split_once("//").unwrap_or((location, ""));
+    let (mut revision, mut dir) = (None, dir.to_owned());
+    for pair in query.split('&') {
+        if let Some(value) = pair.strip_prefix("ref=") {
+            let (value, below) = value.split_once("//").unwrap_or((value, ""));
+            revision = Some(value.to_owned()).filter(|value| !value.is_empty());
+            if !below.is_empty() {
+                below.clone_into(&mut dir);
+            }
+        }
+    }
+    let dir = dir.trim_matches('/').to_owned();
+    if dir.split('/').any(|segment| matches!(segment, ".." | ".")) {
+        return Err(AddressError::Dir {
+            text: text.to_owned(),
+            dir,
+        });
+    }
+    let path = path.trim_end_matches('/');
+    let hosted = !matches!(scheme, "" | "file");
+    let suffix = if hosted && on_git_host(path) && !has_git_suffix(path) { ".git" } else { "" };
+    let url = match scheme {
+        "" => path.to_owned(),
+        scheme => format!("{scheme}://{path}{suffix}"),
+    };
+    Ok(GitAddress { url, revision, dir })
+}
+
+fn has_git_suffix(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".git")
+}
+
+impl GitAddress {
+    /// The source with the commit that it was fetched at.
+    pub(crate) fn pinned(&self, commit: &str) -> String {
+        let location = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let dir = if self.dir.is_empty() {
+            String::new()
+        } else {
+            format!("//{}", self.dir)
+        };
+        format!("git::{location}{dir}?ref={commit}")
+    }
+}
