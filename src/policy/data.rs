@@ -167,9 +167,15 @@ mod tests {
         assert!(error.contains("b.yml") && error.contains("a.b"), "{error}");
         let mixed = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: 1")]);
         assert!(matches!(mixed, Err(Error::Collision { .. })));
-        assert!(matches!(data(&[("a.yml", "- 1")]), Err(Error::Shape { .. })));
+        assert!(matches!(
+            data(&[("a.yml", "- 1")]),
+            Err(Error::Shape { .. })
+        ));
         assert!(matches!(data(&[("a.yml", "a: [")]), Err(Error::Parse(_))));
-        assert!(matches!(data(&[("a.yml", "config: 1")]), Err(Error::Collision { .. })));
+        assert!(matches!(
+            data(&[("a.yml", "config: 1")]),
+            Err(Error::Collision { .. })
+        ));
     }
 
     #[test]

@@ -2,12 +2,23 @@
 //! verdict, as Conforma's `ec validate image` gives it. The Rego engine is behind [`rego`].
 
 pub(crate) mod config;
-pub(crate) mod criteria;
-pub(crate) mod data;
+mod criteria;
+mod data;
 mod finding;
-pub(crate) mod outcome;
+mod groups;
+pub(crate) mod input;
+mod locate;
+mod outcome;
 pub(crate) mod rego;
 pub(crate) mod source;
+mod syntax;
 
+pub(crate) use config::Spec;
 pub(crate) use criteria::Quirks;
-pub(crate) use finding::Finding;
+pub(crate) use finding::{Finding, PASS};
+pub(crate) use groups::{Error, Policies, Settings, Subject};
+pub(crate) use input::{Facts, Input, Sig};
+pub(crate) use locate::{Error as LocateError, locate};
+pub(crate) use outcome::Outcome;
+pub(crate) use source::Fetcher;
+pub(crate) use syntax::check as check_syntax;

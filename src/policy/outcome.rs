@@ -34,7 +34,8 @@ impl Purpose {
             Some("warn") => Self::Warn,
             _ => return None,
         };
-        let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
+        let plain =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
         words.all(plain).then_some(purpose)
     }
 }
@@ -58,7 +59,8 @@ impl Annotated {
     /// Reads a rule's annotations; `None` without a short name.
     pub(crate) fn of(rule: &Rule) -> Option<Self> {
         let code = rule.code()?;
-        let owned = |list: Vec<&str>| -> Vec<String> { list.into_iter().map(str::to_owned).collect() };
+        let owned =
+            |list: Vec<&str>| -> Vec<String> { list.into_iter().map(str::to_owned).collect() };
         let collections = owned(rule.list("collections"));
         let depends_on = owned(rule.list("depends_on"));
         let text = |member| rule.custom(member).and_then(Value::as_str);
@@ -142,7 +144,11 @@ impl Outcome {
 
     /// Puts the results into the order of reports.
     pub(crate) fn sort(&mut self) {
-        for list in [&mut self.violations, &mut self.warnings, &mut self.successes] {
+        for list in [
+            &mut self.violations,
+            &mut self.warnings,
+            &mut self.successes,
+        ] {
             list.sort_by_cached_key(Finding::order);
         }
         self.exceptions.sort();
@@ -202,7 +208,11 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// Any [`Error`].
-    pub(crate) fn outcome(&self, raws: &[Raw], packages: &BTreeSet<String>) -> Result<Outcome, Error> {
+    pub(crate) fn outcome(
+        &self,
+        raws: &[Raw],
+        packages: &BTreeSet<String>,
+    ) -> Result<Outcome, Error> {
         let mut outcome = Outcome::default();
         let mut all = Vec::new();
         for package in packages {
@@ -268,11 +278,19 @@ impl Reading<'_> {
         if let Some(annotated) = annotated {
             finding.metadata.extend(annotated.metadata.clone());
         }
-        if finding.metadata.get("collections").is_some_and(|list| !list.is_array()) {
+        if finding
+            .metadata
+            .get("collections")
+            .is_some_and(|list| !list.is_array())
+        {
             finding.metadata.remove("collections");
         }
         let long_ago = |since: Timestamp| since < self.at - SHOWN_AFTER;
-        if finding.text("effective_on").and_then(moment).is_some_and(long_ago) {
+        if finding
+            .text("effective_on")
+            .and_then(moment)
+            .is_some_and(long_ago)
+        {
             finding.metadata.remove("effective_on");
         }
         finding
@@ -284,7 +302,11 @@ impl Reading<'_> {
             .filter(|judged| judged.purpose == Purpose::Warn)
             .map(|judged| judged.finding.clone())
             .collect();
-        for Judged { mut purpose, finding } in results {
+        for Judged {
+            mut purpose,
+            finding,
+        } in results
+        {
             if !self.counts(&finding) {
                 if self.is_excepted(&finding) {
                     outcome.exceptions.extend(names(&finding));
@@ -338,12 +360,19 @@ impl Reading<'_> {
             .chain(&outcome.warnings)
             .filter_map(|finding| finding.code().map(str::to_owned))
             .collect();
-        for rule in self.annotated.values().filter(|rule| rule.package == package) {
+        for rule in self
+            .annotated
+            .values()
+            .filter(|rule| rule.package == package)
+        {
             if seen.contains(&rule.code) {
                 continue;
             }
             let mut success = Finding::new(&rule.code, PASS);
-            let shown = rule.metadata.iter().filter(|(member, _)| *member != "solution");
+            let shown = rule
+                .metadata
+                .iter()
+                .filter(|(member, _)| *member != "solution");
             let shown = shown.map(|(member, value)| (member.clone(), value.clone()));
             success.metadata.extend(shown);
             if self.counts(&success) {
@@ -363,7 +392,11 @@ impl Reading<'_> {
         })
     }
 
-    fn with_candidate<T>(&self, finding: &Finding, ask: impl FnOnce(Option<Candidate<'_>>) -> T) -> T {
+    fn with_candidate<T>(
+        &self,
+        finding: &Finding,
+        ask: impl FnOnce(Option<Candidate<'_>>) -> T,
+    ) -> T {
         let (terms, collections) = (finding.terms(), finding.list("collections"));
         ask(finding.code().map(|code| Candidate {
             code,
@@ -375,7 +408,13 @@ impl Reading<'_> {
     fn unmatched(&self, all: &[Finding]) -> Vec<Finding> {
         let lists: Vec<_> = all
             .iter()
-            .filter_map(|finding| Some((finding.code()?, finding.terms(), finding.list("collections"))))
+            .filter_map(|finding| {
+                Some((
+                    finding.code()?,
+                    finding.terms(),
+                    finding.list("collections"),
+                ))
+            })
             .collect();
         let candidates = lists.iter().map(|(code, terms, collections)| Candidate {
             code,
@@ -402,7 +441,10 @@ impl Reading<'_> {
             if depends_on.is_empty() {
                 return 1;
             }
-            let open = depends_on.iter().filter(|code| !reported.contains(*code)).count();
+            let open = depends_on
+                .iter()
+                .filter(|code| !reported.contains(*code))
+                .count();
             // Upstream repeats a result for each dependency that is not reported.
             if once { open.min(1) } else { open }
         };
@@ -436,7 +478,10 @@ fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
             metadata: BTreeMap::new(),
         }),
         Value::Object(members) => {
-            let msg = members.get("msg").and_then(Value::as_str).ok_or_else(wrong)?;
+            let msg = members
+                .get("msg")
+                .and_then(Value::as_str)
+                .ok_or_else(wrong)?;
             let metadata = members
                 .iter()
                 .filter(|(member, _)| !matches!(member.as_str(), "msg" | "_loc"))
@@ -477,7 +522,10 @@ fn hint_exclusion(finding: &mut Finding) {
     let Some(description) = finding.text("description").map(str::to_owned) else {
         return;
     };
-    let names: Vec<String> = names(finding).iter().map(|name| format!("{name:?}")).collect();
+    let names: Vec<String> = names(finding)
+        .iter()
+        .map(|name| format!("{name:?}"))
+        .collect();
     let named = match names.as_slice() {
         [] => return,
         [one] => one.clone(),
@@ -487,8 +535,7 @@ fn hint_exclusion(finding: &mut Finding) {
     let text = format!(
         "{said}. To exclude this rule add {named} to the `exclude` section of the policy configuration."
     );
-    finding.metadata.insert("description".to_owned(), Value::from(text));
+    finding
+        .metadata
+        .insert("description".to_owned(), Value::from(text));
 }
-
-#[cfg(test)]
-mod tests;

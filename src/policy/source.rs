@@ -123,7 +123,9 @@ impl File {
 }
 
 fn has_extension(path: &str, extensions: &[&str]) -> bool {
-    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    let extension = Path::new(path)
+        .extension()
+        .and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| extensions.contains(&extension))
 }
 
@@ -201,7 +203,11 @@ impl Fetcher {
         Ok(fetched)
     }
 
-    async fn repository(&self, origin: &str, address: address::GitAddress) -> Result<Fetched, Error> {
+    async fn repository(
+        &self,
+        origin: &str,
+        address: address::GitAddress,
+    ) -> Result<Fetched, Error> {
         let (url, revision) = (address.url.clone(), address.revision.clone());
         let dir = address.dir.clone();
         let read = self.git.run(move |git| {
@@ -264,7 +270,9 @@ impl Fetcher {
             }
         }
         let name = url.path_segments().and_then(|mut path| path.next_back());
-        let name = name.filter(|name| !name.is_empty()).unwrap_or("policy.yaml");
+        let name = name
+            .filter(|name| !name.is_empty())
+            .unwrap_or("policy.yaml");
         Ok(Fetched {
             pinned: format!("http::{}", &url[url::Position::BeforeHost..]),
             files: texts(origin, vec![(name.to_owned(), bytes)])?,
@@ -350,7 +358,10 @@ fn relative(root: &Path, path: &Path) -> String {
         .strip_prefix(root)
         .ok()
         .filter(|below| !below.as_os_str().is_empty())
-        .map_or_else(|| PathBuf::from(path.file_name().unwrap_or_default()), Path::to_path_buf);
+        .map_or_else(
+            || PathBuf::from(path.file_name().unwrap_or_default()),
+            Path::to_path_buf,
+        );
     below.to_string_lossy().into_owned()
 }
 

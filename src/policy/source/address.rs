@@ -113,7 +113,9 @@ impl Address {
             return http(text, &format!("https://{rest}"));
         }
         let host = text.split(['/', ':']).next().unwrap_or_default();
-        let known = REGISTRIES.iter().any(|name| host == *name || host.ends_with(&format!(".{name}")));
+        let known = REGISTRIES
+            .iter()
+            .any(|name| host == *name || host.ends_with(&format!(".{name}")));
         if known || host == "127.0.0.1" || host == "localhost" || text.starts_with("[::1]") {
             return oci(text, text);
         }
@@ -135,21 +137,25 @@ impl Address {
 
 /// Whether the text of `--policy` is a repository's.
 pub(crate) fn is_git(text: &str) -> bool {
-    ["git@", "git://", "git::"].iter().any(|prefix| text.starts_with(prefix))
-        || !text.contains("::") && (on_git_host(text) || text.trim_end_matches('/').ends_with(".git"))
+    ["git@", "git://", "git::"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        || !text.contains("::")
+            && (on_git_host(text) || text.trim_end_matches('/').ends_with(".git"))
 }
 
 fn on_git_host(text: &str) -> bool {
     let rest = text.strip_prefix("https://").unwrap_or(text);
     let host = rest.split(['/', ':']).next().unwrap_or_default();
-    GIT_HOSTS.iter().any(|name| host == *name || host.ends_with(&format!(".{name}")))
+    GIT_HOSTS
+        .iter()
+        .any(|name| host == *name || host.ends_with(&format!(".{name}")))
 }
 
 /// Loopback is this machine, where nobody else listens.
 fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
     let lower = text.to_ascii_lowercase();
-    let plain = lower.starts_with("http:")
-        && !lower.starts_with("http::")
+    let plain = lower.starts_with("http:") && !lower.starts_with("http::")
         || lower.split_once("::").is_some_and(|(kind, rest)| {
             rest.starts_with("http:") && kind.bytes().all(|b| b.is_ascii_alphanumeric())
         });
@@ -166,10 +172,12 @@ fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
 }
 
 fn oci(text: &str, reference: &str) -> Result<Address, AddressError> {
-    let reference = reference.parse().map_err(|source| AddressError::Reference {
-        text: text.to_owned(),
-        source,
-    })?;
+    let reference = reference
+        .parse()
+        .map_err(|source| AddressError::Reference {
+            text: text.to_owned(),
+            source,
+        })?;
     Ok(Address::Oci(reference))
 }
 
@@ -192,7 +200,9 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
         None => ("https", location),
     };
     // The short form of SSH means the same repository over HTTPS, as upstream takes it.
-    let ssh = location.strip_prefix("git@").map(|rest| rest.replacen(':', "/", 1));
+    let ssh = location
+        .strip_prefix("git@")
+        .map(|rest| rest.replacen(':', "/", 1));
     let location = ssh.as_deref().unwrap_or(location);
     let (path, dir) = location.split_once("//").unwrap_or((location, ""));
     let (mut revision, mut dir) = (None, dir.to_owned());
@@ -214,7 +224,11 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
     }
     let path = path.trim_end_matches('/');
     let hosted = !matches!(scheme, "" | "file");
-    let suffix = if hosted && on_git_host(path) && !has_git_suffix(path) { ".git" } else { "" };
+    let suffix = if hosted && on_git_host(path) && !has_git_suffix(path) {
+        ".git"
+    } else {
+        ""
+    };
     let url = match scheme {
         "" => path.to_owned(),
         scheme => format!("{scheme}://{path}{suffix}"),
@@ -229,7 +243,10 @@ fn has_git_suffix(path: &str) -> bool {
 impl GitAddress {
     /// The source with the commit that it was fetched at.
     pub(crate) fn pinned(&self, commit: &str) -> String {
-        let location = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let location = self
+            .url
+            .split_once("://")
+            .map_or(self.url.as_str(), |(_, rest)| rest);
         let dir = if self.dir.is_empty() {
             String::new()
         } else {

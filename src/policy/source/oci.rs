@@ -22,14 +22,20 @@ pub(super) async fn artifact(
         origin: origin.to_owned(),
         what,
     };
-    let tag = reference.tag.clone().or_else(|| "latest".parse::<Tag>().ok());
+    let tag = reference
+        .tag
+        .clone()
+        .or_else(|| "latest".parse::<Tag>().ok());
     let version = match (reference.digest, tag) {
         (Some(digest), _) => Version::Digest(digest),
         (None, Some(tag)) => Version::Tag(tag),
         (None, None) => return Err(missing("the tag latest".to_owned())),
     };
     let repository = &reference.repository;
-    let manifest = registry.manifest(repository, &version).await.map_err(failed)?;
+    let manifest = registry
+        .manifest(repository, &version)
+        .await
+        .map_err(failed)?;
     let manifest = manifest.ok_or_else(|| missing(format!("{version} of {repository}")))?;
     let Content::Image(image) = manifest.content().map_err(failed)? else {
         return Err(missing("an artifact that is no index".to_owned()));
@@ -43,7 +49,11 @@ pub(super) async fn artifact(
         let path = title.trim_start_matches(['.', '/']).to_owned();
         files.push((path, bytes.map_err(failed)?.to_vec()));
     }
-    let tag = reference.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
+    let tag = reference
+        .tag
+        .as_ref()
+        .map(|tag| format!(":{tag}"))
+        .unwrap_or_default();
     Ok(Fetched {
         pinned: format!("oci::{repository}{tag}@{}", manifest.digest),
         files: texts(origin, files)?,

@@ -16,16 +16,43 @@ fn parse(text: &str) -> Result<Address, AddressError> {
 #[test]
 fn classifies_sources_as_upstream_does() {
     for (text, expected) in [
-        ("github.com/org/repo//policy/lib", git("https://github.com/org/repo.git", None, "policy/lib")),
-        ("github.com/org/repo//p?ref=v1", git("https://github.com/org/repo.git", Some("v1"), "p")),
-        ("git::github.com/org/repo.git//p?ref=v1", git("https://github.com/org/repo.git", Some("v1"), "p")),
-        ("git::https://host.example/a/b?ref=x//sub", git("https://host.example/a/b", Some("x"), "sub")),
-        ("git@github.com:org/repo", git("https://github.com/org/repo.git", None, "")),
-        ("https://gitlab.com/a/b", git("https://gitlab.com/a/b.git", None, "")),
-        ("https://host.example/a/b.git", git("https://host.example/a/b.git", None, "")),
-        ("git::file:///srv/policy", git("file:///srv/policy", None, "")),
+        (
+            "github.com/org/repo//policy/lib",
+            git("https://github.com/org/repo.git", None, "policy/lib"),
+        ),
+        (
+            "github.com/org/repo//p?ref=v1",
+            git("https://github.com/org/repo.git", Some("v1"), "p"),
+        ),
+        (
+            "git::github.com/org/repo.git//p?ref=v1",
+            git("https://github.com/org/repo.git", Some("v1"), "p"),
+        ),
+        (
+            "git::https://host.example/a/b?ref=x//sub",
+            git("https://host.example/a/b", Some("x"), "sub"),
+        ),
+        (
+            "git@github.com:org/repo",
+            git("https://github.com/org/repo.git", None, ""),
+        ),
+        (
+            "https://gitlab.com/a/b",
+            git("https://gitlab.com/a/b.git", None, ""),
+        ),
+        (
+            "https://host.example/a/b.git",
+            git("https://host.example/a/b.git", None, ""),
+        ),
+        (
+            "git::file:///srv/policy",
+            git("file:///srv/policy", None, ""),
+        ),
         ("git::/srv/policy//x", git("/srv/policy", None, "x")),
-        ("git::http://127.0.0.1:80/p.git", git("http://127.0.0.1:80/p.git", None, "")),
+        (
+            "git::http://127.0.0.1:80/p.git",
+            git("http://127.0.0.1:80/p.git", None, ""),
+        ),
         ("file::policies", Address::File("policies".into())),
         ("file:///srv/p", Address::File("/srv/p".into())),
         ("./p", Address::File("./p".into())),
@@ -33,7 +60,12 @@ fn classifies_sources_as_upstream_does() {
     ] {
         assert_eq!(parse(text), Ok(expected), "{text}");
     }
-    for text in ["oci::reg.example/p:v1", "oci://reg.example/p:v1", "quay.io/org/p:v1", "127.0.0.1:5000/p"] {
+    for text in [
+        "oci::reg.example/p:v1",
+        "oci://reg.example/p:v1",
+        "quay.io/org/p:v1",
+        "127.0.0.1:5000/p",
+    ] {
         assert!(matches!(parse(text), Ok(Address::Oci(_))), "{text}");
     }
     let document = parse("https://host.example/policy.yaml");
@@ -42,17 +74,31 @@ fn classifies_sources_as_upstream_does() {
 
 #[test]
 fn refuses_plain_http_and_what_leaves_the_repository() {
-    for text in ["http://host.example/p", "HTTP://host.example", "git::http://host.example/p", "oci::http://h/p"] {
-        assert!(matches!(parse(text), Err(AddressError::Insecure { .. })), "{text}");
+    for text in [
+        "http://host.example/p",
+        "HTTP://host.example",
+        "git::http://host.example/p",
+        "oci::http://h/p",
+    ] {
+        assert!(
+            matches!(parse(text), Err(AddressError::Insecure { .. })),
+            "{text}"
+        );
     }
-    assert!(matches!(parse("nothing/of/the/kind"), Err(AddressError::Unknown { .. })));
+    assert!(matches!(
+        parse("nothing/of/the/kind"),
+        Err(AddressError::Unknown { .. })
+    ));
     let outside = parse("git::https://host.example/r//../../etc");
     assert!(matches!(outside, Err(AddressError::Dir { .. })));
 }
 
 #[test]
 fn a_pin_keeps_the_directory_whereever_it_stood() {
-    for text in ["git::https://h.example/r//sub?ref=main", "git::https://h.example/r?ref=main//sub"] {
+    for text in [
+        "git::https://h.example/r//sub?ref=main",
+        "git::https://h.example/r?ref=main//sub",
+    ] {
         let Ok(Address::Git(address)) = parse(text) else {
             panic!("{text}");
         };
@@ -63,20 +109,33 @@ fn a_pin_keeps_the_directory_whereever_it_stood() {
 fn fetcher() -> Fetcher {
     let http = Http::new(http::Options::default(), &Env::default());
     let credentials = Credentials::load(None, &Env::default()).unwrap();
-    Fetcher::new(Git::new(http.clone(), credentials), http.clone(), Registry::new(http))
+    Fetcher::new(
+        Git::new(http.clone(), credentials),
+        http.clone(),
+        Registry::new(http),
+    )
 }
 
 #[tokio::test]
 async fn reads_the_files_of_a_directory_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("a/.git")).unwrap();
-    for (path, text) in [("a/p.rego", "package a"), ("d.yaml", "x: 1"), ("README.md", "#"), ("a/.git/c.json", "{}")] {
+    for (path, text) in [
+        ("a/p.rego", "package a"),
+        ("d.yaml", "x: 1"),
+        ("README.md", "#"),
+        ("a/.git/c.json", "{}"),
+    ] {
         fs::write(dir.path().join(path), text).unwrap();
     }
     std::os::unix::fs::symlink("/etc", dir.path().join("link")).unwrap();
     let origin = dir.path().to_str().unwrap();
     let fetched = fetcher().fetch(origin).await.unwrap();
-    let paths: Vec<_> = fetched.files.iter().map(|file| file.path.as_str()).collect();
+    let paths: Vec<_> = fetched
+        .files
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
     assert_eq!(paths, ["a/p.rego", "d.yaml"]);
     assert_eq!(fetched.pinned, format!("file::{origin}"));
     let before = fetched.digest();
@@ -88,5 +147,8 @@ async fn reads_the_files_of_a_directory_and_nothing_else() {
 async fn names_a_source_that_does_not_exist() {
     let missing = fetcher().fetch("./no/such/policy").await.unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }));
-    assert!(missing.to_string().contains("./no/such/policy"), "{missing}");
+    assert!(
+        missing.to_string().contains("./no/such/policy"),
+        "{missing}"
+    );
 }

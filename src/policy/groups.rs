@@ -1,0 +1,398 @@
+//! The groups of sources of a policy, ready for evaluation: fetched, compiled, with the inventory
+//! of their rules. One group is evaluated on its own, only where its criteria can reach.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Quirks,
+    config::{Configuration, Group, Spec},
+    criteria::Criteria,
+    data::{self, Data},
+    outcome::{self, Annotated, Outcome, Purpose, Reading},
+    rego::{self, Host, Module, Policy, Program, Query},
+    source::{self, Fetched, Fetcher},
+};
+use crate::image::{Digest, DigestReference};
+
+/// Why a policy cannot be used or evaluated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A source cannot be fetched.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] data::Error),
+    /// The policy cannot be compiled, or a rule not evaluated.
+    #[error(transparent)]
+    Rego(#[from] rego::Error),
+    /// The results of a rule have no meaning.
+    #[error(transparent)]
+    Outcome(#[from] outcome::Error),
+    /// The sources of a group hold no policy.
+    #[error("no rego files found in policy sources {sources}")]
+    NoPolicy {
+        /// The sources.
+        sources: String,
+    },
+    /// The work was interrupted: a bug of ours.
+    #[error("the evaluation was interrupted: {reason}")]
+    Interrupted {
+        /// What the runtime said.
+        reason: String,
+    },
+}
+
+/// What the rules are told besides the data of the group.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// What `ec.*` functions may reach.
+    pub(crate) host: Host,
+    /// `data.config.default_sigstore_opts`.
+    pub(crate) sigstore_options: Value,
+    /// Whether upstream's faults are reproduced.
+    pub(crate) quirks: Quirks,
+    /// Whether only rules that are meant for the configured pipelines count.
+    pub(crate) by_intention: bool,
+}
+
+/// A policy that is ready. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Policies(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    spec: Spec,
+    digest: Digest,
+    pinned: Vec<String>,
+    groups: Vec<Ready>,
+    settings: Settings,
+}
+
+struct Ready {
+    group: Group,
+    global: Option<Configuration>,
+    policy: Policy,
+    data: Data,
+    packages: BTreeMap<String, Vec<Rule>>,
+    annotated: BTreeMap<String, Annotated>,
+    programs: Mutex<BTreeMap<Timestamp, Program>>,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready")
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A rule that gives results.
+struct Rule {
+    name: String,
+    code: String,
+    collections: Vec<String>,
+    pipeline_intention: Vec<String>,
+}
+
+/// The image that a policy is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The image; `None` when a saved input names none that can be read.
+    pub(crate) image: Option<&'a DigestReference>,
+    /// The component's name.
+    pub(crate) component: &'a str,
+    /// The moment for which dates are judged.
+    pub(crate) at: Timestamp,
+}
+
+impl Policies {
+    /// Fetches and reads the sources of every group; rules with errors are found here.
+    ///
+    /// # Errors
+    /// Any [`Error`] but those of an evaluation.
+    pub(crate) async fn load(
+        mut spec: Spec,
+        fetcher: &Fetcher,
+        settings: Settings,
+        at: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut groups = Vec::new();
+        let mut pinned = Vec::new();
+        let mut hash = Sha256::new();
+        for group in &mut spec.sources {
+            let policies = fetch_all(fetcher, &mut group.policy).await?;
+            let data = fetch_all(fetcher, &mut group.data).await?;
+            for fetched in policies.iter().chain(&data) {
+                hash.update(fetched.digest().as_bytes());
+                pinned.push(fetched.pinned.clone());
+            }
+            let ready = Ready::new(group.clone(), spec.configuration.clone(), &policies, &data)?;
+            ready.program(at, &settings)?;
+            groups.push(ready);
+        }
+        // The text of the configuration decides too, whatever the sources say.
+        hash.update(serde_json::to_vec(&spec).unwrap_or_default());
+        pinned.sort();
+        pinned.dedup();
+        Ok(Self(Arc::new(Inner {
+            digest: Digest::from_sha256(hash.finalize().into()),
+            spec,
+            pinned,
+            groups,
+            settings,
+        })))
+    }
+
+    /// The configuration with its sources pinned.
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.0.spec
+    }
+
+    /// SHA-256 over the configuration and the content of its sources.
+    pub(crate) fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Every source, pinned.
+    pub(crate) fn pinned(&self) -> &[String] {
+        &self.0.pinned
+    }
+
+    /// Asks all groups about one input, off the threads that serve connections.
+    ///
+    /// # Errors
+    /// Any [`Error`]: then nothing is known of the image.
+    pub(crate) async fn evaluate(
+        &self,
+        input: Arc<Value>,
+        subject: Subject<'_>,
+    ) -> Result<Outcome, Error> {
+        let policies = self.clone();
+        let image = subject.image.cloned();
+        let (component, at) = (subject.component.to_owned(), subject.at);
+        let work = move || {
+            let subject = Subject {
+                image: image.as_ref(),
+                component: &component,
+                at,
+            };
+            let mut all = Outcome::default();
+            for group in &policies.0.groups {
+                all.extend(group.evaluate(&input, subject, &policies.0.settings)?);
+            }
+            all.sort();
+            Ok(all)
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|error| {
+            Err(Error::Interrupted {
+                reason: error.to_string(),
+            })
+        })
+    }
+}
+
+async fn fetch_all(fetcher: &Fetcher, texts: &mut [String]) -> Result<Vec<Arc<Fetched>>, Error> {
+    let mut all = Vec::with_capacity(texts.len());
+    for text in texts {
+        let fetched = fetcher.fetch(text).await?;
+        fetched.pinned.clone_into(text);
+        all.push(fetched);
+    }
+    Ok(all)
+}
+
+impl Ready {
+    fn new(
+        group: Group,
+        global: Option<Configuration>,
+        policies: &[Arc<Fetched>],
+        sources: &[Arc<Fetched>],
+    ) -> Result<Self, Error> {
+        let mut modules = Vec::new();
+        for fetched in policies {
+            let files = fetched.files.iter().filter(|file| file.is_policy());
+            modules.extend(files.map(|file| Module {
+                file: format!("{}/{}", fetched.pinned, file.path),
+                source: file.text.clone(),
+            }));
+        }
+        modules.retain(|module| !module.is_test());
+        if modules.is_empty() {
+            let sources: Vec<_> = policies
+                .iter()
+                .map(|fetched| fetched.pinned.as_str())
+                .collect();
+            return Err(Error::NoPolicy {
+                sources: sources.join(", "),
+            });
+        }
+        let policy = Policy::read(modules)?;
+        let mut data = Data::default();
+        for fetched in sources {
+            data.add_source(&fetched.pinned, &fetched.files)?;
+        }
+        if let Some(rule_data) = &group.rule_data {
+            data.add_rule_data(rule_data)?;
+        }
+        let annotated = policy.rules().filter_map(Annotated::of);
+        let annotated: BTreeMap<_, _> = annotated
+            .map(|annotated| (annotated.code.clone(), annotated))
+            .collect();
+        Ok(Self {
+            packages: packages(&policy),
+            programs: Mutex::default(),
+            group,
+            global,
+            policy,
+            data,
+            annotated,
+        })
+    }
+
+    /// The program for a moment. All components of a run share one, unless each has its own moment.
+    fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = programs.get(&at) {
+            return Ok(program.clone());
+        }
+        let when = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+        let own = json!({
+            "policy": {"when_ns": when},
+            "default_sigstore_opts": settings.sigstore_options,
+        });
+        let program = self
+            .policy
+            .compile(&self.data.document(&own)?, &settings.host)?;
+        programs.insert(at, program.clone());
+        Ok(program)
+    }
+
+    fn evaluate(
+        &self,
+        input: &Value,
+        subject: Subject<'_>,
+        settings: &Settings,
+    ) -> Result<Outcome, Error> {
+        let quirks = settings.quirks;
+        let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
+        let selection = criteria.select(subject.image, subject.component, quirks);
+        let intended = self.intended(settings);
+        let opened = |rule: &Rule| {
+            selection.opens(&rule.code, &rule.collections)
+                && is_intended(&rule.pipeline_intention, &intended)
+        };
+        let passing: BTreeSet<String> = self
+            .packages
+            .iter()
+            .filter(|(_, rules)| rules.iter().any(opened))
+            .map(|(package, _)| package.clone())
+            .collect();
+        let nothing_passes = passing.is_empty();
+        let mut opened = passing;
+        if nothing_passes {
+            opened = self.packages.keys().cloned().collect();
+        } else if quirks == Quirks::Upstream {
+            // Upstream asks for the first segment of a package's name only.
+            opened.retain(|package| !package.contains('.'));
+        }
+        let queries: BTreeSet<Query> = opened
+            .iter()
+            .flat_map(|package| {
+                self.packages
+                    .get(package)
+                    .into_iter()
+                    .flatten()
+                    .map(move |rule| (package, rule))
+            })
+            .flat_map(|(package, rule)| {
+                [rule.name.as_str(), "exception"].map(|name| Query {
+                    package: package.clone(),
+                    rule: name.to_owned(),
+                })
+            })
+            .filter(|query| query.rule != "exception" || self.has_rule(&query.package, "exception"))
+            .collect();
+        let queries: Vec<_> = queries.into_iter().collect();
+        let raws = self
+            .program(subject.at, settings)?
+            .evaluate(input, &queries)?;
+        let annotated = self
+            .annotated
+            .iter()
+            .filter(|(_, rule)| is_intended(&rule.pipeline_intention, &intended))
+            .map(|(code, rule)| (code.clone(), rule.clone()))
+            .collect();
+        let reading = Reading {
+            selection: &selection,
+            annotated: &annotated,
+            at: subject.at,
+            quirks,
+        };
+        Ok(reading.outcome(&raws, &opened)?)
+    }
+
+    fn has_rule(&self, package: &str, name: &str) -> bool {
+        self.policy
+            .rules()
+            .any(|rule| rule.package == package && rule.name == name)
+    }
+
+    /// The pipelines that rules have to be meant for; `None` when it does not matter.
+    fn intended(&self, settings: &Settings) -> Option<Vec<String>> {
+        let list = |value: &Value| match value {
+            Value::String(one) => vec![one.clone()],
+            Value::Array(many) => many
+                .iter()
+                .filter_map(|one| one.as_str().map(str::to_owned))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let rule_data = self.group.rule_data.as_ref();
+        let configured =
+            rule_data.and_then(|data: &Map<String, Value>| data.get("pipeline_intention"));
+        settings
+            .by_intention
+            .then(|| configured.map(list).unwrap_or_default())
+    }
+}
+
+fn is_intended(rule: &[String], configured: &Option<Vec<String>>) -> bool {
+    match configured {
+        None => true,
+        Some(configured) if configured.is_empty() => rule.is_empty(),
+        Some(configured) => rule.iter().any(|intention| configured.contains(intention)),
+    }
+}
+
+/// The rules that give results, by package.
+fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
+    let mut packages: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+    for rule in policy
+        .rules()
+        .filter(|rule| Purpose::of(&rule.name).is_some())
+    {
+        let annotated = Annotated::of(rule).unwrap_or_else(|| Annotated {
+            code: format!("{}.{}", rule.package, rule.name),
+            ..Annotated::default()
+        });
+        packages
+            .entry(rule.package.clone())
+            .or_default()
+            .push(Rule {
+                name: rule.name.clone(),
+                code: annotated.code,
+                collections: annotated.collections,
+                pipeline_intention: annotated.pipeline_intention,
+            });
+    }
+    packages
+}
