@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, completions, extract_tag, gather_images, man, policy, trust,
-        update_deployment,
+        update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -79,6 +79,8 @@ enum Command {
     ExtractTag(extract_tag::Args),
     /// Find the images built for a tag, pin them to digests and the source to a commit, write images.json
     GatherImages(gather_images::Args),
+    /// Verify signatures, attestations and policy for every image; write the report and verified.json
+    VerifyEc(verify_ec::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
@@ -96,6 +98,7 @@ impl Command {
         match self {
             Self::ExtractTag(args) => extract_tag::run(args, context).await,
             Self::GatherImages(args) => gather_images::run(args, context).await,
+            Self::VerifyEc(args) => verify_ec::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,

@@ -19,6 +19,7 @@ mod image;
 mod kube;
 mod policy;
 mod registry;
+mod report;
 mod snapshot;
 mod tekton;
 mod trust;

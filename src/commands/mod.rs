@@ -8,6 +8,7 @@ pub(crate) mod policy;
 pub(crate) mod trust;
 pub(crate) mod trust_flags;
 pub(crate) mod update_deployment;
+pub(crate) mod verify_ec;
 
 use std::{
     fs, io,

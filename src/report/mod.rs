@@ -1,0 +1,269 @@
+//! What a run of verify-ec found: one model, several renderings (Conforma's report formats).
+//!
+//! The model is also what a saved JSON report is read back into. What is decided stands in it;
+//! a rendering decides nothing.
+
+mod appstudio;
+mod html;
+mod json;
+mod junit;
+mod summary;
+mod text;
+mod yaml;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::policy::{Finding, Sig, Spec};
+
+/// The type that every attestation is listed with.
+const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Whether every component passed.
+    pub(crate) success: bool,
+    /// The components, the last reference first.
+    #[serde(deserialize_with = "list")]
+    pub(crate) components: Vec<Component>,
+    /// The public key as PEM; empty for keyless signers.
+    #[serde(default)]
+    pub(crate) key: String,
+    /// The policy's configuration, sources pinned.
+    pub(crate) policy: Spec,
+    /// Which program made the report.
+    #[serde(rename = "ec-version", default)]
+    pub(crate) version: String,
+    /// The moment for which rules were evaluated.
+    #[serde(rename = "effective-time", default)]
+    pub(crate) effective_time: String,
+    /// Checks that were switched off, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped_checks: Vec<String>,
+}
+
+/// What was found about one component.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Component {
+    /// The component's name.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// The image.
+    pub(crate) container_image: String,
+    /// Where it was built from.
+    #[serde(default)]
+    pub(crate) source: Value,
+    /// What forbids its promotion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) violations: Vec<Finding>,
+    /// What does not, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<Finding>,
+    /// What passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) successes: Vec<Finding>,
+    /// Whether it may be promoted.
+    pub(crate) success: bool,
+    /// Its verified signatures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signatures: Vec<Sig>,
+    /// Its verified attestations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attestations: Vec<Attested>,
+    /// Why nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What the configuration let off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exceptions: Vec<String>,
+    /// How many checks passed, whether they are listed or not.
+    #[serde(
+        default,
+        rename = "successCount",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) success_count: Option<usize>,
+}
+
+/// An attestation as reports list it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Attested {
+    /// Always the same text, as upstream has it.
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    /// What it is.
+    #[serde(default)]
+    pub(crate) predicate_type: String,
+    /// How the build was described, in provenance.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) predicate_build_type: String,
+    /// Who signed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signatures: Vec<Sig>,
+}
+
+impl Attested {
+    /// Lists a statement.
+    pub(crate) fn new(statement: &Value, signatures: Vec<Sig>) -> Self {
+        let text = |pointer: &str| {
+            let found = statement.pointer(pointer).and_then(Value::as_str);
+            found.unwrap_or_default().to_owned()
+        };
+        let predicate_type = text("/predicateType");
+        let build_type = match predicate_type.as_str() {
+            "https://slsa.dev/provenance/v0.2" => text("/predicate/buildType"),
+            "https://slsa.dev/provenance/v1" => text("/predicate/buildDefinition/buildType"),
+            _ => String::new(),
+        };
+        Self {
+            kind: STATEMENT.to_owned(),
+            predicate_build_type: build_type,
+            predicate_type,
+            signatures,
+        }
+    }
+}
+
+/// Go writes an empty list as `null`.
+fn list<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<Component>, D::Error> {
+    Option::deserialize(source).map(Option::unwrap_or_default)
+}
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Everything, for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// For people.
+    Text,
+    /// The Tekton result `TEST_OUTPUT`.
+    Appstudio,
+    /// Messages by code.
+    Summary,
+    /// A table of counts.
+    SummaryMarkdown,
+    /// For tools that show test results.
+    Junit,
+    /// One page for people.
+    Html,
+}
+
+impl Format {
+    /// Every format with its name.
+    pub(crate) const ALL: [(&'static str, Self); 9] = [
+        ("json", Self::Json),
+        ("yaml", Self::Yaml),
+        ("text", Self::Text),
+        ("appstudio", Self::Appstudio),
+        ("hacbs", Self::Appstudio),
+        ("summary", Self::Summary),
+        ("summary-markdown", Self::SummaryMarkdown),
+        ("junit", Self::Junit),
+        ("html", Self::Html),
+    ];
+
+    /// The format of the name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, format)| *format)
+    }
+}
+
+/// What a rendering shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Show {
+    /// Titles, descriptions, solutions.
+    pub(crate) info: bool,
+    /// What passed, in every format.
+    pub(crate) successes: bool,
+    /// Warnings, in text.
+    pub(crate) warnings: bool,
+    /// Where policies are explained, in text.
+    pub(crate) docs_link: bool,
+    /// Colours, in text.
+    pub(crate) color: bool,
+    /// The moment that goes into formats with a time.
+    pub(crate) now: jiff::Timestamp,
+}
+
+/// How many results there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// What forbids a promotion.
+    pub(crate) violations: usize,
+    /// What does not.
+    pub(crate) warnings: usize,
+    /// What passed.
+    pub(crate) successes: usize,
+}
+
+impl Component {
+    /// How many results the component has.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            violations: self.violations.len(),
+            warnings: self.warnings.len(),
+            successes: self.success_count.unwrap_or(self.successes.len()),
+        }
+    }
+}
+
+impl Report {
+    /// Puts the components into the order of reports.
+    pub(crate) fn sort(&mut self) {
+        self.components
+            .sort_by(|a, b| (&b.container_image, &b.name).cmp(&(&a.container_image, &a.name)));
+    }
+
+    /// How many results all components have.
+    pub(crate) fn counts(&self) -> Counts {
+        self.components
+            .iter()
+            .fold(Counts::default(), |sum, component| {
+                let own = component.counts();
+                Counts {
+                    violations: sum.violations + own.violations,
+                    warnings: sum.warnings + own.warnings,
+                    successes: sum.successes + own.successes,
+                }
+            })
+    }
+
+    /// The verdict in one word, as `TEST_OUTPUT` has it.
+    pub(crate) fn result(&self) -> &'static str {
+        let counts = self.counts();
+        if counts.violations > 0 || self.components.iter().any(|component| !component.success) {
+            "FAILURE"
+        } else if counts.warnings > 0 {
+            "WARNING"
+        } else if counts.successes == 0 {
+            "SKIPPED"
+        } else {
+            "SUCCESS"
+        }
+    }
+
+    /// The report as reports of this kind show it, with one newline at the end.
+    ///
+    /// # Errors
+    /// Never for reports that this program made; the signature is serde's.
+    pub(crate) fn render(&self, format: Format, show: Show) -> Result<String, serde_json::Error> {
+        let mut text = match format {
+            Format::Json => json::render(self, show)?,
+            Format::Yaml => yaml::render(&json::document(self, show)?),
+            Format::Text => text::render(self, show),
+            Format::Appstudio => appstudio::render(self, show)?,
+            Format::Summary => summary::render(self)?,
+            Format::SummaryMarkdown => summary::markdown(self, show),
+            Format::Junit => junit::render(self, show),
+            Format::Html => html::render(self),
+        };
+        text.push('\n');
+        Ok(text)
+    }
+}
