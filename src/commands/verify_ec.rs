@@ -105,6 +105,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         .buffered(usize::from(args.workers))
         .collect()
         .await;
+    let all_known = checked.iter().all(|checked| checked.error.is_none());
     let failure = failure(&mut checked, args.strict);
     let mut report = Report {
         success: checked.iter().all(|checked| checked.report.success),
@@ -120,7 +121,6 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     };
     report.sort();
     let mut outcome = args.write_reports(&report, context)?;
-    let all_known = checked.iter().all(|checked| checked.error.is_none());
     if all_known {
         let report_bytes = report
             .render(Format::Json, args.show(context))
@@ -162,7 +162,7 @@ fn failure(checked: &mut [Checked], strict: bool) -> Option<Failure> {
     }
     let errors = checked
         .iter_mut()
-        .filter_map(|checked| checked.error.take_if(|_| true));
+        .filter_map(|checked| checked.error.take());
     errors.min_by_key(Failure::kind)
 }
 

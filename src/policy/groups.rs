@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Quirks,
     config::{Configuration, Group, Spec},
-    criteria::Criteria,
+    criteria::{Candidate, Criteria, Selection},
     data::{self, Data},
     outcome::{self, Annotated, Outcome, Purpose, Reading},
     rego::{self, Host, Module, Policy, Program, Query},
@@ -83,7 +83,7 @@ struct Ready {
     data: Data,
     packages: BTreeMap<String, Vec<Rule>>,
     annotated: BTreeMap<String, Annotated>,
-    programs: Mutex<BTreeMap<Timestamp, Program>>,
+    programs: Mutex<BTreeMap<(Timestamp, BTreeSet<String>), Program>>,
 }
 
 impl std::fmt::Debug for Ready {
@@ -135,7 +135,13 @@ impl Policies {
                 pinned.push(fetched.pinned.clone());
             }
             let ready = Ready::new(group.clone(), spec.configuration.clone(), &policies, &data)?;
-            ready.program(at, &settings)?;
+            let everywhere = Subject {
+                image: None,
+                component: "",
+                at,
+            };
+            let opened = ready.opened(&ready.selection(everywhere, &settings), &settings);
+            ready.program(at, &opened, &settings)?;
             groups.push(ready);
         }
         // The text of the configuration decides too, whatever the sources say.
@@ -258,10 +264,16 @@ impl Ready {
         })
     }
 
-    /// The program for a moment. All components of a run share one, unless each has its own moment.
-    fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
+    /// The program for a moment and some packages. Components share it, unless their criteria differ.
+    fn program(
+        &self,
+        at: Timestamp,
+        packages: &BTreeSet<String>,
+        settings: &Settings,
+    ) -> Result<Program, Error> {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(&at) {
+        let key = (at, packages.clone());
+        if let Some(program) = programs.get(&key) {
             return Ok(program.clone());
         }
         let when = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
@@ -269,10 +281,10 @@ impl Ready {
             "policy": {"when_ns": when},
             "default_sigstore_opts": settings.sigstore_options,
         });
-        let program = self
-            .policy
-            .compile(&self.data.document(&own)?, &settings.host)?;
-        programs.insert(at, program.clone());
+        let wanted = packages.iter().map(String::as_str);
+        let data = self.data.document(&own)?;
+        let program = self.policy.compile(wanted, &data, &settings.host)?;
+        programs.insert(key, program.clone());
         Ok(program)
     }
 
@@ -283,27 +295,9 @@ impl Ready {
         settings: &Settings,
     ) -> Result<Outcome, Error> {
         let quirks = settings.quirks;
-        let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
-        let selection = criteria.select(subject.image, subject.component, quirks);
+        let selection = self.selection(subject, settings);
         let intended = self.intended(settings);
-        let opened = |rule: &Rule| {
-            selection.opens(&rule.code, &rule.collections)
-                && is_intended(&rule.pipeline_intention, &intended)
-        };
-        let passing: BTreeSet<String> = self
-            .packages
-            .iter()
-            .filter(|(_, rules)| rules.iter().any(opened))
-            .map(|(package, _)| package.clone())
-            .collect();
-        let nothing_passes = passing.is_empty();
-        let mut opened = passing;
-        if nothing_passes {
-            opened = self.packages.keys().cloned().collect();
-        } else if quirks == Quirks::Upstream {
-            // Upstream asks for the first segment of a package's name only.
-            opened.retain(|package| !package.contains('.'));
-        }
+        let opened = self.opened(&selection, settings);
         let queries: BTreeSet<Query> = opened
             .iter()
             .flat_map(|package| {
@@ -323,7 +317,7 @@ impl Ready {
             .collect();
         let queries: Vec<_> = queries.into_iter().collect();
         let raws = self
-            .program(subject.at, settings)?
+            .program(subject.at, &opened, settings)?
             .evaluate(input, &queries)?;
         let annotated = self
             .annotated
@@ -337,7 +331,48 @@ impl Ready {
             at: subject.at,
             quirks,
         };
-        Ok(reading.outcome(&raws, &opened)?)
+        let mut outcome = reading.outcome(&raws, &opened)?;
+        outcome.exceptions.extend(self.let_off(&selection));
+        Ok(outcome)
+    }
+
+    fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
+        let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
+        criteria.select(subject.image, subject.component, settings.quirks)
+    }
+
+    /// The packages in which a rule can give a result that counts.
+    fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
+        let intended = self.intended(settings);
+        let opened = |rule: &Rule| {
+            selection.opens(&rule.code, &rule.collections)
+                && is_intended(&rule.pipeline_intention, &intended)
+        };
+        let passing = self
+            .packages
+            .iter()
+            .filter(|(_, rules)| rules.iter().any(opened));
+        let mut passing: BTreeSet<String> = passing.map(|(package, _)| package.clone()).collect();
+        if passing.is_empty() {
+            return self.packages.keys().cloned().collect();
+        }
+        if settings.quirks == Quirks::Upstream {
+            // Upstream asks for the first segment of a package's name only.
+            passing.retain(|package| !package.contains('.'));
+        }
+        passing
+    }
+
+    /// The rules that would count but for an exclude, whatever they would say.
+    fn let_off(&self, selection: &Selection) -> Vec<String> {
+        let rules = self.packages.values().flatten().filter(|rule| {
+            selection.excepts(Candidate {
+                code: &rule.code,
+                terms: &[],
+                collections: &rule.collections,
+            })
+        });
+        rules.map(|rule| rule.code.clone()).collect()
     }
 
     fn has_rule(&self, package: &str, name: &str) -> bool {

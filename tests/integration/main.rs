@@ -10,3 +10,4 @@ mod tekton_yaml;
 mod trust;
 mod trust_conformance;
 mod update_deployment;
+mod verify_ec;

@@ -1,0 +1,392 @@
+//! `verify-ec` against the lab's registry and Git server: the good image passes, each lie is refused.
+
+use lab::{
+    signer::{self, Key},
+    universe::{TAG, Universe},
+};
+use serde_json::Value;
+
+use crate::harness::{Run, Workdir};
+
+const DENY_ALL: &str = "package main\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: never\ndeny contains {\"code\": \"main.never\", \"msg\": \"never\"}\n";
+
+/// A universe and a directory with its `images.json`.
+struct Scene {
+    universe: Universe,
+    dir: Workdir,
+}
+
+impl Scene {
+    /// Nobody has signed anything yet.
+    fn new() -> Self {
+        let universe = Universe::new().unwrap();
+        let dir = Workdir::new();
+        dir.write("cosign.pub", universe.key.public_pem());
+        let scene = Self { universe, dir };
+        scene.list(&scene.universe.commit);
+        scene
+    }
+
+    fn vouched() -> Self {
+        let scene = Self::new();
+        scene.universe.vouch().unwrap();
+        scene
+    }
+
+    fn list(&self, commit: &str) {
+        let image = format!("{}@{}", self.universe.staging(), self.universe.image.digest);
+        let url = self.universe.source_url();
+        let list = serde_json::json!({
+            "application": "",
+            "components": [{"name": "web", "containerImage": image, "source": {"git": {"url": url, "revision": commit}}}],
+            "promote": {"version": 1, "gitTag": TAG, "commit": commit, "destinationTag": "prod-v1.0", "components": {}},
+        });
+        self.dir.write("images.json", list.to_string());
+    }
+
+    fn verify(&self, more: &[&str]) -> Run {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/release");
+        let mut arguments = vec![
+            "verify-ec",
+            "--public-key",
+            "cosign.pub",
+            "--results-dir",
+            "results",
+        ];
+        if !more.contains(&"--policy") {
+            arguments.extend(["--policy", policy]);
+        }
+        if !more.contains(&"--ignore-rekor=false") {
+            arguments.push("--ignore-rekor");
+        }
+        arguments.extend(more);
+        self.dir.promote(&arguments)
+    }
+
+    fn verified(&self) -> Value {
+        serde_json::from_str(&self.dir.read("verified.json")).unwrap()
+    }
+
+    /// The codes of the violations in a JSON report.
+    fn codes(&self) -> Vec<String> {
+        let run = self.verify(&["--output", "json"]).exits(4);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let violations = report["components"][0]["violations"].as_array().unwrap();
+        violations
+            .iter()
+            .map(|violation| violation["metadata"]["code"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+#[test]
+fn passes_a_vouched_image_and_writes_the_verdict() {
+    let scene = Scene::vouched();
+    let run = scene
+        .verify(&["--output", "text", "--output", "json=report.json"])
+        .exits(0);
+    assert!(
+        run.stdout.starts_with("Success: true\nResult: SUCCESS\n"),
+        "{}",
+        run.stdout
+    );
+    let verified = scene.verified();
+    assert_eq!(verified["components"][0]["success"], true);
+    assert_eq!(verified["gitTag"], TAG);
+    assert_eq!(verified["verifiedAt"], "2025-11-24T16:00:00Z");
+    assert_eq!(verified["skippedChecks"][0], "transparency-log");
+    assert!(
+        scene
+            .dir
+            .read("results/VERIFIED_DIGEST")
+            .starts_with("sha256:")
+    );
+    let test_output: Value = serde_json::from_str(&scene.dir.read("results/TEST_OUTPUT")).unwrap();
+    assert_eq!(test_output["result"], "SUCCESS");
+    assert_eq!(test_output["timestamp"], "1764000000");
+    let first = scene.dir.read("verified.json");
+    scene.verify(&[]).exits(0);
+    assert_eq!(
+        scene.dir.read("verified.json"),
+        first,
+        "a fixed clock makes the same bytes"
+    );
+}
+
+#[test]
+fn reads_a_policy_from_a_repository_and_pins_its_commit() {
+    let scene = Scene::vouched();
+    let commit = scene.universe.set_policy(&[]).unwrap();
+    let policy = scene.universe.policy_url();
+    let credentials = scene.universe.credentials();
+    let credentials = credentials.to_str().unwrap();
+    scene
+        .verify(&["--policy", &policy, "--git-credentials-dir", credentials])
+        .exits(0);
+    let source = scene.verified()["policy"]["sources"][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        source.ends_with(&format!("//release?ref={commit}")),
+        "{source}"
+    );
+}
+
+#[test]
+fn refuses_an_image_that_nobody_signed() {
+    let scene = Scene::new();
+    scene
+        .universe
+        .attest(&scene.universe.key, &scene.universe.commit)
+        .unwrap();
+    assert_eq!(
+        scene.codes(),
+        ["builtin.image.signature_check", "image_signature.signed"]
+    );
+    assert_eq!(scene.verified()["components"][0]["success"], false);
+}
+
+#[test]
+fn refuses_an_image_without_attestations() {
+    let scene = Scene::new();
+    scene.universe.sign(&scene.universe.key).unwrap();
+    assert_eq!(scene.codes(), ["builtin.attestation.signature_check"]);
+}
+
+#[test]
+fn refuses_another_key() {
+    let scene = Scene::new();
+    let other = Key::generate().unwrap();
+    scene.universe.sign(&other).unwrap();
+    scene
+        .universe
+        .attest(&other, &scene.universe.commit)
+        .unwrap();
+    let expected = [
+        "builtin.attestation.signature_check",
+        "builtin.image.signature_check",
+    ];
+    let mut codes = scene.codes();
+    codes.sort();
+    assert_eq!(codes, expected);
+}
+
+#[test]
+fn refuses_the_signature_and_attestation_of_another_image() {
+    let scene = Scene::new();
+    let universe = &scene.universe;
+    let other = signer::push_image(
+        &universe.registry,
+        &universe.image.repository,
+        "other",
+        "other",
+        1,
+    )
+    .unwrap();
+    signer::sign(&universe.registry, &other, &universe.key).unwrap();
+    signer::attest(
+        &universe.registry,
+        &other,
+        &universe.key,
+        &universe.statements(&other, &universe.commit),
+    )
+    .unwrap();
+    signer::steal(&universe.registry, "sig", &other, &universe.image).unwrap();
+    signer::steal(&universe.registry, "att", &other, &universe.image).unwrap();
+    let mut codes = scene.codes();
+    codes.sort();
+    assert_eq!(
+        codes,
+        [
+            "builtin.attestation.signature_check",
+            "builtin.image.signature_check"
+        ]
+    );
+}
+
+#[test]
+fn refuses_provenance_of_another_commit() {
+    let scene = Scene::new();
+    scene.universe.sign(&scene.universe.key).unwrap();
+    scene
+        .universe
+        .attest(
+            &scene.universe.key,
+            "00000000000000000000000000000000000000aa",
+        )
+        .unwrap();
+    assert_eq!(scene.codes(), ["source.commit"]);
+}
+
+#[test]
+fn demands_the_transparency_log_unless_told_otherwise() {
+    let scene = Scene::vouched();
+    let run = scene.verify(&["--ignore-rekor=false"]);
+    assert_ne!(run.code, 0, "{}", run.stdout);
+    assert!(
+        !scene.dir.exists("verified.json") || scene.verified()["components"][0]["success"] == false
+    );
+}
+
+#[test]
+fn a_list_with_another_digest_is_refused() {
+    let scene = Scene::vouched();
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    scene
+        .verify(&["--images-digest", &wrong])
+        .exits(4)
+        .says("belongs to another run");
+    assert!(!scene.dir.exists("verified.json"));
+}
+
+#[test]
+fn strict_false_turns_a_refusal_into_a_success_that_vouches_for_nothing() {
+    let scene = Scene::vouched();
+    scene.dir.write("policy/deny.rego", DENY_ALL);
+    scene
+        .verify(&["--policy", "policy"])
+        .exits(4)
+        .says("main.never");
+    scene
+        .verify(&["--policy", "policy", "--strict=false"])
+        .exits(0);
+    assert_eq!(scene.verified()["components"][0]["success"], false);
+}
+
+#[test]
+fn an_excluded_rule_is_named_as_an_exception() {
+    let scene = Scene::vouched();
+    scene.dir.write("rules/deny.rego", DENY_ALL);
+    scene.dir.write(
+        "policy.yaml",
+        "sources:\n- policy: [./rules]\n  config: {exclude: [main.never]}\n",
+    );
+    scene
+        .verify(&["--policy", "policy.yaml"])
+        .exits(2)
+        .says("no successes, warnings, or failures");
+    scene.dir.write("rules/other.rego", "package other\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"other.r\", \"msg\": \"no\"} if input.absent\n");
+    scene.verify(&["--policy", "policy.yaml"]).exits(0);
+    assert_eq!(
+        scene.verified()["components"][0]["exceptions"][0],
+        "main.never"
+    );
+}
+
+#[test]
+fn configurations_that_cannot_be_used_verify_nothing() {
+    let scene = Scene::vouched();
+    scene.verify(&[]).exits(0);
+    scene
+        .dir
+        .write("broken/a.rego", "package a\ndeny contains {\n");
+    scene.dir.write("empty/README.md", "no rules");
+    scene.dir.write("data/a.yaml", "a: 1");
+    scene.dir.write("data/b.yaml", "a: 1");
+    scene.dir.write("rules/deny.rego", DENY_ALL);
+    scene.dir.write(
+        "collision.yaml",
+        "sources: [{policy: [./rules], data: [./data]}]",
+    );
+    scene.dir.write(
+        "misspelt.yaml",
+        "sources: [{policy: [./rules], exlude: []}]",
+    );
+    for (policy, said) in [
+        ("broken", "a.rego:"),
+        ("empty", "no suitable config file"),
+        ("./absent", "./absent"),
+        ("collision.yaml", "merge error"),
+        ("misspelt.yaml", "exlude"),
+        ("http://policy.example/p", "insecure source"),
+    ] {
+        scene.verify(&["--policy", policy]).exits(2).says(said);
+        assert!(
+            !scene.dir.exists("verified.json"),
+            "{policy} left an old verdict"
+        );
+    }
+}
+
+#[test]
+fn an_image_that_does_not_exist_is_not_found() {
+    let scene = Scene::vouched();
+    let image = format!("{}@sha256:{}", scene.universe.staging(), "0".repeat(64));
+    scene
+        .verify(&["--image", &image, "--output", "json=report.json"])
+        .exits(3);
+    assert!(!scene.dir.exists("verified.json"));
+    let report: Value = serde_json::from_str(&scene.dir.read("report.json")).unwrap();
+    assert_eq!(report["success"], false);
+    assert!(
+        report["components"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("not found")
+    );
+    let tag = format!("{}:absent", scene.universe.staging());
+    scene.verify(&["--image", &tag]).exits(3);
+}
+
+#[test]
+fn a_registry_that_is_down_is_a_remote_failure() {
+    let scene = Scene::vouched();
+    let image = format!("127.0.0.1:1/acme/web@sha256:{}", "0".repeat(64));
+    scene.verify(&["--image", &image]).exits(5);
+    assert!(!scene.dir.exists("verified.json"));
+}
+
+#[test]
+fn an_empty_list_is_nothing_to_act_on() {
+    let scene = Scene::vouched();
+    scene
+        .verify(&["--images", r#"{"components": []}"#])
+        .exits(3);
+    scene
+        .verify(&["--images", r#"{"components": []}"#, "--allow-empty"])
+        .exits(0);
+}
+
+#[test]
+fn a_past_effective_time_has_to_be_allowed() {
+    let scene = Scene::vouched();
+    scene
+        .verify(&["--effective-time", "2020-01-01"])
+        .exits(2)
+        .says("is in the past");
+    scene
+        .verify(&[
+            "--effective-time",
+            "2020-01-01",
+            "--allow-past-effective-time",
+        ])
+        .exits(0);
+    assert_eq!(scene.verified()["effectiveTime"], "2020-01-01T00:00:00Z");
+}
+
+#[test]
+fn writes_every_format() {
+    let scene = Scene::vouched();
+    for (format, part) in [
+        ("json", "\"success\":true"),
+        ("yaml", "\nsuccess: true"),
+        ("text", "Success: true"),
+        ("appstudio", "\"result\":\"SUCCESS\""),
+        ("summary", "\"total_violations\":0"),
+        ("summary-markdown", "| Failures | 0 |"),
+        ("junit", "<testsuites "),
+        ("html", "<h1 class=\"good\">Passed</h1>"),
+    ] {
+        let run = scene.verify(&["--output", format]).exits(0);
+        assert!(
+            run.stdout.contains(part) && run.stdout.ends_with('\n'),
+            "{format}: {}",
+            run.stdout
+        );
+    }
+    scene
+        .verify(&["--output", "pdf"])
+        .exits(2)
+        .says("not a valid report format");
+}
