@@ -12,10 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Quirks,
+    annotated::Annotated,
     config::{Configuration, Group, Spec},
     criteria::{Candidate, Criteria, Selection},
     data::{self, Data},
-    outcome::{self, Annotated, Outcome, Purpose, Reading},
+    outcome::{self, Outcome, Purpose, Reading},
     rego::{self, Host, Module, Policy, Program, Query},
     source::{self, Fetched, Fetcher},
 };

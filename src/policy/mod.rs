@@ -1,6 +1,7 @@
 //! What a policy says of an image: sources, the document that rules see, their results and the
 //! verdict, as Conforma's `ec validate image` gives it. The Rego engine is behind [`rego`].
 
+mod annotated;
 pub(crate) mod config;
 mod criteria;
 mod data;

@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
+    annotated::Annotated,
     criteria::{Candidate, Quirks, Selection},
     finding::{Finding, PASS},
-    rego::{Raw, Rule},
+    rego::Raw,
 };
 
 /// A date in the past is shown for this long.
@@ -37,86 +38,6 @@ impl Purpose {
         let plain =
             |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
         words.all(plain).then_some(purpose)
-    }
-}
-
-/// What the annotations say of a rule that has a code.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Annotated {
-    /// `package.short_name`.
-    pub(crate) code: String,
-    /// The package.
-    pub(crate) package: String,
-    /// The annotated members, as results show them.
-    pub(crate) metadata: BTreeMap<String, Value>,
-    /// The collections that it belongs to.
-    pub(crate) collections: Vec<String>,
-    /// The pipelines that it is meant for.
-    pub(crate) pipeline_intention: Vec<String>,
-}
-
-impl Annotated {
-    /// Reads a rule's annotations; `None` without a short name.
-    pub(crate) fn of(rule: &Rule) -> Option<Self> {
-        let code = rule.code()?;
-        let owned =
-            |list: Vec<&str>| -> Vec<String> { list.into_iter().map(str::to_owned).collect() };
-        let collections = owned(rule.list("collections"));
-        let depends_on = owned(rule.list("depends_on"));
-        let text = |member| rule.custom(member).and_then(Value::as_str);
-        let mut metadata = BTreeMap::new();
-        let mut add = |member: &str, value: Option<String>| {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                metadata.insert(member.to_owned(), Value::from(value));
-            }
-        };
-        add("title", rule.title().map(str::to_owned));
-        add("description", rule.description().map(without_links));
-        add("solution", text("solution").map(without_links));
-        add("effective_on", text("effective_on").map(as_moment));
-        for (member, list) in [("collections", &collections), ("depends_on", &depends_on)] {
-            if !list.is_empty() {
-                metadata.insert(member.to_owned(), Value::from(list.clone()));
-            }
-        }
-        Some(Self {
-            package: rule.package.clone(),
-            pipeline_intention: owned(rule.list("pipeline_intention")),
-            code,
-            metadata,
-            collections,
-        })
-    }
-}
-
-/// An AsciiDoc cross reference is reduced to its label.
-fn without_links(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, link)) = rest.split_once("xref:") {
-        let Some((_, (label, after))) = link
-            .split_once('[')
-            .filter(|(target, _)| !target.contains(char::is_whitespace))
-            .and_then(|(target, tail)| Some((target, tail.split_once(']')?)))
-        else {
-            plain.push_str(before);
-            plain.push_str("xref:");
-            rest = link;
-            continue;
-        };
-        plain.push_str(before);
-        plain.push_str(label);
-        rest = after;
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// YAML writes a moment also as a bare date.
-fn as_moment(text: &str) -> String {
-    match text.parse::<jiff::civil::Date>() {
-        Ok(date) if text.len() == 10 => format!("{date}T00:00:00Z"),
-        _ => text.to_owned(),
     }
 }
 
@@ -222,11 +143,11 @@ impl Reading<'_> {
             self.judge(results, &mut outcome);
             self.passed(package, &mut outcome, &mut all);
         }
-        let unmatched = self.unmatched(&all);
-        outcome.warnings.extend(unmatched);
         if outcome.is_empty() {
             return Err(Error::Nothing);
         }
+        let unmatched = self.unmatched(&all);
+        outcome.warnings.extend(unmatched);
         self.trim(&mut outcome);
         for violation in &mut outcome.violations {
             hint_exclusion(violation);
@@ -539,3 +460,6 @@ fn hint_exclusion(finding: &mut Finding) {
         .metadata
         .insert("description".to_owned(), Value::from(text));
 }
+
+#[cfg(test)]
+mod tests;

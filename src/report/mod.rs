@@ -267,3 +267,6 @@ impl Report {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests;

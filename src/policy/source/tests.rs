@@ -112,7 +112,7 @@ fn fetcher() -> Fetcher {
     Fetcher::new(
         Git::new(http.clone(), credentials),
         http.clone(),
-        Registry::new(http),
+        Registry::new(http, &Env::default(), registry::Options::default()),
     )
 }
 

@@ -1,0 +1,287 @@
+use serde_json::json;
+
+use super::*;
+use crate::policy::{config::Spec, criteria::Criteria};
+
+const AT: &str = "2026-06-01T00:00:00Z";
+
+struct Case {
+    config: &'static str,
+    quirks: Quirks,
+    annotated: Vec<(&'static str, Value)>,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            config: "sources: [{}]",
+            quirks: Quirks::Fixed,
+            annotated: Vec::new(),
+        }
+    }
+}
+
+impl Case {
+    fn read(&self, raws: &[(&str, Value)]) -> Result<Outcome, Error> {
+        let at = AT.parse().unwrap();
+        let spec = Spec::parse(self.config, "policy.yaml").unwrap();
+        let criteria = Criteria::new(&spec.sources[0], None, at);
+        let selection = criteria.select(None, "web", self.quirks);
+        let annotated = self.annotated.iter().map(|(code, metadata)| {
+            let metadata: BTreeMap<String, Value> =
+                serde_json::from_value(metadata.clone()).unwrap();
+            let list = |member: &str| {
+                let list = metadata.get(member).cloned().unwrap_or(json!([]));
+                serde_json::from_value(list).unwrap()
+            };
+            let annotated = Annotated {
+                code: (*code).to_owned(),
+                package: code.rsplit_once('.').unwrap().0.to_owned(),
+                collections: list("collections"),
+                pipeline_intention: Vec::new(),
+                metadata,
+            };
+            ((*code).to_owned(), annotated)
+        });
+        let annotated = annotated.collect();
+        let reading = Reading {
+            selection: &selection,
+            annotated: &annotated,
+            at,
+            quirks: self.quirks,
+        };
+        let raws: Vec<_> = raws
+            .iter()
+            .map(|(rule, value)| Raw {
+                package: "p".to_owned(),
+                rule: (*rule).to_owned(),
+                value: value.clone(),
+            })
+            .collect();
+        reading.outcome(&raws, &BTreeSet::from(["p".to_owned()]))
+    }
+}
+
+fn messages(findings: &[Finding]) -> Vec<&str> {
+    findings
+        .iter()
+        .map(|finding| finding.msg.as_str())
+        .collect()
+}
+
+#[test]
+fn rules_are_for_what_their_names_say() {
+    for name in ["deny", "violation", "deny_a", "deny_a1_B2"] {
+        assert_eq!(Purpose::of(name), Some(Purpose::Deny), "{name}");
+    }
+    assert_eq!(Purpose::of("warn_x"), Some(Purpose::Warn));
+    for name in [
+        "denied", "deny_", "deny__x", "warning", "allow", "a_deny", "deny_é",
+    ] {
+        assert_eq!(Purpose::of(name), None, "{name}");
+    }
+}
+
+#[test]
+fn texts_and_objects_are_results() {
+    let outcome = Case::default()
+        .read(&[
+            (
+                "deny",
+                json!(["plain", {"msg": "rich", "code": "p.a", "_loc": 1, "x": 2}]),
+            ),
+            ("warn", json!([{"msg": "careful", "code": "p.b"}])),
+        ])
+        .unwrap();
+    assert_eq!(messages(&outcome.violations), ["plain", "rich"]);
+    assert_eq!(messages(&outcome.warnings), ["careful"]);
+    assert_eq!(outcome.violations[1].metadata["x"], 2);
+    assert!(!outcome.violations[1].metadata.contains_key("_loc"));
+}
+
+#[test]
+fn what_cannot_be_understood_is_an_error_and_no_pass() {
+    for value in [json!(true), json!({"msg": "m"}), json!("m"), json!(null)] {
+        let error = Case::default()
+            .read(&[("deny", value.clone())])
+            .unwrap_err();
+        assert!(matches!(error, Error::Value { .. }), "{value}");
+    }
+    for element in [json!({}), json!({"msg": 1}), json!(true), json!(["m"])] {
+        let error = Case::default()
+            .read(&[("deny_x", json!([element]))])
+            .unwrap_err();
+        assert!(error.to_string().contains("p.deny_x"), "{error}");
+    }
+    assert_eq!(
+        Case::default().read(&[("deny", json!([]))]),
+        Err(Error::Nothing)
+    );
+}
+
+#[test]
+fn a_violation_of_the_future_is_a_warning() {
+    let deny = |effective_on: &str| {
+        let result = json!([{"msg": "No.", "code": "p.a", "effective_on": effective_on}]);
+        Case::default().read(&[("deny", result)]).unwrap()
+    };
+    let future = deny("2026-06-01T00:00:00Z");
+    assert_eq!(
+        messages(&future.warnings),
+        ["No. This will become a failure starting on 2026-06-01T00:00:00Z"]
+    );
+    assert!(future.violations.is_empty());
+    let past = deny("2026-05-31T23:59:59Z");
+    assert_eq!(messages(&past.violations), ["No."]);
+    // A date that nobody can read does not postpone anything.
+    assert_eq!(messages(&deny("2099-01-01").violations), ["No."]);
+}
+
+#[test]
+fn a_date_long_past_is_not_shown() {
+    let result = |date: &str| json!([{"msg": "no", "code": "p.a", "effective_on": date}]);
+    for (date, shown) in [
+        ("2026-03-03T00:00:00Z", true),
+        ("2026-03-02T23:59:59Z", false),
+    ] {
+        let outcome = Case::default().read(&[("deny", result(date))]).unwrap();
+        let violation = &outcome.violations[0];
+        assert_eq!(
+            violation.metadata.contains_key("effective_on"),
+            shown,
+            "{date}"
+        );
+    }
+}
+
+#[test]
+fn a_severity_changes_the_sentence() {
+    let outcome = Case::default()
+        .read(&[
+            ("deny", json!([{"msg": "mild", "code": "p.a", "severity": "warning"}, {"msg": "odd", "code": "p.a", "severity": "fatal"}])),
+            ("warn", json!([{"msg": "harsh", "code": "p.b", "severity": "failure", "effective_on": "2099-01-01T00:00:00Z"}])),
+        ])
+        .unwrap();
+    assert_eq!(messages(&outcome.violations), ["odd", "harsh"]);
+    assert_eq!(messages(&outcome.warnings), ["mild"]);
+}
+
+#[test]
+fn annotations_win_over_the_result() {
+    let case = Case {
+        annotated: vec![(
+            "p.a",
+            json!({"title": "T", "effective_on": "2099-01-01T00:00:00Z"}),
+        )],
+        ..Case::default()
+    };
+    let result = json!([{"msg": "no", "code": "p.a", "title": "other", "effective_on": "2026-01-01T00:00:00Z", "collections": "x"}]);
+    let outcome = case.read(&[("deny", result)]).unwrap();
+    assert!(outcome.violations.is_empty());
+    assert_eq!(outcome.warnings[0].metadata["title"], "T");
+    assert!(!outcome.warnings[0].metadata.contains_key("collections"));
+}
+
+#[test]
+fn rules_without_results_are_successes_unless_excluded() {
+    let case = Case {
+        config: "sources: [{config: {exclude: [p.c, 'p.d:x']}}]",
+        annotated: vec![
+            ("p.a", json!({"title": "T", "solution": "S"})),
+            ("p.b", json!({})),
+            ("p.c", json!({})),
+            ("p.d", json!({})),
+            ("q.a", json!({})),
+        ],
+        ..Case::default()
+    };
+    let results = json!([{"msg": "no", "code": "p.b"}, {"msg": "no", "code": "p.c"}, {"msg": "no", "code": "p.d", "term": "x"}]);
+    let outcome = case.read(&[("deny", results)]).unwrap();
+    let codes: Vec<_> = outcome.successes.iter().filter_map(Finding::code).collect();
+    // A rule whose every result was excluded by term has nothing left to say.
+    assert_eq!(codes, ["p.a", "p.d"]);
+    assert!(!outcome.successes[0].metadata.contains_key("solution"));
+    assert_eq!(outcome.exceptions, ["p.c", "p.d:x"]);
+    assert_eq!(messages(&outcome.violations), ["no"]);
+}
+
+#[test]
+fn the_policys_own_exceptions_are_named() {
+    let raws = [
+        ("deny_root", json!(["root"])),
+        ("deny", json!(["other"])),
+        ("exception", json!([["root"]])),
+    ];
+    let outcome = Case::default().read(&raws).unwrap();
+    assert_eq!(messages(&outcome.violations), ["other"]);
+    assert_eq!(outcome.exceptions, ["p.deny_root"]);
+}
+
+#[test]
+fn what_follows_from_a_reported_result_is_left_out() {
+    let annotated = vec![
+        ("p.a", json!({})),
+        ("p.b", json!({"depends_on": ["p.a"]})),
+        ("p.c", json!({"depends_on": ["p.a", "p.x", "p.y"]})),
+        ("p.s", json!({"depends_on": ["p.a"]})),
+    ];
+    let results = json!([{"msg": "a", "code": "p.a"}, {"msg": "b", "code": "p.b"}, {"msg": "c", "code": "p.c"}]);
+    let fixed = Case {
+        annotated: annotated.clone(),
+        ..Case::default()
+    };
+    let outcome = fixed.read(&[("deny", results.clone())]).unwrap();
+    assert_eq!(messages(&outcome.violations), ["a", "c"]);
+    assert!(outcome.successes.is_empty());
+    let upstream = Case {
+        annotated,
+        quirks: Quirks::Upstream,
+        ..Case::default()
+    };
+    let outcome = upstream.read(&[("deny", results)]).unwrap();
+    assert_eq!(messages(&outcome.violations), ["a", "c", "c"]);
+}
+
+#[test]
+fn a_code_shared_by_deny_and_warn_keeps_its_kinds() {
+    let raws = [
+        ("deny", json!([{"msg": "no", "code": "p.a"}])),
+        ("warn", json!([{"msg": "hm", "code": "p.a"}])),
+    ];
+    let fixed = Case::default().read(&raws).unwrap();
+    assert_eq!(messages(&fixed.violations), ["no"]);
+    let upstream = Case {
+        quirks: Quirks::Upstream,
+        ..Case::default()
+    };
+    assert!(upstream.read(&raws).unwrap().violations.is_empty());
+}
+
+#[test]
+fn an_include_that_matches_nothing_is_a_warning() {
+    let case = Case {
+        config: "sources: [{config: {include: [p, '@none']}}]",
+        ..Case::default()
+    };
+    let outcome = case
+        .read(&[("deny", json!([{"msg": "no", "code": "p.a"}]))])
+        .unwrap();
+    assert_eq!(
+        messages(&outcome.warnings),
+        ["Include criterion '@none' doesn't match any policy rule"]
+    );
+}
+
+#[test]
+fn a_violation_says_how_it_could_be_excluded() {
+    let case = Case {
+        annotated: vec![("p.a", json!({"description": "All is well."}))],
+        ..Case::default()
+    };
+    let results = json!([{"msg": "no", "code": "p.a", "term": ["x", "y"]}]);
+    let outcome = case.read(&[("deny", results)]).unwrap();
+    assert_eq!(
+        outcome.violations[0].text("description").unwrap(),
+        "All is well. To exclude this rule add one or more of \"p.a:x\", \"p.a:y\" to the `exclude` section of the policy configuration."
+    );
+}

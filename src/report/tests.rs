@@ -1,0 +1,167 @@
+//! Renderings compared with what the real `ec` wrote (see the fixtures' README).
+
+use serde_json::json;
+
+use super::*;
+
+const GOLDEN_JSON: &str = include_str!("../../tests/fixtures/ec-golden/chains-slsa3.json");
+const GOLDEN_YAML: &str = include_str!("../../tests/fixtures/ec-golden/chains-slsa3.yaml");
+const GOLDEN_TEXT: &str = include_str!("../../tests/fixtures/ec-golden/chains-slsa3.text");
+const GOLDEN_JUNIT: &str = include_str!("../../tests/fixtures/ec-golden/chains-slsa3.junit");
+const GOLDEN_MARKDOWN: &str =
+    include_str!("../../tests/fixtures/ec-golden/chains-slsa3.summary-markdown");
+const GOLDEN_APPSTUDIO: &str =
+    include_str!("../../tests/fixtures/ec-golden/chains-slsa3.appstudio");
+const GOLDEN_SUMMARY: &str = include_str!("../../tests/fixtures/ec-golden/chains-slsa3.summary");
+
+fn show(at: &str) -> Show {
+    Show {
+        info: false,
+        successes: false,
+        warnings: true,
+        docs_link: false,
+        color: false,
+        now: at.parse().unwrap(),
+    }
+}
+
+/// The golden report, read from its YAML rendering, with the successes that only the JSON names.
+fn golden() -> Report {
+    let document: Value = serde_saphyr::from_str(GOLDEN_YAML).unwrap();
+    let mut report: Report = serde_json::from_value(document).unwrap();
+    let facts: Value = serde_json::from_str(GOLDEN_JSON).unwrap();
+    let successes = facts["components"][0]["successes"].as_array().unwrap();
+    report.components[0].successes = successes
+        .iter()
+        .map(|code| Finding::new(code.as_str().unwrap(), "Pass"))
+        .collect();
+    report
+}
+
+#[test]
+fn text_is_upstreams() {
+    let text = golden()
+        .render(Format::Text, show("2026-01-01T00:00:00Z"))
+        .unwrap();
+    assert_eq!(text.trim_end(), GOLDEN_TEXT.trim_end());
+}
+
+#[test]
+fn yaml_is_upstreams_but_for_the_count() {
+    let yaml = golden()
+        .render(Format::Yaml, show("2026-01-01T00:00:00Z"))
+        .unwrap();
+    let ours: Vec<_> = yaml
+        .lines()
+        .filter(|line| !line.contains("successCount"))
+        .collect();
+    let theirs: Vec<_> = GOLDEN_YAML.lines().collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn junit_is_upstreams() {
+    let junit = golden()
+        .render(Format::Junit, show("2026-11-21T22:58:27Z"))
+        .unwrap();
+    assert_eq!(junit.trim_end(), GOLDEN_JUNIT.trim_end());
+}
+
+#[test]
+fn the_table_and_the_test_output_are_upstreams() {
+    let table = golden()
+        .render(Format::SummaryMarkdown, show("2026-11-21T22:58:25Z"))
+        .unwrap();
+    assert_eq!(table.trim_end(), GOLDEN_MARKDOWN.trim_end());
+    let mut at = show("2026-11-21T22:58:25Z");
+    at.now = jiff::Timestamp::from_second(1_795_301_910).unwrap();
+    let output = golden().render(Format::Appstudio, at).unwrap();
+    assert_eq!(output.trim_end(), GOLDEN_APPSTUDIO.trim_end());
+}
+
+#[test]
+fn the_summary_is_upstreams_but_for_listed_successes() {
+    let summary = golden()
+        .render(Format::Summary, show("2026-01-01T00:00:00Z"))
+        .unwrap();
+    let mut ours: Value = serde_json::from_str(&summary).unwrap();
+    ours["components"][0]["successes"] = json!({});
+    let theirs: Value = serde_json::from_str(GOLDEN_SUMMARY).unwrap();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_saved_report_is_read_back() {
+    let shown = show("2026-01-01T00:00:00Z");
+    let json = golden().render(Format::Json, shown).unwrap();
+    let read: Report = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.counts(), golden().counts());
+    assert_eq!(read.render(Format::Json, shown).unwrap(), json);
+}
+
+#[test]
+fn the_result_is_the_worst_of_all() {
+    let mut report = golden();
+    assert_eq!(report.result(), "FAILURE");
+    report.components[0].violations.clear();
+    report.components[0].success = true;
+    assert_eq!(report.result(), "SUCCESS");
+    report.components[0]
+        .warnings
+        .push(Finding::new("a.b", "hm"));
+    assert_eq!(report.result(), "WARNING");
+    report.components.clear();
+    assert_eq!(report.result(), "SKIPPED");
+}
+
+#[test]
+fn what_a_signer_wrote_cannot_leave_its_place() {
+    let mut report = golden();
+    let evil = "<script>alert(1)</script>]]>\x1b[2J\u{7}";
+    report.components[0].violations[0].msg = evil.to_owned();
+    let shown = show("2026-01-01T00:00:00Z");
+    let html = report.render(Format::Html, shown).unwrap();
+    assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
+    let junit = report.render(Format::Junit, shown).unwrap();
+    assert!(!junit.contains('\x1b') && !junit.contains("alert(1)</script>]]>"));
+    let text = report.render(Format::Text, shown).unwrap();
+    assert!(!text.contains('\x1b') && !text.contains('\u{7}'));
+    let yaml = report.render(Format::Yaml, shown).unwrap();
+    let read: Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(read["components"][0]["violations"][0]["msg"], evil);
+}
+
+#[test]
+fn yaml_keeps_what_texts_are() {
+    let texts = [
+        "",
+        "true",
+        "No",
+        "1.5",
+        "0x1F",
+        "2026-01-01",
+        "a: b",
+        "a #b",
+        "@x",
+        "- x",
+        "it's",
+        "\ttab",
+        "line\nline",
+        "line\n\n",
+        " x\ny",
+        "12:30:45",
+        "null",
+        "~",
+        "é",
+        "a\u{0}b",
+        "trailing ",
+        "x:",
+        "1e3",
+        "0o17",
+        "=",
+        "*a",
+    ];
+    let document = json!({"texts": texts, "deep": [[{"a": [1, null, {}], "b": {"c": []}}]]});
+    let read: Value = serde_saphyr::from_str(&yaml::render(&document)).unwrap();
+    assert_eq!(read, document);
+}
