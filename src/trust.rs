@@ -2,7 +2,7 @@
 //!
 //! [`Verifier`] finds everything that may be a signature or attestation of an image, checks
 //! each alone and says of each why it counts or not. Everything fails closed: a registry or
-//! log that fails is an error, never an absence. `docs/design` has the formats.
+//! log that fails is an error, never an absence.
 
 mod artifact;
 mod bundle;
@@ -25,6 +25,7 @@ mod root;
 mod sigstore;
 mod simple;
 mod source;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 mod tuf;

@@ -47,7 +47,7 @@ impl Verifier {
                 let mut refusal = Reason::NotByKey;
                 for key in keys {
                     let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
-                    match sigstore::verify(root, artifact.clone(), &bundle, &policy) {
+                    match sigstore::verify(root.verifier(), artifact.clone(), &bundle, &policy) {
                         Ok(_) => {
                             return Ok(Signer::Key {
                                 fingerprint: key.fingerprint(),
@@ -60,7 +60,7 @@ impl Verifier {
             }
             Who::Identities(expected) => {
                 let skip = trust.skip_certificate_log;
-                let found = sigstore::keyless(root, artifact, &bundle, expected, skip)?;
+                let found = sigstore::keyless(root.verifier(), artifact, &bundle, expected, skip)?;
                 Ok(Signer::Identity {
                     subject: found.subject,
                     issuer: found.issuer,

@@ -178,7 +178,7 @@ impl Trust {
                 let key = signing_key(keys, message, envelope.signature.sig.as_bytes())?;
                 if *log == LogPolicy::Required {
                     let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
-                    sigstore::verify(self.root()?, artifact, bundle, &policy)?;
+                    sigstore::verify(self.root()?.verifier(), artifact, bundle, &policy)?;
                 }
                 Ok(Signer::Key {
                     fingerprint: key.fingerprint(),
@@ -189,7 +189,8 @@ impl Trust {
                     return Err(Reason::NoCertificate);
                 }
                 let skip = self.skip_certificate_log;
-                let found = sigstore::keyless(self.root()?, artifact, bundle, expected, skip)?;
+                let found =
+                    sigstore::keyless(self.root()?.verifier(), artifact, bundle, expected, skip)?;
                 Ok(Signer::Identity {
                     subject: found.subject,
                     issuer: found.issuer,

@@ -180,21 +180,28 @@ impl Trust {
         let root = self.root()?;
         let entry = log_entry(subject)?;
         let spki = certificate_key(&leaf).map_err(|error| malformed("certificate", error))?;
-        entry.binds(&signed.logged(&spki, Some(&leaf)))?;
+        let logged = signed.logged(&spki, Some(&leaf));
+        entry.binds(&logged)?;
+        let time = entry.verify(root)?;
         let is_envelope = content.get("dsseEnvelope").is_some();
         let stamps = self.legacy_timestamps(annotations, signed, is_envelope, root)?;
-        let bundle = bundle(&leaf, annotations.get(CHAIN), &entry, stamps, content)?;
+        let (verifier, stated) = match entry.kind() {
+            ("intoto", "0.0.1") => {
+                let stand_in = root.stand_in();
+                let stand_in = stand_in.map_err(|error| malformed("stand-in", error))?;
+                let stated = stand_in.entry(&logged, &leaf, time);
+                let stated = stated.map_err(|error| malformed("stand-in", error))?;
+                (stand_in.verifier(), stated)
+            }
+            _ => (root.verifier(), entry.to_bundle_entry()?),
+        };
+        let bundle = bundle(&leaf, annotations.get(CHAIN), stated, &stamps, content)?;
+        let skip = self.skip_certificate_log;
         let found = if is_envelope {
             let hash = Sha256Hash::new(*digest.as_bytes());
-            sigstore::keyless(root, hash, &bundle, expected, self.skip_certificate_log)?
+            sigstore::keyless(verifier, hash, &bundle, expected, skip)?
         } else {
-            sigstore::keyless(
-                root,
-                signed.blob,
-                &bundle,
-                expected,
-                self.skip_certificate_log,
-            )?
+            sigstore::keyless(verifier, signed.blob, &bundle, expected, skip)?
         };
         let signer = Signer::Identity {
             subject: found.subject,
@@ -348,8 +355,8 @@ fn single(envelope: &Envelope, signature: &EnvelopeSignature) -> Value {
 fn bundle(
     leaf: &[u8],
     chain: Option<&String>,
-    entry: &LogEntry,
-    stamps: Vec<String>,
+    entry: Value,
+    stamps: &[String],
     content: Value,
 ) -> Result<Bundle, Reason> {
     let raw = |der: &[u8]| json!({"rawBytes": STANDARD.encode(der)});
@@ -364,22 +371,14 @@ fn bundle(
         "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
         "verificationMaterial": {
             "x509CertificateChain": {"certificates": all},
-            "tlogEntries": [entry.to_bundle_entry()?],
+            "tlogEntries": [entry],
             "timestampVerificationData": {"rfc3161Timestamps": stamps},
         },
     });
     if let (Some(document), Value::Object(content)) = (document.as_object_mut(), content) {
         document.extend(content);
     }
-    let bundle: Result<Bundle, _> = serde_json::from_value(document);
-    bundle.map_err(|error| {
-        let known = ["hashedrekord", "dsse", "intoto"].contains(&entry.kind().0);
-        if known && !error.to_string().contains("Rekor entry format") {
-            malformed("evidence", error)
-        } else {
-            entry.unsupported("with a certificate")
-        }
-    })
+    serde_json::from_value(document).map_err(|error| malformed("evidence", error))
 }
 
 /// The DER certificates of a PEM text.

@@ -186,14 +186,12 @@ pub(crate) enum Reason {
     #[error("no transparency log entry is stored with it")]
     NoLogEntry,
     /// The log entry is of a kind that cannot be checked.
-    #[error("log entries of kind {kind}/{version} are not supported {here}")]
+    #[error("log entries of kind {kind}/{version} are not supported")]
     UnsupportedLogEntry {
         /// Such as `rekord`.
         kind: String,
         /// Such as `0.0.1`.
         version: String,
-        /// In which combination.
-        here: &'static str,
     },
     /// The log is not in the trusted root, or was not yet or no longer trusted then.
     #[error("log {log} is not trusted at the time of the entry")]

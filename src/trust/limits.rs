@@ -3,7 +3,7 @@
 /// The largest signature payload, envelope or bundle, in bytes.
 pub(super) const BLOB: u64 = 32 << 20;
 /// How many layers of `.sig` and `.att` and how many referrers are looked at, each.
-pub(super) const CANDIDATES: usize = 256;
+pub(super) const CANDIDATES: usize = 1000;
 /// How many bytes all candidates of one image may have together.
 pub(super) const TOTAL: u64 = 256 << 20;
 /// How many signatures an envelope may have.

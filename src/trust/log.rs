@@ -231,17 +231,10 @@ impl LogEntry {
                 let signature = self.signature_entry(list, logged, twice)?;
                 self.same_signer(field(signature, "publicKey"), logged)
             }
-            _ => Err(self.unsupported("")),
-        }
-    }
-
-    /// The refusal of an entry of this kind.
-    pub(super) fn unsupported(&self, here: &'static str) -> Reason {
-        let (kind, version) = self.kind();
-        Reason::UnsupportedLogEntry {
-            kind: kind.to_owned(),
-            version: version.to_owned(),
-            here,
+            (kind, version) => Err(Reason::UnsupportedLogEntry {
+                kind: kind.to_owned(),
+                version: version.to_owned(),
+            }),
         }
     }
 

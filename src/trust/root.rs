@@ -4,6 +4,8 @@
 //! Read leniently where private roots leave fields out, and then tightened: an authority is
 //! trusted no longer than every certificate of its chain is valid.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sigstore_verify::{
@@ -14,7 +16,7 @@ use sigstore_verify::{
 };
 use x509_cert::{Certificate, der::Decode as _, time::Time};
 
-use super::Error;
+use super::{Error, stand_in::StandIn};
 
 /// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
 const REQUIRED: [(&str, &str); 3] = [
@@ -28,6 +30,8 @@ pub(crate) struct Root {
     verifier: Verifier,
     logs: Keyring,
     timestamp_authorities: Vec<TsaAuthority>,
+    authorities: TrustedRoot,
+    stand_in: OnceLock<Result<StandIn, String>>,
     origin: String,
 }
 
@@ -57,6 +61,8 @@ impl Root {
                 .rekor_keys()
                 .map_err(|error| wrong(error.to_string()))?,
             timestamp_authorities: root.tsa_authorities(),
+            authorities: root,
+            stand_in: OnceLock::new(),
             origin: origin.to_owned(),
         })
     }
@@ -83,6 +89,14 @@ impl Root {
     /// The keys of the transparency logs.
     pub(super) fn logs(&self) -> &Keyring {
         &self.logs
+    }
+
+    /// The stand-in for logs whose entries the library cannot read, made when first needed.
+    pub(super) fn stand_in(&self) -> Result<&StandIn, String> {
+        let made = self
+            .stand_in
+            .get_or_init(|| StandIn::new(&self.authorities));
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// The timestamp authorities.

@@ -2,12 +2,12 @@
 
 use sigstore_verify::{
     CertificateError, Error as Refusal, Policy, SubjectAltName, TimestampError,
-    TransparencyLogError, VerificationPolicy, VerificationResult,
+    TransparencyLogError, VerificationPolicy, VerificationResult, Verifier,
     bundle::Error as Shape,
     types::{Artifact, Bundle},
 };
 
-use super::{error::Reason, identity::Identity, root::Root};
+use super::{error::Reason, identity::Identity};
 
 /// What the library found out about a keyless signature.
 pub(super) struct Keyless {
@@ -20,7 +20,7 @@ pub(super) struct Keyless {
 /// Verifies a bundle against its certificate: times, chain, certificate log, transparency log,
 /// signature and the entry's content; then checks who signed.
 pub(super) fn keyless<'a>(
-    root: &Root,
+    verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
     expected: &[Identity],
@@ -30,7 +30,7 @@ pub(super) fn keyless<'a>(
     if skip_certificate_log {
         policy = policy.skip_sct();
     }
-    let result = verify(root, artifact, bundle, &policy)?;
+    let result = verify(verifier, artifact, bundle, &policy)?;
     let subject = result
         .identity()
         .map(SubjectAltName::as_str)
@@ -53,14 +53,12 @@ pub(super) fn keyless<'a>(
 
 /// Calls the library's verifier.
 pub(super) fn verify<'a>(
-    root: &Root,
+    verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
     policy: &impl Policy,
 ) -> Result<VerificationResult, Reason> {
-    root.verifier()
-        .verify(artifact, bundle, policy)
-        .map_err(reason)
+    verifier.verify(artifact, bundle, policy).map_err(reason)
 }
 
 /// Names the library's refusal.

@@ -203,7 +203,7 @@ fn log_annotation(layer: &Layer) -> Value {
 
 #[tokio::test]
 async fn the_good_artefacts_count() {
-    let goods: [(&str, Expect, Make); 11] = [
+    let goods: [(&str, Expect, Make); 12] = [
         ("sig by key", owner, |w| {
             put_sig(w, signed_layer(w, &w.claims()));
         }),
@@ -228,6 +228,9 @@ async fn the_good_artefacts_count() {
         }),
         ("keyless att", keyless, |w| {
             put_att(w, keyless_envelope_layer(w, dsse_entry));
+        }),
+        ("keyless att, intoto entry", keyless, |w| {
+            put_att(w, keyless_envelope_layer(w, intoto_entry));
         }),
         ("bundle with attestation", keyless, |w| {
             attach(w, &keyless_bundle(w, PREDICATE));

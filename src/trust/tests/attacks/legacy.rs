@@ -384,12 +384,63 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Timestamp",
         ),
-        // The library knows no such entries with a certificate; said plainly, never skipped.
+        // What the stand-in states is still checked against the authorities.
         Lie(
             Att,
             super::keyless,
-            |w| put_att(w, keyless_envelope_layer(w, intoto_entry)),
-            "UnsupportedLogEntry",
+            |w| {
+                let request = Request {
+                    sct: Sct::Forged,
+                    ..Request::new(SUBJECT, ISSUER)
+                };
+                let certificate = w.certificate(&request);
+                let envelope = w.envelope(&w.statement(PREDICATE));
+                let entry = w.log(&intoto_entry(
+                    &envelope,
+                    &Signer::keyless(&w.key, &certificate),
+                ));
+                put_att(
+                    w,
+                    Layer::envelope(&envelope)
+                        .certified(&certificate)
+                        .logged(&entry),
+                );
+            },
+            "CertificateLog",
+        ),
+        Lie(
+            Att,
+            super::keyless,
+            |w| {
+                let certificate = w.honest_certificate();
+                let envelope = w.envelope(&w.statement(PREDICATE));
+                let document = intoto_entry(&envelope, &Signer::keyless(&w.key, &certificate));
+                let entry = w.sigstore.log.add(&document, SIGNED + 3600).unwrap();
+                put_att(
+                    w,
+                    Layer::envelope(&envelope)
+                        .certified(&certificate)
+                        .logged(&entry),
+                );
+            },
+            "Chain",
+        ),
+        Lie(
+            Att,
+            super::keyless,
+            |w| {
+                let certificate = w.honest_certificate();
+                let envelope = w.envelope(&w.statement(PREDICATE));
+                let document = intoto_entry(&envelope, &Signer::keyless(&w.key, &certificate));
+                let entry = Sigstore::new().unwrap().log.add(&document, SIGNED).unwrap();
+                put_att(
+                    w,
+                    Layer::envelope(&envelope)
+                        .certified(&certificate)
+                        .logged(&entry),
+                );
+            },
+            "UnknownLog",
         ),
     ]
 }

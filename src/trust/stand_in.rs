@@ -1,0 +1,79 @@
+//! A stand-in for a log whose entries the Sigstore library cannot read.
+//!
+//! Tekton Chains 0.28 and cosign before 2.2 logged attestations as `intoto` 0.0.1, which the
+//! library does not know. We check such an entry ourselves: the log's promise, its time, and
+//! that it is about this envelope and certificate. What we cannot do ourselves – chain,
+//! certificate log, the certificate's life at that time – the library does over an entry of a
+//! kind that it knows, which states the same facts and is signed by a key that never leaves
+//! this process. The real logs are not trusted in that step, so nothing else can slip in.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sigstore_verify::{Verifier, crypto::KeyPair, trust_root::TrustedRoot};
+
+use super::{log::Logged, pem};
+use crate::image::Digest;
+
+/// The stand-in: a log of this process, and a verifier that trusts no other.
+pub(super) struct StandIn {
+    key: KeyPair,
+    id: Digest,
+    verifier: Verifier,
+}
+
+impl StandIn {
+    /// Makes one with the authorities of a trusted root.
+    pub(super) fn new(root: &TrustedRoot) -> Result<Self, String> {
+        let text = |error: &dyn std::error::Error| error.to_string();
+        let key = KeyPair::generate_ecdsa_p256().map_err(|error| text(&error))?;
+        let spki = key.public_key_der().map_err(|error| text(&error))?;
+        let id = Digest::of(spki.as_bytes());
+        let log = json!([{
+            "baseUrl": "", "hashAlgorithm": "SHA2_256",
+            "logId": {"keyId": STANDARD.encode(id.as_bytes())},
+            "publicKey": {"rawBytes": STANDARD.encode(spki.as_bytes()), "keyDetails": "PKIX_ECDSA_P256_SHA_256"},
+        }]);
+        let mut root = root.clone();
+        root.tlogs = serde_json::from_value(log).map_err(|error| text(&error))?;
+        let verifier = Verifier::new(&root).map_err(|error| text(&error))?;
+        Ok(Self { key, id, verifier })
+    }
+
+    /// The verifier that trusts this stand-in's entries.
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// An entry that says what was checked: this certificate signed this at that time.
+    pub(super) fn entry(
+        &self,
+        logged: &Logged<'_>,
+        certificate: &[u8],
+        time: Timestamp,
+    ) -> Result<Value, String> {
+        let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": Digest::of(bytes).hex()});
+        let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
+            "envelopeHash": hash(logged.blob), "payloadHash": hash(logged.payload),
+            "signatures": [{
+                "signature": STANDARD.encode(logged.signature),
+                "verifier": STANDARD.encode(pem::write("CERTIFICATE", certificate)),
+            }],
+        }});
+        let body = STANDARD.encode(body.to_string());
+        let seconds = time.as_second();
+        let signed = format!(
+            r#"{{"body":"{body}","integratedTime":{seconds},"logID":"{}","logIndex":0}}"#,
+            self.id.hex()
+        );
+        let promise = self.key.sign(signed.as_bytes());
+        let promise = promise.map_err(|error| error.to_string())?;
+        Ok(json!({
+            "logIndex": "0", "logId": {"keyId": STANDARD.encode(self.id.as_bytes())},
+            "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+            "integratedTime": seconds.to_string(),
+            "inclusionPromise": {"signedEntryTimestamp": STANDARD.encode(promise.as_bytes())},
+            "canonicalizedBody": body,
+        }))
+    }
+}
