@@ -10,7 +10,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, extract_tag, gather_images, man, policy, trust,
+        Context, Outcome, completions, extract_tag, gather_images, man, policy, report, trust,
         update_deployment, verify_ec,
     },
     env::Env,
@@ -87,6 +87,8 @@ enum Command {
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
     Policy(policy::Args),
+    /// Print a saved JSON report, or render it in another format
+    Report(report::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -102,6 +104,7 @@ impl Command {
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
+            Self::Report(args) => report::run(&args, context),
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }

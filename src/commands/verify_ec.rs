@@ -10,6 +10,7 @@
 mod component;
 mod images;
 mod output;
+mod questions;
 
 use std::path::PathBuf;
 
@@ -230,7 +231,11 @@ impl Args {
         self.add_rule_data(&mut spec)?;
         complete(trust, &mut spec);
         let settings = Settings {
-            host: Host::offline(),
+            host: Host::online(
+                context.registry.clone(),
+                tokio::runtime::Handle::current(),
+                questions::verify(context, trust),
+            ),
             sigstore_options: sigstore_options(trust),
             quirks: Quirks::Fixed,
             by_intention: false,

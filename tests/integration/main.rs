@@ -6,6 +6,7 @@ mod extract_tag;
 mod gather_images;
 mod harness;
 mod layering;
+mod report;
 mod tekton_yaml;
 mod trust;
 mod trust_conformance;

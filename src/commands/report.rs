@@ -1,0 +1,53 @@
+//! `report`: prints a saved JSON report, or renders it in another format. Decides nothing.
+
+use std::path::PathBuf;
+
+use super::{Context, Outcome};
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    report::{Format, Report, Show},
+};
+
+/// Flags of `report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The report that verify-ec wrote as JSON; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
+    #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
+    output: Format,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    let names: Vec<_> = Format::ALL.iter().map(|(name, _)| *name).collect();
+    Format::parse(name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Kind::NotFound`] without the file, [`Kind::Usage`] when it is no report.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let bytes = context.read(&args.file)?;
+    let report: Report = serde_json::from_slice(&bytes)
+        .or_fail(Kind::Usage)
+        .map_err(|failure| {
+            failure.context(format!("{} is no report of verify-ec", args.file.display()))
+        })?;
+    let show = Show {
+        info: true,
+        successes: true,
+        warnings: true,
+        docs_link: false,
+        color: false,
+        now: context.clock.now(),
+    };
+    Ok(Outcome {
+        stdout: report
+            .render(args.output, show)
+            .or_fail(Kind::Bug)?
+            .into_bytes(),
+        ..Outcome::default()
+    })
+}

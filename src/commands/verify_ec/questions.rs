@@ -1,0 +1,113 @@
+//! Answers what rules ask about the signatures of other images (`ec.sigstore.*`).
+//!
+//! Whatever goes wrong is an answer without success that says what, as rules expect it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    commands::{Context, trust_flags::TrustFlags},
+    image::DigestReference,
+    policy::{
+        Sig,
+        rego::{Question, Subject, Verify},
+    },
+    trust::Examined,
+};
+
+/// Makes the function that rules call; it blocks, so only on threads that may.
+pub(super) fn verify(context: &Context, flags: &TrustFlags) -> Verify {
+    let (context, flags) = (context.clone(), flags.clone());
+    let runtime = tokio::runtime::Handle::current();
+    Arc::new(move |question: Question| {
+        let subject = question.subject;
+        let examined = runtime.block_on(examine(&question, &context, &flags));
+        answer(subject, examined)
+    })
+}
+
+async fn examine(
+    question: &Question,
+    context: &Context,
+    flags: &TrustFlags,
+) -> Result<Examined, String> {
+    let image: DigestReference = question
+        .image
+        .parse()
+        .map_err(|error| format!("ref parameter: {error}"))?;
+    let flags =
+        with_options(flags, &question.options).ok_or("opts parameter: ignore_rekor is missing")?;
+    let verifier = flags
+        .verifier(context)
+        .await
+        .map_err(|error| format!("opts parameter: {error}"))?;
+    let examined = verifier.examine(&context.registry, &image).await;
+    examined.map_err(|error| error.to_string())
+}
+
+/// The roots are those of the run; who has to have signed is what the rule says.
+fn with_options(flags: &TrustFlags, options: &Value) -> Option<TrustFlags> {
+    let text = |name: &str| {
+        let text = options.get(name).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    Some(TrustFlags {
+        public_key: text("public_key").into_iter().collect(),
+        certificate_identity: text("certificate_identity").into_iter().collect(),
+        certificate_identity_regexp: text("certificate_identity_regexp").into_iter().collect(),
+        certificate_oidc_issuer: text("certificate_oidc_issuer"),
+        certificate_oidc_issuer_regexp: text("certificate_oidc_issuer_regexp"),
+        rekor_url: text("rekor_url"),
+        ignore_rekor: options.get("ignore_rekor")?.as_bool()?,
+        ..flags.clone()
+    })
+}
+
+fn answer(subject: Subject, examined: Result<Examined, String>) -> Value {
+    let (member, what) = match subject {
+        Subject::Image => ("signatures", "verify image signature"),
+        Subject::Attestation => ("attestations", "verify image attestation signature"),
+    };
+    let found = examined.and_then(|examined| match subject {
+        Subject::Image => {
+            let found = examined
+                .signatures
+                .map_err(|error| format!("{what}: {error}"))?;
+            Ok(found
+                .iter()
+                .map(|found| signature(&Sig::from(found)))
+                .collect::<Vec<_>>())
+        }
+        Subject::Attestation => {
+            let found = examined
+                .attestations
+                .map_err(|error| format!("{what}: {error}"))?;
+            let shown = found.iter().map(|found| {
+                let signatures: Vec<_> = found
+                    .signatures
+                    .iter()
+                    .map(|found| signature(&Sig::from(found)))
+                    .collect();
+                json!({"statement": found.statement.document(), "signatures": signatures})
+            });
+            Ok(shown.collect())
+        }
+    });
+    let (success, errors, found) = match found {
+        Ok(found) => (true, Vec::new(), found),
+        Err(error) => (false, vec![error], Vec::new()),
+    };
+    json!({"success": success, "errors": errors, member: found})
+}
+
+/// A signature under the names that these functions use, which are not those of the input.
+fn signature(sig: &Sig) -> Value {
+    json!({
+        "keyid": sig.keyid,
+        "signature": sig.sig,
+        "certificate": sig.certificate,
+        "chain": sig.chain,
+        "metadata": sig.metadata,
+    })
+}
