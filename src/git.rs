@@ -8,6 +8,7 @@
 mod credentials;
 mod error;
 mod repository;
+mod signing;
 mod transport;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::path::Path;
 pub(crate) use credentials::Credentials;
 pub(crate) use error::Error;
 pub(crate) use repository::{Author, Change, Repository};
+pub(crate) use signing::{SigningError, SigningKey};
 use url::Url;
 
 use crate::http::{Http, authority};

@@ -217,7 +217,9 @@ impl Args {
             None => tag,
         };
         if let Some(pattern) = &self.pattern {
-            let whole = regex::Regex::new(&format!("^(?:{pattern})$"));
+            // Alone first: `a)|(?:b` makes an expression only together with our own parentheses.
+            let alone = regex::Regex::new(pattern);
+            let whole = alone.and_then(|_| regex::Regex::new(&format!("^(?:{pattern})$")));
             let whole = whole
                 .map_err(|error| refuse(format!("--pattern is no regular expression: {error}")))?;
             if !whole.is_match(stripped) {
@@ -235,7 +237,11 @@ impl Args {
             )));
         }
         let text = fill(&self.template, stripped, version.ok().as_ref())?;
-        match (text.parse(), self.on_invalid) {
+        match (text.parse::<Tag>(), self.on_invalid) {
+            // What looks like a replaced tag gets a hash of its own, so that the two never meet.
+            (Ok(tag), OnInvalid::Sanitize) if ends_with_hash(tag.as_str()) => {
+                sanitized(&text).or_fail(Kind::Usage)
+            }
             (Ok(tag), _) => Ok(tag),
             (Err(_), OnInvalid::Sanitize) => sanitized(&text).or_fail(Kind::Usage),
             (Err(error), OnInvalid::Refuse) => Err(Failure::new(Kind::Usage, error)
@@ -282,9 +288,17 @@ fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<
     Ok(text)
 }
 
+const HASH: usize = 8;
+
+/// Tells whether a tag ends as those that were replaced do.
+fn ends_with_hash(tag: &str) -> bool {
+    let digits = tag.rsplit_once('-').map(|(_, digits)| digits);
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    digits.is_some_and(|digits| digits.len() == HASH && digits.bytes().all(digit))
+}
+
 /// Replaces what OCI does not allow (`+` by `_`, as Helm does) and adds a part of the hash.
 fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
-    const HASH: usize = 8;
     let replace = |(at, c): (usize, char)| match c {
         '+' => '_',
         c if c.is_ascii_alphanumeric() || c == '_' => c,

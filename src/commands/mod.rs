@@ -57,6 +57,7 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         | E::Http(_)
         | E::NoCredentials { .. }
         | E::Ambiguous { .. }
+        | E::Signing(_)
         | E::BranchName { .. } => Kind::Usage,
         E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
         E::Denied { .. } | E::Remote { .. } | E::Moved { .. } => Kind::Remote,

@@ -21,7 +21,7 @@ use place::{Tree, places};
 use super::{Context, Outcome, git_failure, write_file};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    git::{self, Author, Change, Repository},
+    git::{self, Author, Change, Repository, SigningKey},
     gitops,
     image::Digest,
 };
@@ -97,6 +97,9 @@ pub(crate) struct Args {
     /// Who commits
     #[arg(long, value_name = "NAME <MAIL>", default_value = "promote <promote@localhost>", value_parser = author)]
     author: Author,
+    /// Sign the commit with this SSH private key, without a passphrase
+    #[arg(long, value_name = "FILE", conflicts_with = "local")]
+    sign_key: Option<PathBuf>,
     /// Show the edit as a unified diff and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -218,16 +221,22 @@ async fn edit_remote(
     context: &Context,
 ) -> Result<Outcome, Failure> {
     let url = args.gitops_repo_url.clone().unwrap_or_default();
+    let key = args
+        .sign_key
+        .as_deref()
+        .map(|path| signing_key(path, context));
+    let key = key.transpose()?;
     for attempt in 1..=ATTEMPTS {
-        let (args, wanted, url, time) = (
+        let (args, wanted, url, key, time) = (
             args.clone(),
             wanted.clone(),
             url.clone(),
+            key.clone(),
             context.clock.now(),
         );
         let tried = context.git.run(move |git| {
             let fetched = git.fetch(&url, args.branch.as_deref())?;
-            Ok(push_edit(&args, &wanted, fetched, time))
+            Ok(push_edit(&args, &wanted, fetched, time, key.as_ref()))
         });
         match tried.await.map_err(git_failure)?? {
             Tried::Done(outcome) => return Ok(outcome),
@@ -244,6 +253,13 @@ async fn edit_remote(
     Err(Failure::message(Kind::Bug, "no attempt was made"))
 }
 
+fn signing_key(path: &Path, context: &Context) -> Result<SigningKey, Failure> {
+    let bytes = context.read(path)?;
+    SigningKey::parse(&bytes).map_err(|error| {
+        Failure::new(Kind::Usage, error).context(format!("cannot sign with {}", path.display()))
+    })
+}
+
 enum Tried {
     Done(Outcome),
     Moved(git::Error),
@@ -255,6 +271,7 @@ fn push_edit(
     wanted: &images::Wanted,
     mut fetched: Repository,
     time: jiff::Timestamp,
+    key: Option<&SigningKey>,
 ) -> Result<Tried, Failure> {
     let Some(branch) = fetched.branch().map(str::to_owned) else {
         let message = format!(
@@ -285,7 +302,7 @@ fn push_edit(
         .map(|planned| planned.change.clone())
         .collect();
     fetched
-        .commit(&changes, &message, &args.author, time)
+        .commit(&changes, &message, &args.author, time, key)
         .map_err(git_failure)?;
     match fetched.push(&branch) {
         Ok(()) => {

@@ -90,6 +90,9 @@ pub(crate) enum Error {
         /// What the host said.
         reason: String,
     },
+    /// The commit could not be signed.
+    #[error(transparent)]
+    Signing(#[from] super::SigningError),
     /// The Git library failed on local data.
     #[error("git: {reason}")]
     Library {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, path::Path};
 use git2::{FetchOptions, ObjectType, PushOptions, RemoteCallbacks};
 use jiff::Timestamp;
 
-use super::{Advertised, Error, Git, error::redacted, is_commit, transport::Session};
+use super::{Advertised, Error, Git, SigningKey, error::redacted, is_commit, transport::Session};
 
 /// The largest file that is read from a repository, in bytes.
 const MAX_FILE: usize = 64 << 20;
@@ -148,16 +148,18 @@ impl Repository {
         Ok(files)
     }
 
-    /// Commits the changes on top of the fetched commit, keeping the files' modes.
+    /// Commits the changes on top of the fetched commit, keeping the files' modes, signed if
+    /// there is a key.
     ///
     /// # Errors
-    /// [`Error::Library`].
+    /// [`Error::Library`] or [`Error::Signing`].
     pub(crate) fn commit(
         &mut self,
         changes: &[Change],
         message: &str,
         author: &Author,
         time: Timestamp,
+        key: Option<&SigningKey>,
     ) -> Result<(), Error> {
         let parent = self.repository.find_commit(self.commit)?;
         let tree = parent.tree()?;
@@ -178,9 +180,21 @@ impl Repository {
             .find_tree(update.create_updated(&self.repository, &tree)?)?;
         let time = git2::Time::new(time.as_second(), 0);
         let signature = git2::Signature::new(&author.name, &author.email, &time)?;
-        let commit =
-            self.repository
-                .commit(None, &signature, &signature, message, &tree, &[&parent])?;
+        let buffer = self.repository.commit_create_buffer(
+            &signature,
+            &signature,
+            message,
+            &tree,
+            &[&parent],
+        )?;
+        let content = String::from_utf8_lossy(&buffer);
+        let commit = match key {
+            Some(key) => {
+                let signed = key.sign(&buffer)?;
+                self.repository.commit_signed(&content, &signed, None)?
+            }
+            None => self.repository.odb()?.write(ObjectType::Commit, &buffer)?,
+        };
         drop((tree, parent));
         self.commit = commit;
         Ok(())

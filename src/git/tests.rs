@@ -44,7 +44,9 @@ fn committed(mut repository: Repository, content: &str) -> Repository {
         name: "Bot".to_owned(),
         email: "bot@example.com".to_owned(),
     };
-    repository.commit(&[change], "edit", &author, TIME).unwrap();
+    repository
+        .commit(&[change], "edit", &author, TIME, None)
+        .unwrap();
     repository
 }
 

@@ -141,6 +141,7 @@ fn gates_and_prefixes_apply_to_the_tag() {
         .exits(2)
         .says("--pattern");
     extract(&["--tag=v1", "--pattern=v[0-9]+"]).exits(0);
+    extract(&["--tag=zzz-b", "--pattern=a)|(?:b"]).exits(2);
     extract(&["--tag=v1", "--pattern=("])
         .exits(2)
         .says("regular expression");
@@ -173,6 +174,8 @@ fn sanitising_never_maps_two_tags_to_one() {
     assert_ne!(sanitised("v1/a"), sanitised("v1-a"));
     assert_ne!(sanitised("v1/a"), sanitised("v1 a"));
     assert_eq!(sanitised("v1-a"), "v1-a\n");
+    let replaced = sanitised("v1/a");
+    assert_ne!(sanitised(replaced.trim_end()), replaced);
 }
 
 #[test]

@@ -482,3 +482,29 @@ fn several_images_are_one_commit_or_none() {
         "2 images",
     );
 }
+
+#[test]
+fn signs_the_commit_with_an_ssh_key() {
+    let world = World::new();
+    world.dir.write("key", SIGN_KEY);
+    refused(&world, &["--sign-key=nowhere"], 3, "nowhere");
+    refused(&world, &["--sign-key=promoted.json"], 2, "no private key");
+    world.update(&["--sign-key=key"]).exits(0);
+    let commit = world
+        .gitops
+        .git(&["cat-file", "commit", "main"], None)
+        .unwrap();
+    assert!(
+        commit.contains("\ngpgsig -----BEGIN SSH SIGNATURE-----\n"),
+        "{commit}"
+    );
+    assert!(commit.contains("\n\npromote(prod): web"), "{commit}");
+    assert_eq!(
+        world.dir.read("results/GITOPS_COMMIT"),
+        world.refs()["refs/heads/main"]
+    );
+    world.gitops.git(&["fsck", "--strict"], None).unwrap();
+}
+
+/// Made by `ssh-keygen -t ed25519` for this test only.
+const SIGN_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\nQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54QAAAIjN49jlzePY\n5QAAAAtzc2gtZWQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54Q\nAAAECKVRhlWYJu35QA9WRl8+j3Ky5TTjpyw2HcKecDWnJ4ytyoasRNBqSaxQ43dee5Nah1\n/e+2qQxIsdug/ynb4bnhAAAABHRlc3QB\n-----END OPENSSH PRIVATE KEY-----\n";
