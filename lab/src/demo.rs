@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow};
 pub use attacks::{ATTACKS, Attack, Ending};
 use stage::{Done, Stage};
 use story::Story;
+pub use story::has_colours;
 
 use crate::{binary::Missing, chain::Step};
 

@@ -11,7 +11,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use lab::{
     binary::{self, Missing},
-    demo, registry, serve,
+    demo, registry, serve, tekton,
 };
 
 /// Servers, keys and artefacts of a promotion, all on this machine
@@ -30,6 +30,9 @@ enum Command {
     Demo(demo::Args),
     /// Start all servers, print their addresses and the commands to try, until it is interrupted
     Serve,
+    /// Run Tekton resources on this machine
+    #[command(subcommand)]
+    Tekton(Tekton),
     /// Run the embedded registry alone, until it is interrupted
     Registry {
         /// Where to listen; port 0 picks a free one
@@ -39,6 +42,11 @@ enum Command {
         #[arg(long)]
         no_referrers: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum Tekton {
+    Run(tekton::command::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +63,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let promote = || binary::promote(cli.promote.as_deref());
     match cli.command {
         Command::Demo(args) => demo::run(&args, promote),
+        Command::Tekton(Tekton::Run(args)) => {
+            let colour = demo::has_colours(&io::stderr());
+            tekton::command::run(&args, promote()?, colour)
+        }
         Command::Serve => {
             let _serving = serve::start(&promote()?)?;
             until_interrupted()

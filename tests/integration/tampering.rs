@@ -59,7 +59,9 @@ fn flip(suffix: &str, harmless: &str) {
     signer::tamper(&universe.registry, &universe.image, suffix, |content| {
         length = content.len();
         let text = String::from_utf8_lossy(content);
-        exempt = text.find(harmless).map(|start| start..start + harmless.len());
+        exempt = text
+            .find(harmless)
+            .map(|start| start..start + harmless.len());
     })
     .unwrap();
     for at in sampled(length) {
@@ -67,7 +69,10 @@ fn flip(suffix: &str, harmless: &str) {
             continue;
         }
         universe.registry.restore(good.clone());
-        signer::tamper(&universe.registry, &universe.image, suffix, |content| content[at] ^= 1).unwrap();
+        signer::tamper(&universe.registry, &universe.image, suffix, |content| {
+            content[at] ^= 1
+        })
+        .unwrap();
         refuses(&chain, &format!("byte {at} of {suffix}"));
     }
     universe.registry.restore(good);
@@ -94,9 +99,21 @@ fn refuses_a_signature_with_any_byte_changed() {
     for at in sampled(good.len()) {
         let mut signature = good.clone();
         signature[at] ^= 1;
-        signer::put_signature(&universe.registry, &universe.image, payload.as_bytes(), &signature).unwrap();
+        signer::put_signature(
+            &universe.registry,
+            &universe.image,
+            payload.as_bytes(),
+            &signature,
+        )
+        .unwrap();
         refuses(&chain, &format!("byte {at} of the signature"));
     }
-    signer::put_signature(&universe.registry, &universe.image, payload.as_bytes(), &good).unwrap();
+    signer::put_signature(
+        &universe.registry,
+        &universe.image,
+        payload.as_bytes(),
+        &good,
+    )
+    .unwrap();
     assert_eq!(chain.step(Step::VerifyEc).unwrap().code, 0);
 }

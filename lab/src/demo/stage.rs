@@ -225,12 +225,22 @@ impl Done {
         self.results.get(name).map_or("", |value| value.trim())
     }
 
-    /// The exit code and the line that says why.
+    /// The exit code and the innermost cause, as the error names it.
     pub(super) fn reason(&self) -> String {
-        let lines = self.said.lines().filter(|line| !line.trim().is_empty());
-        let error = lines.clone().rfind(|line| line.starts_with("error"));
-        let line = error.or_else(|| lines.clone().next_back());
-        let line = line.unwrap_or("no message").trim_start_matches("error: ");
-        format!("exit {}: {}", self.code, line.trim())
+        let lines = self.said.lines();
+        let error = lines.skip_while(|line| !line.starts_with("error: "));
+        let error: Vec<_> = error
+            .take_while(|line| !line.starts_with("hint: "))
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let cause = match error.as_slice() {
+            [] => "no error is named",
+            [only] => only
+                .rsplit_once(", first ")
+                .map_or_else(|| only.trim_start_matches("error: "), |(_, first)| first),
+            // A line for each candidate: where it lies and what is wrong with it.
+            [.., last] => last.split_once(": ").map_or(*last, |(_, cause)| cause),
+        };
+        format!("exit {}: {}", self.code, cause.trim())
     }
 }

@@ -2,8 +2,18 @@
 
 use std::{
     env,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal, Write as _},
 };
+
+/// Tells whether a stream shows colours: it is a terminal and nobody asked for plain text.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rule is for the product; this is the lab's only question to its terminal"
+)]
+pub fn has_colours(stream: &impl IsTerminal) -> bool {
+    let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && stream.is_terminal()
+}
 
 /// Writes to standard output.
 #[derive(Debug, Clone, Copy)]
@@ -12,14 +22,9 @@ pub(super) struct Story {
 }
 
 impl Story {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rule is for the product; this is the lab's only question to its terminal"
-    )]
     pub(super) fn new() -> Self {
-        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
-            colour: !plain && io::stdout().is_terminal(),
+            colour: has_colours(&io::stdout()),
         }
     }
 
