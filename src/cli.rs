@@ -10,7 +10,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, extract_tag, gather_images, man, policy, report, trust,
+        Context, Outcome, completions, copy_image, extract_tag, gather_images, man, policy, report, trust,
         update_deployment, verify_ec,
     },
     env::Env,
@@ -87,6 +87,8 @@ enum Command {
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
     Policy(policy::Args),
+    /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
+    CopyImage(copy_image::Args),
     /// Print a saved JSON report, or render it in another format
     Report(report::Args),
     /// Print a completion script for a shell
@@ -104,6 +106,7 @@ impl Command {
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
+            Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::Report(args) => report::run(&args, context),
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),

@@ -1,6 +1,7 @@
 //! One file for each subcommand: its flags (whose comments are the help) and its `run`.
 
 pub(crate) mod completions;
+pub(crate) mod copy_image;
 pub(crate) mod extract_tag;
 pub(crate) mod gather_images;
 pub(crate) mod man;

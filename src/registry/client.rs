@@ -18,6 +18,7 @@ use super::{
     credentials::Places,
     limit::Limits,
     send::{Call, read},
+    upload::Hosts,
 };
 use crate::{
     env::Env,
@@ -65,6 +66,8 @@ pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) retries: u32,
     pub(super) requests: AtomicU64,
+    /// Registries that do not answer a mount of a repository's own blob.
+    pub(super) no_self_mount: Hosts,
 }
 
 impl fmt::Debug for Registry {
@@ -124,6 +127,7 @@ impl Registry {
             limits: Limits::new(options.jobs),
             retries: options.retries,
             requests: AtomicU64::new(0),
+            no_self_mount: Hosts::default(),
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -136,6 +140,7 @@ impl Registry {
             limits: Limits::new(jobs.unwrap_or(Options::default().jobs)),
             retries: retries.unwrap_or(self.0.retries),
             requests: AtomicU64::new(0),
+            no_self_mount: Hosts::default(),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }

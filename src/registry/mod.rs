@@ -2,13 +2,23 @@
 
 mod auth;
 mod client;
+mod copy;
 mod credentials;
+mod download;
 mod error;
+mod layout;
 mod limit;
 mod manifest;
+mod place;
+mod plan;
 mod referrers;
 mod send;
+mod upload;
 
 pub(crate) use client::{Head, Options, Registry, Version};
+pub(crate) use copy::Done;
 pub(crate) use error::Error;
+pub(crate) use layout::Layout;
 pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, Platform};
+pub(crate) use place::Place;
+pub(crate) use plan::{Item, Planned, Rules};

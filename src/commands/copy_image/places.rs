@@ -1,0 +1,330 @@
+//! What is copied where: the flags and `verified.json` turned into images, repositories and tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Args, handover_failure};
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    handover::Vouched,
+    image::{Digest, Reference, Repository, Tag},
+    registry::{Item, Layout, Place, Registry, Version},
+};
+
+/// One end of a copy.
+#[derive(Debug, Clone)]
+enum End {
+    Repository(Repository),
+    Layout(Layout),
+}
+
+/// One image to be copied.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) name: String,
+    from: End,
+    version: Option<Version>,
+    to: End,
+    pub(super) tags: Vec<Tag>,
+    /// The digest that the destination's name demands.
+    pub(super) pinned_destination: Option<Digest>,
+    /// The tag beside the source's digest, which must still name it.
+    pub(super) source_tag: Option<Tag>,
+    pub(super) platform: Option<String>,
+}
+
+/// All images to be copied.
+#[derive(Debug)]
+pub(super) struct Jobs(pub(super) Vec<Job>);
+
+impl Jobs {
+    /// Reads the flags.
+    pub(super) fn of(args: &Args, vouched: Option<&Vouched>) -> Result<Self, Failure> {
+        let source = args.src.as_ref().or(args.source.as_ref());
+        let destination = args.dst.as_ref().or(args.destination.as_ref());
+        let jobs = match (source, destination) {
+            (Some(source), Some(destination)) => vec![one(source, destination, args, vouched)?],
+            (Some(_), None) => {
+                return Err(Failure::message(
+                    Kind::Usage,
+                    "SRC needs DST: where shall the image go?",
+                ));
+            }
+            (None, _) => all(args, vouched)?,
+        };
+        let jobs = Self(jobs);
+        jobs.check_tags()?;
+        Ok(jobs)
+    }
+
+    /// Two different images must not get one tag.
+    fn check_tags(&self) -> Result<(), Failure> {
+        let mut known: BTreeMap<String, &Job> = BTreeMap::new();
+        for job in &self.0 {
+            for tag in &job.tags {
+                let place = format!("{}:{tag}", job.to);
+                let other = known.insert(place.clone(), job);
+                if other.is_some_and(|other| other.version != job.version) {
+                    let message = format!("two images would get the tag {place}");
+                    return Err(Failure::message(Kind::Usage, message)
+                        .hint("let {name} stand in --to or --tag, or name repositories by --map"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The images as the registry client takes them.
+    pub(super) fn items(&self, registry: &Registry) -> Result<Vec<Item>, Failure> {
+        self.0.iter().map(|job| job.item(registry)).collect()
+    }
+
+    /// By component, the destination's first tag with the digest.
+    pub(super) fn places(&self) -> Vec<(String, Reference)> {
+        let jobs = self.0.iter();
+        let places = jobs.filter_map(|job| {
+            let Some(Version::Digest(digest)) = &job.version else {
+                return None;
+            };
+            let mut place = job.target()?.tagged(job.tags.first()?);
+            place.digest = Some(*digest);
+            Some((job.name.clone(), place))
+        });
+        places.collect()
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Repository(repository) => repository.fmt(f),
+            Self::Layout(layout) => write!(f, "oci:{}", layout.path().display()),
+        }
+    }
+}
+
+impl End {
+    fn repository(&self) -> Option<&Repository> {
+        match self {
+            Self::Repository(repository) => Some(repository),
+            Self::Layout(_) => None,
+        }
+    }
+}
+
+impl Job {
+    /// The repository that is read.
+    pub(super) fn source(&self) -> Option<&Repository> {
+        self.from.repository()
+    }
+
+    /// The repository that is written.
+    pub(super) fn target(&self) -> Option<&Repository> {
+        self.to.repository()
+    }
+
+    fn item(&self, registry: &Registry) -> Result<Item, Failure> {
+        let (from, to) = match (&self.from, &self.to) {
+            (End::Repository(from), End::Repository(to)) => registry.places(from, to),
+            (End::Repository(from), End::Layout(to)) => {
+                (registry.places(from, from).0, Place::Layout(to.clone()))
+            }
+            (End::Layout(from), End::Repository(to)) => {
+                (Place::Layout(from.clone()), registry.places(to, to).1)
+            }
+            (End::Layout(from), End::Layout(to)) => {
+                (Place::Layout(from.clone()), Place::Layout(to.clone()))
+            }
+        };
+        let version = match &self.version {
+            Some(version) => version.clone(),
+            None => {
+                let only = from.only().map_err(super::registry_failure)?;
+                let missing = || {
+                    Failure::message(
+                        Kind::Usage,
+                        format!("{from} has not exactly one image: name its tag"),
+                    )
+                };
+                only.ok_or_else(missing)?.into()
+            }
+        };
+        let tags = self.tags.clone();
+        Ok(Item {
+            from,
+            version,
+            to,
+            tags,
+        })
+    }
+}
+
+/// `oci:DIR[:TAG]`, `docker://REF` or `REF`.
+fn end(text: &str) -> Result<(End, Option<Tag>, Option<Digest>), Failure> {
+    if let Some(layout) = text.strip_prefix("oci:") {
+        let named = layout.rsplit_once(':');
+        let named = named.filter(|(_, tag)| !tag.contains('/'));
+        let (dir, tag) = named.map_or((layout, None), |(dir, tag)| (dir, Some(tag)));
+        let tag = tag.map(str::parse).transpose().or_fail(Kind::Usage)?;
+        if dir.is_empty() {
+            return Err(Failure::message(
+                Kind::Usage,
+                format!("{text:?} names no directory"),
+            ));
+        }
+        return Ok((End::Layout(Layout::new(dir.into())), tag, None));
+    }
+    let reference: Reference = text
+        .strip_prefix("docker://")
+        .unwrap_or(text)
+        .parse()
+        .or_fail(Kind::Usage)?;
+    Ok((
+        End::Repository(reference.repository),
+        reference.tag,
+        reference.digest,
+    ))
+}
+
+/// The one image of SRC and DST.
+fn one(
+    source: &str,
+    destination: &str,
+    args: &Args,
+    vouched: Option<&Vouched>,
+) -> Result<Job, Failure> {
+    let (from, source_tag, digest) = end(source)?;
+    let (to, tag, pinned_destination) = end(destination)?;
+    let name = match from.repository().or(to.repository()) {
+        Some(repository) => repository.last_segment().to_owned(),
+        None => "image".to_owned(),
+    };
+    let name = match (vouched, digest) {
+        (Some(vouched), Some(digest)) => vouched
+            .vouches_for(digest)
+            .map_err(handover_failure)?
+            .name
+            .clone(),
+        _ => name,
+    };
+    let mut tags: Vec<Tag> = tag.into_iter().collect();
+    for template in &args.tag {
+        tags.push(fill(template, &name, vouched)?);
+    }
+    if tags.is_empty() {
+        let message = format!("{destination} has no tag: name the one that the image gets");
+        return Err(Failure::message(Kind::Usage, message));
+    }
+    let version = match (digest, &source_tag) {
+        (Some(digest), _) => Some(digest.into()),
+        (None, Some(tag)) => Some(tag.clone().into()),
+        (None, None) if from.repository().is_some() => {
+            let message = format!("{source} names neither tag nor digest");
+            return Err(Failure::message(Kind::Usage, message));
+        }
+        (None, None) => None,
+    };
+    Ok(Job {
+        name,
+        from,
+        version,
+        to,
+        tags: unique(tags),
+        pinned_destination,
+        source_tag: source_tag.filter(|_| digest.is_some()),
+        platform: args.platform.clone(),
+    })
+}
+
+/// Every image of `verified.json`; one that was refused refuses them all.
+fn all(args: &Args, vouched: Option<&Vouched>) -> Result<Vec<Job>, Failure> {
+    let Some(vouched) = vouched else {
+        return Err(Failure::message(
+            Kind::Usage,
+            "--unverified needs SRC and DST",
+        ));
+    };
+    let mut map = BTreeMap::new();
+    for entry in &args.map {
+        let Some((name, repository)) = entry.split_once('=') else {
+            return Err(Failure::message(
+                Kind::Usage,
+                format!("--map {entry:?}: expected NAME=REPO"),
+            ));
+        };
+        map.insert(name, repository);
+    }
+    let mut jobs = Vec::new();
+    for component in &vouched.verified().components {
+        let name = component.name.as_str();
+        let image = vouched.image(name).map_err(handover_failure)?;
+        let to = match (map.remove(name), &args.to) {
+            (Some(repository), _) => repository.to_owned(),
+            (None, Some(to)) => to.replace("{name}", name),
+            (None, None) => image.repository.to_string(),
+        };
+        let to = to.strip_prefix("docker://").unwrap_or(&to);
+        let to = match to.strip_prefix("oci:") {
+            Some(dir) => End::Layout(Layout::new(dir.into())),
+            None => End::Repository(to.parse().or_fail(Kind::Usage)?),
+        };
+        let mut tags = Vec::new();
+        for template in &args.tag {
+            tags.push(fill(template, name, Some(vouched))?);
+        }
+        if tags.is_empty() {
+            tags.extend(vouched.verified().destination_tag.clone());
+        }
+        if tags.is_empty() {
+            let message = "no destination tag: neither --tag nor verified.json names one";
+            return Err(Failure::message(Kind::Usage, message));
+        }
+        jobs.push(Job {
+            name: name.to_owned(),
+            from: End::Repository(image.repository.clone()),
+            version: Some(image.digest.into()),
+            to,
+            tags: unique(tags),
+            pinned_destination: None,
+            source_tag: None,
+            platform: args.platform.clone(),
+        });
+    }
+    match map.keys().next() {
+        Some(name) => {
+            let message = format!("--map names {name:?}, which verified.json does not list");
+            Err(Failure::message(Kind::Usage, message))
+        }
+        None => Ok(jobs),
+    }
+}
+
+fn unique(tags: Vec<Tag>) -> Vec<Tag> {
+    let mut known = BTreeSet::new();
+    tags.into_iter()
+        .filter(|tag| known.insert(tag.clone()))
+        .collect()
+}
+
+/// Fills a tag's template in one pass: what a Git tag contains is never read as a placeholder.
+fn fill(template: &str, name: &str, vouched: Option<&Vouched>) -> Result<Tag, Failure> {
+    let verified = vouched.map(Vouched::verified);
+    let (mut text, mut rest) = (String::new(), template);
+    while let Some((before, behind)) = rest.split_once('{') {
+        let wrong =
+            |reason: &str| Failure::message(Kind::Usage, format!("--tag {template:?}: {reason}"));
+        let (placeholder, after) = behind
+            .split_once('}')
+            .ok_or_else(|| wrong("a { without }"))?;
+        let value = match placeholder {
+            "name" => Some(name),
+            "tag" => verified.and_then(|verified| verified.git_tag.as_deref()),
+            "commit" => verified.and_then(|verified| verified.commit.as_deref()),
+            _ => return Err(wrong("expected {tag}, {commit} or {name}")),
+        };
+        text.push_str(before);
+        text.push_str(value.ok_or_else(|| wrong(&format!("verified.json has no {placeholder}")))?);
+        rest = after;
+    }
+    text.push_str(rest);
+    text.parse().or_fail(Kind::Usage)
+}

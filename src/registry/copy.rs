@@ -1,0 +1,248 @@
+//! Carries out the plans of a whole Snapshot: every blob, then every manifest by its digest,
+//! then what is attached by tag, and at the very end all tags together. A run that fails or
+//! is killed before leaves every tag as it was; the next one finds what is already there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+
+use super::{
+    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, Version, plan::Step,
+    upload::Moved,
+};
+use crate::image::{Digest, Repository};
+
+/// How many manifests are written at once: registries count them more strictly than blobs.
+const MANIFESTS: usize = 4;
+/// How many images are looked at at once.
+const IMAGES: usize = 8;
+const MAX_TRANSFERS: usize = 64;
+
+/// What a copy did for one image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Manifests and indexes written.
+    pub(crate) manifests: u64,
+    /// Blobs sent.
+    pub(crate) blobs: u64,
+    /// Blobs that the registry took from another repository.
+    pub(crate) mounted: u64,
+    /// Blobs that were there already.
+    pub(crate) reused: u64,
+    /// Bytes sent as blobs.
+    pub(crate) bytes: u64,
+    /// Attached artifacts written.
+    pub(crate) attached: u64,
+}
+
+/// One blob on its way to one destination.
+struct Job<'a> {
+    owner: usize,
+    from: &'a Place,
+    to: &'a Place,
+    blob: &'a Descriptor,
+}
+
+impl Registry {
+    /// The places of a copy within or between registries; one token serves both.
+    pub(crate) fn places(&self, from: &Repository, to: &Repository) -> (Place, Place) {
+        let registry = self.between(from, to);
+        (
+            Place::Repository(registry.clone(), from.clone()),
+            Place::Repository(registry, to.clone()),
+        )
+    }
+
+    /// How many requests this client sent.
+    pub(crate) fn request_count(&self) -> u64 {
+        self.requests()
+    }
+
+    /// Plans the copy of all images; only reads.
+    ///
+    /// # Errors
+    /// What [`Planned::make`] says.
+    pub(crate) async fn plan(
+        &self,
+        items: Vec<Item>,
+        rules: &Rules,
+    ) -> Result<Vec<Planned>, Error> {
+        let plans = iter(items).map(|item| Planned::make(item, rules));
+        plans.buffered(IMAGES).try_collect().await
+    }
+
+    /// Carries out the plans; tells for each image what was done.
+    ///
+    /// # Errors
+    /// The first [`Error`]; before the last step no tag has moved.
+    pub(crate) async fn carry_out(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
+        let done = Mutex::new(vec![Done::default(); plans.len()]);
+        for plan in plans.iter().filter(|plan| !plan.is_done()) {
+            plan.item.to.prepare()?;
+        }
+        self.move_blobs(plans, &done).await?;
+        write_manifests(plans, &done).await?;
+        write_side_tags(plans, &done).await?;
+        write_tags(plans, &done).await?;
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (done, plan) in done.iter_mut().zip(plans) {
+            done.attached = plan.attached;
+        }
+        Ok(done)
+    }
+
+    async fn move_blobs(&self, plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+        // A blob goes to a host once; other repositories there get it from the first.
+        let mut groups: BTreeMap<(&str, Digest), Vec<Job<'_>>> = BTreeMap::new();
+        let mut known = BTreeSet::new();
+        for (owner, plan) in plans.iter().enumerate() {
+            let (from, to) = (&plan.item.from, &plan.item.to);
+            for blob in plan.blobs.values() {
+                if known.insert((to.to_string(), blob.digest)) {
+                    let job = Job {
+                        owner,
+                        from,
+                        to,
+                        blob,
+                    };
+                    groups
+                        .entry((to.host(), blob.digest))
+                        .or_default()
+                        .push(job);
+                }
+            }
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by_key(|jobs| std::cmp::Reverse(jobs.first().map(|job| job.blob.size)));
+        let all = iter(groups.into_iter().map(Ok::<_, Error>));
+        all.try_for_each_concurrent(MAX_TRANSFERS, |jobs| async move {
+            let mut first: Option<&Place> = None;
+            for job in jobs {
+                let limit = self.0.limits.of(job.to.host());
+                let permit = limit.enter().await;
+                let far = job.from.host() != job.to.host();
+                let from = first.filter(|_| far).unwrap_or(job.from);
+                let moved = job.to.bring(from, job.blob).await?;
+                permit.went_well();
+                note(done, job.owner, |done| match moved {
+                    Moved::Present => done.reused += 1,
+                    Moved::Mounted => done.mounted += 1,
+                    Moved::Sent => {
+                        done.blobs += 1;
+                        done.bytes += job.blob.size;
+                    }
+                });
+                tracing::debug!(digest = %job.blob.digest, size = job.blob.size, to = %job.to, how = ?moved, "blob");
+                first.get_or_insert(job.to);
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn note(done: &Mutex<Vec<Done>>, owner: usize, change: impl FnOnce(&mut Done)) {
+    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(done) = done.get_mut(owner) {
+        change(done);
+    }
+}
+
+/// Writes every manifest by its digest, children first. The one image with one tag and nothing
+/// attached is written under its tag at once: that one request is all or nothing too.
+async fn write_manifests(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+    let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
+    let mut levels: BTreeMap<usize, Vec<(usize, &Place, &Manifest)>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
+    for (owner, plan) in plans.iter().enumerate() {
+        let to = &plan.item.to;
+        let alone = tags == 1 && plan.attached == 0;
+        if !plan.there && !alone && known.insert((to.to_string(), plan.root.digest)) {
+            levels
+                .entry(ROOTS)
+                .or_default()
+                .push((owner, to, &plan.root));
+        }
+        for (digest, Step { level, manifest }) in &plan.steps {
+            if known.insert((to.to_string(), *digest)) {
+                levels
+                    .entry(*level)
+                    .or_default()
+                    .push((owner, to, manifest));
+            }
+        }
+    }
+    for level in levels.into_values() {
+        let all = iter(level.into_iter().map(Ok::<_, Error>));
+        all.try_for_each_concurrent(MANIFESTS, |(owner, to, manifest)| async move {
+            to.put_manifest(&manifest.digest.into(), manifest).await?;
+            note(done, owner, |done| done.manifests += 1);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Above every child, below everything that is attached.
+const ROOTS: usize = 99;
+
+async fn write_side_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+    let mut all = Vec::new();
+    let mut known = BTreeSet::new();
+    for (owner, plan) in plans.iter().enumerate() {
+        for (tag, manifest) in &plan.side_tags {
+            if known.insert((plan.item.to.to_string(), tag.clone())) {
+                all.push((owner, &plan.item.to, tag.clone(), manifest));
+            }
+        }
+    }
+    let all = iter(all.into_iter().map(Ok::<_, Error>));
+    all.try_for_each_concurrent(MANIFESTS, |(owner, to, tag, manifest)| async move {
+        to.put_manifest(&tag.into(), manifest).await?;
+        note(done, owner, |done| done.manifests += 1);
+        Ok(())
+    })
+    .await
+}
+
+async fn write_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+    let all = plans.iter().enumerate();
+    let all = all.flat_map(|(owner, plan)| plan.moving().map(move |tag| (owner, plan, tag)));
+    let all: Vec<_> = all.collect();
+    let all = iter(all.into_iter().map(Ok::<_, Error>));
+    all.try_for_each_concurrent(IMAGES, |(owner, plan, tag)| async move {
+        let (to, root) = (&plan.item.to, &plan.root);
+        let version = Version::Tag(tag.clone());
+        if let Err(error) = to.put_manifest(&version, root).await {
+            // A registry with immutable tags also refuses to write what is there.
+            let refused = matches!(
+                &error,
+                Error::Status {
+                    status: 400 | 403 | 405 | 409 | 412,
+                    ..
+                } | Error::Denied { status: 403, .. }
+            );
+            match to.head(&version).await {
+                Ok(Some(found)) if refused && found == root.digest => {}
+                Ok(Some(found))
+                    if refused && error.to_string().to_lowercase().contains("immutable") =>
+                {
+                    return Err(Error::Immutable {
+                        reference: format!("{to}:{tag}"),
+                        found,
+                        wanted: root.digest,
+                    });
+                }
+                _ => return Err(error),
+            }
+        }
+        note(done, owner, |done| done.manifests += 1);
+        tracing::info!("{to}:{tag} is now {}", root.digest);
+        Ok(())
+    })
+    .await
+}

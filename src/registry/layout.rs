@@ -1,0 +1,205 @@
+//! Image layout directories (OCI image specification 1.1, "Image Layout"), named `oci:DIR[:TAG]`.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{Content, Descriptor, Error, Index, Manifest, Version, client::MAX_MANIFEST};
+use crate::image::{Digest, MediaType, Tag};
+
+const NAME: &str = "org.opencontainers.image.ref.name";
+const MAX_INDEX: u64 = 64 << 20;
+
+/// A layout directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    path: Arc<PathBuf>,
+    /// One writer at a time.
+    index: Arc<Mutex<()>>,
+}
+
+impl Layout {
+    /// Names a directory; nothing is read or made yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path: Arc::new(path),
+            index: Arc::default(),
+        }
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An error of this layout.
+    pub(super) fn wrong(&self, reason: impl ToString) -> Error {
+        Error::Layout {
+            path: (*self.path).clone(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Where a blob is.
+    pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs/sha256").join(digest.hex())
+    }
+
+    fn read_index(&self) -> Result<Option<Index>, Error> {
+        let path = self.path.join("index.json");
+        match fs::metadata(&path) {
+            Ok(file) if file.len() > MAX_INDEX => return Err(self.wrong("index.json is too large")),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.wrong(error)),
+        }
+        let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
+        let index = serde_json::from_slice(&bytes);
+        index
+            .map(Some)
+            .map_err(|error| self.wrong(format!("index.json: {error}")))
+    }
+
+    /// The digest that a version has, `None` when it is not there.
+    pub(super) fn head(&self, version: &Version) -> Result<Option<Digest>, Error> {
+        match version {
+            Version::Digest(digest) => Ok(self.blob_path(digest).is_file().then_some(*digest)),
+            Version::Tag(tag) => {
+                let manifests = self.read_index()?.map(|index| index.manifests);
+                let mut named = manifests.into_iter().flatten();
+                let named = named.find(|entry| {
+                    entry
+                        .annotations
+                        .get(NAME)
+                        .is_some_and(|name| name == tag.as_str())
+                });
+                Ok(named.map(|entry| entry.digest))
+            }
+        }
+    }
+
+    /// The one image of the layout, when it has no other.
+    pub(super) fn only(&self) -> Result<Option<Digest>, Error> {
+        let manifests = self.read_index()?.map(|index| index.manifests);
+        let mut all = manifests.into_iter().flatten();
+        Ok(match (all.next(), all.next()) {
+            (Some(only), None) => Some(only.digest),
+            _ => None,
+        })
+    }
+
+    /// Reads a manifest.
+    pub(super) fn manifest(&self, version: &Version) -> Result<Option<Manifest>, Error> {
+        let Some(digest) = self.head(version)? else {
+            return Ok(None);
+        };
+        let path = self.blob_path(&digest);
+        let size = fs::metadata(&path)
+            .map_err(|error| self.wrong(format!("{digest}: {error}")))?
+            .len();
+        if size > MAX_MANIFEST {
+            return Err(self.wrong(format!("manifest {digest} is too large")));
+        }
+        let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
+        let manifest = Manifest::new("", Bytes::from(bytes));
+        if manifest.digest != digest {
+            return Err(Error::WrongDigest {
+                url: path.display().to_string(),
+                found: manifest.digest,
+                expected: digest,
+            });
+        }
+        Ok(Some(manifest))
+    }
+
+    /// What refers to a manifest: the entries of `index.json` whose subject it is.
+    pub(super) fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+        let entries = self.read_index()?.map(|index| index.manifests);
+        let mut found = Vec::new();
+        for entry in entries.into_iter().flatten() {
+            let Some(manifest) = self.manifest(&entry.digest.into())? else {
+                return Err(self.wrong(format!("manifest {} is missing", entry.digest)));
+            };
+            let about = match manifest.content()? {
+                Content::Image(image) => image.subject,
+                Content::Index(index) => index.subject,
+            };
+            if about.is_some_and(|about| about.digest == *subject) {
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes the directory.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        let made = fs::create_dir_all(self.path.join("blobs/sha256"));
+        made.map_err(|error| self.wrong(error))?;
+        let marker = json!({"imageLayoutVersion": "1.0.0"}).to_string();
+        self.write(&self.path.join("oci-layout"), marker.as_bytes())
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(&*self.path)?;
+            file.write_all(bytes)?;
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+            file.as_file().set_permissions(mode)?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok::<_, std::io::Error>(())
+        };
+        write().map_err(|error| self.wrong(error))
+    }
+
+    /// Keeps a manifest, and names it by a tag or as a referrer in `index.json`.
+    pub(super) fn put_manifest(&self, version: &Version, manifest: &Manifest) -> Result<(), Error> {
+        self.write(&self.blob_path(&manifest.digest), &manifest.bytes)?;
+        let subject = match manifest.content()? {
+            Content::Image(image) => image.subject,
+            Content::Index(index) => index.subject,
+        };
+        match version {
+            Version::Tag(tag) => self.list(manifest, Some(tag)),
+            Version::Digest(_) if subject.is_some() => self.list(manifest, None),
+            Version::Digest(_) => Ok(()),
+        }
+    }
+
+    fn list(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
+        let _guard = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.path.join("index.json");
+        let mut index: Value = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.wrong(error))?,
+            Err(_) => {
+                json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []})
+            }
+        };
+        let mut entry =
+            serde_json::to_value(manifest.descriptor()).map_err(|error| self.wrong(error))?;
+        if let (Some(tag), Some(entry)) = (tag, entry.as_object_mut()) {
+            entry.insert("annotations".to_owned(), json!({NAME: tag.as_str()}));
+        }
+        let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
+        let entries = entries.ok_or_else(|| self.wrong("index.json has no list of manifests"))?;
+        let name = |entry: &Value| entry["annotations"][NAME].as_str().map(str::to_owned);
+        let digest = manifest.digest.to_string();
+        entries.retain(|other| match tag {
+            Some(tag) => name(other).as_deref() != Some(tag.as_str()),
+            None => name(other).is_some() || other["digest"].as_str() != Some(digest.as_str()),
+        });
+        entries.push(entry);
+        self.write(&path, index.to_string().as_bytes())
+    }
+
+    /// A file for a blob in the making; it gets its name when it is whole.
+    pub(super) fn new_blob(&self) -> Result<tempfile::NamedTempFile, Error> {
+        tempfile::NamedTempFile::new_in(&*self.path).map_err(|error| self.wrong(error))
+    }
+}

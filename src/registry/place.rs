@@ -1,0 +1,127 @@
+//! Where images come from and go to: a repository of a registry or an image layout.
+
+use std::{fmt, io::Write as _};
+
+use super::{
+    Descriptor, Error, Layout, Manifest, Registry, Version, download::Download,
+    referrers::Referrers, upload::Moved,
+};
+use crate::image::{Digest, Repository};
+
+/// A repository or a layout.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A repository, by way of a client.
+    Repository(Registry, Repository),
+    /// A directory.
+    Layout(Layout),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository(_, repository) => repository.fmt(f),
+            Self::Layout(layout) => write!(f, "oci:{}", layout.path().display()),
+        }
+    }
+}
+
+impl Place {
+    /// The registry's host, or nothing for a directory.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Self::Repository(_, repository) => repository.registry(),
+            Self::Layout(_) => "",
+        }
+    }
+
+    /// What a version is; `None` when it is not there.
+    pub(crate) async fn head(&self, version: &Version) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Repository(registry, repository) => {
+                let head = registry.head(repository, version).await?;
+                Ok(head.map(|head| head.digest))
+            }
+            Self::Layout(layout) => layout.head(version),
+        }
+    }
+
+    /// The digest of the only image of a layout.
+    pub(crate) fn only(&self) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Repository(..) => Ok(None),
+            Self::Layout(layout) => layout.only(),
+        }
+    }
+
+    /// Fetches a manifest; `None` when it is not there.
+    pub(crate) async fn manifest(&self, version: &Version) -> Result<Option<Manifest>, Error> {
+        match self {
+            Self::Repository(registry, repository) => registry.manifest(repository, version).await,
+            Self::Layout(layout) => layout.manifest(version),
+        }
+    }
+
+    /// What refers to a manifest, and how the place keeps that.
+    pub(super) async fn referrers(&self, digest: &Digest) -> Result<Referrers, Error> {
+        match self {
+            Self::Repository(registry, repository) => {
+                registry.list_referrers(repository, digest).await
+            }
+            Self::Layout(layout) => Ok(Referrers {
+                list: layout.referrers(digest)?,
+                api: true,
+                fallback: None,
+            }),
+        }
+    }
+
+    /// Makes sure that it can be written.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        match self {
+            Self::Repository(..) => Ok(()),
+            Self::Layout(layout) => layout.prepare(),
+        }
+    }
+
+    /// Writes a manifest under its digest or a tag.
+    pub(super) async fn put_manifest(
+        &self,
+        version: &Version,
+        manifest: &Manifest,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Repository(registry, repository) => registry
+                .put_manifest(repository, version, manifest)
+                .await
+                .map(|_| ()),
+            Self::Layout(layout) => layout.put_manifest(version, manifest),
+        }
+    }
+
+    /// Brings a blob here from another place.
+    pub(super) async fn bring(&self, from: &Self, blob: &Descriptor) -> Result<Moved, Error> {
+        let layout = match self {
+            Self::Repository(registry, repository) => {
+                return registry.bring(from, repository, blob).await;
+            }
+            Self::Layout(layout) => layout,
+        };
+        let path = layout.blob_path(&blob.digest);
+        if path.metadata().is_ok_and(|file| file.len() == blob.size) {
+            return Ok(Moved::Present);
+        }
+        let mut file = layout.new_blob()?;
+        let mut download = Download::open(from, blob).await?;
+        while let Some(piece) = download.next().await? {
+            file.write_all(&piece)
+                .map_err(|error| layout.wrong(error))?;
+        }
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        let kept = file.as_file().set_permissions(mode);
+        kept.map_err(|error| layout.wrong(error))?;
+        file.persist(&path)
+            .map_err(|error| layout.wrong(error.error))?;
+        Ok(Moved::Sent)
+    }
+}
