@@ -1,6 +1,7 @@
 //! The integration tests of `promote`: the real binary against the lab's servers on loopback.
 
 mod cli;
+mod copy_image;
 mod docs;
 mod extract_tag;
 mod gather_images;

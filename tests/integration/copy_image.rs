@@ -1,0 +1,508 @@
+//! `copy-image` against the lab's registries: what moves, in which order, in how many requests.
+
+use lab::{
+    registry::{Access, Effect, Fault, Options, Server},
+    signer::{self, Image},
+};
+
+use crate::harness::{Run, Workdir};
+
+fn start() -> Server {
+    Server::start(Options::default()).unwrap()
+}
+
+fn without_referrers() -> Server {
+    let options = Options {
+        referrers: false,
+        ..Options::default()
+    };
+    Server::start(options).unwrap()
+}
+
+fn copy(from: &str, to: &str, flags: &[&str]) -> Run {
+    let dir = Workdir::new();
+    let all = [&["copy-image", from, to, "--unverified"], flags].concat();
+    dir.promote(&all)
+}
+
+/// An index of two platforms, each child with a referrer that has a referrer.
+fn family(registry: &Server) -> (Image, Vec<String>) {
+    let mut all = Vec::new();
+    let children = ["amd64", "arm64"].map(|name| {
+        let child = signer::push_image(registry, "staging/app", name, name, 2).unwrap();
+        let sbom =
+            signer::push_referrer(registry, &child, "application/sbom", name.as_bytes()).unwrap();
+        let bundle =
+            signer::push_referrer(registry, &sbom, "application/bundle", name.as_bytes()).unwrap();
+        all.extend([child.digest.clone(), sbom.digest, bundle.digest]);
+        child
+    });
+    let [amd64, arm64] = &children;
+    let index = signer::push_index(
+        registry,
+        "staging/app",
+        "v1",
+        &[("amd64", amd64), ("arm64", arm64)],
+    )
+    .unwrap();
+    all.push(index.digest.clone());
+    (index, all)
+}
+
+fn assert_same(from: &Server, to: &Server, repository: &str, digests: &[String]) {
+    for digest in digests {
+        let there = to.manifest(repository, digest);
+        assert!(there.is_some(), "{digest} is missing");
+        assert_eq!(there, from.manifest("staging/app", digest));
+    }
+}
+
+/// No tag moves before the last manifest is there by its digest.
+fn assert_tags_last(registry: &Server) {
+    let puts: Vec<_> = registry
+        .requests()
+        .into_iter()
+        .filter(|r| r.method == "PUT" && r.path.contains("/manifests/"))
+        .collect();
+    let by_digest = puts
+        .iter()
+        .rposition(|put| put.path.contains("/manifests/sha256:"));
+    let tag = puts
+        .iter()
+        .position(|put| !put.path.contains("/manifests/sha256:"));
+    assert!(by_digest < tag, "{puts:?}");
+}
+
+#[test]
+fn copies_an_index_with_referrers_of_referrers_byte_for_byte() {
+    let (from, to) = (start(), start());
+    let (index, all) = family(&from);
+    let source = format!("{}/staging/app:v1", from.address());
+    copy(&source, &format!("{}/prod/app:v1", to.address()), &[]).exits(0);
+    assert_same(&from, &to, "prod/app", &all);
+    assert_eq!(to.tags()["prod/app:v1"], index.digest);
+    assert_tags_last(&to);
+}
+
+#[test]
+fn on_a_registry_without_the_api_the_fallback_index_is_merged() {
+    let (from, to) = (start(), without_referrers());
+    let image = signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
+    let mut want = Vec::new();
+    let destination = format!("{}/prod/app:v1", to.address());
+    for name in ["one", "two"] {
+        let artifact =
+            signer::push_referrer(&from, &image, "application/x", name.as_bytes()).unwrap();
+        want.push(artifact.digest);
+        copy(
+            &format!("{}/staging/app:v1", from.address()),
+            &destination,
+            &[],
+        )
+        .exits(0);
+    }
+    let index = to
+        .manifest("prod/app", &image.digest.replace(':', "-"))
+        .unwrap();
+    let index = String::from_utf8(index).unwrap();
+    assert!(want.iter().all(|digest| index.contains(digest)), "{index}");
+}
+
+#[test]
+fn a_signature_that_is_added_later_arrives_with_a_repeat() {
+    let (from, to) = (start(), start());
+    let image = signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
+    let (source, destination) = (
+        format!("{}/staging/app:v1", from.address()),
+        format!("{}/prod/app:v1", to.address()),
+    );
+    copy(&source, &destination, &[]).exits(0);
+    let tag = format!("prod/app:{}", image.attached_tag("sig"));
+    assert!(!to.tags().contains_key(&tag));
+    signer::sign(&from, &image, &signer::Key::generate().unwrap()).unwrap();
+    copy(&source, &destination, &[]).exits(0);
+    assert!(to.tags().contains_key(&tag));
+}
+
+#[test]
+fn needs_as_few_requests_as_the_protocol_allows() {
+    for (layers, mount, cross) in [(12, 16, 43), (40, 44, 127)] {
+        let (near, far) = (start(), start());
+        signer::push_image(&near, "staging/app", "v1", "a", layers).unwrap();
+        let source = format!("{}/staging/app:v1", near.address());
+        let count = |destination: String, flags: &[&str]| {
+            near.forget_requests();
+            far.forget_requests();
+            copy(&source, &destination, &[&["--no-attached"], flags].concat()).exits(0);
+            near.requests().len() + far.requests().len()
+        };
+        assert_eq!(
+            count(format!("{}/staging/app:prod", near.address()), &[]),
+            3,
+            "retag"
+        );
+        assert_eq!(
+            count(format!("{}/staging/app:prod", near.address()), &[]),
+            2,
+            "repeat"
+        );
+        assert_eq!(
+            count(format!("{}/prod/app:v1", near.address()), &[]),
+            mount,
+            "mount"
+        );
+        assert_eq!(
+            count(format!("{}/prod/app:v1", far.address()), &[]),
+            cross,
+            "cross"
+        );
+        assert_eq!(
+            count(format!("{}/prod/app:v1", far.address()), &[]),
+            2,
+            "repeat"
+        );
+    }
+}
+
+#[test]
+fn where_nothing_is_attached_that_costs_four_requests() {
+    let registry = start();
+    signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
+    registry.forget_requests();
+    let at = registry.address();
+    copy(
+        &format!("{at}/staging/app:v1"),
+        &format!("{at}/prod/app:v1"),
+        &[],
+    )
+    .exits(0);
+    assert_eq!(registry.requests().len(), 20);
+}
+
+#[test]
+fn one_failure_at_any_request_is_repeated() {
+    let reference = {
+        let (from, to) = (start(), start());
+        family(&from);
+        copy(
+            &format!("{}/staging/app:v1", from.address()),
+            &format!("{}/prod/app:v1", to.address()),
+            &[],
+        )
+        .exits(0);
+        to.requests().len()
+    };
+    let effects = [
+        Effect::Status(503),
+        Effect::RetryAfter(429, 0),
+        Effect::Reset,
+        Effect::ResetAfter,
+    ];
+    for position in (0..reference).step_by(3) {
+        let (from, to) = (start(), start());
+        let (index, all) = family(&from);
+        let effect = effects[position / 3 % effects.len()].clone();
+        to.fail(Fault::new(effect).after(position).once());
+        copy(
+            &format!("{}/staging/app:v1", from.address()),
+            &format!("{}/prod/app:v1", to.address()),
+            &[],
+        )
+        .exits(0);
+        assert_same(&from, &to, "prod/app", &all);
+        assert_eq!(to.tags()["prod/app:v1"], index.digest);
+    }
+}
+
+#[test]
+fn a_run_that_fails_moves_no_tag_and_the_next_one_completes() {
+    for position in (0..30).step_by(4) {
+        let (from, to) = (start(), start());
+        let (index, all) = family(&from);
+        let (source, destination) = (
+            format!("{}/staging/app:v1", from.address()),
+            format!("{}/prod/app:v1", to.address()),
+        );
+        to.fail(Fault::new(Effect::Status(503)).after(position));
+        copy(&source, &destination, &["--retries=0"]).exits(5);
+        assert!(to.tags().is_empty(), "{:?}", to.tags());
+        to.heal();
+        copy(&source, &destination, &[]).exits(0);
+        assert_same(&from, &to, "prod/app", &all);
+        assert_eq!(to.tags()["prod/app:v1"], index.digest);
+    }
+}
+
+#[test]
+fn uploads_survive_what_registries_do_to_them() {
+    for fault in [
+        Fault::new(Effect::NoMount).of("POST", "mount="),
+        Fault::new(Effect::Status(401)).of("POST", "mount="),
+        Fault::new(Effect::Status(400)).of("POST", "mount="),
+        Fault::new(Effect::Status(413)).of("PUT", "digest="),
+        Fault::new(Effect::CutUpload(10))
+            .of("PUT", "/blobs/uploads/")
+            .once(),
+        Fault::new(Effect::ResetAfter)
+            .of("PUT", "/blobs/uploads/")
+            .once(),
+        Fault::new(Effect::Without("location")).of("PUT", "/manifests/"),
+        Fault::new(Effect::Without("docker-content-digest")).of("HEAD", "/manifests/"),
+    ] {
+        let patched = format!("{fault:?}").contains("413");
+        let fault = if patched { fault.once() } else { fault };
+        let (from, to) = (start(), start());
+        let (_, all) = family(&from);
+        to.fail(fault.clone());
+        let run = copy(
+            &format!("{}/staging/app:v1", from.address()),
+            &format!("{}/prod/app:v1", to.address()),
+            &[],
+        );
+        assert_eq!(run.code, 0, "{fault:?}: {}", run.stderr);
+        assert_same(&from, &to, "prod/app", &all);
+    }
+}
+
+#[test]
+fn a_broken_download_goes_on_where_it_broke_and_changed_bytes_are_refused() {
+    let (from, to) = (start(), start());
+    let image = signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
+    let (source, destination) = (
+        format!("{}/staging/app:v1", from.address()),
+        format!("{}/prod/app:v1", to.address()),
+    );
+    from.fail(Fault::new(Effect::OtherBytes).of("GET", "/blobs/"));
+    copy(&source, &destination, &["--retries=1"])
+        .exits(5)
+        .says("expected sha256:");
+    assert!(to.tags().is_empty());
+    from.heal();
+    from.fail(
+        Fault::new(Effect::CutAnswer(20))
+            .of("GET", "/blobs/")
+            .once(),
+    );
+    copy(&source, &destination, &[]).exits(0);
+    assert_eq!(to.tags()["prod/app:v1"], image.digest);
+}
+
+#[test]
+fn an_immutable_tag_with_another_image_is_a_conflict() {
+    let registry = start();
+    let at = registry.address();
+    let old = signer::push_image(&registry, "app", "old", "a", 1).unwrap();
+    signer::push_image(&registry, "app", "new", "b", 1).unwrap();
+    let (old_name, new_name) = (format!("{at}/app:old"), format!("{at}/app:new"));
+    let prod = format!("{at}/app:prod");
+    copy(&old_name, &prod, &["--immutable"]).exits(0);
+    copy(&old_name, &prod, &["--immutable"]).exits(0);
+    copy(&new_name, &prod, &["--immutable"])
+        .exits(6)
+        .says(&old.digest);
+    assert_eq!(registry.tags()["app:prod"], old.digest);
+    copy(&new_name, &prod, &[]).exits(0);
+    assert_ne!(registry.tags()["app:prod"], old.digest);
+}
+
+#[test]
+fn an_image_layout_is_source_and_destination() {
+    let (from, to) = (start(), start());
+    let (index, all) = family(&from);
+    let dir = Workdir::new();
+    dir.promote(&[
+        "copy-image",
+        &format!("{}/staging/app:v1", from.address()),
+        "oci:layout:v1",
+        "--unverified",
+    ])
+    .exits(0);
+    dir.promote(&[
+        "copy-image",
+        "oci:layout:v1",
+        &format!("{}/prod/app:v1", to.address()),
+        "--unverified",
+    ])
+    .exits(0);
+    assert_same(&from, &to, "prod/app", &all);
+    assert_eq!(to.tags()["prod/app:v1"], index.digest);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_a_missing_image_is_3() {
+    let registry = start();
+    let at = registry.address();
+    signer::push_image(&registry, "app", "v1", "a", 2).unwrap();
+    registry.forget_requests();
+    let run = copy(
+        &format!("{at}/app:v1"),
+        &format!("{at}/prod:v1"),
+        &["--dry-run"],
+    )
+    .exits(0);
+    assert!(
+        run.stdout.contains("3 blobs") && run.stdout.contains("tags to move: v1"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        registry
+            .requests()
+            .iter()
+            .all(|request| matches!(request.method.as_str(), "GET" | "HEAD"))
+    );
+    copy(&format!("{at}/app:v2"), &format!("{at}/prod:v1"), &[])
+        .exits(3)
+        .says("v2");
+    copy(&format!("{at}/app:v1"), &format!("{at}/prod"), &[])
+        .exits(2)
+        .says("no tag");
+}
+
+/// A verdict over images of `staging`.
+fn verdict(images: &[(&str, &str, bool)]) -> String {
+    let zeros = format!("sha256:{}", "0".repeat(64));
+    let components: Vec<_> = images
+        .iter()
+        .map(|(name, image, success)| {
+            serde_json::json!({
+                "name": name, "containerImage": image, "success": success,
+                "violations": u64::from(!success), "warnings": 0, "exceptions": [],
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "version": 1, "imagesDigest": zeros, "gitTag": "v1.0", "commit": "0".repeat(40),
+        "destinationTag": "prod-v1.0", "verifiedAt": "2025-11-24T16:00:00Z", "effectiveTime": "2025-11-24T16:00:00Z",
+        "policy": {"sources": [], "digest": zeros}, "reportDigest": zeros, "skippedChecks": [],
+        "components": components,
+    }).to_string()
+}
+
+#[test]
+fn promotes_what_the_verdict_vouches_for_and_nothing_else() {
+    let registry = start();
+    let at = registry.address();
+    let good = signer::push_image(&registry, "staging/web", "v1", "a", 2).unwrap();
+    let api = signer::push_image(&registry, "staging/api", "v1", "b", 2).unwrap();
+    let other = signer::push_image(&registry, "staging/web", "other", "c", 2).unwrap();
+    let name = |image: &Image| format!("{at}/{}@{}", image.repository, image.digest);
+    let dir = Workdir::new();
+    dir.write(
+        "verified.json",
+        verdict(&[("web", &name(&good), true), ("api", &name(&api), true)]),
+    );
+    let to = format!("--to={at}/prod/{{name}}");
+    let run = dir
+        .promote(&[
+            "copy-image",
+            "--verified=verified.json",
+            &to,
+            "--tag=live-{tag}",
+            "--tag=latest",
+            "--results-dir=r",
+        ])
+        .exits(0);
+    assert_eq!(run.stdout.lines().count(), 4);
+    assert_eq!(registry.tags()["prod/web:live-v1.0"], good.digest);
+    assert_eq!(registry.tags()["prod/api:latest"], api.digest);
+    assert_eq!(dir.read("r/PROMOTED"), run.stdout.trim_end());
+    assert!(dir.read("promoted.json").contains(&good.digest));
+    assert_tags_last(&registry);
+
+    let wrong = format!("--verified-digest=sha256:{}", "1".repeat(64));
+    dir.promote(&["copy-image", &to, &wrong])
+        .exits(4)
+        .says("changed");
+    dir.promote(&["copy-image", &name(&other), &format!("{at}/prod/web:x")])
+        .exits(4)
+        .says("does not list");
+    dir.promote(&["copy-image", &name(&good), &format!("{at}/prod/web:x")])
+        .exits(0);
+    dir.promote(&["copy-image", "--tag=one", &format!("--to={at}/prod/all")])
+        .exits(2)
+        .says("two images");
+
+    let before = registry.tags();
+    dir.write(
+        "verified.json",
+        verdict(&[("web", &name(&good), true), ("api", &name(&api), false)]),
+    );
+    dir.promote(&["copy-image", &to, "--tag=next"])
+        .exits(4)
+        .says("refused");
+    dir.write("verified.json", verdict(&[]));
+    dir.promote(&["copy-image", &to]).exits(3);
+    dir.promote(&["copy-image", &to, "--allow-empty"]).exits(0);
+    std::fs::remove_file(dir.path("verified.json")).unwrap();
+    dir.promote(&["copy-image", &to])
+        .exits(3)
+        .says("--unverified");
+    assert_eq!(registry.tags(), before);
+}
+
+#[test]
+fn many_components_are_retagged_with_three_requests_each() {
+    let registry = start();
+    let at = registry.address();
+    let names: Vec<_> = (0..20).map(|number| format!("app{number}")).collect();
+    let images: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let image =
+                signer::push_image(&registry, &format!("staging/{name}"), "v1", name, 5).unwrap();
+            format!("{at}/staging/{name}@{}", image.digest)
+        })
+        .collect();
+    let all: Vec<_> = names
+        .iter()
+        .zip(&images)
+        .map(|(name, image)| (name.as_str(), image.as_str(), true))
+        .collect();
+    let dir = Workdir::new();
+    dir.write("verified.json", verdict(&all));
+    registry.forget_requests();
+    dir.promote(&["copy-image", "--tag=prod"]).exits(0);
+    assert_eq!(registry.requests().len(), 60);
+    assert_tags_after_reads(&registry);
+}
+
+fn assert_tags_after_reads(registry: &Server) {
+    let requests = registry.requests();
+    let first = requests
+        .iter()
+        .position(|request| request.method == "PUT")
+        .unwrap();
+    assert!(
+        requests[first..]
+            .iter()
+            .all(|request| request.method == "PUT"),
+        "tags move together, last"
+    );
+}
+
+#[test]
+fn a_tag_beside_the_digest_must_still_name_it() {
+    let registry = start();
+    let at = registry.address();
+    let image = signer::push_image(&registry, "app", "v1", "a", 1).unwrap();
+    let source = format!("{at}/app:v1@{}", image.digest);
+    copy(&source, &format!("{at}/app:prod"), &[]).exits(0);
+    signer::push_image(&registry, "app", "v1", "b", 1).unwrap();
+    copy(&source, &format!("{at}/app:next"), &[])
+        .exits(4)
+        .says("is sha256:");
+}
+
+#[test]
+fn an_open_registry_is_asked_without_credentials_and_one_that_asks_refuses_without() {
+    let options = Options {
+        access: Access::Basic(vec![]),
+        ..Options::default()
+    };
+    let registry = Server::start(options).unwrap();
+    let at = registry.address();
+    copy(&format!("{at}/app:v1"), &format!("{at}/app:v2"), &[])
+        .exits(5)
+        .says("no credentials");
+}
