@@ -10,8 +10,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, copy_image, extract_tag, gather_images, man, policy, report, trust,
-        update_deployment, verify_ec,
+        Context, Outcome, completions, copy_image, extract_tag, gather_images, man, policy, report,
+        trust, update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
