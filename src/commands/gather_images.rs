@@ -112,10 +112,20 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         &context.path(args.images_out.as_deref(), "images.json"),
         &bytes,
     )?;
-    outcome(&images, &bytes, commit)
+    let pointer = args.images_out.as_deref().map_or_else(
+        || "file:images.json".to_owned(),
+        |path| path.display().to_string(),
+    );
+    outcome(&images, &bytes, commit, pointer)
 }
 
-fn outcome(images: &Images, bytes: &[u8], commit: String) -> Result<Outcome, Failure> {
+/// The results; `pointer` stands for a Snapshot that is too large to be one.
+fn outcome(
+    images: &Images,
+    bytes: &[u8],
+    commit: String,
+    pointer: String,
+) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     outcome
         .results
@@ -126,10 +136,8 @@ fn outcome(images: &Images, bytes: &[u8], commit: String) -> Result<Outcome, Fai
     outcome.results.set("COMMIT", commit);
     let inline = std::str::from_utf8(bytes).or_fail(Kind::Bug)?;
     let fits = outcome.results.fits("IMAGES_TO_VERIFY", inline);
-    outcome.results.set(
-        "IMAGES_TO_VERIFY",
-        if fits { inline } else { "file:images.json" },
-    );
+    let shown = if fits { inline.to_owned() } else { pointer };
+    outcome.results.set("IMAGES_TO_VERIFY", shown);
     for (component, image) in images.components() {
         let line = format!("{} {image}\n", component.name);
         outcome.stdout.extend(line.into_bytes());

@@ -313,3 +313,54 @@ fn tells_how_surely_a_file_is_the_one() {
     assert_eq!(fit(&file("x:v0")), Some(Fit::Name));
     assert_eq!(fit("spec: {containers: [{name: a, image: b}]}\n"), None);
 }
+
+/// A scalar in one of the styles in which people write images.
+fn styled(image: &str, style: u8) -> String {
+    match style % 4 {
+        0 => image.to_owned(),
+        1 => format!("\"{image}\""),
+        2 => format!("'{image}'"),
+        _ => format!("!!str {image}"),
+    }
+}
+
+proptest::proptest! {
+    /// Whatever stands around it: only the bytes of the one scalar change, and a second parser
+    /// sees one changed value.
+    #[test]
+    fn an_edit_touches_one_scalar_whatever_stands_around(
+        names in proptest::collection::vec("[a-v]{1,8}", 0..4),
+        at in 0_usize..4,
+        style in 0_u8..4,
+        flow: bool,
+        crlf: bool,
+        comment in "[ -~äß]{0,20}",
+        blanks in " {0,3}",
+        indent in 1_usize..5,
+    ) {
+        let item = |name: &str, image: &str| if flow {
+            format!("{{name: {name}, image: {image}, note: [1, 'x']}}")
+        } else {
+            format!("name: {name}\n{pad}  image: {image}{blanks} # {comment}\n{pad}  note: |\n{pad}    {comment}x", pad = " ".repeat(indent))
+        };
+        let mut items: Vec<_> = names.iter().map(|name| item(name, "x/y:z")).collect();
+        items.insert(at.min(items.len()), item("web", &styled("OLD", style)));
+        let items = items.iter().map(|item| format!("{}- {item}\n", " ".repeat(indent)));
+        let mut file = format!("# {comment}\nspec:\n containers:\n{}", items.collect::<String>());
+        if crlf {
+            file = file.replace('\n', "\r\n");
+        }
+        let edit = set_image("f", file.as_bytes(), &web(), &new()).unwrap();
+        let edited = String::from_utf8(edit.content).unwrap();
+        let (before, after) = file.split_once("OLD").unwrap();
+        proptest::prop_assert!(edited.starts_with(before) && edited.ends_with(after));
+        let image = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+        let (mut seen, now) = (image(&file), image(&edited));
+        for item in seen["spec"]["containers"].as_array_mut().unwrap() {
+            if item["name"] == "web" {
+                item["image"] = NEW.into();
+            }
+        }
+        proptest::prop_assert_eq!(seen, now);
+    }
+}

@@ -240,6 +240,15 @@ fn many_images_leave_a_pointer_as_the_result() {
         "file:images.json"
     );
     assert_eq!(world.dir.read("results/IMAGES_COUNT"), "40");
+    let elsewhere = [
+        "gather-images",
+        "--snapshot=s.json",
+        "--results-dir=results",
+        "--images-out=a/b.json",
+    ];
+    world.dir.promote(&elsewhere).exits(0);
+    assert_eq!(world.dir.read("results/IMAGES_TO_VERIFY"), "a/b.json");
+    assert!(world.dir.exists("a/b.json"));
 }
 
 #[test]
