@@ -7,6 +7,7 @@ mod extract_tag;
 mod gather_images;
 mod harness;
 mod layering;
+mod policy_test;
 mod report;
 mod tampering;
 mod tekton_yaml;

@@ -25,3 +25,6 @@ pub(crate) use engine::{Policy, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use rules::Rule;
+
+#[cfg(test)]
+mod tests;

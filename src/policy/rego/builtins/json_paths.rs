@@ -12,10 +12,9 @@ pub(super) fn remove(arguments: &[Value]) -> Value {
     let Some(paths) = all_segments(paths) else {
         return Value::Undefined;
     };
-    let removed = paths
+    paths
         .iter()
-        .fold(object.clone(), |value, path| without(&value, path));
-    removed
+        .fold(object.clone(), |value, path| without(&value, path))
 }
 
 /// `json.filter(object, paths)`.

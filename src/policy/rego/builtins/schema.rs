@@ -1,6 +1,6 @@
 //! `json.match_schema` and `json.verify_schema` with the messages of the reference implementation's validator.
 //!
-//! As there, patterns are not checked and references outside of the schema are refused.
+//! As there, references outside of the schema and patterns with a look-ahead are refused.
 
 use std::{
     collections::HashMap,
@@ -74,8 +74,10 @@ fn compiled(schema: &Value) -> Result<Arc<Compiled>, String> {
     if !matches!(schema, Value::Object(_) | Value::String(_)) {
         return Err("jsonschema: wrong type, expected string or object".to_owned());
     }
-    let mut document = to_json(schema).ok_or("jsonschema: invalid JSON")?;
-    without_patterns(&mut document, false);
+    let document = to_json(schema).ok_or("jsonschema: invalid JSON")?;
+    if !patterns_are_valid(&document, false) {
+        return Err("jsonschema: pattern must be a valid regex".to_owned());
+    }
     let mut embedded = HashMap::new();
     collect_ids(&document, &mut embedded);
     let options = jsonschema::options().should_validate_formats(true);
@@ -93,24 +95,20 @@ fn compiled(schema: &Value) -> Result<Arc<Compiled>, String> {
     Ok(compiled)
 }
 
-/// Removes the `pattern` keywords, which the reference implementation leaves unchecked.
-fn without_patterns(schema: &mut Json, names: bool) {
+/// Whether every `pattern` keyword is a linear-time regular expression.
+fn patterns_are_valid(schema: &Json, names: bool) -> bool {
     match schema {
         Json::Object(members) => {
-            if !names && members.get("pattern").is_some_and(Json::is_string) {
-                members.remove("pattern");
-            }
-            for (key, member) in members {
+            let pattern = members.get("pattern").and_then(Json::as_str);
+            let invalid = |pattern: &str| regex::Regex::new(pattern).is_err();
+            let own = names || !pattern.is_some_and(invalid);
+            own && members.iter().all(|(key, member)| {
                 let holds_names = ["properties", "definitions", "$defs", "patternProperties"];
-                without_patterns(member, !names && holds_names.contains(&key.as_str()));
-            }
+                patterns_are_valid(member, !names && holds_names.contains(&key.as_str()))
+            })
         }
-        Json::Array(items) => {
-            for item in items {
-                without_patterns(item, false);
-            }
-        }
-        _ => {}
+        Json::Array(items) => items.iter().all(|item| patterns_are_valid(item, false)),
+        _ => true,
     }
 }
 
@@ -206,6 +204,7 @@ fn described(
             ("const", format!("{field} does not match: {expected_value}"))
         }
         Kind::UniqueItems => return repeated(error.instance().as_ref()),
+        Kind::Pattern { pattern } => ("pattern", format!("Does not match pattern '{pattern}'")),
         Kind::Format { format } => ("format", format!("Does not match format '{format}'")),
         Kind::MinItems { limit } => (
             "array_min_items",

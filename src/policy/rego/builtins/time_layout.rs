@@ -248,7 +248,7 @@ impl Reading<'_> {
                 self.rest = self
                     .rest
                     .strip_prefix("UTC")
-                    .or(self.rest.strip_prefix("GMT"))?
+                    .or(self.rest.strip_prefix("GMT"))?;
             }
             Part::Offset { zulu, colon } => self.offset(zulu, colon)?,
         }

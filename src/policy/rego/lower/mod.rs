@@ -135,6 +135,3 @@ fn remove_imports(module: &Parsed, guest: bool, edits: &mut Edits<'_>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

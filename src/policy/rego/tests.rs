@@ -1,0 +1,234 @@
+//! The engine as a whole: values as Open Policy Agent gave them, errors with file and line.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{Error, Host, Module, Policy, Query, Raw};
+
+fn module(file: &str, source: &str) -> Module {
+    Module {
+        file: file.to_owned(),
+        source: source.to_owned(),
+    }
+}
+
+fn policy(source: &str) -> Result<Policy, Error> {
+    Policy::read(vec![module("p.rego", source)])
+}
+
+/// Reads and compiles a policy of one module with the package `p`.
+fn refused(source: &str, data: &Value) -> Error {
+    let compiled = policy(source).and_then(|policy| {
+        let wanted = ["p"].into_iter();
+        policy.compile(wanted, data, &Host::offline()).map(drop)
+    });
+    compiled.unwrap_err()
+}
+
+fn evaluate(source: &str, rule: &str) -> Result<Vec<Raw>, Error> {
+    let policy = policy(source)?;
+    let program = policy.compile(["p"].into_iter(), &json!({}), &Host::offline())?;
+    let query = Query {
+        package: "p".to_owned(),
+        rule: rule.to_owned(),
+    };
+    program.evaluate(&json!({"text": "t"}), &[query])
+}
+
+#[test]
+fn gives_what_open_policy_agent_gave() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let parsed = |name: &str| serde_json::from_str::<Value>(&read(name)).unwrap();
+    let (answers, input) = (parsed("answers.json"), parsed("input.json"));
+    let differences = parsed("differences.json");
+    let names = ["language.rego", "imported.rego", "builtins.rego"];
+    let modules = names.iter().map(|name| module(name, &read(name)));
+    let policy = Policy::read(modules.collect()).unwrap();
+    let mut queries: Vec<_> = policy
+        .rules()
+        .filter(|rule| !rule.is_function && rule.package != "oracle.imported")
+        .map(|rule| Query {
+            package: rule.package.clone(),
+            rule: rule.name.clone(),
+        })
+        .collect();
+    queries.sort();
+    queries.dedup();
+    let wanted = ["oracle.language", "oracle.builtins"].into_iter();
+    let program = policy
+        .compile(wanted, &json!({}), &Host::offline())
+        .unwrap();
+    let given = program.evaluate(&input, &queries).unwrap();
+    let given: BTreeMap<_, _> = given
+        .into_iter()
+        .map(|raw| ((raw.package, raw.rule), raw.value))
+        .collect();
+    let mut wrong = Vec::new();
+    for Query { package, rule } in queries {
+        let short = package.trim_start_matches("oracle.");
+        let expected = answers
+            .get(short)
+            .and_then(|answers| answers.get(&rule))
+            .cloned();
+        let found = given.get(&(package.clone(), rule.clone())).cloned();
+        let known = differences.get(format!("{short}.{rule}"));
+        match (found == expected, known) {
+            (true, None) | (false, Some(_)) => {}
+            (true, Some(_)) => wrong.push(format!("{short}.{rule} is no difference any more")),
+            (false, None) => wrong.push(format!(
+                "{short}.{rule}\n  is       {found:?}\n  expected {expected:?}"
+            )),
+        }
+    }
+    assert!(given.len() > 80, "only {} rules gave a value", given.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_syntax_error_names_file_line_and_cause() {
+    let error = refused("package p\n\ndeny contains \"x\" if {\n", &json!({}));
+    let Error::Syntax { place, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(place.file, "p.rego");
+    assert!(place.line >= 3, "{error}");
+}
+
+#[test]
+fn a_policy_without_rules_is_refused() {
+    assert!(matches!(refused("package p\n", &json!({})), Error::Empty));
+}
+
+#[test]
+fn unknown_forbidden_and_misused_functions_are_refused_where_they_are() {
+    let call = |call: &str| {
+        refused(
+            &format!("package p\n\ndeny contains x if x := {call}\n"),
+            &json!({}),
+        )
+    };
+    assert_eq!(
+        call("nosuch.function(1)").to_string(),
+        "p.rego:3: unknown function nosuch.function"
+    );
+    assert_eq!(
+        call("http.send({})").to_string(),
+        "p.rego:3: function http.send is not available to policies"
+    );
+    assert!(matches!(
+        call("opa.runtime()"),
+        Error::ForbiddenFunction { .. }
+    ));
+    assert_eq!(
+        call("startswith(\"a\")").to_string(),
+        "p.rego:3: function startswith takes 2 arguments, not 1"
+    );
+    assert!(matches!(
+        call("__collection(1)"),
+        Error::UnknownFunction { .. }
+    ));
+    assert!(
+        evaluate(
+            "package p\n\ndeny contains x if x := sprintf(\"%s\", [\"a\"])\n",
+            "deny"
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn results_of_the_wrong_kind_are_refused() {
+    for head in [
+        "deny if true",
+        "deny := 1",
+        "warn contains 5 if true",
+        "deny_x contains [1] if true",
+    ] {
+        let error = refused(&format!("package p\n\n{head}\n"), &json!({}));
+        assert!(matches!(error, Error::ResultKind { .. }), "{head}: {error}");
+    }
+    assert!(
+        evaluate(
+            "package p\n\ndeny contains {\"msg\": \"m\"} if true\n",
+            "deny"
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn data_in_the_place_of_a_rule_is_refused() {
+    let source = "package p\n\ndeny contains \"x\" if true\n";
+    let error = refused(source, &json!({"p": {"deny": []}}));
+    assert!(matches!(error, Error::DataCollision { .. }), "{error}");
+    let beside = policy(source).unwrap();
+    let beside = beside.compile(
+        ["p"].into_iter(),
+        &json!({"p": {"other": 1}}),
+        &Host::offline(),
+    );
+    assert!(beside.is_ok());
+}
+
+#[test]
+fn two_rules_with_one_code_are_refused() {
+    let rule = "# METADATA\n# custom:\n#   short_name: same\ndeny contains \"x\" if true\n\n";
+    let error = refused(&format!("package p\n\n{rule}{rule}"), &json!({}));
+    let Error::DuplicateCode {
+        code,
+        first,
+        second,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((code.as_str(), first.line, second.line), ("p.same", 6, 11));
+}
+
+#[test]
+fn an_error_in_one_rule_names_the_rule() {
+    let source =
+        "package p\n\nfine contains 1 if true\n\nbroken := 1 if true\n\nbroken := 2 if true\n";
+    assert!(evaluate(source, "fine").is_ok());
+    let error = evaluate(source, "broken").unwrap_err();
+    let Error::Evaluation { rule, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(rule, "p.broken");
+}
+
+#[test]
+fn an_undefined_rule_gives_nothing() {
+    let given = evaluate("package p\n\nnothing := input.missing\n", "nothing").unwrap();
+    assert_eq!(given, []);
+}
+
+#[test]
+fn only_what_the_wanted_packages_reach_is_loaded() {
+    let modules = vec![
+        module(
+            "a.rego",
+            "package a\n\nimport data.lib.used\n\ndeny contains used.text if true\n",
+        ),
+        module("b.rego", "package lib.used\n\ntext := \"t\"\n"),
+        // A conflict shows whether the module was loaded: it is evaluated when it is reached.
+        module("c.rego", "package other\n\nx := 1\n"),
+    ];
+    let policy = Policy::read(modules).unwrap();
+    let program = policy
+        .compile(["a"].into_iter(), &json!({}), &Host::offline())
+        .unwrap();
+    let query = |package: &str, rule: &str| Query {
+        package: package.to_owned(),
+        rule: rule.to_owned(),
+    };
+    let given = program.evaluate(&json!({}), &[query("a", "deny")]).unwrap();
+    assert_eq!(given[0].value, json!(["t"]));
+    let other = program.evaluate(&json!({}), &[query("other", "x")]);
+    assert!(
+        other.is_err() || other.is_ok_and(|other| other.is_empty()),
+        "loaded without need"
+    );
+}
