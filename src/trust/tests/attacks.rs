@@ -325,44 +325,101 @@ async fn expired_authority() -> Reason {
 
 #[test]
 fn a_timestamp_outside_the_life_of_its_authority_is_refused() {
-    let mut document: Value =
-        serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
-    let check = |document: &Value| {
-        let who = Who::Identities(vec![Identity {
-            subject: Matcher::pattern(".*").unwrap(),
-            issuer: Matcher::pattern(".*").unwrap(),
-        }]);
-        let verifier = verifier(who, Some(parse_root(document)));
-        real_bundles()
-            .into_iter()
-            .map(move |(named, bytes)| {
-                let candidate = Candidate {
-                    origin: "fixture".to_owned(),
-                    container: Container::Bundle,
-                    bytes: bytes.into(),
-                    annotations: named.clone(),
-                };
-                let subject = Subject {
-                    candidate: &candidate,
-                    looked_up: None,
-                };
-                verifier
-                    .trust()
-                    .check(&subject, &named["subject"].parse().unwrap())
-                    .map(drop)
-            })
-            .collect::<Vec<_>>()
-    };
-    let good = check(&document).into_iter().filter(Result::is_ok).count();
+    let mut root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
+    let good = check_real(&root, |_| {});
+    let good = good.iter().filter(|found| found.is_ok()).count();
     assert!(good >= 4, "{good}");
-    for authority in document["timestampAuthorities"].as_array_mut().unwrap() {
+    for authority in root["timestampAuthorities"].as_array_mut().unwrap() {
         authority["validFor"] =
             json!({"start": "2026-01-01T00:00:00Z", "end": "2026-11-21T23:38:46Z"});
     }
-    let late = check(&document);
+    let late = check_real(&root, |_| {});
     let outside = late
         .iter()
-        .filter(|outcome| matches!(outcome, Err(Reason::TimestampTime { .. })));
+        .filter(|found| matches!(found, Err(Reason::TimestampTime { .. })));
     assert_eq!(outside.count(), good);
     assert!(late.iter().all(Result::is_err));
+}
+
+/// Checks the real bundles of cosign v3, each changed.
+fn check_real(root: &Value, change: impl Fn(&mut Value)) -> Vec<Result<(), Reason>> {
+    let anybody = || Matcher::pattern(".*").unwrap();
+    let who = Who::Identities(vec![Identity {
+        subject: anybody(),
+        issuer: anybody(),
+    }]);
+    let verifier = verifier(who, Some(parse_root(root)));
+    let bundles = real_bundles().into_iter();
+    let checked = bundles.map(|(named, bytes)| {
+        let mut document: Value = serde_json::from_slice(&bytes).unwrap();
+        change(&mut document);
+        let candidate = Candidate {
+            origin: "fixture".to_owned(),
+            container: Container::Bundle,
+            bytes: document.to_string().into(),
+            annotations: named.clone(),
+        };
+        let subject = Subject {
+            candidate: &candidate,
+            looked_up: None,
+        };
+        let digest = named["subject"].parse().unwrap();
+        verifier.trust().check(&subject, &digest).map(drop)
+    });
+    checked.collect()
+}
+
+#[test]
+fn a_real_bundle_is_refused_by_what_was_changed() {
+    let root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
+    let good = check_real(&root, |_| {})
+        .iter()
+        .filter(|found| found.is_ok())
+        .count();
+    assert!(good >= 4, "{good}");
+    let counted = |expected: &str, change: &dyn Fn(&mut Value)| {
+        let found = check_real(&root, change);
+        assert!(found.iter().all(Result::is_err));
+        let named = found
+            .iter()
+            .filter(|found| found.as_ref().is_err_and(|reason| name(reason) == expected));
+        assert_eq!(named.count(), good, "{expected}: {found:?}");
+    };
+    let token = |bundle: &Value| {
+        bundle.pointer("/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp").cloned()
+    };
+    let tokens: Vec<_> = real_bundles()
+        .iter()
+        .filter_map(|(_, bytes)| token(&serde_json::from_slice(bytes).unwrap()))
+        .collect();
+    // A real token, but of another signature.
+    counted("Timestamp", &|bundle| {
+        let own = token(bundle);
+        let other = tokens
+            .iter()
+            .find(|token| Some(*token) != own.as_ref())
+            .unwrap()
+            .clone();
+        if own.is_some() {
+            bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"] =
+                other;
+        }
+    });
+    // Rekor v2 has no time of its own: without a token there is none.
+    counted("NoTime", &|bundle| {
+        bundle["verificationMaterial"]["timestampVerificationData"] = json!({});
+    });
+    counted("NoLogEntry", &|bundle| {
+        bundle["verificationMaterial"]["tlogEntries"] = json!([])
+    });
+    // A whole chain instead of the one certificate that this version has.
+    counted("Malformed", &|bundle| {
+        let material = bundle["verificationMaterial"].as_object_mut().unwrap();
+        if let Some(certificate) = material.remove("certificate") {
+            material.insert(
+                "x509CertificateChain".to_owned(),
+                json!({"certificates": [certificate]}),
+            );
+        }
+    });
 }

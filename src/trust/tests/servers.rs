@@ -293,3 +293,28 @@ async fn reads_keys_from_variables_files_texts_and_urls() {
         assert!(matches!(error, Error::Key { .. }), "{error}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_of_the_log_needs_its_proof_for_certificates_too() {
+    let world = World::new();
+    let certificate = world.honest_certificate();
+    let signer = Signer::keyless(&world.key, &certificate);
+    let signature = world.key.sign(&world.claims()).unwrap();
+    let layer = Layer::signature(&world.claims(), &signature).certified(&certificate);
+    put_layers(&world.registry, &world.image, "sig", &[layer]);
+    world.log(&json!({"kind": "filler", "apiVersion": "0.0.1"}));
+    let entry = world.log(&hashedrekord(&world.claims(), &signature, &signer));
+    let mut answer = world.sigstore.log.answer(&entry).unwrap();
+    let web = Web::start().unwrap();
+    let who = || identity(SUBJECT, ISSUER);
+    let ask = || asking(who(), Some(world.root()), Some(rekor(&web)));
+    web.serve_entries(vec![answer.clone()]);
+    assert!(world.examine(&ask()).await.signatures.is_ok());
+    answer["verification"]["inclusionProof"]["hashes"][0] = "07".repeat(32).into();
+    web.serve_entries(vec![answer]);
+    let refused = world.examine(&ask()).await;
+    assert!(matches!(
+        reason(refused.signatures),
+        Reason::LogProof { .. }
+    ));
+}
