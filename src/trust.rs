@@ -34,7 +34,7 @@ mod verifier;
 pub(crate) use artifact::Artifact;
 pub(crate) use choose::Choice;
 pub(crate) use error::{Error, Kind, Reason, Rejected, SignatureFailure};
-pub(crate) use examined::{Attestation, Examined, Signature, Signer, VerifiedImage};
+pub(crate) use examined::{Attestation, Examined, Signature, Signer};
 pub(crate) use identity::{Identity, Matcher};
 pub(crate) use key::Key;
 pub(crate) use rekor::Rekor;

@@ -18,7 +18,7 @@ const PUBLIC_GOOD: &str = "public-good";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Trust options")]
 pub(crate) struct TrustFlags {
-    /// Verify with this key: a file, a PEM text, k8s://NAMESPACE/SECRET, env://VARIABLE or https://…
+    /// Verify with this key: a file, a PEM text, k8s://[NAMESPACE/]SECRET, env://VARIABLE or https://…
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) public_key: Vec<String>,
     /// Expect a certificate for this signer

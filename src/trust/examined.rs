@@ -80,12 +80,11 @@ impl Examined {
     ///
     /// # Errors
     /// What is missing: the failure of the signatures, else of the attestations.
-    pub(crate) fn verified(&self) -> Result<VerifiedImage, SignatureFailure> {
+    pub(crate) fn verified(&self) -> Result<VerifiedImage, &SignatureFailure> {
+        self.signatures.as_ref()?;
+        self.attestations.as_ref()?;
         Ok(VerifiedImage {
             image: self.image.clone(),
-            manifest: self.manifest.clone(),
-            signatures: self.signatures.clone()?,
-            attestations: self.attestations.clone()?,
         })
     }
 }
@@ -94,29 +93,11 @@ impl Examined {
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedImage {
     image: DigestReference,
-    manifest: Manifest,
-    signatures: Vec<Signature>,
-    attestations: Vec<Attestation>,
 }
 
 impl VerifiedImage {
     /// The image by digest.
     pub(crate) fn image(&self) -> &DigestReference {
         &self.image
-    }
-
-    /// Its manifest.
-    pub(crate) fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Its verified signatures; at least one.
-    pub(crate) fn signatures(&self) -> &[Signature] {
-        &self.signatures
-    }
-
-    /// Its verified attestations; at least one.
-    pub(crate) fn attestations(&self) -> &[Attestation] {
-        &self.attestations
     }
 }

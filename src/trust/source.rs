@@ -13,7 +13,7 @@ use crate::{
 const SECRET_ENTRY: &str = "cosign.pub";
 
 impl Key {
-    /// Reads the key that a reference names: `k8s://NAMESPACE/SECRET`, `env://VARIABLE`,
+    /// Reads the key that a reference names: `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE`,
     /// `https://…`, a PEM text, else the path of a file.
     ///
     /// # Errors
@@ -32,10 +32,8 @@ impl Key {
         match scheme {
             "env" => Self::from_pem(env.get(rest).ok_or_else(missing)?, reference),
             "k8s" => {
-                let (namespace, name) = rest
-                    .split_once('/')
-                    .ok_or_else(|| unusable(reference, "expected k8s://NAMESPACE/SECRET"))?;
                 let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT))?;
+                let (namespace, name) = rest.split_once('/').unwrap_or((kube.namespace(), rest));
                 Self::of_secret(&kube, namespace, name, reference).await
             }
             "https" | "http" => {

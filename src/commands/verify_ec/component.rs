@@ -170,7 +170,9 @@ impl<'a> Run<'a> {
         ] {
             list.sort_by_cached_key(Finding::order);
         }
-        checked.vouched = examined.verified().is_ok();
+        checked.vouched = examined
+            .verified()
+            .is_ok_and(|verified| *verified.image() == target.image);
         Ok(())
     }
 

@@ -269,11 +269,6 @@ async fn an_image_with_both_is_verified() {
     );
     let verified = world.examine(&world.by_key()).await.verified().unwrap();
     assert_eq!(verified.image(), &world.reference());
-    assert_eq!(verified.manifest().digest, world.reference().digest);
-    assert_eq!(
-        (verified.signatures().len(), verified.attestations().len()),
-        (1, 1)
-    );
 }
 
 fn lies() -> Vec<Lie> {
@@ -410,7 +405,7 @@ fn a_real_bundle_is_refused_by_what_was_changed() {
         bundle["verificationMaterial"]["timestampVerificationData"] = json!({});
     });
     counted("NoLogEntry", &|bundle| {
-        bundle["verificationMaterial"]["tlogEntries"] = json!([])
+        bundle["verificationMaterial"]["tlogEntries"] = json!([]);
     });
     // A whole chain instead of the one certificate that this version has.
     counted("Malformed", &|bundle| {

@@ -288,10 +288,15 @@ async fn reads_keys_from_variables_files_texts_and_urls() {
         let error = Key::load(reference, &env, &http()).await.unwrap_err();
         assert!(matches!(error, Error::Missing { .. }), "{error}");
     }
-    for reference in ["ftp://x", "http://keys.example/x", "k8s://nothing"] {
+    for reference in ["ftp://x", "http://keys.example/x"] {
         let error = Key::load(reference, &env, &http()).await.unwrap_err();
         assert!(matches!(error, Error::Key { .. }), "{error}");
     }
+    let error = Key::load("k8s://signing", &env, &http()).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Kube(kube::Error::NoCluster { .. })),
+        "{error}"
+    );
 }
 
 #[tokio::test]
