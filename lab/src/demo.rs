@@ -117,6 +117,10 @@ fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
     let last = played.last()?;
     let name = last.step.command();
     story.line(&format!("\n  {}: somebody {}", attack.name, attack.deed));
+    if let Err(error) = &judged {
+        story.wrong(&format!("{error:#}"));
+        return Ok(false);
+    }
     match attack.ending {
         Ending::Refused { .. } => {
             story.stop(name, &last.reason());
@@ -127,7 +131,7 @@ fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
             story.aside(attack.check);
         }
     }
-    Ok(told(story, judged))
+    Ok(true)
 }
 
 fn show_twin(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {

@@ -203,7 +203,8 @@ impl Universe {
         let patch = self.gitops()?.read("main", PATCH)?;
         let line = patch.lines().find_map(|line| {
             let value = line.trim().strip_prefix("image: ")?;
-            Some(value.split(' ').next().unwrap_or_default().to_owned())
+            let value = value.split(' ').next().unwrap_or_default();
+            Some(value.trim_matches('"').to_owned())
         });
         line.context("no image in the deployment")
     }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod copy_image;
+mod demo;
 mod docs;
 mod extract_tag;
 mod gather_images;
