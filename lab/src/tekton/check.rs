@@ -194,18 +194,16 @@ impl PipelineCheck<'_> {
         if one.task_ref.is_some() == one.task_spec.is_some() {
             add("needs taskRef or taskSpec".to_owned());
         }
-        if let Some(kind) = one.task_ref.as_ref().and_then(|task| task.kind.as_ref()) {
-            if kind != "Task" {
-                add(format!("the runner has no {kind}"));
-            }
+        let kind = one.task_ref.as_ref().and_then(|task| task.kind.as_ref());
+        if let Some(kind) = kind.filter(|kind| *kind != "Task") {
+            add(format!("the runner has no {kind}"));
         }
         if one.retries > 0 && one.on_error == OnError::Continue {
             add("retries and onError exclude each other".to_owned());
         }
-        if let Some(timeout) = &one.timeout {
-            if duration(timeout).is_err() {
-                add(format!("timeout {timeout} is no duration"));
-            }
+        let wrong = |timeout: &&String| duration(timeout).is_err();
+        if let Some(timeout) = one.timeout.as_ref().filter(wrong) {
+            add(format!("timeout {timeout} is no duration"));
         }
         for name in &one.run_after {
             if !self.spec.tasks.iter().any(|task| task.name == *name) {

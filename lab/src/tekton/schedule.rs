@@ -92,7 +92,7 @@ struct Schedule<'a> {
 enum Next {
     Wait,
     Skip(Skip, Vec<When>),
-    Start(Prepared),
+    Start(Box<Prepared>),
 }
 
 /// A Task with its values, ready to run in a thread of its own.
@@ -161,7 +161,7 @@ impl Schedule<'_> {
                 match self.next(task, finally)? {
                     Next::Wait => left.push(task),
                     Next::Skip(skip, when) => self.skip(task, skip, when, finally),
-                    Next::Start(prepared) => start.push(prepared),
+                    Next::Start(prepared) => start.push(*prepared),
                 }
             }
             waiting = left;
@@ -216,7 +216,7 @@ impl Schedule<'_> {
         if !when.iter().all(holds) {
             return Ok(Next::Skip(Skip::When, when));
         }
-        self.prepare(task, &variables, when).map(Next::Start)
+        self.prepare(task, &variables, when).map(|prepared| Next::Start(Box::new(prepared)))
     }
 
     /// Every variable of the Pipeline as it is now.
