@@ -216,7 +216,8 @@ impl Schedule<'_> {
         if !when.iter().all(holds) {
             return Ok(Next::Skip(Skip::When, when));
         }
-        self.prepare(task, &variables, when).map(|prepared| Next::Start(Box::new(prepared)))
+        self.prepare(task, &variables, when)
+            .map(|prepared| Next::Start(Box::new(prepared)))
     }
 
     /// Every variable of the Pipeline as it is now.
