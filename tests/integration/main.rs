@@ -11,6 +11,7 @@ mod layering;
 mod policy_test;
 mod report;
 mod tampering;
+mod tekton_run;
 mod tekton_yaml;
 mod trust;
 mod trust_conformance;

@@ -78,14 +78,21 @@ fn the_shipped_pipeline_promotes_one_digest() {
         *digest
     );
     let deployed = format!("{}:prod-v1.0@{digest}", universe.production());
-    assert_eq!(universe.deployed().unwrap(), deployed);
+    assert_eq!(universe.deployed().unwrap().trim_matches('"'), deployed);
     let copied = status.task("copy-image").unwrap();
     assert_eq!(copied.result("DESTINATION_DIGEST"), Some(digest.as_str()));
     assert_eq!(status.results["COMMIT"], universe.commit);
     assert!(data.path().join("report.json").exists());
     let report = status.task("report").unwrap();
-    assert_eq!((report.fate.clone(), report.exit_code()), (Fate::Succeeded, Some(0)));
-    assert!(report.log().contains(&universe.image.digest), "{}", report.log());
+    assert_eq!(
+        (report.fate.clone(), report.exit_code()),
+        (Fate::Succeeded, Some(0))
+    );
+    assert!(
+        report.log().contains(&universe.image.digest),
+        "{}",
+        report.log()
+    );
 }
 
 #[test]

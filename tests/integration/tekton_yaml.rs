@@ -109,12 +109,7 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
 
 #[test]
 fn the_command_line_accepts_the_arguments_of_every_task() {
-    for name in [
-        "extract-tag",
-        "gather-images",
-        "verify-ec",
-        "update-deployment",
-    ] {
+    for name in TASKS {
         let task = task(name);
         for with_values in [false, true] {
             let all = arguments(&task);
