@@ -4,6 +4,7 @@ mod cli;
 mod copy_image;
 mod demo;
 mod docs;
+mod ec_golden;
 mod extract_tag;
 mod gather_images;
 mod harness;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Serves an OCI layout as one repository.
-fn serve_layout(name: &str, repository: &str) -> Server {
+pub(crate) fn serve_layout(name: &str, repository: &str) -> Server {
     let registry = Server::start(Options::default()).unwrap();
     let dir = root().join("tests/fixtures").join(name).join("layout");
     let blobs = dir.join("blobs/sha256");
