@@ -8,6 +8,7 @@
 //! An old `verified.json` is removed first: after an error there is none.
 
 mod component;
+mod failures;
 mod images;
 mod output;
 mod questions;
@@ -15,17 +16,18 @@ mod questions;
 use std::path::PathBuf;
 
 use component::{Checked, Run};
+use failures::{locate_failure, policy_failure};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use output::Output;
 use serde_json::{Value, json};
 
-use super::{Context, Outcome, git_failure, registry_failure, trust_flags::TrustFlags, write_file};
+use super::{Context, Outcome, trust_flags::TrustFlags, write_file};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{self, VERSION, Verified, VerifiedComponent},
     image::Digest,
-    policy::{self, Fetcher, LocateError, Policies, Quirks, Settings, Spec, rego::Host, source},
+    policy::{self, Fetcher, Policies, Quirks, Settings, Spec, rego::Host},
     report::{Format, Report, Show},
     snapshot::Images,
     trust::{Matcher, Verifier, Who},
@@ -75,9 +77,24 @@ pub(crate) struct Args {
     /// How many images are examined at the same time
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
+    /// Which rules count: those that the criteria select, or of them those for the configured pipelines
+    #[arg(long, value_name = "HOW", default_value = "include-exclude")]
+    filter_type: FilterType,
+    /// Select rules and read results with the known faults of upstream
+    #[arg(long)]
+    compat: bool,
     /// Where to write the verdict [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified_out: Option<PathBuf>,
+}
+
+/// Which rules count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FilterType {
+    /// Those that the criteria select
+    IncludeExclude,
+    /// Of those the ones whose pipeline_intention is the rule data's
+    EcPolicy,
 }
 
 /// Runs the command.
@@ -155,7 +172,7 @@ fn failure(checked: &mut [Checked], strict: bool) -> Option<Failure> {
     let refused: Vec<_> = checked
         .iter()
         .filter(|checked| checked.error.is_none() && !checked.report.success)
-        .map(|checked| refusal(checked))
+        .map(refusal)
         .collect();
     if !refused.is_empty() && strict {
         let text = format!("the policy refuses the images: {}", refused.join("; "));
@@ -237,8 +254,12 @@ impl Args {
                 questions::verify(context, trust),
             ),
             sigstore_options: sigstore_options(trust),
-            quirks: Quirks::Fixed,
-            by_intention: false,
+            quirks: if self.compat {
+                Quirks::Upstream
+            } else {
+                Quirks::Fixed
+            },
+            by_intention: self.filter_type == FilterType::EcPolicy,
         };
         let loaded = Policies::load(spec, &fetcher, settings, at).await;
         loaded.map_err(policy_failure)
@@ -360,42 +381,6 @@ fn sigstore_options(trust: &TrustFlags) -> Value {
         "public_key": first(&trust.public_key),
         "rekor_url": text(&trust.rekor_url),
     })
-}
-
-fn locate_failure(error: LocateError) -> Failure {
-    match error {
-        LocateError::Source(error) => source_failure(error),
-        error => Failure::new(Kind::Usage, error),
-    }
-}
-
-fn source_failure(error: source::Error) -> Failure {
-    use source::Error as E;
-    let text = error.to_string();
-    // A source that does not exist is a wrong configuration, whichever way it is looked for.
-    let kind = match error {
-        E::Remote { .. } => Kind::Remote,
-        E::Git { source, .. } => git_failure(source).kind(),
-        E::Registry { source, .. } => registry_failure(source).kind(),
-        _ => Kind::Usage,
-    };
-    Failure::message(
-        if kind == Kind::NotFound {
-            Kind::Usage
-        } else {
-            kind
-        },
-        text,
-    )
-}
-
-/// Gives an error of the policy its kind.
-fn policy_failure(error: policy::Error) -> Failure {
-    match error {
-        policy::Error::Source(error) => source_failure(error),
-        error @ policy::Error::Interrupted { .. } => Failure::new(Kind::Bug, error),
-        error => Failure::new(Kind::Usage, error).context("the policy cannot be used"),
-    }
 }
 
 /// What goes into `verified.json`.

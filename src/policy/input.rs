@@ -126,7 +126,7 @@ impl Facts {
                 Ok(Some(config)) => drop(parent.insert("config".to_owned(), config)),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::debug!(%image, %error, "the parent's configuration is not known")
+                    tracing::debug!(%image, %error, "the parent's configuration is not known");
                 }
             }
             facts.parent = Some(Value::Object(parent));

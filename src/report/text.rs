@@ -156,7 +156,7 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
         ] {
             match finding.text(member) {
                 Some(content) if !(is_success && member == "solution") => {
-                    paragraph(text, label, content)
+                    paragraph(text, label, content);
                 }
                 _ => {}
             }

@@ -390,3 +390,23 @@ fn writes_every_format() {
         .exits(2)
         .says("not a valid report format");
 }
+
+#[test]
+fn compat_and_the_filter_type_change_which_rules_count() {
+    let scene = Scene::vouched();
+    let shared = "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\n#   pipeline_intention: [release]\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"}\nwarn contains {\"code\": \"main.r\", \"msg\": \"hm\"}\n";
+    scene.dir.write("policy/a.rego", shared);
+    scene
+        .verify(&["--policy", "policy"])
+        .exits(4)
+        .says("main.r");
+    // Upstream makes warnings of all results whose code a warning has too.
+    scene.verify(&["--policy", "policy", "--compat"]).exits(0);
+    let config = |intention: &str| {
+        format!("sources: [{{policy: [./policy], ruleData: {{pipeline_intention: {intention}}}}}]")
+    };
+    scene.dir.write("release.yaml", config("release"));
+    scene
+        .verify(&["--policy", "release.yaml", "--filter-type", "ec-policy"])
+        .exits(4);
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{images::Target, policy_failure};
+use super::{failures::policy_failure, images::Target};
 use crate::{
     commands::{Context, trust_flags::trust_failure},
     failure::Failure,

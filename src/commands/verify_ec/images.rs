@@ -80,7 +80,7 @@ pub(super) async fn expand(images: &Images, registry: &Registry) -> Vec<Target> 
             Ok(children) => targets.extend(children),
             // The image itself is asked for again and then named as what cannot be had.
             Err(error) => {
-                tracing::warn!(%image, %error, "cannot tell whether the image is an index")
+                tracing::warn!(%image, %error, "cannot tell whether the image is an index");
             }
         }
         targets.push(Target {
