@@ -169,9 +169,7 @@ impl Auth {
         let files = self.files.get_or_try_init(|| async { self.places.read() });
         let found = files.await?.find(repository).await?;
         match &found {
-            Some(found) => {
-                tracing::debug!("credentials for {repository} come from {}", found.origin)
-            }
+            Some(found) => tracing::debug!(origin = found.origin, "credentials for {repository}"),
             None => tracing::debug!("no credentials for {repository}"),
         }
         known.insert(repository.clone(), found.clone());

@@ -10,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::Deserialize;
 
 use super::{
     Descriptor, Error, Manifest,
@@ -311,42 +310,6 @@ impl Registry {
             });
         }
         Ok(bytes)
-    }
-
-    /// Lists the tags of a repository, all pages; what is no tag by the grammar is left out.
-    ///
-    /// # Errors
-    /// Any [`Error`]; [`Error::NotFound`] when the repository does not exist.
-    pub(crate) async fn tags(&self, repository: &Repository) -> Result<Vec<Tag>, Error> {
-        #[derive(Deserialize)]
-        struct List {
-            #[serde(default)]
-            tags: Option<Vec<String>>,
-        }
-        let mut next = Some(self.url(repository, "tags/list")?);
-        let mut tags = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let Some(url) = next else { return Ok(tags) };
-            let call = Call::new(Method::GET, url, Access::pull(repository));
-            let answer = self.call(call.clone()).await?;
-            if answer.status() == StatusCode::NOT_FOUND {
-                return Err(Error::NotFound {
-                    what: "the repository".to_owned(),
-                    repository: repository.to_string(),
-                });
-            }
-            let answer = self.check(&call, answer).await?;
-            next = next_page(&call.url, answer.headers());
-            let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
-            let list: List = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
-                url: shown(&call.url),
-                reason: "its answer is no list of tags",
-            })?;
-            // Artifactory lists "_uploads" and the like.
-            let valid = list.tags.into_iter().flatten();
-            tags.extend(valid.filter_map(|tag| tag.parse::<Tag>().ok()));
-        }
-        Err(too_many_pages(repository))
     }
 
     /// Where the registry's API is.

@@ -22,6 +22,10 @@ pub(crate) struct Manifest {
 
 /// What a manifest says.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made and never kept in numbers"
+)]
 pub(crate) enum Content {
     /// One image or artifact.
     Image(ImageManifest),

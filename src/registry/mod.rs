@@ -15,10 +15,10 @@ mod referrers;
 mod send;
 mod upload;
 
-pub(crate) use client::{Head, Options, Registry, Version};
+pub(crate) use client::{Options, Registry, Version};
 pub(crate) use copy::Done;
 pub(crate) use error::Error;
 pub(crate) use layout::Layout;
-pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest, Platform};
+pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest};
 pub(crate) use place::Place;
 pub(crate) use plan::{Item, Planned, Rules};

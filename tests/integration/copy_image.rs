@@ -509,13 +509,30 @@ fn an_open_registry_is_asked_without_credentials_and_one_that_asks_refuses_witho
 
 /// A registry that gives tokens to alice, and an auth file of hers.
 fn guarded(uses: Option<usize>) -> (Server, Workdir) {
-    let account = lab::git::Account { user: "alice".to_owned(), password: "wonder".to_owned() };
-    let grant = lab::registry::Grant { account, prefix: String::new() };
-    let access = Access::Token { grants: vec![grant], anonymous_pull: false, uses };
-    let registry = Server::start(Options { access, ..Options::default() }).unwrap();
+    let account = lab::git::Account {
+        user: "alice".to_owned(),
+        password: "wonder".to_owned(),
+    };
+    let grant = lab::registry::Grant {
+        account,
+        prefix: String::new(),
+    };
+    let access = Access::Token {
+        grants: vec![grant],
+        anonymous_pull: false,
+        uses,
+    };
+    let registry = Server::start(Options {
+        access,
+        ..Options::default()
+    })
+    .unwrap();
     let dir = Workdir::new();
     // "YWxpY2U6d29uZGVy" is alice:wonder.
-    let auths = format!(r#"{{"auths": {{"{}": {{"auth": "YWxpY2U6d29uZGVy"}}}}}}"#, registry.address());
+    let auths = format!(
+        r#"{{"auths": {{"{}": {{"auth": "YWxpY2U6d29uZGVy"}}}}}}"#,
+        registry.address()
+    );
     dir.write("home/.docker/config.json", auths);
     (registry, dir)
 }
@@ -526,14 +543,31 @@ fn one_challenge_and_one_token_serve_a_whole_copy() {
     let at = registry.address();
     signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
     registry.forget_requests();
-    let run = dir.promote(&["copy-image", &format!("{at}/staging/app:v1"), &format!("{at}/prod/app:v1"), "--unverified", "--log-level=trace"]).exits(0);
+    let run = dir
+        .promote(&[
+            "copy-image",
+            &format!("{at}/staging/app:v1"),
+            &format!("{at}/prod/app:v1"),
+            "--unverified",
+            "--log-level=trace",
+        ])
+        .exits(0);
     let requests = registry.requests();
-    let count = |wanted: &dyn Fn(&lab::registry::Request) -> bool| requests.iter().filter(|request| wanted(request)).count();
+    let count = |wanted: &dyn Fn(&lab::registry::Request) -> bool| {
+        requests.iter().filter(|request| wanted(request)).count()
+    };
     assert_eq!(count(&|request| request.path.starts_with("/token")), 1);
     assert_eq!(count(&|request| request.status == 401), 1);
     assert_eq!(requests.len(), 22);
-    assert!(!run.stderr.contains("wonder") && !run.stderr.contains("YWxpY2U6"), "{}", run.stderr);
-    assert!(run.stderr.contains("config.json"), "the log names the file that gave the credential");
+    assert!(
+        !run.stderr.contains("wonder") && !run.stderr.contains("YWxpY2U6"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("config.json"),
+        "the log names the file that gave the credential"
+    );
 }
 
 #[test]
@@ -541,6 +575,12 @@ fn tokens_that_end_early_are_renewed() {
     let (registry, dir) = guarded(Some(5));
     let at = registry.address();
     let image = signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
-    dir.promote(&["copy-image", &format!("{at}/staging/app:v1"), &format!("{at}/prod/app:v1"), "--unverified"]).exits(0);
+    dir.promote(&[
+        "copy-image",
+        &format!("{at}/staging/app:v1"),
+        &format!("{at}/prod/app:v1"),
+        "--unverified",
+    ])
+    .exits(0);
     assert_eq!(registry.tags()["prod/app:v1"], image.digest);
 }
