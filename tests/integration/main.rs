@@ -1,5 +1,7 @@
 //! The integration tests of `promote`: the real binary against the lab's servers on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod cli;
 mod copy_image;
 mod demo;

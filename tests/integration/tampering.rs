@@ -70,7 +70,7 @@ fn flip(suffix: &str, harmless: &str) {
         }
         universe.registry.restore(good.clone());
         signer::tamper(&universe.registry, &universe.image, suffix, |content| {
-            content[at] ^= 1
+            content[at] ^= 1;
         })
         .unwrap();
         refuses(&chain, &format!("byte {at} of {suffix}"));
