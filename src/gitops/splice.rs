@@ -64,10 +64,9 @@ pub(super) fn replace(
 /// Whether a text may stand without quotes and stays a string there.
 fn is_plain(value: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || "./_-:@".contains(c);
-    let starts = value
-        .chars()
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic());
+    let first = value.chars().next().unwrap_or_default();
+    // A path that begins with an address, such as 127.0.0.1:5000/web, is no number.
+    let starts = first.is_ascii_alphabetic() || first.is_ascii_digit() && value.contains('/');
     let word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     starts
         && value.chars().all(safe)

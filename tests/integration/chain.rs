@@ -21,7 +21,9 @@ struct ByHand<'a> {
 
 impl ByHand<'_> {
     fn step(&self, name: &str, flags: &[&str]) {
-        self.dir.promote(&[&[name, "--results-dir=results"], flags].concat()).exits(0);
+        self.dir
+            .promote(&[&[name, "--results-dir=results"], flags].concat())
+            .exits(0);
     }
 
     fn result(&self, name: &str) -> String {
@@ -32,20 +34,45 @@ impl ByHand<'_> {
         let universe = self.universe;
         let source = format!("--git-url={}", universe.source_url());
         let credentials = format!("--git-credentials-dir={}", universe.credentials().display());
-        self.step("extract-tag", &["--tag=v1.0", "--template=prod-{tag}", &source, &credentials]);
+        self.step(
+            "extract-tag",
+            &["--tag=v1.0", "--template=prod-{tag}", &source, &credentials],
+        );
         let image = format!("--image={COMPONENT}={}", universe.staging());
         let tag = format!("--destination-tag={}", self.result("DESTINATION_IMAGE_TAG"));
-        self.step("gather-images", &[&image, &source, "--revision=v1.0", &tag, &credentials]);
+        self.step(
+            "gather-images",
+            &[&image, &source, "--revision=v1.0", &tag, &credentials],
+        );
         let digest = format!("--images-digest={}", self.result("IMAGES_DIGEST"));
         let policy = format!("--policy={}", universe.policy_url());
         let key = format!("--public-key={}", universe.public_key().display());
-        self.step("verify-ec", &["--images=images.json", &digest, &policy, &key, "--ignore-rekor", &credentials]);
+        self.step(
+            "verify-ec",
+            &[
+                "--images=images.json",
+                &digest,
+                &policy,
+                &key,
+                "--ignore-rekor",
+                &credentials,
+            ],
+        );
         let digest = format!("--verified-digest={}", self.result("VERIFIED_DIGEST"));
-        let (tag, to) = (format!("--tag={}", self.result("DESTINATION_IMAGE_TAG")), format!("--to={}", universe.production()));
-        self.step("copy-image", &["--verified=verified.json", &digest, &tag, &to]);
+        let (tag, to) = (
+            format!("--tag={}", self.result("DESTINATION_IMAGE_TAG")),
+            format!("--to={}", universe.production()),
+        );
+        self.step(
+            "copy-image",
+            &["--verified=verified.json", &digest, &tag, &to],
+        );
         let digest = format!("--promoted-digest={}", self.result("PROMOTED_DIGEST"));
         let gitops = format!("--gitops-repo-url={}", universe.gitops_url());
-        self.step("update-deployment", &["--promoted=promoted.json", &digest, &gitops, &credentials]);
+        self.step(
+            "update-deployment",
+            &["--promoted=promoted.json", &digest, &gitops, &credentials],
+        );
     }
 }
 
@@ -63,20 +90,37 @@ fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
         format!("--gitops-repo-url={}", universe.gitops_url()),
         format!("--git-credentials-dir={}", universe.credentials().display()),
     ];
-    let all: Vec<_> = own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
+    let given = |flag: &&str| {
+        flags
+            .iter()
+            .any(|other| other.split('=').next() == flag.split('=').next())
+    };
+    let own = own.iter().map(String::as_str).filter(|flag| !given(flag));
+    let all: Vec<_> = own.chain(flags.iter().copied()).collect();
     dir.promote(&all)
 }
 
 fn promoted(universe: &Universe) -> String {
-    format!("{}:prod-v1.0@{}", universe.production(), universe.image.digest)
+    format!(
+        "{}:prod-v1.0@{}",
+        universe.production(),
+        universe.image.digest
+    )
 }
 
 #[test]
 fn run_promotes_from_the_tag_to_the_pushed_commit() {
     let (universe, dir) = (honest(), Workdir::new());
     let done = run(&universe, &dir, &["--out=out", "--results-dir=results"]).exits(0);
-    assert!(done.stdout.contains(&universe.image.digest), "{}", done.stdout);
-    assert_eq!(universe.registry.tags()["acme/web:prod-v1.0"], universe.image.digest);
+    assert!(
+        done.stdout.contains(&universe.image.digest),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(
+        universe.registry.tags()["acme/web:prod-v1.0"],
+        universe.image.digest
+    );
     assert_eq!(universe.deployed().unwrap(), promoted(&universe));
     for name in FILES {
         assert!(dir.exists(&format!("out/{name}")), "{name}");
@@ -95,10 +139,16 @@ fn run_and_the_five_commands_write_the_same_bytes() {
     let (hand, chain) = (Workdir::new(), Workdir::new());
     let (images, gitops) = (universe.registry.save(), universe.gitops().unwrap());
     let before = gitops.resolve("main").unwrap();
-    ByHand { universe: &universe, dir: &hand }.all();
+    ByHand {
+        universe: &universe,
+        dir: &hand,
+    }
+    .all();
     assert_eq!(universe.deployed().unwrap(), promoted(&universe));
     // Back to where it was, so that both runs find the same world.
-    gitops.git(&["update-ref", "refs/heads/main", &before], None).unwrap();
+    gitops
+        .git(&["update-ref", "refs/heads/main", &before], None)
+        .unwrap();
     universe.registry.restore(images);
     run(&universe, &chain, &["--out=."]).exits(0);
     for name in FILES {
@@ -122,7 +172,10 @@ fn run_reads_its_flags_from_a_file_and_flags_win() {
     let credentials = format!("--git-credentials-dir={}", universe.credentials().display());
     let flags = ["run", "--config=promote.yaml", "--tag=v1.0", &credentials];
     dir.promote(&flags).exits(0);
-    assert_eq!(universe.registry.tags()["acme/web:live-v1.0"], universe.image.digest);
+    assert_eq!(
+        universe.registry.tags()["acme/web:live-v1.0"],
+        universe.image.digest
+    );
     dir.write("promote.yaml", text.replace("ignore-rekor", "ignore-recor"));
     dir.promote(&flags).exits(2).says("ignore-recor");
 }
@@ -133,7 +186,10 @@ fn a_dry_run_shows_the_copy_and_the_diff_and_moves_nothing() {
     let before = universe.state().unwrap();
     let shown = run(&universe, &dir, &["--dry-run"]).exits(0).stdout;
     assert!(shown.contains("prod-v1.0"), "{shown}");
-    assert!(shown.contains(&format!("+          image: {}", promoted(&universe))), "{shown}");
+    assert!(
+        shown.contains(&format!("+          image: {}", promoted(&universe))),
+        "{shown}"
+    );
     assert_eq!(universe.state().unwrap(), before);
 }
 
@@ -148,7 +204,13 @@ fn refused(universe: &Universe, dir: &Workdir, flags: &[&str], code: i32, reason
 #[test]
 fn a_deployment_that_cannot_be_edited_is_found_before_a_tag_moves() {
     let (universe, dir) = (honest(), Workdir::new());
-    refused(&universe, &dir, &["--environment=nowhere"], 3, "overlays/nowhere");
+    refused(
+        &universe,
+        &dir,
+        &["--environment=nowhere"],
+        3,
+        "overlays/nowhere",
+    );
 }
 
 #[test]

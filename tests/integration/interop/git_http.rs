@@ -10,14 +10,14 @@ use super::{Process, find, free_port, run};
 
 const CONFIG: &str = r#"
 server.modules = ("mod_auth", "mod_authn_file", "mod_alias", "mod_setenv", "mod_cgi")
-server.document-root = "DIR"
+server.document-root = "@DIR@"
 server.bind = "127.0.0.1"
-server.port = PORT
+server.port = @PORT@
 auth.backend = "plain"
-auth.backend.plain.userfile = "DIR/users"
+auth.backend.plain.userfile = "@DIR@/users"
 auth.require = ("/" => ("method" => "basic", "realm" => "git", "require" => "valid-user"))
-alias.url = ("/git" => "BACKEND")
-setenv.set-environment = ("GIT_PROJECT_ROOT" => "DIR/repositories", "GIT_HTTP_EXPORT_ALL" => "1")
+alias.url = ("/git" => "@BACKEND@")
+setenv.set-environment = ("GIT_PROJECT_ROOT" => "@DIR@/repositories", "GIT_HTTP_EXPORT_ALL" => "1")
 cgi.assign = ("" => "")
 "#;
 
@@ -34,9 +34,9 @@ impl GitHttp {
         let port = free_port();
         let backend = find("git-http-backend").unwrap();
         let config = CONFIG
-            .replace("DIR", dir.path().to_str().unwrap())
-            .replace("PORT", &port.to_string())
-            .replace("BACKEND", backend.to_str().unwrap());
+            .replace("@DIR@", dir.path().to_str().unwrap())
+            .replace("@PORT@", &port.to_string())
+            .replace("@BACKEND@", backend.to_str().unwrap());
         fs::write(dir.path().join("lighttpd.conf"), config).unwrap();
         fs::write(dir.path().join("users"), "bot:s3cret\n").unwrap();
         let mut command = Command::new(find("lighttpd").unwrap());
