@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, completions, copy_image, extract_tag, gather_images, man, policy, report,
-        trust, update_deployment, verify_ec,
+        run, trust, update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -81,14 +81,16 @@ enum Command {
     GatherImages(gather_images::Args),
     /// Verify signatures, attestations and policy for every image; write the report and verified.json
     VerifyEc(verify_ec::Args),
+    /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
+    CopyImage(copy_image::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
+    /// Run the five steps above in one process, in the order of the Pipeline
+    Run(Box<run::Args>),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
     Policy(policy::Args),
-    /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
-    CopyImage(copy_image::Args),
     /// Print a saved JSON report, or render it in another format
     Report(report::Args),
     /// Print a completion script for a shell
@@ -103,10 +105,11 @@ impl Command {
             Self::ExtractTag(args) => extract_tag::run(args, context).await,
             Self::GatherImages(args) => gather_images::run(args, context).await,
             Self::VerifyEc(args) => verify_ec::run(args, context).await,
+            Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
+            Self::Run(args) => run::run(*args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
-            Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::Report(args) => report::run(&args, context),
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),

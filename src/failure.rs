@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What kind of failure it is. Each kind is one exit code of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A bug of ours.
     Bug,
     /// Flags, files, policy syntax or other input cannot be used as they are.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the exit codes.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Bug,
         Self::Usage,
         Self::NotFound,
@@ -34,7 +34,7 @@ impl Kind {
 
     /// The exit code of the process.
     #[must_use]
-    pub fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Bug => 1,
             Self::Usage => 2,
@@ -47,7 +47,7 @@ impl Kind {
 
     /// The meaning in one line, as the documentation prints it.
     #[must_use]
-    pub fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Bug => "unexpected: a bug of ours",
             Self::Usage => {
@@ -65,7 +65,7 @@ impl Kind {
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     kind: Kind,
     source: anyhow::Error,
     hint: Option<String>,
@@ -73,7 +73,7 @@ pub struct Failure {
 
 impl Failure {
     /// Makes a failure of the kind from any error or message.
-    pub fn new(kind: Kind, source: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn new(kind: Kind, source: impl Into<anyhow::Error>) -> Self {
         Self {
             kind,
             source: source.into(),
@@ -82,27 +82,27 @@ impl Failure {
     }
 
     /// Makes a failure of the kind from a message.
-    pub fn message(kind: Kind, message: impl fmt::Display) -> Self {
+    pub(crate) fn message(kind: Kind, message: impl fmt::Display) -> Self {
         Self::new(kind, anyhow::anyhow!("{message}"))
     }
 
     /// Adds the next thing to type or to look at.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Says what was being done when it failed.
     #[must_use]
-    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+    pub(crate) fn context(mut self, doing: impl fmt::Display) -> Self {
         self.source = self.source.context(doing.to_string());
         self
     }
 
     /// The kind of the failure.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 }
@@ -118,7 +118,7 @@ impl fmt::Display for Failure {
 }
 
 /// Turns an error of a domain module into a failure: `result.kind(Kind::Usage)?`.
-pub trait OrFail<T> {
+pub(crate) trait OrFail<T> {
     /// Gives the error its kind.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub(crate) mod gather_images;
 pub(crate) mod man;
 pub(crate) mod policy;
 pub(crate) mod report;
+pub(crate) mod run;
 pub(crate) mod trust;
 pub(crate) mod trust_flags;
 pub(crate) mod update_deployment;

@@ -18,7 +18,10 @@ use std::path::PathBuf;
 
 use config::{Config, Flags};
 
-use super::{Context, Outcome, copy_image, extract_tag, gather_images, update_deployment, verify_ec};
+use super::{
+    Context, Outcome, copy_image, extract_tag, gather_images, trust_flags::TrustFlags,
+    update_deployment, verify_ec,
+};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::Placed,
@@ -50,36 +53,8 @@ pub(crate) struct Args {
     /// The policy configuration: a file, a directory, inline text or a URL
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
-    /// The public key of the signatures
-    #[arg(long, value_name = "KEY")]
-    public_key: Option<String>,
-    /// The subject of the signing certificate
-    #[arg(long, value_name = "SUBJECT")]
-    certificate_identity: Option<String>,
-    /// An expression that the whole subject of the signing certificate must match
-    #[arg(long, value_name = "REGEX")]
-    certificate_identity_regexp: Option<String>,
-    /// The OIDC issuer of the signing certificate
-    #[arg(long, value_name = "URL")]
-    certificate_oidc_issuer: Option<String>,
-    /// An expression that the whole OIDC issuer must match
-    #[arg(long, value_name = "REGEX")]
-    certificate_oidc_issuer_regexp: Option<String>,
-    /// Do not ask for an entry in a transparency log; only with a public key
-    #[arg(long)]
-    ignore_rekor: bool,
-    /// A Sigstore trusted root
-    #[arg(long, value_name = "FILE")]
-    trusted_root: Option<String>,
-    /// The TUF repository of a private Sigstore
-    #[arg(long, value_name = "URL")]
-    tuf_mirror: Option<String>,
-    /// The TUF root that is trusted at first
-    #[arg(long, value_name = "FILE|URL")]
-    tuf_root: Option<String>,
-    /// The SHA-256 that the TUF root must have
-    #[arg(long, value_name = "HEX")]
-    tuf_root_checksum: Option<String>,
+    #[command(flatten)]
+    trust: TrustFlags,
     /// The tag that the images get at their destination; {tag} stands for the Git tag [default: prod-{tag}]
     #[arg(long, value_name = "TEMPLATE")]
     destination_tag: Option<String>,
@@ -116,7 +91,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if let Some(out) = &args.out {
         context.data_dir = Some(out.clone());
     }
-    let chain = Chain { args: &args, config: &config, context: &context };
+    let chain = Chain {
+        args: &args,
+        config: &config,
+        context: &context,
+    };
     chain.check_flags()?;
     chain.run().await
 }
@@ -133,23 +112,38 @@ const PLACEHOLDER: &str = "sha256:0000000000000000000000000000000000000000000000
 impl Chain<'_> {
     /// Parses the flags of all steps, so that a wrong one is found before anything is done.
     fn check_flags(&self) -> Result<(), Failure> {
-        self.extract_tag().parse::<extract_tag::Args>("extract-tag")?;
-        self.gather_images("v0", "v0").parse::<gather_images::Args>("gather-images")?;
-        self.verify_ec(PLACEHOLDER).parse::<verify_ec::Args>("verify-ec")?;
-        self.copy_image(PLACEHOLDER, "v0").parse::<copy_image::Args>("copy-image")?;
-        self.update_deployment(PLACEHOLDER).parse::<update_deployment::Args>("update-deployment")?;
+        self.extract_tag()
+            .parse::<extract_tag::Args>("extract-tag")?;
+        self.gather_images("v0", "v0")
+            .parse::<gather_images::Args>("gather-images")?;
+        self.verify_ec(PLACEHOLDER)
+            .parse::<verify_ec::Args>("verify-ec")?;
+        self.copy_image(PLACEHOLDER, "v0")
+            .parse::<copy_image::Args>("copy-image")?;
+        self.update_deployment(PLACEHOLDER)
+            .parse::<update_deployment::Args>("update-deployment")?;
         Ok(())
     }
 
     async fn run(&self) -> Result<Outcome, Failure> {
         let event = self.extract_tag().parse("extract-tag")?;
         let event = step("extract-tag", extract_tag::run(event, self.context).await)?;
-        let (tag, destination) = (result(&event, "TAG"), result(&event, "DESTINATION_IMAGE_TAG"));
+        let (tag, destination) = (
+            result(&event, "TAG"),
+            result(&event, "DESTINATION_IMAGE_TAG"),
+        );
 
-        let images = self.gather_images(tag, destination).parse("gather-images")?;
-        let images = step("gather-images", gather_images::run(images, self.context).await)?;
+        let images = self
+            .gather_images(tag, destination)
+            .parse("gather-images")?;
+        let images = step(
+            "gather-images",
+            gather_images::run(images, self.context).await,
+        )?;
 
-        let verdict = self.verify_ec(result(&images, "IMAGES_DIGEST")).parse("verify-ec")?;
+        let verdict = self
+            .verify_ec(result(&images, "IMAGES_DIGEST"))
+            .parse("verify-ec")?;
         let verdict = step("verify-ec", verify_ec::run(verdict, self.context).await)?;
         if verdict.failure.is_some() {
             return Ok(verdict);
@@ -163,8 +157,13 @@ impl Chain<'_> {
         let copy = self.copy_image(verified, destination).parse("copy-image")?;
         let copy = step("copy-image", copy_image::run(copy, self.context).await)?;
 
-        let edit = self.update_deployment(result(&copy, "PROMOTED_DIGEST")).parse("update-deployment")?;
-        let edit = step("update-deployment", update_deployment::run(edit, self.context).await)?;
+        let edit = self
+            .update_deployment(result(&copy, "PROMOTED_DIGEST"))
+            .parse("update-deployment")?;
+        let edit = step(
+            "update-deployment",
+            update_deployment::run(edit, self.context).await,
+        )?;
 
         let mut outcome = Outcome::default();
         for done in [&event, &images, &verdict, &copy, &edit] {
@@ -173,7 +172,8 @@ impl Chain<'_> {
         let path = self.context.path(None, "promoted.json");
         let placed = Placed::parse(&self.context.read(&path)?, "promoted.json", None);
         let placed = placed.or_fail(Kind::Refused)?;
-        let edited = ["GITOPS_BRANCH", "GITOPS_COMMIT", "CHANGED"].map(|name| (name, result(&edit, name)));
+        let edited =
+            ["GITOPS_BRANCH", "GITOPS_COMMIT", "CHANGED"].map(|name| (name, result(&edit, name)));
         outcome.stdout = summary::table(placed.promoted(), &edited).into_bytes();
         Ok(outcome)
     }
@@ -183,25 +183,41 @@ impl Chain<'_> {
         let mut copy = self.copy_image(verified, destination);
         let copy = copy.set("dry-run", "true").parse("copy-image")?;
         let mut outcome = step("copy-image", copy_image::run(copy, self.context).await)?;
-        let edit = self.edit_of(verified, destination)?.parse("update-deployment")?;
-        let edit = step("update-deployment", update_deployment::run(edit, self.context).await)?;
+        let edit = self
+            .edit_of(verified, destination)?
+            .parse("update-deployment")?;
+        let edit = step(
+            "update-deployment",
+            update_deployment::run(edit, self.context).await,
+        )?;
         outcome.stdout.extend(edit.stdout);
         Ok(outcome)
     }
 
     /// Tries the edit without writing: a missing file, container or credential is found before a tag moves.
     async fn try_edit(&self, verified: &str, destination: &str) -> Result<(), Failure> {
-        let edit = self.edit_of(verified, destination)?.parse("update-deployment")?;
-        step("update-deployment", update_deployment::run(edit, self.context).await).map(drop)
+        let edit = self
+            .edit_of(verified, destination)?
+            .parse("update-deployment")?;
+        step(
+            "update-deployment",
+            update_deployment::run(edit, self.context).await,
+        )
+        .map(drop)
     }
 
     /// The flags of the edit that will follow, for images that are not copied yet.
     fn edit_of(&self, verified: &str, destination: &str) -> Result<Flags, Failure> {
         let copy = self.copy_image(verified, destination).parse("copy-image")?;
         let places = copy_image::places(&copy, self.context)?;
-        let images: Vec<_> = places.iter().map(|(name, image)| format!("{name}={image}")).collect();
+        let images: Vec<_> = places
+            .iter()
+            .map(|(name, image)| format!("{name}={image}"))
+            .collect();
         let mut edit = self.update_deployment(PLACEHOLDER);
-        edit.remove("promoted").remove("promoted-digest").set_all("image", &images);
+        edit.remove("promoted")
+            .remove("promoted-digest")
+            .set_all("image", &images);
         edit.set("unverified", "true").set("dry-run", "true");
         Ok(edit)
     }
@@ -209,9 +225,16 @@ impl Chain<'_> {
     fn extract_tag(&self) -> Flags {
         let args = self.args;
         let mut flags = self.config.step("extract-tag");
-        let file = args.event_file.as_ref().map(|file| file.to_string_lossy().into_owned());
+        let file = args
+            .event_file
+            .as_ref()
+            .map(|file| file.to_string_lossy().into_owned());
         if args.r#ref.is_some() || args.tag.is_some() || file.is_some() {
-            flags.remove("ref").remove("tag").remove("event-file").remove("repo");
+            flags
+                .remove("ref")
+                .remove("tag")
+                .remove("event-file")
+                .remove("repo");
         }
         flags
             .set_some("ref", args.r#ref.as_ref())
@@ -234,22 +257,35 @@ impl Chain<'_> {
     }
 
     fn verify_ec(&self, images_digest: &str) -> Flags {
-        let args = self.args;
+        let (args, trust) = (self.args, &self.args.trust);
         let mut flags = self.config.step("verify-ec");
         flags
             .set("images", "file:images.json")
             .set("images-digest", images_digest)
             .set_some("policy", args.policy.as_ref())
-            .set_some("public-key", args.public_key.as_ref())
-            .set_some("certificate-identity", args.certificate_identity.as_ref())
-            .set_some("certificate-identity-regexp", args.certificate_identity_regexp.as_ref())
-            .set_some("certificate-oidc-issuer", args.certificate_oidc_issuer.as_ref())
-            .set_some("certificate-oidc-issuer-regexp", args.certificate_oidc_issuer_regexp.as_ref())
-            .set_some("trusted-root", args.trusted_root.as_ref())
-            .set_some("tuf-mirror", args.tuf_mirror.as_ref())
-            .set_some("tuf-root", args.tuf_root.as_ref())
-            .set_some("tuf-root-checksum", args.tuf_root_checksum.as_ref());
-        if args.ignore_rekor {
+            .set_all("public-key", &trust.public_key)
+            .set_all("certificate-identity", &trust.certificate_identity)
+            .set_all(
+                "certificate-identity-regexp",
+                &trust.certificate_identity_regexp,
+            )
+            .set_some(
+                "certificate-oidc-issuer",
+                trust.certificate_oidc_issuer.as_ref(),
+            )
+            .set_some(
+                "certificate-oidc-issuer-regexp",
+                trust.certificate_oidc_issuer_regexp.as_ref(),
+            )
+            .set_some("rekor-url", trust.rekor_url.as_ref())
+            .set_some("trusted-root", trust.root.trusted_root.as_ref())
+            .set_some("tuf-mirror", trust.root.tuf_mirror.as_ref())
+            .set_some("tuf-root", trust.root.tuf_root.as_ref())
+            .set_some("tuf-root-checksum", trust.root.tuf_root_checksum.as_ref());
+        if trust.insecure_ignore_sct {
+            flags.set("insecure-ignore-sct", "true");
+        }
+        if trust.ignore_rekor {
             flags.set("ignore-rekor", "true");
         }
         flags

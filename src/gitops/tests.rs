@@ -84,7 +84,13 @@ fn an_edit_to_the_same_text_changes_no_byte() {
 #[test]
 fn an_address_needs_no_quotes() {
     let path = Locator::Path("image".to_owned());
-    let edit = set_image("f", b"image: a/b:v1\n", &path, "127.0.0.1:5000/a/b:v2").unwrap();
+    let edit = set_image(
+        "f",
+        b"image: a/b:v1\n",
+        &path,
+        &"127.0.0.1:5000/a/b:v2".parse().unwrap(),
+    )
+    .unwrap();
     assert_eq!(edit.content, b"image: 127.0.0.1:5000/a/b:v2\n");
 }
 

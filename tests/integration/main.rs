@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod chain;
 mod cli;
 mod copy_image;
 mod demo;
@@ -10,6 +11,7 @@ mod ec_golden;
 mod extract_tag;
 mod gather_images;
 mod harness;
+mod interop;
 mod layering;
 mod policy_test;
 mod report;

@@ -8,8 +8,13 @@ use serde_json::Value;
 use crate::failure::{Failure, Kind};
 
 /// The sections that a configuration may have: the five steps.
-pub(super) const STEPS: [&str; 5] =
-    ["extract-tag", "gather-images", "verify-ec", "copy-image", "update-deployment"];
+pub(super) const STEPS: [&str; 5] = [
+    "extract-tag",
+    "gather-images",
+    "verify-ec",
+    "copy-image",
+    "update-deployment",
+];
 
 /// The configuration file.
 #[derive(Debug, Clone, Default)]
@@ -25,9 +30,8 @@ impl Config {
     /// # Errors
     /// [`Kind::Usage`], naming the file, the section and the key.
     pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Failure> {
-        let wrong = |reason: String| {
-            Failure::message(Kind::Usage, format!("{}: {reason}", path.display()))
-        };
+        let wrong =
+            |reason: String| Failure::message(Kind::Usage, format!("{}: {reason}", path.display()));
         let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
         let document: BTreeMap<String, BTreeMap<String, Value>> =
             serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
@@ -35,12 +39,15 @@ impl Config {
         for (step, keys) in document {
             if !STEPS.contains(&step.as_str()) {
                 let known = STEPS.join(", ");
-                return Err(wrong(format!("no command {step:?}: expected one of {known}")));
+                return Err(wrong(format!(
+                    "no command {step:?}: expected one of {known}"
+                )));
             }
             let mut flags = Flags::default();
             for (key, value) in keys {
-                let values = values(&value)
-                    .ok_or_else(|| wrong(format!("{step}.{key} is no text, number, boolean or list")))?;
+                let values = values(&value).ok_or_else(|| {
+                    wrong(format!("{step}.{key} is no text, number, boolean or list"))
+                })?;
                 flags.0.push((key, values));
             }
             config.0.insert(step, flags);
@@ -60,9 +67,11 @@ fn values(value: &Value) -> Option<Vec<String>> {
         Value::Null => Some(Vec::new()),
         Value::String(text) => Some(vec![text.clone()]),
         Value::Bool(_) | Value::Number(_) => Some(vec![value.to_string()]),
-        Value::Array(items) if items.iter().all(|item| !item.is_array()) => {
-            items.iter().map(values).collect::<Option<Vec<_>>>().map(|all| all.concat())
-        }
+        Value::Array(items) if items.iter().all(|item| !item.is_array()) => items
+            .iter()
+            .map(values)
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.concat()),
         Value::Array(_) | Value::Object(_) => None,
     }
 }
@@ -89,7 +98,11 @@ impl Flags {
 
     /// Sets a flag unless the file already did.
     pub(super) fn set_default(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
-        if self.has(key) { self } else { self.set(key, value) }
+        if self.has(key) {
+            self
+        } else {
+            self.set(key, value)
+        }
     }
 
     /// Tells whether the flag is set.
@@ -107,16 +120,26 @@ impl Flags {
     ///
     /// # Errors
     /// [`Kind::Usage`] with what a user of the step would read.
-    pub(super) fn parse<A: clap::Args + FromArgMatches>(&self, step: &'static str) -> Result<A, Failure> {
+    pub(super) fn parse<A: clap::Args + FromArgMatches>(
+        &self,
+        step: &'static str,
+    ) -> Result<A, Failure> {
         let wrong = |error: clap::Error| {
             let text = error.to_string();
-            let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+            let text = text
+                .trim_start_matches("error: ")
+                .lines()
+                .next()
+                .unwrap_or_default();
             Failure::message(Kind::Usage, format!("{step}: {text}"))
         };
-        let command = crate::commands::booleans(A::augment_args(Command::new(step).no_binary_name(true)));
-        let arguments = self.0.iter().filter(|(key, _)| !key.is_empty()).flat_map(|(key, values)| {
-            values.iter().map(move |value| format!("--{key}={value}"))
-        });
+        let command =
+            crate::commands::booleans(A::augment_args(Command::new(step).no_binary_name(true)));
+        let arguments = self
+            .0
+            .iter()
+            .filter(|(key, _)| !key.is_empty())
+            .flat_map(|(key, values)| values.iter().map(move |value| format!("--{key}={value}")));
         let matches = command.try_get_matches_from(arguments).map_err(wrong)?;
         A::from_arg_matches(&matches).map_err(wrong)
     }
@@ -143,19 +166,35 @@ mod tests {
         let config = parse("copy-image:\n  tag: [a, b]\n  immutable: true\n").unwrap();
         let mut flags = config.step("copy-image");
         let tags = |flags: &Flags| flags.parse::<Example>("copy-image").unwrap();
-        let expected = Example { tag: vec!["a".into(), "b".into()], immutable: true };
+        let expected = Example {
+            tag: vec!["a".into(), "b".into()],
+            immutable: true,
+        };
         assert_eq!(tags(&flags), expected);
         flags.set("tag", "c").set_default("immutable", "false");
-        assert_eq!(tags(&flags), Example { tag: vec!["c".into()], immutable: true });
+        assert_eq!(
+            tags(&flags),
+            Example {
+                tag: vec!["c".into()],
+                immutable: true
+            }
+        );
     }
 
     #[test]
     fn names_the_section_the_key_and_the_file() {
         let unknown = parse("copy-images: {}\n").unwrap_err().to_string();
-        assert!(unknown.contains("promote.yaml") && unknown.contains("copy-images"), "{unknown}");
-        let nested = parse("copy-image:\n  tag: {a: b}\n").unwrap_err().to_string();
+        assert!(
+            unknown.contains("promote.yaml") && unknown.contains("copy-images"),
+            "{unknown}"
+        );
+        let nested = parse("copy-image:\n  tag: {a: b}\n")
+            .unwrap_err()
+            .to_string();
         assert!(nested.contains("copy-image.tag"), "{nested}");
-        let flags = parse("copy-image:\n  nope: 1\n").unwrap().step("copy-image");
+        let flags = parse("copy-image:\n  nope: 1\n")
+            .unwrap()
+            .step("copy-image");
         let flag = flags.parse::<Example>("copy-image").unwrap_err();
         assert_eq!(flag.kind(), Kind::Usage);
         assert!(flag.to_string().contains("--nope"), "{flag}");
@@ -163,8 +202,16 @@ mod tests {
 
     #[test]
     fn a_value_cannot_become_a_flag() {
-        let flags = parse("copy-image:\n  tag: --immutable\n").unwrap().step("copy-image");
+        let flags = parse("copy-image:\n  tag: --immutable\n")
+            .unwrap()
+            .step("copy-image");
         let example = flags.parse::<Example>("copy-image").unwrap();
-        assert_eq!(example, Example { tag: vec!["--immutable".into()], immutable: false });
+        assert_eq!(
+            example,
+            Example {
+                tag: vec!["--immutable".into()],
+                immutable: false
+            }
+        );
     }
 }

@@ -7,7 +7,11 @@ pub(super) fn table(promoted: &Promoted, edit: &[(&str, &str)]) -> String {
     let head = ["COMPONENT", "DIGEST", "FROM", "TO"].map(str::to_owned);
     let mut rows = vec![head];
     for component in &promoted.components {
-        let to: Vec<_> = component.destinations.iter().map(ToString::to_string).collect();
+        let to: Vec<_> = component
+            .destinations
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         rows.push([
             component.name.clone(),
             component.digest.to_string(),

@@ -17,8 +17,15 @@ fn interop_promotes_an_image_on_servers_of_others() {
     universe.vouch().unwrap();
     let (registry, git) = (DockerRegistry::start(), GitHttp::start());
     let image = &universe.image;
-    for tag in ["v1.0".to_owned(), image.attached_tag("sig"), image.attached_tag("att")] {
-        registry.push(&format!("{}:{tag}", universe.staging()), &format!("{STAGING}:{tag}"));
+    for tag in [
+        "v1.0".to_owned(),
+        image.attached_tag("sig"),
+        image.attached_tag("att"),
+    ] {
+        registry.push(
+            &format!("{}:{tag}", universe.staging()),
+            &format!("{STAGING}:{tag}"),
+        );
     }
     git.adopt("acme/web", universe.source().unwrap().path());
     let gitops = git.adopt("acme/gitops", universe.gitops().unwrap().path());
@@ -45,10 +52,17 @@ fn interop_promotes_an_image_on_servers_of_others() {
     assert_eq!(registry.digest("prod/web:prod-v1.0"), image.digest);
     for suffix in ["sig", "att"] {
         let tag = image.attached_tag(suffix);
-        assert_eq!(registry.digest(&format!("prod/web:{tag}")), registry.digest(&format!("{STAGING}:{tag}")));
+        assert_eq!(
+            registry.digest(&format!("prod/web:{tag}")),
+            registry.digest(&format!("{STAGING}:{tag}"))
+        );
     }
-    let patch = run(Command::new("git").current_dir(&gitops).args(["show", &format!("main:{PATCH}")]));
+    let patch = run(Command::new("git")
+        .current_dir(&gitops)
+        .args(["show", &format!("main:{PATCH}")]));
     let deployed = format!("{}/prod/web:prod-v1.0@{}", registry.address(), image.digest);
     assert!(patch.contains(&deployed), "{patch}");
-    run(Command::new("git").current_dir(&gitops).args(["fsck", "--strict"]));
+    run(Command::new("git")
+        .current_dir(&gitops)
+        .args(["fsck", "--strict"]));
 }

@@ -25,8 +25,16 @@ impl DockerRegistry {
         let path = dir.path().join("config.yml");
         fs::write(&path, config).unwrap();
         let mut command = Command::new(find("docker-registry").unwrap());
-        command.arg("serve").arg(path).stdout(Stdio::null()).stderr(Stdio::null());
-        Self { port, _process: Process::start(command, port), dir }
+        command
+            .arg("serve")
+            .arg(path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Self {
+            port,
+            _process: Process::start(command, port),
+            dir,
+        }
     }
 
     pub(super) fn address(&self) -> String {
@@ -36,9 +44,16 @@ impl DockerRegistry {
     /// `skopeo`, which must not read the user's own configuration.
     pub(super) fn skopeo(&self) -> Command {
         let policy = self.dir.path().join("policy.json");
-        fs::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
+        fs::write(
+            &policy,
+            r#"{"default":[{"type":"insecureAcceptAnything"}]}"#,
+        )
+        .unwrap();
         let mut command = Command::new("skopeo");
-        command.env("HOME", self.dir.path()).arg("--policy").arg(policy);
+        command
+            .env("HOME", self.dir.path())
+            .arg("--policy")
+            .arg(policy);
         command
     }
 
@@ -46,15 +61,31 @@ impl DockerRegistry {
     pub(super) fn digest(&self, image: &str) -> String {
         let image = format!("docker://{}/{image}", self.address());
         let mut inspect = self.skopeo();
-        inspect.args(["inspect", "--tls-verify=false", "--format={{.Digest}}", &image]);
+        inspect.args([
+            "inspect",
+            "--tls-verify=false",
+            "--format={{.Digest}}",
+            &image,
+        ]);
         run(&mut inspect).trim().to_owned()
     }
 
     /// Copies an image here with skopeo, its digest preserved.
     pub(super) fn push(&self, from: &str, to: &str) {
-        let (from, to) = (format!("docker://{from}"), format!("docker://{}/{to}", self.address()));
+        let (from, to) = (
+            format!("docker://{from}"),
+            format!("docker://{}/{to}", self.address()),
+        );
         let mut copy = self.skopeo();
-        copy.args(["copy", "--all", "--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false", &from, &to]);
+        copy.args([
+            "copy",
+            "--all",
+            "--preserve-digests",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            &from,
+            &to,
+        ]);
         run(&mut copy);
     }
 }

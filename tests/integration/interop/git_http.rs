@@ -40,9 +40,16 @@ impl GitHttp {
         fs::write(dir.path().join("lighttpd.conf"), config).unwrap();
         fs::write(dir.path().join("users"), "bot:s3cret\n").unwrap();
         let mut command = Command::new(find("lighttpd").unwrap());
-        command.arg("-D").arg("-f").arg(dir.path().join("lighttpd.conf"));
+        command
+            .arg("-D")
+            .arg("-f")
+            .arg(dir.path().join("lighttpd.conf"));
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        Self { port, _process: Process::start(command, port), dir }
+        Self {
+            port,
+            _process: Process::start(command, port),
+            dir,
+        }
     }
 
     pub(super) fn url(&self, repository: &str) -> String {
@@ -56,8 +63,15 @@ impl GitHttp {
 
     /// Takes over a bare repository under a name.
     pub(super) fn adopt(&self, repository: &str, from: &Path) -> PathBuf {
-        let to = self.dir.path().join("repositories").join(format!("{repository}.git"));
-        run(Command::new("git").args(["clone", "--quiet", "--mirror"]).arg(from).arg(&to));
+        let to = self
+            .dir
+            .path()
+            .join("repositories")
+            .join(format!("{repository}.git"));
+        run(Command::new("git")
+            .args(["clone", "--quiet", "--mirror"])
+            .arg(from)
+            .arg(&to));
         to
     }
 }

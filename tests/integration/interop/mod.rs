@@ -30,15 +30,23 @@ fn available(tools: &[&str]) -> bool {
 
 /// A program on the PATH or where Debian puts servers.
 fn find(tool: &str) -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "the test looks for programs as a shell does")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test looks for programs as a shell does"
+    )]
     let path = std::env::var("PATH").unwrap_or_default();
     let dirs = path.split(':').chain(["/usr/sbin", "/usr/lib/git-core"]);
-    dirs.map(|dir| PathBuf::from(dir).join(tool)).find(|path| path.is_file())
+    dirs.map(|dir| PathBuf::from(dir).join(tool))
+        .find(|path| path.is_file())
 }
 
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A process that ends with the test.
@@ -67,6 +75,10 @@ impl Drop for Process {
 /// Runs a tool that must succeed and gives its output.
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
