@@ -288,7 +288,6 @@ pub(crate) struct Copied {
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     promoted: Promoted,
-    digest: Digest,
     origin: String,
 }
 
@@ -302,12 +301,11 @@ impl Placed {
         origin: &str,
         expected: Option<Digest>,
     ) -> Result<Self, Error> {
-        let digest = check_digest(bytes, origin, expected)?;
+        check_digest(bytes, origin, expected)?;
         let promoted: Promoted = parse(bytes, origin, "promoted.json")?;
         check_version(promoted.version, origin)?;
         Ok(Self {
             promoted,
-            digest,
             origin: origin.to_owned(),
         })
     }
@@ -316,12 +314,6 @@ impl Placed {
     #[must_use]
     pub(crate) fn promoted(&self) -> &Promoted {
         &self.promoted
-    }
-
-    /// SHA-256 of the file.
-    #[must_use]
-    pub(crate) fn digest(&self) -> Digest {
-        self.digest
     }
 
     /// Where the component was put.

@@ -46,9 +46,9 @@ fn with_variable(argument: Arg, env: &Env) -> Arg {
 }
 
 fn has_variable(long: &str) -> bool {
-    let family = |family: &&str| long.starts_with(*family);
+    let of_family = |family: &&str| long.starts_with(*family);
     !WEAKENING.contains(&long)
-        && !WEAKENING_FAMILIES.iter().any(|name| family(&name))
+        && !WEAKENING_FAMILIES.iter().any(of_family)
         && !["help", "version"].contains(&long)
 }
 

@@ -114,7 +114,7 @@ impl Chain<'_> {
     fn check_flags(&self) -> Result<(), Failure> {
         self.extract_tag()
             .parse::<extract_tag::Args>("extract-tag")?;
-        self.gather_images("v0", "v0")
+        self.gather_images("v0", "v0", "")
             .parse::<gather_images::Args>("gather-images")?;
         self.verify_ec(PLACEHOLDER)
             .parse::<verify_ec::Args>("verify-ec")?;
@@ -134,7 +134,7 @@ impl Chain<'_> {
         );
 
         let images = self
-            .gather_images(tag, destination)
+            .gather_images(tag, destination, result(&event, "COMMIT"))
             .parse("gather-images")?;
         let images = step(
             "gather-images",
@@ -170,7 +170,10 @@ impl Chain<'_> {
             outcome.results.extend(&done.results);
         }
         let path = self.context.path(None, "promoted.json");
-        let placed = Placed::parse(&self.context.read(&path)?, "promoted.json", None);
+        let expected = result(&copy, "PROMOTED_DIGEST")
+            .parse()
+            .or_fail(Kind::Bug)?;
+        let placed = Placed::parse(&self.context.read(&path)?, "promoted.json", Some(expected));
         let placed = placed.or_fail(Kind::Refused)?;
         let edited =
             ["GITOPS_BRANCH", "GITOPS_COMMIT", "CHANGED"].map(|name| (name, result(&edit, name)));
@@ -246,13 +249,16 @@ impl Chain<'_> {
         flags
     }
 
-    fn gather_images(&self, tag: &str, destination: &str) -> Flags {
+    fn gather_images(&self, tag: &str, destination: &str, commit: &str) -> Flags {
         let mut flags = self.config.step("gather-images");
         flags
             .set_all("image", &self.args.image)
             .set_some("git-url", self.args.git_url.as_ref())
             .set("revision", tag)
             .set("destination-tag", destination);
+        if !commit.is_empty() {
+            flags.set("commit", commit);
+        }
         flags
     }
 

@@ -14,16 +14,21 @@ use std::{
 
 /// Tells whether all tools are there.
 fn available(tools: &[&str]) -> bool {
-    let missing: Vec<_> = tools.iter().filter(|tool| find(tool).is_none()).collect();
+    let missing: Vec<_> = tools
+        .iter()
+        .copied()
+        .filter(|tool| find(tool).is_none())
+        .collect();
+    let missing = missing.join(", ");
     if missing.is_empty() {
         return true;
     }
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
     let required = std::env::var("PROMOTE_INTEROP").is_ok_and(|value| value == "required");
-    assert!(!required, "not installed: {missing:?}");
+    assert!(!required, "not installed: {missing}");
     #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
     {
-        eprintln!("skipped: not installed: {missing:?}");
+        eprintln!("skipped: not installed: {missing}");
     }
     false
 }
