@@ -146,8 +146,13 @@ pub fn push_index(
         descriptor
     };
     let manifests: Vec<_> = children.iter().map(child).collect();
+    Ok(push_index_of(registry, repository, tag, &manifests))
+}
+
+/// Pushes an index of descriptors as they are given.
+pub fn push_index_of(registry: &Server, repository: &str, tag: &str, manifests: &[Value]) -> Image {
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
-    Ok(push(registry, repository, Some(tag), INDEX, &index))
+    push(registry, repository, Some(tag), INDEX, &index)
 }
 
 /// Attaches an artifact by its `subject` (OCI 1.1), as SBOM tools and cosign v3 do.

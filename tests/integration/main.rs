@@ -22,3 +22,4 @@ mod trust;
 mod trust_conformance;
 mod update_deployment;
 mod verify_ec;
+mod verify_ec_index;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{failures::policy_failure, images::Target};
 use crate::{
-    commands::{Context, trust_flags::trust_failure},
+    commands::{Context, registry_failure, trust_flags::trust_failure},
     failure::Failure,
     policy::{self, Facts, Finding, Input, PASS, Policies, Sig, Subject, check_syntax},
     report::{Attested, Component},
@@ -127,6 +127,10 @@ impl<'a> Run<'a> {
     }
 
     async fn examine(&self, target: &Target, checked: &mut Checked) -> Result<(), Failure> {
+        if let Some(error) = &target.unlisted {
+            let failure = registry_failure(error.clone());
+            return Err(failure.context("cannot tell which images its index holds"));
+        }
         let registry = &self.context.registry;
         let examined = self
             .verifier

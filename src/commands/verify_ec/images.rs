@@ -1,17 +1,20 @@
 //! Which images are verified: a list, one reference, and the children of indexes.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     commands::{Context, registry_failure},
     failure::{Failure, Kind, OrFail as _},
-    image::{DigestReference, Reference, Tag},
+    image::{DigestReference, MediaType, Reference, Tag},
     registry::{self, Content, Descriptor, Registry, Version},
     snapshot::{Component, Images, Snapshot},
 };
 
 /// What a builder adds to an index beside the images: no image.
 const ATTESTATION_CHILD: (&str, &str) = ("vnd.docker.reference.type", "attestation-manifest");
+
+/// The most images that an index may hold.
+const MAX_CHILDREN: usize = 1_000;
 
 /// An image to verify.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub(super) struct Target {
     pub(super) image: DigestReference,
     /// The component of the list that it belongs to.
     pub(super) of: String,
+    /// Why it is not known which images its index holds; nothing is vouched for then.
+    pub(super) unlisted: Option<registry::Error>,
 }
 
 /// Reads the list: the JSON itself, or a file.
@@ -72,21 +77,20 @@ pub(super) async fn of_reference(text: &str, registry: &Registry) -> Result<Imag
     Images::parse(&bytes, "--image").or_fail(Kind::Usage)
 }
 
-/// The images of the list and the children of those that are indexes, by reference.
+/// The images of the list and those of their indexes, by reference.
 pub(super) async fn expand(images: &Images, registry: &Registry) -> Vec<Target> {
     let mut targets = Vec::new();
     for (component, image) in images.components() {
+        let mut unlisted = None;
         match children(registry, component, image).await {
             Ok(children) => targets.extend(children),
-            // The image itself is asked for again and then named as what cannot be had.
-            Err(error) => {
-                tracing::warn!(%image, %error, "cannot tell whether the image is an index");
-            }
+            Err(error) => unlisted = Some(error),
         }
         targets.push(Target {
             component: component.clone(),
             image: image.clone(),
             of: component.name.clone(),
+            unlisted,
         });
     }
     targets.sort_by(|a, b| {
@@ -95,31 +99,58 @@ pub(super) async fn expand(images: &Images, registry: &Registry) -> Vec<Target> 
     targets
 }
 
+/// The images of an index, those of the indexes in it too.
 async fn children(
     registry: &Registry,
     component: &Component,
     image: &DigestReference,
 ) -> Result<Vec<Target>, registry::Error> {
-    let version = Version::Digest(image.digest);
-    let manifest = registry.manifest(&image.repository, &version).await?;
-    let Some(Content::Index(index)) = manifest.map(|manifest| manifest.content()).transpose()?
-    else {
-        return Ok(Vec::new());
-    };
-    let mut targets = Vec::new();
-    for (at, child) in index.manifests.iter().enumerate() {
-        let (kind, value) = ATTESTATION_CHILD;
-        if child
-            .annotations
-            .get(kind)
-            .is_some_and(|found| found == value)
-        {
-            tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
+    let mut targets: Vec<Target> = Vec::new();
+    let mut known = BTreeSet::from([image.digest]);
+    let mut indexes = vec![image.digest];
+    while let Some(digest) = indexes.pop() {
+        let version = Version::Digest(digest);
+        let manifest = registry.manifest(&image.repository, &version).await?;
+        let Some(Content::Index(index)) =
+            manifest.map(|manifest| manifest.content()).transpose()?
+        else {
             continue;
+        };
+        for (at, child) in index.manifests.iter().enumerate() {
+            if is_builders_attestation(child) {
+                tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
+                continue;
+            }
+            if !known.insert(child.digest) {
+                continue;
+            }
+            if MediaType::parse(&child.media_type).is_some_and(MediaType::is_index) {
+                indexes.push(child.digest);
+            }
+            targets.push(target(component, image, child, at));
+            if targets.len() > MAX_CHILDREN {
+                return Err(registry::Error::Manifest {
+                    digest: image.digest,
+                    reason: format!("the index has more than {MAX_CHILDREN} images"),
+                });
+            }
         }
-        targets.push(target(component, image, child, at));
     }
     Ok(targets)
+}
+
+/// Whether a builder added it to describe an image. The annotation alone would let a builder
+/// hide an image that nodes still run, so that its platform must be one that none of them has.
+fn is_builders_attestation(child: &Descriptor) -> bool {
+    let (kind, value) = ATTESTATION_CHILD;
+    let says_so = child
+        .annotations
+        .get(kind)
+        .is_some_and(|found| found == value);
+    let platform = child.platform.as_ref();
+    says_so
+        && platform
+            .is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown")
 }
 
 fn target(component: &Component, image: &DigestReference, child: &Descriptor, at: usize) -> Target {
@@ -139,5 +170,6 @@ fn target(component: &Component, image: &DigestReference, child: &Descriptor, at
         },
         of: component.name.clone(),
         image,
+        unlisted: None,
     }
 }
