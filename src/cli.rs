@@ -3,7 +3,12 @@
 mod arguments;
 mod log;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -230,7 +235,12 @@ fn context(global: &Global, env: Env) -> Result<Context, Failure> {
     };
     let credentials =
         Credentials::load(global.git_credentials_dir.as_deref(), &env).or_fail(Kind::Usage)?;
+    let color = global
+        .log
+        .color
+        .decide(&env, std::io::stdout().is_terminal());
     Ok(Context {
+        color,
         clock: Clock::new(&env).or_fail(Kind::Usage)?,
         registry: Registry::new(http.clone(), &env, registries),
         git: Git::new(http.clone(), credentials),

@@ -29,6 +29,7 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 mod tuf;
+mod unverified;
 mod verifier;
 
 pub(crate) use artifact::Artifact;
@@ -40,4 +41,5 @@ pub(crate) use key::Key;
 pub(crate) use rekor::Rekor;
 pub(crate) use root::Root;
 pub(crate) use tuf::{Start, Tuf};
+pub(crate) use unverified::unverified;
 pub(crate) use verifier::{LogPolicy, Options, Verifier, Who};

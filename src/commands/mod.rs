@@ -147,6 +147,8 @@ pub(crate) struct Context {
     pub(crate) data_dir: Option<PathBuf>,
     /// Access to Git repositories.
     pub(crate) git: Git,
+    /// Whether standard output gets colours.
+    pub(crate) color: bool,
 }
 
 impl Context {

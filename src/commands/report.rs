@@ -20,8 +20,15 @@ pub(crate) struct Args {
 }
 
 fn format(name: &str) -> Result<Format, String> {
-    let names: Vec<_> = Format::ALL.iter().map(|(name, _)| *name).collect();
-    Format::parse(name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
+    let known = || {
+        Format::ALL
+            .iter()
+            .filter(|(_, format)| format.is_of_saved_reports())
+    };
+    let names: Vec<_> = known().map(|(name, _)| *name).collect();
+    Format::parse(name)
+        .filter(|format| format.is_of_saved_reports())
+        .ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
 
 /// Runs the command.
@@ -40,7 +47,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         successes: true,
         warnings: true,
         docs_link: false,
-        color: false,
+        color: context.color,
+        upstream: false,
         now: context.clock.now(),
     };
     Ok(Outcome {

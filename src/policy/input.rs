@@ -265,8 +265,8 @@ pub(crate) fn source(component: &Component) -> Value {
 /// What the document is made from.
 #[derive(Debug)]
 pub(crate) struct Input<'a> {
-    /// The image.
-    pub(crate) image: &'a DigestReference,
+    /// The image, as reports name it.
+    pub(crate) image: &'a str,
     /// Its verified signatures; empty when the check said no.
     pub(crate) signatures: &'a [Signature],
     /// Its verified attestations.
@@ -285,7 +285,7 @@ impl Input<'_> {
     /// The document.
     pub(crate) fn document(&self) -> Value {
         let attestations: Vec<_> = self.attestations.iter().map(attestation).collect();
-        let mut image = Map::from_iter([("ref".to_owned(), Value::from(self.image.to_string()))]);
+        let mut image = Map::from_iter([("ref".to_owned(), Value::from(self.image))]);
         if !self.signatures.is_empty() {
             image.insert("signatures".to_owned(), sigs(self.signatures));
         }

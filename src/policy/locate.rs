@@ -1,4 +1,5 @@
-//! From the text of `--policy` to the configuration: inline, a file, a directory, a repository, a document.
+//! From the text of `--policy` to the configuration: inline, a file, a directory, a repository, a
+//! document, or a resource of the cluster.
 
 use std::path::Path;
 
@@ -6,6 +7,13 @@ use super::{
     config::{self, FILES, Spec},
     source::{self, Address, Fetched, Fetcher},
 };
+use crate::{
+    env::Env,
+    kube::{self, Kube, SERVICE_ACCOUNT},
+};
+
+/// Where the cluster keeps configurations.
+const RESOURCE: [&str; 3] = ["apis", "appstudio.redhat.com", "v1alpha1"];
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +30,14 @@ pub(crate) enum Error {
         /// The source, pinned.
         origin: String,
     },
+    /// The cluster does not give the resource.
+    #[error("policy {name:?} is no file, and as a resource of the cluster: {source}")]
+    Cluster {
+        /// The text.
+        name: String,
+        /// What the cluster said.
+        source: kube::Error,
+    },
 }
 
 /// Finds the configuration.
@@ -30,9 +46,18 @@ pub(crate) enum Error {
 ///
 /// # Errors
 /// Any [`Error`].
-pub(crate) async fn locate(text: &str, fetcher: &Fetcher) -> Result<Spec, Error> {
+pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<Spec, Error> {
     if let Some(document) = inline(text)? {
         return Ok(Spec::from_document(document, "--policy")?);
+    }
+    if let Some((namespace, name)) = resource_name(text) {
+        let cluster = |source| Error::Cluster {
+            name: text.to_owned(),
+            source,
+        };
+        let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT)).map_err(cluster)?;
+        let found = resource(&kube, namespace, name).await.map_err(cluster)?;
+        return Ok(Spec::parse(&found, text)?);
     }
     let path = text.strip_prefix("file::").unwrap_or(text);
     let path = path
@@ -57,6 +82,54 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher) -> Result<Spec, Error>
     }
 }
 
+/// The text that stands for a value of rule data: the content of a document, else itself.
+///
+/// # Errors
+/// Any [`Error`] but those of the cluster.
+pub(crate) async fn rule_data_text(text: &str, fetcher: &Fetcher) -> Result<String, Error> {
+    let is_document = [".json", ".yaml", ".yml"]
+        .iter()
+        .any(|end| text.ends_with(end));
+    let is_remote = text.starts_with("git::") || text.starts_with("https://") && is_document;
+    if is_document && Path::new(text).is_file() {
+        return contents(Path::new(text));
+    }
+    if !is_remote {
+        return Ok(text.to_owned());
+    }
+    let fetched = fetcher.fetch(text).await?;
+    let found = FILES.iter().find_map(|name| fetched.file(name));
+    match found.or(fetched.files.first().filter(|_| is_document)) {
+        Some(file) => Ok(file.text.clone()),
+        None => Err(Error::Nothing {
+            origin: fetched.pinned.clone(),
+        }),
+    }
+}
+
+/// `[NAMESPACE/]NAME` of a resource, when nothing of that name is on the disk.
+fn resource_name(text: &str) -> Option<(Option<&str>, &str)> {
+    let is_name = |name: &str| {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !name.is_empty() && name.bytes().all(allowed) && !name.starts_with('-')
+    };
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, text),
+    };
+    let named = is_name(name) && namespace.is_none_or(is_name);
+    (named && !Path::new(text).exists()).then_some((namespace, name))
+}
+
+async fn resource(kube: &Kube, namespace: Option<&str>, name: &str) -> Result<String, kube::Error> {
+    let namespace = namespace.unwrap_or(kube.namespace());
+    let mut path = RESOURCE.to_vec();
+    path.extend(["namespaces", namespace, "enterprisecontractpolicies", name]);
+    let what = format!("EnterpriseContractPolicy {namespace}/{name}");
+    let bytes = kube.get(&path, &what).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn of_policies(text: &str, fetched: &Fetched) -> Result<Spec, Error> {
     if fetched.files.iter().any(|file| file.is_policy()) {
         return Ok(Spec::of_policy(text.to_owned()));
@@ -67,13 +140,17 @@ fn of_policies(text: &str, fetched: &Fetched) -> Result<Spec, Error> {
 }
 
 fn read(file: &Path) -> Result<Spec, Error> {
+    Ok(Spec::parse(&contents(file)?, &file.display().to_string())?)
+}
+
+fn contents(file: &Path) -> Result<String, Error> {
     let origin = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|source| source::Error::File {
         origin: origin.clone(),
-        path: origin.clone(),
+        path: origin,
         source,
     })?;
-    Ok(Spec::parse(&text, &origin)?)
+    Ok(text)
 }
 
 /// A text with members is a configuration itself, whichever hosts it mentions.

@@ -4,12 +4,15 @@
 //! a rendering decides nothing.
 
 mod appstudio;
+mod evidence;
 mod html;
 mod json;
 mod junit;
 mod summary;
 mod text;
 mod yaml;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,10 +23,13 @@ use crate::policy::{Finding, Sig, Spec};
 const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
 
 /// A whole report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// Whether every component passed.
     pub(crate) success: bool,
+    /// The Snapshot resource of the cluster, as it was named.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) snapshot: String,
     /// The components, the last reference first.
     #[serde(deserialize_with = "list")]
     pub(crate) components: Vec<Component>,
@@ -85,6 +91,9 @@ pub(crate) struct Component {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) success_count: Option<usize>,
+    /// The document that the rules saw, if it was asked for.
+    #[serde(skip)]
+    pub(crate) policy_input: Option<Arc<Value>>,
 }
 
 /// An attestation as reports list it.
@@ -103,6 +112,9 @@ pub(crate) struct Attested {
     /// Who signed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
+    /// The statement itself, if it was asked for.
+    #[serde(skip)]
+    pub(crate) statement: Option<Arc<Value>>,
 }
 
 impl Attested {
@@ -123,7 +135,15 @@ impl Attested {
             predicate_build_type: build_type,
             predicate_type,
             signatures,
+            statement: None,
         }
+    }
+
+    /// Keeps the statement itself too.
+    #[must_use]
+    pub(crate) fn with_statement(mut self, statement: &Value) -> Self {
+        self.statement = Some(Arc::new(statement.clone()));
+        self
     }
 }
 
@@ -151,11 +171,15 @@ pub(crate) enum Format {
     Junit,
     /// One page for people.
     Html,
+    /// The statements, one a line.
+    Attestation,
+    /// What the rules saw, one document a line.
+    PolicyInput,
 }
 
 impl Format {
     /// Every format with its name.
-    pub(crate) const ALL: [(&'static str, Self); 9] = [
+    pub(crate) const ALL: [(&'static str, Self); 11] = [
         ("json", Self::Json),
         ("yaml", Self::Yaml),
         ("text", Self::Text),
@@ -165,7 +189,14 @@ impl Format {
         ("summary-markdown", Self::SummaryMarkdown),
         ("junit", Self::Junit),
         ("html", Self::Html),
+        ("attestation", Self::Attestation),
+        ("policy-input", Self::PolicyInput),
     ];
+
+    /// Whether a saved report has what the format shows.
+    pub(crate) fn is_of_saved_reports(self) -> bool {
+        !matches!(self, Self::Attestation | Self::PolicyInput)
+    }
 
     /// The format of the name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -187,6 +218,8 @@ pub(crate) struct Show {
     pub(crate) docs_link: bool,
     /// Colours, in text.
     pub(crate) color: bool,
+    /// Only what upstream's reports have, faults included.
+    pub(crate) upstream: bool,
     /// The moment that goes into formats with a time.
     pub(crate) now: jiff::Timestamp,
 }
@@ -258,12 +291,16 @@ impl Report {
             Format::Yaml => yaml::render(&json::document(self, show)?),
             Format::Text => text::render(self, show),
             Format::Appstudio => appstudio::render(self, show)?,
-            Format::Summary => summary::render(self)?,
+            Format::Summary => summary::render(self, show)?,
             Format::SummaryMarkdown => summary::markdown(self, show),
             Format::Junit => junit::render(self, show),
             Format::Html => html::render(self),
+            Format::Attestation => evidence::statements(self)?,
+            Format::PolicyInput => evidence::inputs(self)?,
         };
-        text.push('\n');
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
         Ok(text)
     }
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, Show};
+use super::{Report, Show, json};
 use crate::policy::Finding;
 
 type ByCode = BTreeMap<String, Vec<String>>;
 
 #[derive(Serialize)]
 struct Summary<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    snapshot: &'a str,
     components: Vec<Component<'a>>,
     success: bool,
     key: &'a str,
@@ -29,12 +31,16 @@ struct Component<'a> {
 }
 
 /// The first message of each code and how many more there are.
-pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
+pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
     let component = |component: &'_ super::Component| -> (ByCode, ByCode, ByCode) {
         (
             by_code(&component.violations),
             by_code(&component.warnings),
-            by_code(&component.successes),
+            if show.successes {
+                by_code(&component.successes)
+            } else {
+                ByCode::new()
+            },
         )
     };
     let components = report.components.iter().map(|found| {
@@ -51,9 +57,11 @@ pub(super) fn render(report: &Report) -> Result<String, serde_json::Error> {
             total_successes: counts.successes,
         }
     });
-    serde_json::to_string(&Summary {
+    json::in_go(&Summary {
+        snapshot: &report.snapshot,
         components: components.collect(),
-        success: report.success,
+        // Upstream never sets it.
+        success: report.success && !show.upstream,
         key: &report.key,
     })
 }
@@ -91,7 +99,7 @@ pub(super) fn markdown(report: &Report, show: Show) -> String {
         (
             "Successes",
             counts.successes.to_string(),
-            mark(report.success),
+            mark(counts.successes > 0 && counts.violations == 0),
         ),
         (
             "Failures",

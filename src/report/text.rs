@@ -6,6 +6,7 @@ use super::{Component, Report, Show};
 use crate::policy::Finding;
 
 const WIDTH: usize = 130;
+const INDENT: &str = "  ";
 const DOCS: &str = "For more information about policy issues, see the policy documentation: https://conforma.dev/docs/policy/";
 
 /// A kind of result: how it is marked, in which colour.
@@ -41,39 +42,43 @@ pub(super) fn render(report: &Report, show: Show) -> String {
         [one] => line(
             &mut text,
             format_args!(
-                "Component: {}\nImageRef: {}",
-                clean(&one.name),
+                "Component: {}\nImageRef: {}\n",
+                one_line(&one.name),
                 one.container_image
             ),
         ),
+        [] => {}
         many => components(&mut text, many),
     }
-    for check in &report.skipped_checks {
-        line(&mut text, format_args!("Skipped check: {check}"));
-    }
-    for component in report.components.iter() {
-        if let Some(error) = &component.error {
-            line(
-                &mut text,
-                format_args!("Error: {}: {}", clean(&component.name), clean(error)),
-            );
-        }
-        for exception in &component.exceptions {
-            line(
-                &mut text,
-                format_args!(
-                    "Exception: {}: {}",
-                    clean(&component.name),
-                    clean(exception)
-                ),
-            );
-        }
+    if !show.upstream {
+        notes(&mut text, report);
     }
     results(&mut text, report, show);
     if show.docs_link && (counts.violations > 0 || show.warnings && counts.warnings > 0) {
         line(&mut text, format_args!("{DOCS}"));
     }
     text
+}
+
+/// What upstream's report has no place for: what was not checked, let off, or could not be judged.
+fn notes(text: &mut String, report: &Report) {
+    let start = text.len();
+    for check in &report.skipped_checks {
+        line(text, format_args!("Skipped check: {check}"));
+    }
+    for component in &report.components {
+        let name = one_line(&component.name);
+        if let Some(error) = &component.error {
+            line(text, format_args!("Error: {name}: {}", one_line(error)));
+        }
+        for exception in &component.exceptions {
+            let exception = one_line(exception);
+            line(text, format_args!("Exception: {name}: {exception}"));
+        }
+    }
+    if text.len() > start {
+        text.push('\n');
+    }
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
@@ -89,7 +94,7 @@ fn components(text: &mut String, many: &[Component]) {
             text,
             format_args!(
                 "- Name: {}\n  ImageRef: {}\n  Violations: {}, Warnings: {}, Successes: {}\n",
-                clean(&component.name),
+                one_line(&component.name),
                 component.container_image,
                 counts.violations,
                 counts.warnings,
@@ -110,14 +115,16 @@ fn results(text: &mut String, report: &Report, show: Show) {
             &component.successes
         }),
     ];
-    let mut headed = false;
+    let counts = report.counts();
+    if counts.violations > 0
+        || show.warnings && counts.warnings > 0
+        || show.successes && counts.successes > 0
+    {
+        text.push_str("Results:\n");
+    }
     for (mark, _, of) in lists.into_iter().filter(|(_, shown, _)| *shown) {
         for component in &report.components {
             for finding in of(component) {
-                if !headed {
-                    text.push_str("\nResults:\n");
-                    headed = true;
-                }
                 result(text, mark, component, finding, show);
             }
         }
@@ -126,27 +133,39 @@ fn results(text: &mut String, report: &Report, show: Show) {
 
 fn result(text: &mut String, mark: Mark, component: &Component, finding: &Finding, show: Show) {
     let (sign, name, color) = mark.parts();
-    let head = format!("{sign} [{name}]");
-    let head = match (show.color, finding.code()) {
-        (false, Some(code)) => format!("{head} {}", clean(code)),
-        (false, None) => head,
-        (true, code) => format!(
-            "\x1b[{color}m{head} {}\x1b[0m",
-            clean(code.unwrap_or_default())
-        ),
+    let colored = |part: &str| match show.color {
+        true => format!("\x1b[{color}m{part}\x1b[0m"),
+        false => part.to_owned(),
+    };
+    let code = match finding.code() {
+        Some(code) => format!(" {}", one_line(code)),
+        None if show.upstream => " %!s(<nil>)".to_owned(),
+        None => String::new(),
     };
     line(
         text,
-        format_args!("{head}\n  ImageRef: {}", component.container_image),
+        format_args!(
+            "{} {}\n  ImageRef: {}",
+            colored(&sign.to_string()),
+            colored(&format!("[{name}]{code}")),
+            component.container_image
+        ),
     );
     let is_success = matches!(mark, Mark::Success);
-    if !is_success {
+    if !is_success && !finding.msg.is_empty() {
         paragraph(text, "Reason", &finding.msg);
     }
     match finding.terms().as_slice() {
         [] => {}
-        [one] => line(text, format_args!("  Term: {}", clean(one))),
-        many => line(text, format_args!("  Terms: {}", clean(&many.join(", ")))),
+        [one]
+            if !finding
+                .metadata
+                .get("term")
+                .is_some_and(serde_json::Value::is_array) =>
+        {
+            paragraph(text, "Term", one);
+        }
+        many => paragraph(text, "Terms", &many.join(", ")),
     }
     if show.info {
         for (member, label) in [
@@ -155,7 +174,7 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
             ("solution", "Solution"),
         ] {
             match finding.text(member) {
-                Some(content) if !(is_success && member == "solution") => {
+                Some(content) if !content.is_empty() && !(is_success && member == "solution") => {
                     paragraph(text, label, content);
                 }
                 _ => {}
@@ -167,24 +186,48 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
 
 /// `Label: text`, wrapped; what a signed document says cannot steer the terminal.
 fn paragraph(text: &mut String, label: &str, content: &str) {
-    let mut current = format!("  {label}:");
-    for word in clean(content).split(' ') {
-        if current.chars().count() + 1 + word.chars().count() > WIDTH && !current.trim().is_empty()
-        {
-            line(text, format_args!("{current}"));
-            current = format!("  {word}");
-        } else {
-            current.push(' ');
-            current.push_str(word);
-        }
+    for part in clean(&format!("{label}: {content}")).split('\n') {
+        wrapped(text, part);
     }
-    line(text, format_args!("{current}"));
+}
+
+/// Breaks a line before a word that would pass the width. Spaces between words are kept.
+fn wrapped(text: &mut String, part: &str) {
+    let width = WIDTH - INDENT.len();
+    let mut current = String::new();
+    let mut used = 0;
+    let mut rest = part;
+    while !rest.is_empty() {
+        let word_at = rest.find(|c| c != ' ').unwrap_or(rest.len());
+        let (spaces, from_word) = rest.split_at(word_at);
+        let end = from_word.find(' ').unwrap_or(from_word.len());
+        let (word, behind) = from_word.split_at(end);
+        let length = word.chars().count();
+        // A word that is longer than a line does not become shorter on a line of its own.
+        if used + spaces.len() + length.min(width - 1) > width {
+            line(text, format_args!("{INDENT}{current}"));
+            current.clear();
+            used = 0;
+        } else {
+            current.push_str(spaces);
+            used += spaces.len();
+        }
+        current.push_str(word);
+        used += length;
+        rest = behind;
+    }
+    line(text, format_args!("{INDENT}{current}"));
+}
+
+fn one_line(text: &str) -> String {
+    clean(text).replace('\n', " ")
 }
 
 fn clean(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            '\n' | '\t' | '\r' => ' ',
+            '\n' => '\n',
+            '\t' | '\r' => ' ',
             c if c.is_control() => '�',
             c => c,
         })

@@ -377,6 +377,11 @@ fn writes_every_format() {
         ("summary-markdown", "| Failures | 0 |"),
         ("junit", "<testsuites "),
         ("html", "<h1 class=\"good\">Passed</h1>"),
+        (
+            "attestation",
+            "\"predicateType\":\"https://slsa.dev/provenance/",
+        ),
+        ("policy-input", "{\"attestations\":[{\"statement\":{"),
     ] {
         let run = scene.verify(&["--output", format]).exits(0);
         assert!(
@@ -409,4 +414,199 @@ fn compat_and_the_filter_type_change_which_rules_count() {
     scene
         .verify(&["--policy", "release.yaml", "--filter-type", "ec-policy"])
         .exits(4);
+}
+
+#[test]
+fn a_saved_input_is_judged_again_without_vouching_for_it() {
+    let scene = Scene::vouched();
+    scene
+        .verify(&[
+            "--output",
+            "policy-input=input.json",
+            "--output",
+            "json=first.json",
+        ])
+        .exits(0);
+    let verdict = scene.dir.read("verified.json");
+    let replay = |more: &[&str]| {
+        let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/release");
+        let mut arguments = vec!["verify-ec", "--policy-input", "input.json"];
+        if !more.contains(&"--policy") {
+            arguments.extend(["--policy", policy]);
+        }
+        arguments.extend(more);
+        scene.dir.promote(&arguments)
+    };
+    let run = replay(&["--output", "json", "--show-successes"]).exits(0);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["components"][0]["name"], "web");
+    assert_eq!(
+        report["skipped_checks"],
+        serde_json::json!(["image-signature", "attestation-signature"])
+    );
+    let successes = report["components"][0]["successes"].as_array().unwrap();
+    let of = |code: &str| {
+        successes
+            .iter()
+            .any(|found| found["metadata"]["code"] == code)
+    };
+    assert!(
+        of("source.commit") && !of("builtin.image.signature_check"),
+        "{report}"
+    );
+    assert_eq!(
+        scene.dir.read("verified.json"),
+        verdict,
+        "a replay leaves the verdict alone"
+    );
+
+    // The input without its image signature is refused by the rule that wants one.
+    let mut input: Value = serde_json::from_str(&scene.dir.read("input.json")).unwrap();
+    input["image"].as_object_mut().unwrap().remove("signatures");
+    scene.dir.write("input.json", input.to_string());
+    replay(&[]).exits(4).says("image_signature.signed");
+    scene.dir.write("input.json", "[1]");
+    replay(&[]).exits(2).says("is no policy input");
+    scene.dir.write("input.json", "");
+    replay(&[]).exits(2).says("is no policy input");
+    replay(&["--images", "images.json"]).exits(2);
+}
+
+#[test]
+fn rules_are_judged_for_the_time_of_the_build_when_asked() {
+    let scene = Scene::vouched();
+    let run = scene
+        .verify(&["--effective-time", "attestation", "--output", "attestation"])
+        .exits(0);
+    let finished: Vec<String> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter_map(|statement| {
+            let text = statement["predicate"]["metadata"]["buildFinishedOn"].as_str();
+            text.map(str::to_owned)
+        })
+        .collect();
+    let expected = finished.iter().max().cloned();
+    let expected = expected.unwrap_or_else(|| "2025-11-24T16:00:00Z".to_owned());
+    assert_eq!(scene.verified()["effectiveTime"], expected);
+}
+
+#[test]
+fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
+    let scene = Scene::new();
+    scene
+        .universe
+        .attest(&scene.universe.key, &scene.universe.commit)
+        .unwrap();
+    scene.dir.write(
+        "policy/a.rego",
+        "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"} if count(input.attestations) == 0\n",
+    );
+    scene
+        .verify(&["--policy", "policy"])
+        .exits(4)
+        .says("builtin.image.signature_check");
+    let skip = [
+        "--policy",
+        "policy",
+        "--skip-image-sig-check",
+        "--output",
+        "json",
+    ];
+    let run = scene
+        .verify(&skip)
+        .exits(0)
+        .says("no image is vouched for")
+        .stdout;
+    let report: Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(report["success"], true);
+    assert!(
+        report["skipped_checks"]
+            .as_array()
+            .unwrap()
+            .contains(&"image-signature".into())
+    );
+    let verified = scene.verified();
+    assert_eq!(verified["components"][0]["success"], false);
+    assert!(
+        verified["skippedChecks"]
+            .as_array()
+            .unwrap()
+            .contains(&"image-signature".into())
+    );
+
+    // Attestations by a stranger are read only when their signatures are not checked.
+    let scene = Scene::new();
+    let other = Key::generate().unwrap();
+    scene.universe.sign(&scene.universe.key).unwrap();
+    scene
+        .universe
+        .attest(&other, &scene.universe.commit)
+        .unwrap();
+    scene.dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"} if count(input.attestations) == 0\n");
+    scene
+        .verify(&["--policy", "policy"])
+        .exits(4)
+        .says("builtin.attestation.signature_check");
+    scene
+        .verify(&["--policy", "policy", "--skip-att-sig-check"])
+        .exits(0);
+    assert_eq!(scene.verified()["components"][0]["success"], false);
+}
+
+#[test]
+fn text_options_of_an_output_count_for_it_alone() {
+    let scene = Scene::vouched();
+    scene.dir.write("policy/warn.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: w\nwarn contains {\"code\": \"main.w\", \"msg\": \"hm\"}\n");
+    let run = scene
+        .verify(&[
+            "--policy",
+            "policy",
+            "--output",
+            "text=quiet.txt?show-warnings=false",
+            "--output",
+            "text=full.txt?show-successes=true&show-policy-docs-link=true",
+            "--output",
+            "text",
+        ])
+        .exits(0);
+    let (quiet, full) = (scene.dir.read("quiet.txt"), scene.dir.read("full.txt"));
+    assert!(run.stdout.contains("› [Warning] main.w"), "{}", run.stdout);
+    assert!(!run.stdout.contains("✓ [Success]"), "{}", run.stdout);
+    assert!(!quiet.contains("main.w"), "{quiet}");
+    assert!(
+        full.contains("✓ [Success] builtin.image.signature_check"),
+        "{full}"
+    );
+    assert!(full.contains("see the policy documentation"), "{full}");
+}
+
+#[test]
+fn rule_data_may_stand_in_a_file() {
+    let scene = Scene::vouched();
+    scene.dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": data.rule_data__configuration__.said}\n");
+    scene.dir.write("said.yaml", "from a file");
+    for (pair, expected) in [
+        ("said=itself", "main.r: itself"),
+        ("said=said.yaml", "main.r: from a file"),
+    ] {
+        scene
+            .verify(&["--policy", "policy", "--extra-rule-data", pair])
+            .exits(4)
+            .says(expected);
+    }
+    scene
+        .verify(&["--policy", "policy", "--extra-rule-data", "said"])
+        .exits(2)
+        .says("incorrect syntax for --extra-rule-data 0");
+}
+
+#[test]
+fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
+    let scene = Scene::vouched();
+    scene
+        .verify(&["--policy", "team/policy"])
+        .exits(2)
+        .says("policy \"team/policy\" is no file");
 }

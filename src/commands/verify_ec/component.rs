@@ -3,19 +3,20 @@
 //! An image signature that is missing does not end the examination; attestations that are
 //! missing do, because there is nothing to ask the policy about.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{failures::policy_failure, images::Target};
+use super::{failures::policy_failure, images::Target, moment::Moment, output::Keep};
 use crate::{
     commands::{Context, registry_failure, trust_flags::trust_failure},
     failure::Failure,
+    image::DigestReference,
     policy::{self, Facts, Finding, Input, PASS, Policies, Sig, Subject, check_syntax},
     report::{Attested, Component},
-    snapshot::Snapshot,
-    trust::{Attestation, Examined, Signature, SignatureFailure, Verifier, Who},
+    trust::{self, Attestation, Examined, Signature, SignatureFailure, Verifier, Who},
 };
 
 const IMAGE: Builtin = Builtin {
@@ -35,14 +36,15 @@ const SYNTAX: Builtin = Builtin {
 };
 
 /// A check that no policy can switch off.
-struct Builtin {
+pub(in crate::commands) struct Builtin {
     code: &'static str,
     title: &'static str,
     description: &'static str,
 }
 
 impl Builtin {
-    fn says(&self, msg: impl Into<String>) -> Finding {
+    /// What the check found.
+    pub(in crate::commands) fn says(&self, msg: impl Into<String>) -> Finding {
         Finding::new(self.code, msg)
             .with("title", self.title)
             .with("description", self.description)
@@ -51,79 +53,134 @@ impl Builtin {
 
 /// What was found about one image.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(in crate::commands) struct Checked {
     /// The component in the report.
-    pub(super) report: Component,
+    pub(in crate::commands) report: Component,
     /// The component of the list that it belongs to.
-    pub(super) of: String,
+    pub(in crate::commands) of: String,
     /// Whether both signatures and attestations hold; without it nothing is vouched for.
-    pub(super) vouched: bool,
+    pub(in crate::commands) vouched: bool,
     /// Why nothing is known of it.
-    pub(super) error: Option<Failure>,
+    pub(in crate::commands) error: Option<Failure>,
+    /// The moment for which rules were judged, if they were.
+    pub(in crate::commands) at: Option<Timestamp>,
+}
+
+impl Checked {
+    /// Nothing is known yet.
+    pub(in crate::commands) fn new(report: Component, of: &str) -> Self {
+        Self {
+            report,
+            of: of.to_owned(),
+            vouched: false,
+            error: None,
+            at: None,
+        }
+    }
+}
+
+/// The latest moment for which rules were judged.
+pub(in crate::commands) fn youngest(checked: &[Checked]) -> Option<Timestamp> {
+    checked.iter().filter_map(|checked| checked.at).max()
+}
+
+/// Which checks of signatures are made. Without one of them no image is vouched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) struct Checks {
+    /// Those of the image.
+    pub(in crate::commands) image_signature: bool,
+    /// Those of its attestations.
+    pub(in crate::commands) attestation_signature: bool,
+}
+
+impl Checks {
+    /// What is left out, by the names that reports use.
+    pub(in crate::commands) fn skipped(self) -> Vec<String> {
+        let names = [
+            (self.image_signature, "image-signature"),
+            (self.attestation_signature, "attestation-signature"),
+        ];
+        let skipped = names.into_iter().filter(|(made, _)| !made);
+        skipped.map(|(_, name)| name.to_owned()).collect()
+    }
 }
 
 /// What all images of a run share.
-pub(super) struct Run<'a> {
-    context: &'a Context,
-    verifier: &'a Verifier,
-    policies: &'a Policies,
-    snapshot: Value,
-    at: Timestamp,
+pub(in crate::commands) struct Run<'a> {
+    /// What the program has at hand.
+    pub(in crate::commands) context: &'a Context,
+    /// Who has to have signed.
+    pub(in crate::commands) verifier: &'a Verifier,
+    /// What is asked about each image.
+    pub(in crate::commands) policies: &'a Policies,
+    /// All components, as rules see them.
+    pub(in crate::commands) snapshot: Value,
+    /// The moment for which rules are judged.
+    pub(in crate::commands) moment: Moment,
+    /// Which signatures are checked.
+    pub(in crate::commands) checks: Checks,
+    /// What reports need besides the results.
+    pub(in crate::commands) keep: Keep,
+    /// Whether names and messages are upstream's.
+    pub(in crate::commands) upstream: bool,
 }
 
-impl<'a> Run<'a> {
-    /// Takes what all images share.
-    pub(super) fn new(
-        context: &'a Context,
-        verifier: &'a Verifier,
-        policies: &'a Policies,
+impl Run<'_> {
+    /// Examines images, some at a time; the answers are in the order of the images.
+    pub(in crate::commands) async fn check_all(
+        &self,
         targets: &[Target],
-        at: Timestamp,
-    ) -> Self {
-        let snapshot = Snapshot {
-            components: targets
-                .iter()
-                .map(|target| target.component.clone())
-                .collect(),
-            ..Snapshot::default()
-        };
-        Self {
-            context,
-            verifier,
-            policies,
-            snapshot: policy::input::snapshot(&snapshot),
-            at,
+        workers: u16,
+    ) -> Vec<Checked> {
+        for skipped in self.checks.skipped() {
+            tracing::warn!(
+                check = skipped,
+                "a check is skipped: no image is vouched for"
+            );
         }
+        let checks = targets.iter().map(|target| self.check(target));
+        let checks = stream::iter(checks).buffered(usize::from(workers.max(1)));
+        checks.collect().await
     }
 
     /// Examines one image. An error stands in the report too.
-    pub(super) async fn check(&self, target: &Target) -> Checked {
-        let mut checked = Checked {
-            report: Component {
-                name: target.component.name.clone(),
-                container_image: target.image.to_string(),
-                source: policy::input::source(&target.component),
-                ..Component::default()
-            },
-            of: target.of.clone(),
-            vouched: false,
-            error: None,
+    async fn check(&self, target: &Target) -> Checked {
+        let report = Component {
+            name: target.component.name.clone(),
+            container_image: self.shown(&target.image),
+            source: policy::input::source(&target.component),
+            ..Component::default()
         };
+        let mut checked = Checked::new(report, &target.of);
         tracing::info!(image = %target.image, "examining");
         match self.examine(target, &mut checked).await {
             Ok(()) => {
-                checked.report.success = checked.vouched && checked.report.violations.is_empty();
+                let complete = checked.vouched || !self.checks.skipped().is_empty();
+                checked.report.success = complete && checked.report.violations.is_empty();
             }
             Err(failure) => {
+                let image = match self.upstream {
+                    true => &target.component.container_image,
+                    false => &checked.report.container_image,
+                };
                 let failure = failure.context(format!(
-                    "error validating image {} of component {}",
-                    target.image, target.component.name
+                    "error validating image {image} of component {}",
+                    target.component.name
                 ));
                 checked.report.error = Some(failure.to_string());
                 checked.error = Some(failure);
             }
         }
         checked
+    }
+
+    /// Upstream writes out where Docker Hub's images are.
+    fn shown(&self, image: &DigestReference) -> String {
+        let text = image.to_string();
+        match text.strip_prefix("docker.io/").filter(|_| self.upstream) {
+            Some(rest) => format!("index.docker.io/{rest}"),
+            None => text,
+        }
     }
 
     async fn examine(&self, target: &Target, checked: &mut Checked) -> Result<(), Failure> {
@@ -139,45 +196,83 @@ impl<'a> Run<'a> {
             .map_err(trust_failure)?;
         let report = &mut checked.report;
         let signatures = self.image_signatures(&examined, report);
-        let Some(attestations) = self.attestations(&examined, report) else {
+        let attestations = match self.checks.attestation_signature {
+            true => self.attestations(&examined, report).map(Cow::Borrowed),
+            false => self.unverified(target, report).await?.map(Cow::Owned),
+        };
+        let Some(attestations) = attestations else {
             return Ok(());
         };
-        syntax(attestations, report);
+        report.attestations = self.attested(&attestations);
+        syntax(&attestations, report);
         let facts = Facts::of(registry, &target.image, &examined.manifest).await;
         let input = Input {
-            image: &target.image,
+            image: &self.shown(&target.image),
             signatures,
-            attestations,
+            attestations: &attestations,
             facts: &facts,
             component: &target.component,
             snapshot: &self.snapshot,
             spec: self.policies.spec(),
         };
+        let statements = attestations.iter().map(|found| found.statement.document());
+        let at = self.moment.of(statements);
+        let input = Arc::new(input.document());
+        report.policy_input = self.keep.inputs.then(|| Arc::clone(&input));
         let subject = Subject {
             image: Some(&target.image),
             component: &target.component.name,
-            at: self.at,
+            at,
         };
-        let said = self
-            .policies
-            .evaluate(Arc::new(input.document()), subject)
-            .await;
-        let said = said.map_err(policy_failure)?;
-        report.violations.extend(said.violations);
-        report.warnings.extend(said.warnings);
-        report.successes.extend(said.successes);
-        report.exceptions = said.exceptions;
-        for list in [
-            &mut report.violations,
-            &mut report.warnings,
-            &mut report.successes,
-        ] {
-            list.sort_by_cached_key(Finding::order);
-        }
-        checked.vouched = examined
-            .verified()
-            .is_ok_and(|verified| *verified.image() == target.image);
+        let said = self.policies.evaluate(input, subject).await;
+        take(report, said.map_err(policy_failure)?);
+        checked.at = Some(at);
+        // What was not checked is not vouched for, whatever was found.
+        checked.vouched = self.checks.skipped().is_empty()
+            && examined
+                .verified()
+                .is_ok_and(|verified| *verified.image() == target.image);
         Ok(())
+    }
+
+    /// What the tag for attestations holds, whoever signed it.
+    async fn unverified(
+        &self,
+        target: &Target,
+        report: &mut Component,
+    ) -> Result<Option<Vec<Attestation>>, Failure> {
+        let found = trust::unverified(&self.context.registry, &target.image).await;
+        match found.map_err(trust_failure)? {
+            Ok(attestations) if attestations.is_empty() => {
+                let text = "No attestations contain a subject that match the given image.";
+                report.violations.push(Finding {
+                    msg: text.to_owned(),
+                    ..Finding::default()
+                });
+                Ok(None)
+            }
+            Ok(attestations) => Ok(Some(attestations)),
+            Err(reason) => {
+                let text = format!(
+                    "Image attestation check failed: failed to fetch attestations (signature check skipped): {reason}"
+                );
+                report.violations.push(ATTESTATION.says(text));
+                Ok(None)
+            }
+        }
+    }
+
+    fn attested(&self, attestations: &[Attestation]) -> Vec<Attested> {
+        let shown = attestations.iter().map(|found| {
+            let sigs = found.signatures.iter().map(Sig::from).collect();
+            let statement = found.statement.document();
+            let attested = Attested::new(statement, sigs);
+            match self.keep.statements {
+                true => attested.with_statement(statement),
+                false => attested,
+            }
+        });
+        shown.collect()
     }
 
     fn image_signatures<'e>(
@@ -186,6 +281,7 @@ impl<'a> Run<'a> {
         report: &mut Component,
     ) -> &'e [Signature] {
         match &examined.signatures {
+            _ if !self.checks.image_signature => &[],
             Ok(signatures) => {
                 report.successes.push(IMAGE.says(PASS));
                 report.signatures = signatures.iter().map(Sig::from).collect();
@@ -213,13 +309,6 @@ impl<'a> Run<'a> {
         match &examined.attestations {
             Ok(attestations) => {
                 report.successes.push(ATTESTATION.says(PASS));
-                report.attestations = attestations
-                    .iter()
-                    .map(|found| {
-                        let sigs = found.signatures.iter().map(Sig::from).collect();
-                        Attested::new(found.statement.document(), sigs)
-                    })
-                    .collect();
                 Some(attestations)
             }
             Err(error) => {
@@ -243,6 +332,21 @@ impl<'a> Run<'a> {
 
     fn by_key(&self) -> bool {
         matches!(self.verifier.who(), Who::Keys { .. })
+    }
+}
+
+/// Adds what the policy said, in the order of reports.
+pub(in crate::commands) fn take(report: &mut Component, said: policy::Outcome) {
+    report.violations.extend(said.violations);
+    report.warnings.extend(said.warnings);
+    report.successes.extend(said.successes);
+    report.exceptions = said.exceptions;
+    for list in [
+        &mut report.violations,
+        &mut report.warnings,
+        &mut report.successes,
+    ] {
+        list.sort_by_cached_key(Finding::order);
     }
 }
 

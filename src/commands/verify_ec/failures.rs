@@ -3,13 +3,18 @@
 use crate::{
     commands::{git_failure, registry_failure},
     failure::{Failure, Kind},
+    kube,
     policy::{self, LocateError, source},
 };
 
 /// Gives an error on the way to the configuration its kind.
-pub(super) fn locate_failure(error: LocateError) -> Failure {
+pub(in crate::commands) fn locate_failure(error: LocateError) -> Failure {
     match error {
         LocateError::Source(error) => source_failure(error),
+        LocateError::Cluster {
+            source: kube::Error::Remote { .. },
+            ..
+        } => Failure::new(Kind::Remote, error),
         error => Failure::new(Kind::Usage, error),
     }
 }
@@ -35,7 +40,7 @@ fn source_failure(error: source::Error) -> Failure {
 }
 
 /// Gives an error of the policy its kind.
-pub(super) fn policy_failure(error: policy::Error) -> Failure {
+pub(in crate::commands) fn policy_failure(error: policy::Error) -> Failure {
     match error {
         policy::Error::Source(error) => source_failure(error),
         error @ policy::Error::Interrupted { .. } => Failure::new(Kind::Bug, error),

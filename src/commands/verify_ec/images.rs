@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+
 use crate::{
     commands::{Context, registry_failure},
     failure::{Failure, Kind, OrFail as _},
     image::{DigestReference, MediaType, Reference, Tag},
+    policy::{self, Quirks},
     registry::{self, Content, Descriptor, Registry, Version},
     snapshot::{Component, Images, Snapshot},
 };
@@ -15,22 +19,24 @@ const ATTESTATION_CHILD: (&str, &str) = ("vnd.docker.reference.type", "attestati
 
 /// The most images that an index may hold.
 const MAX_CHILDREN: usize = 1_000;
+/// How many images are looked at for children at the same time.
+const PARALLEL: usize = 5;
 
 /// An image to verify.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(in crate::commands) struct Target {
     /// The component as rules and reports see it.
-    pub(super) component: Component,
+    pub(in crate::commands) component: Component,
     /// The image.
-    pub(super) image: DigestReference,
+    pub(in crate::commands) image: DigestReference,
     /// The component of the list that it belongs to.
-    pub(super) of: String,
+    pub(in crate::commands) of: String,
     /// Why it is not known which images its index holds; nothing is vouched for then.
-    pub(super) unlisted: Option<registry::Error>,
+    pub(in crate::commands) unlisted: Option<registry::Error>,
 }
 
 /// Reads the list: the JSON itself, or a file.
-pub(super) fn read(given: Option<&str>, context: &Context) -> Result<Images, Failure> {
+pub(in crate::commands) fn read(given: Option<&str>, context: &Context) -> Result<Images, Failure> {
     let (bytes, origin) = match given {
         Some(text) if text.trim_start().starts_with('{') => {
             (text.as_bytes().to_vec(), "--images".to_owned())
@@ -44,7 +50,10 @@ pub(super) fn read(given: Option<&str>, context: &Context) -> Result<Images, Fai
 }
 
 /// Forms the list for one reference, pinned to what its tag names now.
-pub(super) async fn of_reference(text: &str, registry: &Registry) -> Result<Images, Failure> {
+pub(in crate::commands) async fn of_reference(
+    text: &str,
+    registry: &Registry,
+) -> Result<Images, Failure> {
     let reference: Reference = text
         .trim_start_matches("docker://")
         .parse()
@@ -78,23 +87,52 @@ pub(super) async fn of_reference(text: &str, registry: &Registry) -> Result<Imag
 }
 
 /// The images of the list and those of their indexes, by reference.
-pub(super) async fn expand(images: &Images, registry: &Registry) -> Vec<Target> {
-    let mut targets = Vec::new();
-    for (component, image) in images.components() {
-        let mut unlisted = None;
-        match children(registry, component, image).await {
-            Ok(children) => targets.extend(children),
-            Err(error) => unlisted = Some(error),
-        }
-        targets.push(Target {
-            component: component.clone(),
-            image: image.clone(),
-            of: component.name.clone(),
-            unlisted,
-        });
-    }
+pub(in crate::commands) async fn expand(
+    images: &Images,
+    registry: &Registry,
+    quirks: Quirks,
+) -> Vec<Target> {
+    let components = images.components();
+    let expanded =
+        components.map(|(component, image)| with_children(registry, component, image, quirks));
+    let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
+    let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
+    sort(&mut targets);
+    targets
+}
+
+/// Puts images into the order in which rules see them.
+pub(in crate::commands) fn sort(targets: &mut [Target]) {
     targets.sort_by(|a, b| {
         (&a.component.container_image, &a.of).cmp(&(&b.component.container_image, &b.of))
+    });
+}
+
+/// The Snapshot with these images instead of its own, as rules see it.
+pub(in crate::commands) fn shown(snapshot: &Snapshot, targets: &[Target]) -> Value {
+    let components = targets.iter().map(|target| target.component.clone());
+    policy::input::snapshot(&Snapshot {
+        components: components.collect(),
+        ..snapshot.clone()
+    })
+}
+
+/// An image and, if it is an index, the images in it.
+pub(in crate::commands) async fn with_children(
+    registry: &Registry,
+    component: &Component,
+    image: &DigestReference,
+    quirks: Quirks,
+) -> Vec<Target> {
+    let (mut targets, unlisted) = match children(registry, component, image, quirks).await {
+        Ok(children) => (children, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    targets.push(Target {
+        component: component.clone(),
+        image: image.clone(),
+        of: component.name.clone(),
+        unlisted,
     });
     targets
 }
@@ -104,6 +142,7 @@ async fn children(
     registry: &Registry,
     component: &Component,
     image: &DigestReference,
+    quirks: Quirks,
 ) -> Result<Vec<Target>, registry::Error> {
     let mut targets: Vec<Target> = Vec::new();
     let mut known = BTreeSet::from([image.digest]);
@@ -117,7 +156,8 @@ async fn children(
             continue;
         };
         for (at, child) in index.manifests.iter().enumerate() {
-            if is_builders_attestation(child) {
+            // Upstream takes them for images, which then fail.
+            if is_builders_attestation(child) && quirks == Quirks::Fixed {
                 tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
                 continue;
             }

@@ -2,23 +2,78 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use crate::report::{Format, Show};
+use crate::{
+    commands::{Context, write_file},
+    failure::{Failure, Kind, OrFail as _},
+    report::{Format, Report, Show},
+};
 
 /// One report that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Output {
+pub(in crate::commands) struct Output {
     /// How it is written.
-    pub(super) format: Format,
+    format: Format,
     /// Where it goes; standard output without.
-    pub(super) path: Option<PathBuf>,
+    path: Option<PathBuf>,
     successes: Option<bool>,
     warnings: Option<bool>,
     docs_link: Option<bool>,
 }
 
+/// What has to be kept of each component because a report shows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::commands) struct Keep {
+    /// The statements of attestations.
+    pub(in crate::commands) statements: bool,
+    /// What the rules saw.
+    pub(in crate::commands) inputs: bool,
+}
+
+impl Keep {
+    /// What these reports show.
+    pub(in crate::commands) fn of(outputs: &[Output]) -> Self {
+        let any = |format| outputs.iter().any(|output| output.format == format);
+        Self {
+            statements: any(Format::Attestation),
+            inputs: any(Format::PolicyInput),
+        }
+    }
+}
+
+/// Writes every report; gives what goes to standard output. Text is written when none is named.
+///
+/// # Errors
+/// [`Kind::Usage`] for a file that cannot be written.
+pub(in crate::commands) fn write(
+    outputs: &[Output],
+    report: &Report,
+    show: Show,
+    context: &Context,
+) -> Result<Vec<u8>, Failure> {
+    let text = Output::text();
+    let outputs = match outputs {
+        [] => std::slice::from_ref(&text),
+        outputs => outputs,
+    };
+    let mut stdout = Vec::new();
+    for output in outputs {
+        // Colours are for terminals, not for files.
+        let show = Show {
+            color: show.color && (show.upstream || output.path.is_none()),
+            ..output.show(show)
+        };
+        let rendered = report.render(output.format, show).or_fail(Kind::Bug)?;
+        match &output.path {
+            Some(path) => write_file(&context.path(Some(path), ""), rendered.as_bytes())?,
+            None => stdout.extend(rendered.as_bytes()),
+        }
+    }
+    Ok(stdout)
+}
+
 impl Output {
     /// What is written when nothing was asked for.
-    pub(super) fn text() -> Self {
+    fn text() -> Self {
         Self {
             format: Format::Text,
             path: None,
@@ -29,7 +84,7 @@ impl Output {
     }
 
     /// What this report shows. Options count in text only, as upstream has it.
-    pub(super) fn show(&self, show: Show) -> Show {
+    fn show(&self, show: Show) -> Show {
         if self.format != Format::Text {
             return show;
         }

@@ -1,0 +1,131 @@
+//! The moment for which the dates of rules are judged: now, a given time, or when an image was built.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{
+    failure::{Failure, Kind},
+    policy::config::parse_time,
+};
+
+/// How far a time may lie back and still count as now.
+const GRACE: SignedDuration = SignedDuration::from_secs(2);
+/// Where provenance says when the build was done (SLSA v0.2).
+const FINISHED: &str = "/predicate/metadata/buildFinishedOn";
+
+/// A moment that is known, or known for each image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Moment {
+    /// This one for every image.
+    Fixed(Timestamp),
+    /// When the image's youngest provenance says that it was built; else the time of the run.
+    OfAttestation {
+        /// The time of the run.
+        now: Timestamp,
+    },
+}
+
+impl Moment {
+    /// Reads `now`, `attestation`, RFC 3339 or a date.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for another text, or a past that was not allowed.
+    pub(in crate::commands) fn parse(
+        text: &str,
+        allow_past: bool,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        if text.eq_ignore_ascii_case("now") {
+            return Ok(Self::Fixed(now));
+        }
+        if text.eq_ignore_ascii_case("attestation") {
+            return Ok(Self::OfAttestation { now });
+        }
+        let at = parse_time(text).ok_or_else(|| {
+            let text = format!(
+                "invalid policy time argument: {text:?}, expected now, attestation, RFC 3339 or YYYY-MM-DD"
+            );
+            Failure::message(Kind::Usage, text)
+        })?;
+        if at < now - GRACE && !allow_past {
+            let text = format!(
+                "effective time {at} is in the past; use --allow-past-effective-time to override"
+            );
+            return Err(Failure::message(Kind::Usage, text));
+        }
+        Ok(Self::Fixed(at))
+    }
+
+    /// The moment before any image is known.
+    pub(in crate::commands) fn start(self) -> Timestamp {
+        match self {
+            Self::Fixed(at) | Self::OfAttestation { now: at } => at,
+        }
+    }
+
+    /// The moment for an image with these statements.
+    pub(in crate::commands) fn of<'a>(
+        self,
+        statements: impl IntoIterator<Item = &'a Value>,
+    ) -> Timestamp {
+        let Self::OfAttestation { now } = self else {
+            return self.start();
+        };
+        let finished = statements.into_iter().filter_map(|statement| {
+            let text = statement.pointer(FINISHED).and_then(Value::as_str)?;
+            text.parse().ok()
+        });
+        finished.max().unwrap_or(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_youngest_provenance_decides() {
+        let now = at("2026-06-01T00:00:00Z");
+        let moment = Moment::parse("Attestation", false, now).unwrap();
+        let built = |text: &str| json!({"predicate": {"metadata": {"buildFinishedOn": text}}});
+        let statements = [
+            built("2026-01-01T00:00:00Z"),
+            built("2026-02-01T01:00:00+01:00"),
+            built("soon"),
+            json!({}),
+        ];
+        assert_eq!(moment.of(&statements), at("2026-02-01T00:00:00Z"));
+        assert_eq!(moment.of(&[json!({})]), now);
+        assert_eq!(Moment::Fixed(now).of(&statements), now);
+    }
+
+    #[test]
+    fn the_past_has_to_be_allowed() {
+        let now = at("2026-06-01T00:00:00Z");
+        let parse = |text: &str, past| Moment::parse(text, past, now).map_err(|f| f.to_string());
+        assert_eq!(
+            parse("2026-05-31T23:59:59Z", false),
+            Ok(Moment::Fixed(at("2026-05-31T23:59:59Z")))
+        );
+        assert!(
+            parse("2026-05-31", false)
+                .unwrap_err()
+                .contains("is in the past")
+        );
+        assert_eq!(
+            parse("2026-05-31", true),
+            Ok(Moment::Fixed(at("2026-05-31T00:00:00Z")))
+        );
+        assert!(
+            parse("soon", true)
+                .unwrap_err()
+                .contains("invalid policy time")
+        );
+    }
+}

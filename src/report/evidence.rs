@@ -1,0 +1,29 @@
+//! What the verdict rests on, a document a line: the statements, or what the rules saw.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Report, json};
+
+/// Every verified statement, component by component.
+pub(super) fn statements(report: &Report) -> Result<String, serde_json::Error> {
+    let components = report.components.iter();
+    let statements = components.flat_map(|component| &component.attestations);
+    let lines: Result<Vec<_>, _> = statements
+        .filter_map(|attested| attested.statement.as_ref())
+        .map(|statement| serde_json::to_string(statement))
+        .collect();
+    Ok(lines?.join("\n"))
+}
+
+/// The input of each component; an empty line for one that no rule was asked about.
+pub(super) fn inputs(report: &Report) -> Result<String, serde_json::Error> {
+    let line = |input: &Option<Arc<Value>>| input.as_ref().map(json::in_go).transpose();
+    let lines: Result<Vec<_>, _> = report
+        .components
+        .iter()
+        .map(|component| Ok(line(&component.policy_input)?.unwrap_or_default()))
+        .collect();
+    Ok(lines?.join("\n"))
+}

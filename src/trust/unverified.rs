@@ -1,0 +1,42 @@
+//! Attestations that nobody has checked, for who says that they shall not be.
+//!
+//! Nothing here vouches for anything: [`super::VerifiedImage`] does not come out of it.
+
+use super::{
+    Error,
+    discover::{self, Container},
+    dsse::Envelope,
+    examined::Attestation,
+};
+use crate::{evidence::Statement, image::DigestReference, registry::Registry};
+
+/// Reads the statements under the tag for attestations, or says why one cannot be read.
+///
+/// # Errors
+/// When the registry failed.
+pub(crate) async fn unverified(
+    registry: &Registry,
+    image: &DigestReference,
+) -> Result<Result<Vec<Attestation>, String>, Error> {
+    let found = discover::candidates(registry, &image.repository, image).await?;
+    let envelopes = found
+        .candidates
+        .into_iter()
+        .filter(|candidate| candidate.container == Container::Envelope);
+    let read = envelopes.map(|candidate| {
+        let envelope = Envelope::parse(&candidate.bytes).map_err(|error| error.to_string())?;
+        let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
+        Ok(Attestation {
+            origin: candidate.origin,
+            statement,
+            signatures: Vec::new(),
+        })
+    });
+    let read: Result<Vec<Attestation>, String> = read.collect();
+    Ok(read.and_then(|read| {
+        if read.is_empty() {
+            return Err("no attestations found".to_owned());
+        }
+        Ok(read)
+    }))
+}
