@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Parser, Subcommand};
 use lab::{
     binary::{self, Missing},
@@ -65,7 +65,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, promote),
         Command::Tekton(Tekton::Run(args)) => {
             let colour = demo::has_colours(&io::stderr());
-            tekton::command::run(&args, promote()?, colour)
+            let run = tekton::command::run(&args, promote()?, colour);
+            // What fails while it runs is in its status: an error is a refusal of the input.
+            run.map_err(|error| anyhow!(Missing(format!("{error:#}"))))
         }
         Command::Serve => {
             let _serving = serve::start(&promote()?)?;

@@ -10,6 +10,8 @@ mod kubelet;
 pub mod model;
 mod pac;
 mod picture;
+mod prepared;
+mod resources;
 mod schedule;
 mod status;
 mod task_run;
@@ -26,21 +28,17 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 pub use picture::Show;
+pub use resources::parse;
 pub use status::{Attempt, Fate, Skip, Status, StepStatus, TaskStatus};
 
-use model::{
-    Metadata, OnError, Param, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Resource, Task,
-    TaskRef, TaskSpec, Type, Value, WorkspaceUse,
-};
+use model::{PipelineRun, PipelineSpec, Type, Value};
 use pac::Event;
 use picture::Picture;
+use resources::Resources;
 use schedule::{Bound, Hooks, Plan};
 
 /// The namespace in which everything seems to run.
 const NAMESPACE: &str = "local";
-
-/// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 1 << 20;
 
 /// A run to be: the YAML, the values and what they run with.
 #[derive(Default)]
@@ -158,7 +156,7 @@ impl Run {
             .take()
             .map(|body| Event::parse(&body))
             .transpose()?;
-        let resources = self.resources(event.as_ref())?;
+        let resources = Resources::read(self.texts()?, event.as_ref())?;
         let root = tempfile::tempdir()?;
         let hooks = std::mem::take(&mut self.hooks);
         let plan = self.plan(resources, root.path().to_owned())?;
@@ -173,33 +171,15 @@ impl Run {
         Ok(status)
     }
 
-    fn resources(&self, event: Option<&Event>) -> Result<Resources> {
+    fn texts(&self) -> Result<Vec<(String, String)>> {
         let mut texts = Vec::new();
         for path in &self.files {
-            let text = read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = resources::read(path);
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
             texts.push((path.display().to_string(), text));
         }
         texts.extend(self.texts.iter().cloned());
-        let mut found = Resources::default();
-        for (name, text) in texts {
-            let text = match event {
-                Some(event) => event.fill(&text).with_context(|| name.clone())?,
-                None if text.contains("{{") => bail!("{name} has {{{{ … }}}}: it needs an event"),
-                None => text,
-            };
-            let twice = match parse(&text).with_context(|| name.clone())? {
-                Resource::Task(task) => found.tasks.insert(task.metadata.name, task.spec).is_some(),
-                Resource::Pipeline(pipeline) => found.pipeline.replace(pipeline).is_some(),
-                Resource::PipelineRun(run) => found.run.replace(run).is_some(),
-            };
-            if twice {
-                bail!("{name}: there is one of these already");
-            }
-        }
-        if let (Some(event), Some(run)) = (event, &found.run) {
-            event.starts(&run.metadata)?;
-        }
-        Ok(found)
+        Ok(texts)
     }
 
     fn plan(&self, resources: Resources, root: PathBuf) -> Result<Plan> {
@@ -210,22 +190,22 @@ impl Run {
         } = resources;
         for (name, spec) in &tasks {
             check::task(name, spec)?;
-            only_ours(name, spec)?;
+            resources::only_ours(name, spec)?;
         }
         let pipeline = match pipeline {
             Some(pipeline) => pipeline,
-            None => alone(&tasks)?,
+            None => resources::alone(&tasks)?,
         };
         let name = pipeline.metadata.name;
         for task in pipeline.spec.tasks.iter().chain(&pipeline.spec.finally) {
             if let Some(spec) = &task.task_spec {
                 check::task(&task.name, spec)?;
-                only_ours(&task.name, spec)?;
+                resources::only_ours(&task.name, spec)?;
             }
         }
         check::pipeline(&name, &pipeline.spec, &tasks)?;
         if let Some(run) = &run {
-            let wanted = pipeline_of(run)?;
+            let wanted = resources::pipeline_of(run)?;
             if wanted != name {
                 bail!("the PipelineRun wants the Pipeline {wanted}, the files have {name}");
             }
@@ -233,7 +213,9 @@ impl Run {
         Ok(Plan {
             params: self.params(&pipeline.spec, run.as_ref())?,
             workspaces: self.bind(&pipeline.spec, run.as_ref(), &root)?,
-            name: run.as_ref().map_or_else(|| format!("{name}-run"), name_of),
+            name: run
+                .as_ref()
+                .map_or_else(|| format!("{name}-run"), resources::name_of),
             pipeline: name,
             spec: pipeline.spec,
             tasks,
@@ -343,157 +325,6 @@ impl Run {
             }
         }
         Ok(bound)
-    }
-}
-
-/// The resources of all files.
-#[derive(Default)]
-struct Resources {
-    tasks: BTreeMap<String, TaskSpec>,
-    pipeline: Option<Pipeline>,
-    run: Option<PipelineRun>,
-}
-
-/// Reads one resource.
-///
-/// # Errors
-/// When it is of another kind or version, or has a field that is not implemented.
-pub fn parse(text: &str) -> Result<Resource> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Head {
-        api_version: String,
-        kind: String,
-    }
-    let head: Head = serde_saphyr::from_str(text).context("no Kubernetes resource")?;
-    if head.api_version != "tekton.dev/v1" {
-        bail!(
-            "apiVersion {} is not implemented by the runner",
-            head.api_version
-        );
-    }
-    let resource = match head.kind.as_str() {
-        "Task" => serde_saphyr::from_str::<Task>(text).map(Resource::Task),
-        "Pipeline" => serde_saphyr::from_str::<Pipeline>(text).map(Resource::Pipeline),
-        "PipelineRun" => serde_saphyr::from_str::<PipelineRun>(text).map(Resource::PipelineRun),
-        kind => bail!("kind {kind} is not implemented by the runner"),
-    };
-    resource.with_context(|| {
-        format!(
-            "kind {}: a field is wrong or not implemented by the runner",
-            head.kind
-        )
-    })
-}
-
-fn read(path: &Path) -> Result<String> {
-    let size = fs::metadata(path)?.len();
-    if size > MAX_FILE {
-        bail!("{size} bytes are too many");
-    }
-    Ok(fs::read_to_string(path)?)
-}
-
-/// A Pipeline of one Task, for a Task alone.
-fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
-    let mut all = tasks.iter();
-    let (Some((name, spec)), None) = (all.next(), all.next()) else {
-        bail!("the files have no Pipeline, and not one Task alone");
-    };
-    let param = |name: &String, kind| {
-        let value = match kind {
-            Type::String => Value::String(format!("$(params.{name})")),
-            Type::Array => Value::Array(vec![format!("$(params.{name}[*])")]),
-        };
-        Param {
-            name: name.clone(),
-            value,
-        }
-    };
-    let used = |name: &String| WorkspaceUse {
-        name: name.clone(),
-        workspace: None,
-        sub_path: None,
-    };
-    let task = PipelineTask {
-        name: name.clone(),
-        display_name: String::new(),
-        description: String::new(),
-        task_ref: Some(TaskRef {
-            name: name.clone(),
-            kind: None,
-        }),
-        task_spec: None,
-        params: spec
-            .params
-            .iter()
-            .map(|own| param(&own.name, own.kind()))
-            .collect(),
-        workspaces: spec.workspaces.iter().map(|own| used(&own.name)).collect(),
-        run_after: Vec::new(),
-        when: Vec::new(),
-        retries: 0,
-        timeout: None,
-        on_error: OnError::StopAndFail,
-    };
-    Ok(Pipeline {
-        api_version: "tekton.dev/v1".to_owned(),
-        kind: "Pipeline".to_owned(),
-        metadata: Metadata {
-            name: name.clone(),
-            ..Metadata::default()
-        },
-        spec: PipelineSpec {
-            display_name: String::new(),
-            description: String::new(),
-            params: spec.params.clone(),
-            workspaces: spec.workspaces.clone(),
-            tasks: vec![task],
-            finally: Vec::new(),
-            results: Vec::new(),
-        },
-    })
-}
-
-/// Refuses a step whose program is another's: there is no container to run it in.
-fn only_ours(name: &str, spec: &TaskSpec) -> Result<()> {
-    for step in &spec.steps {
-        let program = step.command.first().map(String::as_str).unwrap_or_default();
-        if program != task_run::PROGRAM {
-            bail!(
-                "Task {name}: step {} runs {program}; the runner runs only {}",
-                step.name,
-                task_run::PROGRAM
-            );
-        }
-    }
-    Ok(())
-}
-
-fn pipeline_of(run: &PipelineRun) -> Result<String> {
-    let reference = &run.spec.pipeline_ref;
-    if reference.resolver.is_none() {
-        return reference.name.clone().context("pipelineRef needs a name");
-    }
-    let param = |name: &str| {
-        let found = reference.params.iter().find(|param| param.name == name);
-        found
-            .and_then(|param| param.value.strings().first())
-            .map(String::as_str)
-    };
-    if param("kind") != Some("pipeline") {
-        bail!("pipelineRef: the cluster resolver needs kind: pipeline");
-    }
-    param("name")
-        .map(str::to_owned)
-        .context("pipelineRef: the cluster resolver needs a name")
-}
-
-fn name_of(run: &PipelineRun) -> String {
-    if run.metadata.name.is_empty() {
-        format!("{}local", run.metadata.generate_name)
-    } else {
-        run.metadata.name.clone()
     }
 }
 

@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Component, PathBuf},
     sync::mpsc,
     thread,
     time::Duration,
@@ -24,8 +24,8 @@ use super::{
     check, duration,
     model::{OnError, Operator, PipelineSpec, PipelineTask, TaskSpec, Value, When},
     picture::Picture,
+    prepared::Prepared,
     status::{Attempt, Fate, Skip, Status, TaskStatus},
-    task_run::TaskRun,
     variables::{Variables, references},
 };
 
@@ -93,19 +93,6 @@ enum Next {
     Wait,
     Skip(Skip, Vec<When>),
     Start(Box<Prepared>),
-}
-
-/// A Task with its values, ready to run in a thread of its own.
-struct Prepared {
-    name: String,
-    task_run: String,
-    task: String,
-    spec: TaskSpec,
-    params: BTreeMap<String, Value>,
-    workspaces: BTreeMap<String, PathBuf>,
-    when: Vec<When>,
-    attempts: u32,
-    timeout: Option<Duration>,
 }
 
 impl Schedule<'_> {
@@ -460,38 +447,6 @@ impl Schedule<'_> {
             .filter(|result| complete(&result.value))
             .map(|result| (result.name.clone(), variables.replace(&result.value)))
             .collect()
-    }
-}
-
-impl Prepared {
-    fn run(&self, plan: &Plan) -> Result<Vec<Attempt>> {
-        let mut attempts = Vec::new();
-        for number in 0..self.attempts {
-            let root: &Path = &plan.root;
-            let attempt = TaskRun {
-                name: &self.task_run,
-                task: &self.task,
-                spec: &self.spec,
-                params: &self.params,
-                workspaces: &self.workspaces,
-                promote: &plan.promote,
-                env: &plan.env,
-                timeout: self.timeout,
-                root: root
-                    .join("pods")
-                    .join(&self.task_run)
-                    .join(number.to_string()),
-            };
-            let attempt = attempt
-                .attempt()
-                .with_context(|| format!("task {}", self.name))?;
-            let succeeded = attempt.succeeded;
-            attempts.push(attempt);
-            if succeeded {
-                break;
-            }
-        }
-        Ok(attempts)
     }
 }
 

@@ -1,0 +1,71 @@
+//! A Task that may start now, with everything that it needs.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    model::{TaskSpec, Value, When},
+    schedule::Plan,
+    status::Attempt,
+    task_run::TaskRun,
+};
+
+/// A Task with its values, ready to run in a thread of its own.
+pub(crate) struct Prepared {
+    /// Its name in the Pipeline.
+    pub(crate) name: String,
+    /// The name of its TaskRun.
+    pub(crate) task_run: String,
+    /// The name of the Task.
+    pub(crate) task: String,
+    /// The Task.
+    pub(crate) spec: TaskSpec,
+    /// The values of its params.
+    pub(crate) params: BTreeMap<String, Value>,
+    /// The bound workspaces: the Task's name for each, and the directory.
+    pub(crate) workspaces: BTreeMap<String, PathBuf>,
+    /// Its conditions, with the values that they had.
+    pub(crate) when: Vec<When>,
+    /// How many attempts it has.
+    pub(crate) attempts: u32,
+    /// How long one attempt may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Prepared {
+    /// Runs it until an attempt succeeds or none is left.
+    pub(crate) fn run(&self, plan: &Plan) -> Result<Vec<Attempt>> {
+        let mut attempts = Vec::new();
+        for number in 0..self.attempts {
+            let root: &Path = &plan.root;
+            let attempt = TaskRun {
+                name: &self.task_run,
+                task: &self.task,
+                spec: &self.spec,
+                params: &self.params,
+                workspaces: &self.workspaces,
+                promote: &plan.promote,
+                env: &plan.env,
+                timeout: self.timeout,
+                root: root
+                    .join("pods")
+                    .join(&self.task_run)
+                    .join(number.to_string()),
+            };
+            let attempt = attempt
+                .attempt()
+                .with_context(|| format!("task {}", self.name))?;
+            let succeeded = attempt.succeeded;
+            attempts.push(attempt);
+            if succeeded {
+                break;
+            }
+        }
+        Ok(attempts)
+    }
+}

@@ -1,0 +1,200 @@
+//! Reads the resources of all files, each of a kind and with fields that the runner has.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{
+    model::{
+        Metadata, OnError, Param, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Resource,
+        Task, TaskRef, TaskSpec, Type, Value, WorkspaceUse,
+    },
+    pac::Event,
+    task_run,
+};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The resources of all files.
+#[derive(Default)]
+pub(crate) struct Resources {
+    /// The Tasks by their names.
+    pub(crate) tasks: BTreeMap<String, TaskSpec>,
+    /// The Pipeline, if there is one.
+    pub(crate) pipeline: Option<Pipeline>,
+    /// The PipelineRun, if there is one.
+    pub(crate) run: Option<PipelineRun>,
+}
+
+impl Resources {
+    /// Reads named texts; an event fills what stands in `{{ … }}`.
+    pub(crate) fn read(texts: Vec<(String, String)>, event: Option<&Event>) -> Result<Self> {
+        let mut found = Self::default();
+        for (name, text) in texts {
+            let text = match event {
+                Some(event) => event.fill(&text).with_context(|| name.clone())?,
+                None if text.contains("{{") => bail!("{name} has {{{{ … }}}}: it needs an event"),
+                None => text,
+            };
+            let twice = match parse(&text).with_context(|| name.clone())? {
+                Resource::Task(task) => found.tasks.insert(task.metadata.name, task.spec).is_some(),
+                Resource::Pipeline(pipeline) => found.pipeline.replace(pipeline).is_some(),
+                Resource::PipelineRun(run) => found.run.replace(run).is_some(),
+            };
+            if twice {
+                bail!("{name}: there is one of these already");
+            }
+        }
+        if let (Some(event), Some(run)) = (event, &found.run) {
+            event.starts(&run.metadata)?;
+        }
+        Ok(found)
+    }
+}
+
+/// Reads one resource.
+///
+/// # Errors
+/// When it is of another kind or version, or has a field that is not implemented.
+pub fn parse(text: &str) -> Result<Resource> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head {
+        api_version: String,
+        kind: String,
+    }
+    let head: Head = serde_saphyr::from_str(text).context("no Kubernetes resource")?;
+    if head.api_version != "tekton.dev/v1" {
+        bail!(
+            "apiVersion {} is not implemented by the runner",
+            head.api_version
+        );
+    }
+    let resource = match head.kind.as_str() {
+        "Task" => serde_saphyr::from_str::<Task>(text).map(Resource::Task),
+        "Pipeline" => serde_saphyr::from_str::<Pipeline>(text).map(Resource::Pipeline),
+        "PipelineRun" => serde_saphyr::from_str::<PipelineRun>(text).map(Resource::PipelineRun),
+        kind => bail!("kind {kind} is not implemented by the runner"),
+    };
+    resource.with_context(|| {
+        format!(
+            "kind {}: a field is wrong or not implemented by the runner",
+            head.kind
+        )
+    })
+}
+
+/// Reads a file that is not too large.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    let size = fs::metadata(path)?.len();
+    if size > MAX_FILE {
+        bail!("{size} bytes are too many");
+    }
+    Ok(fs::read_to_string(path)?)
+}
+
+/// A Pipeline of one Task, for a Task alone.
+pub(crate) fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
+    let mut all = tasks.iter();
+    let (Some((name, spec)), None) = (all.next(), all.next()) else {
+        bail!("the files have no Pipeline, and not one Task alone");
+    };
+    let param = |name: &String, kind| {
+        let value = match kind {
+            Type::String => Value::String(format!("$(params.{name})")),
+            Type::Array => Value::Array(vec![format!("$(params.{name}[*])")]),
+        };
+        Param {
+            name: name.clone(),
+            value,
+        }
+    };
+    let used = |name: &String| WorkspaceUse {
+        name: name.clone(),
+        workspace: None,
+        sub_path: None,
+    };
+    let task = PipelineTask {
+        name: name.clone(),
+        display_name: String::new(),
+        description: String::new(),
+        task_ref: Some(TaskRef {
+            name: name.clone(),
+            kind: None,
+        }),
+        task_spec: None,
+        params: spec
+            .params
+            .iter()
+            .map(|own| param(&own.name, own.kind()))
+            .collect(),
+        workspaces: spec.workspaces.iter().map(|own| used(&own.name)).collect(),
+        run_after: Vec::new(),
+        when: Vec::new(),
+        retries: 0,
+        timeout: None,
+        on_error: OnError::StopAndFail,
+    };
+    Ok(Pipeline {
+        api_version: "tekton.dev/v1".to_owned(),
+        kind: "Pipeline".to_owned(),
+        metadata: Metadata {
+            name: name.clone(),
+            ..Metadata::default()
+        },
+        spec: PipelineSpec {
+            display_name: String::new(),
+            description: String::new(),
+            params: spec.params.clone(),
+            workspaces: spec.workspaces.clone(),
+            tasks: vec![task],
+            finally: Vec::new(),
+            results: Vec::new(),
+        },
+    })
+}
+
+/// Refuses a step whose program is another's: there is no container to run it in.
+pub(crate) fn only_ours(name: &str, spec: &TaskSpec) -> Result<()> {
+    for step in &spec.steps {
+        let program = step.command.first().map(String::as_str).unwrap_or_default();
+        if program != task_run::PROGRAM {
+            bail!(
+                "Task {name}: step {} runs {program}; the runner runs only {}",
+                step.name,
+                task_run::PROGRAM
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The name of the Pipeline that a PipelineRun wants.
+pub(crate) fn pipeline_of(run: &PipelineRun) -> Result<String> {
+    let reference = &run.spec.pipeline_ref;
+    if reference.resolver.is_none() {
+        return reference.name.clone().context("pipelineRef needs a name");
+    }
+    let param = |name: &str| {
+        let found = reference.params.iter().find(|param| param.name == name);
+        found
+            .and_then(|param| param.value.strings().first())
+            .map(String::as_str)
+    };
+    if param("kind") != Some("pipeline") {
+        bail!("pipelineRef: the cluster resolver needs kind: pipeline");
+    }
+    param("name")
+        .map(str::to_owned)
+        .context("pipelineRef: the cluster resolver needs a name")
+}
+
+/// The name of a PipelineRun.
+pub(crate) fn name_of(run: &PipelineRun) -> String {
+    if run.metadata.name.is_empty() {
+        format!("{}local", run.metadata.generate_name)
+    } else {
+        run.metadata.name.clone()
+    }
+}
