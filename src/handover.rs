@@ -3,6 +3,8 @@
 //! Each file names the one it was made from by SHA-256. The digest of the file itself travels
 //! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::image::{Digest, DigestReference, Reference, Tag};
@@ -42,6 +44,16 @@ pub(crate) enum Error {
         origin: String,
         /// The version that it names.
         found: u32,
+    },
+    /// The file contradicts itself: a component stands in it twice, or passed in spite of violations.
+    #[error("{origin} contradicts itself about {name:?}: {what}")]
+    Contradiction {
+        /// The file.
+        origin: String,
+        /// The component.
+        name: String,
+        /// What does not fit together.
+        what: &'static str,
     },
     /// The file does not list the component.
     #[error("{origin} does not list {name:?}: it vouches for {listed}")]
@@ -163,7 +175,7 @@ impl Vouched {
     /// Reads `verified.json`; `expected` is the digest that verify-ec reported.
     ///
     /// # Errors
-    /// [`Error::Changed`], [`Error::Parse`] or [`Error::Version`].
+    /// [`Error::Changed`], [`Error::Parse`], [`Error::Version`] or [`Error::Contradiction`].
     pub(crate) fn parse(
         bytes: &[u8],
         origin: &str,
@@ -172,6 +184,15 @@ impl Vouched {
         let digest = check_digest(bytes, origin, expected)?;
         let verified: Verified = parse(bytes, origin, "verified.json")?;
         check_version(verified.version, origin)?;
+        check_names(verified.components.iter().map(|c| c.name.as_str()), origin)?;
+        let passed_in_spite = |c: &&VerifiedComponent| c.success && c.violations > 0;
+        if let Some(component) = verified.components.iter().find(passed_in_spite) {
+            return Err(Error::Contradiction {
+                origin: origin.to_owned(),
+                name: component.name.clone(),
+                what: "it passed in spite of violations",
+            });
+        }
         Ok(Self {
             verified,
             digest,
@@ -295,7 +316,7 @@ impl Placed {
     /// Reads `promoted.json`; `expected` is the digest that copy-image reported.
     ///
     /// # Errors
-    /// [`Error::Changed`], [`Error::Parse`] or [`Error::Version`].
+    /// [`Error::Changed`], [`Error::Parse`], [`Error::Version`] or [`Error::Contradiction`].
     pub(crate) fn parse(
         bytes: &[u8],
         origin: &str,
@@ -304,6 +325,7 @@ impl Placed {
         check_digest(bytes, origin, expected)?;
         let promoted: Promoted = parse(bytes, origin, "promoted.json")?;
         check_version(promoted.version, origin)?;
+        check_names(promoted.components.iter().map(|c| c.name.as_str()), origin)?;
         Ok(Self {
             promoted,
             origin: origin.to_owned(),
@@ -401,4 +423,99 @@ fn check_version(found: u32, origin: &str) -> Result<(), Error> {
         origin: origin.to_owned(),
         found,
     })
+}
+
+/// A name that stood twice would let one component answer for another.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>, origin: &str) -> Result<(), Error> {
+    let mut known = BTreeSet::new();
+    for name in names {
+        if !known.insert(name) {
+            return Err(Error::Contradiction {
+                origin: origin.to_owned(),
+                name: name.to_owned(),
+                what: "it stands there twice",
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ONE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    const TWO: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+    fn component(name: &str, digest: &str, success: bool) -> Value {
+        json!({
+            "name": name, "containerImage": format!("r.example/{name}@{digest}"), "success": success,
+            "violations": u8::from(!success), "warnings": 0, "exceptions": [],
+        })
+    }
+
+    fn verified(components: &[Value]) -> Value {
+        json!({
+            "version": 1, "imagesDigest": ONE, "gitTag": "v1", "commit": null, "destinationTag": null,
+            "verifiedAt": "2026-01-02T03:04:05Z", "effectiveTime": "2026-01-02T03:04:05Z",
+            "policy": {"sources": [], "digest": ONE}, "reportDigest": ONE, "skippedChecks": [],
+            "components": components,
+        })
+    }
+
+    fn vouched(document: &Value) -> Result<Vouched, Error> {
+        Vouched::parse(document.to_string().as_bytes(), "verified.json", None)
+    }
+
+    #[test]
+    fn vouches_for_exactly_what_passed() {
+        let document = verified(&[component("web", ONE, true), component("api", TWO, false)]);
+        let vouched = vouched(&document).unwrap();
+        let digest = |text: &str| text.parse().unwrap();
+        assert_eq!(vouched.image("web").unwrap().digest, digest(ONE));
+        assert!(vouched.vouches_for(digest(ONE)).is_ok());
+        assert!(matches!(vouched.image("api"), Err(Error::Refused { .. })));
+        let refused = vouched.vouches_for(digest(TWO));
+        assert!(matches!(refused, Err(Error::Refused { .. })));
+        let other = vouched.vouches_for(digest(&ONE.replace('1', "3")));
+        assert!(matches!(other, Err(Error::NotListed { .. })));
+    }
+
+    #[test]
+    fn refuses_a_file_that_contradicts_itself() {
+        let twice = verified(&[component("web", ONE, true), component("web", TWO, false)]);
+        let error = vouched(&twice).unwrap_err();
+        assert!(matches!(error, Error::Contradiction { .. }), "{error}");
+        let mut passed = component("web", ONE, true);
+        passed["violations"] = Value::from(1);
+        let error = vouched(&verified(&[passed])).unwrap_err();
+        assert!(matches!(error, Error::Contradiction { .. }), "{error}");
+    }
+
+    #[test]
+    fn refuses_other_bytes_members_and_versions() {
+        let good = verified(&[component("web", ONE, true)]);
+        let bytes = good.to_string();
+        let digest = Digest::of(bytes.as_bytes());
+        let parse = |bytes: &str| Vouched::parse(bytes.as_bytes(), "v", Some(digest));
+        assert!(parse(&bytes).is_ok());
+        let other = parse(&format!("{bytes} "));
+        assert!(matches!(other, Err(Error::Changed { .. })));
+        for (member, value) in [("more", Value::from(1)), ("policy", Value::Null)] {
+            let mut wrong = good.clone();
+            wrong[member] = value;
+            assert!(
+                matches!(vouched(&wrong), Err(Error::Parse { .. })),
+                "{member}"
+            );
+        }
+        let mut later = good.clone();
+        later["version"] = Value::from(2);
+        assert!(matches!(
+            vouched(&later),
+            Err(Error::Version { found: 2, .. })
+        ));
+    }
 }

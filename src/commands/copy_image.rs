@@ -19,6 +19,14 @@ use crate::{
     registry::{Done, Planned, Registry, Rules},
 };
 
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &[
+    "SOURCE_DIGEST",
+    "DESTINATION_DIGEST",
+    "PROMOTED",
+    "PROMOTED_DIGEST",
+];
+
 /// Flags of `copy-image`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]
@@ -146,9 +154,11 @@ fn handover_failure(error: handover::Error) -> Failure {
     use handover::Error as E;
     let kind = match &error {
         E::Parse { .. } | E::Version { .. } => Kind::Usage,
-        E::Changed { .. } | E::NotListed { .. } | E::Refused { .. } | E::OtherDigest { .. } => {
-            Kind::Refused
-        }
+        E::Changed { .. }
+        | E::Contradiction { .. }
+        | E::NotListed { .. }
+        | E::Refused { .. }
+        | E::OtherDigest { .. } => Kind::Refused,
     };
     Failure::new(kind, error)
 }

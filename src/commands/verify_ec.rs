@@ -36,6 +36,9 @@ use crate::{
     trust::{Verifier, Who},
 };
 
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST"];
+
 /// Flags of `verify-ec`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -260,7 +263,7 @@ impl Args {
     async fn images(&self, context: &Context) -> Result<Images, Failure> {
         let images = match &self.image {
             Some(reference) => images::of_reference(reference, &context.registry).await?,
-            None => images::read(self.images.as_deref(), context)?,
+            None => images::read(self.images.as_deref(), self.images_digest, context)?,
         };
         if let Some(expected) = self.images_digest
             && expected != images.digest

@@ -1,8 +1,9 @@
 //! `verify-ec` against the lab's registry and Git server: the good image passes, each lie is refused.
 
 use lab::{
+    registry::{Effect, Fault},
     signer::{self, Key},
-    universe::{TAG, Universe},
+    universe::{STAGING, TAG, Universe},
 };
 use serde_json::Value;
 
@@ -222,11 +223,8 @@ fn refuses_provenance_of_another_commit() {
 #[test]
 fn demands_the_transparency_log_unless_told_otherwise() {
     let scene = Scene::vouched();
-    let run = scene.verify(&["--ignore-rekor=false"]);
-    assert_ne!(run.code, 0, "{}", run.stdout);
-    assert!(
-        !scene.dir.exists("verified.json") || scene.verified()["components"][0]["success"] == false
-    );
+    scene.verify(&["--ignore-rekor=false"]).exits(4).says("log");
+    assert_eq!(scene.verified()["components"][0]["success"], false);
 }
 
 #[test]
@@ -335,6 +333,35 @@ fn a_registry_that_is_down_is_a_remote_failure() {
     let image = format!("127.0.0.1:1/acme/web@sha256:{}", "0".repeat(64));
     scene.verify(&["--image", &image]).exits(5);
     assert!(!scene.dir.exists("verified.json"));
+}
+
+#[test]
+fn an_index_whose_children_cannot_be_seen_never_passes() {
+    let scene = Scene::new();
+    let universe = &scene.universe;
+    let push = |name| signer::push_image(&universe.registry, STAGING, name, name, 1).unwrap();
+    let (amd64, arm64) = (push("amd64"), push("arm64"));
+    let children = [("amd64", &amd64), ("arm64", &arm64)];
+    let index = signer::push_index(&universe.registry, STAGING, "index", &children).unwrap();
+    let vouch = |image: &signer::Image| {
+        signer::sign(&universe.registry, image, &universe.key).unwrap();
+        let statements = universe.statements(image, &universe.commit);
+        signer::attest(&universe.registry, image, &universe.key, &statements).unwrap();
+    };
+    vouch(&index);
+    let list = scene.dir.read("images.json");
+    let list = list.replace(&universe.image.digest, &index.digest);
+    scene.dir.write("images.json", list);
+    scene.verify(&[]).exits(4);
+    // Once the index is not shown; asked for again it would be, and nobody would know its children.
+    let path = format!("/manifests/{}", index.digest);
+    let fault = Fault::new(Effect::Status(403)).of("GET", path).once();
+    universe.registry.fail(fault);
+    scene.verify(&[]).exits(5);
+    assert!(!scene.dir.exists("verified.json"));
+    vouch(&amd64);
+    vouch(&arm64);
+    scene.verify(&[]).exits(0);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::{
     commands::{Context, registry_failure},
     failure::{Failure, Kind, OrFail as _},
-    image::{DigestReference, MediaType, Reference, Tag},
+    handover,
+    image::{Digest, DigestReference, MediaType, Reference, Tag},
     policy::{self, Quirks},
     registry::{self, Content, Descriptor, Registry, Version},
     snapshot::{Component, Images, Snapshot},
@@ -35,8 +36,12 @@ pub(in crate::commands) struct Target {
     pub(in crate::commands) unlisted: Option<registry::Error>,
 }
 
-/// Reads the list: the JSON itself, or a file.
-pub(in crate::commands) fn read(given: Option<&str>, context: &Context) -> Result<Images, Failure> {
+/// Reads the list: the JSON itself, or a file. What gather-images did not write is not even parsed.
+pub(in crate::commands) fn read(
+    given: Option<&str>,
+    expected: Option<Digest>,
+    context: &Context,
+) -> Result<Images, Failure> {
     let (bytes, origin) = match given {
         Some(text) if text.trim_start().starts_with('{') => {
             (text.as_bytes().to_vec(), "--images".to_owned())
@@ -46,6 +51,7 @@ pub(in crate::commands) fn read(given: Option<&str>, context: &Context) -> Resul
             (context.read(&path)?, path.display().to_string())
         }
     };
+    handover::check_digest(&bytes, &origin, expected).or_fail(Kind::Refused)?;
     Images::parse(&bytes, &origin).or_fail(Kind::Usage)
 }
 
