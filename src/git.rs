@@ -148,6 +148,13 @@ pub(crate) fn commit_of_tag<'a>(refs: &'a [Ref], tag: &str) -> Option<&'a str> {
     found.map(|found| found.object.as_str())
 }
 
+/// The commit of a branch among the refs of a remote.
+pub(crate) fn commit_of_branch<'a>(refs: &'a [Ref], branch: &str) -> Option<&'a str> {
+    let name = format!("refs/heads/{branch}");
+    let found = refs.iter().find(|candidate| candidate.name == name);
+    found.map(|found| found.object.as_str())
+}
+
 /// The one tag of a local repository's HEAD, and its commit.
 ///
 /// # Errors

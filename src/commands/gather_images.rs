@@ -19,6 +19,14 @@ use crate::{
     snapshot::{Component, Found, GitSource, Images, Promote, Snapshot, Source, VERSION},
 };
 
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &[
+    "IMAGES_TO_VERIFY",
+    "IMAGES_COUNT",
+    "IMAGES_DIGEST",
+    "COMMIT",
+];
+
 /// Flags of `gather-images`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -289,6 +297,34 @@ impl Args {
             .ok_or_else(|| no_image(&repository.to_string()))
     }
 
+    /// Pins the source of a Snapshot's component to a commit: that of `--revision` if it is about
+    /// the same repository, else the one that the Snapshot's tag or branch has now.
+    async fn pin_source(
+        &self,
+        name: &str,
+        source: &mut GitSource,
+        origin: &Origin,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let same = self.git_url.as_ref().is_none_or(|url| *url == source.url);
+        let commit = match &origin.commit {
+            Some(commit) if same => {
+                if git::is_commit(&source.revision) && source.revision != *commit {
+                    let message = format!(
+                        "the Snapshot says that {name} was built from commit {}, --revision is commit {commit}",
+                        source.revision
+                    );
+                    return Err(Failure::message(Kind::Refused, message));
+                }
+                commit.clone()
+            }
+            _ if source.revision.is_empty() || git::is_commit(&source.revision) => return Ok(()),
+            _ => commit_at(&source.url, &source.revision, context).await?,
+        };
+        source.revision = commit;
+        Ok(())
+    }
+
     /// Pins the images of a Snapshot; an image that is pinned already must exist.
     async fn pin_snapshot(
         &self,
@@ -317,14 +353,10 @@ impl Args {
             }
             component.container_image = reference.repository.pinned(manifest.digest).to_string();
             found.insert(component.name.clone(), describe(reference.tag, &manifest)?);
-            let git = component
-                .source
-                .as_mut()
-                .and_then(|source| source.git.as_mut());
-            if let (Some(git), Some(commit)) = (git, &origin.commit)
-                && self.git_url.as_ref().is_none_or(|url| *url == git.url)
-            {
-                git.revision.clone_from(commit);
+            let source = component.source.as_mut();
+            if let Some(git) = source.and_then(|source| source.git.as_mut()) {
+                self.pin_source(&component.name, git, origin, context)
+                    .await?;
             }
         }
         let known = snapshot.promote.take();
@@ -334,6 +366,20 @@ impl Args {
         });
         Ok(snapshot)
     }
+}
+
+/// The commit of a tag or branch at its host.
+async fn commit_at(url: &str, revision: &str, context: &Context) -> Result<String, Failure> {
+    let address = url.to_owned();
+    let refs = context.git.run(move |git| git.ls_remote(&address)).await;
+    let refs = refs.map_err(git_failure)?;
+    let tag = revision.strip_prefix("refs/tags/").unwrap_or(revision);
+    let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
+    let commit = git::commit_of_tag(&refs, tag).or_else(|| git::commit_of_branch(&refs, branch));
+    commit.map(str::to_owned).ok_or_else(|| {
+        let message = format!("no tag or branch {revision:?} in {url}");
+        Failure::message(Kind::NotFound, message)
+    })
 }
 
 /// `NAME=REPO` or `REPO`.

@@ -177,6 +177,48 @@ fn pins_the_images_of_a_snapshot_and_keeps_what_it_does_not_know() {
 }
 
 #[test]
+fn pins_the_source_of_a_snapshot_and_refuses_a_contradiction() {
+    let world = World::new();
+    let url = world.git.url("acme/web");
+    let gather = |revision: &str, flags: &[&str]| {
+        let snapshot = serde_json::json!({"components": [{
+            "name": "web", "containerImage": format!("{}:v1.0", world.repository("acme/web")),
+            "source": {"git": {"url": url, "revision": revision, "context": "src"}},
+        }]});
+        let snapshot = format!("--snapshot={snapshot}");
+        world
+            .dir
+            .promote(&[&["gather-images", &snapshot], flags].concat())
+    };
+    let source = || world.images()["components"][0]["source"]["git"].clone();
+    for named in ["main", "v1.0", "refs/heads/main", "refs/tags/v1.0"] {
+        gather(named, &[]).exits(0);
+        let expected = serde_json::json!({"url": url, "revision": world.commit, "context": "src"});
+        assert_eq!(source(), expected, "{named}");
+    }
+    gather("nope", &[]).exits(3).says("nope");
+    let (tag, at) = ("--revision=v1.0", format!("--git-url={url}"));
+    gather(&world.commit, &[tag, &at]).exits(0);
+    let other = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
+    gather(other, &[]).exits(0);
+    assert_eq!(source()["revision"], other);
+    gather(other, &[tag, &at]).exits(4).says(other);
+}
+
+#[test]
+fn a_tag_named_like_a_commit_is_a_tag_when_it_is_named_in_full() {
+    let world = World::new();
+    let other = world.git.repository("acme/web").unwrap();
+    let other = other.commit("main", "two", &[("a", "2")]).unwrap();
+    let repository = world.git.repository("acme/web").unwrap();
+    repository.tag(&world.commit, &other).unwrap();
+    let full = format!("--revision=refs/tags/{}", world.commit);
+    world.gather(&[&full]).exits(0);
+    assert_eq!(world.images()["promote"]["commit"], other);
+    assert_eq!(world.images()["promote"]["gitTag"], world.commit);
+}
+
+#[test]
 fn what_is_not_there_exits_3_and_leaves_no_file() {
     let world = World::new();
     world.gather(&["--revision=v9"]).exits(3).says("v9");
