@@ -29,6 +29,9 @@ use crate::{
 /// How often a push is tried when others push at the same time.
 const ATTEMPTS: u32 = 10;
 
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &["GITOPS_COMMIT", "GITOPS_BRANCH", "CHANGED"];
+
 /// Flags of `update-deployment`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -61,7 +64,7 @@ pub(crate) struct Args {
     /// The same as --image
     #[arg(last = true, value_name = "[NAME=]REF")]
     images: Vec<String>,
-    /// Deploy --image although no promoted.json vouches for it
+    /// Deploy --image although no promoted.json vouches for it, or what was copied with --unverified
     #[arg(long)]
     unverified: bool,
     /// Accept an empty list of images

@@ -232,6 +232,15 @@ fn refuses_what_nobody_vouches_for() {
         2,
         "not pinned",
     );
+    refused(
+        &world,
+        &[
+            &format!("--image=web={}", deployed("evil", NEW)),
+            "--pin=tag",
+        ],
+        4,
+        "acme/web:evil",
+    );
     refused(&world, &["--unverified"], 2, "--image");
     fs::remove_file(world.dir.path("promoted.json")).unwrap();
     refused(&world, &[], 3, "promoted.json");
@@ -240,6 +249,24 @@ fn refuses_what_nobody_vouches_for() {
         .update(&[&image(NEW), "--unverified"])
         .exits(0)
         .says("nobody vouches");
+}
+
+#[test]
+fn what_was_copied_without_a_verdict_is_deployed_only_when_it_is_said_again() {
+    let world = World::new();
+    let mut copied = promoted();
+    for member in ["verifiedDigest", "policyDigest", "reportDigest"] {
+        copied[member] = Value::Null;
+    }
+    world.write_promoted(&copied);
+    refused(&world, &[], 4, "names no verdict");
+    let image = format!("--image=web={}", deployed("prod-v1.0", NEW));
+    refused(&world, &[&image], 4, "names no verdict");
+    world
+        .update(&["--unverified"])
+        .exits(0)
+        .says("nobody vouches");
+    assert_eq!(world.file(), patch(&deployed("prod-v1.0", NEW)));
 }
 
 #[test]

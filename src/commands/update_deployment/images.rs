@@ -62,11 +62,7 @@ pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> 
         .map(|text| parse(text))
         .collect();
     let given = given?;
-    if args.unverified {
-        if given.is_empty() {
-            let message = "--unverified is for --image: what promoted.json lists was verified";
-            return Err(Failure::message(Kind::Usage, message));
-        }
+    if args.unverified && !given.is_empty() && args.promoted.is_none() {
         tracing::warn!("deploying without a promoted.json: nobody vouches for these images");
         return Ok(Wanted {
             images: given,
@@ -77,6 +73,7 @@ pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> 
     let bytes = context.read(&path)?;
     let origin = path.display().to_string();
     let placed = Placed::parse(&bytes, &origin, args.promoted_digest).map_err(hand_over)?;
+    check_verdict(placed.promoted(), args.unverified, &origin)?;
     let images = if given.is_empty() {
         placed
             .promoted()
@@ -94,6 +91,27 @@ pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> 
         images,
         promoted: Some(placed.promoted().clone()),
     })
+}
+
+/// What copy-image put there without a verdict is deployed only by those who say so too.
+fn check_verdict(promoted: &Promoted, unverified: bool, origin: &str) -> Result<(), Failure> {
+    match (promoted.verified_digest, unverified) {
+        (None, false) => {
+            let message = format!("{origin} names no verdict: copy-image ran with --unverified");
+            Err(Failure::message(Kind::Refused, message)
+                .hint("copy what verify-ec vouches for; --unverified deploys it all the same"))
+        }
+        (None, true) => {
+            tracing::warn!("deploying what was copied without a verdict: nobody vouches for it");
+            Ok(())
+        }
+        (Some(_), true) => {
+            let message = format!("--unverified is not for {origin}, which names its verdict");
+            Err(Failure::message(Kind::Usage, message)
+                .hint("leave it out, or name what nobody verified by --image"))
+        }
+        (Some(_), false) => Ok(()),
+    }
 }
 
 fn hand_over(error: crate::handover::Error) -> Failure {
@@ -131,11 +149,18 @@ fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
         .digest()
         .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;
     let component = placed.vouches_for(&image.name, digest).map_err(hand_over)?;
-    let same = |place: &Reference| place.repository == image.reference.repository;
+    // With --pin=tag the tag alone decides what runs, so it must be one that the copy set.
+    let asked = &image.reference;
+    let same = |place: &Reference| {
+        place.repository == asked.repository && (asked.tag.is_none() || place.tag == asked.tag)
+    };
     if !component.destinations.iter().any(same) {
+        let tag = asked.tag.as_ref().map(|tag| format!(":{tag}"));
         let message = format!(
-            "promoted.json does not list {} in {}",
-            image.name, image.reference.repository
+            "promoted.json does not list {} in {}{}",
+            image.name,
+            asked.repository,
+            tag.unwrap_or_default()
         );
         return Err(Failure::message(Kind::Refused, message));
     }
