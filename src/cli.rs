@@ -23,7 +23,7 @@ use crate::{
     git::{Credentials, Git},
     http::{HostPort, Http, Options},
     registry::{self, Registry},
-    tekton::{ResultFlag, docker_dir},
+    tekton::{ResultFlag, Results, docker_dir},
 };
 
 /// Promote verified container images to production
@@ -137,9 +137,12 @@ pub fn main() -> ExitCode {
     let env = Env::of_process();
     let command = arguments::apply(Cli::command(), &env);
     let arguments = arguments::arrange(std::env::args_os().collect(), &command);
-    let parsed = command.try_get_matches_from(arguments);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| {
+        let known = matches.subcommand_name().map_or_else(Vec::new, results);
+        Ok((Cli::from_arg_matches(&matches)?, known))
+    });
+    let (cli, known) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to standard output with 0, usage errors to standard error with 2.
             let _ = error.print();
@@ -147,7 +150,7 @@ pub fn main() -> ExitCode {
         }
     };
     let Cli { global, command } = cli;
-    match start(&global, command, env) {
+    match start(&global, command, env, &known) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             log::report(&failure, global.log.log_format);
@@ -171,8 +174,33 @@ pub fn exit_codes() -> Vec<(u8, &'static str)> {
         .collect()
 }
 
-fn start(global: &Global, command: Command, env: Env) -> Result<(), Failure> {
+/// The Tekton results that a command may write.
+#[must_use]
+pub fn results(command: &str) -> Vec<&'static str> {
+    let steps = [
+        ("extract-tag", extract_tag::RESULTS),
+        ("gather-images", gather_images::RESULTS),
+        ("verify-ec", verify_ec::RESULTS),
+        ("copy-image", copy_image::RESULTS),
+        ("update-deployment", update_deployment::RESULTS),
+    ];
+    let of_command = |step: &&(&str, _)| step.0 == command || command == "run";
+    steps
+        .iter()
+        .filter(of_command)
+        .flat_map(|(_, results)| results.iter().copied())
+        .collect()
+}
+
+fn start(
+    global: &Global,
+    command: Command,
+    env: Env,
+    known_results: &[&str],
+) -> Result<(), Failure> {
     log::init(&global.log, &env)?;
+    // A result that the command does not have is found before the command does anything.
+    Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
     let context = context(global, env)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -194,7 +222,14 @@ fn start(global: &Global, command: Command, env: Env) -> Result<(), Failure> {
     });
     // Blocking work that outlives its time limit must not keep the process alive.
     runtime.shutdown_background();
-    finish(global, outcome?)
+    let outcome = outcome?;
+    debug_assert!(
+        outcome
+            .results
+            .names()
+            .all(|name| known_results.contains(&name))
+    );
+    finish(global, outcome)
 }
 
 /// Writes the results and standard output, then fails if the command did.

@@ -2,11 +2,12 @@
 //!
 //! 1. The file name of the program may be a command: `copy-image …` means `promote copy-image …`.
 //! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
-//!    arrives as `--flag=`. The same holds for an empty environment variable.
+//!    arrives as `--flag=` or `--flag` and an empty argument. The same holds for an empty
+//!    environment variable.
 //! 3. Every flag has an environment variable `PROMOTE_<FLAG>`, but for those that weaken a check.
 //! 4. Every boolean takes `=true|false`.
 
-use std::{ffi::OsString, path::Path};
+use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use clap::{Arg, Command};
 
@@ -66,15 +67,38 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Vec<OsString> 
     let applet = called.filter(|name| command.find_subcommand(name).is_some());
     let mut arguments = vec![OsString::from(command.get_name())];
     arguments.extend(applet.map(OsString::from));
-    let mut positional = false;
-    for argument in given {
-        let text = argument.to_str().unwrap_or_default();
-        positional |= text == "--";
-        if positional || !is_empty_flag(text) {
+    let with_value = flags_with_value(command);
+    let mut given = given.peekable();
+    while let Some(argument) = given.next() {
+        if argument == "--" {
             arguments.push(argument);
+            break;
         }
+        let text = argument.to_str().unwrap_or_default();
+        let long = text.strip_prefix("--").unwrap_or_default();
+        if is_empty_flag(text) {
+            continue;
+        }
+        if with_value.contains(long) && given.next_if(|next| next.is_empty()).is_some() {
+            continue;
+        }
+        arguments.push(argument);
     }
+    // What stands behind `--` is no flag.
+    arguments.extend(given);
     arguments
+}
+
+/// The flags whose value may be the next argument, of the command and all its subcommands.
+fn flags_with_value(command: &Command) -> BTreeSet<&str> {
+    let own = command
+        .get_arguments()
+        .filter(|argument| {
+            argument.get_action().takes_values() && !argument.is_require_equals_set()
+        })
+        .filter_map(Arg::get_long);
+    let below = command.get_subcommands().flat_map(flags_with_value);
+    own.chain(below).collect()
 }
 
 /// `--flag=` with nothing behind it.
@@ -92,7 +116,12 @@ mod tests {
     use super::*;
 
     fn arranged(given: &[&str]) -> Vec<String> {
-        let command = Command::new("promote").subcommand(Command::new("copy-image"));
+        let value = Arg::new("tag").long("tag");
+        let switch = Arg::new("dry-run")
+            .long("dry-run")
+            .action(ArgAction::SetTrue);
+        let copy_image = Command::new("copy-image").args([value, switch]);
+        let command = Command::new("promote").subcommand(copy_image);
         let given = given.iter().map(OsString::from).collect();
         let arguments = arrange(given, &command).into_iter();
         arguments
@@ -107,6 +136,35 @@ mod tests {
             arranged(&given),
             ["promote", "x", "--b=1", "--c==", "--", "--d="]
         );
+    }
+
+    #[test]
+    fn drops_an_empty_argument_behind_a_flag_that_takes_one() {
+        let given = [
+            "promote",
+            "x",
+            "--tag",
+            "",
+            "--tag",
+            "v1",
+            "--dry-run",
+            "",
+            "--",
+            "--tag",
+            "",
+        ];
+        let kept = [
+            "promote",
+            "x",
+            "--tag",
+            "v1",
+            "--dry-run",
+            "",
+            "--",
+            "--tag",
+            "",
+        ];
+        assert_eq!(arranged(&given), kept);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::{
     image::{Digest, Tag},
 };
 
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &["TAG", "DESTINATION_IMAGE_TAG", "COMMIT"];
+
 /// Flags of `extract-tag`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -254,7 +254,8 @@ impl Chain<'_> {
         flags
             .set_all("image", &self.args.image)
             .set_some("git-url", self.args.git_url.as_ref())
-            .set("revision", tag)
+            // In full: a tag may be named like a commit.
+            .set("revision", format!("refs/tags/{tag}"))
             .set("destination-tag", destination);
         if !commit.is_empty() {
             flags.set("commit", commit);
@@ -294,6 +295,9 @@ impl Chain<'_> {
         if trust.ignore_rekor {
             flags.set("ignore-rekor", "true");
         }
+        flags
+            .set_default("output", "text")
+            .add("output", "json=file:report.json");
         flags
     }
 

@@ -73,6 +73,19 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    fn unknown(name: &str, known: &[&str]) -> Self {
+        Self::Unknown {
+            name: name.to_owned(),
+            known: if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            },
+        }
+    }
+}
+
 /// The results of one command, in the order in which they were set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Results(Vec<(&'static str, String)>);
@@ -98,6 +111,22 @@ impl Results {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The names of the results, in the order in which they were set.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
+    /// Checks that a command has the results that flags ask for.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`].
+    pub(crate) fn check_names(flags: &[ResultFlag], known: &[&str]) -> Result<(), Error> {
+        let unknown = flags
+            .iter()
+            .find(|flag| !known.contains(&flag.name.as_str()));
+        unknown.map_or(Ok(()), |flag| Err(Error::unknown(&flag.name, known)))
     }
 
     /// What the results take in Tekton's termination message, in bytes.
@@ -127,7 +156,7 @@ impl Results {
         for flag in flags {
             let value = self
                 .get(&flag.name)
-                .ok_or_else(|| self.unknown(&flag.name))?;
+                .ok_or_else(|| Error::unknown(&flag.name, &self.names().collect::<Vec<_>>()))?;
             files.push((&flag.name, flag.path.clone(), value));
         }
         if let Some(dir) = dir {
@@ -151,18 +180,6 @@ impl Results {
             })?;
         }
         Ok(())
-    }
-
-    fn unknown(&self, name: &str) -> Error {
-        let known: Vec<_> = self.0.iter().map(|(name, _)| *name).collect();
-        Error::Unknown {
-            name: name.to_owned(),
-            known: if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            },
-        }
     }
 
     fn check_size(&self) -> Result<(), Error> {
@@ -221,6 +238,10 @@ mod tests {
         };
         let unknown = results.write(&[flag("NOPE".to_owned())], None);
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
+        let named = [flag("NOPE".to_owned())];
+        assert!(Results::check_names(&named, &["TAG", "NOPE"]).is_ok());
+        let error = Results::check_names(&named, &["TAG"]).unwrap_err();
+        assert_eq!(error.to_string(), "no result NOPE: this command has TAG");
         let large = results.write(&[flag("BIG".to_owned())], None);
         assert!(matches!(large, Err(Error::TooLarge { .. })));
         assert!(!path.exists());

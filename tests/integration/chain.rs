@@ -1,10 +1,16 @@
 //! The whole chain: by hand in five commands, by `run`, and a run that changes nothing.
 
 use lab::universe::{COMPONENT, Universe};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Run, Workdir};
 
 const FILES: [&str; 3] = ["images.json", "verified.json", "promoted.json"];
+
+fn sha256(text: &str) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(text)))
+}
 
 /// A universe whose image is signed and attested.
 fn honest() -> Universe {
@@ -125,6 +131,11 @@ fn run_promotes_from_the_tag_to_the_pushed_commit() {
     for name in FILES {
         assert!(dir.exists(&format!("out/{name}")), "{name}");
     }
+    let verified: Value = serde_json::from_str(&dir.read("out/verified.json")).unwrap();
+    assert_eq!(
+        verified["reportDigest"],
+        sha256(&dir.read("out/report.json"))
+    );
     assert_eq!(dir.read("results/CHANGED"), "true");
 
     let after = universe.state().unwrap();

@@ -1,6 +1,8 @@
 //! The program's own manners: names by which it is called, help, booleans, results, log.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{collections::BTreeSet, fs, net::TcpListener, os::unix::fs::symlink, path::Path};
+
+use clap::{Arg, ArgAction, Command, builder::ValueParser, error::ErrorKind};
 
 use crate::harness::{Run, Workdir};
 
@@ -82,7 +84,8 @@ fn results_are_exact_bytes_and_an_unknown_one_is_refused() {
         .exits(0);
     assert_eq!(fs::read(dir.path("tag")).unwrap(), b"v1");
     assert_eq!(fs::read(dir.path("all/TAG")).unwrap(), b"v1");
-    let unknown = dir.promote(&["extract-tag", "--tag=v1", "--result=NOPE=x"]);
+    // Before anything is done: the event file would be looked for otherwise.
+    let unknown = dir.promote(&["extract-tag", "--event-file=absent", "--result=NOPE=x"]);
     unknown.exits(2).says("NOPE");
     assert!(!dir.exists("x"));
 }
@@ -109,4 +112,251 @@ fn manual_pages_and_completions_are_there() {
     );
     dir.promote(&["man", "--dir=man"]).exits(0);
     assert!(dir.read("man/promote-copy-image.1").contains("copy"));
+}
+
+/// Every command of the tree with the names that lead to it.
+fn tree(command: &Command, path: &[String]) -> Vec<(Vec<String>, Command)> {
+    let mut all = vec![(path.to_vec(), command.clone())];
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
+        all.extend(tree(sub, &[path, &[sub.get_name().to_owned()]].concat()));
+    }
+    all
+}
+
+fn commands() -> Vec<(Vec<String>, Command)> {
+    tree(&promote::cli::command(), &[])
+}
+
+/// Flags that weaken a check, whole: a new one is added here and nowhere gets a variable.
+const WEAKENING: &[&str] = &[
+    "allow-draft",
+    "allow-empty",
+    "allow-past-effective-time",
+    "allow-prerelease",
+    "compat",
+    "ignore-rekor",
+    "insecure-ignore-sct",
+    "insecure-skip-tls-verify",
+    "plain-http",
+    "strict",
+    "unverified",
+];
+
+#[test]
+fn every_flag_has_its_variable_but_for_those_that_weaken_a_check() {
+    let mut without = BTreeSet::new();
+    let mut with = 0;
+    for (path, command) in commands() {
+        for argument in command.get_arguments() {
+            let Some(long) = argument.get_long() else {
+                assert!(
+                    argument.get_env().is_none() && argument.get_short().is_none(),
+                    "{path:?}"
+                );
+                continue;
+            };
+            let variable = format!("PROMOTE_{}", long.to_uppercase().replace('-', "_"));
+            match argument.get_env() {
+                Some(found) => assert_eq!(found.to_str(), Some(&*variable), "{path:?} --{long}"),
+                None => drop(without.insert(long.to_owned())),
+            }
+            with += usize::from(argument.get_env().is_some());
+        }
+    }
+    assert!(with > 80, "{with}");
+    assert_eq!(
+        without.iter().map(String::as_str).collect::<Vec<_>>(),
+        WEAKENING
+    );
+}
+
+#[test]
+fn a_variable_of_a_weakening_flag_has_no_effect() {
+    let dir = Workdir::new();
+    dir.write(
+        "event.json",
+        r#"{"action":"published","release":{"tag_name":"v1","draft":true}}"#,
+    );
+    let run = ["extract-tag", "--event-file=event.json"];
+    let mut command = dir.command();
+    command.args(run).env("PROMOTE_ALLOW_DRAFT", "true");
+    Run::of(command.output().unwrap()).exits(2).says("draft");
+    dir.promote(&[run[0], run[1], "--allow-draft"]).exits(0);
+}
+
+fn is_boolean(argument: &Arg) -> bool {
+    argument.get_long().is_some()
+        && argument.get_value_parser().type_id() == ValueParser::bool().type_id()
+}
+
+#[test]
+fn every_boolean_takes_true_and_false_and_nothing_else() {
+    let mut seen = 0;
+    for (path, command) in commands() {
+        for argument in command
+            .get_arguments()
+            .filter(|argument| is_boolean(argument))
+        {
+            let long = argument.get_long().unwrap();
+            seen += 1;
+            let parse = |flag: String| {
+                let words = std::iter::once("promote".to_owned());
+                let words: Vec<_> = words.chain(path.clone()).chain([flag]).collect();
+                let error = promote::cli::command().try_get_matches_from(words).err();
+                error.map(|error| error.kind())
+            };
+            // Other flags may be missing: what matters is that this one is understood.
+            let wrong = [
+                ErrorKind::UnknownArgument,
+                ErrorKind::InvalidValue,
+                ErrorKind::NoEquals,
+            ];
+            for good in ["", "=true", "=false"] {
+                let error = parse(format!("--{long}{good}"));
+                assert!(
+                    error.is_none_or(|kind| !wrong.contains(&kind)),
+                    "{path:?} --{long}{good}"
+                );
+            }
+            let error = parse(format!("--{long}=maybe"));
+            let refused = [
+                Some(ErrorKind::InvalidValue),
+                Some(ErrorKind::ValueValidation),
+            ];
+            assert!(refused.contains(&error), "{path:?} --{long}: {error:?}");
+        }
+        let switches = command.get_arguments().filter(|argument| {
+            matches!(
+                argument.get_action(),
+                ArgAction::SetTrue | ArgAction::SetFalse | ArgAction::Count
+            )
+        });
+        assert_eq!(
+            switches.count(),
+            0,
+            "{path:?} has a switch that takes no =true|false"
+        );
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_command() {
+    let values = [
+        ("authfile", "x"),
+        ("ca-file", "x"),
+        ("color", "never"),
+        ("data-dir", "x"),
+        ("git-credentials-dir", "x"),
+        ("insecure-skip-tls-verify", "a.example"),
+        ("log-file", "x"),
+        ("log-format", "json"),
+        ("log-level", "debug"),
+        ("plain-http", "a.example:5000"),
+        ("result", "TAG=x"),
+        ("results-dir", "x"),
+        ("timeout", "5m"),
+    ];
+    let command = promote::cli::command();
+    let global = command
+        .get_arguments()
+        .filter(|argument| argument.is_global_set());
+    let mut names: Vec<_> = global.filter_map(Arg::get_long).collect();
+    names.sort_unstable();
+    assert_eq!(names, values.map(|(name, _)| name));
+    for (name, value) in values {
+        let flag = format!("--{name}={value}");
+        for words in [
+            ["promote", &flag, "extract-tag", "--tag=v1"],
+            ["promote", "extract-tag", &flag, "--tag=v1"],
+            ["promote", "extract-tag", "--tag=v1", &flag],
+        ] {
+            let parsed = promote::cli::command().try_get_matches_from(words);
+            assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+        }
+    }
+    let dir = Workdir::new();
+    for words in [
+        ["--results-dir=r", "extract-tag", "--tag=v1"],
+        ["extract-tag", "--tag=v1", "--results-dir=r"],
+    ] {
+        let _ = fs::remove_dir_all(dir.path("r"));
+        dir.promote(&words).exits(0);
+        assert_eq!(dir.read("r/TAG"), "v1");
+    }
+}
+
+#[test]
+fn an_empty_value_is_absent_in_every_form() {
+    let dir = Workdir::new();
+    for words in [
+        &[
+            "extract-tag",
+            "--tag=v1",
+            "--template=",
+            "--ref=",
+            "--git-url=",
+        ][..],
+        &[
+            "extract-tag",
+            "--tag",
+            "v1",
+            "--template",
+            "",
+            "--pattern",
+            "",
+        ],
+        &[
+            "--data-dir=",
+            "extract-tag",
+            "--tag=v1",
+            "--semver=",
+            "--on-invalid=",
+        ],
+        &[
+            "extract-tag",
+            "--tag=v1",
+            "--results-dir",
+            "",
+            "--allow-draft=",
+        ],
+    ] {
+        assert_eq!(dir.promote(words).exits(0).stdout, "v1\n", "{words:?}");
+    }
+    dir.promote(&["extract-tag", "--tag="])
+        .exits(2)
+        .says("--tag");
+}
+
+#[test]
+fn help_and_version_work_for_every_command() {
+    let dir = Workdir::new();
+    for (path, _) in commands() {
+        for flag in ["--help", "--version"] {
+            let words: Vec<_> = path.iter().map(String::as_str).chain([flag]).collect();
+            let run = dir.promote(&words).exits(0);
+            assert!(!run.stdout.is_empty() && run.stderr.is_empty(), "{words:?}");
+            let version = run.stdout.trim_end().ends_with(env!("CARGO_PKG_VERSION"));
+            assert!(flag == "--help" || version, "{words:?}: {}", run.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_log_file_and_a_time_limit_hold_for_every_command() {
+    let dir = Workdir::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("--git-url=http://{}/x.git", silent.local_addr().unwrap());
+    let slow = [
+        "extract-tag",
+        "--tag=v1",
+        &url,
+        "--timeout=1s",
+        "--log-file=log",
+    ];
+    dir.promote(&slow).exits(5).says("--timeout");
+    assert!(dir.exists("log"));
 }

@@ -105,6 +105,12 @@ impl Flags {
         }
     }
 
+    /// Adds a value to a repeatable flag.
+    pub(super) fn add(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
+        self.0.push((key.to_owned(), vec![value.into()]));
+        self
+    }
+
     /// Tells whether the flag is set.
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(known, _)| known == key)
