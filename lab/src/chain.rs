@@ -10,6 +10,9 @@ use anyhow::{Context as _, Result};
 
 use crate::universe::{COMPONENT, Universe};
 
+/// The name of the configuration of `promote run`.
+pub const CONFIG: &str = "promote.yaml";
+
 /// One of the five commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -70,7 +73,7 @@ pub struct Chain<'a> {
     pub dir: PathBuf,
     /// The Git tag.
     pub tag: String,
-    /// More flags of single commands.
+    /// More flags of single commands; one replaces the flag of the same name.
     pub more: Vec<(Step, String)>,
 }
 
@@ -129,8 +132,11 @@ impl Chain<'_> {
             ],
         };
         arguments.extend(own);
-        let more = self.more.iter().filter(|(of, _)| *of == step);
-        arguments.extend(more.map(|(_, flag)| flag.clone()));
+        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+        for (_, flag) in self.more.iter().filter(|(of, _)| *of == step) {
+            arguments.retain(|own| name(own) != name(flag));
+            arguments.push(flag.clone());
+        }
         arguments
     }
 
@@ -150,6 +156,50 @@ impl Chain<'_> {
             format!("--to={}", universe.production()),
             format!("--gitops-repo-url={}", universe.gitops_url()),
             "--environment=prod".to_owned(),
+            self.credentials(),
+            format!("--out={}", self.dir.display()),
+        ]
+    }
+
+    /// `promote.yaml` for the same: one section per command, its flags as keys.
+    #[must_use]
+    pub fn config(&self) -> String {
+        let universe = self.universe;
+        format!(
+            "\
+extract-tag:
+  ref: refs/tags/{tag}
+  template: prod-{{tag}}
+  git-url: {source}
+gather-images:
+  image: [{COMPONENT}={staging}]
+  git-url: {source}
+verify-ec:
+  policy: {policy}
+  public-key: {key}
+  ignore-rekor: true
+copy-image:
+  to: {production}
+update-deployment:
+  gitops-repo-url: {gitops}
+  environment: prod
+",
+            tag = self.tag,
+            source = universe.source_url(),
+            staging = universe.staging(),
+            policy = universe.policy_url(),
+            key = universe.public_key().display(),
+            production = universe.production(),
+            gitops = universe.gitops_url(),
+        )
+    }
+
+    /// The arguments of `promote run` with that file.
+    #[must_use]
+    pub fn config_arguments(&self) -> Vec<String> {
+        vec![
+            "run".to_owned(),
+            format!("--config={}", self.dir.join(CONFIG).display()),
             self.credentials(),
             format!("--out={}", self.dir.display()),
         ]

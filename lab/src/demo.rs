@@ -4,7 +4,12 @@ mod attacks;
 mod stage;
 mod story;
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    process::ExitCode,
+    time::Instant,
+};
 
 use anyhow::{Result, anyhow};
 pub use attacks::{ATTACKS, Attack, Ending};
@@ -12,7 +17,7 @@ use stage::{Done, Stage};
 use story::Story;
 pub use story::has_colours;
 
-use crate::{binary::Missing, chain::Step};
+use crate::{binary::Missing, chain::Step, tekton::Show};
 
 /// Show the chain and the attacks on this machine
 #[derive(Debug, clap::Args)]
@@ -72,6 +77,10 @@ fn find(name: &str) -> Result<&'static Attack> {
 fn tour(story: Story, promote: &Path) -> Result<bool> {
     story.heading("One image, from the Git tag to the deployment");
     let mut stage = Stage::new(promote, false)?;
+    // On a terminal the run is seen while it goes on.
+    if io::stdout().is_terminal() {
+        stage.show = Show::suited();
+    }
     story.aside(&format!("registry  {}", stage.universe.registry.address()));
     story.aside(&format!("Git       {}", stage.universe.git.address()));
     let played = stage.play(&HONEST)?;
@@ -95,7 +104,7 @@ fn tour(story: Story, promote: &Path) -> Result<bool> {
 fn show_step(story: Story, stage: &Stage, done: &Done) {
     let name = done.step.command();
     if done.code != 0 {
-        story.stop(name, &done.reason());
+        story.stop(&format!("{name}: {}", done.reason()));
         return;
     }
     let result = |name: &str| done.result(name);
@@ -110,25 +119,30 @@ fn show_step(story: Story, stage: &Stage, done: &Done) {
     story.step(name, &text);
 }
 
+/// One line that says what somebody did, who refused it for which reason, and that nothing moved.
 fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
     let mut stage = Stage::new(promote, true)?;
     let played = stage.play(attack)?;
     let judged = stage.judge(attack, &played);
-    let last = played.last()?;
-    let name = last.step.command();
-    story.line(&format!("\n  {}: somebody {}", attack.name, attack.deed));
+    let (name, deed, check) = (attack.name, attack.deed, attack.check);
     if let Err(error) = &judged {
-        story.wrong(&format!("{error:#}"));
+        story.wrong(&format!("{name}: somebody {deed}"));
+        story.aside(&format!("{error:#}"));
         return Ok(false);
     }
+    let last = played.last()?;
     match attack.ending {
-        Ending::Refused { .. } => {
-            story.stop(name, &last.reason());
-            story.aside(&format!("{}; no tag and no ref moved", attack.check));
+        Ending::Refused { by, .. } => {
+            let by = by.command();
+            story.stop(&format!(
+                "{name}: somebody {deed}; {by} refused: {check}; no tag and no ref moved"
+            ));
+            story.aside(&last.reason());
         }
         Ending::NoEffect(outcome) => {
-            story.step(name, outcome);
-            story.aside(attack.check);
+            story.stop(&format!(
+                "{name}: somebody {deed}; in vain: {check}; {outcome}"
+            ));
         }
     }
     Ok(true)

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 
 use crate::{
-    chain::{Chain, Step},
+    chain::{CONFIG, Chain, Step},
     universe::{TAG, Universe},
 };
 
@@ -20,20 +20,6 @@ pub fn start(promote: &Path) -> Result<Universe> {
     universe.vouch()?;
     let dir = universe.path("data");
     fs::create_dir_all(&dir)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "registry     {}", universe.registry.address())?;
-    writeln!(out, "  built      {}:{TAG}", universe.staging())?;
-    writeln!(out, "  promoted   {}", universe.production())?;
-    writeln!(out, "source       {}", universe.source_url())?;
-    writeln!(out, "GitOps       {}", universe.gitops_url())?;
-    writeln!(out, "policy       {}", universe.policy_url())?;
-    writeln!(out, "public key   {}", universe.public_key().display())?;
-    let credentials = universe.credentials();
-    writeln!(out, "Git account  {}", credentials.display())?;
-    writeln!(
-        out,
-        "\nThe five commands, each with the digest of what the one before wrote:\n"
-    )?;
     let chain = Chain {
         universe: &universe,
         promote: promote.to_owned(),
@@ -41,16 +27,54 @@ pub fn start(promote: &Path) -> Result<Universe> {
         tag: TAG.to_owned(),
         more: Vec::new(),
     };
+    fs::write(dir.join(CONFIG), chain.config())?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "# an image built from the tag {TAG}: {}:{TAG}",
+        universe.staging()
+    )?;
+    writeln!(
+        out,
+        "# production takes its images from {}",
+        universe.production()
+    )?;
+    writeln!(out, "# the source is {}", universe.source_url())?;
+    writeln!(out, "# the policy is {}", universe.policy_url())?;
+    writeln!(out, "# the GitOps repository is {}", universe.gitops_url())?;
+    writeln!(out, "\n# For the commands of the README:")?;
+    for (name, value) in variables(&universe, promote) {
+        writeln!(out, "export {name}={value}")?;
+    }
+    writeln!(
+        out,
+        "\n# The five commands, each with the digest of what the one before wrote:\n"
+    )?;
     let result = |of: Step, name: &str| format!("$(cat {}/{}/{name})", dir.display(), of.command());
     for step in Step::ALL {
         writeln!(out, "{}", command(promote, &chain.arguments(step, result)))?;
     }
-    writeln!(out, "\nOr all in one:\n")?;
+    writeln!(out, "\n# All in one, by flags or by a file:\n")?;
     writeln!(out, "{}", command(promote, &chain.run_arguments()))?;
-    writeln!(out, "\nCtrl-C ends the servers and removes everything.")?;
+    writeln!(out, "{}", command(promote, &chain.config_arguments()))?;
+    writeln!(out, "\n# Ctrl-C ends the servers and removes everything.")?;
     out.flush()?;
     drop(out);
     Ok(universe)
+}
+
+/// What the commands of the README are written with.
+#[must_use]
+pub fn variables(universe: &Universe, promote: &Path) -> [(&'static str, String); 5] {
+    let beside = promote.parent().unwrap_or(Path::new("."));
+    let credentials = universe.credentials().display().to_string();
+    [
+        ("REGISTRY", universe.registry.address()),
+        ("GIT", universe.git.address()),
+        ("KEY", universe.public_key().display().to_string()),
+        ("PROMOTE_GIT_CREDENTIALS_DIR", credentials),
+        ("PATH", format!("{}:$PATH", beside.display())),
+    ]
 }
 
 /// A command line for a shell; `$(cat …)` stays a substitution.

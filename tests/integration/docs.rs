@@ -1,8 +1,11 @@
 //! `docs/cli.md` is made from the command line itself; `UPDATE_DOCS=1 cargo test docs` renews it.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 use clap::{Arg, ArgAction, Command};
+use lab::{serve, universe::Universe};
+
+use crate::harness::{Run, Workdir};
 
 const HEAD: &str = "<!-- Generated from the command line: `UPDATE_DOCS=1 cargo test docs` renews it. Do not edit. -->
 
@@ -30,6 +33,35 @@ fn docs_show_the_exit_codes_of_the_program() {
         readme.contains(&table),
         "README.md lacks the table:\n{table}"
     );
+}
+
+#[test]
+fn docs_commands_by_hand_work_as_they_are_written() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let block = readme
+        .split("```")
+        .find(|block| block.contains("\npromote extract-tag"))
+        .unwrap();
+    let commands: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(commands.len(), 5, "{block}");
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_promote"));
+    let exports: String = serve::variables(&universe, program)
+        .iter()
+        .map(|(name, value)| format!("export {name}={value}\n"))
+        .collect();
+    let dir = Workdir::new();
+    symlink(root().join("policies"), dir.path("policies")).unwrap();
+    let script = format!("set -e\n{exports}{}", commands.join("\n"));
+    let mut shell = dir.command_of(Path::new("/bin/sh"));
+    Run::of(shell.args(["-c", &script]).output().unwrap()).exits(0);
+    let expected = format!(
+        "{}:prod-v1.0@{}",
+        universe.production(),
+        universe.image.digest
+    );
+    assert_eq!(universe.deployed().unwrap(), expected);
 }
 
 /// Compares a generated file with what should be in it, or renews it.
@@ -99,6 +131,11 @@ fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
     )
     .unwrap();
     options(text, command.get_arguments().filter(|a| !a.is_global_set()));
+    let results: BTreeSet<_> = promote::cli::results(&name).into_iter().collect();
+    if !results.is_empty() {
+        let results: Vec<_> = results.iter().map(|name| format!("`{name}`")).collect();
+        write!(text, "\nTekton results: {}.\n", results.join(", ")).unwrap();
+    }
     for sub in shown(command) {
         section(text, sub, &format!("{name} "), level + 1);
     }

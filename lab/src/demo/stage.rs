@@ -2,17 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use super::attacks::{Attack, Ending};
+use super::{
+    attacks::{Attack, Ending},
+    has_colours,
+};
 use crate::{
     chain::Step,
-    tekton::{self, Run, Status},
+    tekton::{self, Run, Show, Status},
     universe::{COMPONENT, State, TAG, Universe},
 };
 
@@ -25,6 +28,8 @@ pub(super) struct Stage {
     pub(super) tag: String,
     /// Whether the attacker does what the attack says; without it, the same is done honestly.
     pub(super) lie: bool,
+    /// How the run is shown on standard error while it goes on.
+    pub(super) show: Show,
     dir: Arc<tempfile::TempDir>,
 }
 
@@ -53,6 +58,7 @@ impl Stage {
             promote: promote.to_owned(),
             tag: TAG.to_owned(),
             lie,
+            show: Show::Nothing,
             dir: Arc::new(tempfile::tempdir()?),
         };
         fs::create_dir_all(stage.data())?;
@@ -108,6 +114,7 @@ impl Stage {
         let universe = &self.universe;
         Run::new(tekton::shipped())
             .promote(&self.promote)
+            .show(self.show, has_colours(&io::stderr()))
             .param("git-tag", &self.tag)
             .param("revision", &universe.commit)
             .param("git-url", universe.source_url())

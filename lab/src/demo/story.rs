@@ -37,9 +37,9 @@ impl Story {
         self.line(&format!("  {} {name:<18} {text}", self.paint("32", "✓")));
     }
 
-    /// A step that refused.
-    pub(super) fn stop(self, name: &str, text: &str) {
-        self.line(&format!("  {} {name:<18} {text}", self.paint("33", "■")));
+    /// Something that was stopped.
+    pub(super) fn stop(self, text: &str) {
+        self.line(&format!("  {} {text}", self.paint("33", "■")));
     }
 
     /// Something that must not be.
