@@ -6,14 +6,16 @@ mod story;
 
 use std::{
     io::{self, IsTerminal as _},
+    num::NonZero,
     path::Path,
     process::ExitCode,
+    thread,
     time::Instant,
 };
 
 use anyhow::{Result, anyhow};
 pub use attacks::{ATTACKS, Attack, Ending};
-use stage::{Done, Stage};
+use stage::{Done, Played, Stage};
 use story::Story;
 pub use story::has_colours;
 
@@ -48,7 +50,11 @@ pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) ->
         Some(name) => {
             let attack = find(name)?;
             let promote = promote()?;
-            show_twin(story, attack, &promote)? & show_attack(story, attack, &promote)?
+            let (twin, lie) = (
+                play(attack, &promote, false)?,
+                play(attack, &promote, true)?,
+            );
+            show_twin(story, attack, &twin) & show_attack(story, attack, &lie)
         }
         None => tour(story, &promote()?)?,
     };
@@ -87,15 +93,55 @@ fn tour(story: Story, promote: &Path) -> Result<bool> {
     for done in &played.steps {
         show_step(story, &stage, done);
     }
-    let mut right = told(story, stage.judge(&HONEST, &played));
+    let mut right = told(story, &stage.judge(&HONEST, &played));
     story.aside(&format!("production runs {}", stage.universe.deployed()?));
     story.heading("The attacks");
-    for attack in ATTACKS {
-        right &= show_attack(story, attack, promote)?;
-    }
+    right &= all(promote, true, |attack, ended| {
+        show_attack(story, attack, ended)
+    })?;
     story.heading("The same without the lie");
-    for attack in ATTACKS {
-        right &= show_twin(story, attack, promote)?;
+    right &= all(promote, false, |attack, ended| {
+        show_twin(story, attack, ended)
+    })?;
+    Ok(right)
+}
+
+/// A promotion that has ended, in the universe in which it happened, and whether it ended as it must.
+struct Ended {
+    stage: Stage,
+    played: Played,
+    judged: Result<()>,
+}
+
+/// Plays an attack, or its honest twin, in a universe of its own.
+fn play(attack: &Attack, promote: &Path, lie: bool) -> Result<Ended> {
+    let mut stage = Stage::new(promote, lie)?;
+    let played = stage.play(attack)?;
+    let judged = stage.judge(attack, &played);
+    Ok(Ended {
+        stage,
+        played,
+        judged,
+    })
+}
+
+/// Plays all attacks, or their twins, as many at once as there are processors, and shows them in order.
+fn all(promote: &Path, lie: bool, show: impl Fn(&Attack, &Ended) -> bool) -> Result<bool> {
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut right = true;
+    for attacks in ATTACKS.chunks(at_once) {
+        let ended: Vec<_> = thread::scope(|scope| {
+            let playing: Vec<_> = attacks
+                .iter()
+                .map(|attack| scope.spawn(move || play(attack, promote, lie)))
+                .collect();
+            let panicked = |_| Err(anyhow!("the attack's thread panicked"));
+            let joined = playing.into_iter().map(|one| one.join());
+            joined.map(|ended| ended.unwrap_or_else(panicked)).collect()
+        });
+        for (attack, ended) in attacks.iter().zip(ended) {
+            right &= show(attack, &ended?);
+        }
     }
     Ok(right)
 }
@@ -116,21 +162,25 @@ fn show_step(story: Story, stage: &Stage, done: &Done) {
         Step::CopyImage => result("PROMOTED").to_owned(),
         Step::UpdateDeployment => format!("commit {} pushed", result("GITOPS_COMMIT")),
     };
-    story.step(name, &text);
+    story.done(name, &text);
 }
 
 /// One line that says what somebody did, who refused it for which reason, and that nothing moved.
-fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
-    let mut stage = Stage::new(promote, true)?;
-    let played = stage.play(attack)?;
-    let judged = stage.judge(attack, &played);
+fn show_attack(story: Story, attack: &Attack, ended: &Ended) -> bool {
     let (name, deed, check) = (attack.name, attack.deed, attack.check);
-    if let Err(error) = &judged {
-        story.wrong(&format!("{name}: somebody {deed}"));
-        story.aside(&format!("{error:#}"));
-        return Ok(false);
-    }
-    let last = played.last()?;
+    let judged = ended.judged.as_ref().map_err(|error| format!("{error:#}"));
+    let last = judged.and_then(|()| {
+        let last = ended.played.last();
+        last.map_err(|error| format!("{error:#}"))
+    });
+    let last = match last {
+        Ok(last) => last,
+        Err(error) => {
+            story.wrong(&format!("{name}: somebody {deed}"));
+            story.aside(&error);
+            return false;
+        }
+    };
     match attack.ending {
         Ending::Refused { by, .. } => {
             let by = by.command();
@@ -145,29 +195,24 @@ fn show_attack(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
             ));
         }
     }
-    Ok(true)
+    true
 }
 
-fn show_twin(story: Story, attack: &Attack, promote: &Path) -> Result<bool> {
-    let mut stage = Stage::new(promote, false)?;
-    let played = stage.play(attack)?;
-    let judged = stage.judge(attack, &played);
-    if judged.is_ok() {
-        let digest = &stage.universe.image.digest;
-        story.step(attack.name, &format!("promoted {digest}"));
+fn show_twin(story: Story, attack: &Attack, ended: &Ended) -> bool {
+    if ended.judged.is_ok() {
+        let digest = &ended.stage.universe.image.digest;
+        story.done(attack.name, &format!("promoted {digest}"));
     }
-    Ok(told(story, judged))
+    told(story, &ended.judged)
 }
 
 /// Plays an attack, or its honest twin, and checks how it ends.
 pub fn check(attack: &Attack, promote: &Path, lie: bool) -> Result<()> {
-    let mut stage = Stage::new(promote, lie)?;
-    let played = stage.play(attack)?;
-    stage.judge(attack, &played)
+    play(attack, promote, lie)?.judged
 }
 
-fn told(story: Story, judged: Result<()>) -> bool {
-    if let Err(error) = &judged {
+fn told(story: Story, judged: &Result<()>) -> bool {
+    if let Err(error) = judged {
         story.wrong(&format!("{error:#}"));
     }
     judged.is_ok()

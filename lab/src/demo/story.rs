@@ -32,9 +32,9 @@ impl Story {
         self.line(&format!("\n{}", self.paint("1", text)));
     }
 
-    /// A step that did its work: its name and what it found or did.
-    pub(super) fn step(self, name: &str, text: &str) {
-        self.line(&format!("  {} {name:<18} {text}", self.paint("32", "✓")));
+    /// Something that ended well: its name and what it found or did.
+    pub(super) fn done(self, name: &str, text: &str) {
+        self.line(&format!("  {} {name:<30} {text}", self.paint("32", "✓")));
     }
 
     /// Something that was stopped.

@@ -63,7 +63,9 @@ pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> 
         .collect();
     let given = given?;
     if args.unverified && !given.is_empty() && args.promoted.is_none() {
-        tracing::warn!("deploying without a promoted.json: nobody vouches for these images");
+        if !args.dry_run {
+            tracing::warn!("deploying without a promoted.json: nobody vouches for these images");
+        }
         return Ok(Wanted {
             images: given,
             promoted: None,
