@@ -7,6 +7,7 @@
 
 mod credentials;
 mod error;
+mod local;
 mod repository;
 mod signing;
 mod transport;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::Error;
+pub(crate) use local::{files_of_branch, tag_at_head};
 pub(crate) use repository::{Author, Change, Repository};
 pub(crate) use signing::{SigningError, SigningKey};
 use url::Url;
@@ -153,42 +155,6 @@ pub(crate) fn commit_of_branch<'a>(refs: &'a [Ref], branch: &str) -> Option<&'a 
     let name = format!("refs/heads/{branch}");
     let found = refs.iter().find(|candidate| candidate.name == name);
     found.map(|found| found.object.as_str())
-}
-
-/// The one tag of a local repository's HEAD, and its commit.
-///
-/// # Errors
-/// [`Error::NoRepository`] when there is none, [`Error::NoRevision`] when HEAD has no tag,
-/// [`Error::Ambiguous`] when it has several.
-pub(crate) fn tag_at_head(dir: &Path) -> Result<(String, String), Error> {
-    let url = dir.display().to_string();
-    let repository = git2::Repository::discover(dir).map_err(|error| error::local(dir, &error))?;
-    let head = repository
-        .head()
-        .and_then(|head| head.peel_to_commit())
-        .map_err(|_| Error::NoRevision {
-            url: url.clone(),
-            revision: "HEAD".to_owned(),
-        })?;
-    let head = head.id();
-    let mut tags = Vec::new();
-    for name in repository.tag_names(None)?.iter().flatten().flatten() {
-        let tag = repository.find_reference(&format!("refs/tags/{name}"))?;
-        if tag.peel_to_commit().is_ok_and(|commit| commit.id() == head) {
-            tags.push(name.to_owned());
-        }
-    }
-    match tags.as_slice() {
-        [] => Err(Error::NoRevision {
-            url,
-            revision: format!("tag at HEAD {head}"),
-        }),
-        [tag] => Ok((tag.clone(), head.to_string())),
-        _ => Err(Error::Ambiguous {
-            url,
-            tags: tags.join(", "),
-        }),
-    }
 }
 
 /// Tells whether a text is a full commit digest: 40 or 64 lower-case hex digits.

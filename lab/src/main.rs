@@ -82,7 +82,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 referrers: !no_referrers,
                 ..registry::Options::default()
             };
-            let server = registry::Server::start(options)?;
+            let server = registry::Server::start(options).map_err(|error| {
+                anyhow!(Missing(format!("cannot listen on {listen}: {error:#}")))
+            })?;
             writeln!(io::stdout(), "{}", server.address())?;
             until_interrupted()
         }

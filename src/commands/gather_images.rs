@@ -1,9 +1,12 @@
 //! `gather-images`: the images of a Git tag, pinned to digests, the source to its commit.
 //!
 //! 1. peel the revision at the Git host, once
-//! 2. find each image by the Git tag, by the commit, or as a Snapshot names it
+//! 2. find each image by the Git tag, by the commit, or as a Snapshot or a GitOps directory names it
 //! 3. ask the registry for its digest; from here on nothing names a tag
 //! 4. write `images.json`
+
+mod overlay;
+mod pin;
 
 use std::path::PathBuf;
 
@@ -14,7 +17,7 @@ use super::{Context, Outcome, git_failure, registry_failure, write_file};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     git,
-    image::{Digest, DigestReference, Reference, Repository, Tag},
+    image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Manifest, Version},
     snapshot::{Component, Found, GitSource, Images, Promote, Snapshot, Source, VERSION},
 };
@@ -48,6 +51,12 @@ pub(crate) struct Args {
     /// A Snapshot instead of --image: a file, - for standard input, or the JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     snapshot: Option<String>,
+    /// Take the images that the files of this GitOps directory deploy
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
+    overlay: Option<PathBuf>,
+    /// Of --overlay only what this branch of the checkout does not deploy there
+    #[arg(long, value_name = "BRANCH", requires = "overlay")]
+    target_branch: Option<String>,
     /// By which tag an image is found
     #[arg(long, value_name = "HOW", default_value = "auto")]
     strategy: Strategy,
@@ -89,9 +98,16 @@ struct Origin {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let origin = args.peel(context).await?;
     args.expect(&origin)?;
-    let mut snapshot = match &args.snapshot {
-        Some(text) => args.pin_snapshot(text, &origin, context).await?,
-        None => args.find_images(&origin, context).await?,
+    let mut snapshot = if let Some(text) = &args.snapshot {
+        let (snapshot, name) = pin::read(text, context)?;
+        args.pin(snapshot, &name, &origin, context).await?
+    } else if let Some(dir) = &args.overlay {
+        let dir = context.path(Some(dir), "");
+        let name = dir.display().to_string();
+        let deployed = overlay::snapshot(dir, args.target_branch.as_deref(), context).await?;
+        args.pin(deployed, &name, &origin, context).await?
+    } else {
+        args.find_images(&origin, context).await?
     };
     if snapshot.components.is_empty() && !args.allow_empty {
         return Err(Failure::message(
@@ -213,18 +229,24 @@ impl Args {
             let image = repository.pinned(manifest.digest);
             tracing::info!("{name}: {repository}:{tag} is {}", manifest.digest);
             found.insert(name.clone(), describe(Some(tag), &manifest)?);
-            let source = self.git_url.as_ref().map(|url| Source {
-                git: Some(GitSource {
-                    url: url.clone(),
-                    revision: origin.commit.clone().unwrap_or_default(),
-                    other: Map::new(),
-                }),
-                other: Map::new(),
-            });
-            snapshot.components.push(component(name, &image, source));
+            snapshot
+                .components
+                .push(component(name, &image, self.source(origin)));
         }
         snapshot.promote = Some(promote(found));
         Ok(snapshot)
+    }
+
+    /// Where images were built from: `--git-url` at the commit of `--revision`.
+    fn source(&self, origin: &Origin) -> Option<Source> {
+        self.git_url.as_ref().map(|url| Source {
+            git: Some(GitSource {
+                url: url.clone(),
+                revision: origin.commit.clone().unwrap_or_default(),
+                other: Map::new(),
+            }),
+            other: Map::new(),
+        })
     }
 
     /// The image of a repository by the strategy, with the tag that led to it.
@@ -296,90 +318,6 @@ impl Args {
             .next()
             .ok_or_else(|| no_image(&repository.to_string()))
     }
-
-    /// Pins the source of a Snapshot's component to a commit: that of `--revision` if it is about
-    /// the same repository, else the one that the Snapshot's tag or branch has now.
-    async fn pin_source(
-        &self,
-        name: &str,
-        source: &mut GitSource,
-        origin: &Origin,
-        context: &Context,
-    ) -> Result<(), Failure> {
-        let same = self.git_url.as_ref().is_none_or(|url| *url == source.url);
-        let commit = match &origin.commit {
-            Some(commit) if same => {
-                if git::is_commit(&source.revision) && source.revision != *commit {
-                    let message = format!(
-                        "the Snapshot says that {name} was built from commit {}, --revision is commit {commit}",
-                        source.revision
-                    );
-                    return Err(Failure::message(Kind::Refused, message));
-                }
-                commit.clone()
-            }
-            _ if source.revision.is_empty() || git::is_commit(&source.revision) => return Ok(()),
-            _ => commit_at(&source.url, &source.revision, context).await?,
-        };
-        source.revision = commit;
-        Ok(())
-    }
-
-    /// Pins the images of a Snapshot; an image that is pinned already must exist.
-    async fn pin_snapshot(
-        &self,
-        text: &str,
-        origin: &Origin,
-        context: &Context,
-    ) -> Result<Snapshot, Failure> {
-        let inline = text.trim_start().starts_with('{');
-        let bytes = if inline {
-            text.as_bytes().to_vec()
-        } else {
-            context.read(text.as_ref())?
-        };
-        let name = if inline { "--snapshot" } else { text };
-        let text = String::from_utf8(bytes).or_fail(Kind::Usage)?;
-        let mut snapshot = Snapshot::parse(&text, name).or_fail(Kind::Usage)?;
-        let mut found = std::collections::BTreeMap::new();
-        for component in &mut snapshot.components {
-            let reference = component.reference(name).or_fail(Kind::Usage)?;
-            let manifest = pinned(&reference, context).await?;
-            if component.name.is_empty() {
-                reference
-                    .repository
-                    .last_segment()
-                    .clone_into(&mut component.name);
-            }
-            component.container_image = reference.repository.pinned(manifest.digest).to_string();
-            found.insert(component.name.clone(), describe(reference.tag, &manifest)?);
-            let source = component.source.as_mut();
-            if let Some(git) = source.and_then(|source| source.git.as_mut()) {
-                self.pin_source(&component.name, git, origin, context)
-                    .await?;
-            }
-        }
-        let known = snapshot.promote.take();
-        snapshot.promote = Some(Promote {
-            components: found,
-            ..known.unwrap_or_else(|| promote(Default::default()))
-        });
-        Ok(snapshot)
-    }
-}
-
-/// The commit of a tag or branch at its host.
-async fn commit_at(url: &str, revision: &str, context: &Context) -> Result<String, Failure> {
-    let address = url.to_owned();
-    let refs = context.git.run(move |git| git.ls_remote(&address)).await;
-    let refs = refs.map_err(git_failure)?;
-    let tag = revision.strip_prefix("refs/tags/").unwrap_or(revision);
-    let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
-    let commit = git::commit_of_tag(&refs, tag).or_else(|| git::commit_of_branch(&refs, branch));
-    commit.map(str::to_owned).ok_or_else(|| {
-        let message = format!("no tag or branch {revision:?} in {url}");
-        Failure::message(Kind::NotFound, message)
-    })
 }
 
 /// `NAME=REPO` or `REPO`.
@@ -394,42 +332,6 @@ fn named(given: &str) -> Result<(String, Repository), Failure> {
         .map_err(|error| Failure::new(Kind::Usage, error).context(format!("--image {given}")))?;
     let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
     Ok((name, repository))
-}
-
-/// The manifest of a reference; of a tag beside a digest, only when they agree.
-async fn pinned(reference: &Reference, context: &Context) -> Result<Manifest, Failure> {
-    let repository = &reference.repository;
-    let version: Version = match (&reference.digest, &reference.tag) {
-        (Some(digest), _) => (*digest).into(),
-        (None, Some(tag)) => tag.clone().into(),
-        (None, None) => {
-            return Err(Failure::message(
-                Kind::Usage,
-                format!("{reference} names neither tag nor digest"),
-            ));
-        }
-    };
-    let manifest = context
-        .registry
-        .manifest(repository, &version)
-        .await
-        .map_err(registry_failure)?;
-    let manifest = manifest.ok_or_else(|| no_image(&reference.to_string()))?;
-    if let (Some(digest), Some(tag)) = (&reference.digest, &reference.tag) {
-        let head = context
-            .registry
-            .head(repository, &tag.clone().into())
-            .await
-            .map_err(registry_failure)?;
-        if let Some(head) = head.filter(|head| head.digest != *digest) {
-            let message = format!(
-                "{reference} contradicts itself: tag {tag} is {} now",
-                head.digest
-            );
-            return Err(Failure::message(Kind::Refused, message));
-        }
-    }
-    Ok(manifest)
 }
 
 fn no_image(reference: &str) -> Failure {

@@ -24,7 +24,7 @@ use clap::ArgAction;
 use crate::{
     clock::Clock,
     env::Env,
-    failure::{Failure, Kind},
+    failure::{Failure, Kind, OrFail as _},
     git::{self, Git},
     http::{CertificateProblem, Http},
     registry::{self, Registry},
@@ -198,6 +198,44 @@ impl Context {
             }
         }
     }
+}
+
+/// The regular files below a directory, without hidden directories such as `.git`, by their paths there.
+///
+/// # Errors
+/// [`Kind::NotFound`] when there is no such directory, else [`Kind::Usage`].
+pub(crate) fn list_files(dir: &Path) -> Result<Vec<String>, Failure> {
+    let mut files = Vec::new();
+    let mut open = vec![String::new()];
+    while let Some(at) = open.pop() {
+        let full = dir.join(&at);
+        let entries = fs::read_dir(&full).map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::NotFound => Kind::NotFound,
+                _ => Kind::Usage,
+            };
+            Failure::new(kind, error).context(format!("cannot read {}", full.display()))
+        })?;
+        for entry in entries {
+            let entry = entry.or_fail(Kind::Usage)?;
+            let kind = entry.file_type().or_fail(Kind::Usage)?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                continue;
+            };
+            let path = if at.is_empty() {
+                name.clone()
+            } else {
+                format!("{at}/{name}")
+            };
+            if kind.is_file() {
+                files.push(path);
+            } else if kind.is_dir() && !name.starts_with('.') {
+                open.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Writes a file so that it is there whole or not at all.

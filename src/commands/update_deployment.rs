@@ -18,9 +18,9 @@ use clap::ValueEnum;
 pub(crate) use images::Image;
 use place::{Tree, places};
 
-use super::{Context, Outcome, git_failure, write_file};
+use super::{Context, Outcome, git_failure, list_files, write_file};
 use crate::{
-    failure::{Failure, Kind, OrFail as _},
+    failure::{Failure, Kind},
     git::{self, Author, Change, Repository, SigningKey},
     gitops,
     image::Digest,
@@ -164,7 +164,7 @@ fn empty(args: &Args) -> Result<Outcome, Failure> {
 fn edit_local(args: &Args, images: &[Image], dir: &Path) -> Result<Outcome, Failure> {
     let tree = Tree {
         read: Box::new(|path| read_local(dir, path)),
-        list: Box::new(|| list_local(dir)),
+        list: Box::new(|| list_files(dir)),
     };
     let plan = plan(args, images, &tree)?;
     let mut outcome = outcome(!plan.files.is_empty(), "", "");
@@ -188,34 +188,6 @@ fn read_local(dir: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::new(Kind::Usage, error).context(format!("cannot read {path}"))),
     }
-}
-
-/// The regular files below a directory, without hidden directories such as `.git`.
-fn list_local(dir: &Path) -> Result<Vec<String>, Failure> {
-    let mut files = Vec::new();
-    let mut open = vec![String::new()];
-    while let Some(at) = open.pop() {
-        let entries = std::fs::read_dir(dir.join(&at)).or_fail(Kind::Usage)?;
-        for entry in entries {
-            let entry = entry.or_fail(Kind::Usage)?;
-            let kind = entry.file_type().or_fail(Kind::Usage)?;
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-                continue;
-            };
-            let path = if at.is_empty() {
-                name.clone()
-            } else {
-                format!("{at}/{name}")
-            };
-            if kind.is_file() {
-                files.push(path);
-            } else if kind.is_dir() && !name.starts_with('.') {
-                open.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 async fn edit_remote(

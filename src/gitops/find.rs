@@ -68,6 +68,16 @@ struct Container<'a> {
     path: String,
 }
 
+/// The image of every container that names one.
+pub(super) fn images(documents: &[Node], file: &str) -> Result<Vec<String>, Error> {
+    let mut all = Vec::new();
+    for document in documents {
+        containers(document, file, &mut all)?;
+    }
+    let images = all.iter().filter_map(|container| container.image?.text());
+    Ok(images.map(str::to_owned).collect())
+}
+
 /// How surely the documents name the component's image.
 pub(super) fn fit(documents: &[Node], target: &Target<'_>) -> Result<Option<Fit>, Error> {
     let mut all = Vec::new();
@@ -180,7 +190,7 @@ pub(super) fn once<'a>(
 }
 
 /// The image's repository: without tag and digest.
-fn repository_of(image: &str) -> &str {
+pub(super) fn repository_of(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or_default();
     match image.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,

@@ -8,6 +8,7 @@
 mod error;
 mod find;
 mod helm;
+mod images;
 mod kustomize;
 mod setter;
 mod splice;
@@ -17,6 +18,7 @@ use std::cmp::Reverse;
 
 pub(crate) use error::Error;
 use find::{Found, Target};
+pub(crate) use images::images;
 pub(crate) use kustomize::{Kustomization, is_kustomization};
 
 use crate::image::Reference;

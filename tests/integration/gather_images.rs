@@ -219,6 +219,66 @@ fn a_tag_named_like_a_commit_is_a_tag_when_it_is_named_in_full() {
 }
 
 #[test]
+fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
+    let world = World::new();
+    let registry = world.registry.address();
+    let api = signer::push_image(&world.registry, "acme/api", "v1", "api", 1).unwrap();
+    let gitops = world.git.repository("acme/gitops").unwrap();
+    let patch = |name: &str, image: &str| {
+        format!(
+            "kind: Deployment\nspec: {{template: {{spec: {{containers: [{{name: {name}, image: \"{image}\"}}]}}}}}}\n"
+        )
+    };
+    let web = format!("overlays/prod/{}", "web.yaml");
+    let old = patch("web", &format!("{registry}/acme/web:old"));
+    let files = [
+        (web.as_str(), old.as_str()),
+        ("overlays/prod/api.yaml", &patch("api", "api")),
+        (
+            "overlays/prod/kustomization.yaml",
+            &format!("images: [{{name: api, newName: {registry}/acme/api, newTag: v1}}]\n"),
+        ),
+    ];
+    gitops.commit("main", "start", &files).unwrap();
+    let checkout = world.dir.path("checkout");
+    let clone = std::process::Command::new("git")
+        .args(["clone", "-q"])
+        .args([gitops.path(), &checkout])
+        .output()
+        .unwrap();
+    assert!(clone.status.success());
+    let new = patch("web", &format!("{registry}/acme/web:v1.0"));
+    world.dir.write(&format!("checkout/{web}"), new);
+    let gather = |flags: &[&str]| {
+        let run = ["gather-images", "--overlay=checkout/overlays/prod"];
+        world.dir.promote(&[&run, flags].concat())
+    };
+    let images = || {
+        let images = world.images();
+        let components = images["components"].as_array().unwrap().iter();
+        let pinned = components.map(|one| one["containerImage"].as_str().unwrap().to_owned());
+        pinned.collect::<Vec<_>>()
+    };
+    let pinned = |name: &str, digest: &str| format!("{registry}/acme/{name}@{digest}");
+    let web = pinned("web", &world.image.digest);
+    gather(&[]).exits(0);
+    assert_eq!(images(), [pinned("api", &api.digest), web.clone()]);
+    gather(&["--target-branch=main"]).exits(0);
+    assert_eq!(images(), [web]);
+    gather(&["--target-branch=nope"]).exits(3).says("nope");
+    world
+        .dir
+        .promote(&["gather-images", "--overlay=nowhere"])
+        .exits(3)
+        .says("nowhere");
+    gather(&["--image=x.example/y"]).exits(2);
+    world.dir.write("checkout/overlays/prod/web.yaml", old);
+    gather(&["--target-branch=main"]).exits(3).says("no images");
+    world.dir.write("checkout/overlays/prod/web.yaml", "a: [");
+    gather(&[]).exits(2).says("web.yaml");
+}
+
+#[test]
 fn what_is_not_there_exits_3_and_leaves_no_file() {
     let world = World::new();
     world.gather(&["--revision=v9"]).exits(3).says("v9");

@@ -15,6 +15,10 @@ const RED: &str = "31";
 const YELLOW: &str = "33";
 const DIM: &str = "2";
 
+/// Tells the terminal to cut long lines, and to wrap them again.
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+
 /// How a run is shown on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Show {
@@ -152,7 +156,8 @@ impl Picture {
         if self.show != Show::Live {
             return;
         }
-        let mut text = String::new();
+        // A line that wrapped would be two, and the next picture would begin too low.
+        let mut text = NO_WRAP.to_owned();
         if self.drawn > 0 {
             text.push_str(&format!("\x1b[{}A", self.drawn));
         }
@@ -160,6 +165,7 @@ impl Picture {
             text.push_str("\x1b[2K");
             text.push_str(&self.line(row));
         }
+        text.push_str(WRAP);
         self.drawn = self.rows.len();
         say(&text);
     }
