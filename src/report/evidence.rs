@@ -12,7 +12,7 @@ pub(super) fn statements(report: &Report) -> Result<String, serde_json::Error> {
     let statements = components.flat_map(|component| &component.attestations);
     let lines: Result<Vec<_>, _> = statements
         .filter_map(|attested| attested.statement.as_ref())
-        .map(|statement| serde_json::to_string(statement))
+        .map(serde_json::to_string)
         .collect();
     Ok(lines?.join("\n"))
 }

@@ -174,7 +174,7 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
             ("solution", "Solution"),
         ] {
             match finding.text(member) {
-                Some(content) if !content.is_empty() && !(is_success && member == "solution") => {
+                Some(content) if !(content.is_empty() || is_success && member == "solution") => {
                     paragraph(text, label, content);
                 }
                 _ => {}
