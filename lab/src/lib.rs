@@ -19,4 +19,5 @@ pub mod signer;
 pub mod sigstore;
 pub mod tekton;
 pub mod tls;
+pub mod token;
 pub mod universe;

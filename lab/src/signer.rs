@@ -133,6 +133,17 @@ pub fn push_image(
     Ok(push(registry, repository, Some(tag), MANIFEST, &manifest))
 }
 
+/// Pushes an image whose one layer is so many zeros, which need no memory.
+pub fn push_zeros(registry: &Server, repository: &str, tag: &str, bytes: u64) -> Image {
+    let digest = registry.put_zeros(repository, bytes);
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": descriptor(registry, repository, CONFIG, b"{\"os\":\"linux\"}"),
+        "layers": [{"mediaType": LAYER, "digest": digest, "size": bytes}],
+    });
+    push(registry, repository, Some(tag), MANIFEST, &manifest)
+}
+
 /// Pushes an index of images that are in the repository, one for each architecture.
 pub fn push_index(
     registry: &Server,
@@ -170,6 +181,40 @@ pub fn push_referrer(
         "subject": subject.descriptor(),
     });
     Ok(push(registry, repository, None, MANIFEST, &manifest))
+}
+
+/// The same on a registry without the referrers API, where clients keep the list themselves:
+/// an index under the tag `sha256-<hex>`.
+pub fn push_listed_referrer(
+    registry: &Server,
+    subject: &Image,
+    artifact_type: &str,
+    content: &[u8],
+) -> Result<Image> {
+    let artifact = push_referrer(registry, subject, artifact_type, content)?;
+    let (repository, tag) = (&subject.repository, subject.digest.replace(':', "-"));
+    let mut index = match registry.manifest(repository, &tag) {
+        Some(bytes) => serde_json::from_slice(&bytes)?,
+        None => json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}),
+    };
+    let mut entry = artifact.descriptor();
+    entry["artifactType"] = artifact_type.into();
+    let entries = index["manifests"].as_array_mut();
+    entries.context("no list of referrers")?.push(entry);
+    push(registry, repository, Some(&tag), INDEX, &index);
+    Ok(artifact)
+}
+
+/// Attaches an SBOM as `cosign attach sbom` does; returns it, for it may be signed itself.
+pub fn attach_sbom(registry: &Server, image: &Image, sbom: &[u8]) -> Image {
+    let repository = &image.repository;
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": descriptor(registry, repository, "application/vnd.oci.empty.v1+json", b"{}"),
+        "layers": [descriptor(registry, repository, "text/spdx+json", sbom)],
+    });
+    let tag = image.attached_tag("sbom");
+    push(registry, repository, Some(&tag), MANIFEST, &manifest)
 }
 
 /// The simple-signing claims of an image.

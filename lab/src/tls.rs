@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer},
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 
 /// The names for which a server on loopback is certified.
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -17,6 +17,10 @@ const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 pub struct Tls {
     /// The certificate (PEM) that clients have to trust.
     pub trusted_pem: String,
+    /// The server's own certificate (PEM), for servers of others.
+    pub certificate_pem: String,
+    /// The private key of that certificate (PEM).
+    pub key_pem: String,
     pub(crate) config: Arc<ServerConfig>,
 }
 
@@ -34,7 +38,7 @@ impl Tls {
         let issuer = Issuer::new(authority, key);
         let leaf_key = KeyPair::generate()?;
         let leaf = server_params()?.signed_by(&leaf_key, &issuer)?;
-        Self::new(trusted_pem, leaf.der(), &leaf_key)
+        Self::new(trusted_pem, &leaf, &leaf_key)
     }
 
     /// A self-signed server certificate that calls itself an authority, as `openssl req -x509`
@@ -44,19 +48,22 @@ impl Tls {
         let mut params = server_params()?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?;
-        Self::new(certificate.pem(), certificate.der(), &key)
+        Self::new(certificate.pem(), &certificate, &key)
     }
 
-    fn new(trusted_pem: String, leaf: &CertificateDer<'static>, key: &KeyPair) -> Result<Self> {
+    fn new(trusted_pem: String, leaf: &Certificate, key: &KeyPair) -> Result<Self> {
+        let key_pem = key.serialize_pem();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.clone()], key)?;
+            .with_single_cert(vec![leaf.der().clone()], key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             trusted_pem,
+            certificate_pem: leaf.pem(),
+            key_pem,
             config: Arc::new(config),
         })
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, Response, body::Incoming, header};
+use hyper::{Method, Request, Response, body::Incoming, header, http::request::Parts};
 use serde_json::json;
 
 use super::{Shared, fault::Effect, store};
@@ -31,7 +31,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map(ToString::to_string);
     let path = path.unwrap_or_default();
-    let (at, effects) = note(&shared, &parts.method, &path, &parts.headers);
+    let (at, effects) = note(&shared, &parts, &path);
     let mut call = Call {
         shared: Arc::clone(&shared),
         method: parts.method,
@@ -51,19 +51,17 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
 }
 
 /// Puts the request into the log and finds what is to go wrong with it.
-fn note(
-    shared: &Shared,
-    method: &Method,
-    path: &str,
-    headers: &header::HeaderMap,
-) -> (usize, Vec<Effect>) {
-    let scheme = headers
+fn note(shared: &Shared, parts: &Parts, path: &str) -> (usize, Vec<Effect>) {
+    let method = &parts.method;
+    let scheme = parts
+        .headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.split(' ').next().map(str::to_owned));
     let mut store = shared.store();
     store.requests.push(store::Request {
         method: method.to_string(),
         path: path.to_owned(),
+        version: format!("{:?}", parts.version),
         status: 0,
         authorization: scheme,
         received: 0,

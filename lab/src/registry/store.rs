@@ -15,6 +15,8 @@ pub struct Request {
     pub method: String,
     /// The path with its query.
     pub path: String,
+    /// The version of HTTP, such as `HTTP/1.1`.
+    pub version: String,
     /// The status of the answer.
     pub status: u16,
     /// `Basic` or `Bearer` if the request brought such a thing.
@@ -126,7 +128,14 @@ impl Store {
                 .collect()
         };
         let config = manifest["config"]["digest"].as_str().map(str::to_owned);
-        let layers = digests(&manifest["layers"]);
+        // What may not be distributed need not be there (image specification 1.1).
+        let kept = |layer: &&Value| {
+            let kind = layer["mediaType"].as_str().unwrap_or_default();
+            !kind.contains("nondistributable") && !kind.contains(".foreign.")
+        };
+        let layers = manifest["layers"].as_array().into_iter().flatten();
+        let layers = layers.filter(kept);
+        let layers = layers.filter_map(|layer| layer["digest"].as_str().map(str::to_owned));
         let blobs = config
             .into_iter()
             .chain(layers)
