@@ -22,6 +22,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
     http::{HostPort, Http, Options},
+    progress::Progress,
     registry::{self, Registry},
     tekton::{ResultFlag, Results, docker_dir},
 };
@@ -55,6 +56,9 @@ struct Global {
     /// Talk plain HTTP to this host; loopback hosts always do
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     plain_http: Vec<HostPort>,
+    /// Talk TLS to this loopback host
+    #[arg(long, global = true, value_name = "HOST[:PORT]")]
+    https: Vec<HostPort>,
     /// Do not check this host's certificate
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     insecure_skip_tls_verify: Vec<HostPort>,
@@ -198,10 +202,10 @@ fn start(
     env: Env,
     known_results: &[&str],
 ) -> Result<(), Failure> {
-    log::init(&global.log, &env)?;
+    let progress = log::init(&global.log, &env)?;
     // A result that the command does not have is found before the command does anything.
     Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
-    let context = context(global, env)?;
+    let context = context(global, env, progress)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -253,19 +257,21 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     }
 }
 
-fn context(global: &Global, env: Env) -> Result<Context, Failure> {
+fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");
     }
     let options = Options {
         ca_files: global.ca_file.clone(),
         plain_http: global.plain_http.clone(),
+        https: global.https.clone(),
         insecure: global.insecure_skip_tls_verify.clone(),
     };
     let http = Http::new(options, &env);
     let registries = registry::Options {
         authfile: global.authfile.clone(),
         last_auth_dir: Some(docker_dir()),
+        progress,
         ..registry::Options::default()
     };
     let credentials =

@@ -73,6 +73,8 @@ pub(crate) struct Options {
     pub(crate) ca_files: Vec<PathBuf>,
     /// Hosts on plain HTTP.
     pub(crate) plain_http: Vec<HostPort>,
+    /// Loopback hosts that speak TLS.
+    pub(crate) https: Vec<HostPort>,
     /// Hosts whose certificate is not checked.
     pub(crate) insecure: Vec<HostPort>,
 }
@@ -143,11 +145,13 @@ impl Http {
         }))
     }
 
-    /// `http` for loopback hosts and those of `--plain-http`, else `https`.
+    /// `http` for hosts of `--plain-http` and for loopback hosts that no flag says to speak
+    /// TLS, else `https`.
     pub(crate) fn scheme(&self, authority: &str) -> &'static str {
         let named = |hosts: &[HostPort]| hosts.iter().any(|host| host.covers(authority));
         let options = &self.0.options;
-        if named(&options.plain_http) || is_loopback(authority) && !named(&options.insecure) {
+        let tls = named(&options.https) || named(&options.insecure);
+        if named(&options.plain_http) || is_loopback(authority) && !tls {
             "http"
         } else {
             "https"
@@ -272,17 +276,18 @@ pub(crate) fn certificate_problem(
     use rustls::CertificateError as E;
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // An I/O error hides what it wraps from `source`.
-        let wrapped = error
+        // An I/O error hides what it wraps from `source`, which may be another one.
+        let mut error = error;
+        while let Some(wrapped) = error
             .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        let error: &(dyn std::error::Error + 'static) = match wrapped {
-            Some(wrapped) => wrapped,
-            None => error,
-        };
+            .and_then(io::Error::get_ref)
+        {
+            error = wrapped;
+        }
         if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
             return Some(match problem {
-                E::UnknownIssuer => CertificateProblem::UnknownIssuer,
+                // Signed by somebody who has the name of one whom we trust, but not the key.
+                E::UnknownIssuer | E::BadSignature => CertificateProblem::UnknownIssuer,
                 E::Expired
                 | E::ExpiredContext { .. }
                 | E::NotValidYet
@@ -375,6 +380,14 @@ mod tests {
         ] {
             assert_eq!(http.scheme(host), "http", "{host}");
         }
+        let https = vec!["localhost:5000".parse().unwrap()];
+        let options = Options {
+            https,
+            ..Options::default()
+        };
+        let told = Http::new(options, &Env::default());
+        assert_eq!(told.scheme("localhost:5000"), "https");
+        assert_eq!(told.scheme("localhost:5001"), "http");
         for host in [
             "quay.io",
             "registry.example",

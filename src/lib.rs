@@ -18,6 +18,7 @@ mod http;
 mod image;
 mod kube;
 mod policy;
+mod progress;
 mod registry;
 mod report;
 mod snapshot;

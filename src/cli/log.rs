@@ -12,6 +12,7 @@ use tracing_subscriber::{filter::LevelFilter, fmt};
 use crate::{
     env::Env,
     failure::{Failure, Kind},
+    progress::{Mode, Progress},
 };
 
 /// The global flags about the log.
@@ -30,6 +31,28 @@ pub(super) struct Flags {
     /// When to colour the log and reports
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Color,
+    /// How to show transfers: bars on a terminal, else log lines; log lines only; or not at all
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub(super) progress: Shown,
+}
+
+/// How transfers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shown {
+    Auto,
+    Plain,
+    None,
+}
+
+impl Flags {
+    /// How transfers are shown; a log in JSON gets them as events.
+    pub(super) fn mode(&self, terminal: bool) -> Mode {
+        match (self.progress, self.log_format) {
+            (Shown::None, _) => Mode::Quiet,
+            (Shown::Auto, Format::Text) if terminal => Mode::Bars,
+            (Shown::Auto | Shown::Plain, _) => Mode::Lines,
+        }
+    }
 }
 
 /// The least important level that is logged.
@@ -82,17 +105,20 @@ impl Color {
     }
 }
 
-/// Starts the log.
+/// Starts the log; gives the place where transfers are shown.
 ///
 /// # Errors
 /// [`Kind::Usage`] when the log file cannot be opened.
-pub(super) fn init(flags: &Flags, env: &Env) -> Result<(), Failure> {
+pub(super) fn init(flags: &Flags, env: &Env) -> Result<Progress, Failure> {
+    let mode = flags.mode(std::io::stderr().is_terminal());
+    let progress = Progress::new(mode, flags.log_format == Format::Json);
     let file = flags.log_file.as_deref().map(open).transpose()?;
     let ansi = file.is_none() && flags.color.decide(env, std::io::stderr().is_terminal());
+    let shown = progress.clone();
     let writer = move || -> Box<dyn Write> {
         match file.as_ref().and_then(|file| file.try_clone().ok()) {
             Some(file) => Box::new(file),
-            None => Box::new(std::io::stderr()),
+            None => Box::new(AboveBars(shown.clone())),
         }
     };
     let log = fmt()
@@ -104,7 +130,23 @@ pub(super) fn init(flags: &Flags, env: &Env) -> Result<(), Failure> {
         Format::Text => log.without_time().try_init(),
         Format::Json => log.json().try_init(),
     };
-    started.map_err(|error| Failure::message(Kind::Bug, error))
+    match started {
+        Ok(()) => Ok(progress),
+        Err(error) => Err(Failure::message(Kind::Bug, error)),
+    }
+}
+
+/// Standard error, on which bars may be drawn.
+struct AboveBars(Progress);
+
+impl Write for AboveBars {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -130,5 +172,29 @@ pub(super) fn report(failure: &Failure, format: Format) {
             });
             eprintln!("{line}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_for_people_at_a_terminal() {
+        let mode = |progress, log_format, terminal| {
+            let flags = Flags {
+                log_level: Level::Info,
+                log_format,
+                log_file: None,
+                color: Color::Auto,
+                progress,
+            };
+            flags.mode(terminal)
+        };
+        assert_eq!(mode(Shown::Auto, Format::Text, true), Mode::Bars);
+        assert_eq!(mode(Shown::Auto, Format::Text, false), Mode::Lines);
+        assert_eq!(mode(Shown::Auto, Format::Json, true), Mode::Lines);
+        assert_eq!(mode(Shown::Plain, Format::Text, true), Mode::Lines);
+        assert_eq!(mode(Shown::None, Format::Json, true), Mode::Quiet);
     }
 }

@@ -7,6 +7,7 @@
 //! 5. write `promoted.json`
 
 mod places;
+mod reports;
 
 use std::{path::PathBuf, time::Instant};
 
@@ -16,7 +17,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{self, Copied, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{Done, Planned, Registry, Rules},
+    registry::{Done, Planned, Registry, Rules, Version},
 };
 
 /// The Tekton results of the command.
@@ -67,6 +68,9 @@ pub(crate) struct Args {
     /// Leave out signatures, attestations and everything else that is attached
     #[arg(long)]
     no_attached: bool,
+    /// Copy also the scan reports that the image's provenance names
+    #[arg(long, conflicts_with = "no_attached")]
+    with_reports: bool,
     /// Refuse to move a tag that names another image
     #[arg(long)]
     immutable: bool,
@@ -107,7 +111,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         immutable: args.immutable,
         platform: args.platform.clone(),
     };
-    let items = jobs.items(&registry)?;
+    let mut items = jobs.items(&registry)?;
+    if args.with_reports {
+        for (item, job) in items.iter_mut().zip(&jobs.0) {
+            item.along = job.reports(&registry, &item.version).await?;
+        }
+    }
     let plans = registry
         .plan(items, &rules)
         .await
@@ -164,6 +173,22 @@ fn handover_failure(error: handover::Error) -> Failure {
 }
 
 impl Job {
+    /// The scan reports that go with the image.
+    async fn reports(
+        &self,
+        registry: &Registry,
+        version: &Version,
+    ) -> Result<Vec<Digest>, Failure> {
+        match self.source() {
+            Some(repository) => reports::of_image(registry, repository, version).await,
+            None => Err(Failure::message(
+                Kind::Usage,
+                "--with-reports needs a source in a registry",
+            )
+            .hint("an image layout holds what was copied into it: leave the flag out")),
+        }
+    }
+
     /// Refuses an image whose digest is not the one that was named or verified.
     async fn check(&self, plan: &Planned, vouched: Option<&Vouched>) -> Result<(), Failure> {
         let digest = plan.root.digest;
@@ -214,10 +239,25 @@ fn report(registry: &Registry, done: &[Done], began: Instant) {
         sum(|done| done.reused),
     );
     let (requests, took) = (registry.request_count(), began.elapsed());
-    tracing::info!(
-        images, bytes, sent, mounted, reused, requests, took = ?took,
-        "copied: blobs sent, mounted and found there; all requests"
-    );
+    if registry.progress().for_machines() {
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            event = "copied",
+            images,
+            bytes,
+            sent,
+            mounted,
+            reused,
+            requests,
+            milliseconds,
+            "copied"
+        );
+    } else {
+        tracing::info!(
+            "copied {images} images: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
+             {reused} there already; {requests} requests in {took:.2?}"
+        );
+    }
 }
 
 fn promoted(

@@ -106,6 +106,13 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
             Some("the account may lack the right, or the repository must be made first")
         }
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Status {
+            status: 404,
+            method,
+            ..
+        } if method == "POST" => {
+            Some("this registry makes no repositories by itself: make the destination's first")
+        }
         E::Immutable { .. } => Some("promote under another tag, or allow this one to move"),
         _ => None,
     };

@@ -17,12 +17,13 @@ use super::{
     credentials::Places,
     limit::Limits,
     send::{Call, read},
-    upload::Hosts,
+    upload::Refusals,
 };
 use crate::{
     env::Env,
     http::{Http, Method, StatusCode, Url, header},
     image::{Digest, MediaType, Repository, Tag},
+    progress::Progress,
 };
 
 /// The largest manifest that is read, in bytes.
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) retries: u32,
     /// How many transfers run at once with one host, at most.
     pub(crate) jobs: usize,
+    /// Where transfers are shown.
+    pub(crate) progress: Progress,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             last_auth_dir: None,
             retries: 5,
             jobs: 16,
+            progress: Progress::default(),
         }
     }
 }
@@ -65,8 +69,13 @@ pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) retries: u32,
     pub(super) requests: AtomicU64,
-    /// Registries that do not answer a mount of a repository's own blob.
-    pub(super) no_self_mount: Hosts,
+    pub(super) progress: Progress,
+    /// Mounts that a registry refused.
+    pub(super) no_mount: Refusals,
+    /// Repositories whose registry has no referrers API.
+    pub(super) no_referrers: Refusals,
+    /// What registries warned of.
+    pub(super) warned: Refusals,
 }
 
 impl fmt::Debug for Registry {
@@ -126,7 +135,10 @@ impl Registry {
             limits: Limits::new(options.jobs),
             retries: options.retries,
             requests: AtomicU64::new(0),
-            no_self_mount: Hosts::default(),
+            progress: options.progress,
+            no_mount: Refusals::default(),
+            no_referrers: Refusals::default(),
+            warned: Refusals::default(),
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -139,7 +151,10 @@ impl Registry {
             limits: Limits::new(jobs.unwrap_or(Options::default().jobs)),
             retries: retries.unwrap_or(self.0.retries),
             requests: AtomicU64::new(0),
-            no_self_mount: Hosts::default(),
+            progress: self.0.progress.clone(),
+            no_mount: Refusals::default(),
+            no_referrers: Refusals::default(),
+            warned: Refusals::default(),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }

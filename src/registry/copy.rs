@@ -10,10 +10,13 @@ use std::{
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
 use super::{
-    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, Version, plan::Step,
-    upload::Moved,
+    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, Version, limit::Permit,
+    plan::Step, upload::Moved,
 };
-use crate::image::{Digest, Repository};
+use crate::{
+    image::{Digest, Repository},
+    progress::Progress,
+};
 
 /// How many manifests are written at once: registries count them more strictly than blobs.
 const MANIFESTS: usize = 4;
@@ -54,6 +57,11 @@ impl Registry {
             Place::Repository(registry.clone(), from.clone()),
             Place::Repository(registry, to.clone()),
         )
+    }
+
+    /// Where transfers are shown.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.0.progress
     }
 
     /// How many requests this client sent.
@@ -116,17 +124,22 @@ impl Registry {
             }
         }
         let mut groups: Vec<_> = groups.into_values().collect();
+        let sizes = groups.iter().flatten().map(|job| job.blob.size);
+        let shown = self.0.progress.begin(known.len() as u64, sizes.sum());
+        let shown = &shown;
         groups.sort_by_key(|jobs| std::cmp::Reverse(jobs.first().map(|job| job.blob.size)));
         let all = iter(groups.into_iter().map(Ok::<_, Error>));
         all.try_for_each_concurrent(MAX_TRANSFERS, |jobs| async move {
             let mut first: Option<&Place> = None;
             for job in jobs {
-                let limit = self.0.limits.of(job.to.host());
-                let permit = limit.enter().await;
                 let far = job.from.host() != job.to.host();
                 let from = first.filter(|_| far).unwrap_or(job.from);
-                let moved = job.to.bring(from, job.blob).await?;
-                permit.went_well();
+                let permits = self.permits(from.host(), job.to.host()).await;
+                let name = format!("{} to {}", job.blob.digest, job.to);
+                let transfer = shown.one(name, job.blob.size);
+                let moved = job.to.bring(from, job.blob, &transfer).await?;
+                transfer.done(moved.as_str());
+                permits.iter().for_each(Permit::went_well);
                 note(done, job.owner, |done| match moved {
                     Moved::Present => done.reused += 1,
                     Moved::Mounted => done.mounted += 1,
@@ -135,12 +148,21 @@ impl Registry {
                         done.bytes += job.blob.size;
                     }
                 });
-                tracing::debug!(digest = %job.blob.digest, size = job.blob.size, to = %job.to, how = ?moved, "blob");
                 first.get_or_insert(job.to);
             }
             Ok(())
         })
         .await
+    }
+
+    /// Waits until both hosts of a transfer have room, always in one order: two transfers in
+    /// opposite directions must not wait for each other.
+    async fn permits(&self, from: &str, to: &str) -> Vec<Permit> {
+        let mut permits = Vec::new();
+        for host in BTreeSet::from([from, to]) {
+            permits.push(self.0.limits.of(host).enter().await);
+        }
+        permits
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     http::{IDLE, Method, Response, StatusCode, Url, header},
     image::{Digest, Repository},
+    progress::Transfer,
 };
 
 /// How much is read from a file at once.
@@ -27,6 +28,7 @@ pub(super) struct Download {
     offset: u64,
     hash: Sha256,
     ended: bool,
+    shown: Transfer,
 }
 
 enum Source {
@@ -35,21 +37,36 @@ enum Source {
         repository: Repository,
         url: Url,
         answer: Option<Response>,
+        /// Whether the source says how long its answer is.
+        has_length: bool,
         attempt: u32,
     },
     File {
         file: tokio::fs::File,
         shown: String,
     },
+    /// What everybody knows without asking.
+    Known(Option<Bytes>),
 }
+
+/// The content of the empty descriptor (OCI image specification 1.1), which most artifacts
+/// have as their configuration.
+const EMPTY: &[u8] = b"{}";
 
 impl Download {
     /// Begins to read; the source must say that it has the blob.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::NotFound`] when the source has no such blob.
-    pub(super) async fn open(from: &Place, blob: &Descriptor) -> Result<Self, Error> {
+    pub(super) async fn open(
+        from: &Place,
+        blob: &Descriptor,
+        shown: &Transfer,
+    ) -> Result<Self, Error> {
         let source = match from {
+            _ if blob.size == EMPTY.len() as u64 && blob.digest == Digest::of(EMPTY) => {
+                Source::Known(Some(EMPTY.into()))
+            }
             Place::Layout(layout) => {
                 let path = layout.blob_path(&blob.digest);
                 let file = tokio::fs::File::open(&path).await;
@@ -64,6 +81,7 @@ impl Download {
                 repository: repository.clone(),
                 url: registry.url(repository, &format!("blobs/{}", blob.digest))?,
                 answer: None,
+                has_length: false,
                 attempt: 0,
             },
         };
@@ -73,6 +91,7 @@ impl Download {
             offset: 0,
             hash: Sha256::new(),
             ended: false,
+            shown: shown.clone(),
         };
         download.connect().await?;
         Ok(download)
@@ -85,6 +104,7 @@ impl Download {
             repository,
             url,
             answer,
+            has_length,
             ..
         } = &mut self.source
         else {
@@ -118,6 +138,7 @@ impl Download {
                 skip -= length;
             }
         }
+        *has_length = got.content_length().is_some();
         *answer = Some(got);
         Ok(())
     }
@@ -134,6 +155,7 @@ impl Download {
         if let Some(piece) = &piece {
             self.hash.update(piece);
             self.offset += piece.len() as u64;
+            self.shown.at(self.offset.min(self.blob.size));
         }
         // The check comes before the last piece leaves: the other side never gets a whole wrong blob.
         if piece.is_none() || self.offset >= self.blob.size {
@@ -145,7 +167,8 @@ impl Download {
 
     async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let (answer, url, limit, attempt) = match &mut self.source {
+            let (answer, url, has_length, limit, attempt) = match &mut self.source {
+                Source::Known(bytes) => return Ok(bytes.take()),
                 Source::File { file, shown } => {
                     let mut buffer = vec![0; PIECE];
                     let read = file.read(&mut buffer).await;
@@ -161,9 +184,10 @@ impl Download {
                     registry,
                     url,
                     answer,
+                    has_length,
                     attempt,
                     ..
-                } => (answer, url, registry.0.retries, attempt),
+                } => (answer, url, *has_length, registry.0.retries, attempt),
             };
             let got = match answer {
                 Some(answer) => tokio::time::timeout(IDLE, answer.chunk()).await,
@@ -174,7 +198,8 @@ impl Download {
                     *attempt = 0;
                     return Ok(Some(piece));
                 }
-                Ok(Ok(None)) if self.offset >= self.blob.size => return Ok(None),
+                // An answer that says its length and keeps it is whole, and the size is wrong.
+                Ok(Ok(None)) if has_length || self.offset >= self.blob.size => return Ok(None),
                 Ok(Ok(None)) => broken(url, "the body ended too early"),
                 Ok(Err(error)) => transport(&Method::GET, url, &error),
                 Err(_) => broken(url, "the source sent nothing for too long"),
@@ -192,6 +217,7 @@ impl Download {
 
     fn verify(&mut self) -> Result<(), Error> {
         let url = match &self.source {
+            Source::Known(_) => self.blob.digest.to_string(),
             Source::File { shown, .. } => shown.clone(),
             Source::Remote { url, .. } => shown(url),
         };

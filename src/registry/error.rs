@@ -1,6 +1,6 @@
 //! What can go wrong between us and a registry.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     http::{self, CertificateProblem},
@@ -72,6 +72,8 @@ pub(crate) enum Error {
         status: u16,
         /// The registry's own code and message, shortened.
         message: String,
+        /// The pause that the registry asks for before the next attempt.
+        retry_after: Option<Duration>,
     },
     /// What was promised to be there is not.
     #[error("{what} not found in {repository}")]

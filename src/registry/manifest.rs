@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::Error;
 use crate::image::{Digest, MediaType};
@@ -139,8 +139,8 @@ pub(crate) struct Index {
 const MAX_CHILDREN: usize = 2000;
 
 impl Manifest {
-    /// Takes the bytes that a registry served; a served media type that we do not know gives
-    /// way to the one that the document names.
+    /// Takes the bytes that a registry served. The media type that the document names comes
+    /// before the one that was served: the digest binds the document and no header.
     pub(super) fn new(served: &str, bytes: Bytes) -> Self {
         #[derive(Deserialize)]
         struct Named {
@@ -152,9 +152,11 @@ impl Manifest {
                 .ok()
                 .and_then(|named| named.media_type)
         };
-        let media_type = match MediaType::parse(served) {
+        let named = named();
+        let known = named.as_deref().and_then(MediaType::parse);
+        let media_type = match known.or_else(|| MediaType::parse(served)) {
             Some(known) => known.as_str().to_owned(),
-            None => named().unwrap_or_else(|| served.to_owned()),
+            None => named.unwrap_or_else(|| served.to_owned()),
         };
         Self {
             media_type,
@@ -179,6 +181,22 @@ impl Manifest {
     /// Tells whether it lists other manifests.
     pub(crate) fn is_index(&self) -> bool {
         MediaType::parse(&self.media_type).is_some_and(MediaType::is_index)
+    }
+
+    /// A document that is an image to one reader and an index to another is neither.
+    fn is_one_thing(&self) -> Result<(), String> {
+        #[derive(Deserialize)]
+        struct Shape {
+            manifests: Option<IgnoredAny>,
+            config: Option<IgnoredAny>,
+            layers: Option<IgnoredAny>,
+        }
+        let shape: Shape =
+            serde_json::from_slice(&self.bytes).map_err(|error| error.to_string())?;
+        match (shape.manifests, shape.config.or(shape.layers)) {
+            (Some(_), Some(_)) => Err("it is an image and an index at once".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what the manifest says.
@@ -207,6 +225,7 @@ impl Manifest {
             serde_json::from_slice(&self.bytes).map(Content::Image)
         };
         let content = content.map_err(|error| wrong(error.to_string()))?;
+        self.is_one_thing().map_err(wrong)?;
         let children = match &content {
             Content::Image(image) => image.layers.len(),
             Content::Index(index) => index.manifests.len(),

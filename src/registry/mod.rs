@@ -1,5 +1,6 @@
 //! The OCI distribution client (distribution specification 1.1). Knows nothing of trust.
 
+mod attached;
 mod auth;
 mod client;
 mod copy;

@@ -6,7 +6,10 @@ use super::{
     Descriptor, Error, Layout, Manifest, Registry, Version, download::Download,
     referrers::Referrers, upload::Moved,
 };
-use crate::image::{Digest, Repository};
+use crate::{
+    image::{Digest, Repository},
+    progress::Transfer,
+};
 
 /// A repository or a layout.
 #[derive(Debug, Clone)]
@@ -100,10 +103,15 @@ impl Place {
     }
 
     /// Brings a blob here from another place.
-    pub(super) async fn bring(&self, from: &Self, blob: &Descriptor) -> Result<Moved, Error> {
+    pub(super) async fn bring(
+        &self,
+        from: &Self,
+        blob: &Descriptor,
+        shown: &Transfer,
+    ) -> Result<Moved, Error> {
         let layout = match self {
             Self::Repository(registry, repository) => {
-                return registry.bring(from, repository, blob).await;
+                return registry.bring(from, repository, blob, shown).await;
             }
             Self::Layout(layout) => layout,
         };
@@ -112,7 +120,7 @@ impl Place {
             return Ok(Moved::Present);
         }
         let mut file = layout.new_blob()?;
-        let mut download = Download::open(from, blob).await?;
+        let mut download = Download::open(from, blob, shown).await?;
         while let Some(piece) = download.next().await? {
             file.write_all(&piece)
                 .map_err(|error| layout.wrong(error))?;

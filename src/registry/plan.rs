@@ -2,23 +2,27 @@
 //!
 //! 1. the image's manifest at the source and what the tags name at the destination
 //! 2. unless it is there already: its closure (index, children, blobs)
-//! 3. what is attached: referrers of every manifest, recursively, and the tags `.sig`, `.att`
-//!    and `.sbom`; also when the image itself is there, for a signature may be newer
+//! 3. what is attached (`attached.rs`); also when the image itself is there, for a signature
+//!    may be newer
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{try_join, try_join_all, try_join3};
-use serde_json::{Value, json};
+use futures_util::{
+    future::{try_join, try_join_all},
+    stream::{StreamExt as _, TryStreamExt as _, iter},
+};
 
-use super::{Content, Descriptor, Error, Manifest, Place, Version, referrers::fallback_tag};
+use super::{Content, Descriptor, Error, Manifest, Place, Version};
 use crate::image::{Digest, MediaType, Tag};
 
 /// How deep indexes may nest and referrers may refer.
-const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 /// The most manifests of one image with all that is attached.
 const MAX_MANIFESTS: usize = 10_000;
 /// Manifests that refer to others are written after all that are referred to.
-const ATTACHED_LEVEL: usize = 100;
+pub(super) const ATTACHED_LEVEL: usize = 100;
+/// How many manifests of one image are fetched at once.
+const FETCHES: usize = 8;
 
 /// One image to be copied.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub(crate) struct Item {
     pub(crate) to: Place,
     /// The tags that it gets there.
     pub(crate) tags: Vec<Tag>,
+    /// Manifests of the same repository that go with it although nothing attaches them to it.
+    pub(crate) along: Vec<Digest>,
 }
 
 /// What holds for a whole copy.
@@ -113,12 +119,32 @@ impl Planned {
         let subjects = planned.closure(root, wanted).await?;
         if !(rules.image_alone || same_place) {
             planned.find_attached(subjects).await?;
+            planned.take_along().await?;
         }
         Ok(planned)
     }
 
+    /// Notes what goes along and the destination lacks.
+    async fn take_along(&mut self) -> Result<(), Error> {
+        for digest in self.item.along.clone() {
+            let planned = self.steps.contains_key(&digest);
+            if planned || self.item.to.head(&digest.into()).await?.is_some() {
+                continue;
+            }
+            let manifest = fetch(&self.item.from, digest).await?;
+            self.closure(manifest.clone(), true).await?;
+            self.add(ATTACHED_LEVEL, manifest);
+            self.attached += 1;
+        }
+        Ok(())
+    }
+
     /// The manifests below and with the root; what they need is noted when it has to move.
-    async fn closure(&mut self, root: Manifest, wanted: bool) -> Result<Vec<Digest>, Error> {
+    pub(super) async fn closure(
+        &mut self,
+        root: Manifest,
+        wanted: bool,
+    ) -> Result<Vec<Digest>, Error> {
         let mut found = Vec::new();
         let top = root.digest;
         let mut wave = vec![root];
@@ -148,7 +174,8 @@ impl Planned {
                     .map(|child| child.digest),
             );
             let fetched = children.iter().filter(|child| wanted || nested(child));
-            wave = try_join_all(fetched.map(|child| fetch(&self.item.from, child.digest))).await?;
+            let fetched: Vec<_> = fetched.map(|child| child.digest).collect();
+            wave = fetch_all(&self.item.from, fetched).await?;
             if wave.is_empty() {
                 let unique: BTreeSet<_> = found.into_iter().collect();
                 return Ok(unique.into_iter().collect());
@@ -161,7 +188,7 @@ impl Planned {
         })
     }
 
-    fn check_size(&self, count: usize) -> Result<(), Error> {
+    pub(super) fn check_size(&self, count: usize) -> Result<(), Error> {
         if count + self.steps.len() <= MAX_MANIFESTS {
             return Ok(());
         }
@@ -171,13 +198,13 @@ impl Planned {
         })
     }
 
-    fn add(&mut self, level: usize, manifest: Manifest) {
+    pub(super) fn add(&mut self, level: usize, manifest: Manifest) {
         self.steps
             .entry(manifest.digest)
             .or_insert(Step { level, manifest });
     }
 
-    fn note_blobs(&mut self, content: &Content) {
+    pub(super) fn note_blobs(&mut self, content: &Content) {
         let Content::Image(image) = content else {
             return;
         };
@@ -190,90 +217,6 @@ impl Planned {
             }
             self.blobs.insert(blob.digest, blob.clone());
         }
-    }
-
-    /// Follows referrers and cosign's tags from the subjects on.
-    async fn find_attached(&mut self, subjects: Vec<Digest>) -> Result<(), Error> {
-        let mut seen: BTreeSet<Digest> = subjects.iter().copied().collect();
-        let mut wave: Vec<(Digest, bool)> = subjects
-            .into_iter()
-            .map(|subject| (subject, true))
-            .collect();
-        for depth in 0..MAX_DEPTH {
-            let mut next = Vec::new();
-            for group in wave.chunks(8) {
-                let item = &self.item;
-                let found = group
-                    .iter()
-                    .map(|(subject, tags)| look(item, *subject, *tags));
-                for found in try_join_all(found).await? {
-                    next.extend(found.list.iter().map(|entry| entry.digest));
-                    self.take(found, depth).await?;
-                    self.check_size(next.len())?;
-                }
-            }
-            // Who signs a signature does so as a referrer: the tags are asked of images only.
-            next.retain(|digest| seen.insert(*digest));
-            wave = next.into_iter().map(|digest| (digest, false)).collect();
-            if wave.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(Error::Manifest {
-            digest: self.root.digest,
-            reason: format!("its referrers are nested more than {MAX_DEPTH} deep"),
-        })
-    }
-
-    /// Notes what was found attached and the destination lacks.
-    async fn take(&mut self, found: Attached, depth: usize) -> Result<(), Error> {
-        let known: BTreeSet<Digest> = found.known.iter().map(|entry| entry.digest).collect();
-        let mut added = Vec::new();
-        for entry in found
-            .list
-            .iter()
-            .filter(|entry| !known.contains(&entry.digest))
-        {
-            let manifest = fetch(&self.item.from, entry.digest).await?;
-            let content = manifest.content()?;
-            let subject = match &content {
-                Content::Image(image) => &image.subject,
-                Content::Index(index) => &index.subject,
-            };
-            if subject
-                .as_ref()
-                .is_none_or(|subject| subject.digest != found.subject)
-            {
-                tracing::warn!(
-                    "{} is listed as a referrer of {}, but does not refer to it: left out",
-                    entry.digest,
-                    found.subject
-                );
-                continue;
-            }
-            if matches!(content, Content::Index(_)) {
-                self.closure(manifest.clone(), true).await?;
-            }
-            self.note_blobs(&content);
-            self.add(ATTACHED_LEVEL + depth, manifest);
-            self.attached += 1;
-            added.push(entry.clone());
-        }
-        for (tag, manifest, other) in found.tags {
-            self.closure(manifest.clone(), true).await?;
-            let manifest = match other {
-                Some(other) => with_layers_of(manifest, &other)?,
-                None => manifest,
-            };
-            self.note_blobs(&manifest.content()?);
-            self.attached += 1;
-            self.side_tags.push((tag, manifest));
-        }
-        if let (false, Some(tag)) = (found.api || added.is_empty(), fallback_tag(&found.subject)) {
-            self.side_tags
-                .push((tag, merged(found.fallback.as_ref(), &added)?));
-        }
-        Ok(())
     }
 
     /// Whether the destination is as it should be.
@@ -319,53 +262,10 @@ impl Planned {
     }
 }
 
-struct Attached {
-    subject: Digest,
-    list: Vec<Descriptor>,
-    known: Vec<Descriptor>,
-    api: bool,
-    fallback: Option<Manifest>,
-    /// Tag, manifest at the source, and another one that the destination has.
-    tags: Vec<(Tag, Manifest, Option<Manifest>)>,
-}
-
-/// What is attached to one manifest at the source, and what of it the destination has.
-async fn look(item: &Item, subject: Digest, with_tags: bool) -> Result<Attached, Error> {
-    let named = |suffix: &str| {
-        let tag = format!("sha256-{}.{suffix}", subject.hex())
-            .parse::<Tag>()
-            .ok();
-        let tag = tag.filter(|_| with_tags);
-        async move {
-            let Some(tag) = tag else { return Ok(None) };
-            let found = item.from.manifest(&tag.clone().into()).await?;
-            Ok::<_, Error>(found.map(|manifest| (tag, manifest)))
-        }
-    };
-    let tags = try_join3(named("sig"), named("att"), named("sbom"));
-    let (source, (sig, att, sbom)) = try_join(item.from.referrers(&subject), tags).await?;
-    let mut attached = Attached {
-        subject,
-        list: source.list,
-        known: Vec::new(),
-        api: true,
-        fallback: None,
-        tags: Vec::new(),
-    };
-    if !attached.list.is_empty() {
-        let there = item.to.referrers(&subject).await?;
-        (attached.known, attached.api, attached.fallback) = (there.list, there.api, there.fallback);
-    }
-    for (tag, manifest) in [sig, att, sbom].into_iter().flatten() {
-        let other = item.to.manifest(&tag.clone().into()).await?;
-        if other
-            .as_ref()
-            .is_none_or(|other| other.digest != manifest.digest)
-        {
-            attached.tags.push((tag, manifest, other));
-        }
-    }
-    Ok(attached)
+/// Fetches manifests, a few at once.
+pub(super) async fn fetch_all(from: &Place, digests: Vec<Digest>) -> Result<Vec<Manifest>, Error> {
+    let fetched = iter(digests).map(|digest| fetch(from, digest));
+    fetched.buffered(FETCHES).try_collect().await
 }
 
 async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Error> {
@@ -414,54 +314,4 @@ fn check_immutable(
         }
     }
     Ok(())
-}
-
-/// The signatures of both: what somebody attached at the destination must not get lost.
-fn with_layers_of(manifest: Manifest, other: &Manifest) -> Result<Manifest, Error> {
-    let (Content::Image(own), Content::Image(theirs)) = (manifest.content()?, other.content()?)
-    else {
-        return Ok(manifest);
-    };
-    let known: BTreeSet<Digest> = own.layers.iter().map(|layer| layer.digest).collect();
-    let more: Vec<_> = theirs
-        .layers
-        .iter()
-        .filter(|layer| !known.contains(&layer.digest))
-        .collect();
-    if more.is_empty() {
-        return Ok(manifest);
-    }
-    let wrong = |error: serde_json::Error| Error::Manifest {
-        digest: manifest.digest,
-        reason: error.to_string(),
-    };
-    let mut document: Value = serde_json::from_slice(&manifest.bytes).map_err(wrong)?;
-    if let Some(layers) = document.get_mut("layers").and_then(Value::as_array_mut) {
-        for layer in more {
-            layers.push(serde_json::to_value(layer).map_err(wrong)?);
-        }
-    }
-    Ok(Manifest::new(
-        &manifest.media_type,
-        document.to_string().into(),
-    ))
-}
-
-/// The fallback index with further entries.
-fn merged(index: Option<&Manifest>, added: &[Descriptor]) -> Result<Manifest, Error> {
-    let wrong = |error: serde_json::Error| Error::Manifest {
-        digest: Digest::of(b""),
-        reason: error.to_string(),
-    };
-    let media_type = MediaType::OciIndex.as_str();
-    let mut document = match index {
-        Some(index) => serde_json::from_slice(&index.bytes).map_err(wrong)?,
-        None => json!({"schemaVersion": 2, "mediaType": media_type, "manifests": []}),
-    };
-    if let Some(entries) = document.get_mut("manifests").and_then(Value::as_array_mut) {
-        for entry in added {
-            entries.push(serde_json::to_value(entry).map_err(wrong)?);
-        }
-    }
-    Ok(Manifest::new(media_type, document.to_string().into()))
 }

@@ -45,6 +45,10 @@ impl Registry {
         repository: &Repository,
         digest: &Digest,
     ) -> Result<Referrers, Error> {
+        let known = repository.to_string();
+        if self.0.no_referrers.has(&known) {
+            return self.fallback_referrers(repository, digest).await;
+        }
         let mut next = Some(self.url(repository, &format!("referrers/{digest}"))?);
         let mut list = Vec::new();
         for page in 0..MAX_PAGES {
@@ -57,11 +61,17 @@ impl Registry {
             };
             let call = Call::new(Method::GET, url, Access::pull(repository));
             let answer = self.call(call.clone()).await?;
-            if page == 0 && lacks_api(answer.status()) {
+            let status = answer.status();
+            if page == 0 && lacks_api(status) {
                 let kept = self.fallback_referrers(repository, digest).await?;
                 // A refusal is no absence: what is attached would silently be lost.
-                if is_refusal(answer.status()) && kept.fallback.is_none() {
+                if is_refusal(status) && kept.fallback.is_none() {
                     self.check(&call, answer).await?;
+                }
+                // A plain "no such endpoint" is remembered, and a refusal where a list was kept
+                // all the same; a bad day of the registry is not.
+                if matches!(status.as_u16(), 404 | 405 | 501) || is_refusal(status) {
+                    self.0.no_referrers.add(known);
                 }
                 return Ok(kept);
             }

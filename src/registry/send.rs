@@ -84,14 +84,9 @@ impl Registry {
     pub(super) async fn call(&self, call: Call) -> Result<Response, Error> {
         let mut attempt = 0;
         loop {
-            let limit = self.0.limits.of(&http::authority(&call.url));
-            let epoch = limit.epoch();
             let answer = self.follow(call.clone()).await;
             let pause = match &answer {
                 Ok(answer) if worth_repeating(answer.status()) => {
-                    if answer.status() == StatusCode::TOO_MANY_REQUESTS {
-                        limit.throttled(epoch);
-                    }
                     retry_after(answer.headers(), SystemTime::now())
                 }
                 Err(Error::Transport { .. }) => None,
@@ -211,8 +206,19 @@ impl Registry {
             None => request,
         };
         self.0.requests.fetch_add(1, Ordering::Relaxed);
+        let limit = self.0.limits.of(call.access.repository.registry());
+        let epoch = limit.epoch();
         let sent = request.send().await;
         let answer = sent.map_err(|error| transport(&call.method, &call.url, &error))?;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            limit.throttled(epoch);
+        }
+        for text in warnings(answer.headers()) {
+            let text = format!("{} warns: {text}", http::authority(&call.url));
+            if self.0.warned.add(text.clone()) {
+                tracing::warn!("{text}");
+            }
+        }
         tracing::trace!(
             "{} {} {}",
             call.method,
@@ -240,12 +246,14 @@ impl Registry {
                 credentials: named(credential.as_ref()),
             });
         }
+        let retry_after = retry_after(answer.headers(), SystemTime::now());
         let body = read(&call.url, answer, 64 << 10).await.unwrap_or_default();
         Err(Error::Status {
             method: call.method.to_string(),
             url,
             status: status.as_u16(),
             message: message(&body),
+            retry_after,
         })
     }
 }
@@ -325,6 +333,13 @@ pub(super) fn backoff(attempt: u32) -> Duration {
     let pause = PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
     let chance = RandomState::new().build_hasher().finish() % 1000;
     pause / 2 + pause.mul_f64(f64::from(u32::try_from(chance).unwrap_or(0)) / 2000.0)
+}
+
+/// What the registry wants users to read (distribution specification 1.1, "Warnings").
+fn warnings(headers: &header::HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::WARNING).iter().take(8);
+    let values = values.filter_map(|value| value.to_str().ok()?.strip_prefix("299 - \""));
+    values.map(|text| text.trim_end_matches('"').chars().take(300).collect())
 }
 
 /// The pause that the registry asks for, in seconds or as a date.

@@ -7,6 +7,7 @@
 //! 3. a cut source is resumed where it broke; a cut destination starts this blob again
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -28,6 +29,7 @@ use super::{
 use crate::{
     http::{Body, IDLE, Method, Response, StatusCode, Url, header},
     image::{Digest, Repository},
+    progress::Transfer,
 };
 
 /// How long a registry may take to store a body that it has received.
@@ -45,6 +47,17 @@ pub(super) enum Moved {
     Mounted,
     /// Its bytes were sent.
     Sent,
+}
+
+impl Moved {
+    /// As it is shown and logged.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Mounted => "mounted",
+            Self::Sent => "sent",
+        }
+    }
 }
 
 /// How bodies are sent, from the plainest to the most tolerated.
@@ -71,6 +84,7 @@ impl Registry {
         from: &Place,
         to: &Repository,
         blob: &Descriptor,
+        shown: &Transfer,
     ) -> Result<Moved, Error> {
         let near = match from {
             Place::Repository(_, repository) if repository.registry() == to.registry() => {
@@ -89,16 +103,28 @@ impl Registry {
                 Some(session) => session,
                 None => self.open(to).await?,
             };
-            let error = match self.send_blob(from, to, blob, open, way).await {
+            let sent = match Download::open(from, blob, shown).await {
+                Ok(download) => self.send_blob(download, to, blob, open, way).await,
+                Err(error) => Err(error),
+            };
+            let error = match sent {
                 Ok(()) => return Ok(Moved::Sent),
                 Err(error) => error,
             };
             way = match next_way(way, &error) {
-                Some(way) => way,
+                // A session that is gone may have become the blob: only the answer was lost.
+                Some(next) => match self.has_blob(to, &blob.digest).await? {
+                    true => return Ok(Moved::Sent),
+                    false => next,
+                },
                 None if attempt >= self.0.retries => return Err(error),
                 None if !may_pass(&error) => return Err(error),
                 None => {
-                    let pause = backoff(attempt);
+                    let asked = match &error {
+                        Error::Status { retry_after, .. } => *retry_after,
+                        _ => None,
+                    };
+                    let pause = asked.unwrap_or_else(|| backoff(attempt));
                     tracing::warn!("blob {}: {error}; once more in {pause:.1?}", blob.digest);
                     tokio::time::sleep(pause).await;
                     attempt += 1;
@@ -107,10 +133,10 @@ impl Registry {
                         return Ok(Moved::Sent);
                     }
                     // Cut twice in the same way, a body that is sent otherwise may pass.
-                    if attempt >= 2 && way == Way::Put {
-                        Way::Patch
-                    } else {
-                        way
+                    match way {
+                        Way::Put if attempt >= 2 => Way::Patch,
+                        Way::Patch if attempt >= 4 => Way::Chunks,
+                        way => way,
                     }
                 }
             };
@@ -118,39 +144,40 @@ impl Registry {
     }
 
     /// Asks for a mount, and opens an upload when there is nothing to mount.
+    ///
+    /// A mount from the repository itself tells whether the blob is there. A mount that is
+    /// refused is not asked for again: neither that kind of the host, nor from that repository.
     async fn begin(
         &self,
         near: Option<&Repository>,
         to: &Repository,
         digest: &Digest,
     ) -> Result<Begun, Error> {
-        let host = to.registry();
-        // A mount from the repository itself tells whether the blob is there.
-        let (source, moved) = match near {
-            Some(near) if near != to => (near, Moved::Mounted),
-            _ => (to, Moved::Present),
-        };
-        let own = moved == Moved::Present;
-        if !(own && self.0.no_self_mount.has(host)) {
+        let near = near.filter(|near| *near != to);
+        let near = near.map(|near| (near, Moved::Mounted, format!("{near} {to}")));
+        let own = (to, Moved::Present, to.registry().to_owned());
+        for (source, moved, kind) in near.into_iter().chain([own]) {
+            if self.0.no_mount.has(&kind) {
+                continue;
+            }
             let mut url = self.url(to, "blobs/uploads/")?;
             url.query_pairs_mut()
                 .append_pair("mount", &digest.to_string())
                 .append_pair("from", source.path());
-            let call = Call::new(Method::POST, url, Access::push(to)).bulk();
+            let call = Call::new(Method::POST, url, Access::push(to));
             let answer = self.call(call.clone()).await?;
-            match answer.status() {
+            let status = answer.status();
+            match status {
                 StatusCode::CREATED => return Ok(Begun::Done(moved)),
                 StatusCode::ACCEPTED => return Ok(Begun::Open(session(&call.url, &answer)?)),
-                status if status.is_client_error() => {
-                    tracing::debug!("{host} refuses to mount from {source}: status {status}");
+                _ if status.is_client_error() && !worth_repeating(status) => {
+                    tracing::debug!("{to} refuses to mount from {source}: status {status}");
                 }
                 _ => {
                     self.check(&call, answer).await?;
                 }
             }
-            if own {
-                self.0.no_self_mount.add(host);
-            }
+            self.0.no_mount.add(kind);
         }
         if self.has_blob(to, digest).await? {
             return Ok(Begun::Done(Moved::Present));
@@ -160,7 +187,7 @@ impl Registry {
 
     async fn open(&self, to: &Repository) -> Result<Session, Error> {
         let url = self.url(to, "blobs/uploads/")?;
-        let call = Call::new(Method::POST, url, Access::push(to)).bulk();
+        let call = Call::new(Method::POST, url, Access::push(to));
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         session(&call.url, &answer)
@@ -183,13 +210,12 @@ impl Registry {
 
     async fn send_blob(
         &self,
-        from: &Place,
+        mut download: Download,
         to: &Repository,
         blob: &Descriptor,
         session: Session,
         way: Way,
     ) -> Result<(), Error> {
-        let mut download = Download::open(from, blob).await?;
         let finish = |url: &Url| {
             let mut url = url.clone();
             url.query_pairs_mut()
@@ -217,7 +243,8 @@ impl Registry {
         self.check(&call, answer).await.map(|_| ())
     }
 
-    /// Sends chunks; what the registry says of its range is not believed over our own count.
+    /// Sends chunks. What the registry says of its range is not believed over our own count,
+    /// but when it misses a chunk or has it twice, it is asked where it stands.
     async fn send_chunks(
         &self,
         download: &mut Download,
@@ -237,17 +264,50 @@ impl Registry {
             if chunk.is_empty() {
                 return Ok(url);
             }
-            let end = offset + chunk.len();
-            let call = Call::new(Method::PATCH, url.clone(), Access::push(to))
-                .header(header::CONTENT_TYPE, "application/octet-stream")
-                .header(header::CONTENT_RANGE, format!("{offset}-{}", end - 1))
-                .body(chunk.freeze())
-                .bulk();
-            let answer = self.call(call.clone()).await?;
-            let answer = self.check(&call, answer).await?;
+            let end = offset + chunk.len() as u64;
+            let chunk = chunk.freeze();
+            let call = |url: &Url| {
+                Call::new(Method::PATCH, url.clone(), Access::push(to))
+                    .header(header::CONTENT_TYPE, "application/octet-stream")
+                    .header(header::CONTENT_RANGE, format!("{offset}-{}", end - 1))
+                    .body(chunk.clone())
+                    .bulk()
+            };
+            let mut answer = self.call(call(&url)).await?;
+            if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+                let (there, next) = self.stands_at(to, &url).await?;
+                url = next;
+                // The answer to this chunk was lost: it is there already.
+                if there == end {
+                    offset = end;
+                    continue;
+                }
+                if there == offset {
+                    answer = self.call(call(&url)).await?;
+                }
+            }
+            let answer = self.check(&call(&url), answer).await?;
             url = location(&url, &answer).unwrap_or(url);
             offset = end;
         }
+    }
+
+    /// How many bytes an open upload has, and where it goes on.
+    async fn stands_at(&self, to: &Repository, url: &Url) -> Result<(u64, Url), Error> {
+        let call = Call::new(Method::GET, url.clone(), Access::push(to));
+        let answer = self.call(call.clone()).await?;
+        let answer = self.check(&call, answer).await?;
+        let range = answer.headers().get(header::RANGE);
+        let range = range.and_then(|range| range.to_str().ok()?.rsplit_once('-'));
+        let last: u64 = range
+            .and_then(|(_, last)| last.trim().parse().ok())
+            .ok_or_else(|| Error::Protocol {
+                url: shown(url),
+                reason: "it does not say how much of an upload it has",
+            })?;
+        // Nothing at all and one byte are both written 0-0; the next chunk tells.
+        let there = if last == 0 { 0 } else { last + 1 };
+        Ok((there, location(url, &answer).unwrap_or_else(|| url.clone())))
     }
 
     /// Sends a body while it arrives, and gives up when neither side moves.
@@ -363,22 +423,20 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// Hosts of which something is known.
+/// What registries refused once and are not asked for again.
 #[derive(Debug, Default)]
-pub(super) struct Hosts(Mutex<std::collections::BTreeSet<String>>);
+pub(super) struct Refusals(Mutex<BTreeSet<String>>);
 
-impl Hosts {
-    fn has(&self, host: &str) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(host)
+impl Refusals {
+    /// Tells whether it was refused.
+    pub(super) fn has(&self, kind: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains(kind)
     }
 
-    fn add(&self, host: &str) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(host.to_owned());
+    /// Notes a refusal; tells whether it is new.
+    pub(super) fn add(&self, kind: String) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(kind)
     }
 }

@@ -17,12 +17,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clock", &["env"]),
     ("snapshot", &["image"]),
     ("handover", &["image"]),
+    ("progress", &[]),
     ("tekton", &[]),
     ("evidence", &["image"]),
     ("http", &["env"]),
     ("git", &["env", "http"]),
     ("kube", &["env", "http"]),
-    ("registry", &["env", "http", "image"]),
+    ("registry", &["env", "http", "image", "progress"]),
     (
         "trust",
         &[
@@ -48,7 +49,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "clock", "commands", "env", "failure", "git", "http", "registry", "tekton",
+            "clock", "commands", "env", "failure", "git", "http", "progress", "registry", "tekton",
         ],
     ),
 ];
@@ -61,6 +62,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sigstore_tuf::", &["src/trust/"]),
     ("sigstore_merkle::", &["src/trust/"]),
     ("regorus::", &["src/policy/rego/"]),
+    ("indicatif::", &["src/progress.rs"]),
     ("git2::", &["src/git.rs", "src/git/"]),
     ("std::env::", &["src/env.rs", "src/cli.rs"]),
     ("io::stdout", &["src/cli.rs", "src/cli/"]),

@@ -154,6 +154,7 @@ impl Job {
             version,
             to,
             tags,
+            along: Vec::new(),
         })
     }
 }

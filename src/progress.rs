@@ -1,0 +1,270 @@
+//! Shows how far the transfers of a run are: bars on a terminal, lines in a log, events for
+//! machines, or nothing. The only user of the library that draws bars.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+
+/// How often a log gets a line.
+const EVERY: Duration = Duration::from_secs(10);
+/// Only what is larger gets a bar of its own, in bytes.
+const OWN_BAR: u64 = 1 << 20;
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Bars on standard error.
+    Bars,
+    /// A log line now and then; for machines an event with fields, also for each blob.
+    Lines,
+    /// Nothing.
+    Quiet,
+}
+
+/// Where progress is shown. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    mode: Mode,
+    for_machines: bool,
+    bars: MultiProgress,
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new(Mode::Quiet, false)
+    }
+}
+
+impl Progress {
+    /// Nothing is shown before transfers begin.
+    pub(crate) fn new(mode: Mode, for_machines: bool) -> Self {
+        Self {
+            mode,
+            for_machines,
+            bars: MultiProgress::new(),
+        }
+    }
+
+    /// Tells whether machines read the log.
+    pub(crate) fn for_machines(&self) -> bool {
+        self.for_machines
+    }
+
+    /// Begins to show transfers of so many blobs and bytes.
+    pub(crate) fn begin(&self, blobs: u64, bytes: u64) -> Transfers {
+        let bar = (self.mode == Mode::Bars && bytes > 0).then(|| {
+            let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {msg}";
+            let bar = self.bars.add(bar(bytes, style));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar.set_message(format!("0 of {blobs} blobs"));
+            bar
+        });
+        Transfers(Arc::new(Shared {
+            progress: self.clone(),
+            bar,
+            blobs,
+            bytes,
+            blobs_done: AtomicU64::new(0),
+            bytes_done: AtomicU64::new(0),
+            said: Mutex::new(Instant::now()),
+        }))
+    }
+
+    /// Writes to standard error, above the bars.
+    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        match self.mode {
+            Mode::Bars => self.bars.suspend(|| io::stderr().write_all(bytes)),
+            Mode::Lines | Mode::Quiet => io::stderr().write_all(bytes),
+        }
+    }
+}
+
+fn bar(length: u64, style: &str) -> ProgressBar {
+    // The templates are ours; a bar without a template is still a bar.
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style)
+}
+
+/// Transfers that belong together. They are shown until this is dropped.
+#[derive(Clone)]
+pub(crate) struct Transfers(Arc<Shared>);
+
+struct Shared {
+    progress: Progress,
+    bar: Option<ProgressBar>,
+    blobs: u64,
+    bytes: u64,
+    blobs_done: AtomicU64,
+    bytes_done: AtomicU64,
+    /// When the last line was written.
+    said: Mutex<Instant>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Transfers {
+    /// One of the transfers; `name` is shown beside its bar.
+    pub(crate) fn one(&self, name: String, bytes: u64) -> Transfer {
+        Transfer(Arc::new(One {
+            all: self.clone(),
+            name,
+            bytes,
+            at: AtomicU64::new(0),
+            bar: OnceLock::new(),
+        }))
+    }
+}
+
+/// One transfer. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Transfer(Arc<One>);
+
+struct One {
+    all: Transfers,
+    name: String,
+    bytes: u64,
+    at: AtomicU64,
+    bar: OnceLock<ProgressBar>,
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Transfer {
+    /// Notes how many bytes have passed; fewer than before when the transfer started again.
+    pub(crate) fn at(&self, bytes: u64) {
+        let one = &*self.0;
+        let shared = &*one.all.0;
+        let before = one.at.swap(bytes, Ordering::Relaxed);
+        if bytes >= before {
+            let more = bytes - before;
+            shared.bytes_done.fetch_add(more, Ordering::Relaxed);
+        } else {
+            let less = before - bytes;
+            shared.bytes_done.fetch_sub(less, Ordering::Relaxed);
+        }
+        if shared.bar.is_some() {
+            one.draw(bytes);
+        } else {
+            shared.say_now_and_then();
+        }
+    }
+
+    /// Notes that the transfer has ended, and how: `sent`, `mounted` or `present`.
+    pub(crate) fn done(&self, how: &str) {
+        let one = &*self.0;
+        let shared = &*one.all.0;
+        self.at(one.bytes);
+        let done = shared.blobs_done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(bar) = &shared.bar {
+            bar.set_message(format!("{done} of {} blobs", shared.blobs));
+        }
+        let (name, bytes) = (&one.name, one.bytes);
+        if shared.progress.for_machines && shared.progress.mode != Mode::Quiet {
+            tracing::info!(event = "blob", blob = name, bytes, how, "blob");
+        } else {
+            tracing::debug!("{name} of {bytes} bytes: {how}");
+        }
+    }
+}
+
+impl One {
+    fn draw(&self, bytes: u64) {
+        let shared = &*self.all.0;
+        if let Some(all) = &shared.bar {
+            all.set_position(shared.bytes_done.load(Ordering::Relaxed));
+        }
+        // What needs no transfer jumps to its end and needs no bar.
+        if self.bytes < OWN_BAR || bytes >= self.bytes {
+            return;
+        }
+        let own = self.bar.get_or_init(|| {
+            let style = "  {bar:28} {bytes} of {total_bytes} {msg}";
+            let bar = shared.progress.bars.add(bar(self.bytes, style));
+            bar.with_message(self.name.clone())
+        });
+        own.set_position(bytes);
+    }
+}
+
+impl Shared {
+    fn say_now_and_then(&self) {
+        if matches!(self.progress.mode, Mode::Bars | Mode::Quiet) {
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() < EVERY {
+            return;
+        }
+        *said = Instant::now();
+        let (blobs_done, bytes_done) = (
+            self.blobs_done.load(Ordering::Relaxed),
+            self.bytes_done.load(Ordering::Relaxed),
+        );
+        let (blobs, bytes) = (self.blobs, self.bytes);
+        if self.progress.for_machines {
+            tracing::info!(
+                event = "copying",
+                blobs_done,
+                blobs,
+                bytes_done,
+                bytes,
+                "copying"
+            );
+        } else {
+            let (there, all) = (HumanBytes(bytes_done), HumanBytes(bytes));
+            tracing::info!("copying: {blobs_done} of {blobs} blobs, {there} of {all}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_passed_also_when_a_transfer_starts_again() {
+        let transfers = Progress::default().begin(2, 300);
+        let (first, second) = (
+            transfers.one("a".to_owned(), 100),
+            transfers.one("b".to_owned(), 200),
+        );
+        first.at(60);
+        second.at(150);
+        first.at(0);
+        let passed = || transfers.0.bytes_done.load(Ordering::Relaxed);
+        assert_eq!(passed(), 150);
+        first.done("sent");
+        second.done("mounted");
+        assert_eq!(passed(), 300);
+        assert_eq!(transfers.0.blobs_done.load(Ordering::Relaxed), 2);
+    }
+}

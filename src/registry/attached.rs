@@ -1,0 +1,239 @@
+//! What is attached to an image: referrers of every manifest, recursively, and cosign's tags.
+//!
+//! What the destination has beyond that is kept: its fallback index and its signatures are
+//! merged with what arrives.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{try_join, try_join_all};
+use serde_json::{Value, json};
+
+use super::{
+    Content, Descriptor, Error, Item, Manifest, Planned,
+    plan::{ATTACHED_LEVEL, MAX_DEPTH, fetch_all},
+    referrers::fallback_tag,
+};
+use crate::image::{Digest, MediaType, Tag};
+
+/// The suffixes of the tags under which cosign keeps what belongs to an image.
+const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
+/// What an attached artifact, such as an SBOM, may have under such a tag.
+const OF_ARTIFACT: &[&str] = &["sig"];
+
+impl Planned {
+    /// Follows referrers and cosign's tags from the subjects on.
+    pub(super) async fn find_attached(&mut self, subjects: Vec<Digest>) -> Result<(), Error> {
+        let mut seen: BTreeSet<Digest> = subjects.iter().copied().collect();
+        let images = subjects.into_iter().map(|subject| (subject, OF_IMAGE));
+        let mut wave: Vec<(Digest, &[&str])> = images.collect();
+        for depth in 0..MAX_DEPTH {
+            let mut next = Vec::new();
+            for group in wave.chunks(8) {
+                let item = &self.item;
+                let found = group
+                    .iter()
+                    .map(|(subject, suffixes)| look(item, *subject, suffixes));
+                for found in try_join_all(found).await? {
+                    next.extend(found.further());
+                    self.take(found, depth).await?;
+                    self.check_size(next.len())?;
+                }
+            }
+            next.retain(|(digest, _)| seen.insert(*digest));
+            wave = next;
+            if wave.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::Manifest {
+            digest: self.root.digest,
+            reason: format!("its referrers are nested more than {MAX_DEPTH} deep"),
+        })
+    }
+
+    /// Notes what was found attached and the destination lacks.
+    async fn take(&mut self, found: Attached, depth: usize) -> Result<(), Error> {
+        let known: BTreeSet<Digest> = found.known.iter().map(|entry| entry.digest).collect();
+        let mut added = Vec::new();
+        let lacking = found.list.iter();
+        let lacking: Vec<_> = lacking
+            .filter(|entry| !known.contains(&entry.digest))
+            .collect();
+        let digests = lacking.iter().map(|entry| entry.digest).collect();
+        let manifests = fetch_all(&self.item.from, digests).await?;
+        for (entry, manifest) in lacking.into_iter().zip(manifests) {
+            let content = manifest.content()?;
+            let subject = match &content {
+                Content::Image(image) => &image.subject,
+                Content::Index(index) => &index.subject,
+            };
+            if subject
+                .as_ref()
+                .is_none_or(|subject| subject.digest != found.subject)
+            {
+                tracing::warn!(
+                    "{} is listed as a referrer of {}, but does not refer to it: left out",
+                    entry.digest,
+                    found.subject
+                );
+                continue;
+            }
+            if matches!(content, Content::Index(_)) {
+                self.closure(manifest.clone(), true).await?;
+            }
+            self.note_blobs(&content);
+            self.add(ATTACHED_LEVEL + depth, manifest);
+            self.attached += 1;
+            added.push(entry.clone());
+        }
+        for Tagged {
+            tag,
+            manifest,
+            there: other,
+            ..
+        } in found.tags
+        {
+            if other
+                .as_ref()
+                .is_some_and(|other| other.digest == manifest.digest)
+            {
+                continue;
+            }
+            self.closure(manifest.clone(), true).await?;
+            let manifest = match other {
+                Some(other) => with_layers_of(manifest, &other)?,
+                None => manifest,
+            };
+            self.note_blobs(&manifest.content()?);
+            self.attached += 1;
+            self.side_tags.push((tag, manifest));
+        }
+        if let (false, Some(tag)) = (found.api || added.is_empty(), fallback_tag(&found.subject)) {
+            self.side_tags
+                .push((tag, merged(found.fallback.as_ref(), &added)?));
+        }
+        Ok(())
+    }
+}
+
+struct Attached {
+    subject: Digest,
+    list: Vec<Descriptor>,
+    known: Vec<Descriptor>,
+    api: bool,
+    fallback: Option<Manifest>,
+    tags: Vec<Tagged>,
+}
+
+/// What cosign keeps under a tag.
+struct Tagged {
+    suffix: &'static str,
+    tag: Tag,
+    manifest: Manifest,
+    /// What the destination has under the tag.
+    there: Option<Manifest>,
+}
+
+impl Attached {
+    /// What may itself have something attached, with the suffixes of the tags to ask for.
+    fn further(&self) -> Vec<(Digest, &'static [&'static str])> {
+        let referrers = self.list.iter().map(|entry| {
+            let kind = entry.artifact_type.as_deref().unwrap_or_default();
+            // Nobody signs a signature by a tag.
+            let signature = ["sigstore", "cosign", "notary"]
+                .iter()
+                .any(|maker| kind.contains(maker));
+            let suffixes = if signature { &[] } else { OF_ARTIFACT };
+            (entry.digest, suffixes)
+        });
+        let sboms = self.tags.iter().filter(|tagged| tagged.suffix == "sbom");
+        let sboms = sboms.map(|tagged| (tagged.manifest.digest, OF_ARTIFACT));
+        referrers.chain(sboms).collect()
+    }
+}
+
+/// What is attached to one manifest at the source, and what of it the destination has.
+async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result<Attached, Error> {
+    let named = |suffix: &'static str| {
+        let tag = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>();
+        async move {
+            let Ok(tag) = tag else { return Ok(None) };
+            let found = item.from.manifest(&tag.clone().into()).await?;
+            Ok::<_, Error>(found.map(|manifest| (suffix, tag, manifest)))
+        }
+    };
+    let tags = try_join_all(suffixes.iter().map(|suffix| named(suffix)));
+    let (source, tags) = try_join(item.from.referrers(&subject), tags).await?;
+    let mut attached = Attached {
+        subject,
+        list: source.list,
+        known: Vec::new(),
+        api: true,
+        fallback: None,
+        tags: Vec::new(),
+    };
+    if !attached.list.is_empty() {
+        let there = item.to.referrers(&subject).await?;
+        (attached.known, attached.api, attached.fallback) = (there.list, there.api, there.fallback);
+    }
+    for (suffix, tag, manifest) in tags.into_iter().flatten() {
+        let there = item.to.manifest(&tag.clone().into()).await?;
+        attached.tags.push(Tagged {
+            suffix,
+            tag,
+            manifest,
+            there,
+        });
+    }
+    Ok(attached)
+}
+
+/// The signatures of both: what somebody attached at the destination must not get lost.
+fn with_layers_of(manifest: Manifest, other: &Manifest) -> Result<Manifest, Error> {
+    let (Content::Image(own), Content::Image(theirs)) = (manifest.content()?, other.content()?)
+    else {
+        return Ok(manifest);
+    };
+    let known: BTreeSet<Digest> = own.layers.iter().map(|layer| layer.digest).collect();
+    let more: Vec<_> = theirs
+        .layers
+        .iter()
+        .filter(|layer| !known.contains(&layer.digest))
+        .collect();
+    if more.is_empty() {
+        return Ok(manifest);
+    }
+    let wrong = |error: serde_json::Error| Error::Manifest {
+        digest: manifest.digest,
+        reason: error.to_string(),
+    };
+    let mut document: Value = serde_json::from_slice(&manifest.bytes).map_err(wrong)?;
+    if let Some(layers) = document.get_mut("layers").and_then(Value::as_array_mut) {
+        for layer in more {
+            layers.push(serde_json::to_value(layer).map_err(wrong)?);
+        }
+    }
+    Ok(Manifest::new(
+        &manifest.media_type,
+        document.to_string().into(),
+    ))
+}
+
+/// The fallback index with further entries.
+fn merged(index: Option<&Manifest>, added: &[Descriptor]) -> Result<Manifest, Error> {
+    let wrong = |error: serde_json::Error| Error::Manifest {
+        digest: Digest::of(b""),
+        reason: error.to_string(),
+    };
+    let media_type = MediaType::OciIndex.as_str();
+    let mut document = match index {
+        Some(index) => serde_json::from_slice(&index.bytes).map_err(wrong)?,
+        None => json!({"schemaVersion": 2, "mediaType": media_type, "manifests": []}),
+    };
+    if let Some(entries) = document.get_mut("manifests").and_then(Value::as_array_mut) {
+        for entry in added {
+            entries.push(serde_json::to_value(entry).map_err(wrong)?);
+        }
+    }
+    Ok(Manifest::new(media_type, document.to_string().into()))
+}

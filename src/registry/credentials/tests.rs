@@ -1,0 +1,145 @@
+//! Auth files of every shape, and the order in which they are asked.
+
+use super::*;
+
+fn files(texts: &[&str]) -> Files {
+    let parsed = texts.iter().enumerate();
+    Files(
+        parsed
+            .map(|(at, text)| {
+                (
+                    PathBuf::from(format!("f{at}")),
+                    serde_json::from_str(text).unwrap(),
+                )
+            })
+            .collect(),
+    )
+}
+
+async fn origin(files: &Files, repository: &str) -> Option<String> {
+    let found = files.find(&repository.parse().unwrap()).await.unwrap();
+    found.map(|credential| credential.origin)
+}
+
+#[tokio::test]
+async fn the_longest_key_over_all_files_wins() {
+    // "YTpi" is a:b.
+    let files = files(&[
+        r#"{"auths": {"quay.io": {"auth": "YTpi"}}}"#,
+        r#"{"auths": {"quay.io/org": {"auth": "YTpi"}, "quay.io/org/app": {"auth": "YTpi"}, "quay.io": {"auth": "YTpi"}}}"#,
+    ]);
+    assert_eq!(
+        origin(&files, "quay.io/other/x").await.unwrap(),
+        "f0 (quay.io)"
+    );
+    assert_eq!(
+        origin(&files, "quay.io/org/x").await.unwrap(),
+        "f1 (quay.io/org)"
+    );
+    assert_eq!(
+        origin(&files, "quay.io/org/app").await.unwrap(),
+        "f1 (quay.io/org/app)"
+    );
+    assert_eq!(
+        origin(&files, "quay.io/org/app2").await.unwrap(),
+        "f1 (quay.io/org)"
+    );
+    assert_eq!(origin(&files, "quay.iot/org/app").await, None);
+}
+
+#[tokio::test]
+async fn docker_hub_is_found_by_its_old_name() {
+    let files = files(&[
+        r#"{"auths": {"https://index.docker.io/v1/": {"username": "u", "password": "p"}}}"#,
+    ]);
+    assert!(origin(&files, "alpine").await.is_some());
+    assert_eq!(origin(&files, "quay.io/a/b").await, None);
+}
+
+#[test]
+fn reads_every_kind_of_entry_and_shows_no_secret() {
+    let path = Path::new("f");
+    let entry = |text| {
+        serde_json::from_str::<Entry>(text)
+            .unwrap()
+            .proof(path, "k")
+    };
+    let password = entry(r#"{"auth": "dTpwOnE="}"#).unwrap().unwrap();
+    let expected = Proof::Password {
+        user: "u".to_owned(),
+        password: "p:q".to_owned().into(),
+    };
+    assert_eq!(password, expected);
+    assert!(!format!("{password:?}").contains("p:q"));
+    assert!(matches!(
+        entry(r#"{"identitytoken": "t"}"#),
+        Ok(Some(Proof::Identity(_)))
+    ));
+    assert!(matches!(
+        entry(r#"{"registrytoken": "t"}"#),
+        Ok(Some(Proof::Bearer(_)))
+    ));
+    assert!(matches!(entry("{}"), Ok(None)));
+    assert!(entry(r#"{"auth": "bm9jb2xvbg=="}"#).is_err());
+}
+
+#[test]
+fn asks_the_places_in_their_order() {
+    let env = Env::from([
+        ("HOME", "/h"),
+        ("DOCKER_CONFIG", "/d"),
+        ("REGISTRY_AUTH_FILE", "/r.json"),
+        ("XDG_RUNTIME_DIR", "/x"),
+    ]);
+    let places = Places::new(Some("/flag.json".into()), Some("/last".into()), &env);
+    let mut names: Vec<_> = places.0.iter().map(|path| path.to_str().unwrap()).collect();
+    names.retain(|name| !name.starts_with("/run/containers/"));
+    let expected = [
+        "/flag.json",
+        "/r.json",
+        "/d/config.json",
+        "/h/.docker/config.json",
+        "/x/containers/auth.json",
+        "/h/.config/containers/auth.json",
+        "/last/config.json",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_helper_that_hangs_is_ended() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("docker-credential-slow");
+    fs::write(&path, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let limit = Duration::from_millis(50);
+    let error = get(path.to_str().unwrap(), "r.example", limit).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("no answer in time"), "{error}");
+}
+
+#[test]
+fn a_broken_auth_file_is_named_and_not_quoted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.json");
+    fs::write(&path, r#"{"auths": {"quay.io": {"auth": 7secret}}}"#).unwrap();
+    let error = Places(vec![path]).read().err().unwrap().to_string();
+    assert!(
+        error.contains("config.json") && !error.contains("7secret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_flag_may_name_the_directory_of_a_mounted_secret() {
+    let auths = r#"{"auths":{"registry.example.com":{"username":"u","password":"p"}}}"#;
+    for name in ["config.json", ".dockerconfigjson"] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(name), auths).unwrap();
+        let places = Places::new(Some(dir.path().to_owned()), None, &Env::default());
+        let files = places.read().unwrap();
+        let (path, _) = files.0.first().unwrap();
+        assert_eq!(path, &dir.path().join(name));
+    }
+}
