@@ -1,7 +1,14 @@
-//! `copy-image` against the lab's registries: what moves, in which order, in how many requests.
+//! `copy-image` against the lab's registries: what moves, and in which order.
+
+mod access;
+mod positions;
+mod quirks;
+mod requests;
+mod shown;
+mod tls;
 
 use lab::{
-    registry::{Access, Effect, Fault, Options, Server},
+    registry::{Effect, Fault, Options, Server},
     signer::{self, Image},
 };
 
@@ -122,146 +129,6 @@ fn a_signature_that_is_added_later_arrives_with_a_repeat() {
     signer::sign(&from, &image, &signer::Key::generate().unwrap()).unwrap();
     copy(&source, &destination, &[]).exits(0);
     assert!(to.tags().contains_key(&tag));
-}
-
-#[test]
-fn needs_as_few_requests_as_the_protocol_allows() {
-    for (layers, mount, cross) in [(12, 16, 43), (40, 44, 127)] {
-        let (near, far) = (start(), start());
-        signer::push_image(&near, "staging/app", "v1", "a", layers).unwrap();
-        let source = format!("{}/staging/app:v1", near.address());
-        let count = |destination: String, flags: &[&str]| {
-            near.forget_requests();
-            far.forget_requests();
-            copy(&source, &destination, &[&["--no-attached"], flags].concat()).exits(0);
-            near.requests().len() + far.requests().len()
-        };
-        assert_eq!(
-            count(format!("{}/staging/app:prod", near.address()), &[]),
-            3,
-            "retag"
-        );
-        assert_eq!(
-            count(format!("{}/staging/app:prod", near.address()), &[]),
-            2,
-            "repeat"
-        );
-        assert_eq!(
-            count(format!("{}/prod/app:v1", near.address()), &[]),
-            mount,
-            "mount"
-        );
-        assert_eq!(
-            count(format!("{}/prod/app:v1", far.address()), &[]),
-            cross,
-            "cross"
-        );
-        assert_eq!(
-            count(format!("{}/prod/app:v1", far.address()), &[]),
-            2,
-            "repeat"
-        );
-    }
-}
-
-#[test]
-fn where_nothing_is_attached_that_costs_four_requests() {
-    let registry = start();
-    signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
-    registry.forget_requests();
-    let at = registry.address();
-    copy(
-        &format!("{at}/staging/app:v1"),
-        &format!("{at}/prod/app:v1"),
-        &[],
-    )
-    .exits(0);
-    assert_eq!(registry.requests().len(), 20);
-}
-
-#[test]
-fn one_failure_at_any_request_is_repeated() {
-    let reference = {
-        let (from, to) = (start(), start());
-        family(&from);
-        copy(
-            &format!("{}/staging/app:v1", from.address()),
-            &format!("{}/prod/app:v1", to.address()),
-            &[],
-        )
-        .exits(0);
-        to.requests().len()
-    };
-    let effects = [
-        Effect::Status(503),
-        Effect::RetryAfter(429, 0),
-        Effect::Reset,
-        Effect::ResetAfter,
-    ];
-    for position in (0..reference).step_by(3) {
-        let (from, to) = (start(), start());
-        let (index, all) = family(&from);
-        let effect = effects[position / 3 % effects.len()].clone();
-        to.fail(Fault::new(effect).after(position).once());
-        copy(
-            &format!("{}/staging/app:v1", from.address()),
-            &format!("{}/prod/app:v1", to.address()),
-            &[],
-        )
-        .exits(0);
-        assert_same(&from, &to, "prod/app", &all);
-        assert_eq!(to.tags()["prod/app:v1"], index.digest);
-    }
-}
-
-#[test]
-fn a_run_that_fails_moves_no_tag_and_the_next_one_completes() {
-    for position in (0..30).step_by(4) {
-        let (from, to) = (start(), start());
-        let (index, all) = family(&from);
-        let (source, destination) = (
-            format!("{}/staging/app:v1", from.address()),
-            format!("{}/prod/app:v1", to.address()),
-        );
-        to.fail(Fault::new(Effect::Status(503)).after(position));
-        copy(&source, &destination, &["--retries=0"]).exits(5);
-        assert!(to.tags().is_empty(), "{:?}", to.tags());
-        to.heal();
-        copy(&source, &destination, &[]).exits(0);
-        assert_same(&from, &to, "prod/app", &all);
-        assert_eq!(to.tags()["prod/app:v1"], index.digest);
-    }
-}
-
-#[test]
-fn uploads_survive_what_registries_do_to_them() {
-    for fault in [
-        Fault::new(Effect::NoMount).of("POST", "mount="),
-        Fault::new(Effect::Status(401)).of("POST", "mount="),
-        Fault::new(Effect::Status(400)).of("POST", "mount="),
-        Fault::new(Effect::Status(413)).of("PUT", "digest="),
-        Fault::new(Effect::CutUpload(10))
-            .of("PUT", "/blobs/uploads/")
-            .once(),
-        Fault::new(Effect::ResetAfter)
-            .of("PUT", "/blobs/uploads/")
-            .once(),
-        Fault::new(Effect::Without("location")).of("PUT", "/manifests/"),
-        Fault::new(Effect::Without("docker-content-digest")).of("HEAD", "/manifests/"),
-    ] {
-        let patched = format!("{fault:?}").contains("413");
-        let fault = if patched { fault.once() } else { fault };
-        let (from, to) = (start(), start());
-        let (_, all) = family(&from);
-        to.fail(fault.clone());
-        let run = copy(
-            &format!("{}/staging/app:v1", from.address()),
-            &format!("{}/prod/app:v1", to.address()),
-            &[],
-        );
-        assert_eq!(run.code, 0, "{fault:?}: {}", run.stderr);
-        assert_same(&from, &to, "prod/app", &all);
-    }
 }
 
 #[test]
@@ -442,46 +309,6 @@ fn promotes_what_the_verdict_vouches_for_and_nothing_else() {
 }
 
 #[test]
-fn many_components_are_retagged_with_three_requests_each() {
-    let registry = start();
-    let at = registry.address();
-    let names: Vec<_> = (0..20).map(|number| format!("app{number}")).collect();
-    let images: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let image =
-                signer::push_image(&registry, &format!("staging/{name}"), "v1", name, 5).unwrap();
-            format!("{at}/staging/{name}@{}", image.digest)
-        })
-        .collect();
-    let all: Vec<_> = names
-        .iter()
-        .zip(&images)
-        .map(|(name, image)| (name.as_str(), image.as_str(), true))
-        .collect();
-    let dir = Workdir::new();
-    dir.write("verified.json", verdict(&all));
-    registry.forget_requests();
-    dir.promote(&["copy-image", "--tag=prod"]).exits(0);
-    assert_eq!(registry.requests().len(), 60);
-    assert_tags_after_reads(&registry);
-}
-
-fn assert_tags_after_reads(registry: &Server) {
-    let requests = registry.requests();
-    let first = requests
-        .iter()
-        .position(|request| request.method == "PUT")
-        .unwrap();
-    assert!(
-        requests[first..]
-            .iter()
-            .all(|request| request.method == "PUT"),
-        "tags move together, last"
-    );
-}
-
-#[test]
 fn a_tag_beside_the_digest_must_still_name_it() {
     let registry = start();
     let at = registry.address();
@@ -492,95 +319,4 @@ fn a_tag_beside_the_digest_must_still_name_it() {
     copy(&source, &format!("{at}/app:next"), &[])
         .exits(4)
         .says("is sha256:");
-}
-
-#[test]
-fn an_open_registry_is_asked_without_credentials_and_one_that_asks_refuses_without() {
-    let options = Options {
-        access: Access::Basic(vec![]),
-        ..Options::default()
-    };
-    let registry = Server::start(options).unwrap();
-    let at = registry.address();
-    copy(&format!("{at}/app:v1"), &format!("{at}/app:v2"), &[])
-        .exits(5)
-        .says("no credentials");
-}
-
-/// A registry that gives tokens to alice, and an auth file of hers.
-fn guarded(uses: Option<usize>) -> (Server, Workdir) {
-    let account = lab::git::Account {
-        user: "alice".to_owned(),
-        password: "wonder".to_owned(),
-    };
-    let grant = lab::registry::Grant {
-        account,
-        prefix: String::new(),
-    };
-    let access = Access::Token {
-        grants: vec![grant],
-        anonymous_pull: false,
-        uses,
-    };
-    let registry = Server::start(Options {
-        access,
-        ..Options::default()
-    })
-    .unwrap();
-    let dir = Workdir::new();
-    // "YWxpY2U6d29uZGVy" is alice:wonder.
-    let auths = format!(
-        r#"{{"auths": {{"{}": {{"auth": "YWxpY2U6d29uZGVy"}}}}}}"#,
-        registry.address()
-    );
-    dir.write("home/.docker/config.json", auths);
-    (registry, dir)
-}
-
-#[test]
-fn one_challenge_and_one_token_serve_a_whole_copy() {
-    let (registry, dir) = guarded(None);
-    let at = registry.address();
-    signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
-    registry.forget_requests();
-    let run = dir
-        .promote(&[
-            "copy-image",
-            &format!("{at}/staging/app:v1"),
-            &format!("{at}/prod/app:v1"),
-            "--unverified",
-            "--log-level=trace",
-        ])
-        .exits(0);
-    let requests = registry.requests();
-    let count = |wanted: &dyn Fn(&lab::registry::Request) -> bool| {
-        requests.iter().filter(|request| wanted(request)).count()
-    };
-    assert_eq!(count(&|request| request.path.starts_with("/token")), 1);
-    assert_eq!(count(&|request| request.status == 401), 1);
-    assert_eq!(requests.len(), 22);
-    assert!(
-        !run.stderr.contains("wonder") && !run.stderr.contains("YWxpY2U6"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr.contains("config.json"),
-        "the log names the file that gave the credential"
-    );
-}
-
-#[test]
-fn tokens_that_end_early_are_renewed() {
-    let (registry, dir) = guarded(Some(5));
-    let at = registry.address();
-    let image = signer::push_image(&registry, "staging/app", "v1", "a", 12).unwrap();
-    dir.promote(&[
-        "copy-image",
-        &format!("{at}/staging/app:v1"),
-        &format!("{at}/prod/app:v1"),
-        "--unverified",
-    ])
-    .exits(0);
-    assert_eq!(registry.tags()["prod/app:v1"], image.digest);
 }

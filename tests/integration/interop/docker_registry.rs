@@ -12,14 +12,47 @@ pub(super) struct DockerRegistry {
     port: u16,
     _process: Process,
     dir: tempfile::TempDir,
+    /// `user:password` of the account that skopeo takes.
+    account: Option<&'static str>,
 }
 
 impl DockerRegistry {
     pub(super) fn start() -> Self {
+        Self::in_dir(tempfile::tempdir().unwrap(), String::new(), "", None)
+    }
+
+    /// One that asks for tokens of the server, which gives them to the account.
+    pub(super) fn with_tokens(server: &lab::token::Server, account: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token.pem");
+        fs::write(&path, server.certificate_pem()).unwrap();
+        let auth = server.registry_config(path.to_str().unwrap());
+        Self::in_dir(dir, auth, "", Some(account))
+    }
+
+    /// One behind TLS.
+    pub(super) fn with_tls(tls: &lab::tls::Tls) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("tls.pem"), dir.path().join("tls.key"));
+        fs::write(&certificate, &tls.certificate_pem).unwrap();
+        fs::write(&key, &tls.key_pem).unwrap();
+        let tls = format!(
+            ", tls: {{certificate: {}, key: {}}}",
+            certificate.display(),
+            key.display()
+        );
+        Self::in_dir(dir, String::new(), &tls, None)
+    }
+
+    fn in_dir(
+        dir: tempfile::TempDir,
+        auth: String,
+        http: &str,
+        account: Option<&'static str>,
+    ) -> Self {
         let port = free_port();
         let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'{http}}}\n{auth}",
             dir.path().join("data").display()
         );
         let path = dir.path().join("config.yml");
@@ -34,6 +67,7 @@ impl DockerRegistry {
             port,
             _process: Process::start(command, port),
             dir,
+            account,
         }
     }
 
@@ -61,13 +95,11 @@ impl DockerRegistry {
     pub(super) fn digest(&self, image: &str) -> String {
         let image = format!("docker://{}/{image}", self.address());
         let mut inspect = self.skopeo();
-        inspect.args([
-            "inspect",
-            "--tls-verify=false",
-            "--format={{.Digest}}",
-            &image,
-        ]);
-        run(&mut inspect).trim().to_owned()
+        inspect.args(["inspect", "--tls-verify=false", "--format={{.Digest}}"]);
+        if let Some(account) = self.account {
+            inspect.args(["--creds", account]);
+        }
+        run(inspect.arg(&image)).trim().to_owned()
     }
 
     /// Copies an image here with skopeo, its digest preserved.
@@ -83,9 +115,10 @@ impl DockerRegistry {
             "--preserve-digests",
             "--src-tls-verify=false",
             "--dest-tls-verify=false",
-            &from,
-            &to,
         ]);
-        run(&mut copy);
+        if let Some(account) = self.account {
+            copy.args(["--dest-creds", account]);
+        }
+        run(copy.args([from, to]));
     }
 }

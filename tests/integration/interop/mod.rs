@@ -2,6 +2,7 @@
 //! is missing; with `PROMOTE_INTEROP=required` (the gate sets it) a missing tool is a failure.
 
 mod chain;
+mod copy;
 mod docker_registry;
 mod git_http;
 
