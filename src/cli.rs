@@ -140,7 +140,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn main() -> ExitCode {
     let env = Env::of_process();
     let command = arguments::apply(Cli::command(), &env);
-    let arguments = arguments::arrange(std::env::args_os().collect(), &command);
+    let arguments = arguments::arrange(std::env::args_os().collect(), &command, &env);
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| {
         let known = matches.subcommand_name().map_or_else(Vec::new, results);
         Ok((Cli::from_arg_matches(&matches)?, known))

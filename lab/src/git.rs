@@ -318,7 +318,10 @@ async fn reply(
         (None, Some((name, service))) => (name, service),
         (None, None) => bail!("no repository"),
     };
-    let repository = shared.root.join(name.trim_start_matches('/'));
+    // As hosts do it: `.git` may be left out.
+    let name = name.trim_start_matches('/');
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let repository = shared.root.join(format!("{name}.git"));
     let known = ["git-upload-pack", "git-receive-pack"].contains(&service);
     if !known || name.contains("..") || !repository.is_dir() {
         bail!("no such repository or service: {path}");

@@ -10,6 +10,7 @@
 pub mod binary;
 pub mod chain;
 pub mod demo;
+pub mod event;
 pub mod evidence;
 pub mod git;
 pub mod registry;

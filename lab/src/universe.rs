@@ -103,6 +103,7 @@ impl Universe {
         universe.write("cosign.pub", &universe.key.public_pem())?;
         universe.write("git-credentials/username", &account.user)?;
         universe.write("git-credentials/password", &account.password)?;
+        universe.write("docker-config/config.json", "{\"auths\": {}}\n")?;
         Ok(universe)
     }
 
@@ -225,6 +226,29 @@ impl Universe {
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The source repository as its host calls it for people.
+    #[must_use]
+    pub fn source_page(&self) -> String {
+        let url = self.source_url();
+        url.strip_suffix(".git").unwrap_or(&url).to_owned()
+    }
+
+    /// The shipped PipelineRun of Pipelines-as-Code with what is in capitals filled in.
+    pub fn pipeline_run(&self) -> Result<String> {
+        let path = "../pipelines/promote-to-prod/pac/on-tag.yaml";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let mut text = fs::read_to_string(&path).context("the PipelineRun is not there")?;
+        for (capitals, value) in [
+            ("REGISTRY/STAGING/web", self.staging()),
+            ("REGISTRY/PRODUCTION/web", self.production()),
+            ("git::https://GIT-HOST/POLICIES//release", self.policy_url()),
+        ] {
+            anyhow::ensure!(text.contains(capitals), "the PipelineRun has no {capitals}");
+            text = text.replace(capitals, &value);
+        }
+        Ok(text)
     }
 
     /// What could have moved.

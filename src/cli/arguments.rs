@@ -5,13 +5,16 @@
 //!    arrives as `--flag=` or `--flag` and an empty argument. The same holds for an empty
 //!    environment variable.
 //! 3. Every flag has an environment variable `PROMOTE_<FLAG>`, but for those that weaken a check.
-//! 4. Every boolean takes `=true|false`.
+//! 4. Every boolean takes `=true|false`; `=false` for what is false anyway counts as absent.
 
 use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use clap::{Arg, Command};
 
-use crate::{commands::booleans, env::Env};
+use crate::{
+    commands::{booleans, switches},
+    env::Env,
+};
 
 /// Flags that weaken a check stand on the command line only.
 const WEAKENING: [&str; 5] = [
@@ -57,8 +60,8 @@ fn variable(long: &str) -> String {
     format!("PROMOTE_{}", long.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Applies rules 1 and 2 to the arguments of the process.
-pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Vec<OsString> {
+/// Applies rules 1, 2 and 4 to the arguments of the process.
+pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec<OsString> {
     let mut given = given.into_iter();
     let program = given.next().unwrap_or_default();
     let called = Path::new(&program)
@@ -68,6 +71,14 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Vec<OsString> 
     let mut arguments = vec![OsString::from(command.get_name())];
     arguments.extend(applet.map(OsString::from));
     let with_value = flags_with_value(command);
+    let switches = switches(command);
+    // The argument must win over a variable that says otherwise.
+    let is_off = |text: &str| {
+        let long = text
+            .strip_prefix("--")
+            .and_then(|text| text.strip_suffix("=false"));
+        long.is_some_and(|long| switches.contains(long) && env.get(&variable(long)).is_none())
+    };
     let mut given = given.peekable();
     while let Some(argument) = given.next() {
         if argument == "--" {
@@ -76,7 +87,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Vec<OsString> 
         }
         let text = argument.to_str().unwrap_or_default();
         let long = text.strip_prefix("--").unwrap_or_default();
-        if is_empty_flag(text) {
+        if is_empty_flag(text) || is_off(text) {
             continue;
         }
         if with_value.contains(long) && given.next_if(|next| next.is_empty()).is_some() {
@@ -116,14 +127,19 @@ mod tests {
     use super::*;
 
     fn arranged(given: &[&str]) -> Vec<String> {
+        arranged_in(given, &Env::default())
+    }
+
+    fn arranged_in(given: &[&str], env: &Env) -> Vec<String> {
         let value = Arg::new("tag").long("tag");
         let switch = Arg::new("dry-run")
             .long("dry-run")
             .action(ArgAction::SetTrue);
         let copy_image = Command::new("copy-image").args([value, switch]);
         let command = Command::new("promote").subcommand(copy_image);
+        let command = booleans(command).mut_subcommand("copy-image", booleans);
         let given = given.iter().map(OsString::from).collect();
-        let arguments = arrange(given, &command).into_iter();
+        let arguments = arrange(given, &command, env).into_iter();
         arguments
             .map(|argument| argument.into_string().unwrap())
             .collect()
@@ -165,6 +181,17 @@ mod tests {
             "",
         ];
         assert_eq!(arranged(&given), kept);
+    }
+
+    #[test]
+    fn drops_what_is_false_anyway_unless_a_variable_says_otherwise() {
+        let given = ["promote", "copy-image", "--dry-run=false", "--strict=false"];
+        assert_eq!(
+            arranged(&given),
+            ["promote", "copy-image", "--strict=false"]
+        );
+        let env = Env::from([("PROMOTE_DRY_RUN", "true")]);
+        assert_eq!(arranged_in(&given, &env), given);
     }
 
     #[test]

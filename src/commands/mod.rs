@@ -14,12 +14,13 @@ pub(crate) mod update_deployment;
 pub(crate) mod verify_ec;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
-use clap::ArgAction;
+use clap::{ArgAction, builder::ValueParser};
 
 use crate::{
     clock::Clock,
@@ -49,6 +50,21 @@ pub(crate) fn booleans(command: clap::Command) -> clap::Command {
             .hide_possible_values(true),
         _ => argument,
     })
+}
+
+/// The booleans of the command and its subcommands that are false unless they are given.
+///
+/// For them `=false` says what holds anyway, so it is taken away before clap would count it as
+/// given and find a conflict with another flag.
+pub(crate) fn switches(command: &clap::Command) -> BTreeSet<&str> {
+    let is_off = |argument: &&clap::Arg| {
+        let boolean = argument.get_value_parser().type_id() == ValueParser::bool().type_id();
+        boolean && argument.get_default_values() == ["false"]
+    };
+    let own = command.get_arguments().filter(is_off);
+    let own = own.filter_map(clap::Arg::get_long);
+    own.chain(command.get_subcommands().flat_map(switches))
+        .collect()
 }
 
 /// Gives an error of Git its kind and a hint.

@@ -56,8 +56,9 @@ fn create(payload: &Value) -> Result<Event, Error> {
 fn release(payload: &Value) -> Result<Event, Error> {
     let tag = text(payload, "/release/tag_name")?;
     match text(payload, "/action")? {
-        "published" => {}
-        // GitHub sends `released` or `prereleased` beside `published`; one event is enough.
+        // `released` comes beside `published`, and alone when a prerelease becomes a release. A
+        // second promotion of the same tag changes nothing.
+        "published" | "released" => {}
         "deleted" => {
             return Err(Error::Deleted {
                 tag: tag.to_owned(),

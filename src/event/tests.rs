@@ -55,7 +55,8 @@ fn refuses_branches_deletions_and_updates() {
         changed("github-push", "/deleted", true.into()),
         changed("github-create", "/ref_type", "branch".into()),
         changed("github-release", "/action", "edited".into()),
-        changed("github-release", "/action", "released".into()),
+        changed("github-release", "/action", "prereleased".into()),
+        changed("github-release", "/action", "unpublished".into()),
         changed("gitea-push", "/after", zero.into()),
         changed("gitea-release", "/action", "deleted".into()),
         changed("bitbucket-push", "/push/changes/0/new", Value::Null),
@@ -72,6 +73,12 @@ fn refuses_branches_deletions_and_updates() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_prerelease_that_becomes_a_release_is_released() {
+    let event = changed("github-release", "/action", "released".into()).unwrap();
+    assert_eq!((event.tag.as_str(), event.prerelease), ("v1.0", false));
 }
 
 #[test]

@@ -330,6 +330,28 @@ fn an_empty_value_is_absent_in_every_form() {
 }
 
 #[test]
+fn a_boolean_that_is_false_conflicts_with_nothing() {
+    let dir = Workdir::new();
+    let copy = [
+        "copy-image",
+        "--verified=absent",
+        "--unverified=false",
+        "--verified-digest=",
+    ];
+    dir.promote(&copy).exits(3).says("absent");
+    dir.promote(&["copy-image", "--verified=absent", "--unverified=true"])
+        .exits(2);
+    let edit = [
+        "update-deployment",
+        "--local=x",
+        "--file=a",
+        "--auto=false",
+        "--setter=false",
+    ];
+    dir.promote(&edit).exits(3).says("promoted.json");
+}
+
+#[test]
 fn help_and_version_work_for_every_command() {
     let dir = Workdir::new();
     for (path, _) in commands() {

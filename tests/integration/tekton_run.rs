@@ -5,6 +5,7 @@
 use std::fs;
 
 use lab::{
+    event,
     tekton::{self, Fate, Run, Skip, Status},
     universe::{COMPONENT, TAG, Universe},
 };
@@ -95,6 +96,48 @@ fn the_shipped_pipeline_promotes_one_digest() {
         "{}",
         report.log()
     );
+}
+
+#[test]
+fn the_recorded_event_of_every_host_starts_the_shipped_pipeline_run() {
+    for recorded in event::PUSHES {
+        let universe = Universe::new().unwrap();
+        universe.vouch().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let page = universe.source_page();
+        let push = event::tag_push(recorded, TAG, &universe.commit, &page).unwrap();
+        let run = |event: String| {
+            Run::new(tekton::shipped())
+                .text("on-tag.yaml", universe.pipeline_run().unwrap())
+                .event(event)
+                .promote(PROMOTE)
+                .param("public-key", read(&universe.public_key()))
+                .param("ignore-rekor", "true")
+                .workspace("data", data.path())
+                .workspace("docker-config", universe.path("docker-config"))
+                .workspace("git-credentials", universe.credentials())
+                .workspace("gitops-credentials", universe.credentials())
+        };
+        // The tag's commit is not the one of the event: it moved.
+        let moved = event::tag_push(recorded, TAG, &"0a".repeat(20), &page).unwrap();
+        let status = run(moved).run().unwrap();
+        let extract = status.task("extract-destination-image-tag").unwrap();
+        assert_eq!(
+            extract.exit_code(),
+            Some(4),
+            "{recorded}: {}",
+            extract.log()
+        );
+        let status = run(push).run().unwrap();
+        succeeded(&status);
+        assert_eq!(status.results["TAG"], TAG, "{recorded}");
+        assert_eq!(status.results["COMMIT"], universe.commit, "{recorded}");
+        let digest = &universe.image.digest;
+        assert_eq!(
+            universe.state().unwrap().tags["acme/web:prod-v1.0"],
+            *digest
+        );
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     chain::Step,
+    event,
     tekton::{self, Run, Show, Status},
     universe::{COMPONENT, State, TAG, Universe},
 };
@@ -79,7 +80,7 @@ impl Stage {
     pub(super) fn play(&mut self, attack: &Attack) -> Result<Played> {
         (attack.prepare)(self)?;
         let before = Arc::new(Mutex::new(self.universe.state()));
-        let mut run = self.pipeline();
+        let mut run = self.pipeline()?;
         if let Some((step, meddle)) = attack.meddle {
             let (stage, before) = (self.clone(), Arc::clone(&before));
             run = run.after(alias(step), move || {
@@ -110,23 +111,22 @@ impl Stage {
         })
     }
 
-    fn pipeline(&self) -> Run {
+    /// The shipped PipelineRun, Pipeline and Tasks, started by the recorded push of the tag.
+    fn pipeline(&self) -> Result<Run> {
         let universe = &self.universe;
-        Run::new(tekton::shipped())
+        let page = universe.source_page();
+        let event = event::tag_push("gitlab-tag-push", &self.tag, &universe.commit, &page)?;
+        Ok(Run::new(tekton::shipped())
+            .text("on-tag.yaml", universe.pipeline_run()?)
+            .event(event)
             .promote(&self.promote)
             .show(self.show, has_colours(&io::stderr()))
-            .param("git-tag", &self.tag)
-            .param("revision", &universe.commit)
-            .param("git-url", universe.source_url())
-            .param("images", format!("{COMPONENT}={}", universe.staging()))
-            .param("policy", universe.policy_url())
             .param("public-key", universe.key.public_pem())
             .param("ignore-rekor", "true")
-            .param("to", universe.production())
-            .param("gitops-repo-url", universe.gitops_url())
             .workspace("data", self.data())
+            .workspace("docker-config", universe.path("docker-config"))
             .workspace("git-credentials", universe.credentials())
-            .workspace("gitops-credentials", universe.credentials())
+            .workspace("gitops-credentials", universe.credentials()))
     }
 
     /// Checks that the promotion ended as the attack must end, or as its honest twin must.

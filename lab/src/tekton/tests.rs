@@ -214,11 +214,25 @@ fn a_field_that_is_not_implemented_is_refused_by_name() {
         let refused = refusal(run);
         assert!(refused.contains(named), "{refused}");
     }
-    let matrix = tiny(
-        &[&FAILS],
-        "  tasks:\n  - {name: a, taskRef: {name: fails}, matrix: {}}\n",
-    );
-    assert!(refusal(matrix).contains("matrix"));
+    for field in ["matrix: {}", "taskRef2: x", "pipelineSpec: {}"] {
+        let text = format!("  tasks:\n  - {{name: a, taskRef: {{name: fails}}, {field}}}\n");
+        let refused = refusal(tiny(&[&FAILS], &text));
+        assert!(
+            refused.contains(field.split(':').next().unwrap()),
+            "{refused}"
+        );
+    }
+    for field in ["timeouts: {}", "taskRunTemplate: {}", "status: Cancelled"] {
+        let run = format!(
+            "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{name: r}}\nspec:\n  pipelineRef: {{name: p}}\n  {field}\n"
+        );
+        let text = "  tasks:\n  - {name: a, taskRef: {name: fails}}\n";
+        let refused = refusal(tiny(&[&FAILS], text).text("run", run));
+        assert!(
+            refused.contains(field.split(':').next().unwrap()),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -386,6 +400,74 @@ fn a_skipped_task_takes_along_who_needs_its_results_but_not_who_waits_for_it() {
         .run()
         .unwrap();
     assert_eq!(all.reason, "Succeeded");
+}
+
+#[test]
+fn a_run_in_which_everything_is_skipped_is_completed() {
+    let never = "when: [{input: a, operator: notin, values: [a, b]}]";
+    let status = tiny(
+        &[&FAILS],
+        &format!("  tasks:\n  - {{name: a, taskRef: {{name: fails}}, {never}}}\n"),
+    )
+    .run()
+    .unwrap();
+    assert_eq!((status.succeeded, status.reason), (true, "Completed"));
+}
+
+#[test]
+fn a_failure_in_finally_fails_the_run_and_runs_no_other_less() {
+    let status = tiny(
+        &[&FAILS, &TAKES],
+        "  tasks:\n  - {name: a, taskRef: {name: takes}, params: [{name: value, value: x}]}\n  \
+         finally:\n  - {name: end, taskRef: {name: fails}}\n  \
+         - {name: also, taskRef: {name: takes}, params: [{name: value, value: $(tasks.status)}]}\n",
+    )
+    .run()
+    .unwrap();
+    assert_eq!((status.succeeded, status.reason), (false, "Failed"));
+    assert_eq!(status.task("also").unwrap().log(), "got Succeeded\n");
+}
+
+#[test]
+fn what_finally_may_not_say_is_refused() {
+    for (task, problem) in [
+        (
+            "{name: end, taskRef: {name: fails}, runAfter: [a]}",
+            "runAfter has no place in finally",
+        ),
+        (
+            "{name: end, taskRef: {name: takes}, params: [{name: value, value: $(tasks.end.status)}]}",
+            "$(tasks.end.status)",
+        ),
+    ] {
+        let text = format!(
+            "  tasks:\n  - {{name: a, taskRef: {{name: fails}}}}\n  finally:\n  - {task}\n"
+        );
+        let refused = refusal(tiny(&[&FAILS, &TAKES], &text));
+        assert!(refused.contains(problem), "{refused}");
+    }
+}
+
+#[test]
+fn a_sub_path_is_a_directory_within_the_workspace() {
+    let writes = Tiny {
+        name: "writes",
+        script: "touch \"$1/x\"",
+        args: &["$(workspaces.data.path)"],
+        extra: "  workspaces: [{name: data}]\n",
+        ..Tiny::default()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let run = |below: &str| {
+        let text = format!(
+            "  params: [{{name: sub, default: a}}]\n  workspaces: [{{name: data}}]\n  tasks:\n  \
+             - {{name: a, taskRef: {{name: writes}}, workspaces: [{{name: data, subPath: {below}}}]}}\n"
+        );
+        tiny(&[&writes], &text).workspace("data", dir.path()).run()
+    };
+    assert!(run("$(params.sub)/b").unwrap().succeeded);
+    assert!(dir.path().join("a/b/x").exists());
+    assert!(format!("{:#}", run("../c").unwrap_err()).contains("leaves the workspace"));
 }
 
 #[test]

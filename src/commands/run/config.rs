@@ -16,6 +16,39 @@ pub(super) const STEPS: [&str; 5] = [
     "update-deployment",
 ];
 
+/// What `run` gives to the steps itself; a file that says otherwise would not be followed.
+const OWN: [(&str, &[&str]); 4] = [
+    (
+        "gather-images",
+        &["revision", "commit", "destination-tag", "images-out"],
+    ),
+    (
+        "verify-ec",
+        &["images", "images-digest", "image", "verified-out"],
+    ),
+    (
+        "copy-image",
+        &[
+            "verified",
+            "verified-digest",
+            "unverified",
+            "source",
+            "destination",
+            "dry-run",
+        ],
+    ),
+    (
+        "update-deployment",
+        &[
+            "promoted",
+            "promoted-digest",
+            "unverified",
+            "image",
+            "dry-run",
+        ],
+    ),
+];
+
 /// The configuration file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Config(BTreeMap<String, Flags>);
@@ -43,8 +76,14 @@ impl Config {
                     "no command {step:?}: expected one of {known}"
                 )));
             }
+            let own = OWN.iter().find(|(name, _)| *name == step);
+            let own = own.map_or(&[][..], |(_, keys)| keys);
             let mut flags = Flags::default();
             for (key, value) in keys {
+                if own.contains(&key.as_str()) {
+                    let reason = format!("{step}.{key} is what run gives itself: leave it out");
+                    return Err(wrong(reason));
+                }
                 let values = values(&value).ok_or_else(|| {
                     wrong(format!("{step}.{key} is no text, number, boolean or list"))
                 })?;
@@ -141,10 +180,16 @@ impl Flags {
         };
         let command =
             crate::commands::booleans(A::augment_args(Command::new(step).no_binary_name(true)));
+        let switches: Vec<_> = crate::commands::switches(&command)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let is_off =
+            |key: &String, values: &[String]| *values == ["false"] && switches.contains(key);
         let arguments = self
             .0
             .iter()
-            .filter(|(key, _)| !key.is_empty())
+            .filter(|(key, values)| !key.is_empty() && !is_off(key, values))
             .flat_map(|(key, values)| values.iter().map(move |value| format!("--{key}={value}")));
         let matches = command.try_get_matches_from(arguments).map_err(wrong)?;
         A::from_arg_matches(&matches).map_err(wrong)
@@ -194,6 +239,10 @@ mod tests {
             unknown.contains("promote.yaml") && unknown.contains("copy-images"),
             "{unknown}"
         );
+        let own = parse("copy-image:\n  verified: x\n")
+            .unwrap_err()
+            .to_string();
+        assert!(own.contains("copy-image.verified"), "{own}");
         let nested = parse("copy-image:\n  tag: {a: b}\n")
             .unwrap_err()
             .to_string();

@@ -1,0 +1,49 @@
+//! Recorded events of Git hosts, about a tag of ours.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+/// The recorded pushes of the tag `v1.0` of `acme/web`, one for each kind of host.
+pub const PUSHES: [&str; 4] = [
+    "gitlab-tag-push",
+    "github-push",
+    "gitea-push",
+    "bitbucket-push",
+];
+
+const TAG: &str = "v1.0";
+const COMMIT: &str = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
+const REPOSITORY: &str = "/acme/web";
+
+/// The recorded push of a tag, with this tag, commit and repository in place of the recorded ones.
+pub fn tag_push(recorded: &str, tag: &str, commit: &str, url: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = path.join(format!("../tests/fixtures/events/{recorded}.json"));
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {recorded}"))?;
+    let mut event: Value = serde_json::from_str(&text)?;
+    change(&mut event, &|text| {
+        let full = format!("refs/tags/{TAG}");
+        if *text == full {
+            *text = format!("refs/tags/{tag}");
+        } else if text == TAG {
+            tag.clone_into(text);
+        } else if text == COMMIT {
+            commit.clone_into(text);
+        } else if text.starts_with("https://") && text.ends_with(REPOSITORY) {
+            url.clone_into(text);
+        }
+    });
+    Ok(event.to_string())
+}
+
+/// Changes every text of a document.
+fn change(value: &mut Value, one: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => one(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| change(item, one)),
+        Value::Object(members) => members.values_mut().for_each(|member| change(member, one)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
