@@ -46,6 +46,14 @@ pub(crate) enum Error {
         /// What is wrong with its `containerImage`.
         source: ReferenceError,
     },
+    /// A component's name has characters that would break lines of logs and commit messages.
+    #[error("{origin} has a component named {name:?}: a name has no control characters")]
+    Name {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// The name.
+        name: String,
+    },
     /// Two components have one name.
     #[error("{origin} has two components named {name:?}: names must differ")]
     Duplicate {
@@ -261,6 +269,12 @@ impl Images {
                     .last_segment()
                     .clone_into(&mut component.name);
             }
+            if component.name.chars().any(char::is_control) {
+                return Err(Error::Name {
+                    origin: origin.to_owned(),
+                    name: component.name.clone(),
+                });
+            }
             if !names.insert(component.name.clone()) {
                 return Err(Error::Duplicate {
                     origin: origin.to_owned(),
@@ -317,6 +331,8 @@ mod tests {
         let later = r#"{"components":[],"promote":{"version":9}}"#;
         let read = |text: &str| Images::parse(text.as_bytes(), "images.json").unwrap_err();
         assert!(matches!(read(tag), Error::Image { .. }));
+        let lines = twice.replacen("\"w\"", r#""w\nGit-Tag: v2""#, 1);
+        assert!(matches!(read(&lines), Error::Name { .. }));
         assert!(matches!(read(&twice), Error::Duplicate { .. }));
         assert!(matches!(read(later), Error::Version { found: 9, .. }));
         assert!(matches!(read("[]"), Error::Parse { .. }));

@@ -107,6 +107,11 @@ struct Found {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut found = args.find(context).await?;
     found.expect(args.commit.as_deref())?;
+    // Git allows none either; in a log or commit message they would make lines of their own.
+    if found.tag.chars().any(char::is_control) {
+        let message = format!("tag {:?} has control characters", found.tag);
+        return Err(Failure::message(Kind::Usage, message));
+    }
     let destination = args.destination(&found.tag)?;
     if let Some(url) = &args.git_url {
         found.commit = Some(peel(&found, url, context).await?);

@@ -90,6 +90,9 @@ fn refuses_what_is_no_usable_tag() {
     for (input, reason) in cases {
         dir.promote(&["extract-tag", input]).exits(2).says(reason);
     }
+    dir.promote(&["extract-tag", "--tag=v1\nv2", "--template=fixed"])
+        .exits(2)
+        .says("control characters");
     let long = format!("--tag={}", "x".repeat(129));
     dir.promote(&["extract-tag", &long])
         .exits(2)
