@@ -40,6 +40,6 @@ pub(crate) use identity::{Identity, Matcher};
 pub(crate) use key::Key;
 pub(crate) use rekor::Rekor;
 pub(crate) use root::Root;
-pub(crate) use tuf::{Start, Tuf};
+pub(crate) use tuf::{PUBLIC_GOOD, Start, Tuf};
 pub(crate) use unverified::unverified;
 pub(crate) use verifier::{LogPolicy, Options, Verifier, Who};

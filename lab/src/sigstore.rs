@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub use log::{Entry, Log};
 pub use make::{
-    Layer, Signer, bundle, dsse_entry, hashedrekord, intoto_entry, put_bundle, put_layers,
+    Layer, Signer, bundle, dsse_entry, hashedrekord, intoto_entry, intoto2_entry, put_bundle,
+    put_layers,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
@@ -18,7 +19,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-pub use tuf::Tuf;
+pub use tuf::{Release, Tuf};
 pub use web::Web;
 
 use crate::signer::Key;

@@ -2,10 +2,16 @@
 //!
 //! The same code as `verify-ec` uses; only the policy is left out.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, str::FromStr};
+mod output;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use output::{json, refusal, shown, text};
 
 use super::{
     Context, Outcome, registry_failure,
@@ -16,10 +22,7 @@ use crate::{
     failure::{Failure, Kind},
     image::{DigestReference, Reference},
     registry::{Content, Version},
-    trust::{
-        self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, SignatureFailure,
-        Signer, Tuf, Verifier,
-    },
+    trust::{self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, Tuf},
 };
 
 /// cosign's short names for predicate types.
@@ -54,9 +57,9 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct InitArgs {
     /// The TUF repository
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", default_value = trust::PUBLIC_GOOD)]
     mirror: String,
-    /// Start the trust from this root.json; without it from the one that an earlier run left
+    /// Start the trust from this root.json; without it from the one that an earlier run left, or that of the public instance
     #[arg(long, value_name = "FILE|URL")]
     root: Option<String>,
     /// Demand that the root.json has this SHA-256
@@ -108,6 +111,9 @@ struct BundleArgs {
     /// Expect a certificate for a signer whom this OIDC issuer vouches for
     #[arg(long, value_name = "URL")]
     certificate_oidc_issuer: Option<String>,
+    /// Trust Sigstore's staging instance, as the conformance suite may ask
+    #[arg(long, conflicts_with_all = ["trusted_root", "tuf_mirror"])]
+    staging: bool,
     #[command(flatten)]
     root: RootFlags,
 }
@@ -181,13 +187,17 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
         public_key: args.key.into_iter().collect(),
         certificate_identity: args.certificate_identity.into_iter().collect(),
         certificate_oidc_issuer: args.certificate_oidc_issuer,
-        root: args.root,
+        root: RootFlags {
+            staging: args.staging,
+            ..args.root
+        },
         ..TrustFlags::default()
     };
     let bundle = context.read(&args.bundle)?;
+    // The protocol of the conformance suite: a digest is one that is no file.
     let artifact = match args.artifact.parse() {
-        Ok(digest) => Artifact::Digest(digest),
-        Err(_) => Artifact::Bytes(context.read(args.artifact.as_ref())?),
+        Ok(digest) if !Path::new(&args.artifact).exists() => Artifact::Digest(digest),
+        _ => Artifact::Bytes(context.read(args.artifact.as_ref())?),
     };
     let verifier = flags.verifier(context).await?;
     let signer = verifier
@@ -217,16 +227,10 @@ async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure>
         findings.push(Finding::of(&args, examined.map_err(trust_failure)?));
     }
     let stdout = match args.output {
-        Format::Text => text(&findings),
+        Format::Text => text(&findings, verifier.who()),
         Format::Json => json(&findings, &verifier),
     };
-    let refused = findings
-        .iter()
-        .find_map(|finding| finding.failure.as_ref().map(|f| (finding, f)));
-    let failure = refused.map(|(finding, failure)| {
-        Failure::new(Kind::Refused, failure.clone())
-            .context(format!("{} is refused", finding.image))
-    });
+    let failure = findings.iter().find_map(refusal);
     Ok(Outcome {
         stdout: stdout.into_bytes(),
         failure,
@@ -270,7 +274,6 @@ struct Finding {
     signatures: Vec<Signature>,
     attestations: Vec<Attestation>,
     rejected: Vec<Rejected>,
-    failure: Option<SignatureFailure>,
 }
 
 impl Finding {
@@ -288,13 +291,17 @@ impl Finding {
             }
         };
         let mut rejected = match outcome {
-            Ok(()) => examined.rejected,
+            Ok(()) => {
+                let all = examined.rejected.into_iter();
+                all.filter(|rejected| rejected.kind.is_none_or(|of| of == kind))
+                    .collect()
+            }
             Err(failure) => failure.rejected,
         };
         signatures.retain(|signature| {
             let missing = missing_annotation(args, &signature.annotations);
             let kept = missing.is_none();
-            rejected.extend(missing.map(|reason| reject(&signature.origin, reason)));
+            rejected.extend(missing.map(|reason| reject(&signature.origin, kind, reason)));
             kept
         });
         attestations.retain(|attestation| {
@@ -306,13 +313,8 @@ impl Finding {
                 missing_annotation(args, &annotations.collect())
             });
             let kept = wrong.is_none();
-            rejected.extend(wrong.map(|reason| reject(&attestation.origin, reason)));
+            rejected.extend(wrong.map(|reason| reject(&attestation.origin, kind, reason)));
             kept
-        });
-        let failed = signatures.is_empty() && attestations.is_empty();
-        let failure = failed.then(|| SignatureFailure {
-            kind,
-            rejected: rejected.clone(),
         });
         Self {
             image,
@@ -320,14 +322,19 @@ impl Finding {
             signatures,
             attestations,
             rejected,
-            failure,
         }
+    }
+
+    /// Whether one candidate holds.
+    fn holds(&self) -> bool {
+        !self.signatures.is_empty() || !self.attestations.is_empty()
     }
 }
 
-fn reject(origin: &str, reason: Reason) -> Rejected {
+fn reject(origin: &str, kind: trust::Kind, reason: Reason) -> Rejected {
     Rejected {
         origin: origin.to_owned(),
+        kind: Some(kind),
         reason,
     }
 }
@@ -350,83 +357,4 @@ fn wrong_type(args: &VerifyArgs, attestation: &Attestation) -> Option<Reason> {
         found: found.to_owned(),
         expected: expected.to_owned(),
     })
-}
-
-fn shown(signer: &Signer) -> String {
-    match signer {
-        Signer::Key { fingerprint } => format!("key {fingerprint}"),
-        Signer::Identity { subject, issuer } => format!("{subject} of {issuer}"),
-    }
-}
-
-fn text(findings: &[Finding]) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let mut line = |line: String| _ = writeln!(text, "{line}");
-    for finding in findings {
-        line(finding.image.to_string());
-        for signature in &finding.signatures {
-            let logged = if signature.logged { ", logged" } else { "" };
-            let signer = shown(&signature.signer);
-            line(format!(
-                "  counts   {}: signed by {signer}{logged}",
-                signature.origin
-            ));
-        }
-        for attestation in &finding.attestations {
-            let kind = attestation.statement.predicate_type();
-            let signers = attestation
-                .signatures
-                .iter()
-                .map(|signature| shown(&signature.signer));
-            let signers: Vec<_> = signers.collect();
-            let (origin, signers) = (&attestation.origin, signers.join(" and "));
-            line(format!("  counts   {origin}: {kind}, signed by {signers}"));
-        }
-        for rejected in &finding.rejected {
-            line(format!("  refused  {rejected}"));
-        }
-        if finding.failure.is_some() && finding.rejected.is_empty() {
-            line(format!("  refused  no {}s found", finding.kind));
-        }
-    }
-    text
-}
-
-fn json(findings: &[Finding], verifier: &Verifier) -> String {
-    let signature = |signature: &Signature| {
-        json!({
-            "origin": signature.origin, "signer": signer_json(&signature.signer), "sig": signature.sig,
-            "keyid": signature.keyid, "certificate": signature.certificate,
-            "annotations": signature.annotations, "logged": signature.logged,
-        })
-    };
-    let images = findings.iter().map(|finding| {
-        let signatures: Vec<_> = finding.signatures.iter().map(signature).collect();
-        let attestations = finding.attestations.iter().map(|attestation| {
-            let signatures: Vec<_> = attestation.signatures.iter().map(signature).collect();
-            json!({
-                "origin": attestation.origin, "predicateType": attestation.statement.predicate_type(),
-                "signatures": signatures, "statement": attestation.statement.document(),
-            })
-        });
-        let rejected = finding.rejected.iter().map(|rejected| {
-            json!({"origin": rejected.origin, "reason": rejected.reason.to_string()})
-        });
-        json!({
-            "image": finding.image.to_string(), "kind": finding.kind.to_string(),
-            "success": finding.failure.is_none(), "signatures": signatures,
-            "attestations": attestations.collect::<Vec<_>>(), "rejected": rejected.collect::<Vec<_>>(),
-        })
-    });
-    let images: Vec<Value> = images.collect();
-    let document = json!({"images": images, "skippedChecks": verifier.skipped_checks()});
-    format!("{document:#}\n")
-}
-
-fn signer_json(signer: &Signer) -> Value {
-    match signer {
-        Signer::Key { fingerprint } => json!({"key": fingerprint.to_string()}),
-        Signer::Identity { subject, issuer } => json!({"subject": subject, "issuer": issuer}),
-    }
 }

@@ -65,6 +65,9 @@ pub(crate) struct RootFlags {
     /// Demand that the root.json has this SHA-256
     #[arg(long, value_name = "HEX", requires = "tuf_root")]
     pub(crate) tuf_root_checksum: Option<String>,
+    /// Sigstore's staging instance; not a flag of every command.
+    #[arg(skip)]
+    pub(crate) staging: bool,
 }
 
 impl RootFlags {
@@ -78,6 +81,7 @@ impl RootFlags {
                 root: self.tuf_root.clone(),
                 checksum: self.tuf_root_checksum.clone(),
             }),
+            (None, None) if self.staging => Choice::Staging,
             (None, None) => Choice::Default,
         }
     }

@@ -1,7 +1,7 @@
 //! Verifies one Sigstore bundle of any version over a plain artifact (client specification of
 //! Sigstore; the protocol of its conformance suite). Images have stricter rules of their own.
 
-use sigstore_verify::{PublicKeyVerificationPolicy, types::Sha256Hash};
+use sigstore_verify::types::Sha256Hash;
 
 use super::{
     bundle,
@@ -46,9 +46,8 @@ impl Verifier {
             Who::Keys { keys, .. } => {
                 let mut refusal = Reason::NotByKey;
                 for key in keys {
-                    let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
-                    match sigstore::verify(root.verifier(), artifact.clone(), &bundle, &policy) {
-                        Ok(_) => {
+                    match sigstore::by_key(root.verifier(), artifact.clone(), &bundle, key) {
+                        Ok(()) => {
                             return Ok(Signer::Key {
                                 fingerprint: key.fingerprint(),
                             });

@@ -7,12 +7,9 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, de::IgnoredAny};
-use sigstore_verify::{
-    PublicKeyVerificationPolicy,
-    types::{
-        Artifact, Bundle, DsseEnvelope, MediaType, Sha256Hash, SignatureContent,
-        bundle::{MessageSignature, VerificationMaterialContent},
-    },
+use sigstore_verify::types::{
+    Artifact, Bundle, DsseEnvelope, MediaType, Sha256Hash, SignatureContent,
+    bundle::{MessageSignature, VerificationMaterialContent},
 };
 
 use super::{
@@ -177,8 +174,7 @@ impl Trust {
                 }
                 let key = signing_key(keys, message, envelope.signature.sig.as_bytes())?;
                 if *log == LogPolicy::Required {
-                    let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
-                    sigstore::verify(self.root()?.verifier(), artifact, bundle, &policy)?;
+                    sigstore::by_key(self.root()?.verifier(), artifact, bundle, key)?;
                 }
                 Ok(Signer::Key {
                     fingerprint: key.fingerprint(),

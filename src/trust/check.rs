@@ -7,8 +7,12 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use sigstore_verify::types::{Bundle, Sha256Hash, SignatureBytes, TimestampToken};
+use sigstore_verify::{
+    tsa,
+    types::{Bundle, Sha256Hash, SignatureBytes, TimestampToken},
+};
 
 use super::{
     certificate,
@@ -159,7 +163,8 @@ impl Trust {
             return Ok((signer, None));
         }
         let entry = log_entry(subject)?;
-        entry.verify(self.root()?)?;
+        let time = entry.verify(self.root()?)?;
+        key.lives_at(&[time])?;
         entry.binds(&signed.logged(key.spki().as_bytes(), None))?;
         Ok((signer, Some(entry)))
     }
@@ -184,66 +189,42 @@ impl Trust {
         entry.binds(&logged)?;
         let time = entry.verify(root)?;
         let is_envelope = content.get("dsseEnvelope").is_some();
-        let stamps = self.legacy_timestamps(annotations, signed, is_envelope, root)?;
-        let (verifier, stated) = match entry.kind() {
-            ("intoto", "0.0.1") => {
-                let stand_in = root.stand_in();
-                let stand_in = stand_in.map_err(|error| malformed("stand-in", error))?;
-                let stated = stand_in.entry(&logged, &leaf, time);
-                let stated = stated.map_err(|error| malformed("stand-in", error))?;
-                (stand_in.verifier(), stated)
-            }
-            _ => (root.verifier(), entry.to_bundle_entry()?),
+        let stated_at = |time| {
+            let stand_in = root.stand_in()?;
+            let stated = stand_in.entry(&logged, &leaf, time)?;
+            Ok((stand_in.verifier(), stated))
         };
-        let bundle = bundle(&leaf, annotations.get(CHAIN), stated, &stamps, content)?;
-        let skip = self.skip_certificate_log;
-        let found = if is_envelope {
-            let hash = Sha256Hash::new(*digest.as_bytes());
-            sigstore::keyless(verifier, hash, &bundle, expected, skip)?
+        let stated_at = |time| stated_at(time).map_err(|error: String| malformed("entry", error));
+        let judge = |(verifier, stated), stamps: &[String]| {
+            let chain = annotations.get(CHAIN);
+            let bundle = bundle(&leaf, chain, stated, stamps, content.clone())?;
+            let skip = self.skip_certificate_log;
+            if is_envelope {
+                let hash = Sha256Hash::new(*digest.as_bytes());
+                sigstore::keyless(verifier, hash, &bundle, expected, skip)
+            } else {
+                sigstore::keyless(verifier, signed.blob, &bundle, expected, skip)
+            }
+        };
+        let stamp = legacy_timestamp(annotations)?;
+        let mut stamps = Vec::new();
+        if is_envelope {
+            if let Some(token) = stamp {
+                // The certificate must have been valid at this time too.
+                judge(stated_at(envelope_time(&token, signed, root)?)?, &[])?;
+            }
         } else {
-            sigstore::keyless(verifier, signed.blob, &bundle, expected, skip)?
+            stamps.extend(stamp);
+        }
+        let found = match entry.kind() {
+            ("intoto", "0.0.1") => judge(stated_at(time)?, &stamps)?,
+            _ => judge((root.verifier(), entry.to_bundle_entry()?), &stamps)?,
         };
         let signer = Signer::Identity {
             subject: found.subject,
             issuer: found.issuer,
         };
         Ok((signer, Some(entry)))
-    }
-
-    /// The timestamp token for the bundle. On an attestation cosign stamps the whole envelope, not
-    /// the signature as bundles have it, so that one is checked here and not handed on.
-    fn legacy_timestamps(
-        &self,
-        annotations: &BTreeMap<String, String>,
-        signed: &Signed<'_>,
-        is_envelope: bool,
-        root: &Root,
-    ) -> Result<Vec<String>, Reason> {
-        #[derive(serde::Deserialize)]
-        struct Wire {
-            #[serde(rename = "SignedRFC3161Timestamp")]
-            token: String,
-        }
-        let Some(text) = annotations.get(TIMESTAMP) else {
-            return Ok(Vec::new());
-        };
-        let wire: Wire =
-            serde_json::from_str(text).map_err(|error| malformed("timestamp", error))?;
-        if !is_envelope {
-            return Ok(vec![wire.token]);
-        }
-        let token = TimestampToken::from_base64(&wire.token);
-        let token = token.map_err(|error| malformed("timestamp", error))?;
-        let stamped = SignatureBytes::new(signed.blob.to_vec());
-        let mut refusal = "no timestamp authority is trusted".to_owned();
-        for authority in root.timestamp_authorities() {
-            match sigstore_verify::tsa::verify_timestamp_for_authority(&token, &stamped, authority)
-            {
-                Ok(_) => return Ok(Vec::new()),
-                Err(error) => refusal = error.to_string(),
-            }
-        }
-        Err(Reason::Timestamp { reason: refusal })
     }
 }
 
@@ -307,6 +288,39 @@ pub(super) struct Unlogged {
     pub(super) signatures: Vec<Vec<u8>>,
     /// The certificate's PEM, if it has one.
     pub(super) certificate: Option<String>,
+}
+
+/// The timestamp token that is stored with a candidate.
+fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<String>, Reason> {
+    #[derive(serde::Deserialize)]
+    struct Wire {
+        #[serde(rename = "SignedRFC3161Timestamp")]
+        token: String,
+    }
+    let Some(text) = annotations.get(TIMESTAMP) else {
+        return Ok(None);
+    };
+    let wire: Wire = serde_json::from_str(text).map_err(|error| malformed("timestamp", error))?;
+    Ok(Some(wire.token))
+}
+
+/// The time in a token that is over the whole envelope, as cosign stamps attestations; in bundles
+/// it is over the signature, and the library looks at those only.
+fn envelope_time(token: &str, signed: &Signed<'_>, root: &Root) -> Result<Timestamp, Reason> {
+    let token = TimestampToken::from_base64(token);
+    let token = token.map_err(|error| malformed("timestamp", error))?;
+    let stamped = SignatureBytes::new(signed.blob.to_vec());
+    let mut refusal = "no timestamp authority is trusted".to_owned();
+    for authority in root.timestamp_authorities() {
+        match tsa::verify_timestamp_for_authority(&token, &stamped, authority) {
+            Ok(time) => return Ok(time),
+            Err(tsa::Error::TimestampOutsideValidity { time }) => {
+                return Err(Reason::TimestampTime { time });
+            }
+            Err(error) => refusal = error.to_string(),
+        }
+    }
+    Err(Reason::Timestamp { reason: refusal })
 }
 
 /// Tells what is needed to ask the log, if the candidate has no entry with it.

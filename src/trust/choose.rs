@@ -1,4 +1,4 @@
-//! Which trusted root a run uses: the flags decide, then the environment, then what
+//! Which trusted root a run uses: the flags decide, then cosign's environment variables, then what
 //! `trust init` left, and else the public instance's root that is built in.
 
 use std::path::PathBuf;
@@ -10,6 +10,10 @@ use super::{
 };
 use crate::{env::Env, http::Http};
 
+/// The variables by which cosign is told of a TUF repository and its first `root.json`.
+const TUF_MIRROR: &str = "TUF_MIRROR";
+const TUF_ROOT_JSON: &str = "TUF_ROOT_JSON";
+
 /// What the flags say about the root.
 #[derive(Debug, Clone)]
 pub(crate) enum Choice {
@@ -17,6 +21,8 @@ pub(crate) enum Choice {
     File(PathBuf),
     /// The public instance's, as built in.
     PublicGood,
+    /// The staging instance's, as built in: for tests of clients only.
+    Staging,
     /// From a TUF repository.
     Tuf(Start),
     /// The flags say nothing.
@@ -32,13 +38,19 @@ impl Choice {
         match self {
             Self::File(path) => Root::parse(&read_file(path)?, &path.display().to_string()),
             Self::PublicGood => Root::public_good(),
-            Self::Tuf(start) => {
-                let tuf = Tuf::new(http.clone(), env)?;
-                Root::parse(&tuf.initialize(start).await?, &start.mirror)
-            }
+            Self::Staging => Root::staging(),
+            Self::Tuf(start) => of_tuf(start, env, http).await,
             Self::Default => {
                 if let Some(bytes) = parts::of_env(env)? {
                     return Root::parse(&bytes, "the variables SIGSTORE_…");
+                }
+                if let Some(mirror) = env.get(TUF_MIRROR) {
+                    let start = Start {
+                        mirror: mirror.to_owned(),
+                        root: env.get(TUF_ROOT_JSON).map(str::to_owned),
+                        checksum: None,
+                    };
+                    return of_tuf(&start, env, http).await;
                 }
                 let cached = match Tuf::new(http.clone(), env) {
                     Ok(tuf) => tuf.cached().await?,
@@ -51,4 +63,9 @@ impl Choice {
             }
         }
     }
+}
+
+async fn of_tuf(start: &Start, env: &Env, http: &Http) -> Result<Root, Error> {
+    let tuf = Tuf::new(http.clone(), env)?;
+    Root::parse(&tuf.initialize(start).await?, &start.mirror)
 }

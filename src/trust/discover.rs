@@ -63,8 +63,8 @@ impl Container {
 pub(super) struct Found {
     /// What has to be checked.
     pub(super) candidates: Vec<Candidate>,
-    /// What cannot count, and for which question it was a candidate.
-    pub(super) rejected: Vec<(Option<Kind>, Rejected)>,
+    /// What cannot count.
+    pub(super) rejected: Vec<Rejected>,
 }
 
 /// A layer that is worth fetching.
@@ -109,7 +109,7 @@ pub(super) async fn candidates(
     Ok(found)
 }
 
-type Layers = (Vec<Layer>, Vec<(Option<Kind>, Rejected)>);
+type Layers = (Vec<Layer>, Vec<Rejected>);
 
 /// The layers under `sha256-<hex>.<suffix>`.
 async fn attached(
@@ -131,8 +131,12 @@ async fn attached(
             what: "manifest",
             reason: "it is an index, expected layers".to_owned(),
         };
-        let origin = name;
-        return Ok((Vec::new(), vec![(Some(kind), Rejected { origin, reason })]));
+        let rejected = Rejected {
+            origin: name,
+            kind: Some(kind),
+            reason,
+        };
+        return Ok((Vec::new(), vec![rejected]));
     };
     limit("layers", image, content.layers.len())?;
     let mut found = Layers::default();
@@ -150,7 +154,11 @@ async fn attached(
                 what: "layer",
                 reason: format!("media type {:?} is no {kind}", layer.media_type),
             };
-            found.1.push((Some(kind), Rejected { origin, reason }));
+            found.1.push(Rejected {
+                origin,
+                kind: Some(kind),
+                reason,
+            });
         }
     }
     Ok(found)
@@ -201,11 +209,11 @@ fn referrer(found: &mut Layers, image: &DigestReference, digest: Digest, manifes
         return;
     };
     let mut reject = |reason| {
-        let rejected = Rejected {
+        found.1.push(Rejected {
             origin: origin.clone(),
+            kind: None,
             reason,
-        };
-        found.1.push((None, rejected));
+        });
     };
     match manifest.subject {
         Some(subject) if subject.digest == image.digest => {}
@@ -247,7 +255,11 @@ fn push(
             found: descriptor.size,
             limit: limits::BLOB,
         };
-        found.1.push((kind, Rejected { origin, reason }));
+        found.1.push(Rejected {
+            origin,
+            kind,
+            reason,
+        });
         return;
     }
     found.0.push(Layer {

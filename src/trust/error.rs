@@ -250,6 +250,12 @@ pub(crate) enum Reason {
     /// Nothing authenticates when it was signed.
     #[error("nothing proves when it was signed")]
     NoTime,
+    /// The key came in a certificate that was not alive when it was signed.
+    #[error("signed at {time}, outside the life of the key's certificate")]
+    KeyTime {
+        /// The proven time.
+        time: Timestamp,
+    },
     /// A timestamp token is not of a trusted authority, or for other bytes.
     #[error("the timestamp is wrong: {reason}")]
     Timestamp {
@@ -316,6 +322,8 @@ impl fmt::Display for Kind {
 pub(crate) struct Rejected {
     /// Where it was found.
     pub(crate) origin: String,
+    /// For which question it was a candidate; without one, for both.
+    pub(crate) kind: Option<Kind>,
     /// Why it does not count.
     pub(crate) reason: Reason,
 }

@@ -56,7 +56,7 @@ pub(crate) struct Attestation {
     pub(crate) origin: String,
     /// The statement.
     pub(crate) statement: Statement,
-    /// The verified signature, and in legacy envelopes also those of others that were not.
+    /// The verified signature. An envelope's further ones are left out: nobody vouches for them.
     pub(crate) signatures: Vec<Signature>,
 }
 

@@ -4,17 +4,19 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use sigstore_verify::{
     crypto::{KeyAlgorithm, SigningScheme, VerificationKey},
-    types::{DerPublicKey, SignatureBytes},
+    types::{DerPublicKey, SignatureBytes, TimeRange},
 };
 use x509_cert::{
     Certificate,
     der::{Any, Decode as _, Encode as _, asn1::BitString, oid::ObjectIdentifier},
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
+    time::Time,
 };
 
-use super::{Error, pem};
+use super::{Error, error::Reason, pem};
 use crate::image::Digest;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -23,6 +25,8 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 pub(crate) struct Key {
     spki: DerPublicKey,
     schemes: Vec<VerificationKey>,
+    /// The life of the certificate that it came in.
+    life: Option<TimeRange>,
 }
 
 impl fmt::Debug for Key {
@@ -32,7 +36,8 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Reads a PEM text with exactly one key or certificate.
+    /// Reads a PEM text with exactly one key or certificate. A key from a certificate counts for
+    /// signatures that were made in the certificate's life.
     ///
     /// # Errors
     /// [`Error::Key`], with where the text came from.
@@ -54,7 +59,11 @@ impl Key {
             "CERTIFICATE" => certificate_key(&block.der),
             label => Err(format!("it holds a {label}, expected a PUBLIC KEY")),
         };
-        Self::from_spki(spki.map_err(wrong)?).map_err(wrong)
+        let mut key = Self::from_spki(spki.map_err(wrong)?).map_err(wrong)?;
+        if block.label == "CERTIFICATE" {
+            key.life = Some(life(&block.der).map_err(wrong)?);
+        }
+        Ok(key)
     }
 
     /// Takes a DER `SubjectPublicKeyInfo`.
@@ -79,7 +88,25 @@ impl Key {
         Ok(Self {
             spki,
             schemes: schemes.map_err(|error| error.to_string())?,
+            life: None,
         })
+    }
+
+    /// Checks that a key from a certificate was alive at every proven time of a signature.
+    ///
+    /// # Errors
+    /// [`Reason::NoTime`] when no time is proven, [`Reason::KeyTime`].
+    pub(super) fn lives_at(&self, times: &[Timestamp]) -> Result<(), Reason> {
+        let Some(life) = &self.life else {
+            return Ok(());
+        };
+        if times.is_empty() {
+            return Err(Reason::NoTime);
+        }
+        match times.iter().find(|time| !life.contains(**time)) {
+            Some(time) => Err(Reason::KeyTime { time: *time }),
+            None => Ok(()),
+        }
     }
 
     /// Tells whether the key made the signature, by any scheme that is right for this key.
@@ -118,7 +145,17 @@ fn wrap_rsa(der: &[u8]) -> Result<Vec<u8>, String> {
     info.to_der().map_err(|error| error.to_string())
 }
 
-/// The key of a certificate, whose other contents do not count.
+/// The time in which a certificate is valid.
+pub(super) fn life(der: &[u8]) -> Result<TimeRange, String> {
+    let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let validity = certificate.tbs_certificate.validity;
+    let time =
+        |time: Time| Timestamp::try_from(time.to_system_time()).map_err(|error| error.to_string());
+    let end = time(validity.not_after)?;
+    Ok(TimeRange::new(time(validity.not_before)?, Some(end)))
+}
+
+/// The key of a certificate.
 pub(super) fn certificate_key(der: &[u8]) -> Result<Vec<u8>, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let info = certificate.tbs_certificate.subject_public_key_info;

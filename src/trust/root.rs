@@ -11,12 +11,11 @@ use serde_json::{Map, Value};
 use sigstore_verify::{
     Verifier,
     crypto::Keyring,
-    trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot},
+    trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, SIGSTORE_STAGING_TRUSTED_ROOT, TrustedRoot},
     types::{TimeRange, TsaAuthority},
 };
-use x509_cert::{Certificate, der::Decode as _, time::Time};
 
-use super::{Error, stand_in::StandIn};
+use super::{Error, key::life, stand_in::StandIn};
 
 /// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
 const REQUIRED: [(&str, &str); 3] = [
@@ -74,6 +73,15 @@ impl Root {
     pub(crate) fn public_good() -> Result<Self, Error> {
         let json = SIGSTORE_PRODUCTION_TRUSTED_ROOT.as_bytes();
         Self::parse(json, "this program (public-good)")
+    }
+
+    /// The root of Sigstore's staging instance, as this binary was built with.
+    ///
+    /// # Errors
+    /// [`Error::Root`].
+    pub(crate) fn staging() -> Result<Self, Error> {
+        let json = SIGSTORE_STAGING_TRUSTED_ROOT.as_bytes();
+        Self::parse(json, "this program (staging)")
     }
 
     /// Where the root came from.
@@ -157,9 +165,9 @@ fn clamp(root: &mut TrustedRoot) -> Result<(), String> {
             .and_then(|window| window.end)
             .unwrap_or(Timestamp::MAX);
         for certificate in &chain.certificates {
-            let (from, to) = validity(certificate.raw_bytes.as_bytes())?;
-            start = start.max(from);
-            end = end.min(to);
+            let life = life(certificate.raw_bytes.as_bytes())?;
+            start = start.max(life.start);
+            end = end.min(life.end.unwrap_or(end));
         }
         // A chain that was never valid as a whole vouches for a moment that nobody can have signed in.
         *window = Some(if start <= end {
@@ -169,12 +177,4 @@ fn clamp(root: &mut TrustedRoot) -> Result<(), String> {
         });
     }
     Ok(())
-}
-
-fn validity(der: &[u8]) -> Result<(Timestamp, Timestamp), String> {
-    let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
-    let validity = certificate.tbs_certificate.validity;
-    let time =
-        |time: Time| Timestamp::try_from(time.to_system_time()).map_err(|error| error.to_string());
-    Ok((time(validity.not_before)?, time(validity.not_after)?))
 }

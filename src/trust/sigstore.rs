@@ -1,13 +1,13 @@
 //! The one way to the Sigstore library: calls its verifier and names its refusals.
 
 use sigstore_verify::{
-    CertificateError, Error as Refusal, Policy, SubjectAltName, TimestampError,
-    TransparencyLogError, VerificationPolicy, VerificationResult, Verifier,
+    CertificateError, Error as Refusal, Policy, PublicKeyVerificationPolicy, SubjectAltName,
+    TimestampError, TransparencyLogError, VerificationPolicy, VerificationResult, Verifier,
     bundle::Error as Shape,
     types::{Artifact, Bundle},
 };
 
-use super::{error::Reason, identity::Identity};
+use super::{error::Reason, identity::Identity, key::Key};
 
 /// What the library found out about a keyless signature.
 pub(super) struct Keyless {
@@ -51,8 +51,20 @@ pub(super) fn keyless<'a>(
     })
 }
 
+/// Verifies a bundle against a key: transparency log, timestamps, signature and the entry's content.
+pub(super) fn by_key<'a>(
+    verifier: &Verifier,
+    artifact: impl Into<Artifact<'a>>,
+    bundle: &Bundle,
+    key: &Key,
+) -> Result<(), Reason> {
+    let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
+    let result = verify(verifier, artifact, bundle, &policy)?;
+    key.lives_at(result.verified_timestamps())
+}
+
 /// Calls the library's verifier.
-pub(super) fn verify<'a>(
+fn verify<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
@@ -67,6 +79,10 @@ fn reason(refusal: Refusal) -> Reason {
     match refusal {
         Refusal::SignatureInvalid(_) => Reason::Signature {
             with: "the bundle's key or certificate",
+        },
+        // One name for two causes: of a log entry, and of the statement.
+        Refusal::ArtifactMismatch(what) if what.contains("entry") => Reason::LogEntry {
+            what: "artifact".to_owned(),
         },
         Refusal::ArtifactMismatch(_) => Reason::Subject,
         Refusal::Certificate(error) => certificate(error),

@@ -1,12 +1,20 @@
 //! Pairs against the lab: each good artefact counts, and with one thing changed it is refused by
 //! the reason that names it. A reason without a case fails the suite.
 
+mod advisories;
 mod attacks;
+mod errors;
 mod keys;
+mod layouts;
 mod mutations;
+mod repositories;
 mod servers;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use lab::{
     registry::Server,
@@ -187,6 +195,21 @@ fn reason<T: std::fmt::Debug>(outcome: Result<Vec<T>, SignatureFailure>) -> Reas
     let failure = outcome.expect_err("it counts");
     let first = failure.rejected.into_iter().next();
     first.expect("no candidate was found").reason
+}
+
+/// The variants of an enumeration of `error.rs`, read from its source so that none is forgotten.
+fn variants(of: &str) -> BTreeSet<&'static str> {
+    let source = include_str!("error.rs");
+    let start = source.find(&format!("pub(crate) enum {of} {{")).unwrap();
+    let body = source[start..].split("\n}").next().unwrap();
+    let names = body.lines().filter_map(|line| {
+        let name = line.strip_prefix("    ")?;
+        let end = name.find(|c: char| !c.is_alphanumeric())?;
+        name.starts_with(char::is_uppercase).then(|| &name[..end])
+    });
+    let names: BTreeSet<_> = names.collect();
+    assert!(names.len() > 10, "{names:?}");
+    names
 }
 
 fn fixture(name: &str) -> Vec<u8> {

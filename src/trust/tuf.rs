@@ -31,13 +31,18 @@ use crate::{
 
 const TARGET: &str = "trusted_root.json";
 const REMOTE: &str = "remote.json";
+/// The TUF repository of the public Sigstore instance.
+pub(crate) const PUBLIC_GOOD: &str = "https://tuf-repo-cdn.sigstore.dev";
+/// Its root.json, version 16, from which later ones follow.
+const PUBLIC_GOOD_ROOT: &[u8] = include_bytes!("roots/public-good.json");
 
 /// Where trust in a TUF repository starts.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
     /// The repository's URL.
     pub(crate) mirror: String,
-    /// Its first `root.json`: a file or URL. Without one a cached root must be there.
+    /// Its first `root.json`: a file or URL. Without one a cached root must be there, or it must be
+    /// the public instance's repository, whose root is built in.
     pub(crate) root: Option<String>,
     /// The SHA-256 of that root in hex.
     pub(crate) checksum: Option<String>,
@@ -116,7 +121,7 @@ impl Tuf {
     }
 
     /// The directory of a repository, for its user only.
-    fn directory(&self, mirror: &str) -> Result<PathBuf, Error> {
+    pub(super) fn directory(&self, mirror: &str) -> Result<PathBuf, Error> {
         let name = Digest::of(mirror.as_bytes()).hex();
         let dir = self.cache.join(name.get(..32).unwrap_or(&name));
         let made = fs::DirBuilder::new()
@@ -132,10 +137,12 @@ impl Tuf {
 
     /// The root that trust starts from: pinned by a checksum, from a file, cached, or – said
     /// loudly – whatever the repository serves the first time.
-    async fn first_root(&self, start: &Start, dir: &Path) -> Result<Vec<u8>, Error> {
+    pub(super) async fn first_root(&self, start: &Start, dir: &Path) -> Result<Vec<u8>, Error> {
         let cached = fs::read(dir.join("root.json")).ok();
         let Some(origin) = &start.root else {
-            return cached.ok_or_else(|| Error::Missing {
+            let is_public = start.mirror.trim_end_matches('/') == PUBLIC_GOOD;
+            let built_in = is_public.then(|| PUBLIC_GOOD_ROOT.to_vec());
+            return cached.or(built_in).ok_or_else(|| Error::Missing {
                 origin: format!("a first root for {} (--tuf-root)", start.mirror),
             });
         };

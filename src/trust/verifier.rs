@@ -152,8 +152,8 @@ impl Verifier {
             rejected,
         } = discover::candidates(registry, repository, image).await?;
         let mut sorted = Sorted::default();
-        for (kind, rejected) in rejected {
-            sorted.reject(kind, rejected);
+        for rejected in rejected {
+            sorted.reject(rejected);
         }
         for candidate in candidates {
             let kind = kind_of(&candidate);
@@ -162,7 +162,11 @@ impl Verifier {
             match self.check(candidate, manifest.digest).await? {
                 Ok(Verdict::Signature(signature)) => sorted.signatures.push(signature),
                 Ok(Verdict::Attestation(attestation)) => sorted.attest(attestation, container),
-                Err(reason) => sorted.reject(kind, Rejected { origin, reason }),
+                Err(reason) => sorted.reject(Rejected {
+                    origin,
+                    kind,
+                    reason,
+                }),
             }
         }
         Ok(sorted.into_examined(image.clone(), manifest))
@@ -255,6 +259,7 @@ impl Sorted {
         if container == Container::Bundle {
             self.refused_signatures.push(Rejected {
                 origin: attestation.origin.clone(),
+                kind: Some(Kind::Signature),
                 reason: Reason::NotASignature {
                     predicate_type: attestation.statement.predicate_type().to_owned(),
                 },
@@ -263,7 +268,8 @@ impl Sorted {
         self.attestations.push(attestation);
     }
 
-    fn reject(&mut self, kind: Option<Kind>, rejected: Rejected) {
+    fn reject(&mut self, rejected: Rejected) {
+        let kind = rejected.kind;
         if kind != Some(Kind::Attestation) {
             self.refused_signatures.push(rejected.clone());
         }

@@ -88,6 +88,17 @@ impl Run {
         self
     }
 
+    /// Checks that the result, standard output, speaks of it.
+    #[track_caller]
+    pub(crate) fn prints(self, text: &str) -> Self {
+        assert!(
+            self.stdout.contains(text),
+            "no {text:?} in:\n{}",
+            self.stdout
+        );
+        self
+    }
+
     /// Checks that standard error speaks of it.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {

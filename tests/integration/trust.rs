@@ -1,5 +1,5 @@
-//! `trust verify` against the lab's registry: real artefacts of cosign v3 and Tekton Chains,
-//! and pairs of the lab's own: the good one passes, one thing changed is refused by its reason.
+//! `trust verify` against the lab's registry: real artefacts of Tekton Chains (those of cosign have
+//! a file of their own), and pairs of the lab's own: the good one passes, one thing changed is refused by its reason.
 
 #![expect(clippy::unwrap_used, reason = "a test shows what went wrong and ends")]
 
@@ -44,84 +44,6 @@ fn verify(image: &str, flags: &[&str]) -> Run {
 }
 
 #[test]
-fn verifies_everything_that_cosign_v3_wrote() {
-    let registry = serve_layout("cosign-v3", "acme/app");
-    let fixture = root().join("tests/fixtures/cosign-v3");
-    let file = |name: &str| fixture.join(name).display().to_string();
-    let trusted_root = file("trusted_root.json");
-    let cases = fs::read_to_string(fixture.join("cases.tsv")).unwrap();
-    let mut seen = 0;
-    for line in cases.lines().skip(1) {
-        let fields: Vec<_> = line.split('\t').collect();
-        let [
-            name,
-            repository,
-            digest,
-            mode,
-            key,
-            subject,
-            issuer,
-            command,
-            kind,
-            annotation,
-            log,
-            _,
-        ] = fields[..]
-        else {
-            panic!("{line}")
-        };
-        let image = format!("{}/{repository}@{digest}", registry.address());
-        let key = file(key);
-        let mut flags = vec!["--kind", command];
-        match mode {
-            "key" => flags.extend(["--public-key", &key]),
-            _ => flags.extend([
-                "--certificate-identity",
-                subject,
-                "--certificate-oidc-issuer",
-                issuer,
-            ]),
-        }
-        match log {
-            "ignored" => flags.push("--ignore-rekor"),
-            _ => flags.extend(["--trusted-root", &trusted_root]),
-        }
-        if !kind.is_empty() {
-            flags.extend(["--type", kind]);
-        }
-        if !annotation.is_empty() {
-            flags.extend(["--annotation", annotation]);
-        }
-        let run = verify(&image, &flags);
-        assert_eq!(run.code, 0, "{name}\n{}\n{}", run.stdout, run.stderr);
-        // The twin: the same artefacts, but somebody else is expected.
-        let others = ["--certificate-identity", "somebody@else.example"];
-        let other = fixture
-            .join("../chains-oci/cosign.pub")
-            .display()
-            .to_string();
-        let changed: Vec<_> = match mode {
-            "key" => flags
-                .iter()
-                .map(|flag| if *flag == key { &other } else { *flag })
-                .collect(),
-            _ => flags
-                .iter()
-                .map(|flag| if *flag == subject { others[1] } else { *flag })
-                .collect(),
-        };
-        let expected = if mode == "key" {
-            "does not verify"
-        } else {
-            "who is not expected"
-        };
-        verify(&image, &changed).exits(4).says(expected);
-        seen += 1;
-    }
-    assert_eq!(seen, 13);
-}
-
-#[test]
 fn verifies_what_tekton_chains_wrote() {
     let registry = serve_layout("chains-oci", "acme/app");
     let key = root()
@@ -147,7 +69,7 @@ fn verifies_what_tekton_chains_wrote() {
     // Chains stored no log entry: without --ignore-rekor that is a refusal, never a pass.
     verify(&image, &["--public-key", &key])
         .exits(4)
-        .says("no transparency log entry");
+        .prints("no transparency log entry");
 }
 
 #[test]
@@ -178,7 +100,9 @@ fn verifies_an_index_and_every_platform() {
     assert_eq!(good.stdout.matches("counts").count(), 3, "{}", good.stdout);
     assert!(good.stdout.contains(signer));
     // A pattern must match the whole subject.
-    run("github.com/acme/").exits(4).says("who is not expected");
+    run("github.com/acme/")
+        .exits(4)
+        .prints("who is not expected");
 }
 
 /// A registry with one image that a key signed and attested.
@@ -202,17 +126,36 @@ fn an_attestation_is_no_signature_and_a_signature_no_attestation() {
         .says("no signatures found");
     let attested = [&flags[..], &["--kind", "attestation", "--type"]].concat();
     verify(&reference, &[&attested[..], &["slsaprovenance"]].concat()).exits(0);
-    // CVE-2022-35929: another type was asked for.
-    let other = [&attested[..], &["spdxjson"]].concat();
-    verify(&reference, &other)
-        .exits(4)
-        .says("expected https://spdx.dev/Document");
     signer::sign(&registry, &image, &key).unwrap();
     verify(&reference, &flags).exits(0);
     let annotated = [&flags[..], &["--annotation", "env=prod"]].concat();
     verify(&reference, &annotated)
         .exits(4)
-        .says("lack env=prod");
+        .prints("lack env=prod");
+}
+
+#[test]
+fn cve_2022_35929_an_attestation_of_another_type_than_was_asked_for() {
+    let (registry, key, image) = signed();
+    let provenance = signer::provenance(&image, "https://git.example/app", "0123abcd");
+    signer::attest(&registry, &image, &key, &[provenance]).unwrap();
+    let pem = key.public_pem();
+    let reference = format!("{}/acme/app:v1.0", registry.address());
+    let ask = |kind: &str| {
+        let flags = [
+            "--public-key",
+            &pem,
+            "--ignore-rekor",
+            "--kind",
+            "attestation",
+        ];
+        verify(&reference, &[&flags[..], &["--type", kind]].concat())
+    };
+    ask("slsaprovenance").exits(0);
+    ask(signer::PROVENANCE).exits(0);
+    ask("spdxjson")
+        .exits(4)
+        .prints("expected https://spdx.dev/Document");
 }
 
 #[test]
@@ -291,7 +234,7 @@ fn trust_init_serves_later_runs() {
     let verify = ["trust", "verify", &reference, "--public-key", &pem];
     let workdir = Workdir::new();
     // The root of the public instance does not know this log.
-    workdir.promote(&verify).exits(4).says("is not trusted");
+    workdir.promote(&verify).exits(4).prints("is not trusted");
     let root = format!("{}/root.json", web.url());
     let init = ["trust", "init", "--mirror", &web.url(), "--root", &root];
     workdir.promote(&init).exits(0).says("trusted on first use");

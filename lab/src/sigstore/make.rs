@@ -137,6 +137,26 @@ pub fn intoto_entry(envelope: &Value, signer: &Signer<'_>) -> Value {
     }})
 }
 
+/// The log entry of an envelope, kind `intoto` 0.0.2, as cosign 2.0 and 2.1 logged it.
+#[must_use]
+pub fn intoto2_entry(envelope: &Value, signer: &Signer<'_>) -> Value {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let payload = STANDARD
+        .decode(text(&envelope["payload"]))
+        .unwrap_or_default();
+    let hash =
+        |bytes: &[u8]| json!({"algorithm": "sha256", "value": hex::encode(Sha256::digest(bytes))});
+    // The log keeps the signature's base64 once more in base64.
+    let twice = STANDARD.encode(text(&envelope["signatures"][0]["sig"]));
+    json!({"apiVersion": "0.0.2", "kind": "intoto", "spec": {"content": {
+        "envelope": {
+            "payloadType": envelope["payloadType"],
+            "signatures": [{"sig": twice, "publicKey": signer.verifier()}],
+        },
+        "hash": hash(envelope.to_string().as_bytes()), "payloadHash": hash(&payload),
+    }}})
+}
+
 /// A bundle v0.3 around an envelope.
 pub fn bundle(
     log: &Log,

@@ -18,6 +18,36 @@ pub struct Tuf {
     key: Ed25519KeyPair,
 }
 
+/// The version of each role's metadata, when they expire, and what the targets are.
+#[derive(Debug, Clone, Copy)]
+pub struct Release<'a> {
+    /// The version of `timestamp.json`.
+    pub timestamp: u64,
+    /// The version of `snapshot.json`.
+    pub snapshot: u64,
+    /// The version of `targets.json`.
+    pub targets: u64,
+    /// When all of them expire.
+    pub expires: &'a str,
+    /// Each target with its name and, in repositories without a trusted root, its
+    /// `custom.sigstore.usage`.
+    pub files: &'a [(&'a str, &'a [u8], Option<&'a str>)],
+}
+
+impl<'a> Release<'a> {
+    /// Every role in one version, expiring in a far future.
+    #[must_use]
+    pub fn new(version: u64, files: &'a [(&'a str, &'a [u8], Option<&'a str>)]) -> Self {
+        Self {
+            timestamp: version,
+            snapshot: version,
+            targets: version,
+            expires: EXPIRES,
+            files,
+        }
+    }
+}
+
 impl Tuf {
     /// Makes a repository with a new key.
     pub fn new() -> Result<Self> {
@@ -50,58 +80,64 @@ impl Tuf {
     /// The first `root.json`.
     #[must_use]
     pub fn root(&self) -> Vec<u8> {
+        self.root_with(|_| {})
+    }
+
+    /// A `root.json` that was changed before it was signed.
+    #[must_use]
+    pub fn root_with(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let role = json!({"keyids": [self.key_id()], "threshold": 1});
         let roles: BTreeMap<_, _> = ["root", "timestamp", "snapshot", "targets"]
             .map(|name| (name, role.clone()))
             .into();
         let keys = BTreeMap::from([(self.key_id(), self.public())]);
-        self.sign(&json!({
+        let mut signed = json!({
             "_type": "root", "spec_version": "1.0.31", "version": 1, "expires": EXPIRES,
             "consistent_snapshot": false, "keys": keys, "roles": roles,
-        }))
+        });
+        change(&mut signed);
+        self.sign(&signed)
     }
 
-    /// Every file of the repository in a version, by its path.
+    /// Every file of a release, by its path.
     #[must_use]
-    pub fn files(
-        &self,
-        version: u64,
-        expires: &str,
-        targets: &[(&str, Vec<u8>)],
-    ) -> BTreeMap<String, Vec<u8>> {
+    pub fn files(&self, release: &Release<'_>) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::from([("root.json".to_owned(), self.root())]);
-        let described: BTreeMap<_, _> = targets
+        let described: BTreeMap<_, _> = release
+            .files
             .iter()
-            .map(|(name, bytes)| {
+            .map(|(name, bytes, usage)| {
                 let hash = hex::encode(Sha256::digest(bytes));
-                (
-                    *name,
-                    json!({"length": bytes.len(), "hashes": {"sha256": hash}}),
-                )
+                let mut target = json!({"length": bytes.len(), "hashes": {"sha256": hash}});
+                if let Some(usage) = usage {
+                    target["custom"] = json!({"sigstore": {"usage": usage}});
+                }
+                (*name, target)
             })
             .collect();
-        let role = |kind: &str, name: &str, content: &Value| {
+        let role = |kind: &str, version: u64, name: &str, content: &Value| {
             self.sign(&json!({
-                "_type": kind, "spec_version": "1.0.31", "version": version, "expires": expires, name: content,
+                "_type": kind, "spec_version": "1.0.31", "version": version,
+                "expires": release.expires, name: content,
             }))
         };
-        let meta = |file: &str| json!({file: {"version": version}});
+        let meta = |file: &str, version: u64| json!({file: {"version": version}});
         files.insert(
             "targets.json".to_owned(),
-            role("targets", "targets", &json!(described)),
+            role("targets", release.targets, "targets", &json!(described)),
         );
+        let targets = meta("targets.json", release.targets);
         files.insert(
             "snapshot.json".to_owned(),
-            role("snapshot", "meta", &meta("targets.json")),
+            role("snapshot", release.snapshot, "meta", &targets),
         );
+        let snapshot = meta("snapshot.json", release.snapshot);
         files.insert(
             "timestamp.json".to_owned(),
-            role("timestamp", "meta", &meta("snapshot.json")),
+            role("timestamp", release.timestamp, "meta", &snapshot),
         );
-        let named = targets
-            .iter()
-            .map(|(name, bytes)| (format!("targets/{name}"), bytes.clone()));
-        files.extend(named);
+        let named = release.files.iter();
+        files.extend(named.map(|(name, bytes, _)| (format!("targets/{name}"), bytes.to_vec())));
         files
     }
 
@@ -109,7 +145,10 @@ impl Tuf {
     #[must_use]
     pub fn serving(&self, version: u64, trusted_root: &Value) -> BTreeMap<String, Vec<u8>> {
         let target = trusted_root.to_string().into_bytes();
-        self.files(version, EXPIRES, &[("trusted_root.json", target)])
+        self.files(&Release::new(
+            version,
+            &[("trusted_root.json", &target, None)],
+        ))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use lab::{
     registry::{Effect, Fault},
-    sigstore::{Layer, Signer, Tuf as Repository, Web, dsse_entry, hashedrekord, put_layers},
+    sigstore::{Layer, Signer, Web, dsse_entry, hashedrekord, put_layers},
 };
 use serde_json::json;
 
 use super::*;
 use crate::{
     kube::{self, Kube},
-    trust::{Choice, Error, Start, Tuf},
+    trust::Error,
 };
 
 fn signed(world: &World) -> Layer {
@@ -121,123 +121,6 @@ async fn the_log_is_asked_for_a_keyless_attestation_too() {
         ISSUER
     );
     assert_eq!(web.requests(), ["/api/v1/log/entries/retrieve"]);
-}
-
-/// A TUF repository of the lab, a client with a cache of its own.
-struct Mirror {
-    repository: Repository,
-    web: Web,
-    root: Value,
-    cache: tempfile::TempDir,
-}
-
-impl Mirror {
-    fn new() -> Self {
-        Self {
-            repository: Repository::new().unwrap(),
-            web: Web::start().unwrap(),
-            root: Sigstore::new().unwrap().trusted_root(),
-            cache: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn serve(&self, version: u64) {
-        self.web
-            .serve_files(self.repository.serving(version, &self.root));
-    }
-
-    fn env(&self) -> Env {
-        Env::from([("TUF_ROOT", self.cache.path().to_str().unwrap())])
-    }
-
-    fn start(&self, checksum: Option<String>) -> Start {
-        Start {
-            mirror: self.web.url(),
-            root: Some(format!("{}/root.json", self.web.url())),
-            checksum,
-        }
-    }
-
-    async fn initialize(&self) -> Result<Vec<u8>, Error> {
-        let tuf = Tuf::new(http(), &self.env()).unwrap();
-        tuf.initialize(&self.start(None)).await
-    }
-}
-
-#[tokio::test]
-async fn tuf_serves_later_runs_without_the_network() {
-    let mirror = Mirror::new();
-    mirror.serve(1);
-    let found = mirror.initialize().await.unwrap();
-    Root::parse(&found, "the mirror").unwrap();
-    mirror.web.break_down();
-    let asked = mirror.web.requests().len();
-    let root = Choice::Default.load(&mirror.env(), &http()).await.unwrap();
-    assert_eq!(root.origin(), mirror.web.url());
-    assert_eq!(mirror.web.requests().len(), asked);
-}
-
-#[tokio::test]
-async fn tuf_metadata_never_goes_back() {
-    let mirror = Mirror::new();
-    mirror.serve(2);
-    mirror.initialize().await.unwrap();
-    mirror.serve(3);
-    mirror.initialize().await.unwrap();
-    mirror.serve(2);
-    let error = mirror.initialize().await.unwrap_err();
-    assert!(error.to_string().contains("rollback"), "{error}");
-    // Another repository's metadata under the same address is no way around it.
-    let stranger = Repository::new().unwrap();
-    mirror.web.serve_files(stranger.serving(9, &mirror.root));
-    let error = mirror.initialize().await.unwrap_err();
-    assert!(matches!(error, Error::Tuf { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn tuf_refuses_what_expired_and_what_was_changed() {
-    let mirror = Mirror::new();
-    let target = mirror.root.to_string().into_bytes();
-    let files =
-        mirror
-            .repository
-            .files(1, "2020-01-01T00:00:00Z", &[("trusted_root.json", target)]);
-    mirror.web.serve_files(files);
-    let error = mirror.initialize().await.unwrap_err();
-    assert!(error.to_string().contains("expired"), "{error}");
-    let mut files = mirror.repository.serving(1, &mirror.root);
-    files.get_mut("targets/trusted_root.json").unwrap()[0] = b' ';
-    mirror.web.serve_files(files);
-    let error = mirror.initialize().await.unwrap_err();
-    assert!(matches!(error, Error::Tuf { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_first_root_with_another_checksum_is_refused() {
-    let mirror = Mirror::new();
-    mirror.serve(1);
-    let tuf = Tuf::new(http(), &mirror.env()).unwrap();
-    let right = crate::image::Digest::of(&mirror.repository.root()).hex();
-    let wrong = mirror.start(Some("00".repeat(32)));
-    let error = tuf.initialize(&wrong).await.unwrap_err();
-    assert!(matches!(error, Error::RootChecksum { .. }), "{error}");
-    tuf.initialize(&mirror.start(Some(right))).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_targets_name_cannot_leave_the_cache() {
-    let mirror = Mirror::new();
-    let mut files = mirror.repository.serving(1, &mirror.root);
-    let evil = "../../outside";
-    let targets = [
-        ("trusted_root.json", mirror.root.to_string().into_bytes()),
-        (evil, b"x".to_vec()),
-    ];
-    files.extend(mirror.repository.files(1, "2099-01-01T00:00:00Z", &targets));
-    mirror.web.serve_files(files);
-    mirror.initialize().await.unwrap();
-    let parent = mirror.cache.path().parent().unwrap();
-    assert!(!parent.join("outside").exists() && !mirror.cache.path().join("outside").exists());
 }
 
 #[tokio::test]

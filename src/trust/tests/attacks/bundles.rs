@@ -180,15 +180,3 @@ pub(super) fn lies() -> Vec<Lie> {
         ),
     ]
 }
-
-/// Lists a manifest among the image's referrers although its subject is another.
-fn refer(world: &World, manifest: &Image) {
-    let index = json!({"schemaVersion": 2, "mediaType": signer::INDEX, "manifests": [manifest.descriptor()]});
-    let tag = world.image.digest.replace(':', "-");
-    world.registry.put_manifest(
-        "acme/app",
-        Some(&tag),
-        signer::INDEX,
-        index.to_string().as_bytes(),
-    );
-}

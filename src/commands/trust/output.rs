@@ -1,0 +1,145 @@
+//! How `trust verify` says what it found: lines, one JSON document, and the reason of a refusal.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::Finding;
+use crate::{
+    failure::{Failure, Kind},
+    trust::{Reason, Signature, Signer, Verifier, Who},
+};
+
+/// Why an image is refused, in one line: what is wrong with each candidate is in the result.
+pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
+    if finding.holds() {
+        return None;
+    }
+    let (image, kind, count) = (&finding.image, finding.kind, finding.rejected.len());
+    let why = match count {
+        0 => format!("no {kind}s found"),
+        1 => format!("the only {kind} does not count"),
+        _ => format!("none of {count} {kind}s counts"),
+    };
+    let failure = Failure::message(Kind::Refused, why).context(format!("{image} is refused"));
+    let mut reasons = finding.rejected.iter().map(|rejected| &rejected.reason);
+    Some(match reasons.find_map(hint) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// What to type next when the artefact may be good and only the question is wrong.
+fn hint(reason: &Reason) -> Option<&'static str> {
+    match reason {
+        Reason::NoLogEntry => Some(
+            "--rekor-url asks a log for entries that are not stored with the signature; with a key --ignore-rekor does without",
+        ),
+        Reason::UnknownLog { .. } | Reason::Chain { .. } => Some(
+            "signatures of a private Sigstore need its trusted root: --trusted-root, --tuf-mirror or trust init",
+        ),
+        Reason::NotByKey => Some(
+            "expect the signer by --certificate-identity and --certificate-oidc-issuer in place of --public-key",
+        ),
+        Reason::NoCertificate => Some("expect the key by --public-key"),
+        _ => None,
+    }
+}
+
+/// Whose signatures count, for people.
+fn expected(who: &Who) -> String {
+    let names: Vec<_> = match who {
+        Who::Keys { keys, .. } => keys
+            .iter()
+            .map(|key| format!("key {}", key.fingerprint()))
+            .collect(),
+        Who::Identities(identities) => identities
+            .iter()
+            .map(|identity| format!("{} of {}", identity.subject, identity.issuer))
+            .collect(),
+    };
+    names.join(" or ")
+}
+
+/// A signer, for people.
+pub(super) fn shown(signer: &Signer) -> String {
+    match signer {
+        Signer::Key { fingerprint } => format!("key {fingerprint}"),
+        Signer::Identity { subject, issuer } => format!("{subject} of {issuer}"),
+    }
+}
+
+/// The findings as lines for people.
+pub(super) fn text(findings: &[Finding], who: &Who) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let mut line = |line: String| _ = writeln!(text, "{line}");
+    for finding in findings {
+        let (image, kind) = (&finding.image, finding.kind);
+        line(format!("{image}: {kind}s by {}", expected(who)));
+        for signature in &finding.signatures {
+            let logged = if signature.logged { ", logged" } else { "" };
+            let signer = shown(&signature.signer);
+            line(format!(
+                "  counts   {}: signed by {signer}{logged}",
+                signature.origin
+            ));
+        }
+        for attestation in &finding.attestations {
+            let of = attestation.statement.predicate_type();
+            let signers = attestation
+                .signatures
+                .iter()
+                .map(|signature| shown(&signature.signer));
+            let signers: Vec<_> = signers.collect();
+            let (origin, signers) = (&attestation.origin, signers.join(" and "));
+            line(format!("  counts   {origin}: {of}, signed by {signers}"));
+        }
+        for rejected in &finding.rejected {
+            line(format!("  refused  {rejected}"));
+        }
+        if !finding.holds() && finding.rejected.is_empty() {
+            line(format!("  refused  no {kind}s found"));
+        }
+    }
+    text
+}
+
+/// The findings as one JSON document.
+pub(super) fn json(findings: &[Finding], verifier: &Verifier) -> String {
+    let signature = |signature: &Signature| {
+        json!({
+            "origin": signature.origin, "signer": signer_json(&signature.signer), "sig": signature.sig,
+            "keyid": signature.keyid, "certificate": signature.certificate,
+            "annotations": signature.annotations, "logged": signature.logged,
+        })
+    };
+    let images = findings.iter().map(|finding| {
+        let signatures: Vec<_> = finding.signatures.iter().map(signature).collect();
+        let attestations = finding.attestations.iter().map(|attestation| {
+            let signatures: Vec<_> = attestation.signatures.iter().map(signature).collect();
+            json!({
+                "origin": attestation.origin, "predicateType": attestation.statement.predicate_type(),
+                "signatures": signatures, "statement": attestation.statement.document(),
+            })
+        });
+        let rejected = finding.rejected.iter().map(|rejected| {
+            json!({"origin": rejected.origin, "reason": rejected.reason.to_string()})
+        });
+        json!({
+            "image": finding.image.to_string(), "kind": finding.kind.to_string(),
+            "success": finding.holds(), "signatures": signatures,
+            "attestations": attestations.collect::<Vec<_>>(), "rejected": rejected.collect::<Vec<_>>(),
+        })
+    });
+    let images: Vec<Value> = images.collect();
+    let document = json!({"images": images, "skippedChecks": verifier.skipped_checks()});
+    format!("{document:#}\n")
+}
+
+fn signer_json(signer: &Signer) -> Value {
+    match signer {
+        Signer::Key { fingerprint } => json!({"key": fingerprint.to_string()}),
+        Signer::Identity { subject, issuer } => json!({"subject": subject, "issuer": issuer}),
+    }
+}
