@@ -6,6 +6,7 @@ mod bad_input;
 mod chain;
 mod cli;
 mod copy_image;
+mod cosign;
 mod demo;
 mod docs;
 mod ec_golden;

@@ -1,0 +1,671 @@
+//! What the real cosign signed against a real private Sigstore: everything counts, and every
+//! altered copy is refused by the reason that names the alteration.
+//!
+//! The artefacts are frozen in `tests/fixtures`; `tests/interop/sigstore/run` makes new ones and
+//! runs the same tests over them (`COSIGN_ARTEFACTS`).
+
+#![expect(clippy::unwrap_used, reason = "a test shows what went wrong and ends")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lab::registry::{Options, Server};
+use serde_json::Value;
+
+use crate::{
+    docs::root,
+    harness::{Run, Workdir},
+};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// A row of `cases.tsv`.
+struct Case {
+    name: String,
+    repository: String,
+    digest: String,
+    key: String,
+    subject: String,
+    issuer: String,
+    command: String,
+    predicate_type: String,
+    annotation: String,
+    log: String,
+}
+
+/// A directory of artefacts.
+struct Artefacts {
+    dir: PathBuf,
+    manifests: Vec<(Value, Vec<u8>)>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
+fn all() -> Vec<Artefacts> {
+    let new = std::env::var_os("COSIGN_ARTEFACTS").map(PathBuf::from);
+    let frozen = ["cosign-v3", "cosign"].map(|name| root().join("tests/fixtures").join(name));
+    let dirs = frozen.into_iter().filter(|dir| dir.is_dir()).chain(new);
+    dirs.map(Artefacts::read).collect()
+}
+
+impl Artefacts {
+    fn read(dir: PathBuf) -> Self {
+        let index = fs::read(dir.join("layout/index.json")).unwrap();
+        let index: Value = serde_json::from_slice(&index).unwrap();
+        let manifests = index["manifests"].as_array().unwrap().iter();
+        let manifests = manifests
+            .map(|entry| (entry.clone(), blob(&dir, &entry["digest"])))
+            .collect();
+        Self { dir, manifests }
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let text = fs::read_to_string(self.dir.join("cases.tsv")).unwrap();
+        let rows = text.lines().skip(1).map(|line| {
+            let fields: Vec<_> = line.split('\t').map(str::to_owned).collect();
+            let [
+                name,
+                repository,
+                digest,
+                _mode,
+                key,
+                subject,
+                issuer,
+                command,
+                predicate_type,
+                annotation,
+                log,
+                verdict,
+            ] = <[String; 12]>::try_from(fields).unwrap();
+            let case = Case {
+                name,
+                repository,
+                digest,
+                key,
+                subject,
+                issuer,
+                command,
+                predicate_type,
+                annotation,
+                log,
+            };
+            (case, verdict)
+        });
+        // Where cosign refuses what it signed itself, our verdict need not be another.
+        rows.filter(|(_, verdict)| verdict == "ok")
+            .map(|(case, _)| case)
+            .collect()
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+
+    /// A registry with everything.
+    fn serve(&self, repository: &str) -> Server {
+        let server = Server::start(Options::default()).unwrap();
+        for entry in fs::read_dir(self.dir.join("layout/blobs/sha256")).unwrap() {
+            server.put_blob(repository, &fs::read(entry.unwrap().path()).unwrap());
+        }
+        for (entry, bytes) in &self.manifests {
+            let tag = entry["annotations"]["org.opencontainers.image.ref.name"].as_str();
+            server.put_manifest(repository, tag, entry["mediaType"].as_str().unwrap(), bytes);
+        }
+        server
+    }
+
+    /// What hangs on an image: each manifest with its tag, if it is found by one, and else its digest.
+    fn attached(&self, digest: &str) -> Vec<(Option<String>, String, Value)> {
+        let prefix = digest.replace(':', "-");
+        let mut found = BTreeMap::new();
+        for (entry, bytes) in &self.manifests {
+            let document: Value = serde_json::from_slice(bytes).unwrap();
+            let tag = entry["annotations"]["org.opencontainers.image.ref.name"].as_str();
+            let legacy = tag.filter(|tag| tag.starts_with(&format!("{prefix}.")));
+            let refers = document["subject"]["digest"] == digest;
+            if legacy.is_some() || refers {
+                let digest = entry["digest"].as_str().unwrap().to_owned();
+                found.insert(bytes.clone(), (legacy.map(str::to_owned), digest, document));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// A registry with the image alone, to which altered evidence is then attached.
+    fn image_alone(&self, case: &Case) -> Server {
+        let server = Server::start(Options::default()).unwrap();
+        let (entry, bytes) = self
+            .manifests
+            .iter()
+            .find(|(entry, _)| entry["digest"] == case.digest.as_str())
+            .unwrap();
+        let document: Value = serde_json::from_slice(bytes).unwrap();
+        for child in document["manifests"].as_array().into_iter().flatten() {
+            server.put_manifest(
+                &case.repository,
+                None,
+                MANIFEST,
+                &blob(&self.dir, &child["digest"]),
+            );
+        }
+        for part in document["layers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain([&document["config"]])
+        {
+            if part.is_object() {
+                server.put_blob(&case.repository, &blob(&self.dir, &part["digest"]));
+            }
+        }
+        let media_type = entry["mediaType"].as_str().unwrap();
+        server.put_manifest(&case.repository, None, media_type, bytes);
+        server
+    }
+
+    /// Where the evidence lies that counts for a case.
+    fn origins(&self, case: &Case, server: &Server) -> Vec<String> {
+        let mut flags = case.flags(self);
+        flags.extend(["--output", "json"].map(str::to_owned));
+        let run = case.verify(server, &case.digest, &flags).exits(0);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let found = ["signatures", "attestations"].map(|kind| &report["images"][0][kind]);
+        let found = found.iter().flat_map(|list| list.as_array().unwrap());
+        found
+            .map(|one| one["origin"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Serves the image with nothing but the evidence that counts, altered; `None` when the
+    /// alteration meets nothing.
+    fn altered(&self, case: &Case, origins: &[String], alter: Alter) -> Option<Server> {
+        let server = self.image_alone(case);
+        let mut altered = 0;
+        for (tag, digest, mut manifest) in self.attached(&case.digest) {
+            let mut kept = Vec::new();
+            for (number, layer) in manifest["layers"].as_array().unwrap().iter().enumerate() {
+                let origin = match &tag {
+                    Some(tag) => format!("{tag} layer {number}"),
+                    None => format!("referrer {digest}"),
+                };
+                if !origins.contains(&origin) {
+                    continue;
+                }
+                let mut layer = layer.clone();
+                let mut evidence = Evidence {
+                    bytes: blob(&self.dir, &layer["digest"]),
+                    annotations: layer["annotations"].take(),
+                };
+                let before = (evidence.bytes.clone(), evidence.annotations.clone());
+                alter(&mut evidence);
+                if before == (evidence.bytes.clone(), evidence.annotations.clone()) {
+                    return None;
+                }
+                altered += 1;
+                layer["size"] = evidence.bytes.len().into();
+                layer["digest"] = server.put_blob(&case.repository, &evidence.bytes).into();
+                if evidence.annotations.is_null() {
+                    layer.as_object_mut().unwrap().remove("annotations");
+                } else {
+                    layer["annotations"] = evidence.annotations;
+                }
+                kept.push(layer);
+            }
+            if kept.is_empty() {
+                continue;
+            }
+            manifest["layers"] = kept.into();
+            server.put_blob(
+                &case.repository,
+                &blob(&self.dir, &manifest["config"]["digest"]),
+            );
+            let bytes = manifest.to_string().into_bytes();
+            server.put_manifest(&case.repository, tag.as_deref(), MANIFEST, &bytes);
+        }
+        assert_eq!(altered, origins.len(), "{}", case.name);
+        Some(server)
+    }
+}
+
+fn blob(dir: &Path, digest: &Value) -> Vec<u8> {
+    let name = digest.as_str().unwrap().trim_start_matches("sha256:");
+    fs::read(dir.join("layout/blobs/sha256").join(name)).unwrap()
+}
+
+/// A layer with its annotations.
+struct Evidence {
+    bytes: Vec<u8>,
+    annotations: Value,
+}
+
+type Alter = fn(&mut Evidence);
+
+impl Evidence {
+    /// Changes the document of a bundle.
+    fn bundle(&mut self, change: impl FnOnce(&mut Value)) {
+        let Ok(mut document) = serde_json::from_slice::<Value>(&self.bytes) else {
+            return;
+        };
+        if document.get("verificationMaterial").is_some() {
+            let before = document.clone();
+            change(&mut document);
+            if document != before {
+                self.bytes = document.to_string().into_bytes();
+            }
+        }
+    }
+
+    /// Changes the document of a bare envelope.
+    fn envelope(&mut self, change: impl FnOnce(&mut Value)) {
+        let Ok(mut document) = serde_json::from_slice::<Value>(&self.bytes) else {
+            return;
+        };
+        if document.get("payloadType").is_some() {
+            change(&mut document);
+            self.bytes = document.to_string().into_bytes();
+        }
+    }
+}
+
+/// Flips a bit in the middle of a base64 text, if it is there.
+fn flip(value: Option<&mut Value>) {
+    if let Some(value) = value
+        && let Some(text) = value.as_str()
+        && let Ok(mut bytes) = STANDARD.decode(text)
+        && !bytes.is_empty()
+    {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        *value = STANDARD.encode(bytes).into();
+    }
+}
+
+/// Replaces a part of a base64 text, if it is there.
+fn replace(value: Option<&mut Value>, from: &str, to: &str) {
+    if let Some(value) = value
+        && let Some(text) = value.as_str()
+    {
+        let bytes = STANDARD.decode(text).unwrap();
+        let text = String::from_utf8(bytes).unwrap().replace(from, to);
+        *value = STANDARD.encode(text).into();
+    }
+}
+
+const SIGNATURE: &str = "/dev.cosignproject.cosign~1signature";
+const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
+
+fn entry(bundle: &mut Value, field: &str, change: impl FnOnce(&mut Value)) {
+    if let Some(value) = bundle.pointer_mut(&format!("{ENTRY}{field}")) {
+        change(value);
+    }
+}
+
+/// Each alteration with what the refusal says; several where formats differ.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table, one row for each alteration"
+)]
+fn alterations() -> Vec<(&'static str, Alter, &'static [&'static str])> {
+    vec![
+        (
+            "a byte of the signature",
+            |e| {
+                e.bundle(|b| flip(b.pointer_mut("/dsseEnvelope/signatures/0/sig")));
+                e.envelope(|d| flip(d.pointer_mut("/signatures/0/sig")));
+                flip(e.annotations.pointer_mut(SIGNATURE));
+            },
+            &[
+                "does not verify",
+                "cannot be read",
+                "is for another",
+                "the timestamp is wrong",
+            ],
+        ),
+        (
+            "the image in the payload",
+            |e| {
+                let other = "0".repeat(64);
+                let swap = |value: Option<&mut Value>| {
+                    let Some(value) = value else { return };
+                    let payload = STANDARD.decode(value.as_str().unwrap()).unwrap();
+                    let payload: Value = serde_json::from_slice(&payload).unwrap();
+                    let sha256 = payload["subject"][0]["digest"]["sha256"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned();
+                    replace(Some(value), &sha256, &other);
+                };
+                e.bundle(|b| swap(b.pointer_mut("/dsseEnvelope/payload")));
+                e.envelope(|d| swap(d.pointer_mut("/payload")));
+                let Ok(text) = String::from_utf8(e.bytes.clone()) else {
+                    return;
+                };
+                if let Ok(document) = serde_json::from_str::<Value>(&text)
+                    && let Some(digest) =
+                        document["critical"]["image"]["docker-manifest-digest"].as_str()
+                {
+                    e.bytes = text
+                        .replace(digest, &format!("sha256:{other}"))
+                        .into_bytes();
+                }
+            },
+            &["does not verify", "no subject of the statement"],
+        ),
+        (
+            "the predicate type",
+            |e| {
+                e.bundle(|b| {
+                    replace(
+                        b.pointer_mut("/dsseEnvelope/payload"),
+                        "predicateType\":\"https://",
+                        "predicateType\":\"http://",
+                    );
+                });
+                e.envelope(|d| {
+                    replace(
+                        d.pointer_mut("/payload"),
+                        "predicateType\":\"https://",
+                        "predicateType\":\"http://",
+                    );
+                });
+            },
+            &["does not verify", "no signatures found"],
+        ),
+        (
+            "a byte of the certificate",
+            |e| {
+                e.bundle(|b| flip(b.pointer_mut("/verificationMaterial/certificate/rawBytes")));
+            },
+            &[
+                "not trusted",
+                "cannot be read",
+                "log timestamp is wrong",
+                "does not verify",
+            ],
+        ),
+        (
+            "a byte of the logged entry",
+            |e| {
+                e.bundle(|b| entry(b, "/canonicalizedBody", |value| flip(Some(value))));
+            },
+            &[
+                "the inclusion proof is wrong",
+                "cannot be read",
+                "is for another",
+            ],
+        ),
+        (
+            "the index of the entry",
+            |e| {
+                e.bundle(|b| entry(b, "", |entry| entry["logIndex"] = "1000000".into()));
+            },
+            &[
+                "the inclusion proof is wrong",
+                "the checkpoint is wrong",
+                "cannot be read",
+            ],
+        ),
+        (
+            "a hash of the proof",
+            |e| {
+                e.bundle(|b| entry(b, "/inclusionProof/hashes/0", |value| flip(Some(value))));
+            },
+            &["the inclusion proof is wrong"],
+        ),
+        (
+            "the checkpoint's signature",
+            |e| {
+                e.bundle(|b| {
+                    entry(b, "/inclusionProof/checkpoint/envelope", |value| {
+                        let text = value.as_str().unwrap();
+                        let (rest, signature) = text.trim_end().rsplit_once(' ').unwrap();
+                        let mut signature: Value = signature.into();
+                        flip(Some(&mut signature));
+                        *value = format!("{rest} {}\n", signature.as_str().unwrap()).into();
+                    });
+                });
+            },
+            &["the checkpoint is wrong"],
+        ),
+        (
+            "the checkpoint's root",
+            |e| {
+                e.bundle(|b| {
+                    entry(b, "/inclusionProof/checkpoint/envelope", |value| {
+                        let mut lines: Vec<_> =
+                            value.as_str().unwrap().lines().map(str::to_owned).collect();
+                        let mut root: Value = lines[2].clone().into();
+                        flip(Some(&mut root));
+                        lines[2] = root.as_str().unwrap().to_owned();
+                        *value = (lines.join("\n") + "\n").into();
+                    });
+                });
+            },
+            &["the inclusion proof is wrong", "the checkpoint is wrong"],
+        ),
+        (
+            "no log entry",
+            |e| {
+                e.bundle(|b| {
+                    if b.pointer(ENTRY).is_some() {
+                        b["verificationMaterial"]["tlogEntries"] = Value::Array(Vec::new());
+                    }
+                });
+            },
+            &["no transparency log entry", "nothing proves when"],
+        ),
+        (
+            "a byte of the timestamp",
+            |e| {
+                e.bundle(|b| flip(b.pointer_mut(
+                "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp",
+            )));
+            },
+            &["the timestamp is wrong", "cannot be read"],
+        ),
+        (
+            "an older version of the bundle",
+            |e| {
+                e.bundle(|b| {
+                    b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.1".into();
+                });
+            },
+            &["expected v0.3", "cannot be read"],
+        ),
+        (
+            "another payload type",
+            |e| {
+                e.bundle(|b| b["dsseEnvelope"]["payloadType"] = "application/json".into());
+                e.envelope(|d| d["payloadType"] = "application/json".into());
+            },
+            &["payload type"],
+        ),
+    ]
+}
+
+impl Case {
+    fn flags(&self, artefacts: &Artefacts) -> Vec<String> {
+        let mut flags = vec!["--kind".to_owned(), self.command.clone()];
+        let mut push = |name: &str, value: String| flags.extend([name.to_owned(), value]);
+        if self.subject.is_empty() {
+            push("--public-key", artefacts.file(&self.key));
+        } else {
+            push("--certificate-identity", self.subject.clone());
+            push("--certificate-oidc-issuer", self.issuer.clone());
+        }
+        if self.log != "ignored" {
+            push("--trusted-root", artefacts.file("trusted_root.json"));
+        }
+        if !self.predicate_type.is_empty() {
+            push("--type", self.predicate_type.clone());
+        }
+        if !self.annotation.is_empty() {
+            push("--annotation", self.annotation.clone());
+        }
+        if self.log == "ignored" {
+            flags.push("--ignore-rekor".to_owned());
+        }
+        flags
+    }
+
+    fn verify(&self, server: &Server, digest: &str, flags: &[String]) -> Run {
+        let image = format!("{}/{}@{digest}", server.address(), self.repository);
+        let mut arguments = vec!["trust", "verify", &image];
+        arguments.extend(flags.iter().map(String::as_str));
+        Workdir::new().promote(&arguments)
+    }
+}
+
+#[test]
+fn cosign_signed_and_everything_counts() {
+    for artefacts in all() {
+        let server = artefacts.serve("acme/app");
+        let cases = artefacts.cases();
+        assert!(
+            cases.len() >= 13,
+            "{} has few cases",
+            artefacts.dir.display()
+        );
+        for case in cases {
+            let flags = case.flags(&artefacts);
+            let run = case.verify(&server, &case.digest, &flags);
+            assert_eq!(run.code, 0, "{}\n{}\n{}", case.name, run.stdout, run.stderr);
+        }
+    }
+}
+
+#[test]
+fn cosign_signed_for_somebody_else_or_under_another_root() {
+    let other_key = root().join("tests/fixtures/chains-oci/cosign.pub");
+    for artefacts in all() {
+        let server = artefacts.serve("acme/app");
+        for case in artefacts.cases() {
+            let flags = case.flags(&artefacts);
+            let swapped = |name: &str, value: &str| {
+                let mut changed = flags.clone();
+                let at = changed.iter().position(|flag| flag == name)?;
+                changed[at + 1] = value.to_owned();
+                Some(case.verify(&server, &case.digest, &changed))
+            };
+            let other_key = other_key.to_str().unwrap();
+            let changes = [
+                ("--public-key", other_key, "does not verify"),
+                (
+                    "--certificate-identity",
+                    "mallory@evil.example",
+                    "who is not expected",
+                ),
+                (
+                    "--certificate-oidc-issuer",
+                    "https://evil.example",
+                    "who is not expected",
+                ),
+                ("--trusted-root", "public-good", "wrong"),
+                ("--annotation", "env=test", "lack env=test"),
+                (
+                    "--type",
+                    "vuln",
+                    "expected https://cosign.sigstore.dev/attestation/vuln/v1",
+                ),
+            ];
+            let mut met = 0;
+            for (name, value, says) in changes {
+                if let Some(run) = swapped(name, value) {
+                    assert_eq!(run.code, 4, "{} {name}\n{}", case.name, run.stderr);
+                    assert!(
+                        run.stdout.contains(says),
+                        "{} {name}\n{}",
+                        case.name,
+                        run.stderr
+                    );
+                    met += 1;
+                }
+            }
+            assert!(met >= 1);
+        }
+    }
+}
+
+#[test]
+fn cosign_signed_another_image() {
+    for artefacts in all() {
+        let cases = artefacts.cases();
+        for case in &cases {
+            let other = cases
+                .iter()
+                .find(|other| other.digest != case.digest)
+                .unwrap();
+            let server = artefacts.image_alone(other);
+            for (tag, _, mut manifest) in artefacts.attached(&case.digest) {
+                for part in manifest["layers"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .chain([&manifest["config"]])
+                {
+                    server.put_blob(&case.repository, &blob(&artefacts.dir, &part["digest"]));
+                }
+                let tag = tag.map(|tag| {
+                    let (_, suffix) = tag.rsplit_once('.').unwrap();
+                    format!("{}.{suffix}", other.digest.replace(':', "-"))
+                });
+                if manifest["subject"].is_object() {
+                    manifest["subject"]["digest"] = other.digest.as_str().into();
+                }
+                let bytes = manifest.to_string().into_bytes();
+                server.put_manifest(&case.repository, tag.as_deref(), MANIFEST, &bytes);
+            }
+            let run = case.verify(&server, &other.digest, &case.flags(&artefacts));
+            assert_eq!(run.code, 4, "{}\n{}\n{}", case.name, run.stdout, run.stderr);
+            let known = [
+                "not for this image",
+                "no subject of the statement is this image",
+            ];
+            assert!(
+                known.iter().any(|text| run.stdout.contains(text)),
+                "{}\n{}",
+                case.name,
+                run.stderr
+            );
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the count is part of what the test proves"
+)]
+#[test]
+fn cosign_signed_and_an_altered_copy_is_refused() {
+    let mut refused = BTreeMap::<&str, usize>::new();
+    for artefacts in all() {
+        let server = artefacts.serve("acme/app");
+        for case in artefacts.cases() {
+            let origins = artefacts.origins(&case, &server);
+            for (what, alter, says) in alterations() {
+                // The log is not looked at when it is ignored.
+                let of_log = ["entry", "proof", "checkpoint", "timestamp"];
+                if case.log == "ignored" && of_log.iter().any(|part| what.contains(part)) {
+                    continue;
+                }
+                let Some(server) = artefacts.altered(&case, &origins, alter) else {
+                    continue;
+                };
+                let run = case.verify(&server, &case.digest, &case.flags(&artefacts));
+                let case = format!("{}: {what}\n{}\n{}", case.name, run.stdout, run.stderr);
+                assert_eq!(run.code, 4, "{case}");
+                assert!(says.iter().any(|text| run.stdout.contains(text)), "{case}");
+                *refused.entry(what).or_default() += 1;
+            }
+        }
+    }
+    for (what, count) in &refused {
+        println!("real signatures refused, altered in {what}: {count}");
+    }
+    for (what, _, _) in alterations() {
+        assert!(refused.contains_key(what), "nothing to alter: {what}");
+    }
+}
