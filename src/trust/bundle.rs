@@ -14,12 +14,17 @@ use sigstore_verify::types::{
 
 use super::{
     certificate,
-    check::{Verdict, malformed, signing_key, statement},
+    check::{Verdict, malformed, signing_key, stamped_time, statement},
     discover::Candidate,
     dsse,
     error::Reason,
     examined::{Attestation, Signature, Signer},
-    limits, pem, sigstore, simple,
+    key::Key,
+    limits,
+    log::{LogEntry, Logged},
+    pem,
+    root::Root,
+    sigstore, simple,
     verifier::{LogPolicy, Trust, Who},
 };
 use crate::image::Digest;
@@ -174,7 +179,13 @@ impl Trust {
                 }
                 let key = signing_key(keys, message, envelope.signature.sig.as_bytes())?;
                 if *log == LogPolicy::Required {
-                    sigstore::by_key(self.root()?.verifier(), artifact, bundle, key)?;
+                    let root = self.root()?;
+                    let signature = envelope.signature.sig.as_bytes();
+                    if key.verifies_as_usual(message, signature) {
+                        sigstore::by_key(root.verifier(), artifact, bundle, key)?;
+                    } else {
+                        logged_by(key, bundle, envelope, root)?;
+                    }
                 }
                 Ok(Signer::Key {
                     fingerprint: key.fingerprint(),
@@ -194,6 +205,37 @@ impl Trust {
             }
         }
     }
+}
+
+/// Checks the log's part of a bundle whose key signed by a scheme that the library does not go by:
+/// P-384 with SHA-256, as cosign hashed for every curve, and RSA-PSS.
+fn logged_by(
+    key: &Key,
+    bundle: &Bundle,
+    envelope: &DsseEnvelope,
+    root: &Root,
+) -> Result<(), Reason> {
+    let material = &bundle.verification_material;
+    if material.tlog_entries.is_empty() {
+        return Err(Reason::NoLogEntry);
+    }
+    let signature = envelope.signature.sig.as_bytes();
+    let mut times = Vec::new();
+    for entry in &material.tlog_entries {
+        let entry = LogEntry::from_bundle(entry)?;
+        times.push(entry.verify(root)?);
+        entry.binds(&Logged {
+            blob: None,
+            payload: envelope.payload.as_bytes(),
+            signature,
+            spki: key.spki().as_bytes(),
+            certificate: None,
+        })?;
+    }
+    for stamp in &material.timestamp_verification_data.rfc3161_timestamps {
+        times.push(stamped_time(&stamp.signed_timestamp, signature, root)?);
+    }
+    key.lives_at(&times)
 }
 
 fn describe(

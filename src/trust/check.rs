@@ -211,7 +211,9 @@ impl Trust {
         if is_envelope {
             if let Some(token) = stamp {
                 // The certificate must have been valid at this time too.
-                judge(stated_at(envelope_time(&token, signed, root)?)?, &[])?;
+                let token = TimestampToken::from_base64(&token);
+                let token = token.map_err(|error| malformed("timestamp", error))?;
+                judge(stated_at(stamped_time(&token, signed.blob, root)?)?, &[])?;
             }
         } else {
             stamps.extend(stamp);
@@ -242,7 +244,7 @@ impl<'a> Signed<'a> {
         Self: 'a,
     {
         Logged {
-            blob: self.blob,
+            blob: Some(self.blob),
             payload: self.payload,
             signature: self.signature,
             spki,
@@ -304,15 +306,17 @@ fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<Str
     Ok(Some(wire.token))
 }
 
-/// The time in a token that is over the whole envelope, as cosign stamps attestations; in bundles
-/// it is over the signature, and the library looks at those only.
-fn envelope_time(token: &str, signed: &Signed<'_>, root: &Root) -> Result<Timestamp, Reason> {
-    let token = TimestampToken::from_base64(token);
-    let token = token.map_err(|error| malformed("timestamp", error))?;
-    let stamped = SignatureBytes::new(signed.blob.to_vec());
+/// The time in a token over some bytes: on legacy attestations cosign stamps the whole envelope,
+/// where the library looks at tokens over signatures only.
+pub(super) fn stamped_time(
+    token: &TimestampToken,
+    stamped: &[u8],
+    root: &Root,
+) -> Result<Timestamp, Reason> {
+    let stamped = SignatureBytes::new(stamped.to_vec());
     let mut refusal = "no timestamp authority is trusted".to_owned();
     for authority in root.timestamp_authorities() {
-        match tsa::verify_timestamp_for_authority(&token, &stamped, authority) {
+        match tsa::verify_timestamp_for_authority(token, &stamped, authority) {
             Ok(time) => return Ok(time),
             Err(tsa::Error::TimestampOutsideValidity { time }) => {
                 return Err(Reason::TimestampTime { time });

@@ -117,6 +117,13 @@ impl Key {
             .any(|scheme| scheme.verify(message, &signature).is_ok())
     }
 
+    /// Tells whether it did so by the scheme that the Sigstore library goes by.
+    pub(super) fn verifies_as_usual(&self, message: &[u8], signature: &[u8]) -> bool {
+        let signature = SignatureBytes::new(signature.to_vec());
+        let usual = self.schemes.first();
+        usual.is_some_and(|scheme| scheme.verify(message, &signature).is_ok())
+    }
+
     /// The DER `SubjectPublicKeyInfo`.
     pub(super) fn spki(&self) -> &DerPublicKey {
         &self.spki

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sigstore_verify::types::{Checkpoint, Sha256Hash, SignatureBytes};
+use sigstore_verify::types::{Checkpoint, Sha256Hash, SignatureBytes, TransparencyLogEntry};
 
 use super::{error::Reason, key::certificate_key, pem, root::Root};
 use crate::image::Digest;
@@ -71,8 +71,8 @@ struct Fields {
 
 /// What an entry has to be about.
 pub(super) struct Logged<'a> {
-    /// The signed payload, or the whole envelope as it is stored.
-    pub(super) blob: &'a [u8],
+    /// The signed payload, or the whole envelope as it is stored; bundles do not store it.
+    pub(super) blob: Option<&'a [u8]>,
     /// The payload inside.
     pub(super) payload: &'a [u8],
     /// The signature's bytes.
@@ -98,6 +98,30 @@ impl LogEntry {
             signed_entry_timestamp,
         } = answer.verification;
         Self::new(answer.fields, signed_entry_timestamp, Some(inclusion_proof))
+    }
+
+    /// Takes the entry of a bundle, which must hold a promise and an inclusion proof.
+    pub(super) fn from_bundle(entry: &TransparencyLogEntry) -> Result<Self, Reason> {
+        let proof = entry.inclusion_proof.as_ref().ok_or(Reason::NoLogEntry)?;
+        let promise = entry.inclusion_promise.as_ref();
+        let promise = promise.ok_or_else(|| Reason::LogPromise {
+            reason: "there is none".to_owned(),
+        })?;
+        let fields = Fields {
+            body: entry.canonicalized_body.to_base64(),
+            integrated_time: entry.integrated_time.map_or(0, |time| time.as_second()),
+            log_index: entry.log_index.get(),
+            log_id: hex::encode(entry.log_id.key_id.as_bytes()),
+        };
+        let proof = Proof {
+            checkpoint: proof.checkpoint.envelope().to_owned(),
+            hashes: proof.hashes.iter().map(Sha256Hash::to_hex).collect(),
+            log_index: proof.log_index.get(),
+            root_hash: proof.root_hash.to_hex(),
+            tree_size: proof.tree_size,
+        };
+        let promise = STANDARD.encode(promise.signed_entry_timestamp.as_bytes());
+        Self::new(fields, promise, Some(proof))
     }
 
     fn new(fields: Fields, promise: String, proof: Option<Proof>) -> Result<Self, Reason> {
@@ -200,9 +224,16 @@ impl LogEntry {
     /// # Errors
     /// [`Reason::LogEntry`] naming what differs, [`Reason::UnsupportedLogEntry`].
     pub(super) fn binds(&self, logged: &Logged<'_>) -> Result<(), Reason> {
+        let unsupported = || {
+            let (kind, version) = self.kind();
+            Reason::UnsupportedLogEntry {
+                kind: kind.to_owned(),
+                version: version.to_owned(),
+            }
+        };
         match self.kind() {
             ("hashedrekord", "0.0.1") => {
-                self.same_hash("/spec/data/hash", logged.blob)?;
+                self.same_hash("/spec/data/hash", logged.payload)?;
                 let signature = self.text("/spec/signature/content");
                 same(
                     STANDARD.decode(signature).ok(),
@@ -212,7 +243,9 @@ impl LogEntry {
                 self.same_signer(self.text("/spec/signature/publicKey/content"), logged)
             }
             ("dsse", "0.0.1") => {
-                self.same_hash("/spec/envelopeHash", logged.blob)?;
+                if let Some(envelope) = logged.blob {
+                    self.same_hash("/spec/envelopeHash", envelope)?;
+                }
                 self.same_hash("/spec/payloadHash", logged.payload)?;
                 let signature = self.signature_entry("/spec/signatures", logged, |text| {
                     STANDARD.decode(text).ok()
@@ -220,7 +253,7 @@ impl LogEntry {
                 self.same_signer(field(signature, "verifier"), logged)
             }
             ("intoto", "0.0.1") => {
-                self.same_hash("/spec/content/hash", logged.blob)?;
+                self.same_hash("/spec/content/hash", logged.blob.ok_or_else(unsupported)?)?;
                 self.same_signer(self.text("/spec/publicKey"), logged)
             }
             ("intoto", "0.0.2") => {
@@ -231,10 +264,7 @@ impl LogEntry {
                 let signature = self.signature_entry(list, logged, twice)?;
                 self.same_signer(field(signature, "publicKey"), logged)
             }
-            (kind, version) => Err(Reason::UnsupportedLogEntry {
-                kind: kind.to_owned(),
-                version: version.to_owned(),
-            }),
+            _ => Err(unsupported()),
         }
     }
 

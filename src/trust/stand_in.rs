@@ -54,7 +54,7 @@ impl StandIn {
     ) -> Result<Value, String> {
         let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": Digest::of(bytes).hex()});
         let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
-            "envelopeHash": hash(logged.blob), "payloadHash": hash(logged.payload),
+            "envelopeHash": hash(logged.blob.unwrap_or_default()), "payloadHash": hash(logged.payload),
             "signatures": [{
                 "signature": STANDARD.encode(logged.signature),
                 "verifier": STANDARD.encode(pem::write("CERTIFICATE", certificate)),

@@ -1,6 +1,12 @@
 //! Every place where evidence may lie: what belongs there counts, and an attestation by the right
 //! signer never counts as an image signature, wherever it lies.
 
+use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
     signer::{self, Image},
@@ -11,6 +17,7 @@ use lab::{
 };
 
 use super::{attacks::parts::*, *};
+use crate::trust::pem;
 
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -373,4 +380,97 @@ async fn chains_bundles_need_the_log_like_all_others() {
     attach(&world, &bundle);
     let refused = reason(world.examine(&world.by_logged_key()).await.signatures);
     assert!(matches!(refused, Reason::LogEntry { .. }), "{refused}");
+}
+
+/// A key of another kind than the lab's own, and what signs with it.
+struct Rsa(RsaKeyPair);
+
+impl Rsa {
+    fn pem(&self) -> String {
+        let der: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
+        pem::write("PUBLIC KEY", der.as_ref())
+    }
+
+    fn sign(&self, padding: &'static dyn RsaEncoding, message: &[u8]) -> String {
+        let mut made = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(padding, &SystemRandom::new(), message, &mut made)
+            .unwrap();
+        STANDARD.encode(made)
+    }
+}
+
+/// A logged bundle of an RSA key with some padding, changed before it is attached.
+async fn rsa_bundle(
+    padding: &'static dyn RsaEncoding,
+    change: impl FnOnce(&World, &mut Value),
+) -> Result<(), Reason> {
+    let world = World::new();
+    let key = Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+    let mut envelope = world.envelope(&world.statement(SIGN));
+    let payload = envelope["payload"].as_str().unwrap();
+    let payload = STANDARD.decode(payload).unwrap();
+    let encoded = format!(
+        "DSSEv1 {} {} {} ",
+        signer::IN_TOTO.len(),
+        signer::IN_TOTO,
+        payload.len()
+    );
+    let message = [encoded.into_bytes(), payload].concat();
+    envelope["signatures"][0]["sig"] = key.sign(padding, &message).into();
+    let signer = Signer::key(&world.key);
+    let mut document = dsse_entry(&envelope, &signer);
+    document["spec"]["signatures"][0]["verifier"] = STANDARD.encode(key.pem()).into();
+    let entry = world.log(&document);
+    let mut bundle = bundle(&world.sigstore.log, &envelope, &signer, Some(&entry)).unwrap();
+    change(&world, &mut bundle);
+    attach(&world, &bundle);
+    let key = Key::from_pem(&key.pem(), "a test").unwrap();
+    let verifier = verifier(keys(key, LogPolicy::Required), Some(world.root()));
+    match world.examine(&verifier).await.signatures {
+        Ok(_) => Ok(()),
+        failure => Err(reason(failure)),
+    }
+}
+
+#[tokio::test]
+async fn a_logged_bundle_counts_by_each_scheme_of_a_key() {
+    for padding in [&RSA_PKCS1_SHA256 as &dyn RsaEncoding, &RSA_PSS_SHA256] {
+        rsa_bundle(padding, |_, _| {}).await.unwrap();
+    }
+    type Change = fn(&World, &mut Value);
+    let lies: [(&str, Change); 6] = [
+        ("NoLogEntry", |_, bundle| {
+            bundle["verificationMaterial"]["tlogEntries"] = json!([]);
+        }),
+        ("NoLogEntry", |_, bundle| {
+            entry_of(bundle)
+                .as_object_mut()
+                .unwrap()
+                .remove("inclusionProof");
+        }),
+        ("LogPromise", |_, bundle| {
+            entry_of(bundle)
+                .as_object_mut()
+                .unwrap()
+                .remove("inclusionPromise");
+        }),
+        ("LogEntry", |world, bundle| {
+            *entry_of(bundle) = entry_of(&mut key_bundle(world, SIGN)).clone();
+        }),
+        ("Checkpoint", |_, bundle| {
+            entry_of(bundle)["inclusionProof"]["treeSize"] = "7".into();
+        }),
+        ("Timestamp", |_, bundle| {
+            bundle["verificationMaterial"]["timestampVerificationData"] =
+                json!({"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}]});
+        }),
+    ];
+    for (expected, change) in lies {
+        let refused = rsa_bundle(&RSA_PSS_SHA256, change).await.unwrap_err();
+        assert!(
+            format!("{refused:?}").starts_with(expected),
+            "{expected}: {refused}"
+        );
+    }
 }
