@@ -3,6 +3,7 @@
 
 mod advisories;
 mod attacks;
+mod cost;
 mod errors;
 mod keys;
 mod layouts;
