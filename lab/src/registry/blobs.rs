@@ -1,5 +1,7 @@
 //! Blobs and their uploads: "end-2", "end-4" to "end-6" and "end-11" to "end-13".
 
+use std::ops::Range;
+
 use hyper::{Method, Response, header};
 
 use super::{
@@ -30,6 +32,11 @@ impl Call {
             }
             Method::PATCH => self.append(name, number, upload).await,
             Method::PUT => {
+                if self.out_of_order(&upload) {
+                    let answer = accepted(416, name, number, upload.len());
+                    self.shared.store().uploads.insert(number, upload);
+                    return answer;
+                }
                 if let Some(refusal) = self.too_large() {
                     return refusal;
                 }
@@ -55,11 +62,7 @@ impl Call {
     }
 
     async fn append(&mut self, name: &str, number: u64, mut upload: Upload) -> Response<Body> {
-        let wanted = self
-            .headers
-            .get(header::CONTENT_RANGE)
-            .and_then(|range| range.to_str().ok()?.split_once('-')?.0.parse::<u64>().ok());
-        if wanted.is_some_and(|start| start != upload.len()) {
+        if self.out_of_order(&upload) {
             let answer = accepted(416, name, number, upload.len());
             self.shared.store().uploads.insert(number, upload);
             return answer;
@@ -109,24 +112,46 @@ impl Call {
             let location = format!("{base}/v2/{name}/blobs/{digest}");
             return response(307, &[("location", location)], "");
         }
-        let range = self.headers.get(header::RANGE);
-        let start = range.and_then(|range| range.to_str().ok()?.strip_prefix("bytes="));
-        let start = start.and_then(|range| range.split_once('-')?.0.parse::<u64>().ok());
         let total = content.len();
+        let range = self.range(total);
+        let part = match range.clone() {
+            None => 0..total,
+            Some(part) if part.start >= part.end => return error(416, "SIZE_INVALID", digest),
+            Some(part) => part,
+        };
+        // Said also of nothing, which the HTTP library leaves out of an answer to HEAD.
         let mut headers = vec![
+            ("content-length", (part.end - part.start).to_string()),
             ("docker-content-digest", digest.to_owned()),
             ("content-type", "application/octet-stream".to_owned()),
             ("accept-ranges", "bytes".to_owned()),
         ];
-        match start {
-            Some(start) if start >= total => error(416, "SIZE_INVALID", digest),
-            Some(start) => {
-                let end = total - 1;
-                headers.push(("content-range", format!("bytes {start}-{end}/{total}")));
-                response(206, &headers, content.body(start))
-            }
-            None => response(200, &headers, content.body(0)),
+        if range.is_none() {
+            return response(200, &headers, content.body(part));
         }
+        let (first, last) = (part.start, part.end - 1);
+        headers.push(("content-range", format!("bytes {first}-{last}/{total}")));
+        response(206, &headers, content.body(part))
+    }
+
+    /// The part that is asked for (RFC 9110 §14.1.2), one range at most; empty when there is no
+    /// such part.
+    fn range(&self, total: u64) -> Option<Range<u64>> {
+        let range = self.headers.get(header::RANGE)?.to_str().ok()?;
+        let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+        let end = |last: u64| last.saturating_add(1).min(total);
+        Some(match (first.parse().ok(), last.parse().ok()) {
+            (Some(first), last) => first..end(last.unwrap_or(total)),
+            (None, Some(count)) => total.saturating_sub(count)..total,
+            (None, None) => return None,
+        })
+    }
+
+    /// Whether a chunk begins elsewhere than the upload ends.
+    fn out_of_order(&self, upload: &Upload) -> bool {
+        let range = self.headers.get(header::CONTENT_RANGE);
+        let start = range.and_then(|range| range.to_str().ok()?.split_once('-')?.0.parse().ok());
+        start.is_some_and(|start: u64| start != upload.len())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The registry and its faults, asked over plain sockets.
 
+mod conformance;
+
 use std::{
     collections::BTreeMap,
     io::{Read, Write},

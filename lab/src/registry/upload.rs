@@ -2,6 +2,8 @@
 //!
 //! A run of zeros is kept as its length, so that a layer of some GiB costs no memory.
 
+use std::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
 
@@ -22,14 +24,16 @@ impl Content {
         }
     }
 
-    /// The content from an offset on, as the body of an answer.
-    pub(super) fn body(&self, from: u64) -> Body {
+    /// A part of the content, as the body of an answer; what lies behind the end is left out.
+    pub(super) fn body(&self, part: Range<u64>) -> Body {
+        let end = part.end.min(self.len());
+        let start = part.start.min(end);
         match self {
             Self::Bytes(bytes) => {
-                let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-                Body::from(bytes.slice(from..))
+                let at = |offset| usize::try_from(offset).unwrap_or(bytes.len());
+                Body::from(bytes.slice(at(start)..at(end)))
             }
-            Self::Zeros(count) => Body::zeros(count.saturating_sub(from)),
+            Self::Zeros(_) => Body::zeros(end - start),
         }
     }
 }
