@@ -240,6 +240,11 @@ impl Server {
         self.shared.store().repositories = saved.0;
     }
 
+    /// Takes a blob away.
+    pub fn delete_blob(&self, repository: &str, digest: &str) {
+        self.shared.store().forget_blob(repository, digest);
+    }
+
     /// Takes a tag away.
     pub fn delete_tag(&self, repository: &str, tag: &str) {
         let mut store = self.shared.store();

@@ -74,6 +74,9 @@ pub(crate) struct Args {
     /// Refuse to move a tag that names another image
     #[arg(long)]
     immutable: bool,
+    /// Check every blob also where the destination has the image already: a registry that lost one gets it again
+    #[arg(long)]
+    deep: bool,
     /// Show what would be copied, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -109,6 +112,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let rules = Rules {
         image_alone: args.no_attached,
         immutable: args.immutable,
+        deep: args.deep,
         platform: args.platform.clone(),
     };
     let mut items = jobs.items(&registry)?;

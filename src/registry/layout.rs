@@ -1,6 +1,7 @@
 //! Image layout directories (OCI image specification 1.1, "Image Layout"), named `oci:DIR[:TAG]`.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -84,13 +85,32 @@ impl Layout {
         }
     }
 
-    /// The one image of the layout, when it has no other.
+    /// The one image of the layout, when it has no other; what is attached to it is none.
     pub(super) fn only(&self) -> Result<Option<Digest>, Error> {
         let manifests = self.read_index()?.map(|index| index.manifests);
-        let mut all = manifests.into_iter().flatten();
-        Ok(match (all.next(), all.next()) {
-            (Some(only), None) => Some(only.digest),
+        let mut images = BTreeSet::new();
+        for entry in manifests.into_iter().flatten() {
+            let name = entry.annotations.get(NAME);
+            let by_tag = name.is_some_and(|name| name.starts_with("sha256-"));
+            if !by_tag && self.subject(&entry.digest)?.is_none() {
+                images.insert(entry.digest);
+            }
+        }
+        let mut images = images.into_iter();
+        Ok(match (images.next(), images.next()) {
+            (Some(only), None) => Some(only),
             _ => None,
+        })
+    }
+
+    /// What a manifest that is listed refers to.
+    fn subject(&self, digest: &Digest) -> Result<Option<Descriptor>, Error> {
+        let Some(manifest) = self.manifest(&(*digest).into())? else {
+            return Err(self.wrong(format!("manifest {digest} is missing")));
+        };
+        Ok(match manifest.content()? {
+            Content::Image(image) => image.subject,
+            Content::Index(index) => index.subject,
         })
     }
 
@@ -123,13 +143,7 @@ impl Layout {
         let entries = self.read_index()?.map(|index| index.manifests);
         let mut found = Vec::new();
         for entry in entries.into_iter().flatten() {
-            let Some(manifest) = self.manifest(&entry.digest.into())? else {
-                return Err(self.wrong(format!("manifest {} is missing", entry.digest)));
-            };
-            let about = match manifest.content()? {
-                Content::Image(image) => image.subject,
-                Content::Index(index) => index.subject,
-            };
+            let about = self.subject(&entry.digest)?;
             if about.is_some_and(|about| about.digest == *subject) {
                 found.push(entry);
             }

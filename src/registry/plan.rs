@@ -46,6 +46,8 @@ pub(crate) struct Rules {
     pub(crate) image_alone: bool,
     /// Refuse to move a tag.
     pub(crate) immutable: bool,
+    /// Check every blob also where the destination has the manifest that names it.
+    pub(crate) deep: bool,
     /// Take only the image of this platform (`os/arch[/variant]`) out of an index.
     pub(crate) platform: Option<String>,
 }
@@ -100,9 +102,9 @@ impl Planned {
         check_immutable(&item, &root, &previous, rules)?;
         let tagged = previous.contains(&Some(root.digest));
         let same_place = item.from.to_string() == item.to.to_string();
-        let mut there = tagged || same_place;
+        let mut there = (tagged || same_place) && !rules.deep;
         // On one registry the mounts tell the same at no further cost.
-        if !there && item.from.host() != item.to.host() {
+        if !there && !rules.deep && item.from.host() != item.to.host() {
             there = item.to.head(&root.digest.into()).await?.is_some();
         }
         let mut planned = Self {

@@ -184,15 +184,27 @@ fn an_image_layout_is_source_and_destination() {
         "--unverified",
     ])
     .exits(0);
-    dir.promote(&[
-        "copy-image",
-        "oci:layout:v1",
-        &format!("{}/prod/app:v1", to.address()),
-        "--unverified",
-    ])
-    .exits(0);
-    assert_same(&from, &to, "prod/app", &all);
-    assert_eq!(to.tags()["prod/app:v1"], index.digest);
+    // With its attachments it is still the layout's only image.
+    for (layout, tag) in [("oci:layout:v1", "v1"), ("oci:layout", "v2")] {
+        let destination = format!("{}/prod/app:{tag}", to.address());
+        dir.promote(&["copy-image", layout, &destination, "--unverified"])
+            .exits(0);
+        assert_same(&from, &to, "prod/app", &all);
+        assert_eq!(to.tags()[&format!("prod/app:{tag}")], index.digest);
+    }
+    signer::push_image(&from, "staging/app", "other", "o", 1).unwrap();
+    let other = format!("{}/staging/app:other", from.address());
+    dir.promote(&["copy-image", &other, "oci:layout:other", "--unverified"])
+        .exits(0);
+    let destination = format!("{}/prod/app:v3", to.address());
+    dir.promote(&["copy-image", "oci:layout", &destination, "--unverified"])
+        .exits(2)
+        .says("name its tag");
+    // One layout into another.
+    dir.promote(&["copy-image", "oci:layout:v1", "oci:copy:v1", "--unverified"])
+        .exits(0);
+    let blob = format!("copy/blobs/sha256/{}", &index.digest[7..]);
+    assert!(dir.exists(&blob));
 }
 
 #[test]
@@ -306,6 +318,89 @@ fn promotes_what_the_verdict_vouches_for_and_nothing_else() {
         .exits(3)
         .says("--unverified");
     assert_eq!(registry.tags(), before);
+}
+
+#[test]
+fn components_go_where_they_are_mapped_under_several_tags() {
+    let registry = start();
+    let at = registry.address();
+    let names = ["web", "api"];
+    let images = names.map(|name| {
+        let repository = format!("staging/{name}");
+        signer::push_image(&registry, &repository, "v1", name, 1).unwrap()
+    });
+    let pinned = images
+        .each_ref()
+        .map(|image| format!("{at}/{}@{}", image.repository, image.digest));
+    let dir = Workdir::new();
+    let all = [("web", &*pinned[0], true), ("api", &*pinned[1], true)];
+    dir.write("verified.json", verdict(&all));
+    // In place, as a release of several environments marks what was validated and released.
+    dir.promote(&["copy-image", "--tag=validated", "--tag=released"])
+        .exits(0);
+    let to = format!("--to={at}/prod/{{name}}");
+    let map = format!("--map=web={at}/shop/frontend");
+    dir.promote(&["copy-image", &to, &map, "--tag=validated"])
+        .exits(0);
+    let tags = registry.tags();
+    for (tag, image) in [
+        ("staging/web:validated", 0),
+        ("staging/web:released", 0),
+        ("staging/api:validated", 1),
+        ("shop/frontend:validated", 0),
+        ("prod/api:validated", 1),
+    ] {
+        assert_eq!(tags[tag], images[image].digest, "{tag}");
+    }
+    assert!(!tags.contains_key("prod/web:validated"));
+    let unknown = format!("--map=job={at}/shop/job");
+    dir.promote(&["copy-image", &to, &unknown])
+        .exits(2)
+        .says("does not list");
+    dir.promote(&["copy-image", &to, "--map=web"])
+        .exits(2)
+        .says("NAME=REPO");
+}
+
+#[test]
+fn one_platform_is_taken_out_of_an_index() {
+    let (from, to) = (start(), start());
+    let (_, all) = family(&from);
+    let (source, destination) = (
+        format!("{}/staging/app:v1", from.address()),
+        format!("{}/prod/app:arm", to.address()),
+    );
+    copy(&source, &destination, &["--platform=linux/arm64"]).exits(0);
+    // The second child with its SBOM and the bundle about that; nothing of the first.
+    assert_same(&from, &to, "prod/app", &all[3..6]);
+    assert_eq!(to.tags()["prod/app:arm"], all[3]);
+    assert!(to.manifest("prod/app", &all[0]).is_none());
+    copy(&source, &destination, &["--platform=linux/s390x"])
+        .exits(3)
+        .says("platform linux/s390x");
+}
+
+#[test]
+fn a_blob_that_the_destination_lost_comes_back_with_deep() {
+    let (from, to) = (start(), start());
+    let image = signer::push_image(&from, "staging/app", "v1", "a", 3).unwrap();
+    let (source, destination) = (
+        format!("{}/staging/app:v1", from.address()),
+        format!("{}/prod/app:v1", to.address()),
+    );
+    copy(&source, &destination, &[]).exits(0);
+    let manifest = from.manifest("staging/app", "v1").unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let layer = manifest["layers"][1]["digest"].as_str().unwrap();
+    to.delete_blob("prod/app", layer);
+    copy(&source, &destination, &[]).exits(0);
+    assert!(to.blob("prod/app", layer).is_none());
+    copy(&source, &destination, &["--deep"])
+        .exits(0)
+        .says("1 blobs of")
+        .says("3 there already");
+    assert_eq!(to.blob("prod/app", layer), from.blob("staging/app", layer));
+    assert_eq!(to.tags()["prod/app:v1"], image.digest);
 }
 
 #[test]
