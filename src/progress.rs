@@ -15,6 +15,8 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a log gets a line.
 const EVERY: Duration = Duration::from_secs(10);
+/// How much of a digest is shown beside a bar: `sha256:` and twelve digits.
+const SHORT: usize = 19;
 /// Only what is larger gets a bar of its own, in bytes.
 const OWN_BAR: u64 = 1 << 20;
 
@@ -126,11 +128,12 @@ impl Drop for Shared {
 }
 
 impl Transfers {
-    /// One of the transfers; `name` is shown beside its bar.
-    pub(crate) fn one(&self, name: String, bytes: u64) -> Transfer {
+    /// One of the transfers: of a digest to a place.
+    pub(crate) fn one(&self, digest: String, to: String, bytes: u64) -> Transfer {
         Transfer(Arc::new(One {
             all: self.clone(),
-            name,
+            digest,
+            to,
             bytes,
             at: AtomicU64::new(0),
             bar: OnceLock::new(),
@@ -144,7 +147,8 @@ pub(crate) struct Transfer(Arc<One>);
 
 struct One {
     all: Transfers,
-    name: String,
+    digest: String,
+    to: String,
     bytes: u64,
     at: AtomicU64,
     bar: OnceLock<ProgressBar>,
@@ -187,11 +191,11 @@ impl Transfer {
         if let Some(bar) = &shared.bar {
             bar.set_message(format!("{done} of {} blobs", shared.blobs));
         }
-        let (name, bytes) = (&one.name, one.bytes);
+        let (digest, to, bytes) = (&one.digest, &one.to, one.bytes);
         if shared.progress.for_machines && shared.progress.mode != Mode::Quiet {
-            tracing::info!(event = "blob", blob = name, bytes, how, "blob");
+            tracing::info!(event = "blob", digest, to, bytes, how, "blob");
         } else {
-            tracing::debug!("{name} of {bytes} bytes: {how}");
+            tracing::debug!("blob {digest} of {bytes} bytes to {to}: {how}");
         }
     }
 }
@@ -209,7 +213,9 @@ impl One {
         let own = self.bar.get_or_init(|| {
             let style = "  {bar:28} {bytes} of {total_bytes} {msg}";
             let bar = shared.progress.bars.add(bar(self.bytes, style));
-            bar.with_message(self.name.clone())
+            // A whole digest is wider than the terminal.
+            let digest: String = self.digest.chars().take(SHORT).collect();
+            bar.with_message(format!("{digest} to {}", self.to))
         });
         own.set_position(bytes);
     }
@@ -254,8 +260,8 @@ mod tests {
     fn counts_what_passed_also_when_a_transfer_starts_again() {
         let transfers = Progress::default().begin(2, 300);
         let (first, second) = (
-            transfers.one("a".to_owned(), 100),
-            transfers.one("b".to_owned(), 200),
+            transfers.one("a".to_owned(), "r".to_owned(), 100),
+            transfers.one("b".to_owned(), "r".to_owned(), 200),
         );
         first.at(60);
         second.at(150);

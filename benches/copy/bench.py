@@ -45,7 +45,8 @@ class Registry:
         self.process = subprocess.Popen([binary, "serve", config], stdout=log, stderr=log)
         for _ in range(100):
             try:
-                return self.call("GET", "/v2/")
+                self.call("GET", "/v2/")
+                return
             except OSError:
                 time.sleep(0.05)
         raise SystemExit(f"{binary} does not answer on {self.address}")

@@ -257,8 +257,9 @@ fn report(registry: &Registry, done: &[Done], began: Instant) {
             "copied"
         );
     } else {
+        let noun = if images == 1 { "image" } else { "images" };
         tracing::info!(
-            "copied {images} images: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
+            "copied {images} {noun}: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
              {reused} there already; {requests} requests in {took:.2?}"
         );
     }

@@ -135,8 +135,8 @@ impl Registry {
                 let far = job.from.host() != job.to.host();
                 let from = first.filter(|_| far).unwrap_or(job.from);
                 let permits = self.permits(from.host(), job.to.host()).await;
-                let name = format!("{} to {}", job.blob.digest, job.to);
-                let transfer = shown.one(name, job.blob.size);
+                let (digest, to) = (job.blob.digest.to_string(), job.to.to_string());
+                let transfer = shown.one(digest, to, job.blob.size);
                 let moved = job.to.bring(from, job.blob, &transfer).await?;
                 transfer.done(moved.as_str());
                 permits.iter().for_each(Permit::went_well);

@@ -45,7 +45,7 @@ fn the_last_line_counts_what_was_done() {
     }
     copy(&source, &destination, &[])
         .exits(0)
-        .says("copied 1 images: 4 blobs of")
+        .says("copied 1 image: 4 blobs of")
         .says("0 mounted, 0 there already");
     let near = format!("{}/prod/app:v1", from.address());
     copy(&source, &near, &[]).exits(0).says("4 mounted");
