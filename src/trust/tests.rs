@@ -2,6 +2,7 @@
 //! the reason that names it. A reason without a case fails the suite.
 
 mod advisories;
+mod artifacts;
 mod attacks;
 mod cost;
 mod errors;

@@ -246,3 +246,41 @@ fn trust_init_serves_later_runs() {
     workdir.promote(&verify).exits(0);
     workdir.promote(&init).exits(5);
 }
+
+#[test]
+fn one_verifier_serves_all_images_of_a_run() {
+    let registry = serve_layout("cosign-v3", "acme/app");
+    let root = root().join("tests/fixtures/cosign-v3/trusted_root.json");
+    let root = serde_json::from_slice(&fs::read(root).unwrap()).unwrap();
+    let (tuf, web) = (
+        sigstore::Tuf::new().unwrap(),
+        sigstore::Web::start().unwrap(),
+    );
+    web.serve_files(tuf.serving(1, &root));
+    let first = format!("{}/root.json", web.url());
+    let image = format!("{}/acme/app:index", registry.address());
+    let flags = [
+        "--tuf-mirror",
+        &web.url(),
+        "--tuf-root",
+        &first,
+        "--certificate-identity-regexp",
+        "https://github.com/acme/.*",
+        "--certificate-oidc-issuer",
+        "http://127.0.0.1:6101/actions",
+    ];
+    let asked = |each: bool| {
+        let before = web.requests().len();
+        let each = format!("--each-platform={each}");
+        let run = verify(&image, &[&flags[..], &[each.as_str()]].concat()).exits(0);
+        let images = run.stdout.matches("counts").count();
+        (images, web.requests().len() - before)
+    };
+    let (one, alone) = asked(false);
+    let (three, together) = asked(true);
+    assert_eq!((one, three), (1, 3));
+    assert_eq!(
+        alone, together,
+        "the trusted root is fetched for each image"
+    );
+}
