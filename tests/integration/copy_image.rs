@@ -132,6 +132,45 @@ fn a_signature_that_is_added_later_arrives_with_a_repeat() {
 }
 
 #[test]
+fn signatures_of_what_is_attached_go_along() {
+    let (from, to) = (start(), start());
+    let image = signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
+    let by_tag = signer::attach_sbom(&from, &image, b"by tag");
+    let by_subject = signer::push_referrer(&from, &image, "application/sbom", b"1").unwrap();
+    let key = signer::Key::generate().unwrap();
+    for signed in [&image, &by_tag, &by_subject] {
+        signer::sign(&from, signed, &key).unwrap();
+    }
+    let (source, destination) = (
+        format!("{}/staging/app:v1", from.address()),
+        format!("{}/prod/app:v1", to.address()),
+    );
+    copy(&source, &destination, &[]).exits(0);
+    for tag in [
+        image.attached_tag("sbom"),
+        image.attached_tag("sig"),
+        by_tag.attached_tag("sig"),
+        by_subject.attached_tag("sig"),
+    ] {
+        let there = to.manifest("prod/app", &tag);
+        assert!(there.is_some(), "{tag}");
+        assert_eq!(there, from.manifest("staging/app", &tag));
+    }
+    assert_tags_last(&to);
+    // A signature that somebody added at the destination is kept beside the source's.
+    let other = signer::Key::generate().unwrap();
+    let there = Image {
+        repository: "prod/app".to_owned(),
+        ..image.clone()
+    };
+    signer::sign(&to, &there, &other).unwrap();
+    copy(&source, &destination, &[]).exits(0);
+    let both = to.manifest("prod/app", &image.attached_tag("sig")).unwrap();
+    let both: serde_json::Value = serde_json::from_slice(&both).unwrap();
+    assert_eq!(both["layers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn a_broken_download_goes_on_where_it_broke_and_changed_bytes_are_refused() {
     let (from, to) = (start(), start());
     let image = signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
