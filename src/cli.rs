@@ -4,6 +4,7 @@ mod arguments;
 mod log;
 
 use std::{
+    ffi::OsString,
     io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
@@ -167,6 +168,12 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn command() -> clap::Command {
     arguments::apply(Cli::command(), &Env::default())
+}
+
+/// The arguments of a process as they are given to the parser: what counts as absent is left out.
+#[must_use]
+pub fn arrange(given: Vec<OsString>) -> Vec<OsString> {
+    arguments::arrange(given, &command(), &Env::default())
 }
 
 /// The exit codes besides 0 and what they mean, as the documentation prints them.

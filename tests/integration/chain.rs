@@ -1,6 +1,9 @@
 //! The whole chain: by hand in five commands, by `run`, and a run that changes nothing.
 
-use lab::universe::{COMPONENT, Universe};
+use lab::{
+    event,
+    universe::{COMPONENT, TAG, Universe},
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -189,6 +192,40 @@ fn run_reads_its_flags_from_a_file_and_flags_win() {
     );
     dir.write("promote.yaml", text.replace("ignore-rekor", "ignore-recor"));
     dir.promote(&flags).exits(2).says("ignore-recor");
+}
+
+#[test]
+fn run_is_started_by_a_recorded_event_and_refuses_a_tag_that_moved_since() {
+    let (universe, dir) = (honest(), Workdir::new());
+    let push = |commit: &str| {
+        let page = universe.source_page();
+        event::tag_push("github-push", TAG, commit, &page).unwrap()
+    };
+    let flags = ["--tag=", "--event-file=event.json"];
+    dir.write("event.json", push(&"0a".repeat(20)));
+    refused(&universe, &dir, &flags, 4, "moved");
+    dir.write(
+        "event.json",
+        push(&universe.commit).replace("refs/tags/", "refs/heads/"),
+    );
+    refused(&universe, &dir, &flags, 2, "a branch");
+    dir.write("event.json", push(&universe.commit));
+    run(&universe, &dir, &flags).exits(0);
+    assert_eq!(universe.deployed().unwrap(), promoted(&universe));
+}
+
+#[test]
+fn without_another_repository_the_image_is_tagged_where_it_is() {
+    let (universe, dir) = (honest(), Workdir::new());
+    run(
+        &universe,
+        &dir,
+        &["--to=", "--ref=refs/tags/v1.0", "--tag="],
+    )
+    .exits(0);
+    let tags = universe.registry.tags();
+    assert_eq!(tags["acme/staging/web:prod-v1.0"], universe.image.digest);
+    assert!(!tags.contains_key("acme/web:prod-v1.0"));
 }
 
 #[test]

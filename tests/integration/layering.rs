@@ -95,6 +95,17 @@ fn modules_use_only_what_the_table_allows() {
 }
 
 #[test]
+fn the_architecture_page_names_every_module() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let unnamed = EDGES
+        .iter()
+        .map(|(module, _)| module)
+        .filter(|module| !page.contains(&format!("`{module}`")));
+    let unnamed: Vec<_> = unnamed.collect();
+    assert!(unnamed.is_empty(), "{unnamed:?}");
+}
+
+#[test]
 fn each_big_dependency_has_one_door() {
     let mut wrong = Vec::new();
     for (path, code) in sources() {

@@ -105,12 +105,7 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
         }
     }
     assert!(!text.contains("$("), "{text}");
-    // The program drops a flag with an empty value before it parses.
-    if text.ends_with('=') {
-        Vec::new()
-    } else {
-        vec![text]
-    }
+    vec![text]
 }
 
 #[test]
@@ -120,7 +115,8 @@ fn the_command_line_accepts_the_arguments_of_every_task() {
         for with_values in [false, true] {
             let all = arguments(&task);
             let given = all.iter().flat_map(|text| filled(&task, text, with_values));
-            let given: Vec<_> = std::iter::once("promote".to_owned()).chain(given).collect();
+            let given = std::iter::once("promote".to_owned()).chain(given);
+            let given = promote::cli::arrange(given.map(Into::into).collect());
             let parsed = promote::cli::command().try_get_matches_from(&given);
             assert!(parsed.is_ok(), "{given:?}: {}", parsed.unwrap_err());
         }
@@ -204,6 +200,33 @@ fn every_step_is_confined_and_of_this_version() {
 }
 
 #[test]
+fn the_image_runs_as_nobody_and_has_every_step_by_its_name() {
+    let file = text("Containerfile");
+    let (_, last) = file.rsplit_once("\nFROM ").unwrap();
+    assert!(
+        last.starts_with("scratch\n"),
+        "the last stage has a shell: {last}"
+    );
+    assert!(
+        last.contains("\nUSER 65532:65532\n"),
+        "the kubelet needs a numeric user"
+    );
+    assert!(last.contains("ENTRYPOINT [\"/usr/bin/promote\"]"));
+    let (_, applets) = file.split_once("for applet in ").unwrap();
+    let (applets, _) = applets.split_once(';').unwrap();
+    let command = promote::cli::command();
+    for applet in applets.split_whitespace() {
+        assert!(command.find_subcommand(applet).is_some(), "{applet}");
+    }
+    for name in TASKS {
+        assert!(
+            applets.split_whitespace().any(|applet| applet == name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn the_pipeline_hands_every_digest_on() {
     let pipeline = pipeline();
     let names: Vec<_> = pipeline
@@ -253,6 +276,9 @@ fn the_pipeline_hands_every_digest_on() {
     ] {
         assert_eq!(given(task, param), from);
     }
+    // A tag may be named like a commit, which gather-images would take as it is.
+    let revision = given("gather-images-to-verify", "revision");
+    assert_eq!(revision, "refs/tags/$(params.git-tag)");
     let lenient = pipeline
         .spec
         .tasks
