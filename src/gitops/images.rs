@@ -1,8 +1,10 @@
 //! The images that the files of a directory deploy, as kustomize puts them together.
 //!
 //! Containers of workloads and patches count, and `images:` of kustomizations: an entry changes
-//! the containers with its name, and one that fits none (the base lies elsewhere) stands for
-//! itself.
+//! the containers with its name in the files beside and below its own, the nearest kustomization
+//! first. An entry that changes none (the base lies elsewhere) stands for itself.
+
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{
     Error,
@@ -14,6 +16,8 @@ use super::{
 /// An entry of `images:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
+    /// The directory of its kustomization, with a slash at the end; empty for the root.
+    dir: String,
     name: String,
     new_name: Option<String>,
     new_tag: Option<String>,
@@ -35,24 +39,29 @@ pub(crate) fn images<'a>(
                 read_entries(document, file, &mut entries)?;
             }
         } else {
-            containers.extend(find::images(&documents, file)?);
+            let images = find::images(&documents, file)?.into_iter();
+            containers.extend(images.map(|image| (file, image)));
         }
     }
-    let unused = entries.iter().filter(|entry| {
-        let fits = |image: &String| entry.is_about(image);
-        !containers.iter().any(fits)
-    });
-    let alone: Vec<_> = unused.map(|entry| entry.applied(&entry.name)).collect();
-    let applied = containers.iter().map(|image| {
-        let entry = entries.iter().find(|entry| entry.is_about(image));
-        entry.map_or_else(|| image.clone(), |entry| entry.applied(image))
-    });
+    entries.sort_by_key(|entry| Reverse(entry.dir.len()));
     let mut found = Vec::new();
-    for image in applied.chain(alone) {
-        if !found.contains(&image) {
-            found.push(image);
+    let mut used = BTreeSet::new();
+    for (file, mut image) in containers {
+        for (at, entry) in entries.iter().enumerate() {
+            if file.starts_with(&entry.dir) && entry.is_about(&image) {
+                image = entry.applied(&image);
+                used.insert(at);
+            }
         }
+        found.push(image);
     }
+    let alone = entries
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !used.contains(at));
+    found.extend(alone.map(|(_, entry)| entry.applied(&entry.name)));
+    let mut known = BTreeSet::new();
+    found.retain(|image| known.insert(image.clone()));
     Ok(found)
 }
 
@@ -60,6 +69,9 @@ fn read_entries(document: &Node, file: &str, entries: &mut Vec<Entry>) -> Result
     for item in once(document, "images", file, "")?.map_or(&[][..], Node::items) {
         let text = |key: &str| item.get(key).and_then(Node::text).map(str::to_owned);
         entries.push(Entry {
+            dir: file
+                .rsplit_once('/')
+                .map_or_else(String::new, |(dir, _)| format!("{dir}/")),
             name: text("name").unwrap_or_default(),
             new_name: text("newName"),
             new_tag: text("newTag"),
@@ -124,6 +136,24 @@ mod tests {
         }
         let alone = "resources: [../base]\nimages: [{name: web, newName: p.io/web, newTag: v3}]\n";
         assert_eq!(found(&[("k/kustomization.yaml", alone)]), ["p.io/web:v3"]);
+    }
+
+    #[test]
+    fn an_entry_reaches_no_further_than_its_directory_and_the_nearest_comes_first() {
+        let entry = |tag: &str| format!("images: [{{name: r.io/web, newTag: {tag}}}]\n");
+        let only = "kind: Pod\nspec: {containers: [{name: web, image: 'r.io/web:v1'}]}\n";
+        let files = [
+            ("prod/web.yaml", only),
+            ("stage/kustomization.yaml", &*entry("v2")),
+            ("stage/web.yaml", only),
+        ];
+        assert_eq!(found(&files), ["r.io/web:v1", "r.io/web:v2"]);
+        let files = [
+            ("kustomization.yaml", &*entry("v3")),
+            ("stage/kustomization.yaml", &*entry("v2")),
+            ("stage/web.yaml", only),
+        ];
+        assert_eq!(found(&files), ["r.io/web:v3"]);
     }
 
     #[test]
