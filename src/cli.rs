@@ -1,6 +1,7 @@
 //! The command line: the global flags, the table of commands, and how the program starts and ends.
 
 mod arguments;
+mod drop_in;
 mod log;
 
 use std::{
@@ -16,8 +17,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, copy_image, extract_tag, gather_images, man, policy, report,
-        run, trust, update_deployment, verify_ec,
+        Context, Outcome, completions, copy_image, ec, extract_tag, gather_images, man, policy,
+        report, run, trust, update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -103,6 +104,11 @@ enum Command {
     Policy(policy::Args),
     /// Print a saved JSON report, or render it in another format
     Report(report::Args),
+    /// Validate images, policies and trust as Conforma's ec does, with its flags, output and exit codes
+    ///
+    /// Also when the program is called `ec`. Everything behind `ec` is read as upstream reads it.
+    #[command(disable_help_flag = true)]
+    Ec(ec::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -121,6 +127,7 @@ impl Command {
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
             Self::Report(args) => report::run(&args, context),
+            Self::Ec(args) => ec::Call::parse(args.arguments)?.run(context).await,
             Self::Completions(args) => completions::run(&args, command()),
             Self::Man(args) => man::run(&args, command()),
         }
@@ -155,7 +162,14 @@ pub fn main() -> ExitCode {
         }
     };
     let Cli { global, command } = cli;
-    match start(&global, command, env, &known) {
+    if let Command::Ec(args) = command {
+        return drop_in::run(global, args, env, &known);
+    }
+    let limit = global.timeout;
+    let done = start(&global, env, &known, limit, |context| async move {
+        command.run(&context).await
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             log::report(&failure, global.log.log_format);
@@ -176,6 +190,12 @@ pub fn arrange(given: Vec<OsString>) -> Vec<OsString> {
     arguments::arrange(given, &command(), &Env::default())
 }
 
+/// The command line of `ec`, as it is parsed and documented.
+#[must_use]
+pub fn ec_command() -> clap::Command {
+    ec::command()
+}
+
 /// The exit codes besides 0 and what they mean, as the documentation prints them.
 #[must_use]
 pub fn exit_codes() -> Vec<(u8, &'static str)> {
@@ -192,6 +212,7 @@ pub fn results(command: &str) -> Vec<&'static str> {
         ("extract-tag", extract_tag::RESULTS),
         ("gather-images", gather_images::RESULTS),
         ("verify-ec", verify_ec::RESULTS),
+        ("ec", ec::RESULTS),
         ("copy-image", copy_image::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
     ];
@@ -203,11 +224,13 @@ pub fn results(command: &str) -> Vec<&'static str> {
         .collect()
 }
 
-fn start(
+/// Runs what there is to do with everything that a command has at hand, at most for a time.
+fn start<F: Future<Output = Result<Outcome, Failure>>>(
     global: &Global,
-    command: Command,
     env: Env,
     known_results: &[&str],
+    limit: Option<Duration>,
+    command: impl FnOnce(Context) -> F,
 ) -> Result<(), Failure> {
     let progress = log::init(&global.log, &env)?;
     // A result that the command does not have is found before the command does anything.
@@ -219,8 +242,8 @@ fn start(
         .build()
         .or_fail(Kind::Bug)?;
     let outcome = runtime.block_on(async {
-        let run = command.run(&context);
-        match global.timeout {
+        let run = command(context);
+        match limit {
             None => run.await,
             Some(limit) => match tokio::time::timeout(limit, run).await {
                 Ok(done) => done,

@@ -100,6 +100,12 @@ impl Failure {
         self
     }
 
+    /// Why, without the hint.
+    #[must_use]
+    pub(crate) fn cause(&self) -> String {
+        format!("{:#}", self.source)
+    }
+
     /// The kind of the failure.
     #[must_use]
     pub(crate) fn kind(&self) -> Kind {

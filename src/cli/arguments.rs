@@ -26,6 +26,9 @@ const WEAKENING: [&str; 5] = [
 ];
 const WEAKENING_FAMILIES: [&str; 3] = ["insecure-", "allow-", "skip-"];
 
+/// The command whose arguments are read as another program reads them.
+const DROP_IN: &str = "ec";
+
 /// Applies rules 2 to 4 to the command and its subcommands.
 pub(super) fn apply(command: Command, env: &Env) -> Command {
     let names: Vec<_> = command
@@ -80,6 +83,17 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec
         long.is_some_and(|long| switches.contains(long) && env.get(&variable(long)).is_none())
     };
     let mut given = given.peekable();
+    if applet.is_none()
+        && let Some(first) = given.next_if(|first| first == DROP_IN)
+    {
+        arguments.push(first);
+    }
+    if arguments.get(1).is_some_and(|called| called == DROP_IN) {
+        // Nothing behind it is ours to read.
+        arguments.push("--".into());
+        arguments.extend(given);
+        return arguments;
+    }
     while let Some(argument) = given.next() {
         if argument == "--" {
             arguments.push(argument);
@@ -201,6 +215,19 @@ mod tests {
             ["promote", "copy-image", "a"]
         );
         assert_eq!(arranged(&["copy", "a"]), ["promote", "a"]);
+    }
+
+    #[test]
+    fn what_stands_behind_ec_is_left_alone() {
+        let command = Command::new("promote").subcommand(Command::new("ec"));
+        for program in [&["/usr/bin/ec"][..], &["promote", "ec"]] {
+            let given = program.iter().chain(&["--timeout", "5m", "--policy="]);
+            let arranged = arrange(given.map(OsString::from).collect(), &command);
+            assert_eq!(
+                arranged,
+                ["promote", "ec", "--", "--timeout", "5m", "--policy="]
+            );
+        }
     }
 
     #[test]

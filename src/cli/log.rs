@@ -1,5 +1,7 @@
 //! The log on standard error or in a file, and how a failure is shown.
 
+mod logrus;
+
 use std::{
     fs::{File, OpenOptions},
     io::{IsTerminal as _, Write},
@@ -53,6 +55,17 @@ impl Flags {
             (Shown::Auto | Shown::Plain, _) => Mode::Lines,
         }
     }
+
+    /// The log as upstream's `ec` writes it.
+    pub(super) fn of_ec(level: Level, file: Option<&str>) -> Self {
+        Self {
+            log_level: level,
+            log_format: Format::Logrus,
+            log_file: file.map(PathBuf::from),
+            color: Color::Never,
+            progress: Shown::None,
+        }
+    }
 }
 
 /// The least important level that is logged.
@@ -84,6 +97,9 @@ impl From<Level> for LevelFilter {
 pub(super) enum Format {
     Text,
     Json,
+    /// As Go's logrus writes it, under `ec`.
+    #[value(skip)]
+    Logrus,
 }
 
 /// When output is coloured.
@@ -129,6 +145,7 @@ pub(super) fn init(flags: &Flags, env: &Env) -> Result<Progress, Failure> {
     let started = match flags.log_format {
         Format::Text => log.without_time().try_init(),
         Format::Json => log.json().try_init(),
+        Format::Logrus => log.event_format(logrus::Line).try_init(),
     };
     match started {
         Ok(()) => Ok(progress),
@@ -163,7 +180,7 @@ fn open(path: &Path) -> Result<File, Failure> {
 )]
 pub(super) fn report(failure: &Failure, format: Format) {
     match format {
-        Format::Text => eprintln!("error: {failure}"),
+        Format::Text | Format::Logrus => eprintln!("error: {failure}"),
         Format::Json => {
             let line = serde_json::json!({
                 "level": "ERROR",

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod copy_image;
+pub(crate) mod ec;
 pub(crate) mod extract_tag;
 pub(crate) mod gather_images;
 pub(crate) mod man;

@@ -145,7 +145,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         context,
         verifier: &verifier,
         policies: &policies,
-        snapshot: images::shown(&images.snapshot, &components),
+        snapshot: images::shown(
+            &images.snapshot,
+            components.iter().map(|target| &target.component),
+        ),
         moment,
         checks: args.checks(),
         keep: Keep::of(&args.output),

@@ -236,6 +236,17 @@ pub(crate) struct Counts {
 }
 
 impl Component {
+    /// Puts the results into the order of reports.
+    pub(crate) fn sort(&mut self) {
+        for list in [
+            &mut self.violations,
+            &mut self.warnings,
+            &mut self.successes,
+        ] {
+            list.sort_by_cached_key(Finding::order);
+        }
+    }
+
     /// How many results the component has.
     pub(crate) fn counts(&self) -> Counts {
         Counts {

@@ -102,8 +102,22 @@ fn reference(command: &Command) -> String {
     );
     for sub in shown(command) {
         section(&mut text, sub, "", 2);
+        if sub.get_name() == "ec" {
+            drop_in(&mut text);
+        }
     }
     text
+}
+
+/// The commands of `ec`, which are parsed on their own.
+fn drop_in(text: &mut String) {
+    let mut command = promote::cli::ec_command();
+    command.build();
+    text.push_str("\nOptions of every command of `ec`:\n");
+    options(text, command.get_arguments().filter(|a| a.is_global_set()));
+    for sub in shown(&command) {
+        section(text, sub, "ec ", 3);
+    }
 }
 
 fn shown(command: &Command) -> impl Iterator<Item = &Command> {
@@ -144,6 +158,7 @@ fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
 fn options<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
     let rows: Vec<_> = arguments
         .filter(|argument| !matches!(argument.get_id().as_str(), "help" | "version"))
+        .filter(|argument| !argument.is_hide_set())
         .map(row)
         .collect();
     if !rows.is_empty() {
@@ -160,6 +175,10 @@ fn row(argument: &Arg) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let boolean = value == "BOOL";
+    let short = argument.get_short();
+    let short = short
+        .map(|letter| format!("-{letter}, "))
+        .unwrap_or_default();
     let name = match argument.get_long() {
         Some(long) if boolean || !argument.get_action().takes_values() => format!("--{long}"),
         Some(long) => format!("--{long} {value}"),
@@ -192,14 +211,14 @@ fn row(argument: &Arg) -> String {
         .iter()
         .map(|v| v.to_string_lossy())
         .collect();
-    if !defaults.is_empty() && defaults != ["false"] {
+    if !defaults.is_empty() && defaults != ["false"] && defaults != [""] {
         write!(about, " Default `{}`.", defaults.join(" ")).unwrap();
     }
     if let Some(variable) = argument.get_env() {
         write!(about, " `{}`", variable.to_string_lossy()).unwrap();
     }
     format!(
-        "| `{}` | {} |\n",
+        "| `{short}{}` | {} |\n",
         name.replace('|', "\\|"),
         about.replace('|', "\\|")
     )

@@ -9,6 +9,7 @@ mod copy_image;
 mod cosign;
 mod demo;
 mod docs;
+mod ec;
 mod ec_golden;
 mod extract_tag;
 mod gather_images;

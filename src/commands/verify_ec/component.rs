@@ -19,6 +19,12 @@ use crate::{
     trust::{self, Attestation, Examined, Signature, SignatureFailure, Verifier, Who},
 };
 
+/// The image can be had; only upstream makes a result of it that it cannot.
+pub(in crate::commands) const ACCESSIBLE: Builtin = Builtin {
+    code: "builtin.image.accessible",
+    title: "Image URL is accessible",
+    description: "The image URL is available and accessible.",
+};
 const IMAGE: Builtin = Builtin {
     code: "builtin.image.signature_check",
     title: "Image signature check passed",
@@ -157,6 +163,7 @@ impl Run<'_> {
             Ok(()) => {
                 let complete = checked.vouched || !self.checks.skipped().is_empty();
                 checked.report.success = complete && checked.report.violations.is_empty();
+                checked.report.sort();
             }
             Err(failure) => {
                 let image = match self.upstream {
@@ -341,19 +348,12 @@ impl Run<'_> {
     }
 }
 
-/// Adds what the policy said, in the order of reports.
+/// Adds what the policy said.
 pub(in crate::commands) fn take(report: &mut Component, said: policy::Outcome) {
     report.violations.extend(said.violations);
     report.warnings.extend(said.warnings);
     report.successes.extend(said.successes);
     report.exceptions = said.exceptions;
-    for list in [
-        &mut report.violations,
-        &mut report.warnings,
-        &mut report.successes,
-    ] {
-        list.sort_by_cached_key(Finding::order);
-    }
 }
 
 fn syntax(attestations: &[Attestation], report: &mut Component) {

@@ -114,11 +114,15 @@ pub(in crate::commands) fn sort(targets: &mut [Target]) {
     });
 }
 
-/// The Snapshot with these images instead of its own, as rules see it.
-pub(in crate::commands) fn shown(snapshot: &Snapshot, targets: &[Target]) -> Value {
-    let components = targets.iter().map(|target| target.component.clone());
+/// The Snapshot with these components instead of its own, as rules see it.
+pub(in crate::commands) fn shown<'a>(
+    snapshot: &Snapshot,
+    components: impl Iterator<Item = &'a Component>,
+) -> Value {
+    let mut components: Vec<Component> = components.cloned().collect();
+    components.sort_by(|a, b| a.container_image.cmp(&b.container_image));
     policy::input::snapshot(&Snapshot {
-        components: components.collect(),
+        components,
         ..snapshot.clone()
     })
 }

@@ -73,7 +73,7 @@ pub(in crate::commands) fn write(
 
 impl Output {
     /// What is written when nothing was asked for.
-    fn text() -> Self {
+    pub(in crate::commands) fn text() -> Self {
         Self {
             format: Format::Text,
             path: None,
@@ -81,6 +81,43 @@ impl Output {
             warnings: None,
             docs_link: None,
         }
+    }
+
+    /// Reads what upstream reads: unknown options are left out, and all behind a wrong one.
+    ///
+    /// # Errors
+    /// Upstream's message for a format that is none.
+    pub(in crate::commands) fn lenient(text: &str) -> Result<Self, String> {
+        let (target, options) = text.split_once('?').unwrap_or((text, ""));
+        let (name, path) = target.split_once('=').unwrap_or((target, ""));
+        let name = if name.is_empty() { "json" } else { name };
+        let format = Format::parse(name);
+        let format = format.ok_or_else(|| format!("{name:?} is not a valid report format"))?;
+        let mut output = Self {
+            format,
+            path: Some(PathBuf::from(path)).filter(|_| !path.is_empty()),
+            ..Self::text()
+        };
+        let given = |wanted: &str| {
+            let pairs = options.split('&').filter_map(|pair| pair.split_once('='));
+            let mut values = pairs.filter(|(name, _)| *name == wanted);
+            values
+                .next()
+                .map(|(_, value)| value)
+                .filter(|value| !value.is_empty())
+        };
+        for (name, shown) in [
+            ("show-successes", &mut output.successes),
+            ("show-warnings", &mut output.warnings),
+            ("show-policy-docs-link", &mut output.docs_link),
+        ] {
+            match given(name).map(str::parse) {
+                Some(Ok(value)) => *shown = Some(value),
+                Some(Err(_)) => break,
+                None => {}
+            }
+        }
+        Ok(output)
     }
 
     /// What this report shows. Options count in text only, as upstream has it.

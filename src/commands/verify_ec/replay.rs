@@ -98,6 +98,7 @@ async fn evaluate(input: Arc<Value>, at: jiff::Timestamp, policies: &Policies) -
     {
         Ok(said) => {
             take(&mut checked.report, said);
+            checked.report.sort();
             checked.report.success = checked.report.violations.is_empty();
             checked.at = Some(at);
         }

@@ -61,6 +61,12 @@ impl Rule {
         }
     }
 
+    /// Whether an annotation belongs to the rule itself.
+    pub(crate) fn has_annotations(&self) -> bool {
+        let scope = |own: &Value| own.get("scope").and_then(Value::as_str) == Some("rule");
+        self.annotations.iter().any(scope)
+    }
+
     fn own(&self) -> impl Iterator<Item = &Value> {
         self.annotations.iter().filter(|annotation| {
             let scope = annotation.get("scope").and_then(Value::as_str);

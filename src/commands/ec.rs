@@ -1,0 +1,355 @@
+//! `ec`: the command line of Conforma's own program, so that a script swaps the binary and edits nothing.
+//!
+//! Flags are read as Go's pflag reads them; output, messages and exit codes (0 and 1) are upstream's,
+//! known faults included. Where a fault would let an image pass that nobody verified, this program
+//! stays strict and says so. A flag without a counterpart here is refused by name.
+
+mod image;
+mod inspect;
+mod policy;
+mod sigstore;
+mod snapshot;
+mod unsupported;
+mod usage;
+mod version;
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+pub(crate) use usage::{Usage, in_go};
+
+use super::{Context, Outcome};
+use crate::{env::Env, failure::Failure};
+
+/// The Tekton results that `ec validate image` may write.
+pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
+
+/// The arguments of `ec`, read later and in another way than those of the other commands.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A command of Conforma's ec with its flags: validate image, validate policy, inspect policy, sigstore initialize, version
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Validate images, policies and trust as Conforma's ec does
+#[derive(Debug, Parser)]
+#[command(
+    name = "ec",
+    args_override_self = true,
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    subcommand_required = true
+)]
+struct Cli {
+    #[command(flatten)]
+    root: Root,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The flags that every command of `ec` takes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Root {
+    /// Stop the whole run after this time; 0 is no limit
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = usage::duration)]
+    pub(crate) timeout: Duration,
+    /// Log errors only
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+    /// Log more
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+    /// Log more, for debugging
+    #[arg(long, global = true)]
+    pub(crate) debug: bool,
+    /// Write the log to this file instead of standard error
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) logfile: String,
+    /// Log what was traced: none or log
+    #[arg(long, global = true, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_value = "none", default_missing_value = "log")]
+    pub(crate) trace: String,
+    /// Repeat a failed request this many times
+    #[arg(long, global = true, value_name = "N", default_value = "3")]
+    pub(crate) retry_max_retry: u32,
+    #[command(flatten)]
+    unsupported: unsupported::Everywhere,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validate conformance with the provided policies
+    Validate(Validate),
+    /// Inspect policy rules
+    Inspect {
+        #[command(subcommand)]
+        command: Inspect,
+    },
+    /// Perform certain sigstore operations
+    Sigstore {
+        #[command(subcommand)]
+        command: Sigstore,
+    },
+    /// Print version information
+    Version(version::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct Validate {
+    #[command(flatten)]
+    show: Shown,
+    #[command(subcommand)]
+    command: Validated,
+}
+
+/// What reports show.
+#[derive(Debug, Clone, clap::Args)]
+struct Shown {
+    /// Show what passed
+    #[arg(long, global = true)]
+    show_successes: bool,
+    /// Show warnings in text
+    #[arg(long, global = true, action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
+    show_warnings: bool,
+    /// Say in text where the policies of the Conforma project are explained
+    #[arg(long, global = true)]
+    show_policy_docs_link: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Validated {
+    /// Validate conformance of container images with the provided policies
+    Image(Box<image::Args>),
+    /// Validate the provided EnterpriseContractPolicy spec
+    Policy(policy::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Inspect {
+    /// Read policies from source urls and show information about the rules inside them
+    Policy(inspect::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Sigstore {
+    /// Initializes Sigstore root to retrieve trusted certificate and key targets for verification
+    Initialize(sigstore::Args),
+}
+
+/// A call of `ec` that was understood.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The flags that every command takes.
+    pub(crate) root: Root,
+    command: Command,
+}
+
+impl Call {
+    /// Reads the arguments behind `ec`.
+    ///
+    /// # Errors
+    /// Help that was asked for, or what is wrong with the arguments.
+    pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Self, Usage> {
+        let program = std::iter::once(OsString::from("ec"));
+        let matches = command().try_get_matches_from(program.chain(arguments));
+        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        let Cli { root, command } = cli.map_err(Usage::of)?;
+        root.check()?;
+        Ok(Self { root, command })
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever upstream's program would end with 1 for.
+    pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
+        let context = &Context {
+            registry: context
+                .registry
+                .limited(Some(self.root.retry_max_retry), None),
+            ..context.clone()
+        };
+        match self.command {
+            Command::Validate(Validate { show, command }) => match command {
+                Validated::Image(args) => image::run(*args, &show, context).await,
+                Validated::Policy(args) => policy::run(&args, context).await,
+            },
+            Command::Inspect {
+                command: Inspect::Policy(args),
+            } => inspect::run(args, context).await,
+            Command::Sigstore {
+                command: Sigstore::Initialize(args),
+            } => sigstore::run(args, context).await,
+            Command::Version(args) => version::run(&args),
+        }
+    }
+}
+
+impl Root {
+    /// Refuses what has no counterpart here.
+    fn check(&self) -> Result<(), Usage> {
+        self.unsupported.check()?;
+        match self.trace.as_str() {
+            "none" | "log" => Ok(()),
+            other => Err(unsupported::refuse(&format!("--trace={other}"))),
+        }
+    }
+}
+
+/// The whole command line of `ec`, as it is parsed and documented.
+pub(crate) fn command() -> clap::Command {
+    usage::booleans(Cli::command())
+}
+
+/// Whether output gets colours: the flags, then upstream's variables, then the terminal decide.
+pub(crate) fn decide_color(env: &Env, terminal: bool) -> bool {
+    let any = |names: &[&str]| names.iter().any(|name| env.get(name).is_some());
+    if any(&["EC_NO_COLOR", "EC_NO_COLOUR", "NO_COLOR", "NO_COLOUR"]) {
+        return false;
+    }
+    let forced = [
+        "EC_FORCE_COLOR",
+        "EC_FORCE_COLOUR",
+        "FORCE_COLOR",
+        "FORCE_COLOUR",
+    ];
+    terminal || any(&forced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Call, Usage> {
+        Call::parse(arguments.iter().map(OsString::from).collect())
+    }
+
+    fn message(arguments: &[&str]) -> String {
+        match parse(arguments) {
+            Err(Usage::Wrong(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_flag_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_read_as_pflag_reads_them() {
+        for arguments in [
+            &[
+                "validate",
+                "image",
+                "-i",
+                "a",
+                "-p",
+                "x",
+                "-k=y",
+                "-r",
+                "z",
+                "--strict=false",
+            ][..],
+            &[
+                "validate",
+                "image",
+                "-ia",
+                "-px",
+                "--timeout",
+                "0",
+                "--info=T",
+                "-s=f",
+            ],
+            &[
+                "--timeout=1h30m",
+                "validate",
+                "--show-successes",
+                "image",
+                "--policy=",
+            ],
+            &[
+                "validate",
+                "image",
+                "--policy",
+                "a",
+                "--policy",
+                "b",
+                "--ignore-rekor",
+                "--ignore-rekor",
+            ],
+            &["version", "-j"],
+            &["version", "--short", "--verbose"],
+            &[
+                "inspect", "policy", "-s", "a", "--source", "b", "-o", "names",
+            ],
+            &["sigstore", "initialize", "--mirror", "m", "--root", "r"],
+        ] {
+            assert!(
+                parse(arguments).is_ok(),
+                "{arguments:?}: {:?}",
+                parse(arguments)
+            );
+        }
+        let call = parse(&["validate", "image", "--timeout=0s"]).unwrap();
+        assert_eq!(call.root.timeout, Duration::ZERO);
+    }
+
+    #[test]
+    fn wrong_flags_are_named_as_cobra_names_them() {
+        assert_eq!(
+            message(&["validate", "image", "--nope"]),
+            "unknown flag: --nope"
+        );
+        assert_eq!(
+            message(&["validate", "image", "--policy"]),
+            "flag needs an argument: --policy"
+        );
+        assert_eq!(message(&["nope"]), "unknown command \"nope\" for \"ec\"");
+        assert!(
+            message(&["validate", "image", "--strict=maybe"])
+                .starts_with("invalid argument \"maybe\" for \"-s, --strict\" flag")
+        );
+        assert!(
+            message(&["validate", "image", "--workers", "x"])
+                .starts_with("invalid argument \"x\" for \"--workers\" flag")
+        );
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_refused_by_name() {
+        for flag in [
+            "--vsa",
+            "--vsa-upload=local@/tmp",
+            "--kubeconfig=/k",
+            "--trace=opa",
+        ] {
+            let name = flag.split('=').next().unwrap();
+            let run = parse(&["validate", "image", flag]).and_then(|call| match call.command {
+                Command::Validate(Validate {
+                    command: Validated::Image(args),
+                    ..
+                }) => args.check(),
+                _ => Ok(()),
+            });
+            match run {
+                Err(Usage::Wrong(message)) => assert!(
+                    message.contains(name) && message.contains("not supported"),
+                    "{message}"
+                ),
+                other => panic!("{flag}: {other:?}"),
+            }
+        }
+    }
+}

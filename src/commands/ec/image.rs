@@ -1,0 +1,448 @@
+//! `ec validate image`: the flow of `verify-ec`, with upstream's input, reports and messages.
+//!
+//! 1. read the images and the policy; everything that is wrong with them is said at once
+//! 2. resolve and expand the images, examine each and ask the policy about it
+//! 3. write the reports, unless a component could not be processed
+//!
+//! No `verified.json` is written: who wants the promotion to rest on it calls `verify-ec`.
+
+use super::{
+    Context, Outcome, Shown, Usage,
+    snapshot::{self, Inaccessible},
+    unsupported::{self, Vsa},
+    usage,
+    version::VERSION,
+};
+use crate::{
+    commands::{
+        trust_flags::{RootFlags, TrustFlags},
+        verify_ec::{
+            self,
+            component::{ACCESSIBLE, Checked, Checks, Run, youngest},
+            images::shown,
+            moment::Moment,
+            output::{self, Keep, Output},
+            policies::{Wanted, fetcher},
+        },
+    },
+    failure::{Failure, Kind, OrFail as _},
+    policy::{self, Policies, Quirks},
+    report::{Component, Format, Report, Show},
+    snapshot::Snapshot,
+    trust::Verifier,
+};
+
+/// Flags of `ec validate image`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policy configuration: a resource of the cluster, a file, a Git reference or inline text
+    #[arg(
+        long,
+        short = 'p',
+        value_name = "POLICY",
+        default_value = "",
+        hide_default_value = true
+    )]
+    policy: String,
+    /// One image
+    #[arg(
+        long,
+        short = 'i',
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) image: String,
+    /// A Snapshot: a file, or the JSON or YAML itself
+    #[arg(
+        long,
+        value_name = "FILE|JSON",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) images: String,
+    /// A Snapshot file; deprecated for --images
+    #[arg(
+        long,
+        short = 'f',
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) file_path: String,
+    /// A Snapshot as JSON; deprecated for --images
+    #[arg(
+        long,
+        short = 'j',
+        value_name = "JSON",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) json_input: String,
+    /// A Snapshot of the cluster, as [NAMESPACE/]NAME
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) snapshot: String,
+    /// The public key; wins over that of the policy
+    #[arg(
+        long,
+        short = 'k',
+        value_name = "KEY",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    public_key: String,
+    /// The Rekor log; wins over that of the policy
+    #[arg(
+        long,
+        short = 'r',
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    rekor_url: String,
+    /// Do not demand a transparency log entry
+    #[arg(long)]
+    ignore_rekor: bool,
+    /// Do not check image signatures
+    #[arg(long)]
+    skip_image_sig_check: bool,
+    /// Do not check the signatures of attestations
+    #[arg(long)]
+    skip_att_sig_check: bool,
+    /// The signer whom a certificate must name
+    #[arg(
+        long,
+        value_name = "SUBJECT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_identity: String,
+    /// An expression that the signer must match
+    #[arg(
+        long,
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_identity_regexp: String,
+    /// The OIDC issuer that vouches for the signer
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_oidc_issuer: String,
+    /// An expression that the issuer must match
+    #[arg(
+        long,
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_oidc_issuer_regexp: String,
+    /// Write a report: FORMAT[=FILE][?OPTIONS], one of json, yaml, text, appstudio, summary, summary-markdown, junit, attestation, policy-input
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    output: Vec<String>,
+    /// Write the JSON report to this file; deprecated for --output json=FILE
+    #[arg(
+        long,
+        short = 'o',
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    output_file: String,
+    /// Fail when the policy says no
+    #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
+    strict: bool,
+    /// Judge the rules' dates for this moment: now, attestation, RFC 3339 or YYYY-MM-DD
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    effective_time: String,
+    /// Accept an --effective-time in the past
+    #[arg(long)]
+    allow_past_effective_time: bool,
+    /// Add a member to the rule data of every source group
+    #[arg(long, value_name = "KEY=VALUE")]
+    extra_rule_data: Vec<String>,
+    /// Show titles, descriptions and solutions of results
+    #[arg(long)]
+    info: bool,
+    /// Do not colour text
+    #[arg(long)]
+    no_color: bool,
+    /// Colour text
+    #[arg(long)]
+    color: bool,
+    /// How many images are examined at the same time
+    #[arg(long, value_name = "N", default_value = "5")]
+    workers: u16,
+    /// Which rules count: include-exclude or ec-policy
+    #[arg(long, value_name = "HOW", default_value = "include-exclude")]
+    filter_type: String,
+    #[command(flatten)]
+    vsa: Vsa,
+}
+
+impl Args {
+    /// Refuses what has no counterpart here.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        self.vsa.check()?;
+        let outputs = usage::split(&self.output)?;
+        let is_vsa = |output: &String| output.split(['=', '?']).next() == Some("vsa");
+        match outputs.iter().any(is_vsa) {
+            true => Err(unsupported::refuse("--output vsa")),
+            false => Ok(()),
+        }
+    }
+
+    fn trust(&self) -> TrustFlags {
+        let many = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        TrustFlags {
+            public_key: many(&self.public_key).into_iter().collect(),
+            certificate_identity: match self.certificate_identity_regexp.as_str() {
+                // The expression wins over the text.
+                "" => many(&self.certificate_identity).into_iter().collect(),
+                _ => Vec::new(),
+            },
+            certificate_identity_regexp: many(&self.certificate_identity_regexp)
+                .into_iter()
+                .collect(),
+            certificate_oidc_issuer: match self.certificate_oidc_issuer_regexp.as_str() {
+                "" => many(&self.certificate_oidc_issuer),
+                _ => None,
+            },
+            certificate_oidc_issuer_regexp: many(&self.certificate_oidc_issuer_regexp),
+            rekor_url: many(&self.rekor_url),
+            ignore_rekor: self.ignore_rekor,
+            insecure_ignore_sct: false,
+            root: RootFlags::default(),
+        }
+    }
+
+    fn checks(&self) -> Checks {
+        Checks {
+            image_signature: !self.skip_image_sig_check,
+            attestation_signature: !self.skip_att_sig_check,
+        }
+    }
+
+    /// The reports that can be written, and what is said of the others.
+    fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
+        let mut texts = usage::split(&self.output)?;
+        if !self.output_file.is_empty() {
+            texts.push(format!("json={}", self.output_file));
+        }
+        let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Output::lenient(&text) {
+                Ok(output) => outputs.push(output),
+                Err(error) => wrong.push(error),
+            }
+        }
+        if outputs.is_empty() && wrong.is_empty() {
+            outputs.push(Output::text());
+        }
+        Ok((outputs, wrong))
+    }
+
+    fn show(&self, shown: &Shown, context: &Context) -> Show {
+        Show {
+            info: self.info,
+            successes: shown.show_successes,
+            warnings: shown.show_warnings,
+            docs_link: shown.show_policy_docs_link,
+            color: !self.no_color && (self.color || context.color),
+            upstream: true,
+            now: context.clock.now(),
+        }
+    }
+}
+
+/// Who has to have signed, what is asked, and for which moment.
+struct Prepared {
+    verifier: Verifier,
+    policies: Policies,
+    moment: Moment,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<Outcome, Failure> {
+    args.check()?;
+    let (outputs, wrong) = args.outputs()?;
+    let read = snapshot::determine(&args, context).await;
+    let prepared = prepare(&args, context).await;
+    let (snapshot, prepared) = both(read, prepared)?;
+    if snapshot.components.is_empty() {
+        tracing::warn!("an empty Snapshot passes upstream and is refused here");
+        let text = "the Snapshot has no components: nothing would be verified";
+        return Err(Failure::message(Kind::NotFound, text));
+    }
+    let checked = check(&args, &snapshot, &prepared, Keep::of(&outputs), context).await?;
+    let mut report = report(&args, &checked, &prepared);
+    let show = args.show(show, context);
+    let appstudio = report.render(Format::Appstudio, show).or_fail(Kind::Bug)?;
+    if !show.successes {
+        for component in &mut report.components {
+            component.success_count = Some(component.successes.len());
+            component.successes.clear();
+        }
+    }
+    say_what_reports_leave_out(&report);
+    let mut outcome = Outcome {
+        stdout: output::write(&outputs, &report, show, context)?,
+        ..Outcome::default()
+    };
+    outcome.results.set("TEST_OUTPUT", appstudio);
+    outcome.failure = if !wrong.is_empty() {
+        Some(Failure::message(Kind::Usage, wrong.join("\n")))
+    } else if args.strict && !report.success {
+        Some(Failure::message(Kind::Refused, "success criteria not met"))
+    } else {
+        None
+    };
+    Ok(outcome)
+}
+
+/// Both, or everything that is wrong with either.
+fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+        (Err(a), Err(b)) => {
+            let text = format!("{}\n{}", a.cause(), b.cause());
+            Err(Failure::message(a.kind(), text))
+        }
+    }
+}
+
+async fn prepare(args: &Args, context: &Context) -> Result<Prepared, Failure> {
+    let mut trust = args.trust();
+    let fetcher = fetcher(context);
+    let rule_data = usage::split(&args.extra_rule_data)?;
+    let wanted = Wanted {
+        policy: &args.policy,
+        extra_rule_data: &rule_data,
+        quirks: Quirks::Upstream,
+        by_intention: args.filter_type == "ec-policy",
+    };
+    let spec = wanted.locate(&mut trust, &fetcher, context).await?;
+    if trust.public_key.is_empty() {
+        check_identity(&trust)?;
+    }
+    let now = context.clock.now();
+    let moment = Moment::parse(&args.effective_time, args.allow_past_effective_time, now)?;
+    let verifier = trust.verifier(context).await?;
+    let at = moment.start();
+    let policies = wanted.load(spec, &trust, at, &fetcher, context).await?;
+    Ok(Prepared {
+        verifier,
+        policies,
+        moment,
+    })
+}
+
+fn check_identity(trust: &TrustFlags) -> Result<(), Failure> {
+    let issuer =
+        trust.certificate_oidc_issuer.is_some() || trust.certificate_oidc_issuer_regexp.is_some();
+    let subject =
+        !trust.certificate_identity.is_empty() || !trust.certificate_identity_regexp.is_empty();
+    let missing = [
+        (issuer, "certificate OIDC issuer"),
+        (subject, "certificate identity"),
+    ];
+    let missing: Vec<_> = missing
+        .into_iter()
+        .filter(|(given, _)| !given)
+        .map(|(_, what)| format!("{what} must be provided for keyless workflow"))
+        .collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(Failure::message(Kind::Usage, missing.join("\n"))),
+    }
+}
+
+/// Examines everything; an error of a component ends the run without a report.
+async fn check(
+    args: &Args,
+    snapshot: &Snapshot,
+    prepared: &Prepared,
+    keep: Keep,
+    context: &Context,
+) -> Result<Vec<Checked>, Failure> {
+    let (targets, inaccessible) = snapshot::resolve(snapshot, &context.registry).await?;
+    let all = targets.iter().map(|target| &target.component);
+    let all = all.chain(inaccessible.iter().map(|missing| &missing.component));
+    let run = Run {
+        context,
+        verifier: &prepared.verifier,
+        policies: &prepared.policies,
+        snapshot: shown(snapshot, all),
+        moment: prepared.moment,
+        checks: args.checks(),
+        keep,
+        upstream: true,
+    };
+    let mut checked = run.check_all(&targets, args.workers).await;
+    checked.extend(inaccessible.into_iter().map(Inaccessible::checked));
+    let errors: Vec<Failure> = checked
+        .iter_mut()
+        .filter_map(|checked| checked.error.take())
+        .collect();
+    let Some(first) = errors.first() else {
+        return Ok(checked);
+    };
+    let texts: Vec<_> = errors.iter().map(Failure::cause).collect();
+    Err(Failure::message(first.kind(), texts.join("\n")))
+}
+
+impl Inaccessible {
+    /// The violation that upstream makes of it.
+    fn checked(self) -> Checked {
+        let text = format!("Image URL is not accessible: {}", self.reason);
+        let report = Component {
+            name: self.component.name.clone(),
+            container_image: self.component.container_image.clone(),
+            source: policy::input::source(&self.component),
+            violations: vec![ACCESSIBLE.says(text)],
+            ..Component::default()
+        };
+        Checked::new(report, &self.component.name)
+    }
+}
+
+fn report(args: &Args, checked: &[Checked], prepared: &Prepared) -> Report {
+    let at = youngest(checked).unwrap_or(prepared.moment.start());
+    let mut skipped_checks = prepared.verifier.skipped_checks();
+    skipped_checks.extend(args.checks().skipped());
+    Report {
+        snapshot: args.snapshot.clone(),
+        key: verify_ec::key(&prepared.verifier),
+        policy: prepared.policies.spec().clone(),
+        version: VERSION.to_owned(),
+        skipped_checks,
+        ..verify_ec::report(checked, at)
+    }
+}
+
+/// Upstream's reports have no place for it, and nobody shall miss it.
+fn say_what_reports_leave_out(report: &Report) {
+    if !report.skipped_checks.is_empty() {
+        tracing::warn!(checks = report.skipped_checks.join(", "), "skipped");
+    }
+    for component in &report.components {
+        if !component.exceptions.is_empty() {
+            tracing::warn!(
+                component = component.name,
+                rules = component.exceptions.join(", "),
+                "the policy's configuration lets rules off"
+            );
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `ec sigstore initialize`: the trust root by TUF, where later runs find it.
+
+use super::{Context, Outcome};
+use crate::{
+    commands::trust_flags::trust_failure,
+    failure::Failure,
+    trust::{Root, Start, Tuf},
+};
+
+/// Flags of `ec sigstore initialize`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The TUF repository
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://tuf-repo-cdn.sigstore.dev"
+    )]
+    mirror: String,
+    /// Start the trust from this root.json
+    #[arg(long, value_name = "FILE|URL")]
+    root: Option<String>,
+    /// Demand that the root.json has this SHA-256; upstream reads the flag and demands nothing
+    #[arg(long, value_name = "HEX")]
+    root_checksum: Option<String>,
+    /// Not supported
+    #[arg(long, hide = true)]
+    staging: bool,
+}
+
+/// Runs the command. Nothing is printed when all went well.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    if args.staging {
+        return Err(super::unsupported::refuse("--staging").into());
+    }
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let start = Start {
+        mirror: args.mirror,
+        root: given(args.root),
+        checksum: given(args.root_checksum),
+    };
+    let tuf = Tuf::new(context.http.clone(), &context.env).map_err(trust_failure)?;
+    let found = tuf.initialize(&start).await.map_err(trust_failure)?;
+    Root::parse(&found, &start.mirror).map_err(trust_failure)?;
+    Ok(Outcome::default())
+}

@@ -1,0 +1,90 @@
+//! Flags of upstream's that have no counterpart here: they are known, so that they are refused by name.
+
+use super::Usage;
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Everywhere {
+    /// Not supported: the pod's service account is used
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    kubeconfig: Option<String>,
+    /// Not supported: pauses double, at most a minute
+    #[arg(long, global = true, value_name = "DURATION", hide = true)]
+    retry_max_wait: Option<String>,
+    /// Not supported
+    #[arg(long, global = true, value_name = "DURATION", hide = true)]
+    retry_duration: Option<String>,
+    /// Not supported
+    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
+    retry_factor: Option<String>,
+    /// Not supported
+    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
+    retry_jitter: Option<String>,
+}
+
+impl Everywhere {
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        refuse_given([
+            ("--kubeconfig", self.kubeconfig.is_some()),
+            ("--retry-max-wait", self.retry_max_wait.is_some()),
+            ("--retry-duration", self.retry_duration.is_some()),
+            ("--retry-factor", self.retry_factor.is_some()),
+            ("--retry-jitter", self.retry_jitter.is_some()),
+        ])
+    }
+}
+
+/// Flags about verification summary attestations.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Vsa {
+    /// Not supported
+    #[arg(long, hide = true)]
+    vsa: bool,
+    /// Not supported
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    attestation_format: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "KEY", hide = true)]
+    vsa_signing_key: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "KEY", hide = true)]
+    vsa_public_key: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "BACKEND", hide = true)]
+    vsa_upload: Vec<String>,
+    /// Not supported
+    #[arg(long, value_name = "DURATION", hide = true)]
+    vsa_expiration: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "DIR", hide = true)]
+    attestation_output_dir: Option<String>,
+}
+
+impl Vsa {
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        refuse_given([
+            ("--vsa", self.vsa),
+            ("--attestation-format", self.attestation_format.is_some()),
+            ("--vsa-signing-key", self.vsa_signing_key.is_some()),
+            ("--vsa-public-key", self.vsa_public_key.is_some()),
+            ("--vsa-upload", !self.vsa_upload.is_empty()),
+            ("--vsa-expiration", self.vsa_expiration.is_some()),
+            (
+                "--attestation-output-dir",
+                self.attestation_output_dir.is_some(),
+            ),
+        ])
+    }
+}
+
+fn refuse_given<const N: usize>(flags: [(&str, bool); N]) -> Result<(), Usage> {
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(refuse(name)),
+        None => Ok(()),
+    }
+}
+
+/// What is said of a flag without a counterpart.
+pub(super) fn refuse(flag: &str) -> Usage {
+    Usage::Wrong(format!("{flag} is not supported by promote"))
+}

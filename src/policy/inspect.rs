@@ -1,0 +1,93 @@
+//! The annotated rules of a source, for people who want to know what a policy checks.
+
+use super::{
+    annotated::Annotated,
+    groups::Error,
+    rego::{Module, Policy},
+    source::Fetcher,
+};
+
+/// A rule as its annotations describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inspected {
+    /// `package.short_name`.
+    pub(crate) code: String,
+    /// The package.
+    pub(crate) package: String,
+    /// The annotated short name.
+    pub(crate) short_name: String,
+    /// `deny`, `warn` or `other`.
+    pub(crate) kind: &'static str,
+    /// The title.
+    pub(crate) title: String,
+    /// The description.
+    pub(crate) description: String,
+    /// The collections that it belongs to.
+    pub(crate) collections: Vec<String>,
+}
+
+impl Inspected {
+    /// Where the Conforma project would explain the rule; empty without a short name.
+    pub(crate) fn documentation_url(&self) -> String {
+        let package = self.package.rsplit('.').next().unwrap_or_default();
+        if package.is_empty() || self.short_name.is_empty() {
+            return String::new();
+        }
+        format!(
+            "https://conforma.dev/docs/policy/packages/release_{package}.html#{package}__{}",
+            self.short_name
+        )
+    }
+}
+
+/// Fetches a source and lists its rules that have annotations of their own.
+///
+/// # Errors
+/// Any [`Error`] of sources and of their rules.
+pub(crate) async fn inspect(source: &str, fetcher: &Fetcher) -> Result<Vec<Inspected>, Error> {
+    let fetched = fetcher.fetch(source).await?;
+    let policies = fetched.files.iter().filter(|file| file.is_policy());
+    let mut modules: Vec<_> = policies
+        .map(|file| Module {
+            file: file.path.clone(),
+            source: file.text.clone(),
+        })
+        .collect();
+    modules.retain(|module| !module.is_test());
+    if modules.is_empty() {
+        return Err(Error::NoPolicy {
+            sources: fetched.pinned.clone(),
+        });
+    }
+    let policy = Policy::read(modules)?;
+    let rules = policy.rules().filter(|rule| rule.has_annotations());
+    let inspected = rules.map(|rule| {
+        let annotated = Annotated::of(rule).unwrap_or_default();
+        let text = |member: &str| {
+            let text = annotated
+                .metadata
+                .get(member)
+                .and_then(|text| text.as_str());
+            text.unwrap_or_default().to_owned()
+        };
+        let short_name = rule.custom("short_name").and_then(|name| name.as_str());
+        let short_name = short_name.unwrap_or_default().to_owned();
+        Inspected {
+            code: format!("{}.{short_name}", rule.package),
+            package: rule.package.clone(),
+            kind: match rule.name.as_str() {
+                "deny" => "deny",
+                "warn" => "warn",
+                _ => "other",
+            },
+            title: rule.title().unwrap_or_default().to_owned(),
+            description: match text("description") {
+                empty if empty.is_empty() => rule.description().unwrap_or_default().to_owned(),
+                text => text,
+            },
+            short_name,
+            collections: annotated.collections,
+        }
+    });
+    Ok(inspected.collect())
+}

@@ -1,0 +1,470 @@
+//! `ec`: upstream's flags, output, messages and exit codes, so that a script swaps the binary.
+
+use std::path::Path;
+
+use lab::{
+    signer::{self, Key},
+    universe::Universe,
+};
+use serde_json::Value;
+
+use crate::harness::{Run, Workdir};
+
+const POLICY: &str = "package main\nimport rego.v1\n# METADATA\n# title: Attested\n# description: There has to be an attestation.\n# custom:\n#   short_name: attested\n#   solution: Attest the image.\n#   collections: [minimal]\ndeny contains {\"code\": \"main.attested\", \"msg\": \"no attestation\"} if count(input.attestations) == 0\n";
+const NEVER: &str = "package never\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: ever\ndeny contains {\"code\": \"never.ever\", \"msg\": \"Never <ever>.\"}\n";
+
+/// A vouched image, and a directory with a policy and the key.
+struct Scene {
+    universe: Universe,
+    dir: Workdir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let universe = Universe::new().unwrap();
+        let dir = Workdir::new();
+        dir.write("cosign.pub", universe.key.public_pem());
+        dir.write("good/a.rego", POLICY);
+        dir.write("bad/a.rego", NEVER);
+        dir.write("good.yaml", "sources: [{policy: [./good]}]\n");
+        dir.write("bad.yaml", "sources: [{policy: [./good, ./bad]}]\n");
+        Self { universe, dir }
+    }
+
+    fn vouched() -> Self {
+        let scene = Self::new();
+        scene.universe.vouch().unwrap();
+        scene
+    }
+
+    fn image(&self) -> String {
+        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
+    }
+
+    fn ec(&self, arguments: &[&str]) -> Run {
+        let mut all = vec!["ec"];
+        all.extend(arguments);
+        self.dir.promote(&all)
+    }
+
+    fn validate(&self, policy: &str, more: &[&str]) -> Run {
+        let image = self.image();
+        let mut all = vec![
+            "validate",
+            "image",
+            "-i",
+            &image,
+            "-p",
+            policy,
+            "-k=cosign.pub",
+        ];
+        all.push("--ignore-rekor");
+        all.extend(more);
+        self.ec(&all)
+    }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_good_image_passes_with_upstreams_report() {
+    let scene = Scene::vouched();
+    let run = scene.validate("good.yaml", &["--output", "json,appstudio=test.json"]);
+    let run = run.exits(0);
+    let report = json(&run.stdout);
+    let members: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        members,
+        [
+            "success",
+            "components",
+            "key",
+            "policy",
+            "ec-version",
+            "effective-time"
+        ]
+    );
+    let component = report["components"][0].as_object().unwrap();
+    let members: Vec<_> = component.keys().cloned().collect();
+    assert_eq!(
+        members,
+        [
+            "name",
+            "containerImage",
+            "source",
+            "success",
+            "signatures",
+            "attestations"
+        ]
+    );
+    assert_eq!(component["name"], "Unnamed");
+    assert_eq!(component["containerImage"], scene.image());
+    let output = json(&scene.dir.read("test.json"));
+    assert_eq!(
+        (&output["result"], &output["successes"]),
+        (&"SUCCESS".into(), &4.into())
+    );
+    assert!(!scene.dir.exists("verified.json"), "ec vouches for nothing");
+    // What the report has no place for is said.
+    run.says("level=warning msg=skipped checks=transparency-log");
+}
+
+#[test]
+fn a_refusal_is_one_line_and_exit_1() {
+    let scene = Scene::vouched();
+    let run = scene.validate("bad.yaml", &["--quiet"]).exits(1);
+    assert_eq!(run.stderr, "Error: success criteria not met\n");
+    assert!(
+        run.stdout.contains("✕ [Violation] never.ever\n"),
+        "{}",
+        run.stdout
+    );
+    scene.validate("bad.yaml", &["--strict=false"]).exits(0);
+    scene.validate("bad.yaml", &["-s=f"]).exits(0);
+    let report = scene
+        .validate("bad.yaml", &["--output=json", "--info"])
+        .exits(1)
+        .stdout;
+    assert!(
+        report.contains(r#""msg":"Never \u003cever\u003e.""#),
+        "{report}"
+    );
+    assert_eq!(
+        json(&report)["components"][0]["violations"][0]["metadata"]["title"],
+        "Never"
+    );
+}
+
+#[test]
+fn what_nobody_signed_is_refused_with_upstreams_results() {
+    let codes = |run: Run| -> Vec<String> {
+        let report = json(&run.exits(1).stdout);
+        let violations = report["components"][0]["violations"].as_array().unwrap();
+        violations
+            .iter()
+            .map(|found| found["metadata"]["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let unsigned = Scene::new();
+    let found = codes(unsigned.validate("good.yaml", &["--output", "json"]));
+    let expected = [
+        "builtin.attestation.signature_check",
+        "builtin.image.signature_check",
+    ];
+    assert_eq!(found, expected);
+
+    // An attestation is no image signature, in whatever way it is packed.
+    let attested = Scene::new();
+    let universe = &attested.universe;
+    universe.attest(&universe.key, &universe.commit).unwrap();
+    let found = codes(attested.validate("good.yaml", &["--output", "json"]));
+    assert_eq!(found, ["builtin.image.signature_check"]);
+
+    let stranger = Scene::new();
+    let other = Key::generate().unwrap();
+    stranger.universe.sign(&other).unwrap();
+    stranger
+        .universe
+        .attest(&other, &stranger.universe.commit)
+        .unwrap();
+    let run = stranger.validate("good.yaml", &["--output", "json"]);
+    assert!(
+        run.stdout
+            .contains("No image signatures found matching the given public key.")
+    );
+    assert_eq!(codes(run), expected);
+
+    let image = format!("{}:absent", unsigned.universe.staging());
+    let run = unsigned.ec(&[
+        "validate",
+        "image",
+        "-i",
+        &image,
+        "-p",
+        "good.yaml",
+        "-k",
+        "cosign.pub",
+        "--ignore-rekor",
+        "--output",
+        "json",
+    ]);
+    assert!(run.stdout.contains("Image URL is not accessible: "));
+    assert_eq!(codes(run), ["builtin.image.accessible"]);
+}
+
+#[test]
+fn skipped_checks_leave_no_result_and_are_said() {
+    let scene = Scene::new();
+    scene
+        .universe
+        .attest(&scene.universe.key, &scene.universe.commit)
+        .unwrap();
+    scene.validate("good.yaml", &[]).exits(1);
+    let run = scene.validate(
+        "good.yaml",
+        &[
+            "--skip-image-sig-check",
+            "--show-successes",
+            "--output",
+            "json",
+        ],
+    );
+    let run = run.exits(0).says("image-signature");
+    assert!(
+        !run.stdout.contains("builtin.image.signature_check"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_snapshot_is_read_and_merged_as_upstream_does() {
+    let scene = Scene::vouched();
+    let other = signer::push_image(&scene.universe.registry, "acme/other", "o", "o", 1).unwrap();
+    signer::sign(&scene.universe.registry, &other, &scene.universe.key).unwrap();
+    let statements = scene.universe.statements(&other, &scene.universe.commit);
+    signer::attest(
+        &scene.universe.registry,
+        &other,
+        &scene.universe.key,
+        &statements,
+    )
+    .unwrap();
+    let address = scene.universe.registry.address();
+    let (first, second) = (
+        scene.image(),
+        format!("{address}/acme/other@{}", other.digest),
+    );
+    scene.dir.write(
+        "snapshot.yaml",
+        format!("kind: Snapshot\nspec:\n  application: app\n  components:\n  - {{name: a, containerImage: '{first}'}}\n  - {{name: b, containerImage: '{second}'}}\n  - {{name: c, containerImage: '{first}'}}\n"),
+    );
+    let run = scene.ec(&[
+        "validate",
+        "image",
+        "--images",
+        "snapshot.yaml",
+        "--policy",
+        "good.yaml",
+        "-k",
+        "cosign.pub",
+        "--ignore-rekor",
+        "--output",
+        "json",
+        "--output",
+        "policy-input=input.jsonl",
+    ]);
+    let report = json(&run.exits(0).stdout);
+    let names: Vec<_> = report["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["name"].clone())
+        .collect();
+    assert_eq!(names.len(), 2, "an image stands once: {report}");
+    let inputs = scene.dir.read("input.jsonl");
+    let input = json(inputs.lines().next().unwrap());
+    assert_eq!(input["snapshot"]["application"], "app");
+    let run = scene.ec(&[
+        "validate",
+        "image",
+        "--images",
+        r#"{"components": []}"#,
+        "-p",
+        "good.yaml",
+        "-k",
+        "cosign.pub",
+        "--ignore-rekor",
+    ]);
+    run.exits(1).says("Error: the Snapshot has no components");
+}
+
+#[test]
+fn messages_about_wrong_input_are_upstreams() {
+    let scene = Scene::vouched();
+    let said = |run: Run| run.exits(1).stderr;
+    assert_eq!(
+        said(scene.ec(&["validate", "image", "-p", "good.yaml", "-k", "cosign.pub"])),
+        "Error: neither Snapshot nor image reference provided to validate\n"
+    );
+    let image = scene.image();
+    assert_eq!(
+        said(scene.ec(&["validate", "image", "-i", &image, "-p", "good.yaml"])),
+        "Error: certificate OIDC issuer must be provided for keyless workflow\ncertificate identity must be provided for keyless workflow\n"
+    );
+    let both = said(scene.ec(&["validate", "image", "-p", "good.yaml"]));
+    assert!(
+        both.starts_with("Error: neither Snapshot") && both.contains("\ncertificate identity must"),
+        "{both}"
+    );
+    assert_eq!(
+        said(scene.validate("good.yaml", &["--extra-rule-data", "a=b,c"])),
+        "Error: incorrect syntax for --extra-rule-data 1\n"
+    );
+    assert!(said(scene.validate("good.yaml", &["--effective-time", "2001-01-01"])).contains(
+        "Error: effective time 2001-01-01T00:00:00Z is in the past; use --allow-past-effective-time to override"
+    ));
+    assert!(
+        said(scene.validate(
+            "good.yaml",
+            &["--output", "pdf", "--output", "json=report.json"]
+        ))
+        .ends_with("Error: \"pdf\" is not a valid report format\n")
+    );
+    assert!(
+        scene.dir.exists("report.json"),
+        "the other reports are written"
+    );
+    scene
+        .validate("http://policy.example/policy.yaml", &[])
+        .exits(1)
+        .says("attempting to download from insecure source: http://policy.example/policy.yaml");
+    scene
+        .ec(&[
+            "validate",
+            "image",
+            "--images",
+            "[",
+            "-p",
+            "good.yaml",
+            "-k",
+            "cosign.pub",
+        ])
+        .exits(1)
+        .says("Error: unable to parse Snapshot specification from [");
+    assert_eq!(
+        said(scene.ec(&["validate", "image", "--nope"])),
+        "Error: unknown flag: --nope\n"
+    );
+    assert_eq!(
+        said(scene.validate("good.yaml", &["--vsa"])),
+        "Error: --vsa is not supported by promote\n"
+    );
+    assert_eq!(
+        said(scene.validate("good.yaml", &["--quiet", "--timeout", "1ns"])),
+        "Error: exceeded allowed execution time of 1ns, the timeout can be adjusted using the --timeout command line argument\n"
+    );
+}
+
+#[test]
+fn an_error_of_a_component_leaves_no_report() {
+    let scene = Scene::vouched();
+    scene.dir.write("broken/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\"}\n");
+    scene
+        .dir
+        .write("broken.yaml", "sources: [{policy: [./broken]}]\n");
+    let run = scene
+        .validate("broken.yaml", &["--output", "json=report.json"])
+        .exits(1);
+    let image = scene.image();
+    let run = run.says(&format!(
+        "Error: error validating image {image} of component Unnamed: "
+    ));
+    assert!(run.stdout.is_empty() && !scene.dir.exists("report.json"));
+}
+
+#[test]
+fn the_log_goes_where_it_is_told() {
+    let scene = Scene::vouched();
+    let run = scene
+        .validate("good.yaml", &["--logfile", "ec.log", "--verbose"])
+        .exits(0);
+    assert_eq!(run.stderr, "");
+    let log = scene.dir.read("ec.log");
+    assert!(log.lines().all(|line| line.starts_with("time=\"")), "{log}");
+    assert!(log.contains("level=info msg=examining"), "{log}");
+}
+
+#[test]
+fn policies_are_checked_and_inspected() {
+    let scene = Scene::new();
+    let run = scene
+        .ec(&["validate", "policy", "--policy", "good.yaml"])
+        .exits(0);
+    assert_eq!(
+        run.stdout,
+        "Policy configuration conforms to the EnterpriseContractPolicy spec\n"
+    );
+    scene.dir.write("wrong.yaml", "sorces: []\n");
+    let run = scene
+        .ec(&["validate", "policy", "-p", "wrong.yaml"])
+        .exits(1);
+    run.says("Error: policy configuration does not conform to the EnterpriseContractPolicy spec");
+    let run = scene
+        .ec(&["inspect", "policy", "--source", "./good"])
+        .exits(0);
+    assert_eq!(
+        run.stdout,
+        "# Source: ./good\n\nmain.attested (deny)\nhttps://conforma.dev/docs/policy/packages/release_main.html#main__attested\nAttested\nThere has to be an attestation.\n[minimal]\n--\n"
+    );
+    let run = scene.ec(&[
+        "inspect",
+        "policy",
+        "-p",
+        "bad.yaml",
+        "-o",
+        "short-names",
+        "--package",
+        "never",
+    ]);
+    assert_eq!(run.exits(0).stdout, "never.ever\n");
+    scene.ec(&["inspect", "policy", "-s", "./good", "-o", "x"]).exits(1).says(
+        "Error: invalid value for --output 'x'. accepted values: json, text, names, short-names",
+    );
+}
+
+#[test]
+fn the_version_is_that_of_reports() {
+    let scene = Scene::vouched();
+    let version = json(&scene.ec(&["version", "--json"]).exits(0).stdout)["Version"].clone();
+    let short = scene.ec(&["version", "-s"]).exits(0).stdout;
+    assert_eq!(version, short.as_str());
+    let report = json(
+        &scene
+            .validate("good.yaml", &["--output", "json"])
+            .exits(0)
+            .stdout,
+    );
+    assert_eq!(report["ec-version"], version);
+}
+
+#[test]
+fn a_binary_called_ec_is_ec() {
+    let scene = Scene::new();
+    let program = scene.dir.path("ec");
+    std::os::unix::fs::symlink(Path::new(env!("CARGO_BIN_EXE_promote")), &program).unwrap();
+    let run = |arguments: &[&str]| {
+        Run::of(
+            scene
+                .dir
+                .command_of(&program)
+                .args(arguments)
+                .output()
+                .unwrap(),
+        )
+    };
+    run(&["version"]).exits(0);
+    let help = run(&["validate", "image", "--help"]).exits(0);
+    assert!(help.stdout.contains("--policy"), "{}", help.stdout);
+    run(&["--timeout", "1s", "nope"])
+        .exits(1)
+        .says("Error: unknown command \"nope\" for \"ec\"");
+}
+
+#[test]
+fn a_trust_root_is_fetched_silently() {
+    let scene = Scene::new();
+    scene
+        .ec(&[
+            "sigstore",
+            "initialize",
+            "--mirror",
+            "http://127.0.0.1:1",
+            "--root",
+            "absent.json",
+        ])
+        .exits(1)
+        .says("Error: ");
+}
