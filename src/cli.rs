@@ -232,7 +232,7 @@ fn start<F: Future<Output = Result<Outcome, Failure>>>(
     limit: Option<Duration>,
     command: impl FnOnce(Context) -> F,
 ) -> Result<(), Failure> {
-    let progress = log::init(&global.log, &env)?;
+    let progress = log::init(&global.log, global.data_dir.as_deref(), &env)?;
     // A result that the command does not have is found before the command does anything.
     Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
     let context = context(global, env, progress)?;
@@ -274,8 +274,14 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
         .write(&global.result, dir)
         .or_fail(Kind::Usage);
     let shown = std::io::stdout().lock().write_all(&outcome.stdout);
-    if let Some(failure) = outcome.failure {
-        return Err(failure);
+    match outcome.failure {
+        // The report says it, and the log has it for who looks there.
+        Some(failure) if global.log.is_in_file() && !outcome.stdout.is_empty() => {
+            tracing::error!("{failure}");
+            return Err(failure.told());
+        }
+        Some(failure) => return Err(failure),
+        None => {}
     }
     written?;
     match shown {

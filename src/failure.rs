@@ -69,6 +69,7 @@ pub(crate) struct Failure {
     kind: Kind,
     source: anyhow::Error,
     hint: Option<String>,
+    told: bool,
 }
 
 impl Failure {
@@ -78,6 +79,7 @@ impl Failure {
             kind,
             source: source.into(),
             hint: None,
+            told: false,
         }
     }
 
@@ -98,6 +100,19 @@ impl Failure {
     pub(crate) fn context(mut self, doing: impl fmt::Display) -> Self {
         self.source = self.source.context(doing.to_string());
         self
+    }
+
+    /// Marks the failure as one that the user knows of already.
+    #[must_use]
+    pub(crate) fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    /// Whether the user knows of it already.
+    #[must_use]
+    pub(crate) fn is_told(&self) -> bool {
+        self.told
     }
 
     /// Why, without the hint.

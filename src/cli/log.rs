@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use tracing_subscriber::{filter::LevelFilter, fmt};
 
 use crate::{
+    commands::in_data_dir,
     env::Env,
     failure::{Failure, Kind},
     progress::{Mode, Progress},
@@ -27,7 +28,10 @@ pub(super) struct Flags {
     /// How log lines look
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: Format,
-    /// Write the log to this file (appended) instead of standard error
+    /// Write the log to this file (appended) instead of standard error; file:NAME is in the data directory
+    ///
+    /// A refusal that a report on standard output explains is written there too, so that a step's
+    /// log can hold the report alone.
     #[arg(long, global = true, value_name = "PATH")]
     log_file: Option<PathBuf>,
     /// When to colour the log and reports
@@ -54,6 +58,11 @@ impl Flags {
             (Shown::Auto, Format::Text) if terminal => Mode::Bars,
             (Shown::Auto | Shown::Plain, _) => Mode::Lines,
         }
+    }
+
+    /// Whether the log goes to a file.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.log_file.is_some()
     }
 
     /// The log as upstream's `ec` writes it.
@@ -125,10 +134,14 @@ impl Color {
 ///
 /// # Errors
 /// [`Kind::Usage`] when the log file cannot be opened.
-pub(super) fn init(flags: &Flags, env: &Env) -> Result<Progress, Failure> {
+pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<Progress, Failure> {
     let mode = flags.mode(std::io::stderr().is_terminal());
     let progress = Progress::new(mode, flags.log_format == Format::Json);
-    let file = flags.log_file.as_deref().map(open).transpose()?;
+    let path = flags
+        .log_file
+        .as_deref()
+        .map(|path| in_data_dir(path, data_dir));
+    let file = path.as_deref().map(open).transpose()?;
     let ansi = file.is_none() && flags.color.decide(env, std::io::stderr().is_terminal());
     let shown = progress.clone();
     let writer = move || -> Box<dyn Write> {
@@ -179,6 +192,9 @@ fn open(path: &Path) -> Result<File, Failure> {
     reason = "the one place where a failure is shown"
 )]
 pub(super) fn report(failure: &Failure, format: Format) {
+    if failure.is_told() {
+        return;
+    }
     match format {
         Format::Text | Format::Logrus => eprintln!("error: {failure}"),
         Format::Json => {

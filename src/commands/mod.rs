@@ -156,6 +156,16 @@ fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
     }
 }
 
+/// Resolves `file:NAME`, which is relative to the data directory, and leaves other paths alone.
+pub(crate) fn in_data_dir(path: &Path, data_dir: Option<&Path>) -> PathBuf {
+    let name = path.to_str().and_then(|path| path.strip_prefix("file:"));
+    match (name, data_dir) {
+        (Some(name), Some(dir)) => dir.join(name),
+        (Some(name), None) => PathBuf::from(name),
+        (None, _) => path.to_owned(),
+    }
+}
+
 /// What every command has at hand.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -185,14 +195,8 @@ impl Context {
         }
     }
 
-    /// Resolves `file:NAME`, which is relative to the data directory, and leaves other paths alone.
     fn named(&self, path: &Path) -> PathBuf {
-        let name = path.to_str().and_then(|path| path.strip_prefix("file:"));
-        match (name, &self.data_dir) {
-            (Some(name), Some(dir)) => dir.join(name),
-            (Some(name), None) => PathBuf::from(name),
-            (None, _) => path.to_owned(),
-        }
+        in_data_dir(path, self.data_dir.as_deref())
     }
 
     /// Reads a file, or standard input for `-`.

@@ -1,161 +1,296 @@
-//! The report as one page for a release manager: the verdict, then each result with its reason
-//! and what to do. Nothing is loaded from elsewhere, and no script runs.
+//! The report as one page for a release manager: the verdict, what every image stands at, then each
+//! result with its reason and what to do. Nothing is loaded from elsewhere, and no script runs.
 
 use std::fmt::Write as _;
 
 use super::{Component, Report};
-use crate::policy::Finding;
+use crate::policy::{Finding, Sig};
 
-const STYLE: &str = "
-:root{color-scheme:light dark;--ink:#1b1f24;--page:#fff;--card:#f6f8fa;--line:#d0d7de;--bad:#b3261e;--warn:#8a5a00;--good:#1a7f37}
-@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--page:#0d1117;--card:#161b22;--line:#30363d;--bad:#ff7b72;--warn:#e3b341;--good:#56d364}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:60rem;padding:1.5rem;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}.bad{color:var(--bad)}.warn{color:var(--warn)}.good{color:var(--good)}
-article{border:1px solid var(--line);border-left-width:.4rem;border-radius:.4rem;background:var(--card);padding:.75rem 1rem;margin:.75rem 0}
-article.bad{border-left-color:var(--bad)}article.warn{border-left-color:var(--warn)}article *{color:var(--ink)}h3{margin:0;font-size:1rem}p{margin:.3rem 0}code{font-size:.85em}dt{font-weight:600}dd{margin:0 0 .5rem}
-";
+const STYLE: &str = include_str!("html.css");
+/// Neither scripts nor anything from elsewhere, whatever a signed document smuggles in.
+const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+    <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+    <meta name=\"referrer\" content=\"no-referrer\">";
 
 /// The page without the last newline.
 pub(super) fn render(report: &Report) -> String {
-    let (class, verdict) = if report.success {
-        ("good", "Passed")
-    } else {
-        ("bad", "Refused")
-    };
-    let counts = report.counts();
+    let (class, verdict) = verdict(report);
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{verdict}: image verification</title><style>{STYLE}</style></head><body><main>\
-         <h1 class=\"{class}\">{verdict}</h1><p>{} component(s): {} violation(s), {} warning(s), {} check(s) passed.</p>",
-        report.components.len(),
-        counts.violations,
-        counts.warnings,
-        counts.successes
+        "<!doctype html>\n<html lang=\"en\"><head>{HEAD}<title>{verdict}: image verification</title>\
+         <style>{STYLE}</style></head><body><main>"
     );
-    for component in &report.components {
-        section(&mut page, component);
+    banner(&mut page, report, class, verdict);
+    // What needs a decision comes first.
+    let (good, bad): (Vec<_>, Vec<_>) = report.components.iter().partition(|one| one.success);
+    let components: Vec<&Component> = bad.into_iter().chain(good).collect();
+    if components.len() > 1 {
+        overview(&mut page, &components);
+    }
+    for (number, component) in components.into_iter().enumerate() {
+        section(&mut page, number, component);
     }
     facts(&mut page, report);
     page.push_str("</main></body></html>");
     page
 }
 
-fn section(page: &mut String, component: &Component) {
-    let (class, verdict) = if component.success {
-        ("good", "passed")
+fn verdict(report: &Report) -> (&'static str, &'static str) {
+    let undecided = report.components.iter().any(|one| one.error.is_some());
+    let refused = |one: &Component| !one.success && one.error.is_none();
+    if report.success && !report.components.is_empty() {
+        ("good", "Passed")
+    } else if undecided && !report.components.iter().any(refused) {
+        ("bad", "Not verified")
+    } else if report.components.is_empty() {
+        ("warn", "Nothing verified")
     } else {
-        ("bad", "refused")
-    };
-    // Writing to a String cannot fail.
-    let _ = write!(
+        ("bad", "Refused")
+    }
+}
+
+/// Writing to a String cannot fail, so that what `write!` gives is dropped.
+macro_rules! put {
+    ($page:expr, $($part:tt)*) => {{ let _ = write!($page, $($part)*); }};
+}
+
+fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
+    let counts = report.counts();
+    put!(
         page,
-        "<section><h2>{} <span class=\"{class}\">{verdict}</span></h2><p><code>{}</code></p>",
-        escape(&component.name),
+        "<header class=\"verdict {class}\"><h1>{verdict}</h1><p>{}: {}, {}, {} passed.</p>",
+        number(report.components.len(), "image"),
+        number(counts.violations, "violation"),
+        number(counts.warnings, "warning"),
+        number(counts.successes, "check"),
+    );
+    if !report.effective_time.is_empty() {
+        put!(
+            page,
+            "<p>Rules as of {}.</p>",
+            escape(&report.effective_time)
+        );
+    }
+    page.push_str("</header>");
+    if !report.skipped_checks.is_empty() {
+        put!(
+            page,
+            "<p class=\"note warn\"><strong>Not checked:</strong> {}</p>",
+            escape(&report.skipped_checks.join(", "))
+        );
+    }
+}
+
+fn number(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn overview(page: &mut String, components: &[&Component]) {
+    page.push_str(
+        "<table><thead><tr><th>Image</th><th>Verdict</th><th class=\"n\">Violations</th>\
+         <th class=\"n\">Warnings</th><th class=\"n wide\">Passed</th></tr></thead><tbody>",
+    );
+    for (number, component) in components.iter().enumerate() {
+        let counts = component.counts();
+        put!(
+            page,
+            "<tr><td><a href=\"#c{number}\"><bdi>{}</bdi></a></td><td>{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n wide\">{}</td></tr>",
+            escape(name(component)),
+            badge(component),
+            counts.violations,
+            counts.warnings,
+            counts.successes
+        );
+    }
+    page.push_str("</tbody></table>");
+}
+
+fn name(component: &Component) -> &str {
+    match component.name.as_str() {
+        "" => &component.container_image,
+        name => name,
+    }
+}
+
+fn badge(component: &Component) -> String {
+    let (class, text) = match (&component.error, component.success) {
+        (Some(_), _) => ("bad", "Not verified"),
+        (None, true) => ("good", "Passed"),
+        (None, false) => ("bad", "Refused"),
+    };
+    format!("<span class=\"badge {class}\">{text}</span>")
+}
+
+fn section(page: &mut String, number: usize, component: &Component) {
+    put!(
+        page,
+        "<section id=\"c{number}\"><h2><bdi>{}</bdi> {}</h2><p class=\"ref\"><code>{}</code></p>",
+        escape(name(component)),
+        badge(component),
         escape(&component.container_image)
     );
-    if let Some(error) = &component.error {
-        let _ = write!(
+    let source = |member: &str| component.source.pointer(&format!("/git/{member}"));
+    if let Some(url) = source("url").and_then(|url| url.as_str()) {
+        let revision = source("revision").and_then(|text| text.as_str());
+        put!(
             page,
-            "<article class=\"bad\"><h3>Error</h3><p>{}</p></article>",
+            "<p class=\"ref\">Source <code>{}</code></p>",
+            escape(&[url, revision.unwrap_or_default()].join(" "))
+        );
+    }
+    if let Some(error) = &component.error {
+        put!(
+            page,
+            "<article class=\"bad\"><p class=\"kind\">Error</p><h3>The image could not be verified</h3>\
+             <p class=\"said\">{}</p></article>",
             escape(error)
         );
     }
     for finding in &component.violations {
-        card(page, "bad", finding);
+        card(page, ("bad", "Violation"), finding, component);
     }
     for finding in &component.warnings {
-        card(page, "warn", finding);
+        card(page, ("warn", "Warning"), finding, component);
     }
-    for exception in &component.exceptions {
-        let _ = write!(
-            page,
-            "<p class=\"warn\">Exception: <code>{}</code></p>",
-            escape(exception)
+    if !component.exceptions.is_empty() {
+        page.push_str(
+            "<p class=\"note warn\"><strong>Let off by the policy's configuration:</strong> ",
         );
+        let names = component.exceptions.iter();
+        let names: Vec<_> = names
+            .map(|name| format!("<code>{}</code>", escape(name)))
+            .collect();
+        put!(page, "{}</p>", names.join(", "));
     }
-    if !component.successes.is_empty() {
-        let _ = write!(
-            page,
-            "<details><summary>{} check(s) passed</summary><ul>",
-            component.successes.len()
-        );
-        for finding in &component.successes {
-            let name = finding.code().unwrap_or(&finding.msg);
-            let _ = write!(page, "<li><code>{}</code></li>", escape(name));
-        }
-        page.push_str("</ul></details>");
-    }
-    if !component.attestations.is_empty() {
-        page.push_str("<details><summary>Evidence</summary><ul>");
-        for attestation in &component.attestations {
-            let _ = write!(
-                page,
-                "<li><code>{}</code></li>",
-                escape(&attestation.predicate_type)
-            );
-        }
-        page.push_str("</ul></details>");
-    }
+    passed(page, component);
+    evidence(page, component);
     page.push_str("</section>");
 }
 
-fn card(page: &mut String, class: &str, finding: &Finding) {
-    let title = finding
-        .text("title")
-        .or(finding.code())
-        .unwrap_or("Result without a code");
-    let _ = write!(
+fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, component: &Component) {
+    let title = finding.text("title").or(finding.code());
+    put!(
         page,
-        "<article class=\"{class}\"><h3>{}</h3>",
-        escape(title)
+        "<article class=\"{class}\"><p class=\"kind\">{kind}</p><h3>{}</h3><p class=\"said\">{}</p><dl>",
+        escape(title.unwrap_or("Result without a code")),
+        escape(&finding.msg)
     );
-    if let Some(code) = finding.code() {
-        let _ = write!(page, "<p><code>{}</code></p>", escape(code));
-    }
-    let _ = write!(page, "<p>{}</p>", escape(&finding.msg));
-    let terms = finding.terms();
-    if !terms.is_empty() {
-        let _ = write!(
-            page,
-            "<p>Concerns <code>{}</code></p>",
-            escape(&terms.join(", "))
-        );
-    }
-    for (member, label) in [("description", "Why"), ("solution", "What to do")] {
-        if let Some(text) = finding.text(member) {
-            let _ = write!(page, "<p><strong>{label}:</strong> {}</p>", escape(text));
+    let terms = finding.terms().join(", ");
+    let digest = component.container_image.split_once('@');
+    let digest = digest.map(|(_, digest)| digest).unwrap_or_default();
+    for (label, text, is_code) in [
+        (
+            "What to do",
+            finding.text("solution").unwrap_or_default(),
+            false,
+        ),
+        (
+            "Why",
+            finding.text("description").unwrap_or_default(),
+            false,
+        ),
+        ("Concerns", terms.as_str(), true),
+        (
+            "In force from",
+            finding.text("effective_on").unwrap_or_default(),
+            false,
+        ),
+        ("Rule", finding.code().unwrap_or_default(), true),
+        ("Evidence", digest, true),
+    ] {
+        if text.is_empty() {
+            continue;
+        }
+        let text = escape(text);
+        match is_code {
+            true => put!(page, "<dt>{label}</dt><dd><code>{text}</code></dd>"),
+            false => put!(page, "<dt>{label}</dt><dd>{text}</dd>"),
         }
     }
-    page.push_str("</article>");
+    page.push_str("</dl></article>");
+}
+
+fn passed(page: &mut String, component: &Component) {
+    if component.successes.is_empty() {
+        return;
+    }
+    put!(
+        page,
+        "<details><summary>{} passed</summary><ul>",
+        number(component.successes.len(), "check")
+    );
+    for finding in &component.successes {
+        let code = finding.code().unwrap_or(&finding.msg);
+        let title = finding.text("title").unwrap_or_default();
+        put!(
+            page,
+            "<li>{} <code>{}</code></li>",
+            escape(title),
+            escape(code)
+        );
+    }
+    page.push_str("</ul></details>");
+}
+
+fn evidence(page: &mut String, component: &Component) {
+    let (signatures, attestations) = (&component.signatures, &component.attestations);
+    if signatures.is_empty() && attestations.is_empty() {
+        return;
+    }
+    put!(
+        page,
+        "<details><summary>Evidence: {}, {}</summary><ul>",
+        number(signatures.len(), "signature"),
+        number(attestations.len(), "attestation")
+    );
+    for signature in signatures {
+        put!(page, "<li>Image signature{}</li>", signer(signature));
+    }
+    for attestation in attestations {
+        let by: String = attestation.signatures.iter().map(signer).collect();
+        put!(
+            page,
+            "<li><code>{}</code> {}{by}</li>",
+            escape(&attestation.predicate_type),
+            escape(&attestation.predicate_build_type)
+        );
+    }
+    page.push_str("</ul></details>");
+}
+
+/// Whom the certificate names, else the key's identifier.
+fn signer(signature: &Sig) -> String {
+    let named = signature.metadata.get("Subject Alternative Name");
+    match named.unwrap_or(&signature.keyid).as_str() {
+        "" => String::new(),
+        name => format!(" by <code>{}</code>", escape(name)),
+    }
 }
 
 fn facts(page: &mut String, report: &Report) {
-    page.push_str("<h2>How it was decided</h2><dl>");
-    let mut fact = |name: &str, value: &str| {
+    page.push_str("<section><h2>How it was decided</h2><dl>");
+    let mut fact = |name: &str, value: &str, class: &str| {
         if !value.is_empty() {
-            let _ = write!(
-                page,
-                "<dt>{name}</dt><dd><code>{}</code></dd>",
-                escape(value)
-            );
+            let value = escape(value);
+            put!(page, "<dt>{name}</dt><dd><code{class}>{value}</code></dd>");
         }
     };
-    for source in report
-        .policy
-        .sources
-        .iter()
-        .flat_map(|group| group.policy.iter().chain(&group.data))
-    {
-        fact("Policy source", source);
+    for group in &report.policy.sources {
+        for source in &group.policy {
+            fact("Policy", source, "");
+        }
+        for source in &group.data {
+            fact("Data", source, "");
+        }
     }
-    fact("Effective time", &report.effective_time);
-    fact("Skipped checks", &report.skipped_checks.join(", "));
-    fact("Public key", &report.key);
-    fact("Made by", &report.version);
-    page.push_str("</dl>");
+    fact("Effective time", &report.effective_time, "");
+    fact("Public key", report.key.trim_end(), " class=\"key\"");
+    fact("Made by", &report.version, "");
+    page.push_str("</dl></section>");
 }
 
+/// Text as text: no markup, nothing that steers a terminal or turns the direction of writing.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -165,6 +300,9 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
+            '\n' | '\t' => escaped.push(c),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push('\u{fffd}'),
+            c if c.is_control() => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

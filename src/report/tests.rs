@@ -213,11 +213,12 @@ fn the_result_is_the_worst_of_all() {
 #[test]
 fn what_a_signer_wrote_cannot_leave_its_place() {
     let mut report = golden();
-    let evil = "<script>alert(1)</script>]]>\x1b[2J\u{7}";
+    let evil = "<script>alert(1)</script>]]>\x1b[2J\u{7}\u{202e}";
     report.components[0].violations[0].msg = evil.to_owned();
     let shown = show("2026-01-01T00:00:00Z");
     let html = report.render(Format::Html, shown).unwrap();
-    assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));
+    assert!(!html.contains("<script") && html.contains("&lt;script&gt;"));
+    assert!(!html.contains('\x1b') && !html.contains('\u{202e}'));
     let junit = report.render(Format::Junit, shown).unwrap();
     assert!(!junit.contains('\x1b') && !junit.contains("alert(1)</script>]]>"));
     let text = report.render(Format::Text, shown).unwrap();
@@ -225,6 +226,46 @@ fn what_a_signer_wrote_cannot_leave_its_place() {
     let yaml = report.render(Format::Yaml, shown).unwrap();
     let read: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(read["components"][0]["violations"][0]["msg"], evil);
+}
+
+#[test]
+fn the_page_says_what_stands_at_each_image() {
+    let mut report = golden();
+    report.components[0].violations[0].metadata.extend([
+        ("title".to_owned(), json!("Source & code")),
+        ("solution".to_owned(), json!("Give it.")),
+    ]);
+    report.components[0].exceptions = vec!["a.b:c".to_owned()];
+    report.skipped_checks = vec!["transparency-log".to_owned()];
+    let mut failed = Component {
+        name: "broken".to_owned(),
+        container_image: "reg.example/broken@sha256:00".to_owned(),
+        error: Some("the registry answered 503".to_owned()),
+        ..Component::default()
+    };
+    let shown = show("2026-01-01T00:00:00Z");
+    report.components.push(failed.clone());
+    let page = report.render(Format::Html, shown).unwrap();
+    for part in [
+        "<h1>Refused</h1><p>2 images: 3 violations, 0 warnings, 19 checks passed.</p>",
+        "<strong>Not checked:</strong> transparency-log",
+        "<h3>Source &amp; code</h3>",
+        "<dt>What to do</dt><dd>Give it.</dd>",
+        "<dt>Evidence</dt><dd><code>sha256:077c7d8b",
+        "<code>a.b:c</code>",
+        "the registry answered 503",
+        "<span class=\"badge bad\">Not verified</span>",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
+    failed.success = false;
+    report.components = vec![failed];
+    let page = report.render(Format::Html, shown).unwrap();
+    assert!(page.contains("<h1>Not verified</h1>"));
+    report.components.clear();
+    report.success = true;
+    let page = report.render(Format::Html, shown).unwrap();
+    assert!(page.contains("<h1>Nothing verified</h1>"));
 }
 
 #[test]

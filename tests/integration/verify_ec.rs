@@ -403,7 +403,7 @@ fn writes_every_format() {
         ("summary", "\"total_violations\":0"),
         ("summary-markdown", "| Failures | 0 |"),
         ("junit", "<testsuites "),
-        ("html", "<h1 class=\"good\">Passed</h1>"),
+        ("html", "<h1>Passed</h1>"),
         (
             "attestation",
             "\"predicateType\":\"https://slsa.dev/provenance/",
@@ -636,4 +636,39 @@ fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
         .verify(&["--policy", "team/policy"])
         .exits(2)
         .says("policy \"team/policy\" is no file");
+}
+
+#[test]
+fn with_a_log_file_the_output_of_a_refusal_is_the_report_alone() {
+    let scene = Scene::vouched();
+    scene.dir.write("policy/deny.rego", DENY_ALL);
+    let run = scene.verify(&[
+        "--policy",
+        "policy",
+        "--output",
+        "json",
+        "--log-file",
+        "run.log",
+    ]);
+    let run = run.exits(4);
+    assert_eq!(run.stderr, "");
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["success"], false);
+    let log = scene.dir.read("run.log");
+    assert!(
+        log.contains("ERROR the policy refuses the images: web has 1 violation(s)"),
+        "{log}"
+    );
+    // Without a report to read, the failure is said where it is seen.
+    scene
+        .verify(&[
+            "--policy",
+            "./absent",
+            "--output",
+            "json",
+            "--log-file",
+            "run.log",
+        ])
+        .exits(2)
+        .says("./absent");
 }
