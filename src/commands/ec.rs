@@ -40,9 +40,9 @@ pub(crate) struct Args {
 #[derive(Debug, Parser)]
 #[command(
     name = "ec",
+    version = version::VERSION,
     args_override_self = true,
     disable_help_subcommand = true,
-    disable_version_flag = true,
     subcommand_required = true
 )]
 struct Cli {

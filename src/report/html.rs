@@ -94,8 +94,9 @@ fn overview(page: &mut String, components: &[&Component]) {
         let counts = component.counts();
         put!(
             page,
-            "<tr><td><a href=\"#c{number}\"><bdi>{}</bdi></a></td><td>{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n wide\">{}</td></tr>",
+            "<tr><td><a href=\"#c{number}\"><bdi>{}</bdi></a></td><td>{}</td>\
+             <td class=\"n\" data-what=\"violations\">{}</td><td class=\"n\" data-what=\"warnings\">{}</td>\
+             <td class=\"n wide\">{}</td></tr>",
             escape(name(component)),
             badge(component),
             counts.violations,
@@ -148,10 +149,10 @@ fn section(page: &mut String, number: usize, component: &Component) {
         );
     }
     for finding in &component.violations {
-        card(page, ("bad", "Violation"), finding, component);
+        card(page, ("bad", "Violation of the rule"), finding, component);
     }
     for finding in &component.warnings {
-        card(page, ("warn", "Warning"), finding, component);
+        card(page, ("warn", "Warning from the rule"), finding, component);
     }
     if !component.exceptions.is_empty() {
         page.push_str(
@@ -186,7 +187,7 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
             false,
         ),
         (
-            "Why",
+            "The rule",
             finding.text("description").unwrap_or_default(),
             false,
         ),
@@ -196,7 +197,7 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
             finding.text("effective_on").unwrap_or_default(),
             false,
         ),
-        ("Rule", finding.code().unwrap_or_default(), true),
+        ("Code", finding.code().unwrap_or_default(), true),
         ("Evidence", digest, true),
     ] {
         if text.is_empty() {

@@ -39,10 +39,10 @@ impl Usage {
             named.trim().to_owned()
         };
         let said = match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                return Self::Help(error.to_string());
-            }
-            ErrorKind::MissingSubcommand => return Self::Help(error.to_string()),
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::MissingSubcommand => return Self::Help(error.to_string()),
             ErrorKind::UnknownArgument => match flag() {
                 long if long.starts_with("--") => format!("unknown flag: {long}"),
                 short if short.starts_with('-') => {
