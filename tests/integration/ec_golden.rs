@@ -25,18 +25,22 @@ fn found(results: &Value, code: impl Fn(&Value) -> Value, term: impl Fn(&Value) 
         .collect()
 }
 
-#[test]
-fn ec_golden_answers_are_ours() {
+/// The checkout of the Conforma policies; without one nothing is claimed.
+fn checkout() -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
-    let Some(policy) = std::env::var_os("CONFORMA_POLICY") else {
-        // Without a checkout nothing is claimed.
+    let policy = std::env::var_os("CONFORMA_POLICY");
+    if policy.is_none() {
         #[expect(clippy::print_stderr, reason = "says that the comparison was skipped")]
         {
             eprintln!("skipped: CONFORMA_POLICY names no checkout");
         }
-        return;
-    };
-    let policy = policy.into_string().unwrap();
+    }
+    policy?.into_string().ok()
+}
+
+#[test]
+fn ec_golden_answers_are_ours() {
+    let Some(policy) = checkout() else { return };
     let registry = serve_layout("chains-oci", "team/app");
     let key = root().join("tests/fixtures/chains-oci/cosign.pub");
     let image = format!("{}/team/app:v1.0", registry.address());
@@ -86,4 +90,72 @@ fn ec_golden_answers_are_ours() {
         let theirs = passed(theirs, &|code| code.clone());
         assert_eq!(ours, theirs, "successes of {collection}");
     }
+}
+
+/// Every format as the real `ec` wrote it, byte for byte but for times, places and the version.
+#[test]
+fn ec_golden_outputs_are_ours() {
+    let Some(policy) = checkout() else { return };
+    let registry = serve_layout("chains-oci", "team/app");
+    let dir = Workdir::new();
+    let fixture =
+        |name: &str| fs::read_to_string(root().join("tests/fixtures").join(name)).unwrap();
+    dir.write("chains.pub", fixture("chains-oci/cosign.pub"));
+    let config = fixture("ec-golden/slsa3.yaml").replace("POLICY", &policy);
+    dir.write("policy.yaml", config);
+    let image = format!("{}/team/app:v1.0", registry.address());
+    for format in [
+        "text",
+        "yaml",
+        "summary",
+        "summary-markdown",
+        "junit",
+        "appstudio",
+        "attestation",
+        "policy-input",
+    ] {
+        let run = dir.promote(&[
+            "ec",
+            "validate",
+            "image",
+            "--image",
+            &image,
+            "--policy",
+            "policy.yaml",
+            "--public-key",
+            "chains.pub",
+            "--ignore-rekor",
+            "--effective-time",
+            "2026-11-21T22:58:35.607786632Z",
+            "--allow-past-effective-time",
+            "--output",
+            format,
+        ]);
+        let run = run.exits(1);
+        let address = registry.address().to_string();
+        let ours = run
+            .stdout
+            .replace(&address, "127.0.0.1:5001")
+            .replace(&policy, "POLICY");
+        let theirs = fixture(&format!("ec-golden/chains-slsa3.{format}"));
+        assert_eq!(comparable(&ours), comparable(&theirs), "{format}");
+    }
+}
+
+/// Without what differs from run to run.
+fn comparable(text: &str) -> String {
+    let patterns = [
+        (r"ec-version: .*", "ec-version: VERSION"),
+        (r#"timestamp="[^"]*""#, "timestamp"),
+        (r#""timestamp":"\d+""#, "timestamp"),
+        (r"\| Time \| [^|]*\|", "| Time | TIME |"),
+    ];
+    patterns
+        .iter()
+        .fold(text.to_owned(), |text, (pattern, name)| {
+            regex::Regex::new(pattern)
+                .unwrap()
+                .replace_all(&text, *name)
+                .into_owned()
+        })
 }
