@@ -71,9 +71,7 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        #[expect(clippy::use_debug, reason = "what tracing hands over")]
-        let text = format!("{value:?}");
-        self.add(field, text);
+        self.add(field, format!("{value:?}"));
     }
 }
 
