@@ -222,7 +222,11 @@ mod tests {
         let command = Command::new("promote").subcommand(Command::new("ec"));
         for program in [&["/usr/bin/ec"][..], &["promote", "ec"]] {
             let given = program.iter().chain(&["--timeout", "5m", "--policy="]);
-            let arranged = arrange(given.map(OsString::from).collect(), &command);
+            let arranged = arrange(
+                given.map(OsString::from).collect(),
+                &command,
+                &Env::default(),
+            );
             assert_eq!(
                 arranged,
                 ["promote", "ec", "--", "--timeout", "5m", "--policy="]
