@@ -116,9 +116,13 @@ impl Facts {
             config: config(registry, image, &own).await?,
             parent: None,
         };
-        if let Some(name) = own.annotations.get(BASE_NAME) {
+        // Builders write both annotations empty when they do not know.
+        let named = own.annotations.get(BASE_NAME);
+        if let Some(name) = named.filter(|name| !name.is_empty()) {
             let text = match own.annotations.get(BASE_DIGEST) {
-                Some(digest) if !name.contains('@') => format!("{name}@{digest}"),
+                Some(digest) if !name.contains('@') && !digest.is_empty() => {
+                    format!("{name}@{digest}")
+                }
                 _ => name.clone(),
             };
             let mut parent = Map::from_iter([("ref".to_owned(), Value::from(text.clone()))]);
