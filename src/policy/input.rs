@@ -116,15 +116,18 @@ impl Facts {
             config: config(registry, image, &own).await?,
             parent: None,
         };
-        // Builders write both annotations empty when they do not know.
-        let named = own.annotations.get(BASE_NAME);
-        if let Some(name) = named.filter(|name| !name.is_empty()) {
-            let text = match own.annotations.get(BASE_DIGEST) {
-                Some(digest) if !name.contains('@') && !digest.is_empty() => {
-                    format!("{name}@{digest}")
-                }
-                _ => name.clone(),
-            };
+        // Builders write both annotations empty when they do not know. Without a digest nothing
+        // says which image it was.
+        let digest = own
+            .annotations
+            .get(BASE_DIGEST)
+            .filter(|digest| !digest.is_empty());
+        let text = match (own.annotations.get(BASE_NAME), digest) {
+            (Some(name), _) if name.contains('@') => Some(name.clone()),
+            (Some(name), Some(digest)) if !name.is_empty() => Some(format!("{name}@{digest}")),
+            _ => None,
+        };
+        if let Some(text) = text {
             let mut parent = Map::from_iter([("ref".to_owned(), Value::from(text.clone()))]);
             match parent_config(registry, &text).await {
                 Ok(Some(config)) => drop(parent.insert("config".to_owned(), config)),
