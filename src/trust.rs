@@ -17,6 +17,7 @@ mod identity;
 mod key;
 mod limits;
 mod log;
+mod log_v2;
 mod parts;
 mod pem;
 mod rekor;

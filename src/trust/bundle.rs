@@ -22,7 +22,7 @@ use super::{
     key::Key,
     limits,
     log::{LogEntry, Logged},
-    pem,
+    log_v2, pem,
     root::Root,
     sigstore, simple,
     verifier::{LogPolicy, Trust, Who},
@@ -181,10 +181,12 @@ impl Trust {
                 if *log == LogPolicy::Required {
                     let root = self.root()?;
                     let signature = envelope.signature.sig.as_bytes();
-                    if key.verifies_as_usual(message, signature) {
+                    let entries = &bundle.verification_material.tlog_entries;
+                    let is_known = key.is_p256() || !entries.iter().any(log_v2::is_v2);
+                    if is_known && key.verifies_as_usual(message, signature) {
                         sigstore::by_key(root.verifier(), artifact, bundle, key)?;
                     } else {
-                        logged_by(key, bundle, envelope, root)?;
+                        logged_by(key, bundle, envelope, message, root)?;
                     }
                 }
                 Ok(Signer::Key {
@@ -207,12 +209,13 @@ impl Trust {
     }
 }
 
-/// Checks the log's part of a bundle whose key signed by a scheme that the library does not go by:
-/// P-384 with SHA-256, as cosign hashed for every curve, and RSA-PSS.
+/// Checks the log's part of a bundle where the library does not: P-384 with SHA-256, as cosign
+/// hashed for every curve, RSA-PSS, and keys other than P-256 in a Rekor v2 log.
 fn logged_by(
     key: &Key,
     bundle: &Bundle,
     envelope: &DsseEnvelope,
+    message: &[u8],
     root: &Root,
 ) -> Result<(), Reason> {
     let material = &bundle.verification_material;
@@ -222,6 +225,11 @@ fn logged_by(
     let signature = envelope.signature.sig.as_bytes();
     let mut times = Vec::new();
     for entry in &material.tlog_entries {
+        if log_v2::is_v2(entry) {
+            log_v2::included(entry, root)?;
+            log_v2::binds(entry, message, signature, key.spki().as_bytes())?;
+            continue;
+        }
         let entry = LogEntry::from_bundle(entry)?;
         times.push(entry.verify(root)?);
         entry.binds(&Logged {

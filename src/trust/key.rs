@@ -124,6 +124,14 @@ impl Key {
         usual.is_some_and(|scheme| scheme.verify(message, &signature).is_ok())
     }
 
+    /// Tells whether it is the kind that everything in Sigstore knows.
+    pub(super) fn is_p256(&self) -> bool {
+        matches!(
+            KeyAlgorithm::from_spki(&self.spki),
+            Ok(KeyAlgorithm::EcdsaP256)
+        )
+    }
+
     /// The DER `SubjectPublicKeyInfo`.
     pub(super) fn spki(&self) -> &DerPublicKey {
         &self.spki

@@ -1,0 +1,139 @@
+//! Entries of a Rekor v2 log by keys that the Sigstore library does not know there: it reads
+//! `hashedrekord` 0.0.2 of P-256 keys only, where the log takes P-384 and RSA keys too.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use sigstore_verify::types::{KindVersion, TransparencyLogEntry};
+
+use super::{error::Reason, root::Root};
+
+#[derive(Deserialize)]
+struct Body {
+    kind: String,
+    #[serde(rename = "apiVersion")]
+    version: String,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    #[serde(rename = "hashedRekordV002")]
+    record: Record,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    data: Data,
+    signature: Signature,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    algorithm: String,
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Signature {
+    content: String,
+    verifier: Signer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Signer {
+    public_key: Option<PublicKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PublicKey {
+    raw_bytes: String,
+}
+
+/// Tells whether an entry is of a Rekor v2 log.
+pub(super) fn is_v2(entry: &TransparencyLogEntry) -> bool {
+    entry.kind_version == KindVersion::HashedRekordV002
+}
+
+/// Checks that a trusted log took the entry in: its checkpoint, and the way from the entry to it.
+/// Index and checkpoint count; what else stands in the proof is signed by nobody.
+///
+/// # Errors
+/// [`Reason::NoLogEntry`], [`Reason::Checkpoint`], [`Reason::LogProof`].
+pub(super) fn included(entry: &TransparencyLogEntry, root: &Root) -> Result<(), Reason> {
+    let wrong = |reason: &str| Reason::Checkpoint {
+        reason: reason.to_owned(),
+    };
+    let proof = entry.inclusion_proof.as_ref().ok_or(Reason::NoLogEntry)?;
+    let note = proof.checkpoint.checkpoint();
+    let note = note.ok_or_else(|| wrong("there is none"))?;
+    let now = Timestamp::now();
+    let signed = note.signatures().iter().any(|signature| {
+        let mut keys = root.logs().keys_by_hint(&signature.key_id, now);
+        keys.any(|key| key.verify(note.signed_data(), &signature.signature).is_ok())
+    });
+    if !signed {
+        return Err(wrong("no trusted log signed it"));
+    }
+    sigstore_merkle::verify_inclusion_proof(
+        &sigstore_merkle::hash_leaf(entry.canonicalized_body.as_bytes()),
+        entry.log_index.get(),
+        note.tree_size(),
+        &proof.hashes,
+        note.root_hash(),
+    )
+    .map_err(|error| Reason::LogProof {
+        reason: error.to_string(),
+    })
+}
+
+/// Checks that the entry is about this signature: hash of the message, signature bytes and key.
+///
+/// # Errors
+/// [`Reason::LogEntry`] naming what differs, [`Reason::Malformed`].
+pub(super) fn binds(
+    entry: &TransparencyLogEntry,
+    message: &[u8],
+    signature: &[u8],
+    spki: &[u8],
+) -> Result<(), Reason> {
+    let body = entry.canonicalized_body.as_bytes();
+    let body: Body = serde_json::from_slice(body).map_err(|error| Reason::Malformed {
+        what: "log entry",
+        reason: error.to_string(),
+    })?;
+    if (body.kind.as_str(), body.version.as_str()) != ("hashedrekord", "0.0.2") {
+        return Err(Reason::UnsupportedLogEntry {
+            kind: body.kind,
+            version: body.version,
+        });
+    }
+    let Record {
+        data,
+        signature: signed,
+    } = body.spec.record;
+    let hash = match data.algorithm.as_str() {
+        "SHA2_256" => Sha256::digest(message).to_vec(),
+        "SHA2_384" => Sha384::digest(message).to_vec(),
+        "SHA2_512" => Sha512::digest(message).to_vec(),
+        _ => Vec::new(),
+    };
+    let key = signed.verifier.public_key.map(|key| key.raw_bytes);
+    let compared = [
+        (Some(data.digest), hash.as_slice(), "artifact"),
+        (Some(signed.content), signature, "signature"),
+        (key, spki, "key"),
+    ];
+    for (found, expected, what) in compared {
+        let found = found.and_then(|text| STANDARD.decode(text).ok());
+        if expected.is_empty() || found.as_deref() != Some(expected) {
+            return Err(Reason::LogEntry {
+                what: what.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
