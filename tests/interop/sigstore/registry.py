@@ -46,7 +46,9 @@ class Repository:
         return {"mediaType": document["mediaType"], "digest": digest, "size": len(body)}
 
     def image(self, tag, architecture):
-        config = {"architecture": architecture, "os": "linux", "config": {"Labels": {"tag": tag}},
+        # Each registry has images of its own: a log takes an RSA signature, always the same, only once.
+        labels = {"tag": tag, "registry": self.base}
+        config = {"architecture": architecture, "os": "linux", "config": {"Labels": labels},
                   "rootfs": {"type": "layers", "diff_ids": []}}
         config = {"mediaType": "application/vnd.oci.image.config.v1+json", **self.blob(json.dumps(config).encode())}
         layer = f"{tag} {architecture}\n".encode()
