@@ -10,11 +10,16 @@ slsa_v1 := "https://slsa.dev/provenance/v1"
 # Every verified statement about the image.
 statements := [attestation.statement | some attestation in input.attestations]
 
-# The predicates of one of the types.
+# The predicates of one of the types, which may be written with their version.
 predicates(types) := [statement.predicate |
 	some statement in statements
-	statement.predicateType in types
+	some type in types
+	is_of(statement.predicateType, type)
 ]
+
+is_of(given, type) if given == type
+
+is_of(given, type) if startswith(given, concat("", [type, "/v"]))
 
 # A setting of the configuration, or what holds without one.
 setting(name, default_value) := object.get(configured, name, default_value)

@@ -98,3 +98,75 @@ test_a_minor_one_is_no_matter if {
 	count(cve.deny) == 0 with input as image
 	count(cve.warn) == 0 with input as image
 }
+
+scan_by(result) := with_statements([statement(
+	"https://cosign.sigstore.dev/attestation/vuln/v1",
+	{"scanner": {"result": result}},
+)])
+
+trivy(entries) := {"SchemaVersion": 2, "Results": [{"Target": "os", "Vulnerabilities": entries}, {"Target": "app"}]}
+
+trivy_entry := {"VulnerabilityID": "CVE-2026-0001", "Severity": "CRITICAL", "PkgName": "zlib", "FixedVersion": "1.3.2"}
+
+grype(entries) := {"matches": entries}
+
+grype_entry := {
+	"vulnerability": {"id": "CVE-2026-0001", "severity": "Critical", "fix": {"versions": ["1.3.2"], "state": "fixed"}},
+	"artifact": {"name": "zlib"},
+}
+
+test_reports_of_trivy_and_grype_are_read if {
+	some report in [trivy([trivy_entry]), grype([grype_entry])]
+	results := cve.deny with input as scan_by(report)
+	{result.msg | some result in results} == {"CVE-2026-0001 (critical) in zlib is mended in 1.3.2"}
+}
+
+test_reports_without_findings_pass if {
+	every report in [trivy([]), {"SchemaVersion": 2}, grype([]), {"vulnerabilities": []}] {
+		count(cve.deny) == 0 with input as scan_by(report)
+	}
+}
+
+test_findings_without_a_fix_in_other_formats_are_warnings if {
+	unfixed := [
+		trivy([object.remove(trivy_entry, ["FixedVersion"])]),
+		grype([json.remove(grype_entry, ["vulnerability/fix"])]),
+	]
+	every report in unfixed {
+		count(cve.deny) == 0 with input as scan_by(report)
+		codes(cve.warn) == {"cve.unfixed"} with input as scan_by(report)
+	}
+}
+
+test_a_report_that_cannot_be_read_is_refused if {
+	unreadable := [
+		null,
+		"text",
+		{},
+		{"vulnerabilities": null},
+		{"vulnerabilities": ["CVE-2026-0001"]},
+		{"vulnerabilities": [{"id": "CVE-2026-0001"}]},
+		{"SchemaVersion": 2, "Results": "none"},
+		trivy([object.remove(trivy_entry, ["Severity"])]),
+		grype([json.remove(grype_entry, ["vulnerability/id"])]),
+	]
+	every report in unreadable {
+		codes(cve.deny) == {"cve.readable"} with input as scan_by(report)
+	}
+}
+
+test_a_scan_without_a_result_is_refused if {
+	bare := with_statements([statement("https://cosign.sigstore.dev/attestation/vuln/v1", {})])
+	codes(cve.deny) == {"cve.readable"} with input as bare
+}
+
+test_types_may_name_their_version if {
+	every type in ["https://spdx.dev/Document/v2.3", "https://spdx.dev/Document"] {
+		image := with_statements([statement(type, {"packages": [{"name": "zlib"}]})])
+		count(sbom.deny) == 0 with input as image
+	}
+	image := with_statements([statement("https://cyclonedx.org/bom/v1.5", {"components": [{"name": "zlib"}]})])
+	count(sbom.deny) == 0 with input as image
+	other := with_statements([statement("https://spdx.dev/Documents", {"packages": [{"name": "zlib"}]})])
+	codes(sbom.deny) == {"sbom.found"} with input as other
+}
