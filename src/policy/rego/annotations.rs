@@ -76,7 +76,13 @@ fn parse(yaml: &str) -> Result<Map<String, Value>, String> {
     let value: Value = if yaml.trim().is_empty() {
         Value::Null
     } else {
-        serde_saphyr::from_str(yaml).map_err(|error| format!("invalid METADATA: {error}"))?
+        // `y` and `on` are texts to the reference implementation here, unlike in data files.
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            legacy_octal_numbers: true,
+        };
+        serde_saphyr::from_str_with_options(yaml, options)
+            .map_err(|error| format!("invalid METADATA: {error}"))?
     };
     let mut content = match value {
         Value::Null => Map::new(),
@@ -202,6 +208,14 @@ mod tests {
         ] {
             assert_eq!(with_timestamp(line), line);
         }
+    }
+
+    #[test]
+    fn only_true_and_false_are_booleans() {
+        let read = parse("custom: {short_name: y, a: on, b: No, c: true, d: 010}").unwrap();
+        let expected =
+            serde_json::json!({"short_name": "y", "a": "on", "b": "No", "c": true, "d": 8});
+        assert_eq!(read["custom"], expected);
     }
 
     #[test]

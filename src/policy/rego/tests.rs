@@ -1,10 +1,12 @@
-//! The engine as a whole: values as Open Policy Agent gave them, errors with file and line.
+//! The engine as a whole: errors with file and line, limits, what is loaded.
 
-use std::{collections::BTreeMap, fs, path::Path};
+mod oracle;
+
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Error, Host, Module, Policy, Query, Raw};
+use super::{Error, Host, Module, Policy, Program, Query, Raw, engine::Assembly};
 
 fn module(file: &str, source: &str) -> Module {
     Module {
@@ -34,56 +36,6 @@ fn evaluate(source: &str, rule: &str) -> Result<Vec<Raw>, Error> {
         rule: rule.to_owned(),
     };
     program.evaluate(&json!({"text": "t"}), &[query])
-}
-
-#[test]
-fn gives_what_open_policy_agent_gave() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
-    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    let parsed = |name: &str| serde_json::from_str::<Value>(&read(name)).unwrap();
-    let (answers, input) = (parsed("answers.json"), parsed("input.json"));
-    let differences = parsed("differences.json");
-    let names = ["language.rego", "imported.rego", "builtins.rego"];
-    let modules = names.iter().map(|name| module(name, &read(name)));
-    let policy = Policy::read(modules.collect()).unwrap();
-    let mut queries: Vec<_> = policy
-        .rules()
-        .filter(|rule| !rule.is_function && rule.package != "oracle.imported")
-        .map(|rule| Query {
-            package: rule.package.clone(),
-            rule: rule.name.clone(),
-        })
-        .collect();
-    queries.sort();
-    queries.dedup();
-    let wanted = ["oracle.language", "oracle.builtins"].into_iter();
-    let program = policy
-        .compile(wanted, &json!({}), &Host::offline())
-        .unwrap();
-    let given = program.evaluate(&input, &queries).unwrap();
-    let given: BTreeMap<_, _> = given
-        .into_iter()
-        .map(|raw| ((raw.package, raw.rule), raw.value))
-        .collect();
-    let mut wrong = Vec::new();
-    for Query { package, rule } in queries {
-        let short = package.trim_start_matches("oracle.");
-        let expected = answers
-            .get(short)
-            .and_then(|answers| answers.get(&rule))
-            .cloned();
-        let found = given.get(&(package.clone(), rule.clone())).cloned();
-        let known = differences.get(format!("{short}.{rule}"));
-        match (found == expected, known) {
-            (true, None) | (false, Some(_)) => {}
-            (true, Some(_)) => wrong.push(format!("{short}.{rule} is no difference any more")),
-            (false, None) => wrong.push(format!(
-                "{short}.{rule}\n  is       {found:?}\n  expected {expected:?}"
-            )),
-        }
-    }
-    assert!(given.len() > 80, "only {} rules gave a value", given.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -196,7 +148,54 @@ fn an_error_in_one_rule_names_the_rule() {
     let Error::Evaluation { rule, .. } = &error else {
         panic!("{error}");
     };
-    assert_eq!(rule, "p.broken");
+    assert_eq!(rule, "p.broken at p.rego:5");
+}
+
+fn ask(program: &Program, rule: &str) -> Result<Vec<Raw>, Error> {
+    let query = |rule: &str| Query {
+        package: "p".to_owned(),
+        rule: rule.to_owned(),
+    };
+    program.evaluate(&json!({}), &[query("fine"), query(rule)])
+}
+
+#[test]
+fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
+    let source = "package p\n\nfine contains 1 if true\n\nslow contains [a, b] if {\n\tsome a in numbers.range(1, 1000)\n\tsome b in numbers.range(1, 1000)\n\ta * b == -1\n}\n";
+    let policy = policy(source).unwrap();
+    let assembly = Assembly {
+        policy: &policy,
+        mockable: false,
+        limit: Duration::from_millis(5),
+    };
+    let program = assembly.assemble(None, &json!({}), &Host::offline());
+    let program = program.unwrap();
+    assert!(ask(&program, "fine").is_ok());
+    let error = ask(&program, "slow").unwrap_err();
+    let Error::Evaluation { rule, cause } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(rule, "p.slow at p.rego:5");
+    assert!(cause.contains("time"), "{cause}");
+}
+
+#[test]
+fn a_function_that_fails_is_an_error_that_names_the_rule() {
+    let source = "package p\n\nfine contains 1 if true\n\nbroken contains x if x := substring(\"a\", 0, 1)\n";
+    let policy = policy(source).unwrap();
+    let program = policy.compile(["p"].into_iter(), &json!({}), &Host::offline());
+    let mut program = program.unwrap();
+    let engine = Arc::make_mut(&mut program.engine);
+    let fails = |_: Vec<regorus::Value>| anyhow::bail!("the function is broken");
+    engine
+        .add_extension("substring".to_owned(), 3, Box::new(fails))
+        .unwrap();
+    let error = ask(&program, "broken").unwrap_err();
+    let Error::Evaluation { rule, cause } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(rule, "p.broken at p.rego:5");
+    assert!(cause.contains("the function is broken"), "{cause}");
 }
 
 #[test]

@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
-/// `json.remove(object, paths)`.
+/// `json.remove(object, paths)`: all paths are those of the object as it was given.
 pub(super) fn remove(arguments: &[Value]) -> Value {
     let [object @ Value::Object(_), paths] = arguments else {
         return Value::Undefined;
     };
-    let Some(paths) = all_segments(paths) else {
-        return Value::Undefined;
-    };
-    paths
-        .iter()
-        .fold(object.clone(), |value, path| without(&value, path))
+    match all_segments(paths) {
+        Some(paths) => without(object, &slices(&paths)),
+        None => Value::Undefined,
+    }
 }
 
 /// `json.filter(object, paths)`.
@@ -23,12 +21,15 @@ pub(super) fn filter(arguments: &[Value]) -> Value {
         return Value::Undefined;
     };
     match all_segments(paths) {
-        Some(paths) => {
-            let paths: Vec<&[Value]> = paths.iter().map(Vec::as_slice).collect();
-            only(object, &paths)
-        }
+        Some(paths) => only(object, &slices(&paths)),
         None => Value::Undefined,
     }
+}
+
+/// A path that names nothing is none.
+fn slices(paths: &[Vec<Value>]) -> Vec<&[Value]> {
+    let paths = paths.iter().map(Vec::as_slice);
+    paths.filter(|path| !path.is_empty()).collect()
 }
 
 /// The paths of an array or a set, each as its segments.
@@ -55,38 +56,46 @@ fn segments(path: &Value) -> Option<Vec<Value>> {
     }
 }
 
-/// Whether a segment names the element of an array.
+/// Whether a segment names the element of an array: only a text does.
 fn is_index(segment: &Value, index: usize) -> bool {
-    match segment {
-        Value::String(text) => text.parse() == Ok(index),
-        number => number.as_u64().ok() == u64::try_from(index).ok(),
-    }
+    matches!(segment, Value::String(text) if **text == *index.to_string())
 }
 
-/// The value without what stands at the path.
-fn without(value: &Value, path: &[Value]) -> Value {
-    let Some((first, rest)) = path.split_first() else {
-        return value.clone();
-    };
-    let keep = |found: &Value, here: bool| match (here, rest.is_empty()) {
-        (false, _) => Some(found.clone()),
-        (true, true) => None,
-        (true, false) => Some(without(found, rest)),
+/// What the paths that lead through a member say of what is below it.
+fn below<'p>(paths: &[&'p [Value]], leads: &dyn Fn(&Value) -> bool) -> Vec<&'p [Value]> {
+    let steps = paths.iter().filter_map(|path| path.split_first());
+    let steps = steps.filter(|(first, _)| leads(first));
+    steps.map(|(_, rest)| rest).collect()
+}
+
+/// The value without what stands at the paths.
+fn without(value: &Value, paths: &[&[Value]]) -> Value {
+    let keep = |found: &Value, leads: &dyn Fn(&Value) -> bool| {
+        let rest = below(paths, leads);
+        if rest.is_empty() {
+            Some(found.clone())
+        } else if rest.iter().any(|path| path.is_empty()) {
+            None
+        } else {
+            Some(without(found, &rest))
+        }
     };
     match value {
         Value::Object(members) => {
             let members = members.iter();
-            let kept =
-                members.filter_map(|(key, found)| Some((key.clone(), keep(found, key == first)?)));
+            let kept = members.filter_map(|(key, found)| {
+                Some((key.clone(), keep(found, &|first| first == key)?))
+            });
             Value::from(kept.collect::<BTreeMap<_, _>>())
         }
         Value::Array(items) => {
             let items = items.iter().enumerate();
-            let kept = items.filter_map(|(index, found)| keep(found, is_index(first, index)));
+            let kept = items.filter_map(|(at, found)| keep(found, &|first| is_index(first, at)));
             Value::from(kept.collect::<Vec<_>>())
         }
         Value::Set(items) => {
-            let kept = items.iter().filter_map(|found| keep(found, found == first));
+            let items = items.iter();
+            let kept = items.filter_map(|found| keep(found, &|first| first == found));
             Value::from(kept.collect::<BTreeSet<_>>())
         }
         other => other.clone(),
@@ -98,15 +107,8 @@ fn only(value: &Value, paths: &[&[Value]]) -> Value {
     if paths.iter().any(|path| path.is_empty()) {
         return value.clone();
     }
-    let below = |matches: &dyn Fn(&Value) -> bool| -> Vec<&[Value]> {
-        let steps = paths.iter().filter_map(|path| path.split_first());
-        steps
-            .filter(|(first, _)| matches(first))
-            .map(|(_, rest)| rest)
-            .collect()
-    };
-    let keep = |found: &Value, matches: &dyn Fn(&Value) -> bool| {
-        let rest = below(matches);
+    let keep = |found: &Value, leads: &dyn Fn(&Value) -> bool| {
+        let rest = below(paths, leads);
         (!rest.is_empty()).then(|| only(found, &rest))
     };
     match value {

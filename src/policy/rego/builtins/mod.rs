@@ -5,7 +5,9 @@
 //! error would abort the rule even below a `not`.
 
 mod json_paths;
+mod regex;
 mod schema;
+mod semver;
 mod sprintf;
 mod text;
 mod time;
@@ -20,7 +22,7 @@ use super::lower::COLLECTION;
 type Function = fn(&[Value]) -> Value;
 
 /// Every override with its arity.
-const OVERRIDES: [(&str, u8, Function); 15] = [
+const OVERRIDES: [(&str, u8, Function); 33] = [
     (COLLECTION, 1, collection),
     ("sprintf", 2, sprintf::sprintf),
     ("json.remove", 2, json_paths::remove),
@@ -33,7 +35,29 @@ const OVERRIDES: [(&str, u8, Function); 15] = [
         x509::parse_certificates,
     ),
     ("crypto.sha256", 1, text::sha256),
-    ("semver.is_valid", 1, text::is_semver),
+    ("base64.decode", 1, text::base64_decode),
+    ("indexof", 2, text::index_of),
+    ("json.marshal", 1, text::json_marshal),
+    ("lower", 1, text::lower),
+    ("numbers.range_step", 3, text::range_step),
+    (
+        "regex.find_all_string_submatch_n",
+        3,
+        regex::find_all_string_submatch_n,
+    ),
+    ("regex.find_n", 3, regex::find_n),
+    ("regex.is_valid", 1, regex::is_valid),
+    ("regex.match", 2, regex::matches),
+    ("regex.replace", 3, regex::replace),
+    ("regex.split", 2, regex::split),
+    ("semver.compare", 2, semver::compare),
+    ("semver.is_valid", 1, semver::is_valid),
+    ("strings.count", 2, text::count),
+    ("strings.replace_n", 2, text::replace_n),
+    ("to_number", 1, text::to_number),
+    ("upper", 1, text::upper),
+    ("yaml.is_valid", 1, text::yaml_is_valid),
+    ("yaml.unmarshal", 1, text::yaml_unmarshal),
     ("time.parse_ns", 2, time::parse_ns),
     ("time.parse_rfc3339_ns", 1, time::parse_rfc3339_ns),
     ("time.add_date", 4, time::add_date),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jsonschema::{
-    Retrieve, Uri, ValidationError, Validator,
+    Draft, Retrieve, Uri, ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
 use regorus::Value;
@@ -80,7 +80,11 @@ fn compiled(schema: &Value) -> Result<Arc<Compiled>, String> {
     }
     let mut embedded = HashMap::new();
     collect_ids(&document, &mut embedded);
-    let options = jsonschema::options().should_validate_formats(true);
+    let mut options = jsonschema::options().should_validate_formats(true);
+    if document.get("$schema").is_none() {
+        // The reference implementation takes a schema without a version for an older one.
+        options = options.with_draft(Draft::Draft7);
+    }
     let built = options.with_retriever(Embedded(embedded)).build(&document);
     let validator = built.map_err(|error| format!("jsonschema: {error}"))?;
     let compiled = Arc::new(Compiled {
@@ -182,8 +186,20 @@ fn described(
         Kind::Type { kind } => ("invalid_type", wrong_type(kind, error, schema)),
         Kind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            ("required", format!("{property} is required"))
+            if error.schema_path().as_str().contains("/dependencies/") {
+                (
+                    "missing_dependency",
+                    format!("Has a dependency on {property}"),
+                )
+            } else {
+                ("required", format!("{property} is required"))
+            }
         }
+        Kind::MultipleOf { multiple_of } => (
+            "multiple_of",
+            format!("Must be a multiple of {multiple_of}"),
+        ),
+        Kind::FalseSchema => ("false", "False always fails validation".to_owned()),
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let text = |name: &String| format!("Additional property {name} is not allowed");
             let each = unexpected.iter().map(text);

@@ -100,16 +100,17 @@ fn formatted(format: &str, arguments: &[Argument]) -> String {
             continue;
         }
         let mut spec = flags(&mut rest);
-        reordered |= index(&mut rest, &mut next);
+        let mut chosen = index(&mut rest, &mut next);
         spec.width = number(&mut rest, arguments, &mut next);
         if spec.width.is_some() && spec.zero && spec.minus {
             spec.zero = false;
         }
         if rest.next_if_eq(&'.').is_some() {
-            reordered |= index(&mut rest, &mut next);
+            chosen |= index(&mut rest, &mut next);
             spec.precision = Some(number(&mut rest, arguments, &mut next).unwrap_or(0));
         }
-        reordered |= index(&mut rest, &mut next);
+        chosen |= index(&mut rest, &mut next);
+        reordered |= chosen;
         match rest.next() {
             None => out.push_str("%!(NOVERB)"),
             Some('%') => out.push('%'),
@@ -119,7 +120,8 @@ fn formatted(format: &str, arguments: &[Argument]) -> String {
                     next += 1;
                 }
                 None => {
-                    let _ = write!(out, "%!{verb}(MISSING)");
+                    let why = if chosen { "BADINDEX" } else { "MISSING" };
+                    let _ = write!(out, "%!{verb}({why})");
                 }
             },
         }
@@ -259,7 +261,11 @@ impl Spec {
         Some(match verb {
             'v' if self.sharp => quoted(text, '"'),
             'v' | 's' => cut(),
+            'q' if self.sharp && is_plain(&cut()) => format!("`{}`", cut()),
+            'q' if self.plus => in_ascii(&quoted(&cut(), '"')),
             'q' => quoted(&cut(), '"'),
+            'x' if self.sharp => format!("0x{}", bytes(false)),
+            'X' if self.sharp => format!("0X{}", bytes(true)),
             'x' => bytes(false),
             'X' => bytes(true),
             _ => return None,
@@ -277,6 +283,9 @@ impl Spec {
             'b' => ("0b", format!("{size:b}")),
             'c' => return Some(character(integer).to_string()),
             'q' => return Some(quoted(&character(integer).to_string(), '\'')),
+            'U' if self.sharp => {
+                return Some(format!("U+{size:04X} '{}'", character(integer)));
+            }
             'U' => return Some(format!("U+{size:04X}")),
             _ => return None,
         };
@@ -301,7 +310,8 @@ impl Spec {
             'f' | 'F' => format!("{float:.*}", self.precision.unwrap_or(6)),
             'e' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))),
             'E' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))).to_uppercase(),
-            'v' | 'g' => general(float),
+            'v' | 'g' => general(float, self.precision),
+            'G' => general(float, self.precision).to_uppercase(),
             _ => return None,
         };
         let positive = !text.starts_with('-');
@@ -313,17 +323,32 @@ impl Spec {
     }
 }
 
-/// The shortest form of a float; with an exponent where Go writes one.
-fn general(float: f64) -> String {
-    let exponent_of = if float == 0.0 {
-        0.0
-    } else {
-        float.abs().log10().floor()
+/// The form of a float with as many digits as it needs, or at most so many; with an exponent where
+/// Go writes one.
+fn general(float: f64, precision: Option<usize>) -> String {
+    let scientific = match precision {
+        Some(precision) => format!("{float:.*e}", precision.max(1) - 1),
+        None => format!("{float:e}"),
     };
-    if (-4.0..21.0).contains(&exponent_of) {
-        float.to_string()
+    let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let digits = i64::try_from(digits).unwrap_or(i64::MAX);
+    let power: i64 = power.parse().unwrap_or(0);
+    let most = match precision.map(|precision| i64::try_from(precision.max(1)).unwrap_or(i64::MAX))
+    {
+        Some(most) if most > digits && digits > power => digits,
+        Some(most) => most,
+        None => 6,
+    };
+    if (-4..most).contains(&power) {
+        let decimals = usize::try_from(digits - power - 1).unwrap_or(0);
+        format!("{float:.decimals$}")
     } else {
-        exponent(&format!("{float:e}"))
+        exponent(&format!("{mantissa}e{power}"))
     }
 }
 
@@ -337,6 +362,29 @@ fn exponent(text: &str) -> String {
         '+'
     };
     format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+/// Whether Go would write the text between grave accents.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control());
+    text.chars().all(plain)
+}
+
+/// The quoted text with everything beyond ASCII as escapes.
+fn in_ascii(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match u32::from(c) {
+            0..=0x7f => out.push(c),
+            code @ 0x80..=0xffff => {
+                let _ = write!(out, "\\u{code:04x}");
+            }
+            code => {
+                let _ = write!(out, "\\U{code:08x}");
+            }
+        }
+    }
+    out
 }
 
 fn character(integer: i128) -> char {

@@ -1,0 +1,72 @@
+//! Semantic versions as Open Policy Agent reads them: one leading `v`, and zeros before numbers, are accepted.
+
+use std::cmp::Ordering;
+
+use regorus::Value;
+
+/// The three numbers and what stands after the minus.
+type Version<'a> = ([i64; 3], &'a str);
+
+/// `semver.is_valid(text)`: false for what is no string.
+pub(super) fn is_valid(arguments: &[Value]) -> Value {
+    Value::from(matches!(arguments, [Value::String(text)] if parse(text).is_some()))
+}
+
+/// `semver.compare(a, b)`.
+pub(super) fn compare(arguments: &[Value]) -> Value {
+    let [Value::String(first), Value::String(second)] = arguments else {
+        return Value::Undefined;
+    };
+    match (parse(first), parse(second)) {
+        (Some(first), Some(second)) => {
+            let order = first.0.cmp(&second.0);
+            Value::from(order.then_with(|| by_release(first.1, second.1)) as i64)
+        }
+        _ => Value::Undefined,
+    }
+}
+
+fn parse(text: &str) -> Option<Version<'_>> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let (text, build) = text.split_once('+').unwrap_or((text, ""));
+    let (numbers, release) = text.split_once('-').unwrap_or((text, ""));
+    let is_name = |name: &str| {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        !name.is_empty() && name.bytes().all(allowed)
+    };
+    let is_list = |list: &str| list.is_empty() || list.split('.').all(is_name);
+    if !is_list(release) || !is_list(build) {
+        return None;
+    }
+    let number = |text: &str| {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    let numbers: Option<Vec<i64>> = numbers.split('.').map(number).collect();
+    Some((numbers?.try_into().ok()?, release))
+}
+
+/// A release comes after its candidates; numbers come before names, fewer parts before more.
+fn by_release(first: &str, second: &str) -> Ordering {
+    match (first.is_empty(), second.is_empty()) {
+        (true, true) => return Ordering::Equal,
+        (true, false) => return Ordering::Greater,
+        (false, true) => return Ordering::Less,
+        (false, false) => {}
+    }
+    let number = |part: &str| {
+        let digits = part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.trim_start_matches('0').to_owned())
+    };
+    let parts = first.split('.').zip(second.split('.'));
+    let orders = parts.map(|(a, b)| match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.len().cmp(&b.len()).then(a.cmp(&b)),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(b),
+    });
+    let count = |list: &str| list.split('.').count();
+    let differs = |order: &Ordering| *order != Ordering::Equal;
+    let found = orders.into_iter().find(differs);
+    found.unwrap_or_else(|| count(first).cmp(&count(second)))
+}
