@@ -1,5 +1,5 @@
 # What CI runs, by name. `make check` before each commit.
-.PHONY: check test docs demo image
+.PHONY: check test docs demo image conforma
 
 check:
 	cargo fmt --check
@@ -18,3 +18,12 @@ demo:
 
 image:
 	podman build --file Containerfile --tag localhost/promote .
+
+# Runs the Conforma policies' own tests and samples, given a checkout of them: make conforma POLICY=../policy
+conforma:
+	@test -d "$(POLICY)/policy/release" || { echo 'usage: make conforma POLICY=<checkout of conforma/policy>'; exit 2; }
+	cargo build --release --bin promote
+	cd $(POLICY) && grep -rhoE '^test_[A-Za-z0-9_]+' policy checks --include='*.rego' | wc -l | xargs printf '%s tests written\n'
+	cd $(POLICY) && $(CURDIR)/target/release/promote policy test example/data/rule_data.yml policy checks
+	CONFORMA_POLICY=$(abspath $(POLICY)) cargo test --lib conforma_samples
+	CONFORMA_POLICY=$(abspath $(POLICY)) cargo test --test integration ec_golden

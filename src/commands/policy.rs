@@ -2,16 +2,21 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
+use regex::Regex;
 use serde_json::{Value, json};
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, verify_ec::failures::source_failure};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    policy::rego::{
-        Policy, Rule,
-        files::{Files, FilesError},
-        gives_results,
-        testing::{self, Tested, Verdict},
+    policy::{
+        Fetcher,
+        rego::{
+            Module, Policy, Rule,
+            files::{Files, FilesError},
+            gives_results,
+            testing::{self, Tested, Verdict},
+        },
+        source,
     },
 };
 
@@ -38,19 +43,25 @@ struct TestArgs {
     /// Read policies and data from these files and directories
     #[arg(required = true, value_name = "PATH")]
     path: Vec<PathBuf>,
-    /// Run only tests whose name contains this
-    #[arg(long, value_name = "TEXT")]
-    run: Option<String>,
+    /// Run only tests whose path (data.package.test_name) matches this regular expression
+    #[arg(
+        long,
+        short = 'r',
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    run: Regex,
     /// Name the tests that pass too
-    #[arg(long)]
+    #[arg(long, short = 'v')]
     verbose: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Read policies from these files and directories
+    /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REF, https://…
     #[arg(required = true, value_name = "SOURCE")]
-    source: Vec<PathBuf>,
+    source: Vec<String>,
     /// Print it in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -66,21 +77,46 @@ enum Format {
 ///
 /// # Errors
 /// [`Kind::Usage`] for policies that cannot be used, [`Kind::NotFound`] when there is nothing.
-pub(crate) async fn run(args: Args, _context: &Context) -> Result<Outcome, Failure> {
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // Parsing and evaluating block.
-    let work = tokio::task::spawn_blocking(move || match args.command {
-        Command::Test(args) => test(&args),
-        Command::List(args) => list(&args),
-    });
+    let work = match args.command {
+        Command::Test(args) => tokio::task::spawn_blocking(move || test(&args)),
+        Command::List(args) => {
+            let modules = fetch(&args.source, context).await?;
+            tokio::task::spawn_blocking(move || {
+                let policy = Policy::read(modules).or_fail(Kind::Usage)?;
+                list(&policy, args.output)
+            })
+        }
+    };
     work.await.or_fail(Kind::Bug)?
+}
+
+/// The policies of all sources; unit tests are no part of them.
+async fn fetch(sources: &[String], context: &Context) -> Result<Vec<Module>, Failure> {
+    let fetcher = Fetcher::new(
+        context.git.clone(),
+        context.http.clone(),
+        context.registry.clone(),
+    );
+    let mut modules = Vec::new();
+    for text in sources {
+        let fetched = fetcher.fetch(text).await;
+        let fetched = fetched.map_err(|error| match error {
+            error @ source::Error::Missing { .. } => Failure::new(Kind::NotFound, error),
+            error => source_failure(error),
+        })?;
+        modules.extend(fetched.modules());
+    }
+    Ok(modules)
 }
 
 fn test(args: &TestArgs) -> Result<Outcome, Failure> {
     let (policy, data) = read(&args.path)?;
-    let containing = args.run.as_deref().unwrap_or_default();
-    let tested = testing::run(&policy, &data, containing).or_fail(Kind::Usage)?;
+    let tested = testing::run(&policy, &data, |path| args.run.is_match(path));
+    let tested = tested.or_fail(Kind::Usage)?;
     if tested.is_empty() {
-        let what = format!("no test has a name that contains {containing:?}");
+        let what = format!("no test has a path that matches {:?}", args.run.as_str());
         return Err(Failure::message(Kind::NotFound, what)
             .hint("tests are rules named test_… in any of the Rego files"));
     }
@@ -125,8 +161,7 @@ fn shown(tested: &[Tested], verbose: bool) -> String {
     out
 }
 
-fn list(args: &ListArgs) -> Result<Outcome, Failure> {
-    let (policy, _) = read(&args.source)?;
+fn list(policy: &Policy, output: Format) -> Result<Outcome, Failure> {
     let mut rules: Vec<_> = policy
         .rules()
         .filter(|rule| gives_results(&rule.name))
@@ -136,7 +171,7 @@ fn list(args: &ListArgs) -> Result<Outcome, Failure> {
             .hint("rules with results are named deny, violation or warn"));
     }
     rules.sort_by_key(|rule| (code(rule), rule.place.clone()));
-    let stdout = match args.output {
+    let stdout = match output {
         Format::Text => as_text(&rules),
         Format::Json => {
             let rules: Vec<_> = rules.into_iter().map(as_json).collect();

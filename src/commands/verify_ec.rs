@@ -8,7 +8,7 @@
 //! An old `verified.json` is removed first: after an error there is none.
 
 pub(super) mod component;
-mod failures;
+pub(super) mod failures;
 pub(super) mod images;
 pub(super) mod moment;
 pub(super) mod output;

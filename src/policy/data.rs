@@ -3,11 +3,13 @@
 //! Objects merge deeply; anything else that stands twice is an error, because whichever value
 //! won, a rule could decide by the wrong one.
 
+mod lines;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{config, source::File};
+use super::{config, source::Fetched};
 
 /// Why the data cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,18 +24,24 @@ pub(crate) enum Error {
         file: String,
     },
     /// Two documents say something of the same member.
-    #[error("{file}: merge error: data member {path} stands in another document too")]
+    #[error("{place}: merge error: data member {path} stands in {other} too")]
     Collision {
-        /// The file that came later.
-        file: String,
+        /// Where it stands in the file that came later.
+        place: String,
         /// The member, from the root.
         path: String,
+        /// Where it stood before.
+        other: String,
     },
 }
 
 /// The merged data of one group.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Data(Map<String, Value>);
+pub(crate) struct Data {
+    merged: Map<String, Value>,
+    /// The names and texts of what was merged, to say where a member stands.
+    texts: Vec<(String, String)>,
+}
 
 impl Data {
     /// Adds the files of one source.
@@ -43,15 +51,17 @@ impl Data {
     ///
     /// # Errors
     /// Any [`Error`], naming the file.
-    pub(crate) fn add_source(&mut self, origin: &str, files: &[File]) -> Result<(), Error> {
-        let files: Vec<_> = files.iter().filter(|file| file.is_data()).collect();
+    pub(crate) fn add_source(&mut self, source: &Fetched) -> Result<(), Error> {
+        let files = source.files.iter().filter(|file| file.is_data());
+        let files: Vec<_> = files.collect();
         let roots: BTreeSet<&str> = files.iter().map(|file| directory(&file.path)).collect();
         let mut documents = BTreeMap::new();
         for file in files {
-            let name = format!("{origin}: {}", file.path);
+            let name = source.name_of(&file.path);
             let Value::Object(document) = config::document(&file.text, &name)? else {
                 return Err(Error::Shape { file: name });
             };
+            self.texts.push((name.clone(), file.text.clone()));
             documents.insert(&file.path, (name, document));
         }
         for root in roots {
@@ -64,10 +74,30 @@ impl Data {
                 for segment in segments.rev() {
                     document = Map::from_iter([(segment.to_owned(), Value::Object(document))]);
                 }
-                merge(&mut self.0, document, "", name)?;
+                self.merge(document, name)?;
             }
         }
         Ok(())
+    }
+
+    fn merge(&mut self, document: Map<String, Value>, name: &str) -> Result<(), Error> {
+        merge(&mut self.merged, document, "").map_err(|path| {
+            let find = |own: bool| {
+                let texts = || self.texts.iter().filter(|(file, _)| (file == name) == own);
+                let line = |whole: bool| {
+                    texts().find_map(|(file, text)| {
+                        Some(format!("{file}:{}", lines::of(text, &path, whole)?))
+                    })
+                };
+                line(true).or_else(|| line(false))
+            };
+            let (own, other) = (find(true), find(false));
+            Error::Collision {
+                place: own.unwrap_or_else(|| name.to_owned()),
+                path,
+                other: other.unwrap_or_else(|| "another document".to_owned()),
+            }
+        })
     }
 
     /// Adds the data that stands in the configuration itself.
@@ -79,7 +109,7 @@ impl Data {
         let Value::Object(document) = document else {
             return Ok(());
         };
-        merge(&mut self.0, document, "", "ruleData of the configuration")
+        self.merge(document, "ruleData of the configuration")
     }
 
     /// The document with what the program itself tells the rules.
@@ -87,10 +117,10 @@ impl Data {
     /// # Errors
     /// [`Error::Collision`] when a data source has a member `config` that says the same.
     pub(crate) fn document(&self, own: &Value) -> Result<Value, Error> {
-        let mut document = self.0.clone();
+        let mut all = self.clone();
         let own = Map::from_iter([("config".to_owned(), own.clone())]);
-        merge(&mut document, own, "", "the program's own data")?;
-        Ok(Value::Object(document))
+        all.merge(own, "the program's own data")?;
+        Ok(Value::Object(all.merged))
     }
 }
 
@@ -104,12 +134,12 @@ fn below<'a>(root: &str, directory: &'a str) -> Option<&'a str> {
     (root.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
+/// Adds the members; gives the path of what stands there already.
 fn merge(
     into: &mut Map<String, Value>,
     from: Map<String, Value>,
     path: &str,
-    file: &str,
-) -> Result<(), Error> {
+) -> Result<(), String> {
     for (member, value) in from {
         let path = if path.is_empty() {
             member.clone()
@@ -120,13 +150,8 @@ fn merge(
             (None, value) => {
                 into.insert(member, value);
             }
-            (Some(Value::Object(into)), Value::Object(from)) => merge(into, from, &path, file)?,
-            (Some(_), _) => {
-                return Err(Error::Collision {
-                    file: file.to_owned(),
-                    path,
-                });
-            }
+            (Some(Value::Object(into)), Value::Object(from)) => merge(into, from, &path)?,
+            (Some(_), _) => return Err(path),
         }
     }
     Ok(())
@@ -135,6 +160,7 @@ fn merge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::source::File;
 
     fn data(files: &[(&str, &str)]) -> Result<Value, Error> {
         let file = |(path, text): &(&str, &str)| File {
@@ -142,8 +168,12 @@ mod tests {
             text: (*text).to_owned(),
         };
         let files: Vec<_> = files.iter().map(file).collect();
+        let source = Fetched {
+            pinned: "file::d".to_owned(),
+            files,
+        };
         let mut data = Data::default();
-        data.add_source("file::d", &files)?;
+        data.add_source(&source)?;
         data.document(&json!({}))
     }
 
@@ -162,9 +192,11 @@ mod tests {
 
     #[test]
     fn refuses_values_that_stand_twice_even_when_equal() {
-        let twice = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: {b: 1}")]);
-        let error = twice.unwrap_err().to_string();
-        assert!(error.contains("b.yml") && error.contains("a.b"), "{error}");
+        let twice = data(&[("a.yml", "a:\n  b: 1"), ("b.yml", "# c\nx: 1\na: {b: 1}")]);
+        assert_eq!(
+            twice.unwrap_err().to_string(),
+            "d/b.yml:3: merge error: data member a.b stands in d/a.yml:2 too"
+        );
         let mixed = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: 1")]);
         assert!(matches!(mixed, Err(Error::Collision { .. })));
         assert!(matches!(

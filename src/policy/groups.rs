@@ -16,8 +16,8 @@ use super::{
     config::{Configuration, Group, Spec},
     criteria::{Candidate, Criteria, Selection},
     data::{self, Data},
-    outcome::{self, Outcome, Purpose, Reading},
-    rego::{self, Host, Module, Policy, Program, Query},
+    outcome::{self, Meant, Outcome, Purpose, Reading},
+    rego::{self, Host, Policy, Program, Query},
     source::{self, Fetched, Fetcher},
 };
 use crate::image::{Digest, DigestReference};
@@ -226,13 +226,8 @@ impl Ready {
     ) -> Result<Self, Error> {
         let mut modules = Vec::new();
         for fetched in policies {
-            let files = fetched.files.iter().filter(|file| file.is_policy());
-            modules.extend(files.map(|file| Module {
-                file: format!("{}/{}", fetched.pinned, file.path),
-                source: file.text.clone(),
-            }));
+            modules.extend(fetched.modules());
         }
-        modules.retain(|module| !module.is_test());
         if modules.is_empty() {
             let sources: Vec<_> = policies
                 .iter()
@@ -245,7 +240,7 @@ impl Ready {
         let policy = Policy::read(modules)?;
         let mut data = Data::default();
         for fetched in sources {
-            data.add_source(&fetched.pinned, &fetched.files)?;
+            data.add_source(fetched)?;
         }
         if let Some(rule_data) = &group.rule_data {
             data.add_rule_data(rule_data)?;
@@ -320,15 +315,21 @@ impl Ready {
         let raws = self
             .program(subject.at, &opened, settings)?
             .evaluate(input, &queries)?;
-        let annotated = self
+        let (annotated, others): (BTreeMap<_, _>, BTreeMap<_, _>) = self
             .annotated
-            .iter()
-            .filter(|(_, rule)| is_intended(&rule.pipeline_intention, &intended))
-            .map(|(code, rule)| (code.clone(), rule.clone()))
-            .collect();
+            .clone()
+            .into_iter()
+            .partition(|(_, rule)| is_intended(&rule.pipeline_intention, &intended));
+        let others = others.into_keys().collect();
+        let meant = match (&intended, quirks) {
+            (None, _) => Meant::All,
+            (Some(_), Quirks::Fixed) => Meant::AllBut(&others),
+            (Some(_), Quirks::Upstream) => Meant::Annotated,
+        };
         let reading = Reading {
             selection: &selection,
             annotated: &annotated,
+            meant,
             at: subject.at,
             quirks,
         };

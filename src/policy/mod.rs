@@ -2,6 +2,7 @@
 //! verdict, as Conforma's `ec validate image` gives it. The Rego engine is behind [`rego`].
 
 mod annotated;
+mod archive;
 pub(crate) mod config;
 mod criteria;
 mod data;
@@ -9,6 +10,7 @@ mod finding;
 mod groups;
 pub(crate) mod input;
 mod inspect;
+mod layers;
 mod locate;
 mod outcome;
 pub(crate) mod rego;
@@ -25,3 +27,6 @@ pub(crate) use locate::{Error as LocateError, locate, rule_data_text};
 pub(crate) use outcome::Outcome;
 pub(crate) use source::Fetcher;
 pub(crate) use syntax::check as check_syntax;
+
+#[cfg(test)]
+mod tests;

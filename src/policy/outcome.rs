@@ -11,7 +11,7 @@ use super::{
     annotated::Annotated,
     criteria::{Candidate, Quirks, Selection},
     finding::{Finding, PASS},
-    rego::Raw,
+    rego::{Place, Raw},
 };
 
 /// A date in the past is shown for this long.
@@ -87,7 +87,7 @@ pub(crate) enum Error {
     /// The rule's value is no list of results.
     #[error("rule {rule} gives {given}, expected a set of messages or objects")]
     Value {
-        /// The rule with its package.
+        /// The rule with its package and where it starts.
         rule: String,
         /// What kind of value it is.
         given: &'static str,
@@ -95,7 +95,7 @@ pub(crate) enum Error {
     /// A result is no message, and no object with one.
     #[error("rule {rule} gives {given}, expected a message or an object with the text msg")]
     Result {
-        /// The rule with its package.
+        /// The rule with its package and where it starts.
         rule: String,
         /// What kind of value it is.
         given: &'static str,
@@ -112,10 +112,23 @@ pub(crate) struct Reading<'a> {
     pub(crate) selection: &'a Selection,
     /// The rules with a code, of the evaluated packages.
     pub(crate) annotated: &'a BTreeMap<String, Annotated>,
+    /// Which rules count by the pipelines that they are meant for.
+    pub(crate) meant: Meant<'a>,
     /// The moment for which dates are judged.
     pub(crate) at: Timestamp,
     /// Whether upstream's faults are reproduced.
     pub(crate) quirks: Quirks,
+}
+
+/// Which rules count by the pipelines that they are meant for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Meant<'a> {
+    /// That does not matter.
+    All,
+    /// All but those with these codes.
+    AllBut(&'a BTreeSet<String>),
+    /// Only annotated ones, chosen without regard to terms (upstream).
+    Annotated,
 }
 
 /// A result before it is judged.
@@ -174,8 +187,9 @@ impl Reading<'_> {
                 continue;
             };
             let name = format!("{}.{}", raw.package, raw.rule);
+            let shown = located(&name, raw.place.as_ref());
             let elements = raw.value.as_array().ok_or_else(|| Error::Value {
-                rule: name.clone(),
+                rule: shown.clone(),
                 given: kind(&raw.value),
             })?;
             let suffix = raw.rule.split_once('_').map_or("", |(_, suffix)| suffix);
@@ -186,7 +200,7 @@ impl Reading<'_> {
                 continue;
             }
             for element in elements {
-                let finding = self.enriched(finding(element, &name)?);
+                let finding = self.enriched(finding(element, &shown)?);
                 results.push(Judged { purpose, finding });
             }
         }
@@ -304,6 +318,16 @@ impl Reading<'_> {
     }
 
     fn counts(&self, finding: &Finding) -> bool {
+        match (self.meant, finding.code()) {
+            (Meant::AllBut(others), Some(code)) if others.contains(code) => return false,
+            (Meant::Annotated, Some(code)) => {
+                return self
+                    .annotated
+                    .get(code)
+                    .is_some_and(|rule| self.selection.opens(code, &rule.collections));
+            }
+            _ => {}
+        }
         self.with_candidate(finding, |candidate| self.selection.includes(candidate))
     }
 
@@ -379,6 +403,14 @@ impl Reading<'_> {
                 .flat_map(|finding| std::iter::repeat_n(finding.clone(), times(&finding)))
                 .collect();
         }
+    }
+}
+
+/// The rule with its place, as errors name it.
+fn located(rule: &str, place: Option<&Place>) -> String {
+    match place {
+        Some(place) => format!("{rule} at {place}"),
+        None => rule.to_owned(),
     }
 }
 

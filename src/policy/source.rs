@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 
 pub(crate) use address::{Address, AddressError};
 
+use super::rego::Module;
 use crate::{
     git::{self, Git},
     http::{self, Http, Method, Traffic, Url},
@@ -153,6 +154,30 @@ impl Fetched {
             }
         }
         Digest::from_sha256(hash.finalize().into())
+    }
+
+    /// The policies; files of unit tests are none.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = Module> {
+        let policies = self.files.iter().filter(|file| file.is_policy());
+        let modules = policies.map(|file| Module {
+            file: self.name_of(&file.path),
+            source: file.text.clone(),
+        });
+        modules.filter(|module| !module.is_test())
+    }
+
+    /// The name of a file in messages: a path of this machine, or the pinned source with the path in it.
+    pub(crate) fn name_of(&self, path: &str) -> String {
+        let root = self.pinned.strip_prefix("file::").unwrap_or(&self.pinned);
+        if root == path || root.ends_with(&format!("/{path}")) {
+            return root.to_owned();
+        }
+        match root.split_once('?') {
+            Some((root, query)) if self.pinned.starts_with("git::") => {
+                format!("{}/{path}?{query}", root.trim_end_matches('/'))
+            }
+            _ => format!("{}/{path}", root.trim_end_matches('/')),
+        }
     }
 
     /// A file by its path.

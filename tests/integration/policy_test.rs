@@ -1,6 +1,11 @@
 //! `policy test` and `policy list`: what they print and how they exit.
 
-use crate::harness::Workdir;
+use lab::{
+    registry::{Access, Grant, Options, Server},
+    universe::Universe,
+};
+
+use crate::harness::{Run, Workdir};
 
 const POLICY: &str = r#"package main
 
@@ -101,6 +106,9 @@ fn no_test_is_no_success() {
     let dir = workdir();
     dir.promote(&["policy", "test", "policy", "--run", "nosuch"])
         .exits(3);
+    dir.promote(&["policy", "test", "policy", "--run", "("])
+        .exits(2)
+        .says("--run");
     dir.promote(&["policy", "test", "absent"])
         .exits(3)
         .says("absent");
@@ -137,4 +145,105 @@ fn lists_rules_with_their_annotations() {
     let rules: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(rules[0]["code"], "main.labelled");
     assert_eq!(rules[0]["line"], 9);
+}
+
+#[test]
+fn run_chooses_tests_by_their_path_and_verbose_names_them() {
+    let dir = workdir();
+    let run = |pattern: &str| dir.promote(&["policy", "test", "policy", "-v", "-r", pattern]);
+    let all = "PASS main_test.test_labelled\nPASS main_test.test_purl\nPASS main_test.test_unlabelled\n3 passed, 0 failed\n";
+    assert_eq!(run("^data\\.main_test\\.").exits(0).stdout, all);
+    let one = "PASS main_test.test_purl\n1 passed, 0 failed\n";
+    assert_eq!(run("test_p.*l$").exits(0).stdout, one);
+}
+
+const LISTED: &str = "main.labelled (deny)\n  Image is labelled\n";
+
+/// Puts the policy into a registry, a layer a file.
+fn push_policy(registry: &Server) {
+    let content = POLICY.as_bytes();
+    let layer = registry.put_blob("acme/policy", content);
+    let config = registry.put_blob("acme/policy", b"{}");
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.cncf.openpolicyagent.config.v1+json", "digest": config, "size": 2},
+        "layers": [{
+            "mediaType": "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego",
+            "digest": layer, "size": content.len(),
+            "annotations": {"org.opencontainers.image.title": "policy/main.rego"},
+        }],
+    });
+    registry.put_manifest(
+        "acme/policy",
+        Some("v1"),
+        "application/vnd.oci.image.manifest.v1+json",
+        manifest.to_string().as_bytes(),
+    );
+}
+
+fn lists(run: Run) {
+    let run = run.exits(0);
+    assert!(run.stdout.starts_with(LISTED), "{}", run.stdout);
+}
+
+#[test]
+fn lists_rules_of_every_kind_of_source() {
+    let dir = workdir();
+    lists(dir.promote(&["policy", "list", "policy"]));
+    lists(dir.promote(&["policy", "list", "file::policy"]));
+    lists(dir.promote(&["policy", "list", "./policy/main.rego"]));
+    let universe = Universe::new().unwrap();
+    let url = universe.policy_url();
+    let credentials = universe.credentials();
+    let with = ["--git-credentials-dir", credentials.to_str().unwrap()];
+    let run = dir.promote(&["policy", "list", &url, with[0], with[1]]);
+    assert!(run.exits(0).stdout.contains("cve.fixable (deny)\n"));
+    dir.promote(&["policy", "list", &url])
+        .exits(2)
+        .says("credentials");
+    let registry = Server::start(Options::default()).unwrap();
+    push_policy(&registry);
+    let bundle = format!("oci::{}/acme/policy:v1", registry.address());
+    lists(dir.promote(&["policy", "list", &bundle]));
+    // Several sources are one list, and a code may stand in it once only.
+    let both = dir.promote(&["policy", "list", "policy", &bundle]).exits(0);
+    assert_eq!(both.stdout.matches("main.labelled").count(), 2);
+    let absent = format!("oci::{}/acme/policy:v2", registry.address());
+    dir.promote(&["policy", "list", &absent])
+        .exits(3)
+        .says("v2");
+    dir.promote(&["policy", "list", "absent"])
+        .exits(2)
+        .says("absent");
+    dir.promote(&["policy", "list", "./absent"])
+        .exits(3)
+        .says("./absent");
+}
+
+#[test]
+fn a_private_registry_gives_a_policy_to_those_it_knows() {
+    let dir = workdir();
+    let account = lab::git::Account {
+        user: "robot".to_owned(),
+        password: "s3cret".to_owned(),
+    };
+    let registry = Server::start(Options {
+        access: Access::Basic(vec![Grant {
+            account,
+            prefix: String::new(),
+        }]),
+        ..Options::default()
+    });
+    let registry = registry.unwrap();
+    push_policy(&registry);
+    let host = registry.address();
+    let auth = |text: &str| serde_json::json!({"auths": {&host: {"auth": text}}}).to_string();
+    // robot:s3cret and robot:guess.
+    dir.write("auth.json", auth("cm9ib3Q6czNjcmV0"));
+    dir.write("wrong.json", auth("cm9ib3Q6Z3Vlc3M="));
+    let bundle = format!("oci::{host}/acme/policy:v1");
+    let list = |authfile: &str| dir.promote(&["policy", "list", &bundle, "--authfile", authfile]);
+    lists(list("auth.json"));
+    list("wrong.json").exits(5);
 }

@@ -291,11 +291,46 @@ fn configurations_that_cannot_be_used_verify_nothing() {
         "misspelt.yaml",
         "sources: [{policy: [./rules], exlude: []}]",
     );
+    let rules = [
+        ("boolean", "package a\n\ndeny if input.image\n"),
+        (
+            "unknown",
+            "package a\n\ndeny contains x if x := nosuch.f(1)\n",
+        ),
+        (
+            "forbidden",
+            "package a\n\ndeny contains x if {\n\tx := http.send({})\n}\n",
+        ),
+        ("value", "package a\n\ndeny contains x if x := 7 * 6\n"),
+        (
+            "conflict",
+            "package a\n\ndeny contains \"x\" if y == 1\n\ny := 1\n\ny := 2\n",
+        ),
+        ("none", "package a\n"),
+    ];
+    for (name, source) in rules {
+        scene.dir.write(&format!("{name}/a.rego"), source);
+    }
     for (policy, said) in [
-        ("broken", "a.rego:"),
+        ("broken", "broken/a.rego:"),
+        ("boolean", "boolean/a.rego:3: a.deny gives a boolean"),
+        ("unknown", "unknown/a.rego:3: unknown function nosuch.f"),
+        (
+            "forbidden",
+            "forbidden/a.rego:4: function http.send is not available",
+        ),
+        ("value", "rule a.deny at value/a.rego:3 gives a number"),
+        (
+            "conflict",
+            "rule a.deny at conflict/a.rego:3 could not be evaluated",
+        ),
+        ("none", "the policy has no rules"),
         ("empty", "no suitable config file"),
         ("./absent", "./absent"),
-        ("collision.yaml", "merge error"),
+        (
+            "collision.yaml",
+            "data/b.yaml:1: merge error: data member a stands in ./data/a.yaml:1 too",
+        ),
         ("misspelt.yaml", "exlude"),
         ("http://policy.example/p", "insecure source"),
     ] {
@@ -305,6 +340,118 @@ fn configurations_that_cannot_be_used_verify_nothing() {
             "{policy} left an old verdict"
         );
     }
+}
+
+#[test]
+fn a_configuration_comes_from_a_web_server_that_is_known() {
+    let scene = Scene::vouched();
+    scene.dir.write("rules/deny.rego", DENY_ALL);
+    let tls = lab::tls::Tls::private_authority().unwrap();
+    scene.dir.write("ca.pem", &tls.trusted_pem);
+    let server = lab::registry::Server::start(lab::registry::Options {
+        tls: Some(tls),
+        ..lab::registry::Options::default()
+    });
+    let server = server.unwrap();
+    let config = b"sources: [{policy: [./rules]}]\n";
+    let digest = server.put_blob("acme/config", config);
+    let address = server.address();
+    let url = format!("https://{address}/v2/acme/config/blobs/{digest}");
+    scene
+        .verify(&["--policy", &url, "--ca-file", "ca.pem"])
+        .exits(4)
+        .says("main.never");
+    scene.verify(&["--policy", &url]).exits(5).says(&address);
+    let other = url.replace("acme/config", "acme/other");
+    scene
+        .verify(&["--policy", &other, "--ca-file", "ca.pem"])
+        .exits(2)
+        .says("does not exist");
+}
+
+#[test]
+fn what_rules_ask_of_a_registry_is_asked_once_in_a_run() {
+    let scene = Scene::vouched();
+    let image = format!(
+        "{}@{}",
+        scene.universe.staging(),
+        scene.universe.image.digest
+    );
+    let layer = scene.universe.registry.put_blob(STAGING, b"{\"a\": 1}");
+    let blob = format!("{}@{layer}", scene.universe.staging());
+    let rules = format!(
+        "package main\n\n# METADATA\n# custom:\n#   short_name: a\ndeny contains \"a\" if not ec.oci.parsed_blob(\"{blob}\").a == 1\n\n# METADATA\n# custom:\n#   short_name: b\ndeny contains \"b\" if not ec.oci.parsed_blob(\"{blob}\").a == 1\n\n# METADATA\n# custom:\n#   short_name: c\ndeny contains \"c\" if ec.oci.parsed_blob(\"{blob}x\")\n"
+    );
+    scene.dir.write("rules/a.rego", rules);
+    let component = |name: &str| serde_json::json!({"name": name, "containerImage": image});
+    let list =
+        serde_json::json!({"application": "", "components": [component("one"), component("two")]});
+    scene.universe.registry.forget_requests();
+    let list = list.to_string();
+    scene
+        .verify(&["--policy", "rules", "--images", &list])
+        .exits(0);
+    let requests = scene.universe.registry.requests();
+    let asked = requests
+        .iter()
+        .filter(|request| request.path.contains(&layer));
+    assert_eq!(asked.count(), 1);
+}
+
+#[test]
+fn the_bundle_of_an_operator_shows_its_manifests_to_the_rules() {
+    let scene = Scene::new();
+    let universe = &scene.universe;
+    let layer = universe
+        .registry
+        .put_blob(STAGING, &tar("manifests/csv.yaml", "kind: CSV\n"));
+    let size = tar("manifests/csv.yaml", "kind: CSV\n").len();
+    let config = r#"{"config": {"Labels": {"operators.operatorframework.io.bundle.manifests.v1": "manifests/"}}}"#;
+    let config_digest = universe.registry.put_blob(STAGING, config.as_bytes());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config.len()},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": size}],
+    });
+    let repository = universe.image.repository.clone();
+    let bytes = manifest.to_string().into_bytes();
+    let digest = universe.registry.put_manifest(
+        &repository,
+        Some("bundle"),
+        "application/vnd.oci.image.manifest.v1+json",
+        &bytes,
+    );
+    let bundle = signer::Image {
+        digest,
+        ..universe.image.clone()
+    };
+    signer::sign(&universe.registry, &bundle, &universe.key).unwrap();
+    let statements = universe.statements(&bundle, &universe.commit);
+    signer::attest(&universe.registry, &bundle, &universe.key, &statements).unwrap();
+    let rule = "package main\n\n# METADATA\n# custom:\n#   short_name: a\ndeny contains \"no CSV\" if not input.image.files[\"manifests/csv.yaml\"].kind == \"CSV\"\n";
+    scene.dir.write("rules/a.rego", rule);
+    let image = format!("{}@{}", universe.staging(), bundle.digest);
+    scene
+        .verify(&["--policy", "rules", "--image", &image])
+        .exits(0);
+    let plain = format!("{}@{}", universe.staging(), universe.image.digest);
+    universe.vouch().unwrap();
+    scene
+        .verify(&["--policy", "rules", "--image", &plain])
+        .exits(4)
+        .says("no CSV");
+}
+
+/// A tar archive of one file.
+fn tar(path: &str, content: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 512];
+    bytes[..path.len()].copy_from_slice(path.as_bytes());
+    bytes[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    bytes[156] = b'0';
+    bytes.extend(content.as_bytes());
+    bytes.resize(bytes.len().next_multiple_of(512) + 1024, 0);
+    bytes
 }
 
 #[test]

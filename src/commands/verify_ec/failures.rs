@@ -19,7 +19,8 @@ pub(in crate::commands) fn locate_failure(error: LocateError) -> Failure {
     }
 }
 
-fn source_failure(error: source::Error) -> Failure {
+/// Gives an error of a source its kind.
+pub(in crate::commands) fn source_failure(error: source::Error) -> Failure {
     use source::Error as E;
     let text = error.to_string();
     // A source that does not exist is a wrong configuration, whichever way it is looked for.

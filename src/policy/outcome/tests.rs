@@ -47,6 +47,7 @@ impl Case {
         let reading = Reading {
             selection: &selection,
             annotated: &annotated,
+            meant: Meant::All,
             at,
             quirks: self.quirks,
         };
@@ -55,6 +56,7 @@ impl Case {
             .map(|(rule, value)| Raw {
                 package: "p".to_owned(),
                 rule: (*rule).to_owned(),
+                place: None,
                 value: value.clone(),
             })
             .collect();

@@ -3,13 +3,13 @@
 //! What a result means is decided elsewhere; here an evaluation either gives every value that was
 //! asked for or an error that names the rule.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use regorus::{Engine, Value, utils::limits::ExecutionTimerConfig};
 
 use super::{
     Host, builtins, check, ec,
-    error::Error,
+    error::{Error, Place},
     lower::{self, Names},
     module::{self, Module, Parsed},
     rules::{self, Rule},
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The longest that one evaluation may take.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// The modules of a policy, parsed, with the inventory of their rules.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Policy {
 #[derive(Clone)]
 pub(crate) struct Program {
     pub(super) engine: Arc<Engine>,
+    /// Where each rule starts, by its name with the package.
+    places: Arc<BTreeMap<String, Place>>,
 }
 
 /// The rule to evaluate.
@@ -48,6 +50,8 @@ pub(crate) struct Raw {
     pub(crate) package: String,
     /// The name of the rule.
     pub(crate) rule: String,
+    /// Where the rule starts.
+    pub(crate) place: Option<Place>,
     /// The value; sets are arrays in the order of their elements.
     pub(crate) value: serde_json::Value,
 }
@@ -88,6 +92,7 @@ impl Policy {
         let engine = Assembly {
             policy: self,
             mockable: false,
+            limit: TIME_LIMIT,
         };
         engine.assemble(Some(wanted.collect()), data, host)
     }
@@ -98,6 +103,8 @@ pub(super) struct Assembly<'a> {
     pub(super) policy: &'a Policy,
     /// Whether tests may replace `ec.*`.
     pub(super) mockable: bool,
+    /// The longest that one evaluation may take.
+    pub(super) limit: Duration,
 }
 
 impl Assembly<'_> {
@@ -120,7 +127,7 @@ impl Assembly<'_> {
         let mut engine = Engine::new();
         engine.set_policy_length_config(module::limits());
         engine.set_strict_builtin_errors(false);
-        engine.set_execution_timer_config(timer(TIME_LIMIT));
+        engine.set_execution_timer_config(timer(self.limit));
         for (module, lowered) in paired {
             let needed = reached
                 .as_ref()
@@ -144,8 +151,15 @@ impl Assembly<'_> {
         // The engine compiles at the first query; do it once, before it is cloned.
         let prepared = engine.eval_query("true".to_owned(), false);
         prepared.map_err(|error| compile_error(&error))?;
+        let places = self.policy.rules().map(|rule| {
+            let name = format!("{}.{}", rule.package, rule.name);
+            (name, rule.place.clone())
+        });
+        // The first body of a rule is where a reader starts.
+        let places = places.collect::<Vec<_>>().into_iter().rev().collect();
         Ok(Program {
             engine: Arc::new(engine),
+            places: Arc::new(places),
         })
     }
 
@@ -202,24 +216,50 @@ impl Program {
         engine.set_input(document("input", input)?);
         let values = match ask(&mut engine, queries) {
             Ok(values) => values,
-            Err(_) => one_by_one(&mut engine, queries)?,
+            Err(_) => self.one_by_one(&mut engine, queries)?,
         };
         let values = queries.iter().zip(values);
-        let raws = values.filter_map(|(query, value)| Some(raw(query, value?)));
+        let raws = values.filter_map(|(query, value)| Some(self.raw(query, value?)));
         raws.collect()
     }
-}
 
-fn raw(query: &Query, value: Value) -> Result<Raw, Error> {
-    let value = serde_json::to_value(&value).map_err(|error| Error::Evaluation {
-        rule: query.to_string(),
-        cause: format!("its value is no JSON: {error}"),
-    })?;
-    Ok(Raw {
-        package: query.package.clone(),
-        rule: query.rule.clone(),
-        value,
-    })
+    fn raw(&self, query: &Query, value: Value) -> Result<Raw, Error> {
+        let value = serde_json::to_value(&value);
+        let value =
+            value.map_err(|error| self.failed(query, format!("its value is no JSON: {error}")))?;
+        Ok(Raw {
+            package: query.package.clone(),
+            rule: query.rule.clone(),
+            place: self.place(query),
+            value,
+        })
+    }
+
+    /// Asks for one rule after the other, to find the one that fails.
+    fn one_by_one(
+        &self,
+        engine: &mut Engine,
+        queries: &[Query],
+    ) -> Result<Vec<Option<Value>>, Error> {
+        let mut values = Vec::with_capacity(queries.len());
+        for query in queries {
+            let answer = ask(engine, std::slice::from_ref(query));
+            values.extend(answer.map_err(|error| self.failed(query, reason(&error)))?);
+        }
+        Ok(values)
+    }
+
+    fn failed(&self, query: &Query, cause: String) -> Error {
+        let place = self.place(query).map(|place| format!(" at {place}"));
+        Error::Evaluation {
+            rule: format!("{query}{}", place.unwrap_or_default()),
+            cause,
+        }
+    }
+
+    fn place(&self, query: &Query) -> Option<Place> {
+        self.places.get(&query.to_string()).cloned()
+    }
 }
 
 /// Asks for every rule at once: each answer is a list of one value, or an empty one when undefined.
@@ -244,20 +284,6 @@ fn ask(engine: &mut Engine, queries: &[Query]) -> anyhow::Result<Vec<Option<Valu
             .and_then(|list| list.iter().next().cloned())
     };
     Ok(answers.iter().map(first).collect())
-}
-
-/// Asks for one rule after the other, to find the one that fails.
-fn one_by_one(engine: &mut Engine, queries: &[Query]) -> Result<Vec<Option<Value>>, Error> {
-    let mut values = Vec::with_capacity(queries.len());
-    for query in queries {
-        let answer = ask(engine, std::slice::from_ref(query));
-        let answer = answer.map_err(|error| Error::Evaluation {
-            rule: query.to_string(),
-            cause: reason(&error),
-        })?;
-        values.extend(answer);
-    }
-    Ok(values)
 }
 
 /// The engine's reason in one line, with the place when it knows one.

@@ -114,7 +114,7 @@ pub(crate) enum Error {
     /// A rule could not be evaluated: nothing is known about what it would say.
     #[error("rule {rule} could not be evaluated: {cause}")]
     Evaluation {
-        /// The rule with its package.
+        /// The rule with its package and where it starts.
         rule: String,
         /// The engine's reason, with file and line.
         cause: String,

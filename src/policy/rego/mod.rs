@@ -22,7 +22,7 @@ pub(crate) mod testing;
 pub(crate) use check::gives_results;
 pub(crate) use ec::{Host, Question, Subject, Verify};
 pub(crate) use engine::{Policy, Program, Query, Raw};
-pub(crate) use error::Error;
+pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use rules::Rule;
 

@@ -1,0 +1,394 @@
+//! Whole policies: groups of sources, what is evaluated, and the samples of the Conforma project.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Error, Fetcher, Finding, Policies, Quirks, Settings, Spec, Subject, outcome::Outcome,
+    rego::Host,
+};
+use crate::{
+    env::Env,
+    git::{Credentials, Git},
+    http::{self, Http},
+    registry::{self, Registry},
+};
+
+const AT: &str = "2026-06-01T00:00:00Z";
+
+fn fetcher() -> Fetcher {
+    let http = Http::new(http::Options::default(), &Env::default());
+    let credentials = Credentials::load(None, &Env::default()).unwrap();
+    Fetcher::new(
+        Git::new(http.clone(), credentials),
+        http.clone(),
+        Registry::new(http, &Env::default(), registry::Options::default()),
+    )
+}
+
+fn settings() -> Settings {
+    Settings {
+        host: Host::offline(),
+        sigstore_options: json!({"public_key": "", "ignore_rekor": true}),
+        quirks: Quirks::Fixed,
+        by_intention: false,
+    }
+}
+
+async fn said(spec: &str, settings: Settings, at: &str, input: Value) -> Result<Outcome, Error> {
+    let at = at.parse().unwrap();
+    let spec = Spec::parse(spec, "policy.yaml").unwrap();
+    let policies = Policies::load(spec, &fetcher(), settings, at).await?;
+    let subject = Subject {
+        image: None,
+        component: "web",
+        at,
+    };
+    policies.evaluate(Arc::new(input), subject).await
+}
+
+/// A directory with policies in which a configuration names `DIR`.
+struct Sources(tempfile::TempDir);
+
+impl Sources {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self(dir)
+    }
+
+    async fn say(&self, spec: &str) -> Result<Outcome, Error> {
+        self.say_with(spec, settings()).await
+    }
+
+    async fn say_with(&self, spec: &str, settings: Settings) -> Result<Outcome, Error> {
+        let spec = spec.replace("DIR", self.0.path().to_str().unwrap());
+        said(&spec, settings, AT, json!({"value": 1})).await
+    }
+}
+
+/// A package with one rule that always says no.
+fn rule(package: &str, name: &str, more: &str) -> String {
+    format!(
+        "package {package}\n\n# METADATA\n# title: t\n# custom:\n#   short_name: {name}\n{more}deny contains {{\"code\": \"{package}.{name}\", \"msg\": \"{package} says no\"}}\n"
+    )
+}
+
+fn codes(outcome: &Outcome) -> Vec<&str> {
+    let codes = outcome.violations.iter().filter_map(|found| found.code());
+    codes.collect()
+}
+
+#[tokio::test]
+async fn each_group_is_evaluated_on_its_own() {
+    let follows = rule("b", "y", "#   depends_on: [a.x]\n");
+    let data = "package a\n\n# METADATA\n# custom:\n#   short_name: x\ndeny contains {\"code\": \"a.x\", \"msg\": data.word}\n";
+    let sources = Sources::new(&[
+        ("a/a.rego", data),
+        ("b/b.rego", &follows),
+        ("one/d.yaml", "word: one"),
+        ("two/d.yaml", "word: two"),
+    ]);
+    let spec = "sources: [{policy: [DIR/a], data: [DIR/one]}, {policy: [DIR/a, DIR/b], data: [DIR/two]}, {policy: [DIR/b]}]";
+    let outcome = sources.say(spec).await.unwrap();
+    // The same rule speaks in both groups, each with its data; what depends on it is left out in its group only.
+    let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
+    assert_eq!(messages, ["one", "two", "b says no"]);
+}
+
+#[tokio::test]
+async fn one_code_twice_in_a_group_is_refused() {
+    let (one, two) = (rule("a", "x", ""), rule("a", "x", ""));
+    let sources = Sources::new(&[("a/a.rego", &one), ("b/b.rego", &two)]);
+    let twice = sources.say("sources: [{policy: [DIR/a, DIR/b]}]").await;
+    let text = twice.unwrap_err().to_string();
+    assert!(text.contains("a.x") && text.contains("b.rego:7"), "{text}");
+    let apart = sources
+        .say("sources: [{policy: [DIR/a]}, {policy: [DIR/b]}]")
+        .await;
+    assert_eq!(codes(&apart.unwrap()), ["a.x", "a.x"]);
+}
+
+#[tokio::test]
+async fn only_packages_in_which_a_rule_can_count_are_evaluated() {
+    let broken = rule("broken", "x", "")
+        + "\ndeny contains \"never\" if conflict == 1\n\nconflict := 1\n\nconflict := 2\n";
+    let (fine, nested) = (rule("fine", "x", ""), rule("deep.fine", "y", ""));
+    let sources = Sources::new(&[("a.rego", &fine), ("b.rego", &broken), ("c.rego", &nested)]);
+    let include =
+        |list: &str| format!("sources: [{{policy: [DIR], config: {{include: [{list}]}}}}]");
+    let outcome = sources.say(&include("fine.x")).await.unwrap();
+    assert_eq!(codes(&outcome), ["fine.x"]);
+    let error = sources.say(&include("'*'")).await.unwrap_err();
+    assert!(error.to_string().contains("broken.deny at "), "{error}");
+    // When no package passes, all are evaluated, so that a misspelt include is no pass.
+    let error = sources.say(&include("nosuch")).await.unwrap_err();
+    assert!(error.to_string().contains("broken.deny at "), "{error}");
+    let outcome = sources.say(&include("deep.fine")).await.unwrap();
+    assert_eq!(codes(&outcome), ["deep.fine.y"]);
+}
+
+#[tokio::test]
+async fn upstream_does_not_evaluate_nested_packages() {
+    let (fine, nested) = (rule("fine", "x", ""), rule("deep.fine", "y", ""));
+    let sources = Sources::new(&[("a.rego", &fine), ("c.rego", &nested)]);
+    let all = "sources: [{policy: [DIR]}]";
+    let ours = sources.say(all).await.unwrap();
+    assert_eq!(codes(&ours), ["deep.fine.y", "fine.x"]);
+    let upstream = Settings {
+        quirks: Quirks::Upstream,
+        ..settings()
+    };
+    let theirs = sources.say_with(all, upstream).await.unwrap();
+    assert_eq!(codes(&theirs), ["fine.x"]);
+}
+
+#[tokio::test]
+async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
+    let meant = rule("a", "meant", "#   pipeline_intention: [release, staging]\n");
+    let other = "\n# METADATA\n# title: t\n# custom:\n#   short_name: other\n#   pipeline_intention: build\ndeny contains {\"code\": \"a.other\", \"msg\": \"other\"}\n";
+    let general = "\n# METADATA\n# title: t\n# custom:\n#   short_name: general\ndeny contains {\"code\": \"a.general\", \"msg\": \"general\", \"term\": \"t\"}\n\ndeny contains {\"code\": \"a.nowhere\", \"msg\": \"m\"}\n\ndeny contains \"bare\"\n";
+    let sources = Sources::new(&[("a.rego", &(meant + other + general))]);
+    let ask = async |intention: &str, quirks: Quirks| {
+        let spec = format!("sources: [{{policy: [DIR], ruleData: {{{intention}}}}}]");
+        let settings = Settings {
+            by_intention: true,
+            quirks,
+            ..settings()
+        };
+        let outcome = sources.say_with(&spec, settings).await.unwrap();
+        let messages = outcome.violations.iter().map(|found| found.msg.clone());
+        messages.collect::<Vec<_>>()
+    };
+    // A result whose code no annotation knows cannot be told to be meant for something else.
+    let release = ask("pipeline_intention: release", Quirks::Fixed).await;
+    assert_eq!(release, ["bare", "a says no", "m"]);
+    let none = ask("", Quirks::Fixed).await;
+    assert_eq!(none, ["bare", "general", "m"]);
+    let upstream = ask("pipeline_intention: [release]", Quirks::Upstream).await;
+    assert_eq!(upstream, ["bare", "a says no"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_used_says_where_and_why() {
+    let cases = [
+        ("package a\n\ndeny contains \"x\" if {\n", "a.rego:"),
+        (
+            "package a\n\ndeny if input.x\n",
+            "a.rego:3: a.deny gives a boolean",
+        ),
+        (
+            "package a\n\ndeny contains x if x := true\n",
+            "rule a.deny at ",
+        ),
+        (
+            "package a\n\ndeny contains x if x := nosuch.f(1)\n",
+            "a.rego:3: unknown function nosuch.f",
+        ),
+        (
+            "package a\n\ndeny contains x if x := opa.runtime()\n",
+            "a.rego:3: function opa.runtime is not available",
+        ),
+        (
+            "package a\n\ndeny contains x if x := net.lookup_ip_addr(\"h\")\n",
+            "a.rego:3: function net.lookup_ip_addr",
+        ),
+        (
+            "package a\n\ndeny contains x if x := lower()\n",
+            "a.rego:3: function lower takes 1 arguments, not 0",
+        ),
+        (
+            "# METADATA\n# titel: x\npackage a\n\ndeny contains \"x\"\n",
+            "a.rego:1: unknown METADATA member titel",
+        ),
+        ("package a\n", "no rules"),
+        ("", "a.rego:1"),
+    ];
+    for (source, expected) in cases {
+        let sources = Sources::new(&[("p/a.rego", source)]);
+        let error = sources.say("sources: [{policy: [DIR/p]}]").await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains(expected), "{source:?} gave {text:?}");
+        assert!(!text.contains("file::"), "{text}");
+    }
+    let sources = Sources::new(&[("p/README.md", "no rules")]);
+    let error = sources
+        .say("sources: [{policy: [DIR/p]}]")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NoPolicy { .. }), "{error}");
+    let error = sources.say("sources: [{policy: [DIR/absent]}]").await;
+    assert!(matches!(error, Err(Error::Source(_))));
+}
+
+/// The checkout that `CONFORMA_POLICY` names. Without one nothing is claimed.
+fn checkout() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
+    let checkout = std::env::var_os("CONFORMA_POLICY").map(PathBuf::from);
+    if checkout.is_none() {
+        #[expect(clippy::print_stderr, reason = "says that the comparison was skipped")]
+        {
+            eprintln!("skipped: CONFORMA_POLICY names no checkout");
+        }
+    }
+    checkout
+}
+
+/// A scenario of the acceptance tests: which sample, which configuration, what is expected.
+#[derive(Debug, Default)]
+struct Scenario {
+    name: String,
+    sample: String,
+    config: String,
+    at: Option<String>,
+    expected: Vec<String>,
+}
+
+fn scenarios(feature: &str) -> Vec<Scenario> {
+    let mut found: Vec<Scenario> = Vec::new();
+    let mut quoted = false;
+    for line in feature.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("Scenario: ") {
+            found.push(Scenario {
+                name: name.to_owned(),
+                ..Scenario::default()
+            });
+        }
+        let Some(scenario) = found.last_mut() else {
+            continue;
+        };
+        let parts: Vec<_> = line.split('"').collect();
+        if line == "\"\"\"" {
+            quoted = !quoted;
+        } else if quoted {
+            scenario.config.push_str(line);
+        } else if line.contains("a sample policy input") {
+            scenario.sample = parts[1].to_owned();
+        } else if line.contains("an effective time") {
+            scenario.at = Some(parts[1].to_owned());
+        } else if line.contains("there should be") {
+            scenario.expected.push(line.to_owned());
+        }
+    }
+    found
+}
+
+impl Scenario {
+    /// Whether a sentence of the scenario is true of the outcome.
+    fn holds(&self, sentence: &str, outcome: &Outcome) -> bool {
+        let parts: Vec<_> = sentence.split('"').collect();
+        let list = if sentence.contains("warnings") {
+            &outcome.warnings
+        } else {
+            &outcome.violations
+        };
+        let quoted = |before: &str| {
+            let at = parts.iter().position(|part| part.ends_with(before))?;
+            let (given, after) = (parts.get(at + 1)?, parts.get(at + 2)?);
+            Some((*given, *after))
+        };
+        // `with "X" package`, `with "X" code and "Y" term`, `with "X" collection`
+        let wanted = quoted("with ");
+        let term = quoted(" code and ").map(|(term, _)| term);
+        let matching = list.iter().filter(|found| match wanted {
+            None => true,
+            Some((name, after)) if after.starts_with(" collection") => {
+                found.list("collections").iter().any(|c| c == name)
+            }
+            Some((name, after)) if after.starts_with(" package") => {
+                found.code().is_some_and(|code| code.starts_with(name))
+            }
+            Some((name, _)) => {
+                found.code() == Some(name)
+                    && term.is_none_or(|term| found.terms().iter().any(|t| t == term))
+            }
+        });
+        let none = matching.count() == 0;
+        none == sentence.contains("there should be no ")
+    }
+}
+
+/// What the golden sample's rules cannot find without the registry in which its image is.
+const NEEDS_REGISTRY: [&str; 3] = [
+    "base_image_registries.base_image_info_found",
+    "cve.cve_results_found",
+    "labels.optional_labels",
+];
+
+/// The versions that the manifests of the samples' tasks name, as the scenarios say of them.
+fn task_manifests() -> Host {
+    let version =
+        |version: &str| json!({"annotations": {"org.opencontainers.image.version": version}});
+    Host::with_manifests(&[
+        (
+            "@sha256:8dcb64b7cd78a3ab1b2cb0e991860ba519aac5a4682b2e7f9f8f91ded1101e29",
+            version("0.6"),
+        ),
+        (
+            "@sha256:633a99fc16d0b05d32a9c08f792ac1ddaecabf6db5ac805856ac92970b63025b",
+            version("0.5"),
+        ),
+    ])
+}
+
+#[tokio::test]
+async fn conforma_samples_give_what_their_acceptance_tests_expect() {
+    let Some(checkout) = checkout() else { return };
+    let features = ["release", "sbom_proxy", "task"];
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for feature in features {
+        let path = checkout.join(format!("acceptance/features/{feature}.feature"));
+        for scenario in scenarios(&fs::read_to_string(path).unwrap()) {
+            count += 1;
+            let config = scenario
+                .config
+                .replace("$GITROOT", checkout.to_str().unwrap());
+            let input = sample(&checkout, &scenario.sample);
+            let at = scenario.at.as_deref().unwrap_or(AT);
+            let settings = Settings {
+                host: task_manifests(),
+                ..settings()
+            };
+            let mut outcome = said(&config, settings, at, input).await.unwrap();
+            if scenario.sample == "golden-container" {
+                let known = |found: &Finding| {
+                    found
+                        .code()
+                        .is_none_or(|code| !NEEDS_REGISTRY.contains(&code))
+                };
+                outcome.violations.retain(known);
+                outcome.warnings.retain(known);
+            }
+            assert!(!scenario.expected.is_empty(), "{}", scenario.name);
+            for sentence in &scenario.expected {
+                if !scenario.holds(sentence, &outcome) {
+                    let warnings = outcome.warnings.iter().filter_map(|found| found.code());
+                    let found = (codes(&outcome), warnings.collect::<Vec<_>>());
+                    wrong.push(format!("{}: {sentence}: {found:?}", scenario.name));
+                }
+            }
+        }
+    }
+    assert_eq!(count, 14, "scenarios in {features:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn sample(checkout: &Path, name: &str) -> Value {
+    let folder = checkout.join("acceptance/samples");
+    let names = [format!("{name}.json"), format!("policy-input-{name}.json")];
+    let path = names
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.exists());
+    serde_json::from_slice(&fs::read(path.unwrap()).unwrap()).unwrap()
+}
