@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::config::Spec;
+use super::{config::Spec, layers};
 use crate::{
     image::{DigestReference, Reference},
     registry::{self, Content, ImageManifest, Manifest, Registry, Version},
@@ -19,6 +19,8 @@ use crate::{
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+/// The label by which the bundle of an operator says where its manifests are.
+const OLM_MANIFESTS: &str = "operators.operatorframework.io.bundle.manifests.v1";
 /// The largest image configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
 
@@ -86,6 +88,7 @@ impl From<&Signature> for Sig {
 pub(crate) struct Facts {
     config: Option<Value>,
     parent: Option<Value>,
+    files: Option<Value>,
 }
 
 impl Facts {
@@ -114,8 +117,9 @@ impl Facts {
         };
         let mut facts = Self {
             config: config(registry, image, &own).await?,
-            parent: None,
+            ..Self::default()
         };
+        facts.files = files(registry, image, &own, facts.config.as_ref()).await;
         // Builders write both annotations empty when they do not know. Without a digest nothing
         // says which image it was.
         let digest = own
@@ -191,6 +195,25 @@ async fn config(
         }
     }
     Ok(Some(Value::Object(shown)))
+}
+
+/// The manifests in the bundle of an operator.
+async fn files(
+    registry: &Registry,
+    image: &DigestReference,
+    manifest: &ImageManifest,
+    config: Option<&Value>,
+) -> Option<Value> {
+    let label = config?.get("Labels")?.get(OLM_MANIFESTS)?.as_str()?;
+    let directories = [label.to_owned()];
+    match layers::documents(registry, &image.repository, manifest, &directories).await {
+        Ok(documents) if documents.is_empty() => None,
+        Ok(documents) => Some(Value::Object(documents.into_iter().collect())),
+        Err(error) => {
+            tracing::warn!(%image, %error, "the bundle's manifests are not known to the rules");
+            None
+        }
+    }
 }
 
 async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>, registry::Error> {
@@ -299,6 +322,7 @@ impl Input<'_> {
         let facts = [
             ("config", &self.facts.config),
             ("parent", &self.facts.parent),
+            ("files", &self.facts.files),
         ];
         for (member, value) in facts {
             if let Some(value) = value {

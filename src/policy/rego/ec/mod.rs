@@ -3,7 +3,7 @@
 //! A function that fails is undefined, as in the reference implementation, except `ec.sigstore.*`,
 //! whose answer says what failed. What a function found is remembered for the whole run.
 
-mod archive;
+mod memory;
 mod oci;
 mod purl;
 
@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 
 use regorus::{Engine, Value};
 
-use self::oci::Images;
+use self::{memory::Memory, oci::Images};
 use super::lower::REAL;
 use crate::registry::Registry;
 
@@ -56,11 +56,15 @@ pub(crate) enum Subject {
 /// Answers questions about signatures; called on a thread that may block.
 pub(crate) type Verify = Arc<dyn Fn(Question) -> serde_json::Value + Send + Sync>;
 
+/// Answers `ec.oci.*` by the function's name and its arguments.
+type Lookup = Arc<dyn Fn(&'static str, &[Value]) -> Option<Value> + Send + Sync>;
+
 /// What the functions may reach. Clones share what was found.
 #[derive(Clone, Default)]
 pub(crate) struct Host {
-    images: Option<Images>,
+    images: Option<Lookup>,
     verify: Option<Verify>,
+    answers: Arc<Memory>,
 }
 
 impl Host {
@@ -76,9 +80,45 @@ impl Host {
         runtime: tokio::runtime::Handle,
         verify: Verify,
     ) -> Self {
+        let images = Images::new(registry, runtime);
         Self {
-            images: Some(Images::new(registry, runtime)),
+            images: Some(Arc::new(move |function, arguments| {
+                images.answer(function, arguments)
+            })),
             verify: Some(verify),
+            answers: Arc::default(),
+        }
+    }
+
+    /// A registry of which only some manifests are known, by a part of the image's reference.
+    #[cfg(test)]
+    pub(in crate::policy) fn with_manifests(known: &[(&str, serde_json::Value)]) -> Self {
+        let known: Vec<_> = known
+            .iter()
+            .map(|(part, manifest)| {
+                let manifest: Value = serde_json::from_value(manifest.clone()).unwrap();
+                ((*part).to_owned(), manifest)
+            })
+            .collect();
+        let manifest = move |image: &Value| {
+            let image = image.as_string().ok()?;
+            let found = known.iter().find(|(part, _)| image.contains(part.as_str()));
+            found.map(|(_, manifest)| manifest.clone())
+        };
+        let lookup = move |function: &'static str, arguments: &[Value]| match function {
+            "ec.oci.image_manifest" => manifest(arguments.first()?),
+            "ec.oci.image_manifests" => {
+                let images = arguments.first()?.as_set().ok()?.iter();
+                let found = images.filter_map(|image| Some((image.clone(), manifest(image)?)));
+                Some(Value::from(
+                    found.collect::<std::collections::BTreeMap<_, _>>(),
+                ))
+            }
+            _ => None,
+        };
+        Self {
+            images: Some(Arc::new(lookup)),
+            ..Self::default()
         }
     }
 
@@ -88,36 +128,43 @@ impl Host {
         let found = match (function, text) {
             ("ec.purl.is_valid", text) => {
                 let valid = text.is_some_and(|text| purl::parse(text).is_some());
-                return Value::from(valid);
+                Some(Value::from(valid))
             }
-            ("ec.purl.parse", text) => text.and_then(|text| purl::parse(text)),
+            ("ec.purl.parse", text) => text
+                .and_then(|text| purl::parse(text))
+                .and_then(|found| serde_json::from_value(found).ok()),
             ("ec.sigstore.verify_image", Some(image)) => {
-                self.ask(Subject::Image, image, arguments.get(1))
+                self.ask(function, Subject::Image, image, arguments.get(1))
             }
             ("ec.sigstore.verify_attestation", Some(image)) => {
-                self.ask(Subject::Attestation, image, arguments.get(1))
+                self.ask(function, Subject::Attestation, image, arguments.get(1))
             }
             _ => {
                 let images = self.images.as_ref();
-                images.and_then(|images| images.answer(function, arguments))
+                images.and_then(|images| images(function, arguments))
             }
         };
-        let found = found.and_then(|found| serde_json::from_value(found).ok());
         found.unwrap_or(Value::Undefined)
     }
 
     fn ask(
         &self,
+        function: &'static str,
         subject: Subject,
         image: &str,
         options: Option<&Value>,
-    ) -> Option<serde_json::Value> {
+    ) -> Option<Value> {
         let verify = self.verify.as_ref()?;
-        Some(verify(Question {
-            subject,
-            image: image.to_owned(),
-            options: serde_json::to_value(options?).ok()?,
-        }))
+        let options = serde_json::to_value(options?).ok()?;
+        // Members of an object stand in the order of their names, so equal options are equal texts.
+        self.answers
+            .once(function, format!("{image}\n{options}"), || {
+                Some(verify(Question {
+                    subject,
+                    image: image.to_owned(),
+                    options,
+                }))
+            })
     }
 }
 

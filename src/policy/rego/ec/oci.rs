@@ -2,31 +2,24 @@
 //!
 //! Answers have every member: what is missing is an empty text, list or object.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
 use regorus::Value;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 
-use super::archive::{self, Entry};
+use super::memory::Memory;
 use crate::{
     image::{DigestReference, Reference, Tag},
+    policy::{archive, layers},
     registry::{Content, Manifest, Registry, Version},
 };
 
 /// The largest blob that a policy may read, in bytes.
 const MAX_BLOB: u64 = 128 << 20;
-/// How much is remembered before all is forgotten, in bytes.
-const MAX_REMEMBERED: usize = 64 << 20;
 /// How many manifests are fetched at the same time.
 const AT_ONCE: usize = 16;
-
-/// An answer that is fetched by whoever asks first while the others wait.
-type Slot = Arc<OnceLock<Option<Json>>>;
 
 /// Access to registries with a memory. Clones share it.
 #[derive(Clone)]
@@ -35,13 +28,7 @@ pub(super) struct Images(Arc<Inner>);
 struct Inner {
     registry: Registry,
     runtime: Handle,
-    memory: Mutex<Memory>,
-}
-
-#[derive(Default)]
-struct Memory {
-    answers: BTreeMap<(&'static str, String), Slot>,
-    bytes: usize,
+    memory: Memory,
 }
 
 impl Images {
@@ -49,12 +36,12 @@ impl Images {
         Self(Arc::new(Inner {
             registry,
             runtime,
-            memory: Mutex::default(),
+            memory: Memory::default(),
         }))
     }
 
     /// Answers a call; none when it fails, which is logged.
-    pub(super) fn answer(&self, function: &'static str, arguments: &[Value]) -> Option<Json> {
+    pub(super) fn answer(&self, function: &'static str, arguments: &[Value]) -> Option<Value> {
         if function == "ec.oci.image_manifests" {
             return self.manifests(arguments.first()?);
         }
@@ -64,7 +51,7 @@ impl Images {
             None => Vec::new(),
         };
         let key = [&[image.to_string()], paths.as_slice()].concat().join("\n");
-        self.remembered(function, key, || {
+        self.0.memory.once(function, key, || {
             let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
             found
                 .inspect_err(
@@ -74,58 +61,25 @@ impl Images {
         })
     }
 
-    fn remembered(
-        &self,
-        function: &'static str,
-        key: String,
-        fetch: impl FnOnce() -> Option<Json>,
-    ) -> Option<Json> {
-        let slot = {
-            let mut memory = self.memory();
-            Arc::clone(memory.answers.entry((function, key)).or_default())
-        };
-        let mut fresh = false;
-        let answer = slot.get_or_init(|| {
-            fresh = true;
-            fetch()
-        });
-        if fresh {
-            let bytes = answer.as_ref().map_or(0, size);
-            let mut memory = self.memory();
-            memory.bytes += bytes;
-            if memory.bytes > MAX_REMEMBERED {
-                *memory = Memory::default();
-            }
-        }
-        answer.clone()
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The manifests of a set of images; those that cannot be had are left out.
-    fn manifests(&self, images: &Value) -> Option<Json> {
+    fn manifests(&self, images: &Value) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set().ok()?.iter();
         let images: Vec<_> = images.filter_map(|image| image.as_string().ok()).collect();
-        let missing: Vec<_> = {
-            let memory = self.memory();
-            let known = |image: &str| memory.answers.contains_key(&(ONE, image.to_owned()));
-            images.iter().filter(|image| !known(image)).collect()
-        };
+        let known = |image: &str| self.0.memory.knows(ONE, image);
+        let missing: Vec<_> = images.iter().filter(|image| !known(image)).collect();
         let fetched = stream::iter(missing)
             .map(|image| async move { (image, self.fetch(ONE, image, &[]).await) })
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>();
         for (image, found) in self.0.runtime.block_on(fetched) {
-            self.remembered(ONE, image.to_string(), || found.ok());
+            self.0.memory.once(ONE, image.to_string(), || found.ok());
         }
         let found = images.iter().filter_map(|image| {
             let manifest = self.answer(ONE, &[Value::from(image.as_ref())])?;
-            Some((image.to_string(), manifest))
+            Some((Value::from(image.as_ref()), manifest))
         });
-        Some(Json::Object(found.collect()))
+        Some(Value::from(found.collect::<BTreeMap<_, _>>()))
     }
 
     async fn fetch(
@@ -247,46 +201,22 @@ impl Images {
         let blob = self.blob(image).await?;
         let found = archive::read(&blob, &|path| paths.iter().any(|wanted| wanted == path));
         let found = found.ok_or_else(|| anyhow::anyhow!("{image} is no archive"))?;
-        let documents = found.into_iter().filter_map(|(path, entry)| match entry {
-            Entry::Document(document) => Some((path, document)),
-            Entry::Removed => None,
-        });
+        let documents = found.documents.into_iter();
+        let documents = documents.filter_map(|(path, document)| Some((path, document?)));
         Ok(Json::Object(documents.collect()))
     }
 
-    /// The documents directly in one of the directories, as the uppermost layer has them.
+    /// The documents directly in one of the directories of an image.
     async fn image_files(&self, image: &str, directories: &[String]) -> anyhow::Result<Json> {
+        let _: DigestReference = image.parse()?;
         let (reference, manifest) = self.image(image).await?;
         let Content::Image(content) = manifest.content()? else {
             anyhow::bail!("{image} is no image");
         };
-        let directories: Vec<_> = directories
-            .iter()
-            .map(|name| name.trim_matches('/'))
-            .collect();
-        let wanted = |path: &str| {
-            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-            directories.contains(&directory)
-        };
-        let mut seen: BTreeMap<String, Option<Json>> = BTreeMap::new();
-        for layer in content.layers.iter().rev() {
-            let registry = &self.0.registry;
-            let blob = registry
-                .blob(&reference.repository, layer, MAX_BLOB)
-                .await?;
-            let found = archive::read(&blob, &wanted);
-            for (path, entry) in found.unwrap_or_default() {
-                let (path, document) = match entry {
-                    Entry::Document(document) => (path, Some(document)),
-                    Entry::Removed => (path.replace(".wh.", ""), None),
-                };
-                seen.entry(path).or_insert(document);
-            }
-        }
-        let kept = seen
-            .into_iter()
-            .filter_map(|(path, document)| Some((path, document?)));
-        Ok(Json::Object(kept.collect()))
+        let registry = &self.0.registry;
+        let found =
+            layers::documents(registry, &reference.repository, &content, directories).await?;
+        Ok(Json::Object(found.into_iter().collect()))
     }
 }
 
@@ -295,19 +225,6 @@ fn version(reference: &Reference) -> anyhow::Result<Version> {
         (Some(digest), _) => Ok(Version::Digest(*digest)),
         (None, Some(tag)) => Ok(Version::Tag(tag.clone())),
         (None, None) => Ok(Version::Tag("latest".parse()?)),
-    }
-}
-
-/// A rough size in memory.
-fn size(json: &Json) -> usize {
-    match json {
-        Json::String(text) => text.len(),
-        Json::Array(items) => items.iter().map(size).sum(),
-        Json::Object(members) => members
-            .iter()
-            .map(|(key, member)| key.len() + size(member))
-            .sum(),
-        _ => 16,
     }
 }
 

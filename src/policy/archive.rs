@@ -1,6 +1,9 @@
 //! The few files of a tar archive, plain or compressed by gzip, that a policy asks for.
 
-use std::{collections::BTreeMap, io::Read};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value as Json;
@@ -12,19 +15,39 @@ const MAX_FILE: u64 = 32 << 20;
 /// The size of a tar block.
 const BLOCK: usize = 512;
 
-/// What a layer says of a path.
-#[derive(Debug)]
-pub(super) enum Entry {
-    /// A YAML or JSON file with what it holds.
-    Document(Json),
-    /// The path, or all below it, is removed from the layers beneath.
-    Removed,
+/// The name of the marker that hides what lower layers have in its directory.
+const OPAQUE: &str = ".wh..wh..opq";
+/// What stands before the name of a file that lower layers have and this one removes.
+const WHITEOUT: &str = ".wh.";
+
+/// What an archive says of the wanted paths.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The wanted paths that are there; none for one that is no YAML or JSON.
+    pub(super) documents: BTreeMap<String, Option<Json>>,
+    /// Files and directories of lower layers that this one removes.
+    pub(super) removed: BTreeSet<String>,
+    /// Directories of which lower layers do not count.
+    pub(super) opaque: BTreeSet<String>,
 }
 
-/// Reads what the wanted paths of an archive hold; what is no YAML or JSON is left out.
+impl Listing {
+    /// Whether a path of a lower layer is hidden by this one.
+    pub(super) fn hides(&self, path: &str) -> bool {
+        let mut above = path;
+        let mut removed = self.documents.contains_key(path) || self.removed.contains(path);
+        while let Some((directory, _)) = above.rsplit_once('/') {
+            removed |= self.removed.contains(directory) || self.opaque.contains(directory);
+            above = directory;
+        }
+        removed || self.opaque.contains("")
+    }
+}
+
+/// Reads what the wanted paths of an archive hold.
 ///
 /// None when it is no archive, or one that is too large.
-pub(super) fn read(bytes: &[u8], wanted: &dyn Fn(&str) -> bool) -> Option<BTreeMap<String, Entry>> {
+pub(super) fn read(bytes: &[u8], wanted: &dyn Fn(&str) -> bool) -> Option<Listing> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         entries(MultiGzDecoder::new(bytes).take(MAX_UNPACKED), wanted)
     } else {
@@ -32,11 +55,8 @@ pub(super) fn read(bytes: &[u8], wanted: &dyn Fn(&str) -> bool) -> Option<BTreeM
     }
 }
 
-fn entries(
-    mut archive: impl Read,
-    wanted: &dyn Fn(&str) -> bool,
-) -> Option<BTreeMap<String, Entry>> {
-    let mut found = BTreeMap::new();
+fn entries(mut archive: impl Read, wanted: &dyn Fn(&str) -> bool) -> Option<Listing> {
+    let mut found = Listing::default();
     let mut long_name = None;
     let mut block = [0; BLOCK];
     loop {
@@ -54,9 +74,12 @@ fn entries(
             .trim_start_matches("./")
             .trim_start_matches('/')
             .to_owned();
-        let regular = matches!(kind, b'0' | 0);
-        let interesting = matches!(kind, b'L' | b'x') || (regular && wanted(&path));
-        if !interesting || size > MAX_FILE {
+        let named = matches!(kind, b'L' | b'x');
+        if !named {
+            found.note(&path, wanted);
+        }
+        let regular = matches!(kind, b'0' | 0) && found.documents.contains_key(&path);
+        if !(named || regular) || size > MAX_FILE {
             std::io::copy(&mut archive.by_ref().take(padded), &mut std::io::sink()).ok()?;
             continue;
         }
@@ -66,28 +89,32 @@ fn entries(
         match kind {
             b'L' => long_name = Some(text(&content)),
             b'x' => long_name = extended_path(&content),
-            _ if is_whiteout(&path) => {
-                found.insert(path, Entry::Removed);
-            }
             _ => {
-                if let Some(document) = document(&path, &content) {
-                    found.insert(path, Entry::Document(document));
-                }
+                let document = document(&path, &content);
+                found.documents.insert(path, document);
             }
         }
     }
 }
 
-/// Whether a path of a layer removes another one.
-pub(super) fn is_whiteout(path: &str) -> bool {
-    path.rsplit('/')
-        .next()
-        .is_some_and(|name| name.starts_with(".wh."))
+impl Listing {
+    /// Notes that the path is there, whatever it is, or what it removes.
+    fn note(&mut self, path: &str, wanted: &dyn Fn(&str) -> bool) {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if name == OPAQUE {
+            self.opaque.insert(directory.to_owned());
+        } else if let Some(name) = name.strip_prefix(WHITEOUT) {
+            let joint = if directory.is_empty() { "" } else { "/" };
+            self.removed.insert(format!("{directory}{joint}{name}"));
+        } else if wanted(path) {
+            self.documents.insert(path.to_owned(), None);
+        }
+    }
 }
 
 fn document(path: &str, content: &[u8]) -> Option<Json> {
     let text = std::str::from_utf8(content).ok()?;
-    match path.rsplit_once('.')?.1 {
+    match path.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
         "json" => serde_json::from_str(text).ok(),
         "yaml" | "yml" => serde_saphyr::from_str(text).ok(),
         _ => None,
@@ -131,13 +158,13 @@ fn extended_path(content: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write as _;
 
     use super::*;
 
     /// A tar archive of plain files.
-    fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+    pub(in crate::policy) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (path, content) in files {
             let mut header = [0_u8; BLOCK];
@@ -164,19 +191,41 @@ mod tests {
         packer.write_all(&plain).unwrap();
         for bytes in [plain, packer.finish().unwrap()] {
             let found = read(&bytes, &|path| path.starts_with("manifests/")).unwrap();
-            let names: Vec<_> = found.keys().map(String::as_str).collect();
-            assert_eq!(names, ["manifests/a.yaml"]);
-            let Some(Entry::Document(document)) = found.get("manifests/a.yaml") else {
-                panic!("{found:?}");
-            };
+            let names: Vec<_> = found.documents.keys().map(String::as_str).collect();
+            assert_eq!(names, ["manifests/a.yaml", "manifests/b.json"]);
+            let document = found.documents["manifests/a.yaml"].as_ref().unwrap();
             assert_eq!(document["kind"], "A");
+            assert_eq!(found.documents["manifests/b.json"], None);
+        }
+    }
+
+    #[test]
+    fn a_layer_hides_what_it_has_what_it_removes_and_what_is_below() {
+        let upper = archive(&[
+            ("m/a.yaml", "***: ["),
+            ("m/.wh.b.yaml", ""),
+            (".wh.gone", ""),
+            ("new/.wh..wh..opq", ""),
+        ]);
+        let upper = read(&upper, &|path| path.starts_with("m/")).unwrap();
+        for hidden in [
+            "m/a.yaml",
+            "m/b.yaml",
+            "gone/x.yaml",
+            "gone",
+            "new/deep/x.yaml",
+        ] {
+            assert!(upper.hides(hidden), "{hidden}");
+        }
+        for seen in ["m/c.yaml", "gone2", "newer/x.yaml", "x.yaml"] {
+            assert!(!upper.hides(seen), "{seen}");
         }
     }
 
     #[test]
     fn an_archive_cut_short_gives_nothing() {
         let mut bytes = archive(&[("a.json", "{\"a\": 1}")]);
-        assert!(read(&bytes, &|_| true).is_some_and(|found| found.len() == 1));
+        assert!(read(&bytes, &|_| true).is_some_and(|found| found.documents.len() == 1));
         bytes.truncate(BLOCK + 4);
         assert!(read(&bytes, &|_| true).is_none());
     }

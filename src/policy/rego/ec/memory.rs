@@ -1,0 +1,136 @@
+//! What functions answered in this run: each question is asked once, whoever asks it again waits or is told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use regorus::Value;
+use serde_json::Value as Json;
+
+/// How much is remembered before all is forgotten, in bytes.
+const MAX_REMEMBERED: usize = 64 << 20;
+
+/// An answer that is looked up by whoever asks first while the others wait; none when it failed.
+type Slot = Arc<OnceLock<Option<Value>>>;
+
+/// The answers by function and arguments.
+#[derive(Default)]
+pub(super) struct Memory(Mutex<Answers>);
+
+#[derive(Default)]
+struct Answers {
+    slots: BTreeMap<(&'static str, String), Slot>,
+    bytes: usize,
+}
+
+impl Memory {
+    /// The answer to a question, which is looked up only the first time. A failure is an answer too.
+    pub(super) fn once(
+        &self,
+        function: &'static str,
+        arguments: String,
+        look_up: impl FnOnce() -> Option<Json>,
+    ) -> Option<Value> {
+        let slot = Arc::clone(
+            self.answers()
+                .slots
+                .entry((function, arguments))
+                .or_default(),
+        );
+        let mut bytes = None;
+        let answer = slot.get_or_init(|| {
+            let found = look_up();
+            bytes = Some(found.as_ref().map_or(0, size));
+            found.and_then(|found| serde_json::from_value(found).ok())
+        });
+        if let Some(bytes) = bytes {
+            let mut answers = self.answers();
+            answers.bytes += bytes;
+            if answers.bytes > MAX_REMEMBERED {
+                *answers = Answers::default();
+            }
+        }
+        answer.clone()
+    }
+
+    /// Whether the question was asked already.
+    pub(super) fn knows(&self, function: &'static str, arguments: &str) -> bool {
+        let question = (function, arguments.to_owned());
+        self.answers().slots.contains_key(&question)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A rough size in memory.
+fn size(json: &Json) -> usize {
+    match json {
+        Json::String(text) => text.len(),
+        Json::Array(items) => items.iter().map(size).sum(),
+        Json::Object(members) => members
+            .iter()
+            .map(|(key, member)| key.len() + size(member))
+            .sum(),
+        _ => 16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, thread};
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_asked_once_also_when_it_failed() {
+        let memory = Memory::default();
+        let asked = Cell::new(0);
+        let ask = |arguments: &str, answer: Option<Json>| {
+            memory.once("f", arguments.to_owned(), || {
+                asked.set(asked.get() + 1);
+                answer
+            })
+        };
+        assert_eq!(ask("a", Some(json!("x"))), Some(Value::from("x")));
+        assert_eq!(ask("a", Some(json!("y"))), Some(Value::from("x")));
+        assert_eq!(ask("b", None), None);
+        assert_eq!(ask("b", Some(json!("late"))), None);
+        assert_eq!(asked.get(), 2);
+        assert!(memory.knows("f", "b") && !memory.knows("g", "b"));
+    }
+
+    #[test]
+    fn those_who_ask_at_the_same_time_wait_for_one_answer() {
+        let memory = Memory::default();
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let answer = memory.once("f", "a".to_owned(), || {
+                        thread::sleep(std::time::Duration::from_millis(20));
+                        let before = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        Some(json!(before))
+                    });
+                    assert_eq!(answer, Some(Value::from(0_u64)));
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn all_is_forgotten_before_it_is_too_much() {
+        let memory = Memory::default();
+        let large = "x".repeat(MAX_REMEMBERED / 2);
+        for name in ["a", "b"] {
+            memory.once("f", name.to_owned(), || Some(json!(large)));
+            assert!(memory.knows("f", name));
+        }
+        memory.once("f", "c".to_owned(), || Some(json!("x")));
+        assert!(!memory.knows("f", "a"));
+    }
+}
