@@ -44,14 +44,8 @@ struct TestArgs {
     #[arg(required = true, value_name = "PATH")]
     path: Vec<PathBuf>,
     /// Run only tests whose path (data.package.test_name) matches this regular expression
-    #[arg(
-        long,
-        short = 'r',
-        value_name = "REGEX",
-        default_value = "",
-        hide_default_value = true
-    )]
-    run: Regex,
+    #[arg(long, short = 'r', value_name = "REGEX")]
+    run: Option<Regex>,
     /// Name the tests that pass too
     #[arg(long, short = 'v')]
     verbose: bool,
@@ -59,7 +53,7 @@ struct TestArgs {
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REF, https://…
+    /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REFERENCE or https://URL
     #[arg(required = true, value_name = "SOURCE")]
     source: Vec<String>,
     /// Print it in this format
@@ -113,10 +107,13 @@ async fn fetch(sources: &[String], context: &Context) -> Result<Vec<Module>, Fai
 
 fn test(args: &TestArgs) -> Result<Outcome, Failure> {
     let (policy, data) = read(&args.path)?;
-    let tested = testing::run(&policy, &data, |path| args.run.is_match(path));
-    let tested = tested.or_fail(Kind::Usage)?;
+    let wanted = |path: &str| args.run.as_ref().is_none_or(|run| run.is_match(path));
+    let tested = testing::run(&policy, &data, wanted).or_fail(Kind::Usage)?;
     if tested.is_empty() {
-        let what = format!("no test has a path that matches {:?}", args.run.as_str());
+        let what = match &args.run {
+            Some(run) => format!("no test has a path that matches {:?}", run.as_str()),
+            None => "there are no tests".to_owned(),
+        };
         return Err(Failure::message(Kind::NotFound, what)
             .hint("tests are rules named test_… in any of the Rego files"));
     }
