@@ -6,7 +6,10 @@
 
 mod translate;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use regex::{Captures, Regex, RegexBuilder};
 use regorus::Value;
@@ -17,11 +20,14 @@ const KEPT: usize = 512;
 const MAX_SIZE: usize = 32 << 20;
 
 /// Compiled expressions by their text; none for what is no expression.
-static COMPILED: Mutex<Vec<(Arc<str>, Option<Regex>)>> = Mutex::new(Vec::new());
+type Compiled = HashMap<Box<str>, Option<Arc<Regex>>>;
 
-fn compiled(pattern: &str) -> Option<Regex> {
+static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
+
+/// The expression of a pattern. It is shared: a clone would have to warm up its own memory.
+fn compiled(pattern: &str) -> Option<Arc<Regex>> {
     let kept = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, found)) = kept().iter().find(|(known, _)| known.as_ref() == pattern) {
+    if let Some(found) = kept().get(pattern) {
         return found.clone();
     }
     let translated = translate::from_go(pattern);
@@ -29,11 +35,12 @@ fn compiled(pattern: &str) -> Option<Regex> {
         let mut builder = RegexBuilder::new(&text);
         builder.size_limit(MAX_SIZE).build().ok()
     });
+    let built = built.map(Arc::new);
     let mut kept = kept();
     if kept.len() >= KEPT {
-        kept.remove(0);
+        kept.clear();
     }
-    kept.push((pattern.into(), built.clone()));
+    kept.insert(pattern.into(), built.clone());
     built
 }
 
@@ -56,7 +63,7 @@ pub(super) fn matches(arguments: &[Value]) -> Value {
 }
 
 /// The expression, the text and how many matches are asked for.
-fn limited(arguments: &[Value]) -> Option<(Regex, &str, usize)> {
+fn limited(arguments: &[Value]) -> Option<(Arc<Regex>, &str, usize)> {
     let [Value::String(pattern), Value::String(text), count] = arguments else {
         return None;
     };
