@@ -55,7 +55,7 @@ pub(crate) enum AddressError {
     },
     /// It looks like nothing that we know.
     #[error(
-        "policy source {text:?} is of no known kind: expected a path, git::URL, https://URL or oci::REFERENCE"
+        "policy source {text:?} is no file or directory here and of no known kind: expected a path, git::URL, https://URL or oci::REFERENCE"
     )]
     Unknown {
         /// The source.
