@@ -135,13 +135,6 @@ pub(crate) struct Group {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Criteria {
-    /// What counts.
-    #[serde(
-        default,
-        deserialize_with = "list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub(crate) include: Vec<String>,
     /// What does not.
     #[serde(
         default,
@@ -149,19 +142,19 @@ pub(crate) struct Criteria {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<String>,
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<String>,
 }
 
 /// Global criteria, deprecated upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Configuration {
-    /// What counts.
-    #[serde(
-        default,
-        deserialize_with = "list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub(crate) include: Vec<String>,
     /// What does not.
     #[serde(
         default,
@@ -169,6 +162,13 @@ pub(crate) struct Configuration {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<String>,
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<String>,
     /// Collections that count.
     #[serde(
         default,
@@ -182,13 +182,6 @@ pub(crate) struct Configuration {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VolatileConfig {
-    /// What counts.
-    #[serde(
-        default,
-        deserialize_with = "list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub(crate) include: Vec<Volatile>,
     /// What does not.
     #[serde(
         default,
@@ -196,6 +189,13 @@ pub(crate) struct VolatileConfig {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<Volatile>,
+    /// What counts.
+    #[serde(
+        default,
+        deserialize_with = "list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) include: Vec<Volatile>,
 }
 
 /// One criterion with a time or a scope.

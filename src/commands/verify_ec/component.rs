@@ -214,6 +214,10 @@ impl Run<'_> {
             false => self.unverified(target, report).await?.map(Cow::Owned),
         };
         let Some(attestations) = attestations else {
+            // Upstream lists signatures only of images that are attested too.
+            if self.upstream {
+                report.signatures.clear();
+            }
             return Ok(());
         };
         report.attestations = self.attested(&attestations);

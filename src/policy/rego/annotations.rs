@@ -138,17 +138,24 @@ fn with_timestamp(line: &str) -> String {
     let Some((before, value)) = line.rsplit_once(' ') else {
         return line.to_owned();
     };
-    let digits = |range: std::ops::Range<usize>| {
-        let part = value.get(range).unwrap_or_default();
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let dashes = value.get(4..5) == Some("-") && value.get(7..8) == Some("-");
-    let date = value.len() == 10 && dashes && digits(0..4) && digits(5..7) && digits(8..10);
-    if date && before.trim_end().ends_with([':', '-']) {
-        format!("{before} \"{value}T00:00:00Z\"")
-    } else {
-        line.to_owned()
+    match date(value) {
+        Some(date) if before.trim_end().ends_with([':', '-']) => {
+            format!("{before} \"{date}T00:00:00Z\"")
+        }
+        _ => line.to_owned(),
     }
+}
+
+/// `YYYY-M-D`, with one digit or two for month and day, as `YYYY-MM-DD`.
+fn date(text: &str) -> Option<String> {
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<_> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return None;
+    };
+    let short = |part: &str| matches!(part.len(), 1 | 2) && digits(part);
+    let is_date = year.len() == 4 && digits(year) && short(month) && short(day);
+    is_date.then(|| format!("{year}-{month:0>2}-{day:0>2}"))
 }
 
 /// Every comment; a `#` in a string is none.
@@ -201,7 +208,13 @@ mod tests {
             with_timestamp("  effective_on: 2025-07-01"),
             "  effective_on: \"2025-07-01T00:00:00Z\""
         );
+        // So are months and days of one digit.
+        assert_eq!(
+            with_timestamp("  effective_on: 2025-5-1"),
+            "  effective_on: \"2025-05-01T00:00:00Z\""
+        );
         for line in [
+            "  on: 2025-007-01",
             "  on: \"2025-07-01\"",
             "  text since 2025-07-01",
             "2025-07-01",
