@@ -45,18 +45,19 @@ pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) ->
         return Ok(ExitCode::SUCCESS);
     }
     crate::binary::need_git()?;
+    let chosen = args.attack.as_deref().map(find).transpose()?;
+    // It may have to be built first, which is no time of the demo's.
+    let promote = promote()?;
     let started = Instant::now();
-    let right = match &args.attack {
-        Some(name) => {
-            let attack = find(name)?;
-            let promote = promote()?;
+    let right = match chosen {
+        Some(attack) => {
             let (twin, lie) = (
                 play(attack, &promote, false)?,
                 play(attack, &promote, true)?,
             );
             show_twin(story, attack, &twin) & show_attack(story, attack, &lie)
         }
-        None => tour(story, &promote()?)?,
+        None => tour(story, &promote)?,
     };
     let seconds = started.elapsed().as_secs_f32();
     if right {

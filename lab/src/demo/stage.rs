@@ -95,7 +95,7 @@ impl Stage {
         )?;
         let mut steps: Vec<_> = Step::ALL
             .iter()
-            .filter_map(|step| done(*step, &status))
+            .filter_map(|step| done(*step, &status, &self.data()))
             .collect();
         if let Some(failed) = steps.iter().position(|step| step.code != 0) {
             let late: Vec<_> = steps.drain(failed + 1..).map(|step| step.step).collect();
@@ -149,6 +149,7 @@ impl Stage {
             last.code
         );
         ensure!(said.contains(says), "{name} did not say {says:?}:\n{said}");
+        ensure!(last.cause().is_some(), "{name} named no error:\n{said}");
         ensure!(
             played.before == played.after,
             "a tag or ref moved although {name} refused"
@@ -209,13 +210,14 @@ fn alias(step: Step) -> &'static str {
     }
 }
 
-/// What became of a step, if it ran.
-fn done(step: Step, status: &Status) -> Option<Done> {
+/// What became of a step, if it ran. What it logged into a file on the workspace is said too.
+fn done(step: Step, status: &Status, data: &Path) -> Option<Done> {
     let task = status.tasks.iter().find(|task| task.name == alias(step))?;
+    let logged = fs::read_to_string(data.join(format!("{}.log", step.command())));
     Some(Done {
         step,
         code: task.exit_code()?,
-        said: task.log().to_owned(),
+        said: format!("{}\n{}", task.log(), logged.unwrap_or_default()),
         results: task.attempts.last()?.results.clone(),
     })
 }
@@ -232,22 +234,34 @@ impl Done {
         self.results.get(name).map_or("", |value| value.trim())
     }
 
-    /// The exit code and the innermost cause, as the error names it.
+    /// The exit code and the innermost cause.
     pub(super) fn reason(&self) -> String {
+        let cause = self.cause().unwrap_or("no error is named");
+        format!("exit {}: {cause}", self.code)
+    }
+
+    /// The innermost cause, as the error names it.
+    fn cause(&self) -> Option<&str> {
         let lines = self.said.lines();
-        let error = lines.skip_while(|line| !line.starts_with("error: "));
+        // On standard error, or in a log file.
+        let names_it = |line: &str| line.starts_with("error: ") || line.starts_with("ERROR ");
+        let error = lines.skip_while(|line| !names_it(line));
         let error: Vec<_> = error
             .take_while(|line| !line.starts_with("hint: "))
             .filter(|line| !line.trim().is_empty())
             .collect();
         let cause = match error.as_slice() {
-            [] => "no error is named",
-            [only] => only
-                .rsplit_once(", first ")
-                .map_or_else(|| only.trim_start_matches("error: "), |(_, first)| first),
+            [] => return None,
+            [only] => only.rsplit_once(", first ").map_or_else(
+                || {
+                    only.trim_start_matches("error: ")
+                        .trim_start_matches("ERROR ")
+                },
+                |(_, first)| first,
+            ),
             // A line for each candidate: where it lies and what is wrong with it.
             [.., last] => last.split_once(": ").map_or(*last, |(_, cause)| cause),
         };
-        format!("exit {}: {}", self.code, cause.trim())
+        Some(cause.trim())
     }
 }
