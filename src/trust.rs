@@ -15,6 +15,7 @@ mod error;
 mod examined;
 mod identity;
 mod key;
+mod keyed;
 mod limits;
 mod log;
 mod log_v2;

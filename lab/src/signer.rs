@@ -3,12 +3,11 @@
 //! Signatures lie under the tag `sha256-<hex>.sig` (simple signing), attestations under
 //! `sha256-<hex>.att` (DSSE envelopes of in-toto statements).
 
+mod key;
+
 use anyhow::{Context as _, Result};
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _},
-};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+pub use key::{Key, Scheme};
 use serde_json::{Value, json};
 
 use crate::registry::Server;
@@ -27,58 +26,6 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// `SubjectPublicKeyInfo` of a P-256 key up to the point itself.
-const P256_SPKI: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
-
-/// An ECDSA P-256 key pair.
-#[derive(Debug)]
-pub struct Key {
-    pair: EcdsaKeyPair,
-}
-
-impl Key {
-    /// Makes a new key.
-    pub fn generate() -> Result<Self> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).context("no key")?;
-        Ok(Self { pair })
-    }
-
-    /// The public key as `cosign.pub` has it.
-    #[must_use]
-    pub fn public_pem(&self) -> String {
-        let mut der = hex::decode(P256_SPKI).unwrap_or_default();
-        der.extend_from_slice(self.pair.public_key().as_ref());
-        pem("PUBLIC KEY", &der)
-    }
-
-    /// The private key, unencrypted, for tools that sign.
-    pub fn private_pem(&self) -> Result<String> {
-        let der = self.pair.to_pkcs8v1().ok().context("no PKCS#8")?;
-        Ok(pem("PRIVATE KEY", der.as_ref()))
-    }
-
-    /// Signs a message: ASN.1 DER over its SHA-256.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), message)
-            .context("not signed")?;
-        Ok(signature.as_ref().to_vec())
-    }
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<_> = text
-        .as_bytes()
-        .chunks(64)
-        .map(String::from_utf8_lossy)
-        .collect();
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        lines.join("\n")
-    )
-}
 
 /// An image or index in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -283,7 +230,8 @@ pub fn provenance(image: &Image, source: &str, commit: &str) -> Value {
 }
 
 /// The pre-authentication encoding of DSSE, which is what is signed.
-fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let (type_length, length) = (payload_type.len(), payload.len());
     let mut message = format!("DSSEv1 {type_length} {payload_type} {length} ").into_bytes();
     message.extend_from_slice(payload);
@@ -421,7 +369,14 @@ mod tests {
     use crate::registry::Options;
 
     fn holds(key: &Key, message: &[u8], signature: &str) -> bool {
-        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.pair.public_key());
+        // A P-256 key stands behind 26 bytes that name the curve.
+        let public = key.public_pem();
+        let body: String = public
+            .lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect();
+        let der = STANDARD.decode(body).unwrap();
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &der[26..]);
         let signature = STANDARD.decode(signature).unwrap();
         public.verify(message, &signature).is_ok()
     }

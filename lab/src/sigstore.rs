@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub use log::{Entry, Log};
 pub use make::{
-    Layer, Signer, bundle, dsse_entry, hashedrekord, intoto_entry, intoto2_entry, put_bundle,
-    put_layers,
+    Layer, Signer, bundle, dsse_entry, hashedrekord, hashedrekord2, intoto_entry, intoto2_entry,
+    message_bundle, put_bundle, put_layers,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,

@@ -1,14 +1,14 @@
 //! Verifies one Sigstore bundle of any version over a plain artifact (client specification of
 //! Sigstore; the protocol of its conformance suite). Images have stricter rules of their own.
 
-use sigstore_verify::types::Sha256Hash;
+use sha2::{Digest as _, Sha512};
+use sigstore_verify::types::{
+    Artifact as Signed, Bundle, HashAlgorithm, Sha256Hash, Sha512Hash, SignatureContent, Statement,
+};
 
 use super::{
-    bundle,
-    error::Reason,
-    examined::Signer,
-    sigstore,
-    verifier::{Verifier, Who},
+    bundle, check::malformed, dsse, error::Reason, examined::Signer, key::Message,
+    verifier::Verifier,
 };
 use crate::image::Digest;
 
@@ -32,39 +32,53 @@ impl Verifier {
         artifact: &Artifact,
     ) -> Result<Signer, Reason> {
         let bundle = bundle::parse(bytes)?;
-        let trust = self.trust();
-        let root = trust.root()?;
-        let hash;
-        let artifact: sigstore_verify::types::Artifact<'_> = match artifact {
+        let artifact: Signed<'_> = match artifact {
             Artifact::Bytes(bytes) => bytes.as_slice().into(),
-            Artifact::Digest(digest) => {
-                hash = Sha256Hash::new(*digest.as_bytes());
-                hash.into()
-            }
+            Artifact::Digest(digest) => Sha256Hash::new(*digest.as_bytes()).into(),
         };
-        match &trust.who {
-            Who::Keys { keys, .. } => {
-                let mut refusal = Reason::NotByKey;
-                for key in keys {
-                    match sigstore::by_key(root.verifier(), artifact.clone(), &bundle, key) {
-                        Ok(()) => {
-                            return Ok(Signer::Key {
-                                fingerprint: key.fingerprint(),
-                            });
-                        }
-                        Err(reason) => refusal = reason,
-                    }
-                }
-                Err(refusal)
+        let signer = self.trust().signer(&bundle, &artifact)?;
+        let artifact = Message::of(&artifact);
+        let artifact = artifact.ok_or_else(|| malformed("artifact", "it is of an unknown kind"))?;
+        is_about(&bundle, artifact)?;
+        Ok(signer)
+    }
+}
+
+/// Checks that what a bundle says is about the artifact: a subject of its statement, or the digest
+/// that stands beside a plain signature.
+fn is_about(bundle: &Bundle, artifact: Message<'_>) -> Result<(), Reason> {
+    let is_about = match &bundle.content {
+        SignatureContent::DsseEnvelope(envelope) => {
+            if envelope.payload_type != dsse::IN_TOTO {
+                let found = envelope.payload_type.clone();
+                return Err(Reason::PayloadType { found });
             }
-            Who::Identities(expected) => {
-                let skip = trust.skip_certificate_log;
-                let found = sigstore::keyless(root.verifier(), artifact, &bundle, expected, skip)?;
-                Ok(Signer::Identity {
-                    subject: found.subject,
-                    issuer: found.issuer,
-                })
-            }
+            let statement: Statement = serde_json::from_slice(envelope.payload.as_bytes())
+                .map_err(|error| malformed("statement", error))?;
+            let sha512 = match artifact {
+                Message::Bytes(bytes) => Some(Sha512Hash::new(Sha512::digest(bytes).into())),
+                Message::Sha256(_) => None,
+            };
+            statement.matches_sha256(&Sha256Hash::new(*artifact.sha256().as_bytes()))
+                || sha512.is_some_and(|hash| statement.matches_sha512(&hash))
         }
+        SignatureContent::MessageSignature(message) => {
+            let stated = message.message_digest.as_ref();
+            stated.is_none_or(|stated| {
+                let hash = artifact.hash(match stated.algorithm {
+                    HashAlgorithm::Sha2256 => "SHA2_256",
+                    HashAlgorithm::Sha2384 => "SHA2_384",
+                    HashAlgorithm::Sha2512 => "SHA2_512",
+                    _ => "",
+                });
+                hash.is_some_and(|hash| stated.digest == hash.as_slice())
+            })
+        }
+        _ => false,
+    };
+    if is_about {
+        Ok(())
+    } else {
+        Err(Reason::Subject)
     }
 }

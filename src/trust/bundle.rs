@@ -14,18 +14,13 @@ use sigstore_verify::types::{
 
 use super::{
     certificate,
-    check::{Verdict, malformed, signing_key, stamped_time, statement},
+    check::{Verdict, malformed, statement},
     discover::Candidate,
     dsse,
     error::Reason,
     examined::{Attestation, Signature, Signer},
-    key::Key,
-    limits,
-    log::{LogEntry, Logged},
-    log_v2, pem,
-    root::Root,
-    sigstore, simple,
-    verifier::{LogPolicy, Trust, Who},
+    limits, pem, sigstore, simple,
+    verifier::{Trust, Who},
 };
 use crate::image::Digest;
 
@@ -124,9 +119,8 @@ impl Trust {
         };
         match envelope.payload_type.as_str() {
             dsse::IN_TOTO => {
-                let message = envelope.pae();
                 let hash = Sha256Hash::new(*digest.as_bytes());
-                let signer = self.signer(&bundle, hash, &message, &envelope)?;
+                let signer = self.signer(&bundle, &hash.into())?;
                 let statement = statement(envelope.payload.as_bytes(), digest)?;
                 let annotations = statement.annotations(digest);
                 let mut signature =
@@ -148,7 +142,7 @@ impl Trust {
                 plain.content = SignatureContent::MessageSignature(MessageSignature::new(
                     envelope.signature.sig.clone(),
                 ));
-                let signer = self.signer(&plain, payload, payload, &envelope)?;
+                let signer = self.signer(&plain, &payload.into())?;
                 let annotations = simple::check(payload, digest)?;
                 let mut signature =
                     describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
@@ -161,89 +155,30 @@ impl Trust {
         }
     }
 
-    fn signer<'a>(
+    /// Checks who signed a bundle over an artifact, of any version and content.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(super) fn signer(
         &self,
         bundle: &Bundle,
-        artifact: impl Into<Artifact<'a>>,
-        message: &[u8],
-        envelope: &DsseEnvelope,
+        artifact: &Artifact<'_>,
     ) -> Result<Signer, Reason> {
-        let by_key = matches!(
-            bundle.verification_material.content,
-            VerificationMaterialContent::PublicKey(_)
-        );
-        match &self.who {
-            Who::Keys { keys, log } => {
-                if !by_key {
-                    return Err(Reason::NotByKey);
-                }
-                let key = signing_key(keys, message, envelope.signature.sig.as_bytes())?;
-                if *log == LogPolicy::Required {
-                    let root = self.root()?;
-                    let signature = envelope.signature.sig.as_bytes();
-                    let entries = &bundle.verification_material.tlog_entries;
-                    let is_known = key.is_p256() || !entries.iter().any(log_v2::is_v2);
-                    if is_known && key.verifies_as_usual(message, signature) {
-                        sigstore::by_key(root.verifier(), artifact, bundle, key)?;
-                    } else {
-                        logged_by(key, bundle, envelope, message, root)?;
-                    }
-                }
-                Ok(Signer::Key {
-                    fingerprint: key.fingerprint(),
-                })
-            }
-            Who::Identities(expected) => {
-                if by_key {
-                    return Err(Reason::NoCertificate);
-                }
-                let skip = self.skip_certificate_log;
-                let found =
-                    sigstore::keyless(self.root()?.verifier(), artifact, bundle, expected, skip)?;
-                Ok(Signer::Identity {
-                    subject: found.subject,
-                    issuer: found.issuer,
-                })
-            }
+        let expected = match &self.who {
+            Who::Keys { keys, log } => return self.keyed(keys, *log, bundle, artifact),
+            Who::Identities(expected) => expected,
+        };
+        let content = &bundle.verification_material.content;
+        if matches!(content, VerificationMaterialContent::PublicKey(_)) {
+            return Err(Reason::NoCertificate);
         }
+        let (verifier, skip) = (self.root()?.verifier(), self.skip_certificate_log);
+        let found = sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)?;
+        Ok(Signer::Identity {
+            subject: found.subject,
+            issuer: found.issuer,
+        })
     }
-}
-
-/// Checks the log's part of a bundle where the library does not: P-384 with SHA-256, as cosign
-/// hashed for every curve, RSA-PSS, and keys other than P-256 in a Rekor v2 log.
-fn logged_by(
-    key: &Key,
-    bundle: &Bundle,
-    envelope: &DsseEnvelope,
-    message: &[u8],
-    root: &Root,
-) -> Result<(), Reason> {
-    let material = &bundle.verification_material;
-    if material.tlog_entries.is_empty() {
-        return Err(Reason::NoLogEntry);
-    }
-    let signature = envelope.signature.sig.as_bytes();
-    let mut times = Vec::new();
-    for entry in &material.tlog_entries {
-        if log_v2::is_v2(entry) {
-            log_v2::included(entry, root)?;
-            log_v2::binds(entry, message, signature, key.spki().as_bytes())?;
-            continue;
-        }
-        let entry = LogEntry::from_bundle(entry)?;
-        times.push(entry.verify(root)?);
-        entry.binds(&Logged {
-            blob: None,
-            payload: envelope.payload.as_bytes(),
-            signature,
-            spki: key.spki().as_bytes(),
-            certificate: None,
-        })?;
-    }
-    for stamp in &material.timestamp_verification_data.rfc3161_timestamps {
-        times.push(stamped_time(&stamp.signed_timestamp, signature, root)?);
-    }
-    key.lives_at(&times)
 }
 
 fn describe(

@@ -21,7 +21,7 @@ use super::{
     error::Reason,
     examined::{Attestation, Signature, Signer},
     identity::Identity,
-    key::{Key, certificate_key},
+    key::{Key, Message, certificate_key},
     log::{LogEntry, Logged},
     pem,
     root::Root,
@@ -245,7 +245,7 @@ impl<'a> Signed<'a> {
     {
         Logged {
             blob: Some(self.blob),
-            payload: self.payload,
+            payload: Message::Bytes(self.payload),
             signature: self.signature,
             spki,
             certificate,
@@ -254,13 +254,9 @@ impl<'a> Signed<'a> {
 }
 
 /// The key among the expected ones that made the signature.
-pub(super) fn signing_key<'a>(
-    keys: &'a [Key],
-    message: &[u8],
-    signature: &[u8],
-) -> Result<&'a Key, Reason> {
+fn signing_key<'a>(keys: &'a [Key], message: &[u8], signature: &[u8]) -> Result<&'a Key, Reason> {
     keys.iter()
-        .find(|key| key.verifies(message, signature))
+        .find(|key| key.verifies(Message::Bytes(message), signature))
         .ok_or(Reason::Signature {
             with: "the public key",
         })

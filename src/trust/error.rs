@@ -130,6 +130,9 @@ pub(crate) enum Reason {
         /// The expected keys, or the certificate.
         with: &'static str,
     },
+    /// The key's scheme hashes otherwise than with SHA-256, and only that hash is known.
+    #[error("a signature of this kind of key needs the artifact itself, not its digest")]
+    OnlyDigest,
     /// It is no statement of an image signature.
     #[error("critical.type is {found:?}, expected \"cosign container image signature\"")]
     ClaimType {

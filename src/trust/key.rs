@@ -5,9 +5,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use sigstore_verify::{
     crypto::{KeyAlgorithm, SigningScheme, VerificationKey},
-    types::{DerPublicKey, SignatureBytes, TimeRange},
+    types::{Artifact, DerPublicKey, HashAlgorithm, SignatureBytes, TimeRange},
 };
 use x509_cert::{
     Certificate,
@@ -20,6 +21,46 @@ use super::{Error, error::Reason, pem};
 use crate::image::Digest;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// What was signed, or its SHA-256 where no more is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Message<'a> {
+    /// The bytes themselves.
+    Bytes(&'a [u8]),
+    /// Their SHA-256.
+    Sha256(&'a [u8; 32]),
+}
+
+impl<'a> Message<'a> {
+    /// Takes an artifact of the Sigstore library, if it is of a known kind.
+    pub(super) fn of(artifact: &'a Artifact<'_>) -> Option<Self> {
+        match artifact {
+            Artifact::Blob(bytes) => Some(Self::Bytes(bytes)),
+            Artifact::Digest(digest) => digest.as_bytes().try_into().ok().map(Self::Sha256),
+            _ => None,
+        }
+    }
+
+    /// The SHA-256.
+    pub(super) fn sha256(self) -> Digest {
+        match self {
+            Self::Bytes(bytes) => Digest::of(bytes),
+            Self::Sha256(hash) => Digest::from_sha256(*hash),
+        }
+    }
+
+    /// The hash by its name in the logs – Rekor v2 has that of Sigstore's protobuf messages – if it
+    /// can be had.
+    pub(super) fn hash(self, algorithm: &str) -> Option<Vec<u8>> {
+        match (algorithm, self) {
+            ("sha256" | "SHA2_256", Self::Bytes(bytes)) => Some(Sha256::digest(bytes).to_vec()),
+            ("sha256" | "SHA2_256", Self::Sha256(hash)) => Some(hash.to_vec()),
+            ("sha384" | "SHA2_384", Self::Bytes(bytes)) => Some(Sha384::digest(bytes).to_vec()),
+            ("sha512" | "SHA2_512", Self::Bytes(bytes)) => Some(Sha512::digest(bytes).to_vec()),
+            _ => None,
+        }
+    }
+}
 
 /// A public key that somebody is trusted to sign with.
 pub(crate) struct Key {
@@ -110,18 +151,31 @@ impl Key {
     }
 
     /// Tells whether the key made the signature, by any scheme that is right for this key.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let signature = SignatureBytes::new(signature.to_vec());
-        self.schemes
-            .iter()
-            .any(|scheme| scheme.verify(message, &signature).is_ok())
+    pub(super) fn verifies(&self, message: Message<'_>, signature: &[u8]) -> bool {
+        self.scheme(message, signature).is_some()
     }
 
     /// Tells whether it did so by the scheme that the Sigstore library goes by.
-    pub(super) fn verifies_as_usual(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(super) fn verifies_as_usual(&self, message: Message<'_>, signature: &[u8]) -> bool {
+        self.scheme(message, signature) == Some(0)
+    }
+
+    /// The number of the scheme by which the key made the signature.
+    fn scheme(&self, message: Message<'_>, signature: &[u8]) -> Option<usize> {
         let signature = SignatureBytes::new(signature.to_vec());
-        let usual = self.schemes.first();
-        usual.is_some_and(|scheme| scheme.verify(message, &signature).is_ok())
+        self.schemes.iter().position(|scheme| match message {
+            Message::Bytes(bytes) => scheme.verify(bytes, &signature).is_ok(),
+            // A scheme with another hash refuses one of this length.
+            Message::Sha256(hash) => scheme.verify_prehashed(hash, &signature).is_ok(),
+        })
+    }
+
+    /// Tells whether some signatures of this key cannot be checked with a SHA-256 alone.
+    pub(super) fn needs_bytes(&self) -> bool {
+        let hashes = self.schemes.iter().map(|key| key.scheme().hash_algorithm());
+        hashes
+            .into_iter()
+            .any(|hash| hash != Some(HashAlgorithm::Sha2256))
     }
 
     /// Tells whether it is the kind that everything in Sigstore knows.

@@ -9,8 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sigstore_verify::types::{Checkpoint, Sha256Hash, SignatureBytes, TransparencyLogEntry};
 
-use super::{error::Reason, key::certificate_key, pem, root::Root};
-use crate::image::Digest;
+use super::{
+    error::Reason,
+    key::{Message, certificate_key},
+    pem,
+    root::Root,
+};
 
 /// An entry that nobody checked yet.
 #[derive(Debug, Clone)]
@@ -74,7 +78,7 @@ pub(super) struct Logged<'a> {
     /// The signed payload, or the whole envelope as it is stored; bundles do not store it.
     pub(super) blob: Option<&'a [u8]>,
     /// The payload inside.
-    pub(super) payload: &'a [u8],
+    pub(super) payload: Message<'a>,
     /// The signature's bytes.
     pub(super) signature: &'a [u8],
     /// The signer's DER `SubjectPublicKeyInfo`.
@@ -244,7 +248,7 @@ impl LogEntry {
             }
             ("dsse", "0.0.1") => {
                 if let Some(envelope) = logged.blob {
-                    self.same_hash("/spec/envelopeHash", envelope)?;
+                    self.same_hash("/spec/envelopeHash", Message::Bytes(envelope))?;
                 }
                 self.same_hash("/spec/payloadHash", logged.payload)?;
                 let signature = self.signature_entry("/spec/signatures", logged, |text| {
@@ -253,7 +257,8 @@ impl LogEntry {
                 self.same_signer(field(signature, "verifier"), logged)
             }
             ("intoto", "0.0.1") => {
-                self.same_hash("/spec/content/hash", logged.blob.ok_or_else(unsupported)?)?;
+                let envelope = logged.blob.ok_or_else(unsupported)?;
+                self.same_hash("/spec/content/hash", Message::Bytes(envelope))?;
                 self.same_signer(self.text("/spec/publicKey"), logged)
             }
             ("intoto", "0.0.2") => {
@@ -268,10 +273,11 @@ impl LogEntry {
         }
     }
 
-    fn same_hash(&self, pointer: &str, bytes: &[u8]) -> Result<(), Reason> {
+    fn same_hash(&self, pointer: &str, expected: Message<'_>) -> Result<(), Reason> {
         let algorithm = self.text(&format!("{pointer}/algorithm"));
         let value = self.text(&format!("{pointer}/value"));
-        if algorithm == "sha256" && value == Digest::of(bytes).hex() {
+        let expected = expected.hash(algorithm).map(hex::encode);
+        if expected.as_deref() == Some(value) {
             Ok(())
         } else {
             Err(another("artifact"))

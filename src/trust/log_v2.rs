@@ -4,10 +4,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use sigstore_verify::types::{KindVersion, TransparencyLogEntry};
 
-use super::{error::Reason, root::Root};
+use super::{error::Reason, key::Message, root::Root};
 
 #[derive(Deserialize)]
 struct Body {
@@ -96,7 +95,7 @@ pub(super) fn included(entry: &TransparencyLogEntry, root: &Root) -> Result<(), 
 /// [`Reason::LogEntry`] naming what differs, [`Reason::Malformed`].
 pub(super) fn binds(
     entry: &TransparencyLogEntry,
-    message: &[u8],
+    message: Message<'_>,
     signature: &[u8],
     spki: &[u8],
 ) -> Result<(), Reason> {
@@ -115,12 +114,7 @@ pub(super) fn binds(
         data,
         signature: signed,
     } = body.spec.record;
-    let hash = match data.algorithm.as_str() {
-        "SHA2_256" => Sha256::digest(message).to_vec(),
-        "SHA2_384" => Sha384::digest(message).to_vec(),
-        "SHA2_512" => Sha512::digest(message).to_vec(),
-        _ => Vec::new(),
-    };
+    let hash = message.hash(&data.algorithm).unwrap_or_default();
     let key = signed.verifier.public_key.map(|key| key.raw_bytes);
     let compared = [
         (Some(data.digest), hash.as_slice(), "artifact"),

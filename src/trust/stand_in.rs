@@ -52,9 +52,10 @@ impl StandIn {
         certificate: &[u8],
         time: Timestamp,
     ) -> Result<Value, String> {
-        let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": Digest::of(bytes).hex()});
+        let hash = |digest: &Digest| json!({"algorithm": "sha256", "value": digest.hex()});
+        let envelope = Digest::of(logged.blob.unwrap_or_default());
         let body = json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
-            "envelopeHash": hash(logged.blob.unwrap_or_default()), "payloadHash": hash(logged.payload),
+            "envelopeHash": hash(&envelope), "payloadHash": hash(&logged.payload.sha256()),
             "signatures": [{
                 "signature": STANDARD.encode(logged.signature),
                 "verifier": STANDARD.encode(pem::write("CERTIFICATE", certificate)),

@@ -10,6 +10,7 @@ mod keys;
 mod layouts;
 mod mutations;
 mod repositories;
+mod schemes;
 mod servers;
 
 use std::{

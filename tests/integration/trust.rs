@@ -284,3 +284,36 @@ fn one_verifier_serves_all_images_of_a_run() {
         "the trusted root is fetched for each image"
     );
 }
+
+#[test]
+fn verify_bundle_takes_each_scheme_of_keys() {
+    for scheme in signer::Scheme::ALL {
+        let (key, log) = (signer::Key::of(scheme).unwrap(), Sigstore::new().unwrap());
+        let artifact = b"an artifact".to_vec();
+        let signature = key.sign(&artifact).unwrap();
+        let owner = sigstore::Signer::key(&key);
+        let workdir = Workdir::new();
+        workdir.write("root.json", log.trusted_root().to_string());
+        workdir.write("artifact", &artifact);
+        workdir.write("other", b"another artifact");
+        for entry in [
+            sigstore::hashedrekord(&artifact, &signature, &owner),
+            sigstore::hashedrekord2(&artifact, &signature, &key),
+        ] {
+            let entry = log.log.add(&entry, sigstore::SIGNED).unwrap();
+            let bundle =
+                sigstore::message_bundle(&log.log, &artifact, &signature, &key, &entry).unwrap();
+            workdir.write("bundle.json", bundle.to_string());
+            let pem = key.public_pem();
+            let verify = |artifact: &str| {
+                let flags = ["--trusted-root", "root.json", "--key", &pem, artifact];
+                let command = ["trust", "verify-bundle", "--bundle", "bundle.json"];
+                workdir.promote(&[&command[..], &flags].concat())
+            };
+            verify("artifact").exits(0).prints("verified: signed by");
+            verify("other")
+                .exits(4)
+                .says("does not verify over these bytes");
+        }
+    }
+}

@@ -95,7 +95,7 @@ impl Log {
         }))
     }
 
-    /// The entry as a bundle holds it.
+    /// The entry as a bundle holds it. Rekor v2 makes no promises and knows no time.
     pub fn bundle_entry(&self, entry: &Entry) -> Result<Value> {
         let leaves = self
             .leaves
@@ -107,7 +107,7 @@ impl Log {
             .iter()
             .map(|hash| STANDARD.encode(hash))
             .collect();
-        Ok(json!({
+        let mut found = json!({
             "logIndex": entry.index.to_string(), "logId": {"keyId": STANDARD.encode(self.id())},
             "kindVersion": {"kind": entry.document["kind"], "version": entry.document["apiVersion"]},
             "integratedTime": entry.time.to_string(),
@@ -118,7 +118,14 @@ impl Log {
                 "checkpoint": {"envelope": self.checkpoint(&leaves)?},
             },
             "canonicalizedBody": entry.body,
-        }))
+        });
+        let is_v2 =
+            entry.document["apiVersion"] == "0.0.2" && entry.document["kind"] == "hashedrekord";
+        if let (true, Some(members)) = (is_v2, found.as_object_mut()) {
+            members.remove("integratedTime");
+            members.remove("inclusionPromise");
+        }
+        Ok(found)
     }
 
     /// A signed note (C2SP tlog-checkpoint).

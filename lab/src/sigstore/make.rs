@@ -1,6 +1,6 @@
 //! Artefacts of this Sigstore in the formats of the field, in parts, so that a test can change one.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -114,6 +114,18 @@ pub fn hashedrekord(payload: &[u8], signature: &[u8], signer: &Signer<'_>) -> Va
     }})
 }
 
+/// The entry of a Rekor v2 log, whatever is signed: kind `hashedrekord` 0.0.2.
+#[must_use]
+pub fn hashedrekord2(message: &[u8], signature: &[u8], key: &Key) -> Value {
+    json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
+        "data": {"algorithm": "SHA2_256", "digest": STANDARD.encode(Sha256::digest(message))},
+        "signature": {
+            "content": STANDARD.encode(signature),
+            "verifier": {"publicKey": {"rawBytes": STANDARD.encode(spki(key))}, "keyDetails": key.details()},
+        },
+    }}})
+}
+
 /// The log entry of an envelope, kind `dsse` 0.0.1.
 #[must_use]
 pub fn dsse_entry(envelope: &Value, signer: &Signer<'_>) -> Value {
@@ -171,6 +183,25 @@ pub fn bundle(
     };
     material["tlogEntries"] = entries.into_iter().collect();
     Ok(json!({"mediaType": BUNDLE, "verificationMaterial": material, "dsseEnvelope": envelope}))
+}
+
+/// A bundle v0.3 around a signature by key over an artifact itself.
+pub fn message_bundle(
+    log: &Log,
+    artifact: &[u8],
+    signature: &[u8],
+    key: &Key,
+    entry: &Entry,
+) -> Result<Value> {
+    let mut document = bundle(log, &Value::Null, &Signer::key(key), Some(entry))?;
+    let members = document.as_object_mut().context("no object")?;
+    members.remove("dsseEnvelope");
+    let digest = STANDARD.encode(Sha256::digest(artifact));
+    document["messageSignature"] = json!({
+        "messageDigest": {"algorithm": "SHA2_256", "digest": digest},
+        "signature": STANDARD.encode(signature),
+    });
+    Ok(document)
 }
 
 /// Attaches a bundle to an image.

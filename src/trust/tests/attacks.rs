@@ -38,7 +38,12 @@ fn name(reason: &Reason) -> String {
 }
 
 /// Reasons of other questions, and the tests that show them.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 5] = [
+    (
+        "OnlyDigest",
+        include_str!("schemes.rs"),
+        "fn each_scheme_counts_in_each_form",
+    ),
     (
         "KeyTime",
         include_str!("advisories.rs"),

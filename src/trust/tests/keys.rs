@@ -13,7 +13,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::*;
-use crate::trust::pem;
+use crate::trust::{key::Message, pem};
 
 const MESSAGE: &[u8] = b"what is signed";
 /// A P-384 key, and its signature with SHA-256 by `openssl dgst -sha256 -sign`.
@@ -68,11 +68,14 @@ fn each_kind_of_key_verifies_its_own_signature_only() {
     ];
     for (number, (der, own)) in kinds.iter().enumerate() {
         let key = load("PUBLIC KEY", der).unwrap();
-        assert!(key.verifies(MESSAGE, own), "{number}");
-        assert!(!key.verifies(b"something else", own), "{number}");
+        assert!(key.verifies(Message::Bytes(MESSAGE), own), "{number}");
+        assert!(
+            !key.verifies(Message::Bytes(b"something else"), own),
+            "{number}"
+        );
         for (other, (_, signature)) in kinds.iter().enumerate() {
             assert_eq!(
-                key.verifies(MESSAGE, signature),
+                key.verifies(Message::Bytes(MESSAGE), signature),
                 number == other,
                 "{number} {other}"
             );

@@ -1,0 +1,159 @@
+//! Checks a bundle by a key, whether it hangs on an image or lies beside a file.
+//!
+//! The Sigstore library does it where it can. Here stands what it leaves out: P-384 with SHA-256,
+//! as cosign hashed for every curve, RSA-PSS, and keys other than P-256 in a Rekor v2 log or with
+//! a plain signature.
+
+use sigstore_verify::types::{
+    Artifact, Bundle, SignatureContent, bundle::VerificationMaterialContent,
+};
+
+use super::{
+    check::{malformed, stamped_time},
+    error::Reason,
+    examined::Signer,
+    key::{Key, Message},
+    log::{LogEntry, Logged},
+    log_v2,
+    root::Root,
+    sigstore,
+    verifier::{LogPolicy, Trust},
+};
+
+/// What the signature in a bundle is, and over what.
+struct Signed<'a> {
+    signature: &'a [u8],
+    /// The encoding of an envelope, if there is one.
+    encoding: Option<Vec<u8>>,
+    /// What a signature without an envelope is over.
+    artifact: Message<'a>,
+    content: &'a SignatureContent,
+}
+
+impl Trust {
+    /// Checks that the owner of one of the keys signed a bundle, and that the log has it unless it
+    /// is ignored. Whether a statement in it is about the artifact is for the caller to check.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(super) fn keyed(
+        &self,
+        keys: &[Key],
+        log: LogPolicy,
+        bundle: &Bundle,
+        artifact: &Artifact<'_>,
+    ) -> Result<Signer, Reason> {
+        let material = &bundle.verification_material;
+        if !matches!(material.content, VerificationMaterialContent::PublicKey(_)) {
+            return Err(Reason::NotByKey);
+        }
+        let signed = Signed::new(bundle, artifact)?;
+        let key = signed.signing_key(keys)?;
+        if log == LogPolicy::Required {
+            let root = self.root()?;
+            if key.is_p256() || signed.is_usual(key, bundle) {
+                sigstore::by_key(root.verifier(), artifact.clone(), bundle, key)?;
+            } else {
+                signed.logged_by(key, bundle, root)?;
+            }
+        }
+        Ok(Signer::Key {
+            fingerprint: key.fingerprint(),
+        })
+    }
+}
+
+impl<'a> Signed<'a> {
+    fn new(bundle: &'a Bundle, artifact: &'a Artifact<'_>) -> Result<Self, Reason> {
+        let unknown = |what| malformed(what, "it is of an unknown kind");
+        let (signature, encoding) = match &bundle.content {
+            SignatureContent::DsseEnvelope(envelope) => {
+                (&envelope.signature.sig, Some(envelope.pae()))
+            }
+            SignatureContent::MessageSignature(message) => (&message.signature, None),
+            _ => return Err(unknown("bundle")),
+        };
+        let artifact = Message::of(artifact);
+        Ok(Self {
+            signature: signature.as_bytes(),
+            encoding,
+            artifact: artifact.ok_or_else(|| unknown("artifact"))?,
+            content: &bundle.content,
+        })
+    }
+
+    /// The bytes that the signature is over.
+    fn message(&self) -> Message<'_> {
+        let encoding = self.encoding.as_deref();
+        encoding.map_or(self.artifact, Message::Bytes)
+    }
+
+    fn signing_key<'k>(&self, keys: &'k [Key]) -> Result<&'k Key, Reason> {
+        let message = self.message();
+        let found = keys
+            .iter()
+            .find(|key| key.verifies(message, self.signature));
+        let only_hashed = matches!(message, Message::Sha256(_));
+        found.ok_or(if only_hashed && keys.iter().any(Key::needs_bytes) {
+            Reason::OnlyDigest
+        } else {
+            Reason::Signature {
+                with: "the public key",
+            }
+        })
+    }
+
+    /// Tells whether the library takes this key for it: in an envelope, in a Rekor v1 log, by the
+    /// scheme that it goes by.
+    fn is_usual(&self, key: &Key, bundle: &Bundle) -> bool {
+        let entries = &bundle.verification_material.tlog_entries;
+        self.encoding.is_some()
+            && !entries.iter().any(log_v2::is_v2)
+            && key.verifies_as_usual(self.message(), self.signature)
+    }
+
+    /// Checks the log's part: every entry and every timestamp must be right.
+    fn logged_by(&self, key: &Key, bundle: &Bundle, root: &Root) -> Result<(), Reason> {
+        let material = &bundle.verification_material;
+        if material.tlog_entries.is_empty() {
+            return Err(Reason::NoLogEntry);
+        }
+        let spki = key.spki().as_bytes();
+        let mut times = Vec::new();
+        for entry in &material.tlog_entries {
+            if log_v2::is_v2(entry) {
+                log_v2::included(entry, root)?;
+                log_v2::binds(entry, self.message(), self.signature, spki)?;
+                continue;
+            }
+            let entry = LogEntry::from_bundle(entry)?;
+            times.push(entry.verify(root)?);
+            entry.binds(&Logged {
+                blob: None,
+                payload: self.logged_payload(&entry)?,
+                signature: self.signature,
+                spki,
+                certificate: None,
+            })?;
+        }
+        for stamp in &material.timestamp_verification_data.rfc3161_timestamps {
+            times.push(stamped_time(&stamp.signed_timestamp, self.signature, root)?);
+        }
+        key.lives_at(&times)
+    }
+
+    /// What a Rekor v1 entry is about: envelopes and messages have kinds of their own.
+    fn logged_payload(&self, entry: &LogEntry) -> Result<Message<'_>, Reason> {
+        let (kind, version) = entry.kind();
+        match (self.content, kind == "hashedrekord") {
+            (SignatureContent::DsseEnvelope(envelope), false) => {
+                Ok(Message::Bytes(envelope.payload.as_bytes()))
+            }
+            (SignatureContent::MessageSignature(_), true) => Ok(self.artifact),
+            _ => Err(Reason::UnsupportedLogEntry {
+                kind: kind.to_owned(),
+                version: version.to_owned(),
+            }),
+        }
+    }
+}
