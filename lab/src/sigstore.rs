@@ -19,7 +19,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-pub use tuf::{Release, Tuf};
+pub use tuf::{Delegated, Release, Tuf};
 pub use web::Web;
 
 use crate::signer::Key;

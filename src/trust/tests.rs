@@ -5,6 +5,7 @@ mod advisories;
 mod artifacts;
 mod attacks;
 mod cost;
+mod delegations;
 mod errors;
 mod keys;
 mod layouts;

@@ -48,6 +48,25 @@ impl<'a> Release<'a> {
     }
 }
 
+/// A role to which `targets` delegates, in the order of its list.
+#[derive(Debug, Clone, Copy)]
+pub struct Delegated<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// For which names of targets it speaks.
+    pub path: &'a str,
+    /// Whether nobody after it is asked about these names.
+    pub terminating: bool,
+    /// The version of its metadata.
+    pub version: u64,
+    /// When they expire.
+    pub expires: &'a str,
+    /// Who signs them; the repository's own signer is expected.
+    pub signer: &'a Tuf,
+    /// Its targets.
+    pub files: &'a [(&'a str, &'a [u8])],
+}
+
 impl Tuf {
     /// Makes a repository with a new key.
     pub fn new() -> Result<Self> {
@@ -102,6 +121,16 @@ impl Tuf {
     /// Every file of a release, by its path.
     #[must_use]
     pub fn files(&self, release: &Release<'_>) -> BTreeMap<String, Vec<u8>> {
+        self.delegating(release, &[])
+    }
+
+    /// The same with roles to which `targets` delegates; the snapshot pins their metadata's hashes.
+    #[must_use]
+    pub fn delegating(
+        &self,
+        release: &Release<'_>,
+        delegated: &[Delegated<'_>],
+    ) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::from([("root.json".to_owned(), self.root())]);
         let described: BTreeMap<_, _> = release
             .files
@@ -122,11 +151,25 @@ impl Tuf {
             }))
         };
         let meta = |file: &str, version: u64| json!({file: {"version": version}});
-        files.insert(
-            "targets.json".to_owned(),
-            role("targets", release.targets, "targets", &json!(described)),
-        );
-        let targets = meta("targets.json", release.targets);
+        let mut signed = json!({
+            "_type": "targets", "spec_version": "1.0.31", "version": release.targets,
+            "expires": release.expires, "targets": described,
+        });
+        let mut targets = meta("targets.json", release.targets);
+        if !delegated.is_empty() {
+            signed["delegations"] = self.delegations(delegated);
+        }
+        for role in delegated {
+            let bytes = role.metadata();
+            targets[format!("{}.json", role.name)] = json!({
+                "version": role.version, "length": bytes.len(),
+                "hashes": {"sha256": hex::encode(Sha256::digest(&bytes))},
+            });
+            files.insert(role.file(), bytes);
+            let named = role.files.iter();
+            files.extend(named.map(|(name, bytes)| (format!("targets/{name}"), bytes.to_vec())));
+        }
+        files.insert("targets.json".to_owned(), self.sign(&signed));
         files.insert(
             "snapshot.json".to_owned(),
             role("snapshot", release.snapshot, "meta", &targets),
@@ -141,6 +184,17 @@ impl Tuf {
         files
     }
 
+    fn delegations(&self, delegated: &[Delegated<'_>]) -> Value {
+        let roles = delegated.iter().map(|role| {
+            json!({
+                "name": role.name, "paths": [role.path], "terminating": role.terminating,
+                "keyids": [self.key_id()], "threshold": 1,
+            })
+        });
+        let keys = BTreeMap::from([(self.key_id(), self.public())]);
+        json!({"keys": keys, "roles": roles.collect::<Vec<_>>()})
+    }
+
     /// The files with one target, `trusted_root.json`, that do not expire soon.
     #[must_use]
     pub fn serving(&self, version: u64, trusted_root: &Value) -> BTreeMap<String, Vec<u8>> {
@@ -149,6 +203,34 @@ impl Tuf {
             version,
             &[("trusted_root.json", &target, None)],
         ))
+    }
+}
+
+impl Delegated<'_> {
+    /// The path of its metadata: what could be a directory in the name is encoded.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("{}.json", self.name.replace('/', "%2F"))
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub fn metadata(&self) -> Vec<u8> {
+        let targets: BTreeMap<_, _> = self
+            .files
+            .iter()
+            .map(|(name, bytes)| {
+                let hash = hex::encode(Sha256::digest(bytes));
+                (
+                    *name,
+                    json!({"length": bytes.len(), "hashes": {"sha256": hash}}),
+                )
+            })
+            .collect();
+        self.signer.sign(&json!({
+            "_type": "targets", "spec_version": "1.0.31", "version": self.version,
+            "expires": self.expires, "targets": targets,
+        }))
     }
 }
 

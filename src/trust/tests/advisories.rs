@@ -427,6 +427,99 @@ async fn cve_2023_33199_a_malformed_entry_of_an_attestation() {
     }
 }
 
+/// There is no threshold of several logs to be met: one entry is enough, and none may be wrong, so
+/// that an entry more never makes a bundle better.
+#[tokio::test]
+async fn ghsa_9vcr_p3rj_q5q6_entries_are_not_counted() {
+    let of_two_logs = |world: &World| {
+        let mut bundle = key_bundle(world, SIGN);
+        let body = STANDARD.decode(entry_of(&mut bundle)["canonicalizedBody"].as_str().unwrap());
+        let body = serde_json::from_slice(&body.unwrap()).unwrap();
+        let foreign = Sigstore::new().unwrap().log;
+        let entry = foreign.add(&body, SIGNED).unwrap();
+        let entry = foreign.bundle_entry(&entry).unwrap();
+        let entries = &mut bundle["verificationMaterial"]["tlogEntries"];
+        entries.as_array_mut().unwrap().push(entry);
+        attach(world, &bundle);
+    };
+    let good = |world: &World| attach(world, &key_bundle(world, SIGN));
+    pair(Kind::Signature, logged, good, of_two_logs, "Checkpoint").await;
+}
+
+#[tokio::test]
+async fn tob_sigstore_6_the_scheme_is_the_keys_whatever_is_said_about_it() {
+    // What the root says about a log's key changes nothing: neither for the key's own signature,
+    // nor for one by the scheme that is named.
+    for scheme in signer::Scheme::ALL {
+        let world = World::new();
+        good_logged(&world);
+        let mut root = world.sigstore.trusted_root();
+        let other = signer::Key::of(scheme).unwrap();
+        root["tlogs"][0]["publicKey"]["keyDetails"] = other.details().into();
+        let check = async |world: &World, root: &Value| {
+            let who = keys(world.expected_key(), LogPolicy::Required);
+            world.examine(&verifier(who, Some(parse_root(root)))).await
+        };
+        assert!(check(&world, &root).await.signatures.is_ok());
+        let payload = world.claims();
+        let mut layer = logged_layer(&world, &payload, |_| {});
+        let mut entry = log_annotation(&layer);
+        let promise = STANDARD.encode(other.sign(entry["Payload"].to_string().as_bytes()).unwrap());
+        entry["SignedEntryTimestamp"] = promise.into();
+        layer = annotated(layer, "dev.sigstore.cosign/bundle", entry.to_string());
+        put_sig(&world, layer);
+        let refused = reason(check(&world, &root).await.signatures);
+        assert!(matches!(refused, Reason::LogPromise { .. }), "{refused}");
+    }
+    // A signature by one scheme is none by another.
+    for scheme in signer::Scheme::ALL {
+        let mut world = World::new();
+        world.key = signer::Key::of(scheme).unwrap();
+        attach(&world, &key_bundle(&world, SIGN));
+        assert!(
+            world
+                .examine(&world.by_logged_key())
+                .await
+                .signatures
+                .is_ok()
+        );
+        for other in signer::Scheme::ALL {
+            let stranger = signer::Key::of(other).unwrap();
+            let key = Key::from_pem(&stranger.public_pem(), "a test").unwrap();
+            let who = keys(key, LogPolicy::Required);
+            let refused = world.examine(&verifier(who, Some(world.root()))).await;
+            let refused = reason(refused.signatures);
+            assert!(matches!(refused, Reason::Signature { .. }), "{refused}");
+        }
+    }
+}
+
+/// While nothing but connections can be served, no check is made: it would hold them up.
+#[test]
+fn tob_sigstore_8_checks_do_not_hold_up_connections() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (free, wait) = std::sync::mpsc::channel::<()>();
+    let (bare, signed) = (World::new(), World::new());
+    put_sig(&signed, signed_layer(&signed, &signed.claims()));
+    runtime.block_on(async {
+        let busy = tokio::task::spawn_blocking(move || wait.recv());
+        // Without anything to check the busy thread does no harm.
+        assert!(bare.examine(&bare.by_key()).await.signatures.is_err());
+        let verifier = signed.by_key();
+        let mut examined = std::pin::pin!(signed.examine(&verifier));
+        let patience = std::time::Duration::from_millis(500);
+        let early = tokio::time::timeout(patience, &mut examined).await;
+        assert!(early.is_err(), "it was checked among the connections");
+        free.send(()).unwrap();
+        assert!(examined.await.signatures.is_ok());
+        busy.await.unwrap().unwrap();
+    });
+}
+
 #[tokio::test]
 async fn tob_sigstore_9_a_bundle_of_two_signatures() {
     let two = |world: &World| {
@@ -568,6 +661,7 @@ fn tob_sigstore_11_another_authority_lends_no_time() {
 fn the_documents_list_of_advisories_is_that_of_the_tests() {
     let sources = [
         include_str!("advisories.rs"),
+        include_str!("delegations.rs"),
         include_str!("repositories.rs"),
         include_str!("../../../tests/integration/trust.rs"),
     ];

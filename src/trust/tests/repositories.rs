@@ -11,15 +11,15 @@ use super::{
 use crate::trust::{Choice, Error, PUBLIC_GOOD, Start, Tuf, pem};
 
 /// A TUF repository of the lab, a client with a cache of its own.
-struct Mirror {
-    repository: Repository,
-    web: Web,
-    root: Value,
-    cache: tempfile::TempDir,
+pub(super) struct Mirror {
+    pub(super) repository: Repository,
+    pub(super) web: Web,
+    pub(super) root: Value,
+    pub(super) cache: tempfile::TempDir,
 }
 
 impl Mirror {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             repository: Repository::new().unwrap(),
             web: Web::start().unwrap(),
@@ -28,16 +28,16 @@ impl Mirror {
         }
     }
 
-    fn serve(&self, version: u64) {
+    pub(super) fn serve(&self, version: u64) {
         self.web
             .serve_files(self.repository.serving(version, &self.root));
     }
 
-    fn env(&self) -> Env {
+    pub(super) fn env(&self) -> Env {
         Env::from([("TUF_ROOT", self.cache.path().to_str().unwrap())])
     }
 
-    fn start(&self, checksum: Option<String>) -> Start {
+    pub(super) fn start(&self, checksum: Option<String>) -> Start {
         Start {
             mirror: self.web.url(),
             root: Some(format!("{}/root.json", self.web.url())),
@@ -45,7 +45,7 @@ impl Mirror {
         }
     }
 
-    async fn initialize(&self) -> Result<Vec<u8>, Error> {
+    pub(super) async fn initialize(&self) -> Result<Vec<u8>, Error> {
         let tuf = Tuf::new(http(), &self.env()).unwrap();
         tuf.initialize(&self.start(None)).await
     }
@@ -244,7 +244,7 @@ async fn tob_sigstore_10_a_changed_target_in_the_cache_is_not_used() {
 }
 
 /// The file of that name somewhere below a directory.
-fn find(dir: &Path, name: &str) -> std::path::PathBuf {
+pub(super) fn find(dir: &Path, name: &str) -> std::path::PathBuf {
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {
         for entry in fs::read_dir(&dir).unwrap() {
