@@ -1,8 +1,9 @@
 //! A private Sigstore in process: certificate authority, certificate log, transparency log in
-//! the manner of Rekor v1, TUF repository. All its keys are new each time.
+//! the manner of Rekor v1, timestamp authority, TUF repository. All its keys are new each time.
 
 mod log;
 mod make;
+mod stamp;
 mod tuf;
 mod web;
 
@@ -19,6 +20,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+pub use stamp::Stamper;
 pub use tuf::{Delegated, Release, Tuf};
 pub use web::Web;
 
@@ -38,6 +40,8 @@ const SCT_LIST: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
 pub struct Sigstore {
     authority: Authority,
     certificate_log: Key,
+    /// The timestamp authority.
+    pub stamper: Stamper,
     /// The transparency log.
     pub log: Log,
 }
@@ -103,6 +107,7 @@ impl Sigstore {
         Ok(Self {
             authority: Authority::new(from, to)?,
             certificate_log: Key::generate()?,
+            stamper: Stamper::new(2025, 2035)?,
             log: Log::new()?,
         })
     }
@@ -190,7 +195,7 @@ impl Sigstore {
             // Some roots never say when an authority ends: its certificate does.
             "certificateAuthorities": [{"certChain": {"certificates": [{"rawBytes": authority}]},
                 "validFor": {"start": "2000-01-01T00:00:00Z"}}],
-            "timestampAuthorities": [],
+            "timestampAuthorities": [self.stamper.authority()],
         })
     }
 }

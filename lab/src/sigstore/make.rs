@@ -95,6 +95,15 @@ impl Layer {
         self
     }
 
+    /// Adds a timestamp token.
+    #[must_use]
+    pub fn stamped(mut self, token: &str) -> Self {
+        let text = json!({"SignedRFC3161Timestamp": token}).to_string();
+        let name = "dev.sigstore.cosign/rfc3161timestamp";
+        self.annotations.insert(name.to_owned(), text.into());
+        self
+    }
+
     /// Adds a log entry.
     #[must_use]
     pub fn logged(mut self, entry: &Entry) -> Self {

@@ -10,8 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
     signer,
     sigstore::{
-        Layer, Request, SIGNED, Sct, Signer, Sigstore, dsse_entry, hashedrekord, intoto_entry,
-        put_bundle,
+        Layer, Request, SIGNED, Sct, Signer, Sigstore, Stamper, dsse_entry, hashedrekord,
+        intoto_entry, put_bundle,
     },
 };
 use parts::*;
@@ -68,7 +68,7 @@ const ELSEWHERE: [(&str, &str, &str); 5] = [
 
 #[tokio::test]
 async fn the_good_artefacts_count() {
-    let goods: [(&str, Expect, Make); 12] = [
+    let goods: [(&str, Expect, Make); 15] = [
         ("sig by key", owner, |w| {
             put_sig(w, signed_layer(w, &w.claims()));
         }),
@@ -96,6 +96,15 @@ async fn the_good_artefacts_count() {
         }),
         ("keyless att, intoto entry", keyless, |w| {
             put_att(w, keyless_envelope_layer(w, intoto_entry));
+        }),
+        ("keyless sig, stamped", keyless, |w| {
+            put_sig(w, stamped_layer(w, SIGNED + 60));
+        }),
+        ("keyless att, stamped", keyless, |w| {
+            put_att(w, stamped_envelope_layer(w, dsse_entry, SIGNED + 60));
+        }),
+        ("keyless att, intoto entry, stamped", keyless, |w| {
+            put_att(w, stamped_envelope_layer(w, intoto_entry, SIGNED + 60));
         }),
         ("bundle with attestation", keyless, |w| {
             attach(w, &keyless_bundle(w, PREDICATE));

@@ -384,6 +384,58 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Timestamp",
         ),
+        // The certificate had ended at the time of the token, although not when it was logged.
+        Lie(
+            Att,
+            super::keyless,
+            |w| put_att(w, stamped_envelope_layer(w, dsse_entry, SIGNED + 3600)),
+            "Chain",
+        ),
+        Lie(
+            Att,
+            super::keyless,
+            |w| put_att(w, stamped_envelope_layer(w, intoto_entry, SIGNED + 3600)),
+            "Chain",
+        ),
+        Lie(
+            Kind::Signature,
+            super::keyless,
+            |w| put_sig(w, stamped_layer(w, SIGNED + 3600)),
+            "Chain",
+        ),
+        // A token of another envelope, and one of an authority that nobody trusts.
+        Lie(
+            Att,
+            super::keyless,
+            |w| {
+                let token = w.sigstore.stamper.token(b"another", SIGNED).unwrap();
+                put_att(w, keyless_envelope_layer(w, dsse_entry).stamped(&token));
+            },
+            "Timestamp",
+        ),
+        Lie(
+            Att,
+            super::keyless,
+            |w| {
+                let layer = keyless_envelope_layer(w, dsse_entry);
+                let stranger = Stamper::new(2025, 2035).unwrap();
+                let token = stranger.token(&layer.bytes, SIGNED).unwrap();
+                put_att(w, layer.stamped(&token));
+            },
+            "Timestamp",
+        ),
+        // The authority had ended.
+        Lie(
+            Att,
+            super::keyless,
+            |w| {
+                put_att(
+                    w,
+                    stamped_envelope_layer(w, dsse_entry, SIGNED + 1_000_000_000),
+                )
+            },
+            "Timestamp",
+        ),
         // What the stand-in states is still checked against the authorities.
         Lie(
             Att,

@@ -68,6 +68,24 @@ pub(in crate::trust::tests) fn keyless_envelope_layer(
         .certified(&certificate)
         .logged(&entry)
 }
+/// A keyless `.att` with a timestamp over the whole envelope, as cosign stamps it.
+pub(in crate::trust::tests) fn stamped_envelope_layer(
+    world: &World,
+    entry: fn(&Value, &Signer<'_>) -> Value,
+    time: i64,
+) -> Layer {
+    let layer = keyless_envelope_layer(world, entry);
+    let token = world.sigstore.stamper.token(&layer.bytes, time).unwrap();
+    layer.stamped(&token)
+}
+/// A keyless `.sig` with a timestamp over the signature.
+pub(in crate::trust::tests) fn stamped_layer(world: &World, time: i64) -> Layer {
+    let layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
+    let signature = &layer.annotations["dev.cosignproject.cosign/signature"];
+    let signature = STANDARD.decode(signature.as_str().unwrap()).unwrap();
+    let token = world.sigstore.stamper.token(&signature, time).unwrap();
+    layer.stamped(&token)
+}
 pub(in crate::trust::tests) fn key_bundle(world: &World, predicate_type: &str) -> Value {
     let envelope = world.envelope(&world.statement(predicate_type));
     let signer = Signer::key(&world.key);
