@@ -172,7 +172,8 @@ impl Trust {
         if matches!(content, VerificationMaterialContent::PublicKey(_)) {
             return Err(Reason::NoCertificate);
         }
-        let (verifier, skip) = (self.root()?.verifier(), self.skip_certificate_log);
+        let (root, skip) = (self.root()?.knowing(bundle), self.skip_certificate_log);
+        let verifier = root.verifier();
         let found = sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)?;
         Ok(Signer::Identity {
             subject: found.subject,

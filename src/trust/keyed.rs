@@ -50,11 +50,11 @@ impl Trust {
         let signed = Signed::new(bundle, artifact)?;
         let key = signed.signing_key(keys)?;
         if log == LogPolicy::Required {
-            let root = self.root()?;
+            let root = self.root()?.knowing(bundle);
             if key.is_p256() || signed.is_usual(key, bundle) {
                 sigstore::by_key(root.verifier(), artifact.clone(), bundle, key)?;
             } else {
-                signed.logged_by(key, bundle, root)?;
+                signed.logged_by(key, bundle, &root)?;
             }
         }
         Ok(Signer::Key {

@@ -4,18 +4,22 @@
 //! Read leniently where private roots leave fields out, and then tightened: an authority is
 //! trusted no longer than every certificate of its chain is valid.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, ops::Deref, sync::OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 use sigstore_verify::{
     Verifier,
-    crypto::Keyring,
-    trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, SIGSTORE_STAGING_TRUSTED_ROOT, TrustedRoot},
-    types::{TimeRange, TsaAuthority},
+    crypto::{KeyAlgorithm, Keyring},
+    trust_root::{
+        SIGSTORE_PRODUCTION_TRUSTED_ROOT, SIGSTORE_STAGING_TRUSTED_ROOT, TransparencyLog,
+        TrustedRoot,
+    },
+    types::{Bundle, LogKeyId, TimeRange, TsaAuthority},
 };
 
-use super::{Error, key::life, stand_in::StandIn};
+use super::{Error, key::life, log_v2, stand_in::StandIn};
 
 /// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
 const REQUIRED: [(&str, &str); 3] = [
@@ -23,6 +27,9 @@ const REQUIRED: [(&str, &str); 3] = [
     ("ctlogs", "baseUrl"),
     ("certificateAuthorities", "uri"),
 ];
+
+/// The kind of key in the identifier of a log (C2SP, signed notes).
+const ED25519: u8 = 1;
 
 /// A trusted root, ready to verify with.
 pub(crate) struct Root {
@@ -54,6 +61,14 @@ impl Root {
         let text = complete(camel_case(document)).to_string();
         let mut root = TrustedRoot::from_json(&text).map_err(|error| wrong(error.to_string()))?;
         clamp(&mut root).map_err(wrong)?;
+        Self::of(root, origin)
+    }
+
+    fn of(root: TrustedRoot, origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Root {
+            origin: origin.to_owned(),
+            reason,
+        };
         Ok(Self {
             verifier: Verifier::new(&root).map_err(|error| wrong(error.to_string()))?,
             logs: root
@@ -84,6 +99,40 @@ impl Root {
         Self::parse(json, "this program (staging)")
     }
 
+    /// The root that knows the logs of a bundle by their names. A Rekor v2 log with an Ed25519 key
+    /// goes by the hash of its name and key, and whoever trusts a single key does not know the name:
+    /// the checkpoint tells it, and is signed with it by that key.
+    pub(super) fn knowing(&self, bundle: &Bundle) -> Known<'_> {
+        let entries = bundle.verification_material.tlog_entries.iter();
+        let notes = entries
+            .filter(|entry| log_v2::is_v2(entry))
+            .filter_map(|entry| {
+                let proof = entry.inclusion_proof.as_ref()?;
+                proof.checkpoint.checkpoint()
+            });
+        let origins: BTreeSet<_> = notes.map(|note| note.origin().to_owned()).collect();
+        let mut named_logs = Vec::new();
+        for log in &self.authorities.tlogs {
+            let Some(key) = nameless(log) else { continue };
+            for origin in &origins {
+                let id = Sha256::new()
+                    .chain_update(origin)
+                    .chain_update([b'\n', ED25519])
+                    .chain_update(key)
+                    .finalize();
+                let mut named = log.clone();
+                named.log_id.key_id = LogKeyId::from_bytes(&id);
+                named_logs.push(named);
+            }
+        }
+        if named_logs.is_empty() {
+            return Known::AsIs(self);
+        }
+        let mut root = self.authorities.clone();
+        root.tlogs.extend(named_logs);
+        Self::of(root, &self.origin).map_or(Known::AsIs(self), |root| Known::Named(Box::new(root)))
+    }
+
     /// Where the root came from.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
@@ -111,6 +160,34 @@ impl Root {
     pub(super) fn timestamp_authorities(&self) -> &[TsaAuthority] {
         &self.timestamp_authorities
     }
+}
+
+/// A root as it was loaded, or with the names of a bundle's logs.
+pub(super) enum Known<'a> {
+    /// As it was loaded.
+    AsIs(&'a Root),
+    /// With names.
+    Named(Box<Root>),
+}
+
+impl Deref for Known<'_> {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        match self {
+            Self::AsIs(root) => root,
+            Self::Named(root) => root,
+        }
+    }
+}
+
+/// The raw key of a log that is known by its key alone, if the key is an Ed25519 one.
+fn nameless(log: &TransparencyLog) -> Option<&[u8]> {
+    let spki = &log.public_key.raw_bytes;
+    let by_key = log.log_id.key_id.as_bytes() == Sha256::digest(spki.as_bytes()).as_slice();
+    let is_ed25519 = matches!(KeyAlgorithm::from_spki(spki), Ok(KeyAlgorithm::Ed25519));
+    let key = spki.as_bytes().last_chunk::<32>()?;
+    (by_key && is_ed25519).then_some(key)
 }
 
 /// `base_url` becomes `baseUrl`: protobuf's JSON allows both.

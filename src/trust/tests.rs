@@ -201,9 +201,10 @@ fn reason<T: std::fmt::Debug>(outcome: Result<Vec<T>, SignatureFailure>) -> Reas
     first.expect("no candidate was found").reason
 }
 
-/// The variants of an enumeration of `error.rs`, read from its source so that none is forgotten.
-fn variants(of: &str) -> BTreeSet<&'static str> {
-    let source = include_str!("error.rs");
+const ERRORS: &str = include_str!("error.rs");
+
+/// The variants of an enumeration, read from its source so that none is forgotten.
+fn variants(of: &str, source: &'static str) -> BTreeSet<&'static str> {
     let start = source.find(&format!("pub(crate) enum {of} {{")).unwrap();
     let body = source[start..].split("\n}").next().unwrap();
     let names = body.lines().filter_map(|line| {
@@ -212,7 +213,7 @@ fn variants(of: &str) -> BTreeSet<&'static str> {
         name.starts_with(char::is_uppercase).then(|| &name[..end])
     });
     let names: BTreeSet<_> = names.collect();
-    assert!(names.len() > 10, "{names:?}");
+    assert!(names.len() > 5, "{names:?}");
     names
 }
 

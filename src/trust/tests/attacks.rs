@@ -37,34 +37,46 @@ fn name(reason: &Reason) -> String {
     shown[..end.unwrap_or(shown.len())].to_owned()
 }
 
-/// Reasons of other questions, and the tests that show them.
-const ELSEWHERE: [(&str, &str, &str); 5] = [
+/// Reasons of other questions: the file and the test that shows each, and how that test names it.
+const ELSEWHERE: [(&str, &str, &str, &str); 5] = [
     (
         "OnlyDigest",
         include_str!("schemes.rs"),
-        "fn each_scheme_counts_in_each_form",
+        "each_scheme_counts_in_each_form",
+        "refused(found, \"OnlyDigest\"",
     ),
     (
         "KeyTime",
         include_str!("advisories.rs"),
-        "fn ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life",
+        "ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life",
+        "Reason::KeyTime",
     ),
     (
         "Annotation",
         include_str!("../../../tests/integration/trust.rs"),
-        "fn an_attestation_is_no_signature_and_a_signature_no_attestation",
+        "an_attestation_is_no_signature_and_a_signature_no_attestation",
+        "lack env=prod",
     ),
     (
         "PredicateType",
         include_str!("../../../tests/integration/trust.rs"),
-        "fn cve_2022_35929_an_attestation_of_another_type_than_was_asked_for",
+        "cve_2022_35929_an_attestation_of_another_type_than_was_asked_for",
+        "expected https://spdx.dev/Document",
     ),
     (
         "TimestampTime",
         include_str!("attacks.rs"),
-        "fn a_timestamp_outside_the_life_of_its_authority_is_refused",
+        "a_timestamp_outside_the_life_of_its_authority_is_refused",
+        "Reason::TimestampTime",
     ),
 ];
+
+/// The text of a test.
+fn body_of<'a>(test: &str, file: &'a str) -> &'a str {
+    let start = file.find(&format!("fn {test}("));
+    let start = start.unwrap_or_else(|| panic!("there is no {test}"));
+    file[start..].split("\n}\n").next().unwrap()
+}
 
 #[tokio::test]
 async fn the_good_artefacts_count() {
@@ -174,11 +186,47 @@ async fn each_lie_is_refused_by_its_reason() {
     let expired = expired_authority().await;
     assert_eq!(name(&expired), "AuthorityTime");
     seen.insert("AuthorityTime");
-    for (name, file, test) in ELSEWHERE {
-        assert!(file.contains(test), "{name}: there is no {test}");
-        seen.insert(name);
+    for (name, file, test, shown) in ELSEWHERE {
+        assert!(body_of(test, file).contains(shown), "{name}: not in {test}");
+        assert!(seen.insert(name), "{name} is a lie already");
     }
-    assert_eq!(seen, variants("Reason"));
+    assert_eq!(seen, variants("Reason", ERRORS));
+}
+
+/// What is wrong with a signed statement is a reason with a variant for each cause of its own.
+#[tokio::test]
+async fn each_wrong_statement_is_refused_by_its_cause() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 6] = [
+        ("Malformed", |statement| *statement = json!([])),
+        ("Type", |statement| statement["_type"] = "other".into()),
+        ("NoPredicateType", |statement| {
+            statement["predicateType"] = "".into();
+        }),
+        ("NoSubject", |statement| statement["subject"] = json!([])),
+        ("TooMany", |statement| {
+            statement["subject"] = vec![statement["subject"][0].clone(); 1025].into();
+        }),
+        ("NoDigest", |statement| {
+            statement["subject"][0]["digest"] = json!({});
+        }),
+    ];
+    let mut seen = BTreeSet::new();
+    for (expected, change) in changes {
+        let world = World::new();
+        let mut statement = world.statement(PREDICATE);
+        change(&mut statement);
+        put_att(&world, Layer::envelope(&world.envelope(&statement)));
+        let refused = reason(world.examine(&world.by_key()).await.attestations);
+        let shown = format!("{refused:?}");
+        assert!(
+            shown.starts_with(&format!("Statement({expected}")),
+            "{shown}"
+        );
+        seen.insert(expected);
+    }
+    let source = include_str!("../../evidence/statement.rs");
+    assert_eq!(seen, variants("StatementError", source));
 }
 
 /// CVE-2026-24122: the issuing authority's own certificate had expired; the root does not say so.

@@ -41,10 +41,11 @@ fn refused(found: Result<Vec<u8>, Error>, why: &str) {
 
 #[tokio::test]
 async fn cve_2024_47534_the_first_role_that_has_the_target_speaks() {
-    let (mine, other) = (
-        Mirror::new().root.to_string().into_bytes(),
-        Mirror::new().root.to_string().into_bytes(),
-    );
+    let mine = Mirror::new().root.to_string();
+    // As long as mine, so that the hash is what refuses it and not the length.
+    let other = mine.replace("2000-01-01T", "2001-01-01T").into_bytes();
+    let mine = mine.into_bytes();
+    assert_ne!(mine, other);
     let (mine_files, other_files) = ([(TARGET, &mine[..])], [(TARGET, &other[..])]);
     for (names, expected) in [(["a", "b"], &mine), (["b", "a"], &mine)] {
         let mirror = Mirror::new();

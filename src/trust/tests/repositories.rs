@@ -8,7 +8,7 @@ use super::{
     attacks::parts::{keyless_layer, put_sig},
     *,
 };
-use crate::trust::{Choice, Error, PUBLIC_GOOD, Start, Tuf, pem};
+use crate::trust::{Artifact, Choice, Error, PUBLIC_GOOD, Start, Tuf, pem};
 
 /// A TUF repository of the lab, a client with a cache of its own.
 pub(super) struct Mirror {
@@ -351,6 +351,58 @@ async fn a_root_can_be_made_of_the_files_that_variables_name() {
     let garbage = ("SIGSTORE_TSA_CERTIFICATE_FILE", "garbage".to_owned());
     let error = load(Some(garbage)).await.unwrap_err();
     assert!(matches!(error, Error::Root { .. }), "{error}");
+}
+
+/// The real root in files, one of them with another content.
+async fn of_files(changed: Option<(&str, &str)>) -> Root {
+    let root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let files = parts(&root).map(|(_, variable, text)| {
+        let other = changed.filter(|(name, _)| *name == variable);
+        let file = dir.path().join(variable);
+        fs::write(&file, other.map_or(text.as_str(), |(_, other)| other)).unwrap();
+        (variable, file)
+    });
+    let env = files
+        .each_ref()
+        .map(|(name, path)| (*name, path.to_str().unwrap()));
+    Choice::Default
+        .load(&Env::from(env), &http())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_rekor_v2_logs_key_alone_is_enough() {
+    let check = |root: Root| {
+        let anybody = || Matcher::pattern(".*").unwrap();
+        let who = Who::Identities(vec![Identity {
+            subject: anybody(),
+            issuer: anybody(),
+        }]);
+        let verifier = verifier(who, Some(root));
+        let bundles = real_bundles().into_iter();
+        let keyless = bundles.filter(|(_, bytes)| {
+            let bundle: Value = serde_json::from_slice(bytes).unwrap();
+            bundle["verificationMaterial"]["certificate"].is_object()
+        });
+        let checked = keyless.map(|(named, bytes)| {
+            let artifact = Artifact::Digest(named["subject"].parse().unwrap());
+            verifier.verify_bundle(&bytes, &artifact).map(drop)
+        });
+        checked.collect::<Vec<_>>()
+    };
+    let good = check(of_files(None).await);
+    assert!(
+        good.len() >= 4 && good.iter().all(Result::is_ok),
+        "{good:?}"
+    );
+    // The name in the checkpoint is signed: another key of the same kind is another log.
+    let other = signer::Key::of(signer::Scheme::Ed25519).unwrap();
+    let other = ("SIGSTORE_REKOR_PUBLIC_KEY", &*other.public_pem());
+    for found in check(of_files(Some(other)).await) {
+        assert!(matches!(found, Err(Reason::Checkpoint { .. })), "{found:?}");
+    }
 }
 
 #[tokio::test]

@@ -432,7 +432,7 @@ pub(super) fn keyless() -> Vec<Lie> {
                 put_att(
                     w,
                     stamped_envelope_layer(w, dsse_entry, SIGNED + 1_000_000_000),
-                )
+                );
             },
             "Timestamp",
         ),
