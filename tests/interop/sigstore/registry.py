@@ -3,9 +3,12 @@
 
     registry.py push REGISTRY/REPOSITORY TAG       one image; prints its digest
     registry.py index REGISTRY/REPOSITORY TAG      an index of two images; prints its digest
+    registry.py forget REGISTRY/REPOSITORY DIGEST LOG KEY  takes the log entry from a legacy signature; prints
+                                                   what the Rekor v1 log says when it is asked for it
     registry.py export REGISTRY/REPOSITORY DIR     an OCI layout, untagged referrers included
 """
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -69,6 +72,22 @@ def index(repository, tag):
     print(repository.manifest(document, tag)["digest"])
 
 
+def forget(repository, digest, log, key):
+    tag = digest.replace(":", "-") + ".sig"
+    manifest = json.load(repository.ask("GET", f"/manifests/{tag}"))
+    [layer] = manifest["layers"]
+    del layer["annotations"]["dev.sigstore.cosign/bundle"]
+    repository.manifest(manifest, tag)
+    public = base64.b64encode(pathlib.Path(key).read_bytes()).decode()
+    spec = {"data": {"hash": {"algorithm": "sha256", "value": layer["digest"].removeprefix("sha256:")}},
+            "signature": {"content": layer["annotations"]["dev.cosignproject.cosign/signature"],
+                          "publicKey": {"content": public}}}
+    asked = {"entries": [{"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": spec}]}
+    request = urllib.request.Request(log + "/api/v1/log/entries/retrieve", json.dumps(asked).encode(),
+                                     {"Content-Type": "application/json", "Accept": "application/json"})
+    print(json.dumps(json.load(urllib.request.urlopen(request)), indent=2))
+
+
 def export(repository, target):
     blobs = pathlib.Path(target, "blobs", "sha256")
     blobs.mkdir(parents=True, exist_ok=True)
@@ -116,4 +135,4 @@ def export(repository, target):
     pathlib.Path(target, "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
 
-{"push": push, "index": index, "export": export}[sys.argv[1]](Repository(sys.argv[2]), sys.argv[3])
+{"push": push, "index": index, "export": export, "forget": forget}[sys.argv[1]](Repository(sys.argv[2]), *sys.argv[3:])
