@@ -126,8 +126,8 @@ impl<'a> Signed<'a> {
                 log_v2::binds(entry, self.message(), self.signature, spki)?;
                 continue;
             }
-            let entry = LogEntry::from_bundle(entry)?;
-            times.push(entry.verify(root)?);
+            let entry = LogEntry::from_bundle(entry, bundle.media_type())?;
+            times.extend(entry.verify_either(root)?);
             entry.binds(&Logged {
                 blob: None,
                 payload: self.logged_payload(&entry)?,

@@ -7,7 +7,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sigstore_verify::types::{Checkpoint, Sha256Hash, SignatureBytes, TransparencyLogEntry};
+use sigstore_verify::types::{
+    Checkpoint, MediaType, Sha256Hash, SignatureBytes, TransparencyLogEntry,
+};
 
 use super::{
     error::Reason,
@@ -23,7 +25,7 @@ pub(super) struct LogEntry {
     integrated_time: i64,
     log_index: u64,
     log_id: String,
-    promise: String,
+    promise: Option<String>,
     proof: Option<Proof>,
     document: Value,
 }
@@ -91,7 +93,7 @@ impl LogEntry {
     /// Reads the annotation that cosign stores.
     pub(super) fn from_annotation(text: &str) -> Result<Self, Reason> {
         let annotation: Annotation = serde_json::from_str(text).map_err(malformed)?;
-        Self::new(annotation.payload, annotation.promise, None)
+        Self::new(annotation.payload, Some(annotation.promise), None)
     }
 
     /// Reads an answer of the log, which must hold an inclusion proof.
@@ -101,34 +103,43 @@ impl LogEntry {
             inclusion_proof,
             signed_entry_timestamp,
         } = answer.verification;
-        Self::new(answer.fields, signed_entry_timestamp, Some(inclusion_proof))
+        let promise = Some(signed_entry_timestamp);
+        Self::new(answer.fields, promise, Some(inclusion_proof))
     }
 
-    /// Takes the entry of a bundle, which must hold a promise and an inclusion proof.
-    pub(super) fn from_bundle(entry: &TransparencyLogEntry) -> Result<Self, Reason> {
-        let proof = entry.inclusion_proof.as_ref().ok_or(Reason::NoLogEntry)?;
-        let promise = entry.inclusion_promise.as_ref();
-        let promise = promise.ok_or_else(|| Reason::LogPromise {
-            reason: "there is none".to_owned(),
-        })?;
+    /// Takes the entry of a bundle. In version 0.1 it must hold a promise, and may hold an inclusion
+    /// proof; later it is the other way round.
+    pub(super) fn from_bundle(
+        entry: &TransparencyLogEntry,
+        version: MediaType,
+    ) -> Result<Self, Reason> {
+        let (proof, promise) = (&entry.inclusion_proof, &entry.inclusion_promise);
+        let is_proven = match version {
+            MediaType::Bundle0_1 => promise.is_some(),
+            _ => proof.is_some(),
+        };
+        if !is_proven {
+            return Err(Reason::NoLogEntry);
+        }
         let fields = Fields {
             body: entry.canonicalized_body.to_base64(),
             integrated_time: entry.integrated_time.map_or(0, |time| time.as_second()),
             log_index: entry.log_index.get(),
             log_id: hex::encode(entry.log_id.key_id.as_bytes()),
         };
-        let proof = Proof {
+        let proof = proof.as_ref().map(|proof| Proof {
             checkpoint: proof.checkpoint.envelope().to_owned(),
             hashes: proof.hashes.iter().map(Sha256Hash::to_hex).collect(),
             log_index: proof.log_index.get(),
             root_hash: proof.root_hash.to_hex(),
             tree_size: proof.tree_size,
-        };
-        let promise = STANDARD.encode(promise.signed_entry_timestamp.as_bytes());
-        Self::new(fields, promise, Some(proof))
+        });
+        let promise = promise.as_ref();
+        let promise = promise.map(|promise| promise.signed_entry_timestamp.to_base64());
+        Self::new(fields, promise, proof)
     }
 
-    fn new(fields: Fields, promise: String, proof: Option<Proof>) -> Result<Self, Reason> {
+    fn new(fields: Fields, promise: Option<String>, proof: Option<Proof>) -> Result<Self, Reason> {
         let body = STANDARD.decode(&fields.body).map_err(malformed)?;
         Ok(Self {
             document: serde_json::from_slice(&body).map_err(malformed)?,
@@ -151,6 +162,18 @@ impl LogEntry {
         (self.text("/kind"), self.text("/apiVersion"))
     }
 
+    /// The same of an entry that may hold a proof alone, which tells no time.
+    ///
+    /// # Errors
+    /// As [`Self::verify`]; [`Reason::NoLogEntry`] when it holds neither.
+    pub(super) fn verify_either(&self, root: &Root) -> Result<Option<Timestamp>, Reason> {
+        match (&self.promise, &self.proof) {
+            (Some(_), _) => self.verify(root).map(Some),
+            (None, Some(proof)) => self.verify_proof(proof, root).map(|()| None),
+            (None, None) => Err(Reason::NoLogEntry),
+        }
+    }
+
     /// Checks that a trusted log took the entry in, and gives the time of that.
     ///
     /// # Errors
@@ -170,7 +193,10 @@ impl LogEntry {
         };
         let id = Sha256Hash::from_hex(&self.log_id).map_err(|_| unknown())?;
         let key = root.logs().key_at(&id, time).ok_or_else(unknown)?;
-        let promise = SignatureBytes::from_base64(&self.promise).map_err(malformed)?;
+        let promise = self.promise.as_ref().ok_or_else(|| Reason::LogPromise {
+            reason: "there is none".to_owned(),
+        })?;
+        let promise = SignatureBytes::from_base64(promise).map_err(malformed)?;
         // RFC 8785 of a flat object: keys sorted, no spaces; base64 and hex need no escapes.
         let signed = format!(
             r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,

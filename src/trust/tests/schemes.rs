@@ -206,3 +206,49 @@ fn the_log_must_have_this_very_signature() {
         "Checkpoint",
     );
 }
+
+const V0_1: &str = "application/vnd.dev.sigstore.bundle+json;version=0.1";
+
+/// What proves that it is in a Rekor v1 log: a promise in version 0.1, a proof in later ones.
+#[test]
+fn each_version_of_bundles_has_its_own_proof() {
+    for scheme in Scheme::ALL {
+        for form in [Form::Envelope, Form::Message] {
+            let (world, about) = (world(scheme), (scheme, form));
+            let (verifier, good) = (world.by_logged_key(), Artifact::Bytes(artifact(&world)));
+            let without = |version: Option<&str>, part: &str| {
+                let mut bundle = make(&world, form);
+                if let Some(version) = version {
+                    bundle["mediaType"] = version.into();
+                }
+                entry_of(&mut bundle).as_object_mut().unwrap().remove(part);
+                verify(&verifier, &bundle, &good)
+            };
+            assert_eq!(without(Some(V0_1), "inclusionProof"), Ok(()), "{about:?}");
+            assert_eq!(without(None, "inclusionPromise"), Ok(()), "{about:?}");
+            let refusals = [
+                without(Some(V0_1), "inclusionPromise"),
+                without(None, "inclusionProof"),
+            ];
+            for refusal in refusals {
+                refused(refusal, "NoLogEntry", about);
+            }
+        }
+    }
+}
+
+/// Which hash was signed is the scheme's, whatever the digest beside the signature is.
+#[test]
+fn the_digest_beside_a_plain_signature_is_that_of_the_artifact() {
+    for scheme in Scheme::ALL {
+        for form in [Form::Message, Form::MessageV2] {
+            let world = world(scheme);
+            let mut bundle = make(&world, form);
+            let good = Artifact::Bytes(artifact(&world));
+            let stated = &mut bundle["messageSignature"]["messageDigest"]["digest"];
+            *stated = STANDARD.encode([7; 32]).into();
+            let verifier = world.by_logged_key();
+            refused(verify(&verifier, &bundle, &good), "Subject", (scheme, form));
+        }
+    }
+}
