@@ -74,7 +74,7 @@ class Registry:
         claims = json.dumps(claims).encode()
         signature = self.blob(repository, claims, "application/vnd.dev.cosign.simplesigning.v1+json", {SIGNATURE: self.sign(claims)})
         self.manifest(repository, f"{tag}.sig", [signature])
-        layers = [self.envelope(repository, statement) for statement in statements(repository, digest)]
+        layers = [self.envelope(repository, statement) for statement in statements(self.address, repository, digest)]
         self.manifest(repository, f"{tag}.att", layers)
         return f"{self.address}/{repository}@{digest}"
 
@@ -86,8 +86,12 @@ class Registry:
         return self.blob(repository, json.dumps(envelope).encode(), "application/vnd.dsse.envelope.v1+json", kind)
 
 
-def statements(repository, digest):
-    """Provenance of a Tekton pipeline, an SPDX document of 200 kB, a scan."""
+def statements(registry, repository, digest):
+    """Provenance of a Tekton pipeline, an SPDX document of 200 kB, a scan.
+
+    The Tekton bundle would be at the same registry, which says at once that it has none: a host that
+    does not exist costs every program its retries.
+    """
     subject = [{"name": repository, "digest": {"sha256": digest.split(":")[1]}}]
 
     def statement(kind, predicate):
@@ -95,7 +99,7 @@ def statements(repository, digest):
 
     commit = hashlib.sha1(repository.encode()).hexdigest()
     source = "https://git.example.com/bench/app.git"
-    bundle = f"registry.example.com/tasks/build:0.1@sha256:{'a' * 64}"
+    bundle = f"{registry}/tasks/build:0.1@sha256:{'a' * 64}"
     tasks = [
         {
             "name": name, "ref": {"name": name, "kind": "Task", "bundle": bundle}, "status": "Succeeded",
