@@ -235,6 +235,14 @@ impl Run<'_> {
         let statements = attestations.iter().map(|found| found.statement.document());
         let at = self.moment.of(statements);
         let input = Arc::new(input.document());
+        // What was not checked is not vouched for, whatever will be found.
+        let vouched = self.checks.skipped().is_empty()
+            && examined
+                .verified()
+                .is_ok_and(|verified| *verified.image() == target.image);
+        // Rules take their time; all that they see is in the input.
+        drop(attestations);
+        drop(examined);
         report.policy_input = self.keep.inputs.then(|| Arc::clone(&input));
         let subject = Subject {
             image: Some(&target.image),
@@ -244,11 +252,7 @@ impl Run<'_> {
         let said = self.policies.evaluate(input, subject).await;
         take(report, said.map_err(policy_failure)?);
         checked.at = Some(at);
-        // What was not checked is not vouched for, whatever was found.
-        checked.vouched = self.checks.skipped().is_empty()
-            && examined
-                .verified()
-                .is_ok_and(|verified| *verified.image() == target.image);
+        checked.vouched = vouched;
         Ok(())
     }
 
