@@ -229,6 +229,6 @@ fn read(paths: &[PathBuf]) -> Result<(Policy, Value), Failure> {
         let kind = if missing { Kind::NotFound } else { Kind::Usage };
         Failure::new(kind, error)
     })?;
-    let policy = Policy::read(files.modules).or_fail(Kind::Usage)?;
+    let policy = Policy::read_with_tests(files.modules).or_fail(Kind::Usage)?;
     Ok((policy, Value::Object(files.data)))
 }

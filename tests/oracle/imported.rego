@@ -12,3 +12,5 @@ now := time.now_ns()
 from_input := input.text
 
 below.value := 1
+
+table := {"x": 1, "y": 2}

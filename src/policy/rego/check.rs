@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::{
     builtins, ec,
-    error::Error,
+    error::{Error, Place},
     lower::{Call, Lowered, Names},
     module::Parsed,
+    policy::Unit,
     syntax,
 };
 
@@ -124,20 +125,20 @@ fn scalar(value: &Expr) -> Option<&'static str> {
 }
 
 /// Refuses data at the path of a rule: one of the two would silently win.
-pub(super) fn data(module: &Parsed, data: &Value) -> Result<(), Error> {
-    for rule in &module.ast.policy {
-        let name = syntax::prefix(syntax::head(rule));
-        let path: Vec<_> = module.package.iter().chain(&name).collect();
+pub(super) fn data(unit: &Unit, data: &Value) -> Result<(), Error> {
+    for (path, line) in &unit.heads {
         let mut here = Some(data);
         let mut blocked = false;
-        for segment in &path {
+        for segment in path {
             here = here.and_then(|value| value.get(segment.as_str()));
             blocked |= here.is_some_and(|value| !value.is_object());
         }
         if blocked || here.is_some() {
-            let path: Vec<_> = path.iter().map(|segment| segment.as_str()).collect();
             return Err(Error::DataCollision {
-                place: module.place(rule.span().line),
+                place: Place {
+                    file: unit.file.clone(),
+                    line: *line,
+                },
                 path: path.join("."),
             });
         }
@@ -150,22 +151,19 @@ pub(super) fn data(module: &Parsed, data: &Value) -> Result<(), Error> {
 /// A reference to `data.a.b` reaches package `a.b`, package `a` (with a rule `b`) and all packages
 /// below `a.b`.
 pub(super) fn reachable<'a>(
-    modules: &[(&Parsed, &'a Lowered)],
+    units: &[Unit],
     wanted: impl Iterator<Item = &'a str>,
 ) -> BTreeSet<String> {
     let mut open: Vec<String> = wanted.map(|package| format!("data.{package}")).collect();
     let mut reached = BTreeSet::new();
     while let Some(reference) = open.pop() {
-        for (module, _) in modules {
-            let package = module.data_path();
-            if below(&reference, &package) || below(&package, &reference) {
+        for Unit { package, .. } in units {
+            if below(&reference, package) || below(package, &reference) {
                 if !reached.insert(package.clone()) {
                     continue;
                 }
-                let same = modules
-                    .iter()
-                    .filter(|(module, _)| module.data_path() == package);
-                open.extend(same.flat_map(|(_, lowered)| lowered.references.iter().cloned()));
+                let same = units.iter().filter(|unit| unit.package == *package);
+                open.extend(same.flat_map(|unit| unit.references.iter().cloned()));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Compiles the modules once and evaluates rules for one input after another, on any thread.
+//! Compiles what [`Policy`] holds once and evaluates rules for one input after another, on any thread.
 //!
 //! What a result means is decided elsewhere; here an evaluation either gives every value that was
 //! asked for or an error that names the rule.
@@ -6,25 +6,18 @@
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use regorus::{Engine, Value, utils::limits::ExecutionTimerConfig};
+use serde::Deserialize as _;
 
 use super::{
     Host, builtins, check, ec,
     error::{Error, Place},
-    lower::{self, Names},
-    module::{self, Module, Parsed},
-    rules::{self, Rule},
+    lower, module,
+    policy::Policy,
     syntax,
 };
 
 /// The longest that one evaluation may take.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
-
-/// The modules of a policy, parsed, with the inventory of their rules.
-#[derive(Debug)]
-pub(crate) struct Policy {
-    pub(super) modules: Vec<Parsed>,
-    pub(super) rules: Vec<Vec<Rule>>,
-}
 
 /// A policy with its data, ready for any number of inputs at the same time.
 #[derive(Clone)]
@@ -56,94 +49,52 @@ pub(crate) struct Raw {
     pub(crate) value: serde_json::Value,
 }
 
-impl Policy {
-    /// Reads the modules.
-    ///
-    /// # Errors
-    /// The first module that cannot be parsed or annotated, and [`Error::Empty`] without rules.
-    pub(crate) fn read(modules: Vec<Module>) -> Result<Self, Error> {
-        let modules = module::parse(modules)?;
-        let rules = rules::inventory(&modules)?;
-        if rules.iter().all(Vec::is_empty) {
-            return Err(Error::Empty);
-        }
-        Ok(Self { modules, rules })
-    }
-
-    /// Every rule, in the order of the modules.
-    pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().flatten()
-    }
-
-    /// Checks the policy and makes what the wanted packages can reach ready for evaluation.
-    ///
-    /// # Errors
-    /// The first thing that would go wrong or be misunderstood at run time, with file and line.
-    pub(crate) fn compile<'a>(
-        &self,
-        wanted: impl Iterator<Item = &'a str>,
-        data: &serde_json::Value,
-        host: &Host,
-    ) -> Result<Program, Error> {
-        rules::check_codes(self.rules())?;
-        for module in &self.modules {
-            check::results(module)?;
-        }
-        let engine = Assembly {
-            policy: self,
-            mockable: false,
-            limit: TIME_LIMIT,
-        };
-        engine.assemble(Some(wanted.collect()), data, host)
-    }
-}
-
 /// How a policy becomes an engine: for production or for its tests.
 pub(super) struct Assembly<'a> {
     pub(super) policy: &'a Policy,
-    /// Whether tests may replace `ec.*`.
-    pub(super) mockable: bool,
     /// The longest that one evaluation may take.
     pub(super) limit: Duration,
 }
 
 impl Assembly<'_> {
-    /// Lowers, checks and loads the modules; with wanted packages, only what they reach.
+    /// Loads the modules and the data; with wanted packages, only the modules that they reach.
     pub(super) fn assemble(
         &self,
         wanted: Option<Vec<&str>>,
         data: &serde_json::Value,
         host: &Host,
     ) -> Result<Program, Error> {
-        let modules = &self.policy.modules;
-        let names = Names::of(modules, self.mockable);
-        let lowered = lower::lower(modules, &self.policy.rules, &names);
-        for (module, lowered) in modules.iter().zip(&lowered.modules) {
-            check::calls(module, lowered, &names)?;
-            check::data(module, data)?;
+        let policy = self.policy;
+        policy.calls.clone()?;
+        for unit in &policy.units {
+            check::data(unit, data)?;
         }
-        let paired: Vec<_> = modules.iter().zip(&lowered.modules).collect();
-        let reached = wanted.map(|wanted| check::reachable(&paired, wanted.into_iter()));
+        let reached = wanted.map(|wanted| check::reachable(&policy.units, wanted.into_iter()));
         let mut engine = Engine::new();
         engine.set_policy_length_config(module::limits());
         engine.set_strict_builtin_errors(false);
         engine.set_execution_timer_config(timer(self.limit));
-        for (module, lowered) in paired {
+        for unit in &policy.units {
             let needed = reached
                 .as_ref()
-                .is_none_or(|reached| reached.contains(&module.data_path()));
-            if needed && !lowered.source.is_empty() {
-                add(&mut engine, &module.file, lowered.source.clone())?;
+                .is_none_or(|reached| reached.contains(&unit.package));
+            if needed && !unit.source.is_empty() {
+                add(&mut engine, &unit.file, unit.source.clone())?;
             }
         }
-        if self.mockable {
+        if policy.mockable {
             for (file, source) in ec::replaceable() {
                 add(&mut engine, &file, source)?;
             }
         }
-        self.functions(&mut engine, &lowered.chains, host)
+        if !policy.plain.is_empty() {
+            let source = lower::plain_source(&policy.plain);
+            add(&mut engine, lower::PLAIN, source)?;
+        }
+        let data = document("data", data)?;
+        self.functions(&mut engine, &data, host)
             .map_err(|error| compile_error(&error))?;
-        let added = engine.add_data(document("data", data)?);
+        let added = engine.add_data(data);
         added.map_err(|error| Error::Document {
             what: "data",
             cause: reason(&error),
@@ -151,7 +102,7 @@ impl Assembly<'_> {
         // The engine compiles at the first query; do it once, before it is cloned.
         let prepared = engine.eval_query("true".to_owned(), false);
         prepared.map_err(|error| compile_error(&error))?;
-        let places = self.policy.rules().map(|rule| {
+        let places = policy.rules().map(|rule| {
             let name = format!("{}.{}", rule.package, rule.name);
             (name, rule.place.clone())
         });
@@ -163,16 +114,11 @@ impl Assembly<'_> {
         })
     }
 
-    fn functions(
-        &self,
-        engine: &mut Engine,
-        chains: &[serde_json::Value],
-        host: &Host,
-    ) -> anyhow::Result<()> {
+    fn functions(&self, engine: &mut Engine, data: &Value, host: &Host) -> anyhow::Result<()> {
         builtins::register(engine)?;
-        ec::register(engine, host, self.mockable)?;
-        let chains: Result<Vec<Value>, _> =
-            chains.iter().cloned().map(serde_json::from_value).collect();
+        ec::register(engine, host, self.policy.mockable)?;
+        let chains = self.policy.chains.iter().map(Value::deserialize);
+        let chains: Result<Vec<Value>, _> = chains.collect();
         let chains = Arc::new(chains?);
         let owns: Vec<_> = chains.iter().map(own_annotations).collect();
         let owns = Arc::new(owns);
@@ -185,7 +131,12 @@ impl Assembly<'_> {
             };
             engine.add_extension(name.to_owned(), 1, Box::new(call))?;
         }
-        Ok(())
+        let data = data.clone();
+        let plain = move |arguments: Vec<Value>| {
+            let root = arguments.first();
+            Ok(root.map_or(Value::Undefined, |root| data[root].clone()))
+        };
+        engine.add_extension(lower::PLAIN.to_owned(), 1, Box::new(plain))
     }
 }
 
@@ -310,7 +261,7 @@ fn timer(limit: Duration) -> ExecutionTimerConfig {
 
 /// Hands a JSON document to the engine.
 pub(super) fn document(what: &'static str, json: &serde_json::Value) -> Result<Value, Error> {
-    serde_json::from_value(json.clone()).map_err(|error| Error::Document {
+    Value::deserialize(json).map_err(|error| Error::Document {
         what,
         cause: error.to_string(),
     })
@@ -319,16 +270,9 @@ pub(super) fn document(what: &'static str, json: &serde_json::Value) -> Result<V
 impl Query {
     /// The rule as a reference: `data.release.sbom.deny`, with brackets where a name needs them.
     fn path(&self) -> String {
-        let plain = |name: &str| {
-            let mut bytes = name.bytes();
-            bytes
-                .next()
-                .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-                && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
         let mut path = String::from("data");
         for segment in self.package.split('.').chain([self.rule.as_str()]) {
-            if plain(segment) {
+            if syntax::is_word(segment) {
                 path.push('.');
                 path.push_str(segment);
             } else {

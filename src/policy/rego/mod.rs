@@ -15,15 +15,17 @@ mod error;
 pub(crate) mod files;
 mod lower;
 mod module;
+mod policy;
 mod rules;
 mod syntax;
 pub(crate) mod testing;
 
 pub(crate) use check::gives_results;
 pub(crate) use ec::{Host, Question, Subject, Verify};
-pub(crate) use engine::{Policy, Program, Query, Raw};
+pub(crate) use engine::{Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
+pub(crate) use policy::Policy;
 pub(crate) use rules::Rule;
 
 #[cfg(test)]

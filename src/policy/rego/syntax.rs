@@ -47,6 +47,25 @@ fn collect(expr: &Expr, segments: &mut Vec<String>) -> bool {
     }
 }
 
+/// Words that cannot be the name of a rule.
+const KEYWORDS: [&str; 17] = [
+    "as", "contains", "data", "default", "else", "every", "false", "if", "import", "in", "input",
+    "not", "null", "package", "some", "true", "with",
+];
+
+/// Whether the text can follow a dot and name a rule.
+pub(super) fn is_name(text: &str) -> bool {
+    is_word(text) && !KEYWORDS.contains(&text)
+}
+
+/// Whether the text consists of what names consist of.
+pub(super) fn is_word(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let first = bytes.next();
+    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// The reference in a rule's head: its name.
 pub(super) fn head(rule: &Rule) -> &Expr {
     match rule {

@@ -6,8 +6,9 @@ use regorus::{Engine, Value};
 
 use super::{
     Host,
-    engine::{self, Assembly, Policy},
+    engine::{self, Assembly},
     error::{Error, Place},
+    policy::Policy,
 };
 
 /// What became of one test.
@@ -36,7 +37,7 @@ pub(crate) enum Verdict {
     Skipped,
 }
 
-/// Runs every test whose path (`data.package.test_name`) is wanted, in the order of their names.
+/// Runs every test of a policy [read with its tests](Policy::read_with_tests) whose path (`data.package.test_name`) is wanted, in the order of their names.
 ///
 /// # Errors
 /// When the policy cannot be compiled.
@@ -47,7 +48,6 @@ pub(crate) fn run(
 ) -> Result<Vec<Tested>, Error> {
     let assembly = Assembly {
         policy,
-        mockable: true,
         limit: engine::TIME_LIMIT,
     };
     let program = assembly.assemble(None, data, &Host::offline())?;

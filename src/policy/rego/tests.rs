@@ -165,7 +165,6 @@ fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
     let policy = policy(source).unwrap();
     let assembly = Assembly {
         policy: &policy,
-        mockable: false,
         limit: Duration::from_millis(5),
     };
     let program = assembly.assemble(None, &json!({}), &Host::offline());
@@ -230,4 +229,25 @@ fn only_what_the_wanted_packages_reach_is_loaded() {
         other.is_err() || other.is_ok_and(|other| other.is_empty()),
         "loaded without need"
     );
+}
+
+#[test]
+fn data_can_be_replaced_and_listed_where_it_is() {
+    let answer = |source: &str| {
+        let policy = policy(source).unwrap();
+        let data = json!({"settings": {"a": 1}, "other": 2});
+        let program = policy.compile(["p"].into_iter(), &data, &Host::offline());
+        let query = Query {
+            package: "p".to_owned(),
+            rule: "x".to_owned(),
+        };
+        let given = program.unwrap().evaluate(&json!({}), &[query]).unwrap();
+        given.into_iter().next().map(|raw| raw.value)
+    };
+    let replaced = "package p\n\nread := data.settings.a\n\nx := [read, y] if {\n\ty := read with data.settings.a as 5\n}\n";
+    assert_eq!(answer(replaced), Some(json!([1, 5])));
+    let whole = "package p\n\nread := data.settings.a\n\nx := y if y := read with data.settings as {\"a\": 6}\n";
+    assert_eq!(answer(whole), Some(json!(6)));
+    let listed = "package p\n\nx contains name if {\n\tsome name in [\"settings\", \"__plain\", \"other\"]\n\tdata[name]\n\tdata.settings.a == 1\n}\n";
+    assert_eq!(answer(listed), Some(json!(["other", "settings"])));
 }

@@ -45,6 +45,18 @@ impl<'a> Edits<'a> {
         self.push(range, text);
     }
 
+    /// Replaces a reference and gives its text with the changes made in it so far. What was put before
+    /// its first byte belongs to the expression around it and stays.
+    pub(super) fn exchange(&mut self, range: Range<usize>, text: String) -> String {
+        let around = |edit: &Edit| edit.start == range.start && edit.end == range.start;
+        let (around, own) = std::mem::take(&mut self.list).into_iter().partition(around);
+        self.list = own;
+        let before = self.text(range.clone());
+        self.replace(range, text);
+        self.list.extend::<Vec<_>>(around);
+        before
+    }
+
     /// The text of a range with the changes made in it so far.
     pub(super) fn text(&self, range: Range<usize>) -> String {
         let mut inner: Vec<_> = self
@@ -100,5 +112,15 @@ mod tests {
         edits.replace(6..9, "x".to_owned());
         edits.insert(0, "x := 1; ");
         assert_eq!(edits.apply(), "x := 1; not f(x)");
+    }
+
+    #[test]
+    fn what_stands_around_a_reference_stays() {
+        let mut edits = Edits::new("some x in a.b[k]");
+        edits.push(10..11, "data.a".to_owned());
+        edits.insert(10, "guard(");
+        edits.insert(16, ")");
+        assert_eq!(edits.exchange(10..13, "h".to_owned()), "data.a.b");
+        assert_eq!(edits.apply(), "some x in guard(h[k])");
     }
 }

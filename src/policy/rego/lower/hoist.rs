@@ -4,6 +4,8 @@
 //!   call operands are evaluated outside of the negation; the engine makes the `not` true.
 //! - `… with t as v`: the engine evaluates `v` in the replaced document and forgets it.
 //! - `some x in walk(y)`: only the form with two arguments gives values.
+//! - `data.a.b[k]` with a rule or plain data: the engine looks for rules at that path in every module,
+//!   each time; it does not for `v[k]`.
 //! - `f(x, out)`: the old form of `out = f(x)`.
 
 use std::ops::Range;
@@ -23,6 +25,7 @@ pub(super) fn statement(
     let mut before = Vec::new();
     with_values(walker, statement, scope, &mut before);
     walks(walker, statement, &mut before);
+    indexed(walker, statement, scope, &mut before);
     output_argument(walker, statement, scope);
     negated(walker, statement, scope, &mut before);
     if before.is_empty() {
@@ -103,14 +106,57 @@ fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<Stri
 
 /// The calls of `walk` with one argument, outside of comprehensions.
 fn find_walks<'e>(expr: &'e Expr, found: &mut Vec<(&'e Expr, &'e Expr)>) {
-    let parts: Vec<&Expr> = match expr {
-        Expr::Call { fcn, params, .. } => {
-            let walk = matches!(fcn.as_ref(), Expr::Var { span, .. } if span.text() == "walk");
-            if let (true, [argument]) = (walk, params.as_slice()) {
-                found.push((expr, argument));
-            }
-            params.iter().map(AsRef::as_ref).collect()
+    if let Expr::Call { fcn, params, .. } = expr {
+        let walk = matches!(fcn.as_ref(), Expr::Var { span, .. } if span.text() == "walk");
+        if let (true, [argument]) = (walk, params.as_slice()) {
+            found.push((expr, argument));
         }
+    }
+    for part in parts(expr) {
+        find_walks(part, found);
+    }
+}
+
+/// Reads documents that are indexed by a variable as a whole first. Where one is undefined, so is the statement.
+fn indexed(
+    walker: &mut Walker<'_>,
+    statement: &LiteralStmt,
+    scope: &Scope,
+    before: &mut Vec<String>,
+) {
+    let mut found = Vec::new();
+    match &statement.literal {
+        _ if !statement.with_mods.is_empty() => {}
+        Literal::SomeIn { collection, .. } => find_indexed(walker, collection, scope, &mut found),
+        Literal::Expr { expr, .. } => find_indexed(walker, expr, scope, &mut found),
+        _ => {}
+    }
+    for document in found {
+        let name = walker.fresh();
+        let range = range(walker, document);
+        let document = walker.edits.exchange(range, name.clone());
+        before.push(format!("{name} := {document}"));
+    }
+}
+
+fn find_indexed<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &mut Vec<&'e Expr>) {
+    if let Expr::RefBrack { refr, index, .. } = expr
+        && !matches!(index.as_ref(), Expr::String { .. } | Expr::RawString { .. })
+        && walker.document(refr, scope)
+    {
+        found.push(refr);
+        find_indexed(walker, index, scope, found);
+        return;
+    }
+    for part in parts(expr) {
+        find_indexed(walker, part, scope, found);
+    }
+}
+
+/// The expressions in an expression that are evaluated with it, so none of comprehensions.
+fn parts(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::Call { params, .. } => params.iter().map(AsRef::as_ref).collect(),
         Expr::Array { items, .. } | Expr::Set { items, .. } => {
             items.iter().map(AsRef::as_ref).collect()
         }
@@ -127,9 +173,6 @@ fn find_walks<'e>(expr: &'e Expr, found: &mut Vec<(&'e Expr, &'e Expr)>) {
         | Expr::ArithExpr { lhs, rhs, .. }
         | Expr::AssignExpr { lhs, rhs, .. } => vec![lhs, rhs],
         _ => Vec::new(),
-    };
-    for part in parts {
-        find_walks(part, found);
     }
 }
 

@@ -6,6 +6,8 @@
 //! - `some x in e` over a scalar is undefined, not an error.
 //! - `not`, `with` and `walk` get their operands before the statement (`hoist`).
 //! - `rego.metadata.chain()` and `.rule()` become look-ups of the annotations found beforehand.
+//! - References to plain data become references to a rule that gives it: the engine looks for rules at
+//!   the path of plain data again each time, in every module, which takes a third of an evaluation.
 //! - Packages with a function in several modules become one module.
 //!
 //! Lines stay where they are, except in merged modules; columns do not.
@@ -20,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub(super) use self::names::Names;
-use self::{edits::Edits, walk::Walker};
+use self::{edits::Edits, names::Stays, walk::Walker};
 use super::{module::Parsed, rules::Rule, syntax};
 
 /// The names of our own functions in rewritten sources; policies cannot call them.
@@ -29,6 +31,8 @@ pub(super) const CHAIN: &str = "__metadata_chain";
 pub(super) const OWN: &str = "__metadata_rule";
 /// See [`CHAIN`].
 pub(super) const COLLECTION: &str = "__collection";
+/// The package of the rules that give plain data, and the function that they call.
+pub(super) const PLAIN: &str = "__plain";
 /// The prefix of the real `ec.*` functions where tests may replace them.
 pub(super) const REAL: &str = "__real.";
 
@@ -52,6 +56,10 @@ pub(super) struct Lowered {
     pub(super) calls: Vec<Call>,
     /// The full paths below `data` that are referred to.
     pub(super) references: BTreeSet<String>,
+    /// The members of `data` that are read by way of [`PLAIN`].
+    plain: BTreeSet<String>,
+    /// The members of `data` that `with` replaces.
+    replaced: BTreeSet<String>,
 }
 
 /// The modules for the engine, in the order they were given.
@@ -62,8 +70,44 @@ pub(super) struct Program {
     pub(super) chains: Vec<Value>,
 }
 
-/// Rewrites the modules.
-pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program {
+impl Program {
+    /// The members of `data` that are read by way of [`PLAIN`].
+    pub(super) fn plain(&self) -> BTreeSet<String> {
+        let plain = self.modules.iter().flat_map(|module| &module.plain);
+        plain.cloned().collect()
+    }
+
+    fn stays(&self) -> Stays {
+        let mut stays = Stays::default();
+        for module in &self.modules {
+            stays.all |= module.references.contains("data");
+            stays.roots.extend(module.replaced.iter().cloned());
+        }
+        stays
+    }
+}
+
+/// The module with the rules that give plain data.
+pub(super) fn plain_source(roots: &BTreeSet<String>) -> String {
+    let mut source = format!("package {PLAIN}\n");
+    for root in roots {
+        source.push_str(&format!("{root} := {PLAIN}(\"{root}\")\n"));
+    }
+    source
+}
+
+/// Rewrites the modules. Data that `with` replaces stays where it is, which shows only afterwards.
+pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) -> Program {
+    let program = lower_all(modules, rules, names);
+    let stays = program.stays();
+    if stays == Stays::default() {
+        return program;
+    }
+    *names = std::mem::take(names).staying(stays);
+    lower_all(modules, rules, names)
+}
+
+fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program {
     let mut chains = Vec::new();
     let mut lowered = Vec::with_capacity(modules.len());
     let mut homes: BTreeMap<String, usize> = BTreeMap::new();
@@ -93,7 +137,9 @@ fn lower_module(
 ) -> Lowered {
     let mut edits = Edits::new(&module.source);
     remove_imports(module, guest, &mut edits);
-    let (mut calls, mut references) = (Vec::new(), BTreeSet::new());
+    let mut calls = Vec::new();
+    let (mut references, mut plain) = (BTreeSet::new(), BTreeSet::new());
+    let mut replaced = BTreeSet::new();
     for (ast, rule) in module.ast.policy.iter().zip(rules) {
         let mut walker = Walker::new(module, names, chains.len());
         walker.rule(ast);
@@ -104,11 +150,15 @@ fn lower_module(
         edits.append(seen.edits);
         calls.extend(seen.calls);
         references.extend(seen.references);
+        plain.extend(seen.plain);
+        replaced.extend(seen.replaced);
     }
     Lowered {
         source: edits.apply(),
         calls,
         references,
+        plain,
+        replaced,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::PLAIN;
 use crate::policy::rego::{ec, module::Parsed, syntax};
 
 /// The names of a whole policy.
@@ -9,12 +10,27 @@ use crate::policy::rego::{ec, module::Parsed, syntax};
 pub(crate) struct Names {
     /// Rule names by the full path of their package.
     rules: BTreeMap<String, BTreeSet<String>>,
+    /// The full paths of rules whose name is one segment and that are no functions.
+    values: BTreeSet<String>,
     /// The number of parameters of each function by its full path.
     functions: BTreeMap<String, usize>,
     /// Packages with a function whose bodies stand in several modules.
     split: BTreeSet<String>,
+    /// The first segments of all packages.
+    roots: BTreeSet<String>,
+    /// What of `data` has to stay where it is.
+    stays: Stays,
     /// Whether `ec.*` are functions of the policy, so that tests can replace them.
     pub(super) mockable: bool,
+}
+
+/// Documents that are read in a way in which their place matters.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Stays {
+    /// `data` itself is read.
+    pub(super) all: bool,
+    /// The first segments of what `with` replaces.
+    pub(super) roots: BTreeSet<String>,
 }
 
 impl Names {
@@ -27,6 +43,7 @@ impl Names {
         let mut homes: BTreeMap<String, usize> = BTreeMap::new();
         for (number, module) in modules.iter().enumerate() {
             let package = module.data_path();
+            names.roots.extend(module.package.first().cloned());
             for rule in &module.ast.policy {
                 let name = syntax::prefix(syntax::head(rule));
                 let Some(first) = name.first() else { continue };
@@ -38,10 +55,13 @@ impl Names {
                         names.split.insert(package.clone());
                     }
                     names.functions.insert(path, parameters);
+                } else if name.len() == 1 {
+                    names.values.insert(path);
                 }
             }
         }
         if mockable {
+            names.roots.insert("ec".to_owned());
             let functions = ec::FUNCTIONS.iter();
             let functions =
                 functions.map(|(name, arity)| (format!("data.{name}"), usize::from(*arity)));
@@ -59,6 +79,24 @@ impl Names {
     /// How many parameters the function with that full path has.
     pub(crate) fn parameters(&self, path: &str) -> Option<usize> {
         self.functions.get(path).copied()
+    }
+
+    /// The first segment of a path below `data` when only plain data can be there.
+    pub(super) fn plain_root<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let root = path.strip_prefix("data.")?.split('.').next()?;
+        let stays = self.stays.all || self.stays.roots.contains(root);
+        let taken = self.roots.contains(root) || self.roots.contains(PLAIN);
+        (!stays && !taken && syntax::is_name(root)).then_some(root)
+    }
+
+    /// Whether the path is that of a rule or of plain data, which can be read as a whole.
+    pub(super) fn is_document(&self, path: &str) -> bool {
+        self.values.contains(path) || self.plain_root(path).is_some()
+    }
+
+    /// The same names, with documents that have to stay.
+    pub(super) fn staying(self, stays: Stays) -> Self {
+        Self { stays, ..self }
     }
 
     /// Whether the modules of the package must become one.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, RuleBody, RuleHead, Span};
 
-use super::{CHAIN, COLLECTION, Call, OWN, edits::Edits, hoist, names::Names};
+use super::{CHAIN, COLLECTION, Call, OWN, PLAIN, edits::Edits, hoist, names::Names};
 use crate::policy::rego::{module::Parsed, syntax};
 
 /// The local names that are visible, with the name each gets instead when its own is taken.
@@ -15,6 +15,8 @@ pub(super) struct Seen<'a> {
     pub(super) edits: Edits<'a>,
     pub(super) calls: Vec<Call>,
     pub(super) references: BTreeSet<String>,
+    pub(super) plain: BTreeSet<String>,
+    pub(super) replaced: BTreeSet<String>,
     pub(super) uses_chain: bool,
 }
 
@@ -27,6 +29,8 @@ pub(super) struct Walker<'a> {
     seen_chain: bool,
     calls: Vec<Call>,
     references: BTreeSet<String>,
+    plain: BTreeSet<String>,
+    replaced: BTreeSet<String>,
     fresh: usize,
 }
 
@@ -42,6 +46,8 @@ impl<'a> Walker<'a> {
             seen_chain: false,
             calls: Vec::new(),
             references: BTreeSet::new(),
+            plain: BTreeSet::new(),
+            replaced: BTreeSet::new(),
             fresh: 0,
         }
     }
@@ -51,6 +57,8 @@ impl<'a> Walker<'a> {
             edits: self.edits,
             calls: self.calls,
             references: self.references,
+            plain: self.plain,
+            replaced: self.replaced,
             uses_chain: self.seen_chain,
         }
     }
@@ -160,7 +168,13 @@ impl<'a> Walker<'a> {
                 let at = span.start as usize;
                 self.edits.insert(at, &format!("{}.", self.package));
             }
-            _ => self.expr(target, scope),
+            _ => {
+                let path = self.resolve(&syntax::prefix(target), scope);
+                let below = path.as_deref().and_then(|path| path.strip_prefix("data."));
+                let root = below.and_then(|path| path.split('.').next());
+                self.replaced.extend(root.map(str::to_owned));
+                self.expr(target, scope);
+            }
         }
     }
 
@@ -202,12 +216,12 @@ impl<'a> Walker<'a> {
     fn expr(&mut self, expr: &Expr, scope: &Scope) {
         match expr {
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
-                if let Some(path) = self.resolve(&syntax::prefix(expr), scope)
-                    && (path == "data" || path.starts_with("data."))
-                {
-                    self.references.insert(path);
-                }
-                self.reference(expr, scope);
+                let path = self.resolve(&syntax::prefix(expr), scope);
+                let path = path.filter(|path| path == "data" || path.starts_with("data."));
+                let plain = path.as_deref().and_then(|path| self.names.plain_root(path));
+                self.reference(expr, scope, plain.is_some());
+                self.plain.extend(plain.map(str::to_owned));
+                self.references.extend(path);
             }
             Expr::Array { items, .. } | Expr::Set { items, .. } => {
                 for item in items {
@@ -254,7 +268,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The parts of a reference: its root gets its full path, its indexes are expressions.
-    fn reference(&mut self, expr: &Expr, scope: &Scope) {
+    fn reference(&mut self, expr: &Expr, scope: &Scope, plain: bool) {
         match expr {
             Expr::Var { span, .. } => {
                 let range = span.start as usize..span.end as usize;
@@ -262,15 +276,22 @@ impl<'a> Walker<'a> {
                     Some(Some(other)) => self.edits.push(range, other.clone()),
                     Some(None) => {}
                     None => {
-                        if let Some(full) = self.alias(span.text()) {
-                            self.edits.push(range, full);
+                        let full = self.alias(span.text());
+                        let full = full.or_else(|| plain.then(|| span.text().to_owned()));
+                        match full {
+                            Some(full) if plain => {
+                                let moved = full.replacen("data", &format!("data.{PLAIN}"), 1);
+                                self.edits.push(range, moved);
+                            }
+                            Some(full) => self.edits.push(range, full),
+                            None => {}
                         }
                     }
                 }
             }
-            Expr::RefDot { refr, .. } => self.reference(refr, scope),
+            Expr::RefDot { refr, .. } => self.reference(refr, scope, plain),
             Expr::RefBrack { refr, index, .. } => {
-                self.reference(refr, scope);
+                self.reference(refr, scope, plain);
                 self.expr(index, scope);
             }
             _ => self.expr(expr, scope),
@@ -302,7 +323,7 @@ impl<'a> Walker<'a> {
         if function.starts_with("data.") {
             self.references.insert(function);
         }
-        self.reference(fcn, scope);
+        self.reference(fcn, scope, false);
         for parameter in params {
             self.expr(parameter, scope);
         }
@@ -328,6 +349,15 @@ impl<'a> Walker<'a> {
         }
         let root = self.alias(root).unwrap_or_else(|| root.clone());
         Some([&[root], rest].concat().join("."))
+    }
+
+    /// Whether the reference is one to a whole document below `data`, written with its full path.
+    pub(super) fn document(&self, refr: &Expr, scope: &Scope) -> bool {
+        let Some(written) = syntax::path(refr) else {
+            return false;
+        };
+        let path = self.resolve(&written, scope);
+        path.is_some_and(|path| self.names.is_document(&path))
     }
 
     /// The path that an imported name stands for.

@@ -26,6 +26,7 @@ fn gives_what_open_policy_agent_gave() {
         "language.rego",
         "imported.rego",
         "builtins.rego",
+        "documents.rego",
         "expressions.rego",
     ];
     let modules = names.iter().map(|name| module(name, &read(name)));
@@ -42,10 +43,11 @@ fn gives_what_open_policy_agent_gave() {
         .collect();
     queries.sort();
     queries.dedup();
-    let wanted = ["oracle.language", "oracle.builtins", "oracle.expressions"];
-    let program = policy
-        .compile(wanted.into_iter(), &json!({}), &Host::offline())
-        .unwrap();
+    let wanted =
+        ["language", "builtins", "documents", "expressions"].map(|name| format!("oracle.{name}"));
+    let wanted = wanted.iter().map(String::as_str);
+    let program = policy.compile(wanted, &parsed("data.json"), &Host::offline());
+    let program = program.unwrap();
     let given = program.evaluate(&input, &queries).unwrap();
     let given: BTreeMap<_, _> = given
         .into_iter()
