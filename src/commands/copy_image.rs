@@ -17,7 +17,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{self, Copied, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{Done, Planned, Registry, Rules, Version},
+    registry::{Done, Planned, Registry, Retries, Rules, Version},
 };
 
 /// The Tekton results of the command.
@@ -99,9 +99,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let began = Instant::now();
     let vouched = args.vouched(context)?;
+    let retries = args.retries.map(|most| Retries {
+        most,
+        ..Retries::default()
+    });
     let registry = context
         .registry
-        .limited(args.retries, args.jobs.map(usize::from));
+        .limited(retries, args.jobs.map(usize::from));
     let jobs = Jobs::of(&args, vouched.as_ref())?;
     if jobs.0.is_empty() && !args.allow_empty {
         let message = "there are no images: nothing would be promoted";

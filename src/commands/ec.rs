@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(crate) use usage::{Usage, in_go};
 
 use super::{Context, Outcome};
-use crate::{env::Env, failure::Failure};
+use crate::{env::Env, failure::Failure, registry::Retries};
 
 /// The Tekton results that `ec validate image` may write.
 pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
@@ -83,6 +83,18 @@ pub(crate) struct Root {
     /// Repeat a failed request this many times
     #[arg(long, global = true, value_name = "N", default_value = "3")]
     pub(crate) retry_max_retry: u32,
+    /// The longest pause before a repetition
+    #[arg(long, global = true, value_name = "DURATION", default_value = "3s", value_parser = usage::duration)]
+    pub(crate) retry_max_wait: Duration,
+    /// The pause before the first repetition
+    #[arg(long, global = true, value_name = "DURATION", default_value = "1s", value_parser = usage::duration)]
+    pub(crate) retry_duration: Duration,
+    /// How much longer each further pause is
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "2")]
+    pub(crate) retry_factor: f64,
+    /// The part of a pause that is left to chance, 0 to 1
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "0.1")]
+    pub(crate) retry_jitter: f64,
     #[command(flatten)]
     unsupported: unsupported::Everywhere,
 }
@@ -175,9 +187,7 @@ impl Call {
     /// Whatever upstream's program would end with 1 for.
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
         let context = &Context {
-            registry: context
-                .registry
-                .limited(Some(self.root.retry_max_retry), None),
+            registry: context.registry.limited(Some(self.root.retries()), None),
             ..context.clone()
         };
         match self.command {
@@ -197,6 +207,16 @@ impl Call {
 }
 
 impl Root {
+    fn retries(&self) -> Retries {
+        Retries {
+            most: self.retry_max_retry,
+            first: self.retry_duration,
+            factor: self.retry_factor,
+            jitter: self.retry_jitter,
+            longest: self.retry_max_wait,
+        }
+    }
+
     /// Refuses what has no counterpart here.
     fn check(&self) -> Result<(), Usage> {
         self.unsupported.check()?;
@@ -289,7 +309,14 @@ mod tests {
                 "--ignore-rekor",
                 "--ignore-rekor",
             ],
-            &["version", "-j"],
+            &[
+                "version",
+                "-j",
+                "--retry-max-wait=1s",
+                "--retry-duration=10ms",
+                "--retry-factor=1.5",
+                "--retry-jitter=0",
+            ],
             &["version", "--short", "--verbose"],
             &[
                 "inspect", "policy", "-s", "a", "--source", "b", "-o", "names",
@@ -304,6 +331,15 @@ mod tests {
         }
         let call = parse(&["validate", "image", "--timeout=0s"]).unwrap();
         assert_eq!(call.root.timeout, Duration::ZERO);
+        // Upstream's defaults.
+        let retries = Retries {
+            most: 3,
+            first: Duration::from_secs(1),
+            factor: 2.0,
+            jitter: 0.1,
+            longest: Duration::from_secs(3),
+        };
+        assert_eq!(call.root.retries(), retries);
     }
 
     #[test]

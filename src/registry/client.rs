@@ -16,7 +16,7 @@ use super::{
     auth::{Access, Auth, Together},
     credentials::Places,
     limit::Limits,
-    send::{Call, read},
+    send::{Call, Retries, read},
     upload::Refusals,
 };
 use crate::{
@@ -38,8 +38,8 @@ pub(crate) struct Options {
     pub(crate) authfile: Option<PathBuf>,
     /// The directory with a `config.json` that comes after all others.
     pub(crate) last_auth_dir: Option<PathBuf>,
-    /// How many times a failed request is repeated.
-    pub(crate) retries: u32,
+    /// How a failed request is repeated.
+    pub(crate) retries: Retries,
     /// How many transfers run at once with one host, at most.
     pub(crate) jobs: usize,
     /// Where transfers are shown.
@@ -51,7 +51,7 @@ impl Default for Options {
         Self {
             authfile: None,
             last_auth_dir: None,
-            retries: 5,
+            retries: Retries::default(),
             jobs: 16,
             progress: Progress::default(),
         }
@@ -67,7 +67,7 @@ pub(super) struct Inner {
     pub(super) http: Http,
     pub(super) auth: Arc<Auth>,
     pub(super) limits: Limits,
-    pub(super) retries: u32,
+    pub(super) retries: Retries,
     pub(super) requests: AtomicU64,
     pub(super) progress: Progress,
     /// Mounts that a registry refused.
@@ -144,7 +144,7 @@ impl Registry {
     }
 
     /// The same client with other limits; it shares credentials and tokens.
-    pub(crate) fn limited(&self, retries: Option<u32>, jobs: Option<usize>) -> Self {
+    pub(crate) fn limited(&self, retries: Option<Retries>, jobs: Option<usize>) -> Self {
         let inner = Inner {
             http: self.0.http.clone(),
             auth: Arc::clone(&self.0.auth),
@@ -330,6 +330,14 @@ impl Registry {
     /// Where the registry's API is.
     pub(super) fn base(&self, repository: &Repository) -> Result<Url, Error> {
         self.url(repository, "")
+    }
+
+    /// Where a manifest is, for messages.
+    pub(crate) fn manifest_url(&self, repository: &Repository, version: &Version) -> String {
+        match self.url(repository, &format!("manifests/{version}")) {
+            Ok(url) => shown(&url),
+            Err(_) => format!("{repository}:{version}"),
+        }
     }
 
     /// The URL of an endpoint of the repository.

@@ -10,7 +10,7 @@ use super::{
     auth::Access,
     client::{no_blob, shown},
     place::Place,
-    send::{Call, backoff, transport},
+    send::{Call, transport},
 };
 use crate::{
     http::{IDLE, Method, Response, StatusCode, Url, header},
@@ -167,7 +167,7 @@ impl Download {
 
     async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let (answer, url, has_length, limit, attempt) = match &mut self.source {
+            let (answer, url, has_length, retries, attempt) = match &mut self.source {
                 Source::Known(bytes) => return Ok(bytes.take()),
                 Source::File { file, shown } => {
                     let mut buffer = vec![0; PIECE];
@@ -187,7 +187,7 @@ impl Download {
                     has_length,
                     attempt,
                     ..
-                } => (answer, url, *has_length, registry.0.retries, attempt),
+                } => (answer, url, *has_length, &registry.0.retries, attempt),
             };
             let got = match answer {
                 Some(answer) => tokio::time::timeout(IDLE, answer.chunk()).await,
@@ -204,10 +204,10 @@ impl Download {
                 Ok(Err(error)) => transport(&Method::GET, url, &error),
                 Err(_) => broken(url, "the source sent nothing for too long"),
             };
-            if *attempt >= limit {
+            if *attempt >= retries.most {
                 return Err(error);
             }
-            let pause = backoff(*attempt);
+            let pause = retries.pause(*attempt);
             *attempt += 1;
             tracing::warn!("{error}; going on at byte {} in {pause:.1?}", self.offset);
             tokio::time::sleep(pause).await;

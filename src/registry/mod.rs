@@ -23,3 +23,4 @@ pub(crate) use layout::Layout;
 pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest};
 pub(crate) use place::Place;
 pub(crate) use plan::{Item, Planned, Rules};
+pub(crate) use send::Retries;

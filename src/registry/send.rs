@@ -20,9 +20,6 @@ use super::{
 use crate::http::{self, Body, Method, Response, StatusCode, Traffic, Url, header};
 
 const MAX_REDIRECTS: usize = 5;
-/// The first pause before a repetition; it doubles each time.
-const PAUSE: Duration = Duration::from_millis(200);
-const MAX_PAUSE: Duration = Duration::from_secs(20);
 /// A registry may ask for a longer pause, up to this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -92,20 +89,20 @@ impl Registry {
                 Err(Error::Transport { .. }) => None,
                 _ => return answer,
             };
-            if attempt >= self.0.retries {
+            if attempt >= self.0.retries.most {
                 return answer;
             }
             let reason = match &answer {
                 Ok(answer) => format!("status {}", answer.status().as_u16()),
                 Err(error) => error.to_string(),
             };
-            let pause = pause.unwrap_or_else(|| backoff(attempt));
+            let pause = pause.unwrap_or_else(|| self.0.retries.pause(attempt));
             attempt += 1;
             let (method, url) = (&call.method, shown(&call.url));
             tracing::warn!(
                 "{method} {url}: {reason}; attempt {} of {} in {pause:.1?}",
                 attempt + 1,
-                self.0.retries + 1
+                self.0.retries.most + 1
             );
             tokio::time::sleep(pause).await;
         }
@@ -328,11 +325,49 @@ pub(super) fn worth_repeating(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// The pause before the next attempt: doubling, with half of it left to chance.
-pub(super) fn backoff(attempt: u32) -> Duration {
-    let pause = PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
-    let chance = RandomState::new().build_hasher().finish() % 1000;
-    pause / 2 + pause.mul_f64(f64::from(u32::try_from(chance).unwrap_or(0)) / 2000.0)
+/// How often a request is repeated, and after which pauses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retries {
+    /// How many repetitions there are.
+    pub(crate) most: u32,
+    /// The pause before the first one.
+    pub(crate) first: Duration,
+    /// How much longer each further pause is.
+    pub(crate) factor: f64,
+    /// The part of a pause that chance adds or takes.
+    pub(crate) jitter: f64,
+    /// The longest pause; a registry may ask for a longer one.
+    pub(crate) longest: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            most: 5,
+            first: Duration::from_millis(150),
+            factor: 2.0,
+            jitter: 1.0 / 3.0,
+            longest: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Retries {
+    /// The pause before the next attempt.
+    pub(super) fn pause(&self, attempt: u32) -> Duration {
+        let longest = self.longest.as_secs_f64();
+        let pause = self.first.as_secs_f64() * self.factor.powf(f64::from(attempt));
+        let chance = RandomState::new().build_hasher().finish() % 1001;
+        let chance = f64::from(u32::try_from(chance).unwrap_or(500)) / 500.0 - 1.0;
+        // No number out of wild flags is a reason not to wait.
+        let pause = if pause.is_nan() {
+            longest
+        } else {
+            pause.min(longest)
+        };
+        let pause = (pause * (1.0 + self.jitter * chance)).clamp(0.0, longest);
+        Duration::try_from_secs_f64(pause).unwrap_or(self.longest)
+    }
 }
 
 /// What the registry wants users to read (distribution specification 1.1, "Warnings").
@@ -380,10 +415,42 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_bounded() {
+        let retries = Retries::default();
         for attempt in 0..40 {
-            let pause = backoff(attempt);
-            let most = PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
-            assert!(pause >= most / 2 && pause <= most, "{attempt}: {pause:?}");
+            let pause = retries.pause(attempt);
+            let middle = Duration::from_millis(150)
+                .saturating_mul(1 << attempt.min(10))
+                .min(retries.longest);
+            let (least, most) = (middle.mul_f64(0.66), middle.mul_f64(1.34));
+            assert!(
+                pause >= least && pause <= most.min(retries.longest),
+                "{attempt}: {pause:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pauses_follow_the_factor_and_the_jitter() {
+        let retries = Retries {
+            most: 3,
+            first: Duration::from_secs(1),
+            factor: 1.5,
+            jitter: 0.0,
+            longest: Duration::from_secs(3),
+        };
+        let pauses = [0, 1, 2, 3].map(|attempt| retries.pause(attempt).as_millis());
+        assert_eq!(pauses, [1000, 1500, 2250, 3000]);
+        let wide = Retries {
+            jitter: 1.0,
+            ..retries
+        };
+        let pauses: Vec<_> = (0..200).map(|_| wide.pause(0)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(2)));
+        assert!(pauses.iter().any(|pause| *pause > retries.first));
+        assert!(pauses.iter().any(|pause| *pause < retries.first));
+        for factor in [f64::NAN, f64::INFINITY, -2.0, 0.0] {
+            let odd = Retries { factor, ..wide };
+            assert!((0..40).all(|attempt| odd.pause(attempt) <= odd.longest));
         }
     }
 

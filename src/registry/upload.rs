@@ -24,7 +24,7 @@ use super::{
     client::shown,
     download::Download,
     place::Place,
-    send::{Call, backoff, worth_repeating},
+    send::{Call, worth_repeating},
 };
 use crate::{
     http::{Body, IDLE, Method, Response, StatusCode, Url, header},
@@ -117,14 +117,14 @@ impl Registry {
                     true => return Ok(Moved::Sent),
                     false => next,
                 },
-                None if attempt >= self.0.retries => return Err(error),
+                None if attempt >= self.0.retries.most => return Err(error),
                 None if !may_pass(&error) => return Err(error),
                 None => {
                     let asked = match &error {
                         Error::Status { retry_after, .. } => *retry_after,
                         _ => None,
                     };
-                    let pause = asked.unwrap_or_else(|| backoff(attempt));
+                    let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
                     tracing::warn!("blob {}: {error}; once more in {pause:.1?}", blob.digest);
                     tokio::time::sleep(pause).await;
                     attempt += 1;

@@ -151,7 +151,10 @@ impl World {
 fn registry() -> Registry {
     // Repeating a request that is made to fail would only take time.
     let options = crate::registry::Options {
-        retries: 0,
+        retries: crate::registry::Retries {
+            most: 0,
+            ..crate::registry::Retries::default()
+        },
         ..crate::registry::Options::default()
     };
     Registry::new(http(), &Env::default(), options)

@@ -8,29 +8,11 @@ pub(super) struct Everywhere {
     /// Not supported: the pod's service account is used
     #[arg(long, global = true, value_name = "FILE", hide = true)]
     kubeconfig: Option<String>,
-    /// Not supported: pauses double, at most a minute
-    #[arg(long, global = true, value_name = "DURATION", hide = true)]
-    retry_max_wait: Option<String>,
-    /// Not supported
-    #[arg(long, global = true, value_name = "DURATION", hide = true)]
-    retry_duration: Option<String>,
-    /// Not supported
-    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
-    retry_factor: Option<String>,
-    /// Not supported
-    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
-    retry_jitter: Option<String>,
 }
 
 impl Everywhere {
     pub(super) fn check(&self) -> Result<(), Usage> {
-        refuse_given([
-            ("--kubeconfig", self.kubeconfig.is_some()),
-            ("--retry-max-wait", self.retry_max_wait.is_some()),
-            ("--retry-duration", self.retry_duration.is_some()),
-            ("--retry-factor", self.retry_factor.is_some()),
-            ("--retry-jitter", self.retry_jitter.is_some()),
-        ])
+        refuse_given([("--kubeconfig", self.kubeconfig.is_some())])
     }
 }
 
