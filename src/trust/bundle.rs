@@ -130,6 +130,7 @@ impl Trust {
                     return Ok(Verdict::Signature(signature));
                 }
                 Ok(Verdict::Attestation(Attestation {
+                    bundled: true,
                     origin: candidate.origin.clone(),
                     statement,
                     signatures: vec![signature],

@@ -141,6 +141,7 @@ impl Trust {
             annotations,
         );
         Ok(Attestation {
+            bundled: false,
             origin: subject.candidate.origin.clone(),
             statement,
             signatures: vec![signature],

@@ -56,6 +56,8 @@ pub(crate) struct Attestation {
     pub(crate) origin: String,
     /// The statement.
     pub(crate) statement: Statement,
+    /// Whether it came as a Sigstore bundle.
+    pub(crate) bundled: bool,
     /// The verified signature. An envelope's further ones are left out: nobody vouches for them.
     pub(crate) signatures: Vec<Signature>,
 }

@@ -27,6 +27,7 @@ pub(crate) async fn unverified(
         let envelope = Envelope::parse(&candidate.bytes).map_err(|error| error.to_string())?;
         let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
         Ok(Attestation {
+            bundled: false,
             origin: candidate.origin,
             statement,
             signatures: Vec::new(),

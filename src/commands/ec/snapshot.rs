@@ -193,7 +193,11 @@ async fn head(reference: &Reference, registry: &Registry) -> Result<DigestRefere
     };
     match registry.head(&reference.repository, &version).await {
         Ok(Some(head)) => Ok(reference.repository.pinned(head.digest)),
-        Ok(None) => Err(format!("{version} not found in {}", reference.repository)),
+        // Upstream's words.
+        Ok(None) => Err(format!(
+            "HEAD {}: unexpected status code 404 Not Found (HEAD responses have no body, use GET for details)",
+            registry.manifest_url(&reference.repository, &version)
+        )),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -287,7 +287,11 @@ impl Run<'_> {
         let shown = attestations.iter().map(|found| {
             let sigs = found.signatures.iter().map(Sig::from).collect();
             let statement = found.statement.document();
-            let attested = Attested::new(statement, sigs);
+            let mut attested = Attested::new(statement, sigs);
+            if self.upstream && found.bundled {
+                // Upstream reads less of an attestation in a bundle.
+                attested.predicate_build_type.clear();
+            }
             match self.keep.statements {
                 true => attested.with_statement(statement),
                 false => attested,
@@ -335,8 +339,13 @@ impl Run<'_> {
             Err(error) => {
                 // Without any candidate upstream speaks of the key here, unlike for signatures.
                 let text = if self.no_match(error) || self.by_key() && error.rejected.is_empty() {
+                    let reasons = match self.upstream && error.rejected.is_empty() {
+                        // Upstream lists the reasons even where there is none.
+                        true => "no matching attestations: ".to_owned(),
+                        false => error.to_string(),
+                    };
                     format!(
-                        "No image attestations found matching the given public key. Verify the correct public key was provided, and one or more attestations were created. Error: {error}"
+                        "No image attestations found matching the given public key. Verify the correct public key was provided, and one or more attestations were created. Error: {reasons}"
                     )
                 } else {
                     format!("Image attestation check failed: {error}")

@@ -8,9 +8,13 @@ use super::{
     questions,
 };
 use crate::{
-    commands::{Context, trust_flags::TrustFlags},
+    commands::{
+        Context,
+        trust_flags::{TrustFlags, trust_failure},
+    },
     failure::{Failure, Kind},
     policy::{self, Fetcher, Policies, Quirks, Settings, Spec, rego::Host},
+    trust::Key,
 };
 
 /// Which policy decides, and how its results are read.
@@ -66,7 +70,7 @@ impl Wanted<'_> {
                 tokio::runtime::Handle::current(),
                 questions::verify(context, trust),
             ),
-            sigstore_options: sigstore_options(trust),
+            sigstore_options: sigstore_options(trust, context).await?,
             quirks: self.quirks,
             by_intention: self.by_intention,
         };
@@ -134,17 +138,24 @@ fn complete(trust: &mut TrustFlags, spec: &mut Spec) {
     }
 }
 
-/// What `data.config.default_sigstore_opts` tells the rules.
-fn sigstore_options(trust: &TrustFlags) -> Value {
+/// What `data.config.default_sigstore_opts` tells the rules: the key itself, not where it is.
+async fn sigstore_options(trust: &TrustFlags, context: &Context) -> Result<Value, Failure> {
+    let public_key = match trust.public_key.first() {
+        Some(reference) => Key::load(reference, &context.env, &context.http)
+            .await
+            .map_err(trust_failure)?
+            .to_pem(),
+        None => String::new(),
+    };
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    json!({
+    Ok(json!({
         "certificate_identity": first(&trust.certificate_identity),
         "certificate_identity_regexp": first(&trust.certificate_identity_regexp),
         "certificate_oidc_issuer": text(&trust.certificate_oidc_issuer),
         "certificate_oidc_issuer_regexp": text(&trust.certificate_oidc_issuer_regexp),
         "ignore_rekor": trust.ignore_rekor,
-        "public_key": first(&trust.public_key),
+        "public_key": public_key,
         "rekor_url": text(&trust.rekor_url),
-    })
+    }))
 }

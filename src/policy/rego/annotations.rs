@@ -138,9 +138,15 @@ fn with_timestamp(line: &str) -> String {
     let Some((before, value)) = line.rsplit_once(' ') else {
         return line.to_owned();
     };
-    match date(value) {
-        Some(date) if before.trim_end().ends_with([':', '-']) => {
-            format!("{before} \"{date}T00:00:00Z\"")
+    let moment = match value.split_once(['T', 't']) {
+        None => date(value).map(|date| format!("{date}T00:00:00Z")),
+        Some((day, clock)) => date(day)
+            .zip(time(clock))
+            .map(|(day, clock)| format!("{day}T{clock}")),
+    };
+    match moment {
+        Some(moment) if before.trim_end().ends_with([':', '-']) => {
+            format!("{before} \"{moment}\"")
         }
         _ => line.to_owned(),
     }
@@ -156,6 +162,20 @@ fn date(text: &str) -> Option<String> {
     let short = |part: &str| matches!(part.len(), 1 | 2) && digits(part);
     let is_date = year.len() == 4 && digits(year) && short(month) && short(day);
     is_date.then(|| format!("{year}-{month:0>2}-{day:0>2}"))
+}
+
+/// `H:M:S` with a zone, with one digit or two each, as `HH:MM:SS` with that zone.
+fn time(text: &str) -> Option<String> {
+    let at = text.find(['Z', '+', '-'])?;
+    let (clock, zone) = text.split_at(at);
+    let digits =
+        |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<_> = clock.split(':').collect();
+    let [hour, minute, second] = parts.as_slice() else {
+        return None;
+    };
+    let is_time = [hour, minute, second].into_iter().all(|part| digits(part));
+    is_time.then(|| format!("{hour:0>2}:{minute:0>2}:{second:0>2}{zone}"))
 }
 
 /// Every comment; a `#` in a string is none.
@@ -209,6 +229,14 @@ mod tests {
             "  effective_on: \"2025-07-01T00:00:00Z\""
         );
         // So are months and days of one digit.
+        assert_eq!(
+            with_timestamp("  effective_on: 2025-5-01T0:00:00Z"),
+            "  effective_on: \"2025-05-01T00:00:00Z\""
+        );
+        assert_eq!(
+            with_timestamp("  effective_on: 2025-5-01T00:00Z"),
+            "  effective_on: 2025-5-01T00:00Z"
+        );
         assert_eq!(
             with_timestamp("  effective_on: 2025-5-1"),
             "  effective_on: \"2025-05-01T00:00:00Z\""
