@@ -234,8 +234,7 @@ pub(crate) fn command() -> clap::Command {
 
 /// Whether output gets colours: the flags, then upstream's variables, then the terminal decide.
 pub(crate) fn decide_color(env: &Env, terminal: bool) -> bool {
-    let any = |names: &[&str]| names.iter().any(|name| env.get(name).is_some());
-    if any(&["EC_NO_COLOR", "EC_NO_COLOUR", "NO_COLOR", "NO_COLOUR"]) {
+    if refuses_color(env) {
         return false;
     }
     let forced = [
@@ -244,7 +243,13 @@ pub(crate) fn decide_color(env: &Env, terminal: bool) -> bool {
         "FORCE_COLOR",
         "FORCE_COLOUR",
     ];
-    terminal || any(&forced)
+    terminal || forced.iter().any(|name| env.get(name).is_some())
+}
+
+/// Whether a variable forbids colours, whatever the flags say.
+fn refuses_color(env: &Env) -> bool {
+    let forbid = ["EC_NO_COLOR", "EC_NO_COLOUR", "NO_COLOR", "NO_COLOUR"];
+    forbid.iter().any(|name| env.get(name).is_some())
 }
 
 #[cfg(test)]

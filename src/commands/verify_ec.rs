@@ -23,7 +23,7 @@ use component::{Checked, Checks, Run};
 use jiff::Timestamp;
 use moment::Moment;
 use output::{Keep, Output};
-use policies::{Wanted, fetcher};
+use policies::{Wanted, fetcher, first_key};
 use verdict::Verdict;
 
 use super::{Context, Outcome, trust_flags::TrustFlags, write_file};
@@ -138,8 +138,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let wanted = args.wanted();
     let spec = wanted.locate(&mut trust, &fetcher, context).await?;
     let at = moment.start();
-    let policies = wanted.load(spec, &trust, at, &fetcher, context).await?;
     let verifier = trust.verifier(context).await?;
+    let policies = wanted
+        .load(spec, (&trust, first_key(&verifier)), at, &fetcher, context)
+        .await?;
     let components = images::expand(&images, &context.registry, args.quirks()).await;
     let run = Run {
         context,

@@ -14,17 +14,31 @@ pub(super) fn render(report: &Report, show: Show) -> String {
         .iter()
         .map(|component| suite(report, component, show))
         .collect();
-    let (tests, failures) = suites.iter().fold((0, 0), |sum, suite| {
-        (sum.0 + suite.tests, sum.1 + suite.failures)
+    let (tests, failures, skips) = suites.iter().fold((0, 0, 0), |sum, suite| {
+        (
+            sum.0 + suite.tests,
+            sum.1 + suite.failures,
+            sum.2 + suite.skips,
+        )
     });
+    let skips = skipped(skips);
     let suites: String = suites.into_iter().map(|suite| suite.xml).collect();
-    format!("<testsuites tests=\"{tests}\" failures=\"{failures}\">{suites}</testsuites>")
+    format!("<testsuites tests=\"{tests}\" failures=\"{failures}\"{skips}>{suites}</testsuites>")
 }
 
 struct Suite {
     tests: usize,
     failures: usize,
+    skips: usize,
     xml: String,
+}
+
+/// The count of warnings, which are skipped tests; without any it is left out.
+fn skipped(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" skipped=\"{count}\""),
+    }
 }
 
 fn suite(report: &Report, component: &Component, show: Show) -> Suite {
@@ -35,7 +49,7 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
         &[]
     };
     for finding in successes {
-        case(&mut cases, finding, "");
+        case(&mut cases, finding, "", show);
     }
     let marked = |tag: &str, finding: &Finding| {
         let message = escape(&finding.msg);
@@ -44,10 +58,10 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
         format!("<{tag} message=\"{message}\"><![CDATA[{content}]]></{tag}>")
     };
     for finding in &component.violations {
-        case(&mut cases, finding, &marked("failure", finding));
+        case(&mut cases, finding, &marked("failure", finding), show);
     }
     for finding in &component.warnings {
-        case(&mut cases, finding, &marked("skipped", finding));
+        case(&mut cases, finding, &marked("skipped", finding), show);
     }
     let mut failures = component.violations.len();
     let mut tests = successes.len() + failures + component.warnings.len();
@@ -56,7 +70,7 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
             msg: error.clone(),
             ..Finding::default()
         };
-        case(&mut cases, &finding, &marked("failure", &finding));
+        case(&mut cases, &finding, &marked("failure", &finding), show);
         tests += 1;
         failures += 1;
     }
@@ -64,12 +78,15 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
     let name = escape(&component.name);
     let time = show.now.strftime("%Y-%m-%dT%H:%M:%SZ");
     let properties = properties(report, component);
+    let skips = component.warnings.len();
+    let skipped = skipped(skips);
     let xml = format!(
-        "<testsuite name=\"{name} ({image})\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" id=\"0\" time=\"\" timestamp=\"{time}\"><properties>{properties}</properties>{cases}</testsuite>"
+        "<testsuite name=\"{name} ({image})\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" id=\"0\"{skipped} time=\"\" timestamp=\"{time}\"><properties>{properties}</properties>{cases}</testsuite>"
     );
     Suite {
         tests,
         failures,
+        skips,
         xml,
     }
 }
@@ -96,12 +113,15 @@ fn properties(report: &Report, component: &Component) -> String {
     text
 }
 
-fn case(text: &mut String, finding: &Finding, inner: &str) {
+fn case(text: &mut String, finding: &Finding, inner: &str, show: Show) {
     let mut name = finding.msg.clone();
     if let Some(code) = finding.code() {
         name = format!("{code}: {name}");
     }
-    let shown = finding.brief();
+    let shown = match show.info {
+        true => finding.clone(),
+        false => finding.brief(),
+    };
     let others: Vec<_> = shown
         .metadata
         .iter()

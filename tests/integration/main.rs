@@ -10,6 +10,7 @@ mod cosign;
 mod demo;
 mod docs;
 mod ec;
+mod ec_compare;
 mod ec_golden;
 mod extract_tag;
 mod gather_images;

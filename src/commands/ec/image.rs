@@ -22,7 +22,7 @@ use crate::{
             images::shown,
             moment::Moment,
             output::{self, Keep, Output},
-            policies::{Wanted, fetcher},
+            policies::{Wanted, fetcher, first_key},
         },
     },
     failure::{Failure, Kind, OrFail as _},
@@ -258,7 +258,9 @@ impl Args {
             successes: shown.show_successes,
             warnings: shown.show_warnings,
             docs_link: shown.show_policy_docs_link,
-            color: !self.no_color && (self.color || context.color),
+            color: !self.no_color
+                && !super::refuses_color(&context.env)
+                && (self.color || context.color),
             upstream: true,
             now: context.clock.now(),
         }
@@ -340,7 +342,9 @@ async fn prepare(args: &Args, context: &Context) -> Result<Prepared, Failure> {
     let moment = Moment::parse(&args.effective_time, args.allow_past_effective_time, now)?;
     let verifier = trust.verifier(context).await?;
     let at = moment.start();
-    let policies = wanted.load(spec, &trust, at, &fetcher, context).await?;
+    let policies = wanted
+        .load(spec, (&trust, first_key(&verifier)), at, &fetcher, context)
+        .await?;
     Ok(Prepared {
         verifier,
         policies,

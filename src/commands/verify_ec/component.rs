@@ -215,7 +215,7 @@ impl Run<'_> {
         };
         let Some(attestations) = attestations else {
             // Upstream lists signatures only of images that are attested too.
-            if self.upstream {
+            if self.upstream && self.checks.attestation_signature {
                 report.signatures.clear();
             }
             return Ok(());
@@ -270,6 +270,8 @@ impl Run<'_> {
                     msg: text.to_owned(),
                     ..Finding::default()
                 });
+                let text = "Attestation syntax check failed: no attestation data";
+                report.violations.push(SYNTAX.says(text.to_owned()));
                 Ok(None)
             }
             Ok(attestations) => Ok(Some(attestations)),

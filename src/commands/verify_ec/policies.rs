@@ -8,13 +8,10 @@ use super::{
     questions,
 };
 use crate::{
-    commands::{
-        Context,
-        trust_flags::{TrustFlags, trust_failure},
-    },
+    commands::{Context, trust_flags::TrustFlags},
     failure::{Failure, Kind},
     policy::{self, Fetcher, Policies, Quirks, Settings, Spec, rego::Host},
-    trust::Key,
+    trust::{Key, Verifier, Who},
 };
 
 /// Which policy decides, and how its results are read.
@@ -59,7 +56,7 @@ impl Wanted<'_> {
     pub(in crate::commands) async fn load(
         &self,
         spec: Spec,
-        trust: &TrustFlags,
+        (trust, key): (&TrustFlags, Option<&Key>),
         at: Timestamp,
         fetcher: &Fetcher,
         context: &Context,
@@ -70,7 +67,7 @@ impl Wanted<'_> {
                 tokio::runtime::Handle::current(),
                 questions::verify(context, trust),
             ),
-            sigstore_options: sigstore_options(trust, context).await?,
+            sigstore_options: sigstore_options(trust, key),
             quirks: self.quirks,
             by_intention: self.by_intention,
         };
@@ -95,6 +92,14 @@ impl Wanted<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The first of the keys whose signatures count.
+pub(in crate::commands) fn first_key(verifier: &Verifier) -> Option<&Key> {
+    match verifier.who() {
+        Who::Keys { keys, .. } => keys.first(),
+        Who::Identities(_) => None,
     }
 }
 
@@ -139,23 +144,16 @@ fn complete(trust: &mut TrustFlags, spec: &mut Spec) {
 }
 
 /// What `data.config.default_sigstore_opts` tells the rules: the key itself, not where it is.
-async fn sigstore_options(trust: &TrustFlags, context: &Context) -> Result<Value, Failure> {
-    let public_key = match trust.public_key.first() {
-        Some(reference) => Key::load(reference, &context.env, &context.http)
-            .await
-            .map_err(trust_failure)?
-            .to_pem(),
-        None => String::new(),
-    };
+fn sigstore_options(trust: &TrustFlags, key: Option<&Key>) -> Value {
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    Ok(json!({
+    json!({
         "certificate_identity": first(&trust.certificate_identity),
         "certificate_identity_regexp": first(&trust.certificate_identity_regexp),
         "certificate_oidc_issuer": text(&trust.certificate_oidc_issuer),
         "certificate_oidc_issuer_regexp": text(&trust.certificate_oidc_issuer_regexp),
         "ignore_rekor": trust.ignore_rekor,
-        "public_key": public_key,
+        "public_key": key.map(Key::to_pem).unwrap_or_default(),
         "rekor_url": text(&trust.rekor_url),
-    }))
+    })
 }

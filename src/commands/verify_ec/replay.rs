@@ -11,11 +11,13 @@ use super::{
     failures::policy_failure, fetcher, report,
 };
 use crate::{
+    commands::trust_flags::trust_failure,
     commands::{Context, Outcome},
     failure::{Failure, Kind, OrFail as _},
     image::DigestReference,
     policy::{Policies, Subject},
     report::{Component, Report},
+    trust::Key,
 };
 
 /// What a replay leaves out, by the names that reports use.
@@ -30,7 +32,17 @@ pub(super) async fn run(file: &Path, args: &Args, context: &Context) -> Result<O
     let wanted = args.wanted();
     let spec = wanted.locate(&mut trust, &fetcher, context).await?;
     let at = moment.start();
-    let policies = wanted.load(spec, &trust, at, &fetcher, context).await?;
+    let key = match trust.public_key.first() {
+        Some(reference) => Some(
+            Key::load(reference, &context.env, &context.http)
+                .await
+                .map_err(trust_failure)?,
+        ),
+        None => None,
+    };
+    let policies = wanted
+        .load(spec, (&trust, key.as_ref()), at, &fetcher, context)
+        .await?;
     tracing::warn!("a saved input is evaluated: no signature is checked, nothing is vouched for");
     let mut checked = Vec::with_capacity(inputs.len());
     for input in inputs {
