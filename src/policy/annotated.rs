@@ -1,7 +1,8 @@
 //! What the annotations of a rule say that reports show: title, description, collections, dates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
+use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::rego::Rule;
@@ -38,7 +39,7 @@ impl Annotated {
         };
         add("title", rule.title().map(str::to_owned));
         add("description", rule.description().map(without_links));
-        add("solution", text("solution").map(without_links));
+        add("solution", text("solution").map(with_addresses));
         add("effective_on", text("effective_on").map(as_moment));
         for (member, list) in [("collections", &collections), ("depends_on", &depends_on)] {
             if !list.is_empty() {
@@ -55,27 +56,37 @@ impl Annotated {
     }
 }
 
-/// An AsciiDoc cross reference is reduced to its label.
+/// AsciiDoc's cross references: to a section of a document in a component, or to anything else.
+static CROSS_REFERENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let pattern = r"xref:(?:([^:]+):ROOT:(.+?)\.adoc(#[^\[]+)?|[\w.$#/]+)\[([\w\s/.]+)\]";
+    Regex::new(pattern).ok()
+});
+
+/// Cross references are reduced to their labels.
 fn without_links(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, link)) = rest.split_once("xref:") {
-        let Some((_, (label, after))) = link
-            .split_once('[')
-            .filter(|(target, _)| !target.contains(char::is_whitespace))
-            .and_then(|(target, tail)| Some((target, tail.split_once(']')?)))
-        else {
-            plain.push_str(before);
-            plain.push_str("xref:");
-            rest = link;
-            continue;
-        };
-        plain.push_str(before);
-        plain.push_str(label);
-        rest = after;
+    replaced(text, |found| found[4].to_owned())
+}
+
+/// Cross references to a section become its address, others their labels.
+fn with_addresses(text: &str) -> String {
+    replaced(text, |found| {
+        match (found.get(1), found.get(2), found.get(3)) {
+            (Some(component), Some(document), Some(section)) => format!(
+                "https://conforma.dev/docs/{}/{}.html{}",
+                component.as_str(),
+                document.as_str(),
+                section.as_str()
+            ),
+            _ => found[4].to_owned(),
+        }
+    })
+}
+
+fn replaced(text: &str, new: impl Fn(&Captures<'_>) -> String) -> String {
+    match &*CROSS_REFERENCE {
+        Some(pattern) => pattern.replace_all(text, new).into_owned(),
+        None => text.to_owned(),
     }
-    plain.push_str(rest);
-    plain
 }
 
 /// YAML writes a moment also as a bare date.
@@ -94,6 +105,12 @@ mod tests {
     fn cross_references_are_reduced_to_their_labels() {
         let text = "See xref:release_policy.adoc#x[this rule] and xref:b[that].";
         assert_eq!(without_links(text), "See this rule and that.");
+        let text = "As xref:cli:ROOT:configuration.adoc#_data_sources[data], see xref:b[that].";
+        assert_eq!(without_links(text), "As data, see that.");
+        assert_eq!(
+            with_addresses(text),
+            "As https://conforma.dev/docs/cli/configuration.html#_data_sources, see that."
+        );
         assert_eq!(
             without_links("xref: none, xref:a b[c]"),
             "xref: none, xref:a b[c]"

@@ -116,3 +116,11 @@ unmarshal_broken := json.unmarshal("{")
 numbered := [to_number("1.5"), floor(1.7), round(2.5), numbers.range(3, 1), max([1, 3, 2]), sum({1, 2})]
 
 divided_by_zero := 1 / input.zero
+
+# Where the type is wrong, nothing else is said of the same schema.
+schema_of_wrong_type := json.match_schema({"a": 1}, {"properties": {"a": {"type": "string", "enum": ["x", "y"]}}})
+
+schema_of_wrong_type_in_one := json.match_schema({"b": 1}, {"properties": {"b": {"oneOf": [
+	{"type": "string", "enum": ["x"]},
+	{"type": "object", "minProperties": 3},
+]}}})

@@ -3,7 +3,7 @@
 //! As there, references outside of the schema and patterns with a look-ahead are refused.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -37,8 +37,9 @@ pub(super) fn match_schema(arguments: &[Value]) -> Value {
         return Value::Undefined;
     };
     let mut errors = Vec::new();
-    for error in schema.validator.iter_errors(&document) {
-        report(&error, &schema.document, &mut errors);
+    let found: Vec<_> = schema.validator.iter_errors(&document).collect();
+    for error in telling(&found) {
+        report(error, &schema.document, &mut errors);
     }
     from_json(json!([errors.is_empty(), errors]))
 }
@@ -166,12 +167,30 @@ fn report(error: &ValidationError<'_>, schema: &Json, out: &mut Vec<Json>) {
     }
     match error.kind() {
         Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
-            for cause in closest(context) {
+            for cause in telling(closest(context)) {
                 report(cause, schema, out);
             }
         }
         _ => {}
     }
+}
+
+/// The errors without those that a schema has beside a wrong type: the reference implementation stops there.
+fn telling<'e, 'd>(
+    errors: &'e [ValidationError<'d>],
+) -> impl Iterator<Item = &'e ValidationError<'d>> {
+    let place = |error: &ValidationError<'_>| {
+        let keyword = error.schema_path().as_str().to_owned();
+        let schema = keyword
+            .rsplit_once('/')
+            .map(|(schema, _)| schema.to_owned());
+        (error.instance_path().to_string(), schema)
+    };
+    let typed = |error: &&ValidationError<'_>| matches!(error.kind(), Kind::Type { .. });
+    let wrong: BTreeSet<_> = errors.iter().filter(typed).map(place).collect();
+    errors
+        .iter()
+        .filter(move |error| typed(error) || !wrong.contains(&place(error)))
 }
 
 /// The kind and the text of an error; some become several.
