@@ -84,7 +84,7 @@ def conforma_cases():
     yield "good", "slsa3", ["--strict=false"]
     for form in FORMATS:
         yield "good", "slsa3", ["--output", form]
-        yield "stranger", "slsa3", ["--output", form, "--info"]
+        yield "unsigned", "slsa3", ["--output", form, "--info"]
     yield "good", "slsa3", ["--output", "text?show-successes=true&show-policy-docs-link=true"]
 
 
