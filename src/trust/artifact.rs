@@ -37,9 +37,7 @@ impl Verifier {
             Artifact::Digest(digest) => Sha256Hash::new(*digest.as_bytes()).into(),
         };
         let signer = self.trust().signer(&bundle, &artifact)?;
-        let artifact = Message::of(&artifact);
-        let artifact = artifact.ok_or_else(|| malformed("artifact", "it is of an unknown kind"))?;
-        is_about(&bundle, artifact)?;
+        is_about(&bundle, Message::of(&artifact)?)?;
         Ok(signer)
     }
 }

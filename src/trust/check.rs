@@ -156,7 +156,7 @@ impl Trust {
         subject: &Subject<'_>,
         signed: &Signed<'_>,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
-        let key = signing_key(keys, &signed.message, signed.signature)?;
+        let key = signing_key(keys, Message::Bytes(&signed.message), signed.signature)?;
         let signer = Signer::Key {
             fingerprint: key.fingerprint(),
         };
@@ -255,12 +255,23 @@ impl<'a> Signed<'a> {
 }
 
 /// The key among the expected ones that made the signature.
-fn signing_key<'a>(keys: &'a [Key], message: &[u8], signature: &[u8]) -> Result<&'a Key, Reason> {
-    keys.iter()
-        .find(|key| key.verifies(Message::Bytes(message), signature))
-        .ok_or(Reason::Signature {
+///
+/// # Errors
+/// [`Reason::OnlyDigest`] when one of them might have, [`Reason::Signature`].
+pub(super) fn signing_key<'a>(
+    keys: &'a [Key],
+    message: Message<'_>,
+    signature: &[u8],
+) -> Result<&'a Key, Reason> {
+    let found = keys.iter().find(|key| key.verifies(message, signature));
+    let only_hashed = matches!(message, Message::Sha256(_));
+    found.ok_or(if only_hashed && keys.iter().any(Key::needs_bytes) {
+        Reason::OnlyDigest
+    } else {
+        Reason::Signature {
             with: "the public key",
-        })
+        }
+    })
 }
 
 /// Reads a signed statement and checks that it is about the image.

@@ -17,7 +17,7 @@ use x509_cert::{
     time::Time,
 };
 
-use super::{Error, error::Reason, pem};
+use super::{Error, check::malformed, error::Reason, pem};
 use crate::image::Digest;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -32,13 +32,17 @@ pub(super) enum Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Takes an artifact of the Sigstore library, if it is of a known kind.
-    pub(super) fn of(artifact: &'a Artifact<'_>) -> Option<Self> {
-        match artifact {
+    /// Takes an artifact of the Sigstore library.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] for a kind that is not known.
+    pub(super) fn of(artifact: &'a Artifact<'_>) -> Result<Self, Reason> {
+        let known = match artifact {
             Artifact::Blob(bytes) => Some(Self::Bytes(bytes)),
             Artifact::Digest(digest) => digest.as_bytes().try_into().ok().map(Self::Sha256),
             _ => None,
-        }
+        };
+        known.ok_or_else(|| malformed("artifact", "it is of an unknown kind"))
     }
 
     /// The SHA-256.

@@ -9,7 +9,7 @@ use sigstore_verify::types::{
 };
 
 use super::{
-    check::{malformed, stamped_time},
+    check::{malformed, signing_key, stamped_time},
     error::Reason,
     examined::Signer,
     key::{Key, Message},
@@ -48,7 +48,7 @@ impl Trust {
             return Err(Reason::NotByKey);
         }
         let signed = Signed::new(bundle, artifact)?;
-        let key = signed.signing_key(keys)?;
+        let key = signing_key(keys, signed.message(), signed.signature)?;
         if log == LogPolicy::Required {
             let root = self.root()?.knowing(bundle);
             if key.is_p256() || signed.is_usual(key, bundle) {
@@ -65,19 +65,17 @@ impl Trust {
 
 impl<'a> Signed<'a> {
     fn new(bundle: &'a Bundle, artifact: &'a Artifact<'_>) -> Result<Self, Reason> {
-        let unknown = |what| malformed(what, "it is of an unknown kind");
         let (signature, encoding) = match &bundle.content {
             SignatureContent::DsseEnvelope(envelope) => {
                 (&envelope.signature.sig, Some(envelope.pae()))
             }
             SignatureContent::MessageSignature(message) => (&message.signature, None),
-            _ => return Err(unknown("bundle")),
+            _ => return Err(malformed("bundle", "it is of an unknown kind")),
         };
-        let artifact = Message::of(artifact);
         Ok(Self {
             signature: signature.as_bytes(),
             encoding,
-            artifact: artifact.ok_or_else(|| unknown("artifact"))?,
+            artifact: Message::of(artifact)?,
             content: &bundle.content,
         })
     }
@@ -86,21 +84,6 @@ impl<'a> Signed<'a> {
     fn message(&self) -> Message<'_> {
         let encoding = self.encoding.as_deref();
         encoding.map_or(self.artifact, Message::Bytes)
-    }
-
-    fn signing_key<'k>(&self, keys: &'k [Key]) -> Result<&'k Key, Reason> {
-        let message = self.message();
-        let found = keys
-            .iter()
-            .find(|key| key.verifies(message, self.signature));
-        let only_hashed = matches!(message, Message::Sha256(_));
-        found.ok_or(if only_hashed && keys.iter().any(Key::needs_bytes) {
-            Reason::OnlyDigest
-        } else {
-            Reason::Signature {
-                with: "the public key",
-            }
-        })
     }
 
     /// Tells whether the library takes this key for it: in an envelope, in a Rekor v1 log, by the
