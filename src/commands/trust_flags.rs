@@ -139,8 +139,7 @@ impl TrustFlags {
         }
         let mut keys = Vec::new();
         for reference in &self.public_key {
-            let key = Key::load(reference, &context.env, &context.http).await;
-            keys.push(key.map_err(trust_failure)?);
+            keys.push(load_key(reference, context).await?);
         }
         let log = if self.ignore_rekor {
             LogPolicy::Ignored
@@ -187,6 +186,15 @@ impl TrustFlags {
             )),
         }
     }
+}
+
+/// Loads the key that a flag names.
+///
+/// # Errors
+/// When it cannot be had or used.
+pub(crate) async fn load_key(reference: &str, context: &Context) -> Result<Key, Failure> {
+    let key = Key::load(reference, &context.env, &context.http).await;
+    key.map_err(trust_failure)
 }
 
 /// The exit code that an error of `trust` means.

@@ -56,7 +56,8 @@ impl Wanted<'_> {
     pub(in crate::commands) async fn load(
         &self,
         spec: Spec,
-        (trust, key): (&TrustFlags, Option<&Key>),
+        trust: &TrustFlags,
+        key: Option<&Key>,
         at: Timestamp,
         fetcher: &Fetcher,
         context: &Context,

@@ -11,13 +11,11 @@ use super::{
     failures::policy_failure, fetcher, report,
 };
 use crate::{
-    commands::trust_flags::trust_failure,
-    commands::{Context, Outcome},
+    commands::{Context, Outcome, trust_flags::load_key},
     failure::{Failure, Kind, OrFail as _},
     image::DigestReference,
     policy::{Policies, Subject},
     report::{Component, Report},
-    trust::Key,
 };
 
 /// What a replay leaves out, by the names that reports use.
@@ -33,15 +31,11 @@ pub(super) async fn run(file: &Path, args: &Args, context: &Context) -> Result<O
     let spec = wanted.locate(&mut trust, &fetcher, context).await?;
     let at = moment.start();
     let key = match trust.public_key.first() {
-        Some(reference) => Some(
-            Key::load(reference, &context.env, &context.http)
-                .await
-                .map_err(trust_failure)?,
-        ),
+        Some(reference) => Some(load_key(reference, context).await?),
         None => None,
     };
     let policies = wanted
-        .load(spec, (&trust, key.as_ref()), at, &fetcher, context)
+        .load(spec, &trust, key.as_ref(), at, &fetcher, context)
         .await?;
     tracing::warn!("a saved input is evaluated: no signature is checked, nothing is vouched for");
     let mut checked = Vec::with_capacity(inputs.len());
