@@ -154,28 +154,29 @@ fn with_timestamp(line: &str) -> String {
 
 /// `YYYY-M-D`, with one digit or two for month and day, as `YYYY-MM-DD`.
 fn date(text: &str) -> Option<String> {
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<_> = text.split('-').collect();
-    let [year, month, day] = parts.as_slice() else {
-        return None;
-    };
-    let short = |part: &str| matches!(part.len(), 1 | 2) && digits(part);
-    let is_date = year.len() == 4 && digits(year) && short(month) && short(day);
-    is_date.then(|| format!("{year}-{month:0>2}-{day:0>2}"))
+    let (year, rest) = text.split_once('-')?;
+    let [month, day] = padded(rest, '-')?;
+    let is_year = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+    is_year.then(|| format!("{year}-{month}-{day}"))
 }
 
 /// `H:M:S` with a zone, with one digit or two each, as `HH:MM:SS` with that zone.
 fn time(text: &str) -> Option<String> {
     let at = text.find(['Z', '+', '-'])?;
     let (clock, zone) = text.split_at(at);
-    let digits =
-        |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<_> = clock.split(':').collect();
-    let [hour, minute, second] = parts.as_slice() else {
-        return None;
+    let [hour, minute, second] = padded(clock, ':')?;
+    Some(format!("{hour}:{minute}:{second}{zone}"))
+}
+
+/// That many numbers of one digit or two, with two each.
+fn padded<const N: usize>(text: &str, between: char) -> Option<[String; N]> {
+    let number = |part: &str| {
+        let is_number =
+            matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| format!("{part:0>2}"))
     };
-    let is_time = [hour, minute, second].into_iter().all(|part| digits(part));
-    is_time.then(|| format!("{hour:0>2}:{minute:0>2}:{second:0>2}{zone}"))
+    let numbers: Option<Vec<_>> = text.split(between).map(number).collect();
+    numbers?.try_into().ok()
 }
 
 /// Every comment; a `#` in a string is none.

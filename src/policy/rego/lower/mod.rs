@@ -103,7 +103,7 @@ pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) 
     if stays == Stays::default() {
         return program;
     }
-    *names = std::mem::take(names).staying(stays);
+    names.keep(stays);
     lower_all(modules, rules, names)
 }
 

@@ -94,9 +94,9 @@ impl Names {
         self.values.contains(path) || self.plain_root(path).is_some()
     }
 
-    /// The same names, with documents that have to stay.
-    pub(super) fn staying(self, stays: Stays) -> Self {
-        Self { stays, ..self }
+    /// Says which documents have to stay.
+    pub(super) fn keep(&mut self, stays: Stays) {
+        self.stays = stays;
     }
 
     /// Whether the modules of the package must become one.
