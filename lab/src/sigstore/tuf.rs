@@ -132,12 +132,11 @@ impl Tuf {
         delegated: &[Delegated<'_>],
     ) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::from([("root.json".to_owned(), self.root())]);
-        let described: BTreeMap<_, _> = release
+        let listed: BTreeMap<_, _> = release
             .files
             .iter()
             .map(|(name, bytes, usage)| {
-                let hash = hex::encode(Sha256::digest(bytes));
-                let mut target = json!({"length": bytes.len(), "hashes": {"sha256": hash}});
+                let mut target = described(bytes);
                 if let Some(usage) = usage {
                     target["custom"] = json!({"sigstore": {"usage": usage}});
                 }
@@ -151,20 +150,16 @@ impl Tuf {
             }))
         };
         let meta = |file: &str, version: u64| json!({file: {"version": version}});
-        let mut signed = json!({
-            "_type": "targets", "spec_version": "1.0.31", "version": release.targets,
-            "expires": release.expires, "targets": described,
-        });
+        let mut signed = targets_role(release.targets, release.expires, &json!(listed));
         let mut targets = meta("targets.json", release.targets);
         if !delegated.is_empty() {
             signed["delegations"] = self.delegations(delegated);
         }
         for role in delegated {
             let bytes = role.metadata();
-            targets[format!("{}.json", role.name)] = json!({
-                "version": role.version, "length": bytes.len(),
-                "hashes": {"sha256": hex::encode(Sha256::digest(&bytes))},
-            });
+            let mut pinned = described(&bytes);
+            pinned["version"] = role.version.into();
+            targets[format!("{}.json", role.name)] = pinned;
             files.insert(role.file(), bytes);
             let named = role.files.iter();
             files.extend(named.map(|(name, bytes)| (format!("targets/{name}"), bytes.to_vec())));
@@ -219,19 +214,25 @@ impl Delegated<'_> {
         let targets: BTreeMap<_, _> = self
             .files
             .iter()
-            .map(|(name, bytes)| {
-                let hash = hex::encode(Sha256::digest(bytes));
-                (
-                    *name,
-                    json!({"length": bytes.len(), "hashes": {"sha256": hash}}),
-                )
-            })
+            .map(|(name, bytes)| (*name, described(bytes)))
             .collect();
-        self.signer.sign(&json!({
-            "_type": "targets", "spec_version": "1.0.31", "version": self.version,
-            "expires": self.expires, "targets": targets,
-        }))
+        let signed = targets_role(self.version, self.expires, &json!(targets));
+        self.signer.sign(&signed)
     }
+}
+
+/// Metadata that list targets, unsigned.
+fn targets_role(version: u64, expires: &str, targets: &Value) -> Value {
+    json!({
+        "_type": "targets", "spec_version": "1.0.31", "version": version,
+        "expires": expires, "targets": targets,
+    })
+}
+
+/// The length and the hash by which metadata pin a file.
+fn described(bytes: &[u8]) -> Value {
+    let hash = hex::encode(Sha256::digest(bytes));
+    json!({"length": bytes.len(), "hashes": {"sha256": hash}})
 }
 
 /// Canonical JSON as TUF signs it: keys sorted, no spaces, only quotes and backslashes escaped.
