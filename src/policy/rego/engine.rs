@@ -11,7 +11,7 @@ use serde::Deserialize as _;
 use super::{
     Host, builtins, check, ec,
     error::{Error, Place},
-    lower, module,
+    known, lower, module,
     policy::Policy,
     syntax,
 };
@@ -116,6 +116,7 @@ impl Assembly<'_> {
 
     fn functions(&self, engine: &mut Engine, data: &Value, host: &Host) -> anyhow::Result<()> {
         builtins::register(engine)?;
+        known::register(engine)?;
         ec::register(engine, host, self.policy.mockable)?;
         let chains = self.policy.chains.iter().map(Value::deserialize);
         let chains: Result<Vec<Value>, _> = chains.collect();

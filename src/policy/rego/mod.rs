@@ -13,6 +13,7 @@ mod ec;
 mod engine;
 mod error;
 pub(crate) mod files;
+mod known;
 mod lower;
 mod module;
 mod policy;

@@ -1,5 +1,6 @@
 //! The engine as a whole: errors with file and line, limits, what is loaded.
 
+mod once;
 mod oracle;
 
 use std::{sync::Arc, time::Duration};

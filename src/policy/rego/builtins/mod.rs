@@ -66,13 +66,17 @@ const OVERRIDES: [(&str, u8, Function); 33] = [
     ("trace", 1, text::trace),
 ];
 
+/// The time at which the policy was compiled: all inputs of a run are judged at the same moment.
+const NOW: &str = "time.now_ns";
+
 /// Registers every override.
 pub(super) fn register(engine: &mut Engine) -> anyhow::Result<()> {
     for (name, arity, function) in OVERRIDES {
         let call = move |arguments: Vec<Value>| Ok(function(&arguments));
         engine.add_extension(name.to_owned(), arity, Box::new(call))?;
     }
-    Ok(())
+    let now = time::now();
+    engine.add_extension(NOW.to_owned(), 0, Box::new(move |_| Ok(now.clone())))
 }
 
 /// The arity of an override that policies may call.

@@ -11,6 +11,12 @@ use super::time_layout;
 
 const RFC3339_NANO: &str = "RFC3339Nano";
 
+/// What `time.now_ns()` gives when it is asked now.
+pub(super) fn now() -> Value {
+    let now = i64::try_from(Timestamp::now().as_nanosecond());
+    now.map_or(Value::Undefined, Value::from)
+}
+
 /// `time.parse_ns(layout, text)`.
 pub(super) fn parse_ns(arguments: &[Value]) -> Value {
     match arguments {

@@ -6,13 +6,18 @@
 //! - `some x in walk(y)`: only the form with two arguments gives values.
 //! - `data.a.b[k]` with a rule or plain data: the engine looks for rules at that path in every module,
 //!   each time; it does not for `v[k]`.
+//! - `some x in y`: the engine fails where `y` cannot be iterated, instead of being undefined. Arrays,
+//!   objects and sets come after all scalars, so `y >= []` says in one comparison what `y` is.
 //! - `f(x, out)`: the old form of `out = f(x)`.
 
 use std::ops::Range;
 
 use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt};
 
-use super::walk::{Scope, Walker};
+use super::{
+    COLLECTION,
+    walk::{Scope, Walker},
+};
 use crate::policy::rego::syntax;
 
 /// Rewrites a statement. `bare` says that it is a body without braces, which then needs them.
@@ -28,6 +33,7 @@ pub(super) fn statement(
     indexed(walker, statement, scope, &mut before);
     output_argument(walker, statement, scope);
     negated(walker, statement, scope, &mut before);
+    iterated(walker, statement, scope, &mut before);
     if before.is_empty() {
         return;
     }
@@ -196,6 +202,64 @@ fn output_argument(walker: &mut Walker<'_>, statement: &LiteralStmt, scope: &Sco
     let call = format!("{} = {}({})", text(output), text(fcn), arguments.join(", "));
     let range = range(walker, expr);
     walker.edits.replace(range, call);
+}
+
+/// Builtins that give a collection or nothing.
+const COLLECTIONS: [&str; 7] = [
+    "array.concat",
+    "array.reverse",
+    "array.slice",
+    "numbers.range",
+    "object.keys",
+    "sort",
+    "split",
+];
+
+fn iterated(
+    walker: &mut Walker<'_>,
+    statement: &LiteralStmt,
+    scope: &Scope,
+    before: &mut Vec<String>,
+) {
+    let Literal::SomeIn { collection, .. } = &statement.literal else {
+        return;
+    };
+    if is_collection(walker, collection, scope) {
+        return;
+    }
+    let range = range(walker, collection);
+    if !statement.with_mods.is_empty() {
+        walker.edits.insert(range.start, &format!("{COLLECTION}("));
+        walker.edits.insert(range.end, ")");
+        return;
+    }
+    let text = walker.edits.text(range.clone());
+    if syntax::is_word(&text) {
+        before.push(format!("{text} >= []"));
+        return;
+    }
+    let name = walker.fresh();
+    before.push(format!("{name} := {text}"));
+    before.push(format!("{name} >= []"));
+    walker.edits.replace(range, name);
+}
+
+/// Whether the expression gives a collection, if anything.
+fn is_collection(walker: &Walker<'_>, expr: &Expr, scope: &Scope) -> bool {
+    match expr {
+        Expr::Array { .. }
+        | Expr::Set { .. }
+        | Expr::Object { .. }
+        | Expr::ArrayCompr { .. }
+        | Expr::SetCompr { .. }
+        | Expr::ObjectCompr { .. } => true,
+        Expr::Call { fcn, .. } => {
+            let function = syntax::path(fcn).unwrap_or_default();
+            let function = walker.function(&function, scope);
+            COLLECTIONS.contains(&function.as_str())
+        }
+        _ => false,
+    }
 }
 
 fn negated(

@@ -8,11 +8,13 @@
 //! - `rego.metadata.chain()` and `.rule()` become look-ups of the annotations found beforehand.
 //! - References to plain data become references to a rule that gives it: the engine looks for rules at
 //!   the path of plain data again each time, in every module, which takes a third of an evaluation.
+//! - Rules and functions that depend on nothing but data are computed once for all inputs (`fixed`).
 //! - Packages with a function in several modules become one module.
 //!
 //! Lines stay where they are, except in merged modules; columns do not.
 
 mod edits;
+mod fixed;
 mod hoist;
 mod names;
 mod walk;
@@ -22,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 pub(super) use self::names::Names;
-use self::{edits::Edits, names::Stays, walk::Walker};
+use self::{edits::Edits, fixed::Definition, names::Stays, walk::Walker};
 use super::{module::Parsed, rules::Rule, syntax};
 
 /// The names of our own functions in rewritten sources; policies cannot call them.
@@ -33,6 +35,10 @@ pub(super) const OWN: &str = "__metadata_rule";
 pub(super) const COLLECTION: &str = "__collection";
 /// The package of the rules that give plain data, and the function that they call.
 pub(super) const PLAIN: &str = "__plain";
+/// What is known of a rule or function that is computed once, by its number and arguments.
+pub(super) const KNOWN: &str = "__known";
+/// Keeps what [`KNOWN`] gives from then on.
+pub(super) const KEEP: &str = "__keep";
 /// The prefix of the real `ec.*` functions where tests may replace them.
 pub(super) const REAL: &str = "__real.";
 
@@ -60,6 +66,8 @@ pub(super) struct Lowered {
     plain: BTreeSet<String>,
     /// The members of `data` that `with` replaces.
     replaced: BTreeSet<String>,
+    /// What each rule needs.
+    definitions: Vec<Definition>,
 }
 
 /// The modules for the engine, in the order they were given.
@@ -96,14 +104,23 @@ pub(super) fn plain_source(roots: &BTreeSet<String>) -> String {
     source
 }
 
-/// Rewrites the modules. Data that `with` replaces stays where it is, which shows only afterwards.
+/// Rewrites the modules. What has to stay where it is and what is computed once shows only afterwards.
 pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) -> Program {
     let program = lower_all(modules, rules, names);
     let stays = program.stays();
-    if stays == Stays::default() {
+    let stay = stays != Stays::default();
+    names.keep(stays);
+    let definitions = program
+        .modules
+        .iter()
+        .flat_map(|module| &module.definitions);
+    let once = fixed::once(definitions, names);
+    if !stay && once.is_empty() {
         return program;
     }
-    names.keep(stays);
+    // Both at once would be the most that a short run ever takes.
+    drop(program);
+    names.compute_once(once);
     lower_all(modules, rules, names)
 }
 
@@ -111,11 +128,19 @@ fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program 
     let mut chains = Vec::new();
     let mut lowered = Vec::with_capacity(modules.len());
     let mut homes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrapped = BTreeSet::new();
     for (number, (module, rules)) in modules.iter().zip(rules).enumerate() {
         let package = module.data_path();
         let home = *homes.entry(package.clone()).or_insert(number);
         let guest = names.is_split(&package) && home != number;
         let mut one = lower_module(module, rules, names, guest, &mut chains);
+        for definition in &one.definitions {
+            if let Some(wrapper) = definition.wrapper(names)
+                && wrapped.insert(definition.path.clone())
+            {
+                one.source.push_str(&wrapper);
+            }
+        }
         if guest && let Some(Lowered { source, .. }) = lowered.get_mut(home) {
             source.push('\n');
             source.push_str(&std::mem::take(&mut one.source));
@@ -140,6 +165,7 @@ fn lower_module(
     let mut calls = Vec::new();
     let (mut references, mut plain) = (BTreeSet::new(), BTreeSet::new());
     let mut replaced = BTreeSet::new();
+    let mut definitions = Vec::with_capacity(rules.len());
     for (ast, rule) in module.ast.policy.iter().zip(rules) {
         let mut walker = Walker::new(module, names, chains.len());
         walker.rule(ast);
@@ -152,6 +178,9 @@ fn lower_module(
         references.extend(seen.references);
         plain.extend(seen.plain);
         replaced.extend(seen.replaced);
+        let definition = Definition::of(module, ast, seen.needs);
+        edits.append(definition.rename(ast, module, names));
+        definitions.push(definition);
     }
     Lowered {
         source: edits.apply(),
@@ -159,6 +188,7 @@ fn lower_module(
         references,
         plain,
         replaced,
+        definitions,
     }
 }
 

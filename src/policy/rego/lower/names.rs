@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PLAIN;
+use super::{PLAIN, fixed::Once};
 use crate::policy::rego::{ec, module::Parsed, syntax};
 
 /// The names of a whole policy.
@@ -20,6 +20,8 @@ pub(crate) struct Names {
     roots: BTreeSet<String>,
     /// What of `data` has to stay where it is.
     stays: Stays,
+    /// The rules and functions that are computed once.
+    once: Once,
     /// Whether `ec.*` are functions of the policy, so that tests can replace them.
     pub(super) mockable: bool,
 }
@@ -97,6 +99,21 @@ impl Names {
     /// Says which documents have to stay.
     pub(super) fn keep(&mut self, stays: Stays) {
         self.stays = stays;
+    }
+
+    /// Says what is computed once.
+    pub(super) fn compute_once(&mut self, once: Once) {
+        self.once = once;
+    }
+
+    /// The number of a rule or function that is computed once, by its full path.
+    pub(super) fn once(&self, path: &str) -> Option<usize> {
+        self.once.get(path).copied()
+    }
+
+    /// The full paths of all packages.
+    pub(super) fn packages(&self) -> impl Iterator<Item = &String> {
+        self.rules.keys()
     }
 
     /// Whether the modules of the package must become one.

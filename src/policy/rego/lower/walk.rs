@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, RuleBody, RuleHead, Span};
 
-use super::{CHAIN, COLLECTION, Call, OWN, PLAIN, edits::Edits, hoist, names::Names};
+use super::{CHAIN, Call, OWN, PLAIN, edits::Edits, fixed, hoist, names::Names};
 use crate::policy::rego::{module::Parsed, syntax};
 
 /// The local names that are visible, with the name each gets instead when its own is taken.
@@ -17,6 +17,7 @@ pub(super) struct Seen<'a> {
     pub(super) references: BTreeSet<String>,
     pub(super) plain: BTreeSet<String>,
     pub(super) replaced: BTreeSet<String>,
+    pub(super) needs: BTreeSet<String>,
     pub(super) uses_chain: bool,
 }
 
@@ -31,6 +32,7 @@ pub(super) struct Walker<'a> {
     references: BTreeSet<String>,
     plain: BTreeSet<String>,
     replaced: BTreeSet<String>,
+    needs: BTreeSet<String>,
     fresh: usize,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Walker<'a> {
             references: BTreeSet::new(),
             plain: BTreeSet::new(),
             replaced: BTreeSet::new(),
+            needs: BTreeSet::new(),
             fresh: 0,
         }
     }
@@ -59,6 +62,7 @@ impl<'a> Walker<'a> {
             references: self.references,
             plain: self.plain,
             replaced: self.replaced,
+            needs: self.needs,
             uses_chain: self.seen_chain,
         }
     }
@@ -136,7 +140,6 @@ impl<'a> Walker<'a> {
                     self.expr(pattern, scope);
                 }
                 self.expr(collection, scope);
-                self.guard(collection);
             }
             Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr, scope),
             Literal::Every {
@@ -156,6 +159,7 @@ impl<'a> Walker<'a> {
             }
         }
         for with in &statement.with_mods {
+            self.needs.insert(fixed::WITH.to_owned());
             self.target(&with.refr, scope);
             self.expr(&with.r#as, scope);
         }
@@ -175,24 +179,6 @@ impl<'a> Walker<'a> {
                 self.replaced.extend(root.map(str::to_owned));
                 self.expr(target, scope);
             }
-        }
-    }
-
-    /// Makes `some … in` undefined for what cannot be iterated.
-    fn guard(&mut self, collection: &Expr) {
-        let literal = matches!(
-            collection,
-            Expr::Array { .. }
-                | Expr::Set { .. }
-                | Expr::Object { .. }
-                | Expr::ArrayCompr { .. }
-                | Expr::SetCompr { .. }
-                | Expr::ObjectCompr { .. }
-        );
-        if !literal {
-            let range = syntax::extent(collection, &self.module.source);
-            self.edits.insert(range.start, &format!("{COLLECTION}("));
-            self.edits.insert(range.end, ")");
         }
     }
 
@@ -217,6 +203,8 @@ impl<'a> Walker<'a> {
         match expr {
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
                 let path = self.resolve(&syntax::prefix(expr), scope);
+                self.needs
+                    .extend(path.as_deref().and_then(|path| self.need(path)));
                 let path = path.filter(|path| path == "data" || path.starts_with("data."));
                 let plain = path.as_deref().and_then(|path| self.names.plain_root(path));
                 self.reference(expr, scope, plain.is_some());
@@ -309,6 +297,7 @@ impl<'a> Walker<'a> {
             line: call.span().line,
             function: function.clone(),
         });
+        self.needs.insert(function.clone());
         let own = match function.as_str() {
             "rego.metadata.chain" => Some(CHAIN),
             "rego.metadata.rule" => Some(OWN),
@@ -349,6 +338,17 @@ impl<'a> Walker<'a> {
         }
         let root = self.alias(root).unwrap_or_else(|| root.clone());
         Some([&[root], rest].concat().join("."))
+    }
+
+    /// The full path of a document that is read: below `input` or `data`, or a rule of the own package.
+    fn need(&self, path: &str) -> Option<String> {
+        match path.split('.').next()? {
+            "data" | "input" => Some(path.to_owned()),
+            root if self.names.is_rule(&self.package, root) => {
+                Some(format!("{}.{path}", self.package))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the reference is one to a whole document below `data`, written with its full path.

@@ -1,0 +1,175 @@
+//! What depends on data alone is computed once; what depends on the input is computed for each.
+
+use serde_json::{Value, json};
+
+use super::{module, policy};
+use crate::policy::rego::{Host, Policy, Program, Query};
+
+const LIB: &str = "package lib
+
+limit := data.limits.low + 1
+
+table[name] := size if some name, size in data.sizes
+
+shout(text) := upper(text)
+
+find(name) := size if {
+	some key, size in data.sizes
+	key == name
+}
+
+of_input := input.name
+";
+
+fn compiled(modules: &[(&str, &str)]) -> Program {
+    let modules = modules.iter().map(|(file, source)| module(file, source));
+    let policy = Policy::read(modules.collect()).unwrap();
+    let data = json!({"limits": {"low": 1}, "sizes": {"a": 1, "b": 2}});
+    policy
+        .compile(["p"].into_iter(), &data, &Host::offline())
+        .unwrap()
+}
+
+fn ask(program: &Program, input: &Value) -> Option<Value> {
+    let query = Query {
+        package: "p".to_owned(),
+        rule: "x".to_owned(),
+    };
+    let given = program.evaluate(input, &[query]).unwrap();
+    given.into_iter().next().map(|raw| raw.value)
+}
+
+/// The rules of a source that look up what is known first.
+fn once(source: &str) -> Vec<String> {
+    let policy = policy(source).unwrap();
+    let source = policy.units[0].source.clone();
+    let heads = source.lines().filter(|line| line.contains("__known("));
+    let names = heads.filter_map(|line| line.split([' ', '(']).next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn rules_over_data_and_functions_that_search_it_are_computed_once() {
+    assert_eq!(once(LIB), ["limit", "table", "find"]);
+}
+
+#[test]
+fn what_may_change_is_computed_each_time() {
+    for changing in [
+        "x := input.a",
+        "x := y if y := input",
+        "import input.a as b\n\nx := b",
+        "x := f(data.d)\n\nf(d) := [d, input.a]",
+        "x contains y if some y in z\n\nz := [input.a]",
+        "x := rand.intn(\"a\", data.d)",
+        "x := ec.oci.blob(data.d)",
+        "x := data",
+        "x := y if y := data.d with data.d as 5",
+        "x[k] := v if some k, v in [w | w := input[_]]",
+        "x if every y in data.d { y == input.a }",
+        "x := data.p.y.z\n\ny.z := input.a",
+        "default x := false\n\nx if input.a",
+    ] {
+        assert_eq!(
+            once(&format!("package p\n\n{changing}\n")),
+            [""; 0],
+            "{changing}"
+        );
+    }
+}
+
+#[test]
+fn names_in_a_package_that_is_read_as_a_whole_stay() {
+    let rules = "package p\n\ny := data.d\n";
+    assert_eq!(once(rules), ["y"]);
+    assert_eq!(once(&format!("{rules}\nz := data.p\n")), [""; 0]);
+    assert_eq!(once(&format!("{rules}\ny__once := 1\n")), [""; 0]);
+    assert_eq!(once("package p[\"q.r\"]\n\ny := data.d\n"), [""; 0]);
+}
+
+#[test]
+fn every_input_gets_its_own_answer() {
+    let rules = "package p
+
+import data.lib
+
+x := [lib.limit, lib.table[input.name], lib.find(input.name), lib.shout(input.name), lib.of_input]
+";
+    let program = compiled(&[("lib.rego", LIB), ("p.rego", rules)]);
+    for _ in 0..2 {
+        for (name, size) in [("a", 1), ("b", 2)] {
+            let expected = json!([2, size, size, name.to_uppercase(), name]);
+            assert_eq!(ask(&program, &json!({"name": name})), Some(expected));
+        }
+        assert_eq!(ask(&program, &json!({"name": "c"})), None);
+    }
+}
+
+#[test]
+fn defaults_else_and_several_bodies_keep_their_meaning() {
+    let rules = "package p
+
+default fallback := \"none\"
+
+fallback := data.missing.text
+
+names contains name if some name, _ in data.sizes
+
+names contains \"c\" if data.limits.low == 1
+
+kind(name) := \"small\" if {
+	data.sizes[name] < 2
+} else := \"large\" if {
+	data.sizes[name] >= 2
+}
+
+kind(name) := \"small\" if {
+	name == \"a\"
+	data.limits.low
+}
+
+at_all if false
+
+at_all if data.limits.low == 7
+
+x := [fallback, names, kind(input.name), object.get({}, \"k\", \"v\")] if not at_all
+";
+    let program = compiled(&[("p.rego", rules)]);
+    for (name, kind) in [("a", "small"), ("b", "large"), ("a", "small")] {
+        let expected = json!(["none", ["a", "b", "c"], kind, "v"]);
+        assert_eq!(ask(&program, &json!({"name": name})), Some(expected));
+    }
+}
+
+#[test]
+fn an_input_cannot_be_told_from_another_by_the_time() {
+    let program = compiled(&[("p.rego", "package p\n\nx := time.now_ns()\n")]);
+    let first = ask(&program, &json!({})).unwrap();
+    assert!(first.as_i64() > Some(1_600_000_000_000_000_000));
+    assert_eq!(ask(&program, &json!({"other": 1})), Some(first));
+}
+
+#[test]
+fn what_cannot_be_iterated_is_no_error() {
+    let rules = "package p
+
+x := [found, again] if {
+	found := [y | some y in input.value]
+	value := input.value
+	again := [y | some y in value]
+}
+";
+    let program = compiled(&[("p.rego", rules)]);
+    for scalar in [json!(null), json!(true), json!(1.5), json!("text")] {
+        let nothing = Some(json!([[], []]));
+        assert_eq!(ask(&program, &json!({"value": scalar})), nothing);
+    }
+    for (value, elements) in [
+        (json!([]), json!([])),
+        (json!([2, 1]), json!([2, 1])),
+        (json!({"k": 3}), json!([3])),
+    ] {
+        let given = ask(&program, &json!({"value": value}));
+        assert_eq!(given, Some(json!([elements, elements])));
+    }
+}
