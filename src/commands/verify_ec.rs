@@ -140,7 +140,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let at = moment.start();
     let verifier = trust.verifier(context).await?;
     let policies = wanted
-        .load(spec, &trust, first_key(&verifier), at, &fetcher, context)
+        .load(spec, &trust, first_key(&verifier), at, fetcher, context)
         .await?;
     let components = images::expand(&images, &context.registry, args.quirks()).await;
     let run = Run {

@@ -343,7 +343,7 @@ async fn prepare(args: &Args, context: &Context) -> Result<Prepared, Failure> {
     let verifier = trust.verifier(context).await?;
     let at = moment.start();
     let policies = wanted
-        .load(spec, &trust, first_key(&verifier), at, &fetcher, context)
+        .load(spec, &trust, first_key(&verifier), at, fetcher, context)
         .await?;
     Ok(Prepared {
         verifier,

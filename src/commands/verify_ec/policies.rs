@@ -49,7 +49,7 @@ impl Wanted<'_> {
         Ok(spec)
     }
 
-    /// Fetches and compiles what the configuration names.
+    /// Fetches and compiles what the configuration names. The fetcher goes with what it holds.
     ///
     /// # Errors
     /// See [`policy_failure`].
@@ -59,7 +59,7 @@ impl Wanted<'_> {
         trust: &TrustFlags,
         key: Option<&Key>,
         at: Timestamp,
-        fetcher: &Fetcher,
+        fetcher: Fetcher,
         context: &Context,
     ) -> Result<Policies, Failure> {
         let settings = Settings {
@@ -72,7 +72,7 @@ impl Wanted<'_> {
             quirks: self.quirks,
             by_intention: self.by_intention,
         };
-        let loaded = Policies::load(spec, fetcher, settings, at).await;
+        let loaded = Policies::load(spec, &fetcher, settings, at).await;
         loaded.map_err(policy_failure)
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn run(file: &Path, args: &Args, context: &Context) -> Result<O
         None => None,
     };
     let policies = wanted
-        .load(spec, &trust, key.as_ref(), at, &fetcher, context)
+        .load(spec, &trust, key.as_ref(), at, fetcher, context)
         .await?;
     tracing::warn!("a saved input is evaluated: no signature is checked, nothing is vouched for");
     let mut checked = Vec::with_capacity(inputs.len());
