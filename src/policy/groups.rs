@@ -186,6 +186,9 @@ impl Policies {
         let image = subject.image.cloned();
         let (component, at) = (subject.component.to_owned(), subject.at);
         let work = move || {
+            let document = rego::Input::read(&input)?;
+            // Many images wait for their rules at the same time.
+            drop(input);
             let subject = Subject {
                 image: image.as_ref(),
                 component: &component,
@@ -193,7 +196,7 @@ impl Policies {
             };
             let mut all = Outcome::default();
             for group in &policies.0.groups {
-                all.extend(group.evaluate(&input, subject, &policies.0.settings)?);
+                all.extend(group.evaluate(&document, subject, &policies.0.settings)?);
             }
             all.sort();
             Ok(all)
@@ -286,7 +289,7 @@ impl Ready {
 
     fn evaluate(
         &self,
-        input: &Value,
+        input: &rego::Input,
         subject: Subject<'_>,
         settings: &Settings,
     ) -> Result<Outcome, Error> {

@@ -27,6 +27,20 @@ pub(crate) struct Program {
     places: Arc<BTreeMap<String, Place>>,
 }
 
+/// An input as the engine reads it.
+#[derive(Debug)]
+pub(crate) struct Input(Value);
+
+impl Input {
+    /// Reads a JSON document, which is not needed any more then.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for a number that the engine cannot hold.
+    pub(crate) fn read(json: &serde_json::Value) -> Result<Self, Error> {
+        document("input", json).map(Self)
+    }
+}
+
 /// The rule to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Query {
@@ -159,13 +173,9 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::Evaluation`] naming the first rule that fails: then nothing is known about it.
-    pub(crate) fn evaluate(
-        &self,
-        input: &serde_json::Value,
-        queries: &[Query],
-    ) -> Result<Vec<Raw>, Error> {
+    pub(crate) fn evaluate(&self, input: &Input, queries: &[Query]) -> Result<Vec<Raw>, Error> {
         let mut engine = Engine::clone(&self.engine);
-        engine.set_input(document("input", input)?);
+        engine.set_input(input.0.clone());
         let values = match ask(&mut engine, queries) {
             Ok(values) => values,
             Err(_) => self.one_by_one(&mut engine, queries)?,

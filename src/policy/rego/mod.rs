@@ -23,7 +23,7 @@ pub(crate) mod testing;
 
 pub(crate) use check::gives_results;
 pub(crate) use ec::{Host, Question, Subject, Verify};
-pub(crate) use engine::{Program, Query, Raw};
+pub(crate) use engine::{Input, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use policy::Policy;

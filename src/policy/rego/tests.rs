@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Error, Host, Module, Policy, Program, Query, Raw, engine::Assembly};
+use super::{Error, Host, Input, Module, Policy, Program, Query, Raw, engine::Assembly};
 
 fn module(file: &str, source: &str) -> Module {
     Module {
@@ -29,6 +29,10 @@ fn refused(source: &str, data: &Value) -> Error {
     compiled.unwrap_err()
 }
 
+fn input(json: &Value) -> Input {
+    Input::read(json).unwrap()
+}
+
 fn evaluate(source: &str, rule: &str) -> Result<Vec<Raw>, Error> {
     let policy = policy(source)?;
     let program = policy.compile(["p"].into_iter(), &json!({}), &Host::offline())?;
@@ -36,7 +40,7 @@ fn evaluate(source: &str, rule: &str) -> Result<Vec<Raw>, Error> {
         package: "p".to_owned(),
         rule: rule.to_owned(),
     };
-    program.evaluate(&json!({"text": "t"}), &[query])
+    program.evaluate(&input(&json!({"text": "t"})), &[query])
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn ask(program: &Program, rule: &str) -> Result<Vec<Raw>, Error> {
         package: "p".to_owned(),
         rule: rule.to_owned(),
     };
-    program.evaluate(&json!({}), &[query("fine"), query(rule)])
+    program.evaluate(&input(&json!({})), &[query("fine"), query(rule)])
 }
 
 #[test]
@@ -223,9 +227,11 @@ fn only_what_the_wanted_packages_reach_is_loaded() {
         package: package.to_owned(),
         rule: rule.to_owned(),
     };
-    let given = program.evaluate(&json!({}), &[query("a", "deny")]).unwrap();
+    let given = program
+        .evaluate(&input(&json!({})), &[query("a", "deny")])
+        .unwrap();
     assert_eq!(given[0].value, json!(["t"]));
-    let other = program.evaluate(&json!({}), &[query("other", "x")]);
+    let other = program.evaluate(&input(&json!({})), &[query("other", "x")]);
     assert!(
         other.is_err() || other.is_ok_and(|other| other.is_empty()),
         "loaded without need"
@@ -242,7 +248,10 @@ fn data_can_be_replaced_and_listed_where_it_is() {
             package: "p".to_owned(),
             rule: "x".to_owned(),
         };
-        let given = program.unwrap().evaluate(&json!({}), &[query]).unwrap();
+        let given = program
+            .unwrap()
+            .evaluate(&input(&json!({})), &[query])
+            .unwrap();
         given.into_iter().next().map(|raw| raw.value)
     };
     let replaced = "package p\n\nread := data.settings.a\n\nx := [read, y] if {\n\ty := read with data.settings.a as 5\n}\n";

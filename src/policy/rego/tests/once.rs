@@ -35,7 +35,7 @@ fn ask(program: &Program, input: &Value) -> Option<Value> {
         package: "p".to_owned(),
         rule: "x".to_owned(),
     };
-    let given = program.evaluate(input, &[query]).unwrap();
+    let given = program.evaluate(&super::input(input), &[query]).unwrap();
     given.into_iter().next().map(|raw| raw.value)
 }
 

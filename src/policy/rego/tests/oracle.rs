@@ -48,7 +48,7 @@ fn gives_what_open_policy_agent_gave() {
     let wanted = wanted.iter().map(String::as_str);
     let program = policy.compile(wanted, &parsed("data.json"), &Host::offline());
     let program = program.unwrap();
-    let given = program.evaluate(&input, &queries).unwrap();
+    let given = program.evaluate(&super::input(&input), &queries).unwrap();
     let given: BTreeMap<_, _> = given
         .into_iter()
         .map(|raw| ((raw.package, raw.rule), raw.value))
@@ -194,17 +194,20 @@ impl Answered {
                     .map(|(rule, value)| (rule.clone(), in_order(value)))
                     .collect::<BTreeMap<_, _>>()
             });
-            let given = program.evaluate(&input, &queries).ok().map(|raws| {
-                let found = raws.into_iter().filter(|raw| raw.value != json!([]));
-                found
-                    .map(|raw| {
-                        (
-                            format!("{}.{}", raw.package, raw.rule),
-                            in_order(&raw.value),
-                        )
-                    })
-                    .collect::<BTreeMap<_, _>>()
-            });
+            let given = program
+                .evaluate(&super::input(&input), &queries)
+                .ok()
+                .map(|raws| {
+                    let found = raws.into_iter().filter(|raw| raw.value != json!([]));
+                    found
+                        .map(|raw| {
+                            (
+                                format!("{}.{}", raw.package, raw.rule),
+                                in_order(&raw.value),
+                            )
+                        })
+                        .collect::<BTreeMap<_, _>>()
+                });
             if given != expected {
                 let patch = &case.patch;
                 wrong.push(format!(
