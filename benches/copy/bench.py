@@ -309,7 +309,7 @@ class Bench:
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--promote", default="target/release/promote")
+    arguments.add_argument("--promote", default="target/dist/promote")
     arguments.add_argument("--skopeo", default="skopeo")
     arguments.add_argument("--registry", default="docker-registry")
     arguments.add_argument("--dir", default="/dev/shm", help="where the registries keep their data (default /dev/shm)")

@@ -147,7 +147,7 @@ def measured(command, folder, environment):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("policies", type=pathlib.Path, help="a checkout of github.com/conforma/policy")
-    parser.add_argument("--promote", type=pathlib.Path, default=ROOT / "target/release/promote")
+    parser.add_argument("--promote", type=pathlib.Path, default=ROOT / "target/dist/promote")
     parser.add_argument("--lab", default=str(ROOT / "target/release/lab"))
     parser.add_argument("--ec", help="the real ec, measured too, with its EC_USE_OPA=1 too")
     parser.add_argument("--counts", default="1,10,50,200")
