@@ -2,7 +2,7 @@
 //!
 //! Reads what a statement says and whom it is about. Who signed it is checked in `trust`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,6 +63,7 @@ pub(crate) struct Statement {
     predicate_type: String,
     subjects: Vec<Subject>,
     document: Value,
+    text: Arc<str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,7 +93,10 @@ impl Statement {
         let malformed = |error: serde_json::Error| StatementError::Malformed {
             reason: error.to_string(),
         };
-        let wire: Wire = serde_json::from_slice(bytes).map_err(malformed)?;
+        let text = std::str::from_utf8(bytes).map_err(|error| StatementError::Malformed {
+            reason: error.to_string(),
+        })?;
+        let wire: Wire = serde_json::from_str(text).map_err(malformed)?;
         if !TYPES.contains(&wire.kind.as_str()) {
             return Err(StatementError::Type { found: wire.kind });
         }
@@ -100,11 +104,12 @@ impl Statement {
             return Err(StatementError::NoPredicateType);
         }
         check_subjects(&wire.subject)?;
-        let document = serde_json::from_slice(bytes).map_err(malformed)?;
+        let document = serde_json::from_str(text).map_err(malformed)?;
         Ok(Self {
             predicate_type: wire.predicate_type,
             subjects: wire.subject,
             document,
+            text: text.into(),
         })
     }
 
@@ -116,6 +121,11 @@ impl Statement {
     /// The whole document.
     pub(crate) fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// The whole document as it was signed.
+    pub(crate) fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// Tells whether one of its subjects has this digest; names do not count.

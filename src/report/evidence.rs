@@ -1,4 +1,4 @@
-//! What the verdict rests on, a document a line: the statements, or what the rules saw.
+//! What the verdict rests on, a document after the other: the statements, or what the rules saw.
 
 use std::sync::Arc;
 
@@ -6,15 +6,14 @@ use serde_json::Value;
 
 use super::{Report, json};
 
-/// Every verified statement, component by component.
-pub(super) fn statements(report: &Report) -> Result<String, serde_json::Error> {
+/// Every verified statement, component by component, byte for byte as it was signed.
+pub(super) fn statements(report: &Report) -> String {
     let components = report.components.iter();
     let statements = components.flat_map(|component| &component.attestations);
-    let lines: Result<Vec<_>, _> = statements
-        .filter_map(|attested| attested.statement.as_ref())
-        .map(serde_json::to_string)
+    let texts: Vec<_> = statements
+        .filter_map(|attested| attested.statement.as_deref())
         .collect();
-    Ok(lines?.join("\n"))
+    texts.join("\n")
 }
 
 /// The input of each component; an empty line for one that no rule was asked about.

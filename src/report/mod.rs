@@ -112,9 +112,9 @@ pub(crate) struct Attested {
     /// Who signed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
-    /// The statement itself, if it was asked for.
+    /// The statement itself as it was signed, if it was asked for.
     #[serde(skip)]
-    pub(crate) statement: Option<Arc<Value>>,
+    pub(crate) statement: Option<Arc<str>>,
 }
 
 impl Attested {
@@ -139,10 +139,10 @@ impl Attested {
         }
     }
 
-    /// Keeps the statement itself too.
+    /// Keeps the statement itself too, as it was signed.
     #[must_use]
-    pub(crate) fn with_statement(mut self, statement: &Value) -> Self {
-        self.statement = Some(Arc::new(statement.clone()));
+    pub(crate) fn with_statement(mut self, statement: &Arc<str>) -> Self {
+        self.statement = Some(Arc::clone(statement));
         self
     }
 }
@@ -171,7 +171,7 @@ pub(crate) enum Format {
     Junit,
     /// One page for people.
     Html,
-    /// The statements, one a line.
+    /// The statements as they were signed, one after the other.
     Attestation,
     /// What the rules saw, one document a line.
     PolicyInput,
@@ -306,7 +306,7 @@ impl Report {
             Format::SummaryMarkdown => summary::markdown(self, show),
             Format::Junit => junit::render(self, show),
             Format::Html => html::render(self),
-            Format::Attestation => evidence::statements(self)?,
+            Format::Attestation => evidence::statements(self),
             Format::PolicyInput => evidence::inputs(self)?,
         };
         if !text.ends_with('\n') {

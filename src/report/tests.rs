@@ -86,17 +86,18 @@ fn the_summary_is_upstreams() {
 }
 
 #[test]
-fn evidence_is_a_document_a_line() {
+fn evidence_is_a_document_after_the_other() {
     let mut report = golden();
-    let statement = json!({"_type": "x", "note": "<a>"});
-    let attested = Attested::new(&statement, Vec::new()).with_statement(&statement);
+    let statement = "{\"note\": \"<a>\", \"_type\":\n\"x\"}";
+    let document = serde_json::from_str(statement).unwrap();
+    let attested = Attested::new(&document, Vec::new()).with_statement(&Arc::from(statement));
     report.components[0].attestations = vec![attested.clone(), attested];
     report.components[0].policy_input = Some(Arc::new(json!({"note": "<a> & b"})));
     report.components.push(Component::default());
     let shown = show("2026-01-01T00:00:00Z");
     let lines = report.render(Format::Attestation, shown).unwrap();
-    let line = "{\"_type\":\"x\",\"note\":\"<a>\"}\n";
-    assert_eq!(lines, format!("{line}{line}"));
+    // Not a byte differs from what was signed.
+    assert_eq!(lines, format!("{statement}\n{statement}\n"));
     let inputs = report.render(Format::PolicyInput, shown).unwrap();
     let escaped = r#"{"note":"\u003ca\u003e \u0026 b"}"#;
     // The second component stopped before any rule was asked.

@@ -294,7 +294,7 @@ impl Run<'_> {
                 attested.predicate_build_type.clear();
             }
             match self.keep.statements {
-                true => attested.with_statement(statement),
+                true => attested.with_statement(found.statement.text()),
                 false => attested,
             }
         });
