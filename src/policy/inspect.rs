@@ -1,10 +1,10 @@
-//! The annotated rules of a source, for people who want to know what a policy checks.
+//! The rules of a source with their annotations, for people who want to know what a policy checks.
 
 use super::{
     annotated::Annotated,
     groups::Error,
-    rego::{Module, Policy},
-    source::Fetcher,
+    rego::{self, Link, Module, Place, Policy, Rule, gives_results},
+    source::{Address, Fetcher},
 };
 
 /// A rule as its annotations describe it.
@@ -24,6 +24,12 @@ pub(crate) struct Inspected {
     pub(crate) description: String,
     /// The collections that it belongs to.
     pub(crate) collections: Vec<String>,
+    /// Whether the rule has annotations of its own.
+    pub(crate) annotated: bool,
+    /// Whether its name is one of those that give results.
+    pub(crate) gives_results: bool,
+    /// The annotation chain, each element with its place.
+    pub(crate) links: Vec<(Link, Place)>,
 }
 
 impl Inspected {
@@ -40,7 +46,16 @@ impl Inspected {
     }
 }
 
-/// Fetches a source and lists its rules that have annotations of their own.
+/// The source as upstream shows it: paths of this machine have a prefix.
+pub(crate) fn shown(source: &str) -> String {
+    let local = matches!(Address::parse(source), Ok(Address::File(_)));
+    if local && !source.starts_with("file:") {
+        return format!("file::{source}");
+    }
+    source.to_owned()
+}
+
+/// Fetches a source and lists its rules, file by file.
 ///
 /// # Errors
 /// Any [`Error`] of sources and of their rules.
@@ -59,35 +74,62 @@ pub(crate) async fn inspect(source: &str, fetcher: &Fetcher) -> Result<Vec<Inspe
             sources: fetched.pinned.clone(),
         });
     }
-    let policy = Policy::read(modules)?;
-    let rules = policy.rules().filter(|rule| rule.has_annotations());
-    let inspected = rules.map(|rule| {
-        let annotated = Annotated::of(rule).unwrap_or_default();
-        let text = |member: &str| {
-            let text = annotated
-                .metadata
-                .get(member)
-                .and_then(|text| text.as_str());
-            text.unwrap_or_default().to_owned()
-        };
-        let short_name = rule.custom("short_name").and_then(|name| name.as_str());
-        let short_name = short_name.unwrap_or_default().to_owned();
-        Inspected {
-            code: format!("{}.{short_name}", rule.package),
-            package: rule.package.clone(),
-            kind: match rule.name.as_str() {
-                "deny" => "deny",
-                "warn" => "warn",
-                _ => "other",
-            },
-            title: rule.title().unwrap_or_default().to_owned(),
-            description: match text("description") {
-                empty if empty.is_empty() => rule.description().unwrap_or_default().to_owned(),
-                text => text,
-            },
-            short_name,
-            collections: annotated.collections,
+    let mut all = Vec::new();
+    for module in modules {
+        // As upstream does: what another file says of the package is not seen.
+        match Policy::read(vec![module]) {
+            Ok(policy) => all.extend(policy.rules().map(inspected)),
+            Err(rego::Error::Empty) => {}
+            Err(error) => return Err(error.into()),
         }
-    });
-    Ok(inspected.collect())
+    }
+    Ok(all)
+}
+
+fn inspected(rule: &Rule) -> Inspected {
+    let annotated = Annotated::of(rule).unwrap_or_default();
+    let text = |member: &str| {
+        let text = annotated
+            .metadata
+            .get(member)
+            .and_then(|text| text.as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    let short_name = rule.custom("short_name").and_then(|name| name.as_str());
+    let short_name = short_name.unwrap_or_default().to_owned();
+    Inspected {
+        code: format!("{}.{short_name}", rule.package),
+        package: rule.package.clone(),
+        kind: match rule.name.as_str() {
+            "deny" => "deny",
+            "warn" => "warn",
+            _ => "other",
+        },
+        title: rule.title().unwrap_or_default().to_owned(),
+        description: match text("description") {
+            empty if empty.is_empty() => rule.description().unwrap_or_default().to_owned(),
+            text => text,
+        },
+        short_name,
+        collections: annotated.collections,
+        annotated: rule.has_annotations(),
+        gives_results: gives_results(&rule.name),
+        links: rule
+            .links()
+            .map(|link| (link.clone(), place(&link, rule)))
+            .collect(),
+    }
+}
+
+/// Where what a link belongs to is declared: the rule or its package.
+fn place(link: &Link, rule: &Rule) -> Place {
+    let of_package = link.path.join(".") == rule.package;
+    Place {
+        line: if of_package {
+            rule.package_line
+        } else {
+            rule.place.line
+        },
+        ..rule.place.clone()
+    }
 }

@@ -12,7 +12,7 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
 }
 
 /// JSON as Go writes it: what could end a script in a page is escaped.
-pub(super) fn in_go(value: &impl Serialize) -> Result<String, serde_json::Error> {
+pub(crate) fn in_go(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string(value)?;
     // None of them stands outside of a text.
     for (c, escaped) in [

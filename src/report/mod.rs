@@ -12,6 +12,8 @@ mod summary;
 mod text;
 mod yaml;
 
+pub(crate) use json::in_go as go_json;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use lab::{
     signer::{self, Key},
     universe::Universe,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Run, Workdir};
 
@@ -397,7 +397,7 @@ fn policies_are_checked_and_inspected() {
         .exits(0);
     assert_eq!(
         run.stdout,
-        "# Source: ./good\n\nmain.attested (deny)\nhttps://conforma.dev/docs/policy/packages/release_main.html#main__attested\nAttested\nThere has to be an attestation.\n[minimal]\n--\n"
+        "# Source: file::./good\n\nmain.attested (deny)\nhttps://conforma.dev/docs/policy/packages/release_main.html#main__attested\nAttested\nThere has to be an attestation.\n[minimal]\n--\n"
     );
     let run = scene.ec(&[
         "inspect",
@@ -410,6 +410,12 @@ fn policies_are_checked_and_inspected() {
         "never",
     ]);
     assert_eq!(run.exits(0).stdout, "never.ever\n");
+    let run = scene.ec(&["inspect", "policy", "-s", "./good", "-o", "json"]);
+    let chains: Value = serde_json::from_str(&run.exits(0).stdout).unwrap();
+    let rule = &chains["file::./good"][0];
+    assert_eq!(rule["annotations"]["custom"]["short_name"], "attested");
+    assert_eq!(rule["path"][2], json!({"type": "string", "value": "deny"}));
+    assert_eq!(rule["location"]["col"], 1);
     scene.ec(&["inspect", "policy", "-s", "./good", "-o", "x"]).exits(1).says(
         "Error: invalid value for --output 'x'. accepted values: json, text, names, short-names",
     );

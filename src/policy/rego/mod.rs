@@ -27,7 +27,7 @@ pub(crate) use engine::{Input, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use policy::Policy;
-pub(crate) use rules::Rule;
+pub(crate) use rules::{Link, Rule};
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,17 @@ pub(crate) struct Rule {
     pub(crate) annotations: Vec<Value>,
     /// The same with the path of what each belongs to, as `rego.metadata.chain()` gives it.
     pub(super) chain: Vec<Value>,
+    /// The line of its package's declaration.
+    pub(crate) package_line: u32,
+}
+
+/// An element of a rule's annotation chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// The path of what it belongs to, from `data` on, without it.
+    pub(crate) path: Vec<String>,
+    /// The annotations; only the rule itself may have none.
+    pub(crate) annotations: Option<Value>,
 }
 
 impl Rule {
@@ -59,6 +70,19 @@ impl Rule {
             Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The chain: the rule itself first, then what it is part of.
+    pub(crate) fn links(&self) -> impl Iterator<Item = Link> {
+        let segments = |link: &Value| {
+            let path = link.get("path").and_then(Value::as_array);
+            let path = path.into_iter().flatten().filter_map(Value::as_str);
+            path.map(str::to_owned).collect()
+        };
+        self.chain.iter().map(move |link| Link {
+            path: segments(link),
+            annotations: link.get("annotations").cloned(),
+        })
     }
 
     /// Whether an annotation belongs to the rule itself.
@@ -183,6 +207,7 @@ fn rule(module: &Parsed, ast: &Ast, at: (usize, usize), attached: &Attached) -> 
         annotations: annotations.cloned().collect(),
         name,
         chain,
+        package_line: module.ast.package.span.line,
     }
 }
 
