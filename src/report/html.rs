@@ -155,18 +155,30 @@ fn section(page: &mut String, number: usize, component: &Component) {
         card(page, ("warn", "Warning from the rule"), finding, component);
     }
     if !component.exceptions.is_empty() {
-        page.push_str(
-            "<p class=\"note warn\"><strong>Let off by the policy's configuration:</strong> ",
+        let names = codes(&component.exceptions);
+        put!(
+            page,
+            "<p class=\"note warn\"><strong>Let off by the policy's configuration:</strong> {names}</p>"
         );
-        let names = component.exceptions.iter();
-        let names: Vec<_> = names
-            .map(|name| format!("<code>{}</code>", escape(name)))
-            .collect();
-        put!(page, "{}</p>", names.join(", "));
+    }
+    if !component.left_out.is_empty() {
+        let digests = codes(&component.left_out);
+        put!(
+            page,
+            "<p class=\"note\"><strong>In the index, but a builder's attestations and no images:</strong> {digests}</p>"
+        );
     }
     passed(page, component);
     evidence(page, component);
     page.push_str("</section>");
+}
+
+fn codes(texts: &[String]) -> String {
+    let codes = texts.iter();
+    let codes: Vec<_> = codes
+        .map(|text| format!("<code>{}</code>", escape(text)))
+        .collect();
+    codes.join(", ")
 }
 
 fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, component: &Component) {

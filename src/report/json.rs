@@ -3,12 +3,15 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Report, Show};
+use super::{Component, Report, Show};
 use crate::policy::Finding;
 
 /// The report as text without a newline.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
-    in_go(&document(report, show)?)
+    match show.upstream && report.components.is_empty() {
+        true => in_go(&document(report, show)?),
+        false => in_go(&shown(report, show)),
+    }
 }
 
 /// JSON as Go writes it: what could end a script in a page is escaped.
@@ -40,28 +43,57 @@ pub(super) fn document(report: &Report, show: Show) -> Result<Value, serde_json:
 
 /// The report without what was not asked for.
 fn shown(report: &Report, show: Show) -> Report {
-    let mut report = report.clone();
-    if show.upstream {
-        report.skipped_checks.clear();
+    let skipped_checks = match show.upstream {
+        true => Vec::new(),
+        false => report.skipped_checks.clone(),
+    };
+    let components = report.components.iter();
+    Report {
+        success: report.success,
+        snapshot: report.snapshot.clone(),
+        components: components.map(|one| component(one, show)).collect(),
+        key: report.key.clone(),
+        policy: report.policy.clone(),
+        version: report.version.clone(),
+        effective_time: report.effective_time.clone(),
+        skipped_checks,
     }
-    for component in &mut report.components {
-        component.success_count = Some(component.counts().successes);
-        if show.upstream {
-            component.success_count = None;
-            component.exceptions.clear();
-        }
-        if !show.successes {
-            component.successes.clear();
-        }
-        if !show.info {
-            for list in [
-                &mut component.violations,
-                &mut component.warnings,
-                &mut component.successes,
-            ] {
-                *list = list.iter().map(Finding::brief).collect();
-            }
-        }
+}
+
+/// Reports of many images are large: only what is shown is copied.
+fn component(component: &Component, show: Show) -> Component {
+    let listed = |findings: &[Finding]| match show.info {
+        true => findings.to_vec(),
+        false => findings.iter().map(Finding::brief).collect(),
+    };
+    let ours = !show.upstream;
+    Component {
+        name: component.name.clone(),
+        container_image: component.container_image.clone(),
+        source: component.source.clone(),
+        violations: listed(&component.violations),
+        warnings: listed(&component.warnings),
+        successes: match show.successes {
+            true => listed(&component.successes),
+            false => Vec::new(),
+        },
+        success: component.success,
+        signatures: component.signatures.clone(),
+        attestations: component.attestations.clone(),
+        error: component.error.clone(),
+        exceptions: component
+            .exceptions
+            .iter()
+            .filter(|_| ours)
+            .cloned()
+            .collect(),
+        left_out: component
+            .left_out
+            .iter()
+            .filter(|_| ours)
+            .cloned()
+            .collect(),
+        success_count: ours.then(|| component.counts().successes),
+        policy_input: None,
     }
-    report
 }

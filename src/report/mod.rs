@@ -86,6 +86,9 @@ pub(crate) struct Component {
     /// What the configuration let off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<String>,
+    /// The digests of its index's children that are a builder's attestations and no images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<String>,
     /// How many checks passed, whether they are listed or not.
     #[serde(
         default,

@@ -105,6 +105,34 @@ fn evidence_is_a_document_after_the_other() {
 }
 
 #[test]
+fn what_an_index_holds_beside_images_is_said_but_to_upstreams_readers() {
+    let mut report = golden();
+    let digest = format!("sha256:{}", "a".repeat(64));
+    report.components[0].left_out = vec![digest.clone()];
+    let shown = show("2026-01-01T00:00:00Z");
+    for format in [Format::Json, Format::Yaml, Format::Text, Format::Html] {
+        let ours = Show {
+            upstream: false,
+            ..shown
+        };
+        assert!(
+            report.render(format, ours).unwrap().contains(&digest),
+            "{format:?}"
+        );
+    }
+    for format in [Format::Json, Format::Yaml, Format::Text] {
+        let upstreams = Show {
+            upstream: true,
+            ..shown
+        };
+        assert!(
+            !report.render(format, upstreams).unwrap().contains(&digest),
+            "{format:?}"
+        );
+    }
+}
+
+#[test]
 fn text_wraps_at_upstreams_width() {
     let mut report = golden();
     let word = "w".repeat(40);

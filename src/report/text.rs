@@ -60,7 +60,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
     text
 }
 
-/// What upstream's report has no place for: what was not checked, let off, or could not be judged.
+/// What upstream's report has no place for: what was not checked, let off, left out, or could not be judged.
 fn notes(text: &mut String, report: &Report) {
     let start = text.len();
     for check in &report.skipped_checks {
@@ -74,6 +74,13 @@ fn notes(text: &mut String, report: &Report) {
         for exception in &component.exceptions {
             let exception = one_line(exception);
             line(text, format_args!("Exception: {name}: {exception}"));
+        }
+        for digest in &component.left_out {
+            let digest = one_line(digest);
+            line(
+                text,
+                format_args!("Left out of the index: {name}: {digest}, a builder's attestation"),
+            );
         }
     }
     if text.len() > start {

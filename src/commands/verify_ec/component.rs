@@ -155,6 +155,7 @@ impl Run<'_> {
             name: target.component.name.clone(),
             container_image: self.shown(&target.image),
             source: policy::input::source(&target.component),
+            left_out: target.left_out.iter().map(ToString::to_string).collect(),
             ..Component::default()
         };
         let mut checked = Checked::new(report, &target.of);

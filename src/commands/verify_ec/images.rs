@@ -34,6 +34,16 @@ pub(in crate::commands) struct Target {
     pub(in crate::commands) of: String,
     /// Why it is not known which images its index holds; nothing is vouched for then.
     pub(in crate::commands) unlisted: Option<registry::Error>,
+    /// What its index holds beside images.
+    pub(in crate::commands) left_out: Vec<Digest>,
+}
+
+/// What an index holds.
+#[derive(Debug, Default)]
+struct Children {
+    images: Vec<Target>,
+    /// The attestations of its builder.
+    left_out: Vec<Digest>,
 }
 
 /// Reads the list: the JSON itself, or a file. What gather-images did not write is not even parsed.
@@ -134,15 +144,17 @@ pub(in crate::commands) async fn with_children(
     image: &DigestReference,
     quirks: Quirks,
 ) -> Vec<Target> {
-    let (mut targets, unlisted) = match children(registry, component, image, quirks).await {
+    let (children, unlisted) = match children(registry, component, image, quirks).await {
         Ok(children) => (children, None),
-        Err(error) => (Vec::new(), Some(error)),
+        Err(error) => (Children::default(), Some(error)),
     };
+    let mut targets = children.images;
     targets.push(Target {
         component: component.clone(),
         image: image.clone(),
         of: component.name.clone(),
         unlisted,
+        left_out: children.left_out,
     });
     targets
 }
@@ -153,8 +165,8 @@ async fn children(
     component: &Component,
     image: &DigestReference,
     quirks: Quirks,
-) -> Result<Vec<Target>, registry::Error> {
-    let mut targets: Vec<Target> = Vec::new();
+) -> Result<Children, registry::Error> {
+    let mut found = Children::default();
     let mut known = BTreeSet::from([image.digest]);
     let mut indexes = vec![image.digest];
     while let Some(digest) = indexes.pop() {
@@ -169,6 +181,7 @@ async fn children(
             // Upstream takes them for images, which then fail.
             if is_builders_attestation(child) && quirks == Quirks::Fixed {
                 tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
+                found.left_out.push(child.digest);
                 continue;
             }
             if !known.insert(child.digest) {
@@ -177,8 +190,8 @@ async fn children(
             if MediaType::parse(&child.media_type).is_some_and(MediaType::is_index) {
                 indexes.push(child.digest);
             }
-            targets.push(target(component, image, child, at));
-            if targets.len() > MAX_CHILDREN {
+            found.images.push(target(component, image, child, at));
+            if found.images.len() > MAX_CHILDREN {
                 return Err(registry::Error::Manifest {
                     digest: image.digest,
                     reason: format!("the index has more than {MAX_CHILDREN} images"),
@@ -186,7 +199,7 @@ async fn children(
             }
         }
     }
-    Ok(targets)
+    Ok(found)
 }
 
 /// Whether a builder added it to describe an image. The annotation alone would let a builder
@@ -221,5 +234,6 @@ fn target(component: &Component, image: &DigestReference, child: &Descriptor, at
         of: component.name.clone(),
         image,
         unlisted: None,
+        left_out: Vec::new(),
     }
 }
