@@ -206,6 +206,14 @@ fn volatile_entries_hold_for_their_image_or_component_only() {
 }
 
 #[test]
+fn without_an_image_only_what_is_meant_for_all_counts() {
+    let yaml = "sources: [{config: {exclude: [c.d]}, volatileConfig: {exclude: [{value: a.b, imageUrl: quay.io/org/web}]}}]";
+    let nothing = criteria(yaml, "2026-06-01T00:00:00Z").select(None, "web", Quirks::Fixed);
+    assert!(counts(&nothing, "a.b", &[], &[]));
+    assert!(!counts(&nothing, "c.d", &[], &[]));
+}
+
+#[test]
 fn a_component_scope_covers_the_children_of_its_index() {
     let yaml = "sources: [{volatileConfig: {exclude: [{value: a.b, componentNames: [web]}]}}]";
     let criteria = criteria(yaml, "2026-06-01T00:00:00Z");

@@ -287,3 +287,39 @@ fn a_violation_says_how_it_could_be_excluded() {
         "All is well. To exclude this rule add one or more of \"p.a:x\", \"p.a:y\" to the `exclude` section of the policy configuration."
     );
 }
+
+#[test]
+fn only_a_violation_says_so_and_with_the_terms_that_it_has() {
+    let case = Case {
+        annotated: vec![("p.a", json!({"description": "All is well"}))],
+        ..Case::default()
+    };
+    let results =
+        json!([{"msg": "with", "code": "p.a", "term": "x"}, {"msg": "without", "code": "p.a"}]);
+    let warned = json!([{"msg": "hm", "code": "p.a"}]);
+    let outcome = case.read(&[("deny", results), ("warn", warned)]).unwrap();
+    let said = outcome.violations.iter().chain(&outcome.warnings);
+    let said: Vec<_> = said.filter_map(|one| one.text("description")).collect();
+    let hint = |what: &str| {
+        format!(
+            "All is well. To exclude this rule add \"{what}\" to the `exclude` section of the policy configuration."
+        )
+    };
+    assert_eq!(said, [&hint("p.a:x"), &hint("p.a"), "All is well"]);
+}
+
+#[test]
+fn results_are_in_the_order_of_code_first_term_and_message() {
+    let result =
+        |msg: &str, code: &str, term: Value| json!({"msg": msg, "code": code, "term": term});
+    let results = json!([
+        result("1", "p.b", json!("a")),
+        result("2", "p.a", json!(["z", "a"])),
+        result("4", "p.a", json!(["b"])),
+        result("3", "p.a", json!("b")),
+        {"msg": "5"},
+    ]);
+    let mut outcome = Case::default().read(&[("deny", results)]).unwrap();
+    outcome.sort();
+    assert_eq!(messages(&outcome.violations), ["5", "3", "4", "2", "1"]);
+}
