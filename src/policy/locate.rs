@@ -164,3 +164,110 @@ fn inline(text: &str) -> Result<Option<serde_json::Value>, config::Error> {
     config::document(text, "--policy")
         .map(|document| Some(document).filter(serde_json::Value::is_object))
 }
+
+#[cfg(test)]
+mod tests {
+    use lab::{sigstore::Web, tls::Tls};
+
+    use super::*;
+
+    const SPEC: &str = r#"{"kind": "EnterpriseContractPolicy", "spec": {"description": "ours", "sources": [{"policy": ["oci::registry.example/policy"]}]}}"#;
+
+    /// A cluster with one configuration, and what is mounted into a pod of the namespace `team`.
+    struct Pod {
+        web: Web,
+        account: tempfile::TempDir,
+    }
+
+    impl Pod {
+        fn new() -> Self {
+            let tls = Tls::private_authority().unwrap();
+            let web = Web::start_with_tls(&tls).unwrap();
+            web.demand("t0ken");
+            let path = "apis/appstudio.redhat.com/v1alpha1/namespaces/team/enterprisecontractpolicies/strict";
+            web.serve_files([(path.to_owned(), SPEC.as_bytes().to_vec())].into());
+            let account = tempfile::tempdir().unwrap();
+            for (name, text) in [
+                ("token", "t0ken\n"),
+                ("namespace", "team"),
+                ("ca.crt", &tls.trusted_pem),
+            ] {
+                std::fs::write(account.path().join(name), text).unwrap();
+            }
+            Self { web, account }
+        }
+
+        async fn ask(&self, text: &str) -> Result<Spec, String> {
+            let url = self.web.url();
+            let port = url.rsplit(':').next().unwrap();
+            let env = Env::from([
+                ("KUBERNETES_SERVICE_HOST", "127.0.0.1"),
+                ("KUBERNETES_SERVICE_PORT", port),
+            ]);
+            let kube =
+                Kube::of_pod(&env, self.account.path()).map_err(|error| error.to_string())?;
+            let (namespace, name) = resource_name(text).ok_or("no name of a resource")?;
+            let found = resource(&kube, namespace, name).await;
+            let found = found.map_err(|error| error.to_string())?;
+            Spec::parse(&found, text).map_err(|error| error.to_string())
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_a_configuration_from_the_cluster_as_the_pod_may() {
+        let pod = Pod::new();
+        for name in ["strict", "team/strict"] {
+            let spec = pod.ask(name).await.unwrap();
+            let policies: Vec<_> = spec
+                .sources
+                .iter()
+                .flat_map(|group| &group.policy)
+                .collect();
+            assert_eq!(policies, ["oci::registry.example/policy"]);
+        }
+        let of = |namespace: &str| format!("EnterpriseContractPolicy {namespace}/lax");
+        let missing = pod.ask("lax").await.unwrap_err();
+        assert_eq!(missing, format!("{} not found in the cluster", of("team")));
+        let missing = pod.ask("other/lax").await.unwrap_err();
+        assert_eq!(missing, format!("{} not found in the cluster", of("other")));
+        pod.web.demand("another");
+        let denied = pod.ask("lax").await.unwrap_err();
+        assert_eq!(
+            denied,
+            format!("the service account may not read {}", of("team"))
+        );
+        pod.web.break_down();
+        let broken = pod.ask("strict").await.unwrap_err();
+        assert!(broken.contains("500"), "{broken}");
+    }
+
+    #[tokio::test]
+    async fn trusts_only_the_authority_that_is_mounted_with_the_token() {
+        let pod = Pod::new();
+        let other = Tls::private_authority().unwrap();
+        std::fs::write(pod.account.path().join("ca.crt"), other.trusted_pem).unwrap();
+        let refused = pod.ask("strict").await.unwrap_err();
+        assert!(refused.contains("certificate"), "{refused}");
+        assert!(pod.web.requests().is_empty());
+        std::fs::remove_file(pod.account.path().join("token")).unwrap();
+        let unmounted = pod.ask("strict").await.unwrap_err();
+        assert!(unmounted.contains("token"), "{unmounted}");
+    }
+
+    #[test]
+    fn only_what_could_name_a_resource_is_looked_for_in_the_cluster() {
+        assert_eq!(resource_name("team/strict"), Some((Some("team"), "strict")));
+        assert_eq!(resource_name("strict"), Some((None, "strict")));
+        for text in [
+            "a/b/c",
+            "Team/strict",
+            "team/",
+            "-x",
+            "policy.yaml",
+            "oci::x",
+            "src",
+        ] {
+            assert_eq!(resource_name(text), None, "{text}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Serves a TUF repository's files, and the answers of a transparency log, on loopback.
+//! Serves files, such as a TUF repository's, and the answers of a transparency log, on loopback.
 
 use std::{
     collections::BTreeMap,
@@ -7,10 +7,13 @@ use std::{
 };
 
 use anyhow::Result;
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use serde_json::{Value, json};
 
-use crate::server::{Body, Listener, Reply, serve};
+use crate::{
+    server::{Body, Listener, Reply, serve_with},
+    tls::Tls,
+};
 
 const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
 
@@ -18,6 +21,7 @@ const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
 #[derive(Debug)]
 pub struct Web {
     listener: Listener,
+    scheme: &'static str,
     shared: Arc<Mutex<Content>>,
 }
 
@@ -26,26 +30,46 @@ struct Content {
     files: BTreeMap<String, Vec<u8>>,
     entries: Vec<Value>,
     broken: bool,
+    token: Option<String>,
     requests: Vec<String>,
 }
 
 impl Web {
     /// Starts it with nothing to serve.
     pub fn start() -> Result<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same over TLS.
+    pub fn start_with_tls(tls: &Tls) -> Result<Self> {
+        Self::start_with(Some(tls))
+    }
+
+    fn start_with(tls: Option<&Tls>) -> Result<Self> {
         let shared = Arc::new(Mutex::new(Content::default()));
         let state = Arc::clone(&shared);
         let answer = move |request: Request<Incoming>| -> Reply {
-            let response = respond(&state, request.uri().path());
+            let response = respond(&state, &request);
             Box::pin(async move { response })
         };
-        let listener = serve(SocketAddr::from(([127, 0, 0, 1], 0)), answer)?;
-        Ok(Self { listener, shared })
+        let config = tls.map(|tls| Arc::clone(&tls.config));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Ok(Self {
+            listener: serve_with(address, config, answer)?,
+            scheme: if tls.is_some() { "https" } else { "http" },
+            shared,
+        })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or with `https`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.listener.address())
+        format!("{}://{}", self.scheme, self.listener.address())
+    }
+
+    /// Refuses by 401 whoever does not show this bearer token.
+    pub fn demand(&self, token: &str) {
+        self.change(|content| content.token = Some(token.to_owned()));
     }
 
     /// Serves these files instead of those before.
@@ -75,12 +99,15 @@ impl Web {
     }
 }
 
-fn respond(shared: &Mutex<Content>, path: &str) -> Response<Body> {
+fn respond(shared: &Mutex<Content>, request: &Request<Incoming>) -> Response<Body> {
+    let path = request.uri().path();
     let mut content = shared.lock().unwrap_or_else(PoisonError::into_inner);
     content.requests.push(path.to_owned());
     let mut response = Response::new(Body::default());
     if content.broken {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    } else if !content.admits(request) {
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
     } else if path == RETRIEVE {
         let entries = content.entries.iter().enumerate();
         let entries: Vec<_> = entries
@@ -93,4 +120,12 @@ fn respond(shared: &Mutex<Content>, path: &str) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
+}
+
+impl Content {
+    fn admits(&self, request: &Request<Incoming>) -> bool {
+        let shown = request.headers().get(header::AUTHORIZATION);
+        let demanded = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        demanded.is_none_or(|demanded| shown.is_some_and(|shown| shown == demanded.as_str()))
+    }
 }
