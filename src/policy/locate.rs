@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{
     config::{self, FILES, Spec},
+    criteria::Quirks,
     source::{self, Address, Fetched, Fetcher},
 };
 use crate::{
@@ -82,24 +83,38 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     }
 }
 
-/// The text that stands for a value of rule data: the content of a document, else itself.
+/// The text that stands for a value of rule data: the content of a document, else itself. Upstream
+/// fetches whatever could be the address of a document or a repository.
 ///
 /// # Errors
 /// Any [`Error`] but those of the cluster.
-pub(crate) async fn rule_data_text(text: &str, fetcher: &Fetcher) -> Result<String, Error> {
+pub(crate) async fn rule_data_text(
+    text: &str,
+    fetcher: &Fetcher,
+    quirks: Quirks,
+) -> Result<String, Error> {
     let is_document = [".json", ".yaml", ".yml"]
         .iter()
         .any(|end| text.ends_with(end));
-    let is_remote = text.starts_with("git::") || text.starts_with("https://") && is_document;
     if is_document && Path::new(text).is_file() {
         return contents(Path::new(text));
     }
+    let address = || Address::parse(text);
+    let is_remote = match quirks {
+        _ if text.starts_with("git::") => true,
+        Quirks::Fixed => text.starts_with("https://") && is_document,
+        Quirks::Upstream => matches!(address(), Ok(Address::Git(_) | Address::Http(_))),
+    };
     if !is_remote {
         return Ok(text.to_owned());
     }
     let fetched = fetcher.fetch(text).await?;
     let found = FILES.iter().find_map(|name| fetched.file(name));
-    match found.or(fetched.files.first().filter(|_| is_document)) {
+    let only = || {
+        let named = is_document || matches!(address(), Ok(Address::Http(_)));
+        fetched.files.first().filter(|_| named)
+    };
+    match found.or_else(only) {
         Some(file) => Ok(file.text.clone()),
         None => Err(Error::Nothing {
             origin: fetched.pinned.clone(),
@@ -170,6 +185,7 @@ mod tests {
     use lab::{sigstore::Web, tls::Tls};
 
     use super::*;
+    use crate::http;
 
     const SPEC: &str = r#"{"kind": "EnterpriseContractPolicy", "spec": {"description": "ours", "sources": [{"policy": ["oci::registry.example/policy"]}]}}"#;
 
@@ -252,6 +268,37 @@ mod tests {
         std::fs::remove_file(pod.account.path().join("token")).unwrap();
         let unmounted = pod.ask("strict").await.unwrap_err();
         assert!(unmounted.contains("token"), "{unmounted}");
+    }
+
+    #[tokio::test]
+    async fn upstream_fetches_rule_data_from_any_address() {
+        let tls = Tls::private_authority().unwrap();
+        let web = Web::start_with_tls(&tls).unwrap();
+        let files = ["builders", "builders.yaml"].map(|name| (name.to_owned(), b"ours".to_vec()));
+        web.serve_files(files.into());
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca.pem");
+        std::fs::write(&ca, &tls.trusted_pem).unwrap();
+        let options = http::Options {
+            ca_files: vec![ca],
+            ..http::Options::default()
+        };
+        let fetcher = &crate::policy::tests::fetcher_with(options);
+        let url = format!("{}/builders", web.url());
+        let document = format!("{url}.yaml");
+        for (text, quirks, expected) in [
+            (&url, Quirks::Fixed, url.as_str()),
+            (&url, Quirks::Upstream, "ours"),
+            (&document, Quirks::Fixed, "ours"),
+            (&document, Quirks::Upstream, "ours"),
+            (&"builders".to_owned(), Quirks::Upstream, "builders"),
+        ] {
+            let found = rule_data_text(text, fetcher, quirks).await.unwrap();
+            assert_eq!(found, expected, "{text} {quirks:?}");
+        }
+        let absent = format!("{}/absent", web.url());
+        let failed = rule_data_text(&absent, fetcher, Quirks::Upstream).await;
+        assert!(failed.unwrap_err().to_string().contains("absent"));
     }
 
     #[test]

@@ -22,7 +22,11 @@ use crate::{
 const AT: &str = "2026-06-01T00:00:00Z";
 
 fn fetcher() -> Fetcher {
-    let http = Http::new(http::Options::default(), &Env::default());
+    fetcher_with(http::Options::default())
+}
+
+pub(super) fn fetcher_with(options: http::Options) -> Fetcher {
+    let http = Http::new(options, &Env::default());
     let credentials = Credentials::load(None, &Env::default()).unwrap();
     Fetcher::new(
         Git::new(http.clone(), credentials),

@@ -2,6 +2,8 @@
 
 use lab::{
     registry::{Access, Grant, Options, Server},
+    sigstore::Web,
+    tls::Tls,
     universe::Universe,
 };
 
@@ -219,6 +221,27 @@ fn lists_rules_of_every_kind_of_source() {
     dir.promote(&["policy", "list", "./absent"])
         .exits(3)
         .says("./absent");
+}
+
+#[test]
+fn a_document_of_a_web_server_is_a_source() {
+    let dir = workdir();
+    let tls = Tls::private_authority().unwrap();
+    let web = Web::start_with_tls(&tls).unwrap();
+    dir.write("ca.pem", &tls.trusted_pem);
+    let files = [("rules/main.rego".to_owned(), POLICY.as_bytes().to_vec())];
+    web.serve_files(files.into());
+    let url = format!("{}/rules/main.rego", web.url());
+    let list = |url: &str| dir.promote(&["policy", "list", url, "--ca-file", "ca.pem"]);
+    lists(list(&url));
+    list(&format!("{}/absent.rego", web.url()))
+        .exits(3)
+        .says("absent.rego");
+    dir.promote(&["policy", "list", &url])
+        .exits(5)
+        .says("certificate");
+    web.break_down();
+    list(&url).exits(5).says("500");
 }
 
 #[test]

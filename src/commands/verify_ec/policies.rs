@@ -85,7 +85,7 @@ impl Wanted<'_> {
                 )
                 .hint("write it as KEY=VALUE")
             })?;
-            let value = policy::rule_data_text(value, fetcher).await;
+            let value = policy::rule_data_text(value, fetcher, self.quirks).await;
             let value = value.map_err(locate_failure)?;
             for group in &mut spec.sources {
                 let rule_data = group.rule_data.get_or_insert_default();
