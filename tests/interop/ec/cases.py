@@ -119,3 +119,13 @@ def own_cases():
     yield "good", "own", [*NOW, "--output", "text?show-successes=true&show-policy-docs-link=true"]
     yield "good", "own", [*NOW, "--output", "json", "--output", "text=written", "--output", "appstudio"]
     yield "good", "own", [*NOW, "--output", "yaml=written", "--output", "summary"]
+
+
+def inspections(sources):
+    """What `inspect policy` is asked; ec itself breaks down where a rule has no annotations in JSON."""
+    filters = [[], ["--package", "release"], ["--package", "tasks"], ["--collection", "minimal"],
+               ["--rule", "pipeline_has_tasks"]]
+    for source in sources:
+        for form in ["text", "names", "short-names", "json"]:
+            for more in filters:
+                yield ["inspect", "policy", "--source", source, "--output", form, *more]
