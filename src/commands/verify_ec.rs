@@ -153,7 +153,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         ),
         moment,
         checks: args.checks(),
-        keep: Keep::of(&args.output),
+        keep: Keep::of(&args.output, args.show(context)),
         upstream: false,
     };
     let mut checked = run.check_all(&components, args.workers).await;

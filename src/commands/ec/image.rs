@@ -286,7 +286,8 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
         let text = "the Snapshot has no components: nothing would be verified";
         return Err(Failure::message(Kind::NotFound, text));
     }
-    let checked = check(&args, &snapshot, &prepared, Keep::of(&outputs), context).await?;
+    let keep = Keep::of(&outputs, args.show(show, context));
+    let checked = check(&args, &snapshot, &prepared, keep, context).await?;
     let mut report = report(&args, &checked, &prepared);
     let show = args.show(show, context);
     let appstudio = report.render(Format::Appstudio, show).or_fail(Kind::Bug)?;

@@ -165,6 +165,11 @@ impl Run<'_> {
                 let complete = checked.vouched || !self.checks.skipped().is_empty();
                 checked.report.success = complete && checked.report.violations.is_empty();
                 checked.report.sort();
+                if !self.keep.passed {
+                    for success in &mut checked.report.successes {
+                        *success = success.brief();
+                    }
+                }
             }
             Err(failure) => {
                 let image = match self.upstream {

@@ -27,15 +27,20 @@ pub(in crate::commands) struct Keep {
     pub(in crate::commands) statements: bool,
     /// What the rules saw.
     pub(in crate::commands) inputs: bool,
+    /// What is known of the rules that passed: of a policy with many, most of what a run would hold.
+    pub(in crate::commands) passed: bool,
 }
 
 impl Keep {
     /// What these reports show.
-    pub(in crate::commands) fn of(outputs: &[Output]) -> Self {
+    pub(in crate::commands) fn of(outputs: &[Output], show: Show) -> Self {
         let any = |format| outputs.iter().any(|output| output.format == format);
+        let lists = |show: Show| show.successes || show.info;
+        let listed = outputs.iter().any(|output| lists(output.show(show)));
         Self {
             statements: any(Format::Attestation),
             inputs: any(Format::PolicyInput),
+            passed: lists(show) || listed || any(Format::Html) || any(Format::Junit),
         }
     }
 }
