@@ -4,7 +4,7 @@ use super::{
     annotated::Annotated,
     groups::Error,
     rego::{self, Link, Module, Place, Policy, Rule, gives_results},
-    source::{Address, Fetcher},
+    source::Fetcher,
 };
 
 /// A rule as its annotations describe it.
@@ -46,20 +46,14 @@ impl Inspected {
     }
 }
 
-/// The source as upstream shows it: paths of this machine have a prefix.
-pub(crate) fn shown(source: &str) -> String {
-    let local = matches!(Address::parse(source), Ok(Address::File(_)));
-    if local && !source.starts_with("file:") {
-        return format!("file::{source}");
-    }
-    source.to_owned()
-}
-
-/// Fetches a source and lists its rules, file by file.
+/// Fetches a source and lists its rules, file by file, with the source as it was pinned.
 ///
 /// # Errors
 /// Any [`Error`] of sources and of their rules.
-pub(crate) async fn inspect(source: &str, fetcher: &Fetcher) -> Result<Vec<Inspected>, Error> {
+pub(crate) async fn inspect(
+    source: &str,
+    fetcher: &Fetcher,
+) -> Result<(String, Vec<Inspected>), Error> {
     let fetched = fetcher.fetch(source).await?;
     let policies = fetched.files.iter().filter(|file| file.is_policy());
     let mut modules: Vec<_> = policies
@@ -83,7 +77,7 @@ pub(crate) async fn inspect(source: &str, fetcher: &Fetcher) -> Result<Vec<Inspe
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(all)
+    Ok((fetched.pinned.clone(), all))
 }
 
 fn inspected(rule: &Rule) -> Inspected {

@@ -22,7 +22,7 @@ pub(crate) use criteria::Quirks;
 pub(crate) use finding::{Finding, PASS};
 pub(crate) use groups::{Error, Policies, Settings, Subject};
 pub(crate) use input::{Facts, Input, Sig};
-pub(crate) use inspect::{Inspected, inspect, shown as shown_source};
+pub(crate) use inspect::{Inspected, inspect};
 pub(crate) use locate::{Error as LocateError, locate, rule_data_text};
 pub(crate) use outcome::Outcome;
 pub(crate) use source::Fetcher;

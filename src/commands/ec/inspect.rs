@@ -90,10 +90,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     }
     let mut read = Vec::new();
     for source in sources {
-        let rules = policy::inspect(&source, &fetcher)
-            .await
-            .or_fail(Kind::Usage)?;
-        read.push((policy::shown_source(&source), rules));
+        let inspected = policy::inspect(&source, &fetcher).await;
+        read.push(inspected.or_fail(Kind::Usage)?);
     }
     read.sort_by(|(a, _), (b, _)| a.cmp(b));
     let text = match args.output.as_str() {

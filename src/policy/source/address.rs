@@ -243,10 +243,11 @@ fn has_git_suffix(path: &str) -> bool {
 impl GitAddress {
     /// The source with the commit that it was fetched at.
     pub(crate) fn pinned(&self, commit: &str) -> String {
-        let location = self
-            .url
-            .split_once("://")
-            .map_or(self.url.as_str(), |(_, rest)| rest);
+        let location = match self.url.split_once("://") {
+            // Upstream takes away what goes without saying, and a path of this machine does not.
+            Some((scheme, rest)) if scheme != "file" => rest,
+            _ => self.url.as_str(),
+        };
         let dir = if self.dir.is_empty() {
             String::new()
         } else {
