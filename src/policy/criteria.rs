@@ -90,12 +90,7 @@ impl Criteria {
         let value = entry.value.clone();
         let image = [&entry.image_ref, &entry.image_url, &entry.image_digest];
         if let Some(image) = image.into_iter().find(|image| !image.is_empty()) {
-            // The short names of Docker Hub mean the same repository as its long ones.
-            let key = match image.parse::<Repository>() {
-                Ok(repository) => repository.to_string(),
-                Err(_) => image.clone(),
-            };
-            side(self.images.entry(key).or_default()).push(value);
+            side(self.images.entry(image.clone()).or_default()).push(value);
         } else if entry.component_names.is_empty() {
             side(&mut self.everywhere).push(value);
         } else {
@@ -118,11 +113,15 @@ impl Criteria {
         };
         let mut expected = Vec::new();
         if let Some(image) = image {
-            for key in [image.repository.to_string(), image.digest.to_string()] {
-                let lists = self.images.get(&key).cloned().unwrap_or_default();
+            let meant = self
+                .images
+                .iter()
+                .filter(|(key, _)| means(key, image, quirks));
+            for (_, lists) in meant {
                 expected.extend(lists.include.iter().cloned());
-                selection.all.add(lists);
+                selection.all.add(lists.clone());
             }
+            selection.opening = selection.all.clone();
             for name in [Some(component), child_of(component)].into_iter().flatten() {
                 selection
                     .all
@@ -138,16 +137,8 @@ impl Criteria {
                 .collect();
         }
         expected.extend(self.everywhere.include.iter().cloned());
-        selection.opening = selection.all.clone();
-        if quirks == Quirks::Upstream {
-            selection.opening = Lists::default();
-            if let Some(image) = image {
-                for key in [image.repository.to_string(), image.digest.to_string()] {
-                    selection
-                        .opening
-                        .add(self.images.get(&key).cloned().unwrap_or_default());
-                }
-            }
+        if quirks == Quirks::Fixed {
+            selection.opening = selection.all.clone();
         }
         selection.all.add(self.everywhere.clone());
         selection.opening.add(self.everywhere.clone());
@@ -208,6 +199,21 @@ impl Selection {
         include > total(&self.opening.exclude, &matchers)
     }
 
+    /// Tells whether a rule without a code can give a result that counts. What its results will be
+    /// called is not known, so that it may be whatever the includes name in its package.
+    pub(crate) fn opens_unnamed(&self, package: &str, rule: &str) -> bool {
+        let short = package.rsplit_once('.').map_or(package, |(_, last)| last);
+        let named = self.opening.include.iter().filter_map(|criterion| {
+            let name = criterion
+                .split_once(':')
+                .map_or(&**criterion, |(name, _)| name);
+            let (of, rule) = name.rsplit_once('.')?;
+            (of == short || of == package).then_some(rule)
+        });
+        let mut possible = named.chain([rule]);
+        possible.any(|rule| self.opens(&format!("{package}.{rule}"), &[]))
+    }
+
     /// The includes that matched none of the candidates, once each.
     pub(crate) fn unmatched<'a>(
         &self,
@@ -226,15 +232,34 @@ impl Selection {
     }
 }
 
+/// Tells whether the key of an entry, a repository or a digest, means the image. The short names of
+/// Docker Hub mean the same repository as its long ones; upstream compares texts.
+fn means(key: &str, image: &DigestReference, quirks: Quirks) -> bool {
+    if key == image.digest.to_string() {
+        return true;
+    }
+    let repository = image.repository.to_string();
+    let theirs = match repository.strip_prefix("docker.io/") {
+        Some(path) => format!("index.docker.io/{path}"),
+        None => repository,
+    };
+    let same = |named: Repository| named == image.repository;
+    key == theirs || (quirks == Quirks::Fixed && key.parse().is_ok_and(same))
+}
+
 /// The name without the suffix that the expansion of an index gives to a child.
 fn child_of(name: &str) -> Option<&str> {
-    let (parent, rest) = name.rsplit_once("-sha256:")?;
-    let digest = rest.get(..64)?;
     let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    let arch = rest.get(64..)?.strip_prefix('-')?;
-    let is_child =
-        digest.bytes().all(lower_hex) && !arch.is_empty() && !arch.contains(char::is_whitespace);
-    is_child.then_some(parent)
+    let is_suffix = |suffix: &str| {
+        let digest = suffix.get(..64).unwrap_or_default();
+        let arch = suffix.get(64..).and_then(|rest| rest.strip_prefix('-'));
+        digest.bytes().all(lower_hex)
+            && arch.is_some_and(|arch| !arch.is_empty() && !arch.contains(char::is_whitespace))
+    };
+    let mut suffixes = name.match_indices("-sha256:");
+    let (at, _) =
+        suffixes.find(|(at, start)| name.get(at + start.len()..).is_some_and(is_suffix))?;
+    name.get(..at)
 }
 
 fn holds(entry: &Volatile, at: Timestamp) -> bool {
@@ -281,6 +306,9 @@ fn matchers(candidate: Candidate<'_>, quirks: Quirks) -> Vec<String> {
     let mut packages = vec![short];
     if quirks == Quirks::Fixed && full != short {
         packages.push(full);
+    }
+    if quirks == Quirks::Upstream && !candidate.code.contains('.') {
+        packages.clear();
     }
     let mut names = Vec::new();
     for package in packages {

@@ -43,9 +43,9 @@ impl Finding {
         self.metadata.get(member).and_then(Value::as_str)
     }
 
-    /// The code, if the result has one.
+    /// The code, if the result has one. An empty one is none.
     pub(crate) fn code(&self) -> Option<&str> {
-        self.text("code")
+        self.text("code").filter(|code| !code.is_empty())
     }
 
     /// The texts of a member that is one text or a list of them.

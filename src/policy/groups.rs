@@ -98,7 +98,9 @@ impl std::fmt::Debug for Ready {
 /// A rule that gives results.
 struct Rule {
     name: String,
+    /// `package.name` for a rule that no annotation gives a code.
     code: String,
+    is_annotated: bool,
     collections: Vec<String>,
     pipeline_intention: Vec<String>,
 }
@@ -349,21 +351,26 @@ impl Ready {
     /// The packages in which a rule can give a result that counts.
     fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
         let intended = self.intended(settings);
-        let opened = |rule: &Rule| {
-            selection.opens(&rule.code, &rule.collections)
-                && is_intended(&rule.pipeline_intention, &intended)
+        let opened = |package: &str, rule: &Rule| {
+            let opens = match rule.is_annotated {
+                true => selection.opens(&rule.code, &rule.collections),
+                false => selection.opens_unnamed(package, &rule.name),
+            };
+            opens && is_intended(&rule.pipeline_intention, &intended)
         };
         let passing = self
             .packages
             .iter()
-            .filter(|(_, rules)| rules.iter().any(opened));
+            .filter(|(package, rules)| rules.iter().any(|rule| opened(package, rule)));
         let mut passing: BTreeSet<String> = passing.map(|(package, _)| package.clone()).collect();
         if passing.is_empty() {
             return self.packages.keys().cloned().collect();
         }
         if settings.quirks == Quirks::Upstream {
-            // Upstream asks for the first segment of a package's name only.
-            passing.retain(|package| !package.contains('.'));
+            // Upstream knows the first segment of a package's name only.
+            let first = |package: String| package.split('.').next().map(str::to_owned);
+            passing = passing.into_iter().filter_map(first).collect();
+            passing.retain(|package| self.packages.contains_key(package));
         }
         passing
     }
@@ -420,7 +427,9 @@ fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
         .rules()
         .filter(|rule| Purpose::of(&rule.name).is_some())
     {
-        let annotated = Annotated::of(rule).unwrap_or_else(|| Annotated {
+        let annotated = Annotated::of(rule);
+        let is_annotated = annotated.is_some();
+        let annotated = annotated.unwrap_or_else(|| Annotated {
             code: format!("{}.{}", rule.package, rule.name),
             ..Annotated::default()
         });
@@ -430,6 +439,7 @@ fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
             .push(Rule {
                 name: rule.name.clone(),
                 code: annotated.code,
+                is_annotated,
                 collections: annotated.collections,
                 pipeline_intention: annotated.pipeline_intention,
             });

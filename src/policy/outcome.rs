@@ -153,8 +153,10 @@ impl Reading<'_> {
             let own = || raws.iter().filter(|raw| raw.package == *package);
             let results = self.results(own(), &mut outcome.exceptions)?;
             all.extend(results.iter().map(|judged| judged.finding.clone()));
-            self.judge(results, &mut outcome);
-            self.passed(package, &mut outcome, &mut all);
+            let mut said = Outcome::default();
+            self.judge(results, &mut said);
+            self.passed(package, &mut said, &mut all);
+            outcome.extend(said);
         }
         if outcome.is_empty() {
             return Err(Error::Nothing);
@@ -192,8 +194,7 @@ impl Reading<'_> {
                 rule: shown.clone(),
                 given: kind(&raw.value),
             })?;
-            let suffix = raw.rule.split_once('_').map_or("", |(_, suffix)| suffix);
-            if excepted.contains(&suffix) {
+            if excepted.contains(&without_purpose(&raw.rule)) {
                 if !elements.is_empty() {
                     exceptions.push(name);
                 }
@@ -252,7 +253,7 @@ impl Reading<'_> {
                 // Upstream finds out by the code, warnings first, what a result was.
                 let same = |other: &Finding| match finding.code() {
                     Some(code) => other.code() == Some(code),
-                    None => other.code().is_none() && other.msg == finding.msg,
+                    None => other.msg == finding.msg,
                 };
                 if warned.iter().any(same) {
                     purpose = Purpose::Warn;
@@ -382,11 +383,13 @@ impl Reading<'_> {
             .collect();
         let once = self.quirks == Quirks::Fixed;
         let times = |finding: &Finding| {
-            let depends_on = finding.list("depends_on");
-            if depends_on.is_empty() {
+            // Only annotations are believed: a result must not take itself out of the report.
+            let annotated = finding.code().and_then(|code| self.annotated.get(code));
+            if annotated.is_none_or(|rule| !rule.metadata.contains_key("depends_on")) {
                 return 1;
             }
-            let open = depends_on
+            let open = finding
+                .list("depends_on")
                 .iter()
                 .filter(|code| !reported.contains(*code))
                 .count();
@@ -414,9 +417,27 @@ fn located(rule: &str, place: Option<&Place>) -> String {
     }
 }
 
-/// Reads the only form of a moment that upstream understands here.
+/// The name of a rule as exceptions write it.
+fn without_purpose(rule: &str) -> &str {
+    let prefixes = ["violation_", "deny_", "warn_"];
+    match rule {
+        "violation" | "deny" | "warn" => "",
+        _ => prefixes.into_iter().fold(rule, |rest, prefix| {
+            rest.strip_prefix(prefix).unwrap_or(rest)
+        }),
+    }
+}
+
+/// Reads the only form of a moment that upstream understands here, `2006-01-02T15:04:05Z`.
+/// Another one would postpone a violation that upstream reports.
 fn moment(text: &str) -> Option<Timestamp> {
-    let exact = text.len() == "2006-01-02T15:04:05Z".len() && text.ends_with('Z');
+    let shape = b"0000-00-00T00:00:00Z";
+    let same = |(given, wanted): (u8, &u8)| match wanted {
+        b'0' => given.is_ascii_digit(),
+        _ => given == *wanted,
+    };
+    let exact =
+        text.len() == shape.len() && text.bytes().zip(shape).all(same) && !text.ends_with(":60Z");
     text.parse().ok().filter(|_| exact)
 }
 
@@ -464,10 +485,12 @@ fn names(finding: &Finding) -> Vec<String> {
     let Some(code) = finding.code() else {
         return Vec::new();
     };
-    match finding.terms() {
-        terms if terms.is_empty() => vec![code.to_owned()],
-        terms => terms.iter().map(|term| format!("{code}:{term}")).collect(),
+    let mut terms = finding.terms();
+    terms.retain(|term| !term.is_empty());
+    if terms.is_empty() {
+        return vec![code.to_owned()];
     }
+    terms.iter().map(|term| format!("{code}:{term}")).collect()
 }
 
 /// Says in the description how the rule could be excluded.
@@ -477,7 +500,7 @@ fn hint_exclusion(finding: &mut Finding) {
     };
     let names: Vec<String> = names(finding)
         .iter()
-        .map(|name| format!("{name:?}"))
+        .map(|name| format!("\"{name}\""))
         .collect();
     let named = match names.as_slice() {
         [] => return,

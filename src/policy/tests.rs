@@ -157,6 +157,72 @@ async fn upstream_does_not_evaluate_nested_packages() {
 }
 
 #[tokio::test]
+async fn upstream_takes_a_nested_package_for_its_first_segment() {
+    let plain = "package deep\n\ndeny contains \"bare\"\n";
+    let (fine, nested) = (rule("fine", "x", ""), rule("deep.fine", "y", ""));
+    let sources = Sources::new(&[("a.rego", &fine), ("b.rego", plain), ("c.rego", &nested)]);
+    let spec = "sources: [{policy: [DIR], config: {include: [fine]}}]";
+    let upstream = Settings {
+        quirks: Quirks::Upstream,
+        ..settings()
+    };
+    let theirs = sources.say_with(spec, upstream).await.unwrap();
+    let messages: Vec<_> = theirs.violations.iter().map(|v| v.msg.as_str()).collect();
+    assert_eq!(messages, ["bare", "fine says no"]);
+    let ours = sources.say(spec).await.unwrap();
+    assert_eq!(codes(&ours), ["deep.fine.y", "fine.x"]);
+}
+
+#[tokio::test]
+async fn an_include_opens_the_package_of_a_rule_whose_code_only_its_result_names() {
+    let unnamed = "package a\n\ndeny contains {\"code\": \"a.x\", \"msg\": \"no\"}\n";
+    let named = rule("c", "y", "");
+    let sources = Sources::new(&[("a.rego", unnamed), ("c.rego", &named)]);
+    for quirks in [Quirks::Fixed, Quirks::Upstream] {
+        let ask = async |include: &str| {
+            let spec = format!("sources: [{{policy: [DIR], config: {{include: {include}}}}}]");
+            let settings = Settings {
+                quirks,
+                ..settings()
+            };
+            let outcome = sources.say_with(&spec, settings).await.unwrap();
+            codes(&outcome)
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ask("[a.x, c]").await, ["a.x", "c.y"], "{quirks:?}");
+        assert_eq!(ask("[a.deny, c]").await, ["c.y"], "{quirks:?}");
+        assert_eq!(ask("[c]").await, ["c.y"], "{quirks:?}");
+    }
+}
+
+#[tokio::test]
+async fn rules_without_annotations_never_pass() {
+    let silent = "package a\n\ndeny contains \"no\" if input.value == 2\n";
+    let sources = Sources::new(&[("a.rego", silent)]);
+    let error = sources.say("sources: [{policy: [DIR]}]").await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("no successes, warnings, or failures, check input")
+    );
+    let annotated = silent.replace("deny", "# METADATA\n# custom:\n#   short_name: x\ndeny");
+    let sources = Sources::new(&[("a.rego", &annotated)]);
+    let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
+    assert_eq!(outcome.successes[0].code(), Some("a.x"));
+}
+
+#[tokio::test]
+async fn a_severity_in_annotations_changes_nothing() {
+    let mild = rule("a", "x", "#   severity: warning\n");
+    let sources = Sources::new(&[("a.rego", &mild)]);
+    let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
+    assert_eq!(codes(&outcome), ["a.x"]);
+    assert!(outcome.warnings.is_empty());
+}
+
+#[tokio::test]
 async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
     let meant = rule("a", "meant", "#   pipeline_intention: [release, staging]\n");
     let other = "\n# METADATA\n# title: t\n# custom:\n#   short_name: other\n#   pipeline_intention: build\ndeny contains {\"code\": \"a.other\", \"msg\": \"other\"}\n";
@@ -180,6 +246,24 @@ async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
     assert_eq!(none, ["bare", "general", "m"]);
     let upstream = ask("pipeline_intention: [release]", Quirks::Upstream).await;
     assert_eq!(upstream, ["bare", "a says no"]);
+}
+
+#[tokio::test]
+async fn upstream_does_not_look_at_terms_when_it_filters_by_intention() {
+    let meant = rule("a", "x", "#   pipeline_intention: release\n");
+    let meant = meant.replace("\"msg\"", "\"term\": \"t\", \"msg\"");
+    let sources = Sources::new(&[("a.rego", &meant)]);
+    let spec = "sources: [{policy: [DIR], ruleData: {pipeline_intention: release}, config: {exclude: ['a.x:t']}}]";
+    let ask = async |quirks: Quirks| {
+        let settings = Settings {
+            by_intention: true,
+            quirks,
+            ..settings()
+        };
+        sources.say_with(spec, settings).await.unwrap()
+    };
+    assert_eq!(codes(&ask(Quirks::Upstream).await), ["a.x"]);
+    assert!(ask(Quirks::Fixed).await.violations.is_empty());
 }
 
 #[tokio::test]

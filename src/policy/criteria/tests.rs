@@ -130,6 +130,28 @@ fn a_result_without_a_code_always_counts() {
 }
 
 #[test]
+fn a_code_without_a_package_is_matched_by_a_star_or_collection_by_upstream() {
+    let image = WEB.parse().unwrap();
+    for (include, ours, upstreams) in [
+        ("a", true, false),
+        ("*", true, true),
+        ("@c", true, true),
+        ("a.b", false, false),
+    ] {
+        let yaml = format!("sources: [{{config: {{include: ['{include}']}}}}]");
+        let criteria = criteria(&yaml, "2026-06-01T00:00:00Z");
+        for (quirks, included) in [(Quirks::Fixed, ours), (Quirks::Upstream, upstreams)] {
+            let selection = criteria.select(Some(&image), "web", quirks);
+            assert_eq!(
+                counts(&selection, "a", &[], &["c"]),
+                included,
+                "{include} {quirks:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nested_packages_have_a_short_and_a_full_name() {
     let code = "release.maven.repos";
     for include in [
@@ -181,6 +203,76 @@ fn volatile_entries_hold_from_their_first_to_their_last_moment() {
 }
 
 #[test]
+fn a_bound_that_a_volatile_entry_does_not_have_is_none() {
+    let image = WEB.parse().unwrap();
+    for (bound, at, in_force) in [
+        ("effectiveOn: '2026-03-01'", "2026-02-28T23:59:59Z", false),
+        ("effectiveOn: '2026-03-01'", "2999-01-01T00:00:00Z", true),
+        ("effectiveUntil: '2026-03-01'", "1999-01-01T00:00:00Z", true),
+        (
+            "effectiveUntil: '2026-03-01'",
+            "2026-03-01T00:00:01Z",
+            false,
+        ),
+    ] {
+        let yaml = format!("sources: [{{volatileConfig: {{exclude: [{{value: a.b, {bound}}}]}}}}]");
+        let selection = criteria(&yaml, at).select(Some(&image), "web", Quirks::Fixed);
+        assert_eq!(
+            !counts(&selection, "a.b", &[], &[]),
+            in_force,
+            "{bound} {at}"
+        );
+    }
+}
+
+#[test]
+fn criteria_of_any_scope_are_a_groups_own() {
+    let digest = OTHER.split_once('@').unwrap().1;
+    for scope in [
+        format!("imageDigest: '{digest}'"),
+        "componentNames: [other]".to_owned(),
+    ] {
+        let entries = |side: &str| {
+            format!(
+                "configuration: {{include: [z]}}\nsources: [{{volatileConfig: {{{side}: [{{value: a.b, {scope}}}]}}}}]"
+            )
+        };
+        // The global criteria do not count, and without an include of its own everything does.
+        let excluding = selection(&entries("exclude"));
+        assert!(counts(&excluding, "a.b", &[], &[]), "{scope}");
+        // An include for another image is one too: nothing is left for this one.
+        let including = selection(&entries("include"));
+        assert!(!counts(&including, "a.b", &[], &[]), "{scope}");
+        assert!(!counts(&including, "z.z", &[], &[]), "{scope}");
+    }
+}
+
+#[test]
+fn the_short_name_of_a_repository_is_compared_as_a_text_by_upstream_only() {
+    let image = WEB.replace("quay.io/org/web", "docker.io/library/nginx");
+    let image = image.parse().unwrap();
+    for (url, ours, upstreams) in [
+        ("nginx", true, false),
+        ("docker.io/library/nginx", true, false),
+        ("index.docker.io/library/nginx", true, true),
+        ("docker.io/org/nginx", false, false),
+    ] {
+        let yaml = format!(
+            "sources: [{{volatileConfig: {{exclude: [{{value: a.b, imageUrl: {url}}}]}}}}]"
+        );
+        let criteria = criteria(&yaml, "2026-06-01T00:00:00Z");
+        for (quirks, excluded) in [(Quirks::Fixed, ours), (Quirks::Upstream, upstreams)] {
+            let selection = criteria.select(Some(&image), "web", quirks);
+            assert_eq!(
+                !counts(&selection, "a.b", &[], &[]),
+                excluded,
+                "{url} {quirks:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn volatile_entries_hold_for_their_image_or_component_only() {
     let digest = WEB.split_once('@').unwrap().1;
     for scope in [
@@ -221,6 +313,9 @@ fn a_component_scope_covers_the_children_of_its_index() {
     let digest = WEB.split_once('@').unwrap().1;
     for (name, covered) in [
         (format!("web-{digest}-arm64"), true),
+        (format!("web-{digest}-arm64-{digest}-noarch-0"), true),
+        (format!("web-sha256:aa-{digest}-arm64"), false),
+        (format!("web-{digest}-arm 64"), false),
         (format!("web-{digest}"), false),
         (format!("web-{digest}-"), false),
         (format!("web2-{digest}-arm64"), false),
@@ -242,6 +337,28 @@ fn an_include_with_a_term_opens_its_package() {
     let upstream = criteria.select(Some(&image), "web", Quirks::Upstream);
     assert!(!upstream.opens("a.b", &[]));
     assert!(upstream.opens("c.d", &[]));
+}
+
+#[test]
+fn any_include_of_its_package_opens_a_rule_without_a_code() {
+    for (include, exclude, opened) in [
+        ("a.x", "b", true),
+        ("a.x", "a", true),
+        ("a.x", "a.x", false),
+        ("a.x:t", "a.x", true),
+        ("deep.a.x", "b", true),
+        ("a.deny", "b", true),
+        ("a", "a.deny", false),
+        ("b.x", "c", false),
+        ("@x", "c", false),
+    ] {
+        let one = config(&[include], &[exclude]);
+        assert_eq!(
+            one.opens_unnamed("deep.a", "deny"),
+            opened,
+            "{include} {exclude}"
+        );
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ impl Default for Case {
 
 impl Case {
     fn read(&self, raws: &[(&str, Value)]) -> Result<Outcome, Error> {
+        let raws = raws.iter().map(|(rule, value)| ("p", *rule, value.clone()));
+        self.read_all(&raws.collect::<Vec<_>>())
+    }
+
+    fn read_all(&self, raws: &[(&str, &str, Value)]) -> Result<Outcome, Error> {
         let at = AT.parse().unwrap();
         let spec = Spec::parse(self.config, "policy.yaml").unwrap();
         let criteria = Criteria::new(&spec.sources[0], None, at);
@@ -53,14 +58,15 @@ impl Case {
         };
         let raws: Vec<_> = raws
             .iter()
-            .map(|(rule, value)| Raw {
-                package: "p".to_owned(),
+            .map(|(package, rule, value)| Raw {
+                package: (*package).to_owned(),
                 rule: (*rule).to_owned(),
                 place: None,
                 value: value.clone(),
             })
             .collect();
-        reading.outcome(&raws, &BTreeSet::from(["p".to_owned()]))
+        let packages = raws.iter().map(|raw| raw.package.clone());
+        reading.outcome(&raws, &packages.collect())
     }
 }
 
@@ -135,8 +141,18 @@ fn a_violation_of_the_future_is_a_warning() {
     assert!(future.violations.is_empty());
     let past = deny("2026-05-31T23:59:59Z");
     assert_eq!(messages(&past.violations), ["No."]);
-    // A date that nobody can read does not postpone anything.
-    assert_eq!(messages(&deny("2099-01-01").violations), ["No."]);
+    // A date in another form does not postpone anything.
+    for date in [
+        "2099-01-01",
+        "2099-01-01 00:00:00Z",
+        "2099-01-01t00:00:00z",
+        "2099-01-01T00:00:60Z",
+        "2099-13-01T00:00:00Z",
+        "20990101T000000.000Z",
+        "2099-01-01T00:00:00+00:00",
+    ] {
+        assert_eq!(messages(&deny(date).violations), ["No."], "{date}");
+    }
 }
 
 #[test]
@@ -185,6 +201,37 @@ fn annotations_win_over_the_result() {
 }
 
 #[test]
+fn every_annotation_wins_and_the_result_keeps_the_rest() {
+    let all = |text: &str| json!({"title": text, "description": text, "solution": text, "collections": [text], "depends_on": [text], "effective_on": "2099-01-01T00:00:00Z"});
+    let case = Case {
+        annotated: vec![("p.a", all("annotated")), ("p.b", json!({}))],
+        ..Case::default()
+    };
+    let result = |code: &str| {
+        let mut result = all("said");
+        result["code"] = json!(code);
+        result["msg"] = json!(code);
+        result["severity"] = json!("warning");
+        result
+    };
+    let outcome = case
+        .read(&[("deny", json!([result("p.a"), result("p.b")]))])
+        .unwrap();
+    for (warning, origin) in outcome.warnings.iter().zip(["annotated", "said"]) {
+        for member in [
+            "title",
+            "description",
+            "solution",
+            "collections",
+            "depends_on",
+        ] {
+            assert_eq!(warning.list(member), [origin], "{member}");
+        }
+    }
+    assert_eq!(outcome.warnings.len(), 2);
+}
+
+#[test]
 fn rules_without_results_are_successes_unless_excluded() {
     let case = Case {
         config: "sources: [{config: {exclude: [p.c, 'p.d:x']}}]",
@@ -220,6 +267,22 @@ fn the_policys_own_exceptions_are_named() {
 }
 
 #[test]
+fn exceptions_name_rules_without_what_they_are_for() {
+    for (rule, exception) in [
+        ("deny", ""),
+        ("deny_a_b", "a_b"),
+        ("violation_a", "a"),
+        ("warn_a", "a"),
+        ("violation_deny_a", "a"),
+    ] {
+        let raws = |name: &str| [(rule, json!(["no"])), ("exception", json!([[name]]))];
+        let excepted = Case::default().read(&raws(exception));
+        assert_eq!(excepted, Err(Error::Nothing), "{rule}");
+        assert!(Case::default().read(&raws("other")).is_ok(), "{rule}");
+    }
+}
+
+#[test]
 fn what_follows_from_a_reported_result_is_left_out() {
     let annotated = vec![
         ("p.a", json!({})),
@@ -245,6 +308,59 @@ fn what_follows_from_a_reported_result_is_left_out() {
 }
 
 #[test]
+fn what_follows_from_something_that_is_left_out_is_left_out_too() {
+    let case = Case {
+        annotated: vec![
+            ("p.b", json!({"depends_on": ["p.a"]})),
+            ("p.c", json!({"depends_on": ["p.b"]})),
+        ],
+        ..Case::default()
+    };
+    let warned = json!([{"msg": "a", "code": "p.a"}]);
+    let denied = json!([{"msg": "b", "code": "p.b"}, {"msg": "c", "code": "p.c"}]);
+    let outcome = case.read(&[("warn", warned), ("deny", denied)]).unwrap();
+    assert!(outcome.violations.is_empty(), "{:?}", outcome.violations);
+    assert_eq!(messages(&outcome.warnings), ["a"]);
+}
+
+#[test]
+fn a_result_cannot_say_of_itself_that_it_follows_from_another() {
+    let warned = json!([{"msg": "a", "code": "p.a"}]);
+    let denied = json!([{"msg": "b", "code": "p.b", "depends_on": ["p.a"]}]);
+    let outcome = Case::default().read(&[("warn", warned), ("deny", denied)]);
+    assert_eq!(messages(&outcome.unwrap().violations), ["b"]);
+}
+
+#[test]
+fn a_rule_passes_whatever_another_package_says_in_its_name() {
+    let case = Case {
+        annotated: vec![("q.a", json!({}))],
+        ..Case::default()
+    };
+    for package in ["p", "r"] {
+        let says = json!([{"msg": "no", "code": "q.a"}]);
+        let raws = [(package, "deny", says), ("q", "deny", json!([]))];
+        let outcome = case.read_all(&raws).unwrap();
+        assert_eq!(messages(&outcome.violations), ["no"], "{package}");
+        assert_eq!(messages(&outcome.successes), ["Pass"], "{package}");
+    }
+}
+
+#[test]
+fn an_empty_code_is_none() {
+    let case = Case {
+        config: "sources: [{config: {exclude: ['*']}}]",
+        ..Case::default()
+    };
+    for code in [json!(""), json!(1), json!(null)] {
+        let outcome = case.read(&[("deny", json!([{"msg": "no", "code": code}]))]);
+        assert_eq!(messages(&outcome.unwrap().violations), ["no"], "{code}");
+    }
+    let named = case.read(&[("deny", json!([{"msg": "no", "code": "p.a"}]))]);
+    assert_eq!(named, Err(Error::Nothing));
+}
+
+#[test]
 fn a_code_shared_by_deny_and_warn_keeps_its_kinds() {
     let raws = [
         ("deny", json!([{"msg": "no", "code": "p.a"}])),
@@ -257,6 +373,16 @@ fn a_code_shared_by_deny_and_warn_keeps_its_kinds() {
         ..Case::default()
     };
     assert!(upstream.read(&raws).unwrap().violations.is_empty());
+    // Without a code it is the message that upstream looks for.
+    let raws = [
+        ("deny", json!(["same", "another"])),
+        ("warn", json!([{"msg": "same", "code": "p.a"}])),
+    ];
+    let fixed = Case::default().read(&raws).unwrap();
+    assert_eq!(messages(&fixed.violations), ["same", "another"]);
+    let theirs = upstream.read(&raws).unwrap();
+    assert_eq!(messages(&theirs.violations), ["another"]);
+    assert_eq!(messages(&theirs.warnings), ["same", "same"]);
 }
 
 #[test]
@@ -306,6 +432,27 @@ fn only_a_violation_says_so_and_with_the_terms_that_it_has() {
         )
     };
     assert_eq!(said, [&hint("p.a:x"), &hint("p.a"), "All is well"]);
+}
+
+#[test]
+fn a_hint_names_terms_as_criteria_are_written() {
+    let case = Case {
+        annotated: vec![("p.a", json!({"description": "All is well"}))],
+        ..Case::default()
+    };
+    let hint = |term: Value| {
+        let result = json!([{"msg": "no", "code": "p.a", "term": term}]);
+        let outcome = case.read(&[("deny", result)]).unwrap();
+        let description = outcome.violations[0].text("description").unwrap();
+        let rest = description.strip_prefix("All is well. To exclude this rule add ");
+        let rest = rest
+            .unwrap()
+            .strip_suffix(" to the `exclude` section of the policy configuration.");
+        rest.unwrap().to_owned()
+    };
+    assert_eq!(hint(json!("a\\b é")), "\"p.a:a\\b é\"");
+    assert_eq!(hint(json!("")), "\"p.a\"");
+    assert_eq!(hint(json!(["", "x", 1])), "\"p.a:x\"");
 }
 
 #[test]
