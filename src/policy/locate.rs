@@ -302,6 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn a_text_with_members_is_a_configuration_whichever_hosts_it_mentions() {
+        for text in [
+            "sources:\n- policy: [github.com/acme/policy//release]\n",
+            "sources: [{policy: [github.com/acme/policy//release]}]",
+            r#"{"sources": [{"policy": ["github.com/acme/policy//release"]}]}"#,
+        ] {
+            let document = inline(text).unwrap().unwrap();
+            let spec = Spec::from_document(document, "--policy").unwrap();
+            assert_eq!(spec.sources[0].policy, ["github.com/acme/policy//release"]);
+        }
+        for text in [
+            "github.com/acme/policy//release",
+            "git::https://host/p.git",
+            "team/strict",
+        ] {
+            assert!(inline(text).unwrap().is_none(), "{text}");
+        }
+    }
+
+    #[test]
     fn only_what_could_name_a_resource_is_looked_for_in_the_cluster() {
         assert_eq!(resource_name("team/strict"), Some((Some("team"), "strict")));
         assert_eq!(resource_name("strict"), Some((None, "strict")));

@@ -223,6 +223,54 @@ async fn a_severity_in_annotations_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_line_may_be_as_long_as_a_schema() {
+    let long = format!(
+        "package a\n\nlong := \"{}\"\n\ndeny contains \"no\" if startswith(long, \"x\")\n",
+        "x".repeat(100_000)
+    );
+    let sources = Sources::new(&[("a.rego", &long)]);
+    let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
+    assert_eq!(outcome.violations[0].msg, "no");
+}
+
+#[tokio::test]
+async fn a_result_may_be_an_argument_of_a_function_under_another_name() {
+    let lib = "package lib\n\ndouble(x) := x * 2\n";
+    let rule = "package a\n\nimport data.lib\nimport data.lib as other\n\ndeny contains msg if {\n\tlib.double(2, four)\n\tother.double(3, 6)\n\tmsg := sprintf(\"%d\", [four])\n}\n\ndeny contains \"never\" if lib.double(2, 5)\n";
+    let sources = Sources::new(&[("lib.rego", lib), ("a.rego", rule)]);
+    let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
+    let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
+    assert_eq!(messages, ["4"]);
+}
+
+#[tokio::test]
+async fn a_variable_may_have_the_name_of_an_import_or_of_a_rule() {
+    let lib = "package lib.image\n\nname := \"lib\"\n";
+    let rule = "package a\n\nimport data.lib.image\n\nother := \"rule\"\n\ndeny contains msg if {\n\tsome image in [\"one\"]\n\tsome other in [\"two\"]\n\tmsg := concat(\" \", [image, other])\n}\n\ndeny contains concat(\" \", [image.name, other])\n";
+    let sources = Sources::new(&[("lib.rego", lib), ("a.rego", rule)]);
+    let outcome = sources.say("sources: [{policy: [DIR]}]").await.unwrap();
+    let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
+    assert_eq!(messages, ["lib rule", "one two"]);
+}
+
+#[tokio::test]
+async fn a_function_may_stand_in_two_files_of_its_package() {
+    let one = "package lib\n\nimport data.words as w\n\nname(x) := w.one if x == 1\n";
+    let two = "package lib\n\nimport data.numbers as w\n\nname(y) := w.two if {\n\ty == 2\n}\n";
+    let rule = "package a\n\nimport data.lib\n\ndeny contains name if {\n\tsome x in [1, 2, 3]\n\tname := lib.name(x)\n}\n";
+    let sources = Sources::new(&[
+        ("p/one.rego", one),
+        ("p/two.rego", two),
+        ("p/a.rego", rule),
+        ("d/d.yaml", "words: {one: first}\nnumbers: {two: second}\n"),
+    ]);
+    let spec = "sources: [{policy: [DIR/p], data: [DIR/d]}]";
+    let outcome = sources.say(spec).await.unwrap();
+    let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
+    assert_eq!(messages, ["first", "second"]);
+}
+
+#[tokio::test]
 async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
     let meant = rule("a", "meant", "#   pipeline_intention: [release, staging]\n");
     let other = "\n# METADATA\n# title: t\n# custom:\n#   short_name: other\n#   pipeline_intention: build\ndeny contains {\"code\": \"a.other\", \"msg\": \"other\"}\n";

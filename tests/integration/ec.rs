@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use lab::{
+    registry::{Effect, Fault},
     signer::{self, Key},
-    universe::Universe,
+    universe::{STAGING, Universe},
 };
 use serde_json::{Value, json};
 
@@ -278,7 +279,65 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
         "cosign.pub",
         "--ignore-rekor",
     ]);
-    run.exits(1).says("Error: the Snapshot has no components");
+    run.exits(1)
+        .says("level=warning msg=\"an empty Snapshot passes upstream and is refused here\"")
+        .says("Error: the Snapshot has no components");
+}
+
+#[test]
+fn what_is_refused_although_it_passes_upstream_is_said() {
+    let scene = Scene::new();
+    let universe = &scene.universe;
+    let statement = &universe.statements(&universe.image, &universe.commit)[0];
+    let payload = statement.to_string();
+    let envelope = signer::envelope(
+        &universe.key,
+        "application/vnd.in-toto+json",
+        payload.as_bytes(),
+    );
+    let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let bundle = json!({
+        "mediaType": kind,
+        "verificationMaterial": {"publicKey": {"hint": ""}},
+        "dsseEnvelope": envelope.unwrap(),
+    });
+    let bundle = bundle.to_string();
+    signer::push_referrer(&universe.registry, &universe.image, kind, bundle.as_bytes()).unwrap();
+    let said = "an attestation bundle passes upstream as an image signature and is refused here";
+    let run = scene.validate("good.yaml", &["--output", "json"]).exits(1);
+    let run = run.says(&format!("level=warning msg=\"{said}\""));
+    let report = json(&run.stdout);
+    let violations = report["components"][0]["violations"].as_array().unwrap();
+    let codes: Vec<_> = violations.iter().map(|v| &v["metadata"]["code"]).collect();
+    assert_eq!(codes, ["builtin.image.signature_check"]);
+    universe.sign(&universe.key).unwrap();
+    let run = scene.validate("good.yaml", &[]).exits(0);
+    assert!(!run.stderr.contains(said), "{}", run.stderr);
+}
+
+#[test]
+fn an_index_that_passes_upstream_unread_is_said() {
+    let scene = Scene::vouched();
+    let registry = &scene.universe.registry;
+    let push = |tag: &str, child: &signer::Image| {
+        let children = [child.descriptor()];
+        let index = signer::push_index_of(registry, STAGING, tag, &children);
+        signer::sign(registry, &index, &scene.universe.key).unwrap();
+        let statements = scene.universe.statements(&index, &scene.universe.commit);
+        signer::attest(registry, &index, &scene.universe.key, &statements).unwrap();
+        index
+    };
+    let outer = push("outer", &push("inner", &scene.universe.image));
+    let image = format!("{}@{}", scene.universe.staging(), outer.digest);
+    // The last value of a flag counts.
+    let validate = || scene.validate("good.yaml", &["-i", &image]);
+    let said =
+        "upstream does not look at the images of an index in an index, which are verified here";
+    validate().exits(0).says(&format!("msg=\"{said}\""));
+    let fault = Fault::new(Effect::OtherBytes).of("GET", &format!("manifests/{}", outer.digest));
+    registry.fail(fault.once());
+    let said = "upstream passes over an index that cannot be read, which is an error here";
+    validate().exits(1).says(&format!("msg=\"{said}\""));
 }
 
 #[test]

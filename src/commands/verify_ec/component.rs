@@ -198,6 +198,9 @@ impl Run<'_> {
 
     async fn examine(&self, target: &Target, checked: &mut Checked) -> Result<(), Failure> {
         if let Some(error) = &target.unlisted {
+            if self.upstream {
+                tracing::warn!(image = %target.image, "upstream passes over an index that cannot be read, which is an error here");
+            }
             let failure = registry_failure(error.clone());
             return Err(failure.context("cannot tell which images its index holds"));
         }
@@ -320,6 +323,10 @@ impl Run<'_> {
                 signatures
             }
             Err(error) => {
+                let attestations = examined.attestations.iter().flatten();
+                if self.upstream && attestations.into_iter().any(|found| found.bundled) {
+                    tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
+                }
                 let text = if self.no_match(error) {
                     format!(
                         "No image signatures found matching the given public key. Verify the correct public key was provided, and a signature was created. Error: {error}"

@@ -177,6 +177,9 @@ async fn children(
         else {
             continue;
         };
+        if quirks == Quirks::Upstream && digest != image.digest {
+            tracing::warn!(image = %image.repository.pinned(digest), "upstream does not look at the images of an index in an index, which are verified here");
+        }
         for (at, child) in index.manifests.iter().enumerate() {
             // Upstream takes them for images, which then fail.
             if is_builders_attestation(child) && quirks == Quirks::Fixed {
