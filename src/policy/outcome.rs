@@ -2,6 +2,8 @@
 //!
 //! A result that cannot be understood is an error, never "no violation".
 
+mod purpose;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,32 +16,11 @@ use super::{
     rego::{Place, Raw},
 };
 
+pub(crate) use purpose::Purpose;
+use purpose::without_purpose;
+
 /// A date in the past is shown for this long.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
-
-/// What a rule is for, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// `deny`, `violation`, `deny_…`: its results are violations.
-    Deny,
-    /// `warn`, `warn_…`: its results are warnings.
-    Warn,
-}
-
-impl Purpose {
-    /// What a rule of this name is for; `None` for a rule that others use.
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        let mut words = name.split('_');
-        let purpose = match words.next() {
-            Some("deny" | "violation") => Self::Deny,
-            Some("warn") => Self::Warn,
-            _ => return None,
-        };
-        let plain =
-            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
-        words.all(plain).then_some(purpose)
-    }
-}
 
 /// What a group of sources says of one image.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -414,17 +395,6 @@ fn located(rule: &str, place: Option<&Place>) -> String {
     match place {
         Some(place) => format!("{rule} at {place}"),
         None => rule.to_owned(),
-    }
-}
-
-/// The name of a rule as exceptions write it.
-fn without_purpose(rule: &str) -> &str {
-    let prefixes = ["violation_", "deny_", "warn_"];
-    match rule {
-        "violation" | "deny" | "warn" => "",
-        _ => prefixes.into_iter().fold(rule, |rest, prefix| {
-            rest.strip_prefix(prefix).unwrap_or(rest)
-        }),
     }
 }
 

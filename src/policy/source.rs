@@ -65,6 +65,14 @@ pub(crate) enum Error {
         /// The limit.
         limit: String,
     },
+    /// It is a packed file, which is not taken apart.
+    #[error(
+        "policy source {origin} is an archive: expected a directory, a Git repository, an OCI artifact or one .rego, .json or .yaml file"
+    )]
+    Archive {
+        /// The source.
+        origin: String,
+    },
     /// A file is no text.
     #[error("policy source {origin}: {path} is no UTF-8 text")]
     Encoding {
@@ -266,6 +274,7 @@ impl Fetcher {
     }
 
     async fn document(&self, origin: &str, url: &Url) -> Result<Fetched, Error> {
+        refuse_archive(origin, url.path())?;
         let remote = |reason: String| Error::Remote {
             origin: origin.to_owned(),
             reason,
@@ -330,8 +339,24 @@ fn too_large(origin: &str) -> Error {
     }
 }
 
+/// An archive would be kept as a file without rules.
+fn refuse_archive(origin: &str, path: &str) -> Result<(), Error> {
+    let packed = [
+        ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst",
+    ];
+    match packed.iter().any(|end| path.ends_with(end)) {
+        true => Err(Error::Archive {
+            origin: origin.to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// Reads a directory, or the one file that is named.
 fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
+    if root.is_file() {
+        refuse_archive(origin, &root.to_string_lossy())?;
+    }
     let mut files = Vec::new();
     let mut size = 0;
     let mut open = vec![(root.to_owned(), 0)];

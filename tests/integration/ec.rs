@@ -334,7 +334,7 @@ fn an_index_that_passes_upstream_unread_is_said() {
     let said =
         "upstream does not look at the images of an index in an index, which are verified here";
     validate().exits(0).says(&format!("msg=\"{said}\""));
-    let fault = Fault::new(Effect::OtherBytes).of("GET", &format!("manifests/{}", outer.digest));
+    let fault = Fault::new(Effect::OtherBytes).of("GET", format!("manifests/{}", outer.digest));
     registry.fail(fault.once());
     let said = "upstream passes over an index that cannot be read, which is an error here";
     validate().exits(1).says(&format!("msg=\"{said}\""));

@@ -245,6 +245,26 @@ fn a_document_of_a_web_server_is_a_source() {
 }
 
 #[test]
+fn an_archive_is_refused_by_its_name_wherever_it_is() {
+    let dir = workdir();
+    let tls = Tls::private_authority().unwrap();
+    let web = Web::start_with_tls(&tls).unwrap();
+    dir.write("ca.pem", &tls.trusted_pem);
+    let names = ["rules.zip", "rules.tar.gz", "rules.tgz", "rules.tar"];
+    let served = names.map(|name| (name.to_owned(), POLICY.as_bytes().to_vec()));
+    web.serve_files(served.into());
+    for name in names {
+        dir.write(name, POLICY);
+        for source in [format!("{}/{name}", web.url()), format!("./{name}")] {
+            let said = format!("policy source {source} is an archive: expected a directory");
+            dir.promote(&["policy", "list", &source, "--ca-file", "ca.pem"])
+                .exits(2)
+                .says(&said);
+        }
+    }
+}
+
+#[test]
 fn a_private_registry_gives_a_policy_to_those_it_knows() {
     let dir = workdir();
     let account = lab::git::Account {

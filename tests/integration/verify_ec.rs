@@ -344,6 +344,112 @@ fn configurations_that_cannot_be_used_verify_nothing() {
     }
 }
 
+/// A package with a rule that is a success unless it speaks.
+fn silent(body: &str) -> String {
+    format!(
+        "package main\n\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains \"no\" if {{\n{body}\n}}\n"
+    )
+}
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_leaves_its_component_in_the_report() {
+    let scene = Scene::vouched();
+    let verify = || scene.verify(&["--policy", "rules", "--output=json=report.json"]);
+    scene.dir.write("rules/a.rego", silent("\tinput.absent"));
+    verify().exits(0);
+    assert!(scene.dir.exists("verified.json"));
+    let conflict = silent("\ty == 1") + "\ny := 1 if input.image\n\ny := 2 if input.image\n";
+    scene.dir.write("rules/a.rego", conflict);
+    let said = "rule main.deny at rules/a.rego:7 could not be evaluated: ";
+    for strict in ["--strict=true", "--strict=false"] {
+        let arguments = ["--policy", "rules", "--output=json=report.json", strict];
+        scene.verify(&arguments).exits(2).says(said);
+        assert!(!scene.dir.exists("verified.json"));
+        let report: Value = serde_json::from_str(&scene.dir.read("report.json")).unwrap();
+        assert_eq!(report["success"], false);
+        let component = &report["components"][0];
+        assert_eq!(
+            (&component["name"], &component["success"]),
+            (&"web".into(), &false.into())
+        );
+        let error = component["error"].as_str().unwrap();
+        assert!(error.contains(said), "{error}");
+        let test_output = scene.dir.read("results/TEST_OUTPUT");
+        assert!(
+            test_output.contains(r#""result":"FAILURE""#),
+            "{test_output}"
+        );
+        assert_eq!(scene.dir.read("results/VERIFIED_DIGEST"), "");
+    }
+}
+
+#[test]
+fn a_function_that_finds_nothing_is_undefined_and_said() {
+    let scene = Scene::vouched();
+    let absent = format!("{}@sha256:{}", scene.universe.staging(), "0".repeat(64));
+    for (call, code) in [
+        (format!("ec.oci.image_manifest(\"{absent}\")"), 0),
+        ("ec.oci.image_manifest(\"no reference!\")".to_owned(), 0),
+        (format!("not ec.oci.image_manifest(\"{absent}\")"), 4),
+        (
+            format!(
+                "not ec.sigstore.verify_image(\"{absent}\", {{\"ignore_rekor\": true}}).success"
+            ),
+            4,
+        ),
+    ] {
+        scene
+            .dir
+            .write("rules/a.rego", silent(&format!("\t{call}")));
+        let run = scene.verify(&["--policy", "rules"]).exits(code);
+        if call.contains("ec.oci") {
+            run.says("a policy asked in vain")
+                .says("ec.oci.image_manifest");
+        }
+    }
+}
+
+#[test]
+fn an_archive_is_no_policy() {
+    let scene = Scene::vouched();
+    scene.dir.write("rules.tar.gz", "x");
+    scene
+        .dir
+        .write("policy.yaml", "sources: [{policy: [./rules.tar.gz]}]");
+    scene
+        .verify(&["--policy", "policy.yaml"])
+        .exits(2)
+        .says("policy source ./rules.tar.gz is an archive");
+    assert!(!scene.dir.exists("verified.json"));
+}
+
+#[test]
+fn one_image_under_two_names_is_two_components() {
+    let scene = Scene::vouched();
+    let mut list: Value = serde_json::from_str(&scene.dir.read("images.json")).unwrap();
+    let mut second = list["components"][0].clone();
+    second["name"] = "worker".into();
+    list["components"].as_array_mut().unwrap().push(second);
+    scene.dir.write("images.json", list.to_string());
+    let run = scene.verify(&["--output", "json"]).exits(0);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let verified = scene.verified();
+    for document in [&report, &verified] {
+        let components = document["components"].as_array().unwrap();
+        let mut names: Vec<_> = components
+            .iter()
+            .map(|c| c["name"].as_str().unwrap())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["web", "worker"]);
+        assert!(
+            components
+                .iter()
+                .all(|component| component["success"] == true)
+        );
+    }
+}
+
 #[test]
 fn a_configuration_comes_from_a_web_server_that_is_known() {
     let scene = Scene::vouched();
