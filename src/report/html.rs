@@ -57,8 +57,9 @@ fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
     let counts = report.counts();
     put!(
         page,
-        "<header class=\"verdict {class}\"><h1>{verdict}</h1><p>{}: {}, {}, {} passed.</p>",
+        "<header class=\"verdict {class}\"><h1>{verdict}</h1><p>{}: {}{}, {}, {} passed.</p>",
         number(report.components.len(), "image"),
+        unknown(report),
         number(counts.violations, "violation"),
         number(counts.warnings, "warning"),
         number(counts.successes, "check"),
@@ -80,9 +81,26 @@ fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
     }
 }
 
+/// How many images nothing is known of: the counts after it say nothing of them.
+fn unknown(report: &Report) -> String {
+    match report
+        .components
+        .iter()
+        .filter(|one| one.error.is_some())
+        .count()
+    {
+        0 => String::new(),
+        count => format!("{count} not verified, "),
+    }
+}
+
 fn number(count: usize, what: &str) -> String {
+    format!("{count} {}", noun(count, what))
+}
+
+fn noun(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
+    format!("{what}{plural}")
 }
 
 fn overview(page: &mut String, components: &[&Component]) {
@@ -95,11 +113,13 @@ fn overview(page: &mut String, components: &[&Component]) {
         put!(
             page,
             "<tr><td><a href=\"#c{number}\"><bdi>{}</bdi></a></td><td>{}</td>\
-             <td class=\"n\" data-what=\"violations\">{}</td><td class=\"n\" data-what=\"warnings\">{}</td>\
+             <td class=\"n\" data-what=\"{}\">{}</td><td class=\"n\" data-what=\"{}\">{}</td>\
              <td class=\"n wide\">{}</td></tr>",
             escape(name(component)),
             badge(component),
+            noun(counts.violations, "violation"),
             counts.violations,
+            noun(counts.warnings, "warning"),
             counts.warnings,
             counts.successes
         );

@@ -276,8 +276,9 @@ fn the_page_says_what_stands_at_each_image() {
     report.components.push(failed.clone());
     let page = report.render(Format::Html, shown).unwrap();
     for part in [
-        "<h1>Refused</h1><p>2 images: 3 violations, 0 warnings, 19 checks passed.</p>",
+        "<h1>Refused</h1><p>2 images: 1 not verified, 3 violations, 0 warnings, 19 checks passed.</p>",
         "<strong>Not checked:</strong> transparency-log",
+        "<td class=\"n\" data-what=\"violations\">3</td><td class=\"n\" data-what=\"warnings\">0</td>",
         "<h3>Source &amp; code</h3>",
         "<dt>What to do</dt><dd>Give it.</dd>",
         "<dt>Evidence</dt><dd><code>sha256:077c7d8b",
@@ -286,6 +287,17 @@ fn the_page_says_what_stands_at_each_image() {
         "<span class=\"badge bad\">Not verified</span>",
     ] {
         assert!(page.contains(part), "no {part} in {page}");
+    }
+    // Nothing is loaded from elsewhere, and no script runs.
+    for part in [
+        "<script",
+        " src=",
+        "<link",
+        "url(",
+        "@import",
+        "href=\"http",
+    ] {
+        assert!(!page.contains(part), "{part} in {page}");
     }
     failed.success = false;
     report.components = vec![failed];
