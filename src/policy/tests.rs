@@ -270,6 +270,46 @@ async fn a_function_may_stand_in_two_files_of_its_package() {
     assert_eq!(messages, ["first", "second"]);
 }
 
+/// A certificate of a workflow, from a bundle that cosign made (see the fixture's README).
+fn certificate() -> String {
+    let bundle = include_str!(
+        "../../tests/fixtures/cosign/layout/blobs/sha256/a54a9f4bb52fc4df717be559d17bc1122ac418f074ca08b6507b6486d8ebcf74"
+    );
+    let bundle: Value = serde_json::from_str(bundle).unwrap();
+    let der = bundle["verificationMaterial"]["certificate"]["rawBytes"].as_str();
+    let der = der.unwrap();
+    format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
+}
+
+#[tokio::test]
+async fn rules_read_certificates_as_open_policy_agent_shows_them() {
+    let certificate = certificate();
+    // Members and values are those that the policies of the Conforma project read.
+    let rule = r#"package a
+
+certificate := crypto.x509.parse_certificates(data.rule_data__configuration__.pem)[0]
+
+deny contains msg if {
+	certificate.KeyUsage == 1
+	certificate.ExtKeyUsage == [3]
+	some extension in certificate.Extensions
+	extension.Id == [1, 3, 6, 1, 4, 1, 57264, 1, 12]
+	msg := sprintf("%s %s", [certificate.URIStrings[0], base64.decode(extension.Value)])
+}
+
+deny contains "invalid" if crypto.x509.parse_certificates("no certificate")
+"#;
+    let sources = Sources::new(&[("a.rego", rule)]);
+    let spec = json!({"sources": [{"policy": ["DIR"], "ruleData": {"pem": certificate}}]});
+    let outcome = sources.say(&spec.to_string()).await.unwrap();
+    let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
+    let workflow = "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.0";
+    assert_eq!(
+        messages,
+        [format!("{workflow} \u{c}\u{1b}https://github.com/acme/app")]
+    );
+}
+
 #[tokio::test]
 async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
     let meant = rule("a", "meant", "#   pipeline_intention: [release, staging]\n");
