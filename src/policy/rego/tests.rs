@@ -239,6 +239,97 @@ fn only_what_the_wanted_packages_reach_is_loaded() {
 }
 
 #[test]
+fn a_head_that_is_undefined_takes_no_other_member_along() {
+    let source = r#"package p
+
+name(x) := "first" if x == 1
+
+name(x) := "second" if x == 2
+
+items := [{"m": "a"}, {}, {"m": "b"}]
+
+list := ["x"]
+
+call contains name(x) if some x in [1, 2, 3]
+
+braces contains name(x) if {
+	some x in [3, 1, 2] # not all
+	x > 0 # fine
+}
+
+guarded contains item.m if some item in items
+
+walked contains item.m.n if some item in walk(items)
+
+reference contains items[x].m if some x in [0, 1, 2]
+
+no_body contains items[_].m
+
+object contains {
+	"msg": name(x),
+	"n": x,
+} if {
+	some x in [1, 2, 3]
+}
+
+partial[x] := name(x) if some x in [1, 2, 3]
+
+key[name(x)] := x if some x in [1, 2, 3]
+
+nested[x] contains name(y) if {
+	some x in ["g"]
+	some y in [1, 2, 3]
+}
+
+negated contains name(x) if {
+	some x in [1, 2, 3]
+	not startswith(name(x), "s")
+}
+
+replaced contains name(x) if {
+	some x in [1, 2, 3]
+	true with input.text as name(1)
+}
+
+other(x) := name(x) if x > 0 else := name(x - 2) if {
+	x > 1
+} else := "else"
+
+otherwise contains other(x) if some x in [1, 2, 3, 5]
+
+plain contains x if some x in [1, 2]
+
+shadowed contains upper(list) if some list in ["y", "z"]
+
+alone contains name(3)
+
+alone contains name(1)
+"#;
+    let answer = |rule: &str| evaluate(source, rule).unwrap()[0].value.clone();
+    let both = json!(["first", "second"]);
+    for rule in ["call", "braces"] {
+        assert_eq!(answer(rule), both, "{rule}");
+    }
+    assert_eq!(answer("walked"), json!([]));
+    for rule in ["guarded", "reference", "no_body"] {
+        assert_eq!(answer(rule), json!(["a", "b"]), "{rule}");
+    }
+    assert_eq!(
+        answer("object"),
+        json!([{"msg": "first", "n": 1}, {"msg": "second", "n": 2}])
+    );
+    assert_eq!(answer("partial"), json!({"1": "first", "2": "second"}));
+    assert_eq!(answer("key"), json!({"first": 1, "second": 2}));
+    assert_eq!(answer("nested"), json!({"g": ["first", "second"]}));
+    assert_eq!(answer("negated"), json!(["first"]));
+    assert_eq!(answer("replaced"), both);
+    assert_eq!(answer("otherwise"), json!(["else", "first", "second"]));
+    assert_eq!(answer("plain"), json!([1, 2]));
+    assert_eq!(answer("shadowed"), json!(["Y", "Z"]));
+    assert_eq!(answer("alone"), json!(["first"]));
+}
+
+#[test]
 fn data_can_be_replaced_and_listed_where_it_is() {
     let answer = |source: &str| {
         let policy = policy(source).unwrap();

@@ -9,10 +9,12 @@
 //! - `some x in y`: the engine fails where `y` cannot be iterated, instead of being undefined. Arrays,
 //!   objects and sets come after all scalars, so `y >= []` says in one comparison what `y` is.
 //! - `f(x, out)`: the old form of `out = f(x)`.
+//! - `p contains f(x) if …`: where `f(x)` is undefined for one `x`, the engine forgets the whole rule,
+//!   instead of that one member. It moves to the end of the body, as Open Policy Agent does it.
 
-use std::ops::Range;
+use std::{fmt::Write as _, ops::Range};
 
-use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt};
+use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt, RuleBody};
 
 use super::{
     COLLECTION,
@@ -45,6 +47,55 @@ pub(super) fn statement(
     );
     let text = if bare { format!("{{ {text} }}") } else { text };
     walker.edits.replace(range, text);
+}
+
+/// The keys and values of a set's or an object's head that may be undefined.
+pub(super) fn unsure<'e>(
+    walker: &Walker<'_>,
+    heads: &[&'e Expr],
+    bodies: &[RuleBody],
+    arguments: &Scope,
+) -> Vec<&'e Expr> {
+    let mut scope = arguments.clone();
+    for body in bodies {
+        let declared = syntax::declared_names(&body.query).into_iter();
+        scope.extend(declared.map(|name| (name, None)));
+    }
+    let unsure = |head: &&&Expr| may_be_undefined(walker, head, &scope);
+    heads.iter().filter(unsure).copied().collect()
+}
+
+/// Moves parts of a head to the end of its bodies, which then need braces. The lines of a body may
+/// shift, those after it do not.
+pub(super) fn heads(walker: &mut Walker<'_>, heads: &[&Expr], last: &Expr, bodies: &[RuleBody]) {
+    let mut after = String::new();
+    for head in heads {
+        let range = range(walker, head);
+        let name = walker.fresh();
+        let text = walker.edits.text(range.clone());
+        let _ = write!(after, "; {name} := {text}");
+        walker.edits.replace(range, name);
+    }
+    if bodies.iter().all(|body| body.query.stmts.is_empty()) {
+        let body = format!(" if {{ {} }}", after.trim_start_matches("; "));
+        walker.edits.insert(range(walker, last).end, &body);
+        return;
+    }
+    for body in bodies {
+        let statements = &body.query.stmts;
+        let (Some(first), Some(last)) = (statements.first(), statements.last()) else {
+            continue;
+        };
+        let start = first.span.start as usize;
+        let end = whole(walker, last).end.max(last.span.end as usize);
+        let bare = body.query.span.start == first.span.start;
+        let body = walker.edits.text(start..end);
+        let text = match bare {
+            true => format!("{{ {body}{after} }}"),
+            false => format!("{body}{after}"),
+        };
+        walker.edits.replace(start..end, text);
+    }
 }
 
 fn range(walker: &Walker<'_>, expr: &Expr) -> Range<usize> {

@@ -100,6 +100,13 @@ impl<'a> Walker<'a> {
                 self.expr(output, &scope);
             }
         }
+        let heads = match head {
+            RuleHead::Set { .. } => outputs.clone(),
+            RuleHead::Compr { refr, .. } if syntax::path(refr).is_none() => outputs.clone(),
+            // What has one value is undefined with it, in the engine too.
+            RuleHead::Compr { .. } | RuleHead::Func { .. } => Vec::new(),
+        };
+        let unsure = hoist::unsure(self, &heads, bodies, &scope);
         for (number, body) in bodies.iter().enumerate() {
             let mut outputs = if number == 0 {
                 outputs.clone()
@@ -107,7 +114,21 @@ impl<'a> Walker<'a> {
                 Vec::new()
             };
             outputs.extend(body.assign.iter().map(|assign| assign.value.as_ref()));
-            self.query(&body.query, &outputs, &scope, true);
+            // A function's value that is undefined leaves it to the next `else`.
+            let own = match head {
+                RuleHead::Func { .. } if bodies.len() > 1 => {
+                    hoist::unsure(self, &outputs, std::slice::from_ref(body), &scope)
+                }
+                _ => Vec::new(),
+            };
+            let bare = unsure.is_empty() && own.is_empty();
+            self.query(&body.query, &outputs, &scope, bare);
+            if let (Some(last), false) = (own.last(), body.query.stmts.is_empty()) {
+                hoist::heads(self, &own, last, std::slice::from_ref(body));
+            }
+        }
+        if let (Some(last), false) = (heads.last(), unsure.is_empty()) {
+            hoist::heads(self, &unsure, last, bodies);
         }
     }
 
