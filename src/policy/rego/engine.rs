@@ -176,10 +176,8 @@ impl Program {
     pub(crate) fn evaluate(&self, input: &Input, queries: &[Query]) -> Result<Vec<Raw>, Error> {
         let mut engine = Engine::clone(&self.engine);
         engine.set_input(input.0.clone());
-        let values = match ask(&mut engine, queries) {
-            Ok(values) => values,
-            Err(_) => self.one_by_one(&mut engine, queries)?,
-        };
+        let values =
+            ask(&mut engine, queries).map_err(|error| self.culprit(input, queries, &error))?;
         let values = queries.iter().zip(values);
         let raws = values.filter_map(|(query, value)| Some(self.raw(query, value?)));
         raws.collect()
@@ -197,18 +195,21 @@ impl Program {
         })
     }
 
-    /// Asks for one rule after the other, to find the one that fails.
-    fn one_by_one(
-        &self,
-        engine: &mut Engine,
-        queries: &[Query],
-    ) -> Result<Vec<Option<Value>>, Error> {
-        let mut values = Vec::with_capacity(queries.len());
+    /// Asks for one rule after the other, to name the one that fails. Each has an engine of its own: one
+    /// that has failed takes the rule for evaluated, and undefined.
+    fn culprit(&self, input: &Input, queries: &[Query], together: &anyhow::Error) -> Error {
         for query in queries {
-            let answer = ask(engine, std::slice::from_ref(query));
-            values.extend(answer.map_err(|error| self.failed(query, reason(&error)))?);
+            let mut engine = Engine::clone(&self.engine);
+            engine.set_input(input.0.clone());
+            if let Err(error) = ask(&mut engine, std::slice::from_ref(query)) {
+                return self.failed(query, reason(&error));
+            }
         }
-        Ok(values)
+        let queries: Vec<_> = queries.iter().map(Query::to_string).collect();
+        Error::Evaluation {
+            rule: queries.join(", "),
+            cause: reason(together),
+        }
     }
 
     fn failed(&self, query: &Query, cause: String) -> Error {

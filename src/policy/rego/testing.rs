@@ -51,8 +51,12 @@ pub(crate) fn run(
         limit: engine::TIME_LIMIT,
     };
     let program = assembly.assemble(None, data, &Host::offline())?;
-    let mut engine = Engine::clone(&program.engine);
-    engine.set_gather_prints(true);
+    let fresh = || {
+        let mut engine = Engine::clone(&program.engine);
+        engine.set_gather_prints(true);
+        engine
+    };
+    let mut engine = fresh();
     let mut tests: Vec<(String, Place)> = Vec::new();
     for rule in policy.rules() {
         let test = rule.name.starts_with("test_") || rule.name.starts_with("todo_test_");
@@ -64,9 +68,14 @@ pub(crate) fn run(
     tests.sort();
     // A test of several bodies is one test.
     tests.dedup_by(|later, earlier| later.0 == earlier.0);
-    let run = tests
-        .into_iter()
-        .map(|(name, place)| one(&mut engine, name, place));
+    let run = tests.into_iter().map(|(name, place)| {
+        let tested = one(&mut engine, name, place);
+        if matches!(tested.verdict, Verdict::Errored(_)) {
+            // It would take the rules that failed for undefined.
+            engine = fresh();
+        }
+        tested
+    });
     Ok(run.collect())
 }
 

@@ -156,6 +156,21 @@ fn an_error_in_one_rule_names_the_rule() {
     assert_eq!(rule, "p.broken at p.rego:5");
 }
 
+#[test]
+fn several_values_of_a_rule_with_one_are_an_error_and_never_nothing() {
+    for body in [
+        "some x in [1, 2]",
+        "x := [1, 2][_]",
+        "walk([1, 2], [_, x])",
+        "[p, x] := walk([1, 2]); p != []",
+        "x := {1, 2}[_]",
+    ] {
+        let source = format!("package p\n\nbroken := x if {{ {body} }}\n");
+        let error = evaluate(&source, "broken").unwrap_err();
+        assert!(matches!(error, Error::Evaluation { .. }), "{body}: {error}");
+    }
+}
+
 fn ask(program: &Program, rule: &str) -> Result<Vec<Raw>, Error> {
     let query = |rule: &str| Query {
         package: "p".to_owned(),
@@ -185,14 +200,14 @@ fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
 
 #[test]
 fn a_function_that_fails_is_an_error_that_names_the_rule() {
-    let source = "package p\n\nfine contains 1 if true\n\nbroken contains x if x := substring(\"a\", 0, 1)\n";
+    let source = "package p\n\nfine contains 1 if true\n\nbroken contains x if x := ceil(1.5)\n";
     let policy = policy(source).unwrap();
     let program = policy.compile(["p"].into_iter(), &json!({}), &Host::offline());
     let mut program = program.unwrap();
     let engine = Arc::make_mut(&mut program.engine);
     let fails = |_: Vec<regorus::Value>| anyhow::bail!("the function is broken");
     engine
-        .add_extension("substring".to_owned(), 3, Box::new(fails))
+        .add_extension("ceil".to_owned(), 1, Box::new(fails))
         .unwrap();
     let error = ask(&program, "broken").unwrap_err();
     let Error::Evaluation { rule, cause } = &error else {
