@@ -14,6 +14,7 @@ mod engine;
 mod error;
 pub(crate) mod files;
 mod known;
+mod lines;
 mod lower;
 mod module;
 mod policy;

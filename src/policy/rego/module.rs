@@ -12,7 +12,7 @@ use regorus::{
 
 use super::{
     error::{Error, Place},
-    syntax,
+    lines, syntax,
 };
 
 /// One policy file.
@@ -82,7 +82,10 @@ pub(super) fn limits() -> PolicyLengthConfig {
 ///
 /// # Errors
 /// [`Error::Syntax`] for the first one that is no Rego.
-pub(super) fn parse(modules: Vec<Module>) -> Result<Vec<Parsed>, Error> {
+pub(super) fn parse(mut modules: Vec<Module>) -> Result<Vec<Parsed>, Error> {
+    for module in &mut modules {
+        module.source = lines::separated(std::mem::take(&mut module.source));
+    }
     let mut engine = Engine::new();
     engine.set_policy_length_config(limits());
     for module in &modules {

@@ -1,9 +1,10 @@
 //! Small questions to the engine's syntax tree. Works around its spans: strings exclude their quotes,
-//! objects with several members start at the last key.
+//! objects with several members start at the last key, brackets around a part are left out, `set()` ends
+//! with what follows it.
 
 use std::{collections::BTreeSet, ops::Range};
 
-use regorus::unstable::{AssignOp, Expr, Literal, Query, Rule, RuleHead};
+use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Rule, RuleHead};
 
 use super::error::Place;
 
@@ -110,41 +111,44 @@ pub(super) fn bound_names(pattern: &Expr, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The names that a query declares for itself.
-pub(super) fn declared_names(query: &Query) -> BTreeSet<String> {
+/// The names that a statement declares for what follows it in its query.
+pub(super) fn declared_names(statement: &LiteralStmt) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for statement in &query.stmts {
-        match &statement.literal {
-            Literal::SomeVars { vars, .. } => {
-                names.extend(vars.iter().map(|span| span.text().to_owned()));
-            }
-            Literal::SomeIn { key, value, .. } => {
-                for pattern in key.iter().chain([value]) {
-                    bound_names(pattern, &mut names);
-                }
-            }
-            Literal::Expr { expr, .. } => {
-                if let Expr::AssignExpr {
-                    op: AssignOp::ColEq,
-                    lhs,
-                    ..
-                } = expr.as_ref()
-                {
-                    bound_names(lhs, &mut names);
-                }
-            }
-            Literal::NotExpr { .. } | Literal::Every { .. } => {}
+    match &statement.literal {
+        Literal::SomeVars { vars, .. } => {
+            names.extend(vars.iter().map(|span| span.text().to_owned()));
         }
+        Literal::SomeIn { key, value, .. } => {
+            for pattern in key.iter().chain([value]) {
+                bound_names(pattern, &mut names);
+            }
+        }
+        Literal::Expr { expr, .. } => {
+            if let Expr::AssignExpr {
+                op: AssignOp::ColEq,
+                lhs,
+                ..
+            } = expr.as_ref()
+            {
+                bound_names(lhs, &mut names);
+            }
+        }
+        Literal::NotExpr { .. } | Literal::Every { .. } => {}
     }
     names
 }
 
-/// The bytes of the source that an expression really takes.
+/// The bytes of the source that an expression really takes, with the brackets that its parts stand in.
 pub(super) fn extent(expr: &Expr, source: &str) -> Range<usize> {
     let span = expr.span();
     let own = span.start as usize..span.end as usize;
-    match expr {
-        Expr::String { .. } | Expr::RawString { .. } => own.start.saturating_sub(1)..own.end + 1,
+    let covered = match expr {
+        Expr::String { .. } | Expr::RawString { .. } => {
+            return own.start.saturating_sub(1)..own.end + 1;
+        }
+        Expr::Set { items, .. } if items.is_empty() => {
+            return closed(own.start..own.start + 1, ')', source);
+        }
         Expr::Object { fields, .. } => match fields.first() {
             Some((_, key, _)) => {
                 let before = source.get(..extent(key, source).start).unwrap_or_default();
@@ -156,6 +160,15 @@ pub(super) fn extent(expr: &Expr, source: &str) -> Range<usize> {
         | Expr::BoolExpr { lhs, rhs, .. }
         | Expr::ArithExpr { lhs, rhs, .. }
         | Expr::AssignExpr { lhs, rhs, .. } => cover(own, [lhs.as_ref(), rhs.as_ref()], source),
+        Expr::Membership {
+            key,
+            value,
+            collection,
+            ..
+        } => {
+            let parts = key.iter().chain([value, collection]).map(AsRef::as_ref);
+            cover(own, parts, source)
+        }
         Expr::RefDot { refr, .. } => cover(own, [refr.as_ref()], source),
         Expr::RefBrack { refr, index, .. } => closed(
             cover(own, [refr.as_ref(), index.as_ref()], source),
@@ -167,7 +180,8 @@ pub(super) fn extent(expr: &Expr, source: &str) -> Range<usize> {
             closed(cover(own, parts, source), ')', source)
         }
         _ => own,
-    }
+    };
+    balanced(covered, source)
 }
 
 /// The range with all the parts in it.
@@ -193,6 +207,75 @@ fn closed(range: Range<usize>, bracket: char, source: &str) -> Range<usize> {
         .find(bracket)
         .map_or(range.end, |at| range.end + at + 1);
     range.start..end
+}
+
+/// The range up to where the brackets in it open and close: spans leave out those around a part.
+pub(super) fn balanced(range: Range<usize>, source: &str) -> Range<usize> {
+    let (mut open, mut missing) = (0_usize, 0_usize);
+    let (mut start, mut end) = (range.start, range.end);
+    for (at, byte) in code(source, range.start) {
+        if at >= range.end && open == 0 {
+            break;
+        }
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' if open > 0 => open -= 1,
+            b')' | b']' | b'}' => missing += 1,
+            _ => {}
+        }
+        end = end.max(at + 1);
+    }
+    while missing > 0 {
+        let before = source.get(..start).unwrap_or_default().trim_end();
+        if !before.ends_with(['(', '[', '{']) {
+            break;
+        }
+        start = before.len() - 1;
+        missing -= 1;
+    }
+    start..end
+}
+
+/// The bytes from a place on that are neither in texts nor in comments, with their places; of a text
+/// there is the first quote.
+pub(super) fn code(source: &str, start: usize) -> impl Iterator<Item = (usize, u8)> {
+    let bytes = source.as_bytes();
+    let mut at = start;
+    std::iter::from_fn(move || {
+        loop {
+            let (here, byte) = (at, *bytes.get(at)?);
+            let rest = bytes.get(at + 1..).unwrap_or_default();
+            let skipped = match byte {
+                b'#' => rest.iter().position(|byte| *byte == b'\n'),
+                b'`' => rest
+                    .iter()
+                    .position(|byte| *byte == b'`')
+                    .map(|end| end + 1),
+                b'"' => text_end(rest).map(|end| end + 1),
+                _ => Some(0),
+            };
+            at += 1 + skipped.unwrap_or(rest.len());
+            if byte != b'#' {
+                return Some((here, byte));
+            }
+        }
+    })
+}
+
+/// Where a text ends whose first quote is before the bytes.
+fn text_end(bytes: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    bytes.iter().position(|byte| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        byte => *byte == b'"',
+    })
 }
 
 /// The place and the reason in an error of the engine, which comes as a picture of the source:

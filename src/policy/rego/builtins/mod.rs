@@ -5,6 +5,8 @@
 //! error would abort the rule even below a `not`.
 
 mod json_paths;
+mod objects;
+mod operators;
 mod regex;
 mod schema;
 mod semver;
@@ -12,18 +14,35 @@ mod sprintf;
 mod text;
 mod time;
 mod time_layout;
+mod walk;
 mod x509;
 
 use regorus::{Engine, Value};
 
-use super::lower::COLLECTION;
+use super::lower::{
+    COLLECTION, DIVIDED, INTERSECTION, MEMBER, MEMBER_AT, MINUS, PLUS, REMAINDER, TIMES, UNION,
+    WALK,
+};
+
+/// How the names of those begin that only rewritten sources call.
+const OWN: &str = "__";
 
 /// The function of a builtin: the arguments, as many as its arity says, to a value.
 type Function = fn(&[Value]) -> Value;
 
 /// Every override with its arity.
-const OVERRIDES: [(&str, u8, Function); 33] = [
+const OVERRIDES: [(&str, u8, Function); 45] = [
     (COLLECTION, 1, collection),
+    (PLUS, 2, operators::plus),
+    (MINUS, 2, operators::minus),
+    (TIMES, 2, operators::times),
+    (DIVIDED, 2, operators::divided),
+    (REMAINDER, 2, operators::remainder),
+    (UNION, 2, operators::union),
+    (INTERSECTION, 2, operators::intersection),
+    (MEMBER, 2, operators::member),
+    (MEMBER_AT, 3, operators::member_at),
+    (WALK, 1, walk::walk),
     ("sprintf", 2, sprintf::sprintf),
     ("json.remove", 2, json_paths::remove),
     ("json.filter", 2, json_paths::filter),
@@ -45,6 +64,7 @@ const OVERRIDES: [(&str, u8, Function); 33] = [
         3,
         regex::find_all_string_submatch_n,
     ),
+    ("object.subset", 2, objects::subset),
     ("regex.find_n", 3, regex::find_n),
     ("regex.is_valid", 1, regex::is_valid),
     ("regex.match", 2, regex::matches),
@@ -54,6 +74,7 @@ const OVERRIDES: [(&str, u8, Function); 33] = [
     ("semver.is_valid", 1, semver::is_valid),
     ("strings.count", 2, text::count),
     ("strings.replace_n", 2, text::replace_n),
+    ("substring", 3, text::substring),
     ("to_number", 1, text::to_number),
     ("upper", 1, text::upper),
     ("yaml.is_valid", 1, text::yaml_is_valid),
@@ -83,7 +104,7 @@ pub(super) fn register(engine: &mut Engine) -> anyhow::Result<()> {
 pub(super) fn arity(name: &str) -> Option<usize> {
     let found = OVERRIDES
         .iter()
-        .find(|(own, ..)| *own == name && *own != COLLECTION);
+        .find(|(own, ..)| *own == name && !own.starts_with(OWN));
     found.map(|(_, arity, _)| usize::from(*arity))
 }
 

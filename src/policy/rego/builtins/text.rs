@@ -54,6 +54,27 @@ pub(super) fn index_of(arguments: &[Value]) -> Value {
     }
 }
 
+/// `substring(text, start, length)`: in letters, to the end when the length is negative.
+pub(super) fn substring(arguments: &[Value]) -> Value {
+    let [
+        Value::String(text),
+        Value::Number(start),
+        Value::Number(length),
+    ] = arguments
+    else {
+        return Value::Undefined;
+    };
+    let whole = |number: Option<i64>| number.and_then(|number| usize::try_from(number).ok());
+    let (Some(start), true) = (whole(start.as_i64()), length.is_integer()) else {
+        return Value::Undefined;
+    };
+    let letters = text.chars().skip(start);
+    Value::from(match whole(length.as_i64()) {
+        Some(length) => letters.take(length).collect::<String>(),
+        None => letters.collect(),
+    })
+}
+
 /// `strings.count(text, part)`: those that do not overlap.
 pub(super) fn count(arguments: &[Value]) -> Value {
     match arguments {

@@ -25,6 +25,11 @@ impl<'a> Edits<'a> {
         }
     }
 
+    /// The text without the changes.
+    pub(super) fn source(&self) -> &'a str {
+        self.source
+    }
+
     /// Puts a text before the byte.
     pub(super) fn insert(&mut self, at: usize, text: &str) {
         self.push(at..at, text.to_owned());

@@ -239,7 +239,8 @@ fn is_worth(
     };
     let (package, name) = first.path.rsplit_once('.').unwrap_or_default();
     let free = !names.is_rule(package, &format!("{name}__once"));
-    if !free || !whole.definitions.iter().all(|one| one.simple) {
+    let keyed = names.keyed_sets(package).any(|path| *path == first.path);
+    if !free || keyed || !whole.definitions.iter().all(|one| one.simple) {
         return false;
     }
     match first.parameters {

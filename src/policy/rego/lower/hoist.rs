@@ -3,21 +3,20 @@
 //! - `not f(x.y)`: an undefined operand makes the whole body undefined in Open Policy Agent, because
 //!   call operands are evaluated outside of the negation; the engine makes the `not` true.
 //! - `… with t as v`: the engine evaluates `v` in the replaced document and forgets it.
-//! - `some x in walk(y)`: only the form with two arguments gives values.
+//! - `walk(y, x)` and `some x in walk(y)`: the engine gives values for the first only, and takes `x` for
+//!   unbound afterwards, so that `not z[x]` is false. Both become `x = all[_]`.
 //! - `data.a.b[k]` with a rule or plain data: the engine looks for rules at that path in every module,
 //!   each time; it does not for `v[k]`.
 //! - `some x in y`: the engine fails where `y` cannot be iterated, instead of being undefined. Arrays,
 //!   objects and sets come after all scalars, so `y >= []` says in one comparison what `y` is.
 //! - `f(x, out)`: the old form of `out = f(x)`.
-//! - `p contains f(x) if …`: where `f(x)` is undefined for one `x`, the engine forgets the whole rule,
-//!   instead of that one member. It moves to the end of the body, as Open Policy Agent does it.
 
-use std::{fmt::Write as _, ops::Range};
+use std::ops::Range;
 
-use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt, RuleBody};
+use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt};
 
 use super::{
-    COLLECTION,
+    COLLECTION, WALK, patterns,
     walk::{Scope, Walker},
 };
 use crate::policy::rego::syntax;
@@ -29,90 +28,48 @@ pub(super) fn statement(
     scope: &Scope,
     bare: bool,
 ) {
-    let mut before = Vec::new();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    patterns::exact(walker, statement, scope, &mut after);
     with_values(walker, statement, scope, &mut before);
-    walks(walker, statement, &mut before);
     indexed(walker, statement, scope, &mut before);
+    walks(walker, statement, &mut before);
     output_argument(walker, statement, scope);
     negated(walker, statement, scope, &mut before);
     iterated(walker, statement, scope, &mut before);
-    if before.is_empty() {
+    if before.is_empty() && after.is_empty() {
         return;
     }
     let range = whole(walker, statement);
-    let text = format!(
-        "{}; {}",
-        before.join("; "),
-        walker.edits.text(range.clone())
-    );
+    before.push(walker.edits.text(range.clone()));
+    before.append(&mut after);
+    let text = before.join("; ");
     let text = if bare { format!("{{ {text} }}") } else { text };
     walker.edits.replace(range, text);
 }
 
-/// The keys and values of a set's or an object's head that may be undefined.
-pub(super) fn unsure<'e>(
-    walker: &Walker<'_>,
-    heads: &[&'e Expr],
-    bodies: &[RuleBody],
-    arguments: &Scope,
-) -> Vec<&'e Expr> {
-    let mut scope = arguments.clone();
-    for body in bodies {
-        let declared = syntax::declared_names(&body.query).into_iter();
-        scope.extend(declared.map(|name| (name, None)));
-    }
-    let unsure = |head: &&&Expr| may_be_undefined(walker, head, &scope);
-    heads.iter().filter(unsure).copied().collect()
-}
-
-/// Moves parts of a head to the end of its bodies, which then need braces. The lines of a body may
-/// shift, those after it do not.
-pub(super) fn heads(walker: &mut Walker<'_>, heads: &[&Expr], last: &Expr, bodies: &[RuleBody]) {
-    let mut after = String::new();
-    for head in heads {
-        let range = range(walker, head);
-        let name = walker.fresh();
-        let text = walker.edits.text(range.clone());
-        let _ = write!(after, "; {name} := {text}");
-        walker.edits.replace(range, name);
-    }
-    if bodies.iter().all(|body| body.query.stmts.is_empty()) {
-        let body = format!(" if {{ {} }}", after.trim_start_matches("; "));
-        walker.edits.insert(range(walker, last).end, &body);
-        return;
-    }
-    for body in bodies {
-        let statements = &body.query.stmts;
-        let (Some(first), Some(last)) = (statements.first(), statements.last()) else {
-            continue;
-        };
-        let start = first.span.start as usize;
-        let end = whole(walker, last).end.max(last.span.end as usize);
-        let bare = body.query.span.start == first.span.start;
-        let body = walker.edits.text(start..end);
-        let text = match bare {
-            true => format!("{{ {body}{after} }}"),
-            false => format!("{body}{after}"),
-        };
-        walker.edits.replace(start..end, text);
-    }
-}
-
-fn range(walker: &Walker<'_>, expr: &Expr) -> Range<usize> {
+pub(super) fn range(walker: &Walker<'_>, expr: &Expr) -> Range<usize> {
     syntax::extent(expr, &walker.module.source)
 }
 
 /// The statement from its first byte to the end of its last part.
-fn whole(walker: &Walker<'_>, statement: &LiteralStmt) -> Range<usize> {
-    let own = match &statement.literal {
-        Literal::SomeIn { collection, .. } => range(walker, collection).end,
-        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => range(walker, expr).end,
-        Literal::Every { query, .. } => query.span.end as usize,
-        Literal::SomeVars { .. } => 0,
-    };
-    let with = statement.with_mods.last();
-    let with = with.map_or(0, |with| range(walker, &with.r#as).end);
-    statement.span.start as usize..own.max(with)
+pub(super) fn whole(walker: &Walker<'_>, statement: &LiteralStmt) -> Range<usize> {
+    let mut whole = statement.span.start as usize..0;
+    match &statement.literal {
+        Literal::SomeIn { collection, .. } => whole.end = range(walker, collection).end,
+        Literal::NotExpr { expr, .. } => whole.end = range(walker, expr).end,
+        Literal::Expr { expr, .. } => {
+            let expr = range(walker, expr);
+            whole = whole.start.min(expr.start)..expr.end;
+        }
+        Literal::Every { query, .. } => whole.end = query.span.end as usize,
+        Literal::SomeVars { vars, .. } => {
+            whole.end = vars.last().map_or(0, |last| last.end as usize);
+        }
+    }
+    if let Some(with) = statement.with_mods.last() {
+        whole.end = range(walker, &with.r#as).end;
+    }
+    syntax::balanced(whole, &walker.module.source)
 }
 
 /// Puts the operand into a variable before the statement; `with` is repeated there when it applies.
@@ -124,6 +81,18 @@ fn hoist(walker: &mut Walker<'_>, operand: &Expr, with: &str, before: &mut Vec<S
         walker.edits.text(range.clone())
     ));
     walker.edits.replace(range, name);
+}
+
+/// The `with` of a statement as text, after a space.
+fn modifiers(walker: &Walker<'_>, statement: &LiteralStmt) -> String {
+    let mut with = String::new();
+    for modifier in &statement.with_mods {
+        let range = modifier.span.start as usize..range(walker, &modifier.r#as).end;
+        let range = syntax::balanced(range, &walker.module.source);
+        with.push(' ');
+        with.push_str(&walker.edits.text(range));
+    }
+    with
 }
 
 fn with_values(
@@ -138,13 +107,25 @@ fn with_values(
             let path = walker.function(&path, scope);
             walker.names.parameters(&path).is_some()
         });
-        if !function && may_be_undefined(walker, value, scope) {
+        if !function && !is_constant(walker, value, scope) {
             hoist(walker, value, "", before);
         }
     }
 }
 
 fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<String>) {
+    let with = modifiers(walker, statement);
+    if let Literal::Expr { expr, .. } = &statement.literal
+        && let Some((argument, pattern)) = walk_into(expr)
+    {
+        let all = walker.fresh();
+        let argument = walker.edits.text(range(walker, argument));
+        before.push(format!("{all} := {WALK}({argument}){with}"));
+        let pattern = walker.edits.text(range(walker, pattern));
+        let range = range(walker, expr);
+        walker.edits.replace(range, format!("{pattern} = {all}[_]"));
+        return;
+    }
     let mut found = Vec::new();
     match &statement.literal {
         Literal::SomeIn { collection, .. } => find_walks(collection, &mut found),
@@ -152,22 +133,41 @@ fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<Stri
         _ => {}
     }
     for (call, argument) in found {
-        let name = walker.fresh();
-        let argument = range(walker, argument);
-        let argument = walker.edits.text(argument);
-        before.push(format!("walk({argument}, {name})"));
+        let (all, name) = (walker.fresh(), walker.fresh());
+        let argument = walker.edits.text(range(walker, argument));
+        before.push(format!("{all} := {WALK}({argument}){with}"));
+        before.push(format!("{name} := {all}[_]"));
         let call = range(walker, call);
         walker.edits.replace(call, name);
     }
 }
 
+/// What `walk(document, pattern)` takes.
+fn walk_into(expr: &Expr) -> Option<(&Expr, &Expr)> {
+    match expr {
+        Expr::Call { fcn, params, .. } if is_walk(fcn) => match params.as_slice() {
+            [argument, pattern] => Some((argument, pattern)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+pub(super) fn is_walk(function: &Expr) -> bool {
+    matches!(function, Expr::Var { span, .. } if span.text() == "walk")
+}
+
+/// Whether the expression is `walk(document, pattern)`.
+pub(super) fn walks_into(expr: &Expr) -> bool {
+    walk_into(expr).is_some()
+}
+
 /// The calls of `walk` with one argument, outside of comprehensions.
 fn find_walks<'e>(expr: &'e Expr, found: &mut Vec<(&'e Expr, &'e Expr)>) {
-    if let Expr::Call { fcn, params, .. } = expr {
-        let walk = matches!(fcn.as_ref(), Expr::Var { span, .. } if span.text() == "walk");
-        if let (true, [argument]) = (walk, params.as_slice()) {
-            found.push((expr, argument));
-        }
+    if let Expr::Call { fcn, params, .. } = expr
+        && let (true, [argument]) = (is_walk(fcn), params.as_slice())
+    {
+        found.push((expr, argument));
     }
     for part in parts(expr) {
         find_walks(part, found);
@@ -211,7 +211,7 @@ fn find_indexed<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &
 }
 
 /// The expressions in an expression that are evaluated with it, so none of comprehensions.
-fn parts(expr: &Expr) -> Vec<&Expr> {
+pub(super) fn parts(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Call { params, .. } => params.iter().map(AsRef::as_ref).collect(),
         Expr::Array { items, .. } | Expr::Set { items, .. } => {
@@ -322,12 +322,7 @@ fn negated(
     let Literal::NotExpr { expr, .. } = &statement.literal else {
         return;
     };
-    let mut with = String::new();
-    for modifier in &statement.with_mods {
-        let range = modifier.span.start as usize..range(walker, &modifier.r#as).end;
-        with.push(' ');
-        with.push_str(&walker.edits.text(range));
-    }
+    let with = modifiers(walker, statement);
     let mut operands = Vec::new();
     operands_of(walker, expr, scope, &mut operands);
     for operand in operands {
@@ -401,6 +396,21 @@ fn inner_operands<'e>(
         }
         _ => whole_operand(walker, expr, scope, found),
     }
+}
+
+pub(super) fn is_comprehension(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::ArrayCompr { .. } | Expr::SetCompr { .. } | Expr::ObjectCompr { .. }
+    )
+}
+
+/// Whether the expression consists of literals and local names.
+pub(super) fn is_constant(walker: &Walker<'_>, expr: &Expr, scope: &Scope) -> bool {
+    let mut inner = parts(expr).into_iter();
+    !is_comprehension(expr)
+        && !may_be_undefined(walker, expr, scope)
+        && inner.all(|part| is_constant(walker, part, scope))
 }
 
 /// Whether the expression reads a document or calls a function.

@@ -4,10 +4,15 @@
 //!   whole imported package and rejects names that an import shares with a variable.
 //! - Local variables with the name of a rule get another name.
 //! - `some x in e` over a scalar is undefined, not an error.
+//! - Objects that take values apart match those alone that have the same members (`patterns`).
 //! - `not`, `with` and `walk` get their operands before the statement (`hoist`).
+//! - What a rule gives stands at the end of its body, what it declares at the front (`heads`).
 //! - `rego.metadata.chain()` and `.rule()` become look-ups of the annotations found beforehand.
 //! - References to plain data become references to a rule that gives it: the engine looks for rules at
 //!   the path of plain data again each time, in every module, which takes a third of an evaluation.
+//! - Sets below keys (`name[key] contains …`) have an object for their default: it is undefined in the
+//!   engine when there are none.
+//! - Operators become calls of functions that are undefined where they should be (`operators`).
 //! - Rules and functions that depend on nothing but data are computed once for all inputs (`fixed`).
 //! - Packages with a function in several modules become one module.
 //!
@@ -15,16 +20,22 @@
 
 mod edits;
 mod fixed;
+mod heads;
 mod hoist;
 mod names;
+mod operators;
+mod patterns;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-pub(super) use self::names::Names;
 use self::{edits::Edits, fixed::Definition, names::Stays, walk::Walker};
+pub(super) use self::{
+    names::Names,
+    operators::{DIVIDED, INTERSECTION, MEMBER, MEMBER_AT, MINUS, PLUS, REMAINDER, TIMES, UNION},
+};
 use super::{module::Parsed, rules::Rule, syntax};
 
 /// The names of our own functions in rewritten sources; policies cannot call them.
@@ -33,6 +44,8 @@ pub(super) const CHAIN: &str = "__metadata_chain";
 pub(super) const OWN: &str = "__metadata_rule";
 /// See [`CHAIN`].
 pub(super) const COLLECTION: &str = "__collection";
+/// See [`CHAIN`].
+pub(super) const WALK: &str = "__walk";
 /// The package of the rules that give plain data, and the function that they call.
 pub(super) const PLAIN: &str = "__plain";
 /// What is known of a rule or function that is computed once, by its number and arguments.
@@ -68,6 +81,8 @@ pub(super) struct Lowered {
     replaced: BTreeSet<String>,
     /// What each rule needs.
     definitions: Vec<Definition>,
+    /// Whether the source has operators that become calls.
+    operators: bool,
 }
 
 /// The modules for the engine, in the order they were given.
@@ -126,7 +141,7 @@ pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) 
 
 fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program {
     let mut chains = Vec::new();
-    let mut lowered = Vec::with_capacity(modules.len());
+    let mut lowered: Vec<Lowered> = Vec::with_capacity(modules.len());
     let mut homes: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrapped = BTreeSet::new();
     for (number, (module, rules)) in modules.iter().zip(rules).enumerate() {
@@ -134,6 +149,12 @@ fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program 
         let home = *homes.entry(package.clone()).or_insert(number);
         let guest = names.is_split(&package) && home != number;
         let mut one = lower_module(module, rules, names, guest, &mut chains);
+        for path in names.keyed_sets(&package) {
+            if wrapped.insert(path.clone()) {
+                let name = path.rsplit('.').next().unwrap_or_default();
+                one.source.push_str(&format!("\ndefault {name} := {{}}\n"));
+            }
+        }
         for definition in &one.definitions {
             if let Some(wrapper) = definition.wrapper(names)
                 && wrapped.insert(definition.path.clone())
@@ -141,11 +162,17 @@ fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program 
                 one.source.push_str(&wrapper);
             }
         }
-        if guest && let Some(Lowered { source, .. }) = lowered.get_mut(home) {
-            source.push('\n');
-            source.push_str(&std::mem::take(&mut one.source));
+        if guest && let Some(home) = lowered.get_mut(home) {
+            home.source.push('\n');
+            home.source.push_str(&std::mem::take(&mut one.source));
+            home.operators |= one.operators;
         }
         lowered.push(one);
+    }
+    for one in &mut lowered {
+        if one.operators && !one.source.is_empty() {
+            one.source = operators::called(std::mem::take(&mut one.source));
+        }
     }
     Program {
         modules: lowered,
@@ -166,6 +193,7 @@ fn lower_module(
     let (mut references, mut plain) = (BTreeSet::new(), BTreeSet::new());
     let mut replaced = BTreeSet::new();
     let mut definitions = Vec::with_capacity(rules.len());
+    let mut operators = false;
     for (ast, rule) in module.ast.policy.iter().zip(rules) {
         let mut walker = Walker::new(module, names, chains.len());
         walker.rule(ast);
@@ -173,6 +201,7 @@ fn lower_module(
         if seen.uses_chain {
             chains.push(Value::Array(rule.chain.clone()));
         }
+        operators |= seen.operators;
         edits.append(seen.edits);
         calls.extend(seen.calls);
         references.extend(seen.references);
@@ -189,6 +218,7 @@ fn lower_module(
         plain,
         replaced,
         definitions,
+        operators,
     }
 }
 

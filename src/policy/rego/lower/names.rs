@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regorus::unstable::{Rule, RuleHead};
+
 use super::{PLAIN, fixed::Once};
 use crate::policy::rego::{ec, module::Parsed, syntax};
 
@@ -14,6 +16,8 @@ pub(crate) struct Names {
     values: BTreeSet<String>,
     /// The number of parameters of each function by its full path.
     functions: BTreeMap<String, usize>,
+    /// The full paths of rules that are nothing but sets below keys, by their package.
+    keyed_sets: BTreeMap<String, BTreeSet<String>>,
     /// Packages with a function whose bodies stand in several modules.
     split: BTreeSet<String>,
     /// The first segments of all packages.
@@ -43,6 +47,7 @@ impl Names {
             ..Self::default()
         };
         let mut homes: BTreeMap<String, usize> = BTreeMap::new();
+        let mut others = BTreeSet::new();
         for (number, module) in modules.iter().enumerate() {
             let package = module.data_path();
             names.roots.extend(module.package.first().cloned());
@@ -52,6 +57,12 @@ impl Names {
                 let path = format!("{package}.{}", name.join("."));
                 let own = names.rules.entry(package.clone()).or_default();
                 own.insert(first.clone());
+                if name.len() == 1 && is_keyed_set(rule) {
+                    let sets = names.keyed_sets.entry(package.clone()).or_default();
+                    sets.insert(path.clone());
+                } else {
+                    others.insert(format!("{package}.{first}"));
+                }
                 if let Some(parameters) = syntax::parameters(rule) {
                     if *homes.entry(path.clone()).or_insert(number) != number {
                         names.split.insert(package.clone());
@@ -61,6 +72,9 @@ impl Names {
                     names.values.insert(path);
                 }
             }
+        }
+        for sets in names.keyed_sets.values_mut() {
+            sets.retain(|path| !others.contains(path));
         }
         if mockable {
             names.roots.insert("ec".to_owned());
@@ -76,6 +90,11 @@ impl Names {
     pub(super) fn is_rule(&self, package: &str, name: &str) -> bool {
         let rules = self.rules.get(package);
         rules.is_some_and(|rules| rules.contains(name))
+    }
+
+    /// The full paths of the rules of a package that are nothing but sets below keys.
+    pub(super) fn keyed_sets(&self, package: &str) -> impl Iterator<Item = &String> {
+        self.keyed_sets.get(package).into_iter().flatten()
     }
 
     /// How many parameters the function with that full path has.
@@ -120,4 +139,16 @@ impl Names {
     pub(super) fn is_split(&self, package: &str) -> bool {
         self.split.contains(package)
     }
+}
+
+/// Whether the rule is `name[key] contains value`.
+fn is_keyed_set(rule: &Rule) -> bool {
+    let set = matches!(
+        rule,
+        Rule::Spec {
+            head: RuleHead::Set { key: Some(_), .. },
+            ..
+        }
+    );
+    set && syntax::path(syntax::head(rule)).is_none()
 }

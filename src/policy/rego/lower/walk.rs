@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, RuleBody, RuleHead, Span};
 
-use super::{CHAIN, Call, OWN, PLAIN, edits::Edits, fixed, hoist, names::Names};
+use super::{CHAIN, Call, OWN, PLAIN, edits::Edits, fixed, heads, hoist, names::Names, operators};
 use crate::policy::rego::{module::Parsed, syntax};
 
 /// The local names that are visible, with the name each gets instead when its own is taken.
@@ -19,6 +19,7 @@ pub(super) struct Seen<'a> {
     pub(super) replaced: BTreeSet<String>,
     pub(super) needs: BTreeSet<String>,
     pub(super) uses_chain: bool,
+    pub(super) operators: bool,
 }
 
 pub(super) struct Walker<'a> {
@@ -33,6 +34,9 @@ pub(super) struct Walker<'a> {
     plain: BTreeSet<String>,
     replaced: BTreeSet<String>,
     needs: BTreeSet<String>,
+    operators: bool,
+    /// The names that each query around declares, the outermost first.
+    around: Vec<BTreeSet<String>>,
     fresh: usize,
 }
 
@@ -51,6 +55,8 @@ impl<'a> Walker<'a> {
             plain: BTreeSet::new(),
             replaced: BTreeSet::new(),
             needs: BTreeSet::new(),
+            operators: false,
+            around: Vec::new(),
             fresh: 0,
         }
     }
@@ -64,6 +70,7 @@ impl<'a> Walker<'a> {
             replaced: self.replaced,
             needs: self.needs,
             uses_chain: self.seen_chain,
+            operators: self.operators,
         }
     }
 
@@ -75,6 +82,7 @@ impl<'a> Walker<'a> {
     }
 
     fn definition(&mut self, head: &RuleHead, bodies: &[RuleBody]) {
+        self.plain_keys(head);
         let mut scope = Scope::new();
         let mut outputs: Vec<&Expr> = Vec::new();
         match head {
@@ -100,13 +108,20 @@ impl<'a> Walker<'a> {
                 self.expr(output, &scope);
             }
         }
-        let heads = match head {
+        let keyed = match head {
             RuleHead::Set { .. } => outputs.clone(),
             RuleHead::Compr { refr, .. } if syntax::path(refr).is_none() => outputs.clone(),
-            // What has one value is undefined with it, in the engine too.
-            RuleHead::Compr { .. } | RuleHead::Func { .. } => Vec::new(),
+            // What has one value is undefined with it, in the engine too, unless there are many.
+            RuleHead::Compr { .. } | RuleHead::Func { .. } => {
+                let mut given = outputs.iter().copied();
+                if bodies.is_empty() && given.any(heads::loops) {
+                    outputs.clone()
+                } else {
+                    Vec::new()
+                }
+            }
         };
-        let unsure = hoist::unsure(self, &heads, bodies, &scope);
+        let unsure = heads::unsure(self, &keyed, bodies, &scope);
         for (number, body) in bodies.iter().enumerate() {
             let mut outputs = if number == 0 {
                 outputs.clone()
@@ -114,43 +129,73 @@ impl<'a> Walker<'a> {
                 Vec::new()
             };
             outputs.extend(body.assign.iter().map(|assign| assign.value.as_ref()));
-            // A function's value that is undefined leaves it to the next `else`.
             let own = match head {
-                RuleHead::Func { .. } if bodies.len() > 1 => {
-                    hoist::unsure(self, &outputs, std::slice::from_ref(body), &scope)
+                RuleHead::Set { .. } => Vec::new(),
+                RuleHead::Compr { refr, .. } if syntax::path(refr).is_none() => Vec::new(),
+                // A function's value that is undefined leaves it to the next `else`.
+                RuleHead::Func { .. } if bodies.len() > 1 => outputs.clone(),
+                _ if heads::has_loops(&body.query) => outputs.clone(),
+                _ => {
+                    let outputs = outputs.iter().copied();
+                    outputs
+                        .filter(|output| heads::comprehends(output))
+                        .collect()
                 }
-                _ => Vec::new(),
             };
+            let own = heads::unsure(self, &own, std::slice::from_ref(body), &scope);
             let bare = unsure.is_empty() && own.is_empty();
             self.query(&body.query, &outputs, &scope, bare);
             if let (Some(last), false) = (own.last(), body.query.stmts.is_empty()) {
-                hoist::heads(self, &own, last, std::slice::from_ref(body));
+                heads::to_end(self, &own, last, std::slice::from_ref(body));
             }
         }
-        if let (Some(last), false) = (heads.last(), unsure.is_empty()) {
-            hoist::heads(self, &unsure, last, bodies);
+        if let (Some(last), false) = (keyed.last(), unsure.is_empty()) {
+            heads::to_end(self, &unsure, last, bodies);
+        }
+    }
+
+    /// Writes keys in a head as usual texts: the engine knows no others there.
+    fn plain_keys(&mut self, head: &RuleHead) {
+        let (RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. }) = head else {
+            return;
+        };
+        let mut keys = Vec::new();
+        indexes(refr, &mut keys);
+        for key in keys {
+            if let Expr::RawString { span, .. } = key {
+                let range = syntax::extent(key, &self.module.source);
+                let text = serde_json::Value::from(span.text()).to_string();
+                self.edits.push(range, text);
+            }
         }
     }
 
     /// A query with the expressions that see its variables. A rule's body may lack braces.
     fn query(&mut self, query: &Query, outputs: &[&Expr], outer: &Scope, body: bool) {
         let mut scope = outer.clone();
-        self.declare(syntax::declared_names(query), &mut scope);
+        let declared = query.stmts.iter().flat_map(syntax::declared_names);
+        self.around.push(declared.collect());
+        for statement in &query.stmts {
+            let mut inner = scope.clone();
+            self.declare(syntax::declared_names(statement), &mut inner, 1);
+            let before = self.edits.set_aside();
+            self.statement(statement, &scope, &inner);
+            let bare = body && query.span.start == statement.span.start;
+            hoist::statement(self, statement, &inner, bare);
+            self.edits.append(before);
+            scope = inner;
+        }
         for output in outputs {
             self.expr(output, &scope);
         }
-        for statement in &query.stmts {
-            let before = self.edits.set_aside();
-            self.statement(statement, &scope);
-            let bare = body && query.span.start == statement.span.start;
-            hoist::statement(self, statement, &scope, bare);
-            self.edits.append(before);
-        }
+        self.around.pop();
+        heads::declarations(self, &query.stmts, &scope);
     }
 
-    fn statement(&mut self, statement: &LiteralStmt, scope: &Scope) {
+    /// A statement between the names that are visible before and after it.
+    fn statement(&mut self, statement: &LiteralStmt, scope: &Scope, inner: &Scope) {
         match &statement.literal {
-            Literal::SomeVars { vars, .. } => self.rename(vars, scope),
+            Literal::SomeVars { vars, .. } => self.rename(vars, inner),
             Literal::SomeIn {
                 key,
                 value,
@@ -158,11 +203,20 @@ impl<'a> Walker<'a> {
                 ..
             } => {
                 for pattern in key.iter().chain([value]) {
-                    self.expr(pattern, scope);
+                    self.expr(pattern, inner);
                 }
                 self.expr(collection, scope);
             }
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr, scope),
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => match expr.as_ref() {
+                Expr::AssignExpr { lhs, rhs, .. } => {
+                    self.expr(lhs, inner);
+                    self.expr(rhs, scope);
+                }
+                expr => {
+                    self.operators |= operators::differs_alone(expr);
+                    self.within(expr, scope);
+                }
+            },
             Literal::Every {
                 key,
                 value,
@@ -174,7 +228,7 @@ impl<'a> Walker<'a> {
                 let names: Vec<_> = key.iter().chain([value]).cloned().collect();
                 let mut inner = scope.clone();
                 let bound = names.iter().map(|name| name.text().to_owned());
-                self.declare(bound.collect(), &mut inner);
+                self.declare(bound.collect(), &mut inner, 0);
                 self.rename(&names, &inner);
                 self.query(query, &[], &inner, true);
             }
@@ -203,10 +257,22 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn declare(&self, names: BTreeSet<String>, scope: &mut Scope) {
+    /// Makes names visible; the innermost of the queries around may be the one that declares them.
+    fn declare(&self, names: BTreeSet<String>, scope: &mut Scope, innermost: usize) {
+        let around = self.around.len().saturating_sub(innermost);
+        let around = self.around.get(..around).unwrap_or_default();
         for name in names {
-            let taken = name != "_" && self.names.is_rule(&self.package, &name);
-            let other = taken.then(|| format!("{name}__l"));
+            let outer = scope.get(&name).cloned();
+            let other = if name == "_" {
+                None
+            } else if outer.is_some() || around.iter().any(|names| names.contains(&name)) {
+                // The engine takes a name of a query around for that one, even if it comes later.
+                let outer = outer.flatten();
+                Some(format!("{}__i", outer.as_ref().unwrap_or(&name)))
+            } else {
+                let taken = self.names.is_rule(&self.package, &name);
+                taken.then(|| format!("{name}__l"))
+            };
             scope.insert(name, other);
         }
     }
@@ -221,6 +287,11 @@ impl<'a> Walker<'a> {
     }
 
     fn expr(&mut self, expr: &Expr, scope: &Scope) {
+        self.operators |= operators::differs(expr);
+        self.within(expr, scope);
+    }
+
+    fn within(&mut self, expr: &Expr, scope: &Scope) {
         match expr {
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
                 let path = self.resolve(&syntax::prefix(expr), scope);
