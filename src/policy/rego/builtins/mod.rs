@@ -20,8 +20,7 @@ mod x509;
 use regorus::{Engine, Value};
 
 use super::lower::{
-    COLLECTION, DIVIDED, INTERSECTION, MEMBER, MEMBER_AT, MINUS, PLUS, REMAINDER, TIMES, UNION,
-    WALK,
+    DIVIDED, INTERSECTION, MEMBER, MEMBER_AT, MINUS, PLUS, REMAINDER, SAME, TIMES, UNION, WALK,
 };
 
 /// How the names of those begin that only rewritten sources call.
@@ -32,7 +31,6 @@ type Function = fn(&[Value]) -> Value;
 
 /// Every override with its arity.
 const OVERRIDES: [(&str, u8, Function); 45] = [
-    (COLLECTION, 1, collection),
     (PLUS, 2, operators::plus),
     (MINUS, 2, operators::minus),
     (TIMES, 2, operators::times),
@@ -42,6 +40,7 @@ const OVERRIDES: [(&str, u8, Function); 45] = [
     (INTERSECTION, 2, operators::intersection),
     (MEMBER, 2, operators::member),
     (MEMBER_AT, 3, operators::member_at),
+    (SAME, 1, operators::same),
     (WALK, 1, walk::walk),
     ("sprintf", 2, sprintf::sprintf),
     ("json.remove", 2, json_paths::remove),
@@ -106,14 +105,6 @@ pub(super) fn arity(name: &str) -> Option<usize> {
         .iter()
         .find(|(own, ..)| *own == name && !own.starts_with(OWN));
     found.map(|(_, arity, _)| usize::from(*arity))
-}
-
-/// The value itself when it can be iterated.
-fn collection(arguments: &[Value]) -> Value {
-    match arguments {
-        [value @ (Value::Array(_) | Value::Set(_) | Value::Object(_))] => value.clone(),
-        _ => Value::Undefined,
-    }
 }
 
 /// A JSON value as a value of the engine.

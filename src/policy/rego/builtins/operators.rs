@@ -73,6 +73,11 @@ pub(super) fn intersection(arguments: &[Value]) -> Value {
     }
 }
 
+/// The value itself.
+pub(super) fn same(arguments: &[Value]) -> Value {
+    arguments.first().cloned().unwrap_or(Value::Undefined)
+}
+
 /// `element in list`.
 pub(super) fn member(arguments: &[Value]) -> Value {
     let [element, list] = arguments else {

@@ -3,17 +3,72 @@
 //! - `p contains f(x) if …`: where `f(x)` is undefined for one `x`, the engine forgets the whole rule,
 //!   instead of that one member.
 //! - `r := [x | x = y] if …`: the engine takes a `y` of the body for a new name.
+//! - `x := y` before `z[x]`: the engine turns them round.
 //! - `some x` after a loop: the engine refuses to declare it again the second time.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
-use regorus::unstable::{Expr, Literal, LiteralStmt, Query, RuleBody};
+use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Query, RuleBody, RuleHead};
 
 use super::{
+    SAME,
     hoist::{is_comprehension, is_constant, is_walk, parts, range, whole},
+    patterns,
     walk::{Scope, Walker},
 };
 use crate::policy::rego::syntax;
+
+/// Whether a value is taken by one of the names that the query declares.
+pub(super) fn indexes_by_name(query: &Query, outputs: &[&Expr]) -> bool {
+    fn indexes(expr: &Expr, declared: &BTreeSet<String>) -> bool {
+        let own = match expr {
+            Expr::RefBrack { index, .. } => {
+                matches!(index.as_ref(), Expr::Var { span, .. } if declared.contains(span.text()))
+            }
+            _ => false,
+        };
+        own || parts(expr).into_iter().any(|part| indexes(part, declared))
+    }
+    let declared = query.stmts.iter().flat_map(syntax::declared_names);
+    let declared: BTreeSet<_> = declared.collect();
+    let mut outputs = outputs.iter();
+    if outputs.any(|output| indexes(output, &declared)) {
+        return true;
+    }
+    query
+        .stmts
+        .iter()
+        .any(|statement| match &statement.literal {
+            Literal::SomeVars { .. } => false,
+            Literal::SomeIn { collection, .. } => indexes(collection, &declared),
+            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => indexes(expr, &declared),
+            Literal::Every { domain, .. } => indexes(domain, &declared),
+        })
+}
+
+/// Makes the value of `x := y` one that cannot be taken for a pattern: the engine puts such a statement
+/// behind those that take values by `x`, and does not compile them then.
+pub(super) fn settle(walker: &mut Walker<'_>, statement: &LiteralStmt) {
+    fn pattern(expr: &Expr) -> bool {
+        match expr {
+            Expr::Var { .. } => true,
+            Expr::Array { .. } | Expr::Object { .. } => parts(expr).into_iter().any(pattern),
+            _ => false,
+        }
+    }
+    if let Literal::Expr { expr, .. } = &statement.literal
+        && let Expr::AssignExpr {
+            op: AssignOp::ColEq,
+            rhs,
+            ..
+        } = expr.as_ref()
+        && pattern(rhs)
+    {
+        let value = range(walker, rhs);
+        walker.edits.insert(value.start, &format!("{SAME}("));
+        walker.edits.insert(value.end, ")");
+    }
+}
 
 /// Moves the declarations of names to the front: where they come after a loop, the engine refuses the
 /// second time.
@@ -40,14 +95,33 @@ pub(super) fn declarations(walker: &mut Walker<'_>, statements: &[LiteralStmt], 
     }
 }
 
+/// The names in a statement, those of comprehensions left out: it declares them, or may bind them.
+pub(super) fn names(statement: &LiteralStmt) -> BTreeSet<String> {
+    fn collect(expr: &Expr, names: &mut BTreeSet<String>) {
+        if let Expr::Var { span, .. } = expr {
+            names.insert(span.text().to_owned());
+        }
+        for part in parts(expr) {
+            collect(part, names);
+        }
+    }
+    let mut names = syntax::declared_names(statement);
+    match &statement.literal {
+        Literal::Expr { expr, .. } => collect(expr, &mut names),
+        Literal::SomeIn { collection, .. } => collect(collection, &mut names),
+        Literal::SomeVars { .. } | Literal::NotExpr { .. } | Literal::Every { .. } => {}
+    }
+    names
+}
+
 /// Whether there is a comprehension in the expression: in a head the engine takes names of the body in
 /// it for new ones.
-pub(super) fn comprehends(expr: &Expr) -> bool {
+fn comprehends(expr: &Expr) -> bool {
     is_comprehension(expr) || parts(expr).into_iter().any(comprehends)
 }
 
 /// Whether the query can have several solutions.
-pub(super) fn has_loops(query: &Query) -> bool {
+fn has_loops(query: &Query) -> bool {
     query
         .stmts
         .iter()
@@ -59,7 +133,7 @@ pub(super) fn has_loops(query: &Query) -> bool {
 }
 
 /// Whether the expression can have several values: it has a variable for an index, or walks.
-pub(super) fn loops(expr: &Expr) -> bool {
+fn loops(expr: &Expr) -> bool {
     let own = match expr {
         Expr::RefBrack { index, .. } => !matches!(
             index.as_ref(),
@@ -72,7 +146,7 @@ pub(super) fn loops(expr: &Expr) -> bool {
 }
 
 /// The parts of a head that are more than literals and local names.
-pub(super) fn unsure<'e>(
+fn unsure<'e>(
     walker: &Walker<'_>,
     heads: &[&'e Expr],
     bodies: &[RuleBody],
@@ -87,34 +161,144 @@ pub(super) fn unsure<'e>(
     heads.iter().filter(unsure).copied().collect()
 }
 
-/// Moves parts of a head to the end of its bodies, which then need braces. The lines of a body may
-/// shift, those after it do not.
-pub(super) fn to_end(walker: &mut Walker<'_>, heads: &[&Expr], last: &Expr, bodies: &[RuleBody]) {
+/// Where the head of a rule ends.
+fn end(walker: &Walker<'_>, head: &RuleHead) -> usize {
+    let (name, last) = match head {
+        RuleHead::Compr { refr, assign, .. } | RuleHead::Func { refr, assign, .. } => {
+            (refr, assign.as_ref().map(|assign| &assign.value))
+        }
+        RuleHead::Set { refr, key, .. } => (refr, key.as_ref()),
+    };
+    let name = range(walker, name);
+    let last = last.map_or(name.end, |last| range(walker, last).end);
+    syntax::balanced(name.start..last, &walker.module.source).end
+}
+
+/// Puts what binds the arguments before a body and parts of the head after it; it needs braces then. The
+/// lines of a body may shift, those after it do not.
+fn enclose(
+    walker: &mut Walker<'_>,
+    front: &[String],
+    parts: &[&Expr],
+    head: &RuleHead,
+    bodies: &[RuleBody],
+) {
+    let front: String = front.iter().map(|one| format!("{one}; ")).collect();
     let mut after = String::new();
-    for head in heads {
-        let range = range(walker, head);
+    for part in parts {
+        let range = range(walker, part);
         let name = walker.fresh();
         let text = walker.edits.text(range.clone());
         let _ = write!(after, "; {name} := {text}");
         walker.edits.replace(range, name);
     }
-    if bodies.iter().all(|body| body.query.stmts.is_empty()) {
-        let body = format!(" if {{ {} }}", after.trim_start_matches("; "));
-        walker.edits.insert(range(walker, last).end, &body);
-        return;
+    let new = format!("{front}{}", after.trim_start_matches("; "));
+    let new = format!(" if {{ {} }}", new.trim_end_matches("; "));
+    if bodies.is_empty() {
+        let end = end(walker, head);
+        walker.edits.insert(end, &new);
     }
     for body in bodies {
         let statements = &body.query.stmts;
         let (Some(first), Some(last)) = (statements.first(), statements.last()) else {
+            let value = body.assign.as_ref().map(|assign| &assign.value);
+            let end = value.map_or_else(|| end(walker, head), |value| range(walker, value).end);
+            walker.edits.insert(end, &new);
             continue;
         };
         let (start, end) = (whole(walker, first).start, whole(walker, last).end);
         let bare = body.query.span.start == first.span.start;
         let body = walker.edits.text(start..end);
         let text = match bare {
-            true => format!("{{ {body}{after} }}"),
-            false => format!("{body}{after}"),
+            true => format!("{{ {front}{body}{after} }}"),
+            false => format!("{front}{body}{after}"),
         };
         walker.edits.replace(start..end, text);
+    }
+}
+
+/// A rule with a body: its names are resolved, what it gives moves where it has to.
+pub(super) fn definition(walker: &mut Walker<'_>, head: &RuleHead, bodies: &[RuleBody]) {
+    let mut scope = Scope::new();
+    let mut outputs: Vec<&Expr> = Vec::new();
+    let mut front = Vec::new();
+    let mut keyed = matches!(head, RuleHead::Set { .. });
+    match head {
+        RuleHead::Compr { refr, assign, .. } => {
+            keyed = syntax::path(refr).is_none();
+            keys(walker, refr, &mut outputs);
+            outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
+        }
+        RuleHead::Set { refr, key, .. } => {
+            keys(walker, refr, &mut outputs);
+            outputs.extend(key.iter().map(AsRef::as_ref));
+        }
+        RuleHead::Func { args, assign, .. } => {
+            let mut names = BTreeSet::new();
+            for argument in args {
+                syntax::bound_names(argument, &mut names);
+            }
+            scope.extend(names.into_iter().map(|name| (name, None)));
+            for argument in args {
+                patterns::objects(walker, argument, "=", &mut front);
+            }
+            outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
+        }
+    }
+    if bodies.is_empty() {
+        for output in &outputs {
+            walker.expr(output, &scope);
+        }
+    }
+    // What has one value is undefined with it, in the engine too, unless there are many.
+    let many = keyed || bodies.is_empty() && outputs.iter().any(|output| loops(output));
+    let shared = if many { outputs.clone() } else { Vec::new() };
+    let shared = unsure(walker, &shared, bodies, &scope);
+    for (number, body) in bodies.iter().enumerate() {
+        let mut outputs = if number == 0 {
+            outputs.clone()
+        } else {
+            Vec::new()
+        };
+        outputs.extend(body.assign.iter().map(|assign| assign.value.as_ref()));
+        // A function's value that is undefined leaves it to the next `else`.
+        let leaves = matches!(head, RuleHead::Func { .. }) && bodies.len() > 1;
+        let all = leaves || has_loops(&body.query);
+        let own = outputs.iter().copied();
+        let own = own.filter(|output| !keyed && (all || loops(output) || comprehends(output)));
+        let own = unsure(
+            walker,
+            &own.collect::<Vec<_>>(),
+            std::slice::from_ref(body),
+            &scope,
+        );
+        let encloses = !own.is_empty() || !front.is_empty();
+        let bare = shared.is_empty() && !encloses;
+        walker.query(&body.query, &outputs, &scope, bare);
+        if encloses {
+            enclose(walker, &front, &own, head, std::slice::from_ref(body));
+        }
+    }
+    let alone = bodies.is_empty() && !front.is_empty();
+    if !shared.is_empty() || alone {
+        enclose(walker, &front, &shared, head, bodies);
+    }
+}
+
+/// The keys in the reference of a head, as in `name[key].part contains value`. Those that are raw texts
+/// become usual ones: the engine knows no others there.
+fn keys<'e>(walker: &mut Walker<'_>, refr: &'e Expr, found: &mut Vec<&'e Expr>) {
+    match refr {
+        Expr::RefBrack { refr, index, .. } => {
+            keys(walker, refr, found);
+            found.push(index);
+            if let Expr::RawString { span, .. } = index.as_ref() {
+                let text = serde_json::Value::from(span.text()).to_string();
+                let range = range(walker, index);
+                walker.edits.push(range, text);
+            }
+        }
+        Expr::RefDot { refr, .. } => keys(walker, refr, found),
+        _ => {}
     }
 }

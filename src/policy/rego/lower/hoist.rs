@@ -16,7 +16,7 @@ use std::ops::Range;
 use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt};
 
 use super::{
-    COLLECTION, WALK, patterns,
+    SAME, WALK, patterns,
     walk::{Scope, Walker},
 };
 use crate::policy::rego::syntax;
@@ -29,9 +29,9 @@ pub(super) fn statement(
     bare: bool,
 ) {
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    patterns::exact(walker, statement, scope, &mut after);
     with_values(walker, statement, scope, &mut before);
     indexed(walker, statement, scope, &mut before);
+    patterns::exact(walker, statement, scope, &mut after);
     walks(walker, statement, &mut before);
     output_argument(walker, statement, scope);
     negated(walker, statement, scope, &mut before);
@@ -272,16 +272,26 @@ fn iterated(
     scope: &Scope,
     before: &mut Vec<String>,
 ) {
-    let Literal::SomeIn { collection, .. } = &statement.literal else {
+    let Literal::SomeIn {
+        value, collection, ..
+    } = &statement.literal
+    else {
         return;
     };
-    if is_collection(walker, collection, scope) {
-        return;
-    }
+    let start = range(walker, value).end;
     let range = range(walker, collection);
     if !statement.with_mods.is_empty() {
-        walker.edits.insert(range.start, &format!("{COLLECTION}("));
-        walker.edits.insert(range.end, ")");
+        // It holds for the list alone, in the engine for the rest of the query.
+        let with = modifiers(walker, statement);
+        let name = walker.fresh();
+        let list = walker.edits.text(range.clone());
+        before.push(format!("{name} := {SAME}({list}){with}"));
+        before.push(format!("{name} >= []"));
+        let end = whole(walker, statement).end;
+        walker.edits.replace(start..end, format!(" in {name}"));
+        return;
+    }
+    if is_collection(walker, collection, scope) {
         return;
     }
     let text = walker.edits.text(range.clone());

@@ -43,7 +43,7 @@ pub(super) const CHAIN: &str = "__metadata_chain";
 /// See [`CHAIN`].
 pub(super) const OWN: &str = "__metadata_rule";
 /// See [`CHAIN`].
-pub(super) const COLLECTION: &str = "__collection";
+pub(super) const SAME: &str = "__same";
 /// See [`CHAIN`].
 pub(super) const WALK: &str = "__walk";
 /// The package of the rules that give plain data, and the function that they call.

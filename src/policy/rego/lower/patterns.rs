@@ -1,5 +1,5 @@
 //! Makes objects that take values apart match as they do in Open Policy Agent: `{"a": x}` matches objects
-//! with the one member `a`, in the engine all that have it. Each becomes a variable, its members are
+//! with the one member `a`, in the engine all that have it. Each becomes a variable, whose members are
 //! compared and taken afterwards.
 
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt};
@@ -11,6 +11,7 @@ use super::{
 use crate::policy::rego::syntax;
 
 /// Replaces the objects in the patterns of a statement; what has to follow it is added to `after`.
+/// The operator that binds is that of the statement: `=` compares with what is bound already.
 pub(super) fn exact(
     walker: &mut Walker<'_>,
     statement: &LiteralStmt,
@@ -20,22 +21,23 @@ pub(super) fn exact(
     match &statement.literal {
         Literal::SomeIn { key, value, .. } => {
             for pattern in key.iter().chain([value]) {
-                objects(walker, pattern, after);
+                objects(walker, pattern, ":=", after);
             }
         }
         Literal::Expr { expr, .. } => match expr.as_ref() {
             Expr::AssignExpr { op, lhs, rhs, .. } => {
-                let declares = matches!(op, AssignOp::ColEq);
-                if declares || has_value(rhs, scope) {
-                    objects(walker, lhs, after);
+                if matches!(op, AssignOp::ColEq) {
+                    objects(walker, lhs, ":=", after);
+                } else if has_value(rhs, scope) {
+                    objects(walker, lhs, "=", after);
                 } else if has_value(lhs, scope) {
-                    objects(walker, rhs, after);
+                    objects(walker, rhs, "=", after);
                 }
             }
             Expr::Call { params, .. } => {
                 // The pattern of `walk(document, pattern)`; nothing else takes a value apart.
                 if let (true, Some(pattern)) = (hoist::walks_into(expr), params.last()) {
-                    objects(walker, pattern, after);
+                    objects(walker, pattern, "=", after);
                 }
             }
             _ => {}
@@ -53,35 +55,48 @@ fn has_value(expr: &Expr, scope: &Scope) -> bool {
     }
 }
 
-fn objects(walker: &mut Walker<'_>, pattern: &Expr, after: &mut Vec<String>) {
+/// Replaces the objects in a pattern.
+pub(super) fn objects(
+    walker: &mut Walker<'_>,
+    pattern: &Expr,
+    binds: &str,
+    after: &mut Vec<String>,
+) {
     match pattern {
         Expr::Array { items, .. } => {
             for item in items {
-                objects(walker, item, after);
+                objects(walker, item, binds, after);
             }
         }
         Expr::Object { fields, .. } => {
-            let mut inner = Vec::new();
-            for (_, _, value) in fields {
-                objects(walker, value, &mut inner);
-            }
-            let text = |part: &Expr| {
-                let range = syntax::extent(part, &walker.module.source);
-                walker.edits.text(range)
-            };
-            let keys: Vec<_> = fields.iter().map(|(_, key, _)| text(key)).collect();
-            let keys = match keys.as_slice() {
+            let name = walker.fresh();
+            let keys: Vec<_> = fields.iter().map(|(_, key, _)| text(walker, key)).collect();
+            let all = match keys.as_slice() {
                 [] => "set()".to_owned(),
                 keys => format!("{{{}}}", keys.join(", ")),
             };
-            let members = text(pattern);
-            let name = walker.fresh();
-            after.push(format!("object.keys({name}) == {keys}"));
-            after.push(format!("{members} = {name}"));
+            after.push(format!("object.keys({name}) == {all}"));
+            let mut inner = Vec::new();
+            for ((_, _, value), key) in fields.iter().zip(keys) {
+                objects(walker, value, binds, &mut inner);
+                let member = text(walker, value);
+                after.push(match value.as_ref() {
+                    Expr::Object { .. } => format!("{member} := {name}[{key}]"),
+                    Expr::Var { .. } | Expr::Array { .. } => {
+                        format!("{member} {binds} {name}[{key}]")
+                    }
+                    _ => format!("{name}[{key}] == {member}"),
+                });
+            }
             after.append(&mut inner);
             let range = syntax::extent(pattern, &walker.module.source);
             walker.edits.replace(range, name);
         }
         _ => {}
     }
+}
+
+fn text(walker: &Walker<'_>, part: &Expr) -> String {
+    let range = syntax::extent(part, &walker.module.source);
+    walker.edits.text(range)
 }

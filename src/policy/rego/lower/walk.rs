@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, RuleBody, RuleHead, Span};
+use regorus::unstable::{Expr, Literal, LiteralStmt, Query, Rule, Span};
 
 use super::{CHAIN, Call, OWN, PLAIN, edits::Edits, fixed, heads, hoist, names::Names, operators};
 use crate::policy::rego::{module::Parsed, syntax};
@@ -76,110 +76,25 @@ impl<'a> Walker<'a> {
 
     pub(super) fn rule(&mut self, rule: &Rule) {
         match rule {
-            Rule::Spec { head, bodies, .. } => self.definition(head, bodies),
+            Rule::Spec { head, bodies, .. } => heads::definition(self, head, bodies),
             Rule::Default { value, .. } => self.expr(value, &Scope::new()),
         }
     }
 
-    fn definition(&mut self, head: &RuleHead, bodies: &[RuleBody]) {
-        self.plain_keys(head);
-        let mut scope = Scope::new();
-        let mut outputs: Vec<&Expr> = Vec::new();
-        match head {
-            RuleHead::Compr { refr, assign, .. } => {
-                indexes(refr, &mut outputs);
-                outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
-            }
-            RuleHead::Set { refr, key, .. } => {
-                indexes(refr, &mut outputs);
-                outputs.extend(key.iter().map(AsRef::as_ref));
-            }
-            RuleHead::Func { args, assign, .. } => {
-                let mut names = BTreeSet::new();
-                for argument in args {
-                    syntax::bound_names(argument, &mut names);
-                }
-                scope.extend(names.into_iter().map(|name| (name, None)));
-                outputs.extend(assign.iter().map(|assign| assign.value.as_ref()));
-            }
-        }
-        if bodies.is_empty() {
-            for output in &outputs {
-                self.expr(output, &scope);
-            }
-        }
-        let keyed = match head {
-            RuleHead::Set { .. } => outputs.clone(),
-            RuleHead::Compr { refr, .. } if syntax::path(refr).is_none() => outputs.clone(),
-            // What has one value is undefined with it, in the engine too, unless there are many.
-            RuleHead::Compr { .. } | RuleHead::Func { .. } => {
-                let mut given = outputs.iter().copied();
-                if bodies.is_empty() && given.any(heads::loops) {
-                    outputs.clone()
-                } else {
-                    Vec::new()
-                }
-            }
-        };
-        let unsure = heads::unsure(self, &keyed, bodies, &scope);
-        for (number, body) in bodies.iter().enumerate() {
-            let mut outputs = if number == 0 {
-                outputs.clone()
-            } else {
-                Vec::new()
-            };
-            outputs.extend(body.assign.iter().map(|assign| assign.value.as_ref()));
-            let own = match head {
-                RuleHead::Set { .. } => Vec::new(),
-                RuleHead::Compr { refr, .. } if syntax::path(refr).is_none() => Vec::new(),
-                // A function's value that is undefined leaves it to the next `else`.
-                RuleHead::Func { .. } if bodies.len() > 1 => outputs.clone(),
-                _ if heads::has_loops(&body.query) => outputs.clone(),
-                _ => {
-                    let outputs = outputs.iter().copied();
-                    outputs
-                        .filter(|output| heads::comprehends(output))
-                        .collect()
-                }
-            };
-            let own = heads::unsure(self, &own, std::slice::from_ref(body), &scope);
-            let bare = unsure.is_empty() && own.is_empty();
-            self.query(&body.query, &outputs, &scope, bare);
-            if let (Some(last), false) = (own.last(), body.query.stmts.is_empty()) {
-                heads::to_end(self, &own, last, std::slice::from_ref(body));
-            }
-        }
-        if let (Some(last), false) = (keyed.last(), unsure.is_empty()) {
-            heads::to_end(self, &unsure, last, bodies);
-        }
-    }
-
-    /// Writes keys in a head as usual texts: the engine knows no others there.
-    fn plain_keys(&mut self, head: &RuleHead) {
-        let (RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. }) = head else {
-            return;
-        };
-        let mut keys = Vec::new();
-        indexes(refr, &mut keys);
-        for key in keys {
-            if let Expr::RawString { span, .. } = key {
-                let range = syntax::extent(key, &self.module.source);
-                let text = serde_json::Value::from(span.text()).to_string();
-                self.edits.push(range, text);
-            }
-        }
-    }
-
     /// A query with the expressions that see its variables. A rule's body may lack braces.
-    fn query(&mut self, query: &Query, outputs: &[&Expr], outer: &Scope, body: bool) {
+    pub(super) fn query(&mut self, query: &Query, outputs: &[&Expr], outer: &Scope, body: bool) {
         let mut scope = outer.clone();
-        let declared = query.stmts.iter().flat_map(syntax::declared_names);
-        self.around.push(declared.collect());
+        let names = query.stmts.iter().flat_map(heads::names);
+        self.around.push(names.collect());
+        let settles = heads::indexes_by_name(query, outputs);
         for statement in &query.stmts {
             let mut inner = scope.clone();
             self.declare(syntax::declared_names(statement), &mut inner, 1);
             let before = self.edits.set_aside();
             self.statement(statement, &scope, &inner);
+            if settles {
+                heads::settle(self, statement);
+            }
             let bare = body && query.span.start == statement.span.start;
             hoist::statement(self, statement, &inner, bare);
             self.edits.append(before);
@@ -225,18 +140,36 @@ impl<'a> Walker<'a> {
                 ..
             } => {
                 self.expr(domain, scope);
-                let names: Vec<_> = key.iter().chain([value]).cloned().collect();
+                let names: Vec<_> = key.iter().chain([value]).collect();
                 let mut inner = scope.clone();
                 let bound = names.iter().map(|name| name.text().to_owned());
                 self.declare(bound.collect(), &mut inner, 0);
-                self.rename(&names, &inner);
                 self.query(query, &[], &inner, true);
+                self.every(&names, query, &inner);
             }
         }
         for with in &statement.with_mods {
             self.needs.insert(fixed::WITH.to_owned());
             self.target(&with.refr, scope);
             self.expr(&with.r#as, scope);
+        }
+    }
+
+    /// Binds the names of an `every` in its query once more: the engine takes them for unbound there, so
+    /// that `not x[name]` is false.
+    fn every(&mut self, names: &[&Span], query: &Query, inner: &Scope) {
+        let mut bound = String::new();
+        for span in names.iter().filter(|span| span.text() != "_") {
+            let name = inner.get(span.text()).and_then(Option::as_deref);
+            let name = name.unwrap_or(span.text()).to_owned();
+            let fresh = self.fresh();
+            bound.push_str(&format!("{name} := {fresh}; "));
+            self.edits
+                .push(span.start as usize..span.end as usize, fresh);
+        }
+        if let Some(first) = query.stmts.first() {
+            let start = hoist::whole(self, first).start;
+            self.edits.insert(start, &bound);
         }
     }
 
@@ -286,7 +219,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn expr(&mut self, expr: &Expr, scope: &Scope) {
+    pub(super) fn expr(&mut self, expr: &Expr, scope: &Scope) {
         self.operators |= operators::differs(expr);
         self.within(expr, scope);
     }
@@ -469,17 +402,5 @@ impl<'a> Walker<'a> {
     pub(super) fn fresh(&mut self) -> String {
         self.fresh += 1;
         format!("__h{}", self.fresh)
-    }
-}
-
-/// The index expressions of a reference, as in `name[key].part contains value`.
-fn indexes<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
-    match expr {
-        Expr::RefBrack { refr, index, .. } => {
-            indexes(refr, found);
-            found.push(index);
-        }
-        Expr::RefDot { refr, .. } => indexes(refr, found),
-        _ => {}
     }
 }
