@@ -28,6 +28,7 @@ fn gives_what_open_policy_agent_gave() {
         "builtins.rego",
         "documents.rego",
         "expressions.rego",
+        "statements.rego",
     ];
     let modules = names.iter().map(|name| module(name, &read(name)));
     let policy = Policy::read(modules.collect()).unwrap();
@@ -43,8 +44,14 @@ fn gives_what_open_policy_agent_gave() {
         .collect();
     queries.sort();
     queries.dedup();
-    let wanted =
-        ["language", "builtins", "documents", "expressions"].map(|name| format!("oracle.{name}"));
+    let wanted = [
+        "language",
+        "builtins",
+        "documents",
+        "expressions",
+        "statements",
+    ]
+    .map(|name| format!("oracle.{name}"));
     let wanted = wanted.iter().map(String::as_str);
     let program = policy.compile(wanted, &parsed("data.json"), &Host::offline());
     let program = program.unwrap();
@@ -261,6 +268,128 @@ fn conforma_rules_give_what_open_policy_agent_gave() {
     let policy = Policy::read(modules.collect()).unwrap();
     let wrong = answered.differences(&policy);
     let (cases, number) = (answered.cases.len(), wrong.len());
+    assert!(
+        wrong.is_empty(),
+        "{number} of {cases} differ:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// Random policies with what their rules gave.
+#[derive(Deserialize)]
+struct Programs {
+    data: Value,
+    /// The source of the other package.
+    other: String,
+    cases: Vec<Random>,
+}
+
+#[derive(Deserialize)]
+struct Random {
+    seed: u64,
+    source: String,
+    input: Value,
+    /// By name of the rule; nothing when the evaluation failed.
+    answer: Option<BTreeMap<String, Value>>,
+}
+
+impl Random {
+    /// What the rules give here, or why they give nothing.
+    fn given(&self, data: &Value, other: &str) -> Result<BTreeMap<String, Value>, super::Error> {
+        let policy = Policy::read(vec![
+            module("p.rego", &self.source),
+            module("q.rego", other),
+        ])?;
+        let rules = policy
+            .rules()
+            .filter(|rule| !rule.is_function && rule.package == "p");
+        // `r["a"]` is a part of `r`.
+        let whole = |name: &str| name.split('.').next().unwrap().to_owned();
+        let rules: BTreeSet<_> = rules.map(|rule| whole(&rule.name)).collect();
+        let query = |rule| Query {
+            package: "p".to_owned(),
+            rule,
+        };
+        let queries: Vec<_> = rules.into_iter().map(query).collect();
+        let program = policy.compile(["p"].into_iter(), data, &Host::offline())?;
+        let given = program.evaluate(&super::input(&self.input), &queries)?;
+        Ok(given.into_iter().map(|raw| (raw.rule, raw.value)).collect())
+    }
+
+    /// How that differs from what was expected.
+    fn difference(&self, data: &Value, other: &str) -> Option<String> {
+        let (given, expected) = (self.given(data, other), self.answer.as_ref());
+        let mut lines = Vec::new();
+        match (given, expected) {
+            (Err(_), None) => {}
+            (Err(error), Some(_)) => lines.push(format!("fails: {error}")),
+            (Ok(given), None) => lines.push(format!("does not fail: {given:?}")),
+            (Ok(given), Some(expected)) => {
+                let names: BTreeSet<_> = given.keys().chain(expected.keys()).collect();
+                for name in names {
+                    let (given, expected) = (given.get(name), expected.get(name));
+                    if !same(given, expected) {
+                        let shown = |value: Option<&Value>| {
+                            value.map_or("undefined".to_owned(), Value::to_string)
+                        };
+                        lines.push(format!(
+                            "{name}\n  is       {}\n  expected {}",
+                            shown(given),
+                            shown(expected)
+                        ));
+                    }
+                }
+            }
+        }
+        let seed = self.seed;
+        (!lines.is_empty()).then(|| format!("program {seed}: {}", lines.join("\n")))
+    }
+}
+
+impl Programs {
+    /// The programs that give something else, described, and those that no longer do.
+    fn differences(&self, known: &BTreeMap<u64, String>) -> Vec<String> {
+        let different = self.cases.iter().filter_map(|case| {
+            let different = case.difference(&self.data, &self.other);
+            match (different, known.contains_key(&case.seed)) {
+                (None, false) | (Some(_), true) => None,
+                (Some(different), false) => Some(different),
+                (None, true) => Some(format!("program {} is no difference any more", case.seed)),
+            }
+        });
+        different.collect()
+    }
+}
+
+#[test]
+fn random_programs_give_what_open_policy_agent_gave() {
+    let programs: Programs = serde_json::from_str(&read("programs.json")).unwrap();
+    assert!(programs.cases.len() > 250, "{}", programs.cases.len());
+    let failing = programs.cases.iter().filter(|case| case.answer.is_none());
+    assert!(failing.count() > 5);
+    let differences: BTreeMap<String, String> =
+        serde_json::from_str(&read("differences.json")).unwrap();
+    let known = differences.into_iter().filter_map(|(name, reason)| {
+        let seed = name.strip_prefix("programs.")?;
+        Some((seed.parse().unwrap(), reason))
+    });
+    let wrong = programs.differences(&known.collect());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn other_random_programs_give_what_open_policy_agent_gave() {
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
+    let Some(file) = std::env::var_os("ORACLE_PROGRAMS") else {
+        #[expect(clippy::print_stderr, reason = "says that the comparison was skipped")]
+        {
+            eprintln!("skipped: ORACLE_PROGRAMS names no answers, see tests/oracle/README.md");
+        }
+        return;
+    };
+    let programs: Programs = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let wrong = programs.differences(&BTreeMap::new());
+    let (cases, number) = (programs.cases.len(), wrong.len());
     assert!(
         wrong.is_empty(),
         "{number} of {cases} differ:\n{}",
