@@ -161,3 +161,21 @@ substrings := [substring("abc", 1, -1), substring("äbc", 1, 1), substring("abc"
 substring_fraction := substring("abc", 1, 1.5)
 
 substring_negative := substring("abc", -1, 1)
+
+schema_of_list := json.match_schema(input.list, {"type": "array", "items": {"type": "number"}})
+
+schema_of_list_fails := [x.field | some x in json.match_schema(input.list, {"items": {"type": "string"}})[1]]
+
+schema_of_scalar := json.match_schema(input.zero, {"type": "number"})
+
+schema_refused := [json.verify_schema(x)[0] | some x in ["1", "x", {"type": "string"}, {"type": "x"}]]
+
+schema_reasons := [json.verify_schema(x)[1] | some x in ["1", "x", "[]"]]
+
+base64url_decoded := {x: base64url.decode(x) | some x in ["YWJj", "YWI=", "YWI", "UTC", "YQ=", "Y", "%%"]}
+
+base64_valid := [base64.is_valid(x) | some x in ["YWI=", "YWI", "%"]]
+
+valid_of_kinds := [[base64.is_valid(x), json.is_valid(x)] | some x in [input.list, input.nothing, input.text, "1", "[1"]]
+
+dates_too_far := [x | some n in [10000000000, -10000000000]; x := time.add_date(input.zero, 0, 0, n)]

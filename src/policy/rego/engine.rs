@@ -231,7 +231,8 @@ fn ask(engine: &mut Engine, queries: &[Query]) -> anyhow::Result<Vec<Option<Valu
         .iter()
         .map(|query| format!("[v | v := {}]", query.path()))
         .collect();
-    let results = engine.eval_query(format!("[{}]", lists.join(", ")), false)?;
+    let query = format!("[{}]", lists.join(", "));
+    let results = unbroken(|| engine.eval_query(query, false))?;
     let expression = results
         .result
         .first()
@@ -247,6 +248,13 @@ fn ask(engine: &mut Engine, queries: &[Query]) -> anyhow::Result<Vec<Option<Valu
             .and_then(|list| list.iter().next().cloned())
     };
     Ok(answers.iter().map(first).collect())
+}
+
+/// What the engine gives. A panic in it is an error, so that the rule is named and the rest of a run is
+/// reported; the engine must not be used afterwards.
+pub(super) fn unbroken<T>(run: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    caught.unwrap_or_else(|_| Err(anyhow::anyhow!("the engine broke down")))
 }
 
 /// The engine's reason in one line, with the place when it knows one.

@@ -198,23 +198,35 @@ fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
     assert!(cause.contains("time"), "{cause}");
 }
 
-#[test]
-fn a_function_that_fails_is_an_error_that_names_the_rule() {
+/// Evaluates a rule that calls a function which does that.
+fn with_function(does: fn() -> anyhow::Result<regorus::Value>) -> Error {
     let source = "package p\n\nfine contains 1 if true\n\nbroken contains x if x := ceil(1.5)\n";
     let policy = policy(source).unwrap();
     let program = policy.compile(["p"].into_iter(), &json!({}), &Host::offline());
     let mut program = program.unwrap();
     let engine = Arc::make_mut(&mut program.engine);
-    let fails = |_: Vec<regorus::Value>| anyhow::bail!("the function is broken");
     engine
-        .add_extension("ceil".to_owned(), 1, Box::new(fails))
+        .add_extension("ceil".to_owned(), 1, Box::new(move |_| does()))
         .unwrap();
-    let error = ask(&program, "broken").unwrap_err();
-    let Error::Evaluation { rule, cause } = &error else {
-        panic!("{error}");
-    };
-    assert_eq!(rule, "p.broken at p.rego:5");
-    assert!(cause.contains("the function is broken"), "{cause}");
+    ask(&program, "broken").unwrap_err()
+}
+
+#[test]
+fn a_function_that_fails_or_panics_is_an_error_that_names_the_rule() {
+    let fails = || anyhow::bail!("the function is broken");
+    for (error, expected) in [
+        (with_function(fails), "the function is broken"),
+        (
+            with_function(|| panic!("in a test")),
+            "the engine broke down",
+        ),
+    ] {
+        let Error::Evaluation { rule, cause } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(rule, "p.broken at p.rego:5");
+        assert!(cause.contains(expected), "{cause}");
+    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ const OWN: &str = "__";
 type Function = fn(&[Value]) -> Value;
 
 /// Every override with its arity.
-const OVERRIDES: [(&str, u8, Function); 45] = [
+const OVERRIDES: [(&str, u8, Function); 48] = [
     (PLUS, 2, operators::plus),
     (MINUS, 2, operators::minus),
     (TIMES, 2, operators::times),
@@ -54,7 +54,10 @@ const OVERRIDES: [(&str, u8, Function); 45] = [
     ),
     ("crypto.sha256", 1, text::sha256),
     ("base64.decode", 1, text::base64_decode),
+    ("base64.is_valid", 1, text::base64_is_valid),
+    ("base64url.decode", 1, text::base64url_decode),
     ("indexof", 2, text::index_of),
+    ("json.is_valid", 1, text::json_is_valid),
     ("json.marshal", 1, text::json_marshal),
     ("lower", 1, text::lower),
     ("numbers.range_step", 3, text::range_step),

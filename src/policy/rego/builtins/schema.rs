@@ -30,9 +30,15 @@ static COMPILED: Mutex<Vec<(Value, Arc<Compiled>)>> = Mutex::new(Vec::new());
 
 /// `json.match_schema(document, schema)`: `[matches, errors]`.
 pub(super) fn match_schema(arguments: &[Value]) -> Value {
-    let [document @ (Value::String(_) | Value::Object(_)), schema] = arguments else {
+    let [document, schema] = arguments else {
         return Value::Undefined;
     };
+    if !matches!(
+        document,
+        Value::String(_) | Value::Object(_) | Value::Array(_)
+    ) {
+        return Value::Undefined;
+    }
     let (Some(document), Ok(schema)) = (to_json(document), compiled(schema)) else {
         return Value::Undefined;
     };
@@ -72,10 +78,16 @@ fn compiled(schema: &Value) -> Result<Arc<Compiled>, String> {
     if let Some((_, found)) = kept().iter().find(|(known, _)| same(known)) {
         return Ok(Arc::clone(found));
     }
-    if !matches!(schema, Value::Object(_) | Value::String(_)) {
+    if !matches!(
+        schema,
+        Value::Object(_) | Value::String(_) | Value::Array(_)
+    ) {
         return Err("jsonschema: wrong type, expected string or object".to_owned());
     }
-    let document = to_json(schema).ok_or("jsonschema: invalid JSON")?;
+    let document = to_json(schema).ok_or("jsonschema: invalid JSON string")?;
+    if !document.is_object() {
+        return Err("jsonschema: schema is invalid".to_owned());
+    }
     if !patterns_are_valid(&document, false) {
         return Err("jsonschema: pattern must be a valid regex".to_owned());
     }

@@ -1,7 +1,15 @@
 //! Small builtins over strings and numbers, as Go does them.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD},
+    },
+};
 use regorus::Value;
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 use super::from_json;
@@ -129,6 +137,38 @@ pub(super) fn base64_decode(arguments: &[Value]) -> Value {
         }
         _ => Value::Undefined,
     }
+}
+
+/// `base64url.decode(text)`: with its padding or without any.
+pub(super) fn base64url_decode(arguments: &[Value]) -> Value {
+    let [Value::String(text)] = arguments else {
+        return Value::Undefined;
+    };
+    let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let padding = match text.contains('=') {
+        true => DecodePaddingMode::RequireCanonical,
+        false => DecodePaddingMode::RequireNone,
+    };
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(padding)
+        .with_decode_allow_trailing_bits(true);
+    let decoded = GeneralPurpose::new(&URL_SAFE, config).decode(text);
+    decoded.map_or(Value::Undefined, |bytes| {
+        Value::from(String::from_utf8_lossy(&bytes).into_owned())
+    })
+}
+
+/// `base64.is_valid(text)`: false for what is no text.
+pub(super) fn base64_is_valid(arguments: &[Value]) -> Value {
+    Value::from(base64_decode(arguments) != Value::Undefined)
+}
+
+/// `json.is_valid(text)`: false for what is no text.
+pub(super) fn json_is_valid(arguments: &[Value]) -> Value {
+    Value::from(match arguments {
+        [Value::String(text)] => serde_json::from_str::<IgnoredAny>(text).is_ok(),
+        _ => false,
+    })
 }
 
 /// `json.marshal(value)`: Go writes what HTML would read as markup as escapes.

@@ -1,7 +1,7 @@
 //! Times as Go reads, writes and counts them: nanoseconds since 1970, strict layouts, months that overflow.
 
 use jiff::{
-    Timestamp, ToSpan as _,
+    Span, Timestamp,
     civil::Date,
     tz::{Offset, TimeZone},
 };
@@ -87,12 +87,12 @@ fn added(arguments: &[Value]) -> Option<i64> {
     let number = |value: &Value| value.as_i64().ok();
     let timestamp = Timestamp::from_nanosecond(i128::from(number(time)?)).ok()?;
     let start = Offset::UTC.to_datetime(timestamp);
-    let month = i64::from(start.month()) - 1 + number(months)?;
-    let year = i64::from(start.year()) + number(years)? + month.div_euclid(12);
+    let month = number(months)?.checked_add(i64::from(start.month()) - 1)?;
+    let year = number(years)?.checked_add(i64::from(start.year()) + month.div_euclid(12))?;
     let month = i8::try_from(month.rem_euclid(12) + 1).ok()?;
     let first = Date::new(i16::try_from(year).ok()?, month, 1).ok()?;
-    let days = i64::from(start.day()) - 1 + number(days)?;
-    let date = first.checked_add(days.days()).ok()?;
+    let days = number(days)?.checked_add(i64::from(start.day()) - 1)?;
+    let date = first.checked_add(Span::new().try_days(days).ok()?).ok()?;
     let moved = Offset::UTC
         .to_timestamp(date.to_datetime(start.time()))
         .ok()?;
@@ -144,6 +144,19 @@ mod tests {
             "2023-01-01T00:00:00",
         ] {
             assert_eq!(parse(wrong), Value::Undefined, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_undefined() {
+        for (years, months, days) in [
+            (i64::MAX, 0, 0),
+            (0, i64::MAX, 0),
+            (0, 0, i64::MAX),
+            (0, 0, 10_000_000_000),
+        ] {
+            let arguments = [1, years, months, days].map(Value::from);
+            assert_eq!(add_date(&arguments), Value::Undefined);
         }
     }
 
