@@ -308,6 +308,10 @@ fn configurations_that_cannot_be_used_verify_nothing() {
             "conflict",
             "package a\n\ndeny contains \"x\" if y == 1\n\ny := 1\n\ny := 2\n",
         ),
+        (
+            "several",
+            "package a\n\ndeny contains \"x\" if y == \"none\"\n\ny := x if walk(input, [_, x])\n",
+        ),
         ("none", "package a\n"),
     ];
     for (name, source) in rules {
@@ -325,6 +329,10 @@ fn configurations_that_cannot_be_used_verify_nothing() {
         (
             "conflict",
             "rule a.deny at conflict/a.rego:3 could not be evaluated",
+        ),
+        (
+            "several",
+            "rule a.deny at several/a.rego:3 could not be evaluated",
         ),
         ("none", "the policy has no rules"),
         ("empty", "no suitable config file"),
