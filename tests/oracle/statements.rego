@@ -12,6 +12,8 @@ members_nested := [x | some [_, {"a": {"b": x}}] in [[0, {"a": {"b": 1}}], [0, {
 
 members_fixed := [x | some {"a": x, "b": "y"} in [{"a": 1, "b": "y"}, {"a": 2, "b": "z"}]]
 
+members_twice := [x | some {"a": x, "b": x} in [{"a": 1, "b": 1}, {"a": 1, "b": 2}]]
+
 members_walked := [x | walk([{"b": 1}, {"b": 2, "c": 3}], [_, {"b": x}])]
 
 one_member({"a": x}) := x
@@ -93,6 +95,10 @@ shadowed_inside := [y | some x in [1, 2]; y := [x | some x in [3]][0] + x]
 shadowed_later := [x | y := [x | some x in [3]]; some x in y]
 
 shadowed_around := [x | x := [x | some x in input.list; x > 1]][0]
+
+not_list_of_missing if not [input.missing]
+
+not_object_of_missing if not {"a": input.missing}
 
 # What rules give.
 undefined_for_one contains x.a if some x in [{"a": 1}, {"b": 2}, {"a": 3}]

@@ -375,6 +375,11 @@ fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &m
             }
         }
         Expr::RefDot { .. } | Expr::RefBrack { .. } => inner_operands(walker, expr, scope, found),
+        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } => {
+            for part in parts(expr) {
+                whole_operand(walker, part, scope, found);
+            }
+        }
         _ => {}
     }
 }

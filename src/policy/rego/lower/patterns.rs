@@ -82,6 +82,10 @@ pub(super) fn objects(
                 let member = text(walker, value);
                 after.push(match value.as_ref() {
                     Expr::Object { .. } => format!("{member} := {name}[{key}]"),
+                    // A name that is there twice is compared the second time.
+                    Expr::Var { .. } if after.iter().any(|one| binds_name(one, &member)) => {
+                        format!("{name}[{key}] == {member}")
+                    }
                     Expr::Var { .. } | Expr::Array { .. } => {
                         format!("{member} {binds} {name}[{key}]")
                     }
@@ -94,6 +98,11 @@ pub(super) fn objects(
         }
         _ => {}
     }
+}
+
+fn binds_name(statement: &str, name: &str) -> bool {
+    let rest = statement.strip_prefix(name);
+    name != "_" && rest.is_some_and(|rest| rest.starts_with(" := "))
 }
 
 fn text(walker: &Walker<'_>, part: &Expr) -> String {

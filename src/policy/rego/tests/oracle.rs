@@ -296,10 +296,9 @@ struct Random {
 impl Random {
     /// What the rules give here, or why they give nothing.
     fn given(&self, data: &Value, other: &str) -> Result<BTreeMap<String, Value>, super::Error> {
-        let policy = Policy::read(vec![
-            module("p.rego", &self.source),
-            module("q.rego", other),
-        ])?;
+        let parts = self.source.split("---\n").enumerate();
+        let parts = parts.map(|(number, part)| module(&format!("p{number}.rego"), part));
+        let policy = Policy::read(parts.chain([module("q.rego", other)]).collect())?;
         let rules = policy
             .rules()
             .filter(|rule| !rule.is_function && rule.package == "p");
