@@ -48,7 +48,8 @@ fn existing(program: &Path) -> Result<PathBuf> {
 
 fn build(cargo: &OsStr) -> Result<()> {
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bin", "promote"]);
+    // Its lines are all that is seen for minutes the first time.
+    command.args(["build", "--bin", "promote"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
