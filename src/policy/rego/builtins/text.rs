@@ -1,7 +1,7 @@
 //! Small builtins over strings and numbers, as Go does them.
 
 use base64::{
-    Engine as _,
+    DecodeError, Engine as _,
     alphabet::URL_SAFE,
     engine::{
         DecodePaddingMode,
@@ -127,33 +127,32 @@ pub(super) fn replace_n(arguments: &[Value]) -> Value {
 
 /// `base64.decode(text)`: line breaks do not count.
 pub(super) fn base64_decode(arguments: &[Value]) -> Value {
-    match arguments {
-        [Value::String(text)] => {
-            let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-            let decoded = STANDARD.decode(text);
-            decoded.map_or(Value::Undefined, |bytes| {
-                Value::from(String::from_utf8_lossy(&bytes).into_owned())
-            })
-        }
-        _ => Value::Undefined,
-    }
+    decoded(arguments, |text| STANDARD.decode(text))
 }
 
 /// `base64url.decode(text)`: with its padding or without any.
 pub(super) fn base64url_decode(arguments: &[Value]) -> Value {
+    decoded(arguments, |text| {
+        let padding = match text.contains('=') {
+            true => DecodePaddingMode::RequireCanonical,
+            false => DecodePaddingMode::RequireNone,
+        };
+        let config = GeneralPurposeConfig::new()
+            .with_decode_padding_mode(padding)
+            .with_decode_allow_trailing_bits(true);
+        GeneralPurpose::new(&URL_SAFE, config).decode(text)
+    })
+}
+
+fn decoded(
+    arguments: &[Value],
+    decode: impl FnOnce(&str) -> Result<Vec<u8>, DecodeError>,
+) -> Value {
     let [Value::String(text)] = arguments else {
         return Value::Undefined;
     };
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    let padding = match text.contains('=') {
-        true => DecodePaddingMode::RequireCanonical,
-        false => DecodePaddingMode::RequireNone,
-    };
-    let config = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(padding)
-        .with_decode_allow_trailing_bits(true);
-    let decoded = GeneralPurpose::new(&URL_SAFE, config).decode(text);
-    decoded.map_or(Value::Undefined, |bytes| {
+    decode(&text).map_or(Value::Undefined, |bytes| {
         Value::from(String::from_utf8_lossy(&bytes).into_owned())
     })
 }

@@ -12,7 +12,7 @@ use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Query, RuleBody, R
 
 use super::{
     SAME,
-    hoist::{is_comprehension, is_constant, is_walk, parts, range, whole},
+    hoist::{is_comprehension, is_constant, is_walk, parts, range, text, whole},
     patterns,
     walk::{Scope, Walker},
 };
@@ -20,30 +20,28 @@ use crate::policy::rego::syntax;
 
 /// Whether a value is taken by one of the names that the query declares.
 pub(super) fn indexes_by_name(query: &Query, outputs: &[&Expr]) -> bool {
-    fn indexes(expr: &Expr, declared: &BTreeSet<String>) -> bool {
-        let own = match expr {
+    let declared = query.stmts.iter().flat_map(syntax::declared_names);
+    let declared: BTreeSet<_> = declared.collect();
+    let indexes = |expr: &Expr| {
+        any_part(expr, &|part| match part {
             Expr::RefBrack { index, .. } => {
                 matches!(index.as_ref(), Expr::Var { span, .. } if declared.contains(span.text()))
             }
             _ => false,
-        };
-        own || parts(expr).into_iter().any(|part| indexes(part, declared))
-    }
-    let declared = query.stmts.iter().flat_map(syntax::declared_names);
-    let declared: BTreeSet<_> = declared.collect();
-    let mut outputs = outputs.iter();
-    if outputs.any(|output| indexes(output, &declared)) {
-        return true;
-    }
-    query
-        .stmts
-        .iter()
-        .any(|statement| match &statement.literal {
-            Literal::SomeVars { .. } => false,
-            Literal::SomeIn { collection, .. } => indexes(collection, &declared),
-            Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => indexes(expr, &declared),
-            Literal::Every { domain, .. } => indexes(domain, &declared),
         })
+    };
+    let in_statement = |statement: &LiteralStmt| match &statement.literal {
+        Literal::SomeVars { .. } => false,
+        Literal::SomeIn { collection, .. } => indexes(collection),
+        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => indexes(expr),
+        Literal::Every { domain, .. } => indexes(domain),
+    };
+    outputs.iter().any(|output| indexes(output)) || query.stmts.iter().any(in_statement)
+}
+
+/// Whether something holds for the expression or a part of it, comprehensions left out.
+fn any_part(expr: &Expr, holds: &impl Fn(&Expr) -> bool) -> bool {
+    holds(expr) || parts(expr).into_iter().any(|part| any_part(part, holds))
 }
 
 /// Makes the value of `x := y` one that cannot be taken for a pattern: the engine puts such a statement
@@ -117,7 +115,7 @@ pub(super) fn names(statement: &LiteralStmt) -> BTreeSet<String> {
 /// Whether there is a comprehension in the expression: in a head the engine takes names of the body in
 /// it for new ones.
 fn comprehends(expr: &Expr) -> bool {
-    is_comprehension(expr) || parts(expr).into_iter().any(comprehends)
+    any_part(expr, &is_comprehension)
 }
 
 /// Whether the query can have several solutions.
@@ -134,15 +132,14 @@ fn has_loops(query: &Query) -> bool {
 
 /// Whether the expression can have several values: it has a variable for an index, or walks.
 fn loops(expr: &Expr) -> bool {
-    let own = match expr {
+    any_part(expr, &|part| match part {
         Expr::RefBrack { index, .. } => !matches!(
             index.as_ref(),
             Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. }
         ),
         Expr::Call { fcn, .. } => is_walk(fcn),
         _ => false,
-    };
-    own || parts(expr).into_iter().any(loops)
+    })
 }
 
 /// The parts of a head that are more than literals and local names.
@@ -186,10 +183,9 @@ fn enclose(
     let front: String = front.iter().map(|one| format!("{one}; ")).collect();
     let mut after = String::new();
     for part in parts {
-        let range = range(walker, part);
         let name = walker.fresh();
-        let text = walker.edits.text(range.clone());
-        let _ = write!(after, "; {name} := {text}");
+        let _ = write!(after, "; {name} := {}", text(walker, part));
+        let range = range(walker, part);
         walker.edits.replace(range, name);
     }
     let new = format!("{front}{}", after.trim_start_matches("; "));

@@ -51,6 +51,11 @@ pub(super) fn range(walker: &Walker<'_>, expr: &Expr) -> Range<usize> {
     syntax::extent(expr, &walker.module.source)
 }
 
+/// The text of an expression with the changes made in it so far.
+pub(super) fn text(walker: &Walker<'_>, expr: &Expr) -> String {
+    walker.edits.text(range(walker, expr))
+}
+
 /// The statement from its first byte to the end of its last part.
 pub(super) fn whole(walker: &Walker<'_>, statement: &LiteralStmt) -> Range<usize> {
     let mut whole = statement.span.start as usize..0;
@@ -74,12 +79,9 @@ pub(super) fn whole(walker: &Walker<'_>, statement: &LiteralStmt) -> Range<usize
 
 /// Puts the operand into a variable before the statement; `with` is repeated there when it applies.
 fn hoist(walker: &mut Walker<'_>, operand: &Expr, with: &str, before: &mut Vec<String>) {
-    let range = range(walker, operand);
     let name = walker.fresh();
-    before.push(format!(
-        "{name} := {}{with}",
-        walker.edits.text(range.clone())
-    ));
+    before.push(format!("{name} := {}{with}", text(walker, operand)));
+    let range = range(walker, operand);
     walker.edits.replace(range, name);
 }
 
@@ -119,9 +121,9 @@ fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<Stri
         && let Some((argument, pattern)) = walk_into(expr)
     {
         let all = walker.fresh();
-        let argument = walker.edits.text(range(walker, argument));
+        let argument = text(walker, argument);
         before.push(format!("{all} := {WALK}({argument}){with}"));
-        let pattern = walker.edits.text(range(walker, pattern));
+        let pattern = text(walker, pattern);
         let range = range(walker, expr);
         walker.edits.replace(range, format!("{pattern} = {all}[_]"));
         return;
@@ -134,7 +136,7 @@ fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<Stri
     }
     for (call, argument) in found {
         let (all, name) = (walker.fresh(), walker.fresh());
-        let argument = walker.edits.text(range(walker, argument));
+        let argument = text(walker, argument);
         before.push(format!("{all} := {WALK}({argument}){with}"));
         before.push(format!("{name} := {all}[_]"));
         let call = range(walker, call);
@@ -143,7 +145,7 @@ fn walks(walker: &mut Walker<'_>, statement: &LiteralStmt, before: &mut Vec<Stri
 }
 
 /// What `walk(document, pattern)` takes.
-fn walk_into(expr: &Expr) -> Option<(&Expr, &Expr)> {
+pub(super) fn walk_into(expr: &Expr) -> Option<(&Expr, &Expr)> {
     match expr {
         Expr::Call { fcn, params, .. } if is_walk(fcn) => match params.as_slice() {
             [argument, pattern] => Some((argument, pattern)),
@@ -155,11 +157,6 @@ fn walk_into(expr: &Expr) -> Option<(&Expr, &Expr)> {
 
 pub(super) fn is_walk(function: &Expr) -> bool {
     matches!(function, Expr::Var { span, .. } if span.text() == "walk")
-}
-
-/// Whether the expression is `walk(document, pattern)`.
-pub(super) fn walks_into(expr: &Expr) -> bool {
-    walk_into(expr).is_some()
 }
 
 /// The calls of `walk` with one argument, outside of comprehensions.
@@ -248,9 +245,13 @@ fn output_argument(walker: &mut Walker<'_>, statement: &LiteralStmt, scope: &Sco
     if parameters != Some(arguments.len()) {
         return;
     }
-    let text = |part: &Expr| walker.edits.text(range(walker, part));
-    let arguments: Vec<_> = arguments.iter().map(|argument| text(argument)).collect();
-    let call = format!("{} = {}({})", text(output), text(fcn), arguments.join(", "));
+    let arguments = arguments.iter().map(|argument| text(walker, argument));
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    let call = format!(
+        "{} = {}({arguments})",
+        text(walker, output),
+        text(walker, fcn)
+    );
     let range = range(walker, expr);
     walker.edits.replace(range, call);
 }
@@ -284,7 +285,7 @@ fn iterated(
         // It holds for the list alone, in the engine for the rest of the query.
         let with = modifiers(walker, statement);
         let name = walker.fresh();
-        let list = walker.edits.text(range.clone());
+        let list = text(walker, collection);
         before.push(format!("{name} := {SAME}({list}){with}"));
         before.push(format!("{name} >= []"));
         let end = whole(walker, statement).end;
@@ -294,13 +295,13 @@ fn iterated(
     if is_collection(walker, collection, scope) {
         return;
     }
-    let text = walker.edits.text(range.clone());
-    if syntax::is_word(&text) {
-        before.push(format!("{text} >= []"));
+    let list = text(walker, collection);
+    if syntax::is_word(&list) {
+        before.push(format!("{list} >= []"));
         return;
     }
     let name = walker.fresh();
-    before.push(format!("{name} := {text}"));
+    before.push(format!("{name} := {list}"));
     before.push(format!("{name} >= []"));
     walker.edits.replace(range, name);
 }
@@ -308,18 +309,13 @@ fn iterated(
 /// Whether the expression gives a collection, if anything.
 fn is_collection(walker: &Walker<'_>, expr: &Expr, scope: &Scope) -> bool {
     match expr {
-        Expr::Array { .. }
-        | Expr::Set { .. }
-        | Expr::Object { .. }
-        | Expr::ArrayCompr { .. }
-        | Expr::SetCompr { .. }
-        | Expr::ObjectCompr { .. } => true,
+        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } => true,
         Expr::Call { fcn, .. } => {
             let function = syntax::path(fcn).unwrap_or_default();
             let function = walker.function(&function, scope);
             COLLECTIONS.contains(&function.as_str())
         }
-        _ => false,
+        _ => is_comprehension(expr),
     }
 }
 
@@ -343,11 +339,6 @@ fn negated(
 /// The operands of a negated expression that are evaluated before it.
 fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &mut Vec<&'e Expr>) {
     match expr {
-        Expr::Call { params, .. } => {
-            for parameter in params {
-                whole_operand(walker, parameter, scope, found);
-            }
-        }
         Expr::BoolExpr {
             op: BoolOp::Eq,
             lhs,
@@ -358,11 +349,16 @@ fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &m
             inner_operands(walker, lhs, scope, found);
             inner_operands(walker, rhs, scope, found);
         }
-        Expr::BoolExpr { lhs, rhs, .. }
-        | Expr::BinExpr { lhs, rhs, .. }
-        | Expr::ArithExpr { lhs, rhs, .. } => {
-            whole_operand(walker, lhs, scope, found);
-            whole_operand(walker, rhs, scope, found);
+        Expr::Call { .. }
+        | Expr::BoolExpr { .. }
+        | Expr::BinExpr { .. }
+        | Expr::ArithExpr { .. }
+        | Expr::Array { .. }
+        | Expr::Set { .. }
+        | Expr::Object { .. } => {
+            for part in parts(expr) {
+                whole_operand(walker, part, scope, found);
+            }
         }
         Expr::Membership {
             key,
@@ -375,11 +371,6 @@ fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &m
             }
         }
         Expr::RefDot { .. } | Expr::RefBrack { .. } => inner_operands(walker, expr, scope, found),
-        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } => {
-            for part in parts(expr) {
-                whole_operand(walker, part, scope, found);
-            }
-        }
         _ => {}
     }
 }

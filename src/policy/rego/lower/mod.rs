@@ -119,8 +119,20 @@ pub(super) fn plain_source(roots: &BTreeSet<String>) -> String {
     source
 }
 
-/// Rewrites the modules. What has to stay where it is and what is computed once shows only afterwards.
+/// Rewrites the modules.
 pub(super) fn lower(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) -> Program {
+    let mut program = resolve(modules, rules, names);
+    // Last: it reads the rewritten sources again.
+    for one in &mut program.modules {
+        if one.operators && !one.source.is_empty() {
+            one.source = operators::called(std::mem::take(&mut one.source));
+        }
+    }
+    program
+}
+
+/// All but the operators. What has to stay where it is and what is computed once shows only afterwards.
+fn resolve(modules: &[Parsed], rules: &[Vec<Rule>], names: &mut Names) -> Program {
     let program = lower_all(modules, rules, names);
     let stays = program.stays();
     let stay = stays != Stays::default();
@@ -168,11 +180,6 @@ fn lower_all(modules: &[Parsed], rules: &[Vec<Rule>], names: &Names) -> Program 
             home.operators |= one.operators;
         }
         lowered.push(one);
-    }
-    for one in &mut lowered {
-        if one.operators && !one.source.is_empty() {
-            one.source = operators::called(std::mem::take(&mut one.source));
-        }
     }
     Program {
         modules: lowered,

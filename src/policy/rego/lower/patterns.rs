@@ -5,10 +5,9 @@
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt};
 
 use super::{
-    hoist,
+    hoist::{range, text, walk_into},
     walk::{Scope, Walker},
 };
-use crate::policy::rego::syntax;
 
 /// Replaces the objects in the patterns of a statement; what has to follow it is added to `after`.
 /// The operator that binds is that of the statement: `=` compares with what is bound already.
@@ -34,13 +33,12 @@ pub(super) fn exact(
                     objects(walker, rhs, "=", after);
                 }
             }
-            Expr::Call { params, .. } => {
-                // The pattern of `walk(document, pattern)`; nothing else takes a value apart.
-                if let (true, Some(pattern)) = (hoist::walks_into(expr), params.last()) {
+            // Nothing else takes a value apart.
+            expr => {
+                if let Some((_, pattern)) = walk_into(expr) {
                     objects(walker, pattern, "=", after);
                 }
             }
-            _ => {}
         },
         _ => {}
     }
@@ -93,7 +91,7 @@ pub(super) fn objects(
                 });
             }
             after.append(&mut inner);
-            let range = syntax::extent(pattern, &walker.module.source);
+            let range = range(walker, pattern);
             walker.edits.replace(range, name);
         }
         _ => {}
@@ -103,9 +101,4 @@ pub(super) fn objects(
 fn binds_name(statement: &str, name: &str) -> bool {
     let rest = statement.strip_prefix(name);
     name != "_" && rest.is_some_and(|rest| rest.starts_with(" := "))
-}
-
-fn text(walker: &Walker<'_>, part: &Expr) -> String {
-    let range = syntax::extent(part, &walker.module.source);
-    walker.edits.text(range)
 }
