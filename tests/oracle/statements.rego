@@ -113,6 +113,16 @@ undefined_in_function := function_for_last([{"a": 1}, {"b": 2}])
 
 undefined_without_body := [{"a": 1}, {"b": 2}][_].a
 
+tag(i) := [{"tag": "a"}, {"tag": "a"}, {}][i].tag
+
+undefined_for_last_member := tag(i) if input.list[i] in [1, 3]
+
+copied_member contains z if {
+	some x in [1]
+	z := x
+	input.list[z] in [2]
+}
+
 comprehension_in_head := [x | x = 1] if x := input.zero
 
 keyed_empty[key] contains value if {

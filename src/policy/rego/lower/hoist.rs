@@ -226,6 +226,15 @@ pub(super) fn parts(expr: &Expr) -> Vec<&Expr> {
         | Expr::BoolExpr { lhs, rhs, .. }
         | Expr::ArithExpr { lhs, rhs, .. }
         | Expr::AssignExpr { lhs, rhs, .. } => vec![lhs, rhs],
+        Expr::Membership {
+            key,
+            value,
+            collection,
+            ..
+        } => {
+            let parts = key.iter().chain([value, collection]);
+            parts.map(AsRef::as_ref).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -350,6 +359,7 @@ fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &m
             inner_operands(walker, rhs, scope, found);
         }
         Expr::Call { .. }
+        | Expr::Membership { .. }
         | Expr::BoolExpr { .. }
         | Expr::BinExpr { .. }
         | Expr::ArithExpr { .. }
@@ -357,16 +367,6 @@ fn operands_of<'e>(walker: &Walker<'_>, expr: &'e Expr, scope: &Scope, found: &m
         | Expr::Set { .. }
         | Expr::Object { .. } => {
             for part in parts(expr) {
-                whole_operand(walker, part, scope, found);
-            }
-        }
-        Expr::Membership {
-            key,
-            value,
-            collection,
-            ..
-        } => {
-            for part in key.iter().chain([value, collection]) {
                 whole_operand(walker, part, scope, found);
             }
         }
