@@ -12,10 +12,14 @@ mod reports;
 use std::{path::PathBuf, time::Instant};
 
 use self::places::{Job, Jobs};
-use super::{Context, Outcome, registry_failure, write_file};
+use super::{
+    Context, Outcome,
+    failures::{handover_failure, registry_failure},
+    files::write_file,
+};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    handover::{self, Copied, Promoted, PromotedComponent, VERSION, Vouched},
+    handover::{Copied, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
     registry::{Done, Planned, Registry, Retries, Rules, Version},
 };
@@ -165,19 +169,6 @@ impl Args {
         let vouched = Vouched::parse(&bytes, &path.display().to_string(), self.verified_digest);
         vouched.map(Some).map_err(handover_failure)
     }
-}
-
-fn handover_failure(error: handover::Error) -> Failure {
-    use handover::Error as E;
-    let kind = match &error {
-        E::Parse { .. } | E::Version { .. } => Kind::Usage,
-        E::Changed { .. }
-        | E::Contradiction { .. }
-        | E::NotListed { .. }
-        | E::Refused { .. }
-        | E::OtherDigest { .. } => Kind::Refused,
-    };
-    Failure::new(kind, error)
 }
 
 impl Job {

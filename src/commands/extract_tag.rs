@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::{Context, Outcome, git_failure};
+use super::{Context, Outcome, failures::git_failure};
 use crate::{
     event::{self, Event},
     failure::{Failure, Kind, OrFail as _},

@@ -13,7 +13,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::Map;
 
-use super::{Context, Outcome, git_failure, registry_failure, write_file};
+use super::{
+    Context, Outcome,
+    failures::{git_failure, registry_failure},
+    files::write_file,
+};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     git,

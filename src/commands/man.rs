@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Command;
 use clap_mangen::Man;
 
-use super::{Outcome, write_file};
+use super::{Outcome, files::write_file};
 use crate::failure::{Failure, Kind, OrFail as _};
 
 /// Flags of `man`.

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::{Context, Outcome, verify_ec::failures::source_failure};
+use super::{Context, Outcome, failures::source_failure};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     policy::{

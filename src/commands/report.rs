@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{Context, Outcome};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
+    policy::Dialect,
     report::{Format, Report, Show},
 };
 
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         warnings: true,
         docs_link: false,
         color: context.color,
-        upstream: false,
+        dialect: Dialect::Promote,
         now: context.clock.now(),
     };
     Ok(Outcome {

@@ -14,9 +14,10 @@ use clap::{Subcommand, ValueEnum};
 use output::{json, refusal, shown, text};
 
 use super::{
-    Context, Outcome, registry_failure,
-    trust_flags::{RootFlags, TrustFlags, trust_failure},
-    write_file,
+    Context, Outcome,
+    failures::{registry_failure, trust_failure},
+    files::write_file,
+    trust_flags::{RootFlags, TrustFlags},
 };
 use crate::{
     failure::{Failure, Kind},

@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Context, registry_failure};
+use super::{Context, failures::trust_failure};
 use crate::{
     failure::{Failure, Kind},
-    kube,
-    trust::{
-        self, Choice, Identity, Key, LogPolicy, Matcher, Options, Rekor, Start, Verifier, Who,
-    },
+    trust::{Choice, Identity, Key, LogPolicy, Matcher, Options, Rekor, Start, Verifier, Who},
 };
 
 /// The built-in root's name.
@@ -195,31 +192,4 @@ impl TrustFlags {
 pub(crate) async fn load_key(reference: &str, context: &Context) -> Result<Key, Failure> {
     let key = Key::load(reference, &context.env, &context.http).await;
     key.map_err(trust_failure)
-}
-
-/// The exit code that an error of `trust` means.
-pub(crate) fn trust_failure(error: trust::Error) -> Failure {
-    use trust::Error as E;
-    let kind = match &error {
-        E::Key { .. } | E::Identity { .. } | E::Root { .. } | E::Http(_) => Kind::Usage,
-        E::Missing { .. } | E::ImageNotFound { .. } => Kind::NotFound,
-        E::Tuf { .. } | E::RootChecksum { .. } | E::TooMany { .. } => Kind::Refused,
-        E::Remote { .. } => Kind::Remote,
-        E::Kube(error) => kube_kind(error),
-        E::Registry(_) => Kind::Remote,
-    };
-    match error {
-        E::Registry(error) => registry_failure(error),
-        error => Failure::new(kind, error),
-    }
-}
-
-fn kube_kind(error: &kube::Error) -> Kind {
-    match error {
-        kube::Error::NotFound { .. } => Kind::NotFound,
-        kube::Error::NoCluster { .. } | kube::Error::Denied { .. } | kube::Error::Http(_) => {
-            Kind::Usage
-        }
-        kube::Error::Remote { .. } => Kind::Remote,
-    }
 }

@@ -18,7 +18,11 @@ use clap::ValueEnum;
 pub(crate) use images::Image;
 use place::{Tree, places};
 
-use super::{Context, Outcome, git_failure, list_files, write_file};
+use super::{
+    Context, Outcome,
+    failures::{edit_failure, git_failure},
+    files::{list_files, write_file},
+};
 use crate::{
     failure::{Failure, Kind},
     git::{self, Author, Change, Repository, SigningKey},
@@ -346,20 +350,6 @@ impl Plan {
             }),
         }
     }
-}
-
-fn edit_failure(error: gitops::Error) -> Failure {
-    use gitops::Error as E;
-    let kind = match &error {
-        E::NoContainer { .. } | E::NoEntry { .. } | E::NoMarker { .. } | E::NothingThere { .. } => {
-            Kind::NotFound
-        }
-        E::Parse { .. } | E::PathSyntax { .. } | E::Ambiguous { .. } | E::NotEditable { .. } => {
-            Kind::Usage
-        }
-        E::NotExact { .. } => Kind::Bug,
-    };
-    Failure::new(kind, error)
 }
 
 fn diff(plan: &Plan) -> String {

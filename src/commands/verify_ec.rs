@@ -8,7 +8,6 @@
 //! An old `verified.json` is removed first: after an error there is none.
 
 pub(super) mod component;
-pub(super) mod failures;
 pub(super) mod images;
 pub(super) mod moment;
 pub(super) mod output;
@@ -26,11 +25,11 @@ use output::{Keep, Output};
 use policies::{Wanted, fetcher, first_key};
 use verdict::Verdict;
 
-use super::{Context, Outcome, trust_flags::TrustFlags, write_file};
+use super::{Context, Outcome, files::write_file, trust_flags::TrustFlags};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::Digest,
-    policy::Quirks,
+    policy::Dialect,
     report::{Format, Report, Show},
     snapshot::Images,
     trust::{Verifier, Who},
@@ -142,7 +141,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let policies = wanted
         .load(spec, &trust, first_key(&verifier), at, fetcher, context)
         .await?;
-    let components = images::expand(&images, &context.registry, args.quirks()).await;
+    let components = images::expand(&images, &context.registry, args.dialect()).await;
     let run = Run {
         context,
         verifier: &verifier,
@@ -154,7 +153,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         moment,
         checks: args.checks(),
         keep: Keep::of(&args.output, args.show(context)),
-        upstream: false,
+        dialect: Dialect::Promote,
     };
     let mut checked = run.check_all(&components, args.workers).await;
     let all_known = checked.iter().all(|checked| checked.error.is_none());
@@ -293,16 +292,16 @@ impl Args {
         Wanted {
             policy: &self.policy,
             extra_rule_data: &self.extra_rule_data,
-            quirks: self.quirks(),
+            dialect: self.dialect(),
             by_intention: self.filter_type == FilterType::EcPolicy,
         }
     }
 
-    fn quirks(&self) -> Quirks {
+    fn dialect(&self) -> Dialect {
         if self.compat {
-            Quirks::Upstream
+            Dialect::Conforma
         } else {
-            Quirks::Fixed
+            Dialect::Promote
         }
     }
 
@@ -328,7 +327,7 @@ impl Args {
             warnings: self.show_warnings,
             docs_link: self.show_policy_docs_link,
             color: context.color,
-            upstream: false,
+            dialect: Dialect::Promote,
             now: context.clock.now(),
         }
     }

@@ -10,18 +10,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::config::{Configuration, Group, Volatile, parse_time};
+use super::{
+    Dialect,
+    config::{Configuration, Group, Volatile, parse_time},
+};
 use crate::image::{DigestReference, Repository};
-
-/// Whether known faults of upstream are reproduced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Quirks {
-    /// No: they are fixed.
-    #[default]
-    Fixed,
-    /// Yes, for comparing with upstream's answers.
-    Upstream,
-}
 
 /// The criteria of one group of sources that hold at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,10 +98,10 @@ impl Criteria {
         &self,
         image: Option<&DigestReference>,
         component: &str,
-        quirks: Quirks,
+        dialect: Dialect,
     ) -> Selection {
         let mut selection = Selection {
-            quirks,
+            dialect,
             ..Selection::default()
         };
         let mut expected = Vec::new();
@@ -116,7 +109,7 @@ impl Criteria {
             let meant = self
                 .images
                 .iter()
-                .filter(|(key, _)| means(key, image, quirks));
+                .filter(|(key, _)| means(key, image, dialect));
             for (_, lists) in meant {
                 expected.extend(lists.include.iter().cloned());
                 selection.all.add(lists.clone());
@@ -128,7 +121,7 @@ impl Criteria {
                     .add(self.components.get(name).cloned().unwrap_or_default());
             }
         }
-        if quirks == Quirks::Upstream {
+        if dialect == Dialect::Conforma {
             // Upstream also warns of includes that are meant for other images.
             expected = self
                 .images
@@ -137,7 +130,7 @@ impl Criteria {
                 .collect();
         }
         expected.extend(self.everywhere.include.iter().cloned());
-        if quirks == Quirks::Fixed {
+        if dialect == Dialect::Promote {
             selection.opening = selection.all.clone();
         }
         selection.all.add(self.everywhere.clone());
@@ -160,7 +153,7 @@ pub(crate) struct Selection {
     all: Lists,
     opening: Lists,
     expected: Vec<String>,
-    quirks: Quirks,
+    dialect: Dialect,
 }
 
 impl Selection {
@@ -169,13 +162,13 @@ impl Selection {
         let Some(candidate) = candidate else {
             return true;
         };
-        let matchers = matchers(candidate, self.quirks);
+        let matchers = matchers(candidate, self.dialect);
         total(&self.all.include, &matchers) > total(&self.all.exclude, &matchers)
     }
 
     /// Tells whether a result would count but for an exclude.
     pub(crate) fn excepts(&self, candidate: Candidate<'_>) -> bool {
-        let matchers = matchers(candidate, self.quirks);
+        let matchers = matchers(candidate, self.dialect);
         let include = total(&self.all.include, &matchers);
         include > 0 && include <= total(&self.all.exclude, &matchers)
     }
@@ -187,9 +180,9 @@ impl Selection {
             terms: &[],
             collections,
         };
-        let matchers = matchers(candidate, self.quirks);
+        let matchers = matchers(candidate, self.dialect);
         let mut include = total(&self.opening.include, &matchers);
-        if self.quirks == Quirks::Fixed {
+        if self.dialect == Dialect::Promote {
             let terms = self.opening.include.iter().filter(|criterion| {
                 let name = criterion.split_once(':').map(|(name, _)| name);
                 name.is_some_and(|name| matchers.iter().any(|matcher| matcher == name))
@@ -220,7 +213,7 @@ impl Selection {
         candidates: impl Iterator<Item = Candidate<'a>>,
     ) -> Vec<&str> {
         let matched: std::collections::BTreeSet<String> = candidates
-            .flat_map(|candidate| matchers(candidate, self.quirks))
+            .flat_map(|candidate| matchers(candidate, self.dialect))
             .collect();
         let mut unmatched: Vec<&str> = Vec::new();
         for criterion in &self.expected {
@@ -234,7 +227,7 @@ impl Selection {
 
 /// Tells whether the key of an entry, a repository or a digest, means the image. The short names of
 /// Docker Hub mean the same repository as its long ones; upstream compares texts.
-fn means(key: &str, image: &DigestReference, quirks: Quirks) -> bool {
+fn means(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
     if key == image.digest.to_string() {
         return true;
     }
@@ -244,7 +237,7 @@ fn means(key: &str, image: &DigestReference, quirks: Quirks) -> bool {
         None => repository,
     };
     let same = |named: Repository| named == image.repository;
-    key == theirs || (quirks == Quirks::Fixed && key.parse().is_ok_and(same))
+    key == theirs || (dialect == Dialect::Promote && key.parse().is_ok_and(same))
 }
 
 /// The name without the suffix that the expansion of an index gives to a child.
@@ -297,17 +290,17 @@ fn score(criterion: &str) -> u32 {
 }
 
 /// Every criterion that matches the candidate.
-fn matchers(candidate: Candidate<'_>, quirks: Quirks) -> Vec<String> {
+fn matchers(candidate: Candidate<'_>, dialect: Dialect) -> Vec<String> {
     let (full, rule) = candidate
         .code
         .rsplit_once('.')
         .unwrap_or((candidate.code, ""));
     let short = full.rsplit_once('.').map_or(full, |(_, last)| last);
     let mut packages = vec![short];
-    if quirks == Quirks::Fixed && full != short {
+    if dialect == Dialect::Promote && full != short {
         packages.push(full);
     }
-    if quirks == Quirks::Upstream && !candidate.code.contains('.') {
+    if dialect == Dialect::Conforma && !candidate.code.contains('.') {
         packages.clear();
     }
     let mut names = Vec::new();

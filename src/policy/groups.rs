@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Quirks,
+    Dialect,
     annotated::Annotated,
     config::{Configuration, Group, Spec},
     criteria::{Candidate, Criteria, Selection},
@@ -59,7 +59,7 @@ pub(crate) struct Settings {
     /// `data.config.default_sigstore_opts`.
     pub(crate) sigstore_options: Value,
     /// Whether upstream's faults are reproduced.
-    pub(crate) quirks: Quirks,
+    pub(crate) dialect: Dialect,
     /// Whether only rules that are meant for the configured pipelines count.
     pub(crate) by_intention: bool,
 }
@@ -295,7 +295,7 @@ impl Ready {
         subject: Subject<'_>,
         settings: &Settings,
     ) -> Result<Outcome, Error> {
-        let quirks = settings.quirks;
+        let dialect = settings.dialect;
         let selection = self.selection(subject, settings);
         let intended = self.intended(settings);
         let opened = self.opened(&selection, settings);
@@ -326,17 +326,17 @@ impl Ready {
             .into_iter()
             .partition(|(_, rule)| is_intended(&rule.pipeline_intention, &intended));
         let others = others.into_keys().collect();
-        let meant = match (&intended, quirks) {
+        let meant = match (&intended, dialect) {
             (None, _) => Meant::All,
-            (Some(_), Quirks::Fixed) => Meant::AllBut(&others),
-            (Some(_), Quirks::Upstream) => Meant::Annotated,
+            (Some(_), Dialect::Promote) => Meant::AllBut(&others),
+            (Some(_), Dialect::Conforma) => Meant::Annotated,
         };
         let reading = Reading {
             selection: &selection,
             annotated: &annotated,
             meant,
             at: subject.at,
-            quirks,
+            dialect,
         };
         let mut outcome = reading.outcome(&raws, &opened)?;
         outcome.exceptions.extend(self.let_off(&selection));
@@ -345,7 +345,7 @@ impl Ready {
 
     fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
         let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
-        criteria.select(subject.image, subject.component, settings.quirks)
+        criteria.select(subject.image, subject.component, settings.dialect)
     }
 
     /// The packages in which a rule can give a result that counts.
@@ -366,7 +366,7 @@ impl Ready {
         if passing.is_empty() {
             return self.packages.keys().cloned().collect();
         }
-        if settings.quirks == Quirks::Upstream {
+        if settings.dialect == Dialect::Conforma {
             // Upstream knows the first segment of a package's name only.
             let first = |package: String| package.split('.').next().map(str::to_owned);
             passing = passing.into_iter().filter_map(first).collect();

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::{
+    Dialect,
     config::{self, FILES, Spec},
-    criteria::Quirks,
     source::{self, Address, Fetched, Fetcher},
 };
 use crate::{
@@ -91,7 +91,7 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
 pub(crate) async fn rule_data_text(
     text: &str,
     fetcher: &Fetcher,
-    quirks: Quirks,
+    dialect: Dialect,
 ) -> Result<String, Error> {
     let is_document = [".json", ".yaml", ".yml"]
         .iter()
@@ -100,10 +100,10 @@ pub(crate) async fn rule_data_text(
         return contents(Path::new(text));
     }
     let address = || Address::parse(text);
-    let is_remote = match quirks {
+    let is_remote = match dialect {
         _ if text.starts_with("git::") => true,
-        Quirks::Fixed => text.starts_with("https://") && is_document,
-        Quirks::Upstream => matches!(address(), Ok(Address::Git(_) | Address::Http(_))),
+        Dialect::Promote => text.starts_with("https://") && is_document,
+        Dialect::Conforma => matches!(address(), Ok(Address::Git(_) | Address::Http(_))),
     };
     if !is_remote {
         return Ok(text.to_owned());
@@ -286,18 +286,18 @@ mod tests {
         let fetcher = &crate::policy::tests::fetcher_with(options);
         let url = format!("{}/builders", web.url());
         let document = format!("{url}.yaml");
-        for (text, quirks, expected) in [
-            (&url, Quirks::Fixed, url.as_str()),
-            (&url, Quirks::Upstream, "ours"),
-            (&document, Quirks::Fixed, "ours"),
-            (&document, Quirks::Upstream, "ours"),
-            (&"builders".to_owned(), Quirks::Upstream, "builders"),
+        for (text, dialect, expected) in [
+            (&url, Dialect::Promote, url.as_str()),
+            (&url, Dialect::Conforma, "ours"),
+            (&document, Dialect::Promote, "ours"),
+            (&document, Dialect::Conforma, "ours"),
+            (&"builders".to_owned(), Dialect::Conforma, "builders"),
         ] {
-            let found = rule_data_text(text, fetcher, quirks).await.unwrap();
-            assert_eq!(found, expected, "{text} {quirks:?}");
+            let found = rule_data_text(text, fetcher, dialect).await.unwrap();
+            assert_eq!(found, expected, "{text} {dialect:?}");
         }
         let absent = format!("{}/absent", web.url());
-        let failed = rule_data_text(&absent, fetcher, Quirks::Upstream).await;
+        let failed = rule_data_text(&absent, fetcher, Dialect::Conforma).await;
         assert!(failed.unwrap_err().to_string().contains("absent"));
     }
 

@@ -6,6 +6,7 @@ mod archive;
 pub(crate) mod config;
 mod criteria;
 mod data;
+mod dialect;
 mod finding;
 mod groups;
 pub(crate) mod input;
@@ -18,7 +19,7 @@ pub(crate) mod source;
 mod syntax;
 
 pub(crate) use config::Spec;
-pub(crate) use criteria::Quirks;
+pub(crate) use dialect::Dialect;
 pub(crate) use finding::{Finding, PASS};
 pub(crate) use groups::{Error, Policies, Settings, Subject};
 pub(crate) use input::{Facts, Input, Sig};

@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
+    Dialect,
     annotated::Annotated,
-    criteria::{Candidate, Quirks, Selection},
+    criteria::{Candidate, Selection},
     finding::{Finding, PASS},
     rego::{Place, Raw},
 };
@@ -98,7 +99,7 @@ pub(crate) struct Reading<'a> {
     /// The moment for which dates are judged.
     pub(crate) at: Timestamp,
     /// Whether upstream's faults are reproduced.
-    pub(crate) quirks: Quirks,
+    pub(crate) dialect: Dialect,
 }
 
 /// Which rules count by the pipelines that they are meant for.
@@ -230,7 +231,7 @@ impl Reading<'_> {
                 }
                 continue;
             }
-            if self.quirks == Quirks::Upstream {
+            if self.dialect == Dialect::Conforma {
                 // Upstream finds out by the code, warnings first, what a result was.
                 let same = |other: &Finding| match finding.code() {
                     Some(code) => other.code() == Some(code),
@@ -362,7 +363,7 @@ impl Reading<'_> {
         let reported: BTreeSet<String> = found
             .filter_map(|finding| finding.code().map(str::to_owned))
             .collect();
-        let once = self.quirks == Quirks::Fixed;
+        let once = self.dialect == Dialect::Promote;
         let times = |finding: &Finding| {
             // Only annotations are believed: a result must not take itself out of the report.
             let annotated = finding.code().and_then(|code| self.annotated.get(code));

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Error, Fetcher, Finding, Policies, Quirks, Settings, Spec, Subject, outcome::Outcome,
+    Dialect, Error, Fetcher, Finding, Policies, Settings, Spec, Subject, outcome::Outcome,
     rego::Host,
 };
 use crate::{
@@ -39,7 +39,7 @@ fn settings() -> Settings {
     Settings {
         host: Host::offline(),
         sigstore_options: json!({"public_key": "", "ignore_rekor": true}),
-        quirks: Quirks::Fixed,
+        dialect: Dialect::Promote,
         by_intention: false,
     }
 }
@@ -149,7 +149,7 @@ async fn upstream_does_not_evaluate_nested_packages() {
     let ours = sources.say(all).await.unwrap();
     assert_eq!(codes(&ours), ["deep.fine.y", "fine.x"]);
     let upstream = Settings {
-        quirks: Quirks::Upstream,
+        dialect: Dialect::Conforma,
         ..settings()
     };
     let theirs = sources.say_with(all, upstream).await.unwrap();
@@ -163,7 +163,7 @@ async fn upstream_takes_a_nested_package_for_its_first_segment() {
     let sources = Sources::new(&[("a.rego", &fine), ("b.rego", plain), ("c.rego", &nested)]);
     let spec = "sources: [{policy: [DIR], config: {include: [fine]}}]";
     let upstream = Settings {
-        quirks: Quirks::Upstream,
+        dialect: Dialect::Conforma,
         ..settings()
     };
     let theirs = sources.say_with(spec, upstream).await.unwrap();
@@ -178,11 +178,11 @@ async fn an_include_opens_the_package_of_a_rule_whose_code_only_its_result_names
     let unnamed = "package a\n\ndeny contains {\"code\": \"a.x\", \"msg\": \"no\"}\n";
     let named = rule("c", "y", "");
     let sources = Sources::new(&[("a.rego", unnamed), ("c.rego", &named)]);
-    for quirks in [Quirks::Fixed, Quirks::Upstream] {
+    for dialect in [Dialect::Promote, Dialect::Conforma] {
         let ask = async |include: &str| {
             let spec = format!("sources: [{{policy: [DIR], config: {{include: {include}}}}}]");
             let settings = Settings {
-                quirks,
+                dialect,
                 ..settings()
             };
             let outcome = sources.say_with(&spec, settings).await.unwrap();
@@ -191,9 +191,9 @@ async fn an_include_opens_the_package_of_a_rule_whose_code_only_its_result_names
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(ask("[a.x, c]").await, ["a.x", "c.y"], "{quirks:?}");
-        assert_eq!(ask("[a.deny, c]").await, ["c.y"], "{quirks:?}");
-        assert_eq!(ask("[c]").await, ["c.y"], "{quirks:?}");
+        assert_eq!(ask("[a.x, c]").await, ["a.x", "c.y"], "{dialect:?}");
+        assert_eq!(ask("[a.deny, c]").await, ["c.y"], "{dialect:?}");
+        assert_eq!(ask("[c]").await, ["c.y"], "{dialect:?}");
     }
 }
 
@@ -316,11 +316,11 @@ async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
     let other = "\n# METADATA\n# title: t\n# custom:\n#   short_name: other\n#   pipeline_intention: build\ndeny contains {\"code\": \"a.other\", \"msg\": \"other\"}\n";
     let general = "\n# METADATA\n# title: t\n# custom:\n#   short_name: general\ndeny contains {\"code\": \"a.general\", \"msg\": \"general\", \"term\": \"t\"}\n\ndeny contains {\"code\": \"a.nowhere\", \"msg\": \"m\"}\n\ndeny contains \"bare\"\n";
     let sources = Sources::new(&[("a.rego", &(meant + other + general))]);
-    let ask = async |intention: &str, quirks: Quirks| {
+    let ask = async |intention: &str, dialect: Dialect| {
         let spec = format!("sources: [{{policy: [DIR], ruleData: {{{intention}}}}}]");
         let settings = Settings {
             by_intention: true,
-            quirks,
+            dialect,
             ..settings()
         };
         let outcome = sources.say_with(&spec, settings).await.unwrap();
@@ -328,11 +328,11 @@ async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
         messages.collect::<Vec<_>>()
     };
     // A result whose code no annotation knows cannot be told to be meant for something else.
-    let release = ask("pipeline_intention: release", Quirks::Fixed).await;
+    let release = ask("pipeline_intention: release", Dialect::Promote).await;
     assert_eq!(release, ["bare", "a says no", "m"]);
-    let none = ask("", Quirks::Fixed).await;
+    let none = ask("", Dialect::Promote).await;
     assert_eq!(none, ["bare", "general", "m"]);
-    let upstream = ask("pipeline_intention: [release]", Quirks::Upstream).await;
+    let upstream = ask("pipeline_intention: [release]", Dialect::Conforma).await;
     assert_eq!(upstream, ["bare", "a says no"]);
 }
 
@@ -342,16 +342,16 @@ async fn upstream_does_not_look_at_terms_when_it_filters_by_intention() {
     let meant = meant.replace("\"msg\"", "\"term\": \"t\", \"msg\"");
     let sources = Sources::new(&[("a.rego", &meant)]);
     let spec = "sources: [{policy: [DIR], ruleData: {pipeline_intention: release}, config: {exclude: ['a.x:t']}}]";
-    let ask = async |quirks: Quirks| {
+    let ask = async |dialect: Dialect| {
         let settings = Settings {
             by_intention: true,
-            quirks,
+            dialect,
             ..settings()
         };
         sources.say_with(spec, settings).await.unwrap()
     };
-    assert_eq!(codes(&ask(Quirks::Upstream).await), ["a.x"]);
-    assert!(ask(Quirks::Fixed).await.violations.is_empty());
+    assert_eq!(codes(&ask(Dialect::Conforma).await), ["a.x"]);
+    assert!(ask(Dialect::Promote).await.violations.is_empty());
 }
 
 #[tokio::test]

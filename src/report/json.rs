@@ -8,7 +8,7 @@ use crate::policy::Finding;
 
 /// The report as text without a newline.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
-    match show.upstream && report.components.is_empty() {
+    match show.dialect.is_conforma() && report.components.is_empty() {
         true => in_go(&document(report, show)?),
         false => in_go(&shown(report, show)),
     }
@@ -35,7 +35,7 @@ pub(crate) fn in_go(value: &impl Serialize) -> Result<String, serde_json::Error>
 /// The report as a document.
 pub(super) fn document(report: &Report, show: Show) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(shown(report, show))?;
-    if show.upstream && report.components.is_empty() {
+    if show.dialect.is_conforma() && report.components.is_empty() {
         document["components"] = Value::Null;
     }
     Ok(document)
@@ -43,7 +43,7 @@ pub(super) fn document(report: &Report, show: Show) -> Result<Value, serde_json:
 
 /// The report without what was not asked for.
 fn shown(report: &Report, show: Show) -> Report {
-    let skipped_checks = match show.upstream {
+    let skipped_checks = match show.dialect.is_conforma() {
         true => Vec::new(),
         false => report.skipped_checks.clone(),
     };
@@ -66,7 +66,7 @@ fn component(component: &Component, show: Show) -> Component {
         true => findings.to_vec(),
         false => findings.iter().map(Finding::brief).collect(),
     };
-    let ours = !show.upstream;
+    let ours = !show.dialect.is_conforma();
     Component {
         name: component.name.clone(),
         container_image: component.container_image.clone(),

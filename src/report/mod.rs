@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::policy::{Finding, Sig, Spec};
+use crate::policy::{Dialect, Finding, Sig, Spec};
 
 /// The type that every attestation is listed with.
 const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
@@ -224,7 +224,7 @@ pub(crate) struct Show {
     /// Colours, in text.
     pub(crate) color: bool,
     /// Only what upstream's reports have, faults included.
-    pub(crate) upstream: bool,
+    pub(crate) dialect: Dialect,
     /// The moment that goes into formats with a time.
     pub(crate) now: jiff::Timestamp,
 }

@@ -61,7 +61,7 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
         snapshot: &report.snapshot,
         components: components.collect(),
         // Upstream never sets it.
-        success: report.success && !show.upstream,
+        success: report.success && !show.dialect.is_conforma(),
         key: &report.key,
     })
 }

@@ -21,7 +21,7 @@ fn show(at: &str) -> Show {
         warnings: true,
         docs_link: false,
         color: false,
-        upstream: false,
+        dialect: Dialect::Promote,
         now: at.parse().unwrap(),
     }
 }
@@ -50,7 +50,7 @@ fn text_is_upstreams() {
 #[test]
 fn yaml_is_upstreams() {
     let upstream = Show {
-        upstream: true,
+        dialect: Dialect::Conforma,
         ..show("2026-01-01T00:00:00Z")
     };
     let yaml = golden().render(Format::Yaml, upstream).unwrap();
@@ -112,7 +112,7 @@ fn what_an_index_holds_beside_images_is_said_but_to_upstreams_readers() {
     let shown = show("2026-01-01T00:00:00Z");
     for format in [Format::Json, Format::Yaml, Format::Text, Format::Html] {
         let ours = Show {
-            upstream: false,
+            dialect: Dialect::Promote,
             ..shown
         };
         assert!(
@@ -122,7 +122,7 @@ fn what_an_index_holds_beside_images_is_said_but_to_upstreams_readers() {
     }
     for format in [Format::Json, Format::Yaml, Format::Text] {
         let upstreams = Show {
-            upstream: true,
+            dialect: Dialect::Conforma,
             ..shown
         };
         assert!(
@@ -166,7 +166,7 @@ fn a_result_without_a_code_is_shown_as_asked() {
     let text = report.render(Format::Text, shown).unwrap();
     assert!(text.contains("✕ [Violation]\n"), "{text}");
     let upstream = Show {
-        upstream: true,
+        dialect: Dialect::Conforma,
         color: true,
         ..shown
     };
@@ -183,7 +183,7 @@ fn what_upstream_has_no_place_for_is_noted_in_ours_only() {
     report.components[0].error = Some("it failed".to_owned());
     let shown = show("2026-01-01T00:00:00Z");
     let upstream = Show {
-        upstream: true,
+        dialect: Dialect::Conforma,
         ..shown
     };
     for (format, names) in [

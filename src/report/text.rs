@@ -50,7 +50,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
         [] => {}
         many => components(&mut text, many),
     }
-    if !show.upstream {
+    if !show.dialect.is_conforma() {
         notes(&mut text, report);
     }
     results(&mut text, report, show);
@@ -146,7 +146,7 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
     };
     let code = match finding.code() {
         Some(code) => format!(" {}", one_line(code)),
-        None if show.upstream => " %!s(<nil>)".to_owned(),
+        None if show.dialect.is_conforma() => " %!s(<nil>)".to_owned(),
         None => String::new(),
     };
     line(

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Args, handover_failure};
+use super::Args;
 use crate::{
+    commands::failures::{handover_failure, registry_failure},
     failure::{Failure, Kind, OrFail as _},
     handover::Vouched,
     image::{Digest, Reference, Repository, Tag},
@@ -138,7 +139,7 @@ impl Job {
         let version = match &self.version {
             Some(version) => version.clone(),
             None => {
-                let only = from.only().map_err(super::registry_failure)?;
+                let only = from.only().map_err(registry_failure)?;
                 let missing = || {
                     Failure::message(
                         Kind::Usage,

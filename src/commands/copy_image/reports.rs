@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::registry_failure;
 use crate::{
+    commands::failures::registry_failure,
     evidence::{Statement, reports},
     failure::{Failure, Kind},
     image::{Digest, Repository, Tag},

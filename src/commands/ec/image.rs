@@ -26,7 +26,7 @@ use crate::{
         },
     },
     failure::{Failure, Kind, OrFail as _},
-    policy::{self, Policies, Quirks},
+    policy::{self, Dialect, Policies},
     report::{Component, Format, Report, Show},
     snapshot::Snapshot,
     trust::Verifier,
@@ -261,7 +261,7 @@ impl Args {
             color: !self.no_color
                 && !super::refuses_color(&context.env)
                 && (self.color || context.color),
-            upstream: true,
+            dialect: Dialect::Conforma,
             now: context.clock.now(),
         }
     }
@@ -332,7 +332,7 @@ async fn prepare(args: &Args, context: &Context) -> Result<Prepared, Failure> {
     let wanted = Wanted {
         policy: &args.policy,
         extra_rule_data: &rule_data,
-        quirks: Quirks::Upstream,
+        dialect: Dialect::Conforma,
         by_intention: args.filter_type == "ec-policy",
     };
     let spec = wanted.locate(&mut trust, &fetcher, context).await?;
@@ -392,7 +392,7 @@ async fn check(
         moment: prepared.moment,
         checks: args.checks(),
         keep,
-        upstream: true,
+        dialect: Dialect::Conforma,
     };
     let mut checked = run.check_all(&targets, args.workers).await;
     checked.extend(inaccessible.into_iter().map(Inaccessible::checked));

@@ -2,7 +2,7 @@
 
 use super::{Context, Outcome};
 use crate::{
-    commands::trust_flags::trust_failure,
+    commands::failures::trust_failure,
     failure::Failure,
     trust::{Root, Start, Tuf},
 };

@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::{DigestReference, Reference, Tag},
     kube::{Kube, SERVICE_ACCOUNT},
-    policy::Quirks,
+    policy::Dialect,
     registry::Registry,
     snapshot::{Component, Snapshot},
 };
@@ -175,7 +175,7 @@ pub(super) async fn resolve(
     }
     let expanded = found
         .iter()
-        .map(|(component, image)| with_children(registry, component, image, Quirks::Upstream));
+        .map(|(component, image)| with_children(registry, component, image, Dialect::Conforma));
     let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
     let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
     sort(&mut targets);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Map;
 
 use crate::{
-    commands::{Context, git_failure, list_files},
+    commands::{Context, failures::git_failure, files::list_files},
     failure::{Failure, Kind, OrFail as _},
     git, gitops,
     snapshot::{Component, Snapshot},

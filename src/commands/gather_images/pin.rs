@@ -2,7 +2,10 @@
 
 use super::{Args, Origin, describe, no_image, promote};
 use crate::{
-    commands::{Context, git_failure, registry_failure},
+    commands::{
+        Context,
+        failures::{git_failure, registry_failure},
+    },
     failure::{Failure, Kind, OrFail as _},
     git,
     image::Reference,

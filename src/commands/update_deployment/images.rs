@@ -2,7 +2,7 @@
 
 use super::{Args, Pin};
 use crate::{
-    commands::Context,
+    commands::{Context, failures::handover_failure},
     failure::{Failure, Kind, OrFail as _},
     gitops::Component,
     handover::{Placed, Promoted, PromotedComponent},
@@ -74,7 +74,7 @@ pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> 
     let path = context.path(args.promoted.as_deref(), "promoted.json");
     let bytes = context.read(&path)?;
     let origin = path.display().to_string();
-    let placed = Placed::parse(&bytes, &origin, args.promoted_digest).map_err(hand_over)?;
+    let placed = Placed::parse(&bytes, &origin, args.promoted_digest).map_err(handover_failure)?;
     check_verdict(placed.promoted(), args.unverified, &origin)?;
     let images = if given.is_empty() {
         placed
@@ -116,15 +116,6 @@ fn check_verdict(promoted: &Promoted, unverified: bool, origin: &str) -> Result<
     }
 }
 
-fn hand_over(error: crate::handover::Error) -> Failure {
-    use crate::handover::Error as E;
-    let kind = match &error {
-        E::Parse { .. } | E::Version { .. } => Kind::Usage,
-        _ => Kind::Refused,
-    };
-    Failure::new(kind, error)
-}
-
 fn parse(given: &str) -> Result<Image, Failure> {
     let (name, reference) = match given.split_once('=') {
         Some((name, reference)) if !name.is_empty() => (Some(name), reference),
@@ -150,7 +141,9 @@ fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
     let digest = image
         .digest()
         .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;
-    let component = placed.vouches_for(&image.name, digest).map_err(hand_over)?;
+    let component = placed
+        .vouches_for(&image.name, digest)
+        .map_err(handover_failure)?;
     // With --pin=tag the tag alone decides what runs, so it must be one that the copy set.
     let asked = &image.reference;
     let same = |place: &Reference| {

@@ -1,7 +1,8 @@
 //! Where an image is edited: the component's overlay, a place that was named, or one that is found.
 
-use super::{Args, Image, edit_failure};
+use super::{Args, Image};
 use crate::{
+    commands::failures::edit_failure,
     failure::{Failure, Kind},
     gitops::{self, Component, Fit, Kustomization, Locator},
 };

@@ -9,12 +9,15 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{failures::policy_failure, images::Target, moment::Moment, output::Keep};
+use super::{images::Target, moment::Moment, output::Keep};
 use crate::{
-    commands::{Context, registry_failure, trust_flags::trust_failure},
+    commands::{
+        Context,
+        failures::{policy_failure, registry_failure, trust_failure},
+    },
     failure::Failure,
     image::DigestReference,
-    policy::{self, Facts, Finding, Input, PASS, Policies, Sig, Subject, check_syntax},
+    policy::{self, Dialect, Facts, Finding, Input, PASS, Policies, Sig, Subject, check_syntax},
     report::{Attested, Component},
     trust::{self, Attestation, Examined, Signature, SignatureFailure, Verifier, Who},
 };
@@ -128,7 +131,7 @@ pub(in crate::commands) struct Run<'a> {
     /// What reports need besides the results.
     pub(in crate::commands) keep: Keep,
     /// Whether names and messages are upstream's.
-    pub(in crate::commands) upstream: bool,
+    pub(in crate::commands) dialect: Dialect,
 }
 
 impl Run<'_> {
@@ -172,7 +175,7 @@ impl Run<'_> {
                 }
             }
             Err(failure) => {
-                let image = match self.upstream {
+                let image = match self.dialect.is_conforma() {
                     true => &target.component.container_image,
                     false => &checked.report.container_image,
                 };
@@ -190,7 +193,10 @@ impl Run<'_> {
     /// Upstream writes out where Docker Hub's images are.
     fn shown(&self, image: &DigestReference) -> String {
         let text = image.to_string();
-        match text.strip_prefix("docker.io/").filter(|_| self.upstream) {
+        match text
+            .strip_prefix("docker.io/")
+            .filter(|_| self.dialect.is_conforma())
+        {
             Some(rest) => format!("index.docker.io/{rest}"),
             None => text,
         }
@@ -198,7 +204,7 @@ impl Run<'_> {
 
     async fn examine(&self, target: &Target, checked: &mut Checked) -> Result<(), Failure> {
         if let Some(error) = &target.unlisted {
-            if self.upstream {
+            if self.dialect.is_conforma() {
                 tracing::warn!(image = %target.image, "upstream passes over an index that cannot be read, which is an error here");
             }
             let failure = registry_failure(error.clone());
@@ -224,7 +230,7 @@ impl Run<'_> {
         };
         let Some(attestations) = attestations else {
             // Upstream lists signatures only of images that are attested too.
-            if self.upstream && self.checks.attestation_signature {
+            if self.dialect.is_conforma() && self.checks.attestation_signature {
                 report.signatures.clear();
             }
             return Ok(());
@@ -298,7 +304,7 @@ impl Run<'_> {
             let sigs = found.signatures.iter().map(Sig::from).collect();
             let statement = found.statement.document();
             let mut attested = Attested::new(statement, sigs);
-            if self.upstream && found.bundled {
+            if self.dialect.is_conforma() && found.bundled {
                 // Upstream reads less of an attestation in a bundle.
                 attested.predicate_build_type.clear();
             }
@@ -324,7 +330,8 @@ impl Run<'_> {
             }
             Err(error) => {
                 let attestations = examined.attestations.iter().flatten();
-                if self.upstream && attestations.into_iter().any(|found| found.bundled) {
+                if self.dialect.is_conforma() && attestations.into_iter().any(|found| found.bundled)
+                {
                     tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
                 }
                 let text = if self.no_match(error) {
@@ -353,7 +360,7 @@ impl Run<'_> {
             Err(error) => {
                 // Without any candidate upstream speaks of the key here, unlike for signatures.
                 let text = if self.no_match(error) || self.by_key() && error.rejected.is_empty() {
-                    let reasons = match self.upstream && error.rejected.is_empty() {
+                    let reasons = match self.dialect.is_conforma() && error.rejected.is_empty() {
                         // Upstream lists the reasons even where there is none.
                         true => "no matching attestations: ".to_owned(),
                         false => error.to_string(),

@@ -6,11 +6,11 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::{
-    commands::{Context, registry_failure},
+    commands::{Context, failures::registry_failure},
     failure::{Failure, Kind, OrFail as _},
     handover,
     image::{Digest, DigestReference, MediaType, Reference, Tag},
-    policy::{self, Quirks},
+    policy::{self, Dialect},
     registry::{self, Content, Descriptor, Registry, Version},
     snapshot::{Component, Images, Snapshot},
 };
@@ -106,11 +106,11 @@ pub(in crate::commands) async fn of_reference(
 pub(in crate::commands) async fn expand(
     images: &Images,
     registry: &Registry,
-    quirks: Quirks,
+    dialect: Dialect,
 ) -> Vec<Target> {
     let components = images.components();
     let expanded =
-        components.map(|(component, image)| with_children(registry, component, image, quirks));
+        components.map(|(component, image)| with_children(registry, component, image, dialect));
     let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
     let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
     sort(&mut targets);
@@ -142,9 +142,9 @@ pub(in crate::commands) async fn with_children(
     registry: &Registry,
     component: &Component,
     image: &DigestReference,
-    quirks: Quirks,
+    dialect: Dialect,
 ) -> Vec<Target> {
-    let (children, unlisted) = match children(registry, component, image, quirks).await {
+    let (children, unlisted) = match children(registry, component, image, dialect).await {
         Ok(children) => (children, None),
         Err(error) => (Children::default(), Some(error)),
     };
@@ -164,7 +164,7 @@ async fn children(
     registry: &Registry,
     component: &Component,
     image: &DigestReference,
-    quirks: Quirks,
+    dialect: Dialect,
 ) -> Result<Children, registry::Error> {
     let mut found = Children::default();
     let mut known = BTreeSet::from([image.digest]);
@@ -177,12 +177,12 @@ async fn children(
         else {
             continue;
         };
-        if quirks == Quirks::Upstream && digest != image.digest {
+        if dialect == Dialect::Conforma && digest != image.digest {
             tracing::warn!(image = %image.repository.pinned(digest), "upstream does not look at the images of an index in an index, which are verified here");
         }
         for (at, child) in index.manifests.iter().enumerate() {
             // Upstream takes them for images, which then fail.
-            if is_builders_attestation(child) && quirks == Quirks::Fixed {
+            if is_builders_attestation(child) && dialect == Dialect::Promote {
                 tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
                 found.left_out.push(child.digest);
                 continue;

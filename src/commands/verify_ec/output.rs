@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use crate::{
-    commands::{Context, write_file},
+    commands::{Context, files::write_file},
     failure::{Failure, Kind, OrFail as _},
     report::{Format, Report, Show},
 };
@@ -64,7 +64,7 @@ pub(in crate::commands) fn write(
     for output in outputs {
         // Colours are for terminals, not for files.
         let show = Show {
-            color: show.color && (show.upstream || output.path.is_none()),
+            color: show.color && (show.dialect.is_conforma() || output.path.is_none()),
             ..output.show(show)
         };
         let rendered = report.render(output.format, show).or_fail(Kind::Bug)?;

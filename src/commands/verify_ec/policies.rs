@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    failures::{locate_failure, policy_failure},
-    questions,
-};
+use super::questions;
 use crate::{
-    commands::{Context, trust_flags::TrustFlags},
+    commands::{
+        Context,
+        failures::{locate_failure, policy_failure},
+        trust_flags::TrustFlags,
+    },
     failure::{Failure, Kind},
-    policy::{self, Fetcher, Policies, Quirks, Settings, Spec, rego::Host},
+    policy::{self, Dialect, Fetcher, Policies, Settings, Spec, rego::Host},
     trust::{Key, Verifier, Who},
 };
 
@@ -22,7 +23,7 @@ pub(in crate::commands) struct Wanted<'a> {
     /// `KEY=VALUE` pairs for the rule data of every group.
     pub(in crate::commands) extra_rule_data: &'a [String],
     /// Whether upstream's faults are reproduced.
-    pub(in crate::commands) quirks: Quirks,
+    pub(in crate::commands) dialect: Dialect,
     /// Whether only rules that are meant for the configured pipelines count.
     pub(in crate::commands) by_intention: bool,
 }
@@ -69,7 +70,7 @@ impl Wanted<'_> {
                 questions::verify(context, trust),
             ),
             sigstore_options: sigstore_options(trust, key),
-            quirks: self.quirks,
+            dialect: self.dialect,
             by_intention: self.by_intention,
         };
         let loaded = Policies::load(spec, &fetcher, settings, at).await;
@@ -85,7 +86,7 @@ impl Wanted<'_> {
                 )
                 .hint("write it as KEY=VALUE")
             })?;
-            let value = policy::rule_data_text(value, fetcher, self.quirks).await;
+            let value = policy::rule_data_text(value, fetcher, self.dialect).await;
             let value = value.map_err(locate_failure)?;
             for group in &mut spec.sources {
                 let rule_data = group.rule_data.get_or_insert_default();

@@ -7,11 +7,10 @@ use std::{path::Path, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Args, component::Checked, component::take, component::youngest, failure,
-    failures::policy_failure, fetcher, report,
+    Args, component::Checked, component::take, component::youngest, failure, fetcher, report,
 };
 use crate::{
-    commands::{Context, Outcome, trust_flags::load_key},
+    commands::{Context, Outcome, failures::policy_failure, trust_flags::load_key},
     failure::{Failure, Kind, OrFail as _},
     image::DigestReference,
     policy::{Policies, Subject},

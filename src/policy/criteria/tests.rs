@@ -19,7 +19,7 @@ fn criteria(yaml: &str, at: &str) -> Criteria {
 
 fn selection(yaml: &str) -> Selection {
     let image = WEB.parse().unwrap();
-    criteria(yaml, "2026-06-01T00:00:00Z").select(Some(&image), "web", Quirks::Fixed)
+    criteria(yaml, "2026-06-01T00:00:00Z").select(Some(&image), "web", Dialect::Promote)
 }
 
 fn config(include: &[&str], exclude: &[&str]) -> Selection {
@@ -140,12 +140,12 @@ fn a_code_without_a_package_is_matched_by_a_star_or_collection_by_upstream() {
     ] {
         let yaml = format!("sources: [{{config: {{include: ['{include}']}}}}]");
         let criteria = criteria(&yaml, "2026-06-01T00:00:00Z");
-        for (quirks, included) in [(Quirks::Fixed, ours), (Quirks::Upstream, upstreams)] {
-            let selection = criteria.select(Some(&image), "web", quirks);
+        for (dialect, included) in [(Dialect::Promote, ours), (Dialect::Conforma, upstreams)] {
+            let selection = criteria.select(Some(&image), "web", dialect);
             assert_eq!(
                 counts(&selection, "a", &[], &["c"]),
                 included,
-                "{include} {quirks:?}"
+                "{include} {dialect:?}"
             );
         }
     }
@@ -169,7 +169,7 @@ fn nested_packages_have_a_short_and_a_full_name() {
     let image = WEB.parse().unwrap();
     let yaml = "sources: [{config: {include: [release.maven.repos]}}]";
     let upstream = criteria(yaml, "2026-06-01T00:00:00Z");
-    let upstream = upstream.select(Some(&image), "web", Quirks::Upstream);
+    let upstream = upstream.select(Some(&image), "web", Dialect::Conforma);
     assert!(!counts(&upstream, code, &[], &[]));
 }
 
@@ -197,7 +197,7 @@ fn volatile_entries_hold_from_their_first_to_their_last_moment() {
         ("2026-04-01T12:00:00Z", true),
         ("2026-04-01T12:00:01Z", false),
     ] {
-        let selection = criteria(yaml, at).select(Some(&image), "web", Quirks::Fixed);
+        let selection = criteria(yaml, at).select(Some(&image), "web", Dialect::Promote);
         assert_eq!(!counts(&selection, "a.b", &[], &[]), in_force, "{at}");
     }
 }
@@ -216,7 +216,7 @@ fn a_bound_that_a_volatile_entry_does_not_have_is_none() {
         ),
     ] {
         let yaml = format!("sources: [{{volatileConfig: {{exclude: [{{value: a.b, {bound}}}]}}}}]");
-        let selection = criteria(&yaml, at).select(Some(&image), "web", Quirks::Fixed);
+        let selection = criteria(&yaml, at).select(Some(&image), "web", Dialect::Promote);
         assert_eq!(
             !counts(&selection, "a.b", &[], &[]),
             in_force,
@@ -261,12 +261,12 @@ fn the_short_name_of_a_repository_is_compared_as_a_text_by_upstream_only() {
             "sources: [{{volatileConfig: {{exclude: [{{value: a.b, imageUrl: {url}}}]}}}}]"
         );
         let criteria = criteria(&yaml, "2026-06-01T00:00:00Z");
-        for (quirks, excluded) in [(Quirks::Fixed, ours), (Quirks::Upstream, upstreams)] {
-            let selection = criteria.select(Some(&image), "web", quirks);
+        for (dialect, excluded) in [(Dialect::Promote, ours), (Dialect::Conforma, upstreams)] {
+            let selection = criteria.select(Some(&image), "web", dialect);
             assert_eq!(
                 !counts(&selection, "a.b", &[], &[]),
                 excluded,
-                "{url} {quirks:?}"
+                "{url} {dialect:?}"
             );
         }
     }
@@ -286,7 +286,7 @@ fn volatile_entries_hold_for_their_image_or_component_only() {
         let counts_for = |image: &str, name: &str| {
             let image = image.parse().unwrap();
             counts(
-                &criteria.select(Some(&image), name, Quirks::Fixed),
+                &criteria.select(Some(&image), name, Dialect::Promote),
                 "a.b",
                 &[],
                 &[],
@@ -300,7 +300,7 @@ fn volatile_entries_hold_for_their_image_or_component_only() {
 #[test]
 fn without_an_image_only_what_is_meant_for_all_counts() {
     let yaml = "sources: [{config: {exclude: [c.d]}, volatileConfig: {exclude: [{value: a.b, imageUrl: quay.io/org/web}]}}]";
-    let nothing = criteria(yaml, "2026-06-01T00:00:00Z").select(None, "web", Quirks::Fixed);
+    let nothing = criteria(yaml, "2026-06-01T00:00:00Z").select(None, "web", Dialect::Promote);
     assert!(counts(&nothing, "a.b", &[], &[]));
     assert!(!counts(&nothing, "c.d", &[], &[]));
 }
@@ -321,7 +321,7 @@ fn a_component_scope_covers_the_children_of_its_index() {
         (format!("web2-{digest}-arm64"), false),
         ("web-sha256:aa-arm64".to_owned(), false),
     ] {
-        let selection = criteria.select(Some(&image), &name, Quirks::Fixed);
+        let selection = criteria.select(Some(&image), &name, Dialect::Promote);
         assert_eq!(!counts(&selection, "a.b", &[], &[]), covered, "{name}");
     }
 }
@@ -331,10 +331,10 @@ fn an_include_with_a_term_opens_its_package() {
     let yaml = "sources: [{config: {include: ['a.b:x', c]}}]";
     let image = WEB.parse().unwrap();
     let criteria = criteria(yaml, "2026-06-01T00:00:00Z");
-    let fixed = criteria.select(Some(&image), "web", Quirks::Fixed);
+    let fixed = criteria.select(Some(&image), "web", Dialect::Promote);
     assert!(fixed.opens("a.b", &[]));
     assert!(!fixed.opens("a.c", &[]));
-    let upstream = criteria.select(Some(&image), "web", Quirks::Upstream);
+    let upstream = criteria.select(Some(&image), "web", Dialect::Conforma);
     assert!(!upstream.opens("a.b", &[]));
     assert!(upstream.opens("c.d", &[]));
 }
@@ -368,12 +368,12 @@ fn an_include_for_a_component_opens_its_package() {
     let criteria = criteria(yaml, "2026-06-01T00:00:00Z");
     assert!(
         criteria
-            .select(Some(&image), "web", Quirks::Fixed)
+            .select(Some(&image), "web", Dialect::Promote)
             .opens("a.b", &[])
     );
     assert!(
         !criteria
-            .select(Some(&image), "web", Quirks::Upstream)
+            .select(Some(&image), "web", Dialect::Conforma)
             .opens("a.b", &[])
     );
 }
@@ -396,9 +396,9 @@ fn names_the_includes_that_matched_nothing() {
     };
     let criteria = criteria(&yaml, "2026-06-01T00:00:00Z");
     let image = WEB.parse().unwrap();
-    let fixed = criteria.select(Some(&image), "web", Quirks::Fixed);
+    let fixed = criteria.select(Some(&image), "web", Dialect::Promote);
     assert_eq!(fixed.unmatched(found()), ["@none"]);
-    let upstream = criteria.select(Some(&image), "web", Quirks::Upstream);
+    let upstream = criteria.select(Some(&image), "web", Dialect::Conforma);
     assert_eq!(upstream.unmatched(found()), ["d", "@none"]);
 }
 
@@ -478,8 +478,8 @@ proptest! {
         let code = format!("{package}.{rule}");
         let candidate = Candidate { code: &code, terms: &terms, collections: &collections };
         let result = model::Result { package: &package, rule: &rule, terms: &terms, collections: &collections };
-        for quirks in [Quirks::Fixed, Quirks::Upstream] {
-            let ours = criteria.select(Some(&image), "web", quirks).includes(Some(candidate));
+        for dialect in [Dialect::Promote, Dialect::Conforma] {
+            let ours = criteria.select(Some(&image), "web", dialect).includes(Some(candidate));
             prop_assert_eq!(ours, model::counts(&include, &exclude, &result));
         }
     }
@@ -496,7 +496,7 @@ proptest! {
         };
         let image = WEB.parse().unwrap();
         let criteria = Criteria::new(&group, None, "2026-06-01T00:00:00Z".parse().unwrap());
-        let selection = criteria.select(Some(&image), "web", Quirks::Fixed);
+        let selection = criteria.select(Some(&image), "web", Dialect::Promote);
         let candidate = Candidate { code: "a.x", terms: &terms, collections: &[] };
         if selection.includes(Some(candidate)) {
             prop_assert!(selection.opens("a.x", &[]));

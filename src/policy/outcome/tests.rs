@@ -7,7 +7,7 @@ const AT: &str = "2026-06-01T00:00:00Z";
 
 struct Case {
     config: &'static str,
-    quirks: Quirks,
+    dialect: Dialect,
     annotated: Vec<(&'static str, Value)>,
 }
 
@@ -15,7 +15,7 @@ impl Default for Case {
     fn default() -> Self {
         Self {
             config: "sources: [{}]",
-            quirks: Quirks::Fixed,
+            dialect: Dialect::Promote,
             annotated: Vec::new(),
         }
     }
@@ -31,7 +31,7 @@ impl Case {
         let at = AT.parse().unwrap();
         let spec = Spec::parse(self.config, "policy.yaml").unwrap();
         let criteria = Criteria::new(&spec.sources[0], None, at);
-        let selection = criteria.select(None, "web", self.quirks);
+        let selection = criteria.select(None, "web", self.dialect);
         let annotated = self.annotated.iter().map(|(code, metadata)| {
             let metadata: BTreeMap<String, Value> =
                 serde_json::from_value(metadata.clone()).unwrap();
@@ -54,7 +54,7 @@ impl Case {
             annotated: &annotated,
             meant: Meant::All,
             at,
-            quirks: self.quirks,
+            dialect: self.dialect,
         };
         let raws: Vec<_> = raws
             .iter()
@@ -300,7 +300,7 @@ fn what_follows_from_a_reported_result_is_left_out() {
     assert!(outcome.successes.is_empty());
     let upstream = Case {
         annotated,
-        quirks: Quirks::Upstream,
+        dialect: Dialect::Conforma,
         ..Case::default()
     };
     let outcome = upstream.read(&[("deny", results)]).unwrap();
@@ -369,7 +369,7 @@ fn a_code_shared_by_deny_and_warn_keeps_its_kinds() {
     let fixed = Case::default().read(&raws).unwrap();
     assert_eq!(messages(&fixed.violations), ["no"]);
     let upstream = Case {
-        quirks: Quirks::Upstream,
+        dialect: Dialect::Conforma,
         ..Case::default()
     };
     assert!(upstream.read(&raws).unwrap().violations.is_empty());

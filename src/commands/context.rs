@@ -1,0 +1,95 @@
+//! What every command gets and what it leaves behind.
+
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use super::files::in_data_dir;
+use crate::{
+    clock::Clock,
+    env::Env,
+    failure::{Failure, Kind},
+    git::Git,
+    http::Http,
+    registry::Registry,
+    tekton::Results,
+};
+
+/// The largest hand-over file or event that is read, in bytes.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What every command has at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The environment as it was at the start.
+    pub(crate) env: Env,
+    /// The time that goes into files.
+    pub(crate) clock: Clock,
+    /// The HTTP clients.
+    pub(crate) http: Http,
+    /// The client for every registry.
+    pub(crate) registry: Registry,
+    /// Where hand-over files and reports are read and written by their default names.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Access to Git repositories.
+    pub(crate) git: Git,
+    /// Whether standard output gets colours.
+    pub(crate) color: bool,
+}
+
+impl Context {
+    /// Where a hand-over file is: the path of a flag as it is, the default name in the data directory.
+    pub(crate) fn path(&self, flag: Option<&Path>, default: &str) -> PathBuf {
+        match (flag, &self.data_dir) {
+            (Some(path), _) => self.named(path),
+            (None, Some(dir)) => dir.join(default),
+            (None, None) => PathBuf::from(default),
+        }
+    }
+
+    fn named(&self, path: &Path) -> PathBuf {
+        in_data_dir(path, self.data_dir.as_deref())
+    }
+
+    /// Reads a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when it does not exist, else [`Kind::Usage`]; both name the file.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let read = if path == Path::new("-") {
+            io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
+        } else {
+            let file = fs::File::open(self.named(path));
+            file.and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
+        };
+        match read {
+            Ok(size) if size as u64 >= MAX_FILE => Err(Failure::message(
+                Kind::Usage,
+                format!("{} has more than {MAX_FILE} bytes", path.display()),
+            )),
+            Ok(_) => Ok(bytes),
+            Err(error) => {
+                let kind = match error.kind() {
+                    io::ErrorKind::NotFound => Kind::NotFound,
+                    _ => Kind::Usage,
+                };
+                Err(Failure::new(kind, error).context(format!("cannot read {}", path.display())))
+            }
+        }
+    }
+}
+
+/// What a command leaves behind: standard output, Tekton results and, when it was refused
+/// after its report was written, the failure.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The bytes for standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// The Tekton results.
+    pub(crate) results: Results,
+    /// Why the exit code is not 0 although there are results.
+    pub(crate) failure: Option<Failure>,
+}

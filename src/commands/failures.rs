@@ -1,0 +1,196 @@
+//! The one place where errors of domain modules become exit codes and hints.
+
+use crate::{
+    failure::{Failure, Kind},
+    git, gitops, handover,
+    http::CertificateProblem,
+    kube,
+    policy::{self, LocateError, source},
+    registry, trust,
+};
+
+/// Gives an error of Git its kind and a hint.
+pub(crate) fn git_failure(error: git::Error) -> Failure {
+    use git::Error as E;
+    let kind = match &error {
+        E::Url { .. }
+        | E::Http(_)
+        | E::NoCredentials { .. }
+        | E::Ambiguous { .. }
+        | E::Signing(_)
+        | E::BranchName { .. } => Kind::Usage,
+        E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
+        E::Denied { .. } | E::Remote { .. } | E::Moved { .. } => Kind::Remote,
+        E::Rejected { .. } => Kind::Conflict,
+        E::Library { .. } | E::Interrupted { .. } => Kind::Bug,
+    };
+    let hint = match &error {
+        E::NoCredentials { .. } => Some(
+            "give --git-credentials-dir a directory with .git-credentials, or with username and password",
+        ),
+        E::Denied { status: 403, .. } => Some(
+            "the token may be limited to the repository that triggered the run: allow this one too",
+        ),
+        E::Rejected { .. } => {
+            Some("the branch may be protected: push to another --branch and open a merge request")
+        }
+        _ => None,
+    };
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Gives an error of a registry its kind and a hint.
+pub(crate) fn registry_failure(error: registry::Error) -> Failure {
+    use registry::Error as E;
+    let kind = match &error {
+        E::Http(_)
+        | E::AuthFile { .. }
+        | E::Helper { .. }
+        | E::Manifest { .. }
+        | E::Layout { .. } => Kind::Usage,
+        E::NotFound { .. } => Kind::NotFound,
+        E::Immutable { .. } => Kind::Conflict,
+        _ => Kind::Remote,
+    };
+    let hint = match &error {
+        E::Denied { status: 401, .. } => {
+            Some("give --authfile a file with credentials for this repository")
+        }
+        E::Denied { .. } => {
+            Some("the account may lack the right, or the repository must be made first")
+        }
+        E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Status {
+            status: 404,
+            method,
+            ..
+        } if method == "POST" => {
+            Some("this registry makes no repositories by itself: make the destination's first")
+        }
+        E::Immutable { .. } => Some("promote under another tag, or allow this one to move"),
+        _ => None,
+    };
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
+    match problem {
+        CertificateProblem::Authority => Some(
+            "the server shows an authority's certificate (CA:TRUE) as its own: let that authority issue a server certificate, or say --insecure-skip-tls-verify for this host",
+        ),
+        CertificateProblem::UnknownIssuer => {
+            Some("give --ca-file the certificate of the authority that issued it")
+        }
+        CertificateProblem::OtherName => Some("call the host by a name that its certificate has"),
+        CertificateProblem::Expired => {
+            Some("renew the server's certificate, or set this machine's clock")
+        }
+        CertificateProblem::Other => None,
+    }
+}
+
+/// Gives an error of `trust` its kind.
+pub(crate) fn trust_failure(error: trust::Error) -> Failure {
+    use trust::Error as E;
+    let kind = match &error {
+        E::Key { .. } | E::Identity { .. } | E::Root { .. } | E::Http(_) => Kind::Usage,
+        E::Missing { .. } | E::ImageNotFound { .. } => Kind::NotFound,
+        E::Tuf { .. } | E::RootChecksum { .. } | E::TooMany { .. } => Kind::Refused,
+        E::Remote { .. } => Kind::Remote,
+        E::Kube(error) => kube_kind(error),
+        E::Registry(_) => Kind::Remote,
+    };
+    match error {
+        E::Registry(error) => registry_failure(error),
+        error => Failure::new(kind, error),
+    }
+}
+
+fn kube_kind(error: &kube::Error) -> Kind {
+    match error {
+        kube::Error::NotFound { .. } => Kind::NotFound,
+        kube::Error::NoCluster { .. } | kube::Error::Denied { .. } | kube::Error::Http(_) => {
+            Kind::Usage
+        }
+        kube::Error::Remote { .. } => Kind::Remote,
+    }
+}
+
+/// Gives an error on the way to the configuration its kind.
+pub(crate) fn locate_failure(error: LocateError) -> Failure {
+    match error {
+        LocateError::Source(error) => source_failure(error),
+        LocateError::Cluster {
+            source: kube::Error::Remote { .. },
+            ..
+        } => Failure::new(Kind::Remote, error),
+        error => Failure::new(Kind::Usage, error),
+    }
+}
+
+/// Gives an error of a source its kind.
+pub(crate) fn source_failure(error: source::Error) -> Failure {
+    use source::Error as E;
+    let text = error.to_string();
+    // A source that does not exist is a wrong configuration, whichever way it is looked for.
+    let kind = match error {
+        E::Remote { .. } => Kind::Remote,
+        E::Git { source, .. } => git_failure(source).kind(),
+        E::Registry { source, .. } => registry_failure(source).kind(),
+        _ => Kind::Usage,
+    };
+    Failure::message(
+        if kind == Kind::NotFound {
+            Kind::Usage
+        } else {
+            kind
+        },
+        text,
+    )
+}
+
+/// Gives an error of the policy its kind.
+pub(crate) fn policy_failure(error: policy::Error) -> Failure {
+    match error {
+        policy::Error::Source(error) => source_failure(error),
+        error @ policy::Error::Interrupted { .. } => Failure::new(Kind::Bug, error),
+        error => Failure::new(Kind::Usage, error).context("the policy cannot be used"),
+    }
+}
+
+/// Gives an error of a hand-over file its kind.
+pub(crate) fn handover_failure(error: handover::Error) -> Failure {
+    use handover::Error as E;
+    let kind = match &error {
+        E::Parse { .. } | E::Version { .. } => Kind::Usage,
+        E::Changed { .. }
+        | E::Contradiction { .. }
+        | E::NotListed { .. }
+        | E::Refused { .. }
+        | E::OtherDigest { .. } => Kind::Refused,
+    };
+    Failure::new(kind, error)
+}
+
+/// Gives an error of an edit its kind.
+pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
+    use gitops::Error as E;
+    let kind = match &error {
+        E::NoContainer { .. } | E::NoEntry { .. } | E::NoMarker { .. } | E::NothingThere { .. } => {
+            Kind::NotFound
+        }
+        E::Parse { .. } | E::PathSyntax { .. } | E::Ambiguous { .. } | E::NotEditable { .. } => {
+            Kind::Usage
+        }
+        E::NotExact { .. } => Kind::Bug,
+    };
+    Failure::new(kind, error)
+}

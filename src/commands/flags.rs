@@ -1,0 +1,37 @@
+//! How flags are read that clap alone reads otherwise.
+
+use std::collections::BTreeSet;
+
+use clap::{ArgAction, builder::ValueParser};
+
+/// Lets every boolean flag of the command take `=true|false`.
+pub(crate) fn booleans(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| match argument.get_action() {
+        ArgAction::SetTrue => argument
+            .action(ArgAction::Set)
+            .value_parser(clap::value_parser!(bool))
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_value("false")
+            .default_missing_value("true")
+            .hide_default_value(true)
+            .hide_possible_values(true),
+        _ => argument,
+    })
+}
+
+/// The booleans of the command and its subcommands that are false unless they are given.
+///
+/// For them `=false` says what holds anyway, so it is taken away before clap would count it as
+/// given and find a conflict with another flag.
+pub(crate) fn switches(command: &clap::Command) -> BTreeSet<&str> {
+    let is_off = |argument: &&clap::Arg| {
+        let boolean = argument.get_value_parser().type_id() == ValueParser::bool().type_id();
+        boolean && argument.get_default_values() == ["false"]
+    };
+    let own = command.get_arguments().filter(is_off);
+    let own = own.filter_map(clap::Arg::get_long);
+    own.chain(command.get_subcommands().flat_map(switches))
+        .collect()
+}
