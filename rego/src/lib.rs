@@ -1,3 +1,15 @@
 //! Rego as Open Policy Agent evaluates it: parser, compiler and evaluator.
 //!
 //! The crate knows no registry, no file system and no asynchronous runtime.
+//!
+//! [`parse`] turns the text of a module into its syntax tree, [`compile`] checks a set of modules and returns
+//! [`Compiled`], from which the evaluator plans.
+
+pub mod compile;
+pub mod error;
+pub mod signature;
+pub mod syntax;
+
+pub use compile::{Compiled, Options, compile};
+pub use error::{Code, Error, Errors};
+pub use syntax::parse;

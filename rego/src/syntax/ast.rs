@@ -1,0 +1,188 @@
+//! Syntax tree of a module as written: what the parser returns and the compiler rewrites.
+//!
+//! The evaluator does not see this tree, it plans from [`crate::compile::program`].
+
+use std::sync::Arc;
+
+/// Place in the text of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Byte behind the last one.
+    pub end: u32,
+    /// Line of `start`, from 1.
+    pub line: u32,
+    /// Column of `start` in characters, from 1.
+    pub column: u32,
+}
+
+/// Name of a variable. A wildcard has a name of its own, `$0`, `$1` …; the compiler's have `__local0__` and so on.
+pub type Var = Arc<str>;
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct Module {
+    pub file: Arc<str>,
+    pub text: Arc<str>,
+    pub package: Package,
+    pub imports: Vec<Import>,
+    pub rules: Vec<Rule>,
+    /// All comments, in order.
+    pub comments: Vec<Comment>,
+}
+
+/// `package a.b`
+#[derive(Debug, Clone)]
+pub struct Package {
+    pub span: Span,
+    /// Path without `data`.
+    pub path: Vec<Arc<str>>,
+}
+
+/// `import a.b as c`
+#[derive(Debug, Clone)]
+pub struct Import {
+    pub span: Span,
+    /// A reference; its head is `data`, `input`, `future` or `rego`.
+    pub path: Vec<Term>,
+    pub alias: Option<Var>,
+}
+
+/// A comment: text behind `#`.
+#[derive(Debug, Clone)]
+pub struct Comment {
+    pub span: Span,
+    pub text: Arc<str>,
+}
+
+/// One rule; several bodies behind one head are several rules.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub span: Span,
+    pub default: bool,
+    pub head: Head,
+    pub body: Body,
+    /// The body is not in the text: `true`.
+    pub generated_body: bool,
+    pub otherwise: Option<Box<Rule>>,
+}
+
+/// Head of a rule.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub span: Span,
+    /// `p`, `p.q[x]`; the first term is a variable.
+    pub reference: Vec<Term>,
+    pub args: Vec<Term>,
+    /// Written with parentheses, even if there is no argument.
+    pub function: bool,
+    /// `contains KEY`
+    pub key: Option<Term>,
+    pub value: Option<Term>,
+    /// `:=` in place of `=`.
+    pub assign: bool,
+    /// The value is not in the text: `true`.
+    pub generated_value: bool,
+    pub has_if: bool,
+    pub has_contains: bool,
+}
+
+/// Expressions that all hold.
+pub type Body = Vec<Expr>;
+
+/// One expression of a body.
+#[derive(Debug, Clone)]
+pub struct Expr {
+    pub span: Span,
+    pub kind: ExprKind,
+    pub with: Vec<With>,
+    /// `not` before a single expression; `not { … }` is [`ExprKind::Not`].
+    pub negated: bool,
+    /// Made by the compiler.
+    pub generated: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum ExprKind {
+    Term(Term),
+    /// The operator, then the operands; infix operators by the name of their builtin (`eq`, `assign`, `plus` …).
+    Call(Vec<Term>),
+    /// `some x, y`, or one call of `internal.member_2`/`internal.member_3` for `some x in xs`.
+    Some(Vec<Term>),
+    Every(Box<Every>),
+    Not(Box<Not>),
+    And(Box<Logical>),
+    Or(Box<Logical>),
+}
+
+/// `every k, v in domain { body }`
+#[derive(Debug, Clone)]
+pub struct Every {
+    pub key: Option<Term>,
+    pub value: Term,
+    pub domain: Term,
+    pub body: Body,
+}
+
+/// `not` with `import future.keywords.not`.
+#[derive(Debug, Clone)]
+pub struct Not {
+    pub body: Body,
+    /// Written with braces.
+    pub explicit: bool,
+}
+
+/// Operands of `and` and `or`.
+#[derive(Debug, Clone)]
+pub struct Logical {
+    pub left: Body,
+    pub right: Body,
+    pub explicit_left: bool,
+    pub explicit_right: bool,
+}
+
+/// `with target as value`
+#[derive(Debug, Clone)]
+pub struct With {
+    pub span: Span,
+    pub target: Term,
+    pub value: Term,
+}
+
+#[derive(Debug, Clone)]
+pub struct Term {
+    pub span: Span,
+    pub kind: TermKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum TermKind {
+    Null,
+    Bool(bool),
+    /// As written.
+    Number(Arc<str>),
+    String(Arc<str>),
+    Var(Var),
+    /// At least two terms, or the operator of a call.
+    Ref(Vec<Term>),
+    Array(Vec<Term>),
+    Set(Vec<Term>),
+    Object(Vec<(Term, Term)>),
+    ArrayComprehension(Box<Term>, Body),
+    SetComprehension(Box<Term>, Body),
+    ObjectComprehension(Box<(Term, Term)>, Body),
+    /// The operator (a reference), then the operands.
+    Call(Vec<Term>),
+    Template {
+        raw: bool,
+        parts: Vec<TemplatePart>,
+    },
+}
+
+/// Part of `$"…"`.
+#[derive(Debug, Clone)]
+pub enum TemplatePart {
+    Text(Arc<str>, Span),
+    Expr(Expr),
+}
