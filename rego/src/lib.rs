@@ -5,11 +5,14 @@
 //! [`parse`] turns the text of a module into its syntax tree, [`compile`] checks a set of modules and returns
 //! [`Compiled`], from which the evaluator plans.
 
+pub mod builtins;
 pub mod compile;
 pub mod error;
 pub mod signature;
 pub mod syntax;
+pub mod value;
 
 pub use compile::{Compiled, Options, compile};
 pub use error::{Code, Error, Errors};
 pub use syntax::parse;
+pub use value::Value;
