@@ -78,7 +78,8 @@ impl Registry {
     }
 
     fn insert(&mut self, declaration: Declaration, call: Call) {
-        self.functions.insert(declaration.name, Builtin { declaration, call });
+        self.functions
+            .insert(declaration.name, Builtin { declaration, call });
     }
 }
 
