@@ -42,6 +42,9 @@ struct Shared {
     account: Option<Account>,
     requests: Mutex<Vec<String>>,
     before_push: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    after_push: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    /// What comes instead of an answer to the next push that was carried out.
+    lost: Mutex<Option<u16>>,
 }
 
 /// Tells whether git is installed.
@@ -64,6 +67,8 @@ impl Server {
             account,
             requests: Mutex::default(),
             before_push: Mutex::default(),
+            after_push: Mutex::default(),
+            lost: Mutex::default(),
         });
         let state = Arc::clone(&shared);
         let answer = move |request| -> Reply { Box::pin(answer(Arc::clone(&state), request)) };
@@ -105,6 +110,26 @@ impl Server {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *hook = Some(Box::new(function));
+    }
+
+    /// Calls the function after each push, before its answer goes out.
+    pub fn after_each_push(&self, function: impl Fn() + Send + Sync + 'static) {
+        let mut hook = self
+            .shared
+            .after_push
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *hook = Some(Arc::new(function));
+    }
+
+    /// Carries out the next push and answers with this status as if it had failed; 200 answers
+    /// "done" and does nothing.
+    pub fn lie_about_next_push(&self, status: u16) {
+        *self
+            .shared
+            .lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
     /// A handle on a repository, which is created when it does not exist.
@@ -270,6 +295,32 @@ fn run(
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
+/// Where the branches of a repository were.
+struct Refs(Vec<(String, String)>);
+
+impl Refs {
+    fn of(repository: &Path) -> Result<Self> {
+        let list = git(
+            repository,
+            &["for-each-ref", "--format=%(refname) %(objectname)"],
+            None,
+        )?;
+        let pairs = list.lines().filter_map(|line| line.split_once(' '));
+        Ok(Self(
+            pairs
+                .map(|(name, object)| (name.to_owned(), object.to_owned()))
+                .collect(),
+        ))
+    }
+
+    fn restore(&self, repository: &Path) -> Result<()> {
+        for (name, object) in &self.0 {
+            git(repository, &["update-ref", name, object], None)?;
+        }
+        Ok(())
+    }
+}
+
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -337,6 +388,18 @@ async fn reply(
             tokio::task::spawn_blocking(hook).await?;
         }
     }
+    let pushes = service == "git-receive-pack" && !advertise;
+    let lie = pushes
+        .then(|| {
+            let mut lost = shared.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.take()
+        })
+        .flatten();
+    let kept = match lie {
+        // Only a ref that nobody reads moves: the answer is honest about another place.
+        Some(200) => Some(Refs::of(&repository)?),
+        _ => None,
+    };
     let mut command = tokio::process::Command::new("git");
     command
         .arg(service.trim_start_matches("git-"))
@@ -356,6 +419,22 @@ async fn reply(
     };
     let (output, ()) = tokio::join!(child.wait_with_output(), feed);
     let output = output?.stdout;
+    if let Some(kept) = kept {
+        kept.restore(&repository)?;
+    }
+    if pushes {
+        let hook = shared
+            .after_push
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(hook) = hook {
+            tokio::task::spawn_blocking(move || hook()).await?;
+        }
+    }
+    if let Some(status) = lie.filter(|status| *status != 200) {
+        return Ok(response(status, &[], "on purpose\n"));
+    }
     let (kind, body) = if advertise {
         let head = format!("# service={service}\n");
         let mut body = format!("{:04x}{head}0000", head.len() + 4).into_bytes();

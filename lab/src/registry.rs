@@ -84,9 +84,29 @@ pub(crate) struct Shared {
     store: Mutex<Store>,
     faults: Mutex<fault::Faults>,
     tokens: Mutex<access::Tokens>,
+    after_write: Mutex<Hook>,
+}
+
+/// What is called after every write.
+#[derive(Clone, Default)]
+struct Hook(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hook").finish_non_exhaustive()
+    }
 }
 
 impl Shared {
+    /// Calls the hook for writes, which may block.
+    async fn tell_of_write(&self) {
+        let hook = self.after_write.lock();
+        let hook = hook.unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hook) = hook.0 {
+            let _ = tokio::task::spawn_blocking(move || hook()).await;
+        }
+    }
+
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,6 +140,7 @@ impl Server {
             store: Mutex::default(),
             faults: Mutex::default(),
             tokens: Mutex::default(),
+            after_write: Mutex::default(),
         });
         let state = Arc::clone(&shared);
         let answer =
@@ -149,6 +170,15 @@ impl Server {
     /// Forgets all faults.
     pub fn heal(&self) {
         self.shared.faults().clear();
+    }
+
+    /// Calls the function after each request that changed something, before its answer goes out.
+    pub fn after_each_write(&self, function: impl Fn() + Send + Sync + 'static) {
+        let mut hook = self.shared.after_write.lock();
+        let hook = hook.as_deref_mut();
+        if let Ok(hook) = hook {
+            *hook = Hook(Some(Arc::new(function)));
+        }
     }
 
     /// Forgets the requests so far.

@@ -21,7 +21,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{Copied, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{Done, Planned, Registry, Retries, Rules, Version},
+    registry::{Done, Planned, Registry, Retries, Rules, Selection, Version},
 };
 
 /// The Tekton results of the command.
@@ -118,12 +118,16 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         );
     }
     let rules = Rules {
-        image_alone: args.no_attached,
         immutable: args.immutable,
         deep: args.deep,
         platform: args.platform.clone(),
     };
     let mut items = jobs.items(&registry)?;
+    if args.no_attached {
+        for item in &mut items {
+            item.attached = Selection::Nothing;
+        }
+    }
     if args.with_reports {
         for (item, job) in items.iter_mut().zip(&jobs.0) {
             item.along = job.reports(&registry, &item.version).await?;

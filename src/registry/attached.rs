@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::{try_join, try_join_all};
-use serde_json::{Value, json};
 
 use super::{
     Content, Descriptor, Error, Item, Manifest, Planned,
     plan::{ATTACHED_LEVEL, MAX_DEPTH, fetch_all},
     referrers::fallback_tag,
+    side_tags::{Growth, extended, grown},
 };
-use crate::image::{Digest, MediaType, Tag};
+use crate::image::{Digest, Tag};
 
 /// The suffixes of the tags under which cosign keeps what belongs to an image.
 const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
@@ -86,32 +86,40 @@ impl Planned {
             self.attached += 1;
             added.push(entry.clone());
         }
-        for Tagged {
-            tag,
-            manifest,
-            there: other,
-            ..
-        } in found.tags
-        {
-            if other
-                .as_ref()
-                .is_some_and(|other| other.digest == manifest.digest)
-            {
-                continue;
-            }
-            self.closure(manifest.clone(), true).await?;
-            let manifest = match other {
-                Some(other) => with_layers_of(manifest, &other)?,
-                None => manifest,
-            };
-            self.note_blobs(&manifest.content()?);
-            self.attached += 1;
-            self.side_tags.push((tag, manifest));
+        for tagged in found.tags {
+            self.take_tagged(tagged).await?;
         }
         if let (false, Some(tag)) = (found.api || added.is_empty(), fallback_tag(&found.subject)) {
             self.side_tags
-                .push((tag, merged(found.fallback.as_ref(), &added)?));
+                .push((tag, extended(found.fallback.as_ref(), &added)?));
         }
+        Ok(())
+    }
+
+    /// Notes what a side tag of the destination lacks.
+    async fn take_tagged(&mut self, tagged: Tagged) -> Result<(), Error> {
+        let Tagged {
+            tag,
+            manifest,
+            there,
+            ..
+        } = tagged;
+        let grown = match grown(&manifest, there.as_ref())? {
+            Growth::Complete => return Ok(()),
+            Growth::Write(grown) => grown,
+            Growth::Incompatible(reason) => {
+                tracing::warn!(
+                    "{}:{tag} stays as it is, {} is not copied: {reason}",
+                    self.item.to,
+                    manifest.digest
+                );
+                return Ok(());
+            }
+        };
+        // What the destination adds to it is there already.
+        self.closure(manifest, true).await?;
+        self.attached += 1;
+        self.side_tags.push((tag, grown));
         Ok(())
     }
 }
@@ -159,14 +167,21 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
         async move {
             let Ok(tag) = tag else { return Ok(None) };
             let found = item.from.manifest(&tag.clone().into()).await?;
+            let found = item.attached.side_tag(&item.from, &subject, &tag, found).await?;
+            // Cosign keeps layers there: an index is something else and would bring images along.
+            if found.as_ref().is_some_and(Manifest::is_index) {
+                tracing::warn!("{}:{tag} is an index, expected layers: not copied", item.from);
+                return Ok(None);
+            }
             Ok::<_, Error>(found.map(|manifest| (suffix, tag, manifest)))
         }
     };
     let tags = try_join_all(suffixes.iter().map(|suffix| named(suffix)));
     let (source, tags) = try_join(item.from.referrers(&subject), tags).await?;
+    let list = item.attached.referrers(&item.from, &subject, source.list);
     let mut attached = Attached {
         subject,
-        list: source.list,
+        list: list.await?,
         known: Vec::new(),
         api: true,
         fallback: None,
@@ -186,54 +201,4 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
         });
     }
     Ok(attached)
-}
-
-/// The signatures of both: what somebody attached at the destination must not get lost.
-fn with_layers_of(manifest: Manifest, other: &Manifest) -> Result<Manifest, Error> {
-    let (Content::Image(own), Content::Image(theirs)) = (manifest.content()?, other.content()?)
-    else {
-        return Ok(manifest);
-    };
-    let known: BTreeSet<Digest> = own.layers.iter().map(|layer| layer.digest).collect();
-    let more: Vec<_> = theirs
-        .layers
-        .iter()
-        .filter(|layer| !known.contains(&layer.digest))
-        .collect();
-    if more.is_empty() {
-        return Ok(manifest);
-    }
-    let wrong = |error: serde_json::Error| Error::Manifest {
-        digest: manifest.digest,
-        reason: error.to_string(),
-    };
-    let mut document: Value = serde_json::from_slice(&manifest.bytes).map_err(wrong)?;
-    if let Some(layers) = document.get_mut("layers").and_then(Value::as_array_mut) {
-        for layer in more {
-            layers.push(serde_json::to_value(layer).map_err(wrong)?);
-        }
-    }
-    Ok(Manifest::new(
-        &manifest.media_type,
-        document.to_string().into(),
-    ))
-}
-
-/// The fallback index with further entries.
-fn merged(index: Option<&Manifest>, added: &[Descriptor]) -> Result<Manifest, Error> {
-    let wrong = |error: serde_json::Error| Error::Manifest {
-        digest: Digest::of(b""),
-        reason: error.to_string(),
-    };
-    let media_type = MediaType::OciIndex.as_str();
-    let mut document = match index {
-        Some(index) => serde_json::from_slice(&index.bytes).map_err(wrong)?,
-        None => json!({"schemaVersion": 2, "mediaType": media_type, "manifests": []}),
-    };
-    if let Some(entries) = document.get_mut("manifests").and_then(Value::as_array_mut) {
-        for entry in added {
-            entries.push(serde_json::to_value(entry).map_err(wrong)?);
-        }
-    }
-    Ok(Manifest::new(media_type, document.to_string().into()))
 }

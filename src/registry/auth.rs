@@ -53,6 +53,11 @@ impl Access {
         Self::new(repository, "pull,push")
     }
 
+    /// To delete something of the repository.
+    pub(super) fn delete(repository: &Repository) -> Self {
+        Self::new(repository, "delete,pull")
+    }
+
     /// Drops a scope that another one contains.
     fn shorten(&mut self) {
         let all = self.scopes.clone();

@@ -253,10 +253,37 @@ impl Registry {
         version: &Version,
         manifest: &Manifest,
     ) -> Result<bool, Error> {
+        let call = self.put_call(repository, version, manifest)?;
+        self.put(call, manifest).await
+    }
+
+    /// The same without a repetition.
+    ///
+    /// # Errors
+    /// As [`Registry::put_manifest`].
+    pub(super) async fn put_manifest_once(
+        &self,
+        repository: &Repository,
+        version: &Version,
+        manifest: &Manifest,
+    ) -> Result<bool, Error> {
+        let call = self.put_call(repository, version, manifest)?;
+        self.put(call.single(), manifest).await
+    }
+
+    fn put_call(
+        &self,
+        repository: &Repository,
+        version: &Version,
+        manifest: &Manifest,
+    ) -> Result<Call, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        let call = Call::new(Method::PUT, url, Access::push(repository))
+        Ok(Call::new(Method::PUT, url, Access::push(repository))
             .header(header::CONTENT_TYPE, manifest.media_type.clone())
-            .body(manifest.bytes.clone());
+            .body(manifest.bytes.clone()))
+    }
+
+    async fn put(&self, call: Call, manifest: &Manifest) -> Result<bool, Error> {
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         let stored = answer.headers().get("docker-content-digest");
@@ -268,6 +295,26 @@ impl Registry {
             });
         }
         Ok(answer.headers().contains_key("oci-subject"))
+    }
+
+    /// Deletes a tag by its name (distribution specification 1.1, "Deleting tags"); returns
+    /// `false` where the registry does not do that.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(super) async fn remove_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> Result<bool, Error> {
+        let url = self.url(repository, &format!("manifests/{tag}"))?;
+        let call = Call::new(Method::DELETE, url, Access::delete(repository));
+        let answer = self.call(call.clone()).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(true),
+            status if status.is_client_error() => Ok(false),
+            _ => self.check(&call, answer).await.map(|_| true),
+        }
     }
 
     /// Fetches a blob whole, of at most `max_bytes`, and checks its size and digest.

@@ -10,7 +10,7 @@ use std::{
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
 use super::{
-    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, Version, limit::Permit,
+    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit,
     plan::Step, upload::Moved,
 };
 use crate::{
@@ -82,19 +82,39 @@ impl Registry {
         plans.buffered(IMAGES).try_collect().await
     }
 
-    /// Carries out the plans; tells for each image what was done.
+    /// Copies everything, then moves the tags; returns for each image what was done.
     ///
     /// # Errors
-    /// The first [`Error`]; before the last step no tag has moved.
+    /// The first [`Error`]. No tag has moved before everything is in place; when a tag cannot be
+    /// moved, those that were go back (`tags.rs`).
     pub(crate) async fn carry_out(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
+        let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
+        let mut done = self.place(plans, tags == 1).await?;
+        for (done, moved) in done.iter_mut().zip(self.move_tags(plans).await?) {
+            done.manifests += moved;
+        }
+        Ok(done)
+    }
+
+    /// Copies everything by digest and moves no tag of an image.
+    ///
+    /// # Errors
+    /// The first [`Error`].
+    #[expect(dead_code, reason = "the flag follows")]
+    pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
+        self.place(plans, false).await
+    }
+
+    /// Blobs, manifests, then side tags. With `one_tag` an image with nothing attached is left to
+    /// its tag: that one request is all or nothing too.
+    async fn place(&self, plans: &[Planned], one_tag: bool) -> Result<Vec<Done>, Error> {
         let done = Mutex::new(vec![Done::default(); plans.len()]);
         for plan in plans.iter().filter(|plan| !plan.is_done()) {
             plan.item.to.prepare()?;
         }
         self.move_blobs(plans, &done).await?;
-        write_manifests(plans, &done).await?;
+        write_manifests(plans, one_tag, &done).await?;
         write_side_tags(plans, &done).await?;
-        write_tags(plans, &done).await?;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (done, plan) in done.iter_mut().zip(plans) {
             done.attached = plan.attached;
@@ -173,15 +193,17 @@ fn note(done: &Mutex<Vec<Done>>, owner: usize, change: impl FnOnce(&mut Done)) {
     }
 }
 
-/// Writes every manifest by its digest, children first. The one image with one tag and nothing
-/// attached is written under its tag at once: that one request is all or nothing too.
-async fn write_manifests(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
-    let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
+/// Writes every manifest by its digest, children first.
+async fn write_manifests(
+    plans: &[Planned],
+    one_tag: bool,
+    done: &Mutex<Vec<Done>>,
+) -> Result<(), Error> {
     let mut levels: BTreeMap<usize, Vec<(usize, &Place, &Manifest)>> = BTreeMap::new();
     let mut known = BTreeSet::new();
     for (owner, plan) in plans.iter().enumerate() {
         let to = &plan.item.to;
-        let alone = tags == 1 && plan.attached == 0;
+        let alone = one_tag && plan.attached == 0;
         if !plan.there && !alone && known.insert((to.to_string(), plan.root.digest)) {
             levels
                 .entry(ROOTS)
@@ -226,44 +248,6 @@ async fn write_side_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(
     all.try_for_each_concurrent(MANIFESTS, |(owner, to, tag, manifest)| async move {
         to.put_manifest(&tag.into(), manifest).await?;
         note(done, owner, |done| done.manifests += 1);
-        Ok(())
-    })
-    .await
-}
-
-async fn write_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
-    let all = plans.iter().enumerate();
-    let all = all.flat_map(|(owner, plan)| plan.moving().map(move |tag| (owner, plan, tag)));
-    let all: Vec<_> = all.collect();
-    let all = iter(all.into_iter().map(Ok::<_, Error>));
-    all.try_for_each_concurrent(IMAGES, |(owner, plan, tag)| async move {
-        let (to, root) = (&plan.item.to, &plan.root);
-        let version = Version::Tag(tag.clone());
-        if let Err(error) = to.put_manifest(&version, root).await {
-            // A registry with immutable tags also refuses to write what is there.
-            let refused = matches!(
-                &error,
-                Error::Status {
-                    status: 400 | 403 | 405 | 409 | 412,
-                    ..
-                } | Error::Denied { status: 403, .. }
-            );
-            match to.head(&version).await {
-                Ok(Some(found)) if refused && found == root.digest => {}
-                Ok(Some(found))
-                    if refused && error.to_string().to_lowercase().contains("immutable") =>
-                {
-                    return Err(Error::Immutable {
-                        reference: format!("{to}:{tag}"),
-                        found,
-                        wanted: root.digest,
-                    });
-                }
-                _ => return Err(error),
-            }
-        }
-        note(done, owner, |done| done.manifests += 1);
-        tracing::info!("{to}:{tag} is now {}", root.digest);
         Ok(())
     })
     .await

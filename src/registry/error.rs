@@ -83,6 +83,14 @@ pub(crate) enum Error {
         /// The repository.
         repository: String,
     },
+    /// Evidence that a verdict rests on is not there any more.
+    #[error("{what} was verified and is not in {repository} any more")]
+    Gone {
+        /// The digest and where it was attached.
+        what: String,
+        /// The repository.
+        repository: String,
+    },
     /// The bytes have another digest than the one that was asked for.
     #[error("{url} served {found}, expected {expected}")]
     WrongDigest {

@@ -13,7 +13,10 @@ mod manifest;
 mod place;
 mod plan;
 mod referrers;
+mod selection;
 mod send;
+mod side_tags;
+mod tags;
 mod upload;
 
 pub(crate) use client::{Options, Registry, Version};
@@ -23,4 +26,5 @@ pub(crate) use layout::Layout;
 pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest};
 pub(crate) use place::Place;
 pub(crate) use plan::{Item, Planned, Rules};
+pub(crate) use selection::Selection;
 pub(crate) use send::Retries;

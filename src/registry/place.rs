@@ -1,13 +1,13 @@
 //! Where images come from and go to: a repository of a registry or an image layout.
 
-use std::{fmt, io::Write as _};
+use std::{fmt, io::Write as _, time::Duration};
 
 use super::{
     Descriptor, Error, Layout, Manifest, Registry, Version, download::Download,
     referrers::Referrers, upload::Moved,
 };
 use crate::{
-    image::{Digest, Repository},
+    image::{Digest, Repository, Tag},
     progress::Transfer,
 };
 
@@ -99,6 +99,40 @@ impl Place {
                 .await
                 .map(|_| ()),
             Self::Layout(layout) => layout.put_manifest(version, manifest),
+        }
+    }
+
+    /// The same in one attempt.
+    pub(super) async fn put_manifest_once(
+        &self,
+        version: &Version,
+        manifest: &Manifest,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Repository(registry, repository) => registry
+                .put_manifest_once(repository, version, manifest)
+                .await
+                .map(|_| ()),
+            Self::Layout(layout) => layout.put_manifest(version, manifest),
+        }
+    }
+
+    /// The pause before a request is repeated, `None` when it has been often enough.
+    pub(super) fn pause(&self, attempt: u32) -> Option<Duration> {
+        match self {
+            Self::Repository(registry, _) => {
+                let retries = registry.0.retries;
+                (attempt < retries.most).then(|| retries.pause(attempt))
+            }
+            Self::Layout(_) => None,
+        }
+    }
+
+    /// Deletes a tag by its name, never by digest; `false` where that is not possible.
+    pub(super) async fn remove_tag(&self, tag: &Tag) -> Result<bool, Error> {
+        match self {
+            Self::Repository(registry, repository) => registry.remove_tag(repository, tag).await,
+            Self::Layout(_) => Ok(false),
         }
     }
 

@@ -5,14 +5,17 @@
 //! 3. what is attached (`attached.rs`); also when the image itself is there, for a signature
 //!    may be newer
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use futures_util::{
     future::{try_join, try_join_all},
     stream::{StreamExt as _, TryStreamExt as _, iter},
 };
 
-use super::{Content, Descriptor, Error, Manifest, Place, Version};
+use super::{Content, Descriptor, Error, Manifest, Place, Selection, Version};
 use crate::image::{Digest, MediaType, Tag};
 
 /// How deep indexes may nest and referrers may refer.
@@ -37,13 +40,13 @@ pub(crate) struct Item {
     pub(crate) tags: Vec<Tag>,
     /// Manifests of the same repository that go with it although nothing attaches them to it.
     pub(crate) along: Vec<Digest>,
+    /// Which attached artifacts go with it.
+    pub(crate) attached: Selection,
 }
 
 /// What holds for a whole copy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
-    /// Leave out what is attached.
-    pub(crate) image_alone: bool,
     /// Refuse to move a tag.
     pub(crate) immutable: bool,
     /// Check every blob also where the destination has the manifest that names it.
@@ -78,6 +81,10 @@ pub(crate) struct Planned {
     pub(super) side_tags: Vec<(Tag, Manifest)>,
     /// How many artifacts are attached that the destination lacks.
     pub(super) attached: u64,
+    /// Whether a tag that names another image is refused, and confirmed after it was written.
+    pub(super) immutable: bool,
+    /// When the tags were read.
+    pub(super) read_at: Instant,
 }
 
 impl Planned {
@@ -87,6 +94,7 @@ impl Planned {
     /// Any [`Error`]; [`Error::NotFound`] when the image or a part of it is missing at the
     /// source, [`Error::Immutable`] when a tag would move that must not.
     pub(crate) async fn make(item: Item, rules: &Rules) -> Result<Self, Error> {
+        let read_at = Instant::now();
         let versions: Vec<Version> = item.tags.iter().cloned().map(Version::Tag).collect();
         let heads = try_join_all(versions.iter().map(|tag| item.to.head(tag)));
         let (root, previous) = try_join(item.from.manifest(&item.version), heads).await?;
@@ -116,10 +124,12 @@ impl Planned {
             steps: BTreeMap::new(),
             side_tags: Vec::new(),
             attached: 0,
+            immutable: rules.immutable,
+            read_at,
         };
         let wanted = !there;
         let subjects = planned.closure(root, wanted).await?;
-        if !(rules.image_alone || same_place) {
+        if !(planned.item.attached == Selection::Nothing || same_place) {
             planned.find_attached(subjects).await?;
             planned.take_along().await?;
         }

@@ -38,6 +38,8 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     /// Which kind of connection it takes.
     pub(super) traffic: Traffic,
+    /// Whether a failure is final; the caller decides about a repetition.
+    pub(super) once: bool,
 }
 
 impl Call {
@@ -50,7 +52,14 @@ impl Call {
             headers: Vec::new(),
             body: Bytes::new(),
             traffic: Traffic::Small,
+            once: false,
         }
+    }
+
+    /// Sends it a single time, whatever the answer.
+    pub(super) fn single(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// Adds a header.
@@ -89,7 +98,7 @@ impl Registry {
                 Err(Error::Transport { .. }) => None,
                 _ => return answer,
             };
-            if attempt >= self.0.retries.most {
+            if call.once || attempt >= self.0.retries.most {
                 return answer;
             }
             let reason = match &answer {

@@ -5,6 +5,7 @@ mod positions;
 mod quirks;
 mod requests;
 mod shown;
+mod tags;
 mod tls;
 
 use lab::{

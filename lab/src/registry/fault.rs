@@ -25,6 +25,10 @@ pub enum Effect {
     Header(&'static str, &'static str),
     /// Gives the answer's body one changed byte.
     OtherBytes,
+    /// Gives the answer another body under the same headers: a digest that belongs to other bytes.
+    Body(Vec<u8>),
+    /// Answers with another document, its media type and its own digest; nothing is done.
+    Document(&'static str, Vec<u8>),
     /// Answers 202 to a mount and opens an upload, as if the blob could not be mounted.
     NoMount,
     /// Takes its time before it reads the request and before it answers.
@@ -37,7 +41,7 @@ pub enum Effect {
 #[derive(Debug, Clone)]
 pub struct Fault {
     effect: Effect,
-    method: Option<&'static str>,
+    methods: Vec<&'static str>,
     path: String,
     skip: usize,
     times: usize,
@@ -49,7 +53,7 @@ impl Fault {
     pub fn new(effect: Effect) -> Self {
         Self {
             effect,
-            method: None,
+            methods: Vec::new(),
             path: String::new(),
             skip: 0,
             times: usize::MAX,
@@ -59,7 +63,15 @@ impl Fault {
     /// Only with requests of the method whose path and query contain the text.
     #[must_use]
     pub fn of(mut self, method: &'static str, path: impl Into<String>) -> Self {
-        self.method = Some(method);
+        self.methods = vec![method];
+        self.path = path.into();
+        self
+    }
+
+    /// Only with requests that read and whose path and query contain the text.
+    #[must_use]
+    pub fn of_reads(mut self, path: impl Into<String>) -> Self {
+        self.methods = vec!["GET", "HEAD"];
         self.path = path.into();
         self
     }
@@ -85,7 +97,8 @@ impl Fault {
     }
 
     fn concerns(&self, method: &str, path: &str) -> bool {
-        self.method.is_none_or(|wanted| wanted == method) && path.contains(&self.path)
+        let methods = &self.methods;
+        (methods.is_empty() || methods.contains(&method)) && path.contains(&self.path)
     }
 }
 

@@ -46,6 +46,9 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         None => call.serve().await,
     };
     call.spoil(&mut answer);
+    if !matches!(call.method, Method::GET | Method::HEAD) && answer.status().is_success() {
+        shared.tell_of_write().await;
+    }
     shared.log(at, |logged| logged.status = answer.status().as_u16());
     answer
 }
@@ -86,6 +89,13 @@ impl Call {
                     let kind = [("content-type", "text/html".to_owned())];
                     return Some(response(status, &kind, "<html><h1>Bad gateway</h1></html>"));
                 }
+                Effect::Document(media_type, body) => {
+                    let headers = [
+                        ("content-type", media_type.to_owned()),
+                        ("docker-content-digest", store::sha256(&body)),
+                    ];
+                    return Some(response(200, &headers, body));
+                }
                 Effect::Reset => return Some(hang_up()),
                 Effect::CutUpload(limit) => {
                     self.read(limit, |_| ()).await;
@@ -118,6 +128,7 @@ impl Call {
                     let value = header::HeaderValue::from_static(value);
                     answer.headers_mut().insert(*name, value);
                 }
+                Effect::Body(body) => *answer.body_mut() = body.clone().into(),
                 Effect::OtherBytes => {
                     let bytes = answer.body_mut().bytes_mut();
                     let mut changed = bytes.to_vec();

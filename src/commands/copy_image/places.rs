@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::Vouched,
     image::{Digest, Reference, Repository, Tag},
-    registry::{Item, Layout, Place, Registry, Version},
+    registry::{Item, Layout, Place, Registry, Selection, Version},
 };
 
 /// One end of a copy.
@@ -156,6 +156,7 @@ impl Job {
             to,
             tags,
             along: Vec::new(),
+            attached: Selection::default(),
         })
     }
 }

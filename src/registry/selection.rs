@@ -1,0 +1,175 @@
+//! Which attached artifacts go with an image: all of the source, none, or exactly those that
+//! an earlier step saw.
+
+use super::{Content, Descriptor, Error, Manifest, Place};
+use crate::image::{Digest, Tag};
+
+/// Which attached artifacts go with an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// Everything that the source has now.
+    #[default]
+    Everything,
+    /// The image alone.
+    Nothing,
+    /// Exactly these; what else the source has stays behind.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
+    Listed(Vec<Listed>),
+}
+
+/// An attached artifact that an earlier step saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// Where it was attached.
+    pub(crate) at: Attachment,
+    /// The digest of its manifest.
+    pub(crate) digest: Digest,
+    /// Refuses the copy when the source lost it: evidence that was accepted.
+    pub(crate) required: bool,
+}
+
+/// How an artifact is attached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attachment {
+    /// Under a tag such as `sha256-<hex>.sig`.
+    Tag(Tag),
+    /// By its `subject`.
+    Referrer {
+        /// The manifest that it refers to.
+        subject: Digest,
+    },
+}
+
+impl std::fmt::Display for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Referrer { subject } => write!(f, "referrers/{subject}"),
+        }
+    }
+}
+
+impl Attachment {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
+    /// Parses what [`Display`](std::fmt::Display) writes: a tag, or `referrers/<digest>`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix("referrers/") {
+            Some(subject) => Some(Self::Referrer {
+                subject: subject.parse().ok()?,
+            }),
+            None => text.parse().ok().map(Self::Tag),
+        }
+    }
+}
+
+impl Selection {
+    /// Returns the referrers of a subject to copy, out of those that the source lists now.
+    pub(super) async fn referrers(
+        &self,
+        from: &Place,
+        subject: &Digest,
+        now: Vec<Descriptor>,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let Self::Listed(listed) = self else {
+            return Ok(now);
+        };
+        let here = Attachment::Referrer { subject: *subject };
+        let wanted: Vec<_> = listed.iter().filter(|entry| entry.at == here).collect();
+        let (mut chosen, late): (Vec<_>, Vec<_>) = now
+            .into_iter()
+            .partition(|entry| wanted.iter().any(|wanted| wanted.digest == entry.digest));
+        for entry in late {
+            left_behind(from, &format!("referrer {}", entry.digest), subject);
+        }
+        for wanted in wanted {
+            if chosen.iter().any(|entry| entry.digest == wanted.digest) {
+                continue;
+            }
+            if let Some(manifest) = wanted.fetch(from).await? {
+                chosen.push(descriptor(&manifest)?);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Returns the manifest to copy for a side tag, which names `now` at the source.
+    pub(super) async fn side_tag(
+        &self,
+        from: &Place,
+        subject: &Digest,
+        tag: &Tag,
+        now: Option<Manifest>,
+    ) -> Result<Option<Manifest>, Error> {
+        let Self::Listed(listed) = self else {
+            return Ok(now);
+        };
+        let here = |entry: &&Listed| matches!(&entry.at, Attachment::Tag(at) if at == tag);
+        let wanted = listed.iter().find(here);
+        if now.as_ref().map(|now| now.digest) == wanted.map(|wanted| wanted.digest) {
+            return Ok(now);
+        }
+        if let Some(now) = now {
+            left_behind(from, &format!("{tag} ({})", now.digest), subject);
+        }
+        match wanted {
+            Some(wanted) => wanted.fetch(from).await,
+            None => Ok(None),
+        }
+    }
+}
+
+impl Listed {
+    /// Fetches it by its digest; `None` when the source lost what is not required.
+    async fn fetch(&self, from: &Place) -> Result<Option<Manifest>, Error> {
+        let found = from.manifest(&self.digest.into()).await?;
+        if found.is_none() {
+            let what = format!("{} ({})", self.digest, self.at);
+            if self.required {
+                return Err(Error::Gone {
+                    what,
+                    repository: from.to_string(),
+                });
+            }
+            tracing::warn!("{from} lost {what} since it was verified: not copied");
+        }
+        Ok(found)
+    }
+}
+
+fn left_behind(from: &Place, what: &str, subject: &Digest) {
+    tracing::warn!(
+        "{what} was attached to {subject} in {from} after verification: it stays behind"
+    );
+}
+
+/// Describes a referrer as a list of referrers does (distribution specification 1.1).
+pub(super) fn descriptor(manifest: &Manifest) -> Result<Descriptor, Error> {
+    let mut entry = manifest.descriptor();
+    let (kind, annotations) = match manifest.content()? {
+        Content::Image(image) => (
+            image.artifact_type.or(Some(image.config.media_type)),
+            image.annotations,
+        ),
+        Content::Index(index) => (index.artifact_type, index.annotations),
+    };
+    entry.artifact_type = kind;
+    entry.annotations = annotations;
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_reads_as_it_is_written() {
+        let hex = "ab".repeat(32);
+        for text in [format!("sha256-{hex}.sig"), format!("referrers/sha256:{hex}")] {
+            let parsed = Attachment::parse(&text).unwrap();
+            assert_eq!(parsed.to_string(), text);
+        }
+        for wrong in ["referrers/", "referrers/x", "a b", ""] {
+            assert_eq!(Attachment::parse(wrong), None, "{wrong}");
+        }
+    }
+}
