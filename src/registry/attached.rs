@@ -167,10 +167,16 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
         async move {
             let Ok(tag) = tag else { return Ok(None) };
             let found = item.from.manifest(&tag.clone().into()).await?;
-            let found = item.attached.side_tag(&item.from, &subject, &tag, found).await?;
+            let found = item
+                .attached
+                .side_tag(&item.from, &subject, &tag, found)
+                .await?;
             // Cosign keeps layers there: an index is something else and would bring images along.
             if found.as_ref().is_some_and(Manifest::is_index) {
-                tracing::warn!("{}:{tag} is an index, expected layers: not copied", item.from);
+                tracing::warn!(
+                    "{}:{tag} is an index, expected layers: not copied",
+                    item.from
+                );
                 return Ok(None);
             }
             Ok::<_, Error>(found.map(|manifest| (suffix, tag, manifest)))

@@ -10,8 +10,8 @@ use std::{
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
 use super::{
-    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit,
-    plan::Step, upload::Moved,
+    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit, plan::Step,
+    upload::Moved,
 };
 use crate::{
     image::{Digest, Repository},

@@ -13,7 +13,7 @@ pub(crate) enum Selection {
     /// The image alone.
     Nothing,
     /// Exactly these; what else the source has stays behind.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
+    #[expect(dead_code, reason = "the flag follows")]
     Listed(Vec<Listed>),
 }
 
@@ -164,7 +164,10 @@ mod tests {
     #[test]
     fn an_attachment_reads_as_it_is_written() {
         let hex = "ab".repeat(32);
-        for text in [format!("sha256-{hex}.sig"), format!("referrers/sha256:{hex}")] {
+        for text in [
+            format!("sha256-{hex}.sig"),
+            format!("referrers/sha256:{hex}"),
+        ] {
             let parsed = Attachment::parse(&text).unwrap();
             assert_eq!(parsed.to_string(), text);
         }

@@ -48,8 +48,8 @@ pub(super) fn grown(source: &Manifest, there: Option<&Manifest>) -> Result<Growt
     if more.is_empty() {
         return Ok(Growth::Complete);
     }
-    let covers = present.iter().all(|entry| entries.contains(entry))
-        && annotations_cover(&ours, &theirs);
+    let covers =
+        present.iter().all(|entry| entries.contains(entry)) && annotations_cover(&ours, &theirs);
     if covers {
         return Ok(Growth::Write(source.clone()));
     }
@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn a_document_that_has_more_is_complete() {
         let (one, two) = (layer("a", "1"), layer("a", "2"));
-        let (small, large) = (signatures(std::slice::from_ref(&one)), signatures(&[two, one.clone()]));
+        let (small, large) = (
+            signatures(std::slice::from_ref(&one)),
+            signatures(&[two, one.clone()]),
+        );
         assert!(matches!(
             grown(&small, Some(&large)).unwrap(),
             Growth::Complete

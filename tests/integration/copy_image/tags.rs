@@ -115,7 +115,11 @@ fn a_tag_that_somebody_else_moved_meanwhile_is_left_alone() {
     let bytes = registry.manifest("prod/web", &other.digest).unwrap();
     let kind = "application/vnd.oci.image.manifest.v1+json";
     let path = "/v2/prod/web/manifests/live";
-    registry.fail(Fault::new(Effect::Document(kind, bytes)).of("HEAD", path).after(1));
+    registry.fail(
+        Fault::new(Effect::Document(kind, bytes))
+            .of("HEAD", path)
+            .after(1),
+    );
     promote(&registry, &dir, "live").says("prod/web:live could not be taken back");
     let writes = registry.requests().into_iter();
     let writes = writes.filter(|request| request.method == "PUT" && request.path == path);
@@ -130,7 +134,10 @@ fn an_answer_that_is_lost_is_settled_by_a_look_at_the_tag() {
         let path = "/v2/prod/api/manifests/live";
         registry.fail(Fault::new(effect).of("PUT", path));
         promote(&registry, &dir, "live").exits(0);
-        let now: Vec<_> = images.iter().map(|image| Some(image.digest.clone())).collect();
+        let now: Vec<_> = images
+            .iter()
+            .map(|image| Some(image.digest.clone()))
+            .collect();
         assert_eq!(production(&registry, "live"), now);
     }
     // An answer of 500 to what was not done is a failure.
@@ -150,7 +157,11 @@ fn race(delays: [Duration; 2]) -> [i32; 2] {
     for name in names {
         signer::push_image(&registry, "staging/app", name, name, 1).unwrap();
     }
-    registry.fail(Fault::new(Effect::Slow(delays[0])).of("PUT", "/prod/app/manifests/v1").once());
+    registry.fail(
+        Fault::new(Effect::Slow(delays[0]))
+            .of("PUT", "/prod/app/manifests/v1")
+            .once(),
+    );
     registry.fail(
         Fault::new(Effect::Slow(delays[1]))
             .of("PUT", "/prod/app/manifests/v1")
@@ -158,7 +169,10 @@ fn race(delays: [Duration; 2]) -> [i32; 2] {
             .once(),
     );
     let one = |name: &str| {
-        let (from, to) = (format!("{at}/staging/app:{name}"), format!("{at}/prod/app:v1"));
+        let (from, to) = (
+            format!("{at}/staging/app:{name}"),
+            format!("{at}/prod/app:v1"),
+        );
         copy(&from, &to, &["--immutable"]).code
     };
     thread::scope(|scope| {
@@ -184,7 +198,12 @@ fn an_immutable_copy_reads_writes_and_reads_again() {
     let at = registry.address();
     signer::push_image(&registry, "app", "v1", "a", 1).unwrap();
     registry.forget_requests();
-    copy(&format!("{at}/app:v1"), &format!("{at}/app:prod"), &["--immutable"]).exits(0);
+    copy(
+        &format!("{at}/app:v1"),
+        &format!("{at}/app:prod"),
+        &["--immutable"],
+    )
+    .exits(0);
     let asked: Vec<_> = registry
         .requests()
         .into_iter()
