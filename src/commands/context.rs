@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     env::Env,
     failure::{Failure, Kind},
+    gate::Clients,
     git::Git,
     http::Http,
     registry::Registry,
@@ -40,6 +41,16 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The clients that the gate works with.
+    pub(crate) fn clients(&self) -> Clients {
+        Clients {
+            env: self.env.clone(),
+            http: self.http.clone(),
+            registry: self.registry.clone(),
+            git: self.git.clone(),
+        }
+    }
+
     /// Where a hand-over file is: the path of a flag as it is, the default name in the data directory.
     pub(crate) fn path(&self, flag: Option<&Path>, default: &str) -> PathBuf {
         match (flag, &self.data_dir) {

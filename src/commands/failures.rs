@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, Kind},
-    git, gitops, handover,
+    gate, git, gitops, handover,
     http::CertificateProblem,
     kube,
     policy::{self, LocateError, source},
@@ -101,7 +101,12 @@ fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
 pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     use trust::Error as E;
     let kind = match &error {
-        E::Key { .. } | E::Identity { .. } | E::Root { .. } | E::Http(_) => Kind::Usage,
+        E::Key { .. }
+        | E::Identity { .. }
+        | E::Root { .. }
+        | E::Http(_)
+        | E::NoSigner
+        | E::Contradiction { .. } => Kind::Usage,
         E::Missing { .. } | E::ImageNotFound { .. } => Kind::NotFound,
         E::Tuf { .. } | E::RootChecksum { .. } | E::TooMany { .. } => Kind::Refused,
         E::Remote { .. } => Kind::Remote,
@@ -110,6 +115,9 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     };
     match error {
         E::Registry(error) => registry_failure(error),
+        E::NoSigner => Failure::new(kind, E::NoSigner).hint(
+            "name a key with --public-key, or a signer with --certificate-identity and --certificate-oidc-issuer",
+        ),
         error => Failure::new(kind, error),
     }
 }
@@ -163,6 +171,32 @@ pub(crate) fn policy_failure(error: policy::Error) -> Failure {
         policy::Error::Source(error) => source_failure(error),
         error @ policy::Error::Interrupted { .. } => Failure::new(Kind::Bug, error),
         error => Failure::new(Kind::Usage, error).context("the policy cannot be used"),
+    }
+}
+
+/// Gives an error of the gate its kind.
+pub(crate) fn gate_failure(error: gate::Error) -> Failure {
+    use gate::Error as E;
+    match error {
+        E::Trust(error) => trust_failure(error),
+        E::Registry(error) => registry_failure(error),
+        E::Locate(error) => locate_failure(error),
+        E::Policy(error) => policy_failure(error),
+        E::Unlisted(error) => {
+            registry_failure(error).context("cannot tell which images its index holds")
+        }
+        E::Component {
+            image,
+            component,
+            source,
+        } => gate_failure(*source).context(format!(
+            "error validating image {image} of component {component}"
+        )),
+        error @ E::ImageNotFound { .. } => Failure::new(Kind::NotFound, error),
+        error @ (E::Reference(_) | E::Snapshot(_) | E::Signer { .. }) => {
+            Failure::new(Kind::Usage, error)
+        }
+        error @ E::Encode(_) => Failure::new(Kind::Bug, error),
     }
 }
 

@@ -76,3 +76,17 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
     })
 }
+
+/// Removes a file of an earlier run, if there is one.
+///
+/// # Errors
+/// [`Kind::Usage`], naming the file.
+pub(crate) fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let failure = Failure::new(Kind::Usage, error);
+            Err(failure.context(format!("cannot replace {}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}

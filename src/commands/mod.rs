@@ -11,6 +11,7 @@ mod files;
 mod flags;
 pub(crate) mod gather_images;
 pub(crate) mod man;
+mod output;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod run;

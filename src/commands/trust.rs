@@ -23,7 +23,10 @@ use crate::{
     failure::{Failure, Kind},
     image::{DigestReference, Reference},
     registry::{Content, Version},
-    trust::{self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, Tuf},
+    trust::{
+        self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, TrustRequest,
+        Tuf, Verifier,
+    },
 };
 
 /// cosign's short names for predicate types.
@@ -200,7 +203,7 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
         Ok(digest) if !Path::new(&args.artifact).exists() => Artifact::Digest(digest),
         _ => Artifact::Bytes(context.read(args.artifact.as_ref())?),
     };
-    let verifier = flags.verifier(context).await?;
+    let verifier = verifier(flags, context).await?;
     let signer = verifier
         .verify_bundle(&bundle, &artifact)
         .map_err(|reason| {
@@ -214,6 +217,12 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
     })
 }
 
+async fn verifier(flags: TrustFlags, context: &Context) -> Result<Verifier, Failure> {
+    let verifier = TrustRequest::from(flags);
+    let verifier = verifier.verifier(&context.env, &context.http).await;
+    verifier.map_err(trust_failure)
+}
+
 async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure> {
     if args.kind == Asked::Signature && args.predicate_type.is_some() {
         return Err(Failure::message(
@@ -221,7 +230,7 @@ async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure>
             "--type needs --kind attestation",
         ));
     }
-    let verifier = args.trust.verifier(context).await?;
+    let verifier = verifier(args.trust.clone(), context).await?;
     let mut findings = Vec::new();
     for image in images(&args, context).await? {
         let examined = verifier.examine(&context.registry, &image).await;

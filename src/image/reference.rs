@@ -45,6 +45,12 @@ pub(crate) enum TagError {
 }
 
 impl Tag {
+    /// The tag of a reference without one: `latest`.
+    #[must_use]
+    pub(crate) fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
     /// The text of the tag.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {

@@ -16,6 +16,7 @@ use super::{
     config::{Configuration, Group, Spec},
     criteria::{Candidate, Criteria, Selection},
     data::{self, Data},
+    evidence::{Evidence, Opinion},
     outcome::{self, Meant, Outcome, Purpose, Reading},
     rego::{self, Host, Policy, Program, Query},
     source::{self, Fetched, Fetcher},
@@ -181,13 +182,14 @@ impl Policies {
     /// Any [`Error`]: then nothing is known of the image.
     pub(crate) async fn evaluate(
         &self,
-        input: Arc<Value>,
+        evidence: Evidence,
         subject: Subject<'_>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Opinion, Error> {
         let policies = self.clone();
         let image = subject.image.cloned();
         let (component, at) = (subject.component.to_owned(), subject.at);
         let work = move || {
+            let (input, verified) = evidence.into_parts();
             let document = rego::Input::read(&input)?;
             // Many images wait for their rules at the same time.
             drop(input);
@@ -201,7 +203,7 @@ impl Policies {
                 all.extend(group.evaluate(&document, subject, &policies.0.settings)?);
             }
             all.sort();
-            Ok(all)
+            Ok(Opinion::new(all, verified))
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(|error| {

@@ -292,15 +292,11 @@ pub(crate) fn source(component: &Component) -> Value {
     }
 }
 
-/// What the document is made from.
-#[derive(Debug)]
-pub(crate) struct Input<'a> {
+/// What the document is made from besides signatures and attestations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Background<'a> {
     /// The image, as reports name it.
     pub(crate) image: &'a str,
-    /// Its verified signatures; empty when the check said no.
-    pub(crate) signatures: &'a [Signature],
-    /// Its verified attestations.
-    pub(crate) attestations: &'a [Attestation],
     /// What else is known of it.
     pub(crate) facts: &'a Facts,
     /// The component.
@@ -311,13 +307,13 @@ pub(crate) struct Input<'a> {
     pub(crate) spec: &'a Spec,
 }
 
-impl Input<'_> {
-    /// The document.
-    pub(crate) fn document(&self) -> Value {
-        let attestations: Vec<_> = self.attestations.iter().map(attestation).collect();
+impl Background<'_> {
+    /// The document about these signatures (none when their check failed) and attestations.
+    pub(super) fn document(&self, signatures: &[Signature], attestations: &[Attestation]) -> Value {
+        let attestations: Vec<_> = attestations.iter().map(attestation).collect();
         let mut image = Map::from_iter([("ref".to_owned(), Value::from(self.image))]);
-        if !self.signatures.is_empty() {
-            image.insert("signatures".to_owned(), sigs(self.signatures));
+        if !signatures.is_empty() {
+            image.insert("signatures".to_owned(), sigs(signatures));
         }
         let facts = [
             ("config", &self.facts.config),

@@ -7,6 +7,7 @@ pub(crate) mod config;
 mod criteria;
 mod data;
 mod dialect;
+mod evidence;
 mod finding;
 mod groups;
 pub(crate) mod input;
@@ -20,12 +21,12 @@ mod syntax;
 
 pub(crate) use config::Spec;
 pub(crate) use dialect::Dialect;
+pub(crate) use evidence::{Evidence, Opinion, Pass, UnverifiedEvidence, VerifiedEvidence};
 pub(crate) use finding::{Finding, PASS};
 pub(crate) use groups::{Error, Policies, Settings, Subject};
-pub(crate) use input::{Facts, Input, Sig};
+pub(crate) use input::{Background, Facts, Sig};
 pub(crate) use inspect::{Inspected, inspect};
 pub(crate) use locate::{Error as LocateError, locate, rule_data_text};
-pub(crate) use outcome::Outcome;
 pub(crate) use source::Fetcher;
 pub(crate) use syntax::check as check_syntax;
 

@@ -9,8 +9,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Dialect, Error, Fetcher, Finding, Policies, Settings, Spec, Subject, outcome::Outcome,
-    rego::Host,
+    Dialect, Error, Evidence, Fetcher, Finding, Policies, Settings, Spec, Subject,
+    outcome::Outcome, rego::Host,
 };
 use crate::{
     env::Env,
@@ -53,7 +53,8 @@ async fn said(spec: &str, settings: Settings, at: &str, input: Value) -> Result<
         component: "web",
         at,
     };
-    policies.evaluate(Arc::new(input), subject).await
+    let opinion = policies.evaluate(Evidence::Replayed(Arc::new(input)), subject);
+    Ok(opinion.await?.outcome)
 }
 
 /// A directory with policies in which a configuration names `DIR`.

@@ -37,6 +37,15 @@ pub(crate) enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The request names no signer.
+    #[error("no trusted key or identity given")]
+    NoSigner,
+    /// The request contradicts itself.
+    #[error("{reason}")]
+    Contradiction {
+        /// What does not fit together.
+        reason: String,
+    },
     /// The trusted root cannot be used.
     #[error("the trusted root from {origin} cannot be used: {reason}")]
     Root {

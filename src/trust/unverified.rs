@@ -1,6 +1,6 @@
-//! Attestations that nobody has checked, for who says that they shall not be.
+//! Reads attestations without verifying them (`--skip-att-sig-check`).
 //!
-//! Nothing here vouches for anything: [`super::VerifiedImage`] does not come out of it.
+//! No [`super::VerifiedImage`] comes out of it.
 
 use super::{
     Error,

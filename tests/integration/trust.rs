@@ -194,7 +194,7 @@ fn each_exit_code_of_trust_verify_has_its_cause() {
     verify(&at("acme/app:v9"), &key).exits(3).says("not found");
     verify(&at("acme/app:v1.0"), &[])
         .exits(2)
-        .says("nobody is named");
+        .says("no trusted key or identity given");
     let keyless = [
         "--certificate-identity",
         "a",

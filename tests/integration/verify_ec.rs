@@ -727,9 +727,9 @@ fn a_saved_input_is_judged_again_without_vouching_for_it() {
     scene.dir.write("input.json", input.to_string());
     replay(&[]).exits(4).says("image_signature.signed");
     scene.dir.write("input.json", "[1]");
-    replay(&[]).exits(2).says("is no policy input");
+    replay(&[]).exits(2).says("is not a policy input");
     scene.dir.write("input.json", "");
-    replay(&[]).exits(2).says("is no policy input");
+    replay(&[]).exits(2).says("is not a policy input");
     replay(&["--images", "images.json"]).exits(2);
 }
 
@@ -778,7 +778,7 @@ fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
     let run = scene
         .verify(&skip)
         .exits(0)
-        .says("no image is vouched for")
+        .says("no image passes")
         .stdout;
     let report: Value = serde_json::from_str(&run).unwrap();
     assert_eq!(report["success"], true);

@@ -7,29 +7,23 @@
 //! No `verified.json` is written: who wants the promotion to rest on it calls `verify-ec`.
 
 use super::{
-    Context, Outcome, Shown, Usage,
-    snapshot::{self, Inaccessible},
+    Context, Outcome, Shown, Usage, snapshot,
     unsupported::{self, Vsa},
     usage,
     version::VERSION,
 };
 use crate::{
     commands::{
-        trust_flags::{RootFlags, TrustFlags},
-        verify_ec::{
-            self,
-            component::{ACCESSIBLE, Checked, Checks, Run, youngest},
-            images::shown,
-            moment::Moment,
-            output::{self, Keep, Output},
-            policies::{Wanted, fetcher, first_key},
-        },
+        failures::gate_failure,
+        output::{self, Output, keep},
+        verify_ec::rule_data,
     },
     failure::{Failure, Kind, OrFail as _},
-    policy::{self, Dialect, Policies},
-    report::{Component, Format, Report, Show},
+    gate::{Checks, Gate, GateRequest, Judgement, Moment, PolicyRequest},
+    policy::Dialect,
+    report::{Format, Report, Show},
     snapshot::Snapshot,
-    trust::Verifier,
+    trust::{Choice, TrustRequest},
 };
 
 /// Flags of `ec validate image`.
@@ -202,9 +196,9 @@ impl Args {
         }
     }
 
-    fn trust(&self) -> TrustFlags {
+    fn trust(&self) -> TrustRequest {
         let many = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        TrustFlags {
+        TrustRequest {
             public_key: many(&self.public_key).into_iter().collect(),
             certificate_identity: match self.certificate_identity_regexp.as_str() {
                 // The expression wins over the text.
@@ -222,15 +216,34 @@ impl Args {
             rekor_url: many(&self.rekor_url),
             ignore_rekor: self.ignore_rekor,
             insecure_ignore_sct: false,
-            root: RootFlags::default(),
+            root: Choice::Default,
         }
     }
 
-    fn checks(&self) -> Checks {
-        Checks {
-            image_signature: !self.skip_image_sig_check,
-            attestation_signature: !self.skip_att_sig_check,
-        }
+    fn request(&self, outputs: &[Output], show: Show) -> Result<GateRequest, Failure> {
+        let pairs = usage::split(&self.extra_rule_data)?;
+        let moment = Moment::parse(
+            &self.effective_time,
+            self.allow_past_effective_time,
+            show.now,
+        );
+        Ok(GateRequest {
+            trust: self.trust(),
+            policy: PolicyRequest {
+                policy: self.policy.clone(),
+                rule_data: rule_data(&pairs)?,
+                dialect: Dialect::Conforma,
+                by_intention: self.filter_type == "ec-policy",
+            },
+            moment: moment.or_fail(Kind::Usage)?,
+            checks: Checks {
+                image_signature: !self.skip_image_sig_check,
+                attestation_signature: !self.skip_att_sig_check,
+            },
+            workers: self.workers,
+            keep: keep(outputs, show),
+            wording: Dialect::Conforma,
+        })
     }
 
     /// The reports that can be written, and what is said of the others.
@@ -267,29 +280,25 @@ impl Args {
     }
 }
 
-/// Who has to have signed, what is asked, and for which moment.
-struct Prepared {
-    verifier: Verifier,
-    policies: Policies,
-    moment: Moment,
-}
-
 /// Runs the command.
 pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<Outcome, Failure> {
     args.check()?;
     let (outputs, wrong) = args.outputs()?;
+    let show = args.show(show, context);
     let read = snapshot::determine(&args, context).await;
-    let prepared = prepare(&args, context).await;
-    let (snapshot, prepared) = both(read, prepared)?;
+    let gate = open(&args, &outputs, show, context).await;
+    let (snapshot, gate) = both(read, gate)?;
     if snapshot.components.is_empty() {
         tracing::warn!("an empty Snapshot passes upstream and is refused here");
         let text = "the Snapshot has no components: nothing would be verified";
         return Err(Failure::message(Kind::NotFound, text));
     }
-    let keep = Keep::of(&outputs, args.show(show, context));
-    let checked = check(&args, &snapshot, &prepared, keep, context).await?;
-    let mut report = report(&args, &checked, &prepared);
-    let show = args.show(show, context);
+    let judgement = judge(&gate, &snapshot).await?;
+    let mut report = Report {
+        snapshot: args.snapshot.clone(),
+        version: VERSION.to_owned(),
+        ..judgement.report()
+    };
     let appstudio = report.render(Format::Appstudio, show).or_fail(Kind::Bug)?;
     if !show.successes {
         for component in &mut report.components {
@@ -313,6 +322,17 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
     Ok(outcome)
 }
 
+async fn open(
+    args: &Args,
+    outputs: &[Output],
+    show: Show,
+    context: &Context,
+) -> Result<Gate, Failure> {
+    let request = args.request(outputs, show)?;
+    let gate = Gate::open(request, &context.clients()).await;
+    gate.map_err(gate_failure)
+}
+
 /// Both, or everything that is wrong with either.
 fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
     match (a, b) {
@@ -325,115 +345,17 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
-async fn prepare(args: &Args, context: &Context) -> Result<Prepared, Failure> {
-    let mut trust = args.trust();
-    let fetcher = fetcher(context);
-    let rule_data = usage::split(&args.extra_rule_data)?;
-    let wanted = Wanted {
-        policy: &args.policy,
-        extra_rule_data: &rule_data,
-        dialect: Dialect::Conforma,
-        by_intention: args.filter_type == "ec-policy",
+/// Judges everything; an error of a component ends the run without a report.
+async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
+    let mut judgement = gate.judge_snapshot(snapshot).await.map_err(gate_failure)?;
+    let errors = judgement.components.iter_mut();
+    let errors = errors.filter_map(|judged| judged.error.take());
+    let failures: Vec<_> = errors.map(gate_failure).collect();
+    let Some(first) = failures.first() else {
+        return Ok(judgement);
     };
-    let spec = wanted.locate(&mut trust, &fetcher, context).await?;
-    if trust.public_key.is_empty() {
-        check_identity(&trust)?;
-    }
-    let now = context.clock.now();
-    let moment = Moment::parse(&args.effective_time, args.allow_past_effective_time, now)?;
-    let verifier = trust.verifier(context).await?;
-    let at = moment.start();
-    let policies = wanted
-        .load(spec, &trust, first_key(&verifier), at, fetcher, context)
-        .await?;
-    Ok(Prepared {
-        verifier,
-        policies,
-        moment,
-    })
-}
-
-fn check_identity(trust: &TrustFlags) -> Result<(), Failure> {
-    let issuer =
-        trust.certificate_oidc_issuer.is_some() || trust.certificate_oidc_issuer_regexp.is_some();
-    let subject =
-        !trust.certificate_identity.is_empty() || !trust.certificate_identity_regexp.is_empty();
-    let missing = [
-        (issuer, "certificate OIDC issuer"),
-        (subject, "certificate identity"),
-    ];
-    let missing: Vec<_> = missing
-        .into_iter()
-        .filter(|(given, _)| !given)
-        .map(|(_, what)| format!("{what} must be provided for keyless workflow"))
-        .collect();
-    match missing.as_slice() {
-        [] => Ok(()),
-        missing => Err(Failure::message(Kind::Usage, missing.join("\n"))),
-    }
-}
-
-/// Examines everything; an error of a component ends the run without a report.
-async fn check(
-    args: &Args,
-    snapshot: &Snapshot,
-    prepared: &Prepared,
-    keep: Keep,
-    context: &Context,
-) -> Result<Vec<Checked>, Failure> {
-    let (targets, inaccessible) = snapshot::resolve(snapshot, &context.registry).await?;
-    let all = targets.iter().map(|target| &target.component);
-    let all = all.chain(inaccessible.iter().map(|missing| &missing.component));
-    let run = Run {
-        context,
-        verifier: &prepared.verifier,
-        policies: &prepared.policies,
-        snapshot: shown(snapshot, all),
-        moment: prepared.moment,
-        checks: args.checks(),
-        keep,
-        dialect: Dialect::Conforma,
-    };
-    let mut checked = run.check_all(&targets, args.workers).await;
-    checked.extend(inaccessible.into_iter().map(Inaccessible::checked));
-    let errors: Vec<Failure> = checked
-        .iter_mut()
-        .filter_map(|checked| checked.error.take())
-        .collect();
-    let Some(first) = errors.first() else {
-        return Ok(checked);
-    };
-    let texts: Vec<_> = errors.iter().map(Failure::cause).collect();
+    let texts: Vec<_> = failures.iter().map(Failure::cause).collect();
     Err(Failure::message(first.kind(), texts.join("\n")))
-}
-
-impl Inaccessible {
-    /// The violation that upstream makes of it.
-    fn checked(self) -> Checked {
-        let text = format!("Image URL is not accessible: {}", self.reason);
-        let report = Component {
-            name: self.component.name.clone(),
-            container_image: self.component.container_image.clone(),
-            source: policy::input::source(&self.component),
-            violations: vec![ACCESSIBLE.says(text)],
-            ..Component::default()
-        };
-        Checked::new(report, &self.component.name)
-    }
-}
-
-fn report(args: &Args, checked: &[Checked], prepared: &Prepared) -> Report {
-    let at = youngest(checked).unwrap_or(prepared.moment.start());
-    let mut skipped_checks = prepared.verifier.skipped_checks();
-    skipped_checks.extend(args.checks().skipped());
-    Report {
-        snapshot: args.snapshot.clone(),
-        key: verify_ec::key(&prepared.verifier),
-        policy: prepared.policies.spec().clone(),
-        version: VERSION.to_owned(),
-        skipped_checks,
-        ..verify_ec::report(checked, at)
-    }
 }
 
 /// Upstream's reports have no place for it, and nobody shall miss it.

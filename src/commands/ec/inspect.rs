@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Context, Outcome, unsupported};
 use crate::{
-    commands::verify_ec::policies::fetcher,
     failure::{Failure, Kind, OrFail as _},
+    gate::fetcher,
     policy::{
         self, Inspected,
         rego::{Link, Place},
@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if args.dest.is_some() {
         return Err(unsupported::refuse("--dest").into());
     }
-    let fetcher = fetcher(context);
+    let fetcher = fetcher(&context.clients());
     let mut sources = args.source.clone();
     if !args.policy.is_empty() {
         let spec = policy::locate(&args.policy, &fetcher, &context.env).await;

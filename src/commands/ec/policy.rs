@@ -2,8 +2,8 @@
 
 use super::{Context, Outcome};
 use crate::{
-    commands::verify_ec::policies::fetcher,
     failure::{Failure, Kind},
+    gate::fetcher,
     policy::locate,
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
-    match locate(&args.policy, &fetcher(context), &context.env).await {
+    match locate(&args.policy, &fetcher(&context.clients()), &context.env).await {
         Ok(_) => Ok(Outcome {
             stdout: b"Policy configuration conforms to the EnterpriseContractPolicy spec\n"
                 .to_vec(),

@@ -2,24 +2,16 @@
 //!
 //! Unlike `images.json` of the other commands, images may be tags, and names may be missing.
 
-use std::{collections::BTreeMap, path::Path};
-
-use futures_util::{StreamExt as _, stream};
+use std::path::Path;
 
 use super::{Context, image::Args};
 use crate::{
-    commands::verify_ec::images::{Target, sort, with_children},
     failure::{Failure, Kind, OrFail as _},
-    image::{DigestReference, Reference, Tag},
     kube::{Kube, SERVICE_ACCOUNT},
-    policy::Dialect,
-    registry::Registry,
     snapshot::{Component, Snapshot},
 };
 
 const UNNAMED: &str = "Unnamed";
-/// How many images are looked up at the same time.
-const PARALLEL: usize = 5;
 
 /// Reads and merges everything that the flags name.
 ///
@@ -124,81 +116,6 @@ fn merge(merged: &mut Snapshot, snapshot: Snapshot) {
                 "two components have the same image"
             ),
         }
-    }
-}
-
-/// A component whose image cannot be had, and why.
-pub(super) struct Inaccessible {
-    /// The component.
-    pub(super) component: Component,
-    /// What the registry said.
-    pub(super) reason: String,
-}
-
-/// Resolves every image to a digest and adds the images of indexes, in upstream's order.
-///
-/// # Errors
-/// [`Kind::Usage`] for what is no reference.
-pub(super) async fn resolve(
-    snapshot: &Snapshot,
-    registry: &Registry,
-) -> Result<(Vec<Target>, Vec<Inaccessible>), Failure> {
-    let mut references = Vec::new();
-    for component in &snapshot.components {
-        let reference = component.reference("").map_err(|error| {
-            let (image, name) = (&component.container_image, &component.name);
-            let text = format!("error validating image {image} of component {name}: {error}");
-            Failure::message(Kind::Usage, text)
-        })?;
-        references.push((component, reference));
-    }
-    // Components may share an image; it is asked for once.
-    let mut unique: BTreeMap<String, Reference> = BTreeMap::new();
-    for (component, reference) in &references {
-        unique.insert(component.container_image.clone(), reference.clone());
-    }
-    let heads = unique
-        .into_iter()
-        .map(|(text, reference)| async move { (text, head(&reference, registry).await) });
-    let heads: BTreeMap<_, _> = stream::iter(heads).buffered(PARALLEL).collect().await;
-    let mut found = Vec::new();
-    let mut inaccessible = Vec::new();
-    for (component, _) in references {
-        match heads.get(&component.container_image) {
-            Some(Ok(image)) => found.push((component, image.clone())),
-            Some(Err(reason)) => inaccessible.push(Inaccessible {
-                component: component.clone(),
-                reason: reason.clone(),
-            }),
-            None => {}
-        }
-    }
-    let expanded = found
-        .iter()
-        .map(|(component, image)| with_children(registry, component, image, Dialect::Conforma));
-    let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
-    let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
-    sort(&mut targets);
-    Ok((targets, inaccessible))
-}
-
-async fn head(reference: &Reference, registry: &Registry) -> Result<DigestReference, String> {
-    let version = match (reference.digest, &reference.tag) {
-        (Some(digest), _) => digest.into(),
-        (None, Some(tag)) => tag.clone().into(),
-        (None, None) => {
-            let latest: Tag = "latest".parse().map_err(|error| format!("{error}"))?;
-            latest.into()
-        }
-    };
-    match registry.head(&reference.repository, &version).await {
-        Ok(Some(head)) => Ok(reference.repository.pinned(head.digest)),
-        // Upstream's words.
-        Ok(None) => Err(format!(
-            "HEAD {}: unexpected status code 404 Not Found (HEAD responses have no body, use GET for details)",
-            registry.manifest_url(&reference.repository, &version)
-        )),
-        Err(error) => Err(error.to_string()),
     }
 }
 

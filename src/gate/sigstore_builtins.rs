@@ -6,53 +6,53 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::Clients;
 use crate::{
-    commands::{Context, trust_flags::TrustFlags},
     image::DigestReference,
     policy::{
         Sig,
         rego::{Question, Subject, Verify},
     },
-    trust::Examined,
+    trust::{Examined, TrustRequest},
 };
 
 /// Makes the function that rules call; it blocks, so only on threads that may.
-pub(super) fn verify(context: &Context, flags: &TrustFlags) -> Verify {
-    let (context, flags) = (context.clone(), flags.clone());
+pub(super) fn verify(clients: &Clients, request: &TrustRequest) -> Verify {
+    let (clients, request) = (clients.clone(), request.clone());
     let runtime = tokio::runtime::Handle::current();
     Arc::new(move |question: Question| {
         let subject = question.subject;
-        let examined = runtime.block_on(examine(&question, &context, &flags));
+        let examined = runtime.block_on(examine(&question, &clients, &request));
         answer(subject, examined)
     })
 }
 
 async fn examine(
     question: &Question,
-    context: &Context,
-    flags: &TrustFlags,
+    clients: &Clients,
+    request: &TrustRequest,
 ) -> Result<Examined, String> {
     let image: DigestReference = question
         .image
         .parse()
         .map_err(|error| format!("ref parameter: {error}"))?;
-    let flags =
-        with_options(flags, &question.options).ok_or("opts parameter: ignore_rekor is missing")?;
-    let verifier = flags
-        .verifier(context)
+    let request = with_options(request, &question.options)
+        .ok_or("opts parameter: ignore_rekor is missing")?;
+    let verifier = request
+        .verifier(&clients.env, &clients.http)
         .await
         .map_err(|error| format!("opts parameter: {error}"))?;
-    let examined = verifier.examine(&context.registry, &image).await;
+    let examined = verifier.examine(&clients.registry, &image).await;
     examined.map_err(|error| error.to_string())
 }
 
 /// The roots are those of the run; who has to have signed is what the rule says.
-fn with_options(flags: &TrustFlags, options: &Value) -> Option<TrustFlags> {
+fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest> {
     let text = |name: &str| {
         let text = options.get(name).and_then(Value::as_str);
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    Some(TrustFlags {
+    Some(TrustRequest {
         public_key: text("public_key").into_iter().collect(),
         certificate_identity: text("certificate_identity").into_iter().collect(),
         certificate_identity_regexp: text("certificate_identity_regexp").into_iter().collect(),
@@ -60,7 +60,7 @@ fn with_options(flags: &TrustFlags, options: &Value) -> Option<TrustFlags> {
         certificate_oidc_issuer_regexp: text("certificate_oidc_issuer_regexp"),
         rekor_url: text("rekor_url"),
         ignore_rekor: options.get("ignore_rekor")?.as_bool()?,
-        ..flags.clone()
+        ..request.clone()
     })
 }
 

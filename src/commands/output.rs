@@ -5,12 +5,13 @@ use std::{path::PathBuf, str::FromStr};
 use crate::{
     commands::{Context, files::write_file},
     failure::{Failure, Kind, OrFail as _},
+    gate::Keep,
     report::{Format, Report, Show},
 };
 
 /// One report that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::commands) struct Output {
+pub(crate) struct Output {
     /// How it is written.
     format: Format,
     /// Where it goes; standard output without.
@@ -20,28 +21,15 @@ pub(in crate::commands) struct Output {
     docs_link: Option<bool>,
 }
 
-/// What has to be kept of each component because a report shows it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::commands) struct Keep {
-    /// The statements of attestations.
-    pub(in crate::commands) statements: bool,
-    /// What the rules saw.
-    pub(in crate::commands) inputs: bool,
-    /// What is known of the rules that passed: of a policy with many, most of what a run would hold.
-    pub(in crate::commands) passed: bool,
-}
-
-impl Keep {
-    /// What these reports show.
-    pub(in crate::commands) fn of(outputs: &[Output], show: Show) -> Self {
-        let any = |format| outputs.iter().any(|output| output.format == format);
-        let lists = |show: Show| show.successes || show.info;
-        let listed = outputs.iter().any(|output| lists(output.show(show)));
-        Self {
-            statements: any(Format::Attestation),
-            inputs: any(Format::PolicyInput),
-            passed: lists(show) || listed || any(Format::Html) || any(Format::Junit),
-        }
+/// Returns what the judgement has to keep of each component for these reports.
+pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
+    let any = |format| outputs.iter().any(|output| output.format == format);
+    let lists = |show: Show| show.successes || show.info;
+    let listed = outputs.iter().any(|output| lists(output.show(show)));
+    Keep {
+        statements: any(Format::Attestation),
+        inputs: any(Format::PolicyInput),
+        passed: lists(show) || listed || any(Format::Html) || any(Format::Junit),
     }
 }
 
@@ -49,7 +37,7 @@ impl Keep {
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be written.
-pub(in crate::commands) fn write(
+pub(crate) fn write(
     outputs: &[Output],
     report: &Report,
     show: Show,
@@ -78,7 +66,7 @@ pub(in crate::commands) fn write(
 
 impl Output {
     /// What is written when nothing was asked for.
-    pub(in crate::commands) fn text() -> Self {
+    pub(crate) fn text() -> Self {
         Self {
             format: Format::Text,
             path: None,
@@ -92,7 +80,7 @@ impl Output {
     ///
     /// # Errors
     /// Upstream's message for a format that is none.
-    pub(in crate::commands) fn lenient(text: &str) -> Result<Self, String> {
+    pub(crate) fn lenient(text: &str) -> Result<Self, String> {
         let (target, options) = text.split_once('?').unwrap_or((text, ""));
         let (name, path) = target.split_once('=').unwrap_or((target, ""));
         let name = if name.is_empty() { "json" } else { name };

@@ -6,24 +6,21 @@
 use std::{borrow::Cow, sync::Arc};
 
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{images::Target, moment::Moment, output::Keep};
+use super::{Error, Gate, Judged, images::Target};
 use crate::{
-    commands::{
-        Context,
-        failures::{policy_failure, registry_failure, trust_failure},
-    },
-    failure::Failure,
     image::DigestReference,
-    policy::{self, Dialect, Facts, Finding, Input, PASS, Policies, Sig, Subject, check_syntax},
+    policy::{
+        self, Background, Evidence, Facts, Finding, PASS, Sig, Subject, UnverifiedEvidence,
+        VerifiedEvidence, check_syntax,
+    },
     report::{Attested, Component},
-    trust::{self, Attestation, Examined, Signature, SignatureFailure, Verifier, Who},
+    trust::{self, Attestation, Examined, Signature, SignatureFailure, Who},
 };
 
 /// The image can be had; only upstream makes a result of it that it cannot.
-pub(in crate::commands) const ACCESSIBLE: Builtin = Builtin {
+pub(super) const ACCESSIBLE: Builtin = Builtin {
     code: "builtin.image.accessible",
     title: "Image URL is accessible",
     description: "The image URL is available and accessible.",
@@ -45,7 +42,7 @@ const SYNTAX: Builtin = Builtin {
 };
 
 /// A check that no policy can switch off.
-pub(in crate::commands) struct Builtin {
+pub(super) struct Builtin {
     code: &'static str,
     title: &'static str,
     description: &'static str,
@@ -53,107 +50,26 @@ pub(in crate::commands) struct Builtin {
 
 impl Builtin {
     /// What the check found.
-    pub(in crate::commands) fn says(&self, msg: impl Into<String>) -> Finding {
+    pub(super) fn says(&self, msg: impl Into<String>) -> Finding {
         Finding::new(self.code, msg)
             .with("title", self.title)
             .with("description", self.description)
     }
 }
 
-/// What was found about one image.
-#[derive(Debug)]
-pub(in crate::commands) struct Checked {
-    /// The component in the report.
-    pub(in crate::commands) report: Component,
-    /// The component of the list that it belongs to.
-    pub(in crate::commands) of: String,
-    /// Whether both signatures and attestations hold; without it nothing is vouched for.
-    pub(in crate::commands) vouched: bool,
-    /// Why nothing is known of it.
-    pub(in crate::commands) error: Option<Failure>,
-    /// The moment for which rules were judged, if they were.
-    pub(in crate::commands) at: Option<Timestamp>,
-}
-
-impl Checked {
-    /// Nothing is known yet.
-    pub(in crate::commands) fn new(report: Component, of: &str) -> Self {
-        Self {
-            report,
-            of: of.to_owned(),
-            vouched: false,
-            error: None,
-            at: None,
-        }
-    }
-}
-
-/// The latest moment for which rules were judged.
-pub(in crate::commands) fn youngest(checked: &[Checked]) -> Option<Timestamp> {
-    checked.iter().filter_map(|checked| checked.at).max()
-}
-
-/// Which checks of signatures are made. Without one of them no image is vouched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) struct Checks {
-    /// Those of the image.
-    pub(in crate::commands) image_signature: bool,
-    /// Those of its attestations.
-    pub(in crate::commands) attestation_signature: bool,
-}
-
-impl Checks {
-    /// What is left out, by the names that reports use.
-    pub(in crate::commands) fn skipped(self) -> Vec<String> {
-        let names = [
-            (self.image_signature, "image-signature"),
-            (self.attestation_signature, "attestation-signature"),
-        ];
-        let skipped = names.into_iter().filter(|(made, _)| !made);
-        skipped.map(|(_, name)| name.to_owned()).collect()
-    }
-}
-
-/// What all images of a run share.
-pub(in crate::commands) struct Run<'a> {
-    /// What the program has at hand.
-    pub(in crate::commands) context: &'a Context,
-    /// Who has to have signed.
-    pub(in crate::commands) verifier: &'a Verifier,
-    /// What is asked about each image.
-    pub(in crate::commands) policies: &'a Policies,
-    /// All components, as rules see them.
-    pub(in crate::commands) snapshot: Value,
-    /// The moment for which rules are judged.
-    pub(in crate::commands) moment: Moment,
-    /// Which signatures are checked.
-    pub(in crate::commands) checks: Checks,
-    /// What reports need besides the results.
-    pub(in crate::commands) keep: Keep,
-    /// Whether names and messages are upstream's.
-    pub(in crate::commands) dialect: Dialect,
-}
-
-impl Run<'_> {
+impl Gate {
     /// Examines images, some at a time; the answers are in the order of the images.
-    pub(in crate::commands) async fn check_all(
-        &self,
-        targets: &[Target],
-        workers: u16,
-    ) -> Vec<Checked> {
+    pub(super) async fn check_all(&self, targets: &[Target], snapshot: &Value) -> Vec<Judged> {
         for skipped in self.checks.skipped() {
-            tracing::warn!(
-                check = skipped,
-                "a check is skipped: no image is vouched for"
-            );
+            tracing::warn!(check = skipped, "a check is skipped: no image passes");
         }
-        let checks = targets.iter().map(|target| self.check(target));
-        let checks = stream::iter(checks).buffered(usize::from(workers.max(1)));
+        let checks = targets.iter().map(|target| self.check(target, snapshot));
+        let checks = stream::iter(checks).buffered(usize::from(self.workers.max(1)));
         checks.collect().await
     }
 
-    /// Examines one image. An error stands in the report too.
-    async fn check(&self, target: &Target) -> Checked {
+    /// Examines one image. An error is in the report too.
+    async fn check(&self, target: &Target, snapshot: &Value) -> Judged {
         let report = Component {
             name: target.component.name.clone(),
             container_image: self.shown(&target.image),
@@ -161,33 +77,32 @@ impl Run<'_> {
             left_out: target.left_out.iter().map(ToString::to_string).collect(),
             ..Component::default()
         };
-        let mut checked = Checked::new(report, &target.of);
+        let mut judged = Judged::new(report, &target.of);
         tracing::info!(image = %target.image, "examining");
-        match self.examine(target, &mut checked).await {
+        match self.examine(target, snapshot, &mut judged).await {
             Ok(()) => {
-                let complete = checked.vouched || !self.checks.skipped().is_empty();
-                checked.report.success = complete && checked.report.violations.is_empty();
-                checked.report.sort();
+                let complete = judged.pass.is_some() || !self.checks.skipped().is_empty();
+                judged.report.success = complete && judged.report.violations.is_empty();
+                judged.report.sort();
                 if !self.keep.passed {
-                    for success in &mut checked.report.successes {
+                    for success in &mut judged.report.successes {
                         *success = success.brief();
                     }
                 }
             }
-            Err(failure) => {
-                let image = match self.dialect.is_conforma() {
-                    true => &target.component.container_image,
-                    false => &checked.report.container_image,
+            Err(error) => {
+                let image = match self.wording.is_conforma() {
+                    true => target.component.container_image.clone(),
+                    false => judged.report.container_image.clone(),
                 };
-                let failure = failure.context(format!(
-                    "error validating image {image} of component {}",
-                    target.component.name
-                ));
-                checked.report.error = Some(failure.to_string());
-                checked.error = Some(failure);
+                judged.fail(Error::Component {
+                    image,
+                    component: target.component.name.clone(),
+                    source: Box::new(error),
+                });
             }
         }
-        checked
+        judged
     }
 
     /// Upstream writes out where Docker Hub's images are.
@@ -195,34 +110,34 @@ impl Run<'_> {
         let text = image.to_string();
         match text
             .strip_prefix("docker.io/")
-            .filter(|_| self.dialect.is_conforma())
+            .filter(|_| self.wording.is_conforma())
         {
             Some(rest) => format!("index.docker.io/{rest}"),
             None => text,
         }
     }
 
-    async fn examine(&self, target: &Target, checked: &mut Checked) -> Result<(), Failure> {
+    async fn examine(
+        &self,
+        target: &Target,
+        snapshot: &Value,
+        judged: &mut Judged,
+    ) -> Result<(), Error> {
         if let Some(error) = &target.unlisted {
-            if self.dialect.is_conforma() {
+            if self.wording.is_conforma() {
                 tracing::warn!(image = %target.image, "upstream passes over an index that cannot be read, which is an error here");
             }
-            let failure = registry_failure(error.clone());
-            return Err(failure.context("cannot tell which images its index holds"));
+            return Err(Error::Unlisted(error.clone()));
         }
-        let registry = &self.context.registry;
-        let examined = self
-            .verifier
-            .examine(registry, &target.image)
-            .await
-            .map_err(trust_failure)?;
-        // Where something else counts, nobody would learn what did not, and why.
+        let registry = &self.clients.registry;
+        let examined = self.verifier.examine(registry, &target.image).await?;
+        // Where something else is accepted, these reasons are not in the report.
         if examined.signatures.is_ok() && examined.attestations.is_ok() {
             for rejected in &examined.rejected {
-                tracing::warn!("this does not count: {rejected}");
+                tracing::warn!("ignored {rejected}");
             }
         }
-        let report = &mut checked.report;
+        let report = &mut judged.report;
         let signatures = self.image_signatures(&examined, report);
         let attestations = match self.checks.attestation_signature {
             true => self.attestations(&examined, report).map(Cow::Borrowed),
@@ -230,7 +145,7 @@ impl Run<'_> {
         };
         let Some(attestations) = attestations else {
             // Upstream lists signatures only of images that are attested too.
-            if self.dialect.is_conforma() && self.checks.attestation_signature {
+            if self.wording.is_conforma() && self.checks.attestation_signature {
                 report.signatures.clear();
             }
             return Ok(());
@@ -247,47 +162,56 @@ impl Run<'_> {
             return Ok(());
         }
         let facts = Facts::of(registry, &target.image, &examined.manifest).await;
-        let input = Input {
+        let background = Background {
             image: &self.shown(&target.image),
-            signatures,
-            attestations: &attestations,
             facts: &facts,
             component: &target.component,
-            snapshot: &self.snapshot,
+            snapshot,
             spec: self.policies.spec(),
         };
+        let evidence = self.evidence(&examined, signatures, &attestations, &background);
         let statements = attestations.iter().map(|found| found.statement.document());
         let at = self.moment.of(statements);
-        let input = Arc::new(input.document());
-        // What was not checked is not vouched for, whatever will be found.
-        let vouched = self.checks.skipped().is_empty()
-            && examined
-                .verified()
-                .is_ok_and(|verified| *verified.image() == target.image);
-        // Rules take their time; all that they see is in the input.
+        // Rules take their time; all that they see is in the evidence.
         drop(attestations);
         drop(examined);
-        report.policy_input = self.keep.inputs.then(|| Arc::clone(&input));
+        let input = evidence.document();
+        report.policy_input = self.keep.inputs.then(|| Arc::clone(input));
         let subject = Subject {
             image: Some(&target.image),
             component: &target.component.name,
             at,
         };
-        let said = self.policies.evaluate(input, subject).await;
-        take(report, said.map_err(policy_failure)?);
-        checked.at = Some(at);
-        checked.vouched = vouched;
+        let opinion = self.policies.evaluate(evidence, subject).await?;
+        judged.take(opinion, at);
         Ok(())
     }
 
-    /// What the tag for attestations holds, whoever signed it.
+    /// Verified evidence, unless a check was skipped or failed.
+    fn evidence(
+        &self,
+        examined: &Examined,
+        signatures: &[Signature],
+        attestations: &[Attestation],
+        background: &Background<'_>,
+    ) -> Evidence {
+        if self.checks.skipped().is_empty()
+            && let Ok(verified) = VerifiedEvidence::new(examined, background)
+        {
+            return Evidence::Verified(verified);
+        }
+        let unverified = UnverifiedEvidence::new(signatures, attestations, background);
+        Evidence::Unverified(unverified)
+    }
+
+    /// Reads the tag for attestations without verifying them.
     async fn unverified(
         &self,
         target: &Target,
         report: &mut Component,
-    ) -> Result<Option<Vec<Attestation>>, Failure> {
-        let found = trust::unverified(&self.context.registry, &target.image).await;
-        match found.map_err(trust_failure)? {
+    ) -> Result<Option<Vec<Attestation>>, Error> {
+        let found = trust::unverified(&self.clients.registry, &target.image).await?;
+        match found {
             Ok(attestations) => Ok(Some(attestations)),
             Err(reason) => {
                 let text = format!(
@@ -304,7 +228,7 @@ impl Run<'_> {
             let sigs = found.signatures.iter().map(Sig::from).collect();
             let statement = found.statement.document();
             let mut attested = Attested::new(statement, sigs);
-            if self.dialect.is_conforma() && found.bundled {
+            if self.wording.is_conforma() && found.bundled {
                 // Upstream reads less of an attestation in a bundle.
                 attested.predicate_build_type.clear();
             }
@@ -330,7 +254,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 let attestations = examined.attestations.iter().flatten();
-                if self.dialect.is_conforma() && attestations.into_iter().any(|found| found.bundled)
+                if self.wording.is_conforma() && attestations.into_iter().any(|found| found.bundled)
                 {
                     tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
                 }
@@ -360,7 +284,7 @@ impl Run<'_> {
             Err(error) => {
                 // Without any candidate upstream speaks of the key here, unlike for signatures.
                 let text = if self.no_match(error) || self.by_key() && error.rejected.is_empty() {
-                    let reasons = match self.dialect.is_conforma() && error.rejected.is_empty() {
+                    let reasons = match self.wording.is_conforma() && error.rejected.is_empty() {
                         // Upstream lists the reasons even where there is none.
                         true => "no matching attestations: ".to_owned(),
                         false => error.to_string(),
@@ -384,14 +308,6 @@ impl Run<'_> {
     fn by_key(&self) -> bool {
         matches!(self.verifier.who(), Who::Keys { .. })
     }
-}
-
-/// Adds what the policy said.
-pub(in crate::commands) fn take(report: &mut Component, said: policy::Outcome) {
-    report.violations.extend(said.violations);
-    report.warnings.extend(said.warnings);
-    report.successes.extend(said.successes);
-    report.exceptions = said.exceptions;
 }
 
 fn syntax(attestations: &[Attestation], report: &mut Component) {

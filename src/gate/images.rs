@@ -1,14 +1,12 @@
-//! Which images are verified: a list, one reference, and the children of indexes.
+//! The images that are judged: a list, one reference, and the children of indexes.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
+use super::Error;
 use crate::{
-    commands::{Context, failures::registry_failure},
-    failure::{Failure, Kind, OrFail as _},
-    handover,
     image::{Digest, DigestReference, MediaType, Reference, Tag},
     policy::{self, Dialect},
     registry::{self, Content, Descriptor, Registry, Version},
@@ -25,17 +23,17 @@ const PARALLEL: usize = 5;
 
 /// An image to verify.
 #[derive(Debug, Clone)]
-pub(in crate::commands) struct Target {
+pub(super) struct Target {
     /// The component as rules and reports see it.
-    pub(in crate::commands) component: Component,
+    pub(super) component: Component,
     /// The image.
-    pub(in crate::commands) image: DigestReference,
+    pub(super) image: DigestReference,
     /// The component of the list that it belongs to.
-    pub(in crate::commands) of: String,
+    pub(super) of: String,
     /// Why it is not known which images its index holds; nothing is vouched for then.
-    pub(in crate::commands) unlisted: Option<registry::Error>,
+    pub(super) unlisted: Option<registry::Error>,
     /// What its index holds beside images.
-    pub(in crate::commands) left_out: Vec<Digest>,
+    pub(super) left_out: Vec<Digest>,
 }
 
 /// What an index holds.
@@ -46,45 +44,22 @@ struct Children {
     left_out: Vec<Digest>,
 }
 
-/// Reads the list: the JSON itself, or a file. What gather-images did not write is not even parsed.
-pub(in crate::commands) fn read(
-    given: Option<&str>,
-    expected: Option<Digest>,
-    context: &Context,
-) -> Result<Images, Failure> {
-    let (bytes, origin) = match given {
-        Some(text) if text.trim_start().starts_with('{') => {
-            (text.as_bytes().to_vec(), "--images".to_owned())
-        }
-        given => {
-            let path = context.path(given.map(Path::new), "images.json");
-            (context.read(&path)?, path.display().to_string())
-        }
-    };
-    handover::check_digest(&bytes, &origin, expected).or_fail(Kind::Refused)?;
-    Images::parse(&bytes, &origin).or_fail(Kind::Usage)
-}
-
 /// Forms the list for one reference, pinned to what its tag names now.
-pub(in crate::commands) async fn of_reference(
-    text: &str,
+///
+/// # Errors
+/// [`Error::ImageNotFound`], or what the registry says.
+pub(crate) async fn image_list(
+    reference: &Reference,
     registry: &Registry,
-) -> Result<Images, Failure> {
-    let reference: Reference = text
-        .trim_start_matches("docker://")
-        .parse()
-        .or_fail(Kind::Usage)?;
+) -> Result<Images, Error> {
     let image = match (reference.digest, &reference.tag) {
         (Some(digest), _) => reference.repository.pinned(digest),
         (None, tag) => {
-            let latest = || "latest".parse::<Tag>().or_fail(Kind::Bug);
-            let tag = tag.clone().map_or_else(latest, Ok)?;
-            let head = registry
-                .head(&reference.repository, &tag.clone().into())
-                .await;
-            let head = head.map_err(registry_failure)?.ok_or_else(|| {
-                let image = reference.repository.tagged(&tag);
-                Failure::message(Kind::NotFound, format!("image {image} not found"))
+            let tag = tag.clone().unwrap_or_else(Tag::latest);
+            let version = tag.clone().into();
+            let head = registry.head(&reference.repository, &version).await?;
+            let head = head.ok_or_else(|| Error::ImageNotFound {
+                image: reference.repository.tagged(&tag).to_string(),
             })?;
             reference.repository.pinned(head.digest)
         }
@@ -98,16 +73,11 @@ pub(in crate::commands) async fn of_reference(
         }],
         ..Snapshot::default()
     };
-    let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
-    Images::parse(&bytes, "--image").or_fail(Kind::Usage)
+    Ok(Images::parse(&snapshot.to_bytes()?, "--image")?)
 }
 
 /// The images of the list and those of their indexes, by reference.
-pub(in crate::commands) async fn expand(
-    images: &Images,
-    registry: &Registry,
-    dialect: Dialect,
-) -> Vec<Target> {
+pub(super) async fn expand(images: &Images, registry: &Registry, dialect: Dialect) -> Vec<Target> {
     let components = images.components();
     let expanded =
         components.map(|(component, image)| with_children(registry, component, image, dialect));
@@ -118,14 +88,14 @@ pub(in crate::commands) async fn expand(
 }
 
 /// Puts images into the order in which rules see them.
-pub(in crate::commands) fn sort(targets: &mut [Target]) {
+pub(super) fn sort(targets: &mut [Target]) {
     targets.sort_by(|a, b| {
         (&a.component.container_image, &a.of).cmp(&(&b.component.container_image, &b.of))
     });
 }
 
 /// The Snapshot with these components instead of its own, as rules see it.
-pub(in crate::commands) fn shown<'a>(
+pub(super) fn shown<'a>(
     snapshot: &Snapshot,
     components: impl Iterator<Item = &'a Component>,
 ) -> Value {
@@ -138,7 +108,7 @@ pub(in crate::commands) fn shown<'a>(
 }
 
 /// An image and, if it is an index, the images in it.
-pub(in crate::commands) async fn with_children(
+pub(super) async fn with_children(
     registry: &Registry,
     component: &Component,
     image: &DigestReference,

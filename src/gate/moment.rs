@@ -3,19 +3,29 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{
-    failure::{Failure, Kind},
-    policy::config::parse_time,
-};
+use crate::policy::config::parse_time;
 
 /// How far a time may lie back and still count as now.
 const GRACE: SignedDuration = SignedDuration::from_secs(2);
 /// Where provenance says when the build was done (SLSA v0.2).
 const FINISHED: &str = "/predicate/metadata/buildFinishedOn";
 
+/// Why a text is not a moment that may be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MomentError {
+    /// It is not a moment.
+    #[error(
+        "invalid policy time argument: {0:?}, expected now, attestation, RFC 3339 or YYYY-MM-DD"
+    )]
+    Syntax(String),
+    /// It is in the past, at which later rules were not in force.
+    #[error("effective time {0} is in the past; use --allow-past-effective-time to override")]
+    Past(Timestamp),
+}
+
 /// A moment that is known, or known for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) enum Moment {
+pub(crate) enum Moment {
     /// This one for every image.
     Fixed(Timestamp),
     /// When the image's youngest provenance says that it was built; else the time of the run.
@@ -29,45 +39,30 @@ impl Moment {
     /// Reads `now`, `attestation`, RFC 3339 or a date.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for another text, or a past that was not allowed.
-    pub(in crate::commands) fn parse(
-        text: &str,
-        allow_past: bool,
-        now: Timestamp,
-    ) -> Result<Self, Failure> {
+    /// [`MomentError`] for another text, or a past that was not allowed.
+    pub(crate) fn parse(text: &str, allow_past: bool, now: Timestamp) -> Result<Self, MomentError> {
         if text.eq_ignore_ascii_case("now") {
             return Ok(Self::Fixed(now));
         }
         if text.eq_ignore_ascii_case("attestation") {
             return Ok(Self::OfAttestation { now });
         }
-        let at = parse_time(text).ok_or_else(|| {
-            let text = format!(
-                "invalid policy time argument: {text:?}, expected now, attestation, RFC 3339 or YYYY-MM-DD"
-            );
-            Failure::message(Kind::Usage, text)
-        })?;
+        let at = parse_time(text).ok_or_else(|| MomentError::Syntax(text.to_owned()))?;
         if at < now - GRACE && !allow_past {
-            let text = format!(
-                "effective time {at} is in the past; use --allow-past-effective-time to override"
-            );
-            return Err(Failure::message(Kind::Usage, text));
+            return Err(MomentError::Past(at));
         }
         Ok(Self::Fixed(at))
     }
 
     /// The moment before any image is known.
-    pub(in crate::commands) fn start(self) -> Timestamp {
+    pub(super) fn start(self) -> Timestamp {
         match self {
             Self::Fixed(at) | Self::OfAttestation { now: at } => at,
         }
     }
 
     /// The moment for an image with these statements.
-    pub(in crate::commands) fn of<'a>(
-        self,
-        statements: impl IntoIterator<Item = &'a Value>,
-    ) -> Timestamp {
+    pub(super) fn of<'a>(self, statements: impl IntoIterator<Item = &'a Value>) -> Timestamp {
         let Self::OfAttestation { now } = self else {
             return self.start();
         };

@@ -1,0 +1,220 @@
+//! The flags of `verify-ec` and the typed request that is made of them.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::{
+    commands::{
+        output::{Output, keep},
+        trust_flags::TrustFlags,
+    },
+    failure::{Failure, Kind, OrFail as _},
+    gate::{Checks, GateRequest, Moment, PolicyRequest},
+    image::{Digest, Reference},
+    policy::Dialect,
+    report::Show,
+};
+
+/// Flags of `verify-ec`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The list of images: a file, file:NAME in the data directory, or the JSON itself [default: images.json]
+    #[arg(long, value_name = "FILE|JSON", conflicts_with = "image")]
+    images: Option<String>,
+    /// The digest of the list that gather-images reported
+    #[arg(long, value_name = "DIGEST")]
+    images_digest: Option<Digest>,
+    /// One image instead of a list, by tag or digest
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// Accept an empty list of images
+    #[arg(long)]
+    allow_empty: bool,
+    /// The policy: a configuration (file, inline text, URL) or a directory or repository with rules
+    #[arg(long, value_name = "POLICY")]
+    policy: String,
+    #[command(flatten)]
+    trust: TrustFlags,
+    /// Evaluate inputs that --output policy-input saved, instead of images; vouches for nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "image", "images_digest", "verified_out"])]
+    policy_input: Option<PathBuf>,
+    /// Write a report: FORMAT or FORMAT=FILE, one of json, yaml, text, appstudio, summary, summary-markdown, junit, html, attestation, policy-input
+    ///
+    /// Options may follow: FORMAT=FILE?show-successes=true&show-warnings=false&show-policy-docs-link=true.
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    output: Vec<Output>,
+    /// Fail when the policy says no; without it only errors fail
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    strict: bool,
+    /// Show titles, descriptions and solutions of results
+    #[arg(long)]
+    info: bool,
+    /// Show what passed
+    #[arg(long)]
+    show_successes: bool,
+    /// Show warnings in text
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    show_warnings: bool,
+    /// Say in text where the policies of the Conforma project are explained
+    #[arg(long)]
+    show_policy_docs_link: bool,
+    /// Judge the rules' dates for this moment: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    effective_time: String,
+    /// Accept an --effective-time in the past, at which later rules were not in force
+    #[arg(long)]
+    allow_past_effective_time: bool,
+    /// Add a member to the rule data of every source group
+    #[arg(long, value_name = "KEY=VALUE")]
+    extra_rule_data: Vec<String>,
+    /// How many images are examined at the same time
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+    /// Which rules are evaluated: those that the criteria select, or of them those for the configured pipelines
+    #[arg(long, value_name = "HOW", default_value = "include-exclude")]
+    filter_type: FilterType,
+    /// Do not check image signatures; nothing is vouched for then
+    #[arg(long)]
+    skip_image_sig_check: bool,
+    /// Do not check the signatures of attestations; nothing is vouched for then
+    #[arg(long)]
+    skip_att_sig_check: bool,
+    /// Select rules, read results and expand indexes with the known faults of upstream
+    #[arg(long)]
+    compat: bool,
+    /// Where to write the verdict [default: verified.json]
+    #[arg(long, value_name = "FILE")]
+    verified_out: Option<PathBuf>,
+}
+
+/// Which rules count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FilterType {
+    /// Those that the criteria select
+    IncludeExclude,
+    /// Of those the ones whose pipeline_intention is the rule data's
+    EcPolicy,
+}
+
+/// Everything that `verify-ec` does.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// What is judged.
+    pub(crate) subject: Subject,
+    /// Whether an empty list is accepted.
+    pub(crate) allow_empty: bool,
+    /// What decides.
+    pub(crate) gate: GateRequest,
+    /// The reports.
+    pub(crate) outputs: Vec<Output>,
+    /// What the reports show.
+    pub(crate) show: Show,
+    /// Whether a refusal by the policy fails the command.
+    pub(crate) strict: bool,
+    /// Where `verified.json` goes; `None` is its default name.
+    pub(crate) verified_out: Option<PathBuf>,
+}
+
+/// What is judged.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// A list: its JSON or the file with it, and the digest that gather-images reported.
+    List {
+        /// JSON or a path; `None` is the default file.
+        source: Option<String>,
+        /// The digest that it must have.
+        digest: Option<Digest>,
+    },
+    /// One image.
+    Image {
+        /// The image.
+        reference: Reference,
+        /// The digest that the list of it must have.
+        digest: Option<Digest>,
+    },
+    /// Inputs that an earlier run saved.
+    Saved(PathBuf),
+}
+
+impl Args {
+    /// Makes the typed request.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a text that is not what its flag expects.
+    pub(crate) fn request(self, now: Timestamp, color: bool) -> Result<Request, Failure> {
+        let dialect = match self.compat {
+            true => Dialect::Conforma,
+            false => Dialect::Promote,
+        };
+        let show = Show {
+            info: self.info,
+            successes: self.show_successes,
+            warnings: self.show_warnings,
+            docs_link: self.show_policy_docs_link,
+            color,
+            dialect: Dialect::Promote,
+            now,
+        };
+        let moment = Moment::parse(&self.effective_time, self.allow_past_effective_time, now);
+        let gate = GateRequest {
+            trust: self.trust.into(),
+            policy: PolicyRequest {
+                policy: self.policy,
+                rule_data: rule_data(&self.extra_rule_data)?,
+                dialect,
+                by_intention: self.filter_type == FilterType::EcPolicy,
+            },
+            moment: moment.or_fail(Kind::Usage)?,
+            checks: Checks {
+                image_signature: !self.skip_image_sig_check,
+                attestation_signature: !self.skip_att_sig_check,
+            },
+            workers: self.workers,
+            keep: keep(&self.output, show),
+            wording: Dialect::Promote,
+        };
+        let digest = self.images_digest;
+        let subject = match (self.policy_input, self.image) {
+            (Some(file), _) => Subject::Saved(file),
+            (None, Some(text)) => Subject::Image {
+                reference: reference(&text)?,
+                digest,
+            },
+            (None, None) => Subject::List {
+                source: self.images,
+                digest,
+            },
+        };
+        Ok(Request {
+            subject,
+            allow_empty: self.allow_empty,
+            gate,
+            outputs: self.output,
+            show,
+            strict: self.strict,
+            verified_out: self.verified_out,
+        })
+    }
+}
+
+fn reference(text: &str) -> Result<Reference, Failure> {
+    let text = text.trim_start_matches("docker://");
+    text.parse().or_fail(Kind::Usage)
+}
+
+/// Splits `KEY=VALUE` pairs for the rule data.
+///
+/// # Errors
+/// [`Kind::Usage`] for a text without `=`.
+pub(in crate::commands) fn rule_data(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let split = pairs.iter().enumerate().map(|(index, pair)| {
+        let wrong = || {
+            let text = format!("incorrect syntax for --extra-rule-data {index}");
+            Failure::message(Kind::Usage, text).hint("write it as KEY=VALUE")
+        };
+        let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+        Ok((key.to_owned(), value.to_owned()))
+    });
+    split.collect()
+}

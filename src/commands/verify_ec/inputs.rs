@@ -1,0 +1,94 @@
+//! Reads what is judged: a list of images, one image, or saved inputs.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::Value;
+
+use super::{Request, Subject};
+use crate::{
+    commands::{
+        Context,
+        failures::{gate_failure, handover_failure},
+    },
+    failure::{Failure, Kind, OrFail as _},
+    gate, handover,
+    image::Digest,
+    snapshot::Images,
+};
+
+/// Reads or forms the list of images.
+///
+/// # Errors
+/// [`Kind::Refused`] for another digest than gather-images reported, [`Kind::NotFound`] for an
+/// empty list, [`Kind::Usage`] for what is not a list.
+pub(super) async fn images(request: &Request, context: &Context) -> Result<Images, Failure> {
+    let images = match &request.subject {
+        Subject::Image { reference, digest } => {
+            let images = gate::image_list(reference, &context.registry).await;
+            let images = images.map_err(gate_failure)?;
+            check(&images, *digest)?;
+            images
+        }
+        Subject::List { source, digest } => list(source.as_deref(), *digest, context)?,
+        Subject::Saved(_) => {
+            return Err(Failure::message(Kind::Bug, "saved inputs are not a list"));
+        }
+    };
+    if images.pinned.is_empty() && !request.allow_empty {
+        let text = "the list has no images: nothing would be verified";
+        let failure = Failure::message(Kind::NotFound, text);
+        return Err(failure.hint("say --allow-empty if that is right"));
+    }
+    Ok(images)
+}
+
+fn check(images: &Images, expected: Option<Digest>) -> Result<(), Failure> {
+    match expected {
+        Some(expected) if expected != images.digest => {
+            let text = format!(
+                "the list of images has digest {}, gather-images wrote {expected}: it was changed or belongs to another run",
+                images.digest
+            );
+            Err(Failure::message(Kind::Refused, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the JSON itself, or a file. A list of another digest is not even parsed.
+fn list(
+    source: Option<&str>,
+    expected: Option<Digest>,
+    context: &Context,
+) -> Result<Images, Failure> {
+    let (bytes, origin) = match source {
+        Some(text) if text.trim_start().starts_with('{') => {
+            (text.as_bytes().to_vec(), "--images".to_owned())
+        }
+        given => {
+            let path = context.path(given.map(Path::new), "images.json");
+            (context.read(&path)?, path.display().to_string())
+        }
+    };
+    handover::check_digest(&bytes, &origin, expected).map_err(handover_failure)?;
+    Images::parse(&bytes, &origin).or_fail(Kind::Usage)
+}
+
+/// Reads one saved input or several, one behind the other.
+///
+/// # Errors
+/// [`Kind::Usage`] for a file that does not hold JSON objects.
+pub(super) fn saved(file: &Path, context: &Context) -> Result<Vec<Arc<Value>>, Failure> {
+    let bytes = context.read(file)?;
+    let wrong = |reason: &str| {
+        let text = format!("{} is not a policy input: {reason}", file.display());
+        Failure::message(Kind::Usage, text)
+    };
+    let stream = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+    let inputs: Result<Vec<_>, _> = stream.map(|input| input.map(Arc::new)).collect();
+    let inputs = inputs.map_err(|error| wrong(&error.to_string()))?;
+    if inputs.is_empty() || !inputs.iter().all(|input| input.is_object()) {
+        return Err(wrong("expected JSON objects"));
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,146 @@
+//! Given a list of images, whom we trust and a policy: what may go on?
+//!
+//! [`Gate::open`] locates, fetches and compiles the policy and loads keys and roots,
+//! [`Gate::judge`] examines every image and asks the policy about it. [`Replay`] asks a policy
+//! about saved inputs. The fronts are `verify-ec` and `ec validate image`; no flag is known here.
+
+mod component;
+mod error;
+mod images;
+mod judgement;
+mod moment;
+mod policies;
+mod replay;
+mod request;
+mod resolve;
+mod sigstore_builtins;
+
+pub(crate) use error::Error;
+pub(crate) use images::image_list;
+pub(crate) use judgement::{Judged, Judgement};
+pub(crate) use moment::Moment;
+pub(crate) use policies::{PolicyRequest, fetcher};
+pub(crate) use replay::Replay;
+pub(crate) use request::{Checks, Clients, GateRequest, Keep};
+
+use crate::{
+    handover,
+    policy::{Dialect, Policies},
+    snapshot::{Images, Snapshot},
+    trust::{Key, Matcher, Verifier, Who},
+};
+
+/// A policy and trusted signers, ready to judge images.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    clients: Clients,
+    verifier: Verifier,
+    policies: Policies,
+    moment: Moment,
+    checks: Checks,
+    workers: u16,
+    keep: Keep,
+    /// How rules are selected and indexes are expanded.
+    dialect: Dialect,
+    /// How names and messages are worded.
+    wording: Dialect,
+}
+
+impl Gate {
+    /// Locates, fetches and compiles the policy, and loads keys and roots.
+    ///
+    /// # Errors
+    /// Configuration that cannot be used, or a source that failed.
+    pub(crate) async fn open(request: GateRequest, clients: &Clients) -> Result<Self, Error> {
+        let mut trust = request.trust;
+        let fetcher = fetcher(clients);
+        let spec = request.policy.locate(&mut trust, &fetcher, clients).await?;
+        if request.wording.is_conforma() && trust.public_key.is_empty() {
+            policies::check_identity(&trust)?;
+        }
+        let verifier = trust.verifier(&clients.env, &clients.http).await?;
+        let at = request.moment.start();
+        let key = first_key(&verifier);
+        let policies = request
+            .policy
+            .load(spec, &trust, key, at, fetcher, clients)
+            .await?;
+        Ok(Self {
+            clients: clients.clone(),
+            verifier,
+            policies,
+            moment: request.moment,
+            checks: request.checks,
+            workers: request.workers,
+            keep: request.keep,
+            dialect: request.policy.dialect,
+            wording: request.wording,
+        })
+    }
+
+    /// Judges every image of the list and the images of its indexes.
+    pub(crate) async fn judge(&self, images: &Images) -> Judgement {
+        let targets = images::expand(images, &self.clients.registry, self.dialect).await;
+        let all = targets.iter().map(|target| &target.component);
+        let snapshot = images::shown(&images.snapshot, all);
+        let components = self.check_all(&targets, &snapshot).await;
+        self.judgement(components)
+    }
+
+    /// Judges a Snapshot whose images may be tags, as Conforma's `ec` resolves them.
+    ///
+    /// # Errors
+    /// [`Error::Reference`] for an image that is not a reference.
+    pub(crate) async fn judge_snapshot(&self, snapshot: &Snapshot) -> Result<Judgement, Error> {
+        let (targets, inaccessible) =
+            resolve::resolve(snapshot, &self.clients.registry, self.dialect).await?;
+        let all = targets.iter().map(|target| &target.component);
+        let all = all.chain(inaccessible.iter().map(|missing| &missing.component));
+        let shown = images::shown(snapshot, all);
+        let mut components = self.check_all(&targets, &shown).await;
+        components.extend(inaccessible.into_iter().map(resolve::Inaccessible::judged));
+        Ok(self.judgement(components))
+    }
+
+    fn judgement(&self, components: Vec<Judged>) -> Judgement {
+        let mut skipped_checks = self.verifier.skipped_checks();
+        skipped_checks.extend(self.checks.skipped());
+        Judgement {
+            key: key(&self.verifier),
+            identity: identity(&self.verifier),
+            skipped_checks,
+            ..Judgement::new(components, self.policies.clone(), self.moment.start())
+        }
+    }
+}
+
+fn first_key(verifier: &Verifier) -> Option<&Key> {
+    match verifier.who() {
+        Who::Keys { keys, .. } => keys.first(),
+        Who::Identities(_) => None,
+    }
+}
+
+/// The public keys as PEM; empty for keyless signers.
+fn key(verifier: &Verifier) -> String {
+    match verifier.who() {
+        Who::Keys { keys, .. } => keys.iter().map(Key::to_pem).collect(),
+        Who::Identities(_) => String::new(),
+    }
+}
+
+fn identity(verifier: &Verifier) -> Option<handover::Identity> {
+    let Who::Identities(identities) = verifier.who() else {
+        return None;
+    };
+    let shown = |matchers: Vec<&Matcher>| {
+        let texts: Vec<_> = matchers.into_iter().map(Matcher::to_string).collect();
+        texts.join(" or ")
+    };
+    let subjects = identities.iter().map(|identity| &identity.subject);
+    let issuers = identities.iter().take(1).map(|identity| &identity.issuer);
+    Some(handover::Identity {
+        subject: shown(subjects.collect()),
+        issuer: shown(issuers.collect()),
+    })
+}

@@ -1,0 +1,54 @@
+//! Why nothing is known about a list or an image.
+
+use crate::{image, policy, policy::LocateError, registry, snapshot, trust};
+
+/// Why the gate could not decide.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Keys, roots, or the examination of an image failed.
+    #[error(transparent)]
+    Trust(#[from] trust::Error),
+    /// The registry failed.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The policy cannot be located.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// The policy cannot be used or evaluated.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
+    /// An image is not a reference.
+    #[error(transparent)]
+    Reference(#[from] image::ReferenceError),
+    /// The list that was formed cannot be read back.
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::Error),
+    /// The list that was formed cannot be written.
+    #[error(transparent)]
+    Encode(#[from] serde_json::Error),
+    /// The image does not exist.
+    #[error("image {image} not found")]
+    ImageNotFound {
+        /// The image.
+        image: String,
+    },
+    /// The signer is not described well enough, in the words of Conforma's `ec`.
+    #[error("{reason}")]
+    Signer {
+        /// Which parts are missing.
+        reason: String,
+    },
+    /// The index cannot be read, so its images are not known.
+    #[error("cannot tell which images its index holds: {0}")]
+    Unlisted(registry::Error),
+    /// Nothing is known of one component.
+    #[error("error validating image {image} of component {component}: {source}")]
+    Component {
+        /// The image.
+        image: String,
+        /// The component's name.
+        component: String,
+        /// Why.
+        source: Box<Self>,
+    },
+}

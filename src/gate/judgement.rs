@@ -1,0 +1,170 @@
+//! The judgement over a list: what every image got, the report, and `verified.json`.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Error;
+use crate::{
+    handover::{self, VERSION, Verified, VerifiedComponent},
+    image::{Digest, DigestReference},
+    policy::{Opinion, Pass, Policies},
+    report::{Component, Report},
+    snapshot::Images,
+};
+
+/// The judgement over one image.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The component in the report.
+    pub(crate) report: Component,
+    /// The component of the list that it belongs to.
+    pub(super) of: String,
+    /// The pass that verified evidence and the policy gave.
+    pub(super) pass: Option<Pass>,
+    /// Why nothing is known of it.
+    pub(crate) error: Option<Error>,
+    /// The moment for which rules were judged, if they were.
+    pub(super) at: Option<Timestamp>,
+}
+
+impl Judged {
+    /// Starts with nothing known.
+    pub(super) fn new(report: Component, of: &str) -> Self {
+        Self {
+            report,
+            of: of.to_owned(),
+            pass: None,
+            error: None,
+            at: None,
+        }
+    }
+
+    /// Takes what the policy said for a moment.
+    pub(super) fn take(&mut self, opinion: Opinion, at: Timestamp) {
+        let (outcome, pass) = opinion.into_parts();
+        self.report.violations.extend(outcome.violations);
+        self.report.warnings.extend(outcome.warnings);
+        self.report.successes.extend(outcome.successes);
+        self.report.exceptions = outcome.exceptions;
+        self.pass = pass;
+        self.at = Some(at);
+    }
+
+    /// Notes that nothing is known, and why.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.report.error = Some(error.to_string());
+        self.error = Some(error);
+    }
+
+    /// Tells whether the pass is for exactly this image.
+    fn is_about(&self, image: &DigestReference) -> bool {
+        self.pass.as_ref().is_some_and(|pass| pass.image() == image)
+    }
+
+    /// Tells whether the image may go on.
+    fn passes(&self) -> bool {
+        self.pass.is_some() && self.report.success
+    }
+}
+
+/// The judgement over a list of images.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// The images, in the order in which rules see them.
+    pub(crate) components: Vec<Judged>,
+    /// The moment for which rules were judged.
+    pub(super) at: Timestamp,
+    pub(super) policies: Policies,
+    /// The public keys as PEM; empty for keyless signers.
+    pub(super) key: String,
+    pub(super) identity: Option<handover::Identity>,
+    /// The checks that were left out, by the names that reports use.
+    pub(super) skipped_checks: Vec<String>,
+}
+
+impl Judgement {
+    /// Takes what was judged; the latest moment for which rules were judged becomes its own.
+    pub(super) fn new(components: Vec<Judged>, policies: Policies, start: Timestamp) -> Self {
+        let latest = components.iter().filter_map(|judged| judged.at).max();
+        Self {
+            components,
+            at: latest.unwrap_or(start),
+            policies,
+            key: String::new(),
+            identity: None,
+            skipped_checks: Vec::new(),
+        }
+    }
+
+    /// Tells whether something is known of every image.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.components.iter().all(|judged| judged.error.is_none())
+    }
+
+    /// The report, sorted.
+    pub(crate) fn report(&self) -> Report {
+        let components = self.components.iter();
+        let mut report = Report {
+            success: self.components.iter().all(|judged| judged.report.success),
+            components: components.map(|judged| judged.report.clone()).collect(),
+            key: self.key.clone(),
+            policy: self.policies.spec().clone(),
+            version: concat!("promote ", env!("CARGO_PKG_VERSION")).to_owned(),
+            effective_time: self.at.to_string(),
+            skipped_checks: self.skipped_checks.clone(),
+            ..Report::default()
+        };
+        report.sort();
+        report
+    }
+
+    /// The content of `verified.json`.
+    pub(crate) fn verified(
+        &self,
+        images: &Images,
+        report_digest: Digest,
+        now: Timestamp,
+    ) -> Verified {
+        let promote = images.snapshot.promote.as_ref();
+        let components = images.components().map(|(component, image)| {
+            // A child of an index decides over its parent too.
+            let own = || {
+                self.components
+                    .iter()
+                    .filter(|judged| judged.of == component.name)
+            };
+            let exceptions: BTreeSet<_> = own()
+                .flat_map(|judged| judged.report.exceptions.clone())
+                .collect();
+            let count =
+                |of: fn(&Component) -> usize| own().map(|judged| of(&judged.report) as u64).sum();
+            VerifiedComponent {
+                name: component.name.clone(),
+                container_image: image.clone(),
+                success: own().any(|judged| judged.is_about(image)) && own().all(Judged::passes),
+                violations: count(|report| report.violations.len()),
+                warnings: count(|report| report.warnings.len()),
+                exceptions: exceptions.into_iter().collect(),
+            }
+        });
+        Verified {
+            version: VERSION,
+            images_digest: images.digest,
+            git_tag: promote.and_then(|promote| promote.git_tag.clone()),
+            commit: promote.and_then(|promote| promote.commit.clone()),
+            destination_tag: promote.and_then(|promote| promote.destination_tag.clone()),
+            verified_at: now.to_string(),
+            effective_time: self.at.to_string(),
+            policy: handover::Policy {
+                sources: self.policies.pinned().to_vec(),
+                digest: self.policies.digest(),
+            },
+            report_digest,
+            key: Some(self.key.clone()).filter(|key| !key.is_empty()),
+            identity: self.identity.clone(),
+            skipped_checks: self.skipped_checks.clone(),
+            components: components.collect(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The policy of a run: found, completed by the request, fetched and compiled.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Clients, Error, sigstore_builtins};
+use crate::{
+    policy::{self, Dialect, Fetcher, Policies, Settings, Spec, rego::Host},
+    trust::{Key, TrustRequest},
+};
+
+/// Which policy decides, and how its results are read.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicyRequest {
+    /// Where the policy is: a configuration, a directory, a repository, or the text itself.
+    pub(crate) policy: String,
+    /// Members that are added to the rule data of every group, by name.
+    pub(crate) rule_data: Vec<(String, String)>,
+    /// How rules are selected and results are read.
+    pub(crate) dialect: Dialect,
+    /// Whether only rules that are meant for the configured pipelines are evaluated.
+    pub(crate) by_intention: bool,
+}
+
+impl PolicyRequest {
+    /// Finds the configuration and lets the request and it complete each other.
+    ///
+    /// # Errors
+    /// [`Error::Locate`].
+    pub(super) async fn locate(
+        &self,
+        trust: &mut TrustRequest,
+        fetcher: &Fetcher,
+        clients: &Clients,
+    ) -> Result<Spec, Error> {
+        let mut spec = match self.policy.as_str() {
+            "" => Spec::default(),
+            text => policy::locate(text, fetcher, &clients.env).await?,
+        };
+        self.add_rule_data(&mut spec, fetcher).await?;
+        complete(trust, &mut spec);
+        Ok(spec)
+    }
+
+    /// Fetches and compiles what the configuration names. The fetcher goes with what it holds.
+    ///
+    /// # Errors
+    /// [`Error::Policy`].
+    pub(super) async fn load(
+        &self,
+        spec: Spec,
+        trust: &TrustRequest,
+        key: Option<&Key>,
+        at: Timestamp,
+        fetcher: Fetcher,
+        clients: &Clients,
+    ) -> Result<Policies, Error> {
+        let settings = Settings {
+            host: Host::online(
+                clients.registry.clone(),
+                tokio::runtime::Handle::current(),
+                sigstore_builtins::verify(clients, trust),
+            ),
+            sigstore_options: sigstore_options(trust, key),
+            dialect: self.dialect,
+            by_intention: self.by_intention,
+        };
+        Ok(Policies::load(spec, &fetcher, settings, at).await?)
+    }
+
+    async fn add_rule_data(&self, spec: &mut Spec, fetcher: &Fetcher) -> Result<(), Error> {
+        for (key, value) in &self.rule_data {
+            let value = policy::rule_data_text(value, fetcher, self.dialect).await?;
+            for group in &mut spec.sources {
+                let rule_data = group.rule_data.get_or_insert_default();
+                rule_data.insert(key.clone(), Value::from(value.as_str()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes what fetches policies with the run's credentials.
+pub(crate) fn fetcher(clients: &Clients) -> Fetcher {
+    Fetcher::new(
+        clients.git.clone(),
+        clients.http.clone(),
+        clients.registry.clone(),
+    )
+}
+
+/// Demands a whole description of the signer, in the words of Conforma's `ec`.
+///
+/// # Errors
+/// [`Error::Signer`].
+pub(super) fn check_identity(trust: &TrustRequest) -> Result<(), Error> {
+    let missing = [
+        (trust.names_issuer(), "certificate OIDC issuer"),
+        (trust.names_subject(), "certificate identity"),
+    ];
+    let missing: Vec<_> = missing
+        .into_iter()
+        .filter(|(given, _)| !given)
+        .map(|(_, what)| format!("{what} must be provided for keyless workflow"))
+        .collect();
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(Error::Signer {
+            reason: missing.join("\n"),
+        }),
+    }
+}
+
+/// Takes from the policy's configuration what the request leaves open; the request wins as a whole.
+fn complete(trust: &mut TrustRequest, spec: &mut Spec) {
+    if trust.names_identity() && trust.public_key.is_empty() {
+        spec.public_key.clear();
+    } else if let [key] = trust.public_key.as_slice() {
+        // A key that is given as text does not name itself.
+        if !key.contains("-----BEGIN") {
+            spec.public_key.clone_from(key);
+        }
+    } else if trust.public_key.is_empty() && !spec.public_key.is_empty() {
+        trust.public_key.push(spec.public_key.clone());
+    } else if let (true, Some(identity)) = (trust.public_key.is_empty(), &spec.identity) {
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        trust.certificate_identity.extend(some(&identity.subject));
+        trust
+            .certificate_identity_regexp
+            .extend(some(&identity.subject_regexp));
+        trust.certificate_oidc_issuer = some(&identity.issuer);
+        trust.certificate_oidc_issuer_regexp = some(&identity.issuer_regexp);
+    }
+    if trust.rekor_url.is_none() && !spec.rekor_url.is_empty() {
+        trust.rekor_url = Some(spec.rekor_url.clone());
+    } else if let Some(url) = &trust.rekor_url {
+        spec.rekor_url.clone_from(url);
+    }
+}
+
+/// The value of `data.config.default_sigstore_opts`: the key itself, not where it is.
+fn sigstore_options(trust: &TrustRequest, key: Option<&Key>) -> Value {
+    let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    json!({
+        "certificate_identity": first(&trust.certificate_identity),
+        "certificate_identity_regexp": first(&trust.certificate_identity_regexp),
+        "certificate_oidc_issuer": text(&trust.certificate_oidc_issuer),
+        "certificate_oidc_issuer_regexp": text(&trust.certificate_oidc_issuer_regexp),
+        "ignore_rekor": trust.ignore_rekor,
+        "public_key": key.map(Key::to_pem).unwrap_or_default(),
+        "rekor_url": text(&trust.rekor_url),
+    })
+}

@@ -1,0 +1,109 @@
+//! The images of a Snapshot that may name tags, as Conforma's `ec` resolves them.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+
+use super::{
+    Error, Judged,
+    component::ACCESSIBLE,
+    images::{Target, sort, with_children},
+};
+use crate::{
+    image::{DigestReference, Reference, Tag},
+    policy::{self, Dialect},
+    registry::Registry,
+    report::Component as ReportComponent,
+    snapshot::{Component, Snapshot},
+};
+
+/// How many images are looked up at the same time.
+const PARALLEL: usize = 5;
+
+/// A component whose image cannot be had, and why.
+pub(super) struct Inaccessible {
+    /// The component.
+    pub(super) component: Component,
+    /// What the registry said.
+    pub(super) reason: String,
+}
+
+impl Inaccessible {
+    /// The violation that upstream makes of it.
+    pub(super) fn judged(self) -> Judged {
+        let text = format!("Image URL is not accessible: {}", self.reason);
+        let report = ReportComponent {
+            name: self.component.name.clone(),
+            container_image: self.component.container_image.clone(),
+            source: policy::input::source(&self.component),
+            violations: vec![ACCESSIBLE.says(text)],
+            ..ReportComponent::default()
+        };
+        Judged::new(report, &self.component.name)
+    }
+}
+
+/// Resolves every image to a digest and adds the images of indexes, in upstream's order.
+///
+/// # Errors
+/// [`Error::Component`] for an image that is not a reference.
+pub(super) async fn resolve(
+    snapshot: &Snapshot,
+    registry: &Registry,
+    dialect: Dialect,
+) -> Result<(Vec<Target>, Vec<Inaccessible>), Error> {
+    let mut references = Vec::new();
+    for component in &snapshot.components {
+        let reference = component.reference("").map_err(|error| Error::Component {
+            image: component.container_image.clone(),
+            component: component.name.clone(),
+            source: Box::new(error.into()),
+        })?;
+        references.push((component, reference));
+    }
+    // Components may share an image; it is asked for once.
+    let mut unique: BTreeMap<String, Reference> = BTreeMap::new();
+    for (component, reference) in &references {
+        unique.insert(component.container_image.clone(), reference.clone());
+    }
+    let heads = unique
+        .into_iter()
+        .map(|(text, reference)| async move { (text, head(&reference, registry).await) });
+    let heads: BTreeMap<_, _> = stream::iter(heads).buffered(PARALLEL).collect().await;
+    let mut found = Vec::new();
+    let mut inaccessible = Vec::new();
+    for (component, _) in references {
+        match heads.get(&component.container_image) {
+            Some(Ok(image)) => found.push((component, image.clone())),
+            Some(Err(reason)) => inaccessible.push(Inaccessible {
+                component: component.clone(),
+                reason: reason.clone(),
+            }),
+            None => {}
+        }
+    }
+    let expanded = found
+        .iter()
+        .map(|(component, image)| with_children(registry, component, image, dialect));
+    let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
+    let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
+    sort(&mut targets);
+    Ok((targets, inaccessible))
+}
+
+async fn head(reference: &Reference, registry: &Registry) -> Result<DigestReference, String> {
+    let version = match (reference.digest, &reference.tag) {
+        (Some(digest), _) => digest.into(),
+        (None, Some(tag)) => tag.clone().into(),
+        (None, None) => Tag::latest().into(),
+    };
+    match registry.head(&reference.repository, &version).await {
+        Ok(Some(head)) => Ok(reference.repository.pinned(head.digest)),
+        // Upstream's words.
+        Ok(None) => Err(format!(
+            "HEAD {}: unexpected status code 404 Not Found (HEAD responses have no body, use GET for details)",
+            registry.manifest_url(&reference.repository, &version)
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,154 @@
+//! Whose signatures are accepted, and what proves when they were made: a typed request.
+
+use super::{Choice, Error, Identity, Key, LogPolicy, Matcher, Options, Rekor, Verifier, Who};
+use crate::{env::Env, http::Http, image::Repository};
+
+/// The variable by which cosign keeps signatures in another repository.
+const REPOSITORY: &str = "COSIGN_REPOSITORY";
+
+/// Whose signatures are accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct TrustRequest {
+    /// Keys: a file, a PEM text, `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE` or `https://…`.
+    pub(crate) public_key: Vec<String>,
+    /// Signers by their exact names.
+    pub(crate) certificate_identity: Vec<String>,
+    /// Signers by expressions.
+    pub(crate) certificate_identity_regexp: Vec<String>,
+    /// The OIDC issuer by its exact name.
+    pub(crate) certificate_oidc_issuer: Option<String>,
+    /// The OIDC issuer by an expression.
+    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+    /// The Rekor log to ask for entries that are not stored with the signature.
+    pub(crate) rekor_url: Option<String>,
+    /// Accept signatures without a transparency log entry; only with a key.
+    pub(crate) ignore_rekor: bool,
+    /// Accept certificates that no certificate log has.
+    pub(crate) insecure_ignore_sct: bool,
+    /// Where the trusted root comes from.
+    pub(crate) root: Choice,
+}
+
+impl TrustRequest {
+    /// Makes the verifier: reads keys and patterns, loads the trusted root.
+    ///
+    /// # Errors
+    /// [`Error::NoSigner`] or [`Error::Contradiction`] for a request that names no signer or
+    /// contradicts itself, else what keys and roots say.
+    pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<Verifier, Error> {
+        let who = self.who(env, http).await?;
+        let root = if who.needs_log() {
+            let root = self.root.load(env, http).await?;
+            tracing::info!(origin = root.origin(), "trusted root loaded");
+            Some(root)
+        } else {
+            tracing::warn!("the transparency log is ignored: the key alone decides");
+            None
+        };
+        let rekor = self.rekor_url.as_deref();
+        let rekor = rekor.map(|url| Rekor::new(http.clone(), url)).transpose()?;
+        let repository = env.get(REPOSITORY).map(str::parse::<Repository>);
+        let repository = repository
+            .transpose()
+            .map_err(|error| Error::Contradiction {
+                reason: format!("{REPOSITORY}: {error}"),
+            })?;
+        Ok(Verifier::new(Options {
+            who,
+            root,
+            rekor,
+            skip_certificate_log: self.insecure_ignore_sct,
+            repository,
+        }))
+    }
+
+    /// Loads the first key, if the request names one.
+    ///
+    /// # Errors
+    /// When it cannot be had or used.
+    pub(crate) async fn first_key(&self, env: &Env, http: &Http) -> Result<Option<Key>, Error> {
+        match self.public_key.first() {
+            Some(reference) => Key::load(reference, env, http).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Tells whether signers are named in any way.
+    pub(crate) fn names_identity(&self) -> bool {
+        self.names_subject() || self.names_issuer()
+    }
+
+    /// Tells whether the subject of certificates is named.
+    pub(crate) fn names_subject(&self) -> bool {
+        !self.certificate_identity.is_empty() || !self.certificate_identity_regexp.is_empty()
+    }
+
+    /// Tells whether the OIDC issuer is named.
+    pub(crate) fn names_issuer(&self) -> bool {
+        self.certificate_oidc_issuer.is_some() || self.certificate_oidc_issuer_regexp.is_some()
+    }
+
+    async fn who(&self, env: &Env, http: &Http) -> Result<Who, Error> {
+        let contradiction = |reason: &str| {
+            Err(Error::Contradiction {
+                reason: reason.to_owned(),
+            })
+        };
+        let identities = self.identities()?;
+        if self.public_key.is_empty() && identities.is_empty() {
+            return Err(Error::NoSigner);
+        }
+        if !identities.is_empty() {
+            if !self.public_key.is_empty() {
+                return contradiction("--public-key and --certificate-identity exclude each other");
+            }
+            if self.ignore_rekor {
+                return contradiction(
+                    "--ignore-rekor needs --public-key: without the log nothing proves when a certificate was used",
+                );
+            }
+            return Ok(Who::Identities(identities));
+        }
+        let mut keys = Vec::new();
+        for reference in &self.public_key {
+            keys.push(Key::load(reference, env, http).await?);
+        }
+        let log = if self.ignore_rekor {
+            LogPolicy::Ignored
+        } else {
+            LogPolicy::Required
+        };
+        Ok(Who::Keys { keys, log })
+    }
+
+    fn identities(&self) -> Result<Vec<Identity>, Error> {
+        let exact = self.certificate_identity.iter();
+        let patterns = self.certificate_identity_regexp.iter();
+        let subjects = exact
+            .map(|text| Matcher::exact(text))
+            .chain(patterns.map(|text| Matcher::pattern(text)));
+        let subjects = subjects.collect::<Result<Vec<_>, _>>()?;
+        let issuer = match (
+            &self.certificate_oidc_issuer,
+            &self.certificate_oidc_issuer_regexp,
+        ) {
+            (Some(text), _) => Some(Matcher::exact(text)),
+            (None, Some(text)) => Some(Matcher::pattern(text)),
+            (None, None) => None,
+        };
+        match (subjects.is_empty(), issuer.transpose()?) {
+            (true, None) => Ok(Vec::new()),
+            (false, Some(issuer)) => Ok(subjects
+                .into_iter()
+                .map(|subject| Identity {
+                    subject,
+                    issuer: issuer.clone(),
+                })
+                .collect()),
+            _ => Err(Error::Contradiction {
+                reason: "a signer needs both --certificate-identity and --certificate-oidc-issuer (or their -regexp forms)"
+                    .to_owned(),
+            }),
+        }
+    }
+}
