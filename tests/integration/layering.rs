@@ -26,9 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("registry", &["env", "http", "image", "progress"]),
     (
         "trust",
-        &[
-            "env", "evidence", "http", "image", "kube", "registry",
-        ],
+        &["env", "evidence", "http", "image", "kube", "registry"],
     ),
     ("gitops", &["image"]),
     (

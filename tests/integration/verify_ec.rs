@@ -775,11 +775,7 @@ fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
         "--output",
         "json",
     ];
-    let run = scene
-        .verify(&skip)
-        .exits(0)
-        .says("no image passes")
-        .stdout;
+    let run = scene.verify(&skip).exits(0).says("no image passes").stdout;
     let report: Value = serde_json::from_str(&run).unwrap();
     assert_eq!(report["success"], true);
     assert!(
