@@ -69,3 +69,23 @@ impl Compiled {
         Err(Errors(Vec::new()))
     }
 }
+
+/// Tells if a builtin has an infix form.
+pub(crate) fn is_operator(name: &str) -> bool {
+    matches!(
+        name,
+        "equal"
+            | "neq"
+            | "lt"
+            | "lte"
+            | "gt"
+            | "gte"
+            | "plus"
+            | "minus"
+            | "mul"
+            | "div"
+            | "rem"
+            | "and"
+            | "or"
+    )
+}

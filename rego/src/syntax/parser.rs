@@ -1,0 +1,598 @@
+//! Parser: state, errors and statements of a module.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    ast::{Comment, Expr, Import, Module, Package, Rule, Span, Term, TermKind},
+    lexer::{Lexed, Tok, Token, lex},
+};
+use crate::error::{Code, Error};
+
+/// Largest depth of nested terms, bodies and chains of operators.
+pub(super) const MAX_DEPTH: u32 = 300;
+
+/// Work that is done for each token at most: no valid module comes near.
+const STEPS_PER_TOKEN: usize = 100;
+
+/// Result of a parser function; the reason for `None` is in [`Parser::errors`], if there is one.
+pub(super) type Parsed<T> = Option<T>;
+
+/// Keywords that a module imports.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Keywords {
+    /// `not { … }`
+    pub(super) not: bool,
+    pub(super) and: bool,
+    pub(super) or: bool,
+    /// `in`, `every`, `contains`, `if`, `not`, `and` and `or` are names: in the path of an import.
+    pub(super) names: bool,
+}
+
+/// A state to return to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Saved {
+    at: usize,
+    name: Option<usize>,
+    errors: usize,
+    hints: usize,
+}
+
+pub(super) struct Parser<'a> {
+    file: Arc<str>,
+    pub(super) text: &'a str,
+    lexed: Lexed,
+    pub(super) at: usize,
+    /// Index of a token that is a name although it is a keyword.
+    name: Option<usize>,
+    pub(super) errors: Vec<Error>,
+    hints: Vec<String>,
+    wildcards: u32,
+    depth: u32,
+    steps: usize,
+    /// A limit was reached.
+    stopped: bool,
+    pub(super) keywords: Keywords,
+    /// Number of attempts around that may be taken back.
+    pub(super) attempts: u32,
+    /// Arrays, sets and objects that an attempt has read, by index of their first token.
+    pub(super) read: HashMap<usize, (Term, usize)>,
+    /// Braces that are no operand of `and` or `or`, by index of their token.
+    pub(super) no_operand: HashSet<usize>,
+}
+
+/// What a statement of a module is.
+enum Statement {
+    Package(Package),
+    Import(Import),
+    Rules(Vec<Rule>),
+    Body(Vec<Expr>),
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(file: Arc<str>, text: &'a str) -> Self {
+        Self {
+            file,
+            text,
+            lexed: lex(text),
+            at: 0,
+            name: None,
+            errors: Vec::new(),
+            hints: Vec::new(),
+            wildcards: 0,
+            depth: 0,
+            steps: 0,
+            stopped: false,
+            keywords: Keywords::default(),
+            attempts: 0,
+            read: HashMap::new(),
+            no_operand: HashSet::new(),
+        }
+    }
+
+    /// Returns the token under the cursor, with keywords told from names.
+    pub(super) fn tok(&self) -> Tok {
+        self.tok_at(self.at)
+    }
+
+    fn tok_at(&self, at: usize) -> Tok {
+        let token = self.token_at(at);
+        if token.tok != Tok::Ident || self.name == Some(at) {
+            return token.tok;
+        }
+        let keywords = self.keywords;
+        match self.text_of(token.span) {
+            "package" => Tok::Package,
+            "import" => Tok::Import,
+            "as" => Tok::As,
+            "default" => Tok::Default,
+            "else" => Tok::Else,
+            "not" if !keywords.names => Tok::Not,
+            "some" => Tok::Some,
+            "with" => Tok::With,
+            "null" => Tok::Null,
+            "true" => Tok::True,
+            "false" => Tok::False,
+            "in" if !keywords.names => Tok::In,
+            "every" if !keywords.names => Tok::Every,
+            "contains" if !keywords.names => Tok::Contains,
+            "if" if !keywords.names => Tok::If,
+            "and" if keywords.and && !keywords.names => Tok::LogicalAnd,
+            "or" if keywords.or && !keywords.names => Tok::LogicalOr,
+            _ => Tok::Ident,
+        }
+    }
+
+    fn token_at(&self, at: usize) -> Token {
+        let tokens = &self.lexed.tokens;
+        tokens
+            .get(at)
+            .or_else(|| tokens.last())
+            .copied()
+            .unwrap_or(Token {
+                tok: Tok::Eof,
+                span: Span::default(),
+                space: false,
+                newline: false,
+            })
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.token_at(self.at)
+    }
+
+    /// Returns the place of the token under the cursor.
+    pub(super) fn span(&self) -> Span {
+        self.token().span
+    }
+
+    /// Returns the end of the token before the cursor.
+    pub(super) fn last_end(&self) -> u32 {
+        self.at
+            .checked_sub(1)
+            .map_or(0, |before| self.token_at(before).span.end)
+    }
+
+    /// Returns the span from a start to the last token.
+    pub(super) fn from(&self, start: Span) -> Span {
+        Span {
+            end: self.last_end().max(start.start),
+            ..start
+        }
+    }
+
+    pub(super) fn text_of(&self, span: Span) -> &'a str {
+        self.text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// Returns the text of the token under the cursor.
+    pub(super) fn lit(&self) -> &'a str {
+        self.text_of(self.span())
+    }
+
+    /// Steps to the next token.
+    pub(super) fn scan(&mut self) {
+        if self.at + 1 < self.lexed.tokens.len() {
+            self.at += 1;
+            self.report_lexer();
+        }
+    }
+
+    /// Records the lexer's error for the token under the cursor.
+    fn report_lexer(&mut self) {
+        let errors = &self.lexed.errors;
+        if let Ok(index) = errors.binary_search_by_key(&self.at, |(token, _)| *token)
+            && let Some((_, message)) = errors.get(index)
+        {
+            self.error(self.span(), *message);
+        }
+    }
+
+    /// Tells if the token behind the cursor continues a reference.
+    pub(super) fn reference_follows(&self) -> bool {
+        let next = self.token_at(self.at + 1);
+        !next.space && matches!(next.tok, Tok::Dot | Tok::LBrack)
+    }
+
+    /// Tells if the token behind the cursor is an opening parenthesis without space before it.
+    pub(super) fn call_follows(&self) -> bool {
+        let next = self.token_at(self.at + 1);
+        !next.space && next.tok == Tok::LParen
+    }
+
+    /// Takes the token under the cursor as one that directly follows the one before.
+    pub(super) fn without_space(&mut self) {
+        if let Some(token) = self.lexed.tokens.get_mut(self.at) {
+            token.space = false;
+        }
+    }
+
+    /// Takes the keyword under the cursor as a name.
+    pub(super) fn take_as_name(&mut self) {
+        self.name = Some(self.at);
+    }
+
+    /// Tells if the token is a name or a keyword: both may be part of a reference.
+    pub(super) fn is_word(&self) -> bool {
+        self.token().tok == Tok::Ident
+    }
+
+    pub(super) fn is_keyword(&self) -> bool {
+        self.is_word() && self.tok() != Tok::Ident
+    }
+
+    /// Takes a keyword as a name if a reference follows: `default.x`, `input.if`.
+    pub(super) fn scan_ahead_ref(&mut self) -> bool {
+        let name = self.is_keyword() && self.reference_follows();
+        if name {
+            self.take_as_name();
+        }
+        name
+    }
+
+    pub(super) fn save(&self) -> Saved {
+        Saved {
+            at: self.at,
+            name: self.name,
+            errors: self.errors.len(),
+            hints: self.hints.len(),
+        }
+    }
+
+    pub(super) fn restore(&mut self, saved: Saved) {
+        if self.stopped {
+            return;
+        }
+        self.at = saved.at;
+        self.name = saved.name;
+        self.errors.truncate(saved.errors);
+        self.hints.truncate(saved.hints);
+    }
+
+    /// Goes one level down; every `true` is followed by [`leave`](Self::leave).
+    pub(super) fn enter(&mut self) -> bool {
+        self.steps += 1;
+        if self.stopped {
+            return false;
+        }
+        if self.depth >= MAX_DEPTH {
+            self.too_deep();
+            return false;
+        }
+        if self.steps > 10_000 + STEPS_PER_TOKEN * self.lexed.tokens.len() {
+            self.stopped = true;
+            self.error(self.span(), "expression too complex");
+            return false;
+        }
+        self.depth += 1;
+        true
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    pub(super) fn too_deep(&mut self) {
+        self.stopped = true;
+        self.error(
+            self.span(),
+            format!("max parsing recursion depth exceeded ({MAX_DEPTH} levels)"),
+        );
+    }
+
+    /// Tells if the parser gave up for good: taking back and reading otherwise would not help.
+    pub(super) fn gave_up(&self) -> bool {
+        self.stopped
+    }
+
+    pub(super) fn wildcard(&mut self) -> Arc<str> {
+        let name = format!("${}", self.wildcards);
+        self.wildcards += 1;
+        name.into()
+    }
+
+    pub(super) fn hint(&mut self, hint: impl Into<String>) {
+        self.hints.push(hint.into());
+    }
+
+    pub(super) fn error(&mut self, span: Span, message: impl Into<String>) {
+        let mut message = message.into();
+        match self.hints.as_slice() {
+            [] => {}
+            [hint] => message = format!("{message} (hint: {hint})"),
+            hints => message = format!("{message} (hints: {})", hints.join(", ")),
+        }
+        self.hints.clear();
+        self.errors.push(Error {
+            code: Code::Parse,
+            message,
+            file: self.file.clone(),
+            span,
+            line: super::line_of(self.text, span).to_owned(),
+        });
+    }
+
+    /// Reports the token under the cursor.
+    pub(super) fn illegal(&mut self, note: &str) {
+        let tok = self.tok();
+        if tok == Tok::Illegal {
+            self.error(self.span(), "illegal token");
+            return;
+        }
+        let token = self.token();
+        let kind = if self.is_keyword() {
+            "keyword"
+        } else {
+            "token"
+        };
+        let name = name_of(tok);
+        let colon = if note.is_empty() { "" } else { ": " };
+        self.error(token.span, format!("unexpected {name} {kind}{colon}{note}"));
+    }
+
+    /// Reports white space where a name was expected.
+    pub(super) fn unexpected_space(&mut self, note: &str) {
+        let span = self.span();
+        self.error(span, format!("unexpected whitespace token: {note}"));
+    }
+
+    /// Parses the whole text.
+    pub(super) fn module(mut self, text: &Arc<str>) -> Result<Module, Vec<Error>> {
+        self.report_lexer();
+        let mut statements = Vec::new();
+        while self.tok() != Tok::Eof && self.errors.is_empty() {
+            let Some(statement) = self.statement() else {
+                if self.errors.is_empty() {
+                    self.illegal("");
+                }
+                break;
+            };
+            statements.push(statement);
+        }
+        if self.errors.is_empty()
+            && let Some(module) = self.assemble(statements, text)
+            && self.errors.is_empty()
+        {
+            return Ok(module);
+        }
+        self.errors.sort_by_key(|error| error.span.start);
+        Err(self.errors)
+    }
+
+    fn statement(&mut self) -> Parsed<Statement> {
+        let saved = self.save();
+        if self.tok() == Tok::Package {
+            if let Some(package) = self.package() {
+                return Some(Statement::Package(package));
+            }
+            if !self.errors.is_empty() {
+                return None;
+            }
+            self.restore(saved);
+        }
+        if self.tok() == Tok::Import {
+            if let Some(import) = self.import() {
+                return Some(Statement::Import(import));
+            }
+            if !self.errors.is_empty() {
+                return None;
+            }
+            self.restore(saved);
+        }
+        if let Some(rules) = self.rules() {
+            return Some(Statement::Rules(rules));
+        }
+        if !self.errors.is_empty() {
+            return None;
+        }
+        self.restore(saved);
+        self.query(true, Tok::Eof).map(Statement::Body)
+    }
+
+    fn assemble(&mut self, statements: Vec<Statement>, text: &Arc<str>) -> Option<Module> {
+        let mut statements = statements.into_iter();
+        let package = match statements.next() {
+            Some(Statement::Package(package)) => package,
+            None => {
+                self.error(
+                    Span {
+                        line: 0,
+                        ..Span::default()
+                    },
+                    "empty module",
+                );
+                return None;
+            }
+            Some(other) => {
+                let span = match &other {
+                    Statement::Import(import) => import.span,
+                    Statement::Rules(rules) => rules.first().map_or(Span::default(), |r| r.span),
+                    Statement::Body(body) => body.first().map_or(Span::default(), |e| e.span),
+                    Statement::Package(package) => package.span,
+                };
+                self.error(span, "package expected");
+                return None;
+            }
+        };
+        let (mut imports, mut rules) = (Vec::new(), Vec::new());
+        for statement in statements {
+            match statement {
+                Statement::Import(import) => imports.push(import),
+                Statement::Rules(more) => rules.extend(more),
+                Statement::Body(body) => match super::heads::rule_from_body(body) {
+                    Ok(rule) => rules.push(rule),
+                    Err((span, message)) => self.error(span, message),
+                },
+                Statement::Package(package) => self.error(package.span, "unexpected package"),
+            }
+        }
+        for rule in &rules {
+            for (span, message) in super::heads::check(rule) {
+                self.error(span, message);
+            }
+        }
+        Some(Module {
+            file: self.file.clone(),
+            text: text.clone(),
+            package,
+            imports,
+            rules,
+            comments: self.comments(),
+        })
+    }
+
+    fn comments(&self) -> Vec<Comment> {
+        self.lexed
+            .comments
+            .iter()
+            .map(|(_, span)| Comment {
+                span: *span,
+                text: self
+                    .text_of(*span)
+                    .get(1..)
+                    .unwrap_or_default()
+                    .trim_end_matches('\r')
+                    .into(),
+            })
+            .collect()
+    }
+
+    fn package(&mut self) -> Parsed<Package> {
+        let start = self.span();
+        if self.reference_follows() {
+            return None;
+        }
+        self.scan();
+        if !self.is_word() {
+            self.illegal("");
+            return None;
+        }
+        self.take_as_name();
+        let term = self.term()?;
+        let mut path: Vec<Arc<str>> = Vec::new();
+        match &term.kind {
+            TermKind::Var(name) => path.push(name.clone()),
+            TermKind::Ref(terms) => {
+                for (at, part) in terms.iter().enumerate() {
+                    match &part.kind {
+                        TermKind::Var(name) if at == 0 => path.push(name.clone()),
+                        TermKind::String(name) if at > 0 => path.push(name.clone()),
+                        other => {
+                            let wanted = if at == 0 { "var" } else { "string" };
+                            let name = kind_name(other);
+                            self.error(
+                                part.span,
+                                format!("unexpected {name} token: expecting {wanted}"),
+                            );
+                            return None;
+                        }
+                    }
+                }
+            }
+            _ => {
+                self.illegal("");
+                return None;
+            }
+        }
+        Some(Package {
+            span: self.from(start),
+            path,
+        })
+    }
+
+    /// Parses a whole text as a query.
+    pub(super) fn whole_query(mut self) -> Result<Vec<Expr>, Vec<Error>> {
+        self.report_lexer();
+        if self.errors.is_empty() {
+            let body = self.query(false, Tok::Eof);
+            if let Some(body) = body
+                && self.errors.is_empty()
+            {
+                return Ok(body);
+            }
+        }
+        if self.errors.is_empty() {
+            self.illegal("");
+        }
+        Err(self.errors)
+    }
+}
+
+/// Name of a kind of term in messages.
+pub(super) fn kind_name(kind: &TermKind) -> &'static str {
+    match kind {
+        TermKind::Null => "null",
+        TermKind::Bool(_) => "boolean",
+        TermKind::Number(_) => "number",
+        TermKind::String(_) => "string",
+        TermKind::Var(_) => "var",
+        TermKind::Ref(_) => "ref",
+        TermKind::Array(_) => "array",
+        TermKind::Set(_) => "set",
+        TermKind::Object(_) => "object",
+        TermKind::ArrayComprehension(..) => "arraycomprehension",
+        TermKind::SetComprehension(..) => "setcomprehension",
+        TermKind::ObjectComprehension(..) => "objectcomprehension",
+        TermKind::Call(_) => "call",
+        TermKind::Template { .. } => "templatestring",
+    }
+}
+
+/// OPA's name of a token in messages; those of operators are their builtins' names.
+pub(super) fn name_of(tok: Tok) -> &'static str {
+    match tok {
+        Tok::Illegal => "illegal",
+        Tok::Eof => "eof",
+        Tok::Ident => "identifier",
+        Tok::Number => "number",
+        Tok::String => "string",
+        Tok::Part => "template-string-part",
+        Tok::End => "template-string-end",
+        Tok::RawPart => "raw-template-string-part",
+        Tok::RawEnd => "raw-template-string-end",
+        Tok::LBrack => "[",
+        Tok::RBrack => "]",
+        Tok::LBrace => "{",
+        Tok::RBrace => "}",
+        Tok::LParen => "(",
+        Tok::RParen => ")",
+        Tok::Comma => ",",
+        Tok::Colon => ":",
+        Tok::Add => "plus",
+        Tok::Sub => "minus",
+        Tok::Mul => "mul",
+        Tok::Quo => "div",
+        Tok::Rem => "rem",
+        Tok::And | Tok::LogicalAnd => "and",
+        Tok::Or | Tok::LogicalOr => "or",
+        Tok::Unify => "eq",
+        Tok::Equal => "equal",
+        Tok::Assign => "assign",
+        Tok::Neq => "neq",
+        Tok::Gt => "gt",
+        Tok::Lt => "lt",
+        Tok::Gte => "gte",
+        Tok::Lte => "lte",
+        Tok::Dot => ".",
+        Tok::Semicolon => ";",
+        Tok::Package => "package",
+        Tok::Import => "import",
+        Tok::As => "as",
+        Tok::Default => "default",
+        Tok::Else => "else",
+        Tok::Not => "not",
+        Tok::Some => "some",
+        Tok::With => "with",
+        Tok::Null => "null",
+        Tok::True => "true",
+        Tok::False => "false",
+        Tok::In => "in",
+        Tok::Every => "every",
+        Tok::Contains => "contains",
+        Tok::If => "if",
+    }
+}
