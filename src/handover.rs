@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::image::{Digest, DigestReference, Reference, Tag};
+use crate::{
+    image::{Digest, DigestReference, Reference, Tag},
+    json,
+};
 
 /// The version of both files that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
@@ -182,7 +185,7 @@ impl Vouched {
         expected: Option<Digest>,
     ) -> Result<Self, Error> {
         let digest = check_digest(bytes, origin, expected)?;
-        let verified: Verified = parse(bytes, origin, "verified.json")?;
+        let verified: Verified = parse(bytes, origin, "verified.json", &json::VERIFIED)?;
         check_version(verified.version, origin)?;
         check_names(verified.components.iter().map(|c| c.name.as_str()), origin)?;
         let passed_in_spite = |c: &&VerifiedComponent| c.success && c.violations > 0;
@@ -323,7 +326,7 @@ impl Placed {
         expected: Option<Digest>,
     ) -> Result<Self, Error> {
         check_digest(bytes, origin, expected)?;
-        let promoted: Promoted = parse(bytes, origin, "promoted.json")?;
+        let promoted: Promoted = parse(bytes, origin, "promoted.json", &json::PROMOTED)?;
         check_version(promoted.version, origin)?;
         check_names(promoted.components.iter().map(|c| c.name.as_str()), origin)?;
         Ok(Self {
@@ -403,12 +406,13 @@ pub(crate) fn check_digest(
     }
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(
+fn parse<T: DeserializeOwned>(
     bytes: &[u8],
     origin: &str,
     kind: &'static str,
+    shape: &json::Shape,
 ) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Parse {
+    json::read(bytes, shape).map_err(|error| Error::Parse {
         origin: origin.to_owned(),
         kind,
         reason: error.to_string(),
@@ -492,6 +496,28 @@ mod tests {
         passed["violations"] = Value::from(1);
         let error = vouched(&verified(&[passed])).unwrap_err();
         assert!(matches!(error, Error::Contradiction { .. }), "{error}");
+    }
+
+    #[test]
+    fn refuses_lists_where_objects_are_due() {
+        let good = verified(&[component("web", ONE, true)]);
+        assert!(vouched(&good).is_ok());
+        let as_list = |value: &Value| match value {
+            Value::Object(members) => Value::Array(members.values().cloned().collect()),
+            other => other.clone(),
+        };
+        assert!(vouched(&as_list(&good)).is_err());
+        for path in ["/policy", "/components/0"] {
+            let mut wrong = good.clone();
+            let part = wrong.pointer_mut(path).unwrap();
+            *part = as_list(part);
+            assert!(
+                matches!(vouched(&wrong), Err(Error::Parse { .. })),
+                "{path}"
+            );
+        }
+        let twice = good.to_string().replacen('{', "{\"version\":1,", 1);
+        assert!(Vouched::parse(twice.as_bytes(), "v", None).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod gitops;
 mod handover;
 mod http;
 mod image;
+mod json;
 mod kube;
 mod policy;
 mod progress;

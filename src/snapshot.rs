@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::image::{Digest, DigestReference, Reference, ReferenceError, Tag};
+use crate::{
+    image::{Digest, DigestReference, Reference, ReferenceError, Tag},
+    json,
+};
 
 /// The version of the member `promote` that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
@@ -76,10 +79,10 @@ pub(crate) enum Error {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The Konflux application; often empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) application: String,
     /// The images.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) components: Vec<Component>,
     /// What only this program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +96,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Component {
     /// The component's name; empty when the Snapshot gives none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) name: String,
     /// The image: pinned in `images.json`, perhaps a tag in a Snapshot that somebody else wrote.
     #[serde(rename = "containerImage")]
@@ -123,7 +126,11 @@ pub(crate) struct GitSource {
     /// The repository's URL.
     pub(crate) url: String,
     /// The commit in `images.json`, perhaps a branch or tag in a Snapshot that somebody else wrote.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::nullable",
+        skip_serializing_if = "String::is_empty"
+    )]
     pub(crate) revision: String,
     /// Members that this program does not know, kept as they are.
     #[serde(flatten)]
@@ -146,7 +153,7 @@ pub(crate) struct Promote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) destination_tag: Option<Tag>,
     /// How each image was found, by the component's name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) components: BTreeMap<String, Found>,
 }
 
@@ -160,7 +167,7 @@ pub(crate) struct Found {
     /// The media type of the manifest.
     pub(crate) media_type: String,
     /// The platforms of an index as `os/arch[/variant]`; empty for a single image.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) platforms: Vec<String>,
 }
 
@@ -180,13 +187,12 @@ impl Snapshot {
             origin: origin.to_owned(),
             reason,
         };
-        let mut document: Value = match serde_json::from_str(text) {
-            Ok(document) => document,
-            // What starts as JSON is judged as JSON: its parser names the place better.
-            Err(error) if text.trim_start().starts_with(['{', '[']) => {
-                return Err(wrong(error.to_string()));
-            }
-            Err(_) => serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?,
+        // What starts as JSON is judged as JSON: YAML's reader would take some of it otherwise.
+        let mut document: Value = if text.trim_start().starts_with(['{', '[']) {
+            json::document(text.as_bytes(), &json::Shape::Any)
+                .map_err(|error| wrong(error.to_string()))?
+        } else {
+            serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?
         };
         if let Some(spec) = document.get_mut("spec").filter(|spec| spec.is_object()) {
             document = spec.take();
@@ -194,6 +200,7 @@ impl Snapshot {
         if !document.is_object() {
             return Err(wrong("expected an object with components".to_owned()));
         }
+        json::check(&document, &json::SNAPSHOT).map_err(|error| wrong(error.to_string()))?;
         let snapshot: Self =
             serde_json::from_value(document).map_err(|error| wrong(error.to_string()))?;
         match &snapshot.promote {
@@ -320,6 +327,28 @@ mod tests {
         );
         let images = Images::parse(text.as_bytes(), "snapshot.yaml").unwrap();
         assert_eq!(images.snapshot.components[0].name, "web");
+    }
+
+    #[test]
+    fn null_is_absent_and_keys_that_fold_are_refused() {
+        let text = format!(
+            r#"{{"application":null,"components":[{{"name":"x","containerImage":"q.io/o/x@{DIGEST}","source":{{"git":{{"url":"u","revision":null}}}}}}]}}"#
+        );
+        let images = Images::parse(text.as_bytes(), "s").unwrap();
+        assert_eq!(images.pinned.len(), 1);
+        for (from, to) in [
+            ("containerImage", "ContainerImage"),
+            ("\"components\"", "\"Components\":[],\"components\""),
+            ("\"name\":\"x\"", "\"name\":\"x\",\"name\":\"y\""),
+            ("{\"git\":{\"url\":\"u\",\"revision\":null}}", "[[\"u\"]]"),
+        ] {
+            let wrong = text.replacen(from, to, 1);
+            assert_ne!(wrong, text);
+            let error = Images::parse(wrong.as_bytes(), "s").unwrap_err();
+            assert!(matches!(error, Error::Parse { .. }), "{error}");
+        }
+        let yaml = "Components: []\ncomponents: []\n";
+        assert!(Snapshot::parse(yaml, "s").is_err());
     }
 
     #[test]

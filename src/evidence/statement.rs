@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::image::Digest;
+use crate::{image::Digest, json};
 
 const TYPES: [&str; 2] = [
     "https://in-toto.io/Statement/v0.1",
@@ -70,17 +70,17 @@ pub(crate) struct Statement {
 struct Wire {
     #[serde(rename = "_type")]
     kind: String,
-    #[serde(rename = "predicateType", default)]
+    #[serde(rename = "predicateType", default, deserialize_with = "json::nullable")]
     predicate_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     subject: Vec<Subject>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct Subject {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     digest: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     annotations: BTreeMap<String, Value>,
 }
 
@@ -90,13 +90,14 @@ impl Statement {
     /// # Errors
     /// Any [`StatementError`]; a key that stands twice is one of them.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
-        let malformed = |error: serde_json::Error| StatementError::Malformed {
+        let malformed = |error: json::Error| StatementError::Malformed {
             reason: error.to_string(),
         };
         let text = std::str::from_utf8(bytes).map_err(|error| StatementError::Malformed {
             reason: error.to_string(),
         })?;
-        let wire: Wire = serde_json::from_str(text).map_err(malformed)?;
+        let document = json::document(bytes, &json::STATEMENT).map_err(malformed)?;
+        let wire: Wire = json::decode(&document).map_err(malformed)?;
         if !TYPES.contains(&wire.kind.as_str()) {
             return Err(StatementError::Type { found: wire.kind });
         }
@@ -104,7 +105,6 @@ impl Statement {
             return Err(StatementError::NoPredicateType);
         }
         check_subjects(&wire.subject)?;
-        let document = serde_json::from_str(text).map_err(malformed)?;
         Ok(Self {
             predicate_type: wire.predicate_type,
             subjects: wire.subject,
@@ -222,7 +222,10 @@ mod tests {
             StatementError::Malformed { .. }
         ));
         let null = parse(json!([{"digest": null}]));
-        assert!(matches!(null, StatementError::Malformed { .. }));
+        assert_eq!(null, StatementError::NoDigest { index: 0 });
+        assert_eq!(parse(Value::Null), StatementError::NoSubject);
+        let list = json!([{"digest": [["sha256", digest().hex()]]}]);
+        assert!(matches!(parse(list), StatementError::Malformed { .. }));
     }
 
     #[test]
@@ -241,6 +244,30 @@ mod tests {
         let other = text.replace("Statement/v1", "Statement/v2");
         let error = Statement::parse(other.as_bytes()).unwrap_err();
         assert!(matches!(error, StatementError::Type { .. }), "{error}");
+        for change in [
+            ("predicateType", "PredicateType"),
+            ("\"subject\"", "\"Subject\":[],\"subject\""),
+            ("\"subject\"", "\"\u{17f}ubject\":[],\"subject\""),
+            (
+                "\"predicate\":{}",
+                "\"predicate\":{\"a\":{\"b\":1,\"b\":2}}",
+            ),
+        ] {
+            let folded = text.replacen(change.0, change.1, 1);
+            assert_ne!(folded, text);
+            let error = Statement::parse(folded.as_bytes()).unwrap_err();
+            assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
+        }
+        let list = format!("[{text}]");
+        let error = Statement::parse(list.as_bytes()).unwrap_err();
+        assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
+        let maps = text.replacen(
+            "\"predicate\":{}",
+            "\"predicate\":{\"labels\":{\"App\":\"a\",\"app\":\"b\"}},\"more\":null",
+            1,
+        );
+        assert_ne!(maps, text);
+        assert!(Statement::parse(maps.as_bytes()).is_ok());
         let twice = text.replacen('{', "{\"predicateType\":\"https://example.com/other\",", 1);
         let error = Statement::parse(twice.as_bytes()).unwrap_err();
         assert!(matches!(error, StatementError::Malformed { .. }), "{error}");

@@ -119,6 +119,14 @@ pub(crate) enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A list of referrers cannot be read: nothing is known about what is attached.
+    #[error("the list of referrers at {url} cannot be read: {reason}")]
+    Referrers {
+        /// The URL without its query.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The registry breaks the protocol.
     #[error("{url} broke the protocol: {reason}")]
     Protocol {

@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde_json::Value;
 
 use super::Error;
-use crate::image::{Digest, MediaType};
+use crate::{
+    image::{Digest, MediaType},
+    json,
+};
 
 /// A manifest as it was served.
 #[derive(Debug, Clone)]
@@ -44,7 +48,11 @@ pub(crate) struct Descriptor {
     /// The content's size in bytes.
     pub(crate) size: u64,
     /// Free text for machines; nothing signs it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::nullable",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub(crate) annotations: BTreeMap<String, String>,
     /// Which kind of artifact a referrer is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +61,11 @@ pub(crate) struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<Platform>,
     /// Where else the content may be had.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::nullable",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub(crate) urls: Vec<String>,
 }
 
@@ -61,10 +73,10 @@ pub(crate) struct Descriptor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Platform {
     /// Such as `amd64`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) architecture: String,
     /// Such as `linux`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) os: String,
     /// Such as `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,13 +114,17 @@ pub(crate) struct ImageManifest {
     /// The image's configuration.
     pub(crate) config: Descriptor,
     /// The layers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) layers: Vec<Descriptor>,
     /// The manifest that this one is attached to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Descriptor>,
     /// Free text for machines; nothing signs it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::nullable",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
@@ -125,13 +141,17 @@ pub(crate) struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<String>,
     /// The children.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) manifests: Vec<Descriptor>,
     /// The manifest that this one is attached to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Descriptor>,
     /// Free text for machines; nothing signs it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::nullable",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
@@ -139,24 +159,24 @@ pub(crate) struct Index {
 const MAX_CHILDREN: usize = 2000;
 
 impl Manifest {
-    /// Takes the bytes that a registry served. The media type that the document names comes
-    /// before the one that was served: the digest binds the document and no header.
+    /// Takes the bytes that a registry served.
+    ///
+    /// The digest binds the document and no header, so the document decides: its own media type,
+    /// else the served one if it fits the members, else the OCI type that fits them.
     pub(super) fn new(served: &str, bytes: Bytes) -> Self {
-        #[derive(Deserialize)]
-        struct Named {
-            #[serde(rename = "mediaType")]
-            media_type: Option<String>,
-        }
-        let named = || {
-            serde_json::from_slice::<Named>(&bytes)
-                .ok()
-                .and_then(|named| named.media_type)
-        };
-        let named = named();
-        let known = named.as_deref().and_then(MediaType::parse);
-        let media_type = match known.or_else(|| MediaType::parse(served)) {
-            Some(known) => known.as_str().to_owned(),
-            None => named.unwrap_or_else(|| served.to_owned()),
+        let members = Members::of(&bytes).unwrap_or_default();
+        let declared = members.media_type.clone().filter(|named| !named.is_empty());
+        let media_type = match (declared, MediaType::parse(served), members.kind()) {
+            (Some(named), ..) => match MediaType::parse(&named) {
+                Some(known) => known.as_str().to_owned(),
+                None => named,
+            },
+            (None, Some(known), Some(index)) if known.is_index() != index => {
+                oci_type(index).as_str().to_owned()
+            }
+            (None, Some(known), _) => known.as_str().to_owned(),
+            (None, None, Some(index)) => oci_type(index).as_str().to_owned(),
+            (None, None, None) => served.to_owned(),
         };
         Self {
             media_type,
@@ -183,22 +203,6 @@ impl Manifest {
         MediaType::parse(&self.media_type).is_some_and(MediaType::is_index)
     }
 
-    /// A document that is an image to one reader and an index to another is neither.
-    fn is_one_thing(&self) -> Result<(), String> {
-        #[derive(Deserialize)]
-        struct Shape {
-            manifests: Option<IgnoredAny>,
-            config: Option<IgnoredAny>,
-            layers: Option<IgnoredAny>,
-        }
-        let shape: Shape =
-            serde_json::from_slice(&self.bytes).map_err(|error| error.to_string())?;
-        match (shape.manifests, shape.config.or(shape.layers)) {
-            (Some(_), Some(_)) => Err("it is an image and an index at once".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
     /// Reads what the manifest says.
     ///
     /// # Errors
@@ -209,23 +213,19 @@ impl Manifest {
             reason,
         };
         let Some(kind) = MediaType::parse(&self.media_type) else {
-            let schema1 = self.media_type.contains("manifest.v1+");
-            return Err(wrong(if schema1 {
-                "it has Docker schema 1, which has no digest to rely on: push the image again with a current tool".to_owned()
-            } else {
-                format!(
-                    "media type {:?} is neither an OCI nor a Docker manifest",
-                    self.media_type
-                )
-            }));
+            return Err(wrong(unknown_type(&self.media_type)));
         };
+        let document = json::document(&self.bytes, &json::MANIFEST)
+            .map_err(|error| wrong(error.to_string()))?;
+        Members::in_document(&document)
+            .fit(kind)
+            .map_err(|reason| wrong(reason.to_owned()))?;
         let content = if kind.is_index() {
-            serde_json::from_slice(&self.bytes).map(Content::Index)
+            json::decode(&document).map(Content::Index)
         } else {
-            serde_json::from_slice(&self.bytes).map(Content::Image)
+            json::decode(&document).map(Content::Image)
         };
         let content = content.map_err(|error| wrong(error.to_string()))?;
-        self.is_one_thing().map_err(wrong)?;
         let children = match &content {
             Content::Image(image) => image.layers.len(),
             Content::Index(index) => index.manifests.len(),
@@ -236,5 +236,185 @@ impl Manifest {
             )));
         }
         Ok(content)
+    }
+}
+
+/// The members that tell an image from an index.
+#[derive(Debug, Default, Deserialize)]
+struct Members {
+    #[serde(rename = "mediaType", default)]
+    media_type: Option<String>,
+    #[serde(default, deserialize_with = "is_there")]
+    manifests: bool,
+    #[serde(default)]
+    config: Option<IgnoredAny>,
+    #[serde(default)]
+    layers: Option<IgnoredAny>,
+}
+
+/// Tells that a member is there, `null` or not.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl Members {
+    /// Looks into bytes that are not checked yet; `None` for what [`Manifest::content`] refuses.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    fn in_document(document: &Value) -> Self {
+        let has = |name: &str| document.get(name).filter(|value| !value.is_null());
+        Self {
+            media_type: None,
+            manifests: document.get("manifests").is_some(),
+            config: has("config").map(|_| IgnoredAny),
+            layers: has("layers").map(|_| IgnoredAny),
+        }
+    }
+
+    fn is_image(&self) -> bool {
+        self.config.is_some() || self.layers.is_some()
+    }
+
+    /// Whether it is an index, if its members tell.
+    fn kind(&self) -> Option<bool> {
+        (self.manifests != self.is_image()).then_some(self.manifests)
+    }
+
+    /// Refuses a document that is an image to one reader and an index to another.
+    fn fit(&self, kind: MediaType) -> Result<(), &'static str> {
+        match (self.manifests, self.is_image()) {
+            (true, true) => Err("it is an image and an index at once"),
+            (true, false) if !kind.is_index() => {
+                Err("it says that it is an image, but lists manifests as an index does")
+            }
+            (false, true) if kind.is_index() => {
+                Err("it says that it is an index, but has config or layers as an image has")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn oci_type(index: bool) -> MediaType {
+    if index {
+        MediaType::OciIndex
+    } else {
+        MediaType::OciManifest
+    }
+}
+
+/// Why a media type is not usable.
+fn unknown_type(media_type: &str) -> String {
+    if media_type.starts_with("application/vnd.docker.distribution.manifest.v1+") {
+        return "it has Docker schema 1, which has no digest to rely on: push the image again with a current tool".to_owned();
+    }
+    if media_type.starts_with("application/vnd.oci.artifact.manifest.v1+") {
+        return "it is an OCI artifact manifest, which OCI 1.1 withdrew before its release: attach the artifact again with a current tool".to_owned();
+    }
+    let shown: String = media_type.chars().take(100).collect();
+    format!("media type {shown:?} is neither an OCI nor a Docker manifest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn manifest(served: &str, text: &str) -> Manifest {
+        let text = text.replace(
+            "DESCRIPTOR",
+            &format!(r#"{{"mediaType":"t","digest":"{DIGEST}","size":0}}"#),
+        );
+        Manifest::new(served, Bytes::from(text))
+    }
+
+    #[test]
+    fn the_members_decide_what_a_document_is() {
+        let image = r#"{"schemaVersion":2,"config":DESCRIPTOR,"layers":[]}"#;
+        for served in [
+            "",
+            "text/plain",
+            MediaType::OciIndex.as_str(),
+            MediaType::OciManifest.as_str(),
+        ] {
+            let manifest = manifest(served, image);
+            assert_eq!(
+                manifest.media_type,
+                MediaType::OciManifest.as_str(),
+                "{served}"
+            );
+            assert!(matches!(manifest.content().unwrap(), Content::Image(_)));
+        }
+        let docker = manifest(MediaType::DockerManifest.as_str(), image);
+        assert_eq!(docker.media_type, MediaType::DockerManifest.as_str());
+        let index = r#"{"schemaVersion":2,"manifests":[DESCRIPTOR]}"#;
+        let index = manifest(MediaType::OciManifest.as_str(), index);
+        assert_eq!(index.media_type, MediaType::OciIndex.as_str());
+        assert!(matches!(index.content().unwrap(), Content::Index(_)));
+    }
+
+    #[test]
+    fn refuses_what_contradicts_itself() {
+        let index = MediaType::OciIndex.as_str();
+        let image = MediaType::OciManifest.as_str();
+        for text in [
+            format!(
+                r#"{{"schemaVersion":2,"mediaType":"{index}","config":DESCRIPTOR,"layers":[]}}"#
+            ),
+            format!(r#"{{"schemaVersion":2,"mediaType":"{image}","manifests":[DESCRIPTOR]}}"#),
+            r#"{"schemaVersion":2,"config":DESCRIPTOR,"manifests":[]}"#.to_owned(),
+            r#"{"schemaVersion":2,"config":DESCRIPTOR,"manifests":null}"#.to_owned(),
+            r#"{"schemaVersion":2,"config":DESCRIPTOR,"layers":[],"Layers":[DESCRIPTOR]}"#
+                .to_owned(),
+            r#"{"schemaVersion":2,"manifests":[],"Manifests":[DESCRIPTOR]}"#.to_owned(),
+            r#"{"schemaVersion":2,"Manifests":[DESCRIPTOR]}"#.to_owned(),
+            r#"[2,null,null,DESCRIPTOR,[]]"#.to_owned(),
+        ] {
+            let found = manifest(index, &text).content();
+            assert!(
+                matches!(found, Err(Error::Manifest { .. })),
+                "{text}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let text = r#"{"schemaVersion":2,"config":{"mediaType":"t","digest":"DIGEST","size":0,"urls":null},"layers":null,"annotations":null,"subject":null}"#;
+        let Content::Image(image) = manifest("", &text.replace("DIGEST", DIGEST))
+            .content()
+            .unwrap()
+        else {
+            panic!("it is an image");
+        };
+        assert!(image.layers.is_empty() && image.annotations.is_empty());
+        let index = manifest("", r#"{"schemaVersion":2,"manifests":null}"#);
+        assert!(
+            matches!(index.content().unwrap(), Content::Index(index) if index.manifests.is_empty())
+        );
+    }
+
+    #[test]
+    fn names_what_it_does_not_know() {
+        for (media_type, expected) in [
+            (
+                "application/vnd.docker.distribution.manifest.v1+prettyjws",
+                "schema 1",
+            ),
+            (
+                "application/vnd.oci.artifact.manifest.v1+json",
+                "artifact manifest",
+            ),
+            ("text/html", "neither"),
+        ] {
+            let error = manifest(media_type, "{}")
+                .content()
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -2,14 +2,15 @@
 //! referrers API with its pages, and the tag that stands in for it where there is none.
 
 use super::{
-    Content, Descriptor, Error, Manifest, Registry,
+    Descriptor, Error, Manifest, Registry, Version,
     auth::Access,
     client::{MAX_MANIFEST, MAX_PAGES, next_page, shown, too_many_pages},
     send::{Call, read},
 };
 use crate::{
     http::{Method, StatusCode},
-    image::{Digest, MediaType, Repository, Tag},
+    image::{Digest, Repository, Tag},
+    json,
 };
 
 /// The most referrers of one manifest that are read.
@@ -78,20 +79,14 @@ impl Registry {
             let answer = self.check(&call, answer).await?;
             next = next_page(&call.url, answer.headers());
             let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
-            let index = Manifest::new(MediaType::OciIndex.as_str(), bytes);
-            match index.content()? {
-                Content::Index(index) => list.extend(index.manifests),
-                Content::Image(_) => {
-                    return Err(Error::Protocol {
-                        url: shown(&call.url),
-                        reason: "its list of referrers is no index",
-                    });
-                }
-            }
+            list.extend(entries(digest, &bytes).map_err(|reason| Error::Referrers {
+                url: shown(&call.url),
+                reason,
+            })?);
             if list.len() > MAX_REFERRERS {
-                return Err(Error::Protocol {
-                    url: shown(&call.url),
-                    reason: "it lists more than 2000 referrers",
+                return Err(Error::Manifest {
+                    digest: *digest,
+                    reason: format!("it has more than {MAX_REFERRERS} referrers"),
                 });
             }
         }
@@ -111,19 +106,46 @@ impl Registry {
         let Some(tag) = fallback_tag(digest) else {
             return Ok(none);
         };
-        let Some(manifest) = self.manifest(repository, &tag.into()).await? else {
+        let Some(manifest) = self.manifest(repository, &tag.clone().into()).await? else {
             return Ok(none);
         };
-        match manifest.content()? {
-            // GitLab resolves the tag to the image itself, which may be an index.
-            Content::Index(index) if manifest.digest != *digest => Ok(Referrers {
-                list: index.manifests,
-                fallback: Some(manifest),
-                ..none
-            }),
-            _ => Ok(none),
+        // GitLab resolves the tag to the image itself, which may be an index.
+        if manifest.digest == *digest {
+            return Ok(none);
+        }
+        let version = Version::Tag(tag);
+        let list = entries(digest, &manifest.bytes).map_err(|reason| Error::Referrers {
+            url: self.manifest_url(repository, &version),
+            reason,
+        })?;
+        Ok(Referrers {
+            list,
+            fallback: Some(manifest),
+            ..none
+        })
+    }
+}
+
+/// Reads a list of referrers. An entry that cannot be read does not hide the others: it is named
+/// in a warning and passed over.
+fn entries(subject: &Digest, bytes: &[u8]) -> Result<Vec<Descriptor>, String> {
+    let document = json::document(bytes, &json::REFERRERS).map_err(|error| error.to_string())?;
+    let has = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    if has("config") || has("layers") {
+        return Err("it is an image, expected a list of referrers".to_owned());
+    }
+    let Some(manifests) = document.get("manifests") else {
+        return Err("it has no member manifests".to_owned());
+    };
+    let mut list = Vec::new();
+    for (at, entry) in manifests.as_array().into_iter().flatten().enumerate() {
+        let read = json::check(entry, &json::DESCRIPTOR).and_then(|()| json::decode(entry));
+        match read {
+            Ok(entry) => list.push(entry),
+            Err(error) => tracing::warn!("ignored referrer {at} in the list of {subject}: {error}"),
         }
     }
+    Ok(list)
 }
 
 /// The tag that stands in for the referrers API.
@@ -140,4 +162,39 @@ fn lacks_api(status: StatusCode) -> bool {
 /// A refusal counts as a missing endpoint only where the tag that stands in for it exists.
 fn is_refusal(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENTRY: &str = r#"{"mediaType":"t","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0,"annotations":null}"#;
+
+    #[test]
+    fn passes_over_entries_that_cannot_be_read() {
+        let subject = Digest::of(b"image");
+        let odd = r#"null,7,{"digest":"sha512:00"},{"mediaType":"t","Digest":"x"}"#;
+        for (text, expected) in [
+            (format!(r#"{{"manifests":[{ENTRY}]}}"#), 1),
+            (
+                format!(r#"{{"schemaVersion":2,"manifests":[{odd},{ENTRY}]}}"#),
+                1,
+            ),
+            (r#"{"manifests":null,"annotations":null}"#.to_owned(), 0),
+            (r#"{"manifests":[]}"#.to_owned(), 0),
+        ] {
+            let found = entries(&subject, text.as_bytes()).unwrap();
+            assert_eq!(found.len(), expected, "{text}");
+        }
+        for text in [
+            "{}".to_owned(),
+            "[]".to_owned(),
+            "<html>".to_owned(),
+            format!(r#"{{"Manifests":[{ENTRY}]}}"#),
+            format!(r#"{{"manifests":[],"manifests":[{ENTRY}]}}"#),
+            format!(r#"{{"config":{ENTRY},"layers":[]}}"#),
+        ] {
+            assert!(entries(&subject, text.as_bytes()).is_err(), "{text}");
+        }
+    }
 }

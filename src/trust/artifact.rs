@@ -10,7 +10,7 @@ use super::{
     bundle, check::malformed, dsse, error::Reason, examined::Signer, key::Message,
     verifier::Verifier,
 };
-use crate::image::Digest;
+use crate::{image::Digest, json};
 
 /// What a bundle should be about.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ fn is_about(bundle: &Bundle, artifact: Message<'_>) -> Result<(), Reason> {
                 let found = envelope.payload_type.clone();
                 return Err(Reason::PayloadType { found });
             }
-            let statement: Statement = serde_json::from_slice(envelope.payload.as_bytes())
+            let statement: Statement = json::read(envelope.payload.as_bytes(), &json::STATEMENT)
                 .map_err(|error| malformed("statement", error))?;
             let sha512 = match artifact {
                 Message::Bytes(bytes) => Some(Sha512Hash::new(Sha512::digest(bytes).into())),

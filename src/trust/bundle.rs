@@ -22,7 +22,7 @@ use super::{
     limits, pem, sigstore, simple,
     verifier::{Trust, Who},
 };
-use crate::image::Digest;
+use crate::{image::Digest, json};
 
 /// The predicate type of an image signature.
 pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -36,11 +36,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
     #[serde(rename_all = "camelCase")]
     struct Shape {
         verification_material: Material,
+        #[serde(default)]
+        message_signature: Option<IgnoredAny>,
+        #[serde(default)]
+        dsse_envelope: Option<IgnoredAny>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Material {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "json::nullable")]
         tlog_entries: Vec<IgnoredAny>,
         #[serde(default)]
         timestamp_verification_data: Option<Stamps>,
@@ -48,7 +52,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Stamps {
-        #[serde(default)]
+        #[serde(default, deserialize_with = "json::nullable")]
         rfc3161_timestamps: Vec<IgnoredAny>,
     }
     limit(
@@ -56,7 +60,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
         bytes.len(),
         usize::try_from(limits::BLOB).unwrap_or(usize::MAX),
     )?;
-    let shape: Shape = serde_json::from_slice(bytes).map_err(|error| malformed("bundle", error))?;
+    let shape: Shape =
+        json::read(bytes, &json::BUNDLE).map_err(|error| malformed("bundle", error))?;
+    if shape.message_signature.is_some() && shape.dsse_envelope.is_some() {
+        let reason = "it has a messageSignature and a dsseEnvelope, expected one";
+        return Err(malformed("bundle", reason));
+    }
     let material = shape.verification_material;
     limit(
         "a number of log entries",
@@ -97,7 +106,7 @@ pub(super) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
     struct Claim {
         predicate_type: String,
     }
-    let claim: Claim = serde_json::from_slice(envelope.payload.as_bytes()).ok()?;
+    let claim: Claim = json::read(envelope.payload.as_bytes(), &json::STATEMENT).ok()?;
     Some(claim.predicate_type)
 }
 

@@ -7,6 +7,7 @@ use base64::{
 use serde::Deserialize;
 
 use super::{error::Reason, limits};
+use crate::json;
 
 /// The media type of an envelope.
 pub(super) const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
@@ -38,6 +39,7 @@ pub(super) struct EnvelopeSignature {
 struct Wire {
     payload_type: String,
     payload: String,
+    #[serde(default, deserialize_with = "json::nullable")]
     signatures: Vec<WireSignature>,
 }
 
@@ -59,7 +61,7 @@ impl Envelope {
             reason,
         };
         let wire: Wire =
-            serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+            json::read(bytes, &json::ENVELOPE).map_err(|error| malformed(error.to_string()))?;
         let count = wire.signatures.len();
         if count == 0 {
             return Err(Reason::NoSignature);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::Reason;
-use crate::image::Digest;
+use crate::{image::Digest, json};
 
 /// The media type of the payload.
 pub(super) const MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -36,10 +36,11 @@ struct Image {
 
 /// Checks that a signed payload is an image signature of this digest; gives the signed annotations.
 pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<BTreeMap<String, String>, Reason> {
-    let payload: Payload = serde_json::from_slice(payload).map_err(|error| Reason::Malformed {
-        what: "payload",
-        reason: error.to_string(),
-    })?;
+    let payload: Payload =
+        json::read(payload, &json::PAYLOAD).map_err(|error| Reason::Malformed {
+            what: "payload",
+            reason: error.to_string(),
+        })?;
     if payload.critical.kind != TYPE {
         return Err(Reason::ClaimType {
             found: payload.critical.kind,

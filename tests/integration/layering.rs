@@ -11,22 +11,25 @@ use crate::docs::root;
 /// A module and the modules of ours that it may use. What is not listed may use nothing.
 const EDGES: &[(&str, &[&str])] = &[
     ("image", &[]),
+    ("json", &[]),
     ("event", &[]),
     ("env", &[]),
     ("failure", &[]),
     ("clock", &["env"]),
-    ("snapshot", &["image"]),
-    ("handover", &["image"]),
+    ("snapshot", &["image", "json"]),
+    ("handover", &["image", "json"]),
     ("progress", &[]),
     ("tekton", &[]),
-    ("evidence", &["image"]),
+    ("evidence", &["image", "json"]),
     ("http", &["env"]),
     ("git", &["env", "http"]),
     ("kube", &["env", "http"]),
-    ("registry", &["env", "http", "image", "progress"]),
+    ("registry", &["env", "http", "image", "json", "progress"]),
     (
         "trust",
-        &["env", "evidence", "http", "image", "kube", "registry"],
+        &[
+            "env", "evidence", "http", "image", "json", "kube", "registry",
+        ],
     ),
     ("gitops", &["image"]),
     (

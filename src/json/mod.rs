@@ -1,0 +1,115 @@
+//! Reads JSON that is signed or handed over, so that no other reader takes it for something else.
+//!
+//! Go's `encoding/json`, by which container runtimes, registries and cosign read the same bytes,
+//! takes the last of two equal keys and matches a struct's members without regard to case (with
+//! U+212A for `k` and U+017F for `s`). A document that makes use of that is refused here:
+//!
+//! - no key twice in any object;
+//! - an object where an object is due, a list where a list is due;
+//! - in objects that Go decodes into structs, no key that equals a member only under case folding,
+//!   and no two keys that equal each other under it. Maps (labels, annotations, predicates) and
+//!   unknown members stay as they are.
+//!
+//! `null` for a list or a map is an empty one ([`nullable`]). Depth (128), nodes and bytes are limited.
+
+mod documents;
+mod fold;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "read where facts are collected")
+)]
+pub(crate) use documents::IMAGE_CONFIG;
+pub(crate) use documents::{
+    BUNDLE, DESCRIPTOR, ENVELOPE, MANIFEST, PAYLOAD, PROMOTED, REFERRERS, SNAPSHOT, STATEMENT,
+    VERIFIED,
+};
+pub(crate) use shape::Shape;
+
+/// Why a document is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// It is not JSON, has a key twice, or exceeds a limit.
+    #[error("{0}")]
+    Syntax(String),
+    /// A part of it has another type than its readers expect.
+    #[error("{place}: found {found}, expected {expected}")]
+    Type {
+        /// The path of the part.
+        place: String,
+        /// The JSON type that was found.
+        found: &'static str,
+        /// The JSON type that is due.
+        expected: &'static str,
+    },
+    /// A key equals another one only without regard to case.
+    #[error("{place}: key {key:?} equals {other:?} for readers that ignore case")]
+    Folded {
+        /// The path of the object.
+        place: String,
+        /// The key.
+        key: String,
+        /// The member, or the other key.
+        other: String,
+    },
+    /// A member is missing or has a value that the type does not allow.
+    #[error("{0}")]
+    Content(String),
+}
+
+/// Reads a document of a known shape and keeps every member.
+///
+/// # Errors
+/// Any [`Error`] but [`Error::Content`].
+pub(crate) fn document(bytes: &[u8], shape: &Shape) -> Result<Value, Error> {
+    let document = value::read(bytes)?;
+    check(&document, shape)?;
+    Ok(document)
+}
+
+/// Checks a document that was read in another way, as from YAML.
+///
+/// # Errors
+/// [`Error::Type`] or [`Error::Folded`].
+pub(crate) fn check(document: &Value, shape: &Shape) -> Result<(), Error> {
+    if document.is_null() {
+        return Err(Error::Type {
+            place: "the document".to_owned(),
+            found: "null",
+            expected: "an object",
+        });
+    }
+    shape.check(document)
+}
+
+/// Decodes a document that was checked.
+///
+/// # Errors
+/// [`Error::Content`].
+pub(crate) fn decode<'a, T: Deserialize<'a>>(document: &'a Value) -> Result<T, Error> {
+    T::deserialize(document).map_err(|error| Error::Content(error.to_string()))
+}
+
+/// Reads and decodes a document of a known shape.
+///
+/// # Errors
+/// Any [`Error`].
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], shape: &Shape) -> Result<T, Error> {
+    decode(&document(bytes, shape)?)
+}
+
+/// Decodes `null` as the empty value, as Go does for lists, maps and texts.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

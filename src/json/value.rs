@@ -1,0 +1,106 @@
+//! Reads JSON into a value and refuses keys that an object has twice.
+
+use std::{cell::Cell, fmt};
+
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use super::Error;
+
+/// The largest document, in bytes: an SBOM of 50 MB is honest input.
+const MAX_BYTES: usize = 64 << 20;
+/// The most values that a document may have, counted at all depths.
+const MAX_NODES: usize = 8 << 20;
+/// How much of a key a message shows.
+const SHOWN: usize = 80;
+
+/// Reads a document whole; nothing but white space may follow it.
+///
+/// # Errors
+/// [`Error::Syntax`].
+pub(super) fn read(bytes: &[u8]) -> Result<Value, Error> {
+    if bytes.len() > MAX_BYTES {
+        let found = bytes.len();
+        let text = format!("the document has {found} bytes, expected at most {MAX_BYTES}");
+        return Err(Error::Syntax(text));
+    }
+    let left = Cell::new(MAX_NODES);
+    let mut source = serde_json::Deserializer::from_slice(bytes);
+    let value = Node(&left).deserialize(&mut source);
+    let value = value.and_then(|value| source.end().map(|()| value));
+    value.map_err(|error| Error::Syntax(error.to_string()))
+}
+
+/// One value and all below it; holds how many more there may be.
+#[derive(Clone, Copy)]
+struct Node<'a>(&'a Cell<usize>);
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
+        let Some(left) = self.0.get().checked_sub(1) else {
+            let text = format!("the document has more than {MAX_NODES} values");
+            return Err(D::Error::custom(text));
+        };
+        self.0.set(left);
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value);
+        number.map_or_else(|| Err(E::custom("number out of range")), |n| Ok(n.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self)? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(key) = object.next_key::<String>()? {
+            if members.contains_key(&key) {
+                let key: String = key.chars().take(SHOWN).collect();
+                return Err(A::Error::custom(format!("duplicate key {key:?}")));
+            }
+            members.insert(key, object.next_value_seed(self)?);
+        }
+        Ok(Value::Object(members))
+    }
+}
