@@ -8,11 +8,13 @@
 pub mod builtins;
 pub mod compile;
 pub mod error;
+pub mod eval;
 pub mod signature;
 pub mod syntax;
 pub mod value;
 
 pub use compile::{Compiled, Options, compile};
 pub use error::{Code, Error, Errors};
+pub use eval::{Program, Session};
 pub use syntax::parse;
 pub use value::Value;

@@ -82,7 +82,7 @@ impl Value {
                 let Value::Number(number) = key else {
                     return None;
                 };
-                items.get(usize::try_from(number.as_integer()?).ok()?)
+                items.get(usize::try_from(number.as_i64()?).ok()?)
             }
             Value::Object(object) => object.get(key),
             Value::Set(set) => set.get(key),

@@ -34,6 +34,12 @@ pub enum Call {
 }
 
 impl Builtin {
+    /// Tells if the host registered the function.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        matches!(self.call, Call::Host(_))
+    }
+
     /// Calls the function.
     ///
     /// # Errors
@@ -80,6 +86,12 @@ impl Registry {
     fn insert(&mut self, declaration: Declaration, call: Call) {
         self.functions
             .insert(declaration.name, Builtin { declaration, call });
+    }
+}
+
+impl fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.declaration.name)
     }
 }
 

@@ -1,0 +1,22 @@
+//! Evaluation of checked modules.
+
+mod call;
+mod error;
+mod expr;
+mod machine;
+mod object;
+mod plan;
+mod print;
+mod program;
+mod rules;
+mod run;
+mod scan;
+mod session;
+mod trace;
+mod tree;
+mod with;
+
+pub use error::{EvalCode, EvalError};
+pub use machine::{Limits, Printed, Unreadable};
+pub use program::{Fact, Program, Query};
+pub use session::{Answer, Bindings, Failure, Session, Visited};

@@ -1,0 +1,266 @@
+//! Plans: checked modules with every decision made that does not depend on values.
+//!
+//! The compiler orders expressions, so it is known for each place of a body which slots are bound.
+//! A plan says for each expression if it tests, binds or enumerates, and references to rules are
+//! indices.
+
+mod body;
+mod build;
+mod depends;
+mod refs;
+mod rules;
+mod terms;
+mod unify;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+pub(crate) use build::{plan_query, plan_rules};
+pub(crate) use depends::{Facts, Uses};
+
+use super::error::Place;
+use crate::builtins::Builtin;
+use crate::value::Value;
+
+/// Index into [`Plan::sets`].
+pub(crate) type SetId = usize;
+/// Index into [`Layout::nodes`].
+pub(crate) type NodeId = usize;
+/// Index of a slot in a frame.
+pub(crate) type SlotId = usize;
+
+/// All rules, ready for evaluation.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) layout: Layout,
+    pub(crate) sets: Vec<RuleSet>,
+    /// What each rule set uses, itself and through others.
+    pub(crate) uses: Vec<Uses>,
+}
+
+/// The names that bodies are planned with.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// Rules and packages by path; the first node is `data`.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) builtins: Vec<Builtin>,
+    pub(crate) builtin_ids: HashMap<&'static str, usize>,
+    pub(crate) files: Vec<Arc<str>>,
+    pub(crate) watched: Vec<Facts>,
+}
+
+/// A place in the tree of packages and rules.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) children: BTreeMap<Arc<str>, NodeId>,
+    pub(crate) set: Option<SetId>,
+    /// Path below `data`, as keys.
+    pub(crate) path: Vec<Value>,
+}
+
+/// All rules of one path.
+#[derive(Debug)]
+pub(crate) struct RuleSet {
+    /// Path below `data`, as keys.
+    pub(crate) path: Vec<Value>,
+    /// Path with dots, `data` included.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: SetKind,
+    pub(crate) rules: Vec<Definition>,
+    pub(crate) default: Option<Definition>,
+    /// All values are the same constant: the first one that holds is the value.
+    pub(crate) same_value: bool,
+    /// Depends on data alone.
+    pub(crate) constant: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SetKind {
+    Complete,
+    Set,
+    /// Rules with keys of their own: an object, nested if there are several keys.
+    Object,
+    Function,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) place: Place,
+    /// The rule with its first `n` keys given, for each `n`; the first one is the whole rule.
+    pub(crate) variants: Vec<Branch>,
+}
+
+/// One body with its head.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) place: Place,
+    /// Size of the frame.
+    pub(crate) slots: usize,
+    /// Patterns of the arguments of a function, or of the given keys.
+    pub(crate) args: Vec<Pattern>,
+    pub(crate) body: Vec<Stmt>,
+    /// Keys between the path of the rule set and the value.
+    pub(crate) keys: Vec<Expr>,
+    /// The element of a set, or the value.
+    pub(crate) value: Expr,
+    /// The value is an element of a set.
+    pub(crate) contains: bool,
+    pub(crate) otherwise: Option<Box<Branch>>,
+    /// Names of slots as written.
+    pub(crate) names: Vec<Option<Arc<str>>>,
+}
+
+impl Branch {
+    /// Tells if every solution of the body has the same value.
+    pub(crate) fn constant(&self) -> bool {
+        matches!(self.value, Expr::Const(_))
+    }
+}
+
+/// A value that is computed without enumeration; it may be undefined.
+#[derive(Debug, Clone)]
+pub(crate) enum Expr {
+    Const(Value),
+    Slot(SlotId),
+    Array(Box<[Expr]>),
+    Set(Box<[Expr]>),
+    Object(Box<[(Expr, Expr)]>),
+    Path(Arc<Path>),
+    Comprehension(Arc<Comprehension>),
+}
+
+/// A reference whose keys are all known.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) source: Source,
+    pub(crate) steps: Vec<Expr>,
+    /// Watched facts that this reference reads, as bits.
+    pub(crate) reads: u64,
+}
+
+/// The start of a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Input,
+    Slot(SlotId),
+    /// Base documents: there is no rule below the path. Steps start at `data`.
+    Base,
+    Rule(SetId),
+    /// A package or a part of one; steps start at the node.
+    Tree(NodeId),
+}
+
+/// A reference with keys that are found by enumeration.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) source: Source,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) reads: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Step {
+    Get(Expr),
+    Each(Pattern),
+}
+
+/// A term that a value is unified with.
+#[derive(Debug)]
+pub(crate) enum Pattern {
+    Bind(SlotId),
+    Equals(Expr),
+    Array(Box<[Pattern]>),
+    Object(Box<[(Expr, Pattern)]>),
+}
+
+/// The use of a value that an expression returns.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Holds unless it is `false`.
+    Truthy,
+    Match(Pattern),
+}
+
+#[derive(Debug)]
+pub(crate) struct Comprehension {
+    pub(crate) kind: ComprehensionKind,
+    pub(crate) body: Vec<Stmt>,
+    pub(crate) place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) enum ComprehensionKind {
+    Array(Expr),
+    Set(Expr),
+    Object(Expr, Expr),
+}
+
+/// One expression of a body.
+#[derive(Debug)]
+pub(crate) struct Stmt {
+    pub(crate) place: Place,
+    pub(crate) kind: StmtKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum StmtKind {
+    Let(SlotId, Expr),
+    Test(Expr),
+    Equal(Expr, Expr),
+    Match(Pattern, Expr),
+    Never,
+    Compare(Comparison, Expr, Expr, Output),
+    Builtin(usize, Box<[Expr]>, Output),
+    Function(SetId, Box<[Expr]>, Output),
+    Print(Box<[Expr]>),
+    Walk(usize, Expr, Output),
+    Scan(Box<Scan>, Output),
+    Not(Vec<Stmt>),
+    And(Vec<Stmt>, Vec<Stmt>),
+    Or(Vec<Stmt>, Vec<Stmt>),
+    Every {
+        key: Option<SlotId>,
+        value: SlotId,
+        domain: Expr,
+        body: Vec<Stmt>,
+    },
+    With(Box<[With]>, Vec<Stmt>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+/// `with target as value`
+#[derive(Debug)]
+pub(crate) enum With {
+    Input(Box<[Expr]>, Expr),
+    Data(Box<[Expr]>, Expr),
+    Function(Callee, Replacement),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Callee {
+    Rules(SetId),
+    /// Index into [`Layout::builtins`].
+    Builtin(usize),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Replacement {
+    Value(Expr),
+    Callee(Callee),
+}
+
+/// A planned query.
+#[derive(Debug)]
+pub(crate) struct QueryPlan {
+    pub(crate) branch: Branch,
+}

@@ -1,0 +1,277 @@
+//! Planning of bodies and expressions.
+
+use super::build::{Planned, Planner, Scope};
+use super::{Callee, Comparison, Expr, Output, Replacement, Stmt, StmtKind, With};
+use crate::compile::program::{self, ExprKind, Target, Term, TermKind};
+use crate::eval::error::Place;
+use crate::signature::Declaration;
+use crate::value::Value;
+
+impl Planner<'_> {
+    /// Plans the expressions of a body. Slots that they bind are bound behind it.
+    pub(super) fn body(&mut self, scope: &mut Scope, body: &[program::Expr]) -> Planned<Vec<Stmt>> {
+        let mut out = Vec::with_capacity(body.len());
+        for expr in body {
+            self.expression(scope, expr, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Plans a body whose slots end with it.
+    fn nested(&mut self, scope: &mut Scope, body: &[program::Expr]) -> Planned<Vec<Stmt>> {
+        let outer = scope.bound.clone();
+        let planned = self.body(scope, body);
+        scope.leave(&outer);
+        planned
+    }
+
+    fn expression(
+        &mut self,
+        scope: &mut Scope,
+        expr: &program::Expr,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        let place = self.place(expr.span);
+        if expr.with.is_empty() {
+            return self.signed(scope, expr, out);
+        }
+        let mut with = Vec::new();
+        for item in &expr.with {
+            with.push(self.with(scope, item, out)?);
+        }
+        let mut inner = Vec::new();
+        self.signed(scope, expr, &mut inner)?;
+        out.push(Stmt {
+            place,
+            kind: StmtKind::With(with.into(), inner),
+        });
+        Ok(())
+    }
+
+    fn signed(
+        &mut self,
+        scope: &mut Scope,
+        expr: &program::Expr,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        if !expr.negated {
+            return self.plain(scope, expr, out);
+        }
+        let outer = scope.bound.clone();
+        let mut inner = Vec::new();
+        self.plain(scope, expr, &mut inner)?;
+        scope.leave(&outer);
+        out.push(Stmt {
+            place: self.place(expr.span),
+            kind: StmtKind::Not(inner),
+        });
+        Ok(())
+    }
+
+    fn plain(
+        &mut self,
+        scope: &mut Scope,
+        expr: &program::Expr,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        let place = self.place(expr.span);
+        let kind = match &expr.kind {
+            ExprKind::Term(term) => return self.test(scope, term, place, out),
+            ExprKind::Unify(a, b) => return self.unify(scope, a, b, place, out),
+            ExprKind::Call {
+                callee,
+                args,
+                output,
+            } => {
+                return self.call(scope, callee, args, output.as_ref(), place, out);
+            }
+            ExprKind::Every {
+                key,
+                value,
+                domain,
+                body,
+            } => {
+                let domain = self.value(scope, domain, out)?;
+                let outer = scope.bound.clone();
+                let (key, value) = (key.map(|slot| slot.0 as usize), value.0 as usize);
+                for slot in key.into_iter().chain([value]) {
+                    scope.bound[slot] = true;
+                }
+                let body = self.body(scope, body)?;
+                scope.leave(&outer);
+                StmtKind::Every {
+                    key,
+                    value,
+                    domain,
+                    body,
+                }
+            }
+            ExprKind::Not(body) => StmtKind::Not(self.nested(scope, body)?),
+            ExprKind::And(left, right) => {
+                StmtKind::And(self.nested(scope, left)?, self.nested(scope, right)?)
+            }
+            ExprKind::Or(left, right) => {
+                StmtKind::Or(self.nested(scope, left)?, self.nested(scope, right)?)
+            }
+        };
+        out.push(Stmt { place, kind });
+        Ok(())
+    }
+
+    fn test(
+        &mut self,
+        scope: &mut Scope,
+        term: &Term,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        let kind = match &term.kind {
+            TermKind::Ref(reference) if !self.ground(scope, term) => {
+                let scan = self.scan(scope, reference, out)?;
+                StmtKind::Scan(Box::new(scan), Output::Truthy)
+            }
+            _ => StmtKind::Test(self.value(scope, term, out)?),
+        };
+        out.push(Stmt { place, kind });
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        scope: &mut Scope,
+        callee: &program::Callee,
+        args: &[Term],
+        output: Option<&Term>,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            values.push(self.value(scope, arg, out)?);
+        }
+        let declaration = match callee {
+            program::Callee::Function(path) => {
+                let Some(set) = self.set_at(path) else {
+                    let message = format!("function data.{} has no rules", path.join("."));
+                    return Err(self.internal(place, message));
+                };
+                self.uses.sets.insert(set);
+                let output = self.output(scope, output, out)?;
+                let kind = StmtKind::Function(set, values.into(), output);
+                out.push(Stmt { place, kind });
+                return Ok(());
+            }
+            program::Callee::Builtin(declaration) => *declaration,
+        };
+        let kind = match (comparison(declaration), values.len()) {
+            _ if declaration.name == "internal.print" => StmtKind::Print(values.into()),
+            (Some(comparison), 2) => {
+                let right = values.pop().unwrap_or(Expr::Const(Value::Null));
+                let left = values.pop().unwrap_or(Expr::Const(Value::Null));
+                StmtKind::Compare(comparison, left, right, self.output(scope, output, out)?)
+            }
+            _ => {
+                let index = self.builtin(declaration.name, place)?;
+                self.uses.impure |= declaration.nondeterministic || self.calls_host(index);
+                let output = self.output(scope, output, out)?;
+                match values.pop() {
+                    Some(value) if declaration.relation => StmtKind::Walk(index, value, output),
+                    last => {
+                        values.extend(last);
+                        StmtKind::Builtin(index, values.into(), output)
+                    }
+                }
+            }
+        };
+        out.push(Stmt { place, kind });
+        Ok(())
+    }
+
+    fn calls_host(&self, index: usize) -> bool {
+        self.layout
+            .builtins
+            .get(index)
+            .is_some_and(|builtin| builtin.is_host())
+    }
+
+    fn output(
+        &mut self,
+        scope: &mut Scope,
+        output: Option<&Term>,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<Output> {
+        Ok(match output {
+            None => Output::Truthy,
+            Some(term) => Output::Match(self.pattern(scope, term, out)?),
+        })
+    }
+
+    fn with(
+        &mut self,
+        scope: &mut Scope,
+        with: &program::With,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<With> {
+        let place = self.place(with.span);
+        let callee = match &with.target {
+            Target::Input(path) | Target::Data(path) => {
+                let mut steps = Vec::new();
+                for term in path {
+                    steps.push(self.value(scope, term, out)?);
+                }
+                let program::Replacement::Term(term) = &with.value else {
+                    return Err(self.internal(place, "a document is replaced by a function"));
+                };
+                let value = self.value(scope, term, out)?;
+                return Ok(match with.target {
+                    Target::Input(_) => With::Input(steps.into(), value),
+                    _ => With::Data(steps.into(), value),
+                });
+            }
+            Target::Function(path) => {
+                self.callee(&program::Callee::Function(path.clone()), place)?
+            }
+            Target::Builtin(declaration) => {
+                self.callee(&program::Callee::Builtin(declaration), place)?
+            }
+        };
+        let replacement = match &with.value {
+            program::Replacement::Term(term) => Replacement::Value(self.value(scope, term, out)?),
+            program::Replacement::Callee(other) => {
+                let other = self.callee(other, place)?;
+                if let Callee::Rules(set) = other {
+                    self.uses.sets.insert(set);
+                }
+                Replacement::Callee(other)
+            }
+        };
+        Ok(With::Function(callee, replacement))
+    }
+
+    fn callee(&self, callee: &program::Callee, place: Place) -> Planned<Callee> {
+        match callee {
+            program::Callee::Builtin(declaration) => {
+                self.builtin(declaration.name, place).map(Callee::Builtin)
+            }
+            program::Callee::Function(path) => match self.set_at(path) {
+                Some(set) => Ok(Callee::Rules(set)),
+                None => {
+                    let message = format!("function data.{} has no rules", path.join("."));
+                    Err(self.internal(place, message))
+                }
+            },
+        }
+    }
+}
+
+fn comparison(declaration: &Declaration) -> Option<Comparison> {
+    Some(match declaration.name {
+        "equal" => Comparison::Equal,
+        "neq" => Comparison::NotEqual,
+        "lt" => Comparison::Less,
+        "lte" => Comparison::LessEqual,
+        "gt" => Comparison::Greater,
+        "gte" => Comparison::GreaterEqual,
+        _ => return None,
+    })
+}

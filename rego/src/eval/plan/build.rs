@@ -1,0 +1,315 @@
+//! Planning of all rules and of queries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::depends::{self, Facts, Uses};
+use super::{
+    Branch, Definition, Expr, Layout, Node, NodeId, Plan, QueryPlan, RuleSet, SetId, SetKind,
+};
+use crate::builtins::Registry;
+use crate::compile::program::{self, Compiled, Kind, RuleId};
+use crate::eval::error::{EvalCode, EvalError, Place};
+use crate::syntax::Span;
+use crate::value::Value;
+
+/// Plans bodies of one file at a time.
+pub(crate) struct Planner<'a> {
+    pub(crate) layout: &'a Layout,
+    /// What the rule that is planned uses.
+    pub(crate) uses: Uses,
+    pub(crate) file: u32,
+}
+
+/// The slots of a frame while a body is planned.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub(crate) bound: Vec<bool>,
+}
+
+impl Scope {
+    pub(crate) fn new(slots: usize) -> Scope {
+        Scope {
+            bound: vec![false; slots],
+        }
+    }
+
+    /// Returns a new slot, which is bound.
+    pub(crate) fn temporary(&mut self) -> usize {
+        self.bound.push(true);
+        self.bound.len() - 1
+    }
+
+    /// Ends a nested body: slots that it bound are unbound again, slots that it added stay in the
+    /// frame.
+    pub(crate) fn leave(&mut self, outer: &[bool]) {
+        for (at, bound) in self.bound.iter_mut().enumerate() {
+            *bound = outer.get(at).copied().unwrap_or(false);
+        }
+    }
+}
+
+pub(crate) type Planned<T> = Result<T, EvalError>;
+
+/// Plans all rules.
+pub(crate) fn plan_rules(
+    compiled: &Compiled,
+    registry: &Registry,
+    watched: Vec<Facts>,
+) -> Planned<Plan> {
+    let mut layout = Layout {
+        files: compiled
+            .modules
+            .iter()
+            .map(|module| Arc::clone(&module.file))
+            .collect(),
+        watched,
+        ..Layout::default()
+    };
+    for declaration in registry.declarations() {
+        if let Some(builtin) = registry.get(declaration.name) {
+            layout
+                .builtin_ids
+                .insert(builtin.declaration.name, layout.builtins.len());
+            layout.builtins.push(builtin.clone());
+        }
+    }
+    let mut drafts = Vec::new();
+    add_node(
+        compiled,
+        &compiled.tree,
+        Vec::new(),
+        &mut layout,
+        &mut drafts,
+    );
+    let (mut sets, mut uses) = (Vec::new(), Vec::new());
+    for draft in drafts {
+        let mut planner = Planner {
+            layout: &layout,
+            uses: Uses::default(),
+            file: 0,
+        };
+        sets.push(planner.set(compiled, draft)?);
+        uses.push(planner.uses);
+    }
+    let mut uses = depends::close(uses);
+    for uses in &mut uses {
+        let watched = layout.watched.iter().enumerate().take(63);
+        let referred = watched.filter(|(_, facts)| uses.refers_to(facts));
+        uses.watched = referred.fold(0, |bits, (at, _)| bits | 1 << at);
+    }
+    for (set, uses) in sets.iter_mut().zip(&uses) {
+        set.constant = set.kind != SetKind::Function && !uses.impure && !uses.reads_input();
+    }
+    Ok(Plan { layout, sets, uses })
+}
+
+/// Plans a query against planned rules.
+pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPlan> {
+    let file = u32::try_from(plan.layout.files.len()).unwrap_or(u32::MAX);
+    let mut planner = Planner {
+        layout: &plan.layout,
+        uses: Uses::default(),
+        file,
+    };
+    let mut scope = Scope::new(query.slots.len());
+    let body = planner.body(&mut scope, &query.body)?;
+    let branch = Branch {
+        place: Place {
+            file,
+            ..Place::default()
+        },
+        slots: scope.bound.len(),
+        args: Vec::new(),
+        body,
+        keys: Vec::new(),
+        value: Expr::Const(Value::Bool(true)),
+        contains: false,
+        otherwise: None,
+        names: query.slots.iter().map(|slot| slot.name.clone()).collect(),
+    };
+    Ok(QueryPlan { branch })
+}
+
+/// A rule set whose bodies are not planned yet.
+struct Draft {
+    path: Vec<Value>,
+    kind: SetKind,
+    rules: Vec<RuleId>,
+    default: Option<RuleId>,
+}
+
+fn add_node(
+    compiled: &Compiled,
+    node: &program::Node,
+    path: Vec<Value>,
+    layout: &mut Layout,
+    drafts: &mut Vec<Draft>,
+) -> NodeId {
+    let id = layout.nodes.len();
+    let mut added = Node {
+        path: path.clone(),
+        ..Node::default()
+    };
+    if !node.rules.is_empty() || node.default.is_some() {
+        let draft = draft(compiled, node, path.clone());
+        added.set = Some(drafts.len());
+        drafts.push(draft);
+    }
+    layout.nodes.push(added);
+    for (name, child) in &node.children {
+        let mut path = path.clone();
+        path.push(Value::String(Arc::clone(name)));
+        let child = add_node(compiled, child, path, layout, drafts);
+        layout.nodes[id].children.insert(Arc::clone(name), child);
+    }
+    id
+}
+
+fn draft(compiled: &Compiled, node: &program::Node, path: Vec<Value>) -> Draft {
+    let rule = |id: &RuleId| &compiled.rules[id.0 as usize];
+    let mut rules = node.rules.clone();
+    let dynamic = rules.iter().any(|id| !rule(id).suffix.is_empty());
+    let kind = match rules
+        .first()
+        .or(node.default.as_ref())
+        .map(|id| rule(id).kind)
+    {
+        Some(Kind::Function) => SetKind::Function,
+        _ if dynamic => SetKind::Object,
+        Some(Kind::Set) => SetKind::Set,
+        _ => SetKind::Complete,
+    };
+    if dynamic {
+        // Rules below are members of the object as well.
+        node.children
+            .values()
+            .for_each(|child| collect(child, &mut rules));
+    }
+    Draft {
+        path,
+        kind,
+        rules,
+        default: node.default,
+    }
+}
+
+fn collect(node: &program::Node, rules: &mut Vec<RuleId>) {
+    rules.extend(&node.rules);
+    node.children
+        .values()
+        .for_each(|child| collect(child, rules));
+}
+
+impl Planner<'_> {
+    fn set(&mut self, compiled: &Compiled, draft: Draft) -> Planned<RuleSet> {
+        let depth = draft.path.len();
+        let mut definition =
+            |id: RuleId| self.definition(&compiled.rules[id.0 as usize], depth, draft.kind);
+        let rules = draft
+            .rules
+            .into_iter()
+            .map(&mut definition)
+            .collect::<Planned<Vec<_>>>()?;
+        let default = draft.default.map(&mut definition).transpose()?;
+        let mut name = String::from("data");
+        for key in &draft.path {
+            name.push('.');
+            name.push_str(key.as_str().unwrap_or_default());
+        }
+        let same_value = same_value(&rules);
+        Ok(RuleSet {
+            path: draft.path,
+            name: Arc::from(name),
+            kind: draft.kind,
+            rules,
+            default,
+            same_value,
+            constant: false,
+        })
+    }
+
+    /// Returns the index of a builtin.
+    pub(crate) fn builtin(&self, name: &str, place: Place) -> Planned<usize> {
+        match self.layout.builtin_ids.get(name) {
+            Some(index) => Ok(*index),
+            None => Err(self.internal(place, format!("function {name} is not offered"))),
+        }
+    }
+
+    /// Returns the rules at a path.
+    pub(crate) fn set_at(&self, path: &[Arc<str>]) -> Option<SetId> {
+        let mut node = self.layout.nodes.first()?;
+        for name in path {
+            node = self.layout.nodes.get(*node.children.get(name)?)?;
+        }
+        node.set
+    }
+
+    /// Returns the rules below a node.
+    pub(crate) fn sets_below(&self, node: NodeId) -> BTreeSet<SetId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![node];
+        while let Some(at) = open.pop() {
+            if let Some(node) = self.layout.nodes.get(at) {
+                found.extend(node.set);
+                open.extend(node.children.values());
+            }
+        }
+        found
+    }
+
+    /// Returns the watched facts that a reference reads, and notes the reference.
+    pub(crate) fn note(&mut self, facts: Facts) -> u64 {
+        let mut bits = 0;
+        for (at, watched) in self.layout.watched.iter().enumerate().take(63) {
+            if watched.overlaps(&facts) {
+                bits |= 1 << at;
+            }
+        }
+        self.uses.facts.insert(facts);
+        bits
+    }
+
+    pub(crate) fn place(&self, span: Span) -> Place {
+        Place {
+            file: self.file,
+            line: span.line,
+            column: span.column,
+            start: span.start,
+            end: span.end,
+        }
+    }
+
+    pub(crate) fn internal(&self, place: Place, message: impl Into<String>) -> EvalError {
+        EvalError {
+            code: EvalCode::Internal,
+            message: message.into(),
+            rule: Arc::from(""),
+            file: self
+                .layout
+                .files
+                .get(place.file as usize)
+                .cloned()
+                .unwrap_or_default(),
+            line: place.line,
+            column: place.column,
+        }
+    }
+}
+
+fn chain(first: Option<&Branch>) -> impl Iterator<Item = &Branch> {
+    std::iter::successors(first, |branch| branch.otherwise.as_deref())
+}
+
+/// Tells if all values are the same constant.
+fn same_value(rules: &[Definition]) -> bool {
+    let branches = rules.iter().flat_map(|rule| chain(rule.variants.first()));
+    let mut values = branches.map(|branch| &branch.value);
+    match values.next() {
+        Some(Expr::Const(first)) => {
+            values.all(|value| matches!(value, Expr::Const(value) if value == first))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,185 @@
+//! Planning of unification: which side is the value, and in which order parts are unified.
+
+use super::build::{Planned, Planner, Scope};
+use super::{Expr, Output, Pattern, Stmt, StmtKind};
+use crate::compile::program::{Term, TermKind};
+use crate::eval::error::Place;
+
+/// Two terms that are unified.
+type Pair<'t> = (&'t Term, &'t Term);
+
+impl Planner<'_> {
+    /// Plans `a = b`.
+    pub(super) fn unify(
+        &mut self,
+        scope: &mut Scope,
+        a: &Term,
+        b: &Term,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        let mut pairs = Vec::new();
+        if self.ground(scope, a) || self.ground(scope, b) {
+            pairs.push((a, b));
+        } else if !self.decompose(a, b, &mut pairs) {
+            out.push(Stmt {
+                place,
+                kind: StmtKind::Never,
+            });
+            return Ok(());
+        }
+        while !pairs.is_empty() {
+            // Parts whose value is known come first: they bind slots of the others.
+            let known = |(a, b): &Pair<'_>| self.ground(scope, a) || self.ground(scope, b);
+            let next = pairs
+                .iter()
+                .position(known)
+                .or_else(|| {
+                    pairs
+                        .iter()
+                        .position(|(a, b)| enumerates(a) || enumerates(b))
+                })
+                .unwrap_or(0);
+            let (a, b) = pairs.remove(next);
+            self.unify_pair(scope, a, b, place, out)?;
+        }
+        Ok(())
+    }
+
+    /// Takes arrays and objects apart. Returns false if they never unify.
+    fn decompose<'t>(&self, a: &'t Term, b: &'t Term, pairs: &mut Vec<Pair<'t>>) -> bool {
+        match (&a.kind, &b.kind) {
+            (TermKind::Array(left), TermKind::Array(right)) => {
+                left.len() == right.len()
+                    && left
+                        .iter()
+                        .zip(right)
+                        .all(|(a, b)| self.decompose(a, b, pairs))
+            }
+            (TermKind::Object(left), TermKind::Object(right)) => {
+                if left.len() != right.len() {
+                    return false;
+                }
+                for (key, value) in left {
+                    let Some(name) = constant(key) else {
+                        pairs.push((a, b));
+                        return true;
+                    };
+                    let other = right.iter().find(|(key, _)| constant(key) == Some(name));
+                    let Some((_, other)) = other else {
+                        return false;
+                    };
+                    if !self.decompose(value, other, pairs) {
+                        return false;
+                    }
+                }
+                true
+            }
+            _ => {
+                pairs.push((a, b));
+                true
+            }
+        }
+    }
+
+    fn unify_pair(
+        &mut self,
+        scope: &mut Scope,
+        a: &Term,
+        b: &Term,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        match (self.ground(scope, a), self.ground(scope, b)) {
+            (true, true) => {
+                let left = self.value(scope, a, out)?;
+                let right = self.value(scope, b, out)?;
+                out.push(Stmt {
+                    place,
+                    kind: StmtKind::Equal(left, right),
+                });
+                Ok(())
+            }
+            (false, true) => {
+                let value = self.value(scope, b, out)?;
+                self.bind(scope, a, value, place, out)
+            }
+            (true, false) => {
+                let value = self.value(scope, a, out)?;
+                self.bind(scope, b, value, place, out)
+            }
+            (false, false) => {
+                let (value, pattern) = if enumerates(a) { (a, b) } else { (b, a) };
+                if let (TermKind::Ref(reference), TermKind::Slot(_)) = (&value.kind, &pattern.kind)
+                {
+                    let scan = self.scan(scope, reference, out)?;
+                    let pattern = self.pattern(scope, pattern, out)?;
+                    let kind = StmtKind::Scan(Box::new(scan), Output::Match(pattern));
+                    out.push(Stmt { place, kind });
+                    return Ok(());
+                }
+                let value = self.value(scope, value, out)?;
+                self.bind(scope, pattern, value, place, out)
+            }
+        }
+    }
+
+    /// Unifies a term that has unbound slots with a value.
+    fn bind(
+        &mut self,
+        scope: &mut Scope,
+        target: &Term,
+        value: Expr,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> Planned<()> {
+        if self.ground(scope, target) {
+            let other = self.value(scope, target, out)?;
+            out.push(Stmt {
+                place,
+                kind: StmtKind::Equal(other, value),
+            });
+            return Ok(());
+        }
+        let kind = match &target.kind {
+            TermKind::Ref(reference) => {
+                let value = match value {
+                    Expr::Const(_) | Expr::Slot(_) => value,
+                    other => {
+                        let slot = scope.temporary();
+                        out.push(Stmt {
+                            place,
+                            kind: StmtKind::Let(slot, other),
+                        });
+                        Expr::Slot(slot)
+                    }
+                };
+                let scan = self.scan(scope, reference, out)?;
+                StmtKind::Scan(Box::new(scan), Output::Match(Pattern::Equals(value)))
+            }
+            _ => match self.pattern(scope, target, out)? {
+                Pattern::Bind(slot) => StmtKind::Let(slot, value),
+                pattern => StmtKind::Match(pattern, value),
+            },
+        };
+        out.push(Stmt { place, kind });
+        Ok(())
+    }
+}
+
+/// Tells if a term has a value after its slots are found by enumeration.
+fn enumerates(term: &Term) -> bool {
+    match &term.kind {
+        TermKind::Slot(_) => false,
+        TermKind::Array(items) | TermKind::Set(items) => items.iter().all(enumerates),
+        TermKind::Object(entries) => entries.iter().all(|(_, value)| enumerates(value)),
+        _ => true,
+    }
+}
+
+fn constant(term: &Term) -> Option<&str> {
+    match &term.kind {
+        TermKind::String(text) => Some(text),
+        _ => None,
+    }
+}

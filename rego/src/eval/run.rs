@@ -1,0 +1,211 @@
+//! Bodies: expressions one after the other, each solution of one with the rest.
+
+use super::error::Run;
+use super::machine::{Flow, Machine, Then};
+use super::plan::{Comparison, Output, Pattern, Stmt, StmtKind};
+use crate::value::Value;
+
+impl<'p> Machine<'p> {
+    /// Calls `then` for each solution of a body.
+    pub(crate) fn run(&mut self, body: &'p [Stmt], then: Then<'_, 'p>) -> Run<Flow> {
+        self.nest()?;
+        let flow = self.run_from(body, then)?;
+        self.depth -= 1;
+        Ok(flow)
+    }
+
+    fn run_from(&mut self, body: &'p [Stmt], then: Then<'_, 'p>) -> Run<Flow> {
+        let mut rest = body;
+        while let Some((stmt, behind)) = rest.split_first() {
+            rest = behind;
+            self.step()?;
+            self.place = stmt.place;
+            if let Some(trace) = &mut self.trace {
+                trace.visit(stmt.place);
+            }
+            let holds = match &stmt.kind {
+                StmtKind::Scan(scan, output) => {
+                    return self.scan(scan, output, &mut |machine| machine.run(rest, then));
+                }
+                StmtKind::Walk(index, value, output) => {
+                    return self.walk(*index, value, output, &mut |machine| {
+                        machine.run(rest, then)
+                    });
+                }
+                StmtKind::With(items, inner) => {
+                    return self.with(items, inner, &mut |machine| machine.run(rest, then));
+                }
+                other => self.holds(other)?,
+            };
+            if !holds {
+                self.failed(stmt);
+                return Ok(Flow::Next);
+            }
+        }
+        then(self)
+    }
+
+    /// Evaluates an expression that has at most one solution.
+    fn holds(&mut self, kind: &'p StmtKind) -> Run<bool> {
+        Ok(match kind {
+            StmtKind::Let(slot, expr) => match self.eval(expr)? {
+                Some(value) => {
+                    self.set(*slot, value);
+                    true
+                }
+                None => false,
+            },
+            StmtKind::Test(expr) => self
+                .eval(expr)?
+                .is_some_and(|value| !matches!(value, Value::Bool(false))),
+            StmtKind::Equal(a, b) => match (self.eval(a)?, self.eval(b)?) {
+                (Some(a), Some(b)) => a == b,
+                _ => false,
+            },
+            StmtKind::Match(pattern, expr) => match self.eval(expr)? {
+                Some(value) => self.matches(pattern, &value)?,
+                None => false,
+            },
+            StmtKind::Compare(comparison, a, b, output) => {
+                let (Some(a), Some(b)) = (self.eval(a)?, self.eval(b)?) else {
+                    return Ok(false);
+                };
+                let holds = match comparison {
+                    Comparison::Equal => a == b,
+                    Comparison::NotEqual => a != b,
+                    Comparison::Less => a < b,
+                    Comparison::LessEqual => a <= b,
+                    Comparison::Greater => a > b,
+                    Comparison::GreaterEqual => a >= b,
+                };
+                self.accept(output, Value::Bool(holds))?
+            }
+            StmtKind::Builtin(index, args, output) => match self.builtin(*index, args)? {
+                Some(value) => self.accept(output, value)?,
+                None => false,
+            },
+            StmtKind::Function(set, args, output) => match self.function(*set, args)? {
+                Some(value) => self.accept(output, value)?,
+                None => false,
+            },
+            StmtKind::Print(args) => self.print(args)?,
+            StmtKind::Not(body) => !self.any(body)?,
+            StmtKind::And(left, right) => self.any(left)? && self.any(right)?,
+            StmtKind::Or(left, right) => self.any(left)? || self.any(right)?,
+            StmtKind::Every {
+                key,
+                value,
+                domain,
+                body,
+            } => match self.eval(domain)? {
+                Some(domain) => self.every(*key, *value, &domain, body)?,
+                None => false,
+            },
+            StmtKind::Never | StmtKind::Scan(..) | StmtKind::Walk(..) | StmtKind::With(..) => false,
+        })
+    }
+
+    /// Tells if a body has a solution.
+    pub(crate) fn any(&mut self, body: &'p [Stmt]) -> Run<bool> {
+        Ok(self.run(body, &mut |_| Ok(Flow::Done))? == Flow::Done)
+    }
+
+    fn every(
+        &mut self,
+        key: Option<usize>,
+        value: usize,
+        domain: &Value,
+        body: &'p [Stmt],
+    ) -> Run<bool> {
+        let all = |machine: &mut Self, name: &mut dyn FnMut() -> Value, item: &Value| {
+            machine.step()?;
+            if let Some(slot) = key {
+                machine.set(slot, name());
+            }
+            machine.set(value, item.clone());
+            machine.any(body)
+        };
+        match domain {
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    if !all(self, &mut || Value::from(at), item)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Object(object) => {
+                for (name, item) in object.iter() {
+                    if !all(self, &mut || name.clone(), item)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Set(set) => {
+                for item in set {
+                    if !all(self, &mut || item.clone(), item)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Uses the value of a call or reference. Returns false if it does not fit.
+    pub(crate) fn accept(&mut self, output: &'p Output, value: Value) -> Run<bool> {
+        match output {
+            Output::Truthy => Ok(!matches!(value, Value::Bool(false))),
+            Output::Match(Pattern::Bind(slot)) => {
+                self.set(*slot, value);
+                Ok(true)
+            }
+            Output::Match(pattern) => self.matches(pattern, &value),
+        }
+    }
+
+    /// Unifies a value with a pattern.
+    pub(crate) fn matches(&mut self, pattern: &'p Pattern, value: &Value) -> Run<bool> {
+        match pattern {
+            Pattern::Bind(slot) => {
+                self.set(*slot, value.clone());
+                Ok(true)
+            }
+            Pattern::Equals(expr) => self.equals(expr, value),
+            Pattern::Array(patterns) => {
+                let Value::Array(items) = value else {
+                    return Ok(false);
+                };
+                if items.len() != patterns.len() {
+                    return Ok(false);
+                }
+                for (pattern, item) in patterns.iter().zip(items) {
+                    if !self.matches(pattern, item)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Pattern::Object(patterns) => {
+                let Value::Object(object) = value else {
+                    return Ok(false);
+                };
+                if object.len() != patterns.len() {
+                    return Ok(false);
+                }
+                for (key, pattern) in patterns {
+                    let Some(key) = self.eval(key)? else {
+                        return Ok(false);
+                    };
+                    let Some(value) = object.get(&key) else {
+                        return Ok(false);
+                    };
+                    if !self.matches(pattern, value)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+}
