@@ -19,6 +19,8 @@ mod http;
 mod image;
 mod json;
 mod kube;
+#[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
+mod lineage;
 mod policy;
 mod progress;
 mod registry;

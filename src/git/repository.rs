@@ -5,7 +5,10 @@ use std::{cell::RefCell, path::Path};
 use git2::{FetchOptions, ObjectType, PushOptions, RemoteCallbacks};
 use jiff::Timestamp;
 
-use super::{Advertised, Error, Git, SigningKey, error::redacted, is_commit, transport::Session};
+use super::{
+    Advertised, Error, Git, Relation, SigningKey, commit_of_branch, error::redacted, is_commit,
+    transport::Session,
+};
 
 /// The largest file that is read from a repository, in bytes.
 const MAX_FILE: usize = 64 << 20;
@@ -202,9 +205,45 @@ impl Repository {
 
     /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
     ///
+    /// What the host says of the push decides nothing: it is asked for the branch again. An
+    /// answer that was lost may stand for a push that was done, and an "ok" for one that was not.
+    ///
     /// # Errors
     /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or what stands between us and the host.
     pub(crate) fn push(&self, branch: &str) -> Result<(), Error> {
+        let pushed = self.send(branch);
+        if !matches!(pushed, Ok(()) | Err(Error::Remote { .. })) {
+            return pushed;
+        }
+        let refs = match (self.git.advertised(&self.address), &pushed) {
+            (Ok(advertised), _) => advertised.refs,
+            (Err(_), Err(_)) => return pushed,
+            (Err(error), Ok(())) => return Err(error),
+        };
+        let ours = self.commit_id();
+        let now = commit_of_branch(&refs, branch);
+        if now == Some(ours.as_str()) || now.is_some_and(|now| self.contains(now, &ours)) {
+            return Ok(());
+        }
+        pushed?;
+        Err(Error::Remote {
+            url: redacted(&self.address),
+            reason: format!(
+                "it confirmed the push of {ours}, but {branch} is at {}",
+                now.unwrap_or("no commit")
+            ),
+        })
+    }
+
+    /// Tells whether somebody pushed on top of our commit already.
+    fn contains(&self, now: &str, ours: &str) -> bool {
+        let history = self.git.history(&self.address, &[now, ours], None);
+        let relation = history.and_then(|history| history.relation(ours, now));
+        matches!(relation, Ok(Relation::Ancestor))
+    }
+
+    /// Sends the commit once.
+    fn send(&self, branch: &str) -> Result<(), Error> {
         if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
             return Err(Error::BranchName {
                 branch: branch.to_owned(),

@@ -184,6 +184,83 @@ async fn a_branch_that_moved_is_told_from_one_that_refuses() {
 }
 
 #[tokio::test]
+async fn a_push_is_done_when_the_host_says_so_when_it_is_asked_again() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("ops").unwrap();
+    repository
+        .commit("main", "one", &[("a/file.yaml", "1")])
+        .unwrap();
+    let (git, url) = (git(&[]), server.url("ops"));
+    // The push was done, its answer was lost.
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "2");
+    let id = mine.commit_id();
+    server.lie_about_next_push(502);
+    push(&git, mine, "main").await.unwrap();
+    assert_eq!(repository.resolve("main").unwrap(), id);
+    // "ok" for a push that was not done.
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "3");
+    server.lie_about_next_push(200);
+    let error = push(&git, mine, "main").await.unwrap_err();
+    assert!(matches!(error, Error::Remote { .. }), "{error}");
+    assert_eq!(repository.resolve("main").unwrap(), id);
+    // Somebody pushed on top of ours before we asked.
+    let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "4");
+    let id = mine.commit_id();
+    let theirs = repository.clone();
+    server.after_each_push(move || {
+        theirs.commit("main", "on top", &[("b", "1")]).unwrap();
+    });
+    push(&git, mine, "main").await.unwrap();
+    assert_eq!(repository.resolve("main~1").unwrap(), id);
+}
+
+#[tokio::test]
+async fn history_tells_which_commit_comes_first() {
+    let server = Server::start(None).unwrap();
+    let repository = server.repository("web").unwrap();
+    let first = repository.commit("main", "first", &[("a", "1")]).unwrap();
+    let second = repository.commit("main", "second", &[("a", "2")]).unwrap();
+    repository.git(&["branch", "side", &first], None).unwrap();
+    let side = repository.commit("side", "side", &[("a", "3")]).unwrap();
+    let local = repository.path().to_str().unwrap().to_owned();
+    for filter in ["false", "true"] {
+        repository
+            .git(&["config", "uploadpack.allowFilter", filter], None)
+            .unwrap();
+        for any in ["true", "false"] {
+            repository
+                .git(&["config", "uploadpack.allowAnySHA1InWant", any], None)
+                .unwrap();
+            for url in [server.url("web"), local.clone()] {
+                let (first, second, side) = (first.clone(), second.clone(), side.clone());
+                let git = git(&[]);
+                let ask = move |git: &super::Git| {
+                    let history = git.history(&url, &[&first, &second, &side], None)?;
+                    assert_eq!(history.relation(&second, &first)?, Relation::Descendant);
+                    assert_eq!(history.relation(&first, &second)?, Relation::Ancestor);
+                    assert_eq!(history.relation(&side, &second)?, Relation::Sibling);
+                    assert_eq!(history.relation(&side, &side)?, Relation::Same);
+                    let messages = history.messages(&second, 9)?;
+                    assert_eq!(messages, ["second\n", "first\n"]);
+                    let unknown = git.history(&url, &[&"1".repeat(40)], None);
+                    assert!(unknown.is_err());
+                    Ok(())
+                };
+                git.run(ask).await.unwrap();
+            }
+        }
+    }
+    // With a filter no file arrives.
+    let asked = git(&[]);
+    let (url, id) = (server.url("web"), second.clone());
+    let seen = asked
+        .run(move |git| git.history(&url, &[&id], Some(1)))
+        .await
+        .unwrap();
+    assert_eq!(seen.messages(&second, 9).unwrap(), ["second\n"]);
+}
+
+#[tokio::test]
 async fn refuses_a_branch_name_that_says_more() {
     let server = Server::start(None).unwrap();
     let repository = server.repository("ops").unwrap();

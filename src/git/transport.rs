@@ -114,6 +114,41 @@ impl SmartSubtransport for Subtransport {
     }
 }
 
+/// A repository's endpoints, for requests that the library does not make.
+pub(super) struct Endpoint<'a> {
+    git: &'a Git,
+    asked: Arc<AtomicBool>,
+    url: Url,
+}
+
+impl<'a> Endpoint<'a> {
+    /// Names the repository; nothing is connected yet.
+    pub(super) fn new(git: &'a Git, address: &str) -> Result<Self, Error> {
+        let url = Url::parse(address.trim_end_matches('/')).map_err(|_| Error::Url {
+            url: error::redacted(address),
+            reason: "expected https://HOST/PATH",
+        })?;
+        Ok(Self {
+            git,
+            asked: Arc::default(),
+            url,
+        })
+    }
+
+    /// Sends one request and returns its whole answer; blocks.
+    pub(super) fn ask(&self, service: Service, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let stream = Stream {
+            git: self.git.clone(),
+            asked: Arc::clone(&self.asked),
+            url: self.url.clone(),
+            service,
+            request: Vec::new(),
+            answer: None,
+        };
+        Handle::current().block_on(stream.exchange(body))
+    }
+}
+
 /// A failed request, and whether sending it again is safe and of use.
 struct Failed {
     error: Error,

@@ -31,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "env", "evidence", "http", "image", "json", "kube", "registry",
         ],
     ),
+    ("lineage", &["git", "image", "registry"]),
     ("gitops", &["image"]),
     (
         "policy",

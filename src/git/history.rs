@@ -1,0 +1,309 @@
+//! Commits of a remote repository without their files, to tell which of two comes first.
+//!
+//! The Git library fetches no part of a commit, so this speaks the protocol itself
+//! (`gitprotocol-pack`, version 0, stateless): one look at the refs, one request for a pack with
+//! the filter `tree:0`, where the host has filters. The library stores and walks what arrives.
+
+use std::{collections::BTreeSet, io::Write as _, path::Path};
+
+use git2::transport::Service;
+
+use super::{Error, Git, error::redacted, is_commit, transport::Endpoint};
+
+/// The largest pack that is taken, in bytes. Hosts without filters send whole trees.
+const MAX_PACK: usize = 256 << 20;
+/// The most refs that are wanted where a host serves nothing else.
+const MAX_WANTS: usize = 10_000;
+
+/// Commits with their ancestors.
+pub(crate) struct History {
+    url: String,
+    repository: git2::Repository,
+    // Last, so that the files go after the repository that uses them.
+    _dir: Option<tempfile::TempDir>,
+}
+
+/// The place of one commit seen from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relation {
+    /// They are one commit.
+    Same,
+    /// It descends from the other.
+    Descendant,
+    /// The other descends from it.
+    Ancestor,
+    /// Neither descends from the other.
+    Sibling,
+}
+
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Git {
+    /// Fetches commits with their ancestors, at most `depth` generations of them.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::NoRevision`] when the repository lacks one of the commits.
+    pub(crate) fn history(
+        &self,
+        url: &str,
+        commits: &[&str],
+        depth: Option<u32>,
+    ) -> Result<History, Error> {
+        let address = self.address(url)?;
+        let url = redacted(&address);
+        for commit in commits {
+            // The library's object names are SHA-1.
+            if !is_commit(commit) || commit.len() != 40 {
+                return Err(no_revision(&url, commit));
+            }
+        }
+        let history = match address.strip_prefix("file://").unwrap_or(&address) {
+            path if Path::new(path).is_dir() => History {
+                repository: git2::Repository::open_bare(path)
+                    .or_else(|_| git2::Repository::open(path))?,
+                url,
+                _dir: None,
+            },
+            _ => self.fetch_history(&address, commits, depth)?,
+        };
+        for commit in commits {
+            let found = git2::Oid::from_str(commit)
+                .and_then(|commit| history.repository.find_commit(commit).map(drop));
+            found.map_err(|_| no_revision(&history.url, commit))?;
+        }
+        Ok(history)
+    }
+
+    fn fetch_history(
+        &self,
+        address: &str,
+        commits: &[&str],
+        depth: Option<u32>,
+    ) -> Result<History, Error> {
+        let endpoint = Endpoint::new(self, address)?;
+        let broken = |reason: &str| Error::Remote {
+            url: redacted(address),
+            reason: reason.to_owned(),
+        };
+        let advertised = endpoint.ask(Service::UploadPackLs, Vec::new())?;
+        let advertised = Advertisement::parse(&advertised)
+            .ok_or_else(|| broken("it does not speak Git's protocol"))?;
+        let request = advertised.request(commits, depth);
+        let answer = endpoint.ask(Service::UploadPack, request)?;
+        let pack = pack_of(&answer).map_err(|reason| broken(&reason))?;
+        if pack.len() > MAX_PACK {
+            return Err(broken("its history is larger than 256 MiB"));
+        }
+        let dir = tempfile::tempdir().map_err(|error| Error::Library {
+            reason: error.to_string(),
+        })?;
+        let repository = git2::Repository::init_bare(dir.path())?;
+        store(&repository, pack).map_err(|reason| broken(&reason))?;
+        Ok(History {
+            url: redacted(address),
+            repository,
+            _dir: Some(dir),
+        })
+    }
+}
+
+fn no_revision(url: &str, commit: &str) -> Error {
+    Error::NoRevision {
+        url: url.to_owned(),
+        revision: commit.to_owned(),
+    }
+}
+
+fn store(repository: &git2::Repository, pack: &[u8]) -> Result<(), String> {
+    let odb = repository.odb().map_err(|error| error.to_string())?;
+    let mut writer = odb.packwriter().map_err(|error| error.to_string())?;
+    writer.write_all(pack).map_err(|error| error.to_string())?;
+    writer.commit().map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+impl History {
+    /// Returns the place of `commit` seen from `other`.
+    ///
+    /// # Errors
+    /// [`Error::Library`] when the commits cannot be walked.
+    pub(crate) fn relation(&self, commit: &str, other: &str) -> Result<Relation, Error> {
+        let (commit, other) = (git2::Oid::from_str(commit)?, git2::Oid::from_str(other)?);
+        if commit == other {
+            return Ok(Relation::Same);
+        }
+        if self.repository.graph_descendant_of(commit, other)? {
+            return Ok(Relation::Descendant);
+        }
+        if self.repository.graph_descendant_of(other, commit)? {
+            return Ok(Relation::Ancestor);
+        }
+        Ok(Relation::Sibling)
+    }
+
+    /// The messages of a commit and its ancestors along first parents, newest first, as far as
+    /// they were fetched.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn messages(&self, commit: &str, most: usize) -> Result<Vec<String>, Error> {
+        let mut messages = Vec::new();
+        let mut next = Some(git2::Oid::from_str(commit)?);
+        while let Some(id) = next.filter(|_| messages.len() < most) {
+            let found = match self.repository.find_commit(id) {
+                Ok(found) => found,
+                // The depth of the fetch ends here.
+                Err(error) if error.code() == git2::ErrorCode::NotFound => break,
+                Err(error) => return Err(error.into()),
+            };
+            messages.push(String::from_utf8_lossy(found.message_bytes()).into_owned());
+            next = found.parent_ids().next();
+        }
+        Ok(messages)
+    }
+}
+
+/// What a host says of a repository before a fetch.
+#[derive(Debug, Default)]
+struct Advertisement {
+    objects: BTreeSet<String>,
+    capabilities: Vec<String>,
+}
+
+impl Advertisement {
+    fn parse(mut bytes: &[u8]) -> Option<Self> {
+        let mut found = Self::default();
+        while !bytes.is_empty() {
+            let (line, rest) = packet(bytes)?;
+            bytes = rest;
+            let Some(line) = line.filter(|line| !line.starts_with(b"#")) else {
+                continue;
+            };
+            let line = String::from_utf8_lossy(line);
+            let (name, capabilities) = line.trim_end().split_once('\0').unwrap_or((&line, ""));
+            if !capabilities.is_empty() {
+                found.capabilities = capabilities.split(' ').map(str::to_owned).collect();
+            }
+            let object = name.split(' ').next().unwrap_or_default();
+            if is_commit(object) && object.bytes().any(|digit| digit != b'0') {
+                found.objects.insert(object.to_owned());
+            }
+        }
+        Some(found)
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|own| own == capability)
+    }
+
+    /// The request for a pack. A host that serves tips alone is asked for all of them.
+    fn request(&self, commits: &[&str], depth: Option<u32>) -> Vec<u8> {
+        let any = self.has("allow-reachable-sha1-in-want");
+        let tips = commits.iter().all(|commit| self.objects.contains(*commit));
+        let wants: Vec<&str> = match any || tips {
+            true => commits.to_vec(),
+            false => self
+                .objects
+                .iter()
+                .map(String::as_str)
+                .take(MAX_WANTS)
+                .collect(),
+        };
+        let filter = self.has("filter");
+        let mut capabilities = "ofs-delta no-progress agent=promote".to_owned();
+        if filter {
+            capabilities.push_str(" filter");
+        }
+        let mut request = Vec::new();
+        for (number, want) in wants.iter().enumerate() {
+            match number {
+                0 => line(&mut request, &format!("want {want} {capabilities}\n")),
+                _ => line(&mut request, &format!("want {want}\n")),
+            }
+        }
+        if let Some(depth) = depth.filter(|_| self.has("shallow")) {
+            line(&mut request, &format!("deepen {depth}\n"));
+        }
+        if filter {
+            line(&mut request, "filter tree:0\n");
+        }
+        request.extend_from_slice(b"0000");
+        line(&mut request, "done\n");
+        request
+    }
+}
+
+fn line(request: &mut Vec<u8>, text: &str) {
+    request.extend_from_slice(format!("{:04x}{text}", text.len() + 4).as_bytes());
+}
+
+/// One packet line (`gitprotocol-common`) and the rest; `None` inside for a flush.
+fn packet(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+    let (length, rest) = bytes.split_at_checked(4)?;
+    let length = usize::from_str_radix(std::str::from_utf8(length).ok()?, 16).ok()?;
+    match length {
+        0..4 => Some((None, rest)),
+        _ => {
+            let (line, rest) = rest.split_at_checked(length - 4)?;
+            Some((Some(line), rest))
+        }
+    }
+}
+
+/// The pack behind the packet lines of an answer.
+fn pack_of(mut answer: &[u8]) -> Result<&[u8], String> {
+    while !answer.starts_with(b"PACK") {
+        let (line, rest) = packet(answer).ok_or("it sent no pack")?;
+        if let Some(reason) = line.and_then(|line| line.strip_prefix(b"ERR ")) {
+            return Err(String::from_utf8_lossy(reason).trim().to_owned());
+        }
+        answer = rest;
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_packet_lines_and_refuses_broken_ones() {
+        assert_eq!(
+            packet(b"0006a\nrest"),
+            Some((Some(&b"a\n"[..]), &b"rest"[..]))
+        );
+        assert_eq!(packet(b"0000rest"), Some((None, &b"rest"[..])));
+        for broken in [&b"000"[..], b"00ffa", b"zzzz", b""] {
+            assert_eq!(packet(broken), None);
+        }
+        assert_eq!(pack_of(b"0008NAK\nPACKx").unwrap(), b"PACKx");
+        assert_eq!(pack_of(b"000fERR nothing").unwrap_err(), "nothing");
+        assert!(pack_of(b"0008NAK\n").is_err());
+    }
+
+    #[test]
+    fn a_host_without_filters_and_free_choice_is_asked_for_its_tips() {
+        let (tip, other) = ("1".repeat(40), "2".repeat(40));
+        let mut advertised = Vec::new();
+        line(&mut advertised, "# service=git-upload-pack\n");
+        advertised.extend_from_slice(b"0000");
+        line(&mut advertised, &format!("{tip} HEAD\0shallow ofs-delta\n"));
+        let plain = Advertisement::parse(&advertised).unwrap();
+        let request = String::from_utf8(plain.request(&[&other], None)).unwrap();
+        assert!(request.contains(&tip) && !request.contains(&other));
+        assert!(!request.contains("filter"));
+        let mut advertised = Vec::new();
+        let free = format!("{tip} HEAD\0allow-reachable-sha1-in-want filter shallow\n");
+        line(&mut advertised, &free);
+        let free = Advertisement::parse(&advertised).unwrap();
+        let request = String::from_utf8(free.request(&[&other], Some(5))).unwrap();
+        assert!(request.contains(&other) && request.contains("filter tree:0"));
+        assert!(request.contains("deepen 5"));
+    }
+}
