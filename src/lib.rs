@@ -19,7 +19,7 @@ mod http;
 mod image;
 mod json;
 mod kube;
-#[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
+#[expect(dead_code, reason = "the flag follows")]
 mod lineage;
 mod policy;
 mod progress;
