@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::Error;
-pub(crate) use history::{History, Relation};
+pub(crate) use history::Relation;
 pub(crate) use local::{files_of_branch, tag_at_head};
 pub(crate) use repository::{Author, Change, Repository};
 pub(crate) use signing::{SigningError, SigningKey};

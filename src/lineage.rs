@@ -184,11 +184,10 @@ pub(crate) fn source_commit(messages: &[String], name: &str, digest: Digest) -> 
     let set = format!("Image-Digest: {name} {digest}");
     let trailers = messages.iter().map(|message| trailers(message));
     let mut setting = trailers.filter(|trailers| trailers.contains(&set.as_str()));
-    let commit = setting.next()?.iter().find_map(|trailer| {
+    setting.next()?.iter().find_map(|trailer| {
         let commit = trailer.strip_prefix("Source-Commit: ")?.trim();
         is_commit(commit).then(|| commit.to_owned())
-    });
-    commit
+    })
 }
 
 /// The lines of a message's last paragraph.

@@ -152,6 +152,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Library`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
     pub(crate) fn messages(&self, commit: &str, most: usize) -> Result<Vec<String>, Error> {
         let mut messages = Vec::new();
         let mut next = Some(git2::Oid::from_str(commit)?);

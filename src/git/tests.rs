@@ -234,7 +234,7 @@ async fn history_tells_which_commit_comes_first() {
             for url in [server.url("web"), local.clone()] {
                 let (first, second, side) = (first.clone(), second.clone(), side.clone());
                 let git = git(&[]);
-                let ask = move |git: &super::Git| {
+                let ask = move |git: &Git| {
                     let history = git.history(&url, &[&first, &second, &side], None)?;
                     assert_eq!(history.relation(&second, &first)?, Relation::Descendant);
                     assert_eq!(history.relation(&first, &second)?, Relation::Ancestor);
