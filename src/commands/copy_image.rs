@@ -6,10 +6,15 @@
 //! 4. carry out the plan; tags move last
 //! 5. write `promoted.json`
 
+mod args;
+mod endpoint;
 mod places;
 mod reports;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+
+pub(crate) use args::Args;
+use endpoint::Endpoint;
 
 use self::places::{Job, Jobs};
 use super::{
@@ -19,9 +24,9 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    handover::{Copied, Promoted, PromotedComponent, VERSION, Vouched},
+    handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{Done, Planned, Registry, Retries, Rules, Selection, Version},
+    registry::{self, Planned, Registry, Retries, Rules, Selection, Version},
 };
 
 /// The Tekton results of the command.
@@ -32,67 +37,82 @@ pub(crate) const RESULTS: &[&str] = &[
     "PROMOTED_DIGEST",
 ];
 
-/// Flags of `copy-image`.
-#[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]
-pub(crate) struct Args {
-    /// The image to copy: docker://REF, REF or oci:DIR[:TAG]; without it, all images of --verified
-    #[arg(value_name = "SRC", conflicts_with_all = ["source", "to", "map"])]
-    src: Option<String>,
-    /// Where to copy it
-    #[arg(value_name = "DST", conflicts_with = "destination")]
-    dst: Option<String>,
-    /// The same as SRC
-    #[arg(long, value_name = "REF", requires = "destination", conflicts_with_all = ["to", "map"])]
-    source: Option<String>,
-    /// The same as DST
-    #[arg(long, value_name = "REF", requires = "source")]
-    destination: Option<String>,
-    /// The verdict of verify-ec, which must vouch for each image [default: verified.json]
-    #[arg(long, value_name = "FILE")]
-    verified: Option<PathBuf>,
-    /// The digest that verify-ec reported for that file
-    #[arg(long, value_name = "DIGEST", conflicts_with = "unverified")]
-    verified_digest: Option<Digest>,
-    /// Copy without asking whether the image was verified
-    #[arg(long)]
-    unverified: bool,
-    /// A tag at the destination; {tag}, {commit} and {name} stand for the Git tag, the commit and the component [default: the destination tag of --verified]
-    #[arg(long, value_name = "TEMPLATE")]
-    tag: Vec<String>,
-    /// Copy into this repository instead of tagging in place; {name} stands for the component
-    #[arg(long, value_name = "REPO")]
-    to: Option<String>,
-    /// Copy the component NAME into this repository
-    #[arg(long, value_name = "NAME=REPO")]
-    map: Vec<String>,
-    /// Accept a verdict over no images
-    #[arg(long)]
-    allow_empty: bool,
-    /// Leave out signatures, attestations and everything else that is attached
-    #[arg(long)]
-    no_attached: bool,
-    /// Copy also the scan reports that the image's provenance names
-    #[arg(long, conflicts_with = "no_attached")]
-    with_reports: bool,
-    /// Refuse to move a tag that names another image
-    #[arg(long)]
-    immutable: bool,
-    /// Check every blob also where the destination has the image already: a registry that lost one gets it again
-    #[arg(long)]
-    deep: bool,
-    /// Show what would be copied, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Copy only the image of this platform; it has another digest than the index
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<String>,
-    /// How many transfers run at once with one registry [default: up to 16]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    jobs: Option<u16>,
-    /// How many times a failed request is repeated [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20))]
-    retries: Option<u32>,
+/// Which images are copied where, and what has to allow it.
+#[derive(Debug, Clone)]
+pub(crate) struct CopyRequest {
+    /// The verdict that has to allow the copy.
+    pub(crate) verdict: VerdictSource,
+    /// The images.
+    pub(crate) source: CopySource,
+    /// Templates of the tags at the destination.
+    pub(crate) tags: Vec<String>,
+    /// Whether a verdict over no images is accepted.
+    pub(crate) allow_empty: bool,
+    /// Whether the images are copied alone.
+    pub(crate) no_attached: bool,
+    /// Whether scan reports that the provenance names are copied too.
+    pub(crate) with_reports: bool,
+    /// Whether a tag that names another image must not move.
+    pub(crate) immutable: bool,
+    /// Whether every blob is checked where the destination has the image already.
+    pub(crate) deep: bool,
+    /// Whether the plan is shown and nothing is written.
+    pub(crate) dry_run: bool,
+    /// The platform of an index that is copied alone.
+    pub(crate) platform: Option<String>,
+    /// How many transfers run at once with one registry.
+    pub(crate) jobs: Option<u16>,
+    /// How many times a failed request is repeated.
+    pub(crate) retries: Option<u32>,
+}
+
+/// The verdict that has to allow a copy.
+#[derive(Debug, Clone)]
+pub(crate) enum VerdictSource {
+    /// A `verified.json`.
+    File {
+        /// The file; `None` is its default name.
+        path: Option<PathBuf>,
+        /// The digest that verify-ec reported.
+        digest: Option<Digest>,
+    },
+    /// The `verified.json` that verify-ec has just written.
+    Given(Box<Vouched>),
+    /// None.
+    Unverified,
+}
+
+/// The images that are copied.
+#[derive(Debug, Clone)]
+pub(crate) enum CopySource {
+    /// One.
+    One {
+        /// Its source.
+        from: Box<Endpoint>,
+        /// Its destination.
+        to: Box<Endpoint>,
+    },
+    /// All of the verdict.
+    All {
+        /// The repository they are copied into; `None` is their own. `{name}` is the component.
+        to: Option<String>,
+        /// Repositories by component.
+        map: BTreeMap<String, String>,
+    },
+}
+
+/// What was copied, or would be.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Nothing: the plan is shown.
+    Planned(Vec<u8>),
+    /// The images of this `promoted.json`.
+    Copied {
+        /// The file that was written.
+        placed: Box<Placed>,
+        /// SHA-256 of it.
+        digest: Digest,
+    },
 }
 
 /// Runs the command.
@@ -101,34 +121,42 @@ pub(crate) struct Args {
 /// [`Kind::Refused`] for an image that `verified.json` does not vouch for, [`Kind::Conflict`] for
 /// a tag that must not move, [`Kind::NotFound`] for an image that does not exist.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    Ok(perform(&args.try_into()?, context).await?.outcome())
+}
+
+/// Copies what the request names and writes `promoted.json`.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<Done, Failure> {
     let began = Instant::now();
-    let vouched = args.vouched(context)?;
-    let retries = args.retries.map(|most| Retries {
+    let vouched = request.vouched(context)?;
+    let retries = request.retries.map(|most| Retries {
         most,
         ..Retries::default()
     });
     let registry = context
         .registry
-        .limited(retries, args.jobs.map(usize::from));
-    let jobs = Jobs::of(&args, vouched.as_ref())?;
-    if jobs.0.is_empty() && !args.allow_empty {
+        .limited(retries, request.jobs.map(usize::from));
+    let jobs = Jobs::of(request, vouched.as_ref())?;
+    if jobs.0.is_empty() && !request.allow_empty {
         let message = "there are no images: nothing would be promoted";
         return Err(
             Failure::message(Kind::NotFound, message).hint("say --allow-empty if that is right")
         );
     }
     let rules = Rules {
-        immutable: args.immutable,
-        deep: args.deep,
-        platform: args.platform.clone(),
+        immutable: request.immutable,
+        deep: request.deep,
+        platform: request.platform.clone(),
     };
     let mut items = jobs.items(&registry)?;
-    if args.no_attached {
+    if request.no_attached {
         for item in &mut items {
             item.attached = Selection::Nothing;
         }
     }
-    if args.with_reports {
+    if request.with_reports {
         for (item, job) in items.iter_mut().zip(&jobs.0) {
             item.along = job.reports(&registry, &item.version).await?;
         }
@@ -140,7 +168,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     for (job, plan) in jobs.0.iter().zip(&plans) {
         job.check(plan, vouched.as_ref()).await?;
     }
-    if args.dry_run {
+    if request.dry_run {
         return Ok(show(&jobs, &plans));
     }
     let done = registry.carry_out(&plans).await.map_err(registry_failure)?;
@@ -148,29 +176,40 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
     let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
-    Ok(outcome(&promoted, &bytes))
+    let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
+    Ok(Done::Copied {
+        placed: Box::new(placed),
+        digest: Digest::of(&bytes),
+    })
 }
 
-/// Where `--verified` would be promoted to, by component; nothing is asked of a registry.
+/// Returns by component where the images will be; no registry is asked.
 ///
 /// # Errors
-/// As [`run`], as far as flags and `verified.json` are concerned.
-pub(crate) fn places(args: &Args, context: &Context) -> Result<Vec<(String, Reference)>, Failure> {
-    let vouched = args.vouched(context)?;
-    Ok(Jobs::of(args, vouched.as_ref())?.places())
+/// As [`run`], as far as the request and `verified.json` are concerned.
+pub(crate) fn places(
+    request: &CopyRequest,
+    context: &Context,
+) -> Result<Vec<(String, Reference)>, Failure> {
+    let vouched = request.vouched(context)?;
+    Ok(Jobs::of(request, vouched.as_ref())?.places())
 }
 
-impl Args {
+impl CopyRequest {
     fn vouched(&self, context: &Context) -> Result<Option<Vouched>, Failure> {
-        if self.unverified {
-            tracing::warn!("copying without a verdict: --unverified");
-            return Ok(None);
-        }
-        let path = context.path(self.verified.as_deref(), "verified.json");
+        let (path, digest) = match &self.verdict {
+            VerdictSource::Unverified => {
+                tracing::warn!("copying without a verdict: --unverified");
+                return Ok(None);
+            }
+            VerdictSource::Given(vouched) => return Ok(Some(vouched.as_ref().clone())),
+            VerdictSource::File { path, digest } => (path, digest),
+        };
+        let path = context.path(path.as_deref(), "verified.json");
         let bytes = context.read(&path).map_err(|failure| {
             failure.hint("run verify-ec first; --unverified copies without its verdict")
         })?;
-        let vouched = Vouched::parse(&bytes, &path.display().to_string(), self.verified_digest);
+        let vouched = Vouched::parse(&bytes, &path.display().to_string(), *digest);
         vouched.map(Some).map_err(handover_failure)
     }
 }
@@ -218,8 +257,8 @@ impl Job {
     }
 }
 
-fn show(jobs: &Jobs, plans: &[Planned]) -> Outcome {
-    let mut outcome = Outcome::default();
+fn show(jobs: &Jobs, plans: &[Planned]) -> Done {
+    let mut text = Vec::new();
     for (job, plan) in jobs.0.iter().zip(plans) {
         let (from, to) = (&plan.item.from, &plan.item.to);
         let digest = plan.root.digest;
@@ -228,13 +267,13 @@ fn show(jobs: &Jobs, plans: &[Planned]) -> Outcome {
             job.name,
             plan.summary()
         );
-        outcome.stdout.extend(line.into_bytes());
+        text.extend(line.into_bytes());
     }
-    outcome
+    Done::Planned(text)
 }
 
-fn report(registry: &Registry, done: &[Done], began: Instant) {
-    let sum = |of: fn(&Done) -> u64| done.iter().map(of).sum::<u64>();
+fn report(registry: &Registry, done: &[registry::Done], began: Instant) {
+    let sum = |of: fn(&registry::Done) -> u64| done.iter().map(of).sum::<u64>();
     let (images, bytes) = (done.len(), sum(|done| done.bytes));
     let (sent, mounted, reused) = (
         sum(|done| done.blobs),
@@ -267,7 +306,7 @@ fn report(registry: &Registry, done: &[Done], began: Instant) {
 fn promoted(
     jobs: &Jobs,
     plans: &[Planned],
-    done: &[Done],
+    done: &[registry::Done],
     vouched: Option<&Vouched>,
 ) -> Result<Promoted, Failure> {
     let mut components = Vec::new();
@@ -303,7 +342,28 @@ fn promoted(
     })
 }
 
-fn outcome(promoted: &Promoted, bytes: &[u8]) -> Outcome {
+impl Done {
+    /// The `promoted.json` that was written.
+    pub(crate) fn placed(&self) -> Option<&Placed> {
+        match self {
+            Self::Planned(_) => None,
+            Self::Copied { placed, .. } => Some(placed),
+        }
+    }
+
+    /// The plan, or the Tekton results and one line per tag.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Planned(stdout) => Outcome {
+                stdout,
+                ..Outcome::default()
+            },
+            Self::Copied { placed, digest } => outcome(placed.promoted(), digest),
+        }
+    }
+}
+
+fn outcome(promoted: &Promoted, digest: Digest) -> Outcome {
     let mut outcome = Outcome::default();
     let mut lines = String::new();
     for component in &promoted.components {
@@ -318,7 +378,7 @@ fn outcome(promoted: &Promoted, bytes: &[u8]) -> Outcome {
         .collect();
     let digests = digests.join("\n");
     let results = &mut outcome.results;
-    results.set("PROMOTED_DIGEST", Digest::of(bytes).to_string());
+    results.set("PROMOTED_DIGEST", digest.to_string());
     for (name, value) in [
         ("PROMOTED", lines.trim_end()),
         ("SOURCE_DIGEST", &digests),

@@ -5,9 +5,12 @@
 //! 3. form the destination tag by the template and check the grammar of OCI tags
 //! 4. with `--git-url`, peel the tag there and refuse one that moved since the event
 
+mod args;
+
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+pub(crate) use args::Args;
+use args::Output;
 use serde_json::json;
 
 use super::{Context, Outcome, failures::git_failure};
@@ -21,77 +24,57 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["TAG", "DESTINATION_IMAGE_TAG", "COMMIT"];
 
-/// Flags of `extract-tag`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    input: Input,
-    /// Form the destination tag by this template; {tag} stands for the Git tag, {semver.major}, {semver.minor} and {semver.patch} for its parts
-    #[arg(long, value_name = "TEMPLATE", default_value = "{tag}")]
-    template: String,
-    /// Take this prefix off the Git tag first, such as svc-a/ in a repository of many parts
-    #[arg(long, value_name = "PREFIX")]
-    strip_prefix: Option<String>,
-    /// Refuse a tag that this expression does not match as a whole
-    #[arg(long, value_name = "REGEX")]
-    pattern: Option<String>,
-    /// Refuse a tag that is no semantic version; a leading v is allowed
-    #[arg(long)]
-    semver: bool,
-    /// What to do with a destination tag that OCI does not allow
-    #[arg(long, value_name = "HOW", default_value = "refuse")]
-    on_invalid: OnInvalid,
-    /// Accept a release that is marked as a prerelease
-    #[arg(long)]
-    allow_prerelease: bool,
-    /// Accept a release that is a draft
-    #[arg(long)]
-    allow_draft: bool,
-    /// Peel the tag in this repository and refuse it when the event named another commit
-    #[arg(long, value_name = "URL")]
-    git_url: Option<String>,
-    /// The commit that the event named: refuse the tag when --git-url has another one for it
-    #[arg(long, value_name = "COMMIT", requires = "git_url")]
-    commit: Option<String>,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
+/// Which tag is read, and what it has to be.
+#[derive(Debug, Clone)]
+pub(crate) struct TagRequest {
+    /// Where the tag comes from.
+    pub(crate) source: TagSource,
+    /// The template of the destination tag.
+    pub(crate) template: String,
+    /// The prefix that is taken off the tag first.
+    pub(crate) strip_prefix: Option<String>,
+    /// The expression that the tag must match as a whole.
+    pub(crate) pattern: Option<String>,
+    /// Whether the tag must be a semantic version.
+    pub(crate) semver: bool,
+    /// Whether what OCI does not allow in a tag is replaced.
+    pub(crate) sanitize: bool,
+    /// Whether a prerelease is accepted.
+    pub(crate) allow_prerelease: bool,
+    /// Whether a draft is accepted.
+    pub(crate) allow_draft: bool,
+    /// The repository in which the tag is peeled.
+    pub(crate) git_url: Option<String>,
+    /// The commit that the event named.
+    pub(crate) commit: Option<String>,
 }
 
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Input {
-    /// The full ref, such as refs/tags/v1.0
-    #[arg(long, value_name = "REF")]
-    r#ref: Option<String>,
-    /// The tag, such as v1.0
-    #[arg(long, value_name = "TAG")]
-    tag: Option<String>,
-    /// The payload of a webhook of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
-    #[arg(long, value_name = "FILE")]
-    event_file: Option<PathBuf>,
-    /// A local repository whose HEAD has exactly one tag
-    #[arg(long, value_name = "DIR")]
-    repo: Option<PathBuf>,
+/// Where a tag comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum TagSource {
+    /// A full ref, such as `refs/tags/v1.0`.
+    Ref(String),
+    /// A tag.
+    Tag(String),
+    /// The payload of a webhook.
+    EventFile(PathBuf),
+    /// A local repository whose HEAD has exactly one tag.
+    Repository(PathBuf),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnInvalid {
-    /// Fail and say which character is wrong
-    Refuse,
-    /// Replace what is not allowed and add a part of the original's hash, so that no two tags meet
-    Sanitize,
+/// A tag and what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    /// The Git tag.
+    pub(crate) tag: String,
+    /// The tag that images get at their destination.
+    pub(crate) destination: Tag,
+    /// The commit of the Git tag, if it is known.
+    pub(crate) commit: Option<String>,
+    event: &'static str,
+    repository: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// The destination tag and a newline
-    Text,
-    /// tag, destinationTag, commit, event and repository
-    Json,
-}
-
-/// The tag and what is known about it.
 struct Found {
     tag: String,
     commit: Option<String>,
@@ -105,40 +88,66 @@ struct Found {
 /// [`Kind::Usage`] for what is no tag that we may use, [`Kind::NotFound`] when it does not exist
 /// in the repository, [`Kind::Refused`] when it moved since the event.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let mut found = args.find(context).await?;
-    found.expect(args.commit.as_deref())?;
+    let output = args.output;
+    let done = perform(&args.try_into()?, context).await?;
+    let text = match output {
+        Output::Text => format!("{}\n", done.destination),
+        Output::Json => format!("{}\n", done.json()),
+    };
+    let mut outcome = done.outcome();
+    outcome.stdout = text.into_bytes();
+    Ok(outcome)
+}
+
+/// Reads the tag and forms the destination tag.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<Done, Failure> {
+    let mut found = request.find(context).await?;
+    found.expect(request.commit.as_deref())?;
     // Git allows none either; in a log or commit message they would make lines of their own.
     if found.tag.chars().any(char::is_control) {
         let message = format!("tag {:?} has control characters", found.tag);
         return Err(Failure::message(Kind::Usage, message));
     }
-    let destination = args.destination(&found.tag)?;
-    if let Some(url) = &args.git_url {
+    let destination = request.destination(&found.tag)?;
+    if let Some(url) = &request.git_url {
         found.commit = Some(peel(&found, url, context).await?);
     }
-    let mut outcome = Outcome::default();
-    outcome.results.set("TAG", found.tag.clone());
-    outcome
-        .results
-        .set("DESTINATION_IMAGE_TAG", destination.as_str());
-    outcome
-        .results
-        .set("COMMIT", found.commit.clone().unwrap_or_default());
-    let text = match args.output {
-        Output::Text => format!("{destination}\n"),
-        Output::Json => {
-            let document = json!({
-                "tag": found.tag,
-                "destinationTag": destination,
-                "commit": found.commit,
-                "event": found.event,
-                "repository": found.repository,
-            });
-            format!("{document}\n")
+    Ok(Done {
+        destination,
+        tag: found.tag,
+        commit: found.commit,
+        event: found.event,
+        repository: found.repository,
+    })
+}
+
+impl Done {
+    /// The Tekton results.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        let commit = self.commit.clone().unwrap_or_default();
+        for (name, value) in [
+            ("TAG", self.tag.as_str()),
+            ("DESTINATION_IMAGE_TAG", self.destination.as_str()),
+            ("COMMIT", &commit),
+        ] {
+            outcome.results.set(name, value);
         }
-    };
-    outcome.stdout = text.into_bytes();
-    Ok(outcome)
+        outcome
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "tag": self.tag,
+            "destinationTag": self.destination,
+            "commit": self.commit,
+            "event": self.event,
+            "repository": self.repository,
+        })
+    }
 }
 
 impl Found {
@@ -161,44 +170,38 @@ impl Found {
     }
 }
 
-impl Args {
+impl TagRequest {
     async fn find(&self, context: &Context) -> Result<Found, Failure> {
-        let Input {
-            r#ref,
-            tag,
-            event_file,
-            repo,
-        } = &self.input;
         let plain = |tag: &str, event| Found {
             tag: tag.to_owned(),
             commit: None,
             event,
             repository: None,
         };
-        if let Some(name) = r#ref {
-            return Ok(plain(event::tag_of_ref(name).or_fail(Kind::Usage)?, "ref"));
+        match &self.source {
+            TagSource::Ref(name) => Ok(plain(event::tag_of_ref(name).or_fail(Kind::Usage)?, "ref")),
+            TagSource::Tag(tag) => Ok(plain(tag, "tag")),
+            TagSource::EventFile(path) => {
+                let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage)?;
+                self.check_release(&event)?;
+                let kind = event.kind.as_str();
+                Ok(Found {
+                    tag: event.tag,
+                    commit: event.commit,
+                    event: kind,
+                    repository: event.repository,
+                })
+            }
+            TagSource::Repository(dir) => {
+                let dir = dir.clone();
+                let found = context.git.run(move |_| git::tag_at_head(&dir)).await;
+                let (tag, commit) = found.map_err(git_failure)?;
+                Ok(Found {
+                    commit: Some(commit),
+                    ..plain(&tag, "repository")
+                })
+            }
         }
-        if let Some(path) = event_file {
-            let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage)?;
-            self.check_release(&event)?;
-            let (event, kind) = (event.clone(), event.kind.as_str());
-            return Ok(Found {
-                tag: event.tag,
-                commit: event.commit,
-                event: kind,
-                repository: event.repository,
-            });
-        }
-        if let Some(dir) = repo {
-            let dir = dir.clone();
-            let found = context.git.run(move |_| git::tag_at_head(&dir)).await;
-            let (tag, commit) = found.map_err(git_failure)?;
-            return Ok(Found {
-                commit: Some(commit),
-                ..plain(&tag, "repository")
-            });
-        }
-        Ok(plain(tag.as_deref().unwrap_or_default(), "tag"))
     }
 
     fn check_release(&self, event: &Event) -> Result<(), Failure> {
@@ -245,14 +248,14 @@ impl Args {
             )));
         }
         let text = fill(&self.template, stripped, version.ok().as_ref())?;
-        match (text.parse::<Tag>(), self.on_invalid) {
+        match text.parse::<Tag>() {
             // What looks like a replaced tag gets a hash of its own, so that the two never meet.
-            (Ok(tag), OnInvalid::Sanitize) if ends_with_hash(tag.as_str()) => {
+            Ok(tag) if self.sanitize && ends_with_hash(tag.as_str()) => {
                 sanitized(&text).or_fail(Kind::Usage)
             }
-            (Ok(tag), _) => Ok(tag),
-            (Err(_), OnInvalid::Sanitize) => sanitized(&text).or_fail(Kind::Usage),
-            (Err(error), OnInvalid::Refuse) => Err(Failure::new(Kind::Usage, error)
+            Ok(tag) => Ok(tag),
+            Err(_) if self.sanitize => sanitized(&text).or_fail(Kind::Usage),
+            Err(error) => Err(Failure::new(Kind::Usage, error)
                 .context(format!("Git tag {tag:?} makes no image tag"))
                 .hint("choose another tag, or let --on-invalid=sanitize replace the character")),
         }

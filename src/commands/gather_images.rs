@@ -5,12 +5,13 @@
 //! 3. ask the registry for its digest; from here on nothing names a tag
 //! 4. write `images.json`
 
+mod args;
 mod overlay;
 mod pin;
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+pub(crate) use args::{Args, Strategy};
 use serde_json::Map;
 
 use super::{
@@ -34,61 +35,66 @@ pub(crate) const RESULTS: &[&str] = &[
     "COMMIT",
 ];
 
-/// Flags of `gather-images`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The repository of an image, named NAME or by the last segment of its path
-    #[arg(long, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
-    image: Vec<String>,
-    /// The same as --image
-    #[arg(last = true, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
-    images: Vec<String>,
-    /// The source repository, where --revision is peeled to a commit
-    #[arg(long, value_name = "URL", requires = "revision")]
-    git_url: Option<String>,
-    /// The Git tag, or a full commit
-    #[arg(long, value_name = "TAG|COMMIT")]
-    revision: Option<String>,
-    /// The commit that the event named: refuse a --revision that is another one
-    #[arg(long, value_name = "COMMIT", requires = "revision")]
-    commit: Option<String>,
-    /// A Snapshot instead of --image: a file, - for standard input, or the JSON itself
-    #[arg(long, value_name = "FILE|JSON")]
-    snapshot: Option<String>,
-    /// Take the images that the files of this GitOps directory deploy
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
-    overlay: Option<PathBuf>,
-    /// Of --overlay only what this branch of the checkout does not deploy there
-    #[arg(long, value_name = "BRANCH", requires = "overlay")]
-    target_branch: Option<String>,
-    /// By which tag an image is found
-    #[arg(long, value_name = "HOW", default_value = "auto")]
-    strategy: Strategy,
-    /// Demand that the Git tag and the commit name the same image
-    #[arg(long)]
-    cross_check: bool,
-    /// The tag that the images will get, recorded for the later steps
-    #[arg(long, value_name = "TAG")]
-    destination_tag: Option<Tag>,
-    /// Accept an empty list of images
-    #[arg(long)]
-    allow_empty: bool,
-    /// Where to write the Snapshot [default: images.json]
-    #[arg(long, value_name = "FILE")]
-    images_out: Option<PathBuf>,
+/// Which images are gathered, and for which revision.
+#[derive(Debug, Clone)]
+pub(crate) struct GatherRequest {
+    /// Where the images are named.
+    pub(crate) source: ImageSource,
+    /// The source repository, where the revision is peeled to a commit.
+    pub(crate) git_url: Option<String>,
+    /// The Git tag, or a full commit.
+    pub(crate) revision: Option<String>,
+    /// The commit that the revision must be.
+    pub(crate) commit: Option<String>,
+    /// By which tag an image is found.
+    pub(crate) strategy: Strategy,
+    /// Whether the Git tag and the commit must name the same image.
+    pub(crate) cross_check: bool,
+    /// The tag that the images will get.
+    pub(crate) destination_tag: Option<Tag>,
+    /// Whether an empty list is accepted.
+    pub(crate) allow_empty: bool,
+    /// Where the list is written; `None` is its default name.
+    pub(crate) images_out: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Strategy {
-    /// By the commit if there is such an image, else by the Git tag
-    Auto,
-    /// The image has the Git tag
-    GitTag,
-    /// The image is tagged with the commit
-    CommitTag,
+/// Where images are named.
+#[derive(Debug, Clone)]
+pub(crate) enum ImageSource {
+    /// By their repositories.
+    Repositories(Vec<NamedRepository>),
+    /// In a Snapshot: a file, `-` or the JSON itself.
+    Snapshot(String),
+    /// In the files of a GitOps directory.
+    Overlay {
+        /// The directory.
+        dir: PathBuf,
+        /// The branch whose images there are left out.
+        target_branch: Option<String>,
+    },
 }
 
-/// What the revision is.
+/// The repository of a component.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedRepository {
+    /// The component's name.
+    pub(crate) name: String,
+    /// The repository.
+    pub(crate) repository: Repository,
+}
+
+/// The list that was written.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The list.
+    pub(crate) images: Images,
+    bytes: Vec<u8>,
+    commit: String,
+    /// The result that replaces a Snapshot which is too large to be one.
+    pointer: String,
+}
+
+/// The commit of the revision, and the tag that it was peeled from.
 struct Origin {
     tag: Option<String>,
     commit: Option<String>,
@@ -100,80 +106,105 @@ struct Origin {
 /// [`Kind::NotFound`] when the tag, an image or everything is missing, [`Kind::Refused`] when the
 /// two tags of `--cross-check` name different images.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let origin = args.peel(context).await?;
-    args.expect(&origin)?;
-    let mut snapshot = if let Some(text) = &args.snapshot {
-        let (snapshot, name) = pin::read(text, context)?;
-        args.pin(snapshot, &name, &origin, context).await?
-    } else if let Some(dir) = &args.overlay {
-        let dir = context.path(Some(dir), "");
-        let name = dir.display().to_string();
-        let deployed = overlay::snapshot(dir, args.target_branch.as_deref(), context).await?;
-        args.pin(deployed, &name, &origin, context).await?
-    } else {
-        args.find_images(&origin, context).await?
-    };
-    if snapshot.components.is_empty() && !args.allow_empty {
-        return Err(Failure::message(
-            Kind::NotFound,
-            "there are no images: nothing would be verified",
-        )
-        .hint("name one by --image, or say --allow-empty"));
+    perform(&args.try_into()?, context).await?.outcome()
+}
+
+/// Finds the images and writes the list.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Result<Done, Failure> {
+    request.check()?;
+    let origin = request.peel(context).await?;
+    request.expect(&origin)?;
+    let mut snapshot = request.find_all(&origin, context).await?;
+    if snapshot.components.is_empty() && !request.allow_empty {
+        let text = "there are no images: nothing would be verified";
+        let failure = Failure::message(Kind::NotFound, text);
+        return Err(failure.hint("name one by --image, or say --allow-empty"));
     }
-    let promote = snapshot.promote.get_or_insert_with(|| Promote {
-        version: VERSION,
-        git_tag: None,
-        commit: None,
-        destination_tag: None,
-        components: Default::default(),
-    });
+    let promote = snapshot
+        .promote
+        .get_or_insert_with(|| promote(Default::default()));
     promote.git_tag = origin.tag.or(promote.git_tag.take());
     promote.commit = origin.commit.or(promote.commit.take());
-    promote.destination_tag = args
-        .destination_tag
-        .clone()
-        .or(promote.destination_tag.take());
+    let destination = request.destination_tag.clone();
+    promote.destination_tag = destination.or(promote.destination_tag.take());
     let commit = promote.commit.clone().unwrap_or_default();
     let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
     let images = Images::parse(&bytes, "images.json").or_fail(Kind::Usage)?;
-    write_file(
-        &context.path(args.images_out.as_deref(), "images.json"),
-        &bytes,
-    )?;
-    let pointer = args.images_out.as_deref().map_or_else(
+    let out = request.images_out.as_deref();
+    write_file(&context.path(out, "images.json"), &bytes)?;
+    let pointer = out.map_or_else(
         || "file:images.json".to_owned(),
         |path| path.display().to_string(),
     );
-    outcome(&images, &bytes, commit, pointer)
+    Ok(Done {
+        images,
+        bytes,
+        commit,
+        pointer,
+    })
 }
 
-/// The results; `pointer` stands for a Snapshot that is too large to be one.
-fn outcome(
-    images: &Images,
-    bytes: &[u8],
-    commit: String,
-    pointer: String,
-) -> Result<Outcome, Failure> {
-    let mut outcome = Outcome::default();
-    outcome
-        .results
-        .set("IMAGES_COUNT", images.pinned.len().to_string());
-    outcome
-        .results
-        .set("IMAGES_DIGEST", images.digest.to_string());
-    outcome.results.set("COMMIT", commit);
-    let inline = std::str::from_utf8(bytes).or_fail(Kind::Bug)?;
-    let fits = outcome.results.fits("IMAGES_TO_VERIFY", inline);
-    let shown = if fits { inline.to_owned() } else { pointer };
-    outcome.results.set("IMAGES_TO_VERIFY", shown);
-    for (component, image) in images.components() {
-        let line = format!("{} {image}\n", component.name);
-        outcome.stdout.extend(line.into_bytes());
+impl Done {
+    /// The Tekton results and one line per image.
+    ///
+    /// # Errors
+    /// Never for a list that this program wrote.
+    pub(crate) fn outcome(&self) -> Result<Outcome, Failure> {
+        let mut outcome = Outcome::default();
+        let images = &self.images;
+        let count = images.pinned.len().to_string();
+        outcome.results.set("IMAGES_COUNT", count);
+        outcome
+            .results
+            .set("IMAGES_DIGEST", images.digest.to_string());
+        outcome.results.set("COMMIT", self.commit.clone());
+        let inline = std::str::from_utf8(&self.bytes).or_fail(Kind::Bug)?;
+        let fits = outcome.results.fits("IMAGES_TO_VERIFY", inline);
+        let shown = if fits { inline } else { &self.pointer };
+        outcome.results.set("IMAGES_TO_VERIFY", shown);
+        for (component, image) in images.components() {
+            let line = format!("{} {image}\n", component.name);
+            outcome.stdout.extend(line.into_bytes());
+        }
+        Ok(outcome)
     }
-    Ok(outcome)
 }
 
-impl Args {
+impl GatherRequest {
+    /// Refuses what needs a revision and has none.
+    fn check(&self) -> Result<(), Failure> {
+        let needs = [
+            ("--git-url", self.git_url.is_some()),
+            ("--commit", self.commit.is_some()),
+        ];
+        match needs.iter().find(|(_, given)| *given) {
+            Some((flag, _)) if self.revision.is_none() => Err(Failure::message(
+                Kind::Usage,
+                format!("{flag} needs --revision"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn find_all(&self, origin: &Origin, context: &Context) -> Result<Snapshot, Failure> {
+        match &self.source {
+            ImageSource::Snapshot(text) => {
+                let (snapshot, name) = pin::read(text, context)?;
+                self.pin(snapshot, &name, origin, context).await
+            }
+            ImageSource::Overlay { dir, target_branch } => {
+                let dir = context.path(Some(dir), "");
+                let name = dir.display().to_string();
+                let deployed = overlay::snapshot(dir, target_branch.as_deref(), context).await?;
+                self.pin(deployed, &name, origin, context).await
+            }
+            ImageSource::Repositories(named) => self.find_images(named, origin, context).await,
+        }
+    }
+
     /// Peels `--revision` at `--git-url`; a full commit is taken as it is.
     async fn peel(&self, context: &Context) -> Result<Origin, Failure> {
         let Some(revision) = &self.revision else {
@@ -224,18 +255,22 @@ impl Args {
         }
     }
 
-    async fn find_images(&self, origin: &Origin, context: &Context) -> Result<Snapshot, Failure> {
+    async fn find_images(
+        &self,
+        named: &[NamedRepository],
+        origin: &Origin,
+        context: &Context,
+    ) -> Result<Snapshot, Failure> {
         let mut snapshot = Snapshot::default();
         let mut found = std::collections::BTreeMap::new();
-        for given in self.image.iter().chain(&self.images) {
-            let (name, repository) = named(given)?;
-            let (tag, manifest) = self.find(&repository, origin, context).await?;
+        for NamedRepository { name, repository } in named {
+            let (tag, manifest) = self.find(repository, origin, context).await?;
             let image = repository.pinned(manifest.digest);
             tracing::info!("{name}: {repository}:{tag} is {}", manifest.digest);
             found.insert(name.clone(), describe(Some(tag), &manifest)?);
             snapshot
                 .components
-                .push(component(name, &image, self.source(origin)));
+                .push(component(name.clone(), &image, self.source(origin)));
         }
         snapshot.promote = Some(promote(found));
         Ok(snapshot)
@@ -322,20 +357,6 @@ impl Args {
             .next()
             .ok_or_else(|| no_image(&repository.to_string()))
     }
-}
-
-/// `NAME=REPO` or `REPO`.
-fn named(given: &str) -> Result<(String, Repository), Failure> {
-    let (name, repository) = match given.split_once('=') {
-        Some((name, repository)) if !name.is_empty() => (Some(name), repository),
-        _ => (None, given),
-    };
-    let repository = repository.strip_prefix("docker://").unwrap_or(repository);
-    let repository: Repository = repository
-        .parse()
-        .map_err(|error| Failure::new(Kind::Usage, error).context(format!("--image {given}")))?;
-    let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
-    Ok((name, repository))
 }
 
 fn no_image(reference: &str) -> Failure {

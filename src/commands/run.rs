@@ -1,7 +1,7 @@
 //! `run`: the five steps in one process, by the same code as the five commands.
 //!
-//! Each step gets the flags that a user would type: those of its section in the configuration
-//! file, then those of `run` itself, then what the step before reported.
+//! Each step gets a typed request: the flags of its section in the configuration file and those
+//! of `run` itself make one, and what the steps before did is put into it.
 //!
 //! 1. extract-tag
 //! 2. gather-images
@@ -19,13 +19,15 @@ use std::path::PathBuf;
 use config::{Config, Flags};
 
 use super::{
-    Context, Outcome, copy_image, extract_tag, gather_images, trust_flags::TrustFlags,
-    update_deployment, verify_ec,
+    Context, Outcome,
+    copy_image::{self, CopyRequest, VerdictSource},
+    extract_tag::{self, TagRequest},
+    gather_images::{self, GatherRequest},
+    trust_flags::TrustFlags,
+    update_deployment::{self, DeployImages, DeployRequest, Image},
+    verify_ec::{self, Subject},
 };
-use crate::{
-    failure::{Failure, Kind, OrFail as _},
-    handover::Placed,
-};
+use crate::failure::{Failure, Kind};
 
 /// Flags of `run`.
 #[derive(Debug, clap::Args)]
@@ -91,138 +93,152 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if let Some(out) = &args.out {
         context.data_dir = Some(out.clone());
     }
-    let chain = Chain {
+    let steps = Steps {
         args: &args,
         config: &config,
-        context: &context,
     };
-    chain.check_flags()?;
-    chain.run().await
+    // All of them, so that a wrong flag is found before anything is done.
+    let requests = steps.requests(&context)?;
+    requests.perform(args.dry_run, &context).await
 }
 
-struct Chain<'a> {
+/// The flags of every step: those of the configuration file and those of `run`.
+struct Steps<'a> {
     args: &'a Args,
     config: &'a Config,
-    context: &'a Context,
 }
 
-/// A digest that stands for one that a step will report, to check the flags before the first step.
-const PLACEHOLDER: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+/// The requests of the five steps.
+struct Requests {
+    tag: TagRequest,
+    gather: GatherRequest,
+    verify: verify_ec::Request,
+    copy: CopyRequest,
+    deploy: DeployRequest,
+}
 
-impl Chain<'_> {
-    /// Parses the flags of all steps, so that a wrong one is found before anything is done.
-    fn check_flags(&self) -> Result<(), Failure> {
-        self.extract_tag()
-            .parse::<extract_tag::Args>("extract-tag")?;
-        self.gather_images("v0", "v0", "")
-            .parse::<gather_images::Args>("gather-images")?;
-        self.verify_ec(PLACEHOLDER)
-            .parse::<verify_ec::Args>("verify-ec")?;
-        self.copy_image(PLACEHOLDER, "v0")
-            .parse::<copy_image::Args>("copy-image")?;
-        self.update_deployment(PLACEHOLDER)
-            .parse::<update_deployment::Args>("update-deployment")?;
-        Ok(())
-    }
+impl Requests {
+    /// Carries out the steps; what each did goes into the request of the next.
+    async fn perform(self, dry_run: bool, context: &Context) -> Result<Outcome, Failure> {
+        let tag = extract_tag::perform(&self.tag, context).await;
+        let tag = tag.map_err(in_step("extract-tag"))?;
 
-    async fn run(&self) -> Result<Outcome, Failure> {
-        let event = self.extract_tag().parse("extract-tag")?;
-        let event = step("extract-tag", extract_tag::run(event, self.context).await)?;
-        let (tag, destination) = (
-            result(&event, "TAG"),
-            result(&event, "DESTINATION_IMAGE_TAG"),
-        );
+        let gather = GatherRequest {
+            // In full: a tag may be named like a commit.
+            revision: Some(format!("refs/tags/{}", tag.tag)),
+            commit: tag.commit.clone(),
+            destination_tag: Some(tag.destination.clone()),
+            ..self.gather
+        };
+        let gathered = gather_images::perform(&gather, context).await;
+        let gathered = gathered.map_err(in_step("gather-images"))?;
 
-        let images = self
-            .gather_images(tag, destination, result(&event, "COMMIT"))
-            .parse("gather-images")?;
-        let images = step(
-            "gather-images",
-            gather_images::run(images, self.context).await,
-        )?;
+        let verify = verify_ec::Request {
+            subject: Subject::Gathered(Box::new(gathered.images.clone())),
+            ..self.verify
+        };
+        let judged = verify_ec::perform(verify, context).await;
+        let judged = judged.map_err(in_step("verify-ec"))?;
+        let verified = match judged.verified() {
+            Some(verified) if judged.failure.is_none() => verified.clone(),
+            _ => return Ok(judged.into()),
+        };
 
-        let verdict = self
-            .verify_ec(result(&images, "IMAGES_DIGEST"))
-            .parse("verify-ec")?;
-        let verdict = step("verify-ec", verify_ec::run(verdict, self.context).await)?;
-        if verdict.failure.is_some() {
-            return Ok(verdict);
+        let mut copy = CopyRequest {
+            verdict: VerdictSource::Given(Box::new(verified)),
+            ..self.copy
+        };
+        if copy.tags.is_empty() {
+            copy.tags.push(tag.destination.to_string());
         }
-        let verified = result(&verdict, "VERIFIED_DIGEST");
-        if self.args.dry_run {
-            return self.show_plan(verified, destination).await;
+        let trial = trial(&copy, &self.deploy, context)?;
+        if dry_run {
+            return show_plan(copy, trial, context).await;
         }
-        self.try_edit(verified, destination).await?;
+        // A missing file, container or credential is found before a tag moves.
+        let tried = update_deployment::perform(trial, context).await;
+        tried.map_err(in_step("update-deployment"))?;
 
-        let copy = self.copy_image(verified, destination).parse("copy-image")?;
-        let copy = step("copy-image", copy_image::run(copy, self.context).await)?;
-
-        let edit = self
-            .update_deployment(result(&copy, "PROMOTED_DIGEST"))
-            .parse("update-deployment")?;
-        let edit = step(
-            "update-deployment",
-            update_deployment::run(edit, self.context).await,
-        )?;
+        let copied = copy_image::perform(&copy, context).await;
+        let copied = copied.map_err(in_step("copy-image"))?;
+        let placed = copied
+            .placed()
+            .cloned()
+            .ok_or_else(|| Failure::message(Kind::Bug, "copy-image wrote no promoted.json"))?;
+        let deploy = DeployRequest {
+            images: DeployImages::Placed(Box::new(placed.clone())),
+            ..self.deploy
+        };
+        let edited = update_deployment::perform(deploy, context).await;
+        let edited = edited.map_err(in_step("update-deployment"))?;
 
         let mut outcome = Outcome::default();
-        for done in [&event, &images, &verdict, &copy, &edit] {
-            outcome.results.extend(&done.results);
-        }
-        let path = self.context.path(None, "promoted.json");
-        let expected = result(&copy, "PROMOTED_DIGEST")
-            .parse()
-            .or_fail(Kind::Bug)?;
-        let placed = Placed::parse(&self.context.read(&path)?, "promoted.json", Some(expected));
-        let placed = placed.or_fail(Kind::Refused)?;
-        let edited =
-            ["GITOPS_BRANCH", "GITOPS_COMMIT", "CHANGED"].map(|name| (name, result(&edit, name)));
+        outcome.results.extend(&tag.outcome().results);
+        outcome.results.extend(&gathered.outcome()?.results);
+        outcome.results.extend(&Outcome::from(judged).results);
+        outcome.results.extend(&copied.outcome().results);
         outcome.stdout = summary::table(placed.promoted(), &edited).into_bytes();
+        outcome.results.extend(&Outcome::from(edited).results);
         Ok(outcome)
     }
+}
 
-    /// Shows what would be copied and edited; the registry and the GitOps repository are only read.
-    async fn show_plan(&self, verified: &str, destination: &str) -> Result<Outcome, Failure> {
-        let mut copy = self.copy_image(verified, destination);
-        let copy = copy.set("dry-run", "true").parse("copy-image")?;
-        let mut outcome = step("copy-image", copy_image::run(copy, self.context).await)?;
-        let edit = self
-            .edit_of(verified, destination)?
-            .parse("update-deployment")?;
-        let edit = step(
-            "update-deployment",
-            update_deployment::run(edit, self.context).await,
-        )?;
-        outcome.stdout.extend(edit.stdout);
-        Ok(outcome)
-    }
+/// The edit that will follow, for images that are not copied yet.
+fn trial(
+    copy: &CopyRequest,
+    deploy: &DeployRequest,
+    context: &Context,
+) -> Result<DeployRequest, Failure> {
+    let places = copy_image::places(copy, context)?;
+    let images = places
+        .into_iter()
+        .map(|(name, reference)| Image::new(name, reference));
+    Ok(DeployRequest {
+        images: DeployImages::Trial(images.collect()),
+        dry_run: true,
+        ..deploy.clone()
+    })
+}
 
-    /// Tries the edit without writing: a missing file, container or credential is found before a tag moves.
-    async fn try_edit(&self, verified: &str, destination: &str) -> Result<(), Failure> {
-        let edit = self
-            .edit_of(verified, destination)?
-            .parse("update-deployment")?;
-        step(
-            "update-deployment",
-            update_deployment::run(edit, self.context).await,
-        )
-        .map(drop)
-    }
+/// Shows what would be copied and edited; the registry and the GitOps repository are only read.
+async fn show_plan(
+    copy: CopyRequest,
+    trial: DeployRequest,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let copy = CopyRequest {
+        dry_run: true,
+        ..copy
+    };
+    let planned = copy_image::perform(&copy, context).await;
+    let mut outcome = planned.map_err(in_step("copy-image"))?.outcome();
+    let edit = update_deployment::perform(trial, context).await;
+    let edit = edit.map_err(in_step("update-deployment"))?;
+    outcome.stdout.extend(edit.stdout);
+    Ok(outcome)
+}
 
-    /// The flags of the edit that will follow, for images that are not copied yet.
-    fn edit_of(&self, verified: &str, destination: &str) -> Result<Flags, Failure> {
-        let copy = self.copy_image(verified, destination).parse("copy-image")?;
-        let places = copy_image::places(&copy, self.context)?;
-        let images: Vec<_> = places
-            .iter()
-            .map(|(name, image)| format!("{name}={image}"))
-            .collect();
-        let mut edit = self.update_deployment(PLACEHOLDER);
-        edit.remove("promoted")
-            .remove("promoted-digest")
-            .set_all("image", &images);
-        edit.set("unverified", "true").set("dry-run", "true");
-        Ok(edit)
+/// Names the step that failed.
+fn in_step(name: &'static str) -> impl Fn(Failure) -> Failure {
+    move |failure| failure.context(name)
+}
+
+impl Steps<'_> {
+    fn requests(&self, context: &Context) -> Result<Requests, Failure> {
+        let tag: extract_tag::Args = self.extract_tag().parse("extract-tag")?;
+        let gather: gather_images::Args = self.gather_images().parse("gather-images")?;
+        let verify: verify_ec::Args = self.verify_ec().parse("verify-ec")?;
+        let copy: copy_image::Args = self.copy_image().parse("copy-image")?;
+        let deploy: update_deployment::Args =
+            self.update_deployment().parse("update-deployment")?;
+        let verify = verify.request(context.clock.now(), context.color);
+        Ok(Requests {
+            tag: tag.try_into().map_err(in_step("extract-tag"))?,
+            gather: gather.try_into().map_err(in_step("gather-images"))?,
+            verify: verify.map_err(in_step("verify-ec"))?,
+            copy: copy.try_into().map_err(in_step("copy-image"))?,
+            deploy: deploy.try_into().map_err(in_step("update-deployment"))?,
+        })
     }
 
     fn extract_tag(&self) -> Flags {
@@ -249,26 +265,18 @@ impl Chain<'_> {
         flags
     }
 
-    fn gather_images(&self, tag: &str, destination: &str, commit: &str) -> Flags {
+    fn gather_images(&self) -> Flags {
         let mut flags = self.config.step("gather-images");
         flags
             .set_all("image", &self.args.image)
-            .set_some("git-url", self.args.git_url.as_ref())
-            // In full: a tag may be named like a commit.
-            .set("revision", format!("refs/tags/{tag}"))
-            .set("destination-tag", destination);
-        if !commit.is_empty() {
-            flags.set("commit", commit);
-        }
+            .set_some("git-url", self.args.git_url.as_ref());
         flags
     }
 
-    fn verify_ec(&self, images_digest: &str) -> Flags {
+    fn verify_ec(&self) -> Flags {
         let (args, trust) = (self.args, &self.args.trust);
         let mut flags = self.config.step("verify-ec");
         flags
-            .set("images", "file:images.json")
-            .set("images-digest", images_digest)
             .set_some("policy", args.policy.as_ref())
             .set_all("public-key", &trust.public_key)
             .set_all("certificate-identity", &trust.certificate_identity)
@@ -301,34 +309,19 @@ impl Chain<'_> {
         flags
     }
 
-    fn copy_image(&self, verified_digest: &str, destination: &str) -> Flags {
+    fn copy_image(&self) -> Flags {
         let mut flags = self.config.step("copy-image");
-        flags
-            .set("verified", "file:verified.json")
-            .set("verified-digest", verified_digest)
-            .set_some("to", self.args.to.as_ref())
-            .set_default("tag", destination);
+        flags.set_some("to", self.args.to.as_ref());
         flags
     }
 
-    fn update_deployment(&self, promoted_digest: &str) -> Flags {
+    fn update_deployment(&self) -> Flags {
         let args = self.args;
         let mut flags = self.config.step("update-deployment");
         flags
-            .set("promoted", "file:promoted.json")
-            .set("promoted-digest", promoted_digest)
             .set_some("gitops-repo-url", args.gitops_repo_url.as_ref())
             .set_some("branch", args.branch.as_ref())
             .set_some("environment", args.environment.as_ref());
         flags
     }
-}
-
-/// Names the step that failed.
-fn step(name: &str, done: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
-    done.map_err(|failure| failure.context(name))
-}
-
-fn result<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
-    outcome.results.get(name).unwrap_or_default()
 }

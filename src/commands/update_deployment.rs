@@ -5,6 +5,7 @@
 //! 3. edit one scalar for each image; no change is a success without a commit
 //! 4. commit and push; when somebody else pushed first, edit the new head
 
+mod args;
 mod images;
 mod message;
 mod place;
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use clap::ValueEnum;
+pub(crate) use args::{Args, Pin};
 pub(crate) use images::Image;
 use place::{Tree, places};
 
@@ -27,6 +28,7 @@ use crate::{
     failure::{Failure, Kind},
     git::{self, Author, Change, Repository, SigningKey},
     gitops,
+    handover::Placed,
     image::Digest,
 };
 
@@ -36,91 +38,98 @@ const ATTEMPTS: u32 = 10;
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["GITOPS_COMMIT", "GITOPS_BRANCH", "CHANGED"];
 
-/// Flags of `update-deployment`.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Args {
-    /// The GitOps repository
-    #[arg(
-        long,
-        value_name = "URL",
-        required_unless_present = "local",
-        conflicts_with = "local"
-    )]
-    gitops_repo_url: Option<String>,
-    /// Edit the files of this directory instead, without a commit
-    #[arg(long, value_name = "DIR")]
-    local: Option<PathBuf>,
-    /// The branch to edit; without it the repository's default branch
-    #[arg(long, value_name = "BRANCH", conflicts_with = "local")]
-    branch: Option<String>,
-    /// The environment whose overlay is edited
-    #[arg(long, value_name = "NAME", default_value = "prod")]
-    environment: String,
-    /// What copy-image wrote [default: promoted.json]
-    #[arg(long, value_name = "FILE")]
-    promoted: Option<PathBuf>,
-    /// The digest of promoted.json that copy-image reported
-    #[arg(long, value_name = "DIGEST")]
-    promoted_digest: Option<Digest>,
-    /// Deploy this image, which promoted.json must list; named NAME or by the last segment of its repository
-    #[arg(long, value_name = "[NAME=]REF")]
-    image: Vec<String>,
-    /// The same as --image
-    #[arg(last = true, value_name = "[NAME=]REF")]
-    images: Vec<String>,
-    /// Deploy --image although no promoted.json vouches for it, or what was copied with --unverified
-    #[arg(long)]
-    unverified: bool,
-    /// Accept an empty list of images
-    #[arg(long)]
-    allow_empty: bool,
-    /// The file to edit, instead of the component's overlay
-    #[arg(long, value_name = "FILE")]
-    file: Option<String>,
-    /// Where the image stands in --file, such as .spec.template.spec.containers[name=web].image
-    #[arg(long, value_name = "YAMLPATH", requires = "file")]
-    path: Option<String>,
-    /// Find the image below this kustomization: its images:, a patch or a resource
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "helm_values", "setter", "auto"])]
-    kustomize: Option<String>,
-    /// The values file of a Helm chart to edit
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "setter", "auto"])]
-    helm_values: Option<String>,
-    /// Where the image stands in --helm-values, as one text or in parts [default: image]
-    #[arg(long, value_name = "YAMLPATH", requires = "helm_values")]
-    key: Option<String>,
-    /// Edit every scalar with a Flux marker whose policy has the component's name
-    #[arg(long, conflicts_with_all = ["path", "auto"])]
-    setter: bool,
-    /// Search the environment's files for the image when the overlay is not at its usual place
-    #[arg(long, conflicts_with = "file")]
-    auto: bool,
-    /// What to write
-    #[arg(long, value_name = "HOW", default_value = "tag-and-digest")]
-    pin: Pin,
-    /// The first line of the commit message, instead of one that names the components
-    #[arg(long, value_name = "TEXT")]
-    message: Option<String>,
-    /// Who commits
-    #[arg(long, value_name = "NAME <MAIL>", default_value = "promote <promote@localhost>", value_parser = author)]
-    author: Author,
-    /// Sign the commit with this SSH private key, without a passphrase
-    #[arg(long, value_name = "FILE", conflicts_with = "local")]
-    sign_key: Option<PathBuf>,
-    /// Show the edit as a unified diff and change nothing
-    #[arg(long)]
-    dry_run: bool,
+/// Which images are deployed, where, and how the edit is written.
+#[derive(Debug, Clone)]
+pub(crate) struct DeployRequest {
+    /// Where the files are.
+    pub(crate) target: DeployTarget,
+    /// The environment whose overlay is edited.
+    pub(crate) environment: String,
+    /// The images.
+    pub(crate) images: DeployImages,
+    /// Whether an empty list is accepted.
+    pub(crate) allow_empty: bool,
+    /// The file to edit.
+    pub(crate) file: Option<String>,
+    /// The place in the file.
+    pub(crate) path: Option<String>,
+    /// The kustomization to follow.
+    pub(crate) kustomize: Option<String>,
+    /// The values file of a Helm chart.
+    pub(crate) helm_values: Option<String>,
+    /// The place in the values file.
+    pub(crate) key: Option<String>,
+    /// Whether every scalar with a Flux marker of the component is edited.
+    pub(crate) setter: bool,
+    /// Whether the environment's files are searched.
+    pub(crate) auto: bool,
+    /// What is written for an image.
+    pub(crate) pin: Pin,
+    /// The first line of the commit message.
+    pub(crate) message: Option<String>,
+    /// The author of the commit.
+    pub(crate) author: Author,
+    /// Whether the edit is shown and nothing is changed.
+    pub(crate) dry_run: bool,
 }
 
-/// What is written for an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Pin {
-    /// repository:tag
-    Tag,
-    /// repository@digest
-    Digest,
-    /// repository:tag@digest
-    TagAndDigest,
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub(crate) enum DeployTarget {
+    /// In a directory, which is edited without a commit.
+    Directory(PathBuf),
+    /// In a repository.
+    Remote {
+        /// The repository.
+        url: String,
+        /// The branch; `None` is the default branch.
+        branch: Option<String>,
+        /// The SSH key that signs the commit.
+        sign_key: Option<PathBuf>,
+    },
+}
+
+/// The images that are deployed.
+#[derive(Debug, Clone)]
+pub(crate) enum DeployImages {
+    /// Those of a `promoted.json`.
+    Promoted {
+        /// The file; `None` is its default name.
+        file: Option<PathBuf>,
+        /// The digest that copy-image reported.
+        digest: Option<Digest>,
+        /// Only these, which the file must list.
+        only: Vec<Image>,
+        /// Whether what was copied without a verdict is deployed.
+        unverified: bool,
+    },
+    /// Those of a `promoted.json` that copy-image has just written.
+    Placed(Box<Placed>),
+    /// These, without a `promoted.json`.
+    Unverified(Vec<Image>),
+    /// These, which will be promoted if the edit can be made: a trial that must not write.
+    Trial(Vec<Image>),
+}
+
+/// What the edit did.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The diff, or the commit and branch.
+    pub(crate) stdout: Vec<u8>,
+    /// Whether something changed.
+    pub(crate) changed: bool,
+    /// The commit with the edit, else the head.
+    pub(crate) commit: String,
+    /// The branch.
+    pub(crate) branch: String,
+}
+
+/// The repository that is edited.
+#[derive(Clone)]
+struct Remote {
+    url: String,
+    branch: Option<String>,
+    key: Option<SigningKey>,
 }
 
 /// One file that has to change.
@@ -144,19 +153,39 @@ struct Plan {
 /// `promoted.json` does not list, [`Kind::Usage`] for missing credentials, [`Kind::Conflict`]
 /// for a push that is rejected for good.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let wanted = images::wanted(&args, context)?;
+    Ok(perform(args.try_into()?, context).await?.into())
+}
+
+/// Edits the files of the images.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result<Done, Failure> {
+    let wanted = images::wanted(&request, context)?;
     if wanted.images.is_empty() {
-        return empty(&args);
+        return empty(&request);
     }
-    match args.local.clone() {
-        Some(dir) => edit_local(&args, &wanted.images, &dir),
-        None => edit_remote(args, wanted, context).await,
+    match request.target.clone() {
+        DeployTarget::Directory(dir) => edit_local(&request, &wanted.images, &dir),
+        DeployTarget::Remote {
+            url,
+            branch,
+            sign_key,
+        } => {
+            let key = sign_key.map(|path| signing_key(&path, context));
+            let remote = Remote {
+                url,
+                branch,
+                key: key.transpose()?,
+            };
+            edit_remote(request, wanted, remote, context).await
+        }
     }
 }
 
-fn empty(args: &Args) -> Result<Outcome, Failure> {
-    if args.allow_empty {
-        return Ok(outcome(false, "", ""));
+fn empty(request: &DeployRequest) -> Result<Done, Failure> {
+    if request.allow_empty {
+        return Ok(done(false, "", ""));
     }
     Err(Failure::message(
         Kind::NotFound,
@@ -165,21 +194,21 @@ fn empty(args: &Args) -> Result<Outcome, Failure> {
     .hint("--allow-empty accepts that"))
 }
 
-fn edit_local(args: &Args, images: &[Image], dir: &Path) -> Result<Outcome, Failure> {
+fn edit_local(request: &DeployRequest, images: &[Image], dir: &Path) -> Result<Done, Failure> {
     let tree = Tree {
         read: Box::new(|path| read_local(dir, path)),
         list: Box::new(|| list_files(dir)),
     };
-    let plan = plan(args, images, &tree)?;
-    let mut outcome = outcome(!plan.files.is_empty(), "", "");
-    if args.dry_run {
-        outcome.stdout = diff(&plan).into_bytes();
-        return Ok(outcome);
+    let plan = plan(request, images, &tree)?;
+    let mut done = done(!plan.files.is_empty(), "", "");
+    if request.dry_run {
+        done.stdout = diff(&plan).into_bytes();
+        return Ok(done);
     }
     for planned in &plan.files {
         write_file(&dir.join(&planned.change.path), &planned.change.content)?;
     }
-    Ok(outcome)
+    Ok(done)
 }
 
 fn read_local(dir: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
@@ -195,30 +224,24 @@ fn read_local(dir: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 async fn edit_remote(
-    args: Args,
+    request: DeployRequest,
     wanted: images::Wanted,
+    remote: Remote,
     context: &Context,
-) -> Result<Outcome, Failure> {
-    let url = args.gitops_repo_url.clone().unwrap_or_default();
-    let key = args
-        .sign_key
-        .as_deref()
-        .map(|path| signing_key(path, context));
-    let key = key.transpose()?;
+) -> Result<Done, Failure> {
     for attempt in 1..=ATTEMPTS {
-        let (args, wanted, url, key, time) = (
-            args.clone(),
+        let (request, wanted, remote, time) = (
+            request.clone(),
             wanted.clone(),
-            url.clone(),
-            key.clone(),
+            remote.clone(),
             context.clock.now(),
         );
         let tried = context.git.run(move |git| {
-            let fetched = git.fetch(&url, args.branch.as_deref())?;
-            Ok(push_edit(&args, &wanted, fetched, time, key.as_ref()))
+            let fetched = git.fetch(&remote.url, remote.branch.as_deref())?;
+            Ok(push_edit(&request, &wanted, fetched, time, &remote))
         });
         match tried.await.map_err(git_failure)?? {
-            Tried::Done(outcome) => return Ok(outcome),
+            Tried::Done(done) => return Ok(done),
             Tried::Moved(reason) if attempt < ATTEMPTS => {
                 tracing::info!("somebody else pushed first, editing the new head: {reason}");
                 tokio::time::sleep(pause(attempt)).await;
@@ -240,22 +263,22 @@ fn signing_key(path: &Path, context: &Context) -> Result<SigningKey, Failure> {
 }
 
 enum Tried {
-    Done(Outcome),
+    Done(Done),
     Moved(git::Error),
 }
 
 /// Edits what was fetched and pushes it.
 fn push_edit(
-    args: &Args,
+    request: &DeployRequest,
     wanted: &images::Wanted,
     mut fetched: Repository,
     time: jiff::Timestamp,
-    key: Option<&SigningKey>,
+    remote: &Remote,
 ) -> Result<Tried, Failure> {
     let Some(branch) = fetched.branch().map(str::to_owned) else {
         let message = format!(
             "{} is no branch of the GitOps repository",
-            args.branch.as_deref().unwrap_or("HEAD")
+            remote.branch.as_deref().unwrap_or("HEAD")
         );
         return Err(Failure::message(Kind::Usage, message));
     };
@@ -263,31 +286,37 @@ fn push_edit(
         read: Box::new(|path| fetched.read(path).map_err(git_failure)),
         list: Box::new(|| fetched.files("").map_err(git_failure)),
     };
-    let plan = plan(args, &wanted.images, &tree)?;
+    let plan = plan(request, &wanted.images, &tree)?;
     drop(tree);
-    if plan.files.is_empty() || args.dry_run {
-        let mut outcome = outcome(!plan.files.is_empty(), &fetched.commit_id(), &branch);
-        outcome.stdout = if args.dry_run {
+    if plan.files.is_empty() || request.dry_run {
+        let mut done = done(!plan.files.is_empty(), &fetched.commit_id(), &branch);
+        done.stdout = if request.dry_run {
             diff(&plan).into_bytes()
         } else {
             Vec::new()
         };
-        return Ok(Tried::Done(outcome));
+        return Ok(Tried::Done(done));
     }
-    let message = message::of(args, wanted, &plan.changed);
+    let message = message::of(request, wanted, &plan.changed);
     let changes: Vec<_> = plan
         .files
         .iter()
         .map(|planned| planned.change.clone())
         .collect();
     fetched
-        .commit(&changes, &message, &args.author, time, key)
+        .commit(
+            &changes,
+            &message,
+            &request.author,
+            time,
+            remote.key.as_ref(),
+        )
         .map_err(git_failure)?;
     match fetched.push(&branch) {
         Ok(()) => {
-            let mut outcome = outcome(true, &fetched.commit_id(), &branch);
-            outcome.stdout = format!("{} {branch}\n", fetched.commit_id()).into_bytes();
-            Ok(Tried::Done(outcome))
+            let mut done = done(true, &fetched.commit_id(), &branch);
+            done.stdout = format!("{} {branch}\n", fetched.commit_id()).into_bytes();
+            Ok(Tried::Done(done))
         }
         Err(moved @ git::Error::Moved { .. }) => Ok(Tried::Moved(moved)),
         Err(error) => Err(git_failure(error)),
@@ -295,11 +324,11 @@ fn push_edit(
 }
 
 /// Finds out which files change, all of them before any is written.
-fn plan(args: &Args, images: &[Image], tree: &Tree<'_>) -> Result<Plan, Failure> {
+fn plan(request: &DeployRequest, images: &[Image], tree: &Tree<'_>) -> Result<Plan, Failure> {
     let mut plan = Plan::default();
     let one_place = [
-        ("--path", args.path.is_some()),
-        ("--helm-values", args.helm_values.is_some()),
+        ("--path", request.path.is_some()),
+        ("--helm-values", request.helm_values.is_some()),
     ];
     if let Some((flag, _)) = one_place
         .iter()
@@ -313,12 +342,12 @@ fn plan(args: &Args, images: &[Image], tree: &Tree<'_>) -> Result<Plan, Failure>
     }
     for image in images {
         let mut previous = None;
-        for (path, locator) in places(args, image, tree)? {
+        for (path, locator) in places(request, image, tree)? {
             let before = match plan.content(&path) {
                 Some(content) => content.to_vec(),
                 None => (tree.read)(&path)?.unwrap_or_default(),
             };
-            let edit = gitops::set_image(&path, &before, &locator, &image.written(args.pin))
+            let edit = gitops::set_image(&path, &before, &locator, &image.written(request.pin))
                 .map_err(edit_failure)?;
             if edit.content == before {
                 tracing::info!("{path} has {} already", image.reference);
@@ -367,28 +396,28 @@ fn diff(plan: &Plan) -> String {
     plan.files.iter().map(one).collect()
 }
 
-fn outcome(changed: bool, commit: &str, branch: &str) -> Outcome {
-    let mut outcome = Outcome::default();
-    outcome.results.set("CHANGED", changed.to_string());
-    outcome.results.set("GITOPS_COMMIT", commit);
-    outcome.results.set("GITOPS_BRANCH", branch);
-    outcome
+fn done(changed: bool, commit: &str, branch: &str) -> Done {
+    Done {
+        stdout: Vec::new(),
+        changed,
+        commit: commit.to_owned(),
+        branch: branch.to_owned(),
+    }
+}
+
+impl From<Done> for Outcome {
+    fn from(done: Done) -> Self {
+        let mut outcome = Self::default();
+        outcome.results.set("CHANGED", done.changed.to_string());
+        outcome.results.set("GITOPS_COMMIT", done.commit);
+        outcome.results.set("GITOPS_BRANCH", done.branch);
+        outcome.stdout = done.stdout;
+        outcome
+    }
 }
 
 /// Longer and longer, and never the same for two runs that lost the same race.
 fn pause(attempt: u32) -> Duration {
     let jitter = u64::from(std::process::id()) * 37 % 200;
     Duration::from_millis(100 * u64::from(attempt.min(10)) + jitter)
-}
-
-/// `NAME <MAIL>`
-fn author(text: &str) -> Result<Author, String> {
-    let parts = text.strip_suffix('>').and_then(|text| text.split_once('<'));
-    match parts.map(|(name, email)| (name.trim(), email.trim())) {
-        Some((name, email)) if !name.is_empty() && !email.is_empty() => Ok(Author {
-            name: name.to_owned(),
-            email: email.to_owned(),
-        }),
-        _ => Err("expected NAME <MAIL>".to_owned()),
-    }
 }

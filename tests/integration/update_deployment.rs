@@ -248,7 +248,7 @@ fn refuses_what_nobody_vouches_for() {
     world
         .update(&[&image(NEW), "--unverified"])
         .exits(0)
-        .says("nobody vouches");
+        .says("were not verified");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Args;
+use super::{
+    CopyRequest, CopySource,
+    endpoint::{End, Endpoint},
+};
 use crate::{
     commands::failures::{handover_failure, registry_failure},
     failure::{Failure, Kind, OrFail as _},
@@ -10,13 +13,6 @@ use crate::{
     image::{Digest, Reference, Repository, Tag},
     registry::{Item, Layout, Place, Registry, Selection, Version},
 };
-
-/// One end of a copy.
-#[derive(Debug, Clone)]
-enum End {
-    Repository(Repository),
-    Layout(Layout),
-}
 
 /// One image to be copied.
 #[derive(Debug, Clone)]
@@ -38,19 +34,11 @@ pub(super) struct Job {
 pub(super) struct Jobs(pub(super) Vec<Job>);
 
 impl Jobs {
-    /// Reads the flags.
-    pub(super) fn of(args: &Args, vouched: Option<&Vouched>) -> Result<Self, Failure> {
-        let source = args.src.as_ref().or(args.source.as_ref());
-        let destination = args.dst.as_ref().or(args.destination.as_ref());
-        let jobs = match (source, destination) {
-            (Some(source), Some(destination)) => vec![one(source, destination, args, vouched)?],
-            (Some(_), None) => {
-                return Err(Failure::message(
-                    Kind::Usage,
-                    "SRC needs DST: where shall the image go?",
-                ));
-            }
-            (None, _) => all(args, vouched)?,
+    /// Finds source, destination and tags of every image.
+    pub(super) fn of(request: &CopyRequest, vouched: Option<&Vouched>) -> Result<Self, Failure> {
+        let jobs = match &request.source {
+            CopySource::One { from, to } => vec![one(from, to, request, vouched)?],
+            CopySource::All { to, map } => all(to.as_deref(), map, request, vouched)?,
         };
         let jobs = Self(jobs);
         jobs.check_tags()?;
@@ -91,24 +79,6 @@ impl Jobs {
             Some((job.name.clone(), place))
         });
         places.collect()
-    }
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Repository(repository) => repository.fmt(f),
-            Self::Layout(layout) => write!(f, "oci:{}", layout.path().display()),
-        }
-    }
-}
-
-impl End {
-    fn repository(&self) -> Option<&Repository> {
-        match self {
-            Self::Repository(repository) => Some(repository),
-            Self::Layout(_) => None,
-        }
     }
 }
 
@@ -161,42 +131,16 @@ impl Job {
     }
 }
 
-/// `oci:DIR[:TAG]`, `docker://REF` or `REF`.
-fn end(text: &str) -> Result<(End, Option<Tag>, Option<Digest>), Failure> {
-    if let Some(layout) = text.strip_prefix("oci:") {
-        let named = layout.rsplit_once(':');
-        let named = named.filter(|(_, tag)| !tag.contains('/'));
-        let (dir, tag) = named.map_or((layout, None), |(dir, tag)| (dir, Some(tag)));
-        let tag = tag.map(str::parse).transpose().or_fail(Kind::Usage)?;
-        if dir.is_empty() {
-            return Err(Failure::message(
-                Kind::Usage,
-                format!("{text:?} names no directory"),
-            ));
-        }
-        return Ok((End::Layout(Layout::new(dir.into())), tag, None));
-    }
-    let reference: Reference = text
-        .strip_prefix("docker://")
-        .unwrap_or(text)
-        .parse()
-        .or_fail(Kind::Usage)?;
-    Ok((
-        End::Repository(reference.repository),
-        reference.tag,
-        reference.digest,
-    ))
-}
-
 /// The one image of SRC and DST.
 fn one(
-    source: &str,
-    destination: &str,
-    args: &Args,
+    source: &Endpoint,
+    destination: &Endpoint,
+    request: &CopyRequest,
     vouched: Option<&Vouched>,
 ) -> Result<Job, Failure> {
-    let (from, source_tag, digest) = end(source)?;
-    let (to, tag, pinned_destination) = end(destination)?;
+    let (from, source_tag, digest) = (source.end.clone(), source.tag.clone(), source.digest);
+    let (to, tag) = (destination.end.clone(), destination.tag.clone());
+    let pinned_destination = destination.digest;
     let name = match from.repository().or(to.repository()) {
         Some(repository) => repository.last_segment().to_owned(),
         None => "image".to_owned(),
@@ -210,18 +154,21 @@ fn one(
         _ => name,
     };
     let mut tags: Vec<Tag> = tag.into_iter().collect();
-    for template in &args.tag {
+    for template in &request.tags {
         tags.push(fill(template, &name, vouched)?);
     }
     if tags.is_empty() {
-        let message = format!("{destination} has no tag: name the one that the image gets");
+        let message = format!(
+            "{} has no tag: name the one that the image gets",
+            destination.text
+        );
         return Err(Failure::message(Kind::Usage, message));
     }
     let version = match (digest, &source_tag) {
         (Some(digest), _) => Some(digest.into()),
         (None, Some(tag)) => Some(tag.clone().into()),
         (None, None) if from.repository().is_some() => {
-            let message = format!("{source} names neither tag nor digest");
+            let message = format!("{} names neither tag nor digest", source.text);
             return Err(Failure::message(Kind::Usage, message));
         }
         (None, None) => None,
@@ -234,33 +181,32 @@ fn one(
         tags: unique(tags),
         pinned_destination,
         source_tag: source_tag.filter(|_| digest.is_some()),
-        platform: args.platform.clone(),
+        platform: request.platform.clone(),
     })
 }
 
 /// Every image of `verified.json`; one that was refused refuses them all.
-fn all(args: &Args, vouched: Option<&Vouched>) -> Result<Vec<Job>, Failure> {
+fn all(
+    to: Option<&str>,
+    map: &BTreeMap<String, String>,
+    request: &CopyRequest,
+    vouched: Option<&Vouched>,
+) -> Result<Vec<Job>, Failure> {
     let Some(vouched) = vouched else {
         return Err(Failure::message(
             Kind::Usage,
             "--unverified needs SRC and DST",
         ));
     };
-    let mut map = BTreeMap::new();
-    for entry in &args.map {
-        let Some((name, repository)) = entry.split_once('=') else {
-            return Err(Failure::message(
-                Kind::Usage,
-                format!("--map {entry:?}: expected NAME=REPO"),
-            ));
-        };
-        map.insert(name, repository);
-    }
+    let mut map: BTreeMap<&str, &str> = map
+        .iter()
+        .map(|(name, repository)| (name.as_str(), repository.as_str()))
+        .collect();
     let mut jobs = Vec::new();
     for component in &vouched.verified().components {
         let name = component.name.as_str();
         let image = vouched.image(name).map_err(handover_failure)?;
-        let to = match (map.remove(name), &args.to) {
+        let to = match (map.remove(name), to) {
             (Some(repository), _) => repository.to_owned(),
             (None, Some(to)) => to.replace("{name}", name),
             (None, None) => image.repository.to_string(),
@@ -271,7 +217,7 @@ fn all(args: &Args, vouched: Option<&Vouched>) -> Result<Vec<Job>, Failure> {
             None => End::Repository(to.parse().or_fail(Kind::Usage)?),
         };
         let mut tags = Vec::new();
-        for template in &args.tag {
+        for template in &request.tags {
             tags.push(fill(template, name, Some(vouched))?);
         }
         if tags.is_empty() {
@@ -289,7 +235,7 @@ fn all(args: &Args, vouched: Option<&Vouched>) -> Result<Vec<Job>, Failure> {
             tags: unique(tags),
             pinned_destination: None,
             source_tag: None,
-            platform: args.platform.clone(),
+            platform: request.platform.clone(),
         });
     }
     match map.keys().next() {

@@ -1,6 +1,6 @@
 //! Snapshots: their images pinned to digests, their sources to commits.
 
-use super::{Args, Origin, describe, no_image, promote};
+use super::{GatherRequest, ImageSource, Origin, describe, no_image, promote};
 use crate::{
     commands::{
         Context,
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str, context: &Context) -> Result<(Snapshot, String), 
     Ok((snapshot, name.to_owned()))
 }
 
-impl Args {
+impl GatherRequest {
     /// Pins the images of a Snapshot; an image that is pinned already must exist.
     pub(super) async fn pin(
         &self,
@@ -46,7 +46,7 @@ impl Args {
             }
             component.container_image = reference.repository.pinned(manifest.digest).to_string();
             found.insert(component.name.clone(), describe(reference.tag, &manifest)?);
-            if self.overlay.is_some() {
+            if matches!(self.source, ImageSource::Overlay { .. }) {
                 component.source = self.source(origin);
             }
             let source = component.source.as_mut();

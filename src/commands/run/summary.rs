@@ -1,9 +1,9 @@
 //! The table that a run ends with.
 
-use crate::handover::Promoted;
+use crate::{commands::update_deployment, handover::Promoted};
 
 /// What a run did, for people.
-pub(super) fn table(promoted: &Promoted, edit: &[(&str, &str)]) -> String {
+pub(super) fn table(promoted: &Promoted, edit: &update_deployment::Done) -> String {
     let head = ["COMPONENT", "DIGEST", "FROM", "TO"].map(str::to_owned);
     let mut rows = vec![head];
     for component in &promoted.components {
@@ -20,6 +20,12 @@ pub(super) fn table(promoted: &Promoted, edit: &[(&str, &str)]) -> String {
         ]);
     }
     let mut text = aligned(&rows);
+    let changed = edit.changed.to_string();
+    let edit = [
+        ("GITOPS_BRANCH", &edit.branch),
+        ("GITOPS_COMMIT", &edit.commit),
+        ("CHANGED", &changed),
+    ];
     for (name, value) in edit.iter().filter(|(_, value)| !value.is_empty()) {
         text.push_str(&format!("{name}: {value}\n"));
     }

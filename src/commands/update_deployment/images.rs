@@ -1,6 +1,6 @@
 //! Which images are to be deployed, and who vouches for them.
 
-use super::{Args, Pin};
+use super::{DeployImages, DeployRequest, Pin};
 use crate::{
     commands::{Context, failures::handover_failure},
     failure::{Failure, Kind, OrFail as _},
@@ -21,6 +21,15 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// Takes an image under the name of its component.
+    pub(crate) fn new(name: String, reference: Reference) -> Self {
+        Self {
+            name,
+            repositories: vec![reference.repository.to_string()],
+            reference,
+        }
+    }
+
     /// What is written into the file.
     pub(super) fn written(&self, pin: Pin) -> Reference {
         let mut reference = self.reference.clone();
@@ -53,44 +62,53 @@ pub(super) struct Wanted {
     pub(super) promoted: Option<Promoted>,
 }
 
-/// Reads `promoted.json` and `--image`.
-pub(super) fn wanted(args: &Args, context: &Context) -> Result<Wanted, Failure> {
-    let given: Result<Vec<_>, _> = args
-        .image
-        .iter()
-        .chain(&args.images)
-        .map(|text| parse(text))
-        .collect();
-    let given = given?;
-    if args.unverified && !given.is_empty() && args.promoted.is_none() {
-        if !args.dry_run {
-            tracing::warn!("deploying without a promoted.json: nobody vouches for these images");
+/// Reads `promoted.json`, or takes the images of the request.
+pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
+    let alone = |images: &[Image]| Wanted {
+        images: images.to_vec(),
+        promoted: None,
+    };
+    match &request.images {
+        DeployImages::Trial(images) if request.dry_run => Ok(alone(images)),
+        DeployImages::Trial(_) => Err(Failure::message(Kind::Bug, "a trial must not write")),
+        DeployImages::Unverified(images) => {
+            if !request.dry_run {
+                tracing::warn!("deploying without a promoted.json: the images were not verified");
+            }
+            Ok(alone(images))
         }
-        return Ok(Wanted {
-            images: given,
-            promoted: None,
-        });
+        DeployImages::Placed(placed) => {
+            check_verdict(placed.promoted(), false, "promoted.json")?;
+            listed(placed, &[])
+        }
+        DeployImages::Promoted {
+            file,
+            digest,
+            only,
+            unverified,
+        } => {
+            let path = context.path(file.as_deref(), "promoted.json");
+            let bytes = context.read(&path)?;
+            let origin = path.display().to_string();
+            let placed = Placed::parse(&bytes, &origin, *digest).map_err(handover_failure)?;
+            check_verdict(placed.promoted(), *unverified, &origin)?;
+            listed(&placed, only)
+        }
     }
-    let path = context.path(args.promoted.as_deref(), "promoted.json");
-    let bytes = context.read(&path)?;
-    let origin = path.display().to_string();
-    let placed = Placed::parse(&bytes, &origin, args.promoted_digest).map_err(handover_failure)?;
-    check_verdict(placed.promoted(), args.unverified, &origin)?;
-    let images = if given.is_empty() {
-        placed
-            .promoted()
-            .components
+}
+
+/// All images of the file, or only those that are named.
+fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
+    let components = placed.promoted().components.iter();
+    let images: Result<Vec<_>, _> = match only {
+        [] => components.map(of_component).collect(),
+        only => only
             .iter()
-            .map(of_component)
-            .collect::<Result<Vec<_>, _>>()?
-    } else {
-        given
-            .into_iter()
-            .map(|image| vouched(image, &placed))
-            .collect::<Result<Vec<_>, _>>()?
+            .map(|image| vouched(image.clone(), placed))
+            .collect(),
     };
     Ok(Wanted {
-        images,
+        images: images?,
         promoted: Some(placed.promoted().clone()),
     })
 }
@@ -116,7 +134,8 @@ fn check_verdict(promoted: &Promoted, unverified: bool, origin: &str) -> Result<
     }
 }
 
-fn parse(given: &str) -> Result<Image, Failure> {
+/// Reads `[NAME=]REF` with a digest.
+pub(super) fn parse(given: &str) -> Result<Image, Failure> {
     let (name, reference) = match given.split_once('=') {
         Some((name, reference)) if !name.is_empty() => (Some(name), reference),
         _ => (None, given),
@@ -127,13 +146,8 @@ fn parse(given: &str) -> Result<Image, Failure> {
         let message = format!("--image {given} is not pinned: expected [NAME=]REPO[:TAG]@sha256:…");
         return Err(Failure::message(Kind::Usage, message));
     }
-    Ok(Image {
-        name: name
-            .unwrap_or_else(|| reference.repository.last_segment())
-            .to_owned(),
-        repositories: vec![reference.repository.to_string()],
-        reference,
-    })
+    let name = name.unwrap_or_else(|| reference.repository.last_segment());
+    Ok(Image::new(name.to_owned(), reference))
 }
 
 /// An image of `--image` that `promoted.json` lists with the same digest.

@@ -1,9 +1,9 @@
 //! The commit message, with trailers that lead back to what was verified.
 
-use super::{Args, Image, images::Wanted};
+use super::{DeployRequest, Image, images::Wanted};
 
 /// A first line for people, then `git interpret-trailers` lines for machines.
-pub(super) fn of(args: &Args, wanted: &Wanted, changed: &[(Image, String)]) -> String {
+pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
     let mut trailers: Vec<(&str, String)> = Vec::new();
     for (image, _) in changed {
         let digest = image
@@ -31,14 +31,14 @@ pub(super) fn of(args: &Args, wanted: &Wanted, changed: &[(Image, String)]) -> S
         .iter()
         .map(|(name, value)| format!("{name}: {value}\n"))
         .collect();
-    format!("{}\n\n{}", subject(args, changed), trailers.concat())
+    format!("{}\n\n{}", subject(request, changed), trailers.concat())
 }
 
-fn subject(args: &Args, changed: &[(Image, String)]) -> String {
-    if let Some(message) = &args.message {
+fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
+    if let Some(message) = &request.message {
         return message.clone();
     }
-    let environment = &args.environment;
+    let environment = &request.environment;
     match changed {
         [(image, previous)] => {
             let (old, new) = (

@@ -1,6 +1,6 @@
 //! Where an image is edited: the component's overlay, a place that was named, or one that is found.
 
-use super::{Args, Image};
+use super::{DeployRequest, Image};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
@@ -27,31 +27,35 @@ pub(super) struct Tree<'a> {
 pub(super) type Place = (String, Locator);
 
 /// Finds every place that has to be edited for an image; one, but for setter markers.
-pub(super) fn places(args: &Args, image: &Image, tree: &Tree<'_>) -> Result<Vec<Place>, Failure> {
+pub(super) fn places(
+    request: &DeployRequest,
+    image: &Image,
+    tree: &Tree<'_>,
+) -> Result<Vec<Place>, Failure> {
     let component = image.component();
-    if let Some(dir) = &args.kustomize {
+    if let Some(dir) = &request.kustomize {
         let dir = checked(dir.trim_end_matches('/'))?;
         let dir = if dir == "." { "" } else { dir };
         let found = kustomized(dir, &component, tree, 0)?;
         let missing = || missing(image, &format!("{dir:?} and what it names"));
         return Ok(vec![found.ok_or_else(missing)?]);
     }
-    if let Some(file) = &args.helm_values {
+    if let Some(file) = &request.helm_values {
         let file = existing(file, image, tree)?;
-        let key = args.key.clone().unwrap_or_else(|| "image".to_owned());
+        let key = request.key.clone().unwrap_or_else(|| "image".to_owned());
         return Ok(vec![(file, Locator::Helm(key))]);
     }
-    if args.setter {
-        return marked(args, image, tree);
+    if request.setter {
+        return marked(request, image, tree);
     }
-    let locator = match &args.path {
+    let locator = match &request.path {
         Some(path) => Locator::Path(path.clone()),
         None => Locator::Container(component.clone()),
     };
-    if let Some(file) = &args.file {
+    if let Some(file) = &request.file {
         return Ok(vec![(existing(file, image, tree)?, locator)]);
     }
-    let environment = &args.environment;
+    let environment = &request.environment;
     let candidates = [
         format!(
             "components/{}/overlays/{environment}/deployment-patch.yaml",
@@ -64,7 +68,7 @@ pub(super) fn places(args: &Args, image: &Image, tree: &Tree<'_>) -> Result<Vec<
             return Ok(vec![(path.clone(), locator)]);
         }
     }
-    if args.auto {
+    if request.auto {
         return Ok(vec![searched(environment, image, &component, tree)?]);
     }
     Err(missing(image, &candidates.join(" and "))
@@ -118,8 +122,8 @@ fn list(tree: &Tree<'_>) -> Result<Vec<String>, Failure> {
 }
 
 /// Every file with a setter marker of the component.
-fn marked(args: &Args, image: &Image, tree: &Tree<'_>) -> Result<Vec<Place>, Failure> {
-    let files = match &args.file {
+fn marked(request: &DeployRequest, image: &Image, tree: &Tree<'_>) -> Result<Vec<Place>, Failure> {
+    let files = match &request.file {
         Some(file) => vec![existing(file, image, tree)?],
         None => list(tree)?,
     };
@@ -134,7 +138,7 @@ fn marked(args: &Args, image: &Image, tree: &Tree<'_>) -> Result<Vec<Place>, Fai
         {
             continue;
         }
-        match gitops::set_image(&file, &content, &locator, &image.written(args.pin)) {
+        match gitops::set_image(&file, &content, &locator, &image.written(request.pin)) {
             Ok(_) => found.push((file, locator.clone())),
             Err(gitops::Error::NoMarker { .. }) => {}
             Err(error) => return Err(edit_failure(error)),

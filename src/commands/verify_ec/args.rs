@@ -14,6 +14,7 @@ use crate::{
     image::{Digest, Reference},
     policy::Dialect,
     report::Show,
+    snapshot::Images,
 };
 
 /// Flags of `verify-ec`.
@@ -133,6 +134,8 @@ pub(crate) enum Subject {
         /// The digest that the list of it must have.
         digest: Option<Digest>,
     },
+    /// The list that gather-images has just written.
+    Gathered(Box<Images>),
     /// Inputs that an earlier run saved.
     Saved(PathBuf),
 }

@@ -30,6 +30,7 @@ pub(super) async fn images(request: &Request, context: &Context) -> Result<Image
             images
         }
         Subject::List { source, digest } => list(source.as_deref(), *digest, context)?,
+        Subject::Gathered(images) => images.as_ref().clone(),
         Subject::Saved(_) => {
             return Err(Failure::message(Kind::Bug, "saved inputs are not a list"));
         }

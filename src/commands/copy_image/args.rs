@@ -1,0 +1,126 @@
+//! The flags of `copy-image` and the typed request that is made of them.
+
+use std::path::PathBuf;
+
+use super::{CopyRequest, CopySource, VerdictSource, endpoint::Endpoint};
+use crate::{
+    failure::{Failure, Kind},
+    image::Digest,
+};
+
+/// Flags of `copy-image`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]
+pub(crate) struct Args {
+    /// The image to copy: docker://REF, REF or oci:DIR[:TAG]; without it, all images of --verified
+    #[arg(value_name = "SRC", conflicts_with_all = ["source", "to", "map"])]
+    src: Option<String>,
+    /// Where to copy it
+    #[arg(value_name = "DST", conflicts_with = "destination")]
+    dst: Option<String>,
+    /// The same as SRC
+    #[arg(long, value_name = "REF", requires = "destination", conflicts_with_all = ["to", "map"])]
+    source: Option<String>,
+    /// The same as DST
+    #[arg(long, value_name = "REF", requires = "source")]
+    destination: Option<String>,
+    /// The verdict of verify-ec, which must vouch for each image [default: verified.json]
+    #[arg(long, value_name = "FILE")]
+    verified: Option<PathBuf>,
+    /// The digest that verify-ec reported for that file
+    #[arg(long, value_name = "DIGEST", conflicts_with = "unverified")]
+    verified_digest: Option<Digest>,
+    /// Copy without asking whether the image was verified
+    #[arg(long)]
+    unverified: bool,
+    /// A tag at the destination; {tag}, {commit} and {name} stand for the Git tag, the commit and the component [default: the destination tag of --verified]
+    #[arg(long, value_name = "TEMPLATE")]
+    tag: Vec<String>,
+    /// Copy into this repository instead of tagging in place; {name} stands for the component
+    #[arg(long, value_name = "REPO")]
+    to: Option<String>,
+    /// Copy the component NAME into this repository
+    #[arg(long, value_name = "NAME=REPO")]
+    map: Vec<String>,
+    /// Accept a verdict over no images
+    #[arg(long)]
+    allow_empty: bool,
+    /// Leave out signatures, attestations and everything else that is attached
+    #[arg(long)]
+    no_attached: bool,
+    /// Copy also the scan reports that the image's provenance names
+    #[arg(long, conflicts_with = "no_attached")]
+    with_reports: bool,
+    /// Refuse to move a tag that names another image
+    #[arg(long)]
+    immutable: bool,
+    /// Check every blob also where the destination has the image already: a registry that lost one gets it again
+    #[arg(long)]
+    deep: bool,
+    /// Show what would be copied, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Copy only the image of this platform; it has another digest than the index
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<String>,
+    /// How many transfers run at once with one registry [default: up to 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// How many times a failed request is repeated [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20))]
+    retries: Option<u32>,
+}
+
+impl TryFrom<Args> for CopyRequest {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let verdict = match args.unverified {
+            true => VerdictSource::Unverified,
+            false => VerdictSource::File {
+                path: args.verified,
+                digest: args.verified_digest,
+            },
+        };
+        let source = match (args.src.or(args.source), args.dst.or(args.destination)) {
+            (Some(from), Some(to)) => CopySource::One {
+                from: Box::new(Endpoint::parse(&from)?),
+                to: Box::new(Endpoint::parse(&to)?),
+            },
+            (Some(_), None) => {
+                let text = "SRC needs DST: where shall the image go?";
+                return Err(Failure::message(Kind::Usage, text));
+            }
+            (None, _) => CopySource::All {
+                to: args.to,
+                map: args
+                    .map
+                    .iter()
+                    .map(|entry| mapped(entry))
+                    .collect::<Result<_, _>>()?,
+            },
+        };
+        Ok(Self {
+            verdict,
+            source,
+            tags: args.tag,
+            allow_empty: args.allow_empty,
+            no_attached: args.no_attached,
+            with_reports: args.with_reports,
+            immutable: args.immutable,
+            deep: args.deep,
+            dry_run: args.dry_run,
+            platform: args.platform,
+            jobs: args.jobs,
+            retries: args.retries,
+        })
+    }
+}
+
+/// Reads `NAME=REPO`; the later entry of two with one name wins.
+fn mapped(entry: &str) -> Result<(String, String), Failure> {
+    let split = entry.split_once('=').ok_or_else(|| {
+        Failure::message(Kind::Usage, format!("--map {entry:?}: expected NAME=REPO"))
+    });
+    split.map(|(name, repository)| (name.to_owned(), repository.to_owned()))
+}

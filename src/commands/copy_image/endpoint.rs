@@ -1,0 +1,85 @@
+//! The ends of a copy: `docker://REF`, `REF` or `oci:DIR[:TAG]`.
+
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    image::{Digest, Reference, Repository, Tag},
+    registry::Layout,
+};
+
+/// A place that images are read from or written to.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// A repository of a registry.
+    Repository(Repository),
+    /// An image layout in a directory.
+    Layout(Layout),
+}
+
+/// An end of a copy with the image there.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    /// The text of the flag.
+    pub(super) text: String,
+    /// The place.
+    pub(super) end: End,
+    /// The tag there.
+    pub(super) tag: Option<Tag>,
+    /// The digest there.
+    pub(super) digest: Option<Digest>,
+}
+
+impl Endpoint {
+    /// Reads the text of a flag.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let (end, tag, digest) = match text.strip_prefix("oci:") {
+            Some(layout) => {
+                let named = layout.rsplit_once(':');
+                let named = named.filter(|(_, tag)| !tag.contains('/'));
+                let (dir, tag) = named.map_or((layout, None), |(dir, tag)| (dir, Some(tag)));
+                let tag = tag.map(str::parse).transpose().or_fail(Kind::Usage)?;
+                if dir.is_empty() {
+                    let message = format!("{text:?} names no directory");
+                    return Err(Failure::message(Kind::Usage, message));
+                }
+                (End::Layout(Layout::new(dir.into())), tag, None)
+            }
+            None => {
+                let bare = text.strip_prefix("docker://").unwrap_or(text);
+                let reference: Reference = bare.parse().or_fail(Kind::Usage)?;
+                (
+                    End::Repository(reference.repository),
+                    reference.tag,
+                    reference.digest,
+                )
+            }
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            end,
+            tag,
+            digest,
+        })
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Repository(repository) => repository.fmt(f),
+            Self::Layout(layout) => write!(f, "oci:{}", layout.path().display()),
+        }
+    }
+}
+
+impl End {
+    /// The repository, if it is one.
+    pub(super) fn repository(&self) -> Option<&Repository> {
+        match self {
+            Self::Repository(repository) => Some(repository),
+            Self::Layout(_) => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The flags of `gather-images` and the typed request that is made of them.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{GatherRequest, ImageSource, NamedRepository};
+use crate::{
+    failure::{Failure, Kind},
+    image::{Repository, Tag},
+};
+
+/// Flags of `gather-images`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The repository of an image, named NAME or by the last segment of its path
+    #[arg(long, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
+    image: Vec<String>,
+    /// The same as --image
+    #[arg(last = true, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
+    images: Vec<String>,
+    /// The source repository, where --revision is peeled to a commit
+    #[arg(long, value_name = "URL")]
+    git_url: Option<String>,
+    /// The Git tag, or a full commit
+    #[arg(long, value_name = "TAG|COMMIT")]
+    revision: Option<String>,
+    /// The commit that the event named: refuse a --revision that is another one
+    #[arg(long, value_name = "COMMIT")]
+    commit: Option<String>,
+    /// A Snapshot instead of --image: a file, - for standard input, or the JSON itself
+    #[arg(long, value_name = "FILE|JSON")]
+    snapshot: Option<String>,
+    /// Take the images that the files of this GitOps directory deploy
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
+    overlay: Option<PathBuf>,
+    /// Of --overlay only what this branch of the checkout does not deploy there
+    #[arg(long, value_name = "BRANCH", requires = "overlay")]
+    target_branch: Option<String>,
+    /// By which tag an image is found
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    strategy: Strategy,
+    /// Demand that the Git tag and the commit name the same image
+    #[arg(long)]
+    cross_check: bool,
+    /// The tag that the images will get, recorded for the later steps
+    #[arg(long, value_name = "TAG")]
+    destination_tag: Option<Tag>,
+    /// Accept an empty list of images
+    #[arg(long)]
+    allow_empty: bool,
+    /// Where to write the Snapshot [default: images.json]
+    #[arg(long, value_name = "FILE")]
+    images_out: Option<PathBuf>,
+}
+
+/// By which tag an image is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// By the commit if there is such an image, else by the Git tag
+    Auto,
+    /// The image has the Git tag
+    GitTag,
+    /// The image is tagged with the commit
+    CommitTag,
+}
+
+impl TryFrom<Args> for GatherRequest {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let named = args.image.iter().chain(&args.images);
+        let named = named.map(|given| named_repository(given));
+        let named = named.collect::<Result<Vec<_>, _>>()?;
+        let source = match (args.snapshot, args.overlay) {
+            (Some(text), _) => ImageSource::Snapshot(text),
+            (None, Some(dir)) => ImageSource::Overlay {
+                dir,
+                target_branch: args.target_branch,
+            },
+            (None, None) => ImageSource::Repositories(named),
+        };
+        Ok(Self {
+            source,
+            git_url: args.git_url,
+            revision: args.revision,
+            commit: args.commit,
+            strategy: args.strategy,
+            cross_check: args.cross_check,
+            destination_tag: args.destination_tag,
+            allow_empty: args.allow_empty,
+            images_out: args.images_out,
+        })
+    }
+}
+
+/// Reads `NAME=REPO` or `REPO`.
+fn named_repository(given: &str) -> Result<NamedRepository, Failure> {
+    let (name, repository) = match given.split_once('=') {
+        Some((name, repository)) if !name.is_empty() => (Some(name), repository),
+        _ => (None, given),
+    };
+    let repository = repository.strip_prefix("docker://").unwrap_or(repository);
+    let repository: Repository = repository
+        .parse()
+        .map_err(|error| Failure::new(Kind::Usage, error).context(format!("--image {given}")))?;
+    let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
+    Ok(NamedRepository { name, repository })
+}
