@@ -17,8 +17,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, copy_image, ec, extract_tag, gather_images, man, policy,
-        report, run, trust, update_deployment, verify_ec,
+        Context, Outcome, completions, copy_image, ec, extract_tag, gather_images, lint, man,
+        policy, report, run, trust, update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -102,6 +102,8 @@ enum Command {
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
     Policy(policy::Args),
+    /// Check Task, Pipeline, PipelineRun and StepAction files, also across files
+    Lint(lint::Args),
     /// Print a saved JSON report, or render it in another format
     Report(report::Args),
     /// Validate images, policies and trust as Conforma's ec does, with its flags, output and exit codes
@@ -126,6 +128,7 @@ impl Command {
             Self::Run(args) => run::run(*args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
+            Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
             Self::Report(args) => report::run(&args, context),
             Self::Ec(args) => ec::Call::parse(args.arguments)?.run(context).await,
             Self::Completions(args) => completions::run(&args, command()),

@@ -21,6 +21,7 @@ mod json;
 mod kube;
 #[expect(dead_code, reason = "the flag follows")]
 mod lineage;
+mod lint;
 mod policy;
 mod progress;
 mod registry;

@@ -10,6 +10,7 @@ mod failures;
 mod files;
 mod flags;
 pub(crate) mod gather_images;
+pub(crate) mod lint;
 pub(crate) mod man;
 mod output;
 pub(crate) mod policy;

@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("progress", &[]),
     ("tekton", &[]),
     ("evidence", &["image", "json"]),
+    ("lint", &[]),
     ("http", &["env"]),
     ("git", &["env", "http"]),
     ("kube", &["env", "http"]),
@@ -52,6 +53,8 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "clock", "env", "event", "evidence", "failure", "gate", "git", "gitops", "handover",
             "http", "image", "kube", "policy", "registry", "report", "snapshot", "tekton", "trust",
+            "clock", "env", "event", "evidence", "failure", "git", "gitops", "handover", "http",
+            "image", "kube", "lint", "policy", "registry", "report", "snapshot", "tekton", "trust",
         ],
     ),
     (

@@ -17,6 +17,7 @@ mod gather_images;
 mod harness;
 mod interop;
 mod layering;
+mod lint;
 mod policy_test;
 mod report;
 mod tampering;

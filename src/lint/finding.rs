@@ -1,0 +1,163 @@
+//! Findings: what is wrong, where, and how much it matters.
+
+use std::fmt;
+
+use super::tree::Position;
+
+/// What kind of mistake it is, by the name that a comment `# lint: ignore NAME: reason` gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Code {
+    UnknownField,
+    MissingField,
+    DuplicateKey,
+    WrongType,
+    WrongValue,
+    DuplicateName,
+    UnresolvedVariable,
+    UnknownReference,
+    UnknownParam,
+    MissingParam,
+    UnknownWorkspace,
+    MissingWorkspace,
+    Conflict,
+    Cycle,
+    Argument,
+    Unquoted,
+    ImageWithoutDigest,
+    Script,
+    SecretInEnvironment,
+    PlainArgument,
+    NoResources,
+    Unused,
+}
+
+impl Code {
+    /// The name in messages and comments.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownField => "unknown-field",
+            Self::MissingField => "missing-field",
+            Self::DuplicateKey => "duplicate-key",
+            Self::WrongType => "wrong-type",
+            Self::WrongValue => "wrong-value",
+            Self::DuplicateName => "duplicate-name",
+            Self::UnresolvedVariable => "unresolved-variable",
+            Self::UnknownReference => "unknown-reference",
+            Self::UnknownParam => "unknown-param",
+            Self::MissingParam => "missing-param",
+            Self::UnknownWorkspace => "unknown-workspace",
+            Self::MissingWorkspace => "missing-workspace",
+            Self::Conflict => "conflict",
+            Self::Cycle => "cycle",
+            Self::Argument => "argument",
+            Self::Unquoted => "unquoted",
+            Self::ImageWithoutDigest => "image-without-digest",
+            Self::Script => "script",
+            Self::SecretInEnvironment => "secret-in-environment",
+            Self::PlainArgument => "plain-argument",
+            Self::NoResources => "no-resources",
+            Self::Unused => "unused",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    /// The resource cannot work, or not as it says.
+    Error,
+    /// A rule of good practice is broken.
+    Warning,
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Finding {
+    /// The file as it was named.
+    pub(crate) file: String,
+    /// The place in the file.
+    #[serde(flatten)]
+    pub(crate) at: Position,
+    /// How much it matters.
+    pub(crate) level: Level,
+    /// The kind of mistake.
+    pub(crate) code: Code,
+    /// The resource and the path of the field in it.
+    pub(crate) path: String,
+    /// The mistake in words.
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+        };
+        write!(
+            f,
+            "{}:{}:{}: {level}[{}]: {}: {}",
+            self.file, self.at.line, self.at.column, self.code, self.path, self.message
+        )
+    }
+}
+
+/// The findings about one resource.
+pub(super) struct Findings<'a> {
+    file: &'a str,
+    /// The kind and name of the resource.
+    resource: String,
+    list: &'a mut Vec<Finding>,
+}
+
+impl<'a> Findings<'a> {
+    /// Collects findings about a resource into a list.
+    pub(super) fn new(file: &'a str, resource: String, list: &'a mut Vec<Finding>) -> Self {
+        Self {
+            file,
+            resource,
+            list,
+        }
+    }
+
+    /// Adds an error.
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        at: Position,
+        path: &str,
+        message: impl Into<String>,
+    ) {
+        self.add(Level::Error, code, at, path, message.into());
+    }
+
+    /// Adds a warning.
+    pub(super) fn warn(
+        &mut self,
+        code: Code,
+        at: Position,
+        path: &str,
+        message: impl Into<String>,
+    ) {
+        self.add(Level::Warning, code, at, path, message.into());
+    }
+
+    fn add(&mut self, level: Level, code: Code, at: Position, path: &str, message: String) {
+        self.list.push(Finding {
+            file: self.file.to_owned(),
+            at,
+            level,
+            code,
+            path: format!("{} {path}", self.resource).trim_end().to_owned(),
+            message,
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! Good resources pass; each mistake is found where it is.
+
+use super::{ArgumentError, File, Report, lint};
+
+const TASK: &str = include_str!("../../tests/fixtures/lint/task.yaml");
+const PIPELINE: &str = include_str!("../../tests/fixtures/lint/pipeline.yaml");
+const RUN: &str = include_str!("../../tests/fixtures/lint/run.yaml");
+const MISTAKES: &str = include_str!("../../tests/fixtures/lint/mistakes.txt");
+
+fn check(files: &[(&str, &str)]) -> Report {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| File {
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
+        })
+        .collect();
+    lint(&files, &|_, _| Vec::<ArgumentError>::new()).unwrap()
+}
+
+fn shown(report: &Report) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn accepts_a_task_a_pipeline_and_a_run_that_fit() {
+    let report = check(&[("task", TASK), ("pipeline", PIPELINE), ("run", RUN)]);
+    assert_eq!(shown(&report), Vec::<String>::new());
+    assert_eq!(report.checked, 3);
+}
+
+/// Each mistake of the list replaces one text of one file, and must be found under one code in the line where
+/// the text is, or at the resource that lacks something.
+#[test]
+fn finds_every_mistake_of_the_list_where_it_is() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for block in MISTAKES.split("\n---\n").skip(1) {
+        let (head, change) = block.split_once('\n').unwrap();
+        let (file, code) = head.split_once(' ').unwrap();
+        let change = format!("{change}\n");
+        let (old, new) = change.split_once("\n=>\n").unwrap();
+        let (old, new) = (old.trim_end_matches('\n'), new.trim_end_matches('\n'));
+        let source = match file {
+            "task" => TASK,
+            "pipeline" => PIPELINE,
+            "run" => RUN,
+            other => panic!("no file {other}"),
+        };
+        assert_eq!(source.matches(old).count(), 1, "{block}");
+        let first = source[..source.find(old).unwrap()].lines().count().max(1);
+        let last = first + new.lines().count();
+        let changed = source.replacen(old, new, 1);
+        let text = |name, text| if file == name { changed.as_str() } else { text };
+        let report = check(&[
+            ("task", text("task", TASK)),
+            ("pipeline", text("pipeline", PIPELINE)),
+            ("run", text("run", RUN)),
+        ]);
+        let (code, elsewhere) = match code.split_once(' ') {
+            Some((code, elsewhere)) => (code, Some(elsewhere)),
+            None => (code, None),
+        };
+        let found = report.findings.iter().any(|finding| {
+            finding.code.name() == code
+                && match elsewhere {
+                    Some(path) => finding.path.contains(path),
+                    None => {
+                        finding.file == file
+                            && (first.saturating_sub(1)..=last).contains(&finding.at.line)
+                    }
+                }
+        });
+        if !found {
+            wrong.push(format!("{block}\nfound: {:#?}", shown(&report)));
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(count >= 50, "{count} mistakes");
+}
+
+#[test]
+fn a_comment_with_a_reason_silences_one_code_at_one_place() {
+    let image = "image: registry.example.com/tools/builder:1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    assert!(TASK.contains(image));
+    let unpinned = TASK.replacen(image, "image: registry.example.com/tools/builder:1.0", 1);
+    assert_eq!(check(&[("task", &unpinned)]).findings.len(), 1);
+    let silenced = TASK.replacen(
+        image,
+        "# lint: ignore image-without-digest: the overlay pins it\n      image: registry.example.com/tools/builder:1.0",
+        1,
+    );
+    assert_eq!(shown(&check(&[("task", &silenced)])), Vec::<String>::new());
+    let other = silenced.replace("image-without-digest", "script");
+    assert_eq!(check(&[("task", &other)]).findings.len(), 1);
+    let without_reason = silenced.replace(": the overlay pins it", "");
+    assert_eq!(check(&[("task", &without_reason)]).findings.len(), 1);
+}
+
+#[test]
+fn names_the_line_that_is_not_yaml() {
+    let file = File {
+        name: "a.yaml".to_owned(),
+        text: "kind: Task\nspec: [".to_owned(),
+    };
+    let error = lint(&[file], &|_, _| Vec::new()).unwrap_err().to_string();
+    assert!(error.starts_with("a.yaml:"), "{error}");
+}
+
+#[test]
+fn nesting_aliases_and_duplicates_end_with_an_error() {
+    let deep = format!("kind: Task\nspec: {}{}", "[".repeat(5000), "]".repeat(5000));
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for at in 1..12 {
+        let names = vec![format!("*a{}", at - 1); 10].join(", ");
+        bomb += &format!("a{at}: &a{at} [{names}]\n");
+    }
+    for text in [deep, bomb] {
+        let file = File {
+            name: "a.yaml".to_owned(),
+            text,
+        };
+        assert!(lint(&[file], &|_, _| Vec::new()).is_err());
+    }
+}

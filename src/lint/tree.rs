@@ -1,0 +1,365 @@
+//! A YAML document as a tree of nodes with positions (YAML 1.2, scalars typed as Kubernetes reads them).
+//!
+//! Aliases and merge keys are expanded. Templates of Pipelines-as-Code (`{{ revision }}`) are replaced by
+//! text of the same length first, as they are filled in before the YAML is read.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+const MAX_DEPTH: usize = 100;
+const MAX_NODES: usize = 200_000;
+
+/// A line and a column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
+pub(crate) struct Position {
+    /// The line.
+    pub(crate) line: usize,
+    /// The column in characters.
+    pub(crate) column: usize,
+}
+
+/// A node and where it begins.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: Position,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// A scalar; `plain` without quotes, so that it may be a number, a boolean or null.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Node, Node)>),
+}
+
+/// The JSON type that a YAML reader makes of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    Null,
+    Boolean,
+    Integer,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Type {
+    /// The name with its article, for messages.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+impl Node {
+    /// The JSON type of the node.
+    pub(super) fn ty(&self) -> Type {
+        match &self.kind {
+            Kind::Sequence(_) => Type::Array,
+            Kind::Mapping(_) => Type::Object,
+            Kind::Scalar { plain: false, .. } => Type::String,
+            Kind::Scalar { text, .. } => plain_type(text),
+        }
+    }
+
+    /// The text of a scalar that is not null.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar { text, .. } if self.ty() != Type::Null => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping.
+    pub(super) fn entries(&self) -> &[(Self, Self)] {
+        match &self.kind {
+            Kind::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a sequence.
+    pub(super) fn items(&self) -> &[Self] {
+        match &self.kind {
+            Kind::Sequence(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The value of a key, unless it is null.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let mut entries = self.entries().iter();
+        let found = entries.find(|(name, _)| name.text() == Some(key));
+        found
+            .map(|(_, value)| value)
+            .filter(|value| value.ty() != Type::Null)
+    }
+
+    /// The text of the value of a key.
+    pub(super) fn text_of(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Self::text)
+    }
+
+    /// The items of the value of a key.
+    pub(super) fn list(&self, key: &str) -> &[Self] {
+        self.get(key).map(Self::items).unwrap_or_default()
+    }
+
+    /// Every scalar below the node and the node itself, with whether it is an item of a list.
+    pub(super) fn scalars(&self) -> Vec<(&Self, bool)> {
+        let mut found = Vec::new();
+        self.collect_scalars(false, &mut found);
+        found
+    }
+
+    fn collect_scalars<'a>(&'a self, item: bool, found: &mut Vec<(&'a Self, bool)>) {
+        match &self.kind {
+            Kind::Scalar { .. } => found.push((self, item)),
+            Kind::Sequence(items) => {
+                items
+                    .iter()
+                    .for_each(|item| item.collect_scalars(true, found));
+            }
+            Kind::Mapping(entries) => {
+                entries
+                    .iter()
+                    .for_each(|(_, value)| value.collect_scalars(false, found));
+            }
+        }
+    }
+}
+
+fn plain_type(text: &str) -> Type {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Type::Null,
+        // Kubernetes reads YAML 1.1 here.
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "yes" | "Yes" | "YES" | "no"
+        | "No" | "NO" | "on" | "On" | "ON" | "off" | "Off" | "OFF" => Type::Boolean,
+        _ if digits(unsigned) => Type::Integer,
+        _ if unsigned
+            .strip_prefix("0x")
+            .is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit())) =>
+        {
+            Type::Integer
+        }
+        _ if is_number(unsigned) => Type::Number,
+        _ => Type::String,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && text.bytes().any(|b| b.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'))
+        && text.parse::<f64>().is_ok()
+}
+
+/// A document that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unreadable {
+    pub(super) at: Position,
+    pub(super) reason: String,
+}
+
+/// A finding that a comment silences: `# lint: ignore CODE: reason`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ignore {
+    pub(super) line: usize,
+    pub(super) code: String,
+}
+
+/// The documents of a file and the comments that silence findings.
+pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Vec<Ignore>), Unreadable> {
+    let text = without_templates(text);
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(&text) {
+        let (event, span) = event.map_err(|error| Unreadable {
+            at: position(*error.marker()),
+            reason: error.info().to_owned(),
+        })?;
+        let at = position(span.start);
+        let taken = builder.take(event, &span);
+        taken.map_err(|reason| Unreadable {
+            at,
+            reason: reason.to_owned(),
+        })?;
+    }
+    Ok((builder.documents, ignores(&text)))
+}
+
+fn position(marker: granit_parser::Marker) -> Position {
+    Position {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+/// Replaces each `{{ … }}` of one line by letters, so that quotes and braces inside have no meaning.
+fn without_templates(text: &str) -> Cow<'_, str> {
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let (before, from) = rest.split_at(start);
+        let Some(end) = from.find("}}").filter(|end| !from[..*end].contains('\n')) else {
+            replaced.push_str(before);
+            replaced.push_str("{{");
+            rest = &from[2..];
+            continue;
+        };
+        replaced.push_str(before);
+        replaced.extend(from[..end + 2].chars().map(|_| 'x'));
+        rest = &from[end + 2..];
+    }
+    if replaced.is_empty() && rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    replaced.push_str(rest);
+    Cow::Owned(replaced)
+}
+
+fn ignores(text: &str) -> Vec<Ignore> {
+    let lines = text.lines().enumerate();
+    let found = lines.filter_map(|(at, line)| {
+        let (_, after) = line.split_once("# lint: ignore ")?;
+        let (code, reason) = after.split_once(':')?;
+        (!reason.trim().is_empty()).then(|| Ignore {
+            line: at + 1,
+            code: code.trim().to_owned(),
+        })
+    });
+    found.collect()
+}
+
+struct Open {
+    at: Position,
+    mapping: bool,
+    anchor: usize,
+    nodes: Vec<Node>,
+}
+
+#[derive(Default)]
+struct Builder {
+    documents: Vec<Node>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
+        let at = position(span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let string = tag.is_some_and(|tag| tag.suffix() == "str");
+                let kind = Kind::Scalar {
+                    text: text.into_owned(),
+                    plain: style == ScalarStyle::Plain && !string,
+                };
+                self.add(Node { at, kind }, anchor)
+            }
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor).cloned();
+                let node = node.ok_or("an alias names an anchor that is not complete")?;
+                self.nodes += size(&node);
+                self.add(node, 0)
+            }
+            Event::SequenceStart(_, anchor, _) => self.start(at, false, anchor),
+            Event::MappingStart(_, anchor, _) => self.start(at, true, anchor),
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, at: Position, mapping: bool, anchor: usize) -> Result<(), &'static str> {
+        self.open.push(Open {
+            at,
+            mapping,
+            anchor,
+            nodes: Vec::new(),
+        });
+        match self.open.len() > MAX_DEPTH {
+            true => Err("the document is nested too deep"),
+            false => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), &'static str> {
+        let open = self
+            .open
+            .pop()
+            .ok_or("a collection ends that never began")?;
+        let kind = match open.mapping {
+            false => Kind::Sequence(open.nodes),
+            true => {
+                let mut nodes = open.nodes.into_iter();
+                let mut entries = Vec::new();
+                while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+                    entries.push((key, value));
+                }
+                Kind::Mapping(merged(entries))
+            }
+        };
+        let node = Node { at: open.at, kind };
+        self.add(node, open.anchor)
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), &'static str> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err("the document has too many nodes");
+        }
+        if anchor != 0 {
+            self.nodes += size(&node);
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut() {
+            Some(open) => open.nodes.push(node),
+            None => self.documents.push(node),
+        }
+        Ok(())
+    }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.kind {
+        Kind::Scalar { .. } => 0,
+        Kind::Sequence(items) => items.iter().map(size).sum(),
+        Kind::Mapping(entries) => entries.iter().map(|(_, value)| 1 + size(value)).sum(),
+    }
+}
+
+/// Expands merge keys (`<<`): keys of the mapping itself win.
+fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(
+        |(key, _)| matches!(&key.kind, Kind::Scalar { text, plain: true } if text == "<<"),
+    );
+    for (_, value) in merges {
+        let sources = match value.kind {
+            Kind::Sequence(items) => items,
+            kind => vec![Node { at: value.at, kind }],
+        };
+        for (key, value) in sources.iter().flat_map(Node::entries) {
+            if own.iter().all(|(name, _)| name.text() != key.text()) {
+                own.push((key.clone(), value.clone()));
+            }
+        }
+    }
+    own
+}
