@@ -1,10 +1,30 @@
 //! Compiler: resolves names, checks modules as OPA does and returns what the evaluator plans from.
 
+mod context;
+mod dynamics;
+mod locals;
+mod lower;
 pub mod program;
+mod recursion;
+mod resolve;
+mod rewrite;
+mod safety;
+mod tree;
+mod unify;
+mod vars;
+mod with;
 
 pub use program::Compiled;
 
-use crate::{error::Errors, signature::Declaration, syntax::Module};
+use std::sync::Arc;
+
+use crate::{
+    error::{Code, Error, Errors},
+    signature::Declaration,
+    syntax::{self, ExprKind, Module, Rule, Term, TermKind, display},
+};
+use context::Context;
+use tree::Tree;
 
 /// Settings of the compiler.
 #[derive(Debug, Clone, Default)]
@@ -37,12 +57,12 @@ pub struct Options {
 /// - **Calls.** [`Callee`](program::Callee) names a declared builtin or the rules of a function; the number of operands
 ///   fits. With an output the call's value is unified with it (also `false`); without one the call holds if its value
 ///   is defined and not `false`. `x in xs` is `internal.member_2(x, xs)`, `k, x in xs` `internal.member_3(k, x, xs)`,
-///   operators are `plus`, `minus`, `mul`, `div`, `rem`, `and`, `or`, `equal`, `neq`, `lt`, `lte`, `gt`, `gte`; template strings are
+///   operators are `plus`, `minus`, `mul`, `div`, `rem`, `and`, `or`, `neq`, `lt`, `lte`, `gt`, `gte`; template strings are
 ///   `internal.template_string([part, …])`, where a part is a string or a set with the value or without any; `print` is
 ///   `internal.print([{value}, …])`, each set empty if the operand is undefined. `walk` is the only relation.
 ///   A complete rule may be called without operands.
 /// - **Unification.** `=` and `:=` are both `Unify`; `some x in xs` is a `Unify` with a reference into `xs`; `==` is a
-///   call of `equal`.
+///   `Unify`, too, with operands that are bound: its references are not moved out, so `not input.a == 1` holds without `a`.
 /// - **With.** Targets are resolved: part of `input`, part of `data` (a base document or the whole of a rule, or of a
 ///   package), a function, a builtin. The value for a function or a builtin is another callee or a term.
 ///   An expression that was moved in front of another one carries the `with` of the latter.
@@ -54,9 +74,242 @@ pub struct Options {
 ///
 /// # Errors
 /// Every error that was found in the first stage that found any.
-pub fn compile(modules: Vec<Module>, options: &Options) -> Result<Compiled, Errors> {
-    let (_modules, _options) = (modules, options);
-    Err(Errors(Vec::new()))
+pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, Errors> {
+    let mut context = new_context(options);
+    context.texts = modules
+        .iter()
+        .map(|module| (module.file.clone(), module.text.clone()))
+        .collect();
+    resolve::modules(&mut context, &mut modules);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, rewrite::head_reference);
+    resolve::check(&mut context, &modules);
+    stage(&mut context)?;
+    let tree = Tree::new(&modules);
+    functions(&mut context, &tree, &mut Vec::new());
+    each_top_rule(&mut context, &mut modules, locals::rule);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, rewrite::templates);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, |context, rule| {
+        rewrite::void_calls(context, rule);
+    });
+    stage(&mut context)?;
+    let keep = options.print;
+    each_rule(&mut context, &mut modules, |context, rule| {
+        rewrite::prints(context, rule, keep);
+        rewrite::expr_terms(context, rule);
+        rewrite::comprehension_heads(context, rule);
+        rewrite::head_refs(context, rule);
+        with::body(context, &tree, &mut rule.body);
+    });
+    stage(&mut context)?;
+    tree.conflicts(&mut context);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, |context, rule| {
+        undefined_functions(context, &rule.body);
+    });
+    stage(&mut context)?;
+    safety(&mut context, &mut modules)?;
+    each_rule(&mut context, &mut modules, |context, rule| {
+        dynamics::body(context, &mut rule.body);
+    });
+    recursion::check(&mut context, &modules);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, deprecated);
+    stage(&mut context)?;
+    let mut compiled = lower::program(&context, modules);
+    compiled.functions = context.functions;
+    Ok(compiled)
+}
+
+fn new_context(options: &Options) -> Context {
+    let mut context = Context::default();
+    for declaration in options.builtins.iter().copied().flatten() {
+        context.builtins.insert(declaration.name, declaration);
+    }
+    context
+}
+
+/// Ends with the errors of the stages so far.
+fn stage(context: &mut Context) -> Result<(), Errors> {
+    if context.errors.is_empty() {
+        return Ok(());
+    }
+    let mut errors: Vec<Error> = std::mem::take(&mut context.errors);
+    errors.sort_by(|a, b| {
+        let key = |error: &Error| (error.file.clone(), error.span.line, error.span.column);
+        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+    });
+    errors.dedup();
+    Err(Errors(errors))
+}
+
+fn each_top_rule(
+    context: &mut Context,
+    modules: &mut [Module],
+    mut apply: impl FnMut(&mut Context, &mut Rule),
+) {
+    for (at, module) in modules.iter_mut().enumerate() {
+        context.module = at;
+        for rule in &mut module.rules {
+            apply(context, rule);
+        }
+    }
+}
+
+/// Applies a stage to all rules and their branches.
+fn each_rule(
+    context: &mut Context,
+    modules: &mut [Module],
+    mut apply: impl FnMut(&mut Context, &mut Rule),
+) {
+    each_top_rule(context, modules, |context, rule| {
+        let mut next = Some(rule);
+        while let Some(rule) = next {
+            apply(context, rule);
+            next = rule.otherwise.as_deref_mut();
+        }
+    });
+}
+
+fn safety(context: &mut Context, modules: &mut [Module]) -> Result<(), Errors> {
+    each_rule(context, modules, |context, rule| {
+        let shown = safety::shown(rule);
+        safety::head(context, rule, &shown);
+    });
+    stage(context)?;
+    each_rule(context, modules, |context, rule| {
+        let shown = safety::shown(rule);
+        safety::rule_body(context, rule, &shown);
+    });
+    stage(context)
+}
+
+/// Numbers of arguments by path.
+fn functions(context: &mut Context, tree: &Tree, path: &mut Vec<Arc<str>>) {
+    if let Some(args) = tree.args() {
+        context.functions.insert(path.clone(), args);
+    }
+    for (name, child) in &tree.children {
+        path.push(name.clone());
+        functions(context, child, path);
+        path.pop();
+    }
+}
+
+/// Refuses calls of unknown functions and with a wrong number of operands.
+fn undefined_functions(context: &mut Context, body: &syntax::Body) {
+    for expr in body {
+        if let ExprKind::Call(terms) = &expr.kind {
+            check_call(context, expr, terms);
+        }
+        match &expr.kind {
+            ExprKind::Every(every) => undefined_functions(context, &every.body),
+            ExprKind::Not(not) => undefined_functions(context, &not.body),
+            ExprKind::And(logical) | ExprKind::Or(logical) => {
+                undefined_functions(context, &logical.left);
+                undefined_functions(context, &logical.right);
+            }
+            ExprKind::Term(term) => undefined_in_term(context, term),
+            ExprKind::Call(terms) | ExprKind::Some(terms) => {
+                for term in terms {
+                    undefined_in_term(context, term);
+                }
+            }
+        }
+    }
+}
+
+fn undefined_in_term(context: &mut Context, term: &Term) {
+    match &term.kind {
+        TermKind::ArrayComprehension(_, body)
+        | TermKind::SetComprehension(_, body)
+        | TermKind::ObjectComprehension(_, body) => undefined_functions(context, body),
+        TermKind::Ref(terms) | TermKind::Array(terms) | TermKind::Set(terms) => {
+            for term in terms {
+                undefined_in_term(context, term);
+            }
+        }
+        TermKind::Object(members) => {
+            for (key, value) in members {
+                undefined_in_term(context, key);
+                undefined_in_term(context, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_call(context: &mut Context, expr: &syntax::Expr, terms: &[Term]) {
+    let Some((operator, operands)) = terms.split_first() else {
+        return;
+    };
+    let mut shown = operator.clone();
+    if let TermKind::Ref(parts) = &mut shown.kind {
+        for part in parts {
+            if let TermKind::Var(name) = &mut part.kind {
+                *name = context.written(name);
+            }
+        }
+    }
+    let shown = display::term(&shown);
+    let Some(arity) = context.arity(operator) else {
+        context.error(Code::Type, expr.span, format!("undefined function {shown}"));
+        return;
+    };
+    let variadic = matches!(&operator.kind, TermKind::Ref(terms)
+        if context.builtin(terms).is_some_and(|found| found.variadic.is_some()));
+    let given = operands.len();
+    let fits = if expr.generated && &*shown != "eq" {
+        given == arity + 1
+    } else {
+        given == arity || given == arity + 1 || expr.generated
+    };
+    if fits || variadic {
+        return;
+    }
+    let given = given - usize::from(expr.generated);
+    let message = if matches!(&operator.kind, TermKind::Ref(terms) if context.builtin(terms).is_some())
+    {
+        format!("{shown}: arity mismatch")
+    } else {
+        let plural = if given == 1 { "" } else { "s" };
+        format!("function {shown} has arity {arity}, got {given} argument{plural}")
+    };
+    context.error(Code::Type, expr.span, message);
+}
+
+/// Refuses functions that Rego v1 has no more.
+fn deprecated(context: &mut Context, rule: &mut Rule) {
+    let mut found = Vec::new();
+    deprecated_in_body(context, &rule.body, &mut found);
+    for (span, name) in found {
+        context.error(
+            Code::Type,
+            span,
+            format!("deprecated built-in function calls in expression: {name}"),
+        );
+    }
+}
+
+fn deprecated_in_body(
+    context: &Context,
+    body: &syntax::Body,
+    found: &mut Vec<(syntax::Span, &'static str)>,
+) {
+    for expr in body {
+        if let ExprKind::Call(terms) = &expr.kind
+            && let Some(TermKind::Ref(terms)) = terms.first().map(|term| &term.kind)
+            && let Some(builtin) = context.builtin(terms).filter(|found| found.deprecated)
+        {
+            found.push((expr.span, builtin.name));
+        }
+        let mut copy = expr.clone();
+        context::each_body_mut(&mut copy, &mut |body| {
+            deprecated_in_body(context, body, found);
+        });
+    }
 }
 
 impl Compiled {
@@ -65,8 +318,28 @@ impl Compiled {
     /// # Errors
     /// As [`parse`](crate::parse) and [`compile`]; the file's name is `query`.
     pub fn query(&self, text: &str, options: &Options) -> Result<program::Query, Errors> {
-        let (_text, _options) = (text, options);
-        Err(Errors(Vec::new()))
+        let mut body = syntax::parse_query(text)?;
+        let mut context = new_context(options);
+        context.functions.clone_from(&self.functions);
+        context.texts = vec![("query".into(), text.into())];
+        locals::query(&mut context, &mut body);
+        stage(&mut context)?;
+        rewrite::templates_in_body(&mut context, &mut body);
+        rewrite::query_prints(&mut context, &mut body, options.print);
+        rewrite::expand_body(&mut context, &mut body);
+        rewrite::heads_in_body(&mut context, &mut body);
+        with::body(
+            &mut context,
+            &Tree::of_functions(&self.functions),
+            &mut body,
+        );
+        stage(&mut context)?;
+        undefined_functions(&mut context, &body);
+        stage(&mut context)?;
+        safety::query(&mut context, &mut body);
+        stage(&mut context)?;
+        dynamics::body(&mut context, &mut body);
+        Ok(lower::query(&context, text, body))
     }
 }
 

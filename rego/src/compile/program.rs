@@ -12,6 +12,8 @@ pub struct Compiled {
     pub rules: Vec<Rule>,
     /// Rules and packages by path below `data`.
     pub tree: Node,
+    /// Number of arguments of the rules at a path, for queries.
+    pub(super) functions: BTreeMap<Vec<Arc<str>>, usize>,
 }
 
 /// A module's file.

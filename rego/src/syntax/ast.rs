@@ -17,7 +17,7 @@ pub struct Span {
     pub column: u32,
 }
 
-/// Name of a variable. A wildcard has a name of its own, `$0`, `$1` …; the compiler's have `__local0__` and so on.
+/// Name of a variable. A wildcard has a name of its own, `$0`, `$1` …; the compiler's have `~0`, `~1` ….
 pub type Var = Arc<str>;
 
 /// One file.
@@ -101,6 +101,8 @@ pub struct Expr {
     pub negated: bool,
     /// Made by the compiler.
     pub generated: bool,
+    /// An equality that was written as `:=`: its left side is an output only.
+    pub assignment: bool,
 }
 
 #[derive(Debug, Clone)]

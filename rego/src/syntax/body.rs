@@ -14,6 +14,7 @@ pub(super) fn plain(span: Span, kind: ExprKind) -> Expr {
         with: Vec::new(),
         negated: false,
         generated: false,
+        assignment: false,
     }
 }
 

@@ -39,6 +39,12 @@ pub fn reference(terms: &[Term]) -> String {
     out
 }
 
+/// Name of a kind of term.
+#[must_use]
+pub fn kind(kind: &TermKind) -> &'static str {
+    super::parser::kind_name(kind)
+}
+
 /// Prints an expression.
 #[must_use]
 pub fn expr(expr: &Expr) -> String {

@@ -79,6 +79,7 @@ impl Parser<'_> {
             with: Vec::new(),
             negated: false,
             generated: false,
+            assignment: false,
         })
     }
 

@@ -1,5 +1,4 @@
 //! Walks over terms and bodies.
-#![allow(dead_code, reason = "the compiler's stages follow")]
 
 use super::ast::{Body, Expr, ExprKind, TemplatePart, Term, TermKind};
 

@@ -1,0 +1,370 @@
+//! Last stage: names become slots, and the tree becomes [`program`](super::program).
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    context::{Context, calls, data_path},
+    program::{
+        Body, Branch, Callee, Compiled, Expr, ExprKind, Head, Kind, Node, Query, Ref, Replacement,
+        Rule, RuleId, Slot, SlotInfo, Source, Target, Term, TermKind, With,
+    },
+};
+use crate::syntax::{self, Module, Var};
+
+/// Slots of one frame.
+struct Frame<'a> {
+    context: &'a Context,
+    slots: Vec<SlotInfo>,
+    numbers: HashMap<Var, Slot>,
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "texts are limited to 64 MiB, so numbers of slots and rules fit"
+)]
+fn number(length: usize) -> u32 {
+    length as u32
+}
+
+/// Makes the program of checked modules.
+pub(super) fn program(context: &Context, modules: Vec<Module>) -> Compiled {
+    let mut compiled = Compiled::default();
+    for module in &modules {
+        let path = &module.package.path;
+        descend(&mut compiled.tree, path);
+        compiled.modules.push(Source {
+            file: module.file.clone(),
+            text: module.text.clone(),
+            package: path.clone(),
+        });
+    }
+    for (at, module) in modules.into_iter().enumerate() {
+        let package = module.package.path;
+        for rule in module.rules {
+            let id = RuleId(number(compiled.rules.len()));
+            let default = rule.default;
+            let rule = lower_rule(
+                context,
+                id,
+                super::program::ModuleId(number(at)),
+                &package,
+                rule,
+            );
+            let node = descend(&mut compiled.tree, &rule.path);
+            if default {
+                node.default = Some(id);
+            } else {
+                node.rules.push(id);
+            }
+            compiled.rules.push(rule);
+        }
+    }
+    compiled
+}
+
+fn descend<'t>(tree: &'t mut Node, path: &[Arc<str>]) -> &'t mut Node {
+    path.iter().fold(tree, |node, name| {
+        node.children.entry(name.clone()).or_default()
+    })
+}
+
+/// Makes a query.
+pub(super) fn query(context: &Context, text: &str, body: syntax::Body) -> Query {
+    let mut frame = Frame::new(context);
+    let body = frame.body(body);
+    Query {
+        text: text.into(),
+        body,
+        slots: frame.slots,
+    }
+}
+
+fn lower_rule(
+    context: &Context,
+    id: RuleId,
+    module: super::program::ModuleId,
+    package: &[Arc<str>],
+    rule: syntax::Rule,
+) -> Rule {
+    let mut path: Vec<Arc<str>> = package.to_vec();
+    let head = &rule.head;
+    let strings = head
+        .reference
+        .iter()
+        .enumerate()
+        .take_while(|(at, part)| match &part.kind {
+            syntax::TermKind::Var(name) if *at == 0 => {
+                path.push(name.clone());
+                true
+            }
+            syntax::TermKind::String(name) if *at > 0 => {
+                path.push(name.clone());
+                true
+            }
+            _ => false,
+        })
+        .count();
+    let kind = if head.key.is_some() {
+        Kind::Set
+    } else if head.function && !head.args.is_empty() {
+        Kind::Function
+    } else {
+        Kind::Complete
+    };
+    let span = rule.span;
+    let (branch, suffix) = lower_branch(context, rule, strings);
+    Rule {
+        id,
+        module,
+        span,
+        path: path.into(),
+        kind,
+        suffix,
+        branch,
+    }
+}
+
+fn lower_branch(context: &Context, rule: syntax::Rule, strings: usize) -> (Branch, Vec<Term>) {
+    let mut frame = Frame::new(context);
+    let head = rule.head;
+    let args = frame.terms(head.args);
+    let suffix = frame.terms(head.reference.into_iter().skip(strings).collect());
+    let body = frame.body(rule.body);
+    let key = head.key.map(|key| frame.term(key));
+    let value = head.value.map(|value| frame.term(value));
+    let branch = Branch {
+        span: rule.span,
+        args,
+        key,
+        value,
+        body,
+        slots: frame.slots,
+        otherwise: rule
+            .otherwise
+            .map(|next| Box::new(lower_branch(context, *next, strings).0)),
+    };
+    (branch, suffix)
+}
+
+impl<'a> Frame<'a> {
+    fn new(context: &'a Context) -> Self {
+        Self {
+            context,
+            slots: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+
+    fn slot(&mut self, var: &Var) -> Slot {
+        if let Some(slot) = self.numbers.get(var) {
+            return *slot;
+        }
+        let slot = Slot(number(self.slots.len()));
+        let written = self.context.written(var);
+        let name = (!written.starts_with('~') && !written.starts_with('$')).then_some(written);
+        self.slots.push(SlotInfo { name });
+        self.numbers.insert(var.clone(), slot);
+        slot
+    }
+
+    fn body(&mut self, body: syntax::Body) -> Body {
+        body.into_iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    fn expr(&mut self, expr: syntax::Expr) -> Expr {
+        let equality = calls(&expr, "eq");
+        let kind = match expr.kind {
+            syntax::ExprKind::Term(term) => ExprKind::Term(self.term(term)),
+            syntax::ExprKind::Call(terms) => self.call(terms, equality),
+            // No longer there after the renaming of variables.
+            syntax::ExprKind::Some(_) => ExprKind::Term(Term {
+                span: expr.span,
+                kind: TermKind::Bool(true),
+            }),
+            syntax::ExprKind::Every(every) => {
+                let domain = self.term(every.domain);
+                let key = every.key.and_then(|key| self.local(&key));
+                let value = self.local(&every.value).unwrap_or_else(|| {
+                    let slot = Slot(number(self.slots.len()));
+                    self.slots.push(SlotInfo { name: None });
+                    slot
+                });
+                ExprKind::Every {
+                    key,
+                    value,
+                    domain,
+                    body: self.body(every.body),
+                }
+            }
+            syntax::ExprKind::Not(not) => ExprKind::Not(self.body(not.body)),
+            syntax::ExprKind::And(logical) => {
+                let left = self.body(logical.left);
+                ExprKind::And(left, self.body(logical.right))
+            }
+            syntax::ExprKind::Or(logical) => {
+                let left = self.body(logical.left);
+                ExprKind::Or(left, self.body(logical.right))
+            }
+        };
+        Expr {
+            span: expr.span,
+            kind,
+            negated: expr.negated,
+            generated: expr.generated,
+            with: expr.with.into_iter().map(|with| self.with(with)).collect(),
+        }
+    }
+
+    fn local(&mut self, term: &syntax::Term) -> Option<Slot> {
+        match &term.kind {
+            syntax::TermKind::Var(name) => Some(self.slot(name)),
+            _ => None,
+        }
+    }
+
+    fn call(&mut self, terms: Vec<syntax::Term>, equality: bool) -> ExprKind {
+        let arity = terms.first().and_then(|name| self.context.arity(name));
+        let callee = terms.first().and_then(|name| self.callee(name));
+        let mut operands = self.terms(terms.into_iter().skip(1).collect());
+        if equality
+            && operands.len() == 2
+            && let (Some(right), Some(left)) = (operands.pop(), operands.pop())
+        {
+            return ExprKind::Unify(left, right);
+        }
+        let output = if arity.is_some_and(|arity| operands.len() > arity) {
+            operands.pop()
+        } else {
+            None
+        };
+        match callee {
+            Some(callee) => ExprKind::Call {
+                callee,
+                args: operands,
+                output,
+            },
+            // Undefined functions were refused before.
+            None => ExprKind::Term(Term {
+                span: syntax::Span::default(),
+                kind: TermKind::Bool(false),
+            }),
+        }
+    }
+
+    fn callee(&self, name: &syntax::Term) -> Option<Callee> {
+        let syntax::TermKind::Ref(terms) = &name.kind else {
+            return None;
+        };
+        if let Some(builtin) = self.context.builtin(terms) {
+            return Some(Callee::Builtin(builtin));
+        }
+        data_path(terms).map(|path| Callee::Function(path.into()))
+    }
+
+    fn with(&mut self, with: syntax::With) -> With {
+        let callee = self.callee(&with.target);
+        let mut function = false;
+        let target = match (callee, with.target.kind) {
+            (Some(Callee::Builtin(builtin)), _) => {
+                function = true;
+                Target::Builtin(builtin)
+            }
+            (Some(Callee::Function(path)), syntax::TermKind::Ref(terms)) => {
+                function = true;
+                let called = self
+                    .context
+                    .functions
+                    .get(path.as_ref())
+                    .is_some_and(|args| *args > 0);
+                if called {
+                    Target::Function(path)
+                } else {
+                    Target::Data(self.terms(terms.into_iter().skip(1).collect()))
+                }
+            }
+            (_, syntax::TermKind::Ref(mut terms)) => {
+                let path = terms.split_off(1.min(terms.len()));
+                let data = terms
+                    .first()
+                    .is_some_and(|head| super::context::is_var(head, "data"));
+                let path = self.terms(path);
+                if data {
+                    Target::Data(path)
+                } else {
+                    Target::Input(path)
+                }
+            }
+            _ => Target::Input(Vec::new()),
+        };
+        let callee = if function {
+            self.callee(&with.value)
+        } else {
+            None
+        };
+        let value = match callee {
+            Some(callee) => Replacement::Callee(callee),
+            None => Replacement::Term(self.term(with.value)),
+        };
+        With {
+            span: with.span,
+            target,
+            value,
+        }
+    }
+
+    fn terms(&mut self, terms: Vec<syntax::Term>) -> Vec<Term> {
+        terms.into_iter().map(|term| self.term(term)).collect()
+    }
+
+    fn term(&mut self, term: syntax::Term) -> Term {
+        let kind = match term.kind {
+            syntax::TermKind::Null => TermKind::Null,
+            syntax::TermKind::Bool(value) => TermKind::Bool(value),
+            syntax::TermKind::Number(text) => TermKind::Number(text),
+            syntax::TermKind::String(text) => TermKind::String(text),
+            syntax::TermKind::Var(name) => TermKind::Slot(self.slot(&name)),
+            syntax::TermKind::Ref(terms) => self.reference(terms),
+            syntax::TermKind::Array(terms) => TermKind::Array(self.terms(terms)),
+            syntax::TermKind::Set(terms) => TermKind::Set(self.terms(terms)),
+            syntax::TermKind::Object(members) => TermKind::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| (self.term(key), self.term(value)))
+                    .collect(),
+            ),
+            syntax::TermKind::ArrayComprehension(head, body) => {
+                let body = self.body(body);
+                TermKind::ArrayComprehension(Box::new(self.term(*head)), body)
+            }
+            syntax::TermKind::SetComprehension(head, body) => {
+                let body = self.body(body);
+                TermKind::SetComprehension(Box::new(self.term(*head)), body)
+            }
+            syntax::TermKind::ObjectComprehension(head, body) => {
+                let body = self.body(body);
+                let (key, value) = *head;
+                let head = (self.term(key), self.term(value));
+                TermKind::ObjectComprehension(Box::new(head), body)
+            }
+            // Both became expressions of their own before.
+            syntax::TermKind::Call(_) | syntax::TermKind::Template { .. } => TermKind::Null,
+        };
+        Term {
+            span: term.span,
+            kind,
+        }
+    }
+
+    fn reference(&mut self, terms: Vec<syntax::Term>) -> TermKind {
+        let mut terms = terms.into_iter();
+        let head = match terms.next().map(|head| head.kind) {
+            Some(syntax::TermKind::Var(name)) if &*name == "input" => Head::Input,
+            Some(syntax::TermKind::Var(name)) if &*name == "data" => Head::Data,
+            Some(syntax::TermKind::Var(name)) => Head::Slot(self.slot(&name)),
+            // Heads of other kinds were moved out before.
+            _ => Head::Data,
+        };
+        let path = self.terms(terms.collect());
+        TermKind::Ref(Ref { head, path })
+    }
+}
