@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::archive::{self, Listing};
+use super::archive::{self, Content, Tree};
 use crate::{
-    image::Repository,
-    registry::{ImageManifest, Registry},
+    image::{Digest, Repository},
+    registry::{self, Descriptor, ImageManifest, Registry},
 };
 
 /// The largest layer that is read, in bytes.
@@ -15,71 +15,114 @@ const MAX_LAYER: u64 = 128 << 20;
 /// The endings of documents.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// The YAML and JSON documents directly in one of the directories, by path.
+/// Why the files of an image are unknown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A layer cannot be fetched.
+    #[error("layer {layer}: {source}")]
+    Registry {
+        /// The digest of the layer.
+        layer: Digest,
+        /// What the registry client said.
+        source: registry::Error,
+    },
+    /// A layer cannot be read.
+    #[error("layer {layer}: {source}")]
+    Archive {
+        /// The digest of the layer.
+        layer: Digest,
+        /// What is wrong with it.
+        source: archive::Error,
+    },
+    /// A file in them cannot be read.
+    #[error("files of the image: {0}")]
+    File(#[from] archive::Error),
+}
+
+/// The YAML and JSON documents directly in one of the directories, by path. Case does not matter
+/// in the directories, as in Conforma's ec.
 ///
 /// # Errors
-/// When a layer cannot be had, or is no archive: what it hides or adds is then unknown.
+/// When a layer cannot be had or read: what it hides or adds is then unknown.
 pub(super) async fn documents(
     registry: &Registry,
     repository: &Repository,
     image: &ImageManifest,
     directories: &[String],
-) -> anyhow::Result<BTreeMap<String, Value>> {
-    let wanted = |path: &str| is_document_in(path, directories);
-    let mut above: Vec<Listing> = Vec::new();
-    let mut found = BTreeMap::new();
-    for layer in image.layers.iter().rev() {
-        let blob = registry.blob(repository, layer, MAX_LAYER).await?;
-        let listing = archive::read(&blob, &wanted);
-        let mut listing = listing
-            .ok_or_else(|| anyhow::anyhow!("layer {} is no readable archive", layer.digest))?;
-        for (path, document) in &mut listing.documents {
-            let hidden = above.iter().any(|upper| upper.hides(path));
-            if let (false, Some(document)) = (hidden, document.take()) {
-                found.insert(path.clone(), document);
-            }
+) -> Result<BTreeMap<String, Value>, Error> {
+    let probable = |path: &str| {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut wanted = directories.iter().filter_map(|path| archive::clean(path));
+        is_document(name) && wanted.any(|wanted| wanted.eq_ignore_ascii_case(directory))
+    };
+    let mut tree = Tree::default();
+    for layer in &image.layers {
+        let blob = fetch(registry, repository, layer).await?;
+        let added = tree.add(&blob, &probable);
+        added.map_err(|source| unreadable(layer, source))?;
+    }
+    let mut contents = BTreeMap::new();
+    for directory in directories {
+        contents.extend(tree.files_in(directory, &is_document)?);
+    }
+    let mut linked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for content in contents.values() {
+        if let Content::At { layer, entry } = content {
+            linked.entry(*layer).or_default().push(*entry);
         }
-        above.push(listing);
+    }
+    // Files behind links from other directories take a second look at their layer.
+    let mut read = BTreeMap::new();
+    for (number, entries) in linked {
+        let Some(layer) = image.layers.get(number) else {
+            continue;
+        };
+        let blob = fetch(registry, repository, layer).await?;
+        let files = archive::files(&blob, &entries);
+        let files = files.map_err(|source| unreadable(layer, source))?;
+        read.extend(
+            files
+                .into_iter()
+                .map(|(entry, file)| ((number, entry), file)),
+        );
+    }
+    let mut found = BTreeMap::new();
+    for (path, content) in contents {
+        let document = match &content {
+            Content::Kept(bytes) => archive::document(&path, bytes)?,
+            Content::At { layer, entry } => {
+                let file = read.get(&(*layer, *entry));
+                archive::document(&path, file.map(Vec::as_slice).unwrap_or_default())?
+            }
+        };
+        if let Some(document) = document {
+            found.insert(path, document);
+        }
     }
     Ok(found)
 }
 
-/// Upstream compares without regard to case.
-fn is_document_in(path: &str, directories: &[String]) -> bool {
-    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let is_document = ENDINGS
-        .iter()
-        .any(|known| ending.eq_ignore_ascii_case(known));
-    let mut directories = directories.iter().map(|wanted| plain(wanted));
-    is_document && directories.any(|wanted| wanted.eq_ignore_ascii_case(directory))
+async fn fetch(
+    registry: &Registry,
+    repository: &Repository,
+    layer: &Descriptor,
+) -> Result<bytes::Bytes, Error> {
+    let blob = registry.blob(repository, layer, MAX_LAYER).await;
+    blob.map_err(|source| Error::Registry {
+        layer: layer.digest,
+        source,
+    })
 }
 
-/// The directory as archives name it.
-fn plain(directory: &str) -> &str {
-    let directory = directory.trim_start_matches("./").trim_matches('/');
-    if directory == "." { "" } else { directory }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documents_stand_directly_in_the_directory() {
-        let wanted = |path: &str| is_document_in(path, &["/Manifests/".to_owned()]);
-        for path in ["manifests/a.yaml", "manifests/b.JSON", "manifests/c.yml"] {
-            assert!(wanted(path), "{path}");
-        }
-        for path in [
-            "manifests/a.txt",
-            "manifests/x/a.yaml",
-            "a.yaml",
-            "manifests2/a.yaml",
-            "manifests",
-        ] {
-            assert!(!wanted(path), "{path}");
-        }
-        assert!(is_document_in("a.yaml", &["./".to_owned()]));
+fn unreadable(layer: &Descriptor, source: archive::Error) -> Error {
+    Error::Archive {
+        layer: layer.digest,
+        source,
     }
+}
+
+fn is_document(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let mut endings = ENDINGS.iter();
+    endings.any(|known| ending.eq_ignore_ascii_case(known))
 }

@@ -73,6 +73,16 @@ pub(crate) enum Error {
         /// The source.
         origin: String,
     },
+    /// A layer of an artifact cannot be read, or holds rules in a form that is not taken apart.
+    #[error("policy source {origin}: layer {layer}: {reason}")]
+    Layer {
+        /// The source.
+        origin: String,
+        /// The digest of the layer.
+        layer: Digest,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is no text.
     #[error("policy source {origin}: {path} is no UTF-8 text")]
     Encoding {

@@ -199,11 +199,8 @@ impl Images {
             return Ok(json!({}));
         }
         let blob = self.blob(image).await?;
-        let found = archive::read(&blob, &|path| paths.iter().any(|wanted| wanted == path));
-        let found = found.ok_or_else(|| anyhow::anyhow!("{image} is no archive"))?;
-        let documents = found.documents.into_iter();
-        let documents = documents.filter_map(|(path, document)| Some((path, document?)));
-        Ok(Json::Object(documents.collect()))
+        let documents = archive::documents(&blob, paths)?;
+        Ok(Json::Object(documents.into_iter().collect()))
     }
 
     /// The documents directly in one of the directories of an image.

@@ -1,0 +1,268 @@
+//! The entries of a tar archive in their order, with extended headers and long names applied.
+
+use super::{
+    Error, MAX_ENTRIES, MAX_FILE, clean,
+    header::{self, BLOCK, Fields},
+    packed::Source,
+    pax::Records,
+};
+
+/// The largest extended header or long name, in bytes.
+const MAX_SPECIAL: u64 = 1 << 20;
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The cleaned path from the root; empty for the root itself.
+    pub(crate) path: String,
+    /// The type of the entry.
+    pub(crate) kind: Kind,
+    /// The content of a file that is kept.
+    pub(crate) content: Option<Vec<u8>>,
+}
+
+/// The type of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// Another name for an earlier file; the name is from the root.
+    Hard(String),
+    /// A symbolic link with its target as it is written.
+    Symbolic(String),
+    /// A device, a pipe or an unknown type.
+    Other,
+}
+
+/// Tells by number and path whether a file's content is kept.
+pub(crate) type Keep<'a> = dyn Fn(usize, &str) -> bool + 'a;
+/// Takes an entry with its number.
+pub(crate) type Take<'a> = dyn FnMut(usize, Entry) -> Result<(), Error> + 'a;
+
+/// What precedes an entry and changes it.
+#[derive(Debug, Default)]
+struct Pending {
+    records: Option<Records>,
+    name: Option<String>,
+    link: Option<String>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.records.is_none() && self.name.is_none() && self.link.is_none()
+    }
+}
+
+/// Goes through an archive.
+///
+/// # Errors
+/// Any [`Error`] but those of links and documents, and what `take` returns.
+pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result<(), Error> {
+    let mut source = Source::new(bytes)?;
+    let mut pending = Pending::default();
+    let mut number = 0;
+    while let Some(block) = next(&mut source, number == 0 && pending.is_empty())? {
+        let fields = header::fields(&block)?;
+        if special(&mut source, &fields, &mut pending)? {
+            continue;
+        }
+        let raw = fields.name.clone();
+        let (name, link, size) = apply(fields.name, fields.link, fields.size, &mut pending)?;
+        let kind = kind(fields.flag, &raw, &name, link)?;
+        let path = clean(&name).ok_or_else(|| Error::Escapes { path: name.clone() })?;
+        // Links, directories and devices have no content, whatever their size says.
+        let size = match kind {
+            Kind::File => size,
+            Kind::Other if !matches!(fields.flag, b'3' | b'4' | b'6') => size,
+            _ => 0,
+        };
+        let kept = kind == Kind::File && keep(number, &path);
+        let content = content(&mut source, size, kept)?;
+        take(
+            number,
+            Entry {
+                path,
+                kind,
+                content,
+            },
+        )?;
+        number += 1;
+        if number > MAX_ENTRIES {
+            return Err(Error::TooLarge {
+                what: "the number of entries",
+                limit: MAX_ENTRIES as u64,
+            });
+        }
+    }
+    if !pending.is_empty() {
+        return Err(Error::Cut {
+            what: "no entry follows an extended header",
+        });
+    }
+    Ok(())
+}
+
+/// The next header block; `None` at the end.
+fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Error> {
+    let mut block = [0; BLOCK];
+    let is_zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
+    match source.fill(&mut block)? {
+        0 if first => {
+            return Err(Error::Cut {
+                what: "it is empty",
+            });
+        }
+        0 => return Ok(None),
+        BLOCK => {}
+        _ => {
+            return Err(Error::Cut {
+                what: "a header is not whole",
+            });
+        }
+    }
+    if !is_zero(&block) {
+        return Ok(Some(block));
+    }
+    // Two blocks of zeros end an archive; the second may be missing.
+    let count = source.fill(&mut block)?;
+    if count == BLOCK && !is_zero(&block) {
+        return Err(Error::Differs {
+            what: "a block of zeros between entries",
+        });
+    }
+    if !is_zero(block.get(..count).unwrap_or_default()) {
+        return Err(Error::Trailing);
+    }
+    source.end()?;
+    Ok(None)
+}
+
+/// Reads an entry that is about the next one.
+fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> Result<bool, Error> {
+    let twice = Error::Differs {
+        what: "an entry has two extended headers",
+    };
+    match fields.flag {
+        b'x' => {
+            let records = Records::parse(&small(source, fields.size)?)?;
+            if pending.records.replace(records).is_some() {
+                return Err(twice);
+            }
+        }
+        b'g' => {
+            let records = Records::parse(&small(source, fields.size)?)?;
+            if !records.is_idle() || !pending.is_empty() {
+                return Err(Error::Differs {
+                    what: "a global extended header with names or sizes",
+                });
+            }
+        }
+        b'L' | b'K' => {
+            let name = header::text(&small(source, fields.size)?);
+            let place = match fields.flag {
+                b'L' => &mut pending.name,
+                _ => &mut pending.link,
+            };
+            if place.replace(name).is_some() {
+                return Err(twice);
+            }
+        }
+        b'S' => {
+            return Err(Error::Sparse {
+                path: fields.name.clone(),
+            });
+        }
+        b'X' => {
+            return Err(Error::Differs {
+                what: "an extended header of Solaris",
+            });
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn small(source: &mut Source<'_>, size: u64) -> Result<Vec<u8>, Error> {
+    if size > MAX_SPECIAL {
+        return Err(Error::TooLarge {
+            what: "an extended header",
+            limit: MAX_SPECIAL,
+        });
+    }
+    Ok(content(source, size, true)?.unwrap_or_default())
+}
+
+/// The name, link and size that are in force.
+fn apply(
+    name: String,
+    link: String,
+    size: u64,
+    pending: &mut Pending,
+) -> Result<(String, String, u64), Error> {
+    let pending = std::mem::take(pending);
+    let records = pending.records.unwrap_or_default();
+    if records.sparse {
+        return Err(Error::Sparse {
+            path: records.path.unwrap_or(name),
+        });
+    }
+    let one = |long: Option<String>, record: Option<String>, own: String| match (long, record) {
+        (Some(long), Some(record)) if long != record => Err(Error::Differs {
+            what: "an entry has two long names",
+        }),
+        (Some(name), _) | (None, Some(name)) => Ok(name),
+        (None, None) => Ok(own),
+    };
+    Ok((
+        one(pending.name, records.path, name)?,
+        one(pending.link, records.link, link)?,
+        records.size.unwrap_or(size),
+    ))
+}
+
+fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<Kind, Error> {
+    Ok(match flag {
+        b'0' | b'7' => Kind::File,
+        0 => match (raw.ends_with('/'), name.ends_with('/')) {
+            (false, false) => Kind::File,
+            (true, true) => Kind::Directory,
+            _ => {
+                return Err(Error::Differs {
+                    what: "a name is that of a file and of a directory",
+                });
+            }
+        },
+        b'1' => Kind::Hard(link),
+        b'2' => Kind::Symbolic(link),
+        b'5' => Kind::Directory,
+        _ => Kind::Other,
+    })
+}
+
+/// Reads or skips the content of an entry with its padding.
+fn content(source: &mut Source<'_>, size: u64, kept: bool) -> Result<Option<Vec<u8>>, Error> {
+    let too_large = || Error::TooLarge {
+        what: "a file",
+        limit: MAX_FILE,
+    };
+    let padding = size.wrapping_neg() % BLOCK as u64;
+    if !kept {
+        source.skip(size)?;
+        source.skip(padding)?;
+        return Ok(None);
+    }
+    if size > MAX_FILE {
+        return Err(too_large());
+    }
+    let size = usize::try_from(size).map_err(|_| too_large())?;
+    let mut content = vec![0; size];
+    if source.fill(&mut content)? < size {
+        return Err(Error::Cut {
+            what: "a file is not whole",
+        });
+    }
+    source.skip(padding)?;
+    Ok(Some(content))
+}

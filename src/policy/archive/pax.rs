@@ -1,0 +1,85 @@
+//! Extended headers (POSIX pax): records of `LENGTH KEY=VALUE` and a line feed.
+
+use super::Error;
+
+/// The records that change an entry.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// The name of the entry.
+    pub(super) path: Option<String>,
+    /// The target of a link.
+    pub(super) link: Option<String>,
+    /// The size of the content.
+    pub(super) size: Option<u64>,
+    /// Whether it is a sparse file of GNU tar.
+    pub(super) sparse: bool,
+}
+
+impl Records {
+    /// Reads the content of an extended header; of equal keys the last one is in force.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::Differs`].
+    pub(super) fn parse(mut content: &[u8]) -> Result<Self, Error> {
+        let mut records = Self::default();
+        while !content.is_empty() {
+            let (key, value, rest) = record(content).ok_or_else(|| Error::Damaged {
+                reason: "an extended header cannot be read".to_owned(),
+            })?;
+            content = rest;
+            let decides = matches!(key, b"path" | b"linkpath" | b"size");
+            // An empty value means the header's own to Go, and none to Python.
+            if decides && (value.is_empty() || value.contains(&0)) {
+                return Err(Error::Differs {
+                    what: "an empty record of an extended header",
+                });
+            }
+            let text = || String::from_utf8_lossy(value).into_owned();
+            match key {
+                b"path" => records.path = Some(text()),
+                b"linkpath" => records.link = Some(text()),
+                b"size" => records.size = Some(size(value)?),
+                b"hdrcharset" if value != b"BINARY" => {
+                    return Err(Error::Differs {
+                        what: "the character set of names",
+                    });
+                }
+                key if key.starts_with(b"GNU.sparse.") => records.sparse = true,
+                _ => {}
+            }
+        }
+        Ok(records)
+    }
+
+    /// Tells whether it changes nothing that is read.
+    pub(super) fn is_idle(&self) -> bool {
+        self.path.is_none() && self.link.is_none() && self.size.is_none() && !self.sparse
+    }
+}
+
+/// Splits the first record off.
+fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = content.iter().take(12).position(|byte| *byte == b' ')?;
+    let (length, _) = content.split_at(space);
+    if length.first() == Some(&b'0') || !length.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let length: usize = std::str::from_utf8(length).ok()?.parse().ok()?;
+    let (record, rest) = content.split_at_checked(length)?;
+    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    let (key, value) = record.split_at(equals);
+    let valid = !key.is_empty() && !key.contains(&0);
+    valid.then_some((key, value.get(1..)?, rest))
+}
+
+fn size(value: &[u8]) -> Result<u64, Error> {
+    let digits = value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).ok().filter(|_| digits);
+    let size = text.and_then(|text| text.parse::<i64>().ok());
+    // Python's reader takes what is not a number for zero.
+    size.and_then(|size| u64::try_from(size).ok())
+        .ok_or(Error::Differs {
+            what: "the size in an extended header",
+        })
+}

@@ -1,0 +1,287 @@
+//! The file system that the layers of an image make together, with links resolved inside it
+//! (OCI image specification 1.1, "Image Layer Filesystem Changeset").
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Entry, Error, Kind, MAX_ENTRIES, clean, walk};
+
+/// The name of the marker that hides what lower layers have in its directory.
+const OPAQUE: &str = ".wh..wh..opq";
+/// The beginning of the name of a marker for a file that this layer removes.
+const WHITEOUT: &str = ".wh.";
+/// How many links may lead to a file.
+const MAX_LINKS: usize = 40;
+
+/// The paths of some layers, the lowest added first.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<String, Node>,
+    layers: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Node {
+    File(Content),
+    Directory,
+    Link(String),
+    /// A hard link whose target is not there.
+    Broken,
+    Other,
+}
+
+/// Where the content of a file is.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// It was kept.
+    Kept(Arc<[u8]>),
+    /// In an entry of a layer.
+    At {
+        /// The number of the layer, from 0.
+        layer: usize,
+        /// The number of the entry.
+        entry: usize,
+    },
+}
+
+impl Tree {
+    /// Adds a layer above the others; `keep` tells which files will probably be read.
+    ///
+    /// # Errors
+    /// Any [`Error`] of the archive.
+    pub(crate) fn add(&mut self, bytes: &[u8], keep: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        let mut entries = Vec::new();
+        walk(bytes, &|_, path| keep(path), &mut |_, entry| {
+            entries.push(entry);
+            Ok(())
+        })?;
+        for entry in &entries {
+            self.remove_lower(entry);
+        }
+        let layer = self.layers;
+        for (number, entry) in entries.into_iter().enumerate() {
+            let name = entry.path.rsplit('/').next().unwrap_or_default();
+            if !name.starts_with(WHITEOUT) {
+                let content = Content::At {
+                    layer,
+                    entry: number,
+                };
+                self.insert(entry, content);
+            }
+        }
+        self.layers += 1;
+        if self.nodes.len() > MAX_ENTRIES {
+            return Err(Error::TooLarge {
+                what: "the number of files",
+                limit: MAX_ENTRIES as u64,
+            });
+        }
+        Ok(())
+    }
+
+    /// Applies a marker to what lower layers have.
+    fn remove_lower(&mut self, entry: &Entry) {
+        let (directory, name) = split(&entry.path);
+        if name == OPAQUE {
+            self.remove_below(directory);
+        } else if let Some(name) = name.strip_prefix(WHITEOUT) {
+            let path = join(directory, name);
+            self.nodes.remove(&path);
+            self.remove_below(&path);
+        }
+    }
+
+    fn remove_below(&mut self, directory: &str) {
+        if directory.is_empty() {
+            return self.nodes.clear();
+        }
+        let start = format!("{directory}/");
+        let below = self.nodes.range(start.clone()..);
+        let below = below.take_while(|(path, _)| path.starts_with(&start));
+        let below: Vec<_> = below.map(|(path, _)| path.clone()).collect();
+        for path in below {
+            self.nodes.remove(&path);
+        }
+    }
+
+    fn insert(&mut self, entry: Entry, at: Content) {
+        let node = match entry.kind {
+            Kind::File => Node::File(match entry.content {
+                Some(bytes) => Content::Kept(bytes.into()),
+                None => at,
+            }),
+            Kind::Directory => Node::Directory,
+            Kind::Symbolic(target) => Node::Link(target),
+            // It names the file that is there now; a later file of that name is another one.
+            Kind::Hard(target) => {
+                let target = clean(&target).and_then(|target| self.nodes.get(&target));
+                target.cloned().unwrap_or(Node::Broken)
+            }
+            Kind::Other => Node::Other,
+        };
+        if !matches!(node, Node::Directory) && !entry.path.is_empty() {
+            self.remove_below(&entry.path);
+        }
+        self.nodes.insert(entry.path, node);
+    }
+
+    /// Finds a regular file; `None` when there is none of this name.
+    ///
+    /// # Errors
+    /// [`Error::Link`] or [`Error::Escapes`] when the name is there and leads nowhere.
+    pub(crate) fn file(&self, path: &str) -> Result<Option<Content>, Error> {
+        let Some(start) = clean(path) else {
+            return Ok(None);
+        };
+        // A name as the archive lists it comes before what links in its directory make of it.
+        let node = match self.nodes.get(&start) {
+            Some(Node::Link(_)) | None => {
+                let Some(real) = self.real(&start)? else {
+                    return match self.nodes.get(&start) {
+                        None => Ok(None),
+                        Some(_) => Err(broken(path, "it is not in the archive")),
+                    };
+                };
+                self.nodes.get(&real)
+            }
+            found => found,
+        };
+        match node {
+            Some(Node::File(content)) => Ok(Some(content.clone())),
+            Some(Node::Broken) => Err(broken(path, "it is not in the archive")),
+            _ => Ok(None),
+        }
+    }
+
+    /// All files whose paths are as wanted.
+    ///
+    /// # Errors
+    /// [`Error::Link`] or [`Error::Escapes`].
+    pub(crate) fn files(
+        &self,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Content>, Error> {
+        let mut found = BTreeMap::new();
+        for path in self.nodes.keys().filter(|path| wanted(path)) {
+            if let Some(content) = self.file(path)? {
+                found.insert(path.clone(), content);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The files directly in a directory whose names are as wanted; case does not matter in the
+    /// directory's path.
+    ///
+    /// # Errors
+    /// [`Error::Link`] or [`Error::Escapes`].
+    pub(crate) fn files_in(
+        &self,
+        directory: &str,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Content>, Error> {
+        let Some(directory) = clean(directory) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut found = BTreeMap::new();
+        for (shown, real) in self.directories(&directory)? {
+            for path in self.nodes.keys() {
+                let (parent, name) = split(path);
+                if parent != real || !wanted(name) {
+                    continue;
+                }
+                if let Some(content) = self.file(path)? {
+                    found.insert(join(&shown, name), content);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The directories that a path may mean, as they are named and as they are.
+    fn directories(&self, wanted: &str) -> Result<BTreeMap<String, String>, Error> {
+        let mut found = BTreeMap::new();
+        let mut linked = Vec::new();
+        for (path, node) in &self.nodes {
+            let (parent, _) = split(path);
+            if parent.eq_ignore_ascii_case(wanted) {
+                found.insert(parent.to_owned(), parent.to_owned());
+            }
+            let leads = wanted.get(..path.len()).is_some_and(|start| {
+                start.eq_ignore_ascii_case(path)
+                    && matches!(wanted.as_bytes().get(path.len()), None | Some(b'/'))
+            });
+            if leads && matches!(node, Node::Link(_)) {
+                let rest = wanted.get(path.len()..).unwrap_or_default();
+                linked.push(format!("{path}{rest}"));
+            }
+        }
+        for path in linked {
+            let real = self
+                .real(&path)?
+                .ok_or_else(|| broken(&path, "it is not in the archive"))?;
+            found.insert(path, real);
+        }
+        Ok(found)
+    }
+
+    /// The path behind all symbolic links; `None` when nothing is there.
+    fn real(&self, path: &str) -> Result<Option<String>, Error> {
+        let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut real = String::new();
+        let mut links = 0;
+        while let Some(part) = left.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    if real.is_empty() {
+                        return Err(Error::Escapes {
+                            path: path.to_owned(),
+                        });
+                    }
+                    split(&real).0.to_owned().clone_into(&mut real);
+                    continue;
+                }
+                _ => {}
+            }
+            let next = join(&real, &part);
+            let Some(Node::Link(target)) = self.nodes.get(&next) else {
+                real = next;
+                continue;
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(broken(path, "too many links lead to it"));
+            }
+            if target.starts_with('/') {
+                real.clear();
+            }
+            left.extend(target.split('/').rev().map(str::to_owned));
+        }
+        let start = format!("{real}/");
+        let mut below = self.nodes.range(start.clone()..);
+        let directory = below
+            .next()
+            .is_some_and(|(path, _)| path.starts_with(&start));
+        let there = real.is_empty() || directory || self.nodes.contains_key(&real);
+        Ok(there.then_some(real))
+    }
+}
+
+fn broken(path: &str, reason: &'static str) -> Error {
+    Error::Link {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{directory}/{name}")
+    }
+}
