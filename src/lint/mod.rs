@@ -9,7 +9,9 @@
 
 mod finding;
 mod house;
+mod order;
 mod pipeline;
+mod pipeline_references;
 mod run;
 mod scope;
 mod shape;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{
     ArgumentCheck, Known,
     finding::{Code, Findings},
-    scope::{Declared, Place, Site, ValueType, check_use, unknown},
+    order::cycles,
+    scope::{Declared, ValueType},
     shape::nearest,
-    task::{self, Outer, TaskInterface, duration, given_params, unique, unresolved},
+    task::{self, Outer, TaskInterface, duration, given_params, unique},
     tree::Node,
     variables::{Index, Reference, references},
 };
@@ -17,25 +18,25 @@ pub(super) struct PipelineScope<'a> {
     pub(super) interface: TaskInterface,
     /// Whether the params of a PipelineRun reach into it.
     pub(super) open: bool,
-    tasks: BTreeMap<&'a str, Member>,
-    finally: BTreeMap<&'a str, Member>,
+    pub(super) tasks: BTreeMap<&'a str, Member>,
+    pub(super) finally: BTreeMap<&'a str, Member>,
     /// The part of the Pipeline that is being checked.
-    part: Part,
+    pub(super) part: Part,
 }
 
 /// A part of a Pipeline; each may use other variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Tasks,
     Finally,
     Results,
 }
 
 /// A task of a Pipeline.
-struct Member {
+pub(super) struct Member {
     /// The declarations of its Task, where that is embedded or among the files.
-    interface: Option<TaskInterface>,
-    matrix: bool,
+    pub(super) interface: Option<TaskInterface>,
+    pub(super) matrix: bool,
 }
 
 /// Checks the spec of a Pipeline. `propagated` are the declarations of a PipelineRun around it.
@@ -382,133 +383,6 @@ impl PipelineScope<'_> {
             }
         }
     }
-
-    /// Checks every reference below a node.
-    fn check_texts(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
-        // The value of a param or result may be a whole array.
-        let place = match path.contains(".params") || path.contains(".results") {
-            true => Place::Value,
-            false if path.ends_with(".matrix") => Place::Value,
-            false => Place::Text,
-        };
-        for (scalar, item) in node.scalars() {
-            let Some(text) = scalar.text() else { continue };
-            let site = Site {
-                at: scalar.at,
-                path,
-                place: match item {
-                    true => Place::Item,
-                    false => place,
-                },
-            };
-            for reference in references(text) {
-                self.check_reference(&reference, &site, findings);
-            }
-        }
-    }
-
-    /// Checks a reference, also one in an embedded Task.
-    pub(super) fn check_reference(
-        &self,
-        reference: &Reference,
-        site: &Site<'_>,
-        findings: &mut Findings<'_>,
-    ) {
-        match reference.parts().as_slice() {
-            ["params", name, keys @ ..] => match self.interface.params.get(*name) {
-                Some(declared) => check_use(reference, declared, keys, site, findings),
-                None if self.open => {}
-                None => {
-                    let own = &self.interface.params;
-                    unknown("param", name, own, reference, site, findings);
-                }
-            },
-            ["workspaces", name, "bound"] => {
-                let own = &self.interface.workspaces;
-                if !own.contains_key(*name) {
-                    unknown("workspace", name, own, reference, site, findings);
-                }
-            }
-            ["tasks", task, "results", result, keys @ ..] => {
-                self.result(&self.tasks, task, result, keys, reference, site, findings);
-            }
-            ["finally", task, "results", result, keys @ ..] if self.part == Part::Results => {
-                self.result(&self.finally, task, result, keys, reference, site, findings);
-            }
-            ["tasks", "status"] if self.part == Part::Finally => {}
-            ["tasks", task, "status" | "reason"] if self.part == Part::Finally => {
-                self.task_exists(&self.tasks, task, reference, site, findings);
-            }
-            ["tasks", task, "status" | "reason"] if self.part == Part::Tasks => {
-                self.task_exists(&self.tasks, task, reference, site, findings);
-                let text = format!("$({}) is known in finally only", reference.text);
-                findings.error(Code::UnresolvedVariable, site.at, site.path, text);
-            }
-            ["tasks", task, "matrix", ..] | ["tasks", task, "outputs", ..] => {
-                self.task_exists(&self.tasks, task, reference, site, findings);
-            }
-            ["context", "pipelineRun", "name" | "namespace" | "uid"]
-            | ["context", "pipeline", "name"]
-            | ["context", "pipelineTask", "retries"] => {}
-            _ => unresolved(reference, false, site, findings),
-        }
-    }
-
-    fn task_exists(
-        &self,
-        members: &BTreeMap<&str, Member>,
-        task: &str,
-        reference: &Reference,
-        site: &Site<'_>,
-        findings: &mut Findings<'_>,
-    ) -> bool {
-        if members.contains_key(task) {
-            return true;
-        }
-        let near = nearest(task, members.keys().copied());
-        let near = near.map(|near| format!(", did you mean {near}?"));
-        let near = near.unwrap_or_default();
-        let text = format!("$({}): task {task} does not exist{near}", reference.text);
-        findings.error(Code::UnresolvedVariable, site.at, site.path, text);
-        false
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a reference, where it is, and the tasks it may name"
-    )]
-    fn result(
-        &self,
-        members: &BTreeMap<&str, Member>,
-        task: &str,
-        result: &str,
-        keys: &[&str],
-        reference: &Reference,
-        site: &Site<'_>,
-        findings: &mut Findings<'_>,
-    ) {
-        if !self.task_exists(members, task, reference, site, findings) {
-            return;
-        }
-        let member = members.get(task);
-        let Some(Member {
-            interface: Some(interface),
-            matrix,
-        }) = member
-        else {
-            return;
-        };
-        match interface.results.get(result) {
-            // A matrix makes an array of each result.
-            Some(_) if *matrix => {}
-            Some(declared) => check_use(reference, declared, keys, site, findings),
-            None => {
-                let what = format!("result of {task}");
-                let own = &interface.results;
-                unknown(&what, result, own, reference, site, findings);
-            }
-        }
-    }
 }
 
 /// Reports a Task that is named but not among the files, when others are.
@@ -527,54 +401,5 @@ fn missing_task(named: &Node, path: &str, known: &Known<'_>, findings: &mut Find
         let text = format!("Task {name} is not among the files, so its params were not checked");
         let path = format!("{path}.taskRef");
         findings.warn(Code::Unused, named.at, &path, text);
-    }
-}
-
-/// Reports tasks that wait for themselves, by `runAfter` and by results.
-fn cycles(tasks: &[Node], path: &str, findings: &mut Findings<'_>) {
-    let mut waits: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for node in tasks {
-        let Some(name) = node.text_of("name") else {
-            continue;
-        };
-        let mut before: Vec<String> = node
-            .list("runAfter")
-            .iter()
-            .filter_map(|after| after.text().map(str::to_owned))
-            .collect();
-        let scalars = node.scalars();
-        let texts = scalars.iter().filter_map(|(scalar, _)| scalar.text());
-        for reference in texts.flat_map(references) {
-            if let ["tasks", task, "results" | "matrix", ..] = reference.parts().as_slice() {
-                before.push((*task).to_owned());
-            }
-        }
-        waits.insert(name, before);
-    }
-    // Tasks whose predecessors are all done are done, until nothing changes.
-    let mut done: Vec<&str> = Vec::new();
-    loop {
-        let ready: Vec<_> = waits
-            .iter()
-            .filter(|(name, before)| {
-                !done.contains(name)
-                    && before.iter().all(|task| {
-                        done.contains(&task.as_str()) || !waits.contains_key(task.as_str())
-                    })
-            })
-            .map(|(name, _)| *name)
-            .collect();
-        if ready.is_empty() {
-            break;
-        }
-        done.extend(ready);
-    }
-    for (at, node) in tasks.iter().enumerate() {
-        if let Some(name) = node.text_of("name")
-            && !done.contains(&name)
-        {
-            let text = format!("task {name} waits for itself");
-            findings.error(Code::Cycle, node.at, &format!("{path}[{at}]"), text);
-        }
     }
 }
