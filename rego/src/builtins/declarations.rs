@@ -1,0 +1,60 @@
+//! Every builtin of Open Policy Agent 1.20 with its types, and what is not offered.
+
+mod crypto;
+mod encoding;
+mod text;
+mod types;
+mod values;
+
+use super::{BuiltinError, CallContext, Function, Registry};
+use crate::signature::Declaration;
+use crate::value::Value;
+
+/// A declaration with the code of the function.
+type Entry = (Declaration, Function);
+
+/// Builtins of Open Policy Agent that are not offered, with the reason.
+const NOT_OFFERED: &[(&str, &str)] = &[
+    ("graphql.", "GraphQL is not supported"),
+    ("http.send", "rules do not send requests"),
+    ("net.lookup_ip_addr", "rules do not resolve names"),
+    ("opa.runtime", "there is no runtime of Open Policy Agent"),
+    ("providers.", "rules do not send requests"),
+    ("rego.parse_module", "rules do not read policies"),
+    (
+        "strings.render_template",
+        "Go's template language is not supported",
+    ),
+];
+
+/// The reason why a builtin of Open Policy Agent is not offered; nothing for one that is, and for unknown names.
+pub fn not_offered(name: &str) -> Option<&'static str> {
+    let found = NOT_OFFERED
+        .iter()
+        .find(|(own, _)| name == *own || (own.ends_with('.') && name.starts_with(own)));
+    found.map(|(_, reason)| *reason)
+}
+
+/// The registry of all builtins that are offered.
+pub fn offered() -> Registry {
+    let mut registry = Registry::default();
+    let families = [
+        values::ENTRIES,
+        text::ENTRIES,
+        encoding::ENTRIES,
+        crypto::ENTRIES,
+    ];
+    for (declaration, function) in families.into_iter().flatten() {
+        if not_offered(declaration.name).is_none() {
+            registry.add(*declaration, *function);
+        }
+    }
+    registry
+}
+
+/// What the evaluator does itself: relations, output and the annotations of rules.
+fn elsewhere(_: &mut CallContext, _: &[Value]) -> Result<Value, BuiltinError> {
+    Err(BuiltinError::Halt(
+        "the builtin is part of the evaluator".to_owned(),
+    ))
+}

@@ -1,0 +1,424 @@
+//! Go's `fmt.Sprintf`: verbs, flags and mistakes, over integers, floats and strings.
+
+use std::fmt::Write as _;
+
+use num_bigint::{BigInt, Sign};
+
+/// An argument of a known Go type.
+pub(super) enum Argument {
+    /// `int64`.
+    Integer(i64),
+    /// `*big.Int`.
+    Big(BigInt),
+    /// `float64`.
+    Float(f64),
+    /// `string`.
+    Text(String),
+}
+
+/// What is between `%` and the verb.
+#[derive(Debug, Default, Clone, Copy)]
+struct Spec {
+    minus: bool,
+    plus: bool,
+    sharp: bool,
+    zero: bool,
+    space: bool,
+    width: Option<usize>,
+    precision: Option<usize>,
+}
+
+/// The widest field, as in Go.
+const MAX_WIDTH: usize = 1_000_000;
+
+/// Writes the arguments as the format says.
+pub(super) fn formatted(format: &str, arguments: &[Argument]) -> String {
+    let mut out = String::new();
+    let mut rest = format.chars().peekable();
+    let (mut next, mut reordered) = (0, false);
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        let mut spec = flags(&mut rest);
+        let mut chosen = index(&mut rest, &mut next);
+        spec.width = number(&mut rest, arguments, &mut next);
+        if spec.width.is_some() && spec.zero && spec.minus {
+            spec.zero = false;
+        }
+        if rest.next_if_eq(&'.').is_some() {
+            chosen |= index(&mut rest, &mut next);
+            spec.precision = Some(number(&mut rest, arguments, &mut next).unwrap_or(0));
+        }
+        chosen |= index(&mut rest, &mut next);
+        reordered |= chosen;
+        match rest.next() {
+            None => out.push_str("%!(NOVERB)"),
+            Some('%') => out.push('%'),
+            Some(verb) => match arguments.get(next) {
+                Some(argument) => {
+                    out.push_str(&spec.apply(verb, argument));
+                    next += 1;
+                }
+                None => {
+                    let why = if chosen { "BADINDEX" } else { "MISSING" };
+                    let _ = write!(out, "%!{verb}({why})");
+                }
+            },
+        }
+    }
+    if !reordered && let Some(extra @ [_, ..]) = arguments.get(next..) {
+        let shown = extra
+            .iter()
+            .map(|extra| format!("{}={}", extra.kind(), extra.plain()));
+        let _ = write!(out, "%!(EXTRA {})", shown.collect::<Vec<_>>().join(", "));
+    }
+    out
+}
+
+type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+fn flags(rest: &mut Rest<'_>) -> Spec {
+    let mut spec = Spec::default();
+    while let Some(flag) = rest.next_if(|c| "-+# 0".contains(*c)) {
+        match flag {
+            '-' => spec.minus = true,
+            '+' => spec.plus = true,
+            '#' => spec.sharp = true,
+            '0' => spec.zero = true,
+            _ => spec.space = true,
+        }
+    }
+    spec
+}
+
+/// `[n]` chooses the next argument; says whether it was there.
+fn index(rest: &mut Rest<'_>, next: &mut usize) -> bool {
+    if rest.next_if_eq(&'[').is_none() {
+        return false;
+    }
+    let mut digits = String::new();
+    while let Some(digit) = rest.next_if(|c| *c != ']') {
+        digits.push(digit);
+    }
+    rest.next();
+    *next = digits
+        .parse()
+        .map_or(usize::MAX, |n: usize| n.wrapping_sub(1));
+    true
+}
+
+/// A width or precision: digits, or `*` for the next argument.
+fn number(rest: &mut Rest<'_>, arguments: &[Argument], next: &mut usize) -> Option<usize> {
+    if rest.next_if_eq(&'*').is_some() {
+        let given = arguments.get(*next);
+        *next += 1;
+        return match given {
+            Some(Argument::Integer(width)) => {
+                usize::try_from(*width).ok().filter(|w| *w <= MAX_WIDTH)
+            }
+            _ => None,
+        };
+    }
+    let mut found = None;
+    while let Some(digit) = rest.next_if(char::is_ascii_digit) {
+        let digit = digit.to_digit(10).unwrap_or(0) as usize;
+        found = Some((found.unwrap_or(0) * 10 + digit).min(MAX_WIDTH));
+    }
+    found
+}
+
+impl Argument {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "int64",
+            Self::Big(_) => "*big.Int",
+            Self::Float(_) => "float64",
+            Self::Text(_) => "string",
+        }
+    }
+
+    fn plain(&self) -> String {
+        Spec::default().apply('v', self)
+    }
+}
+
+impl Spec {
+    fn apply(&self, verb: char, argument: &Argument) -> String {
+        // Go's %+v asks structures for their names, numbers not for their sign.
+        let plain = Self {
+            plus: self.plus && verb != 'v',
+            ..*self
+        };
+        plain.applied(verb, argument)
+    }
+
+    fn applied(&self, verb: char, argument: &Argument) -> String {
+        let done = match (argument, verb) {
+            (argument, 'T') => Some(argument.kind().to_owned()),
+            (Argument::Text(text), _) => self.text(verb, text),
+            (Argument::Integer(integer), _) => self.integer(verb, *integer),
+            (Argument::Big(integer), _) => match verb {
+                's' | 'v' => self.digits('d', integer),
+                'b' | 'o' | 'O' | 'd' | 'x' | 'X' => self.digits(verb, integer),
+                _ => return format!("%!{verb}(big.Int={integer})"),
+            },
+            (Argument::Float(float), _) => self.float(verb, *float),
+        };
+        match done {
+            Some(text) => self.pad(text, matches!(argument, Argument::Float(_))),
+            None => format!(
+                "%!{verb}({}={})",
+                argument.kind(),
+                self.apply('v', argument)
+            ),
+        }
+    }
+
+    fn pad(&self, text: String, zeros: bool) -> String {
+        let missing = self.width.unwrap_or(0).saturating_sub(text.chars().count());
+        if self.minus {
+            return text + &" ".repeat(missing);
+        }
+        if !(self.zero && zeros) {
+            return " ".repeat(missing) + &text;
+        }
+        let digits = text.trim_start_matches(['+', '-']);
+        let sign = text.strip_suffix(digits).unwrap_or_default();
+        format!("{sign}{}{digits}", "0".repeat(missing))
+    }
+
+    fn text(&self, verb: char, text: &str) -> Option<String> {
+        let cut = || match self.precision {
+            Some(limit) => text.chars().take(limit).collect(),
+            None => text.to_owned(),
+        };
+        let joint = if self.space { " " } else { "" };
+        let bytes = |upper: bool| {
+            let bytes = text.bytes();
+            let bytes = bytes.map(|b| {
+                if upper {
+                    format!("{b:02X}")
+                } else {
+                    format!("{b:02x}")
+                }
+            });
+            bytes.collect::<Vec<_>>().join(joint)
+        };
+        Some(match verb {
+            'v' if self.sharp => quoted(text, '"'),
+            'v' | 's' => cut(),
+            'q' if self.sharp && is_plain(&cut()) => format!("`{}`", cut()),
+            'q' if self.plus => in_ascii(&quoted(&cut(), '"')),
+            'q' => quoted(&cut(), '"'),
+            'x' if self.sharp => format!("0x{}", bytes(false)),
+            'X' if self.sharp => format!("0X{}", bytes(true)),
+            'x' => bytes(false),
+            'X' => bytes(true),
+            _ => return None,
+        })
+    }
+
+    fn integer(&self, verb: char, integer: i64) -> Option<String> {
+        match verb {
+            'c' => Some(character(integer).to_string()),
+            'q' => Some(quoted(&character(integer).to_string(), '\'')),
+            'U' if self.sharp => Some(format!("U+{integer:04X} '{}'", character(integer))),
+            'U' => Some(format!("U+{integer:04X}")),
+            _ => self.digits(verb, &BigInt::from(integer)),
+        }
+    }
+
+    fn digits(&self, verb: char, integer: &BigInt) -> Option<String> {
+        let size = integer.magnitude();
+        let (prefix, digits) = match verb {
+            'd' | 'v' => ("", size.to_string()),
+            'x' => ("0x", size.to_str_radix(16)),
+            'X' => ("0X", size.to_str_radix(16).to_uppercase()),
+            'o' => ("0", size.to_str_radix(8)),
+            'O' => ("0o", size.to_str_radix(8)),
+            'b' => ("0b", size.to_str_radix(2)),
+            _ => return None,
+        };
+        let sign = match (integer.sign() == Sign::Minus, self.plus, self.space) {
+            (true, ..) => "-",
+            (_, true, _) => "+",
+            (_, _, true) => " ",
+            _ => "",
+        };
+        let least = match (self.precision, self.zero && !self.minus) {
+            (Some(precision), _) => precision,
+            (None, true) => self.width.unwrap_or(0).saturating_sub(sign.len()),
+            (None, false) => 0,
+        };
+        let zeros = "0".repeat(least.saturating_sub(digits.len()));
+        let prefix = if self.sharp || verb == 'O' {
+            prefix
+        } else {
+            ""
+        };
+        Some(format!("{sign}{prefix}{zeros}{digits}"))
+    }
+
+    fn float(&self, verb: char, float: f64) -> Option<String> {
+        let text = match verb {
+            'f' | 'F' => format!("{float:.*}", self.precision.unwrap_or(6)),
+            'e' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))),
+            'E' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))).to_uppercase(),
+            'v' | 'g' => general(float, self.precision),
+            'G' => general(float, self.precision).to_uppercase(),
+            _ => return None,
+        };
+        let positive = !text.starts_with('-');
+        Some(match (positive, self.plus, self.space) {
+            (true, true, _) => format!("+{text}"),
+            (true, _, true) => format!(" {text}"),
+            _ => text,
+        })
+    }
+}
+
+/// The form of a float with as many digits as it needs, or at most so many; with an exponent where
+/// Go writes one.
+fn general(float: f64, precision: Option<usize>) -> String {
+    let scientific = match precision {
+        Some(precision) => format!("{float:.*e}", precision.max(1) - 1),
+        None => format!("{float:e}"),
+    };
+    let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let mantissa = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let digits = i64::try_from(digits).unwrap_or(i64::MAX);
+    let power: i64 = power.parse().unwrap_or(0);
+    let most = match precision.map(|precision| i64::try_from(precision.max(1)).unwrap_or(i64::MAX))
+    {
+        Some(most) if most > digits && digits > power => digits,
+        Some(most) => most,
+        None => 6,
+    };
+    if (-4..most).contains(&power) {
+        let decimals = usize::try_from(digits - power - 1).unwrap_or(0);
+        format!("{float:.decimals$}")
+    } else {
+        exponent(&format!("{mantissa}e{power}"))
+    }
+}
+
+/// `1e5` as `1e+05`.
+fn exponent(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let digits = exponent.trim_start_matches('-');
+    let sign = if digits.len() < exponent.len() {
+        '-'
+    } else {
+        '+'
+    };
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+/// Whether Go would write the text between grave accents.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control());
+    text.chars().all(plain)
+}
+
+/// The quoted text with everything beyond ASCII as escapes.
+fn in_ascii(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match u32::from(c) {
+            0..=0x7f => out.push(c),
+            code @ 0x80..=0xffff => {
+                let _ = write!(out, "\\u{code:04x}");
+            }
+            code => {
+                let _ = write!(out, "\\U{code:08x}");
+            }
+        }
+    }
+    out
+}
+
+fn character(integer: i64) -> char {
+    let code = u32::try_from(integer).ok().and_then(char::from_u32);
+    code.unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The text in quotes with Go's escapes.
+fn quoted(text: &str, quote: char) -> String {
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\u{b}' => out.push_str("\\v"),
+            c if c == quote => out.extend(['\\', c]),
+            c if u32::from(c) < 0x20 || c == '\u{7f}' => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c if is_hidden(c) && u32::from(c) <= 0xffff => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c if is_hidden(c) => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// Whether Go writes the letter as an escape: other spaces than the blank, marks of formatting, private use.
+fn is_hidden(c: char) -> bool {
+    matches!(u32::from(c),
+        0x80..=0xa0 | 0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x1680 | 0x180e
+        | 0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x3000 | 0xe000..=0xf8ff | 0xfeff
+        | 0xfff0..=0xfffb | 0xfffe | 0xffff | 0xe0000..=0xe0fff | 0xf0000..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_as_go() {
+        let text = |text: &str| Argument::Text(text.to_owned());
+        let arguments = [
+            Argument::Integer(1),
+            text("a"),
+            Argument::Float(1.5),
+            Argument::Integer(65),
+            text("hi"),
+            Argument::Integer(3),
+            Argument::Integer(3),
+            Argument::Integer(3),
+            Argument::Integer(3),
+            Argument::Integer(2),
+            text("true"),
+            Argument::Integer(1),
+        ];
+        assert_eq!(
+            formatted("%s|%d|%v|%q|%x|%5d|%-5d|%05d|%+d|%.2f|%t|%T", &arguments),
+            "%!s(int64=1)|%!d(string=a)|1.5|'A'|6869|    3|3    |00003|+3|%!f(int64=02)|%!t(string=true)|int64"
+        );
+        assert_eq!(
+            formatted("%s %d", &[Argument::Integer(1)]),
+            "%!s(int64=1) %!d(MISSING)"
+        );
+        let big = || Argument::Big(BigInt::from(1) << 70);
+        assert_eq!(
+            formatted("%s %d %c", &[big(), big(), big()]),
+            "1180591620717411303424 1180591620717411303424 %!c(big.Int=1180591620717411303424)"
+        );
+    }
+}

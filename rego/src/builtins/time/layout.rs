@@ -1,0 +1,177 @@
+//! Go's time layouts (`2006-01-02T15:04:05Z07:00`): their elements.
+
+/// An element of a layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    Literal(&'a str),
+    Year,
+    ShortYear,
+    /// Whether it has two digits always.
+    Month(bool),
+    MonthName,
+    ShortMonth,
+    WeekdayName,
+    ShortWeekday,
+    /// Whether it has two digits always.
+    Day(bool),
+    /// Padded by a space.
+    SpacedDay,
+    /// Whether it is padded by zeros, else by spaces.
+    DayOfYear(bool),
+    Hour,
+    /// Whether it has two digits always.
+    Hour12(bool),
+    /// Whether it has two digits always.
+    Minute(bool),
+    /// Whether it has two digits always.
+    Second(bool),
+    /// How many digits and whether trailing zeros go.
+    Fraction(usize, bool),
+    /// Whether in capitals.
+    HalfDay(bool),
+    ZoneName,
+    Offset(Offset),
+}
+
+/// The form of an offset from UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offset {
+    /// Whether zero is `Z`.
+    pub(super) zulu: bool,
+    /// Whether there are colons.
+    pub(super) colon: bool,
+    /// How many numbers: hours, minutes, seconds.
+    pub(super) numbers: usize,
+}
+
+const fn offset(zulu: bool, colon: bool, numbers: usize) -> Part<'static> {
+    Part::Offset(Offset {
+        zulu,
+        colon,
+        numbers,
+    })
+}
+
+/// The elements in the order in which they are tried.
+const PARTS: [(&str, Part<'static>); 32] = [
+    ("January", Part::MonthName),
+    ("Monday", Part::WeekdayName),
+    ("MST", Part::ZoneName),
+    ("002", Part::DayOfYear(true)),
+    ("01", Part::Month(true)),
+    ("02", Part::Day(true)),
+    ("03", Part::Hour12(true)),
+    ("04", Part::Minute(true)),
+    ("05", Part::Second(true)),
+    ("06", Part::ShortYear),
+    ("15", Part::Hour),
+    ("1", Part::Month(false)),
+    ("2006", Part::Year),
+    ("2", Part::Day(false)),
+    ("_2006", Part::Literal("_2006")),
+    ("__2", Part::DayOfYear(false)),
+    ("_2", Part::SpacedDay),
+    ("3", Part::Hour12(false)),
+    ("4", Part::Minute(false)),
+    ("5", Part::Second(false)),
+    ("PM", Part::HalfDay(true)),
+    ("pm", Part::HalfDay(false)),
+    ("-07:00:00", offset(false, true, 3)),
+    ("-070000", offset(false, false, 3)),
+    ("-07:00", offset(false, true, 2)),
+    ("-0700", offset(false, false, 2)),
+    ("-07", offset(false, false, 1)),
+    ("Z07:00:00", offset(true, true, 3)),
+    ("Z070000", offset(true, false, 3)),
+    ("Z07:00", offset(true, true, 2)),
+    ("Z0700", offset(true, false, 2)),
+    ("Z07", offset(true, false, 1)),
+];
+
+pub(super) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+pub(super) const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
+/// The layout that a name of Go's `time` package means, or the layout itself.
+pub(super) fn named(layout: &str) -> &str {
+    match layout {
+        "ANSIC" => "Mon Jan _2 15:04:05 2006",
+        "UnixDate" => "Mon Jan _2 15:04:05 MST 2006",
+        "RubyDate" => "Mon Jan 02 15:04:05 -0700 2006",
+        "RFC822" => "02 Jan 06 15:04 MST",
+        "RFC822Z" => "02 Jan 06 15:04 -0700",
+        "RFC850" => "Monday, 02-Jan-06 15:04:05 MST",
+        "RFC1123" => "Mon, 02 Jan 2006 15:04:05 MST",
+        "RFC1123Z" => "Mon, 02 Jan 2006 15:04:05 -0700",
+        "RFC3339" => "2006-01-02T15:04:05Z07:00",
+        "RFC3339Nano" => "2006-01-02T15:04:05.999999999Z07:00",
+        other => other,
+    }
+}
+
+/// The elements of a layout.
+pub(super) fn parts(mut layout: &str) -> Vec<Part<'_>> {
+    let mut found = Vec::new();
+    while !layout.is_empty() {
+        let (rest, part) = first(layout);
+        found.push(part);
+        layout = rest;
+    }
+    found
+}
+
+fn first(layout: &str) -> (&str, Part<'_>) {
+    let known = PARTS.iter();
+    if let Some(found) = known
+        .filter_map(|(text, part)| Some((layout.strip_prefix(text)?, *part)))
+        .next()
+    {
+        return found;
+    }
+    // A short name is one only when no lower case letter follows.
+    for (text, part) in [("Jan", Part::ShortMonth), ("Mon", Part::ShortWeekday)] {
+        if let Some(rest) = layout.strip_prefix(text)
+            && !rest.starts_with(|c: char| c.is_ascii_lowercase())
+        {
+            return (rest, part);
+        }
+    }
+    if let Some(found) = fraction(layout) {
+        return found;
+    }
+    let width = layout.chars().next().map_or(1, char::len_utf8);
+    let (literal, rest) = layout.split_at_checked(width).unwrap_or((layout, ""));
+    (rest, Part::Literal(literal))
+}
+
+/// `.000` or `,999`, when no digit follows.
+fn fraction(layout: &str) -> Option<(&str, Part<'_>)> {
+    let after = layout.strip_prefix(['.', ','])?;
+    let digit = after.chars().next().filter(|c| matches!(c, '0' | '9'))?;
+    let rest = after.trim_start_matches(digit);
+    if rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    Some((rest, Part::Fraction(after.len() - rest.len(), digit == '9')))
+}
