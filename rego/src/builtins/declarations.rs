@@ -6,6 +6,8 @@ mod text;
 mod types;
 mod values;
 
+use std::sync::LazyLock;
+
 use super::{BuiltinError, CallContext, Function, Registry};
 use crate::signature::Declaration;
 use crate::value::Value;
@@ -50,6 +52,13 @@ pub fn offered() -> Registry {
         }
     }
     registry
+}
+
+/// The declarations of all builtins that are offered, for the compiler.
+pub fn declarations() -> &'static [Declaration] {
+    static ALL: LazyLock<Vec<Declaration>> =
+        LazyLock::new(|| offered().declarations().copied().collect());
+    &ALL
 }
 
 /// What the evaluator does itself: relations, output and the annotations of rules.
