@@ -19,6 +19,7 @@ pub use program::Compiled;
 use std::sync::Arc;
 
 use crate::{
+    builtins::Registry,
     error::{Code, Error, Errors},
     signature::Declaration,
     syntax::{self, ExprKind, Module, Rule, Term, TermKind, display},
@@ -29,10 +30,21 @@ use tree::Tree;
 /// Settings of the compiler.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Declarations of all builtin functions that a module may call; a later table replaces names of an earlier one.
-    pub builtins: Vec<&'static [Declaration]>,
+    /// Declarations of all builtin functions that a module may call; a later one replaces an earlier one of its name.
+    pub builtins: Vec<Declaration>,
     /// Keep calls of `print`, as calls of `internal.print`; otherwise they are removed.
     pub print: bool,
+}
+
+impl Options {
+    /// Takes the declarations of a registry.
+    #[must_use]
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            builtins: registry.declarations().copied().collect(),
+            print: false,
+        }
+    }
 }
 
 /// Checks modules and resolves their names.
@@ -125,8 +137,8 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
 
 fn new_context(options: &Options) -> Context {
     let mut context = Context::default();
-    for declaration in options.builtins.iter().copied().flatten() {
-        context.builtins.insert(declaration.name, declaration);
+    for declaration in &options.builtins {
+        context.builtins.insert(declaration.name, *declaration);
     }
     context
 }

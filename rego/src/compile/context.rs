@@ -20,7 +20,7 @@ pub(super) type Path = Vec<Arc<str>>;
 /// A compilation in progress.
 #[derive(Default)]
 pub(super) struct Context {
-    pub(super) builtins: HashMap<&'static str, &'static Declaration>,
+    pub(super) builtins: HashMap<&'static str, Declaration>,
     /// Number of arguments of the rules at a path.
     pub(super) functions: BTreeMap<Path, usize>,
     next: u32,
@@ -86,14 +86,14 @@ impl Context {
     }
 
     /// Returns the builtin that a reference names.
-    pub(super) fn builtin(&self, terms: &[Term]) -> Option<&'static Declaration> {
+    pub(super) fn builtin(&self, terms: &[Term]) -> Option<&Declaration> {
         match terms {
             [
                 Term {
                     kind: TermKind::Var(name),
                     ..
                 },
-            ] => self.builtins.get(&**name).copied(),
+            ] => self.builtins.get(&**name),
             [
                 Term {
                     kind: TermKind::Var(name),
@@ -109,7 +109,7 @@ impl Context {
                     full.push('.');
                     full.push_str(part);
                 }
-                self.builtins.get(full.as_str()).copied()
+                self.builtins.get(full.as_str())
             }
             _ => None,
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    context::{Context, Vars, calls, is_root, is_scalar, operator},
+    context::{Context, Vars, calls, is_root, is_scalar, is_var, operator},
     safety,
     vars::{self, Skip},
 };
@@ -562,14 +562,22 @@ fn some(context: &mut Context, scopes: &mut Scopes, expr: &mut Expr) -> bool {
 }
 
 fn rename_with(context: &mut Context, scopes: &mut Scopes, with: &mut With) {
-    rename_term(context, scopes, &mut with.target);
+    // A target in `input` is the document, even if a variable has its name.
+    match &mut with.target.kind {
+        TermKind::Ref(terms) if terms.first().is_some_and(|head| is_var(head, "input")) => {
+            for part in terms.iter_mut().skip(1) {
+                rename_term(context, scopes, part);
+            }
+        }
+        _ => rename_term(context, scopes, &mut with.target),
+    }
     rename_term(context, scopes, &mut with.value);
 }
 
 fn rename_term(context: &mut Context, scopes: &mut Scopes, term: &mut Term) {
     let span = term.span;
     if let Some(root) = is_root(term) {
-        if let Some(own) = scopes.declared(root).cloned() {
+        if let Some(own) = scopes.declared(root).filter(|own| *own != root).cloned() {
             term.kind = TermKind::Var(own);
         }
         return;

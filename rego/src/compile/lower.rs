@@ -256,7 +256,7 @@ impl<'a> Frame<'a> {
             return None;
         };
         if let Some(builtin) = self.context.builtin(terms) {
-            return Some(Callee::Builtin(builtin));
+            return Some(Callee::Builtin(*builtin));
         }
         data_path(terms).map(|path| Callee::Function(path.into()))
     }

@@ -157,7 +157,7 @@ pub enum ExprKind {
 /// Function of a call.
 #[derive(Debug, Clone)]
 pub enum Callee {
-    Builtin(&'static Declaration),
+    Builtin(Declaration),
     /// Rules at this path below `data` ([`Node::rules`] and [`Node::default`]).
     Function(Arc<[Arc<str>]>),
 }
@@ -176,7 +176,7 @@ pub enum Target {
     /// Path below `data`; empty for the whole.
     Data(Vec<Term>),
     Function(Arc<[Arc<str>]>),
-    Builtin(&'static Declaration),
+    Builtin(Declaration),
 }
 
 #[derive(Debug, Clone)]

@@ -99,7 +99,10 @@ fn template_part(context: &mut Context, part: TemplatePart) -> Option<Term> {
         ExprKind::Term(term) => term,
         ExprKind::Call(terms) => {
             let relation = terms.first().and_then(|operator| match &operator.kind {
-                TermKind::Ref(terms) => context.builtin(terms).filter(|found| found.relation),
+                TermKind::Ref(terms) => context
+                    .builtin(terms)
+                    .copied()
+                    .filter(|found| found.relation),
                 _ => None,
             });
             if let Some(found) = relation {

@@ -70,7 +70,7 @@ pub(super) fn in_term(context: &mut Context, tree: &Tree, term: &mut Term) {
 type Refused = (Code, Span, String);
 
 /// A variable that names a builtin is a reference to it.
-fn builtin_name(context: &Context, term: &mut Term) -> Option<&'static Declaration> {
+fn builtin_name(context: &Context, term: &mut Term) -> Option<Declaration> {
     let span = term.span;
     if let TermKind::Var(name) = &term.kind
         && context.builtins.contains_key(&**name)
@@ -81,7 +81,7 @@ fn builtin_name(context: &Context, term: &mut Term) -> Option<&'static Declarati
         }]);
     }
     match &term.kind {
-        TermKind::Ref(terms) => context.builtin(terms),
+        TermKind::Ref(terms) => context.builtin(terms).copied(),
         _ => None,
     }
 }
@@ -132,7 +132,7 @@ fn check(context: &Context, tree: &Tree, expr: &mut Expr, at: usize) -> Result<b
                         .to_owned(),
                 ));
             };
-            check_builtin(builtin, terms).map_err(|message| (Code::Compile, span, message))?;
+            check_builtin(&builtin, terms).map_err(|message| (Code::Compile, span, message))?;
             if value_node.is_some() || value_builtin {
                 return Ok(false);
             }

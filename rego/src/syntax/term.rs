@@ -129,7 +129,8 @@ impl Parser<'_> {
                 }
                 self.restore(saved);
             }
-            if self.tok() == Tok::In && self.scan_ahead_ref() || self.tok() != Tok::In {
+            self.scan_ahead_ref();
+            if self.tok() != Tok::In {
                 return Some(left);
             }
             let operator = operator(self.span(), "internal.member_2");

@@ -161,7 +161,7 @@ impl Planner<'_> {
                 out.push(Stmt { place, kind });
                 return Ok(());
             }
-            program::Callee::Builtin(declaration) => *declaration,
+            program::Callee::Builtin(declaration) => declaration,
         };
         let kind = match (comparison(declaration), values.len()) {
             _ if declaration.name == "internal.print" => StmtKind::Print(values.into()),
@@ -232,7 +232,7 @@ impl Planner<'_> {
                 self.callee(&program::Callee::Function(path.clone()), place)?
             }
             Target::Builtin(declaration) => {
-                self.callee(&program::Callee::Builtin(declaration), place)?
+                self.callee(&program::Callee::Builtin(*declaration), place)?
             }
         };
         let replacement = match &with.value {
