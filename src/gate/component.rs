@@ -131,6 +131,13 @@ impl Gate {
         }
         let registry = &self.clients.registry;
         let examined = self.verifier.examine(registry, &target.image).await?;
+        // A descriptor that calls an index an image would hide the images in it.
+        if examined.manifest.is_index() && !target.index {
+            let digest = target.image.digest;
+            let reason = "it is an index, but its descriptor calls it an image".to_owned();
+            let error = crate::registry::Error::Manifest { digest, reason };
+            return Err(Error::Unlisted(error));
+        }
         // Where something else is accepted, these reasons are not in the report.
         if examined.signatures.is_ok() && examined.attestations.is_ok() {
             for rejected in &examined.rejected {

@@ -30,6 +30,8 @@ pub(super) struct Target {
     pub(super) image: DigestReference,
     /// The component of the list that it belongs to.
     pub(super) of: String,
+    /// Whether it is known as an index, whose images are targets of their own.
+    pub(super) index: bool,
     /// Why it is not known which images its index holds; nothing is vouched for then.
     pub(super) unlisted: Option<registry::Error>,
     /// What its index holds beside images.
@@ -39,6 +41,8 @@ pub(super) struct Target {
 /// What an index holds.
 #[derive(Debug, Default)]
 struct Children {
+    /// Whether the image is an index.
+    index: bool,
     images: Vec<Target>,
     /// The attestations of its builder.
     left_out: Vec<Digest>,
@@ -123,6 +127,7 @@ pub(super) async fn with_children(
         component: component.clone(),
         image: image.clone(),
         of: component.name.clone(),
+        index: children.index,
         unlisted,
         left_out: children.left_out,
     });
@@ -150,6 +155,8 @@ async fn children(
         if dialect == Dialect::Conforma && digest != image.digest {
             tracing::warn!(image = %image.repository.pinned(digest), "upstream does not look at the images of an index in an index, which are verified here");
         }
+        found.index |= digest == image.digest;
+        let (before, mut repeated) = (found.images.len(), false);
         for (at, child) in index.manifests.iter().enumerate() {
             // Upstream takes them for images, which then fail.
             if is_builders_attestation(child) && dialect == Dialect::Promote {
@@ -158,6 +165,7 @@ async fn children(
                 continue;
             }
             if !known.insert(child.digest) {
+                repeated = true;
                 continue;
             }
             if MediaType::parse(&child.media_type).is_some_and(MediaType::is_index) {
@@ -170,6 +178,13 @@ async fn children(
                     reason: format!("the index has more than {MAX_CHILDREN} images"),
                 });
             }
+        }
+        // What runs nowhere says nothing about what runs.
+        if found.images.len() == before && !repeated {
+            return Err(registry::Error::Manifest {
+                digest,
+                reason: "the index has no images".to_owned(),
+            });
         }
     }
     Ok(found)
@@ -206,6 +221,7 @@ fn target(component: &Component, image: &DigestReference, child: &Descriptor, at
         },
         of: component.name.clone(),
         image,
+        index: MediaType::parse(&child.media_type).is_some_and(MediaType::is_index),
         unlisted: None,
         left_out: Vec::new(),
     }

@@ -96,10 +96,6 @@ const HEALTHCHECK: Shape = Object(&[
 ]);
 
 /// The configuration of an image.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "read where facts are collected")
-)]
 pub(crate) const IMAGE_CONFIG: Shape = Object(&[
     ("created", Text),
     ("author", Text),

@@ -16,20 +16,15 @@ mod documents;
 mod fold;
 mod shape;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "read where facts are collected")
-)]
-pub(crate) use documents::IMAGE_CONFIG;
 pub(crate) use documents::{
-    BUNDLE, DESCRIPTOR, ENVELOPE, MANIFEST, PAYLOAD, PROMOTED, REFERRERS, SNAPSHOT, STATEMENT,
-    VERIFIED,
+    BUNDLE, DESCRIPTOR, ENVELOPE, IMAGE_CONFIG, MANIFEST, PAYLOAD, PROMOTED, REFERRERS, SNAPSHOT,
+    STATEMENT, VERIFIED,
 };
 pub(crate) use shape::Shape;
 

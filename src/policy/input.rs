@@ -182,8 +182,7 @@ async fn config(
     let bytes = registry
         .blob(&image.repository, &manifest.config, MAX_CONFIG)
         .await?;
-    // The configuration of an artifact may be anything; then the rules see none.
-    let Ok(Value::Object(document)) = serde_json::from_slice(&bytes) else {
+    let Some(Value::Object(document)) = manifest.read_config(&bytes)? else {
         return Ok(None);
     };
     let own = document.get("config").and_then(Value::as_object);

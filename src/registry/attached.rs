@@ -5,11 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::{
+    future::{try_join, try_join_all},
+    stream::{StreamExt as _, TryStreamExt as _, iter},
+};
 
 use super::{
     Content, Descriptor, Error, Item, Manifest, Planned,
-    plan::{ATTACHED_LEVEL, MAX_DEPTH, fetch_all},
+    lost::or_warn,
+    plan::{ATTACHED_LEVEL, FETCHES, MAX_DEPTH, fetch},
     referrers::fallback_tag,
     side_tags::{Growth, extended, grown},
 };
@@ -59,10 +63,15 @@ impl Planned {
         let lacking: Vec<_> = lacking
             .filter(|entry| !known.contains(&entry.digest))
             .collect();
-        let digests = lacking.iter().map(|entry| entry.digest).collect();
-        let manifests = fetch_all(&self.item.from, digests).await?;
+        let digests = lacking.iter().map(|entry| entry.digest);
+        let manifests = self.fetch_present(digests.collect()).await?;
         for (entry, manifest) in lacking.into_iter().zip(manifests) {
-            let content = manifest.content()?;
+            let Some(manifest) = manifest else { continue };
+            let name = format!("referrer {}", entry.digest);
+            let Some(content) = self.unless_needed(manifest.content(), &entry.digest, &name)?
+            else {
+                continue;
+            };
             let subject = match &content {
                 Content::Image(image) => &image.subject,
                 Content::Index(index) => &index.subject,
@@ -79,7 +88,10 @@ impl Planned {
                 continue;
             }
             if matches!(content, Content::Index(_)) {
-                self.closure(manifest.clone(), true).await?;
+                let closure = self.closure(manifest.clone(), true).await;
+                if self.unless_needed(closure, &entry.digest, &name)?.is_none() {
+                    continue;
+                }
             }
             self.note_blobs(&content);
             self.add(ATTACHED_LEVEL + depth, manifest);
@@ -96,6 +108,28 @@ impl Planned {
         Ok(())
     }
 
+    /// Fetches attached manifests; those that the source only lists are left out.
+    async fn fetch_present(&self, digests: Vec<Digest>) -> Result<Vec<Option<Manifest>>, Error> {
+        let fetched = iter(digests).map(|digest| async move {
+            let fetched = fetch(&self.item.from, digest).await;
+            self.unless_needed(fetched, &digest, &format!("referrer {digest}"))
+        });
+        fetched.buffered(FETCHES).try_collect().await
+    }
+
+    /// Turns an error about an attached artifact into a warning, unless it has to go along.
+    fn unless_needed<T>(
+        &self,
+        result: Result<T, Error>,
+        digest: &Digest,
+        name: &str,
+    ) -> Result<Option<T>, Error> {
+        if self.item.attached.requires(digest) {
+            return result.map(Some);
+        }
+        or_warn(result, name)
+    }
+
     /// Notes what a side tag of the destination lacks.
     async fn take_tagged(&mut self, tagged: Tagged) -> Result<(), Error> {
         let Tagged {
@@ -104,6 +138,11 @@ impl Planned {
             there,
             ..
         } = tagged;
+        let name = format!("{}:{tag}", self.item.from);
+        let content = self.unless_needed(manifest.content(), &manifest.digest, &name)?;
+        if content.is_none() {
+            return Ok(());
+        }
         let grown = match grown(&manifest, there.as_ref())? {
             Growth::Complete => return Ok(()),
             Growth::Write(grown) => grown,
@@ -166,7 +205,8 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
         let tag = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>();
         async move {
             let Ok(tag) = tag else { return Ok(None) };
-            let found = item.from.manifest(&tag.clone().into()).await?;
+            let found = item.from.manifest(&tag.clone().into()).await;
+            let found = or_warn(found, &format!("{}:{tag}", item.from))?.flatten();
             let found = item
                 .attached
                 .side_tag(&item.from, &subject, &tag, found)

@@ -10,8 +10,8 @@ use std::{
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
 use super::{
-    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit, plan::Step,
-    upload::Moved,
+    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit, lost::Lost,
+    plan::Step, upload::Moved,
 };
 use crate::{
     image::{Digest, Repository},
@@ -112,9 +112,10 @@ impl Registry {
         for plan in plans.iter().filter(|plan| !plan.is_done()) {
             plan.item.to.prepare()?;
         }
-        self.move_blobs(plans, &done).await?;
-        write_manifests(plans, one_tag, &done).await?;
-        write_side_tags(plans, &done).await?;
+        let lost = Lost::new(plans);
+        self.move_blobs(plans, &done, &lost).await?;
+        write_manifests(plans, one_tag, &done, &lost).await?;
+        write_side_tags(plans, &done, &lost).await?;
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (done, plan) in done.iter_mut().zip(plans) {
             done.attached = plan.attached;
@@ -122,7 +123,12 @@ impl Registry {
         Ok(done)
     }
 
-    async fn move_blobs(&self, plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+    async fn move_blobs(
+        &self,
+        plans: &[Planned],
+        done: &Mutex<Vec<Done>>,
+        lost: &Lost,
+    ) -> Result<(), Error> {
         // A blob goes to a host once; other repositories there get it from the first.
         let mut groups: BTreeMap<(&str, Digest), Vec<Job<'_>>> = BTreeMap::new();
         let mut known = BTreeSet::new();
@@ -157,7 +163,13 @@ impl Registry {
                 let permits = self.permits(from.host(), job.to.host()).await;
                 let (digest, to) = (job.blob.digest.to_string(), job.to.to_string());
                 let transfer = shown.one(digest, to, job.blob.size);
-                let moved = job.to.bring(from, job.blob, &transfer).await?;
+                let moved = match job.to.bring(from, job.blob, &transfer).await {
+                    Ok(moved) => moved,
+                    Err(error) => {
+                        lost.blob(job.blob.digest, error)?;
+                        continue;
+                    }
+                };
                 transfer.done(moved.as_str());
                 permits.iter().for_each(Permit::went_well);
                 note(done, job.owner, |done| match moved {
@@ -198,6 +210,7 @@ async fn write_manifests(
     plans: &[Planned],
     one_tag: bool,
     done: &Mutex<Vec<Done>>,
+    lost: &Lost,
 ) -> Result<(), Error> {
     let mut levels: BTreeMap<usize, Vec<(usize, &Place, &Manifest)>> = BTreeMap::new();
     let mut known = BTreeSet::new();
@@ -222,8 +235,10 @@ async fn write_manifests(
     for level in levels.into_values() {
         let all = iter(level.into_iter().map(Ok::<_, Error>));
         all.try_for_each_concurrent(MANIFESTS, |(owner, to, manifest)| async move {
-            to.put_manifest(&manifest.digest.into(), manifest).await?;
-            note(done, owner, |done| done.manifests += 1);
+            if lost.allows(manifest)? {
+                to.put_manifest(&manifest.digest.into(), manifest).await?;
+                note(done, owner, |done| done.manifests += 1);
+            }
             Ok(())
         })
         .await?;
@@ -234,7 +249,11 @@ async fn write_manifests(
 /// Above every child, below everything that is attached.
 const ROOTS: usize = 99;
 
-async fn write_side_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(), Error> {
+async fn write_side_tags(
+    plans: &[Planned],
+    done: &Mutex<Vec<Done>>,
+    lost: &Lost,
+) -> Result<(), Error> {
     let mut all = Vec::new();
     let mut known = BTreeSet::new();
     for (owner, plan) in plans.iter().enumerate() {
@@ -246,8 +265,10 @@ async fn write_side_tags(plans: &[Planned], done: &Mutex<Vec<Done>>) -> Result<(
     }
     let all = iter(all.into_iter().map(Ok::<_, Error>));
     all.try_for_each_concurrent(MANIFESTS, |(owner, to, tag, manifest)| async move {
-        to.put_manifest(&tag.into(), manifest).await?;
-        note(done, owner, |done| done.manifests += 1);
+        if let Some(manifest) = lost.trim(manifest)? {
+            to.put_manifest(&tag.into(), &manifest).await?;
+            note(done, owner, |done| done.manifests += 1);
+        }
         Ok(())
     })
     .await

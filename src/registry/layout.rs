@@ -9,10 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Value, json as value};
 
-use super::{Content, Descriptor, Error, Index, Manifest, Version, client::MAX_MANIFEST};
-use crate::image::{Digest, MediaType, Tag};
+use super::{
+    Content, Descriptor, Error, Index, Manifest, Version, client::MAX_MANIFEST, lost::or_warn,
+};
+use crate::{
+    image::{Digest, MediaType, Tag},
+    json,
+};
 
 const NAME: &str = "org.opencontainers.image.ref.name";
 const MAX_INDEX: u64 = 64 << 20;
@@ -61,7 +66,7 @@ impl Layout {
             Err(error) => return Err(self.wrong(error)),
         }
         let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
-        let index = serde_json::from_slice(&bytes);
+        let index = json::read(&bytes, &json::MANIFEST);
         index
             .map(Some)
             .map_err(|error| self.wrong(format!("index.json: {error}")))
@@ -92,7 +97,11 @@ impl Layout {
         for entry in manifests.into_iter().flatten() {
             let name = entry.annotations.get(NAME);
             let by_tag = name.is_some_and(|name| name.starts_with("sha256-"));
-            if !by_tag && self.subject(&entry.digest)?.is_none() {
+            if !by_tag
+                && self
+                    .subject_unless_odd(&entry.digest)?
+                    .is_some_and(|of| of.is_none())
+            {
                 images.insert(entry.digest);
             }
         }
@@ -103,10 +112,19 @@ impl Layout {
         })
     }
 
+    /// What a manifest that is listed refers to; `None` with a warning for one that cannot be read.
+    fn subject_unless_odd(&self, digest: &Digest) -> Result<Option<Option<Descriptor>>, Error> {
+        let what = format!("manifest {digest} of oci:{}", self.path.display());
+        or_warn(self.subject(digest), &what)
+    }
+
     /// What a manifest that is listed refers to.
     fn subject(&self, digest: &Digest) -> Result<Option<Descriptor>, Error> {
         let Some(manifest) = self.manifest(&(*digest).into())? else {
-            return Err(self.wrong(format!("manifest {digest} is missing")));
+            return Err(Error::NotFound {
+                what: format!("manifest {digest}"),
+                repository: format!("oci:{}", self.path.display()),
+            });
         };
         Ok(match manifest.content()? {
             Content::Image(image) => image.subject,
@@ -119,6 +137,11 @@ impl Layout {
         let Some(digest) = self.head(version)? else {
             return Ok(None);
         };
+        // A manifest may leave its media type to the descriptor.
+        let entries = self.read_index()?.map(|index| index.manifests);
+        let listed = entries.into_iter().flatten();
+        let mut listed = listed.filter(|entry| entry.digest == digest);
+        let media_type = listed.next().map(|entry| entry.media_type);
         let path = self.blob_path(&digest);
         let size = fs::metadata(&path)
             .map_err(|error| self.wrong(format!("{digest}: {error}")))?
@@ -127,7 +150,7 @@ impl Layout {
             return Err(self.wrong(format!("manifest {digest} is too large")));
         }
         let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
-        let manifest = Manifest::new("", Bytes::from(bytes));
+        let manifest = Manifest::new(&media_type.unwrap_or_default(), Bytes::from(bytes));
         if manifest.digest != digest {
             return Err(Error::WrongDigest {
                 url: path.display().to_string(),
@@ -143,7 +166,7 @@ impl Layout {
         let entries = self.read_index()?.map(|index| index.manifests);
         let mut found = Vec::new();
         for entry in entries.into_iter().flatten() {
-            let about = self.subject(&entry.digest)?;
+            let about = self.subject_unless_odd(&entry.digest)?.flatten();
             if about.is_some_and(|about| about.digest == *subject) {
                 found.push(entry);
             }
@@ -155,7 +178,7 @@ impl Layout {
     pub(super) fn prepare(&self) -> Result<(), Error> {
         let made = fs::create_dir_all(self.path.join("blobs/sha256"));
         made.map_err(|error| self.wrong(error))?;
-        let marker = json!({"imageLayoutVersion": "1.0.0"}).to_string();
+        let marker = value!({"imageLayoutVersion": "1.0.0"}).to_string();
         self.write(&self.path.join("oci-layout"), marker.as_bytes())
     }
 
@@ -190,15 +213,23 @@ impl Layout {
         let _guard = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path.join("index.json");
         let mut index: Value = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.wrong(error))?,
+            Ok(bytes) => {
+                json::document(&bytes, &json::MANIFEST).map_err(|error| self.wrong(error))?
+            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(self.wrong(error));
+            }
             Err(_) => {
-                json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []})
+                value!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []})
             }
         };
         let mut entry =
             serde_json::to_value(manifest.descriptor()).map_err(|error| self.wrong(error))?;
         if let (Some(tag), Some(entry)) = (tag, entry.as_object_mut()) {
-            entry.insert("annotations".to_owned(), json!({NAME: tag.as_str()}));
+            entry.insert("annotations".to_owned(), value!({NAME: tag.as_str()}));
+        }
+        if index["manifests"].is_null() {
+            index["manifests"] = value!([]);
         }
         let entries = index.get_mut("manifests").and_then(Value::as_array_mut);
         let entries = entries.ok_or_else(|| self.wrong("index.json has no list of manifests"))?;

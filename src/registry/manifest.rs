@@ -128,6 +128,32 @@ pub(crate) struct ImageManifest {
     pub(crate) annotations: BTreeMap<String, String>,
 }
 
+/// The media types of image configurations.
+const CONFIGS: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
+
+impl ImageManifest {
+    /// Reads the configuration, whose bytes have the digest of the descriptor. The configuration of
+    /// an artifact may be anything: `None` for one that is not as an image's.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] when an image's configuration cannot be read, or in several ways.
+    pub(crate) fn read_config(&self, bytes: &[u8]) -> Result<Option<Value>, Error> {
+        match json::document(bytes, &json::IMAGE_CONFIG) {
+            Ok(document) => Ok(Some(document)),
+            Err(error) if CONFIGS.contains(&self.config.media_type.as_str()) => {
+                Err(Error::Manifest {
+                    digest: self.config.digest,
+                    reason: format!("the configuration of the image: {error}"),
+                })
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
 /// A list of manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -395,6 +421,38 @@ mod tests {
         assert!(
             matches!(index.content().unwrap(), Content::Index(index) if index.manifests.is_empty())
         );
+    }
+
+    #[test]
+    fn the_configuration_of_an_image_has_one_reading() {
+        let image = |media_type: &str| {
+            let text = format!(
+                r#"{{"config":{{"mediaType":"{media_type}","digest":"{DIGEST}","size":0}},"schemaVersion":2}}"#
+            );
+            match manifest("", &text).content() {
+                Ok(Content::Image(image)) => image,
+                other => panic!("{other:?}"),
+            }
+        };
+        let (of_image, of_chart) = (
+            image(CONFIGS[0]),
+            image("application/vnd.cncf.helm.config.v1+json"),
+        );
+        let good = br#"{"os":"linux","config":{"Labels":{"a":"1","A":"2"},"Env":null},"x":1}"#;
+        assert!(of_image.read_config(good).unwrap().is_some());
+        for wrong in [
+            r#"{"config":{"Labels":{"good":"1"}},"Config":{"Labels":{"bad":"1"}}}"#,
+            r#"{"config":{"Labels":{"good":"1"},"labels":{"bad":"1"}}}"#,
+            r#"{"config":{"User":"65532","user":"0"}}"#,
+            r#"{"config":{"u\u017fer":"0"}}"#,
+            r#"{"config":[]}"#,
+            "[]",
+            "no JSON",
+        ] {
+            let found = of_image.read_config(wrong.as_bytes());
+            assert!(matches!(found, Err(Error::Manifest { .. })), "{wrong}");
+            assert_eq!(of_chart.read_config(wrong.as_bytes()).unwrap(), None);
+        }
     }
 
     #[test]

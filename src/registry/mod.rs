@@ -9,6 +9,7 @@ mod download;
 mod error;
 mod layout;
 mod limit;
+mod lost;
 mod manifest;
 mod place;
 mod plan;

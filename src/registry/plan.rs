@@ -25,7 +25,7 @@ const MAX_MANIFESTS: usize = 10_000;
 /// Manifests that refer to others are written after all that are referred to.
 pub(super) const ATTACHED_LEVEL: usize = 100;
 /// How many manifests of one image are fetched at once.
-const FETCHES: usize = 8;
+pub(super) const FETCHES: usize = 8;
 
 /// One image to be copied.
 #[derive(Debug, Clone)]
@@ -76,6 +76,8 @@ pub(crate) struct Planned {
     /// Whether the destination has the image.
     pub(super) there: bool,
     pub(super) blobs: BTreeMap<Digest, Descriptor>,
+    /// The blobs that only attached artifacts need.
+    pub(super) optional: BTreeSet<Digest>,
     pub(super) steps: BTreeMap<Digest, Step>,
     /// The `.sig`, `.att` and `.sbom` tags and merged fallback indexes, in this order.
     pub(super) side_tags: Vec<(Tag, Manifest)>,
@@ -121,6 +123,7 @@ impl Planned {
             previous,
             there,
             blobs: BTreeMap::new(),
+            optional: BTreeSet::new(),
             steps: BTreeMap::new(),
             side_tags: Vec::new(),
             attached: 0,
@@ -129,8 +132,12 @@ impl Planned {
         };
         let wanted = !there;
         let subjects = planned.closure(root, wanted).await?;
+        let needed: BTreeSet<Digest> = planned.blobs.keys().copied().collect();
         if !(planned.item.attached == Selection::Nothing || same_place) {
             planned.find_attached(subjects).await?;
+            let attached = planned.blobs.keys().filter(|blob| !needed.contains(blob));
+            let attached: Vec<_> = attached.copied().collect();
+            planned.optional.extend(attached);
             planned.take_along().await?;
         }
         Ok(planned)
@@ -172,7 +179,14 @@ impl Planned {
                     }
                 }
                 if let Content::Index(index) = content {
-                    children.extend(index.manifests);
+                    // BuildKit's cache index lists its layers and configuration as they are.
+                    let (blobs, manifests) = index.manifests.into_iter().partition(is_cache);
+                    let blobs: Vec<Descriptor> = blobs;
+                    if wanted {
+                        let blobs = blobs.into_iter().map(|blob| (blob.digest, blob));
+                        self.blobs.extend(blobs);
+                    }
+                    children.extend::<Vec<_>>(manifests);
                 }
             }
             // Of an image that is there, only the names of its children matter.
@@ -275,12 +289,20 @@ impl Planned {
 }
 
 /// Fetches manifests, a few at once.
-pub(super) async fn fetch_all(from: &Place, digests: Vec<Digest>) -> Result<Vec<Manifest>, Error> {
+async fn fetch_all(from: &Place, digests: Vec<Digest>) -> Result<Vec<Manifest>, Error> {
     let fetched = iter(digests).map(|digest| fetch(from, digest));
     fetched.buffered(FETCHES).try_collect().await
 }
 
-async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Error> {
+/// Tells whether a child of an index is a blob of BuildKit's cache.
+fn is_cache(child: &Descriptor) -> bool {
+    let kind = child.media_type.as_str();
+    kind.starts_with("application/vnd.buildkit.cacheconfig.")
+        || kind.starts_with("application/vnd.oci.image.layer.")
+        || kind.starts_with("application/vnd.docker.image.rootfs.diff.")
+}
+
+pub(super) async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Error> {
     from.manifest(&digest.into())
         .await?
         .ok_or_else(|| Error::NotFound {

@@ -63,6 +63,15 @@ impl Attachment {
 }
 
 impl Selection {
+    /// Tells whether a copy without this artifact is refused.
+    pub(super) fn requires(&self, digest: &Digest) -> bool {
+        let Self::Listed(listed) = self else {
+            return false;
+        };
+        let mut listed = listed.iter();
+        listed.any(|entry| entry.required && entry.digest == *digest)
+    }
+
     /// Returns the referrers of a subject to copy, out of those that the source lists now.
     pub(super) async fn referrers(
         &self,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     image::{Digest, DigestReference, Repository, Tag},
-    registry::{self, Content, Descriptor, ImageManifest, Registry, Version},
+    registry::{Content, Descriptor, ImageManifest, Registry, Version},
 };
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
@@ -70,6 +70,7 @@ pub(super) struct Found {
 /// A layer that is worth fetching.
 struct Layer {
     origin: String,
+    kind: Option<Kind>,
     container: Container,
     descriptor: Descriptor,
     annotations: BTreeMap<String, String>,
@@ -105,8 +106,26 @@ pub(super) async fn candidates(
         });
     }
     let fetched = stream::iter(layers).map(|layer| fetch(registry, repository, layer));
-    found.candidates = fetched.buffered(PARALLEL).try_collect().await?;
+    let fetched: Vec<_> = fetched.buffered(PARALLEL).try_collect().await?;
+    for candidate in fetched {
+        match candidate {
+            Ok(candidate) => found.candidates.push(candidate),
+            Err(rejected) => found.rejected.push(rejected),
+        }
+    }
     Ok(found)
+}
+
+/// Notes what cannot be had or read. It does not hide what is good beside it.
+fn unusable(origin: String, kind: Option<Kind>, what: &'static str, reason: &str) -> Rejected {
+    Rejected {
+        origin,
+        kind,
+        reason: Reason::Malformed {
+            what,
+            reason: reason.to_owned(),
+        },
+    }
 }
 
 type Layers = (Vec<Layer>, Vec<Rejected>);
@@ -123,20 +142,20 @@ async fn attached(
     let Ok(tag) = name.parse::<Tag>() else {
         return Ok(Layers::default());
     };
-    let Some(manifest) = registry.manifest(repository, &tag.into()).await? else {
-        return Ok(Layers::default());
+    let odd = |reason: &str| {
+        let rejected = unusable(name.clone(), Some(kind), "manifest", reason);
+        Ok((Vec::new(), vec![rejected]))
     };
-    let Content::Image(content) = manifest.content()? else {
-        let reason = Reason::Malformed {
-            what: "manifest",
-            reason: "it is an index, expected layers".to_owned(),
-        };
-        let rejected = Rejected {
-            origin: name,
-            kind: Some(kind),
-            reason,
-        };
-        return Ok((Vec::new(), vec![rejected]));
+    let content = match registry.manifest(repository, &tag.into()).await {
+        Ok(None) => return Ok(Layers::default()),
+        Ok(Some(manifest)) => manifest.content(),
+        Err(error) => Err(error),
+    };
+    let content = match content {
+        Ok(Content::Image(content)) => content,
+        Ok(Content::Index(_)) => return odd("it is an index, expected layers"),
+        Err(error) if error.concerns_content() => return odd(&error.to_string()),
+        Err(error) => return Err(error.into()),
     };
     limit("layers", image, content.layers.len())?;
     let mut found = Layers::default();
@@ -175,28 +194,47 @@ async fn referrers(
     let opened = stream::iter(list).map(|descriptor| open(registry, repository, descriptor.digest));
     let opened: Vec<_> = opened.buffered(PARALLEL).try_collect().await?;
     let mut found = Layers::default();
-    for (digest, manifest) in opened.into_iter().flatten() {
-        referrer(&mut found, image, digest, manifest);
+    for opened in opened {
+        match opened {
+            Opened::Artifact(digest, manifest) => referrer(&mut found, image, digest, *manifest),
+            Opened::Odd(rejected) => found.1.push(rejected),
+            Opened::Other => {}
+        }
     }
     Ok(found)
+}
+
+/// A referrer.
+enum Opened {
+    Artifact(Digest, Box<ImageManifest>),
+    /// It cannot be had or read.
+    Odd(Rejected),
+    /// It holds no signature.
+    Other,
 }
 
 async fn open(
     registry: &Registry,
     repository: &Repository,
     digest: Digest,
-) -> Result<Option<(Digest, ImageManifest)>, Error> {
-    let Some(manifest) = registry
-        .manifest(repository, &Version::Digest(digest))
-        .await?
-    else {
-        // The fallback list may still name what was deleted.
-        return Ok(None);
+) -> Result<Opened, Error> {
+    let odd = |reason: &str| {
+        let origin = format!("referrer {digest}");
+        Ok(Opened::Odd(unusable(origin, None, "manifest", reason)))
     };
-    match manifest.content() {
-        Ok(Content::Image(content)) => Ok(Some((digest, content))),
-        // An index or some other document cannot hold a signature.
-        Ok(Content::Index(_)) | Err(registry::Error::Manifest { .. }) => Ok(None),
+    let found = registry
+        .manifest(repository, &Version::Digest(digest))
+        .await;
+    let content = match found {
+        // The fallback list may still name what was deleted.
+        Ok(None) => return odd("it is listed, but not there"),
+        Ok(Some(manifest)) => manifest.content(),
+        Err(error) => Err(error),
+    };
+    match content {
+        Ok(Content::Image(content)) => Ok(Opened::Artifact(digest, Box::new(content))),
+        Ok(Content::Index(_)) => Ok(Opened::Other),
+        Err(error) if error.concerns_content() => odd(&error.to_string()),
         Err(error) => Err(error.into()),
     }
 }
@@ -264,6 +302,7 @@ fn push(
     }
     found.0.push(Layer {
         origin,
+        kind,
         container,
         descriptor,
         annotations,
@@ -274,16 +313,23 @@ async fn fetch(
     registry: &Registry,
     repository: &Repository,
     layer: Layer,
-) -> Result<Candidate, Error> {
+) -> Result<Result<Candidate, Rejected>, Error> {
     let bytes = registry
         .blob(repository, &layer.descriptor, limits::BLOB)
-        .await?;
-    Ok(Candidate {
-        origin: layer.origin,
-        container: layer.container,
-        bytes,
-        annotations: layer.annotations,
-    })
+        .await;
+    match bytes {
+        Ok(bytes) => Ok(Ok(Candidate {
+            origin: layer.origin,
+            container: layer.container,
+            bytes,
+            annotations: layer.annotations,
+        })),
+        Err(error) if error.concerns_content() => {
+            let rejected = unusable(layer.origin, layer.kind, "blob", &error.to_string());
+            Ok(Err(rejected))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn limit(what: &'static str, image: &DigestReference, found: usize) -> Result<(), Error> {

@@ -36,6 +36,7 @@ macro_rules! pairs {
 
 pairs! {
     a_hostile_tag_is_refused_and_not_executed: "hostile-tag",
+    an_index_with_keys_that_differ_in_case_is_refused: "case-folded-index",
     an_unsigned_image_is_refused: "unsigned-image",
     a_signature_by_another_key_is_refused: "wrong-key",
     a_signature_of_another_image_is_refused: "signature-of-another-image",

@@ -18,6 +18,7 @@ mod harness;
 mod interop;
 mod layering;
 mod lint;
+mod neighbours;
 mod policy_test;
 mod report;
 mod tampering;

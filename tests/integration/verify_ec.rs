@@ -536,6 +536,9 @@ fn tar(path: &str, content: &str) -> Vec<u8> {
     bytes[..path.len()].copy_from_slice(path.as_bytes());
     bytes[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
     bytes[156] = b'0';
+    bytes[148..156].fill(b' ');
+    let sum: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
+    bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     bytes.extend(content.as_bytes());
     bytes.resize(bytes.len().next_multiple_of(512) + 1024, 0);
     bytes

@@ -135,3 +135,82 @@ fn an_index_whose_images_cannot_be_listed_is_never_vouched_for() {
         .says("cannot tell which images its index holds");
     assert!(!scene.dir.exists("verified.json"));
 }
+
+#[test]
+fn an_index_without_images_is_never_a_yes() {
+    for (name, children) in [("none", 0), ("an attestation alone", 1), ("one image", 2)] {
+        let universe = Universe::new().unwrap();
+        let image = push(&universe, "amd");
+        vouch(&universe, &image);
+        let children = match children {
+            0 => Vec::new(),
+            1 => vec![marked(child(&image, "unknown", "unknown"))],
+            _ => vec![child(&image, "linux", "amd64")],
+        };
+        let passes = name == "one image";
+        let scene = Scene::new(universe, &children);
+        let run = scene.verify();
+        assert_eq!(run.code == 0, passes, "{name}: {}", run.stderr);
+        if !passes {
+            run.says("the index has no images");
+            assert!(!scene.dir.exists("verified.json"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_index_that_its_descriptor_calls_an_image_is_refused() {
+    for lie in [false, true] {
+        let universe = Universe::new().unwrap();
+        let image = push(&universe, "amd");
+        let inner = signer::push_index_of(
+            &universe.registry,
+            STAGING,
+            "inner",
+            &[child(&image, "linux", "amd64")],
+        );
+        vouch(&universe, &inner);
+        let mut entry = child(&inner, "linux", "amd64");
+        if lie {
+            entry["mediaType"] = json!("application/vnd.oci.image.manifest.v1+json");
+        } else {
+            vouch(&universe, &image);
+        }
+        let run = Scene::new(universe, &[entry]).verify();
+        assert_eq!(run.code == 0, !lie, "{}", run.stderr);
+        if lie {
+            run.says("its descriptor calls it an image");
+        }
+    }
+}
+
+#[test]
+fn a_document_that_go_reads_in_another_way_is_refused() {
+    for lie in [false, true] {
+        let universe = Universe::new().unwrap();
+        let (good, evil) = (push(&universe, "good"), push(&universe, "evil"));
+        vouch(&universe, &good);
+        let mut scene = Scene::new(universe, &[child(&good, "linux", "amd64")]);
+        if lie {
+            let registry = &scene.universe.registry;
+            let index = registry.manifest(STAGING, &scene.index.digest).unwrap();
+            let index = String::from_utf8(index).unwrap();
+            let more = json!([child(&evil, "linux", "amd64")]);
+            let index = index.strip_suffix('}').unwrap();
+            let index = format!("{index},\"Manifests\":{more}}}");
+            let media_type = "application/vnd.oci.image.index.v1+json";
+            let digest = registry.put_manifest(STAGING, None, media_type, index.as_bytes());
+            let list = scene.dir.read("images.json");
+            let list = list.replace(&scene.index.digest, &digest);
+            scene.dir.write("images.json", list);
+            scene.index.digest = digest;
+            scene.index.size = index.len();
+            vouch(&scene.universe, &scene.index);
+        }
+        let run = scene.verify();
+        assert_eq!(run.code == 0, !lie, "{}", run.stderr);
+        if lie {
+            run.says("for readers that ignore case");
+        }
+    }
+}

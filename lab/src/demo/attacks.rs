@@ -63,6 +63,14 @@ pub const ATTACKS: &[Attack] = &[
         meddle: None,
     },
     Attack {
+        name: "case-folded-index",
+        deed: "signed off an index that lists another image under the key Manifests, which container runtimes take for manifests",
+        check: "no key may equal another one without regard to case",
+        ending: refused(Step::GatherImages, 2, "for readers that ignore case"),
+        prepare: folded_index,
+        meddle: None,
+    },
+    Attack {
         name: "unsigned-image",
         deed: "pushed an image that nobody signed",
         check: "the image has no signature",
@@ -178,6 +186,29 @@ fn hostile_tag(stage: &mut Stage) -> Result<()> {
         tag.clone_into(&mut stage.tag);
     }
     Ok(())
+}
+
+/// The release is an index of one good image; every document in it is signed and attested.
+fn folded_index(stage: &mut Stage) -> Result<()> {
+    let universe = Arc::get_mut(&mut stage.universe).context("the universe is in use")?;
+    universe.vouch()?;
+    let good = universe.image.clone();
+    let evil = signer::push_image(&universe.registry, STAGING, "evil", "evil", 2)?;
+    let index = signer::push_index(&universe.registry, STAGING, TAG, &[("amd64", &good)])?;
+    universe.image = index;
+    if stage.lie {
+        let bytes = universe.registry.manifest(STAGING, TAG);
+        let text = String::from_utf8(bytes.context("no index")?)?;
+        let mut child = evil.descriptor();
+        child["platform"] = json!({"architecture": "amd64", "os": "linux"});
+        let text = text.strip_suffix('}').context("no object")?;
+        let text = format!("{text},\"Manifests\":[{child}]}}");
+        let kind = universe.image.media_type;
+        let (registry, bytes) = (&universe.registry, text.as_bytes());
+        universe.image.digest = registry.put_manifest(STAGING, Some(TAG), kind, bytes);
+        universe.image.size = bytes.len();
+    }
+    universe.vouch()
 }
 
 fn vouched(stage: &mut Stage) -> Result<()> {
