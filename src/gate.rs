@@ -4,6 +4,7 @@
 //! [`Gate::judge`] examines every image and asks the policy about it. [`Replay`] asks a policy
 //! about saved inputs. The fronts are `verify-ec` and `ec validate image`; no flag is known here.
 
+mod attached;
 mod component;
 mod error;
 mod images;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     image::{Digest, DigestReference, Reference, Tag},
     json,
+    snapshot::SourceCommit,
 };
 
 /// The version of both files that this program writes and reads.
@@ -122,6 +123,12 @@ pub(crate) struct Verified {
     pub(crate) identity: Option<Identity>,
     /// Checks that were switched off for this run, by name.
     pub(crate) skipped_checks: Vec<String>,
+    /// Hand-over files that were read without a digest to compare with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unchecked: Vec<String>,
+    /// The commit that is being promoted, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceCommit>,
     /// The verdict for each component.
     pub(crate) components: Vec<VerifiedComponent>,
 }
@@ -162,6 +169,57 @@ pub(crate) struct VerifiedComponent {
     pub(crate) warnings: u64,
     /// The rules that the policy's configuration let off for this component.
     pub(crate) exceptions: Vec<String>,
+    /// Signatures and attestations that were accepted.
+    #[serde(default)]
+    pub(crate) evidence: Vec<AcceptedEvidence>,
+    /// Everything that was attached to the image when it was verified.
+    #[serde(default)]
+    pub(crate) attached: Vec<AttachedArtifact>,
+    /// Facts that could not be read and that no selected rule needed.
+    #[serde(default)]
+    pub(crate) unreadable: Vec<UnreadableFact>,
+}
+
+/// A signature or attestation that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AcceptedEvidence {
+    /// `signature` or `attestation`.
+    pub(crate) kind: String,
+    /// The predicate type of an attestation.
+    pub(crate) predicate_type: Option<String>,
+    /// The reference under which it was found.
+    pub(crate) uri: String,
+    /// The digest of the layer that holds it.
+    pub(crate) digest: Digest,
+    /// The signer: `key sha256:…`, or subject and issuer of a certificate.
+    pub(crate) signer: String,
+}
+
+/// An artifact that was attached to an image when it was verified.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AttachedArtifact {
+    /// `signature`, `attestation`, `sbom`, or the artifact type of a referrer.
+    pub(crate) kind: String,
+    /// The tag, or `referrers/<digest of the subject>`.
+    pub(crate) place: String,
+    /// The digest of its manifest.
+    pub(crate) digest: Digest,
+    /// Whether it holds accepted evidence or is named by some.
+    pub(crate) accepted: bool,
+    /// Why it was not accepted, or which evidence names it.
+    pub(crate) reason: Option<String>,
+}
+
+/// A fact that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UnreadableFact {
+    /// The fact, such as `image.config`.
+    pub(crate) fact: String,
+    /// Why it could not be read.
+    pub(crate) reason: String,
 }
 
 /// A `verified.json` that was read and whose digest was checked.
@@ -272,6 +330,12 @@ pub(crate) struct Promoted {
     pub(crate) policy_digest: Option<Digest>,
     /// SHA-256 of the JSON report.
     pub(crate) report_digest: Option<Digest>,
+    /// Hand-over files that were read without a digest to compare with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unchecked: Vec<String>,
+    /// The commit that is being promoted, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceCommit>,
     /// The images.
     pub(crate) components: Vec<PromotedComponent>,
 }

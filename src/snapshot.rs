@@ -152,9 +152,31 @@ pub(crate) struct Promote {
     /// The tag that the images get at their destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) destination_tag: Option<Tag>,
+    /// The repository of the commit, with details of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceCommit>,
     /// How each image was found, by the component's name.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) components: BTreeMap<String, Found>,
+}
+
+/// The commit that is being promoted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SourceCommit {
+    /// The URL of its repository.
+    pub(crate) url: String,
+    /// Its name: 40 or 64 hex digits.
+    pub(crate) commit: String,
+    /// Who wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) author: Option<String>,
+    /// The first line of its message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
+    /// When it was committed (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) date: Option<String>,
 }
 
 /// How an image was found.
@@ -172,6 +194,28 @@ pub(crate) struct Found {
 }
 
 impl Snapshot {
+    /// The commit that is being promoted: the recorded one, else the source that all
+    /// components share.
+    pub(crate) fn source_commit(&self) -> Option<SourceCommit> {
+        let recorded = self.promote.as_ref().and_then(|promote| promote.source.clone());
+        if recorded.is_some() {
+            return recorded;
+        }
+        let mut sources = self.components.iter().map(|component| {
+            let git = component.source.as_ref().and_then(|source| source.git.as_ref());
+            git.map(|git| (git.url.clone(), git.revision.clone()))
+        });
+        let (url, commit) = sources.next()??;
+        let same = |source: Option<(String, String)>| {
+            source.is_some_and(|source| (&source.0, &source.1) == (&url, &commit))
+        };
+        (!commit.is_empty() && sources.all(same)).then(|| SourceCommit {
+            url: url.clone(),
+            commit: commit.clone(),
+            ..SourceCommit::default()
+        })
+    }
+
     /// Reads JSON or YAML: a bare spec or a Snapshot resource with `spec`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::{Error, Gate, Judged, images::Target};
+use super::{Error, Gate, Judged, attached::Record, images::Target};
 use crate::{
     image::DigestReference,
     policy::{
@@ -144,6 +144,15 @@ impl Gate {
                 tracing::warn!("ignored {rejected}");
             }
         }
+        // The children of an index are searched with it.
+        let seen = match self.wording.is_conforma() || target.component.name != target.of {
+            true => Vec::new(),
+            false => {
+                let repository = &target.image.repository;
+                registry.attachments(repository, &examined.manifest).await?
+            }
+        };
+        judged.record = Record::new(&examined, seen);
         let report = &mut judged.report;
         let signatures = self.image_signatures(&examined, report);
         let attestations = match self.checks.attestation_signature {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::Error;
+use super::{Error, attached::Record};
 use crate::{
     handover::{self, VERSION, Verified, VerifiedComponent},
     image::{Digest, DigestReference},
@@ -22,6 +22,8 @@ pub(crate) struct Judged {
     pub(super) of: String,
     /// The pass that verified evidence and the policy gave.
     pub(super) pass: Option<Pass>,
+    /// Accepted evidence and everything that was attached.
+    pub(super) record: Record,
     /// Why nothing is known of it.
     pub(crate) error: Option<Error>,
     /// The moment for which rules were judged, if they were.
@@ -35,6 +37,7 @@ impl Judged {
             report,
             of: of.to_owned(),
             pass: None,
+            record: Record::default(),
             error: None,
             at: None,
         }
@@ -139,6 +142,8 @@ impl Judgement {
                 .collect();
             let count =
                 |of: fn(&Component) -> usize| own().map(|judged| of(&judged.report) as u64).sum();
+            let mut record = Record::default();
+            own().for_each(|judged| record.add(&judged.record));
             VerifiedComponent {
                 name: component.name.clone(),
                 container_image: image.clone(),
@@ -146,6 +151,9 @@ impl Judgement {
                 violations: count(|report| report.violations.len()),
                 warnings: count(|report| report.warnings.len()),
                 exceptions: exceptions.into_iter().collect(),
+                evidence: record.evidence(),
+                attached: record.attached(),
+                unreadable: Vec::new(),
             }
         });
         Verified {
@@ -164,6 +172,8 @@ impl Judgement {
             key: Some(self.key.clone()).filter(|key| !key.is_empty()),
             identity: self.identity.clone(),
             skipped_checks: self.skipped_checks.clone(),
+            unchecked: Vec::new(),
+            source: images.snapshot.source_commit(),
             components: components.collect(),
         }
     }

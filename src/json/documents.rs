@@ -260,6 +260,7 @@ pub(crate) const SNAPSHOT: Shape = Object(&[
             ("gitTag", Text),
             ("commit", Text),
             ("destinationTag", Text),
+            ("source", Object(&[("url", Text), ("commit", Text)])),
             (
                 "components",
                 Map(&Object(&[
@@ -276,20 +277,49 @@ pub(crate) const SNAPSHOT: Shape = Object(&[
 pub(crate) const VERIFIED: Shape = Object(&[
     ("policy", Object(&[("sources", List(&Text))])),
     ("identity", Object(&[("subject", Text), ("issuer", Text)])),
+    ("unchecked", List(&Text)),
+    ("source", SOURCE_COMMIT),
     (
         "components",
-        List(&Object(&[("name", Text), ("containerImage", Text)])),
+        List(&Object(&[
+            ("name", Text),
+            ("containerImage", Text),
+            (
+                "evidence",
+                List(&Object(&[
+                    ("kind", Text),
+                    ("uri", Text),
+                    ("digest", Text),
+                    ("signer", Text),
+                ])),
+            ),
+            (
+                "attached",
+                List(&Object(&[
+                    ("kind", Text),
+                    ("place", Text),
+                    ("digest", Text),
+                ])),
+            ),
+            ("unreadable", List(&Object(&[("fact", Text), ("reason", Text)]))),
+        ])),
     ),
 ]);
 
+const SOURCE_COMMIT: Shape = Object(&[("url", Text), ("commit", Text)]);
+
 /// `promoted.json`. Members that are not listed are refused or typed where it is decoded.
-pub(crate) const PROMOTED: Shape = Object(&[(
-    "components",
-    List(&Object(&[
-        ("name", Text),
-        ("source", Text),
-        ("destinations", List(&Text)),
-        ("digest", Text),
-        ("copied", Object(&[("blobs", Whole)])),
-    ])),
-)]);
+pub(crate) const PROMOTED: Shape = Object(&[
+    ("unchecked", List(&Text)),
+    ("source", SOURCE_COMMIT),
+    (
+        "components",
+        List(&Object(&[
+            ("name", Text),
+            ("source", Text),
+            ("destinations", List(&Text)),
+            ("digest", Text),
+            ("copied", Object(&[("blobs", Whole)])),
+        ])),
+    ),
+]);

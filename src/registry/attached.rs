@@ -20,9 +20,9 @@ use super::{
 use crate::image::{Digest, Tag};
 
 /// The suffixes of the tags under which cosign keeps what belongs to an image.
-const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
+pub(super) const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
 /// What an attached artifact, such as an SBOM, may have under such a tag.
-const OF_ARTIFACT: &[&str] = &["sig"];
+pub(super) const OF_ARTIFACT: &[&str] = &["sig"];
 
 impl Planned {
     /// Follows referrers and cosign's tags from the subjects on.
@@ -163,6 +163,13 @@ impl Planned {
     }
 }
 
+/// Tells whether a referrer is a signature itself: those are not signed by a tag.
+pub(super) fn signs(entry: &Descriptor) -> bool {
+    let kind = entry.artifact_type.as_deref().unwrap_or_default();
+    let makers = ["sigstore", "cosign", "notary"];
+    makers.iter().any(|maker| kind.contains(maker))
+}
+
 struct Attached {
     subject: Digest,
     list: Vec<Descriptor>,
@@ -185,12 +192,7 @@ impl Attached {
     /// What may itself have something attached, with the suffixes of the tags to ask for.
     fn further(&self) -> Vec<(Digest, &'static [&'static str])> {
         let referrers = self.list.iter().map(|entry| {
-            let kind = entry.artifact_type.as_deref().unwrap_or_default();
-            // Nobody signs a signature by a tag.
-            let signature = ["sigstore", "cosign", "notary"]
-                .iter()
-                .any(|maker| kind.contains(maker));
-            let suffixes = if signature { &[] } else { OF_ARTIFACT };
+            let suffixes = if signs(entry) { &[] } else { OF_ARTIFACT };
             (entry.digest, suffixes)
         });
         let sboms = self.tags.iter().filter(|tagged| tagged.suffix == "sbom");

@@ -100,7 +100,6 @@ impl Registry {
     ///
     /// # Errors
     /// The first [`Error`].
-    #[expect(dead_code, reason = "the flag follows")]
     pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
         self.place(plans, false).await
     }

@@ -13,7 +13,6 @@ pub(crate) enum Selection {
     /// The image alone.
     Nothing,
     /// Exactly these; what else the source has stays behind.
-    #[expect(dead_code, reason = "the flag follows")]
     Listed(Vec<Listed>),
 }
 
@@ -50,7 +49,6 @@ impl std::fmt::Display for Attachment {
 }
 
 impl Attachment {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
     /// Parses what [`Display`](std::fmt::Display) writes: a tag, or `referrers/<digest>`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("referrers/") {

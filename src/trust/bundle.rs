@@ -141,6 +141,7 @@ impl Trust {
                 Ok(Verdict::Attestation(Attestation {
                     bundled: true,
                     origin: candidate.origin.clone(),
+                    digest: Digest::of(&candidate.bytes),
                     statement,
                     signatures: vec![signature],
                 }))
@@ -153,10 +154,11 @@ impl Trust {
                     envelope.signature.sig.clone(),
                 ));
                 let signer = self.signer(&plain, &payload.into())?;
-                let annotations = simple::check(payload, digest)?;
+                let claims = simple::check(payload, digest)?;
                 let mut signature =
                     describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
-                signature.annotations = annotations;
+                signature.annotations = claims.annotations;
+                signature.reference = claims.reference;
                 Ok(Verdict::Signature(signature))
             }
             other => Err(Reason::PayloadType {
@@ -205,6 +207,8 @@ fn describe(
     let details = der.map(certificate::describe).unwrap_or_default();
     Signature {
         origin: candidate.origin.clone(),
+        digest: Digest::of(&candidate.bytes),
+        reference: None,
         signer,
         keyid: details
             .key_id

@@ -86,15 +86,17 @@ impl Trust {
                 self.by_certificate(expected, subject, &signed, content, digest)?
             }
         };
-        let annotations = simple::check(payload, digest)?;
-        Ok(describe(
+        let claims = simple::check(payload, digest)?;
+        let mut signature = describe(
             subject.candidate,
             &bytes,
             "",
             signer,
             entry.is_some(),
-            annotations,
-        ))
+            claims.annotations,
+        );
+        signature.reference = claims.reference;
+        Ok(signature)
     }
 
     fn envelope(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Attestation, Reason> {
@@ -143,6 +145,7 @@ impl Trust {
         Ok(Attestation {
             bundled: false,
             origin: subject.candidate.origin.clone(),
+            digest: Digest::of(blob),
             statement,
             signatures: vec![signature],
         })
@@ -440,6 +443,8 @@ fn describe(
         .unwrap_or_default();
     Signature {
         origin: candidate.origin.clone(),
+        digest: Digest::of(&candidate.bytes),
+        reference: None,
         signer,
         keyid: details.key_id.unwrap_or_else(|| keyid.to_owned()),
         sig: STANDARD.encode(signature),

@@ -31,6 +31,10 @@ pub(crate) enum Signer {
 pub(crate) struct Signature {
     /// Where it was found.
     pub(crate) origin: String,
+    /// The digest of the layer that holds it.
+    pub(crate) digest: Digest,
+    /// The `docker-reference` that was signed, of a simple-signing payload.
+    pub(crate) reference: Option<String>,
     /// Who made it.
     pub(crate) signer: Signer,
     /// The identifier that policies see: the envelope's hint, or the certificate's key identifier.
@@ -54,6 +58,8 @@ pub(crate) struct Signature {
 pub(crate) struct Attestation {
     /// Where it was found.
     pub(crate) origin: String,
+    /// The digest of the layer that holds it.
+    pub(crate) digest: Digest,
     /// The statement.
     pub(crate) statement: Statement,
     /// Whether it came as a Sigstore bundle.

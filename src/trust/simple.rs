@@ -24,8 +24,25 @@ struct Payload {
 #[derive(Deserialize)]
 struct Critical {
     image: Image,
+    #[serde(default)]
+    identity: Option<Identity>,
     #[serde(rename = "type")]
     kind: String,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    #[serde(rename = "docker-reference", default)]
+    reference: Option<String>,
+}
+
+/// What a signed payload claims besides the digest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Claims {
+    /// The signed annotations.
+    pub(super) annotations: BTreeMap<String, String>,
+    /// The signed `docker-reference`.
+    pub(super) reference: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,8 +51,8 @@ struct Image {
     digest: String,
 }
 
-/// Checks that a signed payload is an image signature of this digest; gives the signed annotations.
-pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<BTreeMap<String, String>, Reason> {
+/// Checks that a signed payload is an image signature of this digest; returns its other claims.
+pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<Claims, Reason> {
     let payload: Payload =
         json::read(payload, &json::PAYLOAD).map_err(|error| Reason::Malformed {
             what: "payload",
@@ -52,9 +69,14 @@ pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<BTreeMap<String, 
         });
     }
     let annotations = payload.optional.unwrap_or_default().into_iter();
-    Ok(annotations
-        .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
-        .collect())
+    let identity = payload.critical.identity;
+    let reference = identity.and_then(|identity| identity.reference);
+    Ok(Claims {
+        annotations: annotations
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect(),
+        reference: reference.filter(|reference| !reference.is_empty()),
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     dsse::Envelope,
     examined::Attestation,
 };
-use crate::{evidence::Statement, image::DigestReference, registry::Registry};
+use crate::{evidence::Statement, image::{Digest, DigestReference}, registry::Registry};
 
 /// Reads the statements under the tag for attestations, of which there may be none, or says why
 /// one cannot be read.
@@ -29,6 +29,7 @@ pub(crate) async fn unverified(
         let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
         Ok(Attestation {
             bundled: false,
+            digest: Digest::of(&candidate.bytes),
             origin: candidate.origin,
             statement,
             signatures: Vec::new(),

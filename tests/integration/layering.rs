@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("clock", &["env"]),
     ("snapshot", &["image", "json"]),
-    ("handover", &["image", "json"]),
+    ("handover", &["image", "json", "snapshot"]),
     ("progress", &[]),
     ("tekton", &[]),
     ("evidence", &["image", "json"]),
@@ -44,8 +44,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "gate",
         &[
-            "env", "git", "handover", "http", "image", "policy", "registry", "report", "snapshot",
-            "trust",
+            "env", "evidence", "git", "handover", "http", "image", "policy", "registry", "report",
+            "snapshot", "trust",
         ],
     ),
     (

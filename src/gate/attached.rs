@@ -1,0 +1,177 @@
+//! The part of a verdict about what was attached: which evidence was accepted, what else was
+//! there, and why it was not accepted. A later step copies exactly this.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    evidence::reports,
+    handover::{AcceptedEvidence, AttachedArtifact},
+    image::{Digest, DigestReference},
+    registry::{Attachment, SeenArtifact},
+    trust::{Attestation, Examined, Rejected, Signature, Signer},
+};
+
+/// What the gate saw beside one image.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    evidence: Vec<(Found, AcceptedEvidence)>,
+    rejected: Vec<Rejected>,
+    /// Every digest that an accepted statement names.
+    named: BTreeSet<Digest>,
+    seen: Vec<SeenArtifact>,
+}
+
+/// Where a piece of evidence was found.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    origin: String,
+    layer: Digest,
+}
+
+impl Record {
+    /// Notes the accepted evidence of an image, and everything that is attached to it.
+    pub(super) fn new(examined: &Examined, seen: Vec<SeenArtifact>) -> Self {
+        let mut record = Self {
+            rejected: examined.rejected.clone(),
+            seen,
+            ..Self::default()
+        };
+        for signature in examined.signatures.iter().flatten() {
+            record.accept("signature", None, &examined.image, signature);
+        }
+        for attestation in examined.attestations.iter().flatten() {
+            record.attestation(&examined.image, attestation);
+        }
+        record
+    }
+
+    fn attestation(&mut self, image: &DigestReference, attestation: &Attestation) {
+        let statement = &attestation.statement;
+        self.named.extend(reports(statement));
+        self.named.extend(digests(statement.text()));
+        let kind = statement.predicate_type().to_owned();
+        for signature in &attestation.signatures {
+            self.accept("attestation", Some(kind.clone()), image, signature);
+        }
+    }
+
+    fn accept(
+        &mut self,
+        kind: &str,
+        predicate_type: Option<String>,
+        image: &DigestReference,
+        signature: &Signature,
+    ) {
+        let place = match signature.origin.strip_prefix("referrer ") {
+            Some(digest) => format!("{}@{digest}", image.repository),
+            None => {
+                let tag = signature.origin.split(' ').next().unwrap_or_default();
+                format!("{}:{tag}", image.repository)
+            }
+        };
+        let signer = match &signature.signer {
+            Signer::Key { fingerprint } => format!("key {fingerprint}"),
+            Signer::Identity { subject, issuer } => format!("{subject} ({issuer})"),
+        };
+        let accepted = AcceptedEvidence {
+            kind: kind.to_owned(),
+            predicate_type,
+            uri: place,
+            digest: signature.digest,
+            signer,
+        };
+        let found = Found {
+            origin: signature.origin.clone(),
+            layer: signature.digest,
+        };
+        self.evidence.push((found, accepted));
+    }
+
+    /// Adds the record of another image of the same component.
+    pub(super) fn add(&mut self, other: &Self) {
+        let evidence = other.evidence.iter().map(|(found, accepted)| {
+            let found = Found {
+                origin: found.origin.clone(),
+                layer: found.layer,
+            };
+            (found, accepted.clone())
+        });
+        self.evidence.extend(evidence);
+        self.rejected.extend(other.rejected.iter().cloned());
+        self.named.extend(&other.named);
+        self.seen.extend(other.seen.iter().cloned());
+    }
+
+    /// The accepted evidence, sorted.
+    pub(super) fn evidence(&self) -> Vec<AcceptedEvidence> {
+        let evidence: BTreeSet<_> = self.evidence.iter().map(|(_, accepted)| accepted).collect();
+        evidence.into_iter().cloned().collect()
+    }
+
+    /// Everything that was attached, sorted.
+    pub(super) fn attached(&self) -> Vec<AttachedArtifact> {
+        let seen: BTreeSet<_> = self.seen.iter().map(|seen| self.judged(seen)).collect();
+        seen.into_iter().collect()
+    }
+
+    fn judged(&self, seen: &SeenArtifact) -> AttachedArtifact {
+        let origin = match &seen.at {
+            Attachment::Tag(tag) => tag.to_string(),
+            Attachment::Referrer { .. } => format!("referrer {}", seen.digest),
+        };
+        let holds = |(found, _): &&(Found, AcceptedEvidence)| {
+            found.origin == origin
+                || found.origin.starts_with(&format!("{origin} "))
+                    && seen.layers.contains(&found.layer)
+        };
+        let named = self.named.contains(&seen.digest);
+        let accepted = self.evidence.iter().any(|entry| holds(&entry));
+        let reason = match (accepted, named) {
+            (true, _) => None,
+            (false, true) => Some("named by accepted evidence".to_owned()),
+            (false, false) => Some(self.reason(&origin)),
+        };
+        AttachedArtifact {
+            kind: seen.kind.clone(),
+            place: seen.at.to_string(),
+            digest: seen.digest,
+            accepted: accepted || named,
+            reason,
+        }
+    }
+
+    /// Why evidence of a place was not accepted.
+    fn reason(&self, origin: &str) -> String {
+        let own = |rejected: &&Rejected| {
+            let rest = rejected.origin.strip_prefix(origin);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let rejected = self.rejected.iter().find(own);
+        match rejected {
+            Some(rejected) => rejected.reason.to_string(),
+            None => "not evidence about the image".to_owned(),
+        }
+    }
+}
+
+/// Every run of 64 hexadecimal digits in a text, as digests.
+fn digests(text: &str) -> BTreeSet<Digest> {
+    let words = text.split(|c: char| !matches!(c, '0'..='9' | 'a'..='f'));
+    let digests = words.filter(|word| word.len() == 64);
+    digests
+        .filter_map(|hex| format!("sha256:{hex}").parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_digests_as_text_and_as_members() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let text = format!("{{\"sha256\":\"{}\",\"uri\":\"r@{two}\",\"git\":\"{}\"}}", one.hex(), "a".repeat(40));
+        assert_eq!(digests(&text), BTreeSet::from([one, two]));
+        assert!(digests(&"a".repeat(65)).is_empty());
+    }
+}
