@@ -3,8 +3,11 @@
 //! Each file names the one it was made from by SHA-256. The digest of the file itself travels
 //! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
 
+mod evidence;
+
 use std::collections::BTreeSet;
 
+pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -180,48 +183,6 @@ pub(crate) struct VerifiedComponent {
     pub(crate) unreadable: Vec<UnreadableFact>,
 }
 
-/// A signature or attestation that was accepted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct AcceptedEvidence {
-    /// `signature` or `attestation`.
-    pub(crate) kind: String,
-    /// The predicate type of an attestation.
-    pub(crate) predicate_type: Option<String>,
-    /// The reference under which it was found.
-    pub(crate) uri: String,
-    /// The digest of the layer that holds it.
-    pub(crate) digest: Digest,
-    /// The signer: `key sha256:…`, or subject and issuer of a certificate.
-    pub(crate) signer: String,
-}
-
-/// An artifact that was attached to an image when it was verified.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct AttachedArtifact {
-    /// `signature`, `attestation`, `sbom`, or the artifact type of a referrer.
-    pub(crate) kind: String,
-    /// The tag, or `referrers/<digest of the subject>`.
-    pub(crate) place: String,
-    /// The digest of its manifest.
-    pub(crate) digest: Digest,
-    /// Whether it holds accepted evidence or is named by some.
-    pub(crate) accepted: bool,
-    /// Why it was not accepted, or which evidence names it.
-    pub(crate) reason: Option<String>,
-}
-
-/// A fact that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct UnreadableFact {
-    /// The fact, such as `image.config`.
-    pub(crate) fact: String,
-    /// Why it could not be read.
-    pub(crate) reason: String,
-}
-
 /// A `verified.json` that was read and whose digest was checked.
 ///
 /// Only parsing makes one; `copy-image` into a gated destination takes nothing else.
@@ -376,6 +337,7 @@ pub(crate) struct Copied {
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     promoted: Promoted,
+    digest: Digest,
     origin: String,
 }
 
@@ -389,12 +351,13 @@ impl Placed {
         origin: &str,
         expected: Option<Digest>,
     ) -> Result<Self, Error> {
-        check_digest(bytes, origin, expected)?;
+        let digest = check_digest(bytes, origin, expected)?;
         let promoted: Promoted = parse(bytes, origin, "promoted.json", &json::PROMOTED)?;
         check_version(promoted.version, origin)?;
         check_names(promoted.components.iter().map(|c| c.name.as_str()), origin)?;
         Ok(Self {
             promoted,
+            digest,
             origin: origin.to_owned(),
         })
     }
@@ -403,6 +366,12 @@ impl Placed {
     #[must_use]
     pub(crate) fn promoted(&self) -> &Promoted {
         &self.promoted
+    }
+
+    /// SHA-256 of the file.
+    #[must_use]
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Where the component was put.

@@ -19,7 +19,6 @@ mod http;
 mod image;
 mod json;
 mod kube;
-#[expect(dead_code, reason = "the flag follows")]
 mod lineage;
 mod lint;
 mod policy;

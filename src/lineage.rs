@@ -146,7 +146,8 @@ fn by_versions(running: &Origin, new: &Origin, reason: &str) -> Order {
 /// Orders two tags that are versions behind the same prefix, such as `prod-v1.9` and `prod-v1.10`.
 fn compare_versions(old: &str, new: &str) -> Option<Ordering> {
     let (old, new) = (version(old)?, version(new)?);
-    (old.0 == new.0).then(|| old.1.cmp_precedence(&new.1))
+    let prefix = |text: &str| text.trim_end_matches(['v', 'V']).to_owned();
+    (prefix(old.0) == prefix(new.0)).then(|| old.1.cmp_precedence(&new.1))
 }
 
 /// Splits a tag into a prefix and a semantic version; a version may lack its last numbers, but
@@ -206,6 +207,7 @@ mod tests {
             ("v1.0", "v0.9", Some(Ordering::Greater)),
             ("prod-v1.9.0", "prod-v1.10.0", Some(Ordering::Less)),
             ("1.0", "1.0.0", Some(Ordering::Equal)),
+            ("1.1.0", "v1.0.0", Some(Ordering::Greater)),
             ("v1.0.0", "v1.0.0-rc.1", Some(Ordering::Greater)),
             ("v1.2.3", "prod-v1.2.2", None),
             ("latest", "v1.0", None),

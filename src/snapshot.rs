@@ -197,12 +197,18 @@ impl Snapshot {
     /// The commit that is being promoted: the recorded one, else the source that all
     /// components share.
     pub(crate) fn source_commit(&self) -> Option<SourceCommit> {
-        let recorded = self.promote.as_ref().and_then(|promote| promote.source.clone());
+        let recorded = self
+            .promote
+            .as_ref()
+            .and_then(|promote| promote.source.clone());
         if recorded.is_some() {
             return recorded;
         }
         let mut sources = self.components.iter().map(|component| {
-            let git = component.source.as_ref().and_then(|source| source.git.as_ref());
+            let git = component
+                .source
+                .as_ref()
+                .and_then(|source| source.git.as_ref());
             git.map(|git| (git.url.clone(), git.revision.clone()))
         });
         let (url, commit) = sources.next()??;

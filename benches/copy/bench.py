@@ -221,7 +221,7 @@ class Bench:
         return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
     def layers(self, count):
-        name, alone = f"bench/{count}", "--no-attached"
+        name, alone = f"bench/{count}", "--attached=none"
         self.near.image(name, "v1", [MIB // 4] * count, f"layers {count}")
         here, there = (self.near, f"mount/{count}", "v1"), (self.far, name, "v1")
         limits = {12: ("<= 16", "<= 43"), 40: ("<= 44", "<= 127")}[count]
@@ -255,9 +255,9 @@ class Bench:
         name, size = f"bench/large{gib}", gib << 30
         self.near.image(name, "v1", [size], f"large {gib}")
         if gib == 1:
-            self.case("1 GiB, same registry (<= 0.05 s)", name, (self.near, "mount/large", "v1"), lambda _: self.near.forget("mount/large"), "", "--no-attached")
+            self.case("1 GiB, same registry (<= 0.05 s)", name, (self.near, "mount/large", "v1"), lambda _: self.near.forget("mount/large"), "", "--attached=none")
             self.raw(name)
-        self.case(f"{gib} GiB, cross", name, (self.far, name, "v1"), lambda _: self.far.forget(), "", "--no-attached", runs=2 if gib > 1 else None)
+        self.case(f"{gib} GiB, cross", name, (self.far, name, "v1"), lambda _: self.far.forget(), "", "--attached=none", runs=2 if gib > 1 else None)
         self.near.forget(name)
         self.far.forget()
 
@@ -279,7 +279,7 @@ class Bench:
         self.near.image(name, "v1", [64 * MIB] * 6, "six")
         taken = [self.run([self.options.promote, "--help"]) for _ in range(5)]
         self.add("--help", taken, None, "0")
-        self.case("6 blobs of 64 MiB in flight", name, (self.far, name, "v1"), lambda _: self.far.forget(), "", "--no-attached", "--jobs=6")
+        self.case("6 blobs of 64 MiB in flight", name, (self.far, name, "v1"), lambda _: self.far.forget(), "", "--attached=none", "--jobs=6")
         self.near.forget(name)
         self.far.forget()
 

@@ -26,6 +26,15 @@ const WEAKENING: [&str; 5] = [
 ];
 const WEAKENING_FAMILIES: [&str; 3] = ["insecure-", "allow-", "skip-"];
 
+/// Flags whose empty value is an error: a digest that an earlier step did not report must not
+/// switch the comparison off.
+const NEVER_EMPTY: [&str; 4] = [
+    "images-digest",
+    "verified-digest",
+    "promoted-digest",
+    "report-digest",
+];
+
 /// The command whose arguments are read as another program reads them.
 const DROP_IN: &str = "ec";
 
@@ -104,7 +113,10 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec
         if is_empty_flag(text) || is_off(text) {
             continue;
         }
-        if with_value.contains(long) && given.next_if(|next| next.is_empty()).is_some() {
+        if with_value.contains(long)
+            && !NEVER_EMPTY.contains(&long)
+            && given.next_if(|next| next.is_empty()).is_some()
+        {
             continue;
         }
         arguments.push(argument);
@@ -131,7 +143,7 @@ fn is_empty_flag(text: &str) -> bool {
     let name = text
         .strip_prefix("--")
         .and_then(|flag| flag.strip_suffix('='));
-    name.is_some_and(|name| !name.is_empty() && !name.contains('='))
+    name.is_some_and(|name| !name.is_empty() && !name.contains('=') && !NEVER_EMPTY.contains(&name))
 }
 
 #[cfg(test)]

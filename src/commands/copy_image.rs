@@ -7,26 +7,32 @@
 //! 5. write `promoted.json`
 
 mod args;
+mod attached;
 mod endpoint;
 mod places;
 mod reports;
+mod rollback;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Instant,
+};
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, Attached};
 use endpoint::Endpoint;
 
 use self::places::{Job, Jobs};
 use super::{
     Context, Outcome,
     failures::{handover_failure, registry_failure},
-    files::write_file,
+    files::{unchecked, write_file},
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{self, Planned, Registry, Retries, Rules, Selection, Version},
+    registry::{self, Planned, Registry, Retries, Rules, Version},
 };
 
 /// The Tekton results of the command.
@@ -48,14 +54,18 @@ pub(crate) struct CopyRequest {
     pub(crate) tags: Vec<String>,
     /// Whether a verdict over no images is accepted.
     pub(crate) allow_empty: bool,
-    /// Whether the images are copied alone.
-    pub(crate) no_attached: bool,
+    /// Whether images are staged, tags are moved, or both.
+    pub(crate) mode: Mode,
+    /// Which attached artifacts are copied; `None` is what was seen, without a verdict everything.
+    pub(crate) attached: Option<Attached>,
     /// Whether scan reports that the provenance names are copied too.
     pub(crate) with_reports: bool,
     /// Whether a tag that names another image must not move.
     pub(crate) immutable: bool,
     /// Whether every blob is checked where the destination has the image already.
     pub(crate) deep: bool,
+    /// Whether a tag may move back to an older image.
+    pub(crate) allow_rollback: bool,
     /// Whether the plan is shown and nothing is written.
     pub(crate) dry_run: bool,
     /// The platform of an index that is copied alone.
@@ -64,6 +74,17 @@ pub(crate) struct CopyRequest {
     pub(crate) jobs: Option<u16>,
     /// How many times a failed request is repeated.
     pub(crate) retries: Option<u32>,
+}
+
+/// The parts of a copy that are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Everything.
+    Both,
+    /// Everything by digest, and no tag.
+    StageOnly,
+    /// The tags of what was staged.
+    TagsOnly,
 }
 
 /// The verdict that has to allow a copy.
@@ -91,6 +112,15 @@ pub(crate) enum CopySource {
         from: Box<Endpoint>,
         /// Its destination.
         to: Box<Endpoint>,
+    },
+    /// What an earlier copy staged.
+    Staged {
+        /// Its `promoted.json`; `None` is its default name.
+        file: Option<PathBuf>,
+        /// The digest that copy-image reported.
+        digest: Option<Digest>,
+        /// Whether what was staged without a verdict is accepted.
+        unverified: bool,
     },
     /// All of the verdict.
     All {
@@ -130,7 +160,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// As [`run`].
 pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<Done, Failure> {
     let began = Instant::now();
-    let vouched = request.vouched(context)?;
+    let (vouched, unchecked) = request.vouched(context)?;
+    let staged = request.staged(context)?;
     let retries = request.retries.map(|most| Retries {
         most,
         ..Retries::default()
@@ -138,7 +169,10 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     let registry = context
         .registry
         .limited(retries, request.jobs.map(usize::from));
-    let jobs = Jobs::of(request, vouched.as_ref())?;
+    let jobs = match &staged {
+        Some(staged) => Jobs::of_staged(staged)?,
+        None => Jobs::of(request, vouched.as_ref())?,
+    };
     if jobs.0.is_empty() && !request.allow_empty {
         let message = "there are no images: nothing would be promoted";
         return Err(
@@ -151,14 +185,15 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         platform: request.platform.clone(),
     };
     let mut items = jobs.items(&registry)?;
-    if request.no_attached {
-        for item in &mut items {
-            item.attached = Selection::Nothing;
-        }
+    for item in &mut items {
+        item.attached = attached::selection(request.attached, &item.version, vouched.as_ref())?;
     }
     if request.with_reports {
         for (item, job) in items.iter_mut().zip(&jobs.0) {
-            item.along = job.reports(&registry, &item.version).await?;
+            let accepted = vouched.as_ref().map(attached::accepted);
+            item.along = job
+                .reports(&registry, &item.version, accepted.as_ref())
+                .await?;
         }
     }
     let plans = registry
@@ -168,12 +203,28 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     for (job, plan) in jobs.0.iter().zip(&plans) {
         job.check(plan, vouched.as_ref()).await?;
     }
+    if !request.allow_rollback && request.mode != Mode::StageOnly {
+        let promoted = staged.as_ref().map(Placed::promoted);
+        let verified = vouched.as_ref().map(Vouched::verified);
+        rollback::check(&plans, verified, promoted, &registry, context).await?;
+    }
     if request.dry_run {
         return Ok(show(&jobs, &plans));
     }
-    let done = registry.carry_out(&plans).await.map_err(registry_failure)?;
+    let done = match request.mode {
+        Mode::StageOnly => registry.stage(&plans).await,
+        Mode::Both | Mode::TagsOnly => registry.carry_out(&plans).await,
+    };
+    let done = done.map_err(registry_failure)?;
     report(&registry, &done, began);
-    let promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
+    if let Some(staged) = staged {
+        return Ok(Done::Copied {
+            digest: staged.digest(),
+            placed: Box::new(staged),
+        });
+    }
+    let mut promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
+    promoted.unchecked.extend(unchecked);
     let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
     let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
@@ -191,18 +242,21 @@ pub(crate) fn places(
     request: &CopyRequest,
     context: &Context,
 ) -> Result<Vec<(String, Reference)>, Failure> {
-    let vouched = request.vouched(context)?;
+    let (vouched, _) = request.vouched(context)?;
     Ok(Jobs::of(request, vouched.as_ref())?.places())
 }
 
 impl CopyRequest {
-    fn vouched(&self, context: &Context) -> Result<Option<Vouched>, Failure> {
+    /// Reads the verdict; names it when it was read without a digest to compare with.
+    fn vouched(&self, context: &Context) -> Result<(Option<Vouched>, Option<String>), Failure> {
         let (path, digest) = match &self.verdict {
             VerdictSource::Unverified => {
-                tracing::warn!("copying without a verdict: --unverified");
-                return Ok(None);
+                if self.mode != Mode::TagsOnly {
+                    tracing::warn!("copying without a verdict: --unverified");
+                }
+                return Ok((None, None));
             }
-            VerdictSource::Given(vouched) => return Ok(Some(vouched.as_ref().clone())),
+            VerdictSource::Given(vouched) => return Ok((Some(vouched.as_ref().clone()), None)),
             VerdictSource::File { path, digest } => (path, digest),
         };
         let path = context.path(path.as_deref(), "verified.json");
@@ -210,7 +264,36 @@ impl CopyRequest {
             failure.hint("run verify-ec first; --unverified copies without its verdict")
         })?;
         let vouched = Vouched::parse(&bytes, &path.display().to_string(), *digest);
-        vouched.map(Some).map_err(handover_failure)
+        let unchecked = unchecked(*digest, "verified.json", "--verified-digest");
+        Ok((Some(vouched.map_err(handover_failure)?), unchecked))
+    }
+
+    /// Reads what an earlier copy staged.
+    fn staged(&self, context: &Context) -> Result<Option<Placed>, Failure> {
+        let CopySource::Staged {
+            file,
+            digest,
+            unverified,
+        } = &self.source
+        else {
+            return Ok(None);
+        };
+        let path = context.path(file.as_deref(), "promoted.json");
+        let bytes = context
+            .read(&path)
+            .map_err(|failure| failure.hint("run copy-image --stage-only first"))?;
+        let placed = Placed::parse(&bytes, &path.display().to_string(), *digest);
+        let placed = placed.map_err(handover_failure)?;
+        unchecked(*digest, "promoted.json", "--promoted-digest");
+        if placed.promoted().verified_digest.is_none() && !unverified {
+            let text = format!(
+                "{} names no verdict: it was staged with --unverified",
+                path.display()
+            );
+            return Err(Failure::message(Kind::Refused, text)
+                .hint("stage what verify-ec passed; --unverified tags it all the same"));
+        }
+        Ok(Some(placed))
     }
 }
 
@@ -220,9 +303,10 @@ impl Job {
         &self,
         registry: &Registry,
         version: &Version,
+        accepted: Option<&BTreeSet<Digest>>,
     ) -> Result<Vec<Digest>, Failure> {
         match self.source() {
-            Some(repository) => reports::of_image(registry, repository, version).await,
+            Some(repository) => reports::of_image(registry, repository, version, accepted).await,
             None => Err(Failure::message(
                 Kind::Usage,
                 "--with-reports needs a source in a registry",
@@ -338,6 +422,8 @@ fn promoted(
         commit: verified.and_then(|verified| verified.commit.clone()),
         policy_digest: verified.map(|verified| verified.policy.digest),
         report_digest: verified.map(|verified| verified.report_digest),
+        unchecked: verified.map_or_else(Vec::new, |verified| verified.unchecked.clone()),
+        source: verified.and_then(|verified| verified.source.clone()),
         components,
     })
 }

@@ -53,6 +53,7 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
         | E::Manifest { .. }
         | E::Layout { .. } => Kind::Usage,
         E::NotFound { .. } => Kind::NotFound,
+        E::Gone { .. } => Kind::Refused,
         E::Immutable { .. } => Kind::Conflict,
         _ => Kind::Remote,
     };

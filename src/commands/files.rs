@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::{Failure, Kind, OrFail as _};
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    image::Digest,
+};
 
 /// Resolves `file:NAME`, which is relative to the data directory, and leaves other paths alone.
 pub(crate) fn in_data_dir(path: &Path, data_dir: Option<&Path>) -> PathBuf {
@@ -53,6 +56,16 @@ pub(crate) fn list_files(dir: &Path) -> Result<Vec<String>, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Says that a hand-over file was read without a digest to compare with, and names it for the
+/// next file.
+pub(crate) fn unchecked(digest: Option<Digest>, name: &str, flag: &str) -> Option<String> {
+    if digest.is_some() {
+        return None;
+    }
+    tracing::warn!("{name} is read without {flag}: a change since it was written goes unnoticed");
+    Some(name.to_owned())
 }
 
 /// Writes a file so that it is there whole or not at all.

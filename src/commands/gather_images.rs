@@ -24,7 +24,9 @@ use crate::{
     git,
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Manifest, Version},
-    snapshot::{Component, Found, GitSource, Images, Promote, Snapshot, Source, VERSION},
+    snapshot::{
+        Component, Found, GitSource, Images, Promote, Snapshot, Source, SourceCommit, VERSION,
+    },
 };
 
 /// The Tekton results of the command.
@@ -131,6 +133,9 @@ pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Resul
     let destination = request.destination_tag.clone();
     promote.destination_tag = destination.or(promote.destination_tag.take());
     let commit = promote.commit.clone().unwrap_or_default();
+    if let Some(url) = request.git_url.clone().filter(|_| !commit.is_empty()) {
+        promote.source = Some(source_commit(url, &commit, context).await);
+    }
     let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
     let images = Images::parse(&bytes, "images.json").or_fail(Kind::Usage)?;
     let out = request.images_out.as_deref();
@@ -391,12 +396,42 @@ fn component(name: String, image: &DigestReference, source: Option<Source>) -> C
     }
 }
 
+/// The commit with what its author wrote, as far as the host tells.
+async fn source_commit(url: String, commit: &str, context: &Context) -> SourceCommit {
+    let (address, wanted) = (url.clone(), commit.to_owned());
+    let details = context.git.run(move |git| {
+        let history = git.history(&address, &[&wanted], Some(1))?;
+        history.details(&wanted)
+    });
+    let mut source = SourceCommit {
+        url,
+        commit: commit.to_owned(),
+        ..SourceCommit::default()
+    };
+    match details.await {
+        Ok(details) => {
+            source.author = Some(one_line(&details.author));
+            source.subject = Some(one_line(&details.subject));
+            source.date = details.date.map(|date| date.to_string());
+        }
+        Err(error) => tracing::warn!("author and subject of {commit} are not known: {error}"),
+    }
+    source
+}
+
+/// A text of somebody else as one line without control characters, capped.
+fn one_line(text: &str) -> String {
+    let shown = text.chars().filter(|c| !c.is_control());
+    shown.take(200).collect()
+}
+
 fn promote(components: std::collections::BTreeMap<String, Found>) -> Promote {
     Promote {
         version: VERSION,
         git_tag: None,
         commit: None,
         destination_tag: None,
+        source: None,
         components,
     }
 }

@@ -6,6 +6,7 @@
 //! 4. commit and push; when somebody else pushed first, edit the new head
 
 mod args;
+mod guard;
 mod images;
 mod message;
 mod place;
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub(crate) use args::{Args, Pin};
+use guard::Guard;
 pub(crate) use images::Image;
 use place::{Tree, places};
 
@@ -49,6 +51,8 @@ pub(crate) struct DeployRequest {
     pub(crate) images: DeployImages,
     /// Whether an empty list is accepted.
     pub(crate) allow_empty: bool,
+    /// Whether an older image may replace a newer one.
+    pub(crate) allow_rollback: bool,
     /// The file to edit.
     pub(crate) file: Option<String>,
     /// The place in the file.
@@ -166,7 +170,11 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
         return empty(&request);
     }
     match request.target.clone() {
-        DeployTarget::Directory(dir) => edit_local(&request, &wanted.images, &dir),
+        DeployTarget::Directory(dir) => {
+            let guard = Guard::new(&request, &wanted, context);
+            let edit = move |_: &git::Git| Ok(edit_local(&request, &wanted.images, &dir, &guard));
+            context.git.run(edit).await.map_err(git_failure)?
+        }
         DeployTarget::Remote {
             url,
             branch,
@@ -194,12 +202,18 @@ fn empty(request: &DeployRequest) -> Result<Done, Failure> {
     .hint("--allow-empty accepts that"))
 }
 
-fn edit_local(request: &DeployRequest, images: &[Image], dir: &Path) -> Result<Done, Failure> {
+fn edit_local(
+    request: &DeployRequest,
+    images: &[Image],
+    dir: &Path,
+    guard: &Guard,
+) -> Result<Done, Failure> {
     let tree = Tree {
         read: Box::new(|path| read_local(dir, path)),
         list: Box::new(|| list_files(dir)),
     };
     let plan = plan(request, images, &tree)?;
+    guard.check(&plan.changed, None)?;
     let mut done = done(!plan.files.is_empty(), "", "");
     if request.dry_run {
         done.stdout = diff(&plan).into_bytes();
@@ -229,7 +243,9 @@ async fn edit_remote(
     remote: Remote,
     context: &Context,
 ) -> Result<Done, Failure> {
+    let guard = Guard::new(&request, &wanted, context);
     for attempt in 1..=ATTEMPTS {
+        let guard = guard.clone();
         let (request, wanted, remote, time) = (
             request.clone(),
             wanted.clone(),
@@ -238,7 +254,7 @@ async fn edit_remote(
         );
         let tried = context.git.run(move |git| {
             let fetched = git.fetch(&remote.url, remote.branch.as_deref())?;
-            Ok(push_edit(&request, &wanted, fetched, time, &remote))
+            Ok(push_edit(&request, &wanted, fetched, time, &remote, &guard))
         });
         match tried.await.map_err(git_failure)?? {
             Tried::Done(done) => return Ok(done),
@@ -274,6 +290,7 @@ fn push_edit(
     mut fetched: Repository,
     time: jiff::Timestamp,
     remote: &Remote,
+    guard: &Guard,
 ) -> Result<Tried, Failure> {
     let Some(branch) = fetched.branch().map(str::to_owned) else {
         let message = format!(
@@ -288,6 +305,8 @@ fn push_edit(
     };
     let plan = plan(request, &wanted.images, &tree)?;
     drop(tree);
+    let head = fetched.commit_id();
+    guard.check(&plan.changed, Some((&remote.url, &head)))?;
     if plan.files.is_empty() || request.dry_run {
         let mut done = done(!plan.files.is_empty(), &fetched.commit_id(), &branch);
         done.stdout = if request.dry_run {

@@ -16,7 +16,7 @@ pub(crate) use args::{Args, Request, Subject};
 use super::{
     Context, Outcome,
     failures::{gate_failure, handover_failure},
-    files::{remove_file, write_file},
+    files::{remove_file, unchecked, write_file},
     output,
 };
 use crate::{
@@ -111,7 +111,11 @@ fn verified(
     }
     let json = report.render(Format::Json, request.show);
     let digest = Digest::of(json.or_fail(Kind::Bug)?.as_bytes());
-    let verified = judgement.verified(images, digest, context.clock.now());
+    let mut verified = judgement.verified(images, digest, context.clock.now());
+    if let Subject::List { digest, .. } = &request.subject {
+        let unchecked = unchecked(*digest, "images.json", "--images-digest");
+        verified.unchecked.extend(unchecked);
+    }
     serde_json::to_vec(&verified).or_fail(Kind::Bug).map(Some)
 }
 

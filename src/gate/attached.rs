@@ -170,7 +170,11 @@ mod tests {
     #[test]
     fn finds_digests_as_text_and_as_members() {
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
-        let text = format!("{{\"sha256\":\"{}\",\"uri\":\"r@{two}\",\"git\":\"{}\"}}", one.hex(), "a".repeat(40));
+        let text = format!(
+            "{{\"sha256\":\"{}\",\"uri\":\"r@{two}\",\"git\":\"{}\"}}",
+            one.hex(),
+            "a".repeat(40)
+        );
         assert_eq!(digests(&text), BTreeSet::from([one, two]));
         assert!(digests(&"a".repeat(65)).is_empty());
     }

@@ -23,6 +23,17 @@ pub(crate) struct History {
     _dir: Option<tempfile::TempDir>,
 }
 
+/// Facts about a commit, as its author wrote them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Details {
+    /// `NAME <MAIL>`.
+    pub(crate) author: String,
+    /// The first line of the message.
+    pub(crate) subject: String,
+    /// When it was committed.
+    pub(crate) date: Option<jiff::Timestamp>,
+}
+
 /// The place of one commit seen from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Relation {
@@ -147,12 +158,32 @@ impl History {
         Ok(Relation::Sibling)
     }
 
+    /// Author, first line of the message and time of a commit.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn details(&self, commit: &str) -> Result<Details, Error> {
+        let found = self.repository.find_commit(git2::Oid::from_str(commit)?)?;
+        let author = found.author();
+        let author = format!(
+            "{} <{}>",
+            String::from_utf8_lossy(author.name_bytes()),
+            String::from_utf8_lossy(author.email_bytes())
+        );
+        let message = String::from_utf8_lossy(found.message_bytes()).into_owned();
+        let time = jiff::Timestamp::from_second(found.time().seconds());
+        Ok(Details {
+            author,
+            subject: message.lines().next().unwrap_or_default().to_owned(),
+            date: time.ok(),
+        })
+    }
+
     /// The messages of a commit and its ancestors along first parents, newest first, as far as
     /// they were fetched.
     ///
     /// # Errors
     /// [`Error::Library`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "the flag follows"))]
     pub(crate) fn messages(&self, commit: &str, most: usize) -> Result<Vec<String>, Error> {
         let mut messages = Vec::new();
         let mut next = Some(git2::Oid::from_str(commit)?);

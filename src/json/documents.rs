@@ -301,7 +301,10 @@ pub(crate) const VERIFIED: Shape = Object(&[
                     ("digest", Text),
                 ])),
             ),
-            ("unreadable", List(&Object(&[("fact", Text), ("reason", Text)]))),
+            (
+                "unreadable",
+                List(&Object(&[("fact", Text), ("reason", Text)])),
+            ),
         ])),
     ),
 ]);

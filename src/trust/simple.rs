@@ -100,7 +100,10 @@ mod tests {
         let found = check(&payload(&digest.to_string(), TYPE), &digest).unwrap();
         assert_eq!(
             found,
-            BTreeMap::from([("env".to_owned(), "prod".to_owned())])
+            Claims {
+                annotations: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
+                reference: found.reference.clone(),
+            }
         );
     }
 

@@ -8,7 +8,11 @@ use super::{
     dsse::Envelope,
     examined::Attestation,
 };
-use crate::{evidence::Statement, image::{Digest, DigestReference}, registry::Registry};
+use crate::{
+    evidence::Statement,
+    image::{Digest, DigestReference},
+    registry::Registry,
+};
 
 /// Reads the statements under the tag for attestations, of which there may be none, or says why
 /// one cannot be read.

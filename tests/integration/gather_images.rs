@@ -70,6 +70,10 @@ fn pins_the_image_and_the_commit() {
         }],
         "promote": {
             "version": 1, "gitTag": "v1.0", "commit": world.commit, "destinationTag": "prod-v1.0",
+            "source": {
+                "url": world.git.url("acme/web"), "commit": world.commit,
+                "author": "Lab <lab@example.com>", "subject": "one", "date": "2026-01-02T03:04:05Z",
+            },
             "components": {"web": {"tag": world.commit, "mediaType": signer::MANIFEST, "platforms": []}},
         },
     });

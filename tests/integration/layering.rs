@@ -52,9 +52,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "gate", "git", "gitops", "handover",
-            "http", "image", "kube", "policy", "registry", "report", "snapshot", "tekton", "trust",
-            "clock", "env", "event", "evidence", "failure", "git", "gitops", "handover", "http",
-            "image", "kube", "lint", "policy", "registry", "report", "snapshot", "tekton", "trust",
+            "http", "image", "kube", "lineage", "lint", "policy", "registry", "report", "snapshot",
+            "tekton", "trust",
         ],
     ),
     (

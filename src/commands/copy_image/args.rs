@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CopyRequest, CopySource, VerdictSource, endpoint::Endpoint};
+use super::{CopyRequest, CopySource, Mode, VerdictSource, endpoint::Endpoint};
 use crate::{
     failure::{Failure, Kind},
     image::Digest,
@@ -45,13 +45,28 @@ pub(crate) struct Args {
     /// Accept a verdict over no images
     #[arg(long)]
     allow_empty: bool,
-    /// Leave out signatures, attestations and everything else that is attached
-    #[arg(long)]
-    no_attached: bool,
+    /// Which attached signatures, attestations and other artifacts to copy [default: seen; everything with --unverified]
+    #[arg(long, value_name = "WHICH")]
+    attached: Option<Attached>,
     /// Copy also the scan reports that the image's provenance names
-    #[arg(long, conflicts_with = "no_attached")]
+    #[arg(long)]
     with_reports: bool,
-    /// Refuse to move a tag that names another image
+    /// Copy everything by digest and write promoted.json, but move no tag
+    #[arg(long, conflicts_with_all = ["tags_only", "dry_run"])]
+    stage_only: bool,
+    /// Move exactly the tags of --promoted, whose images --stage-only has copied
+    #[arg(long, conflicts_with_all = ["src", "dst", "source", "destination", "verified", "verified_digest", "tag", "to", "map", "attached", "with_reports", "platform", "deep"])]
+    tags_only: bool,
+    /// What --stage-only wrote [default: promoted.json]
+    #[arg(long, value_name = "FILE", requires = "tags_only")]
+    promoted: Option<PathBuf>,
+    /// The digest of --promoted that copy-image reported
+    #[arg(long, value_name = "DIGEST", requires = "tags_only")]
+    promoted_digest: Option<Digest>,
+    /// Move a tag back to an older image
+    #[arg(long)]
+    allow_rollback: bool,
+    /// Refuse to move a tag that names another image; each tag is read again a second after it was written
     #[arg(long)]
     immutable: bool,
     /// Check every blob also where the destination has the image already: a registry that lost one gets it again
@@ -71,10 +86,31 @@ pub(crate) struct Args {
     retries: Option<u32>,
 }
 
+/// Which attached artifacts are copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Attached {
+    /// Exactly those that verified.json lists
+    Seen,
+    /// Of these, accepted evidence and what it names
+    Accepted,
+    /// None: the image alone
+    None,
+}
+
 impl TryFrom<Args> for CopyRequest {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
+        if args.unverified && matches!(args.attached, Some(Attached::Seen | Attached::Accepted)) {
+            let text =
+                "--attached=seen and =accepted need a verified.json, which --unverified leaves out";
+            return Err(Failure::message(Kind::Usage, text)
+                .hint("leave --attached out to copy everything, or say --attached=none"));
+        }
+        if args.with_reports && args.attached == Some(Attached::None) {
+            let text = "--with-reports copies attached artifacts, which --attached=none leaves out";
+            return Err(Failure::message(Kind::Usage, text));
+        }
         let verdict = match args.unverified {
             true => VerdictSource::Unverified,
             false => VerdictSource::File {
@@ -82,6 +118,28 @@ impl TryFrom<Args> for CopyRequest {
                 digest: args.verified_digest,
             },
         };
+        if args.tags_only {
+            return Ok(Self {
+                source: CopySource::Staged {
+                    file: args.promoted,
+                    digest: args.promoted_digest,
+                    unverified: args.unverified,
+                },
+                verdict: VerdictSource::Unverified,
+                mode: Mode::TagsOnly,
+                tags: Vec::new(),
+                allow_empty: args.allow_empty,
+                attached: Some(Attached::None),
+                with_reports: false,
+                immutable: args.immutable,
+                deep: false,
+                allow_rollback: args.allow_rollback,
+                dry_run: args.dry_run,
+                platform: None,
+                jobs: args.jobs,
+                retries: args.retries,
+            });
+        }
         let source = match (args.src.or(args.source), args.dst.or(args.destination)) {
             (Some(from), Some(to)) => CopySource::One {
                 from: Box::new(Endpoint::parse(&from)?),
@@ -105,10 +163,15 @@ impl TryFrom<Args> for CopyRequest {
             source,
             tags: args.tag,
             allow_empty: args.allow_empty,
-            no_attached: args.no_attached,
+            mode: match args.stage_only {
+                true => Mode::StageOnly,
+                false => Mode::Both,
+            },
+            attached: args.attached,
             with_reports: args.with_reports,
             immutable: args.immutable,
             deep: args.deep,
+            allow_rollback: args.allow_rollback,
             dry_run: args.dry_run,
             platform: args.platform,
             jobs: args.jobs,

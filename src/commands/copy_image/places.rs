@@ -9,7 +9,7 @@ use super::{
 use crate::{
     commands::failures::{handover_failure, registry_failure},
     failure::{Failure, Kind, OrFail as _},
-    handover::Vouched,
+    handover::{Placed, Vouched},
     image::{Digest, Reference, Repository, Tag},
     registry::{Item, Layout, Place, Registry, Selection, Version},
 };
@@ -39,7 +39,48 @@ impl Jobs {
         let jobs = match &request.source {
             CopySource::One { from, to } => vec![one(from, to, request, vouched)?],
             CopySource::All { to, map } => all(to.as_deref(), map, request, vouched)?,
+            CopySource::Staged { .. } => Vec::new(),
         };
+        let jobs = Self(jobs);
+        jobs.check_tags()?;
+        Ok(jobs)
+    }
+
+    /// The tags of what an earlier copy staged; its images are where they belong.
+    pub(super) fn of_staged(staged: &Placed) -> Result<Self, Failure> {
+        let mut jobs = Vec::new();
+        for component in &staged.promoted().components {
+            let mut destinations = component.destinations.iter();
+            let Some(first) = destinations.clone().next() else {
+                continue;
+            };
+            let to = &first.repository;
+            if destinations.clone().any(|other| other.repository != *to) {
+                let text = format!(
+                    "promoted.json names several repositories for {}, expected one",
+                    component.name
+                );
+                return Err(Failure::message(Kind::Usage, text));
+            }
+            let missing = || {
+                let text = format!("promoted.json names no tag for {}", component.name);
+                Failure::message(Kind::Usage, text)
+            };
+            let tags = destinations.try_fold(Vec::new(), |mut tags, place| {
+                tags.push(place.tag.clone().ok_or_else(missing)?);
+                Ok::<_, Failure>(tags)
+            })?;
+            jobs.push(Job {
+                name: component.name.clone(),
+                from: End::Repository(to.clone()),
+                version: Some(component.digest.into()),
+                to: End::Repository(to.clone()),
+                tags: unique(tags),
+                pinned_destination: None,
+                source_tag: None,
+                platform: None,
+            });
+        }
         let jobs = Self(jobs);
         jobs.check_tags()?;
         Ok(jobs)

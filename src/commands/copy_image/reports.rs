@@ -22,7 +22,8 @@ const MAX_ATTESTATION: u64 = 32 << 20;
 /// The most attestations of one image, and the most reports that they may name.
 const MAX_MANY: usize = 200;
 
-/// The reports of an image; none when it does not exist.
+/// The reports of an image; none when it does not exist. With a verdict, only attestations
+/// whose manifests it accepted are read.
 ///
 /// # Errors
 /// What the registry says; [`Kind::Usage`] when there are too many.
@@ -30,8 +31,9 @@ pub(super) async fn of_image(
     registry: &Registry,
     repository: &Repository,
     version: &Version,
+    accepted: Option<&BTreeSet<Digest>>,
 ) -> Result<Vec<Digest>, Failure> {
-    let found = find(registry, repository, version).await;
+    let found = find(registry, repository, version, accepted).await;
     let found = found.map_err(registry_failure)?;
     if found.len() > MAX_MANY {
         let message = format!(
@@ -49,6 +51,7 @@ async fn find(
     registry: &Registry,
     repository: &Repository,
     version: &Version,
+    accepted: Option<&BTreeSet<Digest>>,
 ) -> Result<BTreeSet<Digest>, Error> {
     let mut found = BTreeSet::new();
     let Some(root) = registry.manifest(repository, version).await? else {
@@ -59,7 +62,7 @@ async fn find(
         images.extend(index.manifests.iter().map(|child| child.digest));
     }
     for image in images {
-        for layer in attestations(registry, repository, &image).await? {
+        for layer in attestations(registry, repository, &image, accepted).await? {
             let bytes = registry.blob(repository, &layer, MAX_ATTESTATION).await?;
             if let Some(statement) = statement(&bytes) {
                 found.extend(reports(&statement));
@@ -74,6 +77,7 @@ async fn attestations(
     registry: &Registry,
     repository: &Repository,
     image: &Digest,
+    accepted: Option<&BTreeSet<Digest>>,
 ) -> Result<Vec<Descriptor>, Error> {
     let mut versions = Vec::new();
     if let Ok(tag) = format!("sha256-{}.att", image.hex()).parse::<Tag>() {
@@ -88,6 +92,8 @@ async fn attestations(
     let mut layers = Vec::new();
     for version in versions.into_iter().take(MAX_MANY) {
         let manifest = registry.manifest(repository, &version).await?;
+        let read = |digest| accepted.is_none_or(|accepted| accepted.contains(&digest));
+        let manifest = manifest.filter(|manifest| read(manifest.digest));
         if let Some(Content::Image(image)) = manifest.map(|m| m.content()).transpose()? {
             layers.extend(image.layers);
         }

@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
+    /// Replace a newer image by an older one
+    #[arg(long)]
+    allow_rollback: bool,
     /// The file to edit, instead of the component's overlay
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
@@ -123,6 +126,7 @@ impl TryFrom<Args> for DeployRequest {
             environment: args.environment,
             images,
             allow_empty: args.allow_empty,
+            allow_rollback: args.allow_rollback,
             file: args.file,
             path: args.path,
             kustomize: args.kustomize,

@@ -2,7 +2,7 @@
 
 use super::{DeployImages, DeployRequest, Pin};
 use crate::{
-    commands::{Context, failures::handover_failure},
+    commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
     gitops::Component,
     handover::{Placed, Promoted, PromotedComponent},
@@ -91,6 +91,7 @@ pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wante
             let bytes = context.read(&path)?;
             let origin = path.display().to_string();
             let placed = Placed::parse(&bytes, &origin, *digest).map_err(handover_failure)?;
+            unchecked(*digest, "promoted.json", "--promoted-digest");
             check_verdict(placed.promoted(), *unverified, &origin)?;
             listed(&placed, only)
         }

@@ -19,7 +19,7 @@ fn needs_as_few_requests_as_the_protocol_allows() {
     for (layers, mount, cross) in [(12, 16, 43), (40, 44, 127)] {
         let (near, far) = (start(), start());
         signer::push_image(&near, "staging/app", "v1", "a", layers).unwrap();
-        let alone = |to: String| count(&near, &far, &to, &["--no-attached"]);
+        let alone = |to: String| count(&near, &far, &to, &["--attached=none"]);
         let (here, there) = (near.address(), far.address());
         assert_eq!(alone(format!("{here}/staging/app:prod")), 3, "retag");
         assert_eq!(alone(format!("{here}/staging/app:prod")), 2, "repeat");

@@ -80,7 +80,12 @@ fn reports_that_the_provenance_names_go_along_on_demand() {
     assert!(there.is_some());
     assert_eq!(there, from.manifest("staging/app", &report.digest));
     assert!(!to.tags().contains_key("prod/app:report"));
-    copy(&source, &destination, &["--with-reports", "--no-attached"]).exits(2);
+    copy(
+        &source,
+        &destination,
+        &["--with-reports", "--attached=none"],
+    )
+    .exits(2);
     // A report that is gone is said, and nothing moves.
     let gone = format!("sha256:{}", "7".repeat(64));
     attest(&gone);

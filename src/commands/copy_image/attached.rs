@@ -1,0 +1,69 @@
+//! Which attached artifacts go with an image: by default exactly those that the verdict lists.
+
+use std::collections::BTreeSet;
+
+use super::Attached;
+use crate::{
+    commands::failures::handover_failure,
+    failure::{Failure, Kind},
+    handover::{AttachedArtifact, Vouched},
+    image::Digest,
+    registry::{Attachment, Listed, Selection, Version},
+};
+
+/// The manifests of attached artifacts that the verdict accepted.
+pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
+    let components = vouched.verified().components.iter();
+    let attached = components.flat_map(|component| &component.attached);
+    let accepted = attached.filter(|artifact| artifact.accepted);
+    accepted.map(|artifact| artifact.digest).collect()
+}
+
+/// Selects what goes with one image.
+pub(super) fn selection(
+    which: Option<Attached>,
+    version: &Version,
+    vouched: Option<&Vouched>,
+) -> Result<Selection, Failure> {
+    let Some(vouched) = vouched else {
+        return Ok(match which {
+            Some(Attached::None) => Selection::Nothing,
+            _ => Selection::Everything,
+        });
+    };
+    if which == Some(Attached::None) {
+        return Ok(Selection::Nothing);
+    }
+    // A tag is resolved by the plan, which refuses what the verdict does not list; until then
+    // nothing is known to be attached to it.
+    let Version::Digest(digest) = version else {
+        let all = vouched.verified().components.iter();
+        let all = all.filter(|component| component.success);
+        return listed(which, all.flat_map(|component| &component.attached));
+    };
+    let component = vouched.vouches_for(*digest).map_err(handover_failure)?;
+    listed(which, component.attached.iter())
+}
+
+fn listed<'a>(
+    which: Option<Attached>,
+    seen: impl Iterator<Item = &'a AttachedArtifact>,
+) -> Result<Selection, Failure> {
+    let accepted = which == Some(Attached::Accepted);
+    let seen = seen.filter(|artifact| artifact.accepted || !accepted);
+    let listed = seen.map(|artifact| {
+        let at = Attachment::parse(&artifact.place).ok_or_else(|| {
+            let text = format!(
+                "verified.json names the place {:?}, expected a tag or referrers/sha256:…",
+                artifact.place
+            );
+            Failure::message(Kind::Usage, text)
+        })?;
+        Ok(Listed {
+            at,
+            digest: artifact.digest,
+            required: artifact.accepted,
+        })
+    });
+    listed.collect::<Result<_, _>>().map(Selection::Listed)
+}

@@ -1,0 +1,47 @@
+//! The members of `verified.json` about evidence and attachments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::Digest;
+
+/// A signature or attestation that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AcceptedEvidence {
+    /// `signature` or `attestation`.
+    pub(crate) kind: String,
+    /// The predicate type of an attestation.
+    pub(crate) predicate_type: Option<String>,
+    /// The reference under which it was found.
+    pub(crate) uri: String,
+    /// The digest of the layer that holds it.
+    pub(crate) digest: Digest,
+    /// The signer: `key sha256:…`, or subject and issuer of a certificate.
+    pub(crate) signer: String,
+}
+
+/// An artifact that was attached to an image when it was verified.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AttachedArtifact {
+    /// `signature`, `attestation`, `sbom`, or the artifact type of a referrer.
+    pub(crate) kind: String,
+    /// The tag, or `referrers/<digest of the subject>`.
+    pub(crate) place: String,
+    /// The digest of its manifest.
+    pub(crate) digest: Digest,
+    /// Whether it holds accepted evidence or is named by some.
+    pub(crate) accepted: bool,
+    /// Why it was not accepted, or which evidence names it.
+    pub(crate) reason: Option<String>,
+}
+
+/// A fact that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UnreadableFact {
+    /// The fact, such as `image.config`.
+    pub(crate) fact: String,
+    /// Why it could not be read.
+    pub(crate) reason: String,
+}
