@@ -87,9 +87,9 @@ impl<'p> Machine<'p> {
         let value = match replacement {
             Callee::Rules(set) => self.call_rules(set, args),
             Callee::Builtin(index) => self.call_builtin(index, args),
-        }?;
+        };
         self.context.mocks = mocks;
-        Ok(Some(value))
+        value.map(Some)
     }
 
     fn call_builtin(&mut self, index: usize, args: &[Value]) -> Run<Option<Value>> {

@@ -74,6 +74,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     pub(crate) known: FxHashMap<Box<[Value]>, Entry>,
+    /// The whole rule has a conflict: members are always looked up one by one.
+    pub(crate) whole_fails: bool,
 }
 
 /// Results that are known while documents and functions are not replaced.

@@ -6,6 +6,7 @@
 
 mod body;
 mod build;
+mod count;
 mod depends;
 mod refs;
 mod rules;
@@ -168,6 +169,8 @@ pub(crate) enum Step {
 /// A term that a value is unified with.
 #[derive(Debug)]
 pub(crate) enum Pattern {
+    /// Binds a slot that nothing reads.
+    Any,
     Bind(SlotId),
     Equals(Expr),
     Array(Box<[Pattern]>),

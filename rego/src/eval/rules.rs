@@ -6,6 +6,9 @@ use super::object::Growing;
 use super::plan::{Branch, Definition, Expr, Output, RuleSet, SetId, SetKind, Step};
 use crate::value::{SetBuilder, Value};
 
+/// The number of members of a partial rule after which all of it is evaluated.
+const MEMBERS: usize = 8;
+
 impl<'p> Machine<'p> {
     /// Returns the value at known keys below a rule.
     pub(crate) fn rule_at(&mut self, set: SetId, steps: &'p [Expr]) -> Run<Option<Value>> {
@@ -309,6 +312,9 @@ impl<'p> Machine<'p> {
             self.reads |= entry.reads;
             return Ok((entry.value.clone(), keys.len()));
         }
+        if self.many_members(set) && self.whole(set)? {
+            return self.member(set, keys);
+        }
         let (value, reads) = self.reading(|machine| {
             machine.in_rule(set, |machine| match rules.kind {
                 SetKind::Set => machine.element(rules, keys),
@@ -324,6 +330,34 @@ impl<'p> Machine<'p> {
             },
         );
         Ok((value, keys.len()))
+    }
+
+    /// Tells if so many members were looked up that the whole rule is worth its time.
+    fn many_members(&self, set: SetId) -> bool {
+        let members = self.context.memo.members.get(&set);
+        members.is_some_and(|members| members.known.len() >= MEMBERS && !members.whole_fails)
+    }
+
+    /// Evaluates the whole rule. Returns false if that has a conflict, which is none of the
+    /// members that are looked up.
+    fn whole(&mut self, set: SetId) -> Run<bool> {
+        let (depth, rules, place) = (self.depth, self.rules.len(), self.place);
+        match self.rule(set) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code == EvalCode::Conflict => {
+                self.depth = depth;
+                self.rules.truncate(rules);
+                self.place = place;
+                self.context
+                    .memo
+                    .members
+                    .entry(set)
+                    .or_default()
+                    .whole_fails = true;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn element(&mut self, rules: &'p RuleSet, keys: &[Value]) -> Run<Option<Value>> {

@@ -167,6 +167,7 @@ impl<'p> Machine<'p> {
     /// Unifies a value with a pattern.
     pub(crate) fn matches(&mut self, pattern: &'p Pattern, value: &Value) -> Run<bool> {
         match pattern {
+            Pattern::Any => Ok(true),
             Pattern::Bind(slot) => {
                 self.set(*slot, value.clone());
                 Ok(true)

@@ -77,6 +77,7 @@ impl<'p> Machine<'p> {
         let mut visit = |machine: &mut Self, key: Value, item: &Value| {
             machine.step()?;
             let fits = match pattern {
+                Pattern::Any => true,
                 Pattern::Bind(slot) => {
                     machine.set(*slot, key);
                     true
@@ -206,6 +207,9 @@ impl<'p> Machine<'p> {
         if let Output::Match(Pattern::Array(pair)) = output
             && let [first, second] = pair.as_ref()
         {
+            if matches!(first, Pattern::Any) {
+                return self.matches(second, value);
+            }
             let path = array(self)?;
             return Ok(self.matches(first, &path)? && self.matches(second, value)?);
         }

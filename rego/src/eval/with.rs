@@ -19,12 +19,12 @@ impl<'p> Machine<'p> {
         std::mem::swap(&mut self.context, &mut other);
         let flow = self.run(inner, &mut |machine| {
             std::mem::swap(&mut machine.context, &mut other);
-            let flow = then(machine)?;
+            let flow = then(machine);
             std::mem::swap(&mut machine.context, &mut other);
-            Ok(flow)
-        })?;
+            flow
+        });
         std::mem::swap(&mut self.context, &mut other);
-        Ok(flow)
+        flow
     }
 
     fn replacing(&mut self, items: &'p [With]) -> Run<Option<Context>> {

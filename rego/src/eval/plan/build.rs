@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::count::unread_in_query;
 use super::depends::{self, Facts, Uses};
 use super::{
     Branch, Definition, Expr, Layout, Node, NodeId, Plan, QueryPlan, RuleSet, SetId, SetKind,
@@ -19,6 +20,8 @@ pub(crate) struct Planner<'a> {
     /// What the rule that is planned uses.
     pub(crate) uses: Uses,
     pub(crate) file: u32,
+    /// Slots of the frame that nothing reads.
+    pub(crate) unread: Vec<bool>,
 }
 
 /// The slots of a frame while a body is planned.
@@ -88,6 +91,7 @@ pub(crate) fn plan_rules(
             layout: &layout,
             uses: Uses::default(),
             file: 0,
+            unread: Vec::new(),
         };
         sets.push(planner.set(compiled, draft)?);
         uses.push(planner.uses);
@@ -111,6 +115,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
         layout: &plan.layout,
         uses: Uses::default(),
         file,
+        unread: unread_in_query(&query.body, &query.slots),
     };
     let mut scope = Scope::new(query.slots.len());
     let body = planner.body(&mut scope, &query.body)?;

@@ -1,6 +1,7 @@
 //! Planning of rules: heads, branches and variants with given keys.
 
 use super::build::{Planned, Planner, Scope};
+use super::count::unread;
 use super::{Branch, Definition, Expr, SetKind};
 use crate::compile::program::{self, Term, TermKind};
 use crate::value::Value;
@@ -38,6 +39,7 @@ impl Planner<'_> {
 
     /// Plans one body; the first keys are given.
     fn branch(&mut self, branch: &program::Branch, keys: &[Term], given: usize) -> Planned<Branch> {
+        self.unread = unread(branch, keys);
         let mut scope = Scope::new(branch.slots.len());
         let (mut args, mut body) = (Vec::new(), Vec::new());
         let element = branch.key.iter();

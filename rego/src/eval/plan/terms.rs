@@ -148,6 +148,9 @@ impl Planner<'_> {
         Ok(match &term.kind {
             TermKind::Slot(slot) => {
                 scope.bound[slot.0 as usize] = true;
+                if self.unread.get(slot.0 as usize) == Some(&true) {
+                    return Ok(Pattern::Any);
+                }
                 Pattern::Bind(slot.0 as usize)
             }
             TermKind::Array(items) => {

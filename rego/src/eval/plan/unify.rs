@@ -159,6 +159,7 @@ impl Planner<'_> {
             }
             _ => match self.pattern(scope, target, out)? {
                 Pattern::Bind(slot) => StmtKind::Let(slot, value),
+                Pattern::Any => StmtKind::Match(Pattern::Any, value),
                 pattern => StmtKind::Match(pattern, value),
             },
         };
