@@ -14,11 +14,11 @@ impl<'p> Machine<'p> {
         };
         match self.mocked(Callee::Rules(set), &args)? {
             Some(mocked) => Ok(mocked),
-            None => self.call_rules(set, &args),
+            None => self.call_rules(set, args),
         }
     }
 
-    fn call_rules(&mut self, set: SetId, args: &[Value]) -> Run<Option<Value>> {
+    fn call_rules(&mut self, set: SetId, args: Vec<Value>) -> Run<Option<Value>> {
         let rules = self.rule_set(set);
         if rules.kind != SetKind::Function {
             // A complete rule may be called without arguments.
@@ -29,16 +29,16 @@ impl<'p> Machine<'p> {
             .memo
             .calls
             .get(&set)
-            .and_then(|calls| calls.get(args))
+            .and_then(|calls| calls.get(args.as_slice()))
         {
             self.reads |= known.reads;
             return Ok(known.value.clone());
         }
         let (value, reads) =
-            self.reading(|machine| machine.in_rule(set, |machine| machine.choose(rules, args)))?;
+            self.reading(|machine| machine.in_rule(set, |machine| machine.choose(rules, &args)))?;
         let calls = self.context.memo.calls.entry(set).or_default();
         calls.insert(
-            args.into(),
+            args.into_boxed_slice(),
             Entry {
                 value: value.clone(),
                 reads,
@@ -85,7 +85,7 @@ impl<'p> Machine<'p> {
         // Nothing is replaced inside of the replacement, so it may call what it replaces.
         let mocks = std::mem::take(&mut self.context.mocks);
         let value = match replacement {
-            Callee::Rules(set) => self.call_rules(set, args),
+            Callee::Rules(set) => self.call_rules(set, args.to_vec()),
             Callee::Builtin(index) => self.call_builtin(index, args),
         };
         self.context.mocks = mocks;

@@ -364,12 +364,11 @@ impl<'p> Machine<'p> {
         let mut found = None;
         for definition in &rules.rules {
             self.solutions(definition, 1, keys, &mut |machine, branch| {
-                found = machine.eval(&branch.value)?;
+                if found.is_none() {
+                    found = machine.eval(&branch.value)?;
+                }
                 Ok(())
             })?;
-            if found.is_some() {
-                break;
-            }
         }
         Ok(found)
     }

@@ -89,7 +89,7 @@ impl<'p> Machine<'p> {
                 None => false,
             },
             StmtKind::Print(args) => self.print(args)?,
-            StmtKind::Not(body) => !self.any(body)?,
+            StmtKind::Not(body) => !self.some(body)?,
             StmtKind::And(left, right) => self.any(left)? && self.any(right)?,
             StmtKind::Or(left, right) => self.any(left)? || self.any(right)?,
             StmtKind::Every {
@@ -108,6 +108,17 @@ impl<'p> Machine<'p> {
     /// Tells if a body has a solution.
     pub(crate) fn any(&mut self, body: &'p [Stmt]) -> Run<bool> {
         Ok(self.run(body, &mut |_| Ok(Flow::Done))? == Flow::Done)
+    }
+
+    /// Tells if a body has a solution, after all of them: as in OPA, an error in any of them is one
+    /// of the negation.
+    fn some(&mut self, body: &'p [Stmt]) -> Run<bool> {
+        let mut found = false;
+        self.run(body, &mut |_| {
+            found = true;
+            Ok(Flow::Next)
+        })?;
+        Ok(found)
     }
 
     fn every(
