@@ -4,6 +4,7 @@
 //! return an `Option` or an error.
 
 mod compare;
+mod convert;
 mod decimal;
 mod float;
 mod json;

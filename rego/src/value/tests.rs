@@ -117,3 +117,14 @@ fn the_last_of_equal_members_is_kept() {
     let value = Value::from_json(r#"{"b":1,"a":2,"b":3}"#).unwrap_or(Value::Null);
     assert_eq!(value.to_json(), r#"{"a":2,"b":3}"#);
 }
+
+#[test]
+fn serde_json_and_values_are_converted_both_ways() {
+    let json = serde_json::json!({"b": [1, 2.5, -3, 18446744073709551615_u64, 1e300], "a": null});
+    let value = Value::from(&json);
+    assert_eq!(serde_json::Value::from(&value), json);
+    let set = Value::set(vec![Value::from(2i64), Value::from(1i64)]);
+    assert_eq!(serde_json::Value::from(&set), serde_json::json!([1, 2]));
+    let huge = Value::Number(number("1e999"));
+    assert_eq!(serde_json::Value::from(&huge), serde_json::json!(f64::MAX));
+}
