@@ -3,6 +3,7 @@
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine};
 use super::plan::{Comprehension, ComprehensionKind, Expr, Path, Source};
+use super::tree::stored;
 use crate::value::{ObjectBuilder, SetBuilder, Value};
 
 impl<'p> Machine<'p> {
@@ -77,7 +78,10 @@ impl<'p> Machine<'p> {
                 None => None,
             },
             Source::Slot(slot) => self.follow(self.get(slot), &path.steps),
-            Source::Base if self.context.data.is_none() => self.follow(&self.base, &path.steps),
+            Source::Base if self.context.data.is_none() => path
+                .steps
+                .iter()
+                .try_fold(&self.base, |value, step| stored(value, self.key(step))),
             Source::Base => {
                 let keys: Vec<Value> = path
                     .steps

@@ -17,7 +17,9 @@ impl<'p> Machine<'p> {
         let value = match scan.source {
             Source::Input => self.context.input.clone(),
             Source::Slot(slot) => Some(self.get(slot).clone()),
-            Source::Base if self.context.data.is_none() => Some(self.base.clone()),
+            Source::Base if self.context.data.is_none() && named(&scan.steps) => {
+                Some(self.base.clone())
+            }
             Source::Base => return self.scan_tree(None, Vec::new(), &scan.steps, output, then),
             Source::Rule(set) => return self.scan_rule(set, &scan.steps, output, then),
             Source::Tree(node) => {
@@ -216,4 +218,12 @@ impl<'p> Machine<'p> {
         let path = array(self)?;
         self.accept(output, Value::array(vec![path, value.clone()]))
     }
+}
+
+/// Tells if all known keys are names: others are looked up in base documents by their text.
+fn named(steps: &[Step]) -> bool {
+    steps.iter().all(|step| match step {
+        Step::Get(Expr::Const(Value::String(_))) | Step::Each(_) => true,
+        Step::Get(_) => false,
+    })
 }

@@ -16,16 +16,18 @@ impl<'p> Machine<'p> {
 
     /// Returns the base document at a path, with what `with` replaces in it.
     pub(crate) fn resolve(&mut self, path: &[Value]) -> Run<Option<Value>> {
-        let find = |start: &Value| {
-            path.iter()
-                .try_fold(start, |value, key| value.get(key))
-                .cloned()
-        };
-        let replacement = self.context.data.as_ref().and_then(find);
+        let mut keys = path.iter();
+        let replacement = self.context.data.as_ref();
+        let replacement = replacement
+            .and_then(|data| keys.try_fold(data, |value, key| value.get(key)))
+            .cloned();
         if self.replaced(path) {
             return Ok(replacement);
         }
-        let real = find(&self.base);
+        let real = path
+            .iter()
+            .try_fold(&self.base, |value, key| stored(value, key))
+            .cloned();
         Ok(match (replacement, real) {
             (Some(replacement), Some(real)) => Some(merge(&replacement, &real)),
             (replacement, real) => replacement.or(real),
@@ -141,6 +143,14 @@ impl<'p> Machine<'p> {
             },
             None => self.scan_tree(child, path, rest, output, then),
         }
+    }
+}
+
+/// Returns the member of a base document; a number is looked up by its text, as OPA's storage does.
+pub(crate) fn stored<'a>(document: &'a Value, key: &Value) -> Option<&'a Value> {
+    match (document, key) {
+        (Value::Object(object), Value::Number(number)) => object.get_str(&number.to_string()),
+        _ => document.get(key),
     }
 }
 

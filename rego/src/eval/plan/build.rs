@@ -119,6 +119,11 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
     };
     let mut scope = Scope::new(query.slots.len());
     let body = planner.body(&mut scope, &query.body)?;
+    // Variables of nested bodies have no value at the end.
+    let named = query.slots.iter().zip(&scope.bound);
+    let names = named
+        .map(|(slot, bound)| slot.name.clone().filter(|_| *bound))
+        .collect();
     let branch = Branch {
         place: Place {
             file,
@@ -131,7 +136,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
         value: Expr::Const(Value::Bool(true)),
         contains: false,
         otherwise: None,
-        names: query.slots.iter().map(|slot| slot.name.clone()).collect(),
+        names,
     };
     Ok(QueryPlan { branch })
 }
