@@ -3,7 +3,7 @@
 use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 use super::Error;
 
@@ -95,11 +95,15 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some(key) = object.next_key::<String>()? {
-            if members.contains_key(&key) {
-                let key: String = key.chars().take(SHOWN).collect();
-                return Err(A::Error::custom(format!("duplicate key {key:?}")));
+            match members.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(object.next_value_seed(self)?);
+                }
+                Entry::Occupied(place) => {
+                    let key: String = place.key().chars().take(SHOWN).collect();
+                    return Err(A::Error::custom(format!("duplicate key {key:?}")));
+                }
             }
-            members.insert(key, object.next_value_seed(self)?);
         }
         Ok(Value::Object(members))
     }

@@ -197,3 +197,107 @@ fn a_registry_that_fails_or_refuses_is_never_passed_over() {
         assert!(to.tags().is_empty());
     }
 }
+
+#[test]
+fn how_a_registry_answers_for_referrers_decides() {
+    let (index, referrers) = ("application/vnd.oci.image.index.v1+json", "/referrers/");
+    for (status, list, passes) in [
+        (400, false, true),
+        (404, false, true),
+        (405, false, true),
+        (501, false, true),
+        (401, true, true),
+        (403, true, true),
+        (403, false, false),
+        (500, true, false),
+    ] {
+        let scene = Scene::new(true);
+        if list {
+            let tag = scene.image.digest.replace(':', "-");
+            let empty = br#"{"schemaVersion":2,"manifests":null}"#;
+            scene
+                .registry
+                .put_manifest(REPOSITORY, Some(&tag), index, empty);
+        }
+        let fault = Fault::new(Effect::Status(status));
+        scene.registry.fail(fault.of("GET", referrers));
+        let run = scene.verify();
+        assert_eq!(run.code == 0, passes, "{status}: {}", run.stderr);
+    }
+    for (body, passes) in [
+        (r#"{"manifests":[]}"#, true),
+        (r#"{"manifests":null,"annotations":null}"#, true),
+        ("{}", false),
+        ("<html>", false),
+        (r#"{"manifests":[],"Manifests":[]}"#, false),
+    ] {
+        let scene = Scene::new(true);
+        let fault = Fault::new(Effect::Body(body.as_bytes().to_vec()));
+        scene.registry.fail(fault.of("GET", referrers));
+        let run = scene.verify();
+        assert_eq!(
+            run.code,
+            if passes { 0 } else { 5 },
+            "{body}: {}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn the_index_of_a_build_cache_is_copied() {
+    let registry = Server::start(Options::default()).unwrap();
+    let blob = |content: &str, media_type: &str| {
+        let digest = registry.put_blob(REPOSITORY, content.as_bytes());
+        json!({"mediaType": media_type, "digest": digest, "size": content.len()})
+    };
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [
+            blob("layer", "application/vnd.oci.image.layer.v1.tar+gzip"),
+            blob("{}", "application/vnd.buildkit.cacheconfig.v0"),
+        ],
+    });
+    let (bytes, kind) = (index.to_string(), "application/vnd.oci.image.index.v1+json");
+    let digest = registry.put_manifest(REPOSITORY, Some("cache"), kind, bytes.as_bytes());
+    let (dir, to) = (Workdir::new(), Workdir::new());
+    let from = format!("{}/{REPOSITORY}:cache", registry.address());
+    let target = format!("oci:{}:cache", to.path("layout").display());
+    dir.promote(&["copy-image", &from, &target, "--unverified"])
+        .exits(0);
+    let hexes = [
+        digest.as_str(),
+        index["manifests"][0]["digest"].as_str().unwrap(),
+    ];
+    for hex in hexes.map(|digest| digest.trim_start_matches("sha256:")) {
+        assert!(to.exists(&format!("layout/blobs/sha256/{hex}")), "{hex}");
+    }
+}
+
+#[test]
+fn a_layout_whose_manifest_has_no_media_type_and_an_odd_one_beside_it() {
+    let dir = Workdir::new();
+    let put = |content: &str| {
+        let registry = Server::start(Options::default()).unwrap();
+        let digest = registry.put_blob("x", content.as_bytes());
+        let hex = digest.trim_start_matches("sha256:");
+        std::fs::create_dir_all(dir.path("layout/blobs/sha256")).unwrap();
+        dir.write(&format!("layout/blobs/sha256/{hex}"), content);
+        json!({"mediaType": "t", "digest": digest, "size": content.len()})
+    };
+    let image = json!({"schemaVersion": 2, "config": put("{}"), "layers": null});
+    let mut entry = put(&image.to_string());
+    entry["mediaType"] = json!(MANIFEST);
+    let mut odd =
+        put(r#"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","blobs":[]}"#);
+    odd["mediaType"] = json!("application/vnd.oci.artifact.manifest.v1+json");
+    let index = json!({"schemaVersion": 2, "manifests": [entry, odd]});
+    dir.write("layout/index.json", index.to_string());
+    dir.write("layout/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#);
+    let to = Server::start(Options::default()).unwrap();
+    let target = format!("{}/prod/app:v1", to.address());
+    let run = dir.promote(&["copy-image", "oci:layout", &target, "--unverified"]);
+    run.exits(0).says("artifact manifest");
+    let copied = to.tags().get("prod/app:v1").cloned();
+    assert_eq!(copied.as_deref(), entry["digest"].as_str());
+}
