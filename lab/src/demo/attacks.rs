@@ -57,7 +57,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "hostile-tag",
         deed: "pushed the Git tag v1.0$(touch x), which a shell would execute",
-        check: "the tag is no OCI tag; nothing ever hands it to a shell",
+        check: "the trigger starts no run for it; started by hand, extract-tag refuses a name that cannot be an image tag",
         ending: refused(Step::ExtractTag, 2, "v1.0$(touch"),
         prepare: hostile_tag,
         meddle: None,

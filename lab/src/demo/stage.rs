@@ -111,14 +111,27 @@ impl Stage {
         })
     }
 
-    /// The shipped PipelineRun, Pipeline and Tasks, started by the recorded push of the tag.
+    /// The shipped PipelineRun, Pipeline and Tasks, started by the recorded push of the tag. Where the trigger refuses
+    /// the name of the tag, the Pipeline is started by hand with that name.
     fn pipeline(&self) -> Result<Run> {
         let universe = &self.universe;
         let page = universe.source_page();
         let event = event::tag_push("gitlab-tag-push", &self.tag, &universe.commit, &page)?;
-        Ok(Run::new(tekton::shipped())
+        let triggered = Run::new(tekton::shipped())
             .text("on-tag.yaml", universe.pipeline_run()?)
-            .event(event)
+            .event(event);
+        let run = match triggered.starts() {
+            true => triggered,
+            false => Run::new(tekton::shipped())
+                .param("git-tag", &self.tag)
+                .param("revision", &universe.commit)
+                .param("git-url", universe.source_url())
+                .param("images", format!("{COMPONENT}={}", universe.staging()))
+                .param("policy", universe.policy_url())
+                .param("to", universe.production())
+                .param("gitops-repo-url", universe.gitops_url()),
+        };
+        Ok(run
             .promote(&self.promote)
             .show(self.show, has_colours(&io::stderr()))
             .param("public-key", universe.key.public_pem())

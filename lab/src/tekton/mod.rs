@@ -4,6 +4,7 @@
 //! matters. Semantics are those of Tekton Pipelines v1.15 for what the shipped YAML uses;
 //! a field that is not implemented is refused by its name.
 
+mod cel;
 mod check;
 pub mod command;
 mod kubelet;
@@ -144,6 +145,17 @@ impl Run {
     pub fn after(mut self, task: &str, function: impl FnOnce() + Send + 'static) -> Self {
         self.hooks.insert(task.to_owned(), Box::new(function));
         self
+    }
+
+    /// Whether the event starts the PipelineRun, by its annotations and after it was filled in.
+    #[must_use]
+    pub fn starts(&self) -> bool {
+        let event = self.event.as_deref().map(Event::parse).transpose();
+        event.is_ok_and(|event| {
+            self.texts()
+                .and_then(|texts| Resources::read(texts, event.as_ref()))
+                .is_ok()
+        })
     }
 
     /// Checks everything, then runs it.

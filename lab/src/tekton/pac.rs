@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::model::Metadata;
+use super::{cel, model::Metadata};
 
 const ON_EVENT: &str = "pipelinesascode.tekton.dev/on-event";
 const ON_TARGET: &str = "pipelinesascode.tekton.dev/on-target-branch";
-const KNOWN: [&str; 4] = [
+const ON_CEL: &str = "pipelinesascode.tekton.dev/on-cel-expression";
+const KNOWN: [&str; 5] = [
     ON_EVENT,
     ON_TARGET,
+    ON_CEL,
     "pipelinesascode.tekton.dev/max-keep-runs",
     "pipelinesascode.tekton.dev/cancel-in-progress",
 ];
@@ -118,6 +120,17 @@ impl Event {
             if !KNOWN.contains(&name.as_str()) {
                 bail!("the annotation {name} is not implemented by the runner");
             }
+        }
+        if let Some(expression) = metadata.annotations.get(ON_CEL) {
+            // It decides alone, as in Pipelines-as-Code.
+            let variable = |name: &str| match name {
+                "event" => Some("push"),
+                _ => self.0.get(name).map(String::as_str),
+            };
+            return match cel::evaluate(expression, &variable)? {
+                true => Ok(()),
+                false => bail!("the event does not start it: {expression} is false"),
+            };
         }
         let listed = |name: &str| {
             let list = metadata
@@ -231,13 +244,15 @@ mod tests {
         event
             .starts(&with(&[(ON_EVENT, "[push]"), (ON_TARGET, "[main]")]))
             .unwrap_err();
-        let cel = with(&[("pipelinesascode.tekton.dev/on-cel-expression", "true")]);
-        assert!(
-            event
-                .starts(&cel)
-                .unwrap_err()
-                .to_string()
-                .contains("on-cel-expression")
-        );
+        let expression = |text| with(&[(ON_CEL, text), (ON_TARGET, "[main]")]);
+        event
+            .starts(&expression("event == \"push\" && git_tag == \"v1.0\""))
+            .unwrap();
+        event
+            .starts(&expression("target_branch == \"main\""))
+            .unwrap_err();
+        event
+            .starts(&expression("files.all.exists(x, true)"))
+            .unwrap_err();
     }
 }

@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use serde_json::json;
+
 use super::{
     model::{TaskSpec, Value, When},
     schedule::Plan,
@@ -29,7 +31,7 @@ pub(crate) struct Prepared {
     pub(crate) params: BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
     pub(crate) workspaces: BTreeMap<String, PathBuf>,
-    /// Its conditions, with the values that they had.
+    /// Its conditions as they are written.
     pub(crate) when: Vec<When>,
     /// How many attempts it has.
     pub(crate) attempts: u32,
@@ -67,5 +69,25 @@ impl Prepared {
             }
         }
         Ok(attempts)
+    }
+
+    /// The `spec` of the TaskRun, without the volumes that only a cluster has.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let params = self.params.iter().map(|(name, value)| match value {
+            Value::String(text) => json!({"name": name, "value": text}),
+            Value::Array(items) => json!({"name": name, "value": items}),
+        });
+        let params: Vec<_> = params.collect();
+        let mut spec = json!({"serviceAccountName": "default"});
+        if !params.is_empty() {
+            spec["params"] = params.into();
+        }
+        if self.attempts > 1 {
+            spec["retries"] = (self.attempts - 1).into();
+        }
+        if self.task != self.name {
+            spec["taskRef"] = json!({"kind": "Task", "name": self.task});
+        }
+        spec
     }
 }

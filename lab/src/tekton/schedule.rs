@@ -75,8 +75,12 @@ pub(crate) fn run(plan: &Plan, hooks: Hooks, picture: &mut Picture) -> Result<St
     let started = Timestamp::now();
     schedule.picture.begin(plan);
     schedule.phase(&plan.spec.tasks, false)?;
+    let finally_started = (!plan.spec.finally.is_empty()).then(Timestamp::now);
     schedule.finally()?;
-    Ok(schedule.status(started))
+    Ok(Status {
+        finally_started,
+        ..schedule.status(started)
+    })
 }
 
 struct Schedule<'a> {
@@ -203,7 +207,7 @@ impl Schedule<'_> {
         if !when.iter().all(holds) {
             return Ok(Next::Skip(Skip::When, when));
         }
-        self.prepare(task, &variables, when)
+        self.prepare(task, &variables)
             .map(|prepared| Next::Start(Box::new(prepared)))
     }
 
@@ -266,12 +270,7 @@ impl Schedule<'_> {
         }
     }
 
-    fn prepare(
-        &self,
-        task: &PipelineTask,
-        variables: &Variables,
-        when: Vec<When>,
-    ) -> Result<Prepared> {
+    fn prepare(&self, task: &PipelineTask, variables: &Variables) -> Result<Prepared> {
         let spec = check::spec_of(task, &self.plan.tasks).context("a checked Task is known")?;
         let task_run = format!("{}-{}", self.plan.name, task.name);
         let params = task.params.iter().map(|param| {
@@ -289,7 +288,7 @@ impl Schedule<'_> {
             params: params.collect(),
             workspaces: self.workspaces(task, variables, &task_run)?,
             task_run,
-            when,
+            when: task.when.clone(),
             attempts: task.retries.saturating_add(1),
             timeout: task.timeout.as_deref().map(duration).transpose()?,
         })
@@ -331,6 +330,7 @@ impl Schedule<'_> {
         let status = TaskStatus {
             name: task.name.clone(),
             task_run: String::new(),
+            spec: serde_json::Value::Null,
             fate: Fate::Skipped(skip),
             attempts: Vec::new(),
             when,
@@ -355,6 +355,7 @@ impl Schedule<'_> {
         };
         let status = TaskStatus {
             name: prepared.name.clone(),
+            spec: prepared.document(),
             task_run: prepared.task_run,
             fate,
             attempts,
@@ -375,6 +376,7 @@ impl Schedule<'_> {
                 let status = TaskStatus {
                     name: task.name.clone(),
                     task_run: String::new(),
+                    spec: serde_json::Value::Null,
                     fate: Fate::NotRun,
                     attempts: Vec::new(),
                     when: Vec::new(),
@@ -421,6 +423,7 @@ impl Schedule<'_> {
             reason,
             message,
             started,
+            finally_started: None,
             completed: Timestamp::now(),
             tasks,
             results,

@@ -91,7 +91,9 @@ pub struct TaskStatus {
     pub fate: Fate,
     /// Its attempts, in order; empty when it was not run.
     pub attempts: Vec<Attempt>,
-    /// Its conditions, with the values that they had.
+    /// The `spec` of its TaskRun; null when it was not run.
+    pub spec: Value,
+    /// Its conditions: as they are written when it ran, with the values that they had when they skipped it.
     pub when: Vec<When>,
     /// Whether it belongs to `finally`.
     pub finally: bool,
@@ -153,6 +155,8 @@ pub struct Status {
     pub started: Timestamp,
     /// When it ended.
     pub completed: Timestamp,
+    /// When the Tasks of `finally` began, if there are any.
+    pub finally_started: Option<Timestamp>,
     /// Every Task of the Pipeline, in its order, those of `finally` last.
     pub tasks: Vec<TaskStatus>,
     /// The Pipeline's results.
@@ -178,18 +182,33 @@ impl Status {
         let ran = self.tasks.iter().filter(|task| !task.attempts.is_empty());
         let children: Vec<_> = ran.map(child).collect();
         let skipped: Vec<_> = self.tasks.iter().filter_map(skipped).collect();
+        let results = self.results.iter();
+        let results: Vec<_> = results
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let mut status = json!({
+            "startTime": seconds(self.started),
+            "completionTime": seconds(self.completed),
+            "conditions": [condition(self.succeeded, self.reason, &self.message)],
+        });
+        if let Some(time) = self.finally_started {
+            status["finallyStartTime"] = Value::from(seconds(time));
+        }
+        for (key, list) in [
+            ("childReferences", children),
+            ("skippedTasks", skipped),
+            ("results", results),
+        ] {
+            // A cluster leaves out an empty list.
+            if !list.is_empty() {
+                status[key] = Value::from(list);
+            }
+        }
         json!({
             "apiVersion": "tekton.dev/v1",
             "kind": "PipelineRun",
             "metadata": {"name": self.name, "labels": {"tekton.dev/pipeline": self.pipeline}},
-            "status": {
-                "startTime": seconds(self.started),
-                "completionTime": seconds(self.completed),
-                "conditions": [condition(self.succeeded, self.reason, &self.message)],
-                "childReferences": children,
-                "skippedTasks": skipped,
-                "results": named(&self.results),
-            },
+            "status": status,
         })
     }
 
@@ -200,7 +219,9 @@ impl Status {
             let (last, retried) = task.attempts.split_last()?;
             let mut status = attempt(last);
             let retried: Vec<_> = retried.iter().map(attempt).collect();
-            status["retriesStatus"] = Value::from(retried);
+            if !retried.is_empty() {
+                status["retriesStatus"] = Value::from(retried);
+            }
             let document = json!({
                 "apiVersion": "tekton.dev/v1",
                 "kind": "TaskRun",
@@ -208,6 +229,7 @@ impl Status {
                     "tekton.dev/pipelineRun": self.name,
                     "tekton.dev/pipelineTask": task.name,
                 }},
+                "spec": task.spec,
                 "status": status,
             });
             Some((task.task_run.clone(), document))
@@ -249,13 +271,16 @@ fn attempt(attempt: &Attempt) -> Value {
             "terminated": {"exitCode": step.exit_code, "reason": step.reason},
         })
     });
-    json!({
+    let mut status = json!({
         "startTime": seconds(attempt.started),
         "completionTime": seconds(attempt.completed),
         "conditions": [condition(attempt.succeeded, attempt.reason, &attempt.message)],
-        "results": named(&attempt.results),
         "steps": steps.collect::<Vec<_>>(),
-    })
+    });
+    if !attempt.results.is_empty() {
+        status["results"] = Value::from(named(&attempt.results));
+    }
+    status
 }
 
 fn condition(succeeded: bool, reason: &str, message: &str) -> Value {

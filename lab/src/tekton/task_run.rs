@@ -135,7 +135,7 @@ impl TaskRun<'_> {
         if reason == "Error" {
             attempt.fail(
                 "StepFailed",
-                format!("\"step-{}\" exited with code {code}", step.name),
+                format!("\"step-{}\" exited with code {code}: Error", step.name),
             );
         }
         Ok(())

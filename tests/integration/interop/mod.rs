@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Tells whether all tools are there.
-fn available(tools: &[&str]) -> bool {
+pub(crate) fn available(tools: &[&str]) -> bool {
     let missing: Vec<_> = tools
         .iter()
         .copied()

@@ -137,6 +137,17 @@ pub struct PipelineRunSpec {
     /// Directories for it.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceBinding>,
+    /// How its pods run.
+    #[serde(default)]
+    pub task_run_template: TaskRunTemplate,
+}
+
+/// The pods of a run, which the runner has none of: only the name of their service account is taken.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskRunTemplate {
+    /// The service account.
+    pub service_account_name: Option<String>,
 }
 
 /// A Pipeline by its name, directly or by the cluster resolver.
