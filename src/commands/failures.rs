@@ -219,13 +219,26 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
 pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
     use gitops::Error as E;
     let kind = match &error {
-        E::NoContainer { .. } | E::NoEntry { .. } | E::NoMarker { .. } | E::NothingThere { .. } => {
-            Kind::NotFound
-        }
-        E::Parse { .. } | E::PathSyntax { .. } | E::Ambiguous { .. } | E::NotEditable { .. } => {
-            Kind::Usage
-        }
+        E::NoContainer { .. }
+        | E::NoMarker { .. }
+        | E::NoFile { .. }
+        | E::NothingThere { .. } => Kind::NotFound,
+        E::Parse { .. }
+        | E::Read { .. }
+        | E::Link { .. }
+        | E::PathSyntax { .. }
+        | E::Ambiguous { .. }
+        | E::NotEditable { .. }
+        | E::NotUnderstood { .. }
+        | E::Shared { .. }
+        | E::Claimed { .. }
+        | E::NoEffect { .. } => Kind::Usage,
         E::NotExact { .. } => Kind::Bug,
     };
-    Failure::new(kind, error)
+    let hint = error.hint();
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

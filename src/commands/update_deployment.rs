@@ -10,6 +10,7 @@ mod guard;
 mod images;
 mod message;
 mod place;
+mod plan;
 
 use std::{
     path::{Path, PathBuf},
@@ -19,13 +20,10 @@ use std::{
 pub(crate) use args::{Args, Pin};
 use guard::Guard;
 pub(crate) use images::Image;
-use place::{Tree, places};
+pub(crate) use place::local_tree;
+use plan::plan;
 
-use super::{
-    Context, Outcome,
-    failures::{edit_failure, git_failure},
-    files::{list_files, write_file},
-};
+use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
     git::{self, Author, Change, Repository, SigningKey},
@@ -45,8 +43,8 @@ pub(crate) const RESULTS: &[&str] = &["GITOPS_COMMIT", "GITOPS_BRANCH", "CHANGED
 pub(crate) struct DeployRequest {
     /// Where the files are.
     pub(crate) target: DeployTarget,
-    /// The environment whose overlay is edited.
-    pub(crate) environment: String,
+    /// The environments whose overlays are edited, in one commit.
+    pub(crate) environments: Vec<String>,
     /// The images.
     pub(crate) images: DeployImages,
     /// Whether an empty list is accepted.
@@ -67,12 +65,22 @@ pub(crate) struct DeployRequest {
     pub(crate) setter: bool,
     /// Whether the environment's files are searched.
     pub(crate) auto: bool,
+    /// The namespace of the Flux policies.
+    pub(crate) setter_namespace: Option<String>,
+    /// The document of a file: `KIND/NAME`, or its index.
+    pub(crate) document: Option<String>,
+    /// The edits that are allowed.
+    pub(crate) options: gitops::Options,
     /// What is written for an image.
     pub(crate) pin: Pin,
     /// The first line of the commit message.
     pub(crate) message: Option<String>,
     /// The author of the commit.
     pub(crate) author: Author,
+    /// Whether the commit is signed off by its author.
+    pub(crate) signoff: bool,
+    /// The run that makes the commit.
+    pub(crate) run_url: Option<String>,
     /// Whether the edit is shown and nothing is changed.
     pub(crate) dry_run: bool,
 }
@@ -136,20 +144,6 @@ struct Remote {
     key: Option<SigningKey>,
 }
 
-/// One file that has to change.
-struct Planned {
-    change: Change,
-    before: Vec<u8>,
-}
-
-/// Everything that has to change, and the images that are not there yet.
-#[derive(Default)]
-struct Plan {
-    files: Vec<Planned>,
-    /// Each changed image with what stood there before.
-    changed: Vec<(Image, String)>,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -208,33 +202,27 @@ fn edit_local(
     dir: &Path,
     guard: &Guard,
 ) -> Result<Done, Failure> {
-    let tree = Tree {
-        read: Box::new(|path| read_local(dir, path)),
-        list: Box::new(|| list_files(dir)),
-    };
+    if !dir.is_dir() {
+        let message = format!("--local {} is not a directory", dir.display());
+        return Err(Failure::message(Kind::NotFound, message));
+    }
+    let tree = local_tree(dir);
     let plan = plan(request, images, &tree)?;
     guard.check(&plan.changed, None)?;
     let mut done = done(!plan.files.is_empty(), "", "");
     if request.dry_run {
-        done.stdout = diff(&plan).into_bytes();
+        done.stdout = plan.diff().into_bytes();
         return Ok(done);
     }
-    for planned in &plan.files {
-        write_file(&dir.join(&planned.change.path), &planned.change.content)?;
+    for changed in &plan.files {
+        // Written in place, so that the file keeps its mode and owner.
+        let path = dir.join(&changed.path);
+        std::fs::write(&path, &changed.after).map_err(|error| {
+            Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
+        })?;
     }
+    done.stdout = plan.lines("").into_bytes();
     Ok(done)
-}
-
-fn read_local(dir: &Path, path: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let full = dir.join(path);
-    if full.is_dir() {
-        return Ok(None);
-    }
-    match std::fs::read(full) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::new(Kind::Usage, error).context(format!("cannot read {path}"))),
-    }
 }
 
 async fn edit_remote(
@@ -299,29 +287,27 @@ fn push_edit(
         );
         return Err(Failure::message(Kind::Usage, message));
     };
-    let tree = Tree {
-        read: Box::new(|path| fetched.read(path).map_err(git_failure)),
-        list: Box::new(|| fetched.files("").map_err(git_failure)),
+    let plan = {
+        let tree = remote_tree(&fetched);
+        plan(request, &wanted.images, &tree)?
     };
-    let plan = plan(request, &wanted.images, &tree)?;
-    drop(tree);
     let head = fetched.commit_id();
     guard.check(&plan.changed, Some((&remote.url, &head)))?;
     if plan.files.is_empty() || request.dry_run {
         let mut done = done(!plan.files.is_empty(), &fetched.commit_id(), &branch);
         done.stdout = if request.dry_run {
-            diff(&plan).into_bytes()
+            plan.diff().into_bytes()
         } else {
-            Vec::new()
+            plan.lines(&fetched.commit_id()).into_bytes()
         };
         return Ok(Tried::Done(done));
     }
     let message = message::of(request, wanted, &plan.changed);
-    let changes: Vec<_> = plan
-        .files
-        .iter()
-        .map(|planned| planned.change.clone())
-        .collect();
+    let change = |changed: &gitops::Changed| Change {
+        path: changed.path.clone(),
+        content: changed.after.clone(),
+    };
+    let changes: Vec<_> = plan.files.iter().map(change).collect();
     fetched
         .commit(
             &changes,
@@ -334,7 +320,8 @@ fn push_edit(
     match fetched.push(&branch) {
         Ok(()) => {
             let mut done = done(true, &fetched.commit_id(), &branch);
-            done.stdout = format!("{} {branch}\n", fetched.commit_id()).into_bytes();
+            done.stdout = plan.lines(&fetched.commit_id()).into_bytes();
+            tracing::info!("pushed {} to {branch}", fetched.commit_id());
             Ok(Tried::Done(done))
         }
         Err(moved @ git::Error::Moved { .. }) => Ok(Tried::Moved(moved)),
@@ -342,77 +329,24 @@ fn push_edit(
     }
 }
 
-/// Finds out which files change, all of them before any is written.
-fn plan(request: &DeployRequest, images: &[Image], tree: &Tree<'_>) -> Result<Plan, Failure> {
-    let mut plan = Plan::default();
-    let one_place = [
-        ("--path", request.path.is_some()),
-        ("--helm-values", request.helm_values.is_some()),
-    ];
-    if let Some((flag, _)) = one_place
-        .iter()
-        .find(|(_, given)| *given && images.len() > 1)
-    {
-        let message = format!(
-            "{flag} names one place, but there are {} images",
-            images.len()
-        );
-        return Err(Failure::message(Kind::Usage, message));
-    }
-    for image in images {
-        let mut previous = None;
-        for (path, locator) in places(request, image, tree)? {
-            let before = match plan.content(&path) {
-                Some(content) => content.to_vec(),
-                None => (tree.read)(&path)?.unwrap_or_default(),
-            };
-            let edit = gitops::set_image(&path, &before, &locator, &image.written(request.pin))
-                .map_err(edit_failure)?;
-            if edit.content == before {
-                tracing::info!("{path} has {} already", image.reference);
-                continue;
-            }
-            previous.get_or_insert(edit.previous);
-            plan.put(path, before, edit.content);
-        }
-        if let Some(previous) = previous {
-            plan.changed.push((image.clone(), previous));
-        }
-    }
-    Ok(plan)
-}
-
-impl Plan {
-    /// A file as the edits so far have left it.
-    fn content(&self, path: &str) -> Option<&[u8]> {
-        let planned = self.files.iter().find(|file| file.change.path == path);
-        planned.map(|file| file.change.content.as_slice())
-    }
-
-    fn put(&mut self, path: String, before: Vec<u8>, content: Vec<u8>) {
-        match self.files.iter_mut().find(|file| file.change.path == path) {
-            Some(planned) => planned.change.content = content,
-            None => self.files.push(Planned {
-                change: Change { path, content },
-                before,
-            }),
-        }
-    }
-}
-
-fn diff(plan: &Plan) -> String {
-    let one = |planned: &Planned| {
-        let (before, after) = (
-            String::from_utf8_lossy(&planned.before),
-            String::from_utf8_lossy(&planned.change.content),
-        );
-        let path = &planned.change.path;
-        similar::TextDiff::from_lines(&before, &after)
-            .unified_diff()
-            .header(&format!("a/{path}"), &format!("b/{path}"))
-            .to_string()
+/// The files of a commit.
+fn remote_tree(fetched: &Repository) -> gitops::Tree<'_> {
+    let failed = |file: &str, error: &git::Error| gitops::Error::Read {
+        file: file.to_owned(),
+        reason: error.to_string(),
     };
-    plan.files.iter().map(one).collect()
+    gitops::Tree::new(
+        move |path| match fetched.link(path) {
+            Ok(Some((file, target))) => Err(gitops::Error::Link { file, target }),
+            Ok(None) => fetched.read(path).map_err(|error| failed(path, &error)),
+            Err(error) => Err(failed(path, &error)),
+        },
+        move || {
+            fetched
+                .files("")
+                .map_err(|error| failed("the repository", &error))
+        },
+    )
 }
 
 fn done(changed: bool, commit: &str, branch: &str) -> Done {

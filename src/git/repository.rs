@@ -128,6 +128,29 @@ impl Repository {
         Ok(Some(blob.content().to_vec()))
     }
 
+    /// The first part of a path that is a symbolic link, and its target.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn link(&self, path: &str) -> Result<Option<(String, String)>, Error> {
+        let tree = self.repository.find_commit(self.commit)?.tree()?;
+        let ends = path.match_indices('/').map(|(at, _)| at);
+        for end in ends.chain([path.len()]) {
+            let part = path.get(..end).unwrap_or(path);
+            match tree.get_path(Path::new(part)) {
+                Ok(entry) if entry.filemode() == 0o120_000 => {
+                    let blob = self.repository.find_blob(entry.id())?;
+                    let target = String::from_utf8_lossy(blob.content()).into_owned();
+                    return Ok(Some((part.to_owned(), target)));
+                }
+                Ok(_) => {}
+                Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
     /// The paths of all regular files below a directory ("" is the root), sorted.
     ///
     /// # Errors

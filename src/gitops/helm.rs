@@ -1,127 +1,304 @@
-//! Values of a Helm chart: an image as one text, or in parts as most charts have it.
+//! Values of a Helm chart: an image as one text, or in parts as charts have it.
 //!
-//! Parts are `registry`, `repository`, `tag` or `version`, and `digest`. Only keys that are
-//! there are written; a part that would keep its old value and win is a refusal.
+//! The present text and its key decide what is written: a whole reference, a repository, a
+//! registry, a tag, or a digest with or without `sha256:`. Only keys that exist are written; a
+//! part that would keep its old value and win is a refusal.
+
+use std::rc::Rc;
 
 use super::{
-    Error, Wanted,
-    find::{self, Found, once},
-    yaml::{Kind, Node},
+    Error,
+    error::Position,
+    graph::{
+        images::split,
+        value::{Mark, Scalar, Value},
+    },
+    parts,
+    path::{Step, follow},
 };
-use crate::image::Reference;
+use crate::{gitops::Component, image::Reference};
 
-/// The scalars to change for an image at a path of the values.
-pub(super) fn wanted<'a>(
-    documents: &'a [Node],
-    file: &str,
-    key: &str,
-    image: &Reference,
-) -> Result<Vec<Wanted<'a>>, Error> {
-    let found = find::at_path(documents, file, key)?;
-    if !matches!(found.scalar.kind, Kind::Mapping(_)) {
-        let value = image.to_string();
-        return Ok(vec![Wanted { found, value }]);
+/// A scalar and the text that it gets.
+pub(super) type Edit = (Rc<Mark>, String);
+
+/// The parts of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Registry,
+    Repository,
+    Tag,
+    Digest,
+}
+
+const REPOSITORIES: [&str; 5] = ["repository", "image", "name", "imageName", "imageRepository"];
+const TAGS: [&str; 5] = ["tag", "version", "imageTag", "newTag", "imageVersion"];
+const DIGESTS: [&str; 5] = ["digest", "sha", "sha256", "imageDigest", "imageSha"];
+
+/// An image at a path of the values.
+pub(super) struct Target<'a> {
+    pub(super) document: &'a Value,
+    pub(super) file: &'a str,
+    pub(super) steps: &'a [Step],
+    pub(super) path: &'a str,
+    pub(super) component: &'a Component,
+    pub(super) image: &'a Reference,
+    /// `--adopt`: a text that is not the component's image may be replaced.
+    pub(super) adopt: bool,
+}
+
+/// The scalars to write for an image.
+///
+/// # Errors
+/// [`Error::NothingThere`] and [`Error::NotEditable`].
+pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
+    let found = follow(target.document, target.steps, target.file, target.path)?;
+    match &found {
+        Value::Map(_) => target.mapping(&found),
+        Value::Scalar(scalar) => target.scalar(scalar),
+        Value::List(_) => Err(target.refused(&found, "it is a list", "name one of its items: [0] or [name=web]")),
     }
-    let parts = Parts {
-        node: found.scalar,
-        file,
-        path: key,
-    };
-    let mut wanted = Vec::new();
-    let repository = parts.scalar("repository")?;
-    let Some(repository) = repository else {
-        return Err(parts.missing("repository"));
-    };
-    let registry = parts.scalar("registry")?;
-    match registry.filter(|found| found.scalar.text() != Some("")) {
-        Some(registry) => {
-            wanted.push(Wanted {
-                found: registry,
-                value: image.repository.registry().to_owned(),
-            });
-            wanted.push(Wanted {
-                found: repository,
-                value: image.repository.path().to_owned(),
-            });
+}
+
+impl Target<'_> {
+    fn refused(&self, value: &Value, reason: &str, hint: &str) -> Error {
+        let at = value.position(self.file);
+        self.refused_at(at, reason, hint)
+    }
+
+    fn refused_at(&self, at: Position, reason: &str, hint: &str) -> Error {
+        Error::NotEditable {
+            at,
+            path: self.path.to_owned(),
+            reason: reason.to_owned(),
+            hint: hint.to_owned(),
         }
-        None => wanted.push(Wanted {
-            found: repository,
-            value: image.repository.to_string(),
-        }),
     }
-    let tag = match parts.scalar("tag")? {
-        Some(tag) => Some(tag),
-        None => parts.scalar("version")?,
-    };
-    wanted.extend(versions(&parts, tag, parts.scalar("digest")?, image)?);
-    Ok(wanted)
-}
 
-/// The mapping that holds the parts.
-pub(super) struct Parts<'a, 'b> {
-    pub(super) node: &'a Node,
-    pub(super) file: &'b str,
-    pub(super) path: &'b str,
-}
+    /// A mapping of parts.
+    fn mapping(&self, value: &Value) -> Result<Vec<Edit>, Error> {
+        let first = |keys: &[&'static str]| {
+            keys.iter().find_map(|key| Some((*key, value.get(key)?.scalar()?)))
+        };
+        let Some((_, repository)) = first(&REPOSITORIES) else {
+            return Err(Error::NothingThere {
+                at: value.position(self.file),
+                path: self.path.to_owned(),
+                missing: "key repository".to_owned(),
+                there: format!("keys {}", value.entries().iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")),
+            });
+        };
+        let registry = value.get("registry").and_then(Value::scalar).filter(|registry| !registry.text.is_empty());
+        self.check_present(registry, repository)?;
+        let (tag, digest) = (first(&TAGS).map(|(_, scalar)| scalar), first(&DIGESTS));
+        self.check_strays(value, digest)?;
+        let mut edits = Vec::new();
+        if tag.is_none() && digest.is_none() {
+            edits.extend(edit(repository, parts::written(self.image, &repository.text)));
+            return Ok(edits);
+        }
+        match registry {
+            Some(registry) => {
+                edits.extend(edit(registry, self.image.repository.registry().to_owned()));
+                let whole = format!("{}/{}", registry.text, repository.text);
+                let same = parts::repository(&self.image.repository, &whole) == whole;
+                let path = if same { repository.text.clone() } else { self.image.repository.path().to_owned() };
+                edits.extend(edit(repository, path));
+            }
+            None => edits.extend(edit(repository, parts::repository(&self.image.repository, &repository.text))),
+        }
+        edits.extend(self.versions(value, tag, digest)?);
+        Ok(edits)
+    }
 
-impl<'a> Parts<'a, '_> {
-    /// The scalar of a key, if the key is there.
-    pub(super) fn scalar(&self, key: &str) -> Result<Option<Found<'a>>, Error> {
-        let scalar = once(self.node, key, self.file, self.path)?;
-        Ok(scalar.map(|scalar| Found {
-            scalar,
-            path: format!("{}.{key}", self.path),
+    /// Refuses a place that holds another component's image, but for `--adopt`.
+    fn check_present(&self, registry: Option<&Scalar>, repository: &Scalar) -> Result<(), Error> {
+        let present = match registry {
+            Some(registry) => format!("{}/{}", registry.text, repository.text),
+            None => repository.text.clone(),
+        };
+        let known = self.component.knows(&present)
+            || self.component.ends_alike(&present)
+            || super::graph::places::is_placeholder(&present);
+        if known || self.adopt {
+            return Ok(());
+        }
+        let at = repository.mark().map_or_else(|| Position::start(self.file), |mark| mark.position());
+        let reason = format!("it holds {present}, which is not an image of {}", self.component.name);
+        Err(self.refused_at(at, &reason, "--adopt replaces it all the same"))
+    }
+
+    /// Refuses siblings with 64 hex digits under a key that is not known.
+    fn check_strays(&self, value: &Value, digest: Option<(&str, &Scalar)>) -> Result<(), Error> {
+        for (key, inner) in value.entries() {
+            let text = inner.text().unwrap_or_default();
+            let known = digest.is_some_and(|(name, _)| name == key) || REPOSITORIES.contains(&key.as_str()) || TAGS.contains(&key.as_str());
+            if !known && is_digest(text) {
+                let reason = format!("{key} holds a digest that would stay");
+                return Err(self.refused(inner, &reason, "name the scalars one by one by --file and --path"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The scalars for tag and digest. A tag's key alone takes `tag@digest`.
+    fn versions(&self, value: &Value, tag: Option<&Scalar>, digest: Option<(&str, &Scalar)>) -> Result<Vec<Edit>, Error> {
+        let pin = "--pin tag-and-digest writes both";
+        let mut edits = Vec::new();
+        match (tag, digest, &self.image.tag, &self.image.digest) {
+            (Some(place), Some((key, other)), Some(tag), Some(digest)) => {
+                edits.extend(edit(place, tag.to_string()));
+                edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
+            }
+            (Some(place), None, Some(tag), Some(digest)) => edits.extend(edit(place, format!("{tag}@{digest}"))),
+            (Some(place), None, Some(tag), None) => edits.extend(edit(place, tag.to_string())),
+            (Some(place), Some((_, other)), Some(tag), None) if other.text.is_empty() => edits.extend(edit(place, tag.to_string())),
+            (None, Some((key, other)), _, Some(digest)) => edits.extend(edit(other, digest_text(key, &other.text, &digest.hex()))),
+            (Some(place), Some((key, other)), None, Some(digest)) if place.text.is_empty() => {
+                edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
+            }
+            (Some(_), Some(_), None, Some(_)) => return Err(self.refused(value, "the old tag would stay beside the digest", pin)),
+            (_, Some(_), Some(_), None) => return Err(self.refused(value, "the old digest would win over the tag", pin)),
+            (Some(_), None, None, _) => {
+                return Err(self.refused(value, "it has no key for a digest, and the old tag would stay", pin));
+            }
+            (None, None, ..) | (_, Some(_), None, None) => {
+                return Err(self.refused(value, "it has neither tag nor digest", "name the scalar itself by --key"));
+            }
+        }
+        Ok(edits)
+    }
+
+    /// One scalar: its key and its present text say which part it is.
+    fn scalar(&self, scalar: &Scalar) -> Result<Vec<Edit>, Error> {
+        let at = scalar.mark().map_or_else(|| Position::start(self.file), |mark| mark.position());
+        let key = self.key();
+        let parent = self.parent()?;
+        let part = part_of(&key, &scalar.text, parent.as_ref());
+        let (tag, digest) = (&self.image.tag, &self.image.digest);
+        let needs = |what: &str| self.refused_at(at.clone(), &format!("--pin leaves the {what} out"), "--pin tag-and-digest writes it");
+        let text = match part {
+            None => {
+                let reason = format!("it holds {:?}, which is not an image, a tag or a digest", scalar.text);
+                if !self.adopt {
+                    return Err(self.refused_at(at, &reason, "correct the path; --adopt replaces it all the same"));
+                }
+                parts::written(self.image, &scalar.text)
+            }
+            Some(Part::Whole) => {
+                let (name, ..) = split(&scalar.text);
+                let alone = name == scalar.text;
+                let siblings = parent.as_ref().filter(|parent| alone && TAGS.iter().chain(&DIGESTS).any(|key| parent.get(key).is_some()));
+                if let Some(parent) = siblings {
+                    return self.mapping(parent);
+                }
+                if !alone {
+                    self.check_present(None, scalar)?;
+                }
+                if let Some((alias, _)) = scalar.text.split_once('=').filter(|(alias, _)| !alias.contains(['/', ':', '@'])) {
+                    format!("{alias}={}", parts::written(self.image, scalar.text.get(alias.len() + 1..).unwrap_or_default()))
+                } else {
+                    parts::written(self.image, &scalar.text)
+                }
+            }
+            Some(Part::Registry) => self.image.repository.registry().to_owned(),
+            Some(Part::Repository) => parts::repository(&self.image.repository, &scalar.text),
+            Some(Part::Digest) => digest_text(&key, &scalar.text, &digest.ok_or_else(|| needs("digest"))?.hex()),
+            Some(Part::Tag) => {
+                let tag = tag.as_ref().ok_or_else(|| needs("tag"))?;
+                let own_digest = self.digest_sibling(parent.as_ref())?;
+                match digest {
+                    Some(digest) if !own_digest => format!("{tag}@{digest}"),
+                    None if own_digest => {
+                        return Err(self.refused_at(at, "the old digest beside it would win", "--pin tag-and-digest and --key of the mapping write both"));
+                    }
+                    _ => tag.to_string(),
+                }
+            }
+        };
+        Ok(edit(scalar, text).into_iter().collect())
+    }
+
+    /// The key of a scalar; of an item `{name: image.tag, value: …}`, the end of its name.
+    fn key(&self) -> String {
+        match self.steps {
+            [.., Step::With(_, name), Step::Key(value)] if value == "value" => {
+                name.rsplit(['.', '-', '_']).next().unwrap_or(name).to_owned()
+            }
+            [.., Step::Key(key)] => key.clone(),
+            [.., Step::Key(key), Step::At(_)] => key.clone(),
+            _ => String::new(),
+        }
+    }
+
+    fn parent(&self) -> Result<Option<Value>, Error> {
+        match self.steps.split_last() {
+            Some((Step::Key(_), above)) => Ok(Some(follow(self.document, above, self.file, self.path)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Tells whether a digest is set beside a tag: by a key, or by a parameter of the same image.
+    fn digest_sibling(&self, parent: Option<&Value>) -> Result<bool, Error> {
+        let set = |value: &Value| value.text().is_some_and(|text| !text.is_empty());
+        if parent.is_some_and(|parent| DIGESTS.iter().any(|key| parent.get(key).is_some_and(set))) {
+            return Ok(true);
+        }
+        let [above @ .., Step::With(_, name), Step::Key(_)] = self.steps else {
+            return Ok(false);
+        };
+        let list = follow(self.document, above, self.file, self.path)?;
+        let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
+        Ok(list.items().iter().any(|item| {
+            let other = item.get("name").and_then(Value::text).unwrap_or_default();
+            DIGESTS.iter().any(|key| other == format!("{stem}.{key}"))
         }))
     }
-
-    pub(super) fn missing(&self, key: &str) -> Error {
-        Error::NothingThere {
-            file: self.file.to_owned(),
-            path: self.path.to_owned(),
-            missing: format!("key {key}"),
-        }
-    }
-
-    fn refused(&self, reason: &'static str) -> Error {
-        Error::NotEditable {
-            file: self.file.to_owned(),
-            path: self.path.to_owned(),
-            reason,
-        }
-    }
 }
 
-/// What the keys for tag and digest get. A tag's key alone takes `tag@digest`.
-pub(super) fn versions<'a>(
-    parts: &Parts<'a, '_>,
-    tag: Option<Found<'a>>,
-    digest: Option<Found<'a>>,
-    image: &Reference,
-) -> Result<Vec<Wanted<'a>>, Error> {
-    let wanted = |found, value| Wanted { found, value };
-    match (tag, digest, &image.tag, &image.digest) {
-        (Some(place), Some(digest_place), Some(tag), Some(digest)) => Ok(vec![
-            wanted(place, tag.to_string()),
-            wanted(digest_place, digest.to_string()),
-        ]),
-        (Some(place), None, Some(tag), Some(digest)) => {
-            Ok(vec![wanted(place, format!("{tag}@{digest}"))])
-        }
-        (Some(place), None, Some(tag), None) => Ok(vec![wanted(place, tag.to_string())]),
-        (None, Some(place), _, Some(digest)) => Ok(vec![wanted(place, digest.to_string())]),
-        (Some(place), Some(digest_place), None, Some(digest))
-            if place.scalar.text() == Some("") =>
-        {
-            Ok(vec![wanted(digest_place, digest.to_string())])
-        }
-        (Some(_), Some(_), None, Some(_)) => {
-            Err(parts.refused("the old tag would stay beside the digest: use --pin tag-and-digest"))
-        }
-        (_, Some(_), Some(_), None) => {
-            Err(parts.refused("the old digest would win over the tag: use --pin tag-and-digest"))
-        }
-        (None, None, ..) => Err(parts.missing("tag or digest")),
-        (Some(_), None, None, _) => Err(parts.missing("digest")),
-        (_, Some(_), None, None) => Err(parts.refused("the image has neither tag nor digest")),
+fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
+    let lower = key.to_ascii_lowercase();
+    let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
+    if is_digest(text) {
+        return Some(Part::Digest);
     }
+    if ends(&["digest", "sha", "sha256"]) && text.is_empty() {
+        return Some(Part::Digest);
+    }
+    let (name, tag, digest) = split(text);
+    let image = name.parse::<crate::image::Repository>().is_ok();
+    let tag_like = !text.contains('/') && text.split('@').next().unwrap_or_default().parse::<crate::image::Tag>().is_ok();
+    if ends(&["tag", "version"]) {
+        return (tag_like || text.is_empty()).then_some(Part::Tag);
+    }
+    if lower == "registry" {
+        return Some(Part::Registry);
+    }
+    let bare = tag.is_empty() && digest.is_empty();
+    if ends(&["repository", "repo", "newname"]) && image && bare {
+        return Some(Part::Repository);
+    }
+    if image && text.contains('/') {
+        // `image.name` of Argo CD's parameters is a repository when a tag is beside it.
+        return Some(if bare && lower == "name" { Part::Repository } else { Part::Whole });
+    }
+    let named = ends(&["image", "images", "reference"]) || parent.is_some_and(|parent| TAGS.iter().any(|key| parent.get(key).is_some()));
+    let word = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
+    (named && word && !text.is_empty()).then_some(Part::Whole)
+}
+
+/// `sha256:` and 64 hex digits, or these alone.
+fn is_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A digest in the form of the present one; an empty `sha` takes bare digits.
+fn digest_text(key: &str, present: &str, hex: &str) -> String {
+    let bare = if present.is_empty() { key.to_ascii_lowercase().ends_with("sha") } else { !present.starts_with("sha256:") };
+    if bare { hex.to_owned() } else { format!("sha256:{hex}") }
+}
+
+fn edit(scalar: &Scalar, text: String) -> Option<Edit> {
+    Some((Rc::clone(scalar.mark()?), text))
 }

@@ -1,88 +1,115 @@
 //! Flux's setter markers: `# {"$imagepolicy": "namespace:policy[:name|tag|digest]"}` behind a scalar.
 //!
-//! The policy's name is the component's; the namespace may be any.
+//! The policy's name is the component's. A policy belongs to a namespace, so that markers of two
+//! namespaces are two policies.
+
+use std::{collections::BTreeSet, rc::Rc};
 
 use granit_parser::{Event, Parser};
 use serde_json::Value;
 
 use super::{
-    Error, Wanted,
-    find::Found,
-    yaml::{Kind, Node},
+    Error,
+    error::Position,
+    graph::value::Mark,
+    parts,
+    yaml::{self, Kind, Node, malformed},
 };
 use crate::image::Reference;
 
 const KEY: &str = "$imagepolicy";
 
-/// Which part of the image stands there.
+/// The part of the image that a marker stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Whole,
     Name,
     Tag,
     Digest,
 }
 
-/// The scalars whose marker names the component.
-pub(super) fn wanted<'a>(
-    documents: &'a [Node],
-    text: &str,
-    file: &str,
-    name: &str,
-    image: &Reference,
-) -> Result<Vec<Wanted<'a>>, Error> {
+/// A marked scalar.
+#[derive(Debug, Clone)]
+pub(super) struct Marked {
+    pub(super) namespace: String,
+    pub(super) policy: String,
+    pub(super) part: Part,
+    pub(super) mark: Rc<Mark>,
+}
+
+/// Every marked scalar of a file.
+///
+/// # Errors
+/// [`Error::Parse`], [`Error::NothingThere`] for a marker without a scalar.
+pub(super) fn marked(file: &str, text: &str) -> Result<Vec<Marked>, Error> {
+    // Most files have no marker at all, and some are templates that do not parse.
+    if !text.contains(KEY) {
+        return Ok(Vec::new());
+    }
+    let documents = yaml::parse(file, text)?;
     let mut scalars = Vec::new();
-    for document in documents {
+    for document in &documents {
         collect(document, &mut scalars);
     }
-    let mut wanted = Vec::new();
-    for (start, comment) in comments(file, text)? {
-        let Some(part) = marker(&comment, name) else {
+    let mut found = Vec::new();
+    for (start, at, comment) in comments(file, text)? {
+        let Some((namespace, policy, part)) = marker(&comment) else {
             continue;
         };
-        let path = format!("the scalar marked by #{}", comment.trim_end());
-        let marked = scalars.iter().filter(|scalar| {
+        let path = format!("# {}", comment.trim());
+        let before = scalars.iter().filter(|scalar| {
             let between = text.get(scalar.range.end..start);
             between.is_some_and(|between| !between.contains('\n'))
         });
-        let Some(scalar) = marked.max_by_key(|scalar| scalar.range.end).copied() else {
+        let Some(node) = before.max_by_key(|scalar| scalar.range.end) else {
             return Err(Error::NothingThere {
-                file: file.to_owned(),
+                at,
                 path,
                 missing: "a scalar before it".to_owned(),
+                there: "the line holds none".to_owned(),
             });
         };
-        let value = value(part, image).ok_or_else(|| Error::NotEditable {
-            file: file.to_owned(),
-            path: path.clone(),
-            reason: "--pin leaves that part out",
-        })?;
-        let found = Found { scalar, path };
-        wanted.push(Wanted { found, value });
-    }
-    if wanted.is_empty() {
-        return Err(Error::NoMarker {
-            file: file.to_owned(),
-            name: name.to_owned(),
+        found.push(Marked {
+            namespace,
+            policy,
+            part,
+            mark: Rc::new(Mark {
+                file: file.into(),
+                line: node.line,
+                column: node.column,
+                path,
+                text: node.text().unwrap_or_default().to_owned(),
+                range: node.range.clone(),
+                inner: None,
+                shared: node.shared,
+            }),
         });
     }
-    Ok(wanted)
+    Ok(found)
 }
 
-fn value(part: Part, image: &Reference) -> Option<String> {
-    match part {
-        Part::Whole => Some(image.to_string()),
-        Part::Name => Some(image.repository.to_string()),
-        Part::Tag => image.tag.as_ref().map(ToString::to_string),
-        Part::Digest => image.digest.map(|digest| digest.to_string()),
+impl Marked {
+    /// The text for the image; `None` when `--pin` leaves the part out.
+    pub(super) fn text(&self, image: &Reference) -> Option<String> {
+        match self.part {
+            Part::Whole => Some(parts::written(image, &self.mark.text)),
+            Part::Name => Some(parts::repository(&image.repository, &self.mark.text)),
+            Part::Tag => image.tag.as_ref().map(ToString::to_string),
+            Part::Digest => image.digest.map(|digest| digest.to_string()),
+        }
     }
 }
 
-/// The part that a comment asks for, if it is a marker for the component.
-fn marker(comment: &str, name: &str) -> Option<Part> {
+/// The namespaces of markers.
+pub(super) fn namespaces(marked: &[Marked]) -> BTreeSet<&str> {
+    marked.iter().map(|one| one.namespace.as_str()).collect()
+}
+
+/// Namespace, policy and part of a comment, if it is a marker.
+fn marker(comment: &str) -> Option<(String, String, Part)> {
     let marker: Value = serde_json::from_str(comment.trim()).ok()?;
     let mut parts = marker.get(KEY)?.as_str()?.split(':');
-    let (_namespace, policy) = (parts.next()?, parts.next()?);
+    let (namespace, policy) = (parts.next()?, parts.next()?);
     let part = match parts.next() {
         None => Part::Whole,
         Some("name") => Part::Name,
@@ -90,19 +117,17 @@ fn marker(comment: &str, name: &str) -> Option<Part> {
         Some("digest") => Part::Digest,
         Some(_) => return None,
     };
-    (policy == name).then_some(part)
+    Some((namespace.to_owned(), policy.to_owned(), part))
 }
 
 /// Every comment with the byte at which it starts.
-fn comments(file: &str, text: &str) -> Result<Vec<(usize, String)>, Error> {
+fn comments(file: &str, text: &str) -> Result<Vec<(usize, Position, String)>, Error> {
     let mut comments = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| Error::Parse {
-            file: file.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let (event, span) = event.map_err(|error| malformed(file, &error))?;
         if let (Event::Comment(comment, _), Some(range)) = (event, span.byte_range()) {
-            comments.push((range.start, comment.into_owned()));
+            let at = Position::new(file, span.start.line(), span.start.col() + 1);
+            comments.push((range.start, at, comment.into_owned()));
         }
     }
     Ok(comments)
@@ -112,10 +137,8 @@ fn collect<'a>(node: &'a Node, scalars: &mut Vec<&'a Node>) {
     match &node.kind {
         Kind::Scalar { .. } => scalars.push(node),
         Kind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
-        // A key is no place for an image.
-        Kind::Mapping(entries) => entries
-            .iter()
-            .for_each(|(_, value)| collect(value, scalars)),
-        Kind::Alias => {}
+        // A key is not a place for an image.
+        Kind::Mapping(entries) => entries.iter().for_each(|(_, value)| collect(value, scalars)),
+        Kind::Alias(_) => {}
     }
 }

@@ -3,7 +3,7 @@
 use granit_parser::ScalarStyle;
 
 use super::{
-    Error,
+    Error, Options,
     yaml::{Kind, Node, outline},
 };
 
@@ -14,43 +14,55 @@ pub(super) fn replace(
     path: &str,
     node: &Node,
     value: &str,
+    options: &Options,
 ) -> Result<String, Error> {
-    let refuse = |reason| Error::NotEditable {
-        file: file.to_owned(),
+    let refuse = |reason: &str, hint: &str| Error::NotEditable {
+        at: node.position(file),
         path: path.to_owned(),
-        reason,
+        reason: reason.to_owned(),
+        hint: hint.to_owned(),
     };
     let (old, style) = match &node.kind {
         Kind::Scalar { text, style } => (text, *style),
-        Kind::Alias => {
+        Kind::Alias(_) => {
             return Err(refuse(
-                "it is an alias: the text stands elsewhere and is used there too",
+                "it is an alias: its text is set at the anchor and used there too",
+                "name the place of the anchor, with --allow-shared",
             ));
         }
-        Kind::Sequence(_) | Kind::Mapping(_) => return Err(refuse("it is no scalar")),
+        Kind::Sequence(_) | Kind::Mapping(_) => {
+            return Err(refuse("it is not a scalar", "name a scalar inside it"));
+        }
     };
-    if node.shared {
-        return Err(refuse("it has an anchor that is used elsewhere too"));
+    if node.shared && !options.allow_shared {
+        return Err(refuse(
+            "it has an anchor that is used elsewhere too",
+            "--allow-shared changes every place that repeats it",
+        ));
     }
     if old.contains("{{") {
-        return Err(refuse("it is a template"));
+        return Err(refuse(
+            "it is a template",
+            "edit the values that the template is rendered with",
+        ));
     }
     if old == value {
         return Ok(text.to_owned());
     }
+    let plain = is_plain(value) || is_number(old) && is_number(value) && old.contains('.') == value.contains('.');
     let written = match style {
-        ScalarStyle::Plain if is_plain(value) => value.to_owned(),
-        ScalarStyle::SingleQuoted => format!("'{}'", value.replace('\'', "''")),
-        ScalarStyle::Plain | ScalarStyle::DoubleQuoted => {
-            format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        ScalarStyle::Plain if plain => value.to_owned(),
+        ScalarStyle::SingleQuoted if !value.contains('\n') => format!("'{}'", value.replace('\'', "''")),
+        ScalarStyle::Plain | ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted => double_quoted(value),
+        ScalarStyle::Literal | ScalarStyle::Folded => {
+            return Err(refuse("it is a block scalar", "write the image as plain or quoted text"));
         }
-        ScalarStyle::Literal | ScalarStyle::Folded => return Err(refuse("it is a block scalar")),
     };
     let (before, after) = text
         .get(..node.range.start)
         .zip(text.get(node.range.end..))
         .filter(|_| !node.range.is_empty())
-        .ok_or_else(|| refuse("it is empty"))?;
+        .ok_or_else(|| refuse("it is empty", "write a placeholder there"))?;
     let edited = format!("{before}{written}{after}");
     if differ_in_one_scalar(file, text, &edited, old, value)? {
         return Ok(edited);
@@ -61,7 +73,23 @@ pub(super) fn replace(
     })
 }
 
-/// Whether a text may stand without quotes and stays a string there.
+fn double_quoted(value: &str) -> String {
+    let escaped = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+        .replace('\t', "\\t");
+    format!("\"{escaped}\"")
+}
+
+/// Digits, with at most one dot between them.
+fn is_number(text: &str) -> bool {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits(whole) && digits(part) && (whole == "0" || !whole.starts_with('0'))
+}
+
+/// Tells whether a text needs no quotes to be read as a string.
 fn is_plain(value: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || "./_-:@".contains(c);
     let first = value.chars().next().unwrap_or_default();
@@ -75,7 +103,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 /// Compares both files event by event: exactly one scalar may differ, from the old to the new text.
-fn differ_in_one_scalar(
+pub(super) fn differ_in_one_scalar(
     file: &str,
     before: &str,
     after: &str,
@@ -90,4 +118,18 @@ fn differ_in_one_scalar(
         a.starts_with('=') && b.starts_with('=') && a.strip_suffix(old) == b.strip_suffix(new)
     });
     Ok(one && exact)
+}
+
+/// A text as a scalar of a block: quoted where YAML would read something else.
+pub(super) fn scalar(value: &str) -> String {
+    if is_plain(value) {
+        value.to_owned()
+    } else {
+        double_quoted(value)
+    }
+}
+
+/// A text as a scalar in braces or brackets.
+pub(super) fn flow_scalar(value: &str) -> String {
+    scalar(value)
 }

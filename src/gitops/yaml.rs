@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use granit_parser::{Event, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
 
-use super::Error;
+use super::{Error, error::Position};
 
 const MAX_DEPTH: usize = 100;
 const MAX_NODES: usize = 1_000_000;
@@ -13,11 +13,19 @@ const MAX_NODES: usize = 1_000_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// The bytes of a scalar, quotes and all; of no use for other kinds.
+    /// The bytes of a scalar, quotes and all; of other kinds, from the first byte to the start
+    /// of the token that ends them.
     pub(super) range: Range<usize>,
-    /// Whether an alias elsewhere stands for this node too.
+    /// The line of the first byte, from 1.
+    pub(super) line: usize,
+    /// The column of the first byte, from 1.
+    pub(super) column: usize,
+    /// Set when an alias elsewhere repeats this node.
     pub(super) shared: bool,
-    anchor: usize,
+    /// Set for a collection in braces or brackets.
+    pub(super) flow: bool,
+    /// The number of the node's anchor, 0 for none.
+    pub(super) anchor: usize,
 }
 
 /// What a node is.
@@ -26,10 +34,16 @@ pub(super) enum Kind {
     Scalar { text: String, style: ScalarStyle },
     Sequence(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
-    Alias,
+    /// The number of the anchor that it repeats.
+    Alias(usize),
 }
 
 impl Node {
+    /// Where the node begins.
+    pub(super) fn position(&self, file: &str) -> Position {
+        Position::new(file, self.line, self.column)
+    }
+
     /// The text of a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
@@ -64,16 +78,13 @@ impl Node {
 
 /// Reads every document of a file.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Node>, Error> {
-    let wrong = |reason: String| Error::Parse {
-        file: file.to_owned(),
-        reason,
-    };
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| wrong(error.to_string()))?;
-        builder
-            .take(event, &span)
-            .map_err(|reason| wrong(reason.to_owned()))?;
+        let (event, span) = event.map_err(|error| malformed(file, &error))?;
+        builder.take(event, &span).map_err(|reason| Error::Parse {
+            at: Position::new(file, span.start.line(), span.start.col() + 1),
+            reason: reason.to_owned(),
+        })?;
     }
     let aliased = builder.aliased;
     for document in &mut builder.documents {
@@ -82,15 +93,20 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Node>, Error> {
     Ok(builder.documents)
 }
 
+/// The parser's complaint with its position.
+pub(super) fn malformed(file: &str, error: &granit_parser::ScanError) -> Error {
+    Error::Parse {
+        at: Position::new(file, error.marker().line(), error.marker().col() + 1),
+        reason: error.info().to_owned(),
+    }
+}
+
 /// The scalars of a file in their order, the structure between them as marks: two files with
 /// the same list differ in layout and comments only.
 pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
     let mut outline = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| Error::Parse {
-            file: file.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let (event, _) = event.map_err(|error| malformed(file, &error))?;
         outline.push(match event {
             Event::Scalar(text, _, anchor, tag) => format!("={anchor} {tag:?} {text}"),
             Event::SequenceStart(_, anchor, tag) => format!("[{anchor} {tag:?}"),
@@ -109,7 +125,11 @@ pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
 /// A collection that is being read.
 struct Open {
     mapping: bool,
+    flow: bool,
     anchor: usize,
+    start: usize,
+    line: usize,
+    column: usize,
     nodes: Vec<Node>,
 }
 
@@ -123,40 +143,45 @@ struct Builder {
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
-        let range = span.byte_range().unwrap_or_default();
+        let node = |kind, anchor| Node {
+            kind,
+            range: span.byte_range().unwrap_or_default(),
+            line: span.start.line(),
+            column: span.start.col() + 1,
+            shared: false,
+            flow: false,
+            anchor,
+        };
         match event {
             Event::Scalar(text, style, anchor, _) => {
-                let kind = Kind::Scalar {
-                    text: text.into_owned(),
-                    style,
-                };
-                self.add(Node {
-                    kind,
-                    range,
-                    shared: false,
-                    anchor,
-                })
+                let text = text.into_owned();
+                self.add(node(Kind::Scalar { text, style }, anchor))
             }
             Event::Alias(anchor) => {
                 self.aliased.insert(anchor);
-                self.add(Node {
-                    kind: Kind::Alias,
-                    range,
-                    shared: false,
-                    anchor: 0,
-                })
+                self.add(node(Kind::Alias(anchor), 0))
             }
-            Event::SequenceStart(_, anchor, _) => self.start(false, anchor),
-            Event::MappingStart(_, anchor, _) => self.start(true, anchor),
-            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::SequenceStart(style, anchor, _) => self.start(false, style, anchor, span),
+            Event::MappingStart(style, anchor, _) => self.start(true, style, anchor, span),
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
             _ => Ok(()),
         }
     }
 
-    fn start(&mut self, mapping: bool, anchor: usize) -> Result<(), &'static str> {
+    fn start(
+        &mut self,
+        mapping: bool,
+        style: StructureStyle,
+        anchor: usize,
+        span: &Span,
+    ) -> Result<(), &'static str> {
         self.open.push(Open {
             mapping,
+            flow: style == StructureStyle::Flow,
             anchor,
+            start: span.byte_range().unwrap_or_default().start,
+            line: span.start.line(),
+            column: span.start.col() + 1,
             nodes: Vec::new(),
         });
         if self.open.len() > MAX_DEPTH {
@@ -166,30 +191,29 @@ impl Builder {
         }
     }
 
-    fn end(&mut self) -> Result<(), &'static str> {
-        let Some(Open {
-            mapping,
-            anchor,
-            nodes,
-        }) = self.open.pop()
-        else {
+    fn end(&mut self, span: &Span) -> Result<(), &'static str> {
+        let Some(open) = self.open.pop() else {
             return Err("a collection ends that never began");
         };
-        let kind = if mapping {
-            let mut nodes = nodes.into_iter();
+        let kind = if open.mapping {
+            let mut nodes = open.nodes.into_iter();
             let mut entries = Vec::new();
             while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
                 entries.push((key, value));
             }
             Kind::Mapping(entries)
         } else {
-            Kind::Sequence(nodes)
+            Kind::Sequence(open.nodes)
         };
+        let end = span.byte_range().unwrap_or_default().start;
         self.add(Node {
             kind,
-            range: 0..0,
+            range: open.start..end.max(open.start),
+            line: open.line,
+            column: open.column,
             shared: false,
-            anchor,
+            flow: open.flow,
+            anchor: open.anchor,
         })
     }
 
@@ -220,6 +244,6 @@ fn mark_shared(node: &mut Node, aliased: &BTreeSet<usize>) {
             down(key);
             down(value);
         }),
-        Kind::Scalar { .. } | Kind::Alias => {}
+        Kind::Scalar { .. } | Kind::Alias(_) => {}
     }
 }

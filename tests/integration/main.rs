@@ -20,6 +20,7 @@ mod interop;
 mod layering;
 mod lint;
 mod neighbours;
+mod overlays;
 mod policy_test;
 mod report;
 mod tampering;

@@ -1,18 +1,24 @@
 //! `--overlay`: the images that a GitOps directory deploys, as a Snapshot.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Map;
 
 use crate::{
-    commands::{Context, failures::git_failure, files::list_files},
+    commands::{
+        Context,
+        failures::{edit_failure, git_failure},
+        update_deployment::local_tree,
+    },
     failure::{Failure, Kind, OrFail as _},
-    git, gitops,
+    git,
+    gitops::{self, Deployed, Tree},
+    image::Reference,
     snapshot::{Component, Snapshot},
 };
-
-/// How many files are read.
-const MAX_FILES: usize = 50_000;
 
 /// The images of the directory; with a branch, only those that this branch does not deploy there.
 pub(super) async fn snapshot(
@@ -20,46 +26,75 @@ pub(super) async fn snapshot(
     target: Option<&str>,
     context: &Context,
 ) -> Result<Snapshot, Failure> {
-    let mut files = Vec::new();
-    for name in list_files(&dir)?.into_iter().filter(|name| is_yaml(name)) {
-        let content = context.read(&dir.join(&name))?;
-        files.push((name, content));
-    }
-    let mut images = images(files)?;
+    let mut images = local(&dir)?;
     if let Some(branch) = target.map(str::to_owned) {
+        let (root, below) = root_of(&dir)?;
         let before = context
             .git
-            .run(move |_| git::files_of_branch(&dir, &branch))
+            .run(move |_| git::files_of_branch(&root, &branch))
             .await
             .map_err(git_failure)?;
-        let before = self::images(before)?;
-        images.retain(|image| !before.contains(image));
+        let files: BTreeMap<_, _> = before.into_iter().collect();
+        let there = |path: &String| below.is_empty() || path.starts_with(&format!("{below}/"));
+        if files.keys().any(there) {
+            let tree = Tree::of(files);
+            let before = deployed(&tree, &below)?;
+            images.retain(|one| !before.iter().any(|other| other.image == one.image));
+        }
     }
-    let component = |image| Component {
-        name: String::new(),
-        container_image: image,
-        source: None,
-        other: Map::new(),
-    };
     Ok(Snapshot {
-        components: images.into_iter().map(component).collect(),
+        components: named(images)?,
         ..Snapshot::default()
     })
 }
 
-fn images(mut files: Vec<(String, Vec<u8>)>) -> Result<Vec<String>, Failure> {
-    files.retain(|(name, _)| is_yaml(name));
-    files.sort();
-    if files.len() > MAX_FILES {
-        let message = format!("there are more than {MAX_FILES} YAML files to read");
-        return Err(Failure::message(Kind::Usage, message));
+/// The images of a directory, whose kustomization may read files anywhere in its checkout.
+fn local(dir: &Path) -> Result<Vec<Deployed>, Failure> {
+    if !dir.is_dir() {
+        let message = format!("--overlay {} is not a directory", dir.display());
+        return Err(Failure::message(Kind::NotFound, message));
     }
-    let files = files
-        .iter()
-        .map(|(name, content)| (name.as_str(), content.as_slice()));
-    gitops::images(files).or_fail(Kind::Usage)
+    let (root, below) = root_of(dir)?;
+    let tree = local_tree(&root);
+    deployed(&tree, &below)
 }
 
-fn is_yaml(path: &str) -> bool {
-    path.ends_with(".yaml") || path.ends_with(".yml") || gitops::is_kustomization(path)
+fn deployed(tree: &Tree<'_>, dir: &str) -> Result<Vec<Deployed>, Failure> {
+    let (images, warnings) = gitops::deployed(tree, dir).map_err(edit_failure)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(images)
+}
+
+/// The checkout that a directory belongs to, and the directory's path there; without a checkout
+/// the directory itself.
+fn root_of(dir: &Path) -> Result<(PathBuf, String), Failure> {
+    let dir = dir.canonicalize().or_fail(Kind::Usage)?;
+    let root = dir.ancestors().find(|above| above.join(".git").exists());
+    let root = root.unwrap_or(&dir).to_owned();
+    let below = dir.strip_prefix(&root).or_fail(Kind::Bug)?;
+    Ok((root.clone(), below.to_string_lossy().into_owned()))
+}
+
+/// Components by the last segment of their repository, or by container where these end alike.
+fn named(images: Vec<Deployed>) -> Result<Vec<Component>, Failure> {
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    let mut parsed = Vec::new();
+    for one in images {
+        let reference: Reference = one.image.parse().or_fail(Kind::Usage)?;
+        let end = reference.repository.last_segment().to_owned();
+        *ends.entry(end.clone()).or_default() += 1;
+        parsed.push((one, end));
+    }
+    let component = |(one, end): (Deployed, String)| {
+        let alone = ends.get(&end) == Some(&1);
+        Component {
+            name: if alone { String::new() } else { one.container },
+            container_image: one.image,
+            source: None,
+            other: Map::new(),
+        }
+    };
+    Ok(parsed.into_iter().map(component).collect())
 }

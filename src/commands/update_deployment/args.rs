@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{DeployImages, DeployRequest, DeployTarget, images::parse};
-use crate::{failure::Failure, git::Author, image::Digest};
+use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
 /// Flags of `update-deployment`.
 #[derive(Debug, clap::Args)]
@@ -24,9 +24,9 @@ pub(crate) struct Args {
     /// The branch to edit; without it the repository's default branch
     #[arg(long, value_name = "BRANCH", conflicts_with = "local")]
     branch: Option<String>,
-    /// The environment whose overlay is edited
+    /// The environment whose overlay is edited; several are edited in one commit
     #[arg(long, value_name = "NAME", default_value = "prod")]
-    environment: String,
+    environment: Vec<String>,
     /// What copy-image wrote [default: promoted.json]
     #[arg(long, value_name = "FILE")]
     promoted: Option<PathBuf>,
@@ -51,21 +51,51 @@ pub(crate) struct Args {
     /// The file to edit, instead of the component's overlay
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
-    /// Where the image stands in --file, such as .spec.template.spec.containers[name=web].image
+    /// The image's path in --file, such as .spec.template.spec.containers[name=web].image
+    ///
+    /// Keys are joined by dots. An item of a list is chosen by its index from 0 ([0]) or by a key
+    /// ([name=web]). A key with dots, slashes or brackets is quoted: .metadata."a.b/c".d. The path
+    /// ends at a scalar (a reference, repository, tag or digest, each of which gets its part of
+    /// the image) or at a mapping of such parts. It leads into YAML inside a text too, as into
+    /// spec.source.helm.values of an Argo CD Application.
     #[arg(long, value_name = "YAMLPATH", requires = "file")]
     path: Option<String>,
-    /// Find the image below this kustomization: its images:, a patch or a resource
+    /// Edit the place that sets the image last in what this kustomization builds
     #[arg(long, value_name = "DIR", conflicts_with_all = ["file", "helm_values", "setter", "auto"])]
     kustomize: Option<String>,
     /// The values file of a Helm chart to edit
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "setter", "auto"])]
     helm_values: Option<String>,
-    /// Where the image stands in --helm-values, as one text or in parts [default: image]
+    /// The image's path in --helm-values, as for --path [default: image]
     #[arg(long, value_name = "YAMLPATH", requires = "helm_values")]
     key: Option<String>,
     /// Edit every scalar with a Flux marker whose policy has the component's name
     #[arg(long, conflicts_with_all = ["path", "auto"])]
     setter: bool,
+    /// Edit only the markers whose policy is in this namespace
+    #[arg(long, value_name = "NAMESPACE", requires = "setter")]
+    setter_namespace: Option<String>,
+    /// The document of a file or build: KIND/NAME, or its index from 0
+    #[arg(long, value_name = "KIND/NAME|N")]
+    document: Option<String>,
+    /// Edit every image of the component's repository: init containers, workers, CronJobs
+    #[arg(long)]
+    all: bool,
+    /// Write an images: entry into the overlay, or a key of one, that is missing
+    #[arg(long)]
+    create: bool,
+    /// Edit a file although other environments read it too
+    #[arg(long)]
+    shared_base: bool,
+    /// Edit a scalar although aliases repeat it elsewhere
+    #[arg(long)]
+    allow_shared: bool,
+    /// Replace an image that is not known to be the component's: the only container, the named place
+    #[arg(long)]
+    adopt: bool,
+    /// Replace a variable such as ${TAG} that is substituted later
+    #[arg(long)]
+    overwrite_variable: bool,
     /// Search the environment's files for the image when the overlay is not at its usual place
     #[arg(long, conflicts_with = "file")]
     auto: bool,
@@ -78,7 +108,13 @@ pub(crate) struct Args {
     /// Who commits
     #[arg(long, value_name = "NAME <MAIL>", default_value = "promote <promote@localhost>", value_parser = author)]
     author: Author,
-    /// Sign the commit with this SSH private key, without a passphrase
+    /// Sign the commit off: a Signed-off-by line with --author
+    #[arg(long)]
+    signoff: bool,
+    /// The URL of the run that makes the commit, for a line of the commit message
+    #[arg(long, value_name = "URL")]
+    run_url: Option<String>,
+    /// Sign the commit with this private key, SSH or OpenPGP, without a passphrase
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     sign_key: Option<PathBuf>,
     /// Show the edit as a unified diff and change nothing
@@ -123,7 +159,7 @@ impl TryFrom<Args> for DeployRequest {
         };
         Ok(Self {
             target,
-            environment: args.environment,
+            environments: args.environment,
             images,
             allow_empty: args.allow_empty,
             allow_rollback: args.allow_rollback,
@@ -134,9 +170,22 @@ impl TryFrom<Args> for DeployRequest {
             key: args.key,
             setter: args.setter,
             auto: args.auto,
+            setter_namespace: args.setter_namespace,
+            document: args.document,
+            options: Options {
+                all: args.all,
+                create: args.create,
+                shared_base: args.shared_base,
+                allow_shared: args.allow_shared,
+                adopt: args.adopt,
+                overwrite_variable: args.overwrite_variable,
+                single: false,
+            },
             pin: args.pin,
             message: args.message,
             author: args.author,
+            signoff: args.signoff,
+            run_url: args.run_url,
             dry_run: args.dry_run,
         })
     }

@@ -38,7 +38,7 @@ fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
     if let Some(message) = &request.message {
         return message.clone();
     }
-    let environment = &request.environment;
+    let environment = request.environments.join(", ");
     match changed {
         [(image, previous)] => {
             let (old, new) = (

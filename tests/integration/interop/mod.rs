@@ -35,6 +35,11 @@ pub(crate) fn available(tools: &[&str]) -> bool {
     false
 }
 
+/// A tool for tests elsewhere; a missing one is said, and fails where interop is required.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    available(&[name]).then(|| find(name)).flatten()
+}
+
 /// A program on the PATH or where Debian puts servers.
 fn find(tool: &str) -> Option<PathBuf> {
     #[expect(

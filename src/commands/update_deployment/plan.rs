@@ -1,0 +1,99 @@
+//! The edits of all images in all environments, planned before any file is written.
+
+use super::{DeployRequest, Image};
+use crate::{
+    commands::failures::edit_failure,
+    failure::{Failure, Kind},
+    gitops::{self, Changed, Tree, Written},
+};
+
+/// Everything that has to change.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) files: Vec<Changed>,
+    /// Each changed image with its place; the first place's text before is its version before.
+    pub(super) changed: Vec<(Image, String)>,
+    /// Every place with the image, changed or not.
+    pub(super) places: Vec<Written>,
+}
+
+/// Finds out which files change, all of them before any is written.
+pub(super) fn plan(
+    request: &DeployRequest,
+    images: &[Image],
+    tree: &Tree<'_>,
+) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
+    let one_place = [
+        ("--path", request.path.is_some()),
+        ("--helm-values", request.helm_values.is_some()),
+    ];
+    if let Some((flag, _)) = one_place
+        .iter()
+        .find(|(_, given)| *given && images.len() > 1)
+    {
+        let message = format!(
+            "{flag} names one place, but there are {} images",
+            images.len()
+        );
+        return Err(Failure::message(Kind::Usage, message)
+            .hint("name one image by --image, or leave the flag out"));
+    }
+    for environment in &request.environments {
+        for image in images {
+            let edit = request.edit(image, environment, images.len() == 1);
+            let done = gitops::update(tree, &edit).map_err(edit_failure)?;
+            for warning in &done.warnings {
+                tracing::warn!("{warning}");
+            }
+            let changed = done.places.iter().find(|place| place.old != place.new);
+            if let Some(place) = changed {
+                plan.changed.push((image.clone(), place.old.clone()));
+            }
+            plan.places.extend(done.places);
+        }
+    }
+    plan.files = tree.changes();
+    Ok(plan)
+}
+
+impl Plan {
+    /// One line a place: file, path, the text before and after, the commit.
+    pub(super) fn lines(&self, commit: &str) -> String {
+        let one = |place: &Written| {
+            let change = if place.old == place.new {
+                format!("{} (unchanged)", one_line(&place.new))
+            } else {
+                format!("{} -> {}", one_line(&place.old), one_line(&place.new))
+            };
+            let line = format!("{} {} {change} {commit}", place.file, one_line(&place.path));
+            format!("{}\n", line.trim_end())
+        };
+        self.places.iter().map(one).collect()
+    }
+
+    /// A unified diff of every file.
+    pub(super) fn diff(&self) -> String {
+        let one = |changed: &Changed| {
+            let (before, after) = (
+                String::from_utf8_lossy(&changed.before),
+                String::from_utf8_lossy(&changed.after),
+            );
+            let path = &changed.path;
+            similar::TextDiff::from_lines(&before, &after)
+                .unified_diff()
+                .header(&format!("a/{path}"), &format!("b/{path}"))
+                .to_string()
+        };
+        self.files.iter().map(one).collect()
+    }
+}
+
+/// A text of a stranger's file on one line; an empty one is quoted.
+fn one_line(text: &str) -> String {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        format!("{text:?}")
+    } else {
+        text.to_owned()
+    }
+}

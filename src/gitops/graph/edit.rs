@@ -1,0 +1,473 @@
+//! Sets a component's image in an overlay, and proves the effect.
+//!
+//! 1. build the overlay and find the component's images
+//! 2. edit the place that sets each of them last
+//! 3. build again: the images are the promoted ones, and nothing else differs
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use super::{
+    build::{Built, build, build_file, refused},
+    images::{Entry, mark_of},
+    places::{Place, choose, is_placeholder, places},
+    reach::Reach,
+    value::{Mark, Value},
+};
+use crate::{
+    gitops::{
+        Component, Done, Error, Options, Written,
+        error::Position,
+        insert, parts,
+        scalar::write,
+        tree::{Claim, Tree},
+    },
+    image::Reference,
+};
+
+/// The objects of an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source<'a> {
+    /// Those that the kustomization of a directory builds.
+    Dir(&'a str),
+    /// Those of one file.
+    File(&'a str),
+}
+
+/// An overlay or a file to edit.
+pub(crate) struct Overlay<'a> {
+    pub(crate) source: Source<'a>,
+    /// The environment's name, by which kustomizations of the same environment are recognised.
+    pub(crate) environment: &'a str,
+    pub(crate) component: &'a Component,
+    pub(crate) image: &'a Reference,
+    pub(crate) options: &'a Options,
+    /// Limits the edit to objects that this test accepts.
+    pub(crate) document: Option<&'a str>,
+}
+
+impl Overlay<'_> {
+    /// Edits the overlay; nothing is changed on an error.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn update(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+        let saved = tree.save();
+        let done = self.edited(tree);
+        if done.is_err() {
+            tree.restore(saved);
+        }
+        done
+    }
+
+    /// Tells whether the overlay deploys an image of the component.
+    pub(crate) fn deploys(&self, tree: &Tree<'_>) -> Result<bool, Error> {
+        let built = self.build(tree)?;
+        match self.chosen(&built) {
+            Ok(_) | Err(Error::Ambiguous { .. }) => Ok(true),
+            Err(Error::NoContainer { .. }) => {
+                Ok(!built.remote.is_empty() && self.remote_entry(&built).is_some())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn build(&self, tree: &Tree<'_>) -> Result<Built, Error> {
+        match self.source {
+            Source::Dir(dir) => build(tree, dir),
+            Source::File(file) => build_file(tree, file),
+        }
+    }
+
+    fn chosen(&self, built: &Built) -> Result<super::places::Chosen, Error> {
+        let mut all = places(&built.resources);
+        if let Some(document) = self.document {
+            all.retain(|place| match document.parse::<usize>() {
+                Ok(index) => place.resource == index,
+                Err(_) => place.object.eq_ignore_ascii_case(document),
+            });
+        }
+        choose(all, self.component, self.options, &Position::start(&built.file))
+    }
+
+    fn edited(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+        let before = self.build(tree)?;
+        self.check_entries(&before)?;
+        let chosen = match self.chosen(&before) {
+            Ok(chosen) => chosen,
+            Err(error @ Error::NoContainer { .. }) => return self.behind_url(tree, &before, error),
+            Err(error) => return Err(error),
+        };
+        let reach = match self.source {
+            Source::Dir(_) => Some(Reach::read(tree)?),
+            Source::File(_) => None,
+        };
+        let mut done = Done::default();
+        let mut edited = BTreeSet::new();
+        for place in &chosen.edit {
+            if !edited.insert(place.key()) {
+                continue;
+            }
+            // Earlier edits have moved the bytes behind them.
+            let now = self.build(tree)?;
+            let same = |other: &Place| other.resource == place.resource && other.path == place.path;
+            let Some(place) = places(&now.resources).into_iter().find(same) else {
+                continue;
+            };
+            let wanted = parts::written(self.image, &place.scalar.text);
+            let written = self.set(tree, &now, &place, &wanted, reach.as_ref())?;
+            done.places.push(Written {
+                old: place.scalar.text.clone(),
+                new: wanted,
+                ..written
+            });
+        }
+        let after = self.build(tree)?;
+        self.prove(&before, &after, &chosen.edit)?;
+        for place in &chosen.stay {
+            done.warnings.push(format!(
+                "{}: {} {} stays at {}; --all edits it too",
+                place.position(&before.file),
+                place.object,
+                place.container,
+                place.scalar.text
+            ));
+        }
+        Ok(done)
+    }
+
+    /// Refuses an entry about the component that changes no image.
+    fn check_entries(&self, built: &Built) -> Result<(), Error> {
+        if !built.remote.is_empty() {
+            return Ok(());
+        }
+        let dead = built.entries.iter().find(|(entry, matched)| *matched == 0 && self.is_about(entry));
+        let Some((entry, _)) = dead else {
+            return Ok(());
+        };
+        let names: BTreeSet<_> = places(&built.resources)
+            .iter()
+            .filter(|place| place.container == self.component.name || self.component.knows(&place.scalar.text))
+            .map(|place| super::images::split(&place.scalar.text).0.to_owned())
+            .collect();
+        let names: Vec<_> = names.into_iter().collect();
+        Err(Error::NotUnderstood {
+            at: entry.position(),
+            construct: format!("the images: entry {}", entry.name),
+            reason: "it matches no image, so that kustomize ignores it".to_owned(),
+            hint: if names.is_empty() {
+                "remove the entry, or write the name that the base has".to_owned()
+            } else {
+                format!("write name: {}, as the base has it", names.join(" or "))
+            },
+        })
+    }
+
+    fn is_about(&self, entry: &Entry) -> bool {
+        let new_name = entry.new_name.as_ref().map(|name| name.text.as_str());
+        entry.name == self.component.name
+            || self.component.knows(&entry.name)
+            || new_name.is_some_and(|name| self.component.knows(name))
+    }
+
+    fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
+        let mut fitting = built.entries.iter().filter(|(entry, _)| self.is_about(entry));
+        match (fitting.next(), fitting.next()) {
+            (Some((entry, _)), None) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The image is in a resource behind a URL: its `images:` entry is taken as matching.
+    fn behind_url(&self, tree: &Tree<'_>, built: &Built, error: Error) -> Result<Done, Error> {
+        let Some((url, _)) = built.remote.first() else {
+            return Err(error);
+        };
+        let Some(entry) = self.remote_entry(built) else {
+            let (_, at) = built.remote.first().cloned().unwrap_or_else(|| (String::new(), Position::start(&built.file)));
+            return Err(Error::NotUnderstood {
+                at,
+                construct: format!("the resource {url}"),
+                reason: "what is behind a URL is not fetched, and no images: entry names the component".to_owned(),
+                hint: format!("add an images: entry for the name of {} there", self.component.name),
+            });
+        };
+        let text = |scalar: &Option<super::value::Scalar>| scalar.as_ref().map(|scalar| scalar.text.clone()).unwrap_or_default();
+        let name = entry.new_name.as_ref().map_or_else(|| entry.name.clone(), |name| name.text.clone());
+        let mut old = name;
+        for (mark, part) in [(":", text(&entry.new_tag)), ("@", text(&entry.digest))] {
+            if !part.is_empty() {
+                old = format!("{old}{mark}{part}");
+            }
+        }
+        let wanted = parts::written(self.image, &old);
+        let reach = Reach::read(tree)?;
+        self.check_reach(Some(&reach), &mark_of(entry), built)?;
+        self.set_entry(tree, entry, &wanted)?;
+        let mut done = Done::default();
+        done.places.push(Written { old, new: wanted, ..written_at(&mark_of(entry)) });
+        done.warnings.push(format!(
+            "{}: the resource {url} is not fetched: the entry {} is taken as matching",
+            entry.position(), entry.name
+        ));
+        Ok(done)
+    }
+
+    /// Refuses a file that other environments read, but for `--shared-base`.
+    fn check_reach(&self, reach: Option<&Reach>, mark: &Mark, built: &Built) -> Result<(), Error> {
+        let (Some(reach), Source::Dir(dir)) = (reach, self.source) else {
+            return Ok(());
+        };
+        let others = reach.others(&mark.file, dir, self.environment)?;
+        if others.is_empty() || self.options.shared_base {
+            return Ok(());
+        }
+        let shown = |dir: &String| if dir.is_empty() { ".".to_owned() } else { dir.clone() };
+        let (name, ..) = super::images::split(&mark.text);
+        let fields = parts::entry(self.image, name);
+        Err(Error::Shared {
+            at: mark.position(),
+            file: mark.file.to_string(),
+            others: others.iter().map(shown).collect::<Vec<_>>().join(", "),
+            entry: format!("{} images: [{}]", built.file, insert::flow(&fields)),
+        })
+    }
+
+    /// Edits the place that sets an image last.
+    fn set(&self, tree: &Tree<'_>, built: &Built, place: &Place, wanted: &str, reach: Option<&Reach>) -> Result<Written, Error> {
+        if place.scalar.text == wanted {
+            return self.claimed(tree, place);
+        }
+        let mark = match &place.scalar.entry {
+            Some(entry) => Some(mark_of(entry)),
+            None => place.scalar.mark().map(|mark| mark.as_ref().clone()),
+        };
+        let shared = mark.as_ref().map(|mark| {
+            let name = super::images::split(&place.scalar.text).0;
+            let mark = Mark { text: name.to_owned(), ..mark.clone() };
+            self.check_reach(reach, &mark, built)
+        });
+        match (shared, &place.scalar.entry) {
+            (Some(Err(Error::Shared { .. })), _) if self.options.create => self.create(tree, built, place, reach),
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(entry)) => match self.set_entry(tree, entry, wanted) {
+                Ok(()) => Ok(written_at(&mark_of(entry))),
+                Err(error) => Err(error),
+            },
+            (_, None) => self.set_pieces(tree, place, wanted),
+        }
+    }
+
+    /// Records that the component's image is there already.
+    fn claimed(&self, tree: &Tree<'_>, place: &Place) -> Result<Written, Error> {
+        let mark = match &place.scalar.entry {
+            Some(entry) => mark_of(entry),
+            None => match place.scalar.mark() {
+                Some(mark) => mark.as_ref().clone(),
+                None => return Ok(Written::default()),
+            },
+        };
+        self.claim(tree, &mark)?;
+        Ok(written_at(&mark))
+    }
+
+    fn claim(&self, tree: &Tree<'_>, mark: &Mark) -> Result<(), Error> {
+        tree.claim(Claim {
+            file: mark.file.to_string(),
+            path: mark.path.clone(),
+            line: mark.line,
+            owner: self.component.name.clone(),
+        })
+    }
+
+    fn set_entry(&self, tree: &Tree<'_>, entry: &Entry, wanted: &str) -> Result<(), Error> {
+        self.claim(tree, &mark_of(entry))?;
+        let (name, tag, digest) = super::images::split(wanted);
+        let edits = parts::entry_edits(entry, name, tag, digest, self.options.create)?;
+        // From the end, so that the bytes before stay where they are.
+        let mut scalars = edits.scalars;
+        scalars.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.range.start));
+        for (mark, text) in &scalars {
+            write(tree, mark, text, &self.component.name, self.options)?;
+        }
+        if !edits.added.is_empty() {
+            let text = tree.text(&entry.file)?.unwrap_or_default();
+            crate::gitops::scalar::protected(&entry.file, &text)?;
+            let after = insert::keys(&entry.file, &text, &entry.name, &edits.added)?;
+            tree.put(&entry.file, after.into_bytes());
+        }
+        Ok(())
+    }
+
+    /// Edits the one place that a scalar was copied from, or the one part that differs.
+    fn set_pieces(&self, tree: &Tree<'_>, place: &Place, wanted: &str) -> Result<Written, Error> {
+        let pieces = &place.scalar.pieces;
+        let refuse = |reason: &str| Error::NotEditable {
+            at: place.position(&place.object),
+            path: place.path.clone(),
+            reason: reason.to_owned(),
+            hint: String::new(),
+        };
+        let mut rest = wanted;
+        let mut from = 0;
+        let mut to = pieces.len();
+        while to - from > 1 {
+            if let Some(short) = pieces.get(from).and_then(|piece| rest.strip_prefix(piece.text.as_str())) {
+                rest = short;
+                from += 1;
+            } else if let Some(short) = pieces.get(to - 1).and_then(|piece| rest.strip_suffix(piece.text.as_str())) {
+                rest = short;
+                to -= 1;
+            } else {
+                return Err(refuse("it is put together from several places, and more than one would change"));
+            }
+        }
+        let piece = pieces.get(from).ok_or_else(|| refuse("it is empty"))?;
+        let Some(mark) = &piece.mark else {
+            return Err(refuse("it is made by a generator or transformer"));
+        };
+        let (head, tail) = mark.text.get(..piece.from.start).zip(mark.text.get(piece.from.end..)).ok_or_else(|| refuse("its source moved"))?;
+        write(tree, mark, &format!("{head}{rest}{tail}"), &self.component.name, self.options)?;
+        Ok(written_at(mark))
+    }
+
+    /// Adds an `images:` entry to the overlay itself.
+    fn create(&self, tree: &Tree<'_>, built: &Built, place: &Place, reach: Option<&Reach>) -> Result<Written, Error> {
+        let at = Mark { file: built.file.as_str().into(), ..mark_at_start(&built.file) };
+        self.check_reach(reach, &at, built)?;
+        let (name, ..) = super::images::split(&place.scalar.text);
+        let fields = parts::entry(self.image, name);
+        let text = tree.text(&built.file)?.unwrap_or_default();
+        crate::gitops::scalar::protected(&built.file, &text)?;
+        let after = insert::entry(&built.file, &text, &fields)?;
+        let line = after.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;
+        tree.put(&built.file, after.into_bytes());
+        let mark = Mark { path: format!(".images[name={name}]"), line, ..at };
+        self.claim(tree, &mark)?;
+        Ok(written_at(&mark))
+    }
+
+    /// Compares the objects before and after: only the component's images may differ.
+    fn prove(&self, before: &Built, after: &Built, chosen: &[Place]) -> Result<(), Error> {
+        let at = chosen.first().map_or_else(|| Position::start(&before.file), |place| place.position(&before.file));
+        let path = chosen.first().map(|place| place.path.clone()).unwrap_or_default();
+        let fails = |reason: String| Error::NoEffect { at: at.clone(), path: path.clone(), reason };
+        if before.resources.len() != after.resources.len() {
+            return Err(fails("the number of objects would change".to_owned()));
+        }
+        let now = places(&after.resources);
+        for place in chosen {
+            let found = now.iter().find(|other| other.resource == place.resource && other.path == place.path);
+            let wanted = parts::written(self.image, &place.scalar.text);
+            match found {
+                Some(found) if found.scalar.text == wanted => {}
+                Some(found) => {
+                    return Err(fails(format!("{} {} would run {}", place.object, place.container, found.scalar.text)));
+                }
+                None => return Err(fails(format!("{} {} would be gone", place.object, place.container))),
+            }
+        }
+        let images = places(&before.resources);
+        for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
+            let mut differences = Vec::new();
+            compare(&old.value, &new.value, "", &mut differences);
+            for difference in differences {
+                let image = images.iter().find(|place| place.resource == index && place.path == difference.path);
+                let wanted = parts::written(self.image, &difference.old);
+                let ours = |place: &Place| {
+                    chosen.contains(place) || self.component.knows(&place.scalar.text) || is_placeholder(&place.scalar.text)
+                };
+                let allowed = match image {
+                    Some(place) => difference.new == wanted && ours(place),
+                    // The source that a replacement copies from.
+                    None => difference.source && (wanted.contains(&difference.new) || difference.new == wanted),
+                };
+                if !allowed {
+                    return Err(fails(format!(
+                        "{}{} would change from {} to {} too",
+                        old.shown(), difference.path, difference.old, difference.new
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A scalar that an edit changed.
+pub(crate) struct Difference {
+    pub(crate) path: String,
+    pub(crate) old: String,
+    pub(crate) new: String,
+    /// Set for a scalar that is read from a file as a whole.
+    pub(crate) source: bool,
+}
+
+/// Collects every scalar that differs.
+pub(crate) fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Difference>) {
+    match (old, new) {
+        (Value::Scalar(a), Value::Scalar(b)) => {
+            if a.text != b.text || a.null != b.null {
+                found.push(Difference {
+                    path: path.to_owned(),
+                    old: a.text.clone(),
+                    new: b.text.clone(),
+                    source: b.mark().is_some(),
+                });
+            }
+        }
+        (Value::List(a), Value::List(b)) if a.len() == b.len() => {
+            for (at, (a, b)) in a.iter().zip(b).enumerate() {
+                let name = a.get("name").and_then(Value::text);
+                let below = name.map_or_else(|| format!("{path}[{at}]"), |name| format!("{path}[name={name}]"));
+                compare(a, b, &below, found);
+            }
+        }
+        (Value::Map(a), Value::Map(b)) if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) => {
+            for ((key, a), (_, b)) in a.iter().zip(b) {
+                compare(a, b, &format!("{path}.{}", super::value::quoted(key)), found);
+            }
+        }
+        _ => found.push(Difference {
+            path: path.to_owned(),
+            old: "one structure".to_owned(),
+            new: "another".to_owned(),
+            source: false,
+        }),
+    }
+}
+
+fn written_at(mark: &Mark) -> Written {
+    Written {
+        file: mark.file.to_string(),
+        path: mark.path.clone(),
+        line: mark.line,
+        old: String::new(),
+        new: String::new(),
+    }
+}
+
+fn mark_at_start(file: &str) -> Mark {
+    Mark {
+        file: file.into(),
+        line: 1,
+        column: 1,
+        path: ".images".to_owned(),
+        text: String::new(),
+        range: 0..0,
+        inner: None,
+        shared: false,
+    }
+}
+
+/// Refuses an overlay that is not a directory with a kustomization.
+pub(crate) fn check_dir(tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
+    if super::build::kustomization_of(tree, dir)?.is_some() {
+        return Ok(());
+    }
+    let name = dir.rsplit('/').next().unwrap_or(dir);
+    if crate::gitops::tree::KUSTOMIZATIONS.contains(&name) {
+        return Err(refused(Position::start(dir), "a kustomization's file", "--kustomize takes its directory"));
+    }
+    let shown = if dir.is_empty() { "." } else { dir };
+    Err(Error::NoFile { path: format!("{shown}/kustomization.yaml") })
+}

@@ -1,0 +1,292 @@
+//! The images of objects: where they are, and which are the component's.
+
+use super::{
+    resource::Resource,
+    value::{Scalar, Value, quoted},
+};
+use crate::{
+    gitops::{Component, Error, error::Position},
+    image::Repository,
+};
+
+/// An image of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// `KIND/NAME`.
+    pub(crate) object: String,
+    /// The index of the object.
+    pub(crate) resource: usize,
+    /// The container's name; of an image volume, the volume's.
+    pub(crate) container: String,
+    /// Set for what runs before or beside: init and ephemeral containers, image volumes.
+    pub(crate) aside: bool,
+    /// The path in the object.
+    pub(crate) path: String,
+    pub(crate) scalar: Scalar,
+}
+
+impl Place {
+    /// The place that sets the image last: two images with one key are set by one edit.
+    pub(crate) fn key(&self) -> String {
+        if let Some(entry) = &self.scalar.entry {
+            return format!("{}{}", entry.file, entry.path);
+        }
+        let marks = self.scalar.pieces.iter().filter_map(|piece| piece.mark.as_ref());
+        let keys: Vec<_> = marks.map(|mark| format!("{}{}", mark.file, mark.path)).collect();
+        keys.join("+")
+    }
+
+    /// Where that place is.
+    pub(crate) fn position(&self, file: &str) -> Position {
+        match (&self.scalar.entry, self.scalar.mark()) {
+            (Some(entry), _) => entry.position(),
+            (None, Some(mark)) => mark.position(),
+            (None, None) => Position::start(file),
+        }
+    }
+
+    /// `KIND/NAME container web (IMAGE)`
+    pub(crate) fn shown(&self) -> String {
+        format!("{} {} ({})", self.object, self.container, self.scalar.text)
+    }
+}
+
+/// Every image of the objects.
+pub(crate) fn places(resources: &[Resource]) -> Vec<Place> {
+    let mut found = Vec::new();
+    for (index, resource) in resources.iter().enumerate() {
+        let id = resource.id();
+        if id.kind == "CustomResourceDefinition" {
+            continue;
+        }
+        let mut walk = Walk {
+            object: resource.shown(),
+            resource: index,
+            found: &mut found,
+        };
+        walk.value(&resource.value, "", "");
+    }
+    found
+}
+
+struct Walk<'a> {
+    object: String,
+    resource: usize,
+    found: &'a mut Vec<Place>,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, value: &Value, key: &str, path: &str) {
+        match value {
+            Value::Map(entries) => {
+                for (name, inner) in entries {
+                    let below = format!("{path}.{}", quoted(name));
+                    // A container or script of a workflow, and what all steps of a Task share.
+                    if matches!(name.as_str(), "container" | "script" | "stepTemplate" | "stepSpec")
+                        && let Some(Value::Scalar(image)) = inner.get("image")
+                    {
+                        self.add(value, image, false, &format!("{below}.image"));
+                    }
+                    self.value(inner, name, &below);
+                }
+            }
+            Value::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    let name = item.get("name").and_then(Value::text);
+                    let below = name.map_or_else(|| format!("{path}[{at}]"), |name| format!("{path}[name={name}]"));
+                    let aside = match key {
+                        "containers" | "steps" | "sidecars" => Some(false),
+                        "initContainers" | "ephemeralContainers" => Some(true),
+                        _ => None,
+                    };
+                    if let (Some(aside), Some(Value::Scalar(image))) = (aside, item.get("image")) {
+                        self.add(item, image, aside, &format!("{below}.image"));
+                    }
+                    if key == "volumes"
+                        && let Some(Value::Scalar(image)) = item.at(&["image", "reference"])
+                    {
+                        self.add(item, image, true, &format!("{below}.image.reference"));
+                    }
+                    self.value(item, "", &below);
+                }
+            }
+            Value::Scalar(_) => {}
+        }
+    }
+
+    fn add(&mut self, owner: &Value, image: &Scalar, aside: bool, path: &str) {
+        if image.null || image.text.is_empty() {
+            return;
+        }
+        self.found.push(Place {
+            object: self.object.clone(),
+            resource: self.resource,
+            container: owner.get("name").and_then(Value::text).unwrap_or_default().to_owned(),
+            aside,
+            path: path.to_owned(),
+            scalar: image.clone(),
+        });
+    }
+}
+
+/// The places to edit, and those of the same repository that stay.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) edit: Vec<Place>,
+    pub(crate) stay: Vec<Place>,
+}
+
+/// Finds the component's images: by the container's name, else by repository, else the only one.
+///
+/// # Errors
+/// [`Error::NoContainer`] and [`Error::Ambiguous`].
+pub(crate) fn choose(
+    all: Vec<Place>,
+    component: &Component,
+    options: &crate::gitops::Options,
+    at: &Position,
+) -> Result<Chosen, Error> {
+    let known = |place: &Place| component.knows(&place.scalar.text);
+    let named: Vec<_> = all.iter().filter(|place| place.container == component.name).collect();
+    let of_repository: Vec<_> = all.iter().filter(|place| known(place)).collect();
+    let mut chosen: Vec<&Place> = if named.is_empty() { of_repository.clone() } else { named };
+    if options.all {
+        for place in &of_repository {
+            if !chosen.contains(place) {
+                chosen.push(place);
+            }
+        }
+    } else {
+        let tests: [&dyn Fn(&Place) -> bool; 2] = [&known, &|place: &Place| !place.aside];
+        for test in tests {
+            let narrower: Vec<_> = chosen.iter().filter(|place| test(place)).copied().collect();
+            if distinct(&chosen) > 1 && !narrower.is_empty() {
+                chosen = narrower;
+            }
+        }
+    }
+    if chosen.is_empty() {
+        chosen.extend(only(&all, options));
+    }
+    let places = |found: &[&Place]| found.iter().map(|place| place.shown()).collect::<Vec<_>>().join(", ");
+    if chosen.is_empty() {
+        let found: Vec<_> = all.iter().collect();
+        return Err(Error::NoContainer {
+            at: at.clone(),
+            name: component.name.clone(),
+            containers: if found.is_empty() { "none".to_owned() } else { places(&found) },
+        });
+    }
+    if distinct(&chosen) > 1 && !options.all {
+        return Err(Error::Ambiguous {
+            at: chosen.first().map_or_else(|| at.clone(), |place| place.position(&at.file)),
+            name: component.name.clone(),
+            places: places(&chosen),
+            hint: "--all edits each of them; --document KIND/NAME or --file FILE --path PATH names one".to_owned(),
+        });
+    }
+    let keys: Vec<_> = chosen.iter().map(|place| place.key()).collect();
+    let stay = of_repository
+        .into_iter()
+        .filter(|place| !chosen.contains(place) && !keys.contains(&place.key()))
+        .cloned()
+        .collect();
+    Ok(Chosen {
+        edit: chosen.into_iter().cloned().collect(),
+        stay,
+    })
+}
+
+fn distinct(places: &[&Place]) -> usize {
+    let keys: std::collections::BTreeSet<_> = places.iter().map(|place| place.key()).collect();
+    keys.len()
+}
+
+/// The only container, when one image is wanted and a placeholder is there, or `--adopt`.
+fn only<'a>(all: &'a [Place], options: &crate::gitops::Options) -> Option<&'a Place> {
+    let mut main = all.iter().filter(|place| !place.aside);
+    match (main.next(), main.next()) {
+        (Some(place), None) if options.adopt || options.single && is_placeholder(&place.scalar.text) => Some(place),
+        _ => None,
+    }
+}
+
+/// Text that names no image yet: a variable, a word in capitals, a name without a registry host.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let (name, ..) = super::images::split(text);
+    let host = name.split_once('/').map(|(first, _)| first);
+    let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    text.contains("${") || name.parse::<Repository>().is_err() || !has_host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gitops::{Options, graph::value::load};
+
+    fn of(text: &str) -> Vec<Place> {
+        let documents = load("f", text).unwrap();
+        let resources: Vec<_> = documents.into_iter().map(|value| Resource::new(value, "f")).collect();
+        places(&resources)
+    }
+
+    fn choice(text: &str, options: Options) -> Result<(Vec<String>, usize), Error> {
+        let component = Component {
+            name: "web".to_owned(),
+            repositories: vec!["q.io/acme/web".to_owned()],
+        };
+        let chosen = choose(of(text), &component, &options, &Position::start("f"))?;
+        let edit = chosen.edit.iter().map(|place| place.container.clone()).collect();
+        Ok((edit, chosen.stay.len()))
+    }
+
+    const ONE: Options = Options {
+        all: false,
+        create: false,
+        shared_base: false,
+        allow_shared: false,
+        adopt: false,
+        overwrite_variable: false,
+        single: true,
+    };
+
+    #[test]
+    fn finds_images_in_every_kind() {
+        for text in [
+            "spec: {template: {spec: {containers: [{name: web, image: x}]}}}",
+            "spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: web, image: x}]}}}}}",
+            "spec: {jobTargetRef: {template: {spec: {containers: [{name: web, image: x}]}}}}",
+            "spec: {containers: [{name: web, image: x}]}",
+            "spec: {volumes: [{name: web, image: {reference: x}}]}",
+            "spec: {templates: [{name: web, container: {image: x}}]}",
+            "spec: {workflowSpec: {templates: [{name: web, script: {image: x}}]}}",
+            "spec: {taskSpec: {steps: [{name: web, image: x}]}}",
+        ] {
+            let found = of(text);
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(found[0].container, "web", "{text}");
+        }
+        assert!(of("kind: CustomResourceDefinition\nspec: {containers: [{image: x}]}").is_empty());
+    }
+
+    #[test]
+    fn chooses_by_name_then_repository_then_the_only_one() {
+        let pod = |containers: &str| format!("spec: {{containers: [{containers}]}}");
+        let web = "{name: web, image: 'q.io/acme/web:v0'}";
+        let worker = "{name: worker, image: 'q.io/acme/web:v0'}";
+        let side = "{name: side, image: 'q.io/x/y:v0'}";
+        let (edit, stay) = choice(&pod(&format!("{worker}, {web}, {side}")), ONE).unwrap();
+        assert_eq!((edit, stay), (vec!["web".to_owned()], 1));
+        let all = Options { all: true, ..ONE };
+        let (edit, stay) = choice(&pod(&format!("{worker}, {web}")), all).unwrap();
+        assert_eq!((edit.len(), stay), (2, 0));
+        assert_eq!(choice(&pod(&format!("{worker}, {side}")), ONE).unwrap().0, ["worker"]);
+        assert!(matches!(choice(&pod(side), ONE), Err(Error::NoContainer { .. })));
+        assert_eq!(choice(&pod(side), Options { adopt: true, ..ONE }).unwrap().0, ["side"]);
+        for image in ["IMAGE_URL", "web", "'${WEB_IMAGE}'"] {
+            let one = pod(&format!("{{name: main, image: {image}}}"));
+            assert_eq!(choice(&one, ONE).unwrap().0, ["main"], "{image}");
+            assert!(choice(&one, Options { single: false, ..ONE }).is_err(), "{image}");
+        }
+    }
+}

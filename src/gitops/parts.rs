@@ -1,0 +1,161 @@
+//! Writes an image in the form in which the old one was: whole, or in parts.
+
+use std::rc::Rc;
+
+use super::{
+    Error,
+    graph::{
+        images::Entry,
+        value::{Mark, Scalar},
+    },
+};
+use crate::image::{Reference, Repository};
+
+/// The image as text; a short name stays short where it means the same.
+pub(super) fn written(image: &Reference, present: &str) -> String {
+    let (name, ..) = super::graph::images::split(present);
+    let mut text = repository(&image.repository, name);
+    if let Some(tag) = &image.tag {
+        text = format!("{text}:{tag}");
+    }
+    if let Some(digest) = &image.digest {
+        text = format!("{text}@{digest}");
+    }
+    text
+}
+
+/// The repository as text; the present name stays where it means the same.
+pub(super) fn repository(repository: &Repository, present: &str) -> String {
+    match present.parse::<Repository>() {
+        Ok(same) if same == *repository => present.to_owned(),
+        _ => repository.to_string(),
+    }
+}
+
+/// The fields of a new `images:` entry.
+pub(super) fn entry(image: &Reference, name: &str) -> Vec<(&'static str, String)> {
+    let mut fields = vec![("name", name.to_owned())];
+    let new_name = repository(&image.repository, name);
+    if new_name != name {
+        fields.push(("newName", new_name));
+    }
+    if let Some(tag) = &image.tag {
+        fields.push(("newTag", tag.to_string()));
+    }
+    if let Some(digest) = &image.digest {
+        fields.push(("digest", digest.to_string()));
+    }
+    fields
+}
+
+/// The scalars of an entry to write, and the keys to add.
+pub(super) struct EntryEdits {
+    pub(super) scalars: Vec<(Rc<Mark>, String)>,
+    pub(super) added: Vec<(&'static str, String)>,
+}
+
+/// What an `images:` entry needs so that it sets an image.
+///
+/// # Errors
+/// [`Error::NothingThere`] for a key that is missing without `--create`, [`Error::NotEditable`].
+pub(super) fn entry_edits(
+    entry: &Entry,
+    name: &str,
+    tag: &str,
+    digest: &str,
+    create: bool,
+) -> Result<EntryEdits, Error> {
+    let refuse = |reason: &str, hint: &str| Error::NotEditable {
+        at: entry.position(),
+        path: entry.path.clone(),
+        reason: reason.to_owned(),
+        hint: hint.to_owned(),
+    };
+    if entry.suffix.is_some() {
+        return Err(refuse(
+            "tagSuffix makes a tag from the base's tag",
+            "replace tagSuffix by newTag",
+        ));
+    }
+    let mut edits = EntryEdits {
+        scalars: Vec::new(),
+        added: Vec::new(),
+    };
+    let mut put = |scalar: &Scalar, text: String| match scalar.mark() {
+        Some(mark) => {
+            edits.scalars.push((Rc::clone(mark), text));
+            Ok(())
+        }
+        None => Err(refuse("it is not written in the file", "")),
+    };
+    let missing = |key: &str| Error::NothingThere {
+        at: entry.position(),
+        path: entry.path.clone(),
+        missing: format!("key {key}"),
+        there: format!("keys {}", keys_of(entry)),
+    };
+    let mut added = Vec::new();
+    let same_name = entry.name == name
+        || entry.name.parse::<Repository>().is_ok_and(|known| Ok(known) == name.parse());
+    match &entry.new_name {
+        Some(new_name) => put(new_name, name.to_owned())?,
+        None if same_name => {}
+        None if create => added.push(("newName", name.to_owned())),
+        None => return Err(missing("newName")),
+    }
+    match (&entry.new_tag, &entry.digest, tag, digest) {
+        (Some(place), Some(other), tag, digest) if !tag.is_empty() && !digest.is_empty() => {
+            put(place, tag.to_owned())?;
+            put(other, digest.to_owned())?;
+        }
+        (Some(_), Some(_), _, "") | (None, Some(_), _, "") => {
+            return Err(refuse(
+                "the old digest would win over the tag",
+                "--pin tag-and-digest or --pin digest writes the digest",
+            ));
+        }
+        (Some(_), Some(_), "", _) => {
+            return Err(refuse(
+                "the old tag would stay beside the digest",
+                "--pin tag-and-digest writes both",
+            ));
+        }
+        (Some(place), None, tag, "") if !tag.is_empty() => put(place, tag.to_owned())?,
+        (Some(place), None, tag, digest) if !tag.is_empty() => put(place, format!("{tag}@{digest}"))?,
+        (Some(_), None, ..) => {
+            return Err(refuse(
+                "it has newTag only, and a digest alone would keep the old tag",
+                "--pin tag-and-digest writes both",
+            ));
+        }
+        (None, Some(place), tag, digest) => {
+            put(place, digest.to_owned())?;
+            if create && !tag.is_empty() {
+                added.push(("newTag", tag.to_owned()));
+            }
+        }
+        (None, None, tag, digest) if create => {
+            if !tag.is_empty() {
+                added.push(("newTag", tag.to_owned()));
+            }
+            if !digest.is_empty() {
+                added.push(("digest", digest.to_owned()));
+            }
+        }
+        (None, None, ..) => return Err(missing("newTag or digest")),
+        (Some(_), Some(_), ..) => return Err(refuse("the image has neither tag nor digest", "")),
+    }
+    edits.added = added;
+    Ok(edits)
+}
+
+fn keys_of(entry: &Entry) -> String {
+    let keys = [
+        ("name", true),
+        ("newName", entry.new_name.is_some()),
+        ("newTag", entry.new_tag.is_some()),
+        ("digest", entry.digest.is_some()),
+    ];
+    let keys = keys.iter().filter(|(_, there)| *there).map(|(key, _)| *key);
+    keys.collect::<Vec<_>>().join(", ")
+}

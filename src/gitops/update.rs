@@ -1,0 +1,457 @@
+//! Sets a component's image at the places that a locator names.
+
+use super::{
+    Component, Done, Error, Options, Written,
+    error::Position,
+    graph::{
+        self, Overlay, Source, build, compare,
+        places::places,
+        reach::Reach,
+        value::{Mark, load},
+    },
+    helm, path,
+    scalar::write,
+    setter,
+    tree::{Tree, joined},
+};
+use crate::image::Reference;
+
+/// How many files are searched.
+const MAX_FILES: usize = 50_000;
+
+/// The places of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Locator {
+    /// The overlay of the environment at its usual place; searched for with `search`.
+    Usual {
+        /// Search all files of the environment when nothing is at the usual place.
+        search: bool,
+    },
+    /// The kustomization of a directory.
+    Kustomize(String),
+    /// A container in a file of objects.
+    File(String),
+    /// A path in a file: a scalar, or a mapping of an image's parts.
+    Path(String, String),
+    /// Flux markers, in one file or all, of one namespace or any.
+    Setter {
+        /// The file, where one is named.
+        file: Option<String>,
+        /// The namespace of the policy, where one is named.
+        namespace: Option<String>,
+    },
+}
+
+/// A component's image and the way to its places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) locator: Locator,
+    pub(crate) environment: String,
+    pub(crate) component: Component,
+    pub(crate) image: Reference,
+    pub(crate) options: Options,
+    /// `KIND/NAME`, or an index from 0.
+    pub(crate) document: Option<String>,
+}
+
+/// Edits the tree; nothing is changed on an error.
+///
+/// # Errors
+/// Any [`Error`].
+pub(crate) fn update(tree: &Tree<'_>, edit: &Edit) -> Result<Done, Error> {
+    let saved = tree.save();
+    let done = edit.run(tree);
+    if done.is_err() {
+        tree.restore(saved);
+    }
+    done
+}
+
+impl Edit {
+    fn run(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+        match &self.locator {
+            Locator::Usual { search } => self.usual(tree, *search),
+            Locator::Kustomize(dir) => {
+                let dir = checked(dir)?;
+                graph::check_dir(tree, &dir)?;
+                self.overlay(Source::Dir(&dir)).update(tree)
+            }
+            Locator::File(file) => {
+                let file = existing(tree, file)?;
+                if is_kustomization(&file) {
+                    let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
+                    return self.overlay(Source::Dir(dir)).update(tree);
+                }
+                self.effect(tree, &file, || self.overlay(Source::File(&file)).update(tree))
+            }
+            Locator::Path(file, path) => {
+                let file = existing(tree, file)?;
+                self.effect(tree, &file, || self.path(tree, &file, path))
+            }
+            Locator::Setter { file, namespace } => self.setter(tree, file.as_deref(), namespace.as_deref()),
+        }
+    }
+
+    fn overlay<'a>(&'a self, source: Source<'a>) -> Overlay<'a> {
+        Overlay {
+            source,
+            environment: &self.environment,
+            component: &self.component,
+            image: &self.image,
+            options: &self.options,
+            document: self.document.as_deref(),
+        }
+    }
+
+    /// The component's overlay of the environment, as the template of the workshop lays it out.
+    fn usual(&self, tree: &Tree<'_>, search: bool) -> Result<Done, Error> {
+        let environment = &self.environment;
+        let dirs = [
+            format!("components/{}/overlays/{environment}", self.component.name),
+            format!("overlays/{environment}"),
+        ];
+        let mut failed = None;
+        for dir in &dirs {
+            let dir = checked(dir)?;
+            if graph::kustomization_of(tree, &dir)?.is_some() {
+                match self.overlay(Source::Dir(&dir)).update(tree) {
+                    Err(error @ Error::NoContainer { .. }) => failed = Some(error),
+                    done => return done,
+                }
+            }
+            let file = format!("{dir}/deployment-patch.yaml");
+            if failed.is_none() && tree.read(&file)?.is_some() {
+                return self.effect(tree, &file, || self.overlay(Source::File(&file)).update(tree));
+            }
+        }
+        if search {
+            return self.searched(tree);
+        }
+        Err(failed.unwrap_or_else(|| Error::NoFile {
+            path: dirs.map(|dir| format!("{dir}/kustomization.yaml or deployment-patch.yaml")).join(", or "),
+        }))
+    }
+
+    /// The one overlay, or else the one file, of the environment that deploys the component.
+    fn searched(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+        let of_environment = |path: &str| path.split('/').any(|part| part == self.environment);
+        let reach = Reach::read(tree)?;
+        let mut found = Vec::new();
+        for dir in tree.kustomizations()? {
+            if !of_environment(&dir) {
+                continue;
+            }
+            match self.overlay(Source::Dir(&dir)).deploys(tree) {
+                Ok(true) => found.push(dir),
+                Ok(false) => {}
+                Err(error) => {
+                    // A component alone, or an overlay of which something else is not understood.
+                    tracing::debug!("not searched: {error}");
+                    if self.names_component(tree, &dir)? {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let all = found.clone();
+        found.retain(|dir| !all.iter().any(|other| other != dir && reach.below(dir, "\0").contains(other)));
+        match found.as_slice() {
+            [dir] => return self.overlay(Source::Dir(dir)).update(tree),
+            [] => {}
+            [first, ..] => {
+                return Err(Error::Ambiguous {
+                    at: Position::start(first),
+                    name: self.component.name.clone(),
+                    places: found.join(", "),
+                    hint: "name one by --kustomize DIR".to_owned(),
+                });
+            }
+        }
+        let mut files = Vec::new();
+        for file in yaml_files(tree)? {
+            if !of_environment(&file) || is_kustomization(&file) {
+                continue;
+            }
+            match self.overlay(Source::File(&file)).deploys(tree) {
+                Ok(true) => files.push(file),
+                Ok(false) => {}
+                // A template or another file that holds no objects.
+                Err(error) => tracing::debug!("not searched: {error}"),
+            }
+        }
+        match files.as_slice() {
+            [file] => self.effect(tree, file, || self.overlay(Source::File(file)).update(tree)),
+            [] => Err(Error::NoContainer {
+                at: Position::start(&format!("**/{}/**", self.environment)),
+                name: self.component.name.clone(),
+                containers: "no file of the environment with that container or repository".to_owned(),
+            }),
+            [first, ..] => Err(Error::Ambiguous {
+                at: Position::start(first),
+                name: self.component.name.clone(),
+                places: files.join(", "),
+                hint: "name one by --file FILE".to_owned(),
+            }),
+        }
+    }
+
+    /// Tells whether the text of a kustomization names the component.
+    fn names_component(&self, tree: &Tree<'_>, dir: &str) -> Result<bool, Error> {
+        let Some(file) = graph::kustomization_of(tree, dir)? else {
+            return Ok(false);
+        };
+        let text = tree.read(&file)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        Ok(self.component.repositories.iter().any(|known| text.contains(known.as_str())) || dir.contains(&self.component.name))
+    }
+
+    /// A path in one document of a file.
+    fn path(&self, tree: &Tree<'_>, file: &str, text: &str) -> Result<Done, Error> {
+        let steps = path::parse(text)?;
+        let content = tree.text(file)?.unwrap_or_default();
+        let documents = path::documents(load(file, &content)?, self.document.as_deref(), file)?;
+        let (mut edits, mut failed, mut fitting) = (Vec::new(), None, 0);
+        for document in &documents {
+            let mut tried = Err(Error::NoFile { path: file.to_owned() });
+            for steps in roots(document, &steps) {
+                let target = helm::Target {
+                    document,
+                    file,
+                    steps: &steps,
+                    path: text,
+                    component: &self.component,
+                    image: &self.image,
+                    adopt: self.options.adopt,
+                };
+                tried = helm::edits(&target);
+                if !matches!(tried, Err(Error::NothingThere { .. })) {
+                    break;
+                }
+            }
+            match tried {
+                Ok(found) => {
+                    fitting += 1;
+                    edits = found;
+                }
+                Err(error @ Error::NothingThere { .. }) => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        match (fitting, failed) {
+            (1, _) => self.write(tree, edits),
+            (0, Some(error)) => Err(error),
+            _ => Err(Error::Ambiguous {
+                at: Position::start(file),
+                name: text.to_owned(),
+                places: format!("{fitting} documents have it"),
+                hint: "name one by --document KIND/NAME or its index from 0".to_owned(),
+            }),
+        }
+    }
+
+    /// Writes scalars of one file, from its end.
+    fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
+        edits.sort_by_key(|(mark, _)| std::cmp::Reverse((mark.range.start, mark.inner.as_ref().map(|inner| inner.start))));
+        let mut done = Done::default();
+        for (mark, text) in edits {
+            write(tree, &mark, &text, &self.component.name, &self.options)?;
+            done.places.insert(0, written(&mark, &text));
+        }
+        Ok(done)
+    }
+
+    /// Edits a file; when a kustomization reads it, the environment must change as promised.
+    fn effect(
+        &self,
+        tree: &Tree<'_>,
+        file: &str,
+        edit: impl FnOnce() -> Result<Done, Error>,
+    ) -> Result<Done, Error> {
+        let reach = Reach::read(tree)?;
+        let roots = reach.roots(file);
+        let same = |dir: &&String| !dir.split('/').any(|part| part == self.environment);
+        if roots.len() > 1 && !self.options.shared_base {
+            let others: Vec<_> = roots.iter().filter(same).cloned().collect();
+            let others = if others.is_empty() { roots.clone() } else { others };
+            return Err(Error::Shared {
+                at: Position::start(file),
+                file: file.to_owned(),
+                others: others.join(", "),
+                entry: "an images: entry, with --kustomize DIR of the environment".to_owned(),
+            });
+        }
+        let [root] = roots.as_slice() else {
+            return edit();
+        };
+        let before = build(tree, root);
+        let mut done = edit()?;
+        let before = match before {
+            Ok(before) => before,
+            Err(error) => {
+                done.warnings.push(format!("the effect on {root} is not proved: {error}"));
+                return Ok(done);
+            }
+        };
+        let changed = done.places.iter().any(|place| place.old != place.new);
+        let after = build(tree, root)?;
+        let at = done.places.first().map_or_else(|| Position::start(file), |place| Position::new(&place.file, place.line, 1));
+        let fails = |reason: String| Error::NoEffect {
+            at: at.clone(),
+            path: done.places.first().map(|place| place.path.clone()).unwrap_or_default(),
+            reason,
+        };
+        let images = places(&before.resources);
+        let mut effect = false;
+        for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
+            let mut differences = Vec::new();
+            compare(&old.value, &new.value, "", &mut differences);
+            for difference in differences {
+                effect = true;
+                let image = images.iter().any(|place| place.resource == index && place.path == difference.path);
+                if !image && !difference.source {
+                    return Err(fails(format!("{}{} would change too", old.shown(), difference.path)));
+                }
+            }
+        }
+        if changed && !effect && !before.resources.is_empty() && before.remote.is_empty() {
+            return Err(fails(format!("{root} overrides it, or does not use it: name {root} by --kustomize")));
+        }
+        Ok(done)
+    }
+
+    /// Every scalar whose marker names the component.
+    fn setter(&self, tree: &Tree<'_>, file: Option<&str>, namespace: Option<&str>) -> Result<Done, Error> {
+        let files = match file {
+            Some(file) => vec![existing(tree, file)?],
+            None => yaml_files(tree)?,
+        };
+        let (mut found, mut others) = (Vec::new(), std::collections::BTreeSet::new());
+        for file in files {
+            let bytes = tree.read(&file)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            for marked in setter::marked(&file, &text)? {
+                let ours = marked.policy == self.component.name && namespace.is_none_or(|wanted| wanted == marked.namespace);
+                if ours {
+                    found.push(marked);
+                } else {
+                    others.insert(format!("{}:{}", marked.namespace, marked.policy));
+                }
+            }
+        }
+        let mut done = Done::default();
+        let of_environment = |one: &setter::Marked| one.mark.file.split('/').any(|part| part == self.environment);
+        if found.iter().any(of_environment) {
+            let (ours, stay): (Vec<_>, Vec<_>) = found.into_iter().partition(of_environment);
+            for one in stay {
+                done.warnings.push(format!("{} stays: it is not below a directory {}", one.mark.position(), self.environment));
+            }
+            found = ours;
+        }
+        let Some(first) = found.first() else {
+            let others: Vec<_> = others.into_iter().collect();
+            return Err(Error::NoMarker {
+                file: file.unwrap_or("the repository").to_owned(),
+                name: self.component.name.clone(),
+                others: if others.is_empty() { String::new() } else { format!(": it has {}", others.join(", ")) },
+            });
+        };
+        let namespaces = setter::namespaces(&found);
+        if namespaces.len() > 1 {
+            return Err(Error::Ambiguous {
+                at: first.mark.position(),
+                name: self.component.name.clone(),
+                places: format!("policies of the namespaces {}", namespaces.into_iter().collect::<Vec<_>>().join(", ")),
+                hint: "name one by --setter-namespace NAMESPACE".to_owned(),
+            });
+        }
+        let digest_kept = |file: &str| found.iter().any(|one| one.part == setter::Part::Digest && &*one.mark.file == file);
+        let mut edits = Vec::new();
+        for one in &found {
+            let Some(text) = one.text(&self.image) else {
+                return Err(Error::NotEditable {
+                    at: one.mark.position(),
+                    path: one.mark.path.clone(),
+                    reason: "--pin leaves that part out".to_owned(),
+                    hint: "--pin tag-and-digest writes tags and digests".to_owned(),
+                });
+            };
+            if one.part == setter::Part::Tag && self.image.digest.is_some() && !digest_kept(&one.mark.file) {
+                done.warnings.push(format!("{}: a marker :tag takes the tag alone, the digest is lost", one.mark.position()));
+            }
+            edits.push((std::rc::Rc::clone(&one.mark), text));
+        }
+        let written = self.write(tree, edits)?;
+        done.places = written.places;
+        Ok(done)
+    }
+}
+
+/// The path itself, and below the values of a HelmRelease or an Application.
+fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::Step>> {
+    let kind = document.get("kind").and_then(graph::value::Value::text).unwrap_or_default();
+    let below = |keys: &[&str]| {
+        let keys = keys.iter().map(|key| path::Step::Key((*key).to_owned()));
+        keys.chain(steps.iter().cloned()).collect()
+    };
+    let mut roots = vec![steps.to_vec()];
+    match kind {
+        "HelmRelease" => roots.push(below(&["spec", "values"])),
+        "Application" => {
+            roots.push(below(&["spec", "source", "helm", "valuesObject"]));
+            roots.push(below(&["spec", "source", "helm", "values"]));
+        }
+        "ApplicationSet" => {
+            roots.push(below(&["spec", "template", "spec", "source", "helm", "valuesObject"]));
+            roots.push(below(&["spec", "template", "spec", "source", "helm", "values"]));
+        }
+        _ => {}
+    }
+    roots
+}
+
+fn written(mark: &Mark, text: &str) -> Written {
+    Written {
+        file: mark.file.to_string(),
+        path: mark.path.clone(),
+        line: mark.line,
+        old: mark.text.clone(),
+        new: text.to_owned(),
+    }
+}
+
+/// A path that stays below the root, without `.` and slashes at its end.
+fn checked(path: &str) -> Result<String, Error> {
+    joined("", path.trim_end_matches('/')).filter(|_| !path.is_empty()).ok_or_else(|| Error::PathSyntax {
+        path: path.to_owned(),
+        reason: "expected a path below the repository's root".to_owned(),
+    })
+}
+
+fn existing(tree: &Tree<'_>, file: &str) -> Result<String, Error> {
+    let path = checked(file)?;
+    match tree.read(&path)? {
+        Some(_) => Ok(path),
+        None => Err(Error::NoFile { path }),
+    }
+}
+
+pub(super) fn is_kustomization(path: &str) -> bool {
+    super::tree::KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
+/// Every file that may hold objects.
+pub(super) fn yaml_files(tree: &Tree<'_>) -> Result<Vec<String>, Error> {
+    let files = tree.files()?;
+    let named = |path: &&String| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) || is_kustomization(path)
+    };
+    let files: Vec<_> = files.iter().filter(named).cloned().collect();
+    if files.len() > MAX_FILES {
+        return Err(Error::Read {
+            file: "the repository".to_owned(),
+            reason: format!("it has more than {MAX_FILES} YAML files"),
+        });
+    }
+    Ok(files)
+}
