@@ -204,7 +204,7 @@ impl Error {
                 "write .key[0][name=web].key; quote keys with dots or slashes: .\"a.b/c\".d".to_owned()
             }
             Self::NoFile { .. } => {
-                "check the path, --branch and --environment; paths start at the root of the repository".to_owned()
+                "check the path, --branch and --environment, name the place by --kustomize, --file or --helm-values, or let --auto find it".to_owned()
             }
             Self::NothingThere { there, .. } if there.starts_with("items") || there.starts_with("keys") => {
                 "use one of the names in parentheses; --create writes what is missing of an images: entry".to_owned()

@@ -31,7 +31,7 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
             return Err(refuse(document.position(file), "the kustomization is written in braces"));
         }
         None => {
-            let indentation = list_indentation(document).unwrap_or(0);
+            let indentation = list_indentation(text, document).unwrap_or(0);
             let mut after = text.to_owned();
             if !after.is_empty() && !after.ends_with('\n') {
                 after.push_str(end);
@@ -55,8 +55,7 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
             [] => return Err(refuse(images.position(file), "images: is not a list")),
             [.., last] => {
                 let at = line_end(text, last_byte(last));
-                // The dash is in front of the item: its column is that of the list.
-                let indentation = images.column - 1;
+                let indentation = dash_column(text, last);
                 let (head, tail) = text.split_at(at);
                 let head = if head.ends_with('\n') { head.to_owned() } else { format!("{head}{end}") };
                 format!("{head}{}{tail}", block(fields, indentation, end))
@@ -156,12 +155,19 @@ fn block(fields: &[(&str, String)], indentation: usize, end: &str) -> String {
 }
 
 /// The column at which the file's other lists have their dashes, from 0.
-fn list_indentation(document: &Node) -> Option<usize> {
+fn list_indentation(text: &str, document: &Node) -> Option<usize> {
     let Kind::Mapping(entries) = &document.kind else {
         return None;
     };
     let lists = entries.iter().filter(|(_, value)| matches!(value.kind, Kind::Sequence(_)) && !value.flow);
-    lists.map(|(_, value)| value.column - 1).next()
+    lists.filter_map(|(_, value)| value.items().first()).map(|item| dash_column(text, item)).next()
+}
+
+/// The column of the dash in front of an item of a block list, from 0.
+fn dash_column(text: &str, item: &Node) -> usize {
+    let head = text.get(..item.range.start).unwrap_or_default();
+    let line = head.rfind('\n').map_or(head, |end| head.get(end + 1..).unwrap_or_default());
+    line.rfind('-').unwrap_or(item.column.saturating_sub(3))
 }
 
 fn last_byte(node: &Node) -> usize {

@@ -162,8 +162,7 @@ impl Reading {
             }
             Value::List(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    let name = item.get("name").and_then(Value::text);
-                    let below = name.map_or_else(|| format!("{path}[{at}]"), |name| format!("{path}[name={name}]"));
+                    let below = super::graph::value::path_of(path, at, items);
                     if key == "images" && path.contains("kustomize") && item.text().is_some() {
                         let text = item.text().unwrap_or_default();
                         let text = text.split_once('=').map_or(text, |(_, image)| image);

@@ -152,8 +152,9 @@ fn inside(
     if changed.next().is_some() || old.lines().count() != new.lines().count() {
         return Err(refuse("it covers several lines of the block scalar"));
     }
-    let header = before.get(outer.range.start..).and_then(|rest| rest.find('\n')).ok_or_else(moved)?;
-    let mut at = outer.range.start + header + 1;
+    // The parser's range begins with the first line of the text, behind the header.
+    let head = before.get(..outer.range.start).ok_or_else(moved)?;
+    let mut at = head.rfind('\n').map_or(0, |end| end + 1);
     for _ in 0..line {
         at += before.get(at..).and_then(|rest| rest.find('\n')).ok_or_else(moved)? + 1;
     }

@@ -91,7 +91,7 @@ fn is_number(text: &str) -> bool {
 
 /// Tells whether a text needs no quotes to be read as a string.
 fn is_plain(value: &str) -> bool {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "./_-:@".contains(c);
+    let safe = |c: char| c.is_ascii_alphanumeric() || "./_-:@=".contains(c);
     let first = value.chars().next().unwrap_or_default();
     // A path that begins with an address, such as 127.0.0.1:5000/web, is no number.
     let starts = first.is_ascii_alphabetic() || first.is_ascii_digit() && value.contains('/');

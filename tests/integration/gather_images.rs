@@ -230,7 +230,7 @@ fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
     let gitops = world.git.repository("acme/gitops").unwrap();
     let patch = |name: &str, image: &str| {
         format!(
-            "kind: Deployment\nspec: {{template: {{spec: {{containers: [{{name: {name}, image: \"{image}\"}}]}}}}}}\n"
+            "kind: Deployment\nmetadata: {{name: {name}}}\nspec: {{template: {{spec: {{containers: [{{name: {name}, image: \"{image}\"}}]}}}}}}\n"
         )
     };
     let web = format!("overlays/prod/{}", "web.yaml");
@@ -240,7 +240,7 @@ fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
         ("overlays/prod/api.yaml", &patch("api", "api")),
         (
             "overlays/prod/kustomization.yaml",
-            &format!("images: [{{name: api, newName: {registry}/acme/api, newTag: v1}}]\n"),
+            &format!("resources: [api.yaml, web.yaml]\nimages: [{{name: api, newName: {registry}/acme/api, newTag: v1}}]\n"),
         ),
     ];
     gitops.commit("main", "start", &files).unwrap();

@@ -14,7 +14,7 @@ const FILE: &str = "components/web/overlays/prod/deployment-patch.yaml";
 
 fn patch(image: &str) -> String {
     format!(
-        "apiVersion: apps/v1   # keep\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}  # promoted\n"
+        "apiVersion: apps/v1   # keep\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: {image}  # promoted\n"
     )
 }
 
@@ -115,7 +115,7 @@ fn edits_one_scalar_commits_and_pushes_once() {
         .git(&["log", "-1", "--format=%B", "main"], None)
         .unwrap();
     let expected = format!(
-        "promote(prod): web v0 -> prod-v1.0\n\nImage-Digest: web {NEW}\nGit-Tag: v1.0\nSource-Commit: {}\nVerified-Policy: {OLD}\nVerification-Report: {NEW}\n",
+        "promote(prod): web v0 -> prod-v1.0\n\nImage-Digest: web {NEW}\nGit-Tag: v1.0\nSource-Commit: {0}\nVerified-Policy: {OLD}\nVerification-Report: {NEW}\nArgocd-reference-commit-sha: {0}\n",
         "c".repeat(40)
     );
     assert_eq!(message, expected.trim_end());
@@ -318,7 +318,7 @@ fn a_push_that_a_hook_rejects_is_a_conflict() {
     refused(&world, &[], 6, "rejected the push");
 }
 
-const BASE: &str = "apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: registry.example/acme/web:v0   # base\n";
+const BASE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: registry.example/acme/web:v0   # base\n";
 
 #[test]
 fn follows_a_kustomization_to_what_wins() {
@@ -338,7 +338,7 @@ fn follows_a_kustomization_to_what_wins() {
         ),
         (
             "apps/web/prod/patch.yaml",
-            "kind: Deployment\nspec: {replicas: 3}\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n",
         ),
     ]);
     world.update(&["--kustomize=apps/web/prod"]).exits(0);
@@ -359,7 +359,7 @@ fn follows_a_kustomization_to_what_wins() {
     let edited = images.replace("newTag: v0", &format!("newTag: prod-v1.0@{NEW}"));
     assert_eq!(image("apps/web/prod/kustomization.yaml"), edited);
 
-    refused(&world, &["--kustomize=apps/none"], 3, "no place for web");
+    refused(&world, &["--kustomize=apps/none"], 3, "does not exist");
     refused(&world, &["--kustomize=../x"], 2, "../x");
     commit(&[
         ("apps/loop/kustomization.yaml", "resources: [../loop]\n"),
@@ -370,8 +370,8 @@ fn follows_a_kustomization_to_what_wins() {
         ("apps/two/a.yaml", BASE),
         ("apps/two/b.yaml", BASE),
     ]);
-    refused(&world, &["--kustomize=apps/loop"], 2, "nested deeper");
-    refused(&world, &["--kustomize=apps/two"], 2, "several files");
+    refused(&world, &["--kustomize=apps/loop"], 2, "includes itself");
+    refused(&world, &["--kustomize=apps/two"], 2, "several places");
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn edits_helm_values_and_setter_markers() {
         &world,
         &["--helm-values=chart/templates/web.yaml"],
         2,
-        "no YAML",
+        "not valid YAML",
     );
     refused(
         &world,
@@ -465,7 +465,7 @@ fn finds_the_one_file_of_the_environment() {
         &world,
         &["--environment=live", "--auto"],
         2,
-        "several files",
+        "several places",
     );
 
     world.dir.write("checkout/x/live/web.yaml", BASE);

@@ -2,6 +2,9 @@
 
 use super::{DeployRequest, Image, images::Wanted};
 
+/// How many characters of a stranger's text a trailer takes.
+const MAX_VALUE: usize = 500;
+
 /// A first line for people, then `git interpret-trailers` lines for machines.
 pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
     let mut trailers: Vec<(&str, String)> = Vec::new();
@@ -10,7 +13,10 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
             .digest()
             .map(|digest| digest.to_string())
             .unwrap_or_default();
-        trailers.push(("Image-Digest", format!("{} {digest}", image.name)));
+        let line = ("Image-Digest", format!("{} {digest}", image.name));
+        if !trailers.contains(&line) {
+            trailers.push(line);
+        }
     }
     if let Some(promoted) = &wanted.promoted {
         let text = |value: &Option<String>| value.clone();
@@ -20,6 +26,8 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
             ("Source-Commit", text(&promoted.commit)),
             ("Verified-Policy", digest(&promoted.policy_digest)),
             ("Verification-Report", digest(&promoted.report_digest)),
+            // Argo CD shows the source's commit beside the deployment's.
+            ("Argocd-reference-commit-sha", text(&promoted.commit)),
         ];
         trailers.extend(
             known
@@ -27,11 +35,26 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
                 .filter_map(|(name, value)| Some((name, value?))),
         );
     }
+    trailers.extend(request.run_url.clone().map(|url| ("Pipeline-Run", url)));
+    if request.signoff {
+        let author = &request.author;
+        let who = format!("{} <{}>", author.name, author.email);
+        trailers.push(("Signed-off-by", who));
+    }
     let trailers: Vec<_> = trailers
         .iter()
-        .map(|(name, value)| format!("{name}: {value}\n"))
+        .map(|(name, value)| format!("{name}: {}\n", value_of(value)))
         .collect();
     format!("{}\n\n{}", subject(request, changed), trailers.concat())
+}
+
+/// A text on one line: a stranger's text may fill a trailer, never start one.
+fn value_of(text: &str) -> String {
+    let one_line = text
+        .chars()
+        .map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
+    let value: String = one_line.take(MAX_VALUE).collect();
+    value.trim().to_owned()
 }
 
 fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {

@@ -11,7 +11,7 @@ use super::{
     layer::{Layer, Named, named},
     patches::strategic,
     replace,
-    resource::{Resource, expanded, id_of},
+    resource::{Resource, expanded},
     value::{Mark, Value, load, load_inside},
 };
 use crate::gitops::{
@@ -189,7 +189,7 @@ impl Builder<'_, '_> {
             if let Some(text) = self.tree.text(below)? {
                 let documents = load(below, &text)?;
                 for value in expanded(documents).map_err(|reason| refused(path.1.position(), below, &reason))? {
-                    state.resources.push(Resource::new(checked(value, below)?, below));
+                    state.resources.push(Resource::new(value, below));
                 }
                 return Ok(());
             }
@@ -382,15 +382,6 @@ fn field_specs(value: Option<&Value>) -> Vec<FieldSpec> {
         FieldSpec { path: text("path"), group: text("group"), version: text("version"), kind: text("kind") }
     };
     items.iter().map(one).filter(|spec| !spec.path.is_empty()).collect()
-}
-
-/// An object needs a kind and a name; kustomize fails without.
-fn checked(value: Value, file: &str) -> Result<Value, Error> {
-    let id = id_of(&value);
-    if id.kind.is_empty() || id.name.is_empty() && !id.kind.ends_with("List") {
-        return Err(fails(value.position(file), "a resource", "it has no kind or no name"));
-    }
-    Ok(value)
 }
 
 fn is_function(config: &Value) -> bool {

@@ -11,7 +11,7 @@ use super::{
     images::{Entry, mark_of},
     places::{Place, choose, is_placeholder, places},
     reach::Reach,
-    value::{Mark, Value},
+    value::{Mark, Piece, Value, path_of},
 };
 use crate::{
     gitops::{
@@ -239,7 +239,10 @@ impl Overlay<'_> {
         }
         let mark = match &place.scalar.entry {
             Some(entry) => Some(mark_of(entry)),
-            None => place.scalar.mark().map(|mark| mark.as_ref().clone()),
+            None => {
+                let (piece, _) = deciding(place, wanted)?;
+                piece.mark.as_ref().map(|mark| mark.as_ref().clone())
+            }
         };
         let shared = mark.as_ref().map(|mark| {
             let name = super::images::split(&place.scalar.text).0;
@@ -300,28 +303,8 @@ impl Overlay<'_> {
 
     /// Edits the one place that a scalar was copied from, or the one part that differs.
     fn set_pieces(&self, tree: &Tree<'_>, place: &Place, wanted: &str) -> Result<Written, Error> {
-        let pieces = &place.scalar.pieces;
-        let refuse = |reason: &str| Error::NotEditable {
-            at: place.position(&place.object),
-            path: place.path.clone(),
-            reason: reason.to_owned(),
-            hint: String::new(),
-        };
-        let mut rest = wanted;
-        let mut from = 0;
-        let mut to = pieces.len();
-        while to - from > 1 {
-            if let Some(short) = pieces.get(from).and_then(|piece| rest.strip_prefix(piece.text.as_str())) {
-                rest = short;
-                from += 1;
-            } else if let Some(short) = pieces.get(to - 1).and_then(|piece| rest.strip_suffix(piece.text.as_str())) {
-                rest = short;
-                to -= 1;
-            } else {
-                return Err(refuse("it is put together from several places, and more than one would change"));
-            }
-        }
-        let piece = pieces.get(from).ok_or_else(|| refuse("it is empty"))?;
+        let refuse = |reason: &str| not_edited(place, reason);
+        let (piece, rest) = deciding(place, wanted)?;
         let Some(mark) = &piece.mark else {
             return Err(refuse("it is made by a generator or transformer"));
         };
@@ -393,6 +376,41 @@ impl Overlay<'_> {
     }
 }
 
+fn not_edited(place: &Place, reason: &str) -> Error {
+    Error::NotEditable {
+        at: place.position(&place.object),
+        path: place.path.clone(),
+        reason: reason.to_owned(),
+        hint: String::new(),
+    }
+}
+
+/// The one piece of an image that has to change, and its new text.
+fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str), Error> {
+    let mut pieces = place.scalar.pieces.as_slice();
+    let mut rest = wanted;
+    while pieces.len() > 1 {
+        if let [first, others @ ..] = pieces
+            && let Some(short) = rest.strip_prefix(first.text.as_str())
+        {
+            rest = short;
+            pieces = others;
+        } else if let [others @ .., last] = pieces
+            && let Some(short) = rest.strip_suffix(last.text.as_str())
+        {
+            rest = short;
+            pieces = others;
+        } else {
+            let reason = "it is put together from several places, and more than one would change";
+            return Err(not_edited(place, reason));
+        }
+    }
+    match pieces {
+        [piece] => Ok((piece, rest)),
+        _ => Err(not_edited(place, "it is empty")),
+    }
+}
+
 /// A scalar that an edit changed.
 pub(crate) struct Difference {
     pub(crate) path: String,
@@ -416,10 +434,8 @@ pub(crate) fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Diff
             }
         }
         (Value::List(a), Value::List(b)) if a.len() == b.len() => {
-            for (at, (a, b)) in a.iter().zip(b).enumerate() {
-                let name = a.get("name").and_then(Value::text);
-                let below = name.map_or_else(|| format!("{path}[{at}]"), |name| format!("{path}[name={name}]"));
-                compare(a, b, &below, found);
+            for (at, (one, other)) in a.iter().zip(b).enumerate() {
+                compare(one, other, &path_of(path, at, a), found);
             }
         }
         (Value::Map(a), Value::Map(b)) if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) => {

@@ -2,7 +2,7 @@
 
 use super::{
     resource::Resource,
-    value::{Scalar, Value, quoted},
+    value::{Scalar, Value, path_of, quoted},
 };
 use crate::{
     gitops::{Component, Error, error::Position},
@@ -92,8 +92,7 @@ impl Walk<'_> {
             }
             Value::List(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    let name = item.get("name").and_then(Value::text);
-                    let below = name.map_or_else(|| format!("{path}[{at}]"), |name| format!("{path}[name={name}]"));
+                    let below = path_of(path, at, items);
                     let aside = match key {
                         "containers" | "steps" | "sidecars" => Some(false),
                         "initContainers" | "ephemeralContainers" => Some(true),

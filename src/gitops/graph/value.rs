@@ -262,7 +262,11 @@ impl Reader {
     fn moved(&self, error: Error) -> Error {
         match (&self.outer, error) {
             (Some(outer), Error::Parse { at, reason }) => Error::Parse {
-                at: Position::new(&outer.file, outer.line + at.line, at.column),
+                at: Position::new(
+                    &outer.file,
+                    outer.line + at.line - 1,
+                    outer.column + at.column - 1,
+                ),
                 reason: format!("{reason} (in {})", outer.path),
             },
             (_, error) => error,
@@ -294,10 +298,8 @@ impl Reader {
             Kind::Sequence(items) => {
                 let mut values = Vec::new();
                 for (at, item) in items.iter().enumerate() {
-                    let place = match item.get("name").and_then(Node::text) {
-                        Some(name) => format!("{path}[name={name}]"),
-                        None => format!("{path}[{at}]"),
-                    };
+                    let names = items.iter().map(|item| item.get("name").and_then(Node::text));
+                    let place = item_path(path, at, item.get("name").and_then(Node::text), names);
                     values.push(self.value(item, &place, anchors)?);
                 }
                 Value::List(values)
@@ -377,7 +379,11 @@ impl Reader {
 
     fn position(&self, node: &Node) -> Position {
         match &self.outer {
-            Some(outer) => Position::new(&self.file, outer.line + node.line, node.column),
+            Some(outer) => Position::new(
+                &self.file,
+                outer.line + node.line - 1,
+                outer.column + node.column - 1,
+            ),
             None => node.position(&self.file),
         }
     }
@@ -404,6 +410,29 @@ impl Reader {
             shared: node.shared || outer_shared,
         }
     }
+}
+
+/// The path of an item of a list: by its name, where no other item has it, else by its index.
+pub(crate) fn item_path<'a>(
+    path: &str,
+    at: usize,
+    name: Option<&str>,
+    names: impl Iterator<Item = Option<&'a str>>,
+) -> String {
+    match name {
+        Some(name) if names.filter(|other| *other == Some(name)).count() == 1 => {
+            format!("{path}[name={name}]")
+        }
+        _ => format!("{path}[{at}]"),
+    }
+}
+
+/// The path of an item of a list of values.
+pub(crate) fn path_of(path: &str, at: usize, items: &[Value]) -> String {
+    fn name(item: &Value) -> Option<&str> {
+        item.get("name").and_then(Value::text)
+    }
+    item_path(path, at, items.get(at).and_then(name), items.iter().map(name))
 }
 
 /// A key as a path writes it: quoted when it has a character of the grammar.
