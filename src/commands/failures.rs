@@ -219,10 +219,9 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
 pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
     use gitops::Error as E;
     let kind = match &error {
-        E::NoContainer { .. }
-        | E::NoMarker { .. }
-        | E::NoFile { .. }
-        | E::NothingThere { .. } => Kind::NotFound,
+        E::NoContainer { .. } | E::NoMarker { .. } | E::NoFile { .. } | E::NothingThere { .. } => {
+            Kind::NotFound
+        }
         E::Parse { .. }
         | E::Read { .. }
         | E::Link { .. }

@@ -31,7 +31,13 @@ enum Part {
     Digest,
 }
 
-const REPOSITORIES: [&str; 5] = ["repository", "image", "name", "imageName", "imageRepository"];
+const REPOSITORIES: [&str; 5] = [
+    "repository",
+    "image",
+    "name",
+    "imageName",
+    "imageRepository",
+];
 const TAGS: [&str; 5] = ["tag", "version", "imageTag", "newTag", "imageVersion"];
 const DIGESTS: [&str; 5] = ["digest", "sha", "sha256", "imageDigest", "imageSha"];
 
@@ -56,7 +62,11 @@ pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
     match &found {
         Value::Map(_) => target.mapping(&found),
         Value::Scalar(scalar) => target.scalar(scalar),
-        Value::List(_) => Err(target.refused(&found, "it is a list", "name one of its items: [0] or [name=web]")),
+        Value::List(_) => Err(target.refused(
+            &found,
+            "it is a list",
+            "name one of its items: [0] or [name=web]",
+        )),
     }
 }
 
@@ -78,23 +88,38 @@ impl Target<'_> {
     /// A mapping of parts.
     fn mapping(&self, value: &Value) -> Result<Vec<Edit>, Error> {
         let first = |keys: &[&'static str]| {
-            keys.iter().find_map(|key| Some((*key, value.get(key)?.scalar()?)))
+            keys.iter()
+                .find_map(|key| Some((*key, value.get(key)?.scalar()?)))
         };
         let Some((_, repository)) = first(&REPOSITORIES) else {
             return Err(Error::NothingThere {
                 at: value.position(self.file),
                 path: self.path.to_owned(),
                 missing: "key repository".to_owned(),
-                there: format!("keys {}", value.entries().iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")),
+                there: format!(
+                    "keys {}",
+                    value
+                        .entries()
+                        .iter()
+                        .map(|(key, _)| key.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
             });
         };
-        let registry = value.get("registry").and_then(Value::scalar).filter(|registry| !registry.text.is_empty());
+        let registry = value
+            .get("registry")
+            .and_then(Value::scalar)
+            .filter(|registry| !registry.text.is_empty());
         self.check_present(registry, repository)?;
         let (tag, digest) = (first(&TAGS).map(|(_, scalar)| scalar), first(&DIGESTS));
         self.check_strays(value, digest)?;
         let mut edits = Vec::new();
         if tag.is_none() && digest.is_none() {
-            edits.extend(edit(repository, parts::written(self.image, &repository.text)));
+            edits.extend(edit(
+                repository,
+                parts::written(self.image, &repository.text),
+            ));
             return Ok(edits);
         }
         match registry {
@@ -102,10 +127,17 @@ impl Target<'_> {
                 edits.extend(edit(registry, self.image.repository.registry().to_owned()));
                 let whole = format!("{}/{}", registry.text, repository.text);
                 let same = parts::repository(&self.image.repository, &whole) == whole;
-                let path = if same { repository.text.clone() } else { self.image.repository.path().to_owned() };
+                let path = if same {
+                    repository.text.clone()
+                } else {
+                    self.image.repository.path().to_owned()
+                };
                 edits.extend(edit(repository, path));
             }
-            None => edits.extend(edit(repository, parts::repository(&self.image.repository, &repository.text))),
+            None => edits.extend(edit(
+                repository,
+                parts::repository(&self.image.repository, &repository.text),
+            )),
         }
         edits.extend(self.versions(value, tag, digest)?);
         Ok(edits)
@@ -123,8 +155,13 @@ impl Target<'_> {
         if known || self.adopt {
             return Ok(());
         }
-        let at = repository.mark().map_or_else(|| Position::start(self.file), |mark| mark.position());
-        let reason = format!("it holds {present}, which is not an image of {}", self.component.name);
+        let at = repository
+            .mark()
+            .map_or_else(|| Position::start(self.file), |mark| mark.position());
+        let reason = format!(
+            "it holds {present}, which is not an image of {}",
+            self.component.name
+        );
         Err(self.refused_at(at, &reason, "--adopt replaces it all the same"))
     }
 
@@ -132,17 +169,28 @@ impl Target<'_> {
     fn check_strays(&self, value: &Value, digest: Option<(&str, &Scalar)>) -> Result<(), Error> {
         for (key, inner) in value.entries() {
             let text = inner.text().unwrap_or_default();
-            let known = digest.is_some_and(|(name, _)| name == key) || REPOSITORIES.contains(&key.as_str()) || TAGS.contains(&key.as_str());
+            let known = digest.is_some_and(|(name, _)| name == key)
+                || REPOSITORIES.contains(&key.as_str())
+                || TAGS.contains(&key.as_str());
             if !known && is_digest(text) {
                 let reason = format!("{key} holds a digest that would stay");
-                return Err(self.refused(inner, &reason, "name the scalars one by one by --file and --path"));
+                return Err(self.refused(
+                    inner,
+                    &reason,
+                    "name the scalars one by one by --file and --path",
+                ));
             }
         }
         Ok(())
     }
 
     /// The scalars for tag and digest. A tag's key alone takes `tag@digest`.
-    fn versions(&self, value: &Value, tag: Option<&Scalar>, digest: Option<(&str, &Scalar)>) -> Result<Vec<Edit>, Error> {
+    fn versions(
+        &self,
+        value: &Value,
+        tag: Option<&Scalar>,
+        digest: Option<(&str, &Scalar)>,
+    ) -> Result<Vec<Edit>, Error> {
         let pin = "--pin tag-and-digest writes both";
         let mut edits = Vec::new();
         match (tag, digest, &self.image.tag, &self.image.digest) {
@@ -150,20 +198,38 @@ impl Target<'_> {
                 edits.extend(edit(place, tag.to_string()));
                 edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
             }
-            (Some(place), None, Some(tag), Some(digest)) => edits.extend(edit(place, format!("{tag}@{digest}"))),
+            (Some(place), None, Some(tag), Some(digest)) => {
+                edits.extend(edit(place, format!("{tag}@{digest}")))
+            }
             (Some(place), None, Some(tag), None) => edits.extend(edit(place, tag.to_string())),
-            (Some(place), Some((_, other)), Some(tag), None) if other.text.is_empty() => edits.extend(edit(place, tag.to_string())),
-            (None, Some((key, other)), _, Some(digest)) => edits.extend(edit(other, digest_text(key, &other.text, &digest.hex()))),
+            (Some(place), Some((_, other)), Some(tag), None) if other.text.is_empty() => {
+                edits.extend(edit(place, tag.to_string()))
+            }
+            (None, Some((key, other)), _, Some(digest)) => {
+                edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())))
+            }
             (Some(place), Some((key, other)), None, Some(digest)) if place.text.is_empty() => {
                 edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
             }
-            (Some(_), Some(_), None, Some(_)) => return Err(self.refused(value, "the old tag would stay beside the digest", pin)),
-            (_, Some(_), Some(_), None) => return Err(self.refused(value, "the old digest would win over the tag", pin)),
+            (Some(_), Some(_), None, Some(_)) => {
+                return Err(self.refused(value, "the old tag would stay beside the digest", pin));
+            }
+            (_, Some(_), Some(_), None) => {
+                return Err(self.refused(value, "the old digest would win over the tag", pin));
+            }
             (Some(_), None, None, _) => {
-                return Err(self.refused(value, "it has no key for a digest, and the old tag would stay", pin));
+                return Err(self.refused(
+                    value,
+                    "it has no key for a digest, and the old tag would stay",
+                    pin,
+                ));
             }
             (None, None, ..) | (_, Some(_), None, None) => {
-                return Err(self.refused(value, "it has neither tag nor digest", "name the scalar itself by --key"));
+                return Err(self.refused(
+                    value,
+                    "it has neither tag nor digest",
+                    "name the scalar itself by --key",
+                ));
             }
         }
         Ok(edits)
@@ -171,46 +237,85 @@ impl Target<'_> {
 
     /// One scalar: its key and its present text say which part it is.
     fn scalar(&self, scalar: &Scalar) -> Result<Vec<Edit>, Error> {
-        let at = scalar.mark().map_or_else(|| Position::start(self.file), |mark| mark.position());
+        let at = scalar
+            .mark()
+            .map_or_else(|| Position::start(self.file), |mark| mark.position());
         let key = self.key();
         let parent = self.parent()?;
         let part = part_of(&key, &scalar.text, parent.as_ref());
         let (tag, digest) = (&self.image.tag, &self.image.digest);
-        let needs = |what: &str| self.refused_at(at.clone(), &format!("--pin leaves the {what} out"), "--pin tag-and-digest writes it");
+        let needs = |what: &str| {
+            self.refused_at(
+                at.clone(),
+                &format!("--pin leaves the {what} out"),
+                "--pin tag-and-digest writes it",
+            )
+        };
         let text = match part {
             None => {
-                let reason = format!("it holds {:?}, which is not an image, a tag or a digest", scalar.text);
+                let reason = format!(
+                    "it holds {:?}, which is not an image, a tag or a digest",
+                    scalar.text
+                );
                 if !self.adopt {
-                    return Err(self.refused_at(at, &reason, "correct the path; --adopt replaces it all the same"));
+                    return Err(self.refused_at(
+                        at,
+                        &reason,
+                        "correct the path; --adopt replaces it all the same",
+                    ));
                 }
                 parts::written(self.image, &scalar.text)
             }
             Some(Part::Whole) => {
                 let (name, ..) = split(&scalar.text);
                 let alone = name == scalar.text;
-                let siblings = parent.as_ref().filter(|parent| alone && TAGS.iter().chain(&DIGESTS).any(|key| parent.get(key).is_some()));
+                let siblings = parent.as_ref().filter(|parent| {
+                    alone
+                        && TAGS
+                            .iter()
+                            .chain(&DIGESTS)
+                            .any(|key| parent.get(key).is_some())
+                });
                 if let Some(parent) = siblings {
                     return self.mapping(parent);
                 }
                 if !alone {
                     self.check_present(None, scalar)?;
                 }
-                if let Some((alias, _)) = scalar.text.split_once('=').filter(|(alias, _)| !alias.contains(['/', ':', '@'])) {
-                    format!("{alias}={}", parts::written(self.image, scalar.text.get(alias.len() + 1..).unwrap_or_default()))
+                if let Some((alias, _)) = scalar
+                    .text
+                    .split_once('=')
+                    .filter(|(alias, _)| !alias.contains(['/', ':', '@']))
+                {
+                    format!(
+                        "{alias}={}",
+                        parts::written(
+                            self.image,
+                            scalar.text.get(alias.len() + 1..).unwrap_or_default()
+                        )
+                    )
                 } else {
                     parts::written(self.image, &scalar.text)
                 }
             }
             Some(Part::Registry) => self.image.repository.registry().to_owned(),
             Some(Part::Repository) => parts::repository(&self.image.repository, &scalar.text),
-            Some(Part::Digest) => digest_text(&key, &scalar.text, &digest.ok_or_else(|| needs("digest"))?.hex()),
+            Some(Part::Digest) => digest_text(
+                &key,
+                &scalar.text,
+                &digest.ok_or_else(|| needs("digest"))?.hex(),
+            ),
             Some(Part::Tag) => {
                 let tag = tag.as_ref().ok_or_else(|| needs("tag"))?;
                 let own_digest = self.digest_sibling(parent.as_ref())?;
                 match digest {
                     Some(digest) if !own_digest => format!("{tag}@{digest}"),
                     None if own_digest => {
-                        return Err(self.refused_at(at, "the old digest beside it would win", "--pin tag-and-digest and --key of the mapping write both"));
+                        return Err(self.refused_at(
+                            at,
+                            "the old digest beside it would win",
+                            "--pin tag-and-digest and --key of the mapping write both",
+                        ));
                     }
                     _ => tag.to_string(),
                 }
@@ -222,9 +327,11 @@ impl Target<'_> {
     /// The key of a scalar; of an item `{name: image.tag, value: …}`, the end of its name.
     fn key(&self) -> String {
         match self.steps {
-            [.., Step::With(_, name), Step::Key(value)] if value == "value" => {
-                name.rsplit(['.', '-', '_']).next().unwrap_or(name).to_owned()
-            }
+            [.., Step::With(_, name), Step::Key(value)] if value == "value" => name
+                .rsplit(['.', '-', '_'])
+                .next()
+                .unwrap_or(name)
+                .to_owned(),
             [.., Step::Key(key)] => key.clone(),
             [.., Step::Key(key), Step::At(_)] => key.clone(),
             _ => String::new(),
@@ -233,7 +340,9 @@ impl Target<'_> {
 
     fn parent(&self) -> Result<Option<Value>, Error> {
         match self.steps.split_last() {
-            Some((Step::Key(_), above)) => Ok(Some(follow(self.document, above, self.file, self.path)?)),
+            Some((Step::Key(_), above)) => {
+                Ok(Some(follow(self.document, above, self.file, self.path)?))
+            }
             _ => Ok(None),
         }
     }
@@ -267,7 +376,13 @@ fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
     }
     let (name, tag, digest) = split(text);
     let image = name.parse::<crate::image::Repository>().is_ok();
-    let tag_like = !text.contains('/') && text.split('@').next().unwrap_or_default().parse::<crate::image::Tag>().is_ok();
+    let tag_like = !text.contains('/')
+        && text
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .parse::<crate::image::Tag>()
+            .is_ok();
     if ends(&["tag", "version"]) {
         return (tag_like || text.is_empty()).then_some(Part::Tag);
     }
@@ -280,10 +395,17 @@ fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
     }
     if image && text.contains('/') {
         // `image.name` of Argo CD's parameters is a repository when a tag is beside it.
-        return Some(if bare && lower == "name" { Part::Repository } else { Part::Whole });
+        return Some(if bare && lower == "name" {
+            Part::Repository
+        } else {
+            Part::Whole
+        });
     }
-    let named = ends(&["image", "images", "reference"]) || parent.is_some_and(|parent| TAGS.iter().any(|key| parent.get(key).is_some()));
-    let word = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
+    let named = ends(&["image", "images", "reference"])
+        || parent.is_some_and(|parent| TAGS.iter().any(|key| parent.get(key).is_some()));
+    let word = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
     (named && word && !text.is_empty()).then_some(Part::Whole)
 }
 
@@ -295,8 +417,16 @@ fn is_digest(text: &str) -> bool {
 
 /// A digest in the form of the present one; an empty `sha` takes bare digits.
 fn digest_text(key: &str, present: &str, hex: &str) -> String {
-    let bare = if present.is_empty() { key.to_ascii_lowercase().ends_with("sha") } else { !present.starts_with("sha256:") };
-    if bare { hex.to_owned() } else { format!("sha256:{hex}") }
+    let bare = if present.is_empty() {
+        key.to_ascii_lowercase().ends_with("sha")
+    } else {
+        !present.starts_with("sha256:")
+    };
+    if bare {
+        hex.to_owned()
+    } else {
+        format!("sha256:{hex}")
+    }
 }
 
 fn edit(scalar: &Scalar, text: String) -> Option<Edit> {

@@ -23,12 +23,18 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
         hint: format!("add the entry by hand: {}", flow(fields)),
     };
     let [document] = documents.as_slice() else {
-        return Err(refuse(Position::start(file), "the file does not hold one document"));
+        return Err(refuse(
+            Position::start(file),
+            "the file does not hold one document",
+        ));
     };
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let after = match document.get("images") {
         None if document.flow => {
-            return Err(refuse(document.position(file), "the kustomization is written in braces"));
+            return Err(refuse(
+                document.position(file),
+                "the kustomization is written in braces",
+            ));
         }
         None => {
             let indentation = list_indentation(text, document).unwrap_or(0);
@@ -43,13 +49,20 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
             let close = images.range.end;
             let closed = text.get(close..).is_some_and(|rest| rest.starts_with(']'));
             if !closed || inside.contains('#') {
-                return Err(refuse(images.position(file), "the list is written over commented lines"));
+                return Err(refuse(
+                    images.position(file),
+                    "the list is written over commented lines",
+                ));
             }
             let comma = if images.items().is_empty() { "" } else { ", " };
             let trimmed = text.get(..close).unwrap_or_default().trim_end();
             let gap = text.get(trimmed.len()..close).unwrap_or_default();
             let comma = if trimmed.ends_with(',') { " " } else { comma };
-            format!("{trimmed}{comma}{}{gap}{}", flow(fields), text.get(close..).unwrap_or_default())
+            format!(
+                "{trimmed}{comma}{}{gap}{}",
+                flow(fields),
+                text.get(close..).unwrap_or_default()
+            )
         }
         Some(images) => match images.items() {
             [] => return Err(refuse(images.position(file), "images: is not a list")),
@@ -57,13 +70,22 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
                 let at = line_end(text, last_byte(last));
                 let indentation = dash_column(text, last);
                 let (head, tail) = text.split_at(at);
-                let head = if head.ends_with('\n') { head.to_owned() } else { format!("{head}{end}") };
+                let head = if head.ends_with('\n') {
+                    head.to_owned()
+                } else {
+                    format!("{head}{end}")
+                };
                 format!("{head}{}{tail}", block(fields, indentation, end))
             }
         },
     };
     proved(file, text, &after, |value| {
-        let new = Value::Map(fields.iter().map(|(key, text)| ((*key).to_owned(), made(text))).collect());
+        let new = Value::Map(
+            fields
+                .iter()
+                .map(|(key, text)| ((*key).to_owned(), made(text)))
+                .collect(),
+        );
         match value.get_mut("images") {
             Some(Value::List(items)) => items.push(new),
             _ => value.set("images", Value::List(vec![new])),
@@ -76,11 +98,19 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
 ///
 /// # Errors
 /// As [`entry`].
-pub(super) fn keys(file: &str, text: &str, name: &str, fields: &[(&str, String)]) -> Result<String, Error> {
+pub(super) fn keys(
+    file: &str,
+    text: &str,
+    name: &str,
+    fields: &[(&str, String)],
+) -> Result<String, Error> {
     let documents = yaml::parse(file, text)?;
     let images = documents.iter().find_map(|document| document.get("images"));
     let item = images.map_or(&[][..], Node::items);
-    let mut fitting = item.iter().enumerate().filter(|(_, item)| item.get("name").and_then(Node::text) == Some(name));
+    let mut fitting = item
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.get("name").and_then(Node::text) == Some(name));
     let (Some((index, item)), None) = (fitting.next(), fitting.next()) else {
         return Err(Error::NotEditable {
             at: Position::start(file),
@@ -96,14 +126,24 @@ pub(super) fn keys(file: &str, text: &str, name: &str, fields: &[(&str, String)]
         let inner = flow(fields);
         let inner = inner.trim_start_matches('{').trim_end_matches('}');
         let comma = if trimmed.ends_with(',') { " " } else { ", " };
-        format!("{trimmed}{comma}{inner}{gap}{}", text.get(close..).unwrap_or_default())
+        format!(
+            "{trimmed}{comma}{inner}{gap}{}",
+            text.get(close..).unwrap_or_default()
+        )
     } else {
         let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let at = line_end(text, last_byte(item));
         let (head, tail) = text.split_at(at);
-        let head = if head.ends_with('\n') { head.to_owned() } else { format!("{head}{end}") };
+        let head = if head.ends_with('\n') {
+            head.to_owned()
+        } else {
+            format!("{head}{end}")
+        };
         let blanks = " ".repeat(item.column - 1);
-        let lines: String = fields.iter().map(|(key, value)| format!("{blanks}{key}: {}{end}", splice::scalar(value))).collect();
+        let lines: String = fields
+            .iter()
+            .map(|(key, value)| format!("{blanks}{key}: {}{end}", splice::scalar(value)))
+            .collect();
         format!("{head}{lines}{tail}")
     };
     proved(file, text, &after, |value| {
@@ -141,7 +181,10 @@ fn proved(file: &str, before: &str, after: &str, change: impl Fn(&mut Value)) ->
 
 /// An entry in braces, as a message or a list in brackets has it.
 pub(super) fn flow(fields: &[(&str, String)]) -> String {
-    let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{key}: {}", splice::flow_scalar(value))).collect();
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(key, value)| format!("{key}: {}", splice::flow_scalar(value)))
+        .collect();
     format!("{{{}}}", fields.join(", "))
 }
 
@@ -159,21 +202,30 @@ fn list_indentation(text: &str, document: &Node) -> Option<usize> {
     let Kind::Mapping(entries) = &document.kind else {
         return None;
     };
-    let lists = entries.iter().filter(|(_, value)| matches!(value.kind, Kind::Sequence(_)) && !value.flow);
-    lists.filter_map(|(_, value)| value.items().first()).map(|item| dash_column(text, item)).next()
+    let lists = entries
+        .iter()
+        .filter(|(_, value)| matches!(value.kind, Kind::Sequence(_)) && !value.flow);
+    lists
+        .filter_map(|(_, value)| value.items().first())
+        .map(|item| dash_column(text, item))
+        .next()
 }
 
 /// The column of the dash in front of an item of a block list, from 0.
 fn dash_column(text: &str, item: &Node) -> usize {
     let head = text.get(..item.range.start).unwrap_or_default();
-    let line = head.rfind('\n').map_or(head, |end| head.get(end + 1..).unwrap_or_default());
+    let line = head
+        .rfind('\n')
+        .map_or(head, |end| head.get(end + 1..).unwrap_or_default());
     line.rfind('-').unwrap_or(item.column.saturating_sub(3))
 }
 
 fn last_byte(node: &Node) -> usize {
     let inner = match &node.kind {
         Kind::Sequence(items) if !node.flow => items.last().map(last_byte),
-        Kind::Mapping(entries) if !node.flow => entries.last().map(|(key, value)| last_byte(key).max(last_byte(value))),
+        Kind::Mapping(entries) if !node.flow => entries
+            .last()
+            .map(|(key, value)| last_byte(key).max(last_byte(value))),
         _ => None,
     };
     inner.unwrap_or(node.range.end)
@@ -190,21 +242,39 @@ mod tests {
     use super::*;
 
     fn fields() -> Vec<(&'static str, String)> {
-        vec![("name", "q.io/web".to_owned()), ("newTag", "1.0".to_owned())]
+        vec![
+            ("name", "q.io/web".to_owned()),
+            ("newTag", "1.0".to_owned()),
+        ]
     }
 
     #[test]
     fn adds_an_entry_in_the_style_of_the_file() {
         for (before, after) in [
-            ("resources: [a]\n", "resources: [a]\nimages:\n- name: q.io/web\n  newTag: \"1.0\"\n"),
-            ("resources:\n  - a", "resources:\n  - a\nimages:\n  - name: q.io/web\n    newTag: \"1.0\"\n"),
+            (
+                "resources: [a]\n",
+                "resources: [a]\nimages:\n- name: q.io/web\n  newTag: \"1.0\"\n",
+            ),
+            (
+                "resources:\n  - a",
+                "resources:\n  - a\nimages:\n  - name: q.io/web\n    newTag: \"1.0\"\n",
+            ),
             (
                 "images:\n- name: x # keep\n  newTag: y # too\n# end\nnamePrefix: p-\n",
                 "images:\n- name: x # keep\n  newTag: y # too\n- name: q.io/web\n  newTag: \"1.0\"\n# end\nnamePrefix: p-\n",
             ),
-            ("images: [{name: x}]\n", "images: [{name: x}, {name: q.io/web, newTag: \"1.0\"}]\n"),
-            ("images: []\n", "images: [{name: q.io/web, newTag: \"1.0\"}]\n"),
-            ("a: b\r\n", "a: b\r\nimages:\r\n- name: q.io/web\r\n  newTag: \"1.0\"\r\n"),
+            (
+                "images: [{name: x}]\n",
+                "images: [{name: x}, {name: q.io/web, newTag: \"1.0\"}]\n",
+            ),
+            (
+                "images: []\n",
+                "images: [{name: q.io/web, newTag: \"1.0\"}]\n",
+            ),
+            (
+                "a: b\r\n",
+                "a: b\r\nimages:\r\n- name: q.io/web\r\n  newTag: \"1.0\"\r\n",
+            ),
         ] {
             assert_eq!(entry("k", before, &fields()).unwrap(), after, "{before}");
         }
@@ -215,10 +285,17 @@ mod tests {
     fn adds_keys_to_an_entry() {
         for (before, after) in [
             ("images:\n- name: x\n", "images:\n- name: x\n  digest: d\n"),
-            ("images:\n  - newTag: y # k\n    name: x", "images:\n  - newTag: y # k\n    name: x\n    digest: d\n"),
+            (
+                "images:\n  - newTag: y # k\n    name: x",
+                "images:\n  - newTag: y # k\n    name: x\n    digest: d\n",
+            ),
             ("images: [{name: x}]\n", "images: [{name: x, digest: d}]\n"),
         ] {
-            assert_eq!(keys("k", before, "x", &[("digest", "d".to_owned())]).unwrap(), after, "{before}");
+            assert_eq!(
+                keys("k", before, "x", &[("digest", "d".to_owned())]).unwrap(),
+                after,
+                "{before}"
+            );
         }
     }
 }

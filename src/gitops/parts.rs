@@ -96,7 +96,10 @@ pub(super) fn entry_edits(
     };
     let mut added = Vec::new();
     let same_name = entry.name == name
-        || entry.name.parse::<Repository>().is_ok_and(|known| Ok(known) == name.parse());
+        || entry
+            .name
+            .parse::<Repository>()
+            .is_ok_and(|known| Ok(known) == name.parse());
     match &entry.new_name {
         Some(new_name) => put(new_name, name.to_owned())?,
         None if same_name => {}
@@ -121,7 +124,9 @@ pub(super) fn entry_edits(
             ));
         }
         (Some(place), None, tag, "") if !tag.is_empty() => put(place, tag.to_owned())?,
-        (Some(place), None, tag, digest) if !tag.is_empty() => put(place, format!("{tag}@{digest}"))?,
+        (Some(place), None, tag, digest) if !tag.is_empty() => {
+            put(place, format!("{tag}@{digest}"))?
+        }
         (Some(_), None, ..) => {
             return Err(refuse(
                 "it has newTag only, and a digest alone would keep the old tag",

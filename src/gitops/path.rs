@@ -103,15 +103,26 @@ fn quoted(text: &str) -> Result<(String, &str), &'static str> {
 fn item(inner: &str) -> Result<Step, &'static str> {
     if inner.starts_with(['"', '\'']) {
         let (key, after) = quoted(inner)?;
-        return if after.is_empty() { Ok(Step::Key(key)) } else { Err("text behind a quoted key") };
+        return if after.is_empty() {
+            Ok(Step::Key(key))
+        } else {
+            Err("text behind a quoted key")
+        };
     }
     match inner.split_once('=') {
         Some(("", _)) => Err("an item needs a key before ="),
         Some((key, value)) => {
-            let value = if value.starts_with(['"', '\'']) { quoted(value)?.0 } else { value.to_owned() };
+            let value = if value.starts_with(['"', '\'']) {
+                quoted(value)?.0
+            } else {
+                value.to_owned()
+            };
             Ok(Step::With(key.to_owned(), value))
         }
-        None => inner.parse().map(Step::At).map_err(|_| "an item is a number or key=value"),
+        None => inner
+            .parse()
+            .map(Step::At)
+            .map_err(|_| "an item is a number or key=value"),
     }
 }
 
@@ -119,7 +130,12 @@ fn item(inner: &str) -> Result<Step, &'static str> {
 ///
 /// # Errors
 /// [`Error::NothingThere`], [`Error::Ambiguous`], [`Error::Parse`] of an inner document.
-pub(super) fn follow(document: &Value, steps: &[Step], file: &str, path: &str) -> Result<Value, Error> {
+pub(super) fn follow(
+    document: &Value,
+    steps: &[Step],
+    file: &str,
+    path: &str,
+) -> Result<Value, Error> {
     let mut value = document.clone();
     for step in steps {
         if let Value::Scalar(scalar) = &value
@@ -172,17 +188,28 @@ fn there(value: &Value) -> String {
     const SHOWN: usize = 12;
     let list = |names: Vec<String>| {
         let more = if names.len() > SHOWN { ", …" } else { "" };
-        format!("{}{more}", names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", "))
+        format!(
+            "{}{more}",
+            names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ")
+        )
     };
     match value {
         Value::Map(entries) if !entries.is_empty() => {
-            format!("keys {}", list(entries.iter().map(|(key, _)| key.clone()).collect()))
+            format!(
+                "keys {}",
+                list(entries.iter().map(|(key, _)| key.clone()).collect())
+            )
         }
         Value::List(items) if !items.is_empty() => {
             let name = |(at, item): (usize, &Value)| {
-                item.get("name").and_then(Value::text).map_or_else(|| at.to_string(), |name| format!("name={name}"))
+                item.get("name")
+                    .and_then(Value::text)
+                    .map_or_else(|| at.to_string(), |name| format!("name={name}"))
             };
-            format!("items {}", list(items.iter().enumerate().map(name).collect()))
+            format!(
+                "items {}",
+                list(items.iter().enumerate().map(name).collect())
+            )
         }
         _ => "nothing is there".to_owned(),
     }
@@ -192,19 +219,35 @@ fn there(value: &Value) -> String {
 ///
 /// # Errors
 /// [`Error::NothingThere`].
-pub(super) fn documents(all: Vec<Value>, document: Option<&str>, file: &str) -> Result<Vec<Value>, Error> {
+pub(super) fn documents(
+    all: Vec<Value>,
+    document: Option<&str>,
+    file: &str,
+) -> Result<Vec<Value>, Error> {
     let Some(wanted) = document else {
         return Ok(all);
     };
     let shown = |value: &Value| {
-        let text = |keys: &[&str]| value.at(keys).and_then(Value::text).unwrap_or("?").to_owned();
+        let text = |keys: &[&str]| {
+            value
+                .at(keys)
+                .and_then(Value::text)
+                .unwrap_or("?")
+                .to_owned()
+        };
         format!("{}/{}", text(&["kind"]), text(&["metadata", "name"]))
     };
     let names: Vec<_> = all.iter().map(shown).collect();
     let index = wanted.parse::<usize>().ok();
-    let fits = |(at, name): (usize, &String)| index == Some(at) || name.eq_ignore_ascii_case(wanted);
+    let fits =
+        |(at, name): (usize, &String)| index == Some(at) || name.eq_ignore_ascii_case(wanted);
     let fitting: Vec<_> = names.iter().enumerate().map(fits).collect();
-    let found: Vec<_> = all.into_iter().zip(fitting).filter(|(_, fits)| *fits).map(|(value, _)| value).collect();
+    let found: Vec<_> = all
+        .into_iter()
+        .zip(fitting)
+        .filter(|(_, fits)| *fits)
+        .map(|(value, _)| value)
+        .collect();
     if found.is_empty() {
         return Err(Error::NothingThere {
             at: Position::start(file),
@@ -225,12 +268,26 @@ mod tests {
     fn reads_paths() {
         let key = |text: &str| Step::Key(text.to_owned());
         let with = |a: &str, b: &str| Step::With(a.to_owned(), b.to_owned());
-        let expected = [key("a"), with("name", "web.x"), key("b"), Step::At(0), Step::At(12)];
+        let expected = [
+            key("a"),
+            with("name", "web.x"),
+            key("b"),
+            Step::At(0),
+            Step::At(12),
+        ];
         assert_eq!(steps(".a[name=web.x].b[0][12]").unwrap(), expected);
         assert_eq!(steps("$.a").unwrap(), [key("a")]);
-        assert_eq!(steps("a.\"b.c/d\".e").unwrap(), [key("a"), key("b.c/d"), key("e")]);
-        assert_eq!(steps("a['b]c'][name=\"x]y\"]").unwrap(), [key("a"), key("b]c"), with("name", "x]y")]);
-        for wrong in ["", ".", "a.", "a..b", "a[", "a[]", "a[x]", "a[=x]", "a[0]b", "a.\"b", "$"] {
+        assert_eq!(
+            steps("a.\"b.c/d\".e").unwrap(),
+            [key("a"), key("b.c/d"), key("e")]
+        );
+        assert_eq!(
+            steps("a['b]c'][name=\"x]y\"]").unwrap(),
+            [key("a"), key("b]c"), with("name", "x]y")]
+        );
+        for wrong in [
+            "", ".", "a.", "a..b", "a[", "a[]", "a[x]", "a[=x]", "a[0]b", "a.\"b", "$",
+        ] {
             assert!(steps(wrong).is_err(), "{wrong}");
         }
     }
@@ -243,7 +300,9 @@ mod tests {
         let found = follow(&document, &parse(path).unwrap(), "f", path).unwrap();
         assert_eq!(found.text(), Some("v1"));
         let path = "spec.values.image.nope";
-        let error = follow(&document, &parse(path).unwrap(), "f", path).unwrap_err().to_string();
+        let error = follow(&document, &parse(path).unwrap(), "f", path)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("keys tag"), "{error}");
     }
 }

@@ -56,9 +56,16 @@ impl Reading {
     fn directory(&mut self, tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
         let below = |path: &str| dir.is_empty() || path.starts_with(&format!("{dir}/"));
         let reach = Reach::read(tree)?;
-        let mut dirs: Vec<_> = tree.kustomizations()?.into_iter().filter(|one| below(one)).collect();
+        let mut dirs: Vec<_> = tree
+            .kustomizations()?
+            .into_iter()
+            .filter(|one| below(one))
+            .collect();
         let all = dirs.clone();
-        dirs.retain(|one| !all.iter().any(|other| other != one && reach.below(other, "\0").contains(one)));
+        dirs.retain(|one| {
+            !all.iter()
+                .any(|other| other != one && reach.below(other, "\0").contains(one))
+        });
         let mut read = BTreeSet::new();
         for root in &dirs {
             read.extend(reach.below(root, "\0"));
@@ -88,19 +95,34 @@ impl Reading {
         let Some((url, at)) = built.remote.first() else {
             return Ok(());
         };
-        let alone: Vec<_> = built.entries.iter().filter(|(_, matched)| *matched == 0).collect();
+        let alone: Vec<_> = built
+            .entries
+            .iter()
+            .filter(|(_, matched)| *matched == 0)
+            .collect();
         if alone.is_empty() {
             return Err(Error::NotUnderstood {
                 at: at.clone(),
                 construct: format!("the resource {url}"),
-                reason: "what is behind a URL is not fetched, so that its images are unknown".to_owned(),
+                reason: "what is behind a URL is not fetched, so that its images are unknown"
+                    .to_owned(),
                 hint: "vendor the resource, or name the images by --image".to_owned(),
             });
         }
-        self.warnings.push(format!("{at}: the resource {url} is not fetched; the images: entries are taken for its images"));
+        self.warnings.push(format!(
+            "{at}: the resource {url} is not fetched; the images: entries are taken for its images"
+        ));
         for (entry, _) in alone {
-            let text = |scalar: &Option<super::graph::value::Scalar>| scalar.as_ref().map(|scalar| scalar.text.clone()).unwrap_or_default();
-            let mut image = entry.new_name.as_ref().map_or_else(|| entry.name.clone(), |name| name.text.clone());
+            let text = |scalar: &Option<super::graph::value::Scalar>| {
+                scalar
+                    .as_ref()
+                    .map(|scalar| scalar.text.clone())
+                    .unwrap_or_default()
+            };
+            let mut image = entry
+                .new_name
+                .as_ref()
+                .map_or_else(|| entry.name.clone(), |name| name.text.clone());
             for (mark, part) in [(":", text(&entry.new_tag)), ("@", text(&entry.digest))] {
                 if !part.is_empty() {
                     image = format!("{image}{mark}{part}");
@@ -133,7 +155,10 @@ impl Reading {
     /// A JSON patch that no kustomization reads: its values at paths of images.
     fn patch(&mut self, operations: &[Value], file: &str) -> Result<(), Error> {
         for operation in operations {
-            let path = operation.get("path").and_then(Value::text).unwrap_or_default();
+            let path = operation
+                .get("path")
+                .and_then(Value::text)
+                .unwrap_or_default();
             let Some(value) = operation.get("value") else {
                 continue;
             };
@@ -148,11 +173,19 @@ impl Reading {
     }
 
     /// Images in the values of charts, and in fields named `image` of any other kind.
-    fn values(&mut self, value: &Value, key: &str, path: &str, seen: &BTreeSet<String>, file: &str) -> Result<(), Error> {
+    fn values(
+        &mut self,
+        value: &Value,
+        key: &str,
+        path: &str,
+        seen: &BTreeSet<String>,
+        file: &str,
+    ) -> Result<(), Error> {
         match value {
             Value::Map(entries) => {
                 if let Some(image) = composed(value) {
-                    let (image, at) = image.map_err(|reason| unclear(value.position(file), path, &reason))?;
+                    let (image, at) =
+                        image.map_err(|reason| unclear(value.position(file), path, &reason))?;
                     self.add(&image, &owner(path), at.position(file))?;
                 }
                 for (name, inner) in entries {
@@ -176,9 +209,14 @@ impl Reading {
                 let named = key == "image" || key.ends_with("Image");
                 if named && !scalar.null && !seen.contains(path) && looks_like_image(&scalar.text) {
                     self.add(&scalar.text, &owner(path), value.position(file))?;
-                } else if key == "values" && scalar.text.contains('\n') && scalar.text.contains("image") {
+                } else if key == "values"
+                    && scalar.text.contains('\n')
+                    && scalar.text.contains("image")
+                {
                     // The values of an Argo CD Application as text.
-                    let Some(mark) = scalar.mark() else { return Ok(()) };
+                    let Some(mark) = scalar.mark() else {
+                        return Ok(());
+                    };
                     for inner in super::graph::value::load_inside(mark)? {
                         self.values(&inner, "", "", &BTreeSet::new(), file)?;
                     }
@@ -205,20 +243,33 @@ fn unclear(at: Position, what: &str, reason: &str) -> Error {
         at,
         construct: format!("the image {what}"),
         reason: reason.to_owned(),
-        hint: "name the images by --image, or the directory of one environment by --overlay".to_owned(),
+        hint: "name the images by --image, or the directory of one environment by --overlay"
+            .to_owned(),
     }
 }
 
 /// The image of a mapping with `repository` and a version beside it.
 fn composed(value: &Value) -> Option<Result<(String, &Value), String>> {
-    let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(key).and_then(Value::text)).unwrap_or_default();
-    let place = ["repository", "image"].iter().find_map(|key| value.get(key).filter(|value| value.text().is_some()))?;
+    let text = |keys: &[&str]| {
+        keys.iter()
+            .find_map(|key| value.get(key).and_then(Value::text))
+            .unwrap_or_default()
+    };
+    let place = ["repository", "image"]
+        .iter()
+        .find_map(|key| value.get(key).filter(|value| value.text().is_some()))?;
     let version = ["tag", "digest", "sha", "sha256", "version", "imageTag"];
-    if !version.iter().any(|key| value.get(key).is_some_and(|value| value.scalar().is_some())) {
+    if !version
+        .iter()
+        .any(|key| value.get(key).is_some_and(|value| value.scalar().is_some()))
+    {
         return None;
     }
     let repository = place.text().unwrap_or_default();
-    if split(repository).0 != repository || value.get("chart").is_some() || repository.contains("://") {
+    if split(repository).0 != repository
+        || value.get("chart").is_some()
+        || repository.contains("://")
+    {
         return None;
     }
     let mut image = match text(&["registry"]) {
@@ -241,8 +292,13 @@ fn composed(value: &Value) -> Option<Result<(String, &Value), String>> {
 
 /// The key that a values' image belongs to: `web` of `.web.image`.
 fn owner(path: &str) -> String {
-    let mut keys = path.split(['.', '[']).filter(|key| !key.is_empty() && !key.starts_with("image"));
-    keys.next_back().unwrap_or_default().trim_matches(['"', ']']).to_owned()
+    let mut keys = path
+        .split(['.', '['])
+        .filter(|key| !key.is_empty() && !key.starts_with("image"));
+    keys.next_back()
+        .unwrap_or_default()
+        .trim_matches(['"', ']'])
+        .to_owned()
 }
 
 /// Tells a reference from other text under a key named `image`.
@@ -258,7 +314,9 @@ fn is_component(tree: &Tree<'_>, dir: &str) -> Result<bool, Error> {
     };
     let text = tree.text(&file)?.unwrap_or_default();
     let documents = load(&file, &text)?;
-    Ok(documents.iter().any(|one| one.get("kind").and_then(Value::text) == Some("Component")))
+    Ok(documents
+        .iter()
+        .any(|one| one.get("kind").and_then(Value::text) == Some("Component")))
 }
 
 #[cfg(test)]
@@ -266,7 +324,9 @@ mod tests {
     use super::*;
 
     fn found(files: &[(&str, &str)]) -> Result<Vec<String>, Error> {
-        let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
+        let files = files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
         let (found, _) = deployed(&Tree::of(files.collect()), "")?;
         Ok(found.into_iter().map(|one| one.image).collect())
     }
@@ -274,17 +334,50 @@ mod tests {
     #[test]
     fn finds_images_of_every_kind_of_file() {
         for (text, expected) in [
-            ("kind: List\nitems:\n- kind: Pod\n  spec: {containers: [{name: w, image: 'q.io/a:v1'}]}\n", "q.io/a:v1"),
-            ("kind: Pod\nspec: {volumes: [{name: d, image: {reference: 'q.io/b:v1'}}]}\n", "q.io/b:v1"),
-            ("- op: replace\n  path: /spec/template/spec/containers/0/image\n  value: q.io/c:v1\n", "q.io/c:v1"),
-            ("kind: ScaledJob\nspec: {jobTargetRef: {template: {spec: {containers: [{name: w, image: 'q.io/d:v1'}]}}}}\n", "q.io/d:v1"),
-            ("kind: CronWorkflow\nspec: {workflowSpec: {templates: [{name: w, container: {image: 'q.io/e:v1'}}]}}\n", "q.io/e:v1"),
-            ("kind: Task\nspec: {steps: [{name: w, image: 'q.io/f:v1'}]}\n", "q.io/f:v1"),
-            ("web:\n  image: {registry: q.io, repository: g, tag: v1}\n", "q.io/g:v1"),
-            ("image: {repository: q.io/h, tag: v1, sha: '0123456789012345678901234567890123456789012345678901234567890123'}\n", "q.io/h:v1@sha256:0123456789012345678901234567890123456789012345678901234567890123"),
-            ("kind: HelmRelease\nspec: {values: {image: {repository: q.io/i, tag: v1}}}\n", "q.io/i:v1"),
-            ("kind: Prometheus\nspec: {image: 'q.io/j:v1'}\n", "q.io/j:v1"),
-            ("kind: Application\nspec:\n  source:\n    helm:\n      values: |\n        image:\n          repository: q.io/k\n          tag: v1\n", "q.io/k:v1"),
+            (
+                "kind: List\nitems:\n- kind: Pod\n  spec: {containers: [{name: w, image: 'q.io/a:v1'}]}\n",
+                "q.io/a:v1",
+            ),
+            (
+                "kind: Pod\nspec: {volumes: [{name: d, image: {reference: 'q.io/b:v1'}}]}\n",
+                "q.io/b:v1",
+            ),
+            (
+                "- op: replace\n  path: /spec/template/spec/containers/0/image\n  value: q.io/c:v1\n",
+                "q.io/c:v1",
+            ),
+            (
+                "kind: ScaledJob\nspec: {jobTargetRef: {template: {spec: {containers: [{name: w, image: 'q.io/d:v1'}]}}}}\n",
+                "q.io/d:v1",
+            ),
+            (
+                "kind: CronWorkflow\nspec: {workflowSpec: {templates: [{name: w, container: {image: 'q.io/e:v1'}}]}}\n",
+                "q.io/e:v1",
+            ),
+            (
+                "kind: Task\nspec: {steps: [{name: w, image: 'q.io/f:v1'}]}\n",
+                "q.io/f:v1",
+            ),
+            (
+                "web:\n  image: {registry: q.io, repository: g, tag: v1}\n",
+                "q.io/g:v1",
+            ),
+            (
+                "image: {repository: q.io/h, tag: v1, sha: '0123456789012345678901234567890123456789012345678901234567890123'}\n",
+                "q.io/h:v1@sha256:0123456789012345678901234567890123456789012345678901234567890123",
+            ),
+            (
+                "kind: HelmRelease\nspec: {values: {image: {repository: q.io/i, tag: v1}}}\n",
+                "q.io/i:v1",
+            ),
+            (
+                "kind: Prometheus\nspec: {image: 'q.io/j:v1'}\n",
+                "q.io/j:v1",
+            ),
+            (
+                "kind: Application\nspec:\n  source:\n    helm:\n      values: |\n        image:\n          repository: q.io/k\n          tag: v1\n",
+                "q.io/k:v1",
+            ),
         ] {
             assert_eq!(found(&[("a.yaml", text)]).unwrap(), [expected], "{text}");
         }
@@ -307,9 +400,15 @@ mod tests {
         let entry = "resources: [pod.yaml]\nimages: [{name: q.io/a, newTag: v2}]\n";
         let files = [("k/pod.yaml", pod), ("k/kustomization.yaml", entry)];
         assert_eq!(found(&files).unwrap(), ["q.io/a:v2"]);
-        let remote = [("kustomization.yaml", "resources: ['https://example.com/x?ref=v1']\nimages: [{name: w, newName: q.io/w, newTag: v3}]\n")];
+        let remote = [(
+            "kustomization.yaml",
+            "resources: ['https://example.com/x?ref=v1']\nimages: [{name: w, newName: q.io/w, newTag: v3}]\n",
+        )];
         assert_eq!(found(&remote).unwrap(), ["q.io/w:v3"]);
-        let unknown = [("kustomization.yaml", "resources: ['https://example.com/x?ref=v1']\n")];
+        let unknown = [(
+            "kustomization.yaml",
+            "resources: ['https://example.com/x?ref=v1']\n",
+        )];
         assert!(found(&unknown).is_err());
     }
 }

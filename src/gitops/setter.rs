@@ -138,7 +138,9 @@ fn collect<'a>(node: &'a Node, scalars: &mut Vec<&'a Node>) {
         Kind::Scalar { .. } => scalars.push(node),
         Kind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
         // A key is not a place for an image.
-        Kind::Mapping(entries) => entries.iter().for_each(|(_, value)| collect(value, scalars)),
+        Kind::Mapping(entries) => entries
+            .iter()
+            .for_each(|(_, value)| collect(value, scalars)),
         Kind::Alias(_) => {}
     }
 }

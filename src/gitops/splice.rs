@@ -49,13 +49,21 @@ pub(super) fn replace(
     if old == value {
         return Ok(text.to_owned());
     }
-    let plain = is_plain(value) || is_number(old) && is_number(value) && old.contains('.') == value.contains('.');
+    let plain = is_plain(value)
+        || is_number(old) && is_number(value) && old.contains('.') == value.contains('.');
     let written = match style {
         ScalarStyle::Plain if plain => value.to_owned(),
-        ScalarStyle::SingleQuoted if !value.contains('\n') => format!("'{}'", value.replace('\'', "''")),
-        ScalarStyle::Plain | ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted => double_quoted(value),
+        ScalarStyle::SingleQuoted if !value.contains('\n') => {
+            format!("'{}'", value.replace('\'', "''"))
+        }
+        ScalarStyle::Plain | ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted => {
+            double_quoted(value)
+        }
         ScalarStyle::Literal | ScalarStyle::Folded => {
-            return Err(refuse("it is a block scalar", "write the image as plain or quoted text"));
+            return Err(refuse(
+                "it is a block scalar",
+                "write the image as plain or quoted text",
+            ));
         }
     };
     let (before, after) = text

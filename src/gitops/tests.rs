@@ -48,7 +48,10 @@ fn exact(file: &str, edit: &Edit) {
     let (after, done) = edited(&file.replace("OLD", OLD), edit).unwrap();
     assert_eq!(after, file.replace("OLD", NEW));
     assert_eq!(done.places.len(), 1);
-    assert_eq!((done.places[0].old.as_str(), done.places[0].new.as_str()), (OLD, NEW));
+    assert_eq!(
+        (done.places[0].old.as_str(), done.places[0].new.as_str()),
+        (OLD, NEW)
+    );
 }
 
 const PATCH: &str = "# keep me   \napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}   # and me\nspec:\n  template:\n    spec:\n      containers:\n        - name: sidecar\n          image: 'quay.io/x/y:v1'\n        - image:   IMAGE   # trailing\n          name: web\n\n\n";
@@ -74,13 +77,19 @@ fn changes_the_scalar_and_nothing_else() {
 
 #[test]
 fn finds_by_path() {
-    exact(&PATCH.replace("IMAGE", "OLD"), &path(".spec.template.spec.containers[name=web].image"));
+    exact(
+        &PATCH.replace("IMAGE", "OLD"),
+        &path(".spec.template.spec.containers[name=web].image"),
+    );
     exact("a:\n- image: x\n- image: OLD\n", &path("a[1].image"));
     exact("a:\n  x.y/z: {image: OLD}\n", &path("a.\"x.y/z\".image"));
     let inner = "kind: Application\nspec:\n  source:\n    helm:\n      values: |\n        web:\n          image: OLD # here\n";
     exact(inner, &path("spec.source.helm.values.web.image"));
     exact(inner, &path("web.image"));
-    exact("kind: HelmRelease\nspec: {values: {image: OLD}}\n", &path("image"));
+    exact(
+        "kind: HelmRelease\nspec: {values: {image: OLD}}\n",
+        &path("image"),
+    );
 }
 
 #[test]
@@ -94,21 +103,33 @@ fn an_edit_to_the_same_text_changes_no_byte() {
 #[test]
 fn quotes_what_would_not_stay_a_string() {
     let values = "image:\n  repository: quay.io/acme/web\n  tag: v1 # c\n";
-    let edited = |values: &str, tag: &str| {
-        let edit = at(Locator::Path("f.yaml".to_owned(), "image".to_owned()), &format!("quay.io/acme/web:{tag}"));
-        super::tests::edited(values, &edit).unwrap().0
+    let tagged = |values: &str, tag: &str| {
+        let edit = at(
+            Locator::Path("f.yaml".to_owned(), "image".to_owned()),
+            &format!("quay.io/acme/web:{tag}"),
+        );
+        edited(values, &edit).unwrap().0
     };
-    assert_eq!(edited(values, "v2"), values.replace("v1", "v2"));
+    assert_eq!(tagged(values, "v2"), values.replace("v1", "v2"));
     for tag in ["1.10", "0x1", "1e3", "true", "No", "2026-01-02", "_"] {
-        assert_eq!(edited(values, tag), values.replace("v1", &format!("\"{tag}\"")));
+        assert_eq!(
+            tagged(values, tag),
+            values.replace("v1", &format!("\"{tag}\""))
+        );
     }
     // A number stays a number.
     let number = values.replace("v1", "1.9");
-    assert_eq!(edited(&number, "1.11"), values.replace("v1", "1.11"));
-    assert_eq!(edited(&number, "2"), values.replace("v1", "\"2\""));
+    assert_eq!(tagged(&number, "1.11"), values.replace("v1", "1.11"));
+    assert_eq!(tagged(&number, "2"), values.replace("v1", "\"2\""));
     let address = "image: a/web:v1\n";
-    let edit = at(Locator::Path("f.yaml".to_owned(), "image".to_owned()), "127.0.0.1:5000/a/web:v2");
-    assert_eq!(super::tests::edited(address, &edit).unwrap().0, "image: 127.0.0.1:5000/a/web:v2\n");
+    let edit = at(
+        Locator::Path("f.yaml".to_owned(), "image".to_owned()),
+        "127.0.0.1:5000/a/web:v2",
+    );
+    assert_eq!(
+        edited(address, &edit).unwrap().0,
+        "image: 127.0.0.1:5000/a/web:v2\n"
+    );
 }
 
 #[track_caller]
@@ -120,46 +141,100 @@ fn refused(file: &str, edit: &Edit) -> Error {
 
 #[test]
 fn refuses_what_an_edit_would_change_elsewhere_too() {
-    let pod = |image: &str| format!("x: &shared a/web:v1\nspec:\n  containers:\n  - name: web\n    image: {image}\n");
-    for image in ["*shared", "&i a/b:v1\n    other: *i", "\"{{ .Values.image }}\"", "|\n      a/b:v1", "a:v1\n    image: b:v1", "'${IMAGE}'"] {
+    let pod = |image: &str| {
+        format!("x: &shared a/web:v1\nspec:\n  containers:\n  - name: web\n    image: {image}\n")
+    };
+    for image in [
+        "*shared",
+        "&i a/b:v1\n    other: *i",
+        "\"{{ .Values.image }}\"",
+        "|\n      a/b:v1",
+        "a:v1\n    image: b:v1",
+        "'${IMAGE}'",
+    ] {
         let error = refused(&pod(image), &container());
-        assert!(matches!(error, Error::NotEditable { .. }), "{image}: {error}");
+        assert!(
+            matches!(error, Error::NotEditable { .. }),
+            "{image}: {error}"
+        );
         assert!(error.to_string().starts_with("f.yaml:"), "{error}");
     }
     let anchor = "a: &a {image: x/web:v0}\nb: *a\n";
     for key in ["a.image", "b.image"] {
-        assert!(matches!(refused(anchor, &path(key)), Error::NotEditable { .. }), "{key}");
+        assert!(
+            matches!(refused(anchor, &path(key)), Error::NotEditable { .. }),
+            "{key}"
+        );
     }
     let mut allowed = path("a.image");
     allowed.options.allow_shared = true;
-    assert_eq!(edited(anchor, &allowed).unwrap().0, anchor.replace("x/web:v0", NEW));
+    assert_eq!(
+        edited(anchor, &allowed).unwrap().0,
+        anchor.replace("x/web:v0", NEW)
+    );
     let mut variable = container();
     variable.options.overwrite_variable = true;
     let file = pod("'${IMAGE}'");
-    assert_eq!(edited(&file, &variable).unwrap().0, file.replace("${IMAGE}", NEW));
+    assert_eq!(
+        edited(&file, &variable).unwrap().0,
+        file.replace("${IMAGE}", NEW)
+    );
 }
 
 #[test]
 fn refuses_what_is_missing_or_ambiguous() {
     let pod = |containers: &str| format!("spec:\n  containers: [{containers}]\n");
     let two = pod("{name: a, image: x}, {name: b, image: y}");
-    assert!(matches!(refused(&two, &container()), Error::NoContainer { .. }));
+    assert!(matches!(
+        refused(&two, &container()),
+        Error::NoContainer { .. }
+    ));
     let twice = pod("{name: web, image: x}, {name: web, image: y}");
-    assert!(matches!(refused(&twice, &container()), Error::Ambiguous { .. }));
+    assert!(matches!(
+        refused(&twice, &container()),
+        Error::Ambiguous { .. }
+    ));
     let foreign = pod("{name: main, image: 'quay.io/other/thing:v1'}");
-    assert!(matches!(refused(&foreign, &container()), Error::NoContainer { .. }));
-    assert!(matches!(refused("kind: Service\n", &container()), Error::NoContainer { .. }));
+    assert!(matches!(
+        refused(&foreign, &container()),
+        Error::NoContainer { .. }
+    ));
+    assert!(matches!(
+        refused("kind: Service\n", &container()),
+        Error::NoContainer { .. }
+    ));
     let missing = refused("a: 1\nimage: x\n", &path("b"));
     assert!(missing.to_string().contains("keys a, image"), "{missing}");
-    assert!(matches!(refused("image: a/web\n---\nimage: a/web\n", &path("image")), Error::Ambiguous { .. }));
-    assert!(matches!(refused("a: 1\n", &path("a[")), Error::PathSyntax { .. }));
-    assert!(matches!(refused("a: [\n", &container()), Error::Parse { .. }));
-    assert!(matches!(refused("spec: {replicas: 3}\n", &path("spec.replicas")), Error::NotEditable { .. }));
+    assert!(matches!(
+        refused("image: a/web\n---\nimage: a/web\n", &path("image")),
+        Error::Ambiguous { .. }
+    ));
+    assert!(matches!(
+        refused("a: 1\n", &path("a[")),
+        Error::PathSyntax { .. }
+    ));
+    assert!(matches!(
+        refused("a: [\n", &container()),
+        Error::Parse { .. }
+    ));
+    assert!(matches!(
+        refused("spec: {replicas: 3}\n", &path("spec.replicas")),
+        Error::NotEditable { .. }
+    ));
     let sops = "image: quay.io/acme/web:v0\nsops:\n  mac: x\n";
-    assert!(matches!(refused(sops, &path("image")), Error::NotEditable { .. }));
-    exact("image: OLD\nsops:\n  mac: x\n  mac_only_encrypted: true\n", &path("image"));
+    assert!(matches!(
+        refused(sops, &path("image")),
+        Error::NotEditable { .. }
+    ));
+    exact(
+        "image: OLD\nsops:\n  mac: x\n  mac_only_encrypted: true\n",
+        &path("image"),
+    );
     let generated = "# Code generated by x. DO NOT EDIT.\nimage: quay.io/acme/web:v0\n";
-    assert!(matches!(refused(generated, &path("image")), Error::NotEditable { .. }));
+    assert!(matches!(
+        refused(generated, &path("image")),
+        Error::NotEditable { .. }
+    ));
 }
 
 #[test]
@@ -167,28 +242,49 @@ fn a_document_of_many_is_chosen() {
     let pods = "kind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: web, image: x}]}\n---\nkind: Pod\nmetadata: {name: b}\nspec: {containers: [{name: web, image: OLD}]}\n";
     for document in ["Pod/b", "pod/b", "1"] {
         for edit in [container(), path("spec.containers[0].image")] {
-            exact(pods, &Edit { document: Some(document.to_owned()), ..edit });
+            exact(
+                pods,
+                &Edit {
+                    document: Some(document.to_owned()),
+                    ..edit
+                },
+            );
         }
     }
-    let missing = Edit { document: Some("Pod/c".to_owned()), ..path("spec.containers[0].image") };
+    let missing = Edit {
+        document: Some("Pod/c".to_owned()),
+        ..path("spec.containers[0].image")
+    };
     assert!(refused(pods, &missing).to_string().contains("Pod/a, Pod/b"));
 }
 
 #[test]
 fn a_short_name_stays_short() {
     let file = "spec: {containers: [{name: a, image: 'nginx:1'}, {name: b, image: 'httpd:1'}]}\n";
-    let mut edit = at(Locator::File("f.yaml".to_owned()), "docker.io/library/nginx:2");
+    let mut edit = at(
+        Locator::File("f.yaml".to_owned()),
+        "docker.io/library/nginx:2",
+    );
     edit.component.repositories = vec!["docker.io/library/nginx".to_owned()];
-    assert_eq!(edited(file, &edit).unwrap().0, file.replace("nginx:1", "nginx:2"));
+    assert_eq!(
+        edited(file, &edit).unwrap().0,
+        file.replace("nginx:1", "nginx:2")
+    );
 }
 
 #[test]
 fn two_components_never_write_one_scalar() {
     let file = "spec: {containers: [{name: web, image: 'quay.io/acme/web:v0'}]}\n";
-    let tree = Tree::of(BTreeMap::from([("f.yaml".to_owned(), file.as_bytes().to_vec())]));
+    let tree = Tree::of(BTreeMap::from([(
+        "f.yaml".to_owned(),
+        file.as_bytes().to_vec(),
+    )]));
     update(&tree, &container()).unwrap();
     let mut api = container();
-    api.component = Component { name: "api".to_owned(), repositories: vec!["quay.io/acme/web".to_owned()] };
+    api.component = Component {
+        name: "api".to_owned(),
+        repositories: vec!["quay.io/acme/web".to_owned()],
+    };
     assert!(matches!(update(&tree, &api), Err(Error::Claimed { .. })));
 }
 
@@ -196,7 +292,9 @@ fn two_components_never_write_one_scalar() {
 #[track_caller]
 fn values(file: &str, key: &str, replacements: &[(&str, &str)]) {
     let (after, _) = edited(file, &path(key)).unwrap();
-    let expected = replacements.iter().fold(file.to_owned(), |text, (old, new)| text.replace(old, new));
+    let expected = replacements
+        .iter()
+        .fold(file.to_owned(), |text, (old, new)| text.replace(old, new));
     assert_ne!(expected, file);
     assert_eq!(after, expected);
 }
@@ -206,7 +304,11 @@ fn edits_helm_values_in_every_form() {
     let both = format!("prod-v1.0@{DIGEST}");
     let hex = &DIGEST["sha256:".len()..];
     let zeros = "0".repeat(64);
-    values("web:\n  image: quay.io/acme/web:v0 # here\n", "web.image", &[("quay.io/acme/web:v0", NEW)]);
+    values(
+        "web:\n  image: quay.io/acme/web:v0 # here\n",
+        "web.image",
+        &[("quay.io/acme/web:v0", NEW)],
+    );
     values(
         "image:\n  registry: old.io\n  repository: acme/web\n  tag: v0\n  pullPolicy: Always\n",
         "image",
@@ -215,15 +317,33 @@ fn edits_helm_values_in_every_form() {
     values(
         "image:\n  registry: \"\"\n  repository: quay.io/acme/web\n  version: v0\n  digest: \"\"\n",
         "image",
-        &[("version: v0", "version: prod-v1.0"), ("digest: \"\"", &format!("digest: \"{DIGEST}\""))],
+        &[
+            ("version: v0", "version: prod-v1.0"),
+            ("digest: \"\"", &format!("digest: \"{DIGEST}\"")),
+        ],
     );
-    let prometheus = format!("image:\n  registry: quay.io\n  repository: acme/web\n  tag: v0\n  sha: {zeros}\n");
+    let prometheus =
+        format!("image:\n  registry: quay.io\n  repository: acme/web\n  tag: v0\n  sha: {zeros}\n");
     values(&prometheus, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
-    values(&prometheus.replace(&zeros, "\"\""), "image", &[("v0", "prod-v1.0"), ("\"\"", &format!("\"{hex}\""))]);
-    let nginx = format!("image:\n  registry: quay.io\n  image: acme/web\n  tag: v0\n  digest: sha256:{zeros}\n");
+    values(
+        &prometheus.replace(&zeros, "\"\""),
+        "image",
+        &[("v0", "prod-v1.0"), ("\"\"", &format!("\"{hex}\""))],
+    );
+    let nginx = format!(
+        "image:\n  registry: quay.io\n  image: acme/web\n  tag: v0\n  digest: sha256:{zeros}\n"
+    );
     values(&nginx, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
-    values("image: {repository: quay.io/acme/web, tag: v0}\n", "image.tag", &[("v0", &both)]);
-    values("image: quay.io/acme/web\nimageTag: v0\n", "image", &[("v0", &both)]);
+    values(
+        "image: {repository: quay.io/acme/web, tag: v0}\n",
+        "image.tag",
+        &[("v0", &both)],
+    );
+    values(
+        "image: quay.io/acme/web\nimageTag: v0\n",
+        "image",
+        &[("v0", &both)],
+    );
     values(
         "helm:\n  parameters:\n  - name: image.tag\n    value: v0\n",
         "helm.parameters[name=image.tag].value",
@@ -236,8 +356,14 @@ fn edits_helm_values_in_every_form() {
     );
     for (file, key) in [
         ("image: {tag: v0}\n", "image"),
-        ("image: {repository: quay.io/other/thing, tag: v0}\n", "image"),
-        (&format!("image: {{repository: quay.io/acme/web, tag: v0, hash: {zeros}}}\n"), "image"),
+        (
+            "image: {repository: quay.io/other/thing, tag: v0}\n",
+            "image",
+        ),
+        (
+            &format!("image: {{repository: quay.io/acme/web, tag: v0, hash: {zeros}}}\n"),
+            "image",
+        ),
     ] {
         refused(file, &path(key));
     }
@@ -247,17 +373,40 @@ fn edits_helm_values_in_every_form() {
 fn edits_what_a_setter_marker_names_and_only_that() {
     let file = "a: quay.io/acme/web:v0 # {\"$imagepolicy\": \"x:web\"}\nb: quay.io/acme/api:v0 # {\"$imagepolicy\": \"x:api\"}\nc:\n  - name: quay.io/acme/web # {\"$imagepolicy\": \"x:web:name\"}\n    tag: v0 # {\"$imagepolicy\": \"x:web:tag\"}\n";
     let setter = |namespace: Option<&str>, image: &str| {
-        at(Locator::Setter { file: None, namespace: namespace.map(str::to_owned) }, image)
+        at(
+            Locator::Setter {
+                file: None,
+                namespace: namespace.map(str::to_owned),
+            },
+            image,
+        )
     };
     let (after, done) = edited(file, &setter(None, NEW)).unwrap();
-    let expected = file.replace("a: quay.io/acme/web:v0", &format!("a: {NEW}")).replace("tag: v0", "tag: prod-v1.0");
+    let expected = file
+        .replace("a: quay.io/acme/web:v0", &format!("a: {NEW}"))
+        .replace("tag: v0", "tag: prod-v1.0");
     assert_eq!(after, expected);
-    assert!(done.warnings.iter().any(|warning| warning.contains("digest is lost")), "{:?}", done.warnings);
+    assert!(
+        done.warnings
+            .iter()
+            .any(|warning| warning.contains("digest is lost")),
+        "{:?}",
+        done.warnings
+    );
     let by_digest = format!("quay.io/acme/web@{DIGEST}");
-    assert!(matches!(refused(file, &setter(None, &by_digest)), Error::NotEditable { .. }));
+    assert!(matches!(
+        refused(file, &setter(None, &by_digest)),
+        Error::NotEditable { .. }
+    ));
     let two = format!("{file}d: quay.io/acme/web:v0 # {{\"$imagepolicy\": \"dev:web\"}}\n");
-    assert!(matches!(refused(&two, &setter(None, NEW)), Error::Ambiguous { .. }));
-    assert_eq!(edited(&two, &setter(Some("x"), NEW)).unwrap().0, format!("{expected}d: quay.io/acme/web:v0 # {{\"$imagepolicy\": \"dev:web\"}}\n"));
+    assert!(matches!(
+        refused(&two, &setter(None, NEW)),
+        Error::Ambiguous { .. }
+    ));
+    assert_eq!(
+        edited(&two, &setter(Some("x"), NEW)).unwrap().0,
+        format!("{expected}d: quay.io/acme/web:v0 # {{\"$imagepolicy\": \"dev:web\"}}\n")
+    );
     let mut other = setter(None, NEW);
     other.component.name = "db".to_owned();
     assert!(refused(file, &other).to_string().contains("x:api"));

@@ -139,10 +139,7 @@ impl<'a> Tree<'a> {
 
     /// The edits and claims so far, to go back to by [`Self::restore`].
     pub(super) fn save(&self) -> Saved {
-        Saved(
-            self.changed.borrow().clone(),
-            self.claims.borrow().clone(),
-        )
+        Saved(self.changed.borrow().clone(), self.claims.borrow().clone())
     }
 
     /// Undoes every edit since [`Self::save`].

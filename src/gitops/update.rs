@@ -82,13 +82,17 @@ impl Edit {
                     let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
                     return self.overlay(Source::Dir(dir)).update(tree);
                 }
-                self.effect(tree, &file, || self.overlay(Source::File(&file)).update(tree))
+                self.effect(tree, &file, || {
+                    self.overlay(Source::File(&file)).update(tree)
+                })
             }
             Locator::Path(file, path) => {
                 let file = existing(tree, file)?;
                 self.effect(tree, &file, || self.path(tree, &file, path))
             }
-            Locator::Setter { file, namespace } => self.setter(tree, file.as_deref(), namespace.as_deref()),
+            Locator::Setter { file, namespace } => {
+                self.setter(tree, file.as_deref(), namespace.as_deref())
+            }
         }
     }
 
@@ -121,14 +125,18 @@ impl Edit {
             }
             let file = format!("{dir}/deployment-patch.yaml");
             if failed.is_none() && tree.read(&file)?.is_some() {
-                return self.effect(tree, &file, || self.overlay(Source::File(&file)).update(tree));
+                return self.effect(tree, &file, || {
+                    self.overlay(Source::File(&file)).update(tree)
+                });
             }
         }
         if search {
             return self.searched(tree);
         }
         Err(failed.unwrap_or_else(|| Error::NoFile {
-            path: dirs.map(|dir| format!("{dir}/kustomization.yaml or deployment-patch.yaml")).join(", or "),
+            path: dirs
+                .map(|dir| format!("{dir}/kustomization.yaml or deployment-patch.yaml"))
+                .join(", or "),
         }))
     }
 
@@ -154,7 +162,10 @@ impl Edit {
             }
         }
         let all = found.clone();
-        found.retain(|dir| !all.iter().any(|other| other != dir && reach.below(dir, "\0").contains(other)));
+        found.retain(|dir| {
+            !all.iter()
+                .any(|other| other != dir && reach.below(dir, "\0").contains(other))
+        });
         match found.as_slice() {
             [dir] => return self.overlay(Source::Dir(dir)).update(tree),
             [] => {}
@@ -184,7 +195,8 @@ impl Edit {
             [] => Err(Error::NoContainer {
                 at: Position::start(&format!("**/{}/**", self.environment)),
                 name: self.component.name.clone(),
-                containers: "no file of the environment with that container or repository".to_owned(),
+                containers: "no file of the environment with that container or repository"
+                    .to_owned(),
             }),
             [first, ..] => Err(Error::Ambiguous {
                 at: Position::start(first),
@@ -202,7 +214,12 @@ impl Edit {
         };
         let text = tree.read(&file)?.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        Ok(self.component.repositories.iter().any(|known| text.contains(known.as_str())) || dir.contains(&self.component.name))
+        Ok(self
+            .component
+            .repositories
+            .iter()
+            .any(|known| text.contains(known.as_str()))
+            || dir.contains(&self.component.name))
     }
 
     /// A path in one document of a file.
@@ -212,7 +229,9 @@ impl Edit {
         let documents = path::documents(load(file, &content)?, self.document.as_deref(), file)?;
         let (mut edits, mut failed, mut fitting) = (Vec::new(), None, 0);
         for document in &documents {
-            let mut tried = Err(Error::NoFile { path: file.to_owned() });
+            let mut tried = Err(Error::NoFile {
+                path: file.to_owned(),
+            });
             for steps in roots(document, &steps) {
                 let target = helm::Target {
                     document,
@@ -251,7 +270,12 @@ impl Edit {
 
     /// Writes scalars of one file, from its end.
     fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
-        edits.sort_by_key(|(mark, _)| std::cmp::Reverse((mark.range.start, mark.inner.as_ref().map(|inner| inner.start))));
+        edits.sort_by_key(|(mark, _)| {
+            std::cmp::Reverse((
+                mark.range.start,
+                mark.inner.as_ref().map(|inner| inner.start),
+            ))
+        });
         let mut done = Done::default();
         for (mark, text) in edits {
             write(tree, &mark, &text, &self.component.name, &self.options)?;
@@ -272,7 +296,11 @@ impl Edit {
         let same = |dir: &&String| !dir.split('/').any(|part| part == self.environment);
         if roots.len() > 1 && !self.options.shared_base {
             let others: Vec<_> = roots.iter().filter(same).cloned().collect();
-            let others = if others.is_empty() { roots.clone() } else { others };
+            let others = if others.is_empty() {
+                roots.clone()
+            } else {
+                others
+            };
             return Err(Error::Shared {
                 at: Position::start(file),
                 file: file.to_owned(),
@@ -288,16 +316,24 @@ impl Edit {
         let before = match before {
             Ok(before) => before,
             Err(error) => {
-                done.warnings.push(format!("the effect on {root} is not proved: {error}"));
+                done.warnings
+                    .push(format!("the effect on {root} is not proved: {error}"));
                 return Ok(done);
             }
         };
         let changed = done.places.iter().any(|place| place.old != place.new);
         let after = build(tree, root)?;
-        let at = done.places.first().map_or_else(|| Position::start(file), |place| Position::new(&place.file, place.line, 1));
+        let at = done.places.first().map_or_else(
+            || Position::start(file),
+            |place| Position::new(&place.file, place.line, 1),
+        );
         let fails = |reason: String| Error::NoEffect {
             at: at.clone(),
-            path: done.places.first().map(|place| place.path.clone()).unwrap_or_default(),
+            path: done
+                .places
+                .first()
+                .map(|place| place.path.clone())
+                .unwrap_or_default(),
             reason,
         };
         let images = places(&before.resources);
@@ -307,20 +343,33 @@ impl Edit {
             compare(&old.value, &new.value, "", &mut differences);
             for difference in differences {
                 effect = true;
-                let image = images.iter().any(|place| place.resource == index && place.path == difference.path);
+                let image = images
+                    .iter()
+                    .any(|place| place.resource == index && place.path == difference.path);
                 if !image && !difference.source {
-                    return Err(fails(format!("{}{} would change too", old.shown(), difference.path)));
+                    return Err(fails(format!(
+                        "{}{} would change too",
+                        old.shown(),
+                        difference.path
+                    )));
                 }
             }
         }
         if changed && !effect && !before.resources.is_empty() && before.remote.is_empty() {
-            return Err(fails(format!("{root} overrides it, or does not use it: name {root} by --kustomize")));
+            return Err(fails(format!(
+                "{root} overrides it, or does not use it: name {root} by --kustomize"
+            )));
         }
         Ok(done)
     }
 
     /// Every scalar whose marker names the component.
-    fn setter(&self, tree: &Tree<'_>, file: Option<&str>, namespace: Option<&str>) -> Result<Done, Error> {
+    fn setter(
+        &self,
+        tree: &Tree<'_>,
+        file: Option<&str>,
+        namespace: Option<&str>,
+    ) -> Result<Done, Error> {
         let files = match file {
             Some(file) => vec![existing(tree, file)?],
             None => yaml_files(tree)?,
@@ -330,7 +379,8 @@ impl Edit {
             let bytes = tree.read(&file)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             for marked in setter::marked(&file, &text)? {
-                let ours = marked.policy == self.component.name && namespace.is_none_or(|wanted| wanted == marked.namespace);
+                let ours = marked.policy == self.component.name
+                    && namespace.is_none_or(|wanted| wanted == marked.namespace);
                 if ours {
                     found.push(marked);
                 } else {
@@ -339,11 +389,20 @@ impl Edit {
             }
         }
         let mut done = Done::default();
-        let of_environment = |one: &setter::Marked| one.mark.file.split('/').any(|part| part == self.environment);
+        let of_environment = |one: &setter::Marked| {
+            one.mark
+                .file
+                .split('/')
+                .any(|part| part == self.environment)
+        };
         if found.iter().any(of_environment) {
             let (ours, stay): (Vec<_>, Vec<_>) = found.into_iter().partition(of_environment);
             for one in stay {
-                done.warnings.push(format!("{} stays: it is not below a directory {}", one.mark.position(), self.environment));
+                done.warnings.push(format!(
+                    "{} stays: it is not below a directory {}",
+                    one.mark.position(),
+                    self.environment
+                ));
             }
             found = ours;
         }
@@ -352,7 +411,11 @@ impl Edit {
             return Err(Error::NoMarker {
                 file: file.unwrap_or("the repository").to_owned(),
                 name: self.component.name.clone(),
-                others: if others.is_empty() { String::new() } else { format!(": it has {}", others.join(", ")) },
+                others: if others.is_empty() {
+                    String::new()
+                } else {
+                    format!(": it has {}", others.join(", "))
+                },
             });
         };
         let namespaces = setter::namespaces(&found);
@@ -360,11 +423,18 @@ impl Edit {
             return Err(Error::Ambiguous {
                 at: first.mark.position(),
                 name: self.component.name.clone(),
-                places: format!("policies of the namespaces {}", namespaces.into_iter().collect::<Vec<_>>().join(", ")),
+                places: format!(
+                    "policies of the namespaces {}",
+                    namespaces.into_iter().collect::<Vec<_>>().join(", ")
+                ),
                 hint: "name one by --setter-namespace NAMESPACE".to_owned(),
             });
         }
-        let digest_kept = |file: &str| found.iter().any(|one| one.part == setter::Part::Digest && &*one.mark.file == file);
+        let digest_kept = |file: &str| {
+            found
+                .iter()
+                .any(|one| one.part == setter::Part::Digest && &*one.mark.file == file)
+        };
         let mut edits = Vec::new();
         for one in &found {
             let Some(text) = one.text(&self.image) else {
@@ -375,8 +445,14 @@ impl Edit {
                     hint: "--pin tag-and-digest writes tags and digests".to_owned(),
                 });
             };
-            if one.part == setter::Part::Tag && self.image.digest.is_some() && !digest_kept(&one.mark.file) {
-                done.warnings.push(format!("{}: a marker :tag takes the tag alone, the digest is lost", one.mark.position()));
+            if one.part == setter::Part::Tag
+                && self.image.digest.is_some()
+                && !digest_kept(&one.mark.file)
+            {
+                done.warnings.push(format!(
+                    "{}: a marker :tag takes the tag alone, the digest is lost",
+                    one.mark.position()
+                ));
             }
             edits.push((std::rc::Rc::clone(&one.mark), text));
         }
@@ -388,7 +464,10 @@ impl Edit {
 
 /// The path itself, and below the values of a HelmRelease or an Application.
 fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::Step>> {
-    let kind = document.get("kind").and_then(graph::value::Value::text).unwrap_or_default();
+    let kind = document
+        .get("kind")
+        .and_then(graph::value::Value::text)
+        .unwrap_or_default();
     let below = |keys: &[&str]| {
         let keys = keys.iter().map(|key| path::Step::Key((*key).to_owned()));
         keys.chain(steps.iter().cloned()).collect()
@@ -401,8 +480,17 @@ fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::
             roots.push(below(&["spec", "source", "helm", "values"]));
         }
         "ApplicationSet" => {
-            roots.push(below(&["spec", "template", "spec", "source", "helm", "valuesObject"]));
-            roots.push(below(&["spec", "template", "spec", "source", "helm", "values"]));
+            roots.push(below(&[
+                "spec",
+                "template",
+                "spec",
+                "source",
+                "helm",
+                "valuesObject",
+            ]));
+            roots.push(below(&[
+                "spec", "template", "spec", "source", "helm", "values",
+            ]));
         }
         _ => {}
     }
@@ -421,10 +509,12 @@ fn written(mark: &Mark, text: &str) -> Written {
 
 /// A path that stays below the root, without `.` and slashes at its end.
 fn checked(path: &str) -> Result<String, Error> {
-    joined("", path.trim_end_matches('/')).filter(|_| !path.is_empty()).ok_or_else(|| Error::PathSyntax {
-        path: path.to_owned(),
-        reason: "expected a path below the repository's root".to_owned(),
-    })
+    joined("", path.trim_end_matches('/'))
+        .filter(|_| !path.is_empty())
+        .ok_or_else(|| Error::PathSyntax {
+            path: path.to_owned(),
+            reason: "expected a path below the repository's root".to_owned(),
+        })
 }
 
 fn existing(tree: &Tree<'_>, file: &str) -> Result<String, Error> {
@@ -444,7 +534,10 @@ pub(super) fn yaml_files(tree: &Tree<'_>) -> Result<Vec<String>, Error> {
     let files = tree.files()?;
     let named = |path: &&String| {
         let name = path.rsplit('/').next().unwrap_or(path);
-        [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end)) || is_kustomization(path)
+        [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|end| name.ends_with(end))
+            || is_kustomization(path)
     };
     let files: Vec<_> = files.iter().filter(named).cloned().collect();
     if files.len() > MAX_FILES {

@@ -31,7 +31,10 @@ pub(super) struct Node {
 /// What a node is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    Scalar { text: String, style: ScalarStyle },
+    Scalar {
+        text: String,
+        style: ScalarStyle,
+    },
     Sequence(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
     /// The number of the anchor that it repeats.

@@ -240,7 +240,9 @@ fn gathers_what_a_gitops_directory_deploys_or_what_it_changes() {
         ("overlays/prod/api.yaml", &patch("api", "api")),
         (
             "overlays/prod/kustomization.yaml",
-            &format!("resources: [api.yaml, web.yaml]\nimages: [{{name: api, newName: {registry}/acme/api, newTag: v1}}]\n"),
+            &format!(
+                "resources: [api.yaml, web.yaml]\nimages: [{{name: api, newName: {registry}/acme/api, newTag: v1}}]\n"
+            ),
         ),
     ];
     gitops.commit("main", "start", &files).unwrap();

@@ -50,9 +50,13 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
 
 /// A text on one line: a stranger's text may fill a trailer, never start one.
 fn value_of(text: &str) -> String {
-    let one_line = text
-        .chars()
-        .map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
+    let one_line = text.chars().map(|c| {
+        if c.is_control() || c == '\u{2028}' || c == '\u{2029}' {
+            ' '
+        } else {
+            c
+        }
+    });
     let value: String = one_line.take(MAX_VALUE).collect();
     value.trim().to_owned()
 }

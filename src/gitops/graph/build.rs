@@ -1,10 +1,7 @@
 //! Builds a kustomization in the order of kustomize v5.7: resources, generators, components,
 //! then the transformers (patches, names, labels, JSON patches, images, replacements, others).
 
-use std::{
-    collections::BTreeSet,
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
     images::{self, Entry, FieldSpec},
@@ -56,8 +53,16 @@ pub(crate) fn build(tree: &Tree<'_>, dir: &str) -> Result<Built, Error> {
     let mut built = builder.built;
     built.resources = all.resources;
     built.resources.retain(|resource| {
-        let local = ["metadata", "annotations", "config.kubernetes.io/local-config"];
-        resource.value.at(&local).and_then(Value::text).is_none_or(|text| text == "false")
+        let local = [
+            "metadata",
+            "annotations",
+            "config.kubernetes.io/local-config",
+        ];
+        resource
+            .value
+            .at(&local)
+            .and_then(Value::text)
+            .is_none_or(|text| text == "false")
     });
     Ok(built)
 }
@@ -66,7 +71,11 @@ pub(crate) fn build(tree: &Tree<'_>, dir: &str) -> Result<Built, Error> {
 pub(crate) fn kustomization_of(tree: &Tree<'_>, dir: &str) -> Result<Option<String>, Error> {
     let mut found = Vec::new();
     for name in KUSTOMIZATIONS {
-        let path = if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") };
+        let path = if dir.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{dir}/{name}")
+        };
         if tree.read(&path)?.is_some() {
             found.push(path);
         }
@@ -89,13 +98,22 @@ pub(crate) fn kustomization_of(tree: &Tree<'_>, dir: &str) -> Result<Option<Stri
 /// [`Error::Parse`], [`Error::NotEditable`].
 pub(crate) fn build_file(tree: &Tree<'_>, file: &str) -> Result<Built, Error> {
     let Some(text) = tree.text(file)? else {
-        return Err(Error::NoFile { path: file.to_owned() });
+        return Err(Error::NoFile {
+            path: file.to_owned(),
+        });
     };
     let documents = load(file, &text)?;
-    let objects = documents.into_iter().filter(|value| matches!(value, Value::Map(_))).collect();
-    let objects = expanded(objects).map_err(|reason| refused(Position::start(file), "a List", &reason))?;
+    let objects = documents
+        .into_iter()
+        .filter(|value| matches!(value, Value::Map(_)))
+        .collect();
+    let objects =
+        expanded(objects).map_err(|reason| refused(Position::start(file), "a List", &reason))?;
     Ok(Built {
-        resources: objects.into_iter().map(|value| Resource::new(value, file)).collect(),
+        resources: objects
+            .into_iter()
+            .map(|value| Resource::new(value, file))
+            .collect(),
         file: file.to_owned(),
         ..Built::default()
     })
@@ -117,7 +135,9 @@ impl Builder<'_, '_> {
     fn kustomization(&self, dir: &str) -> Result<(String, Value), Error> {
         let Some(file) = kustomization_of(self.tree, dir)? else {
             let shown = if dir.is_empty() { "." } else { dir };
-            return Err(Error::NoFile { path: format!("{shown}/kustomization.yaml") });
+            return Err(Error::NoFile {
+                path: format!("{shown}/kustomization.yaml"),
+            });
         };
         let text = self.tree.text(&file)?.unwrap_or_default();
         let mut documents = load(&file, &text)?;
@@ -137,7 +157,11 @@ impl Builder<'_, '_> {
     fn target(&mut self, dir: &str, from: Option<&Rc<Mark>>, state: State) -> Result<State, Error> {
         let at = || from.map_or_else(|| Position::start(dir), |mark| mark.position());
         if self.stack.iter().any(|open| open == dir) || self.stack.len() >= MAX_DEPTH {
-            return Err(refused(at(), "a kustomization", "it includes itself, or is nested too deep"));
+            return Err(refused(
+                at(),
+                "a kustomization",
+                "it includes itself, or is nested too deep",
+            ));
         }
         let (file, value) = self.kustomization(dir)?;
         self.built.dirs.insert(dir.to_owned());
@@ -163,7 +187,13 @@ impl Builder<'_, '_> {
             let text = self.file(layer, &path)?;
             configuration(&path.0, &text, &mut state.specs)?;
         }
-        super::generate::run(self.tree, &layer.dir, &layer.file, &layer.value, &mut state.resources)?;
+        super::generate::run(
+            self.tree,
+            &layer.dir,
+            &layer.file,
+            &layer.value,
+            &mut state.resources,
+        )?;
         for path in layer.texts("generators")? {
             self.external_generator(layer, &path)?;
         }
@@ -178,7 +208,11 @@ impl Builder<'_, '_> {
         }
         self.transform(layer, &mut state)?;
         if state.resources.len() > MAX_RESOURCES {
-            return Err(refused(Position::start(&layer.file), "the kustomization", "it has too many objects"));
+            return Err(refused(
+                Position::start(&layer.file),
+                "the kustomization",
+                "it has too many objects",
+            ));
         }
         Ok(state)
     }
@@ -188,7 +222,9 @@ impl Builder<'_, '_> {
         if let Some(below) = &below {
             if let Some(text) = self.tree.text(below)? {
                 let documents = load(below, &text)?;
-                for value in expanded(documents).map_err(|reason| refused(path.1.position(), below, &reason))? {
+                for value in expanded(documents)
+                    .map_err(|reason| refused(path.1.position(), below, &reason))?
+                {
                     state.resources.push(Resource::new(value, below));
                 }
                 return Ok(());
@@ -212,7 +248,9 @@ impl Builder<'_, '_> {
         let Some(full) = joined(&layer.dir, &path.0) else {
             return Err(outside(path));
         };
-        self.tree.text(&full)?.ok_or_else(|| missing_resource(path, "a file"))
+        self.tree
+            .text(&full)?
+            .ok_or_else(|| missing_resource(path, "a file"))
     }
 
     /// The documents of a field that holds either a path or the text itself.
@@ -227,10 +265,20 @@ impl Builder<'_, '_> {
 
     fn external_generator(&mut self, layer: &Layer, path: &Named) -> Result<(), Error> {
         for value in self.configs(layer, path)? {
-            let kind = value.get("kind").and_then(Value::text).unwrap_or_default().to_owned();
-            if !matches!(kind.as_str(), "ConfigMapGenerator" | "SecretGenerator") || is_function(&value) {
+            let kind = value
+                .get("kind")
+                .and_then(Value::text)
+                .unwrap_or_default()
+                .to_owned();
+            if !matches!(kind.as_str(), "ConfigMapGenerator" | "SecretGenerator")
+                || is_function(&value)
+            {
                 let at = value.position(&layer.file);
-                return Err(refused(at, &format!("the generator {kind}"), "it could make a workload"));
+                return Err(refused(
+                    at,
+                    &format!("the generator {kind}"),
+                    "it could make a workload",
+                ));
             }
         }
         Ok(())
@@ -244,7 +292,11 @@ impl Builder<'_, '_> {
             && kustomization_of(self.tree, &dir)?.is_some()
         {
             let found = self.target(&dir, Some(&path.1), State::default())?;
-            return Ok(found.resources.into_iter().map(|resource| resource.value).collect());
+            return Ok(found
+                .resources
+                .into_iter()
+                .map(|resource| resource.value)
+                .collect());
         }
         self.inline_or_file(layer, path)
     }
@@ -282,14 +334,25 @@ impl Builder<'_, '_> {
         let pattern = entry.pattern()?;
         let mut matched = 0;
         for resource in &mut state.resources {
-            matched += images::apply(&mut resource.value, &entry, &pattern, &state.specs, defaults)
-                .map_err(|reason| fails(entry.position(), "an images: entry", &reason))?;
+            matched += images::apply(
+                &mut resource.value,
+                &entry,
+                &pattern,
+                &state.specs,
+                defaults,
+            )
+            .map_err(|reason| fails(entry.position(), "an images: entry", &reason))?;
         }
         self.built.entries.push((entry, matched));
         Ok(())
     }
 
-    fn replacement(&mut self, layer: &Layer, value: &Value, state: &mut State) -> Result<(), Error> {
+    fn replacement(
+        &mut self,
+        layer: &Layer,
+        value: &Value,
+        state: &mut State,
+    ) -> Result<(), Error> {
         let at = value.position(&layer.file);
         let found = match value.get("path").and_then(Value::scalar) {
             Some(scalar) => {
@@ -306,7 +369,9 @@ impl Builder<'_, '_> {
                 one => vec![one],
             };
             for one in each {
-                let at = one.first_mark().map_or_else(|| at.clone(), |mark| mark.position());
+                let at = one
+                    .first_mark()
+                    .map_or_else(|| at.clone(), |mark| mark.position());
                 replace::apply(&mut state.resources, &one)
                     .map_err(|reason| fails(at, "a replacement", &reason))?;
             }
@@ -314,18 +379,34 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    fn transformer(&mut self, layer: &Layer, config: &Value, state: &mut State) -> Result<(), Error> {
+    fn transformer(
+        &mut self,
+        layer: &Layer,
+        config: &Value,
+        state: &mut State,
+    ) -> Result<(), Error> {
         let kind = config.get("kind").and_then(Value::text).unwrap_or_default();
         let at = config.position(&layer.file);
-        if is_function(config) || config.get("apiVersion").and_then(Value::text) != Some("builtin") {
-            return Err(refused(at, &format!("the transformer {kind}"), "it runs a program that could set an image"));
+        if is_function(config) || config.get("apiVersion").and_then(Value::text) != Some("builtin")
+        {
+            return Err(refused(
+                at,
+                &format!("the transformer {kind}"),
+                "it runs a program that could set an image",
+            ));
         }
         let file = at.file.clone();
-        let inner = Layer { dir: layer.dir.clone(), file, value: config.clone() };
+        let inner = Layer {
+            dir: layer.dir.clone(),
+            file,
+            value: config.clone(),
+        };
         match kind {
             "ImageTagTransformer" => {
                 let specs = field_specs(config.get("fieldSpecs"));
-                let tag = config.get("imageTag").ok_or_else(|| refused(at, kind, "it has no imageTag"))?;
+                let tag = config
+                    .get("imageTag")
+                    .ok_or_else(|| refused(at, kind, "it has no imageTag"))?;
                 let own = std::mem::replace(&mut state.specs, specs);
                 let done = self.image(Entry::read(tag, &inner.file)?, state, false);
                 state.specs = own;
@@ -350,7 +431,11 @@ impl Builder<'_, '_> {
                 Ok(())
             }
             "AnnotationsTransformer" | "LabelTransformer" | "ReplicaCountTransformer" => Ok(()),
-            _ => Err(refused(at, &format!("the transformer {kind}"), "it is not followed here")),
+            _ => Err(refused(
+                at,
+                &format!("the transformer {kind}"),
+                "it is not followed here",
+            )),
         }
     }
 }
@@ -364,11 +449,20 @@ fn configuration(file: &str, text: &str, specs: &mut Vec<FieldSpec>) -> Result<(
                 continue;
             }
             let about_images = |item: &&Value| {
-                let paths = std::iter::once(*item).chain(item.get("fieldSpecs").map_or(&[][..], Value::items));
-                paths.into_iter().any(|spec| spec.get("path").and_then(Value::text).is_some_and(|path| path.ends_with("image")))
+                let paths = std::iter::once(*item)
+                    .chain(item.get("fieldSpecs").map_or(&[][..], Value::items));
+                paths.into_iter().any(|spec| {
+                    spec.get("path")
+                        .and_then(Value::text)
+                        .is_some_and(|path| path.ends_with("image"))
+                })
             };
             if let Some(item) = value.items().iter().find(about_images) {
-                return Err(refused(item.position(file), &format!("{key} of a configuration"), "it reaches an image"));
+                return Err(refused(
+                    item.position(file),
+                    &format!("{key} of a configuration"),
+                    "it reaches an image",
+                ));
             }
         }
     }
@@ -378,10 +472,24 @@ fn configuration(file: &str, text: &str, specs: &mut Vec<FieldSpec>) -> Result<(
 fn field_specs(value: Option<&Value>) -> Vec<FieldSpec> {
     let items = value.map_or(&[][..], Value::items);
     let one = |item: &Value| {
-        let text = |key: &str| item.get(key).and_then(Value::text).unwrap_or_default().to_owned();
-        FieldSpec { path: text("path"), group: text("group"), version: text("version"), kind: text("kind") }
+        let text = |key: &str| {
+            item.get(key)
+                .and_then(Value::text)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        FieldSpec {
+            path: text("path"),
+            group: text("group"),
+            version: text("version"),
+            kind: text("kind"),
+        }
     };
-    items.iter().map(one).filter(|spec| !spec.path.is_empty()).collect()
+    items
+        .iter()
+        .map(one)
+        .filter(|spec| !spec.path.is_empty())
+        .collect()
 }
 
 fn is_function(config: &Value) -> bool {
@@ -401,7 +509,11 @@ pub(super) fn is_remote(path: &str) -> bool {
 }
 
 fn outside(path: &Named) -> Error {
-    refused(path.1.position(), &format!("the path {}", path.0), "it leads out of the repository")
+    refused(
+        path.1.position(),
+        &format!("the path {}", path.0),
+        "it leads out of the repository",
+    )
 }
 
 fn missing_resource(path: &Named, what: &str) -> Error {
@@ -431,4 +543,3 @@ pub(super) fn fails(at: Position, construct: &str, reason: &str) -> Error {
         hint: "see what `kustomize build` says of it".to_owned(),
     }
 }
-

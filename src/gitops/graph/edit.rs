@@ -86,7 +86,12 @@ impl Overlay<'_> {
                 Err(_) => place.object.eq_ignore_ascii_case(document),
             });
         }
-        choose(all, self.component, self.options, &Position::start(&built.file))
+        choose(
+            all,
+            self.component,
+            self.options,
+            &Position::start(&built.file),
+        )
     }
 
     fn edited(&self, tree: &Tree<'_>) -> Result<Done, Error> {
@@ -140,13 +145,18 @@ impl Overlay<'_> {
         if !built.remote.is_empty() {
             return Ok(());
         }
-        let dead = built.entries.iter().find(|(entry, matched)| *matched == 0 && self.is_about(entry));
+        let dead = built
+            .entries
+            .iter()
+            .find(|(entry, matched)| *matched == 0 && self.is_about(entry));
         let Some((entry, _)) = dead else {
             return Ok(());
         };
         let names: BTreeSet<_> = places(&built.resources)
             .iter()
-            .filter(|place| place.container == self.component.name || self.component.knows(&place.scalar.text))
+            .filter(|place| {
+                place.container == self.component.name || self.component.knows(&place.scalar.text)
+            })
             .map(|place| super::images::split(&place.scalar.text).0.to_owned())
             .collect();
         let names: Vec<_> = names.into_iter().collect();
@@ -170,7 +180,10 @@ impl Overlay<'_> {
     }
 
     fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
-        let mut fitting = built.entries.iter().filter(|(entry, _)| self.is_about(entry));
+        let mut fitting = built
+            .entries
+            .iter()
+            .filter(|(entry, _)| self.is_about(entry));
         match (fitting.next(), fitting.next()) {
             (Some((entry, _)), None) => Some(entry),
             _ => None,
@@ -183,16 +196,33 @@ impl Overlay<'_> {
             return Err(error);
         };
         let Some(entry) = self.remote_entry(built) else {
-            let (_, at) = built.remote.first().cloned().unwrap_or_else(|| (String::new(), Position::start(&built.file)));
+            let (_, at) = built
+                .remote
+                .first()
+                .cloned()
+                .unwrap_or_else(|| (String::new(), Position::start(&built.file)));
             return Err(Error::NotUnderstood {
                 at,
                 construct: format!("the resource {url}"),
-                reason: "what is behind a URL is not fetched, and no images: entry names the component".to_owned(),
-                hint: format!("add an images: entry for the name of {} there", self.component.name),
+                reason:
+                    "what is behind a URL is not fetched, and no images: entry names the component"
+                        .to_owned(),
+                hint: format!(
+                    "add an images: entry for the name of {} there",
+                    self.component.name
+                ),
             });
         };
-        let text = |scalar: &Option<super::value::Scalar>| scalar.as_ref().map(|scalar| scalar.text.clone()).unwrap_or_default();
-        let name = entry.new_name.as_ref().map_or_else(|| entry.name.clone(), |name| name.text.clone());
+        let text = |scalar: &Option<super::value::Scalar>| {
+            scalar
+                .as_ref()
+                .map(|scalar| scalar.text.clone())
+                .unwrap_or_default()
+        };
+        let name = entry
+            .new_name
+            .as_ref()
+            .map_or_else(|| entry.name.clone(), |name| name.text.clone());
         let mut old = name;
         for (mark, part) in [(":", text(&entry.new_tag)), ("@", text(&entry.digest))] {
             if !part.is_empty() {
@@ -204,10 +234,15 @@ impl Overlay<'_> {
         self.check_reach(Some(&reach), &mark_of(entry), built)?;
         self.set_entry(tree, entry, &wanted)?;
         let mut done = Done::default();
-        done.places.push(Written { old, new: wanted, ..written_at(&mark_of(entry)) });
+        done.places.push(Written {
+            old,
+            new: wanted,
+            ..written_at(&mark_of(entry))
+        });
         done.warnings.push(format!(
             "{}: the resource {url} is not fetched: the entry {} is taken as matching",
-            entry.position(), entry.name
+            entry.position(),
+            entry.name
         ));
         Ok(done)
     }
@@ -221,7 +256,13 @@ impl Overlay<'_> {
         if others.is_empty() || self.options.shared_base {
             return Ok(());
         }
-        let shown = |dir: &String| if dir.is_empty() { ".".to_owned() } else { dir.clone() };
+        let shown = |dir: &String| {
+            if dir.is_empty() {
+                ".".to_owned()
+            } else {
+                dir.clone()
+            }
+        };
         let (name, ..) = super::images::split(&mark.text);
         let fields = parts::entry(self.image, name);
         Err(Error::Shared {
@@ -233,7 +274,14 @@ impl Overlay<'_> {
     }
 
     /// Edits the place that sets an image last.
-    fn set(&self, tree: &Tree<'_>, built: &Built, place: &Place, wanted: &str, reach: Option<&Reach>) -> Result<Written, Error> {
+    fn set(
+        &self,
+        tree: &Tree<'_>,
+        built: &Built,
+        place: &Place,
+        wanted: &str,
+        reach: Option<&Reach>,
+    ) -> Result<Written, Error> {
         if place.scalar.text == wanted {
             return self.claimed(tree, place);
         }
@@ -246,11 +294,16 @@ impl Overlay<'_> {
         };
         let shared = mark.as_ref().map(|mark| {
             let name = super::images::split(&place.scalar.text).0;
-            let mark = Mark { text: name.to_owned(), ..mark.clone() };
+            let mark = Mark {
+                text: name.to_owned(),
+                ..mark.clone()
+            };
             self.check_reach(reach, &mark, built)
         });
         match (shared, &place.scalar.entry) {
-            (Some(Err(Error::Shared { .. })), _) if self.options.create => self.create(tree, built, place, reach),
+            (Some(Err(Error::Shared { .. })), _) if self.options.create => {
+                self.create(tree, built, place, reach)
+            }
             (Some(Err(error)), _) => Err(error),
             (_, Some(entry)) => match self.set_entry(tree, entry, wanted) {
                 Ok(()) => Ok(written_at(&mark_of(entry))),
@@ -308,45 +361,93 @@ impl Overlay<'_> {
         let Some(mark) = &piece.mark else {
             return Err(refuse("it is made by a generator or transformer"));
         };
-        let (head, tail) = mark.text.get(..piece.from.start).zip(mark.text.get(piece.from.end..)).ok_or_else(|| refuse("its source moved"))?;
-        write(tree, mark, &format!("{head}{rest}{tail}"), &self.component.name, self.options)?;
+        let (head, tail) = mark
+            .text
+            .get(..piece.from.start)
+            .zip(mark.text.get(piece.from.end..))
+            .ok_or_else(|| refuse("its source moved"))?;
+        write(
+            tree,
+            mark,
+            &format!("{head}{rest}{tail}"),
+            &self.component.name,
+            self.options,
+        )?;
         Ok(written_at(mark))
     }
 
     /// Adds an `images:` entry to the overlay itself.
-    fn create(&self, tree: &Tree<'_>, built: &Built, place: &Place, reach: Option<&Reach>) -> Result<Written, Error> {
-        let at = Mark { file: built.file.as_str().into(), ..mark_at_start(&built.file) };
+    fn create(
+        &self,
+        tree: &Tree<'_>,
+        built: &Built,
+        place: &Place,
+        reach: Option<&Reach>,
+    ) -> Result<Written, Error> {
+        let at = Mark {
+            file: built.file.as_str().into(),
+            ..mark_at_start(&built.file)
+        };
         self.check_reach(reach, &at, built)?;
         let (name, ..) = super::images::split(&place.scalar.text);
         let fields = parts::entry(self.image, name);
         let text = tree.text(&built.file)?.unwrap_or_default();
         crate::gitops::scalar::protected(&built.file, &text)?;
         let after = insert::entry(&built.file, &text, &fields)?;
-        let line = after.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;
+        let line = after
+            .lines()
+            .zip(text.lines())
+            .take_while(|(a, b)| a == b)
+            .count()
+            + 1;
         tree.put(&built.file, after.into_bytes());
-        let mark = Mark { path: format!(".images[name={name}]"), line, ..at };
+        let mark = Mark {
+            path: format!(".images[name={name}]"),
+            line,
+            ..at
+        };
         self.claim(tree, &mark)?;
         Ok(written_at(&mark))
     }
 
     /// Compares the objects before and after: only the component's images may differ.
     fn prove(&self, before: &Built, after: &Built, chosen: &[Place]) -> Result<(), Error> {
-        let at = chosen.first().map_or_else(|| Position::start(&before.file), |place| place.position(&before.file));
-        let path = chosen.first().map(|place| place.path.clone()).unwrap_or_default();
-        let fails = |reason: String| Error::NoEffect { at: at.clone(), path: path.clone(), reason };
+        let at = chosen.first().map_or_else(
+            || Position::start(&before.file),
+            |place| place.position(&before.file),
+        );
+        let path = chosen
+            .first()
+            .map(|place| place.path.clone())
+            .unwrap_or_default();
+        let fails = |reason: String| Error::NoEffect {
+            at: at.clone(),
+            path: path.clone(),
+            reason,
+        };
         if before.resources.len() != after.resources.len() {
             return Err(fails("the number of objects would change".to_owned()));
         }
         let now = places(&after.resources);
         for place in chosen {
-            let found = now.iter().find(|other| other.resource == place.resource && other.path == place.path);
+            let found = now
+                .iter()
+                .find(|other| other.resource == place.resource && other.path == place.path);
             let wanted = parts::written(self.image, &place.scalar.text);
             match found {
                 Some(found) if found.scalar.text == wanted => {}
                 Some(found) => {
-                    return Err(fails(format!("{} {} would run {}", place.object, place.container, found.scalar.text)));
+                    return Err(fails(format!(
+                        "{} {} would run {}",
+                        place.object, place.container, found.scalar.text
+                    )));
                 }
-                None => return Err(fails(format!("{} {} would be gone", place.object, place.container))),
+                None => {
+                    return Err(fails(format!(
+                        "{} {} would be gone",
+                        place.object, place.container
+                    )));
+                }
             }
         }
         let images = places(&before.resources);
@@ -354,20 +455,30 @@ impl Overlay<'_> {
             let mut differences = Vec::new();
             compare(&old.value, &new.value, "", &mut differences);
             for difference in differences {
-                let image = images.iter().find(|place| place.resource == index && place.path == difference.path);
+                let image = images
+                    .iter()
+                    .find(|place| place.resource == index && place.path == difference.path);
                 let wanted = parts::written(self.image, &difference.old);
                 let ours = |place: &Place| {
-                    chosen.contains(place) || self.component.knows(&place.scalar.text) || is_placeholder(&place.scalar.text)
+                    chosen.contains(place)
+                        || self.component.knows(&place.scalar.text)
+                        || is_placeholder(&place.scalar.text)
                 };
                 let allowed = match image {
                     Some(place) => difference.new == wanted && ours(place),
                     // The source that a replacement copies from.
-                    None => difference.source && (wanted.contains(&difference.new) || difference.new == wanted),
+                    None => {
+                        difference.source
+                            && (wanted.contains(&difference.new) || difference.new == wanted)
+                    }
                 };
                 if !allowed {
                     return Err(fails(format!(
                         "{}{} would change from {} to {} too",
-                        old.shown(), difference.path, difference.old, difference.new
+                        old.shown(),
+                        difference.path,
+                        difference.old,
+                        difference.new
                     )));
                 }
             }
@@ -438,9 +549,16 @@ pub(crate) fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Diff
                 compare(one, other, &path_of(path, at, a), found);
             }
         }
-        (Value::Map(a), Value::Map(b)) if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) => {
+        (Value::Map(a), Value::Map(b))
+            if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) =>
+        {
             for ((key, a), (_, b)) in a.iter().zip(b) {
-                compare(a, b, &format!("{path}.{}", super::value::quoted(key)), found);
+                compare(
+                    a,
+                    b,
+                    &format!("{path}.{}", super::value::quoted(key)),
+                    found,
+                );
             }
         }
         _ => found.push(Difference {
@@ -482,8 +600,14 @@ pub(crate) fn check_dir(tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
     }
     let name = dir.rsplit('/').next().unwrap_or(dir);
     if crate::gitops::tree::KUSTOMIZATIONS.contains(&name) {
-        return Err(refused(Position::start(dir), "a kustomization's file", "--kustomize takes its directory"));
+        return Err(refused(
+            Position::start(dir),
+            "a kustomization's file",
+            "--kustomize takes its directory",
+        ));
     }
     let shown = if dir.is_empty() { "." } else { dir };
-    Err(Error::NoFile { path: format!("{shown}/kustomization.yaml") })
+    Err(Error::NoFile {
+        path: format!("{shown}/kustomization.yaml"),
+    })
 }

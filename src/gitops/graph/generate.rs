@@ -28,12 +28,15 @@ pub(crate) fn run(
             let name = text("name").unwrap_or_default();
             match text("behavior").unwrap_or("create") {
                 behavior @ ("merge" | "replace") => {
-                    let same = |one: &&mut Resource| {
-                        one.any_id(|id| id.kind == kind && id.name == name)
-                    };
+                    let same =
+                        |one: &&mut Resource| one.any_id(|id| id.kind == kind && id.name == name);
                     let Some(found) = resources.iter_mut().find(same) else {
                         let at = arguments.position(file);
-                        return Err(refused(at, key, &format!("there is no {kind} {name} to {behavior}")));
+                        return Err(refused(
+                            at,
+                            key,
+                            &format!("there is no {kind} {name} to {behavior}"),
+                        ));
                     };
                     if behavior == "replace" || found.value.get("data").is_none() {
                         found.value.set("data", Value::Map(Vec::new()));
@@ -44,7 +47,10 @@ pub(crate) fn run(
                         }
                     }
                 }
-                _ => resources.push(Resource::new(object(kind, name, text("namespace"), data), file)),
+                _ => resources.push(Resource::new(
+                    object(kind, name, text("namespace"), data),
+                    file,
+                )),
             }
         }
     }
@@ -105,7 +111,9 @@ fn data(
         }
     }
     for item in texts("literals") {
-        let Some(scalar) = item.scalar() else { continue };
+        let Some(scalar) = item.scalar() else {
+            continue;
+        };
         let Some((key, value)) = scalar.text.split_once('=') else {
             continue;
         };

@@ -58,7 +58,11 @@ impl Entry {
             Some(_) => Err(wrong(format!("{key} is not a scalar"))),
         };
         const KEYS: [&str; 5] = ["name", "newName", "newTag", "digest", "tagSuffix"];
-        if let Some((key, _)) = value.entries().iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
+        if let Some((key, _)) = value
+            .entries()
+            .iter()
+            .find(|(key, _)| !KEYS.contains(&key.as_str()))
+        {
             return Err(wrong(format!("{key} is not one of {}", KEYS.join(", "))));
         }
         let name = scalar("name")?;
@@ -115,7 +119,10 @@ impl Entry {
             (Some(tag), None, _) => (tag.clone(), String::new()),
             (None, Some(digest), _) => (String::new(), digest.clone()),
             (None, None, Some(suffix)) => (format!("{tag}{}", suffix.text), String::new()),
-            (None, None, None) => (std::mem::take(&mut tag).to_owned(), std::mem::take(&mut digest).to_owned()),
+            (None, None, None) => (
+                std::mem::take(&mut tag).to_owned(),
+                std::mem::take(&mut digest).to_owned(),
+            ),
         };
         if !tag.is_empty() {
             image = format!("{image}:{tag}");
@@ -178,7 +185,10 @@ pub(crate) fn apply(
     let id = super::resource::id_of(value);
     let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
     for spec in specs {
-        if fits(&spec.group, &id.group) && fits(&spec.version, &id.version) && fits(&spec.kind, &id.kind) {
+        if fits(&spec.group, &id.group)
+            && fits(&spec.version, &id.version)
+            && fits(&spec.kind, &id.kind)
+        {
             change.field(value, &spec.path)?;
         }
     }
@@ -305,16 +315,38 @@ mod tests {
         for (entry, image, expected) in [
             ("{name: r/web, newTag: v2}", "r/web:v1@sha256:0", "r/web:v2"),
             ("{name: r/web, newName: p/web}", "r/web:v1", "p/web:v1"),
-            ("{name: r/web, newTag: v2, digest: 'sha256:1'}", "r/web", "r/web:v2@sha256:1"),
-            ("{name: r/web, digest: 'sha256:1'}", "r/web:v1", "r/web@sha256:1"),
+            (
+                "{name: r/web, newTag: v2, digest: 'sha256:1'}",
+                "r/web",
+                "r/web:v2@sha256:1",
+            ),
+            (
+                "{name: r/web, digest: 'sha256:1'}",
+                "r/web:v1",
+                "r/web@sha256:1",
+            ),
             ("{name: web, newTag: v2}", "r/web:v1", "r/web:v1"),
             ("{name: r.io/web, newTag: v2}", "rxio/web", "rxio/web:v2"),
         ] {
-            let value = applied(entry, &format!("spec: {{containers: [{{image: '{image}'}}]}}"));
-            let found = value.at(&["spec", "containers"]).unwrap().items()[0].get("image").unwrap();
+            let value = applied(
+                entry,
+                &format!("spec: {{containers: [{{image: '{image}'}}]}}"),
+            );
+            let found = value.at(&["spec", "containers"]).unwrap().items()[0]
+                .get("image")
+                .unwrap();
             assert_eq!(found.text(), Some(expected), "{entry}");
         }
-        let crd = applied("{name: web, newTag: v2}", "kind: CustomResourceDefinition\nx: {containers: [{image: web}]}");
-        assert_eq!(crd.at(&["x", "containers"]).unwrap().items()[0].get("image").unwrap().text(), Some("web"));
+        let crd = applied(
+            "{name: web, newTag: v2}",
+            "kind: CustomResourceDefinition\nx: {containers: [{image: web}]}",
+        );
+        assert_eq!(
+            crd.at(&["x", "containers"]).unwrap().items()[0]
+                .get("image")
+                .unwrap()
+                .text(),
+            Some("web")
+        );
     }
 }

@@ -136,14 +136,35 @@ mod tests {
     #[test]
     fn applies_each_operation() {
         for (patch, expected) in [
-            ("[{op: replace, path: /a/b/0, value: z}]", "{a: {b: [z, y]}, c/d: 1}"),
-            ("[{op: add, path: /a/b/0, value: z}]", "{a: {b: [z, x, y]}, c/d: 1}"),
-            ("[{op: add, path: /a/b/-, value: z}]", "{a: {b: [x, y, z]}, c/d: 1}"),
-            ("[{op: replace, path: /a/b/-1, value: z}]", "{a: {b: [x, z]}, c/d: 1}"),
+            (
+                "[{op: replace, path: /a/b/0, value: z}]",
+                "{a: {b: [z, y]}, c/d: 1}",
+            ),
+            (
+                "[{op: add, path: /a/b/0, value: z}]",
+                "{a: {b: [z, x, y]}, c/d: 1}",
+            ),
+            (
+                "[{op: add, path: /a/b/-, value: z}]",
+                "{a: {b: [x, y, z]}, c/d: 1}",
+            ),
+            (
+                "[{op: replace, path: /a/b/-1, value: z}]",
+                "{a: {b: [x, z]}, c/d: 1}",
+            ),
             ("[{op: remove, path: /c~1d}]", "{a: {b: [x, y]}}"),
-            ("[{op: test, path: /a/b/1, value: y}, {op: add, path: /e, value: 2}]", "{a: {b: [x, y]}, c/d: 1, e: 2}"),
-            ("[{op: move, from: /c~1d, path: /f}]", "{a: {b: [x, y]}, f: 1}"),
-            ("[{op: copy, from: /c~1d, path: /f}]", "{a: {b: [x, y]}, c/d: 1, f: 1}"),
+            (
+                "[{op: test, path: /a/b/1, value: y}, {op: add, path: /e, value: 2}]",
+                "{a: {b: [x, y]}, c/d: 1, e: 2}",
+            ),
+            (
+                "[{op: move, from: /c~1d, path: /f}]",
+                "{a: {b: [x, y]}, f: 1}",
+            ),
+            (
+                "[{op: copy, from: /c~1d, path: /f}]",
+                "{a: {b: [x, y]}, c/d: 1, f: 1}",
+            ),
         ] {
             let expected = load("e", expected).unwrap().remove(0);
             assert!(patched(patch).unwrap().same(&expected), "{patch}");

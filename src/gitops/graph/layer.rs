@@ -11,14 +11,41 @@ use crate::gitops::Error;
 
 /// Fields that cannot change an image, or only by what is followed elsewhere.
 const HARMLESS: &[&str] = &[
-    "apiVersion", "kind", "metadata", "replicas", "sortOptions", "crds", "generatorOptions",
-    "buildMetadata", "validators", "helmGlobals",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "replicas",
+    "sortOptions",
+    "crds",
+    "generatorOptions",
+    "buildMetadata",
+    "validators",
+    "helmGlobals",
 ];
 const FOLLOWED: &[&str] = &[
-    "resources", "bases", "components", "patches", "patchesStrategicMerge", "patchesJson6902",
-    "images", "imageTags", "replacements", "transformers", "configurations", "namePrefix",
-    "nameSuffix", "namespace", "commonLabels", "labels", "commonAnnotations",
-    "configMapGenerator", "secretGenerator", "generators", "vars", "openapi", "helmCharts",
+    "resources",
+    "bases",
+    "components",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "images",
+    "imageTags",
+    "replacements",
+    "transformers",
+    "configurations",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "commonAnnotations",
+    "configMapGenerator",
+    "secretGenerator",
+    "generators",
+    "vars",
+    "openapi",
+    "helmCharts",
     "helmChartInflationGenerator",
 ];
 
@@ -52,11 +79,20 @@ impl Layer {
     /// Refuses what could set an image and is not followed.
     pub(super) fn check(&self) -> Result<(), Error> {
         for (key, value) in self.value.entries() {
-            let empty = value.is_null() || value.items().is_empty() && value.entries().is_empty() && value.text().is_none_or(str::is_empty);
+            let empty = value.is_null()
+                || value.items().is_empty()
+                    && value.entries().is_empty()
+                    && value.text().is_none_or(str::is_empty);
             let at = value.position(&self.file);
             let known = HARMLESS.contains(&key.as_str()) || FOLLOWED.contains(&key.as_str());
             match key.as_str() {
-                _ if !known => return Err(refused(at, &format!("the field {key}"), "kustomize v5 does not have it")),
+                _ if !known => {
+                    return Err(refused(
+                        at,
+                        &format!("the field {key}"),
+                        "kustomize v5 does not have it",
+                    ));
+                }
                 _ if empty => {}
                 "helmCharts" | "helmChartInflationGenerator" => {
                     return Err(Error::NotUnderstood {
@@ -69,11 +105,18 @@ impl Layer {
                 "openapi" => return Err(refused(at, key, "it changes how patches merge lists")),
                 "vars" => {
                     let image = |var: &&Value| {
-                        let path = var.at(&["fieldref", "fieldpath"]).or_else(|| var.at(&["fieldRef", "fieldPath"]));
-                        path.and_then(Value::text).is_some_and(|path| path.ends_with("image"))
+                        let path = var
+                            .at(&["fieldref", "fieldpath"])
+                            .or_else(|| var.at(&["fieldRef", "fieldPath"]));
+                        path.and_then(Value::text)
+                            .is_some_and(|path| path.ends_with("image"))
                     };
                     if let Some(var) = value.items().iter().find(image) {
-                        return Err(refused(var.position(&self.file), "a var", "it copies an image into other fields"));
+                        return Err(refused(
+                            var.position(&self.file),
+                            "a var",
+                            "it copies an image into other fields",
+                        ));
                     }
                 }
                 _ => {}
@@ -94,7 +137,11 @@ impl Layer {
     pub(super) fn texts(&self, key: &str) -> Result<Vec<Named>, Error> {
         let one = |item: &Value| match item.scalar() {
             Some(scalar) if !scalar.null => Ok(named(scalar, &self.file)),
-            _ => Err(refused(item.position(&self.file), key, "an item is not text")),
+            _ => Err(refused(
+                item.position(&self.file),
+                key,
+                "an item is not text",
+            )),
         };
         self.items(key)?.iter().map(one).collect()
     }
@@ -107,13 +154,29 @@ impl Layer {
     /// Namespace, prefix, suffix, labels and annotations: they decide which later patches match.
     pub(super) fn names(&self, resources: &mut [Resource]) -> Result<(), Error> {
         let text = |key: &str| self.text(key).map(|(text, _)| text);
-        let (namespace, prefix, suffix) = (text("namespace"), text("namePrefix"), text("nameSuffix"));
+        let (namespace, prefix, suffix) =
+            (text("namespace"), text("namePrefix"), text("nameSuffix"));
         let mut labels: Vec<(String, Value)> = Vec::new();
         for entry in self.items("labels")? {
-            labels.extend(entry.get("pairs").map_or(&[][..], Value::entries).iter().cloned());
+            labels.extend(
+                entry
+                    .get("pairs")
+                    .map_or(&[][..], Value::entries)
+                    .iter()
+                    .cloned(),
+            );
         }
-        labels.extend(self.value.get("commonLabels").map_or(&[][..], Value::entries).iter().cloned());
-        let annotations = self.value.get("commonAnnotations").map_or(&[][..], Value::entries);
+        labels.extend(
+            self.value
+                .get("commonLabels")
+                .map_or(&[][..], Value::entries)
+                .iter()
+                .cloned(),
+        );
+        let annotations = self
+            .value
+            .get("commonAnnotations")
+            .map_or(&[][..], Value::entries);
         for resource in resources {
             let kind = resource.original().kind;
             if let Some(namespace) = &namespace
@@ -121,10 +184,17 @@ impl Layer {
             {
                 resource.rename("namespace", namespace);
             }
-            let named = !matches!(kind.as_str(), "CustomResourceDefinition" | "Namespace" | "APIService");
+            let named = !matches!(
+                kind.as_str(),
+                "CustomResourceDefinition" | "Namespace" | "APIService"
+            );
             if named && (prefix.is_some() || suffix.is_some()) {
                 let name = resource.id().name;
-                let name = format!("{}{name}{}", prefix.as_deref().unwrap_or_default(), suffix.as_deref().unwrap_or_default());
+                let name = format!(
+                    "{}{name}{}",
+                    prefix.as_deref().unwrap_or_default(),
+                    suffix.as_deref().unwrap_or_default()
+                );
                 resource.rename("name", &name);
             }
             for (field, pairs) in [("labels", labels.as_slice()), ("annotations", annotations)] {
@@ -147,4 +217,3 @@ impl Layer {
         Ok(())
     }
 }
-

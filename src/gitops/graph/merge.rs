@@ -8,7 +8,11 @@ use super::value::Value;
 /// How a list of a built-in kind is merged.
 fn merge_key(field: &str) -> Option<&'static str> {
     match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env"
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
         | "imagePullSecrets" => Some("name"),
         "hostAliases" => Some("ip"),
         "ports" => Some("containerPort"),
@@ -69,7 +73,9 @@ pub(crate) fn merge(
         (Some(Value::List(dest)), Value::List(patch)) => merge_lists(dest, patch, field, schema),
         (None, Value::List(patch)) => merge_lists(Vec::new(), patch, field, schema),
         (Some(Value::Scalar(_)) | None, patch @ Value::Scalar(_)) => Ok(Some(patch)),
-        _ => Err(format!("{field} has another type in the patch than in its target")),
+        _ => Err(format!(
+            "{field} has another type in the patch than in its target"
+        )),
     }
 }
 
@@ -84,7 +90,9 @@ fn merge_maps(
         what = directive(value.text().unwrap_or_default())?;
     }
     if let Some((key, _)) = patch.iter().find(|(key, _)| {
-        key.starts_with("$setElementOrder") || key.starts_with("$deleteFrom") || key == "$retainKeys"
+        key.starts_with("$setElementOrder")
+            || key.starts_with("$deleteFrom")
+            || key == "$retainKeys"
     }) {
         return Err(format!("the directive {key} is not followed here"));
     }
@@ -131,7 +139,8 @@ fn merge_lists(
             return Err(format!("an item of {field} has no {key}"));
         };
         let same = |other: &Value| {
-            other.get(key).and_then(Value::text) == Some(&name) && same_protocol(field, other, &item)
+            other.get(key).and_then(Value::text) == Some(&name)
+                && same_protocol(field, other, &item)
         };
         let old = rest.iter().position(same).map(|at| rest.remove(at));
         if let Some(value) = merge(old, item, field, schema)? {
@@ -167,9 +176,15 @@ mod tests {
     fn shown(value: &Value) -> String {
         match value {
             Value::Scalar(scalar) => scalar.text.clone(),
-            Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(",")),
+            Value::List(items) => format!(
+                "[{}]",
+                items.iter().map(shown).collect::<Vec<_>>().join(",")
+            ),
             Value::Map(entries) => {
-                let entries: Vec<_> = entries.iter().map(|(k, v)| format!("{k}:{}", shown(v))).collect();
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(k, v)| format!("{k}:{}", shown(v)))
+                    .collect();
                 format!("{{{}}}", entries.join(","))
             }
         }
@@ -179,15 +194,43 @@ mod tests {
     fn items_of_the_patch_come_first_and_merge_by_name() {
         let dest = "containers: [{name: a, image: x}, {name: b, image: y}]";
         for (patch, schema, expected) in [
-            ("containers: [{name: b, image: z}]", true, "{containers:[{name:b,image:z},{name:a,image:x}]}"),
-            ("containers: [{name: c}]", true, "{containers:[{name:c},{name:a,image:x},{name:b,image:y}]}"),
-            ("containers: [{name: a, $patch: delete}]", true, "{containers:[{name:b,image:y}]}"),
-            ("containers: [{$patch: replace}, {name: c}]", true, "{containers:[{name:c}]}"),
-            ("containers: [{name: b, image: z}]", false, "{containers:[{name:b,image:z}]}"),
+            (
+                "containers: [{name: b, image: z}]",
+                true,
+                "{containers:[{name:b,image:z},{name:a,image:x}]}",
+            ),
+            (
+                "containers: [{name: c}]",
+                true,
+                "{containers:[{name:c},{name:a,image:x},{name:b,image:y}]}",
+            ),
+            (
+                "containers: [{name: a, $patch: delete}]",
+                true,
+                "{containers:[{name:b,image:y}]}",
+            ),
+            (
+                "containers: [{$patch: replace}, {name: c}]",
+                true,
+                "{containers:[{name:c}]}",
+            ),
+            (
+                "containers: [{name: b, image: z}]",
+                false,
+                "{containers:[{name:b,image:z}]}",
+            ),
             ("containers: null", true, "{}"),
-            ("{x: {y: null, z: 1}}", true, "{containers:[{name:a,image:x},{name:b,image:y}],x:{z:1}}"),
+            (
+                "{x: {y: null, z: 1}}",
+                true,
+                "{containers:[{name:a,image:x},{name:b,image:y}],x:{z:1}}",
+            ),
         ] {
-            assert_eq!(shown(&merged(dest, patch, schema).unwrap()), expected, "{patch}");
+            assert_eq!(
+                shown(&merged(dest, patch, schema).unwrap()),
+                expected,
+                "{patch}"
+            );
         }
         assert!(merged(dest, "$patch: delete", true).is_none());
     }

@@ -12,11 +12,23 @@ use crate::gitops::{Error, error::Position, tree::joined};
 
 impl Builder<'_, '_> {
     /// Applies one entry of `patches` or `patchesJson6902`.
-    pub(super) fn patch(&mut self, layer: &Layer, patch: &Value, state: &mut State, json_only: bool) -> Result<(), Error> {
+    pub(super) fn patch(
+        &mut self,
+        layer: &Layer,
+        patch: &Value,
+        state: &mut State,
+        json_only: bool,
+    ) -> Result<(), Error> {
         let at = patch.position(&layer.file);
-        let (inline, path) = (patch.get("patch").or_else(|| patch.get("jsonOp")), patch.get("path"));
+        let (inline, path) = (
+            patch.get("patch").or_else(|| patch.get("jsonOp")),
+            patch.get("path"),
+        );
         let given = |value: Option<&Value>| {
-            value.and_then(Value::scalar).filter(|scalar| !scalar.null && !scalar.text.is_empty()).cloned()
+            value
+                .and_then(Value::scalar)
+                .filter(|scalar| !scalar.null && !scalar.text.is_empty())
+                .cloned()
         };
         let documents = match (given(inline), given(path)) {
             (Some(inline), None) => match inline.mark() {
@@ -31,10 +43,16 @@ impl Builder<'_, '_> {
             _ => return Err(refused(at, "a patch", "it needs either path or patch")),
         };
         let selector = match patch.get("target").filter(|target| !target.is_null()) {
-            Some(target) => Some(Selector::read(target).map_err(|reason| refused(at.clone(), "a patch target", &reason))?),
+            Some(target) => Some(
+                Selector::read(target)
+                    .map_err(|reason| refused(at.clone(), "a patch target", &reason))?,
+            ),
             None => None,
         };
-        if documents.iter().any(|document| matches!(document, Value::List(_))) {
+        if documents
+            .iter()
+            .any(|document| matches!(document, Value::List(_)))
+        {
             let [Value::List(operations)] = documents.as_slice() else {
                 return Err(refused(at, "a JSON patch", "it has several documents"));
             };
@@ -42,7 +60,9 @@ impl Builder<'_, '_> {
                 return Err(fails(at, "a JSON patch", "it has no target"));
             };
             for resource in &mut state.resources {
-                let selected = selector.selects(resource).map_err(|reason| refused(at.clone(), "a patch target", &reason))?;
+                let selected = selector
+                    .selects(resource)
+                    .map_err(|reason| refused(at.clone(), "a patch target", &reason))?;
                 if selected {
                     let before = resource.id();
                     json_patch::apply(&mut resource.value, operations)
@@ -55,11 +75,19 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         if json_only {
-            return Err(refused(at, "patchesJson6902", "it is not a list of operations"));
+            return Err(refused(
+                at,
+                "patchesJson6902",
+                "it is not a list of operations",
+            ));
         }
         let option = |key: &str| patch.at(&["options", key]).and_then(Value::text) == Some("true");
         if option("allowKindChange") {
-            return Err(refused(at, "allowKindChange", "the object becomes another kind"));
+            return Err(refused(
+                at,
+                "allowKindChange",
+                "the object becomes another kind",
+            ));
         }
         let renames = option("allowNameChange");
         let target = selector.map(|selector| (selector, renames));
@@ -77,17 +105,26 @@ pub(super) fn strategic(
     target: Option<&(Selector, bool)>,
     at: &Position,
 ) -> Result<(), Error> {
-    let documents = expanded(documents).map_err(|reason| refused(at.clone(), "a patch", &reason))?;
+    let documents =
+        expanded(documents).map_err(|reason| refused(at.clone(), "a patch", &reason))?;
     if target.is_some() && documents.len() > 1 {
-        return Err(fails(at.clone(), "a patch with a target", "it has several documents"));
+        return Err(fails(
+            at.clone(),
+            "a patch with a target",
+            "it has several documents",
+        ));
     }
     for patch in documents {
-        let at = patch.first_mark().map_or_else(|| at.clone(), |mark| mark.position());
+        let at = patch
+            .first_mark()
+            .map_or_else(|| at.clone(), |mark| mark.position());
         let id = id_of(&patch);
         let mut selected = Vec::new();
         for (index, resource) in resources.iter().enumerate() {
             let fits = match target {
-                Some((selector, _)) => selector.selects(resource).map_err(|reason| refused(at.clone(), "a patch target", &reason))?,
+                Some((selector, _)) => selector
+                    .selects(resource)
+                    .map_err(|reason| refused(at.clone(), "a patch target", &reason))?,
                 None => resource.any_id(|known| known.matches(&id)),
             };
             if fits {
@@ -95,7 +132,12 @@ pub(super) fn strategic(
             }
         }
         if target.is_none() && selected.len() != 1 {
-            let reason = format!("{} objects have its kind and name {}/{}", selected.len(), id.kind, id.name);
+            let reason = format!(
+                "{} objects have its kind and name {}/{}",
+                selected.len(),
+                id.kind,
+                id.name
+            );
             return Err(fails(at, "a patch", &reason));
         }
         let renames = target.is_some_and(|(_, renames)| *renames);
@@ -103,7 +145,9 @@ pub(super) fn strategic(
             let Some(resource) = resources.get_mut(index) else {
                 continue;
             };
-            if !patched(resource, &patch, renames).map_err(|reason| fails(at.clone(), "a patch", &reason))? {
+            if !patched(resource, &patch, renames)
+                .map_err(|reason| fails(at.clone(), "a patch", &reason))?
+            {
                 resources.remove(index);
             }
         }
@@ -114,7 +158,14 @@ pub(super) fn strategic(
 /// Merges a patch into an object; `false` when the patch deletes it.
 fn patched(resource: &mut Resource, patch: &Value, renames: bool) -> Result<bool, String> {
     let before = resource.id();
-    let text = |key: &str| resource.value.get(key).and_then(Value::text).unwrap_or_default().to_owned();
+    let text = |key: &str| {
+        resource
+            .value
+            .get(key)
+            .and_then(Value::text)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let schema = has_schema(&text("apiVersion"), &text("kind"));
     let mut patch = patch.clone();
     patch.remove("apiVersion");
@@ -137,4 +188,3 @@ fn patched(resource: &mut Resource, patch: &Value, renames: bool) -> Result<bool
         None => Ok(false),
     }
 }
-

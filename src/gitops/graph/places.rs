@@ -31,8 +31,14 @@ impl Place {
         if let Some(entry) = &self.scalar.entry {
             return format!("{}{}", entry.file, entry.path);
         }
-        let marks = self.scalar.pieces.iter().filter_map(|piece| piece.mark.as_ref());
-        let keys: Vec<_> = marks.map(|mark| format!("{}{}", mark.file, mark.path)).collect();
+        let marks = self
+            .scalar
+            .pieces
+            .iter()
+            .filter_map(|piece| piece.mark.as_ref());
+        let keys: Vec<_> = marks
+            .map(|mark| format!("{}{}", mark.file, mark.path))
+            .collect();
         keys.join("+")
     }
 
@@ -82,8 +88,10 @@ impl Walk<'_> {
                 for (name, inner) in entries {
                     let below = format!("{path}.{}", quoted(name));
                     // A container or script of a workflow, and what all steps of a Task share.
-                    if matches!(name.as_str(), "container" | "script" | "stepTemplate" | "stepSpec")
-                        && let Some(Value::Scalar(image)) = inner.get("image")
+                    if matches!(
+                        name.as_str(),
+                        "container" | "script" | "stepTemplate" | "stepSpec"
+                    ) && let Some(Value::Scalar(image)) = inner.get("image")
                     {
                         self.add(value, image, false, &format!("{below}.image"));
                     }
@@ -120,7 +128,11 @@ impl Walk<'_> {
         self.found.push(Place {
             object: self.object.clone(),
             resource: self.resource,
-            container: owner.get("name").and_then(Value::text).unwrap_or_default().to_owned(),
+            container: owner
+                .get("name")
+                .and_then(Value::text)
+                .unwrap_or_default()
+                .to_owned(),
             aside,
             path: path.to_owned(),
             scalar: image.clone(),
@@ -146,9 +158,16 @@ pub(crate) fn choose(
     at: &Position,
 ) -> Result<Chosen, Error> {
     let known = |place: &Place| component.knows(&place.scalar.text);
-    let named: Vec<_> = all.iter().filter(|place| place.container == component.name).collect();
+    let named: Vec<_> = all
+        .iter()
+        .filter(|place| place.container == component.name)
+        .collect();
     let of_repository: Vec<_> = all.iter().filter(|place| known(place)).collect();
-    let mut chosen: Vec<&Place> = if named.is_empty() { of_repository.clone() } else { named };
+    let mut chosen: Vec<&Place> = if named.is_empty() {
+        of_repository.clone()
+    } else {
+        named
+    };
     if options.all {
         for place in &of_repository {
             if !chosen.contains(place) {
@@ -167,13 +186,23 @@ pub(crate) fn choose(
     if chosen.is_empty() {
         chosen.extend(only(&all, options));
     }
-    let places = |found: &[&Place]| found.iter().map(|place| place.shown()).collect::<Vec<_>>().join(", ");
+    let places = |found: &[&Place]| {
+        found
+            .iter()
+            .map(|place| place.shown())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     if chosen.is_empty() {
         let found: Vec<_> = all.iter().collect();
         return Err(Error::NoContainer {
             at: at.clone(),
             name: component.name.clone(),
-            containers: if found.is_empty() { "none".to_owned() } else { places(&found) },
+            containers: if found.is_empty() {
+                "none".to_owned()
+            } else {
+                places(&found)
+            },
         });
     }
     if distinct(&chosen) > 1 && !options.all {
@@ -205,7 +234,11 @@ fn distinct(places: &[&Place]) -> usize {
 fn only<'a>(all: &'a [Place], options: &crate::gitops::Options) -> Option<&'a Place> {
     let mut main = all.iter().filter(|place| !place.aside);
     match (main.next(), main.next()) {
-        (Some(place), None) if options.adopt || options.single && is_placeholder(&place.scalar.text) => Some(place),
+        (Some(place), None)
+            if options.adopt || options.single && is_placeholder(&place.scalar.text) =>
+        {
+            Some(place)
+        }
         _ => None,
     }
 }
@@ -225,7 +258,10 @@ mod tests {
 
     fn of(text: &str) -> Vec<Place> {
         let documents = load("f", text).unwrap();
-        let resources: Vec<_> = documents.into_iter().map(|value| Resource::new(value, "f")).collect();
+        let resources: Vec<_> = documents
+            .into_iter()
+            .map(|value| Resource::new(value, "f"))
+            .collect();
         places(&resources)
     }
 
@@ -235,7 +271,11 @@ mod tests {
             repositories: vec!["q.io/acme/web".to_owned()],
         };
         let chosen = choose(of(text), &component, &options, &Position::start("f"))?;
-        let edit = chosen.edit.iter().map(|place| place.container.clone()).collect();
+        let edit = chosen
+            .edit
+            .iter()
+            .map(|place| place.container.clone())
+            .collect();
         Ok((edit, chosen.stay.len()))
     }
 
@@ -279,13 +319,34 @@ mod tests {
         let all = Options { all: true, ..ONE };
         let (edit, stay) = choice(&pod(&format!("{worker}, {web}")), all).unwrap();
         assert_eq!((edit.len(), stay), (2, 0));
-        assert_eq!(choice(&pod(&format!("{worker}, {side}")), ONE).unwrap().0, ["worker"]);
-        assert!(matches!(choice(&pod(side), ONE), Err(Error::NoContainer { .. })));
-        assert_eq!(choice(&pod(side), Options { adopt: true, ..ONE }).unwrap().0, ["side"]);
+        assert_eq!(
+            choice(&pod(&format!("{worker}, {side}")), ONE).unwrap().0,
+            ["worker"]
+        );
+        assert!(matches!(
+            choice(&pod(side), ONE),
+            Err(Error::NoContainer { .. })
+        ));
+        assert_eq!(
+            choice(&pod(side), Options { adopt: true, ..ONE })
+                .unwrap()
+                .0,
+            ["side"]
+        );
         for image in ["IMAGE_URL", "web", "'${WEB_IMAGE}'"] {
             let one = pod(&format!("{{name: main, image: {image}}}"));
             assert_eq!(choice(&one, ONE).unwrap().0, ["main"], "{image}");
-            assert!(choice(&one, Options { single: false, ..ONE }).is_err(), "{image}");
+            assert!(
+                choice(
+                    &one,
+                    Options {
+                        single: false,
+                        ..ONE
+                    }
+                )
+                .is_err(),
+                "{image}"
+            );
         }
     }
 }

@@ -173,7 +173,10 @@ fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>) {
     }
     for chart in value.get("helmCharts").map_or(&[][..], Value::items) {
         add(chart.get("valuesFile").and_then(Value::text));
-        for item in chart.get("additionalValuesFiles").map_or(&[][..], Value::items) {
+        for item in chart
+            .get("additionalValuesFiles")
+            .map_or(&[][..], Value::items)
+        {
             add(item.text());
         }
     }
@@ -184,7 +187,9 @@ mod tests {
     use super::*;
 
     fn reach(files: &[(&str, &str)]) -> Reach {
-        let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
+        let files = files
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
         Reach::read(&Tree::of(files.collect())).unwrap()
     }
 
@@ -193,16 +198,34 @@ mod tests {
         let files = [
             ("base/kustomization.yaml", "resources: [web.yaml]\n"),
             ("base/web.yaml", "x: 1\n"),
-            ("overlays/prod/kustomization.yaml", "resources: [../../base]\npatches: [{path: p.yaml}]\n"),
-            ("overlays/dev/kustomization.yaml", "resources: [../../base]\n"),
-            ("overlays/prod-eu/kustomization.yaml", "resources: [../prod]\n"),
-            ("clusters/prod/kustomization.yaml", "resources: [../../overlays/prod]\n"),
+            (
+                "overlays/prod/kustomization.yaml",
+                "resources: [../../base]\npatches: [{path: p.yaml}]\n",
+            ),
+            (
+                "overlays/dev/kustomization.yaml",
+                "resources: [../../base]\n",
+            ),
+            (
+                "overlays/prod-eu/kustomization.yaml",
+                "resources: [../prod]\n",
+            ),
+            (
+                "clusters/prod/kustomization.yaml",
+                "resources: [../../overlays/prod]\n",
+            ),
         ];
         let reach = reach(&files);
         let others = |file: &str| reach.others(file, "overlays/prod", "prod").unwrap();
-        assert_eq!(others("base/web.yaml"), ["overlays/dev", "overlays/prod-eu"]);
+        assert_eq!(
+            others("base/web.yaml"),
+            ["overlays/dev", "overlays/prod-eu"]
+        );
         assert_eq!(others("overlays/prod/p.yaml"), ["overlays/prod-eu"]);
-        assert_eq!(reach.roots("overlays/dev/kustomization.yaml"), ["overlays/dev"]);
+        assert_eq!(
+            reach.roots("overlays/dev/kustomization.yaml"),
+            ["overlays/dev"]
+        );
     }
 
     #[test]
@@ -217,6 +240,10 @@ mod tests {
         let near = reach(&broken("resources: [../prod/web.yaml\n"));
         assert!(near.others("prod/web.yaml", "prod", "prod").is_err());
         let far = reach(&broken("resources: [{{ x }}, ../else\n"));
-        assert!(far.others("prod/web.yaml", "prod", "prod").unwrap().is_empty());
+        assert!(
+            far.others("prod/web.yaml", "prod", "prod")
+                .unwrap()
+                .is_empty()
+        );
     }
 }

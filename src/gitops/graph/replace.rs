@@ -58,8 +58,12 @@ fn options(value: Option<&Value>) -> Result<Options, String> {
     }
     let index = text("index").unwrap_or("0");
     Ok(Options {
-        delimiter: text("delimiter").filter(|d| !d.is_empty()).map(str::to_owned),
-        index: index.parse().map_err(|_| format!("index {index} is not a number"))?,
+        delimiter: text("delimiter")
+            .filter(|d| !d.is_empty())
+            .map(str::to_owned),
+        index: index
+            .parse()
+            .map_err(|_| format!("index {index} is not a number"))?,
         create: text("create") == Some("true"),
     })
 }
@@ -78,10 +82,15 @@ fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
         return Err("delimiter needs a scalar".to_owned());
     };
     let parts = cut(&scalar, &delimiter);
-    let part = usize::try_from(index).ok().and_then(|index| parts.into_iter().nth(index));
+    let part = usize::try_from(index)
+        .ok()
+        .and_then(|index| parts.into_iter().nth(index));
     match part {
         Some(pieces) => Ok(Value::Scalar(Scalar::joined(pieces))),
-        None => Err(format!("index {index} is out of bounds for {:?}", scalar.text)),
+        None => Err(format!(
+            "index {index} is out of bounds for {:?}",
+            scalar.text
+        )),
     }
 }
 
@@ -171,33 +180,49 @@ fn matcher(part: &str) -> Option<(&str, &str)> {
 }
 
 fn lookup<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().filter(|part| !part.is_empty()).try_fold(value, |value, part| {
-        if let Some((key, text)) = matcher(part) {
-            let same = |item: &&Value| {
-                let found = if key.is_empty() { item.text() } else { item.get(key).and_then(Value::text) };
-                found == Some(text)
-            };
-            return value.items().iter().find(same);
-        }
-        match value {
-            Value::List(items) if part == "-" => items.last(),
-            Value::List(items) => items.get(part.parse::<usize>().ok()?),
-            value => value.get(part),
-        }
-    })
+    path.iter()
+        .filter(|part| !part.is_empty())
+        .try_fold(value, |value, part| {
+            if let Some((key, text)) = matcher(part) {
+                let same = |item: &&Value| {
+                    let found = if key.is_empty() {
+                        item.text()
+                    } else {
+                        item.get(key).and_then(Value::text)
+                    };
+                    found == Some(text)
+                };
+                return value.items().iter().find(same);
+            }
+            match value {
+                Value::List(items) if part == "-" => items.last(),
+                Value::List(items) => items.get(part.parse::<usize>().ok()?),
+                value => value.get(part),
+            }
+        })
 }
 
 /// Sets every place that the path matches; returns how many there were.
-fn set(target: &mut Value, path: &[String], value: &Value, options: &Options) -> Result<usize, String> {
+fn set(
+    target: &mut Value,
+    path: &[String],
+    value: &Value,
+    options: &Options,
+) -> Result<usize, String> {
     let Some((first, rest)) = path.split_first() else {
         write(target, value, options)?;
         return Ok(1);
     };
     if let (Value::List(items), Some((key, pattern))) = (&mut *target, matcher(first)) {
-        let pattern = Regex::new(pattern).map_err(|_| format!("{first} is not a regular expression"))?;
+        let pattern =
+            Regex::new(pattern).map_err(|_| format!("{first} is not a regular expression"))?;
         let mut count = 0;
         for item in items.iter_mut() {
-            let found = if key.is_empty() { item.text() } else { item.get(key).and_then(Value::text) };
+            let found = if key.is_empty() {
+                item.text()
+            } else {
+                item.get(key).and_then(Value::text)
+            };
             if found.is_some_and(|text| pattern.is_match(text)) {
                 count += set(item, rest, value, options)?;
             }
@@ -216,7 +241,9 @@ fn set(target: &mut Value, path: &[String], value: &Value, options: &Options) ->
             Ok(count)
         }
         Value::List(items) => {
-            let place = first.parse::<usize>().map_err(|_| format!("{first} is not an index"))?;
+            let place = first
+                .parse::<usize>()
+                .map_err(|_| format!("{first} is not an index"))?;
             match items.get_mut(place) {
                 Some(item) => set(item, rest, value, options),
                 None => Err(format!("there is no item {place}")),
@@ -229,7 +256,9 @@ fn set(target: &mut Value, path: &[String], value: &Value, options: &Options) ->
                 }
                 let new = match rest.first() {
                     None => Value::Scalar(Scalar::made("")),
-                    Some(next) if matcher(next).is_some() || next.parse::<usize>().is_ok() => Value::List(Vec::new()),
+                    Some(next) if matcher(next).is_some() || next.parse::<usize>().is_ok() => {
+                        Value::List(Vec::new())
+                    }
                     Some(_) => Value::Map(Vec::new()),
                 };
                 target.set(first, new);
@@ -246,9 +275,10 @@ fn set(target: &mut Value, path: &[String], value: &Value, options: &Options) ->
 fn write(target: &mut Value, value: &Value, options: &Options) -> Result<(), String> {
     let Some(delimiter) = &options.delimiter else {
         *target = match (&*target, value) {
-            (Value::Scalar(_), Value::Scalar(new)) => {
-                Value::Scalar(Scalar { null: false, ..new.clone() })
-            }
+            (Value::Scalar(_), Value::Scalar(new)) => Value::Scalar(Scalar {
+                null: false,
+                ..new.clone()
+            }),
             (Value::Scalar(_), _) => return Err("a scalar is replaced by a collection".to_owned()),
             _ => value.clone(),
         };
@@ -289,10 +319,19 @@ mod tests {
     fn replaced(replacement: &str) -> Result<String, String> {
         let files = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {image: 'q/web:v1', tag: v2}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {template: {spec: {containers: [{name: web, image: 'r/web:v0'}, {name: side, image: x}]}}}}\n";
         let documents = load("f", files).unwrap();
-        let mut resources: Vec<_> = documents.into_iter().map(|value| Resource::new(value, "f")).collect();
+        let mut resources: Vec<_> = documents
+            .into_iter()
+            .map(|value| Resource::new(value, "f"))
+            .collect();
         apply(&mut resources, &load("r", replacement).unwrap().remove(0))?;
-        let containers = resources[1].value.at(&["spec", "template", "spec", "containers"]).unwrap();
-        let images = containers.items().iter().map(|item| item.get("image").unwrap().text().unwrap().to_owned());
+        let containers = resources[1]
+            .value
+            .at(&["spec", "template", "spec", "containers"])
+            .unwrap();
+        let images = containers
+            .items()
+            .iter()
+            .map(|item| item.get("image").unwrap().text().unwrap().to_owned());
         Ok(images.collect::<Vec<_>>().join(" "))
     }
 
@@ -300,11 +339,35 @@ mod tests {
     fn copies_whole_values_and_parts() {
         let path = "spec.template.spec.containers.[name=web].image";
         for (source, target, expected) in [
-            ("{kind: ConfigMap, fieldPath: data.image}", format!("{{select: {{kind: Deployment}}, fieldPaths: ['{path}']}}"), "q/web:v1 x"),
-            ("{kind: ConfigMap, fieldPath: data.tag}", format!("{{select: {{kind: Deployment}}, fieldPaths: ['{path}'], options: {{delimiter: ':', index: 1}}}}"), "r/web:v2 x"),
-            ("{name: c, fieldPath: data.image, options: {delimiter: ':', index: 0}}", format!("{{select: {{name: web}}, fieldPaths: ['{path}']}}"), "q/web x"),
-            ("{name: c, fieldPath: data.image}", "{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.*.image]}".to_owned(), "q/web:v1 q/web:v1"),
-            ("{name: c, fieldPath: data.image}", "{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.1.image]}".to_owned(), "r/web:v0 q/web:v1"),
+            (
+                "{kind: ConfigMap, fieldPath: data.image}",
+                format!("{{select: {{kind: Deployment}}, fieldPaths: ['{path}']}}"),
+                "q/web:v1 x",
+            ),
+            (
+                "{kind: ConfigMap, fieldPath: data.tag}",
+                format!(
+                    "{{select: {{kind: Deployment}}, fieldPaths: ['{path}'], options: {{delimiter: ':', index: 1}}}}"
+                ),
+                "r/web:v2 x",
+            ),
+            (
+                "{name: c, fieldPath: data.image, options: {delimiter: ':', index: 0}}",
+                format!("{{select: {{name: web}}, fieldPaths: ['{path}']}}"),
+                "q/web x",
+            ),
+            (
+                "{name: c, fieldPath: data.image}",
+                "{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.*.image]}"
+                    .to_owned(),
+                "q/web:v1 q/web:v1",
+            ),
+            (
+                "{name: c, fieldPath: data.image}",
+                "{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.1.image]}"
+                    .to_owned(),
+                "r/web:v0 q/web:v1",
+            ),
         ] {
             let text = format!("{{source: {source}, targets: [{target}]}}");
             assert_eq!(replaced(&text).unwrap(), expected, "{text}");
@@ -317,8 +380,14 @@ mod tests {
 
     #[test]
     fn splits_paths_as_kustomize_does() {
-        assert_eq!(split("metadata.annotations.[a.b/c]"), ["metadata", "annotations", "a.b/c"]);
-        assert_eq!(split(r"metadata.annotations.a\.b"), ["metadata", "annotations", "a.b"]);
+        assert_eq!(
+            split("metadata.annotations.[a.b/c]"),
+            ["metadata", "annotations", "a.b/c"]
+        );
+        assert_eq!(
+            split(r"metadata.annotations.a\.b"),
+            ["metadata", "annotations", "a.b"]
+        );
         assert_eq!(split("c.[name=a.b].image"), ["c", "[name=a.b]", "image"]);
     }
 }

@@ -119,7 +119,10 @@ pub(crate) enum Value {
 impl Value {
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match self {
-            Self::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Map(entries) => entries
+                .iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -252,7 +255,11 @@ impl Reader {
         let mut values = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
             let mut anchors = BTreeMap::new();
-            let path = if nodes.len() > 1 { format!("[{at}]") } else { String::new() };
+            let path = if nodes.len() > 1 {
+                format!("[{at}]")
+            } else {
+                String::new()
+            };
             values.push(self.value(node, &path, &mut anchors)?);
         }
         Ok(values)
@@ -298,7 +305,9 @@ impl Reader {
             Kind::Sequence(items) => {
                 let mut values = Vec::new();
                 for (at, item) in items.iter().enumerate() {
-                    let names = items.iter().map(|item| item.get("name").and_then(Node::text));
+                    let names = items
+                        .iter()
+                        .map(|item| item.get("name").and_then(Node::text));
                     let place = item_path(path, at, item.get("name").and_then(Node::text), names);
                     values.push(self.value(item, &place, anchors)?);
                 }
@@ -432,7 +441,12 @@ pub(crate) fn path_of(path: &str, at: usize, items: &[Value]) -> String {
     fn name(item: &Value) -> Option<&str> {
         item.get("name").and_then(Value::text)
     }
-    item_path(path, at, items.get(at).and_then(name), items.iter().map(name))
+    item_path(
+        path,
+        at,
+        items.get(at).and_then(name),
+        items.iter().map(name),
+    )
 }
 
 /// A key as a path writes it: quoted when it has a character of the grammar.
