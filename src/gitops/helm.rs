@@ -199,14 +199,14 @@ impl Target<'_> {
                 edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
             }
             (Some(place), None, Some(tag), Some(digest)) => {
-                edits.extend(edit(place, format!("{tag}@{digest}")))
+                edits.extend(edit(place, format!("{tag}@{digest}")));
             }
             (Some(place), None, Some(tag), None) => edits.extend(edit(place, tag.to_string())),
             (Some(place), Some((_, other)), Some(tag), None) if other.text.is_empty() => {
-                edits.extend(edit(place, tag.to_string()))
+                edits.extend(edit(place, tag.to_string()));
             }
             (None, Some((key, other)), _, Some(digest)) => {
-                edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())))
+                edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));
             }
             (Some(place), Some((key, other)), None, Some(digest)) if place.text.is_empty() => {
                 edits.extend(edit(other, digest_text(key, &other.text, &digest.hex())));

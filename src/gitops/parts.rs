@@ -125,7 +125,7 @@ pub(super) fn entry_edits(
         }
         (Some(place), None, tag, "") if !tag.is_empty() => put(place, tag.to_owned())?,
         (Some(place), None, tag, digest) if !tag.is_empty() => {
-            put(place, format!("{tag}@{digest}"))?
+            put(place, format!("{tag}@{digest}"))?;
         }
         (Some(_), None, ..) => {
             return Err(refuse(
