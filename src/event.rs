@@ -10,6 +10,8 @@ mod gitlab;
 
 use serde_json::Value;
 
+use crate::text;
+
 /// What happened to the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -90,6 +92,18 @@ pub(crate) enum Error {
         /// What was done.
         action: String,
     },
+    /// The tag is none that Git or this program allows.
+    #[error("the event has the tag {tag:?}, which is not the name of a Git tag")]
+    Tag {
+        /// The tag.
+        tag: String,
+    },
+    /// The commit is not one.
+    #[error("the event has the commit {commit:?}: expected 40 or 64 hexadecimal digits")]
+    Commit {
+        /// The text.
+        commit: String,
+    },
     /// A member that is needed is not there.
     #[error("the event has no {member}")]
     Missing {
@@ -112,15 +126,33 @@ impl Event {
                 reason: "expected an object".to_owned(),
             });
         }
-        if payload["object_kind"].is_string() {
-            gitlab::parse(&payload)
+        let event = if payload["object_kind"].is_string() {
+            gitlab::parse(&payload)?
         } else if payload["push"]["changes"].is_array() {
-            bitbucket::parse(&payload)
+            bitbucket::parse(&payload)?
         } else if payload["release"].is_object() || payload["ref"].is_string() {
-            github::parse(&payload)
+            github::parse(&payload)?
         } else {
-            Err(Error::Unknown)
+            return Err(Error::Unknown);
+        };
+        event.checked()
+    }
+
+    /// Checks what goes on into results, requests and commits by its grammar.
+    fn checked(mut self) -> Result<Self, Error> {
+        if !text::is_git_tag(&self.tag) {
+            return Err(Error::Tag { tag: self.tag });
         }
+        let Some(commit) = &mut self.commit else {
+            return Ok(self);
+        };
+        commit.make_ascii_lowercase();
+        if !text::is_commit(commit) || is_zero(commit) {
+            let commit = commit.chars().take(80).collect();
+            return Err(Error::Commit { commit });
+        }
+        self.repository = self.repository.map(|url| text::value(&url));
+        Ok(self)
     }
 
     fn new(kind: Kind, tag: &str) -> Self {
@@ -161,7 +193,7 @@ pub(crate) fn tag_of_ref(name: &str) -> Result<&str, Error> {
     }))
 }
 
-fn text<'a>(value: &'a Value, member: &'static str) -> Result<&'a str, Error> {
+fn required<'a>(value: &'a Value, member: &'static str) -> Result<&'a str, Error> {
     let found = value.pointer(member).and_then(Value::as_str);
     found
         .filter(|text| !text.is_empty())

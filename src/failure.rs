@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::text;
+
 /// What kind of failure it is. Each kind is one exit code of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
@@ -130,8 +132,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.source)?;
+        // A line that somebody else wrote must not pass for one of ours.
+        f.write_str(&text::indented(&format!("{:#}", self.source)))?;
         if let Some(hint) = &self.hint {
+            let hint = text::indented(hint);
             write!(f, "\nhint: {hint}")?;
         }
         Ok(())

@@ -4,10 +4,10 @@
 //! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
 
 mod evidence;
-
-use std::collections::BTreeSet;
+mod grammar;
 
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
+use grammar::{check_names, check_revision};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -43,6 +43,16 @@ pub(crate) enum Error {
         kind: &'static str,
         /// What the parser said.
         reason: String,
+    },
+    /// A name, tag or commit in it is none.
+    #[error("{origin} has the {what} {found:?}, which is not one")]
+    Text {
+        /// The file.
+        origin: String,
+        /// What it should be.
+        what: &'static str,
+        /// The text.
+        found: String,
     },
     /// It was written by another version of this program.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
@@ -207,6 +217,11 @@ impl Vouched {
         let verified: Verified = parse(bytes, origin, "verified.json", &json::VERIFIED)?;
         check_version(verified.version, origin)?;
         check_names(verified.components.iter().map(|c| c.name.as_str()), origin)?;
+        check_revision(
+            verified.git_tag.as_deref(),
+            verified.commit.as_deref(),
+            origin,
+        )?;
         let passed_in_spite = |c: &&VerifiedComponent| c.success && c.violations > 0;
         if let Some(component) = verified.components.iter().find(passed_in_spite) {
             return Err(Error::Contradiction {
@@ -355,6 +370,11 @@ impl Placed {
         let promoted: Promoted = parse(bytes, origin, "promoted.json", &json::PROMOTED)?;
         check_version(promoted.version, origin)?;
         check_names(promoted.components.iter().map(|c| c.name.as_str()), origin)?;
+        check_revision(
+            promoted.git_tag.as_deref(),
+            promoted.commit.as_deref(),
+            origin,
+        )?;
         Ok(Self {
             promoted,
             digest,
@@ -460,21 +480,6 @@ fn check_version(found: u32, origin: &str) -> Result<(), Error> {
         origin: origin.to_owned(),
         found,
     })
-}
-
-/// A name that stood twice would let one component answer for another.
-fn check_names<'a>(names: impl Iterator<Item = &'a str>, origin: &str) -> Result<(), Error> {
-    let mut known = BTreeSet::new();
-    for name in names {
-        if !known.insert(name) {
-            return Err(Error::Contradiction {
-                origin: origin.to_owned(),
-                name: name.to_owned(),
-                what: "it stands there twice",
-            });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

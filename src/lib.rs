@@ -27,4 +27,5 @@ mod registry;
 mod report;
 mod snapshot;
 mod tekton;
+mod text;
 mod trust;

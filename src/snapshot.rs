@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     image::{Digest, DigestReference, Reference, ReferenceError, Tag},
-    json,
+    json, text,
 };
 
 /// The version of the member `promote` that this program writes and reads.
@@ -49,13 +49,25 @@ pub(crate) enum Error {
         /// What is wrong with its `containerImage`.
         source: ReferenceError,
     },
-    /// A component's name has characters that would break lines of logs and commit messages.
-    #[error("{origin} has a component named {name:?}: a name has no control characters")]
+    /// A component's name has characters that mean something to a path, a log or a commit message.
+    #[error(
+        "{origin} has a component named {name:?}: expected letters, digits, '.', '_' and '-', a letter or digit first"
+    )]
     Name {
         /// The file, or where else the text came from.
         origin: String,
         /// The name.
         name: String,
+    },
+    /// The Git tag or the commit of the member `promote` is none.
+    #[error("{origin} has the {what} {found:?}, which is not one")]
+    Revision {
+        /// The file, or where else the text came from.
+        origin: String,
+        /// `gitTag` or `commit`.
+        what: &'static str,
+        /// The text.
+        found: String,
     },
     /// Two components have one name.
     #[error("{origin} has two components named {name:?}: names must differ")]
@@ -193,6 +205,27 @@ pub(crate) struct Found {
     pub(crate) platforms: Vec<String>,
 }
 
+impl Promote {
+    /// Checks the Git tag and the commit, which go on into requests and commit messages.
+    fn check(&self, origin: &str) -> Result<(), Error> {
+        type Grammar = fn(&str) -> bool;
+        let members: [(_, _, Grammar); 2] = [
+            ("gitTag", &self.git_tag, text::is_git_tag),
+            ("commit", &self.commit, text::is_commit),
+        ];
+        for (what, found, grammar) in members {
+            if let Some(found) = found.as_deref().filter(|found| !grammar(found)) {
+                return Err(Error::Revision {
+                    origin: origin.to_owned(),
+                    what,
+                    found: found.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Snapshot {
     /// The commit that is being promoted: the recorded one, else the source that all
     /// components share.
@@ -316,6 +349,9 @@ impl Images {
     }
 
     fn new(mut snapshot: Snapshot, digest: Digest, origin: &str) -> Result<Self, Error> {
+        if let Some(promote) = &snapshot.promote {
+            promote.check(origin)?;
+        }
         let mut pinned = Vec::with_capacity(snapshot.components.len());
         let mut names = std::collections::BTreeSet::new();
         for component in &mut snapshot.components {
@@ -326,7 +362,7 @@ impl Images {
                     .last_segment()
                     .clone_into(&mut component.name);
             }
-            if component.name.chars().any(char::is_control) {
+            if !text::is_name(&component.name) {
                 return Err(Error::Name {
                     origin: origin.to_owned(),
                     name: component.name.clone(),
@@ -414,6 +450,13 @@ mod tests {
         assert!(matches!(read(&lines), Error::Name { .. }));
         assert!(matches!(read(&twice), Error::Duplicate { .. }));
         assert!(matches!(read(later), Error::Version { found: 9, .. }));
+        let tag = r#"{"components":[],"promote":{"version":1,"gitTag":"v1\nReviewed-by: x"}}"#;
+        assert!(matches!(read(tag), Error::Revision { what: "gitTag", .. }));
+        let commit = tag.replace("gitTag", "commit");
+        assert!(matches!(
+            read(&commit),
+            Error::Revision { what: "commit", .. }
+        ));
         assert!(matches!(read("[]"), Error::Parse { .. }));
         assert!(matches!(read("{"), Error::Parse { .. }));
     }

@@ -19,6 +19,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     git,
     image::{Digest, Tag},
+    text,
 };
 
 /// The Tekton results of the command.
@@ -106,9 +107,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<Done, Failure> {
     let mut found = request.find(context).await?;
     found.expect(request.commit.as_deref())?;
-    // Git allows none either; in a log or commit message they would make lines of their own.
-    if found.tag.chars().any(char::is_control) {
-        let message = format!("tag {:?} has control characters", found.tag);
+    if let Some(problem) = text::git_tag_problem(&found.tag) {
+        let tag = text::line(&found.tag);
+        let message = format!("the Git tag \"{tag}\" cannot be used: {problem}");
         return Err(Failure::message(Kind::Usage, message));
     }
     let destination = request.destination(&found.tag)?;

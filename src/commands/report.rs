@@ -35,7 +35,8 @@ fn format(name: &str) -> Result<Format, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::NotFound`] without the file, [`Kind::Usage`] when it is no report.
+/// [`Kind::NotFound`] without the file, [`Kind::Usage`] when it is not a report, [`Kind::Refused`]
+/// when it contradicts itself.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = context.read(&args.file)?;
     let report: Report = serde_json::from_slice(&bytes)
@@ -43,6 +44,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         .map_err(|failure| {
             failure.context(format!("{} is no report of verify-ec", args.file.display()))
         })?;
+    if let Some(contradiction) = report.contradiction() {
+        let file = args.file.display();
+        let text = format!("{file} contradicts itself: {contradiction}");
+        return Err(Failure::message(Kind::Refused, text));
+    }
     let show = Show {
         info: true,
         successes: true,
@@ -50,7 +56,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         docs_link: false,
         color: context.color,
         dialect: Dialect::Promote,
-        now: context.clock.now(),
+        now: context.clock.written(),
     };
     Ok(Outcome {
         stdout: report

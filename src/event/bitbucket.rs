@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, optional, text};
+use super::{Error, Event, Kind, optional, required};
 
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     let changes = payload["push"]["changes"]
@@ -17,7 +17,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
         let tag = optional(change, "/old/name").unwrap_or_default();
         return Err(Error::Deleted { tag });
     }
-    match text(change, "/new/type")? {
+    match required(change, "/new/type")? {
         "tag" => {}
         other => {
             return Err(Error::NotATag {
@@ -28,6 +28,6 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     Ok(Event {
         commit: optional(change, "/new/target/hash"),
         repository: optional(payload, "/repository/links/html/href"),
-        ..Event::new(Kind::TagPush, text(change, "/new/name")?)
+        ..Event::new(Kind::TagPush, required(change, "/new/name")?)
     })
 }

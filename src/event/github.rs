@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, is_zero, optional, tag_of_ref, text};
+use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
 
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     if payload["release"].is_object() {
@@ -15,7 +15,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
 }
 
 fn push(payload: &Value) -> Result<Event, Error> {
-    let tag = tag_of_ref(text(payload, "/ref")?)?;
+    let tag = tag_of_ref(required(payload, "/ref")?)?;
     let after = optional(payload, "/after");
     if payload["deleted"] == true || after.as_deref().is_some_and(is_zero) {
         return Err(Error::Deleted {
@@ -31,7 +31,7 @@ fn push(payload: &Value) -> Result<Event, Error> {
 }
 
 fn create(payload: &Value) -> Result<Event, Error> {
-    match text(payload, "/ref_type")? {
+    match required(payload, "/ref_type")? {
         "tag" => {}
         other => {
             return Err(Error::NotATag {
@@ -40,7 +40,7 @@ fn create(payload: &Value) -> Result<Event, Error> {
         }
     }
     // A deletion has the same members but names its pusher only.
-    let name = text(payload, "/ref")?;
+    let name = required(payload, "/ref")?;
     let tag = name.strip_prefix("refs/tags/").unwrap_or(name);
     if !payload["master_branch"].is_string() && !payload["sha"].is_string() {
         return Err(Error::Deleted {
@@ -54,8 +54,8 @@ fn create(payload: &Value) -> Result<Event, Error> {
 }
 
 fn release(payload: &Value) -> Result<Event, Error> {
-    let tag = text(payload, "/release/tag_name")?;
-    match text(payload, "/action")? {
+    let tag = required(payload, "/release/tag_name")?;
+    match required(payload, "/action")? {
         // `released` comes beside `published`, and alone when a prerelease becomes a release. A
         // second promotion of the same tag changes nothing.
         "published" | "released" => {}

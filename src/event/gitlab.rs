@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, is_zero, optional, tag_of_ref, text};
+use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
 
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
-    match text(payload, "/object_kind")? {
+    match required(payload, "/object_kind")? {
         "tag_push" => tag_push(payload),
         "release" => release(payload),
-        "push" => Err(tag_of_ref(text(payload, "/ref")?).map_or_else(
+        "push" => Err(tag_of_ref(required(payload, "/ref")?).map_or_else(
             |error| error,
             |_| Error::NotATag {
                 what: "a push".to_owned(),
@@ -21,7 +21,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
 }
 
 fn tag_push(payload: &Value) -> Result<Event, Error> {
-    let tag = tag_of_ref(text(payload, "/ref")?)?;
+    let tag = tag_of_ref(required(payload, "/ref")?)?;
     if optional(payload, "/after").is_some_and(|after| is_zero(&after)) {
         return Err(Error::Deleted {
             tag: tag.to_owned(),
@@ -36,8 +36,8 @@ fn tag_push(payload: &Value) -> Result<Event, Error> {
 }
 
 fn release(payload: &Value) -> Result<Event, Error> {
-    let tag = text(payload, "/tag")?;
-    match text(payload, "/action")? {
+    let tag = required(payload, "/tag")?;
+    match required(payload, "/action")? {
         "create" => {}
         "delete" => {
             return Err(Error::Deleted {

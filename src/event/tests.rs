@@ -105,3 +105,59 @@ fn refuses_what_no_host_sends() {
         Err(Error::Missing { .. })
     ));
 }
+
+#[test]
+fn refuses_tags_and_commits_that_are_none() {
+    let commit = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
+    let places = [
+        ("github-push", "/head_commit/id"),
+        ("gitlab-tag-push", "/checkout_sha"),
+        ("gitlab-release", "/commit/id"),
+        ("bitbucket-push", "/push/changes/0/new/target/hash"),
+    ];
+    for (name, member) in places {
+        for bad in [
+            "$(x)",
+            "--flag",
+            "x\nTAG=evil",
+            "abc",
+            &"0".repeat(40),
+            &"z".repeat(5000),
+        ] {
+            let refused = changed(name, member, bad.into());
+            assert!(
+                matches!(refused, Err(Error::Commit { .. })),
+                "{name} {bad:?}: {refused:?}"
+            );
+        }
+        let upper = changed(name, member, commit.to_uppercase().into()).unwrap();
+        assert_eq!(upper.commit.as_deref(), Some(commit));
+        let long = "a1".repeat(32);
+        let sha256 = changed(name, member, long.clone().into()).unwrap();
+        assert_eq!(sha256.commit, Some(long));
+    }
+    let places = [
+        ("github-push", "/ref", "refs/tags/"),
+        ("github-create", "/ref", ""),
+        ("github-release", "/release/tag_name", ""),
+        ("gitlab-tag-push", "/ref", "refs/tags/"),
+        ("gitlab-release", "/tag", ""),
+        ("bitbucket-push", "/push/changes/0/new/name", ""),
+    ];
+    for (name, member, before) in places {
+        for bad in [
+            "v1$(PASSWORD)",
+            "v1\nReviewed-by: x",
+            "a..b",
+            "-x",
+            "a b",
+            "v1\u{202e}",
+        ] {
+            let refused = changed(name, member, format!("{before}{bad}").into());
+            assert!(
+                matches!(refused, Err(Error::Tag { .. })),
+                "{name} {bad:?}: {refused:?}"
+            );
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Component, Report, Show};
-use crate::policy::Finding;
+use crate::{policy::Finding, text::is_unsafe};
 
 /// The document without a newline.
 pub(super) fn render(report: &Report, show: Show) -> String {
@@ -146,14 +146,20 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// What XML 1.0 has no way to write is replaced.
+/// Escapes what XML 1.0 has no way to write, and what would change how the text is shown.
 fn visible(text: &str) -> String {
     let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | '\r') || !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+        matches!(c, '\t' | '\n' | '\r') || !is_unsafe(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')
     };
-    text.chars()
-        .map(|c| if allowed(c) { c } else { '\u{fffd}' })
-        .collect()
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if allowed(c) {
+            shown.push(c);
+        } else {
+            shown.extend(c.escape_default());
+        }
+    }
+    shown
 }
 
 fn escape(text: &str) -> String {

@@ -14,7 +14,7 @@ mod yaml;
 
 pub(crate) use json::in_go as go_json;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -183,6 +183,14 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// Tells whether the rendering is one JSON document.
+    fn is_json(self) -> bool {
+        matches!(
+            self,
+            Self::Json | Self::Appstudio | Self::Summary | Self::PolicyInput
+        )
+    }
+
     /// Every format with its name.
     pub(crate) const ALL: [(&'static str, Self); 11] = [
         ("json", Self::Json),
@@ -263,6 +271,24 @@ impl Component {
 }
 
 impl Report {
+    /// Returns what contradicts itself: a report that says yes to something that it also refuses.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let refused = |one: &&Component| !one.violations.is_empty() || one.error.is_some();
+        let mut components = self.components.iter();
+        if let Some(one) = components.find(|one| one.success && refused(one)) {
+            let name = crate::text::line(&one.name);
+            return Some(format!("component {name:?} passed in spite of violations"));
+        }
+        let all = self.components.iter().all(|one| one.success);
+        match (self.success, all) {
+            (true, false) => Some("it passed although a component did not".to_owned()),
+            (false, true) if !self.components.is_empty() => {
+                Some("it was refused although every component passed".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// Puts the components into the order of reports.
     pub(crate) fn sort(&mut self) {
         self.components
@@ -314,6 +340,11 @@ impl Report {
             Format::Attestation => evidence::statements(self),
             Format::PolicyInput => evidence::inputs(self)?,
         };
+        if format.is_json()
+            && let Cow::Owned(shown) = crate::text::json(&text)
+        {
+            text = shown;
+        }
         if !text.ends_with('\n') {
             text.push('\n');
         }

@@ -44,7 +44,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
             format_args!(
                 "Component: {}\nImageRef: {}\n",
                 one_line(&one.name),
-                one.container_image
+                one_line(&one.container_image)
             ),
         ),
         [] => {}
@@ -64,7 +64,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
 fn notes(text: &mut String, report: &Report) {
     let start = text.len();
     for check in &report.skipped_checks {
-        line(text, format_args!("Skipped check: {check}"));
+        line(text, format_args!("Skipped check: {}", one_line(check)));
     }
     for component in &report.components {
         let name = one_line(&component.name);
@@ -102,7 +102,7 @@ fn components(text: &mut String, many: &[Component]) {
             format_args!(
                 "- Name: {}\n  ImageRef: {}\n  Violations: {}, Warnings: {}, Successes: {}\n",
                 one_line(&component.name),
-                component.container_image,
+                one_line(&component.container_image),
                 counts.violations,
                 counts.warnings,
                 counts.successes
@@ -155,7 +155,7 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
             "{} {}\n  ImageRef: {}",
             colored(&sign.to_string()),
             colored(&format!("[{name}]{code}")),
-            component.container_image
+            one_line(&component.container_image)
         ),
     );
     let is_success = matches!(mark, Mark::Success);
@@ -231,12 +231,5 @@ fn one_line(text: &str) -> String {
 }
 
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '\n',
-            '\t' | '\r' => ' ',
-            c if c.is_control() => '�',
-            c => c,
-        })
-        .collect()
+    crate::text::lines(&text.replace(['\t', '\r'], " ")).into_owned()
 }

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::text::is_unsafe;
+
 /// The document without the last newline.
 pub(super) fn render(document: &Value) -> String {
     let mut text = String::new();
@@ -71,7 +73,7 @@ fn end(text: &mut String, scalar: &str) {
 fn is_block(content: &str) -> bool {
     content.contains('\n')
         && !content.starts_with([' ', '\n'])
-        && content.chars().all(|c| c == '\n' || !c.is_control())
+        && content.chars().all(|c| c == '\n' || !is_unsafe(c))
         && content.lines().all(|line| !line.ends_with(' '))
 }
 
@@ -97,10 +99,10 @@ fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
-    let double = text.chars().any(char::is_control) || could_be_another_type(text);
+    let double = text.chars().any(is_unsafe) || could_be_another_type(text);
     if double {
         // A JSON text is a YAML text.
-        return Value::from(text).to_string();
+        return crate::text::json(&Value::from(text).to_string()).into_owned();
     }
     format!("'{}'", text.replace('\'', "''"))
 }
@@ -113,7 +115,7 @@ fn is_plain(text: &str) -> bool {
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
         && !text.contains(" #")
-        && !text.chars().any(char::is_control)
+        && !text.chars().any(is_unsafe)
         && !could_be_another_type(text)
 }
 

@@ -12,24 +12,28 @@ use crate::docs::root;
 const EDGES: &[(&str, &[&str])] = &[
     ("image", &[]),
     ("json", &[]),
-    ("event", &[]),
+    ("text", &[]),
+    ("event", &["text"]),
     ("env", &[]),
-    ("failure", &[]),
+    ("failure", &["text"]),
     ("clock", &["env"]),
-    ("snapshot", &["image", "json"]),
-    ("handover", &["image", "json", "snapshot"]),
+    ("snapshot", &["image", "json", "text"]),
+    ("handover", &["image", "json", "snapshot", "text"]),
     ("progress", &[]),
     ("tekton", &[]),
     ("evidence", &["image", "json"]),
     ("lint", &[]),
     ("http", &["env"]),
-    ("git", &["env", "http"]),
+    ("git", &["env", "http", "text"]),
     ("kube", &["env", "http"]),
-    ("registry", &["env", "http", "image", "json", "progress"]),
+    (
+        "registry",
+        &["env", "http", "image", "json", "progress", "text"],
+    ),
     (
         "trust",
         &[
-            "env", "evidence", "http", "image", "json", "kube", "registry",
+            "env", "evidence", "http", "image", "json", "kube", "registry", "text",
         ],
     ),
     ("lineage", &["git", "image", "registry"]),
@@ -40,7 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "env", "git", "http", "image", "kube", "registry", "snapshot", "trust",
         ],
     ),
-    ("report", &["policy"]),
+    ("report", &["policy", "text"]),
     (
         "gate",
         &[
@@ -53,13 +57,14 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "clock", "env", "event", "evidence", "failure", "gate", "git", "gitops", "handover",
             "http", "image", "kube", "lineage", "lint", "policy", "registry", "report", "snapshot",
-            "tekton", "trust",
+            "tekton", "text", "trust",
         ],
     ),
     (
         "cli",
         &[
             "clock", "commands", "env", "failure", "git", "http", "progress", "registry", "tekton",
+            "text",
         ],
     ),
 ];

@@ -1,9 +1,7 @@
 //! The commit message, with trailers that lead back to what was verified.
 
 use super::{DeployRequest, Image, images::Wanted};
-
-/// How many characters of a stranger's text a trailer takes.
-const MAX_VALUE: usize = 500;
+use crate::text;
 
 /// A first line for people, then `git interpret-trailers` lines for machines.
 pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
@@ -19,15 +17,14 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
         }
     }
     if let Some(promoted) = &wanted.promoted {
-        let text = |value: &Option<String>| value.clone();
         let digest = |value: &Option<crate::image::Digest>| value.map(|digest| digest.to_string());
         let known = [
-            ("Git-Tag", text(&promoted.git_tag)),
-            ("Source-Commit", text(&promoted.commit)),
+            ("Git-Tag", promoted.git_tag.clone()),
+            ("Source-Commit", promoted.commit.clone()),
             ("Verified-Policy", digest(&promoted.policy_digest)),
             ("Verification-Report", digest(&promoted.report_digest)),
             // Argo CD shows the source's commit beside the deployment's.
-            ("Argocd-reference-commit-sha", text(&promoted.commit)),
+            ("Argocd-reference-commit-sha", promoted.commit.clone()),
         ];
         trailers.extend(
             known
@@ -43,27 +40,15 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
     }
     let trailers: Vec<_> = trailers
         .iter()
-        .map(|(name, value)| format!("{name}: {}\n", value_of(value)))
+        .map(|(name, value)| format!("{name}: {}\n", text::value(value)))
         .collect();
-    format!("{}\n\n{}", subject(request, changed), trailers.concat())
-}
-
-/// A text on one line: a stranger's text may fill a trailer, never start one.
-fn value_of(text: &str) -> String {
-    let one_line = text.chars().map(|c| {
-        if c.is_control() || c == '\u{2028}' || c == '\u{2029}' {
-            ' '
-        } else {
-            c
-        }
-    });
-    let value: String = one_line.take(MAX_VALUE).collect();
-    value.trim().to_owned()
+    let subject = subject(request, changed);
+    format!("{}\n\n{}", subject.trim_end(), trailers.concat())
 }
 
 fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
     if let Some(message) = &request.message {
-        return message.clone();
+        return text::lines(message).into_owned();
     }
     let environment = request.environments.join(", ");
     match changed {
@@ -72,14 +57,15 @@ fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
                 version_of(previous),
                 version_of(&image.reference.to_string()),
             );
-            format!("promote({environment}): {} {old} -> {new}", image.name)
+            let subject = format!("promote({environment}): {} {old} -> {new}", image.name);
+            text::value(&subject)
         }
         several => {
             let names: Vec<_> = several
                 .iter()
                 .map(|(image, _)| image.name.as_str())
                 .collect();
-            format!("promote({environment}): {}", names.join(", "))
+            text::value(&format!("promote({environment}): {}", names.join(", ")))
         }
     }
 }

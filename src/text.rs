@@ -1,0 +1,284 @@
+//! Text that somebody else wrote, made fit to be shown, and the grammars of names that documents carry.
+//!
+//! Everything that a registry, a Git host, a policy, a Snapshot or a file says passes through here
+//! before it reaches a terminal, a log line, a report or a commit. Data that goes on to another
+//! program as data (hand-over files, JSON members) keeps its content.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+/// The most characters of one line that are shown.
+const MAX_LINE: usize = 4096;
+/// The most characters of a value in a commit message.
+const MAX_VALUE: usize = 500;
+/// The longest name of a component, as of a Kubernetes object.
+const MAX_NAME: usize = 253;
+/// The longest Git tag that is promoted.
+const MAX_TAG: usize = 255;
+
+/// Tells whether the character changes how a terminal or an editor shows what is around it: control
+/// characters, line separators, marks of direction, invisible format characters.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{110bd}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Returns the text as one line: unsafe characters are escaped, and a long text is cut.
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
+    let cut = cut(text, MAX_LINE);
+    if cut.len() == text.len() && !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(cut.len() + 16);
+    for c in cut.chars() {
+        push(&mut shown, c);
+    }
+    if cut.len() < text.len() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns the text with its lines: other unsafe characters are escaped, nothing is cut.
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
+    let stays = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
+    if text.chars().all(stays) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if stays(c) {
+            shown.push(c);
+        } else {
+            push(&mut shown, c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Returns the text with its lines, each but the first indented: none of them can pass for a line
+/// of the program.
+pub(crate) fn indented(text: &str) -> String {
+    let mut all = text.lines();
+    let mut shown = line(all.next().unwrap_or_default()).into_owned();
+    for rest in all {
+        shown.push('\n');
+        if !rest.starts_with("  ") {
+            shown.push_str("  ");
+        }
+        shown.push_str(&line(&rest.replace('\t', "    ")));
+    }
+    shown
+}
+
+/// Returns the text as a value of a commit message: one short line.
+pub(crate) fn value(text: &str) -> String {
+    let one = line(text.trim());
+    let cut = cut(&one, MAX_VALUE);
+    if cut.len() < one.len() {
+        format!("{cut}…")
+    } else {
+        one.into_owned()
+    }
+}
+
+/// Escapes unsafe characters of a JSON document as JSON does; the document means the same.
+pub(crate) fn json(document: &str) -> Cow<'_, str> {
+    let stays = |c: char| c == '\n' || !is_unsafe(c);
+    if document.chars().all(stays) {
+        return Cow::Borrowed(document);
+    }
+    let mut shown = String::with_capacity(document.len() + 16);
+    for c in document.chars() {
+        if stays(c) {
+            shown.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a `String` does not fail.
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn push(shown: &mut String, c: char) {
+    if is_unsafe(c) {
+        shown.extend(c.escape_default());
+    } else {
+        shown.push(c);
+    }
+}
+
+/// The first characters of a text.
+fn cut(text: &str, most: usize) -> &str {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => text.get(..at).unwrap_or_default(),
+        None => text,
+    }
+}
+
+/// Tells whether a text is the name of a component: letters, digits, `.`, `_` and `-`, a letter or
+/// digit first, no `..`.
+pub(crate) fn is_name(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    text.len() <= MAX_NAME
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(part)
+        && !text.contains("..")
+}
+
+/// Tells whether a text is a commit: 40 or 64 lower-case hexadecimal digits.
+pub(crate) fn is_commit(text: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    matches!(text.len(), 40 | 64) && text.bytes().all(digit)
+}
+
+/// Tells whether a text is a Git tag that [`git_tag_problem`] has nothing against.
+pub(crate) fn is_git_tag(text: &str) -> bool {
+    git_tag_problem(text).is_none()
+}
+
+/// Returns what makes a text unusable as a Git tag: the grammar of `git-check-ref-format(1)`, and
+/// characters that mean something to a shell, to Kubernetes' `$(NAME)` or to a terminal.
+pub(crate) fn git_tag_problem(text: &str) -> Option<String> {
+    let refused = |c: char| is_unsafe(c) || " ~^:?*[]\\$`\"'()<>|&;".contains(c);
+    if let Some(c) = text.chars().find(|c| refused(*c)) {
+        return Some(format!("it has {c:?}"));
+    }
+    if text.starts_with('-') {
+        return Some("it begins with '-'".to_owned());
+    }
+    if text.len() > MAX_TAG {
+        return Some(format!("it has more than {MAX_TAG} bytes"));
+    }
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && !part.to_ascii_lowercase().ends_with(".lock")
+    };
+    let is_ref = text != "@"
+        && !text.ends_with('.')
+        && !text.contains("..")
+        && !text.contains("@{")
+        && text.split('/').all(part);
+    (!is_ref).then(|| "Git allows no such name".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}abc\u{2028}d\re\nf\tg\u{feff}\u{e0041}";
+
+    #[test]
+    fn one_line_has_no_unsafe_character() {
+        let shown = line(HOSTILE);
+        assert!(!shown.chars().any(is_unsafe), "{shown:?}");
+        assert!(
+            shown.contains("\\u{202e}abc\\u{2028}d\\re\\nf\\tg"),
+            "{shown}"
+        );
+        assert!(matches!(line("Grüße – 東京"), Cow::Borrowed(_)));
+        assert_eq!(line(&"x".repeat(5000)).chars().count(), MAX_LINE + 1);
+    }
+
+    #[test]
+    fn several_lines_stay_lines_and_cannot_pass_for_the_programs_own() {
+        assert_eq!(lines("a\n\tb\u{1b}[2J"), "a\n\tb\\u{1b}[2J");
+        assert_eq!(
+            indented("no\nhint: run this\n  - kept"),
+            "no\n  hint: run this\n  - kept"
+        );
+        assert!(!indented(HOSTILE).contains(['\u{1b}', '\r', '\u{202e}', '\u{2028}']));
+    }
+
+    #[test]
+    fn a_value_is_short_and_starts_no_trailer() {
+        let shown = value("v1\nSigned-off-by: A <a@b>");
+        assert_eq!(shown, "v1\\nSigned-off-by: A <a@b>");
+        assert!(value(&"\n".repeat(1000)).chars().count() <= MAX_VALUE + 1);
+    }
+
+    #[test]
+    fn json_means_the_same() {
+        let document = serde_json::to_string(HOSTILE).unwrap();
+        let shown = json(&document);
+        assert!(
+            !shown.chars().any(|c| c != '\n' && is_unsafe(c)),
+            "{shown:?}"
+        );
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), HOSTILE);
+    }
+
+    #[test]
+    fn names_follow_their_grammar() {
+        for good in ["web", "my-app.v2", "A_1", "9"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in [
+            "",
+            "-x",
+            ".x",
+            "a b",
+            "a/b",
+            "a..b",
+            "a\n",
+            "a|b",
+            "$(x)",
+            "<b>",
+            "a\u{202e}",
+            "ü",
+        ] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tags_follow_gits_grammar() {
+        for good in [
+            "v1.0",
+            "release/2026.1",
+            "web@1.2.3",
+            "v1.0+build",
+            "größe-1",
+        ] {
+            assert!(is_git_tag(good), "{good}");
+        }
+        for bad in [
+            "",
+            "@",
+            "-x",
+            "a..b",
+            "a.",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "/a",
+            "a//b",
+            "a b",
+            "a~1",
+            "a:b",
+            "a@{1}",
+            "a\\b",
+            "v1$(PW)",
+            "v1\nReviewed-by: x",
+            "a\u{2028}",
+            "a`b",
+            "a\"b",
+        ] {
+            assert!(!is_git_tag(bad), "{bad:?}");
+        }
+        assert!(!is_git_tag(&"a".repeat(256)));
+    }
+
+    #[test]
+    fn commits_have_40_or_64_digits() {
+        assert!(is_commit(&"a1".repeat(20)) && is_commit(&"0f".repeat(32)));
+        for bad in ["", "abc", &"A".repeat(40), &"g".repeat(40), &"a".repeat(41)] {
+            assert!(!is_commit(bad), "{bad}");
+        }
+    }
+}
