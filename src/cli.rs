@@ -2,6 +2,8 @@
 
 mod arguments;
 mod drop_in;
+mod environment;
+mod hosts;
 mod log;
 
 use std::{
@@ -149,27 +151,43 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
-    let env = Env::of_process();
-    let command = arguments::apply(Cli::command(), &env);
-    let arguments = arguments::arrange(std::env::args_os().collect(), &command, &env);
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| {
+    let mut env = Env::of_process();
+    let command = arguments::apply(Cli::command());
+    let line = arguments::arrange(std::env::args_os().collect(), &command);
+    let is_empty = |name: &str| env.get(name).is_none();
+    let command = arguments::with_variables(command, Some(&line), is_empty);
+    let parsed = command.try_get_matches_from(line.arguments);
+    let parsed = parsed.and_then(|matches| {
         let known = matches.subcommand_name().map_or_else(Vec::new, results);
-        Ok((Cli::from_arg_matches(&matches)?, known))
+        let hosts = hosts::named(&matches);
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        if let Command::Run(args) = &mut cli.command {
+            args.off = hosts::switched_off(&matches);
+        }
+        Ok((cli, known, hosts))
     });
-    let (cli, known) = match parsed {
+    let (cli, known, hosts) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to standard output with 0, usage errors to standard error with 2.
-            let _ = error.print();
+            log::usage(&error);
+            environment::name_sources(&env, &error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
     let Cli { global, command } = cli;
     if let Command::Ec(args) = command {
+        env.read_sigstore();
         return drop_in::run(global, args, env, &known);
+    }
+    if matches!(command, Command::Trust(_)) {
+        env.read_sigstore();
     }
     let limit = global.timeout;
     let done = start(&global, env, &known, limit, |context| async move {
+        hosts
+            .iter()
+            .for_each(|url| context.git.trust_with_credentials(url));
         command.run(&context).await
     });
     match done {
@@ -184,13 +202,13 @@ pub fn main() -> ExitCode {
 /// The whole command line, as it is parsed and documented.
 #[must_use]
 pub fn command() -> clap::Command {
-    arguments::apply(Cli::command(), &Env::default())
+    arguments::with_variables(arguments::apply(Cli::command()), None, |_| false)
 }
 
 /// The arguments of a process as they are given to the parser: what counts as absent is left out.
 #[must_use]
 pub fn arrange(given: Vec<OsString>) -> Vec<OsString> {
-    arguments::arrange(given, &command(), &Env::default())
+    arguments::arrange(given, &command()).arguments
 }
 
 /// The command line of `ec`, as it is parsed and documented.
@@ -236,6 +254,7 @@ fn start<F: Future<Output = Result<Outcome, Failure>>>(
     command: impl FnOnce(Context) -> F,
 ) -> Result<(), Failure> {
     let progress = log::init(&global.log, global.data_dir.as_deref(), &env)?;
+    environment::warn(&env);
     // A result that the command does not have is found before the command does anything.
     Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
     let context = context(global, env, progress)?;
@@ -302,6 +321,7 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
     }
     let options = Options {
         ca_files: global.ca_file.clone(),
+        only_ca_files: false,
         plain_http: global.plain_http.clone(),
         https: global.https.clone(),
         insecure: global.insecure_skip_tls_verify.clone(),

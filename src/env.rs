@@ -1,10 +1,22 @@
 //! The environment as it was when the program started. Nothing else reads it.
+//!
+//! It supplies places and credentials. Variables of cosign and Sigstore (`SIGSTORE_*`, `TUF_*`,
+//! `COSIGN_*`) decide whom to trust, so only the commands that imitate cosign and `ec` read them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+/// The beginnings of the names of variables that decide whom to trust.
+const OF_SIGSTORE: [&str; 3] = ["SIGSTORE_", "TUF_", "COSIGN_"];
+/// The beginning of the names of this program's own variables.
+const OWN: &str = "PROMOTE_";
+
 /// The environment variables whose name and value are UTF-8.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Env(BTreeMap<String, String>);
+pub(crate) struct Env {
+    variables: BTreeMap<String, String>,
+    /// Whether the command reads variables of Sigstore.
+    reads_sigstore: bool,
+}
 
 impl Env {
     /// Takes the variables of the process.
@@ -12,20 +24,58 @@ impl Env {
         let text = |value: std::ffi::OsString| value.into_string().ok();
         let pairs =
             std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
-        Self(pairs.collect())
+        Self {
+            variables: pairs.collect(),
+            reads_sigstore: false,
+        }
     }
 
-    /// The variable's value; an empty one counts as absent.
+    /// The variable's value; an empty one is absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.variables
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
 
-    /// Tells whether the variable is set to nothing.
-    pub(crate) fn is_empty(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(String::is_empty)
+    /// The value of a variable of Sigstore, for commands that read these.
+    pub(crate) fn of_sigstore(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|_| self.reads_sigstore)
+    }
+
+    /// Lets the command read the variables of Sigstore.
+    pub(crate) fn read_sigstore(&mut self) {
+        self.reads_sigstore = true;
+    }
+
+    /// The variables of Sigstore that are set and read, for the warning and the output.
+    pub(crate) fn read_of_sigstore(&self) -> Vec<String> {
+        if self.reads_sigstore {
+            self.set_of_sigstore()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The variables of Sigstore that are set.
+    pub(crate) fn set_of_sigstore(&self) -> Vec<String> {
+        let of_sigstore = |name: &&String| OF_SIGSTORE.iter().any(|own| name.starts_with(own));
+        let names = self.variables.keys().filter(of_sigstore);
+        names
+            .filter(|name| self.get(name).is_some())
+            .cloned()
+            .collect()
+    }
+
+    /// The set variables of this program that are not among the known ones. Those that Kubernetes
+    /// makes of a Service named `promote…` are left out.
+    pub(crate) fn unknown(&self, known: &[String]) -> Vec<String> {
+        let of_service = |name: &str| name.contains("_PORT") || name.contains("_SERVICE_");
+        let names = self.variables.keys();
+        names
+            .filter(|name| name.starts_with(OWN) && !known.contains(name) && !of_service(name))
+            .cloned()
+            .collect()
     }
 
     /// The user's home directory.
@@ -36,10 +86,41 @@ impl Env {
 
 impl<const N: usize> From<[(&str, &str); N]> for Env {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(
-            pairs
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        )
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            variables: pairs.into(),
+            reads_sigstore: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_sigstore_are_read_by_some_commands_only() {
+        let mut env = Env::from([("COSIGN_REPOSITORY", "r.example/a"), ("TUF_ROOT", "")]);
+        env.reads_sigstore = false;
+        assert_eq!(env.of_sigstore("COSIGN_REPOSITORY"), None);
+        assert!(env.read_of_sigstore().is_empty());
+        assert_eq!(env.set_of_sigstore(), ["COSIGN_REPOSITORY"]);
+        env.read_sigstore();
+        assert_eq!(env.of_sigstore("COSIGN_REPOSITORY"), Some("r.example/a"));
+        assert_eq!(env.read_of_sigstore(), ["COSIGN_REPOSITORY"]);
+    }
+
+    #[test]
+    fn variables_of_a_service_are_nobodys_mistake() {
+        let env = Env::from([
+            ("PROMOTE_TAG", "v1"),
+            ("PROMOTE_LOG_LEVEL", "debug"),
+            ("PROMOTE_REPORT_DIGEST", "x"),
+            ("PROMOTE_SERVICE_HOST", "10.0.0.1"),
+            ("PROMOTE_PORT_8080_TCP_ADDR", "10.0.0.1"),
+            ("PROMOTE_WEB_SERVICE_PORT_HTTP", "80"),
+        ]);
+        let unknown = env.unknown(&["PROMOTE_LOG_LEVEL".to_owned()]);
+        assert_eq!(unknown, ["PROMOTE_REPORT_DIGEST", "PROMOTE_TAG"]);
     }
 }

@@ -2,29 +2,33 @@
 //!
 //! 1. The file name of the program may be a command: `copy-image …` means `promote copy-image …`.
 //! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
-//!    arrives as `--flag=` or `--flag` and an empty argument. The same holds for an empty
-//!    environment variable.
-//! 3. Every flag has an environment variable `PROMOTE_<FLAG>`, but for those that weaken a check.
-//! 4. Every boolean takes `=true|false`; `=false` for what is false anyway counts as absent.
+//!    arrives as `--flag=` or `--flag` and an empty argument. A digest is never optional once its
+//!    flag is given: an empty one is an error.
+//! 3. The global flags for places, credentials and talk have a variable `PROMOTE_<FLAG>`; flags of
+//!    commands have none. A flag on the line, empty or not, shuts its variable out.
+//! 4. Every boolean takes `=true|false`; `=false` for what is false anyway is absent.
 
 use std::{collections::BTreeSet, ffi::OsString, path::Path};
 
 use clap::{Arg, Command};
 
-use crate::{
-    commands::{booleans, switches},
-    env::Env,
-};
+use crate::commands::{booleans, switches};
 
-/// Flags that weaken a check stand on the command line only.
-const WEAKENING: [&str; 5] = [
-    "unverified",
-    "ignore-rekor",
-    "plain-http",
-    "strict",
-    "compat",
+/// The global flags that have a variable.
+const WITH_VARIABLE: [&str; 12] = [
+    "log-level",
+    "log-format",
+    "log-file",
+    "color",
+    "progress",
+    "ca-file",
+    "authfile",
+    "git-credentials-dir",
+    "data-dir",
+    "results-dir",
+    "timeout",
+    "memory",
 ];
-const WEAKENING_FAMILIES: [&str; 3] = ["insecure-", "allow-", "skip-"];
 
 /// Flags whose empty value is an error: a digest that an earlier step did not report must not
 /// switch the comparison off.
@@ -38,34 +42,52 @@ const NEVER_EMPTY: [&str; 4] = [
 /// The command whose arguments are read as another program reads them.
 const DROP_IN: &str = "ec";
 
-/// Applies rules 2 to 4 to the command and its subcommands.
-pub(super) fn apply(command: Command, env: &Env) -> Command {
+/// The command that reads flags of other commands from a file.
+const WITH_FILE: &str = "run";
+
+/// The arguments of a process as they are given to the parser.
+pub(super) struct Line {
+    /// The arguments, without those that are absent.
+    pub(super) arguments: Vec<OsString>,
+    /// The flags with a variable that were given, empty or not.
+    given: BTreeSet<String>,
+}
+
+/// Applies rule 4 to the command and its subcommands.
+pub(super) fn apply(command: Command) -> Command {
     let names: Vec<_> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .collect();
-    let command = booleans(command).mut_args(|argument| with_variable(argument, env));
-    names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |sub| apply(sub, env))
+    let command = booleans(command);
+    names
+        .into_iter()
+        .fold(command, |command, name| command.mut_subcommand(name, apply))
+}
+
+/// Applies rule 3: gives the global flags that are not on the line their variables. One that is set
+/// to nothing is as if it were not set.
+pub(super) fn with_variables(
+    command: Command,
+    line: Option<&Line>,
+    is_empty: impl Fn(&str) -> bool,
+) -> Command {
+    command.mut_args(|argument| {
+        let long = argument.get_long().map(str::to_owned);
+        let long = long.filter(|long| WITH_VARIABLE.contains(&long.as_str()));
+        let given = |long: &String| line.is_some_and(|line| line.given.contains(long));
+        match long.filter(|long| !given(long)) {
+            Some(long) if !is_empty(&variable(&long)) => {
+                argument.env(variable(&long)).hide_env_values(true)
+            }
+            _ => argument,
+        }
     })
 }
 
-fn with_variable(argument: Arg, env: &Env) -> Arg {
-    match argument
-        .get_long()
-        .filter(|long| has_variable(long))
-        .map(variable)
-    {
-        Some(name) if !env.is_empty(&name) => argument.env(name).hide_env_values(true),
-        _ => argument,
-    }
-}
-
-fn has_variable(long: &str) -> bool {
-    let of_family = |family: &&str| long.starts_with(*family);
-    !WEAKENING.contains(&long)
-        && !WEAKENING_FAMILIES.iter().any(of_family)
-        && !["help", "version"].contains(&long)
+/// The names of all variables of this program.
+pub(super) fn variables() -> Vec<String> {
+    WITH_VARIABLE.into_iter().map(variable).collect()
 }
 
 fn variable(long: &str) -> String {
@@ -73,7 +95,7 @@ fn variable(long: &str) -> String {
 }
 
 /// Applies rules 1, 2 and 4 to the arguments of the process.
-pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec<OsString> {
+pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     let mut given = given.into_iter();
     let program = given.next().unwrap_or_default();
     let called = Path::new(&program)
@@ -83,15 +105,22 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec
     let mut arguments = vec![OsString::from(command.get_name())];
     arguments.extend(applet.map(OsString::from));
     let with_value = flags_with_value(command);
-    let switches = switches(command);
-    // The argument must win over a variable that says otherwise.
+    let rest: Vec<_> = given.collect();
+    let named = |text: &OsString| text.to_str().and_then(|text| command.find_subcommand(text));
+    let applet_command = applet.and_then(|name| command.find_subcommand(name));
+    let addressed = applet_command.or_else(|| rest.iter().find_map(named));
+    // Another command may have a flag of the same name that is on unless it is switched off.
+    let switches = switches(addressed.unwrap_or(command));
+    // A configuration file may switch on what the line switches off: there the line must be heard.
+    let has_file = addressed.is_some_and(|addressed| addressed.get_name() == WITH_FILE);
     let is_off = |text: &str| {
         let long = text
             .strip_prefix("--")
             .and_then(|text| text.strip_suffix("=false"));
-        long.is_some_and(|long| switches.contains(long) && env.get(&variable(long)).is_none())
+        !has_file && long.is_some_and(|long| switches.contains(long))
     };
-    let mut given = given.peekable();
+    let mut shut_out = BTreeSet::new();
+    let mut given = rest.into_iter().peekable();
     if applet.is_none()
         && let Some(first) = given.next_if(|first| first == DROP_IN)
     {
@@ -101,7 +130,10 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec
         // Nothing behind it is ours to read.
         arguments.push("--".into());
         arguments.extend(given);
-        return arguments;
+        return Line {
+            arguments,
+            given: shut_out,
+        };
     }
     while let Some(argument) = given.next() {
         if argument == "--" {
@@ -110,20 +142,27 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command, env: &Env) -> Vec
         }
         let text = argument.to_str().unwrap_or_default();
         let long = text.strip_prefix("--").unwrap_or_default();
-        if is_empty_flag(text) || is_off(text) {
+        let name = long.split_once('=').map_or(long, |(name, _)| name);
+        if WITH_VARIABLE.contains(&name) {
+            shut_out.insert(name.to_owned());
+        }
+        if is_off(text) || is_empty_flag(text) {
             continue;
         }
         if with_value.contains(long)
-            && !NEVER_EMPTY.contains(&long)
+            && !NEVER_EMPTY.contains(&name)
             && given.next_if(|next| next.is_empty()).is_some()
         {
             continue;
         }
         arguments.push(argument);
     }
-    // What stands behind `--` is no flag.
+    // What follows `--` is not a flag.
     arguments.extend(given);
-    arguments
+    Line {
+        arguments,
+        given: shut_out,
+    }
 }
 
 /// The flags whose value may be the next argument, of the command and all its subcommands.
@@ -153,10 +192,14 @@ mod tests {
     use super::*;
 
     fn arranged(given: &[&str]) -> Vec<String> {
-        arranged_in(given, &Env::default())
+        line(given)
+            .arguments
+            .into_iter()
+            .map(|argument| argument.into_string().unwrap())
+            .collect()
     }
 
-    fn arranged_in(given: &[&str], env: &Env) -> Vec<String> {
+    fn line(given: &[&str]) -> Line {
         let value = Arg::new("tag").long("tag");
         let switch = Arg::new("dry-run")
             .long("dry-run")
@@ -165,10 +208,7 @@ mod tests {
         let command = Command::new("promote").subcommand(copy_image);
         let command = booleans(command).mut_subcommand("copy-image", booleans);
         let given = given.iter().map(OsString::from).collect();
-        let arguments = arrange(given, &command, env).into_iter();
-        arguments
-            .map(|argument| argument.into_string().unwrap())
-            .collect()
+        arrange(given, &command)
     }
 
     #[test]
@@ -210,14 +250,12 @@ mod tests {
     }
 
     #[test]
-    fn drops_what_is_false_anyway_unless_a_variable_says_otherwise() {
+    fn drops_what_is_false_anyway() {
         let given = ["promote", "copy-image", "--dry-run=false", "--strict=false"];
         assert_eq!(
             arranged(&given),
             ["promote", "copy-image", "--strict=false"]
         );
-        let env = Env::from([("PROMOTE_DRY_RUN", "true")]);
-        assert_eq!(arranged_in(&given, &env), given);
     }
 
     #[test]
@@ -234,54 +272,58 @@ mod tests {
         let command = Command::new("promote").subcommand(Command::new("ec"));
         for program in [&["/usr/bin/ec"][..], &["promote", "ec"]] {
             let given = program.iter().chain(&["--timeout", "5m", "--policy="]);
-            let arranged = arrange(
-                given.map(OsString::from).collect(),
-                &command,
-                &Env::default(),
-            );
+            let arranged = arrange(given.map(OsString::from).collect(), &command);
             assert_eq!(
-                arranged,
+                arranged.arguments,
                 ["promote", "ec", "--", "--timeout", "5m", "--policy="]
             );
         }
     }
 
     #[test]
-    fn flags_that_weaken_a_check_have_no_variable() {
-        for long in [
-            "unverified",
-            "insecure-skip-tls-verify",
-            "allow-empty",
-            "strict",
-            "plain-http",
-        ] {
-            assert!(!has_variable(long), "{long}");
-        }
-        assert_eq!(variable("data-dir"), "PROMOTE_DATA_DIR");
+    fn an_empty_digest_stays_and_is_refused_by_the_parser() {
+        let given = [
+            "promote",
+            "copy-image",
+            "--verified-digest=",
+            "--images-digest",
+            "",
+        ];
+        assert_eq!(arranged(&given), given);
     }
 
     #[test]
-    fn booleans_take_a_value_and_variables_are_read() {
+    fn only_listed_global_flags_have_a_variable_and_a_given_one_shuts_it_out() {
         let flag = |name: &'static str| Arg::new(name).long(name);
-        let command = Command::new("promote")
-            .arg(flag("semver").action(ArgAction::SetTrue))
-            .arg(flag("data-dir"));
-        let empty = Env::from([("PROMOTE_DATA_DIR", "")]);
-        let command = apply(command, &empty);
-        let data_dir = command
-            .get_arguments()
-            .find(|a| a.get_id() == "data-dir")
-            .unwrap();
-        assert_eq!(data_dir.get_env(), None);
+        let command = || Command::new("promote").args(["authfile", "data-dir", "tag"].map(flag));
+        let with = |line: Option<&Line>, empty: &str| {
+            let command = with_variables(command(), line, |name| name == empty);
+            let found = command.get_arguments().filter(|a| a.get_env().is_some());
+            found.map(|a| a.get_id().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(with(None, ""), ["authfile", "data-dir"]);
+        assert_eq!(with(None, "PROMOTE_DATA_DIR"), ["authfile"]);
+        for given in [
+            &["promote", "x", "--authfile="][..],
+            &["promote", "--authfile", "", "x"],
+        ] {
+            assert_eq!(with(Some(&line(given)), ""), ["data-dir"], "{given:?}");
+        }
+        let behind = line(&["promote", "x", "--", "--authfile="]);
+        assert_eq!(with(Some(&behind), ""), ["authfile", "data-dir"]);
+    }
+
+    #[test]
+    fn booleans_take_a_value() {
+        let semver = Arg::new("semver").long("semver").action(ArgAction::SetTrue);
+        let command = apply(Command::new("promote").arg(semver));
         for (argument, value) in [
             ("--semver", true),
             ("--semver=true", true),
             ("--semver=false", false),
         ] {
-            let matches = command
-                .clone()
-                .try_get_matches_from(["promote", argument])
-                .unwrap();
+            let matches = command.clone().try_get_matches_from(["promote", argument]);
+            let matches = matches.unwrap();
             assert_eq!(
                 matches.get_one::<bool>("semver"),
                 Some(&value),

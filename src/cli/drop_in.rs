@@ -2,15 +2,17 @@
 
 use std::{io::IsTerminal as _, io::Write as _, process::ExitCode};
 
-use super::{Global, log, start};
+use super::{Global, hosts, log, start};
 use crate::{
     commands::ec::{self, Call, Usage, decide_color, in_go},
     env::Env,
     failure::{Failure, Kind},
+    text,
 };
 
 /// Runs a command of `ec` and gives its exit code: 0 or 1.
 pub(super) fn run(mut global: Global, args: ec::Args, env: Env, known: &[&str]) -> ExitCode {
+    let hosts = hosts::of_arguments(&args.arguments);
     let call = match Call::parse(args.arguments) {
         Ok(call) => call,
         Err(Usage::Help(text)) => {
@@ -37,6 +39,9 @@ pub(super) fn run(mut global: Global, args: ec::Args, env: Env, known: &[&str]) 
     // The limit is counted here, because what is said of it is upstream's.
     let done = start(&global, env, known, None, |mut context| async move {
         context.color = color;
+        hosts
+            .iter()
+            .for_each(|url| context.git.trust_with_credentials(url));
         let run = call.run(&context);
         let Some(limit) = limit else {
             return run.await;
@@ -60,6 +65,6 @@ pub(super) fn run(mut global: Global, args: ec::Args, env: Env, known: &[&str]) 
 
 #[expect(clippy::print_stderr, reason = "as upstream says why it fails")]
 fn failed(message: &str) -> ExitCode {
-    eprintln!("Error: {message}");
+    eprintln!("Error: {}", text::lines(message));
     ExitCode::FAILURE
 }

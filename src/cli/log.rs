@@ -1,21 +1,29 @@
 //! The log on standard error or in a file, and how a failure is shown.
 
+mod file;
 mod logrus;
+mod shown;
 
 use std::{
-    fs::{File, OpenOptions},
+    borrow::Cow,
     io::{IsTerminal as _, Write},
     path::{Path, PathBuf},
 };
 
 use clap::ValueEnum;
-use tracing_subscriber::{filter::LevelFilter, fmt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::{
     commands::in_data_dir,
     env::Env,
     failure::{Failure, Kind},
     progress::{Mode, Progress},
+    text,
 };
 
 /// The global flags about the log.
@@ -141,7 +149,7 @@ pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<
         .log_file
         .as_deref()
         .map(|path| in_data_dir(path, data_dir));
-    let file = path.as_deref().map(open).transpose()?;
+    let file = path.as_deref().map(file::open).transpose()?;
     let ansi = file.is_none() && flags.color.decide(env, std::io::stderr().is_terminal());
     let shown = progress.clone();
     let writer = move || -> Box<dyn Write> {
@@ -150,15 +158,27 @@ pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<
             None => Box::new(AboveBars(shown.clone())),
         }
     };
-    let log = fmt()
-        .with_max_level(LevelFilter::from(flags.log_level))
-        .with_target(false)
-        .with_ansi(ansi)
-        .with_writer(writer);
+    let log = fmt::layer().with_target(false).with_ansi(ansi);
+    // Libraries log headers and addresses below this level, and a secret may be among them.
+    let own = LevelFilter::from(flags.log_level);
+    let targets = Targets::new()
+        .with_default(own.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), own);
+    let all = tracing_subscriber::registry().with(targets);
     let started = match flags.log_format {
-        Format::Text => log.without_time().try_init(),
-        Format::Json => log.json().try_init(),
-        Format::Logrus => log.event_format(logrus::Line).try_init(),
+        Format::Text => {
+            let log = log.without_time().fmt_fields(shown::Fields);
+            all.with(log.with_writer(writer)).try_init()
+        }
+        Format::Json => {
+            let writer = move || shown::Json(writer());
+            all.with(log.json().with_writer(writer)).try_init()
+        }
+        Format::Logrus => {
+            let writer = move || shown::Json(writer());
+            all.with(log.event_format(logrus::Line).with_writer(writer))
+                .try_init()
+        }
     };
     match started {
         Ok(()) => Ok(progress),
@@ -179,11 +199,19 @@ impl Write for AboveBars {
     }
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.map_err(|error| {
-        Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
-    })
+/// Prints what the parser of arguments says: help and version as they are, an error without the
+/// control characters that a value may have brought in.
+#[expect(
+    clippy::print_stderr,
+    reason = "the log is not started when arguments are wrong"
+)]
+pub(super) fn usage(error: &clap::Error) {
+    let message = error.render().to_string();
+    match text::lines(&message) {
+        Cow::Owned(shown) if error.use_stderr() => eprint!("{shown}"),
+        // That standard error is closed is nothing that could be said there.
+        _ => drop(error.print()),
+    }
 }
 
 /// Prints the failure to standard error, also when the log goes elsewhere or is off.
@@ -203,7 +231,7 @@ pub(super) fn report(failure: &Failure, format: Format) {
                 "message": failure.to_string(),
                 "exitCode": failure.kind().exit_code(),
             });
-            eprintln!("{line}");
+            eprintln!("{}", text::json(&line.to_string()));
         }
     }
 }

@@ -1,8 +1,10 @@
 //! How files are found, read and written.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -68,38 +70,159 @@ pub(crate) fn unchecked(digest: Option<Digest>, name: &str, flag: &str) -> Optio
     Some(name.to_owned())
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Where a path leads when something is written to it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A regular file, there or not; it is replaced as a whole.
+    File(PathBuf),
+    /// A device, a pipe or a socket, which is opened and never replaced.
+    Special(PathBuf),
+}
+
+impl Target {
+    /// Follows a link to what it leads to.
+    ///
+    /// # Errors
+    /// A link to a regular file outside of its own directory: whoever may write to a workspace would
+    /// choose which file is overwritten.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self::File(path.to_owned()));
+            }
+            found => found?,
+        };
+        if !found.file_type().is_symlink() {
+            let path = path.to_owned();
+            return match found.is_file() || found.is_dir() {
+                true => Ok(Self::File(path)),
+                false => Ok(Self::Special(path)),
+            };
+        }
+        let leaves = || io::Error::other("it is a link to a file outside of its directory");
+        let target = match path.metadata() {
+            // A link that leads nowhere would make a file wherever it points.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(leaves()),
+            target => target?,
+        };
+        if !target.is_file() && !target.is_dir() {
+            return Ok(Self::Special(path.to_owned()));
+        }
+        let target = path.canonicalize()?;
+        let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new(".")).canonicalize()?;
+        match target.starts_with(directory) {
+            true => Ok(Self::File(target)),
+            false => Err(leaves()),
+        }
+    }
+}
+
+/// How long a pipe may have no reader.
+const READER_TIME: Duration = Duration::from_secs(10);
+
+/// Writes a file so that it is there whole or not at all; a device or a pipe is written to.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming the file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.unwrap_or(Path::new("."));
-        fs::create_dir_all(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        io::Write::write_all(&mut file, bytes)?;
-        // A temporary file is private; a hand-over file is read by the next step's user.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        file.as_file().set_permissions(mode)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok::<_, io::Error>(())
+    let write = || match Target::of(path)? {
+        Target::File(path) => replace(&path, bytes),
+        Target::Special(path) => write_special(path, bytes.to_vec()),
     };
     write().map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
     })
 }
 
-/// Removes a file of an earlier run, if there is one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = dir.unwrap_or(Path::new("."));
+    fs::create_dir_all(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(bytes)?;
+    // A temporary file is private; a hand-over file is read by the next step's user.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Opening a pipe waits for its reader, and the run must not wait for ever.
+fn write_special(path: PathBuf, bytes: Vec<u8>) -> io::Result<()> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let opened = fs::OpenOptions::new().write(true).open(path);
+        let written = opened.and_then(|mut file| file.write_all(&bytes));
+        // The receiver is gone when the wait is over.
+        let _ = sender.send(written);
+    });
+    match receiver.recv_timeout(READER_TIME) {
+        Ok(written) => written,
+        Err(_) => Err(io::Error::other("nothing reads from it")),
+    }
+}
+
+/// Removes a regular file of an earlier run, if there is one. What is not a regular file stays.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming the file.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
+    let removed = match Target::of(path) {
+        Ok(Target::File(target)) => fs::remove_file(target),
+        Ok(Target::Special(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let failure = Failure::new(Kind::Usage, error);
             Err(failure.context(format!("cannot replace {}", path.display())))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_within_its_directory_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("out")).unwrap();
+        fs::write(at("victim"), "v").unwrap();
+        fs::write(at("out/own"), "o").unwrap();
+        for (name, target) in [
+            ("out/inside", "own"),
+            ("out/outside", "../victim"),
+            ("out/dangling", "../made"),
+        ] {
+            symlink(target, at(name)).unwrap();
+        }
+        write_file(&at("out/inside"), b"new").unwrap();
+        assert_eq!(fs::read(at("out/own")).unwrap(), b"new");
+        assert!(at("out/inside").is_symlink());
+        for name in ["out/outside", "out/dangling"] {
+            assert!(write_file(&at(name), b"new").is_err(), "{name}");
+            assert!(remove_file(&at(name)).is_err(), "{name}");
+        }
+        assert_eq!(fs::read(at("victim")).unwrap(), b"v");
+        assert!(!at("made").exists());
+        remove_file(&at("out/inside")).unwrap();
+        assert!(!at("out/own").exists() && at("out/inside").is_symlink());
+    }
+
+    #[test]
+    fn a_socket_is_never_replaced_or_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert!(write_file(&path, b"x").is_err());
+        remove_file(&path).unwrap();
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        assert!(kind.is_socket());
     }
 }

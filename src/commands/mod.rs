@@ -22,5 +22,5 @@ pub(crate) mod update_deployment;
 pub(crate) mod verify_ec;
 
 pub(crate) use context::{Context, Outcome};
-pub(crate) use files::in_data_dir;
+pub(crate) use files::{Target, in_data_dir};
 pub(crate) use flags::{booleans, switches};

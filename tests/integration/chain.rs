@@ -7,7 +7,7 @@ use lab::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{EFFECTIVE_TIME, Run, Workdir};
 
 const FILES: [&str; 3] = ["images.json", "verified.json", "promoted.json"];
 
@@ -64,6 +64,7 @@ impl ByHand<'_> {
                 &policy,
                 &key,
                 "--ignore-rekor",
+                &format!("--effective-time={EFFECTIVE_TIME}"),
                 &credentials,
             ],
         );
@@ -164,7 +165,9 @@ fn run_and_the_five_commands_write_the_same_bytes() {
         .git(&["update-ref", "refs/heads/main", &before], None)
         .unwrap();
     universe.registry.restore(images);
-    run(&universe, &chain, &["--out=."]).exits(0);
+    let time = format!("verify-ec:\n  effective-time: {EFFECTIVE_TIME}\n");
+    chain.write("promote.yaml", time);
+    run(&universe, &chain, &["--out=.", "--config=promote.yaml"]).exits(0);
     for name in FILES {
         assert_eq!(hand.read(name), chain.read(name), "{name}");
     }

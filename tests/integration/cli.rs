@@ -58,25 +58,6 @@ fn wrong_usage_exits_2_on_standard_error() {
 }
 
 #[test]
-fn a_flag_wins_over_its_variable_and_an_empty_one_is_absent() {
-    let dir = Workdir::new();
-    let run = |variable: &str, arguments: &[&str]| {
-        let mut command = dir.command();
-        command
-            .arg("extract-tag")
-            .args(arguments)
-            .env("PROMOTE_TEMPLATE", variable);
-        Run::of(command.output().unwrap()).exits(0).stdout
-    };
-    assert_eq!(run("a-{tag}", &["--tag=v1"]), "a-v1\n");
-    assert_eq!(
-        run("a-{tag}", &["--tag=v1", "--template=b-{tag}"]),
-        "b-v1\n"
-    );
-    assert_eq!(run("", &["--tag=v1", "--template="]), "v1\n");
-}
-
-#[test]
 fn results_are_exact_bytes_and_an_unknown_one_is_refused() {
     let dir = Workdir::new();
     let tag = format!("--result=TAG={}", dir.path("tag").display());
@@ -128,59 +109,6 @@ fn tree(command: &Command, path: &[String]) -> Vec<(Vec<String>, Command)> {
 
 fn commands() -> Vec<(Vec<String>, Command)> {
     tree(&promote::cli::command(), &[])
-}
-
-/// Whether a flag weakens a check, as the contract names them.
-fn weakens(long: &str) -> bool {
-    let families = ["insecure-", "allow-", "skip-"];
-    let alone = [
-        "unverified",
-        "ignore-rekor",
-        "plain-http",
-        "strict",
-        "compat",
-    ];
-    alone.contains(&long) || families.iter().any(|family| long.starts_with(family))
-}
-
-#[test]
-fn every_flag_has_its_variable_but_for_those_that_weaken_a_check() {
-    let (mut with, mut without) = (0, 0);
-    for (path, command) in commands() {
-        for argument in command.get_arguments() {
-            let Some(long) = argument.get_long() else {
-                assert!(
-                    argument.get_env().is_none() && argument.get_short().is_none(),
-                    "{path:?}"
-                );
-                continue;
-            };
-            let variable = format!("PROMOTE_{}", long.to_uppercase().replace('-', "_"));
-            let found = argument.get_env().and_then(|name| name.to_str());
-            if weakens(long) {
-                assert_eq!(found, None, "{path:?} --{long}");
-                without += 1;
-            } else {
-                assert_eq!(found, Some(&*variable), "{path:?} --{long}");
-                with += 1;
-            }
-        }
-    }
-    assert!(with > 80 && without > 15, "{with} {without}");
-}
-
-#[test]
-fn a_variable_of_a_weakening_flag_has_no_effect() {
-    let dir = Workdir::new();
-    dir.write(
-        "event.json",
-        r#"{"action":"published","release":{"tag_name":"v1","draft":true}}"#,
-    );
-    let run = ["extract-tag", "--event-file=event.json"];
-    let mut command = dir.command();
-    command.args(run).env("PROMOTE_ALLOW_DRAFT", "true");
-    Run::of(command.output().unwrap()).exits(2).says("draft");
-    dir.promote(&[run[0], run[1], "--allow-draft"]).exits(0);
 }
 
 fn is_boolean(argument: &Arg) -> bool {
@@ -332,8 +260,22 @@ fn an_empty_value_is_absent_in_every_form() {
 #[test]
 fn a_boolean_that_is_false_conflicts_with_nothing() {
     let dir = Workdir::new();
-    let copy = ["copy-image", "--verified=absent", "--unverified=false"];
+    let copy = [
+        "copy-image",
+        "--verified=absent",
+        "--unverified=false",
+        "--tag=",
+    ];
     dir.promote(&copy).exits(3).says("absent");
+    for digest in ["--verified-digest=", "--verified-digest"] {
+        let empty = [&copy[..], &[digest, ""]].concat();
+        let empty = if digest.ends_with('=') {
+            &empty[..5]
+        } else {
+            &empty
+        };
+        dir.promote(empty).exits(2).says("--verified-digest");
+    }
     dir.promote(&["copy-image", "--verified=absent", "--unverified=true"])
         .exits(2);
     let edit = [

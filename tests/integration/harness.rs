@@ -8,6 +8,9 @@ use std::{
     process::{Command, Output},
 };
 
+/// A time by which things are judged, for runs whose files must be the same byte for byte.
+pub(crate) const EFFECTIVE_TIME: &str = "2031-01-02T03:04:05Z";
+
 /// A directory of one test in which `promote` runs.
 pub(crate) struct Workdir {
     dir: tempfile::TempDir,
@@ -47,7 +50,7 @@ impl Workdir {
         self.path(name).exists()
     }
 
-    /// The binary with a scrubbed environment, a home of its own and a fixed clock.
+    /// The binary with a scrubbed environment, a home of its own and a fixed time for what is written.
     pub(crate) fn command(&self) -> Command {
         self.command_of(Path::new(env!("CARGO_BIN_EXE_promote")))
     }

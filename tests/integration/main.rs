@@ -12,6 +12,7 @@ mod docs;
 mod ec;
 mod ec_compare;
 mod ec_golden;
+mod environment;
 mod extract_tag;
 mod gather_images;
 mod harness;

@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use crate::docs::{check, root};
 
-const TASKS: [&str; 5] = [
+pub(crate) const TASKS: [&str; 5] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
@@ -37,7 +37,7 @@ fn path_of(task: &str) -> String {
     format!("tasks/{task}/{task}.yaml")
 }
 
-fn task(name: &str) -> Task {
+pub(crate) fn task(name: &str) -> Task {
     match tekton::parse(&text(&path_of(name))).unwrap() {
         Resource::Task(task) => task,
         other => panic!("no Task: {other:?}"),
@@ -52,7 +52,7 @@ fn pipeline() -> Pipeline {
 }
 
 /// The arguments of the one step, without the program.
-fn arguments(task: &Task) -> Vec<String> {
+pub(crate) fn arguments(task: &Task) -> Vec<String> {
     let [step] = task.spec.steps.as_slice() else {
         panic!("{}: not one step", task.metadata.name);
     };
@@ -70,6 +70,11 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
         (_, "images-digest" | "verified-digest" | "promoted-digest") => Some(DIGEST),
         _ => None,
     }
+}
+
+/// Tells whether the program wants the param whatever its default.
+fn needs_value(param: &str) -> bool {
+    param == "tag" || param.ends_with("-digest")
 }
 
 /// Fills an argument as a run does: with all values, or with the defaults alone.
@@ -91,7 +96,7 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
     }
     for param in &task.spec.params {
         let needed = value(&task.metadata.name, &param.name)
-            .filter(|_| with_values || param.default.is_none() || param.name == "tag");
+            .filter(|_| with_values || param.default.is_none() || needs_value(&param.name));
         match &param.default {
             Some(Value::Array(_)) if text == format!("$(params.{}[*])", param.name) => {
                 return vec!["web=registry.example.com/acme/web".to_owned()];

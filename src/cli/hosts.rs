@@ -1,0 +1,74 @@
+//! What the command line says beside the values of flags: the Git hosts that it names (logins without
+//! a host of their own go to these alone), and what it switches off.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, parser::ValueSource};
+
+use crate::git;
+
+/// Flags whose value is the URL of a Git repository.
+const REPOSITORIES: [&str; 2] = ["git_url", "gitops_repo_url"];
+/// Flags and arguments whose value may be the URL of a policy.
+const POLICIES: [&str; 2] = ["policy", "source"];
+
+/// Returns the URLs of Git repositories among the values of flags. A URL within a document (a
+/// Snapshot, an inline policy) is not one that the user named.
+pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
+    let mut command = matches;
+    while let Some((_, below)) = command.subcommand() {
+        command = below;
+    }
+    let values = |id: &str| {
+        let raw = command.try_get_raw(id).ok().flatten();
+        raw.into_iter()
+            .flatten()
+            .filter_map(|value| value.to_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let repositories = REPOSITORIES.iter().flat_map(|id| values(id));
+    let policies = POLICIES.iter().flat_map(|id| values(id));
+    let policies = policies.filter_map(|value| git::named_url(&value));
+    repositories.chain(policies).collect()
+}
+
+/// Returns the URLs of Git repositories among the arguments of `ec`, each with its flag or alone.
+pub(super) fn of_arguments(arguments: &[OsString]) -> Vec<String> {
+    let texts = arguments.iter().filter_map(|argument| argument.to_str());
+    let values = texts.map(|text| match text.split_once('=') {
+        Some((flag, value)) if flag.starts_with('-') => value,
+        _ => text,
+    });
+    values.filter_map(git::named_url).collect()
+}
+
+/// Returns the booleans that a command line switches off: a configuration file does not switch them
+/// on again.
+pub(super) fn switched_off(matches: &ArgMatches) -> Vec<String> {
+    let Some((_, command)) = matches.subcommand() else {
+        return Vec::new();
+    };
+    let is_off = |id: &&clap::Id| {
+        let given = command.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        given && matches!(command.try_get_one::<bool>(id.as_str()), Ok(Some(false)))
+    };
+    let ids = command.ids().filter(is_off);
+    ids.map(|id| id.as_str().replace('_', "-")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_ec_name_hosts_with_and_without_their_flag() {
+        let given = [
+            "--policy=git::https://a.example/x",
+            "-p",
+            "https://b.example/y.git",
+        ];
+        let given: Vec<_> = given.iter().map(OsString::from).collect();
+        let found = of_arguments(&given);
+        assert_eq!(found, ["https://a.example/x", "https://b.example/y.git"]);
+    }
+}
