@@ -9,16 +9,22 @@ mod credentials;
 mod error;
 mod history;
 mod local;
+mod named;
 mod repository;
 mod signing;
 mod transport;
 
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::Error;
 pub(crate) use history::Relation;
 pub(crate) use local::{files_of_branch, tag_at_head};
+pub(crate) use named::named_url;
 pub(crate) use repository::{Author, Change, Repository};
 pub(crate) use signing::{SigningError, SigningKey};
 use url::Url;
@@ -30,6 +36,8 @@ use crate::http::{Http, authority};
 pub(crate) struct Git {
     http: Http,
     credentials: Credentials,
+    /// The origins that the user named: logins without a host go to these alone.
+    trusted: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// A ref of a remote repository.
@@ -52,7 +60,40 @@ struct Advertised {
 impl Git {
     /// Takes the clients and credentials; nothing is connected yet.
     pub(crate) fn new(http: Http, credentials: Credentials) -> Self {
-        Self { http, credentials }
+        Self {
+            http,
+            credentials,
+            trusted: Arc::default(),
+        }
+    }
+
+    /// Allows logins that name no host to be sent to the host of this URL, which the user named on
+    /// the command line or in the configuration. A host that a Snapshot, a policy or a redirect
+    /// names is never passed here.
+    pub(crate) fn trust_with_credentials(&self, url: &str) {
+        let Ok(url) = Url::parse(url) else { return };
+        let trusted = self.trusted.lock();
+        let mut trusted = trusted.unwrap_or_else(PoisonError::into_inner);
+        trusted.insert(url.origin().ascii_serialization());
+    }
+
+    /// Returns the login that may be sent to the URL.
+    ///
+    /// # Errors
+    /// [`Error::Unbound`] when the only login names no host, and the user did not name this one.
+    fn login(&self, url: &Url) -> Result<Option<&credentials::Login>, Error> {
+        let Some(login) = self.credentials.of(url) else {
+            return Ok(None);
+        };
+        let trusted = self.trusted.lock();
+        let trusted = trusted.unwrap_or_else(PoisonError::into_inner);
+        if login.names_host() || trusted.contains(&url.origin().ascii_serialization()) {
+            return Ok(Some(login));
+        }
+        Err(Error::Unbound {
+            host: authority(url),
+            origin: login.origin.display().to_string(),
+        })
     }
 
     /// Runs blocking work with Git on a thread for such work.
@@ -160,10 +201,7 @@ pub(crate) fn commit_of_branch<'a>(refs: &'a [Ref], branch: &str) -> Option<&'a 
 }
 
 /// Tells whether a text is a full commit digest: 40 or 64 lower-case hex digits.
-pub(crate) fn is_commit(text: &str) -> bool {
-    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    matches!(text.len(), 40 | 64) && text.bytes().all(digit)
-}
+pub(crate) use crate::text::is_commit;
 
 #[cfg(test)]
 mod tests;

@@ -59,14 +59,6 @@ pub(crate) enum CredentialsError {
         /// What the system said.
         reason: String,
     },
-    /// A line is no URL with user and password.
-    #[error("line {line} of {path} is no URL with user and password", path = path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line's number from 1.
-        line: usize,
-    },
 }
 
 impl Credentials {
@@ -159,26 +151,35 @@ fn read_store(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> {
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty());
-    let logins = lines.map(|(at, line)| {
-        let wrong = || CredentialsError::Line {
-            path: path.to_owned(),
-            line: at + 1,
-        };
-        let mut scope = Url::parse(line.trim()).map_err(|_| wrong())?;
-        let user = unescaped(scope.username());
-        let password = scope.password().map(unescaped).ok_or_else(wrong)?;
-        scope
-            .set_username("")
-            .and_then(|()| scope.set_password(None))
-            .map_err(|()| wrong())?;
-        Ok(Login {
-            user,
-            password,
-            origin: path.to_owned(),
-            scope: Some(scope),
-        })
-    });
-    logins.collect::<Result<Vec<_>, _>>().map(Some)
+    let mut logins = Vec::new();
+    for (at, line) in lines {
+        match login(line, path) {
+            Some(login) => logins.push(login),
+            // As git does: a comment or a line of another shape is not for us.
+            None => tracing::warn!(
+                "line {} of {} is passed over: it is not a URL with user and password",
+                at + 1,
+                path.display()
+            ),
+        }
+    }
+    Ok(Some(logins))
+}
+
+/// The login in a line of git's store.
+fn login(line: &str, path: &Path) -> Option<Login> {
+    let mut scope = Url::parse(line.trim()).ok()?;
+    let user = unescaped(scope.username());
+    let password = unescaped(scope.password()?);
+    scope.host_str()?;
+    scope.set_username("").ok()?;
+    scope.set_password(None).ok()?;
+    Some(Login {
+        user,
+        password,
+        origin: path.to_owned(),
+        scope: Some(scope),
+    })
 }
 
 /// Reads a file without the newline at its end; `None` when it does not exist.
@@ -272,20 +273,20 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_empty_directory_and_a_broken_line() {
+    fn refuses_an_empty_directory() {
         assert!(matches!(load(&[]), Err(CredentialsError::Empty { .. })));
         assert!(matches!(
             load(&[("username", "u")]),
             Err(CredentialsError::Empty { .. })
         ));
-        let broken = load(&[(
-            ".git-credentials",
-            "https://a:b@h\nhttps://git.example.com\n",
-        )]);
-        assert!(matches!(
-            broken,
-            Err(CredentialsError::Line { line: 2, .. })
-        ));
+    }
+
+    #[test]
+    fn passes_over_lines_that_are_no_logins() {
+        let lines = "# ours\nhttps://git.example.com\nhttps://a:b@h.example\nnonsense\n";
+        let found = load(&[(".git-credentials", lines)]).unwrap();
+        assert_eq!(login(&found, "https://h.example/x").unwrap().0, "a");
+        assert_eq!(login(&found, "https://git.example.com/x"), None);
     }
 
     #[test]

@@ -24,6 +24,16 @@ pub(crate) enum Error {
         /// The URL.
         url: String,
     },
+    /// The host wants credentials, and ours are for hosts that the user names.
+    #[error(
+        "{host} asks for credentials; those of {origin} name no host, and {host} is not named on the command line"
+    )]
+    Unbound {
+        /// The host.
+        host: String,
+        /// The file with the credentials.
+        origin: String,
+    },
     /// The host does not accept our credentials.
     #[error("{url} refused the credentials from {origin} with status {status}")]
     Denied {

@@ -1,6 +1,11 @@
 //! Against the lab's Git server over real HTTP.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+};
 
 use lab::git::{Account, Server};
 
@@ -292,6 +297,7 @@ async fn credentials_open_the_repository_and_none_do_not() {
     let basic = [("username", "bot"), ("password", "s3cret/:@\n")];
     for files in [&basic[..], &[(".git-credentials", &store)]] {
         let git = git(files);
+        git.trust_with_credentials(&url);
         let mine = fetch(&git, &url, Some("main")).await.unwrap();
         push(&git, committed(mine, files[0].1), "main")
             .await
@@ -300,6 +306,7 @@ async fn credentials_open_the_repository_and_none_do_not() {
     let none = fetch(&git(&[]), &url, None).await.unwrap_err();
     assert!(matches!(none, Error::NoCredentials { .. }), "{none}");
     let wrong = git(&[("username", "bot"), ("password", "hunter2")]);
+    wrong.trust_with_credentials(&url);
     let wrong = fetch(&wrong, &url, None).await.unwrap_err();
     assert!(
         matches!(wrong, Error::Denied { status: 401, .. }),
@@ -322,10 +329,76 @@ async fn credentials_for_any_host_go_only_to_one_that_asks() {
         repository.commit("main", "one", &[("a", "1")]).unwrap();
         let git = git(&basic);
         let url = server.url("ops");
+        git.trust_with_credentials(&url);
         git.run(move |git| git.ls_remote(&url)).await.unwrap();
         counts.push(count(&server));
     }
     assert_eq!(counts, [1, 2]);
+}
+
+/// A server that answers every request with one status and keeps what it received.
+fn answering(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/evil.git", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let size = stream.read(&mut buffer).unwrap_or_default();
+            let text = String::from_utf8_lossy(&buffer[..size]).into_owned();
+            kept.lock().unwrap().push(text);
+            let asks = "WWW-Authenticate: Basic realm=x\r\n";
+            let answer = format!(
+                "HTTP/1.1 {status}\r\n{asks}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (url, seen)
+}
+
+#[tokio::test]
+async fn a_login_without_a_host_goes_to_no_host_that_the_user_did_not_name() {
+    let shapes: [&[(&str, &str)]; 3] = [
+        &[("username", "bot"), ("password", "S3CRET")],
+        &[("git-provider-token", "S3CRET")],
+        &[
+            ("git-provider-token", "S3CRET"),
+            (
+                ".git-credentials",
+                "https://git:S3CRET@git.example.com/acme/web\n",
+            ),
+        ],
+    ];
+    for status in [
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "200 OK",
+    ] {
+        for files in shapes {
+            for named in [false, true] {
+                let (url, seen) = answering(status);
+                let git = git(files);
+                if named {
+                    git.trust_with_credentials(&url);
+                }
+                let failed = fetch(&git, &url, None).await.unwrap_err();
+                let seen = seen.lock().unwrap();
+                let sent = seen
+                    .iter()
+                    .any(|text| text.to_lowercase().contains("authorization"));
+                let asks = status.starts_with("401");
+                assert_eq!(sent, named && asks, "{status} {files:?} {named}");
+                if asks && !named {
+                    assert!(matches!(failed, Error::Unbound { .. }), "{failed}");
+                }
+                assert!(!failed.to_string().contains("S3CRET"), "{failed}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -266,7 +266,8 @@ impl Stream {
             .into())
     }
 
-    /// Sends with credentials that name the host; others only go to a host that asks for some.
+    /// Sends with credentials that name the host; others only go to a host that the user named and
+    /// that asks for some (401). That there is nothing, or nothing for us, is no such question.
     async fn send(
         &self,
         method: &Method,
@@ -274,20 +275,22 @@ impl Stream {
         content_type: &'static str,
         body: &Bytes,
     ) -> Result<Response, Failed> {
-        let login = self.git.credentials.of(url);
+        let login = self.git.login(url);
+        let at_once = login.as_ref().ok().copied().flatten();
         let at_once =
-            login.filter(|login| login.names_host() || self.asked.load(Ordering::Relaxed));
+            at_once.filter(|login| login.names_host() || self.asked.load(Ordering::Relaxed));
         let request = |login| self.request(method, url, content_type, body, login);
         let response = request(at_once).await?;
-        let asks = matches!(
-            response.status(),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
-        );
-        if asks && at_once.is_none() && login.is_some() {
-            self.asked.store(true, Ordering::Relaxed);
-            return request(login).await;
+        if response.status() != StatusCode::UNAUTHORIZED || at_once.is_some() {
+            return Ok(response);
         }
-        Ok(response)
+        match login? {
+            Some(login) => {
+                self.asked.store(true, Ordering::Relaxed);
+                request(Some(login)).await
+            }
+            None => Ok(response),
+        }
     }
 
     async fn request(
@@ -348,7 +351,7 @@ impl Stream {
                 return Err(Error::NoRepository { url: shown }.into());
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(match self.git.credentials.of(url) {
+                return Err(match self.git.login(url)? {
                     Some(login) => Error::Denied {
                         url: shown,
                         origin: login.origin.display().to_string(),
