@@ -5,6 +5,8 @@
 //! source. Clients are built when first used: a host on plain HTTP needs no certificate
 //! store, and a machine without one can still talk to it.
 
+mod target;
+
 use std::{
     collections::BTreeMap,
     fmt, fs, io,
@@ -18,6 +20,7 @@ pub(crate) use reqwest::{
     Body, Client, Error as TransportError, Method, Response, StatusCode, Url, header,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+pub(crate) use target::{Redirect, address_of, redirected};
 
 use crate::env::Env;
 
@@ -71,6 +74,8 @@ pub(crate) fn is_loopback(authority: &str) -> bool {
 pub(crate) struct Options {
     /// PEM files, or directories of them, with further certificate authorities.
     pub(crate) ca_files: Vec<PathBuf>,
+    /// Whether the authorities of these files are the only ones that are trusted.
+    pub(crate) only_ca_files: bool,
     /// Hosts on plain HTTP.
     pub(crate) plain_http: Vec<HostPort>,
     /// Loopback hosts that speak TLS.
@@ -89,6 +94,13 @@ pub(crate) enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The address is one that only this machine's network has (169.254.0.0/16, fe80::/10): cloud
+    /// hosts serve their machines' credentials there.
+    #[error("{host} is a link-local address, which is never asked")]
+    LinkLocal {
+        /// The host.
+        host: String,
     },
     /// The HTTP library refused its configuration.
     #[error("cannot set up the HTTP client: {reason}")]
@@ -161,9 +173,12 @@ impl Http {
     /// The client for the URL. Redirects are not followed.
     ///
     /// # Errors
-    /// Any [`Error`]: a `--ca-file` that cannot be read, a broken TLS set-up.
+    /// Any [`Error`]: a `--ca-file` that cannot be read, a broken TLS set-up, a link-local address.
     pub(crate) fn client(&self, url: &Url, traffic: Traffic) -> Result<Client, Error> {
         let authority = authority(url);
+        if address_of(url).is_some_and(target::is_link_local) {
+            return Err(Error::LinkLocal { host: authority });
+        }
         let insecure = self.0.options.insecure.iter();
         let security = if url.scheme() == "http" {
             Security::Plain
@@ -186,6 +201,7 @@ impl Http {
         let mut builder = Client::builder()
             .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(target::Names))
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(16);
@@ -218,9 +234,12 @@ impl Http {
     /// certificate has to be checked.
     fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let load = || {
-            let mut roots = rustls_native_certs::load_native_certs().certs;
-            for path in &self.0.env_ca_files {
-                roots.extend(read_certificates(path)?);
+            let mut roots = Vec::new();
+            if !self.0.options.only_ca_files {
+                roots = rustls_native_certs::load_native_certs().certs;
+                for path in &self.0.env_ca_files {
+                    roots.extend(read_certificates(path)?);
+                }
             }
             for path in &self.0.options.ca_files {
                 for file in files_of(path)? {

@@ -1,12 +1,15 @@
 //! Reads objects from the Kubernetes API with the pod's own service account.
 //!
 //! A handful of GETs, no watch, no kubeconfig. The API server's certificate is checked against
-//! the authority that is mounted with the token.
+//! the authority that is mounted with the token, and against no other: the environment names the
+//! host, so an authority of the system would let it name a stranger. Redirects are not followed.
+//! Names are checked by grammar before they become a path, and the answer must be of the kind and
+//! name that were read.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, net::IpAddr, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{
     env::Env,
@@ -27,6 +30,16 @@ pub(crate) enum Error {
         what: String,
         /// What is missing.
         reason: String,
+    },
+    /// A name is none of Kubernetes.
+    #[error("{name:?} cannot be the {of}: expected {expected}")]
+    Name {
+        /// The text.
+        name: String,
+        /// What it should name.
+        of: &'static str,
+        /// The grammar.
+        expected: &'static str,
     },
     /// The object does not exist.
     #[error("{what} not found in the cluster")]
@@ -86,20 +99,21 @@ impl Kube {
             text.map_err(|error| missing(name, format!("{}: {error}", path.display())))
         };
         let host = env.get("KUBERNETES_SERVICE_HOST");
-        let host = host.ok_or_else(|| missing("the server", "this is no pod".to_owned()))?;
+        let host = host.ok_or_else(|| missing("the server", "this is not a pod".to_owned()))?;
         let port = env.get("KUBERNETES_SERVICE_PORT").unwrap_or("443");
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.to_owned()
-        };
-        let base = format!("https://{host}:{port}/");
-        let base = Url::parse(&base).map_err(|error| missing("the server", error.to_string()))?;
+        let base = server(host, port)?;
         let options = Options {
             ca_files: vec![account.join("ca.crt")],
+            only_ca_files: true,
             ..Options::default()
         };
         let token = read("token")?.trim().to_owned();
+        if token.is_empty() || token.contains(|c: char| !c.is_ascii_graphic()) {
+            return Err(missing(
+                "token",
+                "it is empty or has blanks in it".to_owned(),
+            ));
+        }
         let namespace = read("namespace")?.trim().to_owned();
         Ok(Self::new(Http::new(options, env), base, token, namespace))
     }
@@ -119,7 +133,7 @@ impl Kube {
         &self.namespace
     }
 
-    /// Reads a secret's entries.
+    /// Reads one entry of a secret; `None` when the secret has no such entry.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -127,39 +141,77 @@ impl Kube {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-        #[derive(Deserialize)]
-        struct Secret {
-            #[serde(default)]
-            data: BTreeMap<String, String>,
-        }
-        let what = format!("secret {namespace}/{name}");
-        let bytes = self
-            .get(
-                &["api", "v1", "namespaces", namespace, "secrets", name],
-                &what,
-            )
+        entry: &str,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let object = self
+            .object(&["api", "v1"], "secrets", "Secret", namespace, name)
             .await?;
+        let wrong = |reason: &str| Error::Remote {
+            what: format!("Secret {namespace}/{name}"),
+            reason: reason.to_owned(),
+        };
+        let data = match object.get("data") {
+            None | Some(Value::Null) => return Ok(None),
+            Some(data) => data.as_object(),
+        };
+        let data = data.ok_or_else(|| wrong("its data is not an object"))?;
+        let Some(value) = data.get(entry) else {
+            return Ok(None);
+        };
+        let text = value.as_str();
+        let text = text.ok_or_else(|| wrong("the value of an entry is not a text"))?;
+        let bytes = STANDARD.decode(text);
+        let bytes = bytes.map_err(|error| wrong(&format!("an entry is not base64: {error}")))?;
+        Ok(Some(bytes))
+    }
+
+    /// Reads an object, which must be of the kind and have the name that were read where it says.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::Name`] before anything is sent.
+    pub(crate) async fn object(
+        &self,
+        api: &[&str],
+        resource: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Map<String, Value>, Error> {
+        check_namespace(namespace)?;
+        check_name(name)?;
+        let what = format!("{kind} {namespace}/{name}");
+        let path = [api, &["namespaces", namespace, resource, name]].concat();
+        let bytes = self.get(&path, &what).await?;
         let wrong = |reason: String| Error::Remote {
             what: what.clone(),
             reason,
         };
-        let secret: Secret =
-            serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let entries = secret.data.into_iter().map(|(name, text)| {
-            let bytes = STANDARD
-                .decode(text)
-                .map_err(|error| wrong(error.to_string()))?;
-            Ok((name, bytes))
-        });
-        entries.collect()
+        let object = serde_json::from_slice(&bytes);
+        let object: Map<String, Value> = object.map_err(|error| {
+            wrong(format!(
+                "the answer is not a JSON object (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        for (pointer, expected) in [("kind", kind), ("namespace", namespace), ("name", name)] {
+            let found = match pointer {
+                "kind" => object.get("kind"),
+                member => object.get("metadata").and_then(|meta| meta.get(member)),
+            };
+            match found {
+                Some(found) if found != expected => {
+                    return Err(wrong(format!(
+                        "the answer has the {pointer} {found}, expected {expected:?}"
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(object)
     }
 
-    /// Reads any object as JSON by the segments of its path.
-    ///
-    /// # Errors
-    /// Any [`Error`].
-    pub(crate) async fn get(&self, path: &[&str], what: &str) -> Result<Vec<u8>, Error> {
+    async fn get(&self, path: &[&str], what: &str) -> Result<Vec<u8>, Error> {
         let what = what.to_owned();
         let failed = |reason: String| Error::Remote {
             what: what.clone(),
@@ -193,5 +245,122 @@ impl Kube {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
+    }
+}
+
+/// The URL of the API server, made of nothing but an address and a port.
+fn server(host: &str, port: &str) -> Result<Url, Error> {
+    let wrong = |name: &str, of, expected| Error::Name {
+        name: name.to_owned(),
+        of,
+        expected,
+    };
+    let host_of = match host.parse() {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        Err(_) if is_subdomain(&host.to_ascii_lowercase()) => host.to_owned(),
+        Err(_) => {
+            let of = "host of the Kubernetes API (KUBERNETES_SERVICE_HOST)";
+            return Err(wrong(host, of, "an address or a DNS name"));
+        }
+    };
+    let of = "port of the Kubernetes API (KUBERNETES_SERVICE_PORT)";
+    let expected = "a number from 1 to 65535";
+    let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let number: u16 = match port.parse() {
+        Ok(number) if number != 0 && digits => number,
+        _ => return Err(wrong(port, of, expected)),
+    };
+    let url = Url::parse(&format!("https://{host_of}:{number}/"));
+    url.map_err(|_| {
+        wrong(
+            host,
+            "host of the Kubernetes API",
+            "an address or a DNS name",
+        )
+    })
+}
+
+/// Checks the name of a namespace (RFC 1123, label).
+///
+/// # Errors
+/// [`Error::Name`].
+pub(crate) fn check_namespace(name: &str) -> Result<(), Error> {
+    if is_label(name) {
+        return Ok(());
+    }
+    Err(Error::Name {
+        name: name.to_owned(),
+        of: "name of a namespace",
+        expected: "1 to 63 of a-z, 0-9 and -, a letter or digit at both ends",
+    })
+}
+
+/// Checks the name of an object (RFC 1123, subdomain).
+///
+/// # Errors
+/// [`Error::Name`].
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if is_subdomain(name) {
+        return Ok(());
+    }
+    Err(Error::Name {
+        name: name.to_owned(),
+        of: "name of an object",
+        expected: "1 to 253 of a-z, 0-9, - and ., a letter or digit at both ends of each part",
+    })
+}
+
+fn is_label(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().is_some_and(|b| plain(*b))
+        && bytes.last().is_some_and(|b| plain(*b))
+        && bytes.iter().all(|b| plain(*b) || *b == b'-')
+}
+
+fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_address_is_nothing_else() {
+        let url = |host, port| server(host, port).map(|url| url.to_string());
+        assert_eq!(url("10.0.0.1", "6443").unwrap(), "https://10.0.0.1:6443/");
+        assert_eq!(url("::1", "443").unwrap(), "https://[::1]/");
+        assert!(url("kubernetes.default.svc", "443").is_ok());
+        for (host, port) in [
+            ("user@10.0.0.1", "443"),
+            ("10.0.0.1/x", "443"),
+            ("10.0.0.1#", "443"),
+            ("evil.example\n", "443"),
+            ("10.0.0.1", "27041@10.0.0.2:443"),
+            ("10.0.0.1", "443/../x?y="),
+            ("10.0.0.1", "443#"),
+            ("10.0.0.1", "0"),
+            ("10.0.0.1", "+443"),
+        ] {
+            assert!(
+                matches!(url(host, port), Err(Error::Name { .. })),
+                "{host} {port}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_follow_rfc_1123() {
+        assert!(check_namespace("team-1").is_ok() && check_name("cosign.pub-1").is_ok());
+        for bad in [
+            "", ".", "..", "../x", "a/b", "a?b", "a%2fb", "a@b", "a b", "A", "-a", "a-", "a\nb",
+        ] {
+            assert!(check_namespace(bad).is_err(), "{bad:?}");
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        assert!(check_namespace("a.b").is_err());
     }
 }

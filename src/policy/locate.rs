@@ -15,6 +15,7 @@ use crate::{
 
 /// Where the cluster keeps configurations.
 const RESOURCE: [&str; 3] = ["apis", "appstudio.redhat.com", "v1alpha1"];
+const KIND: &str = "EnterpriseContractPolicy";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -122,27 +123,44 @@ pub(crate) async fn rule_data_text(
     }
 }
 
-/// `[NAMESPACE/]NAME` of a resource, when nothing of that name is on the disk.
+/// `k8s://[NAMESPACE/]NAME`, or `[NAMESPACE/]NAME` when nothing of that name is on the disk.
 fn resource_name(text: &str) -> Option<(Option<&str>, &str)> {
+    let split = |text| match str::split_once(text, '/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, text),
+    };
+    if let Some(certain) = text.strip_prefix("k8s://") {
+        return Some(split(certain));
+    }
     let is_name = |name: &str| {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         !name.is_empty() && name.bytes().all(allowed) && !name.starts_with('-')
     };
-    let (namespace, name) = match text.split_once('/') {
-        Some((namespace, name)) => (Some(namespace), name),
-        None => (None, text),
-    };
-    let named = is_name(name) && namespace.is_none_or(is_name);
-    (named && !Path::new(text).exists()).then_some((namespace, name))
+    let (namespace, name) = split(text);
+    if !is_name(name) || !namespace.is_none_or(is_name) {
+        return None;
+    }
+    if Path::new(text).exists() {
+        tracing::warn!(
+            "the policy {text} is read from the path of that name here: write k8s://{text} for the resource of the cluster, or ./{text} for the path"
+        );
+        return None;
+    }
+    Some((namespace, name))
 }
 
 async fn resource(kube: &Kube, namespace: Option<&str>, name: &str) -> Result<String, kube::Error> {
     let namespace = namespace.unwrap_or(kube.namespace());
-    let mut path = RESOURCE.to_vec();
-    path.extend(["namespaces", namespace, "enterprisecontractpolicies", name]);
-    let what = format!("EnterpriseContractPolicy {namespace}/{name}");
-    let bytes = kube.get(&path, &what).await?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let object = kube
+        .object(
+            &RESOURCE,
+            "enterprisecontractpolicies",
+            KIND,
+            namespace,
+            name,
+        )
+        .await?;
+    Ok(serde_json::Value::Object(object).to_string())
 }
 
 fn of_policies(text: &str, fetched: &Fetched) -> Result<Spec, Error> {
@@ -325,6 +343,8 @@ mod tests {
     fn only_what_could_name_a_resource_is_looked_for_in_the_cluster() {
         assert_eq!(resource_name("team/strict"), Some((Some("team"), "strict")));
         assert_eq!(resource_name("strict"), Some((None, "strict")));
+        assert_eq!(resource_name("k8s://a/src"), Some((Some("a"), "src")));
+        assert_eq!(resource_name("k8s://src"), Some((None, "src")));
         for text in [
             "a/b/c",
             "Team/strict",

@@ -63,11 +63,11 @@ impl Key {
         name: &str,
         origin: &str,
     ) -> Result<Self, Error> {
-        let entries = kube.secret(namespace, name).await?;
-        let entry = entries.get(SECRET_ENTRY).ok_or_else(|| Error::Missing {
+        let entry = kube.secret(namespace, name, SECRET_ENTRY).await?;
+        let entry = entry.ok_or_else(|| Error::Missing {
             origin: format!("entry {SECRET_ENTRY} of {origin}"),
         })?;
-        Self::from_bytes(entry, origin)
+        Self::from_bytes(&entry, origin)
     }
 
     fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self, Error> {

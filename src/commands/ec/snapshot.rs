@@ -74,18 +74,12 @@ fn read(text: &str) -> Result<Snapshot, Failure> {
 async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> {
     let kube = Kube::of_pod(&context.env, Path::new(SERVICE_ACCOUNT)).or_fail(Kind::Usage)?;
     let (namespace, name) = name.split_once('/').unwrap_or((kube.namespace(), name));
-    let what = format!("Snapshot {namespace}/{name}");
-    let path = [
-        "apis",
-        "appstudio.redhat.com",
-        "v1alpha1",
-        "namespaces",
-        namespace,
-        "snapshots",
-        name,
-    ];
-    let bytes = kube.get(&path, &what).await.or_fail(Kind::Usage)?;
-    read(&String::from_utf8_lossy(&bytes))
+    let api = ["apis", "appstudio.redhat.com", "v1alpha1"];
+    let object = kube
+        .object(&api, "snapshots", "Snapshot", namespace, name)
+        .await
+        .or_fail(Kind::Usage)?;
+    read(&serde_json::Value::Object(object).to_string())
 }
 
 /// The first text wins; an image stands once, under the first real name.

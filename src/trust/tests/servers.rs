@@ -138,7 +138,10 @@ async fn reads_a_key_from_a_secret() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let world = World::new();
     let web = Web::start().unwrap();
-    let secret = json!({"data": {"cosign.pub": STANDARD.encode(world.key.public_pem())}});
+    // An entry that nobody reads need not be readable.
+    let data = json!({"cosign.pub": STANDARD.encode(world.key.public_pem()), "other": "!!"});
+    let secret =
+        json!({"kind": "Secret", "metadata": {"namespace": "ns", "name": "signing"}, "data": data});
     let path = "api/v1/namespaces/ns/secrets/signing".to_owned();
     web.serve_files([(path, secret.to_string().into_bytes())].into());
     let base = crate::http::Url::parse(&web.url()).unwrap();
@@ -147,14 +150,56 @@ async fn reads_a_key_from_a_secret() {
         .await
         .unwrap();
     assert_eq!(key.fingerprint(), world.expected_key().fingerprint());
-    let missing = Key::of_secret(&kube, "ns", "../../x", "k8s")
-        .await
-        .unwrap_err();
+    let load = |namespace, name| Key::of_secret(&kube, namespace, name, "k8s");
+    let missing = load("ns", "other").await.unwrap_err();
     assert!(
         matches!(missing, Error::Kube(kube::Error::NotFound { .. })),
         "{missing}"
     );
+    let asked = web.requests().len();
+    for (namespace, name) in [("ns", "../../x"), ("..", "x"), ("ns", ""), ("ns", "a/b")] {
+        let refused = load(namespace, name).await.unwrap_err();
+        assert!(
+            matches!(refused, Error::Kube(kube::Error::Name { .. })),
+            "{refused}"
+        );
+    }
+    assert_eq!(web.requests().len(), asked);
     assert!(!format!("{kube:?}").contains("s3cret"), "{kube:?}");
+}
+
+#[tokio::test]
+async fn refuses_an_answer_of_another_kind_or_name() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let data = json!({"cosign.pub": STANDARD.encode(World::new().key.public_pem())});
+    let web = Web::start().unwrap();
+    let base = crate::http::Url::parse(&web.url()).unwrap();
+    let kube = Kube::new(http(), base, "s3cret".to_owned(), "ns".to_owned());
+    for (object, good) in [
+        (json!({"data": data}), true),
+        (json!({"kind": "Secret", "data": data}), true),
+        (json!({"kind": "ConfigMap", "data": data}), false),
+        (
+            json!({"kind": "SecretList", "items": [], "data": data}),
+            false,
+        ),
+        (
+            json!({"metadata": {"name": "evil", "namespace": "ns"}, "data": data}),
+            false,
+        ),
+        (
+            json!({"metadata": {"name": "signing", "namespace": "kube-system"}, "data": data}),
+            false,
+        ),
+        (json!([{"data": data}]), false),
+        (json!({"data": [data]}), false),
+        (json!({"data": {"cosign.pub": 5}}), false),
+    ] {
+        let path = "api/v1/namespaces/ns/secrets/signing".to_owned();
+        web.serve_files([(path, object.to_string().into_bytes())].into());
+        let found = Key::of_secret(&kube, "ns", "signing", "k8s").await;
+        assert_eq!(found.is_ok(), good, "{object}: {:?}", found.err());
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,143 @@
+//! Where a request may go: no link-local address, and no redirect that takes a secret along or
+//! weakens the connection.
+
+use std::{
+    error::Error as StdError,
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::Url;
+
+/// Looks names up as the system does, without link-local addresses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names;
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let (refused, good): (Vec<_>, Vec<SocketAddr>) =
+                found.partition(|address| is_link_local(address.ip()));
+            if good.is_empty() && !refused.is_empty() {
+                let text = format!("{} has link-local addresses only", name.as_str());
+                let error: Box<dyn StdError + Send + Sync> = io::Error::other(text).into();
+                return Err(error);
+            }
+            Ok(Box::new(good.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The address of a URL whose host is one.
+pub(crate) fn address_of(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}
+
+/// An IPv6 address that stands for an IPv4 one is that one.
+fn plain(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// Tells whether an address is only of this machine's network: 169.254.0.0/16, fe80::/10, and the
+/// address at which a cloud serves credentials over IPv6.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match plain(address) {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => {
+            v6.segments()[0] & 0xffc0 == 0xfe80
+                || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        }
+    }
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    /// It does not name a URL of the web.
+    NoUrl,
+    /// It leads from TLS to plain HTTP.
+    Downgrade,
+}
+
+/// The URL that a `Location` leads to, without its user and password: they would become a header
+/// of the next request, and a message would show them.
+///
+/// # Errors
+/// Any [`Redirect`]. A link-local address is refused by the client itself.
+pub(crate) fn redirected(from: &Url, location: &str) -> Result<Url, Redirect> {
+    let mut to = from.join(location).map_err(|_| Redirect::NoUrl)?;
+    if !matches!(to.scheme(), "http" | "https") || to.host_str().is_none() {
+        return Err(Redirect::NoUrl);
+    }
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(Redirect::Downgrade);
+    }
+    to.set_username("").map_err(|()| Redirect::NoUrl)?;
+    to.set_password(None).map_err(|()| Redirect::NoUrl)?;
+    Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_redirect_loses_user_and_password_and_keeps_tls() {
+        let from = url("https://r.example/v2/a");
+        let to = redirected(&from, "https://bot:S3CRET@store.example/b?sig=1").unwrap();
+        assert_eq!(to.as_str(), "https://store.example/b?sig=1");
+        assert_eq!(
+            redirected(&from, "/c").unwrap().as_str(),
+            "https://r.example/c"
+        );
+        assert_eq!(
+            redirected(&from, "http://store.example/"),
+            Err(Redirect::Downgrade)
+        );
+        assert_eq!(
+            redirected(&from, "file:///etc/passwd"),
+            Err(Redirect::NoUrl)
+        );
+    }
+
+    #[test]
+    fn knows_link_local_addresses() {
+        for local in [
+            "http://169.254.169.254/",
+            "http://[fe80::1]/",
+            "http://[::ffff:169.254.1.1]/",
+        ] {
+            assert!(
+                address_of(&url(local)).is_some_and(is_link_local),
+                "{local}"
+            );
+        }
+        for other in ["http://10.1.2.3/", "http://[fd00::1]/", "http://127.0.0.1/"] {
+            assert!(
+                !address_of(&url(other)).is_some_and(is_link_local),
+                "{other}"
+            );
+        }
+        assert_eq!(address_of(&url("https://quay.io/")), None);
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_as_the_system_does() {
+        let found = Names.resolve("localhost".parse().unwrap()).await.unwrap();
+        assert!(found.into_iter().all(|address| address.ip().is_loopback()));
+    }
+}
