@@ -19,11 +19,12 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 
 use super::{
     Error,
+    challenge::{Challenge, parse, same_domain},
     client::shown,
     credentials::{Credential, Files, Places, Proof, Secret},
 };
 use crate::{
-    http::{Http, Method, Traffic, Url, chain, header},
+    http::{Http, Method, Traffic, Url, authority, chain, header},
     image::Repository,
 };
 
@@ -58,6 +59,35 @@ impl Access {
         Self::new(repository, "delete,pull")
     }
 
+    /// Adds the scopes of a challenge, cut to what the request itself does: its repository, and no
+    /// right to write or delete that it does not need.
+    fn extend(&mut self, asked: &str) {
+        let path = self.repository.path().to_owned();
+        let own = |actions| self.scopes.contains(&scope(&self.repository, actions));
+        let (writes, deletes) = (own("pull,push"), own("delete,pull"));
+        for scope in asked.split(' ') {
+            let mut parts = scope.rsplitn(2, ':');
+            let actions = parts.next().unwrap_or_default();
+            let named = parts
+                .next()
+                .and_then(|rest| rest.strip_prefix("repository:"));
+            if named != Some(&path) {
+                continue;
+            }
+            let needed = |action: &&str| {
+                matches!(*action, "pull" | "metadata_read")
+                    || writes && matches!(*action, "push" | "metadata_write")
+                    || deletes && *action == "delete"
+            };
+            let kept: Vec<_> = actions.split(',').filter(needed).collect();
+            if !kept.is_empty() {
+                self.scopes
+                    .insert(format!("repository:{path}:{}", kept.join(",")));
+            }
+        }
+        self.shorten();
+    }
+
     /// Drops a scope that another one contains.
     fn shorten(&mut self) {
         let all = self.scopes.clone();
@@ -81,12 +111,6 @@ fn scope(repository: &Repository, actions: &str) -> String {
 /// Repositories between which a copy moves, so that one token serves all its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Together(pub(super) Vec<(Repository, bool)>);
-
-#[derive(Debug, Clone)]
-enum Challenge {
-    Basic,
-    Bearer { realm: Url, service: String },
-}
 
 /// What is known of a registry's authentication.
 #[derive(Debug, Default)]
@@ -139,6 +163,8 @@ pub(super) struct Auth {
     credentials: AsyncMutex<BTreeMap<Repository, Option<Credential>>>,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
     tokens: Mutex<BTreeMap<Key, Slot>>,
+    /// Registries and the token servers outside of their domain that were warned of.
+    warned: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl Auth {
@@ -151,6 +177,7 @@ impl Auth {
             credentials: AsyncMutex::default(),
             hosts: Mutex::default(),
             tokens: Mutex::default(),
+            warned: Mutex::default(),
         }
     }
 
@@ -271,13 +298,26 @@ impl Auth {
             {
                 token.take();
             }
-            let asked = scope.split(' ').filter(|scope| !scope.is_empty());
-            access.scopes.extend(asked.map(str::to_owned));
-            access.shorten();
+            access.extend(&scope);
+            if credential.is_some() && !same_domain(url, realm) {
+                self.warn_of_realm(url, realm);
+            }
         }
         let known = host.challenge.lock();
         *known.unwrap_or_else(PoisonError::into_inner) = Some(challenge);
         Ok(())
+    }
+
+    /// Says once that credentials go to another domain than the registry's.
+    fn warn_of_realm(&self, url: &Url, realm: &Url) {
+        let (registry, realm) = (authority(url), authority(realm));
+        let warned = self.warned.lock();
+        let mut warned = warned.unwrap_or_else(PoisonError::into_inner);
+        if warned.insert((registry.clone(), realm.clone())) {
+            tracing::warn!(
+                "the registry {registry} sends credentials to {realm}, which is outside of its domain"
+            );
+        }
     }
 
     fn slot(
@@ -431,98 +471,31 @@ fn basic(proof: &Proof) -> Option<String> {
     }
 }
 
-/// The strongest challenge that we know, with the scope that it names.
-fn parse(url: &Url, headers: &header::HeaderMap) -> Result<Option<(Challenge, String)>, Error> {
-    let mut found = None;
-    for value in headers.get_all(header::WWW_AUTHENTICATE) {
-        let Ok(value) = value.to_str() else { continue };
-        let (scheme, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
-        if scheme.eq_ignore_ascii_case("bearer") {
-            let parameters = parameters(rest);
-            let get = |name: &str| parameters.get(name).cloned().unwrap_or_default();
-            let wrong = |reason| Error::Protocol {
-                url: shown(url),
-                reason,
-            };
-            let realm = Url::parse(&get("realm"))
-                .map_err(|_| wrong("its bearer challenge names no realm"))?;
-            let service = get("service");
-            // A password must not leave TLS because a registry says so.
-            if realm.scheme() != "https" && url.scheme() == "https" {
-                return Err(wrong("its token server is on plain HTTP"));
-            }
-            return Ok(Some((Challenge::Bearer { realm, service }, get("scope"))));
-        }
-        if scheme.eq_ignore_ascii_case("basic") {
-            found = Some((Challenge::Basic, String::new()));
-        }
-    }
-    Ok(found)
-}
-
-/// `name="value", name=value`; a comma within quotes separates nothing.
-fn parameters(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut rest = text;
-    while let Some((name, behind)) = rest.split_once('=') {
-        let name = name.trim_matches([' ', ',']).to_ascii_lowercase();
-        let (value, behind) = match behind.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => behind.split_once(',').unwrap_or((behind, "")),
-        };
-        found.insert(name, value.trim().to_owned());
-        rest = behind;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn challenged(url: &str, values: &[&str]) -> Result<Option<(Challenge, String)>, Error> {
-        let mut headers = header::HeaderMap::new();
-        for value in values {
-            headers.append(header::WWW_AUTHENTICATE, value.parse().unwrap());
-        }
-        parse(&Url::parse(url).unwrap(), &headers)
-    }
-
     #[test]
-    fn reads_a_bearer_challenge_with_commas_in_quotes() {
-        let value = r#"Bearer realm="https://t.example/token",service="s",scope="repository:a/b:pull,push""#;
-        let Ok(Some((Challenge::Bearer { realm, service }, scope))) =
-            challenged("https://r.example", &["Basic realm=x", value])
-        else {
-            panic!("no bearer challenge");
+    fn a_challenge_cannot_widen_what_a_request_does() {
+        let repository = "r.example/acme/web".parse().unwrap();
+        let asked = "repository:acme/web:pull,push,delete repository:acme/prod:pull,push repository:other/all:* registry:catalog:* repository:acme/web:metadata_read";
+        let scopes = |mut access: Access| {
+            access.extend(asked);
+            access.scopes.into_iter().collect::<Vec<_>>()
         };
-        assert_eq!(realm.as_str(), "https://t.example/token");
         assert_eq!(
-            (service.as_str(), scope.as_str()),
-            ("s", "repository:a/b:pull,push")
+            scopes(Access::pull(&repository)),
+            [
+                "repository:acme/web:metadata_read",
+                "repository:acme/web:pull"
+            ]
         );
-    }
-
-    #[test]
-    fn refuses_a_token_server_on_plain_http_behind_tls() {
-        let value = r#"Bearer realm="http://t.example/token",service="s""#;
-        assert!(matches!(
-            challenged("https://r.example", &[value]),
-            Err(Error::Protocol { .. })
-        ));
-        assert!(matches!(
-            challenged("http://r.example", &[value]),
-            Ok(Some(_))
-        ));
-    }
-
-    #[test]
-    fn knows_basic_and_ignores_other_schemes() {
-        let basic = challenged("https://r.example", &["Negotiate", "Basic realm=\"x\""]);
-        assert!(matches!(basic, Ok(Some((Challenge::Basic, _)))));
-        assert!(matches!(
-            challenged("https://r.example", &["Negotiate"]),
-            Ok(None)
-        ));
+        assert_eq!(
+            scopes(Access::push(&repository)),
+            [
+                "repository:acme/web:metadata_read",
+                "repository:acme/web:pull,push"
+            ]
+        );
     }
 }

@@ -439,10 +439,13 @@ fn accept_manifests(call: Call) -> Call {
     call.header(header::ACCEPT, types.join(", "))
 }
 
-/// The URL without its query, which may hold a secret.
+/// The URL without user, password and query, which may hold a secret.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
+    // A URL that takes no user has none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
     url.to_string()
 }
 

@@ -199,44 +199,60 @@ fn read(path: &Path) -> Result<Option<File>, Error> {
 }
 
 impl Files {
-    /// Finds the credential for a repository: the longest key over all files, then helpers.
+    /// Finds the credential for a repository file by file; within a file helpers come before the
+    /// longest key (`containers-auth.json(5)`, Docker's `config.json`).
     ///
     /// # Errors
-    /// [`Error::Helper`] when the helper that is named for the registry fails.
+    /// [`Error::Helper`] when a helper that is named for the registry fails, or the file's store
+    /// fails and the file has no entry of its own.
     pub(super) async fn find(&self, repository: &Repository) -> Result<Option<Credential>, Error> {
-        let mut best: Option<(usize, Credential)> = None;
         for (path, file) in &self.0 {
-            for (key, entry) in &file.auths {
-                let Some(length) = covers(key, repository) else {
-                    continue;
-                };
-                if best.as_ref().is_some_and(|(known, _)| *known >= length) {
-                    continue;
-                }
-                if let Some(proof) = entry.proof(path, key)? {
-                    let origin = format!("{} ({key})", path.display());
-                    best = Some((length, Credential { proof, origin }));
-                }
+            if let Some(found) = file.find(path, repository).await? {
+                return Ok(Some(found));
             }
         }
-        if let Some((_, found)) = best {
+        Ok(None)
+    }
+}
+
+impl File {
+    async fn find(
+        &self,
+        path: &Path,
+        repository: &Repository,
+    ) -> Result<Option<Credential>, Error> {
+        let registry = repository.registry();
+        let mut helpers = self.cred_helpers.iter();
+        if let Some((server, helper)) = helpers.find(|(key, _)| normal(key) == registry)
+            && let Some(found) = ask(helper, server).await?
+        {
             return Ok(Some(found));
         }
-        self.help(repository).await
+        let stored = match self.creds_store.as_str() {
+            "" => Ok(None),
+            helper => ask(helper, server(registry)).await,
+        };
+        if let Ok(Some(found)) = stored {
+            return Ok(Some(found));
+        }
+        match self.entry(path, repository)? {
+            Some(found) => Ok(Some(found)),
+            None => stored,
+        }
     }
 
-    async fn help(&self, repository: &Repository) -> Result<Option<Credential>, Error> {
-        let registry = repository.registry();
-        for (_, file) in &self.0 {
-            let named = file.cred_helpers.iter();
-            let mut named = named.filter(|(key, _)| normal(key) == registry);
-            let named = named.next().map(|(key, helper)| (key.as_str(), helper));
-            let stored = (!file.creds_store.is_empty()).then_some(&file.creds_store);
-            let stored = stored.map(|helper| (server(registry), helper));
-            for (server, helper) in named.into_iter().chain(stored) {
-                if let Some(found) = ask(helper, server).await? {
-                    return Ok(Some(found));
-                }
+    /// The entry with the longest key that covers the repository.
+    fn entry(&self, path: &Path, repository: &Repository) -> Result<Option<Credential>, Error> {
+        let mut covering: Vec<_> = self
+            .auths
+            .iter()
+            .filter_map(|(key, entry)| Some((covers(key, repository)?, key, entry)))
+            .collect();
+        covering.sort_by_key(|(length, ..)| std::cmp::Reverse(*length));
+        for (_, key, entry) in covering {
+            if let Some(proof) = entry.proof(path, key)? {
+                let origin = format!("{} ({key})", path.display());
+                return Ok(Some(Credential { proof, origin }));
             }
         }
         Ok(None)

@@ -2,6 +2,7 @@
 
 mod attached;
 mod auth;
+mod challenge;
 mod client;
 mod copy;
 mod credentials;

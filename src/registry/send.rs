@@ -17,7 +17,10 @@ use super::{
     auth::{Access, named},
     client::shown,
 };
-use crate::http::{self, Body, Method, Response, StatusCode, Traffic, Url, header};
+use crate::{
+    http::{self, Body, Method, Redirect, Response, StatusCode, Traffic, Url, header},
+    text,
+};
 
 const MAX_REDIRECTS: usize = 5;
 /// A registry may ask for a longer pause, up to this.
@@ -133,12 +136,11 @@ impl Registry {
                 reason,
             };
             let location = location.ok_or_else(|| wrong("it redirects to nowhere"))?;
-            let next = call.url.join(location);
-            let next = next.map_err(|_| wrong("it redirects to what is no URL"))?;
-            if call.url.scheme() == "https" && next.scheme() != "https" {
-                return Err(wrong("it redirects from TLS to plain HTTP"));
-            }
-            call.url = next;
+            let next = http::redirected(&call.url, location);
+            call.url = next.map_err(|refused| match refused {
+                Redirect::NoUrl => wrong("it redirects to something that is not a URL of the web"),
+                Redirect::Downgrade => wrong("it redirects from TLS to plain HTTP"),
+            })?;
         }
         Err(Error::Protocol {
             url: shown(&call.url),
@@ -219,7 +221,8 @@ impl Registry {
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             limit.throttled(epoch);
         }
-        for text in warnings(answer.headers()) {
+        let at_home = answer.url().origin() == self.base(&call.access.repository)?.origin();
+        for text in warnings(answer.headers()).filter(|_| at_home) {
             let text = format!("{} warns: {text}", http::authority(&call.url));
             if self.0.warned.add(text.clone()) {
                 tracing::warn!("{text}");
@@ -253,12 +256,21 @@ impl Registry {
             });
         }
         let retry_after = retry_after(answer.headers(), SystemTime::now());
-        let body = read(&call.url, answer, 64 << 10).await.unwrap_or_default();
+        let message = if answer.url().origin() == call.url.origin() {
+            let body = read(&call.url, answer, 64 << 10).await;
+            message(&body.unwrap_or_default())
+        } else {
+            // A redirect may lead to a host that answers us alone: its words are not for a log.
+            format!(
+                "(answer of {}, to which it redirects)",
+                http::authority(answer.url())
+            )
+        };
         Err(Error::Status {
             method: call.method.to_string(),
             url,
             status: status.as_u16(),
-            message: message(&body),
+            message,
             retry_after,
         })
     }
@@ -286,7 +298,8 @@ fn message(body: &[u8]) -> String {
         _ => String::from_utf8_lossy(body).into_owned(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().take(300).collect()
+    let text: String = text.chars().take(300).collect();
+    text::line(&text).into_owned()
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -468,5 +481,7 @@ mod tests {
         let body = br#"{"errors": [{"code": "DENIED", "message": "no such\nproject"}]}"#;
         assert_eq!(message(body), "DENIED no such project");
         assert_eq!(message(b"<html>\n oops"), "<html> oops");
+        let hostile = "{\"errors\": [{\"code\": \"X\", \"message\": \"\\u001b[2J\\u202eabc\"}]}";
+        assert_eq!(message(hostile.as_bytes()), "X \\u{1b}[2J\\u{202e}abc");
     }
 }

@@ -27,7 +27,7 @@ use super::{
     send::{Call, worth_repeating},
 };
 use crate::{
-    http::{Body, IDLE, Method, Response, StatusCode, Url, header},
+    http::{Body, IDLE, Method, Response, StatusCode, Url, header, redirected},
     image::{Digest, Repository},
     progress::Transfer,
 };
@@ -395,8 +395,7 @@ fn session(url: &Url, answer: &Response) -> Result<Session, Error> {
 
 fn location(url: &Url, answer: &Response) -> Option<Url> {
     let location = answer.headers().get(header::LOCATION)?.to_str().ok()?;
-    let next = url.join(location).ok()?;
-    (url.scheme() != "https" || next.scheme() == "https").then_some(next)
+    redirected(url, location).ok()
 }
 
 /// The next way to send a body that the registry did not take because of its form.

@@ -288,5 +288,5 @@ fn a_private_registry_gives_a_policy_to_those_it_knows() {
     let bundle = format!("oci::{host}/acme/policy:v1");
     let list = |authfile: &str| dir.promote(&["policy", "list", &bundle, "--authfile", authfile]);
     lists(list("auth.json"));
-    list("wrong.json").exits(5);
+    list("wrong.json").exits(2);
 }

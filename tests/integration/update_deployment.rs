@@ -297,7 +297,7 @@ fn missing_and_wrong_credentials_are_never_a_silent_success() {
         .exits(2)
         .says("--git-credentials-dir");
     world.dir.write("credentials/password", "wrong");
-    let run = world.update(&[]).exits(5).says("refused the credentials");
+    let run = world.update(&[]).exits(2).says("refused the credentials");
     assert!(!run.stderr.contains("wrong"), "{}", run.stderr);
     fs::create_dir(world.dir.path("empty")).unwrap();
     world

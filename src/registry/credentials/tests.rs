@@ -22,29 +22,32 @@ async fn origin(files: &Files, repository: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_longest_key_over_all_files_wins() {
+async fn the_first_file_that_covers_wins_and_in_it_the_longest_key() {
     // "YTpi" is a:b.
     let files = files(&[
-        r#"{"auths": {"quay.io": {"auth": "YTpi"}}}"#,
-        r#"{"auths": {"quay.io/org": {"auth": "YTpi"}, "quay.io/org/app": {"auth": "YTpi"}, "quay.io": {"auth": "YTpi"}}}"#,
+        r#"{"auths": {"quay.io/org": {"auth": "YTpi"}, "quay.io/org/app": {"auth": "YTpi"}, "quay.io/none": {}}}"#,
+        r#"{"auths": {"quay.io": {"auth": "YTpi"}, "quay.io/org/app/deep": {"auth": "YTpi"}}}"#,
     ]);
-    assert_eq!(
-        origin(&files, "quay.io/other/x").await.unwrap(),
-        "f0 (quay.io)"
-    );
-    assert_eq!(
-        origin(&files, "quay.io/org/x").await.unwrap(),
-        "f1 (quay.io/org)"
-    );
-    assert_eq!(
-        origin(&files, "quay.io/org/app").await.unwrap(),
-        "f1 (quay.io/org/app)"
-    );
-    assert_eq!(
-        origin(&files, "quay.io/org/app2").await.unwrap(),
-        "f1 (quay.io/org)"
-    );
+    for (repository, expected) in [
+        ("quay.io/other/x", "f1 (quay.io)"),
+        ("quay.io/none/x", "f1 (quay.io)"),
+        ("quay.io/org/x", "f0 (quay.io/org)"),
+        ("quay.io/org/app/deep", "f0 (quay.io/org/app)"),
+        ("quay.io/org/app2", "f0 (quay.io/org)"),
+    ] {
+        let found = origin(&files, repository).await;
+        assert_eq!(found.as_deref(), Some(expected), "{repository}");
+    }
     assert_eq!(origin(&files, "quay.iot/org/app").await, None);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_does_not_hide_the_files_own_entry() {
+    let store = r#"{"credsStore": "absent-helper", "auths": {"quay.io": {"auth": "YTpi"}}}"#;
+    let files = files(&[store]);
+    assert_eq!(origin(&files, "quay.io/a").await.unwrap(), "f0 (quay.io)");
+    let other = files.find(&"r.example/a".parse().unwrap()).await;
+    assert!(matches!(other, Err(Error::Helper { .. })));
 }
 
 #[tokio::test]

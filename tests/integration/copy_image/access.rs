@@ -65,7 +65,7 @@ fn a_registry_that_asks_refuses_without_credentials() {
     let registry = server(basic());
     let at = registry.address();
     copy(&format!("{at}/app:v1"), &format!("{at}/app:v2"), &[])
-        .exits(5)
+        .exits(2)
         .says("no credentials");
 }
 
@@ -78,7 +78,7 @@ fn a_wrong_password_is_refused_and_its_file_named() {
         // "YWxpY2U6d3Jvbmc=" is alice:wrong.
         let wrong = auths(&registry.address()).replace("YWxpY2U6d29uZGVy", "YWxpY2U6d3Jvbmc=");
         dir.write("home/.docker/config.json", wrong);
-        let run = promote(&dir, &registry, &[]).exits(5).says("config.json");
+        let run = promote(&dir, &registry, &[]).exits(2).says("config.json");
         assert!(!run.stderr.contains("wrong"), "{}", run.stderr);
     }
 }
@@ -134,7 +134,7 @@ fn two_accounts_of_one_registry_are_told_apart_by_their_paths() {
     assert_same(&registry, &registry, "prod/app", &all);
     // One account alone may not do both.
     dir.write("home/.docker/config.json", auths(&at));
-    promote(&dir, &registry, &[]).exits(5).says("refused");
+    promote(&dir, &registry, &[]).exits(2).says("refused");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn credential_helpers_are_asked() {
     run(good, of_all.clone()).exits(0);
     run(&token, of_registry.clone()).exits(0);
     let unknown = "echo 'credentials not found in native keychain'; exit 1";
-    run(unknown, of_all.clone()).exits(5).says("no credentials");
+    run(unknown, of_all.clone()).exits(2).says("no credentials");
     let broken = "echo '{\"Secret\": \"wonder\"'; exit 3";
     let broken = run(broken, of_registry.clone())
         .exits(2)
