@@ -121,11 +121,10 @@ impl Sigstore {
         params.not_after = day + std::time::Duration::from_secs(INTO_DAY + 540);
         params.serial_number = Some(SerialNumber::from(7));
         params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = vec![if request.subject.contains("://") {
-            SanType::URI(request.subject.try_into()?)
-        } else {
-            SanType::Rfc822Name(request.subject.try_into()?)
-        }];
+        // Fulcio gives one name; tests want several, or none, separated by a blank.
+        let subjects = request.subject.split_whitespace();
+        let names: Result<Vec<_>> = subjects.map(subject_name).collect();
+        params.subject_alt_names = names?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![if request.code_signing {
             ExtendedKeyUsagePurpose::CodeSigning
@@ -280,4 +279,12 @@ fn extent(bytes: &[u8]) -> Result<(usize, usize)> {
         .iter()
         .fold(0, |sum, digit| sum * 256 + usize::from(*digit));
     Ok((2 + count, 2 + count + length))
+}
+
+fn subject_name(text: &str) -> Result<SanType> {
+    Ok(if text.contains("://") {
+        SanType::URI(text.try_into()?)
+    } else {
+        SanType::Rfc822Name(text.try_into()?)
+    })
 }

@@ -4,11 +4,7 @@
 
 mod output;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
 use clap::{Subcommand, ValueEnum};
 use output::{json, refusal, shown, text};
@@ -200,8 +196,13 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
     let bundle = context.read(&args.bundle)?;
     // The protocol of the conformance suite: a digest is one that is no file.
     let artifact = match args.artifact.parse() {
-        Ok(digest) if !Path::new(&args.artifact).exists() => Artifact::Digest(digest),
-        _ => Artifact::Bytes(context.read(args.artifact.as_ref())?),
+        Ok(digest) => Artifact::Digest(digest),
+        Err(error) if args.artifact.starts_with("sha256:") => {
+            return Err(
+                Failure::new(Kind::Usage, error).hint(format!("./{} names a file", args.artifact))
+            );
+        }
+        Err(_) => Artifact::Bytes(context.read(args.artifact.as_ref())?),
     };
     let verifier = verifier(flags, context).await?;
     let signer = verifier

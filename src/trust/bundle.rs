@@ -19,7 +19,7 @@ use super::{
     dsse,
     error::Reason,
     examined::{Attestation, Signature, Signer},
-    limits, pem, sigstore, simple,
+    limits, own_log, pem, sigstore, simple,
     verifier::{Trust, Who},
 };
 use crate::{image::Digest, json};
@@ -185,6 +185,7 @@ impl Trust {
             return Err(Reason::NoCertificate);
         }
         let (root, skip) = (self.root()?.knowing(bundle), self.skip_certificate_log);
+        own_log::check(bundle, &root)?;
         let verifier = root.verifier();
         let found = sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)?;
         Ok(Signer::Identity {

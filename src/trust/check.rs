@@ -94,6 +94,7 @@ impl Trust {
             signer,
             entry.is_some(),
             claims.annotations,
+            self.root().ok(),
         );
         signature.reference = claims.reference;
         Ok(signature)
@@ -141,6 +142,7 @@ impl Trust {
             signer,
             entry.is_some(),
             annotations,
+            self.root().ok(),
         );
         Ok(Attestation {
             bundled: false,
@@ -328,7 +330,7 @@ pub(super) fn stamped_time(
     let mut refusal = "no timestamp authority is trusted".to_owned();
     for authority in root.timestamp_authorities() {
         match tsa::verify_timestamp_for_authority(token, &stamped, authority) {
-            Ok(time) => return Ok(time),
+            Ok(time) => return sigstore::not_of_the_future(time).map(|()| time),
             Err(tsa::Error::TimestampOutsideValidity { time }) => {
                 return Err(Reason::TimestampTime { time });
             }
@@ -428,6 +430,7 @@ fn describe(
     signer: Signer,
     logged: bool,
     annotations: BTreeMap<String, String>,
+    root: Option<&Root>,
 ) -> Signature {
     // With a key, a certificate beside the signature was not checked and is not shown.
     let keyless = matches!(signer, Signer::Identity { .. });
@@ -436,6 +439,9 @@ fn describe(
         text.and_then(|text| certificates(text).ok())
             .unwrap_or_default()
     };
+    // What lies beside the signature is shown as its chain only if the trusted root names all of it.
+    let chain_is_known =
+        root.is_some_and(|root| pem(CHAIN).iter().all(|der| root.names_authority(der)));
     let leaf = pem(CERTIFICATE).into_iter().next();
     let details = leaf
         .as_deref()
@@ -451,6 +457,7 @@ fn describe(
         certificate: leaf.map(|der| pem::write("CERTIFICATE", &der)),
         chain: pem(CHAIN)
             .iter()
+            .filter(|_| chain_is_known)
             .map(|der| pem::write("CERTIFICATE", der))
             .collect(),
         metadata: details.metadata,

@@ -44,10 +44,10 @@ impl Choice {
                 if let Some(bytes) = parts::of_env(env)? {
                     return Root::parse(&bytes, "the variables SIGSTORE_…");
                 }
-                if let Some(mirror) = env.get(TUF_MIRROR) {
+                if let Some(mirror) = env.of_sigstore(TUF_MIRROR) {
                     let start = Start {
                         mirror: mirror.to_owned(),
-                        root: env.get(TUF_ROOT_JSON).map(str::to_owned),
+                        root: env.of_sigstore(TUF_ROOT_JSON).map(str::to_owned),
                         checksum: None,
                     };
                     return of_tuf(&start, env, http).await;

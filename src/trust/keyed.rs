@@ -14,7 +14,7 @@ use super::{
     examined::Signer,
     key::{Key, Message},
     log::{LogEntry, Logged},
-    log_v2,
+    log_v2, own_log,
     root::Root,
     sigstore,
     verifier::{LogPolicy, Trust},
@@ -51,6 +51,7 @@ impl Trust {
         let key = signing_key(keys, signed.message(), signed.signature)?;
         if log == LogPolicy::Required {
             let root = self.root()?.knowing(bundle);
+            own_log::check(bundle, &root)?;
             if key.is_p256() || signed.is_usual(key, bundle) {
                 sigstore::by_key(root.verifier(), artifact.clone(), bundle, key)?;
             } else {

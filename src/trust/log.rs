@@ -14,7 +14,7 @@ use sigstore_verify::types::{
 use super::{
     error::Reason,
     key::{Message, certificate_key},
-    pem,
+    own_log, pem,
     root::Root,
 };
 
@@ -221,14 +221,7 @@ impl LogEntry {
         };
         let note = Checkpoint::from_text(&proof.checkpoint)
             .map_err(|error| checkpoint(&error.to_string()))?;
-        let now = Timestamp::now();
-        let signed = note.signatures().iter().any(|signature| {
-            let mut keys = root.logs().keys_by_hint(&signature.key_id, now);
-            keys.any(|key| key.verify(note.signed_data(), &signature.signature).is_ok())
-        });
-        if !signed {
-            return Err(checkpoint("no trusted log signed it"));
-        }
+        own_log::signed(&note, own_log::key(&self.log_id, root)?)?;
         let hash = |text: &String| Sha256Hash::from_hex(text).map_err(malformed);
         let root_hash = hash(&proof.root_hash)?;
         if *note.root_hash() != root_hash || note.tree_size() != proof.tree_size {

@@ -47,7 +47,7 @@ impl Part {
 pub(super) fn of_env(env: &Env) -> Result<Option<Vec<u8>>, Error> {
     let mut parts = Vec::new();
     for (variable, part) in VARIABLES {
-        if let Some(path) = env.get(variable) {
+        if let Some(path) = env.of_sigstore(variable) {
             parts.push((part, read_file(Path::new(path))?, variable.to_owned()));
         }
     }

@@ -47,7 +47,7 @@ impl TrustRequest {
         };
         let rekor = self.rekor_url.as_deref();
         let rekor = rekor.map(|url| Rekor::new(http.clone(), url)).transpose()?;
-        let repository = env.get(REPOSITORY).map(str::parse::<Repository>);
+        let repository = env.of_sigstore(REPOSITORY).map(str::parse::<Repository>);
         let repository = repository
             .transpose()
             .map_err(|error| Error::Contradiction {

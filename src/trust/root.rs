@@ -19,7 +19,7 @@ use sigstore_verify::{
     types::{Bundle, LogKeyId, TimeRange, TsaAuthority},
 };
 
-use super::{Error, key::life, log_v2, stand_in::StandIn};
+use super::{Error, key::life, log_v2, root_parts, stand_in::StandIn};
 
 /// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
 const REQUIRED: [(&str, &str); 3] = [
@@ -58,7 +58,8 @@ impl Root {
             reason,
         };
         let document = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
-        let text = complete(camel_case(document)).to_string();
+        let document = root_parts::usable(complete(camel_case(document)), origin);
+        let text = document.to_string();
         let mut root = TrustedRoot::from_json(&text).map_err(|error| wrong(error.to_string()))?;
         clamp(&mut root).map_err(wrong)?;
         Self::of(root, origin)
@@ -131,6 +132,13 @@ impl Root {
         let mut root = self.authorities.clone();
         root.tlogs.extend(named_logs);
         Self::of(root, &self.origin).map_or(Known::AsIs(self), |root| Known::Named(Box::new(root)))
+    }
+
+    /// Tells whether a certificate is one of an authority that the root names.
+    pub(super) fn names_authority(&self, der: &[u8]) -> bool {
+        let authorities = self.authorities.certificate_authorities.iter();
+        let mut named = authorities.flat_map(|authority| &authority.cert_chain.certificates);
+        named.any(|named| named.raw_bytes.as_bytes() == der)
     }
 
     /// Where the root came from.

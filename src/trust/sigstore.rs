@@ -1,5 +1,6 @@
 //! The one way to the Sigstore library: calls its verifier and names its refusals.
 
+use jiff::{SignedDuration, Timestamp};
 use sigstore_verify::{
     CertificateError, Error as Refusal, Policy, PublicKeyVerificationPolicy, SubjectAltName,
     TimestampError, TransparencyLogError, VerificationPolicy, VerificationResult, Verifier,
@@ -7,7 +8,10 @@ use sigstore_verify::{
     types::{Artifact, Bundle},
 };
 
-use super::{error::Reason, identity::Identity, key::Key};
+use super::{error::Reason, identity::Identity, key::Key, subject};
+
+/// How far the clock of a timestamp authority may be ahead of ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the library found out about a keyless signature.
 pub(super) struct Keyless {
@@ -31,6 +35,8 @@ pub(super) fn keyless<'a>(
         policy = policy.skip_sct();
     }
     let result = verify(verifier, artifact, bundle, &policy)?;
+    let leaf = bundle.signing_certificate().ok_or(Reason::NoCertificate)?;
+    subject::check(leaf.as_bytes())?;
     let subject = result
         .identity()
         .map(SubjectAltName::as_str)
@@ -70,7 +76,24 @@ fn verify<'a>(
     bundle: &Bundle,
     policy: &impl Policy,
 ) -> Result<VerificationResult, Reason> {
-    verifier.verify(artifact, bundle, policy).map_err(reason)
+    let result = verifier.verify(artifact, bundle, policy).map_err(reason)?;
+    for time in result.verified_timestamps() {
+        not_of_the_future(*time)?;
+    }
+    Ok(result)
+}
+
+/// Refuses a time stamp of the future, but for what two clocks may differ.
+///
+/// # Errors
+/// [`Reason::Timestamp`].
+pub(super) fn not_of_the_future(time: Timestamp) -> Result<(), Reason> {
+    if time <= Timestamp::now() + CLOCK_SKEW {
+        return Ok(());
+    }
+    Err(Reason::Timestamp {
+        reason: format!("{time} is in the future"),
+    })
 }
 
 /// Names the library's refusal.

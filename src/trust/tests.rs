@@ -4,6 +4,7 @@
 mod advisories;
 mod artifacts;
 mod attacks;
+mod boundary;
 mod cost;
 mod delegations;
 mod errors;

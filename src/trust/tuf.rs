@@ -67,7 +67,7 @@ impl Tuf {
     /// [`Error::Missing`] when there is neither.
     pub(crate) fn new(http: Http, env: &Env) -> Result<Self, Error> {
         let home = || env.home().map(|home| home.join(".sigstore").join("root"));
-        let cache = env.get("TUF_ROOT").map(PathBuf::from).or_else(home);
+        let cache = env.of_sigstore("TUF_ROOT").map(PathBuf::from).or_else(home);
         let cache = cache.ok_or_else(|| Error::Missing {
             origin: "a place for the trusted root: neither TUF_ROOT nor HOME".to_owned(),
         })?;

@@ -388,9 +388,7 @@ fn cosign_signed_for_somebody_else_or_under_another_root() {
                 Some(case.verify(&server, &case.digest, &changed))
             };
             let other_key = other_key.to_str().unwrap();
-            // A log beside a legacy signature is known by its name, in a bundle by its key.
-            let legacy = artefacts.is_legacy();
-            let unknown = if legacy { "is not trusted" } else { "wrong" };
+            let unknown = "is not trusted";
             let changes = [
                 ("--public-key", other_key, "does not verify"),
                 (

@@ -443,7 +443,7 @@ async fn ghsa_9vcr_p3rj_q5q6_entries_are_not_counted() {
         attach(world, &bundle);
     };
     let good = |world: &World| attach(world, &key_bundle(world, SIGN));
-    pair(Kind::Signature, logged, good, of_two_logs, "Checkpoint").await;
+    pair(Kind::Signature, logged, good, of_two_logs, "UnknownLog").await;
 }
 
 #[tokio::test]

@@ -1,0 +1,50 @@
+//! The log that an entry names must be trusted, and be the one that proves the entry: a proof by
+//! another trusted log says nothing about this one.
+
+use sigstore_verify::{
+    crypto::VerificationKey,
+    types::{Bundle, Checkpoint, Sha256Hash},
+};
+
+use super::{error::Reason, root::Root};
+
+/// Checks every log entry of a bundle.
+///
+/// # Errors
+/// [`Reason::UnknownLog`], [`Reason::Checkpoint`].
+pub(super) fn check(bundle: &Bundle, root: &Root) -> Result<(), Reason> {
+    for entry in &bundle.verification_material.tlog_entries {
+        let id = hex::encode(entry.log_id.key_id.as_bytes());
+        let key = key(&id, root)?;
+        let proof = entry.inclusion_proof.as_ref();
+        if let Some(note) = proof.and_then(|proof| proof.checkpoint.checkpoint()) {
+            signed(note, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the key of a trusted log by its identifier in hexadecimal digits.
+///
+/// # Errors
+/// [`Reason::UnknownLog`].
+pub(super) fn key<'a>(id: &str, root: &'a Root) -> Result<&'a VerificationKey, Reason> {
+    let hash = Sha256Hash::from_hex(id).ok();
+    let key = hash.and_then(|hash| root.logs().key(&hash));
+    key.ok_or_else(|| Reason::UnknownLog { log: id.to_owned() })
+}
+
+/// Checks that the log with this key signed the checkpoint.
+///
+/// # Errors
+/// [`Reason::Checkpoint`].
+pub(super) fn signed(note: &Checkpoint, key: &VerificationKey) -> Result<(), Reason> {
+    let mut signatures = note.signatures().iter();
+    let by_key = signatures.any(|one| key.verify(note.signed_data(), &one.signature).is_ok());
+    match by_key {
+        true => Ok(()),
+        false => Err(Reason::Checkpoint {
+            reason: "the log of the entry did not sign it".to_owned(),
+        }),
+    }
+}
