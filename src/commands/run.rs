@@ -13,6 +13,7 @@
 
 mod config;
 mod summary;
+mod weakening;
 
 use std::path::PathBuf;
 
@@ -27,7 +28,10 @@ use super::{
     update_deployment::{self, DeployImages, DeployRequest, Image},
     verify_ec::{self, Subject},
 };
-use crate::failure::{Failure, Kind};
+use crate::{
+    failure::{Failure, Kind},
+    git, text,
+};
 
 /// Flags of `run`.
 #[derive(Debug, clap::Args)]
@@ -78,6 +82,9 @@ pub(crate) struct Args {
     /// Write the hand-over files and the report into this directory [default: the data directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The flags that the command line switches off: the file does not switch them on again.
+    #[arg(skip)]
+    pub(crate) off: Vec<String>,
 }
 
 /// Runs the chain.
@@ -93,9 +100,24 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if let Some(out) = &args.out {
         context.data_dir = Some(out.clone());
     }
+    for (_, key, value) in config.settings() {
+        if ["git-url", "gitops-repo-url", "policy"].contains(&key)
+            && let Some(url) = git::named_url(value)
+        {
+            context.git.trust_with_credentials(&url);
+        }
+    }
+    let weakened = weakening::settings(&config);
+    for setting in &weakened {
+        tracing::warn!(
+            "the configuration file weakens a check: {}",
+            text::line(setting)
+        );
+    }
     let steps = Steps {
         args: &args,
         config: &config,
+        weakened,
     };
     // All of them, so that a wrong flag is found before anything is done.
     let requests = steps.requests(&context)?;
@@ -106,6 +128,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 struct Steps<'a> {
     args: &'a Args,
     config: &'a Config,
+    weakened: Vec<String>,
 }
 
 /// The requests of the five steps.
@@ -231,11 +254,13 @@ impl Steps<'_> {
         let copy: copy_image::Args = self.copy_image().parse("copy-image")?;
         let deploy: update_deployment::Args =
             self.update_deployment().parse("update-deployment")?;
-        let verify = verify.request(context.clock.now(), context.color);
+        let verify = verify.request(context.clock, context.color);
+        let mut verify = verify.map_err(in_step("verify-ec"))?;
+        verify.gate.recorded.clone_from(&self.weakened);
         Ok(Requests {
             tag: tag.try_into().map_err(in_step("extract-tag"))?,
             gather: gather.try_into().map_err(in_step("gather-images"))?,
-            verify: verify.map_err(in_step("verify-ec"))?,
+            verify,
             copy: copy.try_into().map_err(in_step("copy-image"))?,
             deploy: deploy.try_into().map_err(in_step("update-deployment"))?,
         })
@@ -267,6 +292,9 @@ impl Steps<'_> {
 
     fn gather_images(&self) -> Flags {
         let mut flags = self.config.step("gather-images");
+        if !self.args.image.is_empty() {
+            flags.remove_all(&["images", "snapshot", "overlay", "target-branch"]);
+        }
         flags
             .set_all("image", &self.args.image)
             .set_some("git-url", self.args.git_url.as_ref());
@@ -276,6 +304,7 @@ impl Steps<'_> {
     fn verify_ec(&self) -> Flags {
         let (args, trust) = (self.args, &self.args.trust);
         let mut flags = self.config.step("verify-ec");
+        self.shut_out(&mut flags);
         flags
             .set_some("policy", args.policy.as_ref())
             .set_all("public-key", &trust.public_key)
@@ -309,8 +338,52 @@ impl Steps<'_> {
         flags
     }
 
+    /// Takes away what the file says about questions that the command line answers: who signs, which
+    /// root is trusted, and what it switches off.
+    fn shut_out(&self, flags: &mut Flags) {
+        let trust = &self.args.trust;
+        let (keys, root) = (&trust.public_key, &trust.root);
+        let subjects = [
+            &trust.certificate_identity,
+            &trust.certificate_identity_regexp,
+        ];
+        let issuers = [
+            &trust.certificate_oidc_issuer,
+            &trust.certificate_oidc_issuer_regexp,
+        ];
+        let has_subject = subjects.iter().any(|subjects| !subjects.is_empty());
+        let has_issuer = issuers.iter().any(|issuer| issuer.is_some());
+        if has_subject || has_issuer {
+            flags.remove("public-key");
+        }
+        if has_subject || !keys.is_empty() {
+            flags.remove_all(&["certificate-identity", "certificate-identity-regexp"]);
+        }
+        if has_issuer || !keys.is_empty() {
+            flags.remove_all(&["certificate-oidc-issuer", "certificate-oidc-issuer-regexp"]);
+        }
+        if root.trusted_root.is_some() || root.tuf_mirror.is_some() {
+            let all = [
+                "trusted-root",
+                "tuf-mirror",
+                "tuf-root",
+                "tuf-root-checksum",
+            ];
+            flags.remove_all(&all);
+        }
+        for name in &self.args.off {
+            flags.remove(name);
+        }
+    }
+
     fn copy_image(&self) -> Flags {
         let mut flags = self.config.step("copy-image");
+        if self.args.to.is_some() {
+            flags.remove("map");
+        }
+        if self.args.destination_tag.is_some() {
+            flags.remove("tag");
+        }
         flags.set_some("to", self.args.to.as_ref());
         flags
     }

@@ -1,11 +1,21 @@
 //! `promote.yaml`: one section per command, that command's flags as keys.
+//!
+//! A key is checked to be the name of a flag before it is compared with anything: written into an
+//! argument, `public-key=evil.pub` would be another flag than it seems.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use clap::{Command, FromArgMatches};
+use clap::{Args as _, Command, FromArgMatches};
 use serde_json::Value;
 
-use crate::failure::{Failure, Kind};
+use crate::{
+    commands::{copy_image, extract_tag, gather_images, update_deployment, verify_ec},
+    failure::{Failure, Kind},
+    text,
+};
 
 /// The sections that a configuration may have: the five steps.
 pub(super) const STEPS: [&str; 5] = [
@@ -78,8 +88,13 @@ impl Config {
             }
             let own = OWN.iter().find(|(name, _)| *name == step);
             let own = own.map_or(&[][..], |(_, keys)| keys);
+            let known = flags_of(&step);
             let mut flags = Flags::default();
             for (key, value) in keys {
+                if !known.contains(&key) {
+                    let key = text::line(&key);
+                    return Err(wrong(format!("{step} has no flag --{key}")));
+                }
                 if own.contains(&key.as_str()) {
                     let reason = format!("{step}.{key} is what run gives itself: leave it out");
                     return Err(wrong(reason));
@@ -94,10 +109,34 @@ impl Config {
         Ok(config)
     }
 
+    /// Every setting of the file: command, flag and value.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let steps = self.0.iter();
+        let keys = steps.flat_map(|(step, flags)| flags.0.iter().map(move |flag| (step, flag)));
+        keys.flat_map(|(step, (key, values))| {
+            let values = values.iter();
+            values.map(move |value| (step.as_str(), key.as_str(), value.as_str()))
+        })
+    }
+
     /// The flags that the file gives to the step.
     pub(super) fn step(&self, step: &str) -> Flags {
         self.0.get(step).cloned().unwrap_or_default()
     }
+}
+
+/// The names of a command's own flags.
+fn flags_of(step: &str) -> BTreeSet<String> {
+    let command = Command::new("step");
+    let command = match step {
+        "extract-tag" => extract_tag::Args::augment_args(command),
+        "gather-images" => gather_images::Args::augment_args(command),
+        "verify-ec" => verify_ec::Args::augment_args(command),
+        "copy-image" => copy_image::Args::augment_args(command),
+        _ => update_deployment::Args::augment_args(command),
+    };
+    let longs = command.get_arguments().filter_map(clap::Arg::get_long);
+    longs.map(str::to_owned).collect()
 }
 
 /// A scalar or a list of scalars as the values of one flag; `null` gives none.
@@ -159,6 +198,11 @@ impl Flags {
     pub(super) fn remove(&mut self, key: &str) -> &mut Self {
         self.0.retain(|(known, _)| known != key);
         self
+    }
+
+    /// Takes flags away.
+    pub(super) fn remove_all(&mut self, keys: &[&str]) {
+        self.0.retain(|(known, _)| !keys.contains(&known.as_str()));
     }
 
     /// Parses the flags as the step's command line is parsed.
@@ -247,10 +291,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(nested.contains("copy-image.tag"), "{nested}");
-        let flags = parse("copy-image:\n  nope: 1\n")
-            .unwrap()
-            .step("copy-image");
-        let flag = flags.parse::<Example>("copy-image").unwrap_err();
+        let flag = parse("copy-image:\n  nope: 1\n").unwrap_err();
         assert_eq!(flag.kind(), Kind::Usage);
         assert!(flag.to_string().contains("--nope"), "{flag}");
     }
@@ -268,5 +309,27 @@ mod tests {
                 immutable: false
             }
         );
+    }
+
+    #[test]
+    fn a_key_is_the_name_of_a_flag_and_nothing_more() {
+        for key in [
+            "public-key=evil.pub",
+            "unverified=true",
+            "ignore-rekor ",
+            "plain-http",
+            "data-dir",
+            "Policy",
+            "--policy",
+            "",
+        ] {
+            for step in ["verify-ec", "copy-image"] {
+                let refused = parse(&format!("{step}:\n  \"{key}\": \"x\"\n"));
+                assert_eq!(refused.unwrap_err().kind(), Kind::Usage, "{step} {key:?}");
+            }
+        }
+        assert!(parse("verify-ec:\n  public-key: good.pub\n").is_ok());
+        let twice = parse("verify-ec: {strict: true}\nverify-ec: {strict: false}\n");
+        assert!(twice.is_err());
     }
 }
