@@ -45,6 +45,8 @@ pub(crate) struct Gate {
     dialect: Dialect,
     /// How names and messages are worded.
     wording: Dialect,
+    /// Weakenings that are recorded beside the checks that are left out.
+    recorded: Vec<String>,
 }
 
 impl Gate {
@@ -59,6 +61,12 @@ impl Gate {
         if request.wording.is_conforma() && trust.public_key.is_empty() {
             policies::check_identity(&trust)?;
         }
+        let mut recorded = request.recorded;
+        if spec.is_empty() {
+            recorded.push("policy-sources".to_owned());
+        }
+        let read = clients.env.read_of_sigstore().into_iter();
+        recorded.extend(read.map(|name| format!("environment:{name}")));
         let verifier = trust.verifier(&clients.env, &clients.http).await?;
         let at = request.moment.start();
         let key = first_key(&verifier);
@@ -76,6 +84,7 @@ impl Gate {
             keep: request.keep,
             dialect: request.policy.dialect,
             wording: request.wording,
+            recorded,
         })
     }
 
@@ -106,6 +115,7 @@ impl Gate {
     fn judgement(&self, components: Vec<Judged>) -> Judgement {
         let mut skipped_checks = self.verifier.skipped_checks();
         skipped_checks.extend(self.checks.skipped());
+        skipped_checks.extend(self.recorded.iter().cloned());
         Judgement {
             key: key(&self.verifier),
             identity: identity(&self.verifier),

@@ -16,17 +16,22 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         E::Url { .. }
         | E::Http(_)
         | E::NoCredentials { .. }
+        | E::Unbound { .. }
+        | E::Denied { .. }
         | E::Ambiguous { .. }
         | E::Signing(_)
         | E::BranchName { .. } => Kind::Usage,
         E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
-        E::Denied { .. } | E::Remote { .. } | E::Moved { .. } => Kind::Remote,
+        E::Remote { .. } | E::Moved { .. } => Kind::Remote,
         E::Rejected { .. } => Kind::Conflict,
         E::Library { .. } | E::Interrupted { .. } => Kind::Bug,
     };
     let hint = match &error {
         E::NoCredentials { .. } => Some(
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
+        ),
+        E::Unbound { .. } => Some(
+            "bind the login to its host by a line https://USER:PASSWORD@HOST in .git-credentials, or name the host by --git-url, --gitops-repo-url or --policy",
         ),
         E::Denied { status: 403, .. } => Some(
             "the token may be limited to the repository that triggered the run: allow this one too",
@@ -48,6 +53,8 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
     use registry::Error as E;
     let kind = match &error {
         E::Http(_)
+        | E::Denied { .. }
+        | E::Certificate { .. }
         | E::AuthFile { .. }
         | E::Helper { .. }
         | E::Manifest { .. }
@@ -126,9 +133,10 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
 fn kube_kind(error: &kube::Error) -> Kind {
     match error {
         kube::Error::NotFound { .. } => Kind::NotFound,
-        kube::Error::NoCluster { .. } | kube::Error::Denied { .. } | kube::Error::Http(_) => {
-            Kind::Usage
-        }
+        kube::Error::NoCluster { .. }
+        | kube::Error::Name { .. }
+        | kube::Error::Denied { .. }
+        | kube::Error::Http(_) => Kind::Usage,
         kube::Error::Remote { .. } => Kind::Remote,
     }
 }
@@ -194,6 +202,8 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
             "error validating image {image} of component {component}"
         )),
         error @ E::ImageNotFound { .. } => Failure::new(Kind::NotFound, error),
+        E::EmptyPolicy => Failure::new(Kind::Usage, E::EmptyPolicy)
+            .hint("name one under sources, or say --allow-empty-policy"),
         error @ (E::Reference(_) | E::Snapshot(_) | E::Signer { .. }) => {
             Failure::new(Kind::Usage, error)
         }
@@ -205,7 +215,7 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
 pub(crate) fn handover_failure(error: handover::Error) -> Failure {
     use handover::Error as E;
     let kind = match &error {
-        E::Parse { .. } | E::Version { .. } => Kind::Usage,
+        E::Parse { .. } | E::Text { .. } | E::Version { .. } => Kind::Usage,
         E::Changed { .. }
         | E::Contradiction { .. }
         | E::NotListed { .. }

@@ -238,7 +238,7 @@ async fn edit_remote(
             request.clone(),
             wanted.clone(),
             remote.clone(),
-            context.clock.now(),
+            context.clock.written(),
         );
         let tried = context.git.run(move |git| {
             let fetched = git.fetch(&remote.url, remote.branch.as_deref())?;

@@ -58,7 +58,7 @@ enum Verdict {
 /// Configuration that cannot be used. What concerns the images is in [`Outcome::failure`],
 /// because the reports are written then.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let request = args.request(context.clock.now(), context.color)?;
+    let request = args.request(context.clock, context.color)?;
     Ok(perform(request, context).await?.into())
 }
 
@@ -111,7 +111,7 @@ fn verified(
     }
     let json = report.render(Format::Json, request.show);
     let digest = Digest::of(json.or_fail(Kind::Bug)?.as_bytes());
-    let mut verified = judgement.verified(images, digest, context.clock.now());
+    let mut verified = judgement.verified(images, digest, context.clock.written());
     if let Subject::List { digest, .. } = &request.subject {
         let unchecked = unchecked(*digest, "images.json", "--images-digest");
         verified.unchecked.extend(unchecked);

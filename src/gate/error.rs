@@ -26,6 +26,9 @@ pub(crate) enum Error {
     /// The list that was formed cannot be written.
     #[error(transparent)]
     Encode(#[from] serde_json::Error),
+    /// The policy has no sources, so no rule could say no.
+    #[error("the policy has no sources: no rule would decide")]
+    EmptyPolicy,
     /// The image does not exist.
     #[error("image {image} not found")]
     ImageNotFound {

@@ -20,6 +20,8 @@ pub(crate) struct PolicyRequest {
     pub(crate) dialect: Dialect,
     /// Whether only rules that are meant for the configured pipelines are evaluated.
     pub(crate) by_intention: bool,
+    /// Whether a policy without sources is accepted: no rule says no then.
+    pub(crate) allow_empty: bool,
 }
 
 impl PolicyRequest {
@@ -37,6 +39,12 @@ impl PolicyRequest {
             "" => Spec::default(),
             text => policy::locate(text, fetcher, &clients.env).await?,
         };
+        if spec.is_empty() {
+            if !self.allow_empty {
+                return Err(Error::EmptyPolicy);
+            }
+            tracing::warn!("the policy has no sources: no rule decides, signatures alone do");
+        }
         self.add_rule_data(&mut spec, fetcher).await?;
         complete(trust, &mut spec);
         Ok(spec)

@@ -22,6 +22,8 @@ pub(crate) struct GateRequest {
     pub(crate) keep: Keep,
     /// How names and messages are worded.
     pub(crate) wording: Dialect,
+    /// Weakenings beside the checks that are left out, as reports and `verified.json` record them.
+    pub(crate) recorded: Vec<String>,
 }
 
 /// The clients that a gate works with.

@@ -99,6 +99,13 @@ pub(crate) struct Spec {
     pub(crate) identity: Option<Identity>,
 }
 
+impl Spec {
+    /// Tells whether no group names a policy, so that no rule could say no.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.iter().all(|group| group.policy.is_empty())
+    }
+}
+
 /// Policies and data that are evaluated together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

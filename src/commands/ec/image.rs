@@ -6,6 +6,8 @@
 //!
 //! No `verified.json` is written: who wants the promotion to rest on it calls `verify-ec`.
 
+use jiff::Timestamp;
+
 use super::{
     Context, Outcome, Shown, Usage, snapshot,
     unsupported::{self, Vsa},
@@ -220,13 +222,14 @@ impl Args {
         }
     }
 
-    fn request(&self, outputs: &[Output], show: Show) -> Result<GateRequest, Failure> {
+    fn request(
+        &self,
+        outputs: &[Output],
+        show: Show,
+        now: Timestamp,
+    ) -> Result<GateRequest, Failure> {
         let pairs = usage::split(&self.extra_rule_data)?;
-        let moment = Moment::parse(
-            &self.effective_time,
-            self.allow_past_effective_time,
-            show.now,
-        );
+        let moment = Moment::parse(&self.effective_time, self.allow_past_effective_time, now);
         Ok(GateRequest {
             trust: self.trust(),
             policy: PolicyRequest {
@@ -234,6 +237,8 @@ impl Args {
                 rule_data: rule_data(&pairs)?,
                 dialect: Dialect::Conforma,
                 by_intention: self.filter_type == "ec-policy",
+                // Upstream's answer; the log says what it means.
+                allow_empty: true,
             },
             moment: moment.or_fail(Kind::Usage)?,
             checks: Checks {
@@ -243,6 +248,7 @@ impl Args {
             workers: self.workers,
             keep: keep(outputs, show),
             wording: Dialect::Conforma,
+            recorded: Vec::new(),
         })
     }
 
@@ -275,7 +281,7 @@ impl Args {
                 && !super::refuses_color(&context.env)
                 && (self.color || context.color),
             dialect: Dialect::Conforma,
-            now: context.clock.now(),
+            now: context.clock.written(),
         }
     }
 }
@@ -328,7 +334,7 @@ async fn open(
     show: Show,
     context: &Context,
 ) -> Result<Gate, Failure> {
-    let request = args.request(outputs, show)?;
+    let request = args.request(outputs, show, context.clock.now())?;
     let gate = Gate::open(request, &context.clients()).await;
     gate.map_err(gate_failure)
 }

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-
 use crate::{
+    clock::Clock,
     commands::{
         output::{Output, keep},
         trust_flags::TrustFlags,
@@ -32,6 +31,9 @@ pub(crate) struct Args {
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
+    /// Accept a policy without sources: signatures alone decide then
+    #[arg(long)]
+    allow_empty_policy: bool,
     /// The policy: a configuration (file, inline text, URL) or a directory or repository with rules
     #[arg(long, value_name = "POLICY")]
     policy: String,
@@ -145,7 +147,7 @@ impl Args {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a text that is not what its flag expects.
-    pub(crate) fn request(self, now: Timestamp, color: bool) -> Result<Request, Failure> {
+    pub(crate) fn request(self, clock: Clock, color: bool) -> Result<Request, Failure> {
         let dialect = match self.compat {
             true => Dialect::Conforma,
             false => Dialect::Promote,
@@ -157,9 +159,10 @@ impl Args {
             docs_link: self.show_policy_docs_link,
             color,
             dialect: Dialect::Promote,
-            now,
+            now: clock.written(),
         };
-        let moment = Moment::parse(&self.effective_time, self.allow_past_effective_time, now);
+        let (time, allow_past) = (&self.effective_time, self.allow_past_effective_time);
+        let moment = Moment::parse(time, allow_past, clock.now());
         let gate = GateRequest {
             trust: self.trust.into(),
             policy: PolicyRequest {
@@ -167,6 +170,7 @@ impl Args {
                 rule_data: rule_data(&self.extra_rule_data)?,
                 dialect,
                 by_intention: self.filter_type == FilterType::EcPolicy,
+                allow_empty: self.allow_empty_policy,
             },
             moment: moment.or_fail(Kind::Usage)?,
             checks: Checks {
@@ -176,6 +180,7 @@ impl Args {
             workers: self.workers,
             keep: keep(&self.output, show),
             wording: Dialect::Promote,
+            recorded: Vec::new(),
         };
         let digest = self.images_digest;
         let subject = match (self.policy_input, self.image) {
