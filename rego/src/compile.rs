@@ -4,6 +4,7 @@ mod context;
 mod dynamics;
 mod locals;
 mod lower;
+mod metadata;
 pub mod program;
 mod recursion;
 mod resolve;
@@ -19,6 +20,7 @@ pub use program::Compiled;
 use std::sync::Arc;
 
 use crate::{
+    annotations,
     builtins::Registry,
     error::{Code, Error, Errors},
     signature::Declaration,
@@ -92,6 +94,15 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
         .iter()
         .map(|module| (module.file.clone(), module.text.clone()))
         .collect();
+    let chains = match annotations::chains(&modules) {
+        Ok(chains) => chains,
+        Err((module, (span, message))) => {
+            context.module = module;
+            context.error(Code::Parse, span, message);
+            stage(&mut context)?;
+            Vec::new()
+        }
+    };
     resolve::modules(&mut context, &mut modules);
     stage(&mut context)?;
     each_rule(&mut context, &mut modules, rewrite::head_reference);
@@ -111,6 +122,13 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
     each_rule(&mut context, &mut modules, |context, rule| {
         rewrite::prints(context, rule, keep);
         rewrite::expr_terms(context, rule);
+    });
+    let links = chains.iter().flatten();
+    let rules = modules.iter_mut().flat_map(|module| &mut module.rules);
+    for (rule, chain) in rules.zip(links) {
+        metadata::rule(rule, chain);
+    }
+    each_rule(&mut context, &mut modules, |context, rule| {
         rewrite::comprehension_heads(context, rule);
         rewrite::head_refs(context, rule);
         with::body(context, &tree, &mut rule.body);
@@ -132,6 +150,7 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
     stage(&mut context)?;
     let mut compiled = lower::program(&context, modules);
     compiled.functions = context.functions;
+    compiled.chains = chains.into_iter().flatten().collect();
     Ok(compiled)
 }
 

@@ -5,6 +5,7 @@
 //! [`parse`] turns the text of a module into its syntax tree, [`compile`] checks a set of modules and returns
 //! [`Compiled`], from which the evaluator plans.
 
+pub mod annotations;
 pub mod builtins;
 pub mod compile;
 pub mod error;

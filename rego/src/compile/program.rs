@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{signature::Declaration, syntax::Span};
+use crate::{annotations::Link, signature::Declaration, syntax::Span};
 
 /// Modules after all checks.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub struct Compiled {
     pub rules: Vec<Rule>,
     /// Rules and packages by path below `data`.
     pub tree: Node,
+    /// Annotations that apply to each rule, indexed by [`RuleId`]: the rule first, then what it is part of.
+    pub chains: Vec<Vec<Link>>,
     /// Number of arguments of the rules at a path, for queries.
     pub(super) functions: BTreeMap<Vec<Arc<str>>, usize>,
 }
