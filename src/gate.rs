@@ -15,6 +15,7 @@ mod replay;
 mod request;
 mod resolve;
 mod sigstore_builtins;
+mod source;
 
 pub(crate) use error::Error;
 pub(crate) use images::image_list;
@@ -47,6 +48,8 @@ pub(crate) struct Gate {
     wording: Dialect,
     /// Weakenings that are recorded beside the checks that are left out.
     recorded: Vec<String>,
+    /// Whether evidence must name the component's own repository or source.
+    require_source: bool,
 }
 
 impl Gate {
@@ -85,6 +88,7 @@ impl Gate {
             dialect: request.policy.dialect,
             wording: request.wording,
             recorded,
+            require_source: request.require_source,
         })
     }
 

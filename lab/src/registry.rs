@@ -207,6 +207,17 @@ impl Server {
         Some(manifest.bytes.to_vec())
     }
 
+    /// The digests of a repository's manifests.
+    #[must_use]
+    pub fn manifests(&self, repository: &str) -> Vec<String> {
+        let store = self.shared.store();
+        let repository = store.repositories.get(repository);
+        let manifests = repository
+            .into_iter()
+            .flat_map(|found| found.manifests.keys());
+        manifests.cloned().collect()
+    }
+
     /// The bytes of a blob.
     #[must_use]
     pub fn blob(&self, repository: &str, digest: &str) -> Option<Vec<u8>> {

@@ -73,7 +73,10 @@ impl Context {
         let read = if path == Path::new("-") {
             io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
         } else {
-            let file = fs::File::open(self.named(path));
+            let path = self.named(path);
+            let data = self.data_dir.as_deref();
+            let checked = data.map_or(Ok(()), |dir| regular_in(dir, &path));
+            let file = checked.and_then(|()| fs::File::open(&path));
             file.and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
         };
         match read {
@@ -90,6 +93,22 @@ impl Context {
                 Err(Failure::new(kind, error).context(format!("cannot read {}", path.display())))
             }
         }
+    }
+}
+
+/// Refuses what is in the data directory and is not a regular file, or a link out of it.
+fn regular_in(dir: &Path, path: &Path) -> io::Result<()> {
+    if !path.starts_with(dir) {
+        return Ok(());
+    }
+    let (real, dir) = (fs::canonicalize(path)?, fs::canonicalize(dir)?);
+    let refused = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    if !real.starts_with(dir) {
+        return refused("the link leads out of the data directory");
+    }
+    match fs::metadata(&real)?.is_file() {
+        true => Ok(()),
+        false => refused("not a regular file"),
     }
 }
 

@@ -300,7 +300,8 @@ fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<
     Ok(text)
 }
 
-const HASH: usize = 8;
+/// The hexadecimal digits of the hash that are added: 128 bits.
+const HASH: usize = 32;
 
 /// Tells whether a tag ends as those that were replaced do.
 fn ends_with_hash(tag: &str) -> bool {
@@ -370,6 +371,15 @@ mod tests {
         assert!(fill("{nope}", "v1", None).is_err());
         assert!(fill("{tag", "v1", None).is_err());
         assert!(fill("{semver.major}", "one", None).is_err());
+    }
+
+    #[test]
+    fn sanitised_tags_have_128_bits_of_the_hash() {
+        let tag = sanitized("v1/a").unwrap();
+        let hash = Digest::of(b"v1/a").hex();
+        assert_eq!(tag.as_str(), format!("v1-a-{}", &hash[..32]));
+        assert!(ends_with_hash(tag.as_str()));
+        assert_eq!(sanitized(&"x".repeat(300)).unwrap().as_str().len(), 128);
     }
 
     #[test]

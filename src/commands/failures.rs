@@ -222,7 +222,18 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
         | E::Refused { .. }
         | E::OtherDigest { .. } => Kind::Refused,
     };
-    Failure::new(kind, error)
+    let hint = match &error {
+        E::NotListed { .. } => Some(
+            "the file may belong to another run: run verify-ec for this image, or say --unverified",
+        ),
+        E::Refused { .. } => Some("the report of verify-ec names each violation"),
+        _ => None,
+    };
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Gives an error of an edit its kind.

@@ -132,7 +132,9 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     };
     write().map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
-    })
+    })?;
+    tracing::info!("wrote {}", path.display());
+    Ok(())
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -178,7 +180,11 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), Failure> {
             let failure = Failure::new(Kind::Usage, error);
             Err(failure.context(format!("cannot replace {}", path.display())))
         }
-        _ => Ok(()),
+        Ok(()) => {
+            tracing::info!("removed {}, which an earlier run wrote", path.display());
+            Ok(())
+        }
+        Err(_) => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::{Error, Gate, Judged, attached::Record, images::Target};
+use super::{Error, Gate, Judged, attached::Record, images::Target, source};
 use crate::{
     image::DigestReference,
     policy::{
@@ -39,6 +39,12 @@ const SYNTAX: Builtin = Builtin {
     code: "builtin.attestation.syntax_check",
     title: "Attestation syntax check passed",
     description: "The attestation has correct syntax.",
+};
+
+const SOURCE: Builtin = Builtin {
+    code: "builtin.image.source_check",
+    title: "Image evidence is about the component",
+    description: "The signed repository or the source of the provenance is the component's own.",
 };
 
 /// A check that no policy can switch off.
@@ -176,6 +182,11 @@ impl Gate {
                 ..Finding::default()
             });
             return Ok(());
+        }
+        if self.require_source && !source::is_own(&target.component, &target.image, &examined) {
+            report.violations.push(SOURCE.says(
+                "No accepted signature names the image's repository, and no accepted provenance names the component's source.",
+            ));
         }
         let facts = Facts::of(registry, &target.image, &examined.manifest).await;
         let background = Background {

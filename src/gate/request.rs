@@ -24,6 +24,8 @@ pub(crate) struct GateRequest {
     pub(crate) wording: Dialect,
     /// Weakenings beside the checks that are left out, as reports and `verified.json` record them.
     pub(crate) recorded: Vec<String>,
+    /// Whether evidence must name the component's own repository or source.
+    pub(crate) require_source: bool,
 }
 
 /// The clients that a gate works with.

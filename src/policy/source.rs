@@ -367,6 +367,11 @@ fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
     if root.is_file() {
         refuse_archive(origin, &root.to_string_lossy())?;
     }
+    let refused = |path: &Path, reason: &'static str| Error::File {
+        origin: origin.to_owned(),
+        path: path.display().to_string(),
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, reason),
+    };
     let mut files = Vec::new();
     let mut size = 0;
     let mut open = vec![(root.to_owned(), 0)];
@@ -389,16 +394,26 @@ fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
             }
             for entry in fs::read_dir(&path).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
-                // A repository's own files are no part of the policy, and a link could leave it.
-                let is_link = entry.file_type().map_err(failed)?.is_symlink();
-                if entry.file_name() != ".git" && !is_link {
-                    open.push((entry.path(), depth + 1));
+                let name = entry.file_name();
+                // A repository's own files are not part of the policy, nor is what the links of a
+                // mounted Secret lead through (`..data`).
+                if name == ".git" || name.to_string_lossy().starts_with("..") {
+                    continue;
                 }
+                let is_link = entry.file_type().map_err(failed)?.is_symlink();
+                if is_link && !leads_inside(root, &entry.path()).map_err(failed)? {
+                    return Err(refused(&entry.path(), "the link leads out of the policy"));
+                }
+                open.push((entry.path(), depth + 1));
             }
             continue;
         }
         let name = relative(root, &path);
         if is_kept(&name) {
+            // A pipe would wait and a device never end. What is named itself may be a pipe.
+            if !metadata.is_file() && path != root {
+                return Err(refused(&path, "not a regular file"));
+            }
             let bytes = fs::read(&path).map_err(failed)?;
             size += bytes.len();
             if size > MAX_BYTES || files.len() > MAX_FILES {
@@ -411,6 +426,11 @@ fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
         pinned: format!("file::{}", root.display()),
         files: texts(origin, files)?,
     })
+}
+
+/// Tells whether a link stays below the directory.
+fn leads_inside(root: &Path, link: &Path) -> std::io::Result<bool> {
+    Ok(fs::canonicalize(link)?.starts_with(fs::canonicalize(root)?))
 }
 
 fn relative(root: &Path, path: &Path) -> String {

@@ -15,6 +15,7 @@ mod ec_golden;
 mod environment;
 mod extract_tag;
 mod gather_images;
+mod handover;
 mod harness;
 mod install;
 mod interop;

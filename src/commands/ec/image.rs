@@ -249,6 +249,7 @@ impl Args {
             keep: keep(outputs, show),
             wording: Dialect::Conforma,
             recorded: Vec::new(),
+            require_source: false,
         })
     }
 

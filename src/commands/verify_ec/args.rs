@@ -83,6 +83,9 @@ pub(crate) struct Args {
     /// Do not check the signatures of attestations; nothing is vouched for then
     #[arg(long)]
     skip_att_sig_check: bool,
+    /// Refuse an image whose signature or provenance is about another repository: the signed docker-reference or the provenance's source must be the component's own
+    #[arg(long)]
+    require_source: bool,
     /// Select rules, read results and expand indexes with the known faults of upstream
     #[arg(long)]
     compat: bool,
@@ -181,6 +184,7 @@ impl Args {
             keep: keep(&self.output, show),
             wording: Dialect::Promote,
             recorded: Vec::new(),
+            require_source: self.require_source,
         };
         let digest = self.images_digest;
         let subject = match (self.policy_input, self.image) {

@@ -72,7 +72,24 @@ fn list(
         }
     };
     handover::check_digest(&bytes, &origin, expected).map_err(handover_failure)?;
-    Images::parse(&bytes, &origin).or_fail(Kind::Usage)
+    let images = Images::parse(&bytes, &origin).or_fail(Kind::Usage)?;
+    let snapshot = &images.snapshot;
+    if snapshot.components.is_empty() && !names_components(&bytes) {
+        let text = format!("{origin} has no member components: it is not a list of images");
+        return Err(Failure::message(Kind::Usage, text)
+            .hint("gather-images writes such a list; a Snapshot is one too"));
+    }
+    Ok(images)
+}
+
+/// Tells an empty list from a document that is none; YAML is searched as text.
+fn names_components(bytes: &[u8]) -> bool {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(document) => [&document, &document["spec"]]
+            .iter()
+            .any(|document| document.get("components").is_some()),
+        Err(_) => String::from_utf8_lossy(bytes).contains("components:"),
+    }
 }
 
 /// Reads one saved input or several, one behind the other.

@@ -1,0 +1,99 @@
+//! Three components in one universe, promoted by `run`.
+
+use std::collections::BTreeMap;
+
+use lab::{
+    registry::Saved,
+    signer::{self, Image},
+    universe::{TAG, Universe},
+};
+
+use crate::harness::Workdir;
+
+pub(super) const NAMES: [&str; 3] = ["web", "api", "job"];
+
+/// The universe and its three images.
+pub(super) struct Trio {
+    pub(super) universe: Universe,
+    pub(super) images: Vec<Image>,
+    start: (Saved, String),
+}
+
+impl Trio {
+    pub(super) fn new() -> Self {
+        let universe = Universe::new().unwrap();
+        universe.vouch().unwrap();
+        let mut images = vec![universe.image.clone()];
+        let mut files = Vec::new();
+        for name in ["api", "job"] {
+            let repository = format!("acme/staging/{name}");
+            let image = signer::push_image(&universe.registry, &repository, TAG, name, 2).unwrap();
+            signer::sign(&universe.registry, &image, &universe.key).unwrap();
+            let statements = universe.statements(&image, &universe.commit);
+            signer::attest(&universe.registry, &image, &universe.key, &statements).unwrap();
+            let patch = format!(
+                "spec:\n  template:\n    spec:\n      containers:\n        - name: {name}\n          image: r.example/{name}:old\n"
+            );
+            files.push((
+                format!("components/{name}/overlays/prod/deployment-patch.yaml"),
+                patch,
+            ));
+            images.push(image);
+        }
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
+        let head = universe
+            .gitops()
+            .unwrap()
+            .commit("main", "more components", &files)
+            .unwrap();
+        let start = (universe.registry.save(), head);
+        Self {
+            universe,
+            images,
+            start,
+        }
+    }
+
+    /// Puts registry and GitOps repository back to where they were.
+    pub(super) fn reset(&self) {
+        self.universe.registry.heal();
+        self.universe.registry.restore(self.start.0.clone());
+        self.universe.registry.forget_requests();
+        let head = ["update-ref", "refs/heads/main", &self.start.1];
+        self.universe.gitops().unwrap().git(&head, None).unwrap();
+    }
+
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let (universe, at) = (&self.universe, self.universe.registry.address());
+        let mut all = vec![
+            "run".to_owned(),
+            "--tag=v1.0".to_owned(),
+            format!("--git-url={}", universe.source_url()),
+            format!("--policy={}", universe.policy_url()),
+            format!("--public-key={}", universe.public_key().display()),
+            "--ignore-rekor".to_owned(),
+            format!("--to={at}/prod/{{name}}"),
+            format!("--gitops-repo-url={}", universe.gitops_url()),
+            format!("--git-credentials-dir={}", universe.credentials().display()),
+        ];
+        all.extend(NAMES.map(|name| format!("--image={name}={at}/acme/staging/{name}")));
+        all
+    }
+
+    /// Every tag below `prod/`, and the head of the GitOps repository.
+    pub(super) fn state(&self) -> (BTreeMap<String, String>, String) {
+        let mut tags = self.universe.registry.tags();
+        tags.retain(|tag, _| tag.starts_with("prod/"));
+        let head = self.universe.gitops().unwrap().resolve("main").unwrap();
+        (tags, head)
+    }
+
+    pub(super) fn run(&self, dir: &Workdir) -> crate::harness::Run {
+        let arguments = self.arguments();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        dir.promote(&arguments)
+    }
+}
