@@ -128,7 +128,10 @@ impl Call {
                     let value = header::HeaderValue::from_static(value);
                     answer.headers_mut().insert(*name, value);
                 }
-                Effect::Body(body) => *answer.body_mut() = body.clone().into(),
+                Effect::Body(body) => {
+                    answer.headers_mut().remove(header::CONTENT_LENGTH);
+                    *answer.body_mut() = body.clone().into();
+                }
                 Effect::OtherBytes => {
                     let bytes = answer.body_mut().bytes_mut();
                     let mut changed = bytes.to_vec();
