@@ -37,6 +37,14 @@ pub struct Answer<T> {
     pub unreadable: bool,
 }
 
+impl<T> Answer<T> {
+    fn new(value: T, reads: u64) -> Answer<T> {
+        let read = (0..63).filter(|at| reads & (1 << at) != 0).collect();
+        let unreadable = reads & UNREADABLE != 0;
+        Answer { value, read, unreadable }
+    }
+}
+
 /// Variables with their values.
 pub type Bindings = Vec<(Arc<str>, Value)>;
 
@@ -108,9 +116,39 @@ impl Session {
     /// # Errors
     /// The evaluation ends with an error or exceeds a limit.
     pub fn document(&mut self, path: &[&str]) -> Result<Answer<Option<Value>>, EvalError> {
+        let answers = self.documents(&[path.to_vec()]).map_err(|(_, error)| error)?;
+        answers.into_iter().next().ok_or_else(|| EvalError {
+            code: EvalCode::Internal,
+            message: "there is no answer".to_owned(),
+            rule: Arc::from(""),
+            file: Arc::from(""),
+            line: 0,
+            column: 0,
+        })
+    }
+
+    /// Returns the documents at paths below `data`, one after the other.
+    ///
+    /// # Errors
+    /// The index of the first path whose evaluation ends with an error or exceeds a limit.
+    pub fn documents(
+        &mut self,
+        paths: &[Vec<&str>],
+    ) -> Result<Vec<Answer<Option<Value>>>, (usize, EvalError)> {
         let program = self.program.clone();
-        let keys: Vec<Value> = path.iter().copied().map(Value::string).collect();
-        self.evaluate(&program, |machine| machine.document(&keys))
+        let mut answers = Vec::with_capacity(paths.len());
+        let done = self.evaluate(&program, |machine| {
+            for path in paths {
+                let keys: Vec<Value> = path.iter().copied().map(Value::string).collect();
+                let (value, reads) = machine.reading(|machine| machine.document(&keys))?;
+                answers.push(Answer::new(value, reads));
+            }
+            Ok(())
+        });
+        match done {
+            Ok(_) => Ok(answers),
+            Err(error) => Err((answers.len().min(paths.len().saturating_sub(1)), error)),
+        }
     }
 
     /// Returns the bindings of a query's variables, one list for each solution.
@@ -121,6 +159,11 @@ impl Session {
         let program = self.program.clone();
         let query = query.clone();
         self.evaluate(&program, |machine| machine.bindings(&query.0.branch))
+    }
+
+    /// Returns state that functions keep, by its type (see [`CallContext::state`]).
+    pub fn state<S: Default + Send + 'static>(&mut self) -> &mut S {
+        self.call.state()
     }
 
     /// Returns the facts of the host that could not be read so far.
@@ -223,12 +266,7 @@ impl Session {
         if let Some(error) = error.filter(|_| self.strict) {
             return Err(*error);
         }
-        let read = (0..63).filter(|at| reads & (1 << at) != 0).collect();
-        Ok(Answer {
-            value,
-            read,
-            unreadable: reads & UNREADABLE != 0,
-        })
+        Ok(Answer::new(value, reads))
     }
 
     /// Returns the watched facts of the program that a rule refers to.
