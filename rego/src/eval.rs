@@ -16,6 +16,9 @@ mod trace;
 mod tree;
 mod with;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{EvalCode, EvalError};
 pub use machine::{Limits, Printed, Unreadable};
 pub use program::{Fact, Program, Query};

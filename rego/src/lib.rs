@@ -10,6 +10,7 @@ pub mod builtins;
 pub mod compile;
 pub mod error;
 pub mod eval;
+pub mod inventory;
 pub mod signature;
 pub mod syntax;
 pub mod value;

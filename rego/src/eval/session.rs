@@ -41,7 +41,11 @@ impl<T> Answer<T> {
     fn new(value: T, reads: u64) -> Answer<T> {
         let read = (0..63).filter(|at| reads & (1 << at) != 0).collect();
         let unreadable = reads & UNREADABLE != 0;
-        Answer { value, read, unreadable }
+        Answer {
+            value,
+            read,
+            unreadable,
+        }
     }
 }
 
@@ -116,7 +120,9 @@ impl Session {
     /// # Errors
     /// The evaluation ends with an error or exceeds a limit.
     pub fn document(&mut self, path: &[&str]) -> Result<Answer<Option<Value>>, EvalError> {
-        let answers = self.documents(&[path.to_vec()]).map_err(|(_, error)| error)?;
+        let answers = self
+            .documents(&[path.to_vec()])
+            .map_err(|(_, error)| error)?;
         answers.into_iter().next().ok_or_else(|| EvalError {
             code: EvalCode::Internal,
             message: "there is no answer".to_owned(),
