@@ -26,7 +26,7 @@ use self::places::{Job, Jobs};
 use super::{
     Context, Outcome,
     failures::{handover_failure, registry_failure},
-    files::{unchecked, write_file},
+    files::{remove_file, unchecked, write_file},
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
@@ -162,6 +162,9 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     let began = Instant::now();
     let (vouched, unchecked) = request.vouched(context)?;
     let staged = request.staged(context)?;
+    if !request.dry_run && staged.is_none() {
+        remove_file(&context.path(None, "promoted.json"))?;
+    }
     let retries = request.retries.map(|most| Retries {
         most,
         ..Retries::default()

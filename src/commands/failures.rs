@@ -5,7 +5,7 @@ use crate::{
     gate, git, gitops, handover,
     http::CertificateProblem,
     kube,
-    policy::{self, LocateError, source},
+    policy::{self, Cause, LocateError, source},
     registry, trust,
 };
 
@@ -155,23 +155,21 @@ pub(crate) fn locate_failure(error: LocateError) -> Failure {
 
 /// Gives an error of a source its kind.
 pub(crate) fn source_failure(error: source::Error) -> Failure {
+    use registry::Error as R;
     use source::Error as E;
     let text = error.to_string();
-    // A source that does not exist is a wrong configuration, whichever way it is looked for.
     let kind = match error {
+        E::Missing { .. } => Kind::NotFound,
         E::Remote { .. } => Kind::Remote,
         E::Git { source, .. } => git_failure(source).kind(),
-        E::Registry { source, .. } => registry_failure(source).kind(),
+        E::Registry { source, .. } => match source {
+            // A limit is about the source, other bytes are about the registry.
+            R::WrongSize { ref expected, .. } if expected.starts_with("at most") => Kind::Usage,
+            source => registry_failure(source).kind(),
+        },
         _ => Kind::Usage,
     };
-    Failure::message(
-        if kind == Kind::NotFound {
-            Kind::Usage
-        } else {
-            kind
-        },
-        text,
-    )
+    Failure::message(kind, text)
 }
 
 /// Gives an error of the policy its kind.
@@ -201,6 +199,17 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
         } => gate_failure(*source).context(format!(
             "error validating image {image} of component {component}"
         )),
+        E::Unreadable(facts) => {
+            let kinds = facts.iter().map(|fact| match fact.reason.cause {
+                Cause::Missing | Cause::Unusable => Kind::Refused,
+                Cause::Denied => Kind::Usage,
+                Cause::Failed => Kind::Remote,
+            });
+            // A refusal wins over configuration, and that over a remote.
+            let worst = kinds.min_by_key(|kind| (*kind != Kind::Refused, *kind));
+            Failure::new(worst.unwrap_or(Kind::Refused), E::Unreadable(facts))
+                .hint("leave rules out that need it, or make it readable: nothing passes unseen")
+        }
         error @ E::ImageNotFound { .. } => Failure::new(Kind::NotFound, error),
         E::EmptyPolicy => Failure::new(Kind::Usage, E::EmptyPolicy)
             .hint("name one under sources, or say --allow-empty-policy"),

@@ -21,17 +21,27 @@ pub(crate) fn booleans(command: clap::Command) -> clap::Command {
     })
 }
 
-/// The booleans of the command and its subcommands that are false unless they are given.
+/// Returns the booleans that are false unless they are given, in every command that has them.
 ///
 /// For them `=false` says what holds anyway, so it is taken away before clap would count it as
 /// given and find a conflict with another flag.
 pub(crate) fn switches(command: &clap::Command) -> BTreeSet<&str> {
-    let is_off = |argument: &&clap::Arg| {
+    let is_off = |argument: &clap::Arg| {
         let boolean = argument.get_value_parser().type_id() == ValueParser::bool().type_id();
         boolean && argument.get_default_values() == ["false"]
     };
-    let own = command.get_arguments().filter(is_off);
-    let own = own.filter_map(clap::Arg::get_long);
-    own.chain(command.get_subcommands().flat_map(switches))
-        .collect()
+    let arguments = all_arguments(command);
+    let named = |off: bool| {
+        let some = arguments
+            .iter()
+            .filter(move |argument| is_off(argument) == off);
+        some.filter_map(|argument| argument.get_long())
+            .collect::<BTreeSet<_>>()
+    };
+    named(true).difference(&named(false)).copied().collect()
+}
+
+fn all_arguments(command: &clap::Command) -> Vec<&clap::Arg> {
+    let below = command.get_subcommands().flat_map(all_arguments);
+    command.get_arguments().chain(below).collect()
 }

@@ -3,9 +3,13 @@
 use std::{path::PathBuf, str::FromStr};
 
 use crate::{
-    commands::{Context, files::write_file},
+    commands::{
+        Context,
+        files::{self, write_file},
+    },
     failure::{Failure, Kind, OrFail as _},
     gate::Keep,
+    image::Digest,
     report::{Format, Report, Show},
 };
 
@@ -31,6 +35,47 @@ pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
         inputs: any(Format::PolicyInput),
         passed: lists(show) || listed || any(Format::Html) || any(Format::Junit),
     }
+}
+
+/// Removes the reports of an earlier run from where these will be written.
+///
+/// # Errors
+/// [`Kind::Usage`] for a file that cannot be removed.
+pub(crate) fn remove_old(outputs: &[Output], context: &Context) -> Result<(), Failure> {
+    let paths = outputs.iter().filter_map(|output| output.path.as_deref());
+    for path in paths {
+        files::remove_file(&context.path(Some(path), ""))?;
+    }
+    Ok(())
+}
+
+/// The reports that were written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Those for standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// The Tekton result `TEST_OUTPUT`.
+    pub(crate) test_output: String,
+    /// SHA-256 of the report as JSON.
+    pub(crate) report_digest: Digest,
+}
+
+/// Writes every report.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_all(
+    outputs: &[Output],
+    report: &Report,
+    show: Show,
+    context: &Context,
+) -> Result<Written, Failure> {
+    let json = report.render(Format::Json, show).or_fail(Kind::Bug)?;
+    Ok(Written {
+        stdout: write(outputs, report, show, context)?,
+        test_output: report.render(Format::Appstudio, show).or_fail(Kind::Bug)?,
+        report_digest: Digest::of(json.as_bytes()),
+    })
 }
 
 /// Writes every report; gives what goes to standard output. Text is written when none is named.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, failures::handover_failure};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
+    handover,
+    image::Digest,
     policy::Dialect,
     report::{Format, Report, Show},
 };
@@ -18,6 +20,9 @@ pub(crate) struct Args {
     /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
     output: Format,
+    /// The digest of the report that verify-ec reported as REPORT_DIGEST: refuse another report
+    #[arg(long, value_name = "DIGEST")]
+    report_digest: Option<Digest>,
 }
 
 fn format(name: &str) -> Result<Format, String> {
@@ -39,6 +44,8 @@ fn format(name: &str) -> Result<Format, String> {
 /// when it contradicts itself.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = context.read(&args.file)?;
+    let origin = args.file.display().to_string();
+    handover::check_digest(&bytes, &origin, args.report_digest).map_err(handover_failure)?;
     let report: Report = serde_json::from_slice(&bytes)
         .or_fail(Kind::Usage)
         .map_err(|failure| {

@@ -17,26 +17,21 @@ use super::{
     Context, Outcome,
     failures::{gate_failure, handover_failure},
     files::{remove_file, unchecked, write_file},
-    output,
+    output::{self, Written},
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    gate::{Gate, Judgement, Replay},
+    gate::{Gate, Replay},
     handover::Vouched,
-    image::Digest,
-    report::{Format, Report},
-    snapshot::Images,
 };
 
 /// The Tekton results of the command.
-pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST"];
+pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST", "REPORT_DIGEST"];
 
 /// What the command did.
 #[derive(Debug)]
 pub(crate) struct Done {
-    stdout: Vec<u8>,
-    /// The Tekton result `TEST_OUTPUT`.
-    test_output: String,
+    written: Written,
     /// The verdict; saved inputs get none.
     verdict: Option<Verdict>,
     /// Why the images may not go on.
@@ -48,7 +43,7 @@ pub(crate) struct Done {
 enum Verdict {
     /// `verified.json` was written.
     Written(Box<Vouched>),
-    /// Of some image nothing is known.
+    /// Nothing is known of any image.
     Unknown,
 }
 
@@ -67,72 +62,53 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// # Errors
 /// As [`run`].
 pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done, Failure> {
+    let Request {
+        subject,
+        allow_empty,
+        gate,
+        outputs,
+        show,
+        strict,
+        verified_out,
+    } = request;
     let clients = context.clients();
-    if let Subject::Saved(file) = &request.subject {
+    output::remove_old(&outputs, context)?;
+    if let Subject::Saved(file) = &subject {
         let inputs = inputs::saved(file, context)?;
-        let gate = request.gate.clone();
         let replay = Replay::open(&gate.policy, gate.trust, gate.moment, &clients).await;
         let judgement = replay.map_err(gate_failure)?.judge(inputs).await;
-        let report = judgement.report();
-        return done(&request, judgement, &report, context);
+        let written = output::write_all(&outputs, &judgement.report(), show, context)?;
+        return Ok(Done {
+            written,
+            verdict: None,
+            failure: verdict::failure(judgement, strict),
+        });
     }
-    let path = context.path(request.verified_out.as_deref(), "verified.json");
+    let path = context.path(verified_out.as_deref(), "verified.json");
     remove_file(&path)?;
-    let images = inputs::images(&request, context).await?;
-    let gate = Gate::open(request.gate.clone(), &clients).await;
-    let judgement = gate.map_err(gate_failure)?.judge(&images).await;
-    let report = judgement.report();
-    let verified = verified(&request, &judgement, &report, &images, context)?;
-    let done = done(&request, judgement, &report, context)?;
-    let verdict = match verified {
-        None => Verdict::Unknown,
-        Some(bytes) => {
+    let images = inputs::images(&subject, allow_empty, context).await?;
+    let gate = Gate::open(gate, &clients).await.map_err(gate_failure)?;
+    let judgement = gate.judge(&images).await;
+    let written = output::write_all(&outputs, &judgement.report(), show, context)?;
+    let verdict = match judgement.is_judged() {
+        false => Verdict::Unknown,
+        true => {
+            let now = context.clock.written();
+            let mut verified = judgement.verified(&images, written.report_digest, now);
+            if let Subject::List { digest, .. } = &subject {
+                let unchecked = unchecked(*digest, "images.json", "--images-digest");
+                verified.unchecked.extend(unchecked);
+            }
+            let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
             write_file(&path, &bytes)?;
             let read = Vouched::parse(&bytes, &path.display().to_string(), None);
             Verdict::Written(Box::new(read.map_err(handover_failure)?))
         }
     };
     Ok(Done {
+        written,
         verdict: Some(verdict),
-        ..done
-    })
-}
-
-/// The bytes of `verified.json`, if something is known of every image.
-fn verified(
-    request: &Request,
-    judgement: &Judgement,
-    report: &Report,
-    images: &Images,
-    context: &Context,
-) -> Result<Option<Vec<u8>>, Failure> {
-    if !judgement.is_complete() {
-        return Ok(None);
-    }
-    let json = report.render(Format::Json, request.show);
-    let digest = Digest::of(json.or_fail(Kind::Bug)?.as_bytes());
-    let mut verified = judgement.verified(images, digest, context.clock.written());
-    if let Subject::List { digest, .. } = &request.subject {
-        let unchecked = unchecked(*digest, "images.json", "--images-digest");
-        verified.unchecked.extend(unchecked);
-    }
-    serde_json::to_vec(&verified).or_fail(Kind::Bug).map(Some)
-}
-
-/// Writes the reports.
-fn done(
-    request: &Request,
-    judgement: Judgement,
-    report: &Report,
-    context: &Context,
-) -> Result<Done, Failure> {
-    let stdout = output::write(&request.outputs, report, request.show, context)?;
-    let test_output = report.render(Format::Appstudio, request.show);
-    Ok(Done {
-        stdout,
-        test_output: test_output.or_fail(Kind::Bug)?,
-        verdict: None,
-        failure: verdict::failure(judgement, request.strict),
+        failure: verdict::failure(judgement, strict),
     })
 }
 
@@ -151,17 +127,16 @@ impl From<Done> for Outcome {
         let digest = done
             .verified()
             .map(|verified| verified.digest().to_string());
-        let has_verdict = done.verdict.is_some();
         let mut outcome = Self {
-            stdout: done.stdout,
+            stdout: done.written.stdout,
             failure: done.failure,
             ..Self::default()
         };
-        outcome.results.set("TEST_OUTPUT", done.test_output);
-        if has_verdict {
-            outcome
-                .results
-                .set("VERIFIED_DIGEST", digest.unwrap_or_default());
+        let results = &mut outcome.results;
+        results.set("TEST_OUTPUT", done.written.test_output);
+        if done.verdict.is_some() {
+            results.set("VERIFIED_DIGEST", digest.unwrap_or_default());
+            results.set("REPORT_DIGEST", done.written.report_digest.to_string());
         }
         outcome
     }

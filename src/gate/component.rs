@@ -87,7 +87,12 @@ impl Gate {
         tracing::info!(image = %target.image, "examining");
         match self.examine(target, snapshot, &mut judged).await {
             Ok(()) => {
-                let complete = judged.pass.is_some() || !self.checks.skipped().is_empty();
+                if let Some(error) = judged.unread.take() {
+                    judged.unread = Some(self.about(target, error));
+                    judged.report.error = judged.unread.as_ref().map(ToString::to_string);
+                }
+                let skipped = !self.checks.skipped().is_empty();
+                let complete = judged.pass.is_some() || skipped && judged.unread.is_none();
                 judged.report.success = complete && judged.report.violations.is_empty();
                 judged.report.sort();
                 if !self.keep.passed {
@@ -96,19 +101,22 @@ impl Gate {
                     }
                 }
             }
-            Err(error) => {
-                let image = match self.wording.is_conforma() {
-                    true => target.component.container_image.clone(),
-                    false => judged.report.container_image.clone(),
-                };
-                judged.fail(Error::Component {
-                    image,
-                    component: target.component.name.clone(),
-                    source: Box::new(error),
-                });
-            }
+            Err(error) => judged.fail(self.about(target, error)),
         }
         judged
+    }
+
+    /// Says which component an error is about.
+    fn about(&self, target: &Target, error: Error) -> Error {
+        let image = match self.wording.is_conforma() {
+            true => target.component.container_image.clone(),
+            false => target.image.to_string(),
+        };
+        Error::Component {
+            image,
+            component: target.component.name.clone(),
+            source: Box::new(error),
+        }
     }
 
     /// Upstream writes out where Docker Hub's images are.
@@ -191,6 +199,7 @@ impl Gate {
         let facts = Facts::of(registry, &target.image, &examined.manifest).await;
         let background = Background {
             image: &self.shown(&target.image),
+            pinned: &target.image,
             facts: &facts,
             component: &target.component,
             snapshot,

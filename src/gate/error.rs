@@ -1,6 +1,10 @@
 //! Why nothing is known about a list or an image.
 
-use crate::{image, policy, policy::LocateError, registry, snapshot, trust};
+use crate::{
+    image,
+    policy::{self, LocateError, Unreadable},
+    registry, snapshot, trust,
+};
 
 /// Why the gate could not decide.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,9 @@ pub(crate) enum Error {
     /// The index cannot be read, so its images are not known.
     #[error("cannot tell which images its index holds: {0}")]
     Unlisted(registry::Error),
+    /// Selected rules refer to facts that could not be read.
+    #[error("a selected rule refers to what could not be read: {}", list(.0))]
+    Unreadable(Vec<Unreadable>),
     /// Nothing is known of one component.
     #[error("error validating image {image} of component {component}: {source}")]
     Component {
@@ -54,4 +61,9 @@ pub(crate) enum Error {
         /// Why.
         source: Box<Self>,
     },
+}
+
+fn list(facts: &[Unreadable]) -> String {
+    let facts: Vec<_> = facts.iter().map(ToString::to_string).collect();
+    facts.join("; ")
 }

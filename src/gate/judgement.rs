@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Error, attached::Record};
 use crate::{
-    handover::{self, VERSION, Verified, VerifiedComponent},
+    handover::{self, UnreadableFact, VERSION, Verified, VerifiedComponent},
     image::{Digest, DigestReference},
-    policy::{Opinion, Pass, Policies},
+    policy::{Opinion, Pass, Policies, Unreadable},
     report::{Component, Report},
     snapshot::Images,
 };
@@ -26,6 +26,10 @@ pub(crate) struct Judged {
     pub(super) record: Record,
     /// Why nothing is known of it.
     pub(crate) error: Option<Error>,
+    /// Facts that could not be read and that no selected rule refers to.
+    pub(super) spared: Vec<Unreadable>,
+    /// Facts that a selected rule refers to and that could not be read: it does not pass.
+    pub(crate) unread: Option<Error>,
     /// The moment for which rules were judged, if they were.
     pub(super) at: Option<Timestamp>,
 }
@@ -39,13 +43,21 @@ impl Judged {
             pass: None,
             record: Record::default(),
             error: None,
+            spared: Vec::new(),
+            unread: None,
             at: None,
         }
     }
 
     /// Takes what the policy said for a moment.
     pub(super) fn take(&mut self, opinion: Opinion, at: Timestamp) {
-        let (outcome, pass) = opinion.into_parts();
+        let (outcome, unread, pass) = opinion.into_parts();
+        for spared in &unread.spared {
+            tracing::warn!("{spared}; no selected rule refers to it");
+        }
+        self.report.unreadable = unread.spared.iter().map(ToString::to_string).collect();
+        self.spared = unread.spared;
+        self.unread = (!unread.needed.is_empty()).then_some(Error::Unreadable(unread.needed));
         self.report.violations.extend(outcome.violations);
         self.report.warnings.extend(outcome.warnings);
         self.report.successes.extend(outcome.successes);
@@ -68,6 +80,11 @@ impl Judged {
     /// Tells whether the image may go on.
     fn passes(&self) -> bool {
         self.pass.is_some() && self.report.success
+    }
+
+    /// Tells whether the image was judged, whatever the judgement is.
+    fn is_judged(&self) -> bool {
+        self.error.is_none()
     }
 }
 
@@ -100,9 +117,9 @@ impl Judgement {
         }
     }
 
-    /// Tells whether something is known of every image.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.components.iter().all(|judged| judged.error.is_none())
+    /// Tells whether any image was judged; an empty list is.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.components.is_empty() || self.components.iter().any(Judged::is_judged)
     }
 
     /// The report, sorted.
@@ -140,6 +157,16 @@ impl Judgement {
             let exceptions: BTreeSet<_> = own()
                 .flat_map(|judged| judged.report.exceptions.clone())
                 .collect();
+            let mut unreadable = Vec::new();
+            for spared in own().flat_map(|judged| &judged.spared) {
+                let fact = UnreadableFact {
+                    fact: spared.fact.clone(),
+                    reason: format!("{}: {}", spared.of, spared.reason),
+                };
+                if !unreadable.contains(&fact) {
+                    unreadable.push(fact);
+                }
+            }
             let count =
                 |of: fn(&Component) -> usize| own().map(|judged| of(&judged.report) as u64).sum();
             let mut record = Record::default();
@@ -153,7 +180,7 @@ impl Judgement {
                 exceptions: exceptions.into_iter().collect(),
                 evidence: record.evidence(),
                 attached: record.attached(),
-                unreadable: Vec::new(),
+                unreadable,
             }
         });
         Verified {

@@ -1,6 +1,7 @@
 //! Answers what rules ask about the signatures of other images (`ec.sigstore.*`).
 //!
-//! Whatever goes wrong is an answer without success that says what, as rules expect it.
+//! Whatever goes wrong is an answer without success that says what, as rules expect it. What
+//! could not be read is noted besides: a rule may ask for the opposite of success.
 
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use super::Clients;
 use crate::{
     image::DigestReference,
     policy::{
-        Sig,
-        rego::{Question, Subject, Verify},
+        Reason, Sig,
+        rego::{Answer, Question, Subject, Verify},
     },
-    trust::{Examined, TrustRequest},
+    trust::{self, Examined, TrustRequest},
 };
 
 /// Makes the function that rules call; it blocks, so only on threads that may.
@@ -31,19 +32,53 @@ async fn examine(
     question: &Question,
     clients: &Clients,
     request: &TrustRequest,
-) -> Result<Examined, String> {
+) -> Result<Examined, Fault> {
     let image: DigestReference = question
         .image
         .parse()
         .map_err(|error| format!("ref parameter: {error}"))?;
     let request = with_options(request, &question.options)
-        .ok_or("opts parameter: ignore_rekor is missing")?;
+        .ok_or_else(|| "opts parameter: ignore_rekor is missing".to_owned())?;
     let verifier = request
         .verifier(&clients.env, &clients.http)
         .await
-        .map_err(|error| format!("opts parameter: {error}"))?;
+        .map_err(|error| Fault {
+            text: format!("opts parameter: {error}"),
+            unreadable: unreadable(error),
+        })?;
     let examined = verifier.examine(&clients.registry, &image).await;
-    examined.map_err(|error| error.to_string())
+    examined.map_err(|error| Fault {
+        text: error.to_string(),
+        unreadable: unreadable(error),
+    })
+}
+
+/// Why a question has no answer with success.
+struct Fault {
+    text: String,
+    /// Why something could not be read, if that is the cause.
+    unreadable: Option<Reason>,
+}
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            unreadable: None,
+        }
+    }
+}
+
+/// What could not be read; a key or option that cannot be used is the rule's own.
+fn unreadable(error: trust::Error) -> Option<Reason> {
+    use trust::Error as E;
+    match error {
+        E::Registry(error) => Some(error.into()),
+        E::ImageNotFound { .. } => Some(Reason::missing(error)),
+        E::Remote { .. } | E::Kube(_) => Some(Reason::failed(error)),
+        E::TooMany { .. } => Some(Reason::unusable(error)),
+        _ => None,
+    }
 }
 
 /// The roots are those of the run; who has to have signed is what the rule says.
@@ -64,11 +99,16 @@ fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest>
     })
 }
 
-fn answer(subject: Subject, examined: Result<Examined, String>) -> Value {
+fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> {
     let (member, what) = match subject {
         Subject::Image => ("signatures", "verify image signature"),
         Subject::Attestation => ("attestations", "verify image attestation signature"),
     };
+    let mut unreadable = None;
+    let examined = examined.map_err(|fault| {
+        unreadable = fault.unreadable;
+        fault.text
+    });
     let found = examined.and_then(|examined| match subject {
         Subject::Image => {
             let found = examined
@@ -98,7 +138,10 @@ fn answer(subject: Subject, examined: Result<Examined, String>) -> Value {
         Ok(found) => (true, Vec::new(), found),
         Err(error) => (false, vec![error], Vec::new()),
     };
-    json!({"success": success, "errors": errors, member: found})
+    Answer {
+        value: Some(json!({"success": success, "errors": errors, member: found})),
+        unreadable,
+    }
 }
 
 /// A signature under the names that these functions use, which are not those of the input.

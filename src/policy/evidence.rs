@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{input::Background, outcome::Outcome};
+use super::{input::Background, outcome::Outcome, seen::Unreadable};
 use crate::{
     image::DigestReference,
     trust::{Attestation, Examined, Signature, SignatureFailure, VerifiedImage},
@@ -30,13 +30,33 @@ pub(crate) enum Evidence {
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedEvidence {
     image: VerifiedImage,
-    document: Arc<Value>,
+    content: Content,
 }
 
 /// Evidence with a gap: no verified image signature, or checks that were skipped.
 #[derive(Debug, Clone)]
 pub(crate) struct UnverifiedEvidence {
+    content: Content,
+}
+
+/// The document that rules see, and the facts that are missing in it.
+#[derive(Debug, Clone)]
+struct Content {
     document: Arc<Value>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Content {
+    fn new(
+        signatures: &[Signature],
+        attestations: &[Attestation],
+        background: &Background<'_>,
+    ) -> Self {
+        Self {
+            document: Arc::new(background.document(signatures, attestations)),
+            unreadable: background.facts.unreadable(background.pinned),
+        }
+    }
 }
 
 /// An image that verified evidence and a policy without violations let pass.
@@ -50,7 +70,18 @@ pub(crate) struct Pass {
 pub(crate) struct Opinion {
     /// The results of the rules.
     pub(crate) outcome: Outcome,
+    /// The facts that could not be read.
+    pub(crate) unreadable: Unread,
     pass: Option<Pass>,
+}
+
+/// The facts that could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// Those that a selected rule refers to: the image does not pass.
+    pub(crate) needed: Vec<Unreadable>,
+    /// Those that no selected rule refers to.
+    pub(crate) spared: Vec<Unreadable>,
 }
 
 impl VerifiedEvidence {
@@ -67,7 +98,7 @@ impl VerifiedEvidence {
         let attestations = examined.attestations.as_ref()?;
         Ok(Self {
             image,
-            document: Arc::new(background.document(signatures, attestations)),
+            content: Content::new(signatures, attestations, background),
         })
     }
 }
@@ -80,7 +111,7 @@ impl UnverifiedEvidence {
         background: &Background<'_>,
     ) -> Self {
         Self {
-            document: Arc::new(background.document(signatures, attestations)),
+            content: Content::new(signatures, attestations, background),
         }
     }
 }
@@ -89,35 +120,45 @@ impl Evidence {
     /// The document that rules see as `input`.
     pub(crate) fn document(&self) -> &Arc<Value> {
         match self {
-            Self::Verified(evidence) => &evidence.document,
-            Self::Unverified(evidence) => &evidence.document,
+            Self::Verified(evidence) => &evidence.content.document,
+            Self::Unverified(evidence) => &evidence.content.document,
             Self::Replayed(document) => document,
         }
     }
 
-    /// Splits off the verified image, if this is verified evidence.
-    pub(super) fn into_parts(self) -> (Arc<Value>, Option<VerifiedImage>) {
-        match self {
-            Self::Verified(evidence) => (evidence.document, Some(evidence.image)),
-            Self::Unverified(evidence) => (evidence.document, None),
-            Self::Replayed(document) => (document, None),
-        }
+    /// Splits off the facts that could not be read, and the verified image if there is one.
+    pub(super) fn into_parts(self) -> (Arc<Value>, Vec<Unreadable>, Option<VerifiedImage>) {
+        let (content, image) = match self {
+            Self::Verified(evidence) => (evidence.content, Some(evidence.image)),
+            Self::Unverified(evidence) => (evidence.content, None),
+            Self::Replayed(document) => return (document, Vec::new(), None),
+        };
+        (content.document, content.unreadable, image)
     }
 }
 
 impl Opinion {
-    pub(super) fn new(outcome: Outcome, verified: Option<VerifiedImage>) -> Self {
-        let pass = verified
-            .filter(|_| outcome.violations.is_empty())
-            .map(|verified| Pass {
-                image: verified.image().clone(),
-            });
-        Self { outcome, pass }
+    /// Gives a pass to verified evidence without violations, if every fact that a selected rule
+    /// refers to was read.
+    pub(super) fn new(
+        outcome: Outcome,
+        unreadable: Unread,
+        verified: Option<VerifiedImage>,
+    ) -> Self {
+        let clean = outcome.violations.is_empty() && unreadable.needed.is_empty();
+        let pass = verified.filter(|_| clean).map(|verified| Pass {
+            image: verified.image().clone(),
+        });
+        Self {
+            outcome,
+            unreadable,
+            pass,
+        }
     }
 
-    /// Splits the results from the pass.
-    pub(crate) fn into_parts(self) -> (Outcome, Option<Pass>) {
-        (self.outcome, self.pass)
+    /// Splits the results and the facts that could not be read from the pass.
+    pub(crate) fn into_parts(self) -> (Outcome, Unread, Option<Pass>) {
+        (self.outcome, self.unreadable, self.pass)
     }
 }
 

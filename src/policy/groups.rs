@@ -16,8 +16,10 @@ use super::{
     config::{Configuration, Group, Spec},
     criteria::{Candidate, Criteria, Selection},
     data::{self, Data},
-    evidence::{Evidence, Opinion},
+    evidence::{Evidence, Opinion, Unread},
+    foreign,
     outcome::{self, Meant, Outcome, Purpose, Reading},
+    refers::References,
     rego::{self, Host, Policy, Program, Query},
     source::{self, Fetched, Fetcher},
 };
@@ -78,13 +80,14 @@ struct Inner {
     settings: Settings,
 }
 
-struct Ready {
+pub(super) struct Ready {
     group: Group,
     global: Option<Configuration>,
-    policy: Policy,
+    pub(super) policy: Policy,
     data: Data,
-    packages: BTreeMap<String, Vec<Rule>>,
+    pub(super) packages: BTreeMap<String, Vec<Rule>>,
     annotated: BTreeMap<String, Annotated>,
+    pub(super) references: References,
     programs: Mutex<BTreeMap<(Timestamp, BTreeSet<String>), Program>>,
 }
 
@@ -97,12 +100,14 @@ impl std::fmt::Debug for Ready {
 }
 
 /// A rule that gives results.
-struct Rule {
+pub(super) struct Rule {
     name: String,
+    pub(super) file: String,
+    pub(super) line: u32,
     /// `package.name` for a rule that no annotation gives a code.
-    code: String,
-    is_annotated: bool,
-    collections: Vec<String>,
+    pub(super) code: String,
+    pub(super) is_annotated: bool,
+    pub(super) collections: Vec<String>,
     pipeline_intention: Vec<String>,
 }
 
@@ -189,21 +194,26 @@ impl Policies {
         let image = subject.image.cloned();
         let (component, at) = (subject.component.to_owned(), subject.at);
         let work = move || {
-            let (input, verified) = evidence.into_parts();
+            let (input, unreadable, verified) = evidence.into_parts();
             let document = rego::Input::read(&input)?;
-            // Many images wait for their rules at the same time.
-            drop(input);
             let subject = Subject {
                 image: image.as_ref(),
                 component: &component,
                 at,
             };
-            let mut all = Outcome::default();
+            let (mut all, mut unread) = (Outcome::default(), Unread::default());
             for group in &policies.0.groups {
-                all.extend(group.evaluate(&document, subject, &policies.0.settings)?);
+                let settings = &policies.0.settings;
+                let (said, failed) =
+                    rego::recorded(|| group.evaluate(&document, subject, settings));
+                all.extend(said?);
+                let failed = failed.into_iter();
+                let failed = failed.filter(|failed| !foreign::is_absent(failed, &input, subject));
+                let facts = unreadable.iter().cloned().chain(failed);
+                group.sort_unread(facts, subject, settings, &mut unread);
             }
             all.sort();
-            Ok(Opinion::new(all, verified))
+            Ok(Opinion::new(all, unread, verified))
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(|error| {
@@ -244,7 +254,8 @@ impl Ready {
                 sources: sources.join(", "),
             });
         }
-        let policy = Policy::read(modules)?;
+        let policy = Policy::read(modules.clone())?;
+        let references = References::of(&modules, policy.rules());
         let mut data = Data::default();
         for fetched in sources {
             data.add_source(fetched)?;
@@ -259,6 +270,7 @@ impl Ready {
         Ok(Self {
             packages: packages(&policy),
             programs: Mutex::default(),
+            references,
             group,
             global,
             policy,
@@ -345,25 +357,33 @@ impl Ready {
         Ok(outcome)
     }
 
-    fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
+    pub(super) fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
         let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
         criteria.select(subject.image, subject.component, settings.dialect)
     }
 
-    /// The packages in which a rule can give a result that counts.
-    fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
-        let intended = self.intended(settings);
-        let opened = |package: &str, rule: &Rule| {
-            let opens = match rule.is_annotated {
-                true => selection.opens(&rule.code, &rule.collections),
-                false => selection.opens_unnamed(package, &rule.name),
-            };
-            opens && is_intended(&rule.pipeline_intention, &intended)
+    /// Tells whether the rule can give a result that is accepted.
+    pub(super) fn opens(
+        &self,
+        package: &str,
+        rule: &Rule,
+        selection: &Selection,
+        settings: &Settings,
+    ) -> bool {
+        let opens = match rule.is_annotated {
+            true => selection.opens(&rule.code, &rule.collections),
+            false => selection.opens_unnamed(package, &rule.name),
         };
-        let passing = self
-            .packages
-            .iter()
-            .filter(|(package, rules)| rules.iter().any(|rule| opened(package, rule)));
+        opens && is_intended(&rule.pipeline_intention, &self.intended(settings))
+    }
+
+    /// The packages in which a rule can give a result that counts.
+    pub(super) fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
+        let passing = self.packages.iter().filter(|(package, rules)| {
+            rules
+                .iter()
+                .any(|rule| self.opens(package, rule, selection, settings))
+        });
         let mut passing: BTreeSet<String> = passing.map(|(package, _)| package.clone()).collect();
         if passing.is_empty() {
             return self.packages.keys().cloned().collect();
@@ -440,6 +460,8 @@ fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
             .or_default()
             .push(Rule {
                 name: rule.name.clone(),
+                file: rule.place.file.clone(),
+                line: rule.place.line,
                 code: annotated.code,
                 is_annotated,
                 collections: annotated.collections,

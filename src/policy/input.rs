@@ -1,18 +1,21 @@
 //! The document that rules see as `input` (Conforma's policy input).
 //!
 //! Statements are passed on as they were signed. What comes from the registry besides them (the
-//! image's configuration, its parent) is looked up as well as it can be had: a rule that needs
-//! it says no when it is not there.
+//! image's configuration, its parent) is a fact that was read, is absent, or could not be read.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{config::Spec, layers};
+use super::{
+    config::Spec,
+    layers,
+    seen::{Reason, Seen, Unreadable},
+};
 use crate::{
-    image::{DigestReference, Reference},
-    registry::{self, Content, ImageManifest, Manifest, Registry, Version},
+    image::{DigestReference, Reference, Repository},
+    registry::{Content, ImageManifest, Manifest, Registry, Version},
     snapshot::{Component, Snapshot},
     trust::{Attestation, Signature},
 };
@@ -86,9 +89,16 @@ impl From<&Signature> for Sig {
 /// What is known of an image besides its signatures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
-    config: Option<Value>,
-    parent: Option<Value>,
-    files: Option<Value>,
+    config: Seen<Value>,
+    parent: Seen<Parent>,
+    files: Seen<Value>,
+}
+
+/// The image that an image was built on, as its manifest names it.
+#[derive(Debug, Clone, PartialEq)]
+struct Parent {
+    reference: String,
+    config: Seen<Value>,
 }
 
 impl Facts {
@@ -98,51 +108,56 @@ impl Facts {
         image: &DigestReference,
         manifest: &Manifest,
     ) -> Self {
-        match Self::look_up(registry, image, manifest).await {
-            Ok(facts) => facts,
-            Err(error) => {
-                tracing::warn!(%image, %error, "the image's configuration is not known to the rules");
-                Self::default()
+        let own = match platform_manifest(registry, image, manifest.clone()).await {
+            Ok(Some(own)) => own,
+            Ok(None) => return Self::default(),
+            Err(reason) => {
+                return Self {
+                    config: Seen::Unreadable(reason.clone()),
+                    parent: Seen::Unreadable(reason.clone()),
+                    files: Seen::Unreadable(reason),
+                };
             }
+        };
+        let config = Seen::from(config(registry, &image.repository, &own).await);
+        let files = match config.reason() {
+            Some(reason) => Seen::Unreadable(reason.clone()),
+            None => files(registry, image, &own, config.value()).await,
+        };
+        let parent = match parent_reference(&own) {
+            Some(reference) => Seen::Value(Parent {
+                config: parent_config(registry, &reference).await.into(),
+                reference,
+            }),
+            None => Seen::Absent,
+        };
+        Self {
+            config,
+            parent,
+            files,
         }
     }
 
-    async fn look_up(
-        registry: &Registry,
-        image: &DigestReference,
-        manifest: &Manifest,
-    ) -> Result<Self, registry::Error> {
-        let Some(own) = platform_manifest(registry, image, manifest.clone()).await? else {
-            return Ok(Self::default());
-        };
-        let mut facts = Self {
-            config: config(registry, image, &own).await?,
-            ..Self::default()
-        };
-        facts.files = files(registry, image, &own, facts.config.as_ref()).await;
-        // Builders write both annotations empty when they do not know. Without a digest nothing
-        // says which image it was.
-        let digest = own
-            .annotations
-            .get(BASE_DIGEST)
-            .filter(|digest| !digest.is_empty());
-        let text = match (own.annotations.get(BASE_NAME), digest) {
-            (Some(name), _) if name.contains('@') => Some(name.clone()),
-            (Some(name), Some(digest)) if !name.is_empty() => Some(format!("{name}@{digest}")),
-            _ => None,
-        };
-        if let Some(text) = text {
-            let mut parent = Map::from_iter([("ref".to_owned(), Value::from(text.clone()))]);
-            match parent_config(registry, &text).await {
-                Ok(Some(config)) => drop(parent.insert("config".to_owned(), config)),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(%image, %error, "the parent's configuration is not known");
-                }
-            }
-            facts.parent = Some(Value::Object(parent));
-        }
-        Ok(facts)
+    /// What could not be read, by the paths under which rules look for it.
+    pub(crate) fn unreadable(&self, image: &DigestReference) -> Vec<Unreadable> {
+        let parent = self.parent.value();
+        let facts = [
+            ("input.image.config", self.config.reason()),
+            ("input.image.parent", self.parent.reason()),
+            (
+                "input.image.parent.config",
+                parent.and_then(|parent| parent.config.reason()),
+            ),
+            ("input.image.files", self.files.reason()),
+        ];
+        let unreadable = facts.into_iter().filter_map(|(fact, reason)| {
+            Some(Unreadable {
+                fact: fact.to_owned(),
+                of: image.to_string(),
+                reason: reason?.clone(),
+            })
+        });
+        unreadable.collect()
     }
 }
 
@@ -151,7 +166,7 @@ async fn platform_manifest(
     registry: &Registry,
     image: &DigestReference,
     manifest: Manifest,
-) -> Result<Option<ImageManifest>, registry::Error> {
+) -> Result<Option<ImageManifest>, Reason> {
     let index = match manifest.content()? {
         Content::Image(image) => return Ok(Some(image)),
         Content::Index(index) => index,
@@ -165,22 +180,25 @@ async fn platform_manifest(
     let Some(wanted) = wanted else {
         return Ok(None);
     };
-    let child = registry
-        .manifest(&image.repository, &Version::Digest(wanted.digest))
-        .await?;
-    match child.map(|child| child.content()).transpose()? {
-        Some(Content::Image(image)) => Ok(Some(image)),
-        _ => Ok(None),
+    let version = Version::Digest(wanted.digest);
+    let child = registry.manifest(&image.repository, &version).await?;
+    let child = child.ok_or_else(|| {
+        let missing = image.repository.pinned(wanted.digest);
+        Reason::missing(format!("image {missing} not found"))
+    })?;
+    match child.content()? {
+        Content::Image(image) => Ok(Some(image)),
+        Content::Index(_) => Ok(None),
     }
 }
 
 async fn config(
     registry: &Registry,
-    image: &DigestReference,
+    repository: &Repository,
     manifest: &ImageManifest,
-) -> Result<Option<Value>, registry::Error> {
+) -> Result<Option<Value>, Reason> {
     let bytes = registry
-        .blob(&image.repository, &manifest.config, MAX_CONFIG)
+        .blob(repository, &manifest.config, MAX_CONFIG)
         .await?;
     let Some(Value::Object(document)) = manifest.read_config(&bytes)? else {
         return Ok(None);
@@ -202,39 +220,46 @@ async fn files(
     image: &DigestReference,
     manifest: &ImageManifest,
     config: Option<&Value>,
-) -> Option<Value> {
-    let label = config?.get("Labels")?.get(OLM_MANIFESTS)?.as_str()?;
+) -> Seen<Value> {
+    let label = config.and_then(|config| config.get("Labels")?.get(OLM_MANIFESTS)?.as_str());
+    let Some(label) = label else {
+        return Seen::Absent;
+    };
     let directories = [label.to_owned()];
     match layers::documents(registry, &image.repository, manifest, &directories).await {
-        Ok(documents) if documents.is_empty() => None,
-        Ok(documents) => Some(Value::Object(documents.into_iter().collect())),
-        Err(error) => {
-            tracing::warn!(%image, %error, "the bundle's manifests are not known to the rules");
-            None
-        }
+        Ok(documents) if documents.is_empty() => Seen::Absent,
+        Ok(documents) => Seen::Value(Value::Object(documents.into_iter().collect())),
+        Err(error) => Seen::Unreadable(error.into()),
     }
 }
 
-async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>, registry::Error> {
-    let Ok(Reference {
-        repository,
-        tag,
-        digest,
-    }) = text.parse()
-    else {
+/// The image that the manifest names as its base. Builders write both annotations empty when they
+/// do not know it; without a digest nothing says which image it was.
+fn parent_reference(own: &ImageManifest) -> Option<String> {
+    let digest = own.annotations.get(BASE_DIGEST);
+    let digest = digest.filter(|digest| !digest.is_empty());
+    match (own.annotations.get(BASE_NAME), digest) {
+        (Some(name), _) if name.contains('@') => Some(name.clone()),
+        (Some(name), Some(digest)) if !name.is_empty() => Some(format!("{name}@{digest}")),
+        _ => None,
+    }
+}
+
+async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>, Reason> {
+    let parsed: Result<Reference, _> = text.parse();
+    let Reference {
+        repository, digest, ..
+    } = parsed.map_err(|error| Reason::unusable(format!("base image {text:?}: {error}")))?;
+    let Some(digest) = digest else {
         return Ok(None);
     };
-    let version = match (digest, tag) {
-        (Some(digest), _) => Version::Digest(digest),
-        (None, Some(tag)) => Version::Tag(tag),
-        (None, None) => return Ok(None),
-    };
-    let Some(manifest) = registry.manifest(&repository, &version).await? else {
-        return Ok(None);
-    };
-    let parent = repository.pinned(manifest.digest);
+    let version = Version::Digest(digest);
+    let parent = repository.pinned(digest);
+    let manifest = registry.manifest(&repository, &version).await?;
+    let manifest =
+        manifest.ok_or_else(|| Reason::missing(format!("base image {parent} not found")))?;
     match platform_manifest(registry, &parent, manifest).await? {
-        Some(own) => config(registry, &parent, &own).await,
+        Some(own) => config(registry, &repository, &own).await,
         None => Ok(None),
     }
 }
@@ -296,6 +321,8 @@ pub(crate) fn source(component: &Component) -> Value {
 pub(crate) struct Background<'a> {
     /// The image, as reports name it.
     pub(crate) image: &'a str,
+    /// The image.
+    pub(crate) pinned: &'a DigestReference,
     /// What else is known of it.
     pub(crate) facts: &'a Facts,
     /// The component.
@@ -314,16 +341,19 @@ impl Background<'_> {
         if !signatures.is_empty() {
             image.insert("signatures".to_owned(), sigs(signatures));
         }
+        let parent = self.facts.parent.value().map(|parent| {
+            let mut shown = Map::from_iter([("ref".to_owned(), json!(parent.reference))]);
+            let config = parent.config.value().cloned();
+            shown.extend(config.map(|config| ("config".to_owned(), config)));
+            Value::Object(shown)
+        });
         let facts = [
-            ("config", &self.facts.config),
-            ("parent", &self.facts.parent),
-            ("files", &self.facts.files),
+            ("config", self.facts.config.value().cloned()),
+            ("parent", parent),
+            ("files", self.facts.files.value().cloned()),
         ];
-        for (member, value) in facts {
-            if let Some(value) = value {
-                image.insert(member.to_owned(), value.clone());
-            }
-        }
+        let facts = facts.into_iter();
+        image.extend(facts.filter_map(|(member, value)| Some((member.to_owned(), value?))));
         image.insert("source".to_owned(), source(self.component));
         json!({
             "attestations": attestations,

@@ -9,15 +9,19 @@ mod data;
 mod dialect;
 mod evidence;
 mod finding;
+mod foreign;
 mod groups;
 pub(crate) mod input;
 mod inspect;
 mod layers;
 mod locate;
 mod outcome;
+mod refers;
 pub(crate) mod rego;
+mod seen;
 pub(crate) mod source;
 mod syntax;
+mod unread;
 
 pub(crate) use config::Spec;
 pub(crate) use dialect::Dialect;
@@ -27,6 +31,7 @@ pub(crate) use groups::{Error, Policies, Settings, Subject};
 pub(crate) use input::{Background, Facts, Sig};
 pub(crate) use inspect::{Inspected, inspect};
 pub(crate) use locate::{Error as LocateError, locate, rule_data_text};
+pub(crate) use seen::{Cause, Reason, Unreadable};
 pub(crate) use source::Fetcher;
 pub(crate) use syntax::check as check_syntax;
 

@@ -110,6 +110,14 @@ pub(crate) enum Error {
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] http::Error),
+    /// The server refused to answer.
+    #[error("policy source {origin}: answered with status {status}")]
+    Denied {
+        /// The source.
+        origin: String,
+        /// 401 or 403.
+        status: u16,
+    },
     /// The server could not be reached or answered with an error.
     #[error("policy source {origin}: {reason}")]
     Remote {
@@ -297,6 +305,12 @@ impl Fetcher {
             return Err(Error::Missing {
                 origin: origin.to_owned(),
                 what: "the document".to_owned(),
+            });
+        }
+        if let status @ (401 | 403) = status.as_u16() {
+            return Err(Error::Denied {
+                origin: origin.to_owned(),
+                status,
             });
         }
         if !status.is_success() {

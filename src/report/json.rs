@@ -93,6 +93,12 @@ fn component(component: &Component, show: Show) -> Component {
             .filter(|_| ours)
             .cloned()
             .collect(),
+        unreadable: component
+            .unreadable
+            .iter()
+            .filter(|_| ours)
+            .cloned()
+            .collect(),
         success_count: ours.then(|| component.counts().successes),
         policy_input: None,
     }

@@ -89,6 +89,9 @@ pub(crate) struct Component {
     /// The digests of its index's children that are a builder's attestations and no images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_out: Vec<String>,
+    /// Facts that could not be read and that no selected rule refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unreadable: Vec<String>,
     /// How many checks passed, whether they are listed or not.
     #[serde(
         default,

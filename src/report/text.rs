@@ -75,6 +75,10 @@ fn notes(text: &mut String, report: &Report) {
             let exception = one_line(exception);
             line(text, format_args!("Exception: {name}: {exception}"));
         }
+        for unreadable in &component.unreadable {
+            let unreadable = one_line(unreadable);
+            line(text, format_args!("Not read: {name}: {unreadable}"));
+        }
         for digest in &component.left_out {
             let digest = one_line(digest);
             line(

@@ -31,6 +31,7 @@ mod tekton_yaml;
 mod trigger;
 mod trust;
 mod trust_conformance;
+mod unseen;
 mod update_deployment;
 mod verify_ec;
 mod verify_ec_index;

@@ -300,7 +300,14 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
         let text = "the Snapshot has no components: nothing would be verified";
         return Err(Failure::message(Kind::NotFound, text));
     }
-    let judgement = judge(&gate, &snapshot).await?;
+    output::remove_old(&outputs, context)?;
+    let mut judgement = judge(&gate, &snapshot).await?;
+    let components = judgement.components.iter_mut();
+    let unread = components.filter_map(|judged| {
+        let alone = judged.report.violations.is_empty();
+        judged.unread.take().filter(|_| alone)
+    });
+    let unread = unread.map(gate_failure).next();
     let mut report = Report {
         snapshot: args.snapshot.clone(),
         version: VERSION.to_owned(),
@@ -321,6 +328,8 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
     outcome.results.set("TEST_OUTPUT", appstudio);
     outcome.failure = if !wrong.is_empty() {
         Some(Failure::message(Kind::Usage, wrong.join("\n")))
+    } else if let Some(unread) = unread {
+        Some(unread)
     } else if args.strict && !report.success {
         Some(Failure::message(Kind::Refused, "success criteria not met"))
     } else {
@@ -355,6 +364,11 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
 /// Judges everything; an error of a component ends the run without a report.
 async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
     let mut judgement = gate.judge_snapshot(snapshot).await.map_err(gate_failure)?;
+    for judged in &judgement.components {
+        if let Some(unread) = &judged.unread {
+            tracing::error!("{unread}; it is undefined upstream and ends the image here");
+        }
+    }
     let errors = judgement.components.iter_mut();
     let errors = errors.filter_map(|judged| judged.error.take());
     let failures: Vec<_> = errors.map(gate_failure).collect();

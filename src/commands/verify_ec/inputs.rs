@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::{Request, Subject};
+use super::Subject;
 use crate::{
     commands::{
         Context,
@@ -21,8 +21,12 @@ use crate::{
 /// # Errors
 /// [`Kind::Refused`] for another digest than gather-images reported, [`Kind::NotFound`] for an
 /// empty list, [`Kind::Usage`] for what is not a list.
-pub(super) async fn images(request: &Request, context: &Context) -> Result<Images, Failure> {
-    let images = match &request.subject {
+pub(super) async fn images(
+    subject: &Subject,
+    allow_empty: bool,
+    context: &Context,
+) -> Result<Images, Failure> {
+    let images = match subject {
         Subject::Image { reference, digest } => {
             let images = gate::image_list(reference, &context.registry).await;
             let images = images.map_err(gate_failure)?;
@@ -35,7 +39,7 @@ pub(super) async fn images(request: &Request, context: &Context) -> Result<Image
             return Err(Failure::message(Kind::Bug, "saved inputs are not a list"));
         }
     };
-    if images.pinned.is_empty() && !request.allow_empty {
+    if images.pinned.is_empty() && !allow_empty {
         let text = "the list has no images: nothing would be verified";
         let failure = Failure::message(Kind::NotFound, text);
         return Err(failure.hint("say --allow-empty if that is right"));

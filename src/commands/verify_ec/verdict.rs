@@ -6,21 +6,34 @@ use crate::{
     gate::{Judged, Judgement},
 };
 
-/// Why the images may not go on: a refusal wins over a remote that failed.
+/// Why the images may not go on: a refusal before wrong configuration, before what does not
+/// exist, before a remote that failed. Without `strict` violations alone are not a failure.
 pub(super) fn failure(judgement: Judgement, strict: bool) -> Option<Failure> {
-    let refused: Vec<_> = judgement
-        .components
-        .iter()
-        .filter(|judged| judged.error.is_none() && !judged.report.success)
-        .map(refusal)
-        .collect();
+    let is_refused = |judged: &&Judged| {
+        let judged_by_rules = judged.error.is_none() && !judged.report.success;
+        judged_by_rules && (judged.unread.is_none() || !judged.report.violations.is_empty())
+    };
+    let components = judgement.components.iter();
+    let refused: Vec<_> = components.filter(is_refused).map(refusal).collect();
     if !refused.is_empty() && strict {
         let text = format!("the policy refuses the images: {}", refused.join("; "));
         return Some(Failure::message(Kind::Refused, text).hint("the report names each violation"));
     }
     let errors = judgement.components.into_iter();
-    let failures = errors.filter_map(|judged| judged.error.map(gate_failure));
-    failures.min_by_key(Failure::kind)
+    let failures = errors.filter_map(|judged| judged.error.or(judged.unread).map(gate_failure));
+    failures.min_by_key(|failure| rank(failure.kind()))
+}
+
+/// Which kind of failure wins over the others.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Refused => 0,
+        Kind::Bug => 1,
+        Kind::Usage => 2,
+        Kind::NotFound => 3,
+        Kind::Remote => 4,
+        Kind::Conflict => 5,
+    }
 }
 
 fn refusal(judged: &Judged) -> String {

@@ -23,7 +23,7 @@ mod syntax;
 pub(crate) mod testing;
 
 pub(crate) use check::gives_results;
-pub(crate) use ec::{Host, Question, Subject, Verify};
+pub(crate) use ec::{Answer, Host, Question, Subject, Verify, recorded};
 pub(crate) use engine::{Input, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;

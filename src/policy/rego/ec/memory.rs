@@ -8,11 +8,40 @@ use std::{
 use regorus::Value;
 use serde_json::Value as Json;
 
+use crate::policy::seen::Reason;
+
 /// How much is remembered before all is forgotten, in bytes.
 const MAX_REMEMBERED: usize = 64 << 20;
 
-/// An answer that is looked up by whoever asks first while the others wait; none when it failed.
-type Slot = Arc<OnceLock<Option<Value>>>;
+/// The answer to a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer<T> {
+    /// The value; without one the call is undefined.
+    pub(crate) value: Option<T>,
+    /// Why what was asked for could not be read, if it could not.
+    pub(crate) unreadable: Option<Reason>,
+}
+
+impl<T> Answer<T> {
+    /// An answer that was read.
+    pub(crate) fn read(value: Option<T>) -> Self {
+        Self {
+            value,
+            unreadable: None,
+        }
+    }
+
+    /// No answer, because something could not be read.
+    pub(crate) fn unreadable(reason: Reason) -> Self {
+        Self {
+            value: None,
+            unreadable: Some(reason),
+        }
+    }
+}
+
+/// An answer that is looked up by whoever asks first while the others wait.
+type Slot = Arc<OnceLock<Answer<Value>>>;
 
 /// The answers by function and arguments.
 #[derive(Default)]
@@ -30,8 +59,8 @@ impl Memory {
         &self,
         function: &'static str,
         arguments: String,
-        look_up: impl FnOnce() -> Option<Json>,
-    ) -> Option<Value> {
+        look_up: impl FnOnce() -> Answer<Json>,
+    ) -> Answer<Value> {
         let slot = Arc::clone(
             self.answers()
                 .slots
@@ -41,8 +70,8 @@ impl Memory {
         let mut bytes = None;
         let answer = slot.get_or_init(|| {
             let found = look_up();
-            bytes = Some(found.as_ref().map_or(0, size));
-            found.and_then(|found| serde_json::from_value(found).ok())
+            bytes = Some(found.value.as_ref().map_or(0, size));
+            decoded(found)
         });
         if let Some(bytes) = bytes {
             let mut answers = self.answers();
@@ -62,6 +91,18 @@ impl Memory {
 
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands the value to the engine. A number that it cannot hold is not understood.
+fn decoded(answer: Answer<Json>) -> Answer<Value> {
+    let value = answer.value.map(serde_json::from_value).transpose();
+    match value {
+        Ok(value) => Answer {
+            value,
+            unreadable: answer.unreadable,
+        },
+        Err(error) => Answer::unreadable(Reason::unusable(error)),
     }
 }
 
@@ -91,10 +132,12 @@ mod tests {
         let memory = Memory::default();
         let asked = Cell::new(0);
         let ask = |arguments: &str, answer: Option<Json>| {
-            memory.once("f", arguments.to_owned(), || {
-                asked.set(asked.get() + 1);
-                answer
-            })
+            memory
+                .once("f", arguments.to_owned(), || {
+                    asked.set(asked.get() + 1);
+                    Answer::read(answer)
+                })
+                .value
         };
         assert_eq!(ask("a", Some(json!("x"))), Some(Value::from("x")));
         assert_eq!(ask("a", Some(json!("y"))), Some(Value::from("x")));
@@ -114,9 +157,9 @@ mod tests {
                     let answer = memory.once("f", "a".to_owned(), || {
                         thread::sleep(std::time::Duration::from_millis(20));
                         let before = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                        Some(json!(before))
+                        Answer::read(Some(json!(before)))
                     });
-                    assert_eq!(answer, Some(Value::from(0_u64)));
+                    assert_eq!(answer.value, Some(Value::from(0_u64)));
                 });
             }
         });
@@ -127,10 +170,10 @@ mod tests {
         let memory = Memory::default();
         let large = "x".repeat(MAX_REMEMBERED / 2);
         for name in ["a", "b"] {
-            memory.once("f", name.to_owned(), || Some(json!(large)));
+            memory.once("f", name.to_owned(), || Answer::read(Some(json!(large))));
             assert!(memory.knows("f", name));
         }
-        memory.once("f", "c".to_owned(), || Some(json!("x")));
+        memory.once("f", "c".to_owned(), || Answer::read(Some(json!("x"))));
         assert!(!memory.knows("f", "a"));
     }
 }

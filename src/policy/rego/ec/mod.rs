@@ -1,17 +1,23 @@
 //! The `ec.*` functions of Conforma policies: registry look-ups, signatures, package URLs.
 //!
-//! A function that fails is undefined, as in the reference implementation, except `ec.sigstore.*`,
-//! whose answer says what failed. What a function found is remembered for the whole run.
+//! A function that finds nothing is undefined, as in the reference implementation, except
+//! `ec.sigstore.*`, whose answer says what failed. What could not be read is undefined too and is
+//! noted ([`recorded`]). What a function found is remembered for the whole run.
 
 mod memory;
 mod oci;
 mod purl;
+mod record;
 
 use std::{fmt, sync::Arc};
 
 use regorus::{Engine, Value};
 
-use self::{memory::Memory, oci::Images};
+pub(crate) use memory::Answer;
+use memory::Memory;
+use oci::Images;
+pub(crate) use record::recorded;
+
 use super::lower::REAL;
 use crate::registry::Registry;
 
@@ -54,9 +60,9 @@ pub(crate) enum Subject {
 }
 
 /// Answers questions about signatures; called on a thread that may block.
-pub(crate) type Verify = Arc<dyn Fn(Question) -> serde_json::Value + Send + Sync>;
+pub(crate) type Verify = Arc<dyn Fn(Question) -> Answer<serde_json::Value> + Send + Sync>;
 
-/// Answers `ec.oci.*` by the function's name and its arguments.
+/// Answers `ec.oci.*` by the function's name and its arguments; notes what cannot be read.
 type Lookup = Arc<dyn Fn(&'static str, &[Value]) -> Option<Value> + Send + Sync>;
 
 /// What the functions may reach. Clones share what was found.
@@ -157,14 +163,18 @@ impl Host {
         let verify = self.verify.as_ref()?;
         let options = serde_json::to_value(options?).ok()?;
         // Members of an object stand in the order of their names, so equal options are equal texts.
-        self.answers
-            .once(function, format!("{image}\n{options}"), || {
-                Some(verify(Question {
-                    subject,
-                    image: image.to_owned(),
-                    options,
-                }))
+        let question = format!("{image}\n{options}");
+        let answer = self.answers.once(function, question, || {
+            verify(Question {
+                subject,
+                image: image.to_owned(),
+                options,
             })
+        });
+        if let Some(reason) = answer.unreadable {
+            record::note(function, image, reason);
+        }
+        answer.value
     }
 }
 

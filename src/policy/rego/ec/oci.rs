@@ -9,11 +9,17 @@ use regorus::Value;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 
-use super::memory::Memory;
+use super::{
+    memory::{Answer, Memory},
+    record,
+};
 use crate::{
-    image::{DigestReference, Reference, Tag},
-    policy::{archive, layers},
-    registry::{Content, Manifest, Registry, Version},
+    image::{DigestReference, Reference, ReferenceError, Tag},
+    policy::{
+        archive, layers,
+        seen::{Cause, Reason},
+    },
+    registry::{self, Content, Manifest, Registry, Version},
 };
 
 /// The largest blob that a policy may read, in bytes.
@@ -40,10 +46,10 @@ impl Images {
         }))
     }
 
-    /// Answers a call; none when it fails, which is logged.
+    /// Answers a call; undefined when there is nothing, or when it cannot be read, which is noted.
     pub(super) fn answer(&self, function: &'static str, arguments: &[Value]) -> Option<Value> {
         if function == "ec.oci.image_manifests" {
-            return self.manifests(arguments.first()?);
+            return self.manifests(function, arguments.first()?);
         }
         let image = arguments.first()?.as_string().ok()?;
         let paths: Vec<String> = match arguments.get(1) {
@@ -51,18 +57,18 @@ impl Images {
             None => Vec::new(),
         };
         let key = [&[image.to_string()], paths.as_slice()].concat().join("\n");
-        self.0.memory.once(function, key, || {
+        let answer = self.0.memory.once(function, key, || {
             let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
-            found
-                .inspect_err(
-                    |error| tracing::warn!(%function, %image, %error, "a policy asked in vain"),
-                )
-                .ok()
-        })
+            answer(function, image, found)
+        });
+        if let Some(reason) = answer.unreadable {
+            record::note(function, image, reason);
+        }
+        answer.value
     }
 
-    /// The manifests of a set of images; those that cannot be had are left out.
-    fn manifests(&self, images: &Value) -> Option<Value> {
+    /// The manifests of a set of images; those that do not exist are left out.
+    fn manifests(&self, function: &'static str, images: &Value) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set().ok()?.iter();
         let images: Vec<_> = images.filter_map(|image| image.as_string().ok()).collect();
@@ -73,13 +79,25 @@ impl Images {
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>();
         for (image, found) in self.0.runtime.block_on(fetched) {
-            self.0.memory.once(ONE, image.to_string(), || found.ok());
+            let found = answer(ONE, image, found);
+            self.0.memory.once(ONE, image.to_string(), || found);
         }
-        let found = images.iter().filter_map(|image| {
-            let manifest = self.answer(ONE, &[Value::from(image.as_ref())])?;
-            Some((Value::from(image.as_ref()), manifest))
-        });
-        Some(Value::from(found.collect::<BTreeMap<_, _>>()))
+        let mut found = BTreeMap::new();
+        for image in images {
+            let answer = self.0.memory.once(ONE, image.to_string(), || {
+                let found = self.0.runtime.block_on(self.fetch(ONE, image, &[]));
+                answer(ONE, image, found)
+            });
+            if let Some(reason) = answer.unreadable {
+                record::note(function, image, reason);
+            }
+            found.extend(
+                answer
+                    .value
+                    .map(|manifest| (Value::from(image.as_ref()), manifest)),
+            );
+        }
+        Some(Value::from(found))
     }
 
     async fn fetch(
@@ -87,29 +105,34 @@ impl Images {
         function: &'static str,
         image: &str,
         paths: &[String],
-    ) -> anyhow::Result<Json> {
+    ) -> Result<Json, Fault> {
         match function {
             "ec.oci.blob" => Ok(Json::from(self.text(image).await?)),
-            "ec.oci.parsed_blob" => Ok(serde_json::from_str(&self.text(image).await?)?),
+            "ec.oci.parsed_blob" => {
+                let text = self.text(image).await?;
+                serde_json::from_str(&text).map_err(|error| not_understood(image, error))
+            }
             "ec.oci.blob_files" => self.blob_files(image, paths).await,
             "ec.oci.image_files" => self.image_files(image, paths).await,
             "ec.oci.descriptor" => self.head(image).await,
             "ec.oci.image_manifest" => {
                 let (_, manifest) = self.image(image).await?;
-                manifest_of(&manifest)
+                manifest_of(image, &manifest)
             }
             "ec.oci.image_index" => {
                 let manifest = self.version(&image.parse()?).await?;
-                anyhow::ensure!(manifest.is_index(), "{image} is no index");
-                index_of(&manifest)
+                if !manifest.is_index() {
+                    return Err(Fault::Nothing(format!("{image} is not an index")));
+                }
+                index_of(image, &manifest)
             }
             "ec.oci.image_referrers" => self.referrers(&image.parse()?).await,
             "ec.oci.image_tag_refs" => self.tag_refs(&image.parse()?).await,
-            _ => anyhow::bail!("there is no function {function}"),
+            _ => Err(Fault::Nothing(format!("there is no function {function}"))),
         }
     }
 
-    async fn blob(&self, image: &str) -> anyhow::Result<bytes::Bytes> {
+    async fn blob(&self, image: &str) -> Result<bytes::Bytes, Fault> {
         let DigestReference { repository, digest } = image.parse()?;
         let registry = &self.0.registry;
         Ok(registry
@@ -117,22 +140,24 @@ impl Images {
             .await?)
     }
 
-    async fn text(&self, image: &str) -> anyhow::Result<String> {
-        Ok(String::from_utf8(self.blob(image).await?.to_vec())?)
+    async fn text(&self, image: &str) -> Result<String, Fault> {
+        let bytes = self.blob(image).await?.to_vec();
+        String::from_utf8(bytes).map_err(|error| not_understood(image, error))
     }
 
-    async fn version(&self, reference: &Reference) -> anyhow::Result<Manifest> {
+    async fn version(&self, reference: &Reference) -> Result<Manifest, Fault> {
         let version = version(reference)?;
         let found = self
             .0
             .registry
             .manifest(&reference.repository, &version)
             .await?;
-        found.ok_or_else(|| anyhow::anyhow!("{reference} does not exist"))
+        let missing = || Reason::missing(format!("{reference} does not exist"));
+        found.ok_or_else(|| Fault::Unreadable(missing()))
     }
 
     /// The manifest of an image; of an index, the one for linux/amd64.
-    async fn image(&self, image: &str) -> anyhow::Result<(Reference, Manifest)> {
+    async fn image(&self, image: &str) -> Result<(Reference, Manifest), Fault> {
         let mut reference: Reference = image.parse()?;
         let manifest = self.version(&reference).await?;
         let Content::Index(index) = manifest.content()? else {
@@ -143,13 +168,14 @@ impl Images {
             let platform = child.platform.as_ref();
             platform.is_some_and(|p| p.os == "linux" && p.architecture == "amd64")
         });
-        let child = child.ok_or_else(|| anyhow::anyhow!("{image} has no image for linux/amd64"))?;
+        let child =
+            child.ok_or_else(|| Fault::Nothing(format!("{image} has no image for linux/amd64")))?;
         reference.digest = Some(child.digest);
         let manifest = self.version(&reference).await?;
         Ok((reference, manifest))
     }
 
-    async fn head(&self, image: &str) -> anyhow::Result<Json> {
+    async fn head(&self, image: &str) -> Result<Json, Fault> {
         let reference: Reference = image.parse()?;
         let version = version(&reference)?;
         let head = self
@@ -157,14 +183,15 @@ impl Images {
             .registry
             .head(&reference.repository, &version)
             .await?;
-        let head = head.ok_or_else(|| anyhow::anyhow!("{image} does not exist"))?;
+        let head = head
+            .ok_or_else(|| Fault::Unreadable(Reason::missing(format!("{image} does not exist"))))?;
         let (kind, digest) = (head.media_type, head.digest.to_string());
         Ok(descriptor(
             &json!({"mediaType": kind, "digest": digest, "size": head.size}),
         ))
     }
 
-    async fn referrers(&self, image: &DigestReference) -> anyhow::Result<Json> {
+    async fn referrers(&self, image: &DigestReference) -> Result<Json, Fault> {
         let registry = &self.0.registry;
         let found = registry.referrers(&image.repository, &image.digest).await?;
         let found = found.into_iter().map(|referrer| {
@@ -180,48 +207,101 @@ impl Images {
         Ok(Json::Array(found.collect()))
     }
 
-    async fn tag_refs(&self, image: &DigestReference) -> anyhow::Result<Json> {
+    async fn tag_refs(&self, image: &DigestReference) -> Result<Json, Fault> {
         let mut found = Vec::new();
         for suffix in ["sig", "att", "sbom"] {
-            let tag: Tag = format!("sha256-{}.{suffix}", image.digest.hex()).parse()?;
+            let tag = format!("sha256-{}.{suffix}", image.digest.hex());
+            let tag: Tag = tag.parse().map_err(|error| not_understood(&tag, error))?;
             let version = Version::Tag(tag.clone());
-            match self.0.registry.head(&image.repository, &version).await {
-                Ok(Some(_)) => found.push(image.repository.tagged(&tag).to_string()),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%image, %error, "a tag beside an image is unknown"),
+            if self
+                .0
+                .registry
+                .head(&image.repository, &version)
+                .await?
+                .is_some()
+            {
+                found.push(image.repository.tagged(&tag).to_string());
             }
         }
         Ok(json!(found))
     }
 
-    async fn blob_files(&self, image: &str, paths: &[String]) -> anyhow::Result<Json> {
+    async fn blob_files(&self, image: &str, paths: &[String]) -> Result<Json, Fault> {
         if paths.is_empty() {
             return Ok(json!({}));
         }
         let blob = self.blob(image).await?;
-        let documents = archive::documents(&blob, paths)?;
+        let documents = archive::documents(&blob, paths);
+        let documents = documents.map_err(|error| not_understood(image, error))?;
         Ok(Json::Object(documents.into_iter().collect()))
     }
 
     /// The documents directly in one of the directories of an image.
-    async fn image_files(&self, image: &str, directories: &[String]) -> anyhow::Result<Json> {
+    async fn image_files(&self, image: &str, directories: &[String]) -> Result<Json, Fault> {
         let _: DigestReference = image.parse()?;
         let (reference, manifest) = self.image(image).await?;
         let Content::Image(content) = manifest.content()? else {
-            anyhow::bail!("{image} is no image");
+            return Err(Fault::Nothing(format!("{image} is not an image")));
         };
         let registry = &self.0.registry;
-        let found =
-            layers::documents(registry, &reference.repository, &content, directories).await?;
+        let found = layers::documents(registry, &reference.repository, &content, directories).await;
+        let found = found.map_err(|error| Fault::Unreadable(error.into()))?;
         Ok(Json::Object(found.into_iter().collect()))
     }
 }
 
-fn version(reference: &Reference) -> anyhow::Result<Version> {
+/// Why a look-up has no value.
+enum Fault {
+    /// There is nothing: the argument is not a reference, or the content is of another kind.
+    Nothing(String),
+    /// It could not be read.
+    Unreadable(Reason),
+}
+
+impl From<registry::Error> for Fault {
+    fn from(error: registry::Error) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<ReferenceError> for Fault {
+    fn from(error: ReferenceError) -> Self {
+        Self::Nothing(error.to_string())
+    }
+}
+
+fn not_understood(image: &str, error: impl std::fmt::Display) -> Fault {
+    Fault::Unreadable(Reason::unusable(format!("{image} is not usable: {error}")))
+}
+
+/// The answer to remember, said in the log if there is no value.
+fn answer(function: &str, image: &str, found: Result<Json, Fault>) -> Answer<Json> {
+    match found {
+        Ok(found) => Answer::read(Some(found)),
+        Err(Fault::Nothing(reason)) => {
+            tracing::warn!(%function, %image, %reason, "registry lookup by a policy rule found nothing");
+            Answer::read(None)
+        }
+        Err(Fault::Unreadable(reason)) => {
+            tracing::warn!(%function, %image, %reason, "registry lookup by a policy rule failed");
+            Answer::unreadable(as_referrers(function, reason))
+        }
+    }
+}
+
+/// A list of referrers that is not understood is a registry that failed.
+fn as_referrers(function: &str, reason: Reason) -> Reason {
+    match (function, reason.cause) {
+        ("ec.oci.image_referrers", Cause::Unusable) => Reason::failed(reason),
+        _ => reason,
+    }
+}
+
+fn version(reference: &Reference) -> Result<Version, Fault> {
     match (&reference.digest, &reference.tag) {
         (Some(digest), _) => Ok(Version::Digest(*digest)),
         (None, Some(tag)) => Ok(Version::Tag(tag.clone())),
-        (None, None) => Ok(Version::Tag("latest".parse()?)),
+        (None, None) => Ok(Version::Tag(Tag::latest())),
     }
 }
 
@@ -261,8 +341,9 @@ fn descriptors(raw: &Json, name: &str) -> Json {
     Json::Array(list.into_iter().flatten().map(descriptor).collect())
 }
 
-fn manifest_of(manifest: &Manifest) -> anyhow::Result<Json> {
-    let raw: Json = serde_json::from_slice(&manifest.bytes)?;
+fn manifest_of(image: &str, manifest: &Manifest) -> Result<Json, Fault> {
+    let raw = serde_json::from_slice(&manifest.bytes);
+    let raw: Json = raw.map_err(|error| not_understood(image, error))?;
     let mut all = json!({
         "schemaVersion": member(&raw, "schemaVersion", json!(2)),
         "mediaType": manifest.media_type,
@@ -276,8 +357,9 @@ fn manifest_of(manifest: &Manifest) -> anyhow::Result<Json> {
     Ok(all)
 }
 
-fn index_of(manifest: &Manifest) -> anyhow::Result<Json> {
-    let raw: Json = serde_json::from_slice(&manifest.bytes)?;
+fn index_of(image: &str, manifest: &Manifest) -> Result<Json, Fault> {
+    let raw = serde_json::from_slice(&manifest.bytes);
+    let raw: Json = raw.map_err(|error| not_understood(image, error))?;
     let mut all = json!({
         "schemaVersion": member(&raw, "schemaVersion", json!(2)),
         "mediaType": manifest.media_type,

@@ -1,0 +1,252 @@
+//! The names in Rego texts: `input` paths, paths below `data`, and functions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A name in a rule, resolved.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Name {
+    /// A path from `input` on, or the full name of a function `ec.*`.
+    Fact(String),
+    /// A path below `data`.
+    Data(String),
+}
+
+/// A part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    /// The line, counted from 1.
+    pub(super) line: u32,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// Words joined by dots, or by brackets around a text.
+    Chain(Vec<String>),
+    /// A text.
+    Text(String),
+    /// Any other character.
+    Sign(char),
+}
+
+/// Splits a text. Comments are left out; template strings are split as if they were no strings.
+pub(super) fn tokens(source: &str) -> Vec<Token> {
+    let chars: Vec<char> = source.chars().collect();
+    let mut reader = Reader {
+        chars: &chars,
+        at: 0,
+        line: 1,
+    };
+    let mut tokens: Vec<Token> = Vec::new();
+    while let Some(c) = reader.peek() {
+        let line = reader.line;
+        let kind = match c {
+            '#' => {
+                reader.skip_line();
+                continue;
+            }
+            '"' => Kind::Text(reader.text()),
+            '`' => Kind::Text(reader.raw()),
+            '$' => {
+                // A template: its delimiters are dropped, and what it contains is split.
+                reader.next();
+                reader.next();
+                continue;
+            }
+            c if is_word(c) => Kind::Chain(reader.chain()),
+            c => {
+                reader.next();
+                if c.is_whitespace() {
+                    continue;
+                }
+                Kind::Sign(c)
+            }
+        };
+        tokens.push(Token { line, kind });
+    }
+    tokens
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+struct Reader<'a> {
+    chars: &'a [char],
+    at: usize,
+    line: u32,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += 1;
+        self.line += u32::from(c == '\n');
+        Some(c)
+    }
+
+    fn skip_line(&mut self) {
+        while self.peek().is_some_and(|c| c != '\n') {
+            self.next();
+        }
+    }
+
+    /// Reads `"…"`; escapes that are not simple make a text that equals no name.
+    fn text(&mut self) -> String {
+        self.next();
+        let mut text = String::new();
+        while let Some(c) = self.next() {
+            match c {
+                '"' => break,
+                '\\' => match self.next() {
+                    Some(c @ ('"' | '\\' | '/')) => text.push(c),
+                    Some('u') => text.push(self.unicode()),
+                    Some(c) => text.extend(['\\', c]),
+                    None => break,
+                },
+                c => text.push(c),
+            }
+        }
+        text
+    }
+
+    fn unicode(&mut self) -> char {
+        let digits: String = (0..4).filter_map(|_| self.next()).collect();
+        let code = u32::from_str_radix(&digits, 16).ok();
+        code.and_then(char::from_u32)
+            .unwrap_or(char::REPLACEMENT_CHARACTER)
+    }
+
+    fn raw(&mut self) -> String {
+        self.next();
+        let mut text = String::new();
+        while let Some(c) = self.next().filter(|c| *c != '`') {
+            text.push(c);
+        }
+        text
+    }
+
+    fn word(&mut self) -> String {
+        let mut word = String::new();
+        while let Some(c) = self.peek().filter(|c| is_word(*c)) {
+            word.push(c);
+            self.next();
+        }
+        word
+    }
+
+    /// Reads words and texts in brackets; a computed member ends the chain.
+    fn chain(&mut self) -> Vec<String> {
+        let mut chain = vec![self.word()];
+        loop {
+            let (at, line) = (self.at, self.line);
+            let member = match self.next() {
+                Some('.') if self.peek().is_some_and(is_word) => Some(self.word()),
+                Some('[') => self.bracket(),
+                _ => None,
+            };
+            match member {
+                Some(member) => chain.push(member),
+                None => {
+                    (self.at, self.line) = (at, line);
+                    return chain;
+                }
+            }
+        }
+    }
+
+    fn bracket(&mut self) -> Option<String> {
+        self.blanks();
+        let text = match self.peek()? {
+            '"' => self.text(),
+            '`' => self.raw(),
+            _ => return None,
+        };
+        self.blanks();
+        (self.next()? == ']').then_some(text)
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.next();
+        }
+    }
+}
+
+/// The imported names and the paths that they stand for.
+pub(super) fn aliases(tokens: &[Token]) -> BTreeMap<String, Vec<String>> {
+    let chain = |at: usize| match tokens.get(at).map(|token| &token.kind) {
+        Some(Kind::Chain(chain)) => Some(chain),
+        _ => None,
+    };
+    let word = |at: usize, word: &str| chain(at).is_some_and(|chain| chain.as_slice() == [word]);
+    let mut aliases = BTreeMap::new();
+    for at in 0..tokens.len() {
+        if !word(at, "import") {
+            continue;
+        }
+        let Some(path) = chain(at + 1) else {
+            continue;
+        };
+        let named = word(at + 2, "as").then(|| chain(at + 3)).flatten();
+        let name = named.unwrap_or(path).last();
+        if let Some(name) = name {
+            aliases.insert(name.clone(), path.clone());
+        }
+    }
+    aliases
+}
+
+/// The names of a rule that is in the package, in which rules begin with the own names.
+pub(super) fn names(
+    tokens: &[&Token],
+    package: &str,
+    own: &BTreeSet<&str>,
+    aliases: &BTreeMap<String, Vec<String>>,
+) -> Vec<Name> {
+    let mut found = BTreeSet::new();
+    for token in tokens {
+        let Kind::Chain(chain) = &token.kind else {
+            continue;
+        };
+        let Some((first, rest)) = chain.split_first() else {
+            continue;
+        };
+        if own.contains(first.as_str()) {
+            found.insert(Name::Data(format!("{package}.{}", chain.join("."))));
+        }
+        let imported = aliases.get(first);
+        let path = match imported {
+            Some(path) => [path.as_slice(), rest].concat(),
+            None => chain.clone(),
+        };
+        match path.split_first() {
+            Some((root, rest)) if root == "data" => {
+                found.insert(Name::Data(rest.join(".")));
+            }
+            Some((root, _)) if root == "input" || root == "ec" => {
+                found.insert(Name::Fact(path.join(".")));
+            }
+            _ => {}
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The texts that are members `code` of an object.
+pub(super) fn codes(tokens: &[&Token]) -> BTreeSet<String> {
+    let found = tokens.windows(3).filter_map(|three| match three {
+        [key, colon, value] => match (&key.kind, &colon.kind, &value.kind) {
+            (Kind::Text(key), Kind::Sign(':'), Kind::Text(code)) if key == "code" => {
+                Some(code.clone())
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    found.collect()
+}
