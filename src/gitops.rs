@@ -10,6 +10,7 @@ mod error;
 mod graph;
 mod helm;
 mod insert;
+mod markers;
 mod parts;
 mod path;
 mod read;

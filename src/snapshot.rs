@@ -70,7 +70,7 @@ pub(crate) enum Error {
         found: String,
     },
     /// Two components have one name.
-    #[error("{origin} has two components named {name:?}: names must differ")]
+    #[error("{origin} has two components named {name:?}: name and version must differ")]
     Duplicate {
         /// The file, or where else the text came from.
         origin: String,
@@ -368,7 +368,10 @@ impl Images {
                     name: component.name.clone(),
                 });
             }
-            if !names.insert(component.name.clone()) {
+            // Konflux: a version is needed only where a Snapshot has several of one component.
+            let version = component.other.get("version").cloned();
+            let version = version.map(|version| version.to_string());
+            if !names.insert((component.name.clone(), version)) {
                 return Err(Error::Duplicate {
                     origin: origin.to_owned(),
                     name: component.name.clone(),
@@ -449,6 +452,17 @@ mod tests {
         let lines = twice.replacen("\"w\"", r#""w\nGit-Tag: v2""#, 1);
         assert!(matches!(read(&lines), Error::Name { .. }));
         assert!(matches!(read(&twice), Error::Duplicate { .. }));
+        let version = |text: &str, version: &str| {
+            text.replacen(
+                "{\"name\":\"w\",",
+                &format!("{{\"name\": \"w\",\"version\":\"{version}\","),
+                1,
+            )
+        };
+        let versions = version(&version(&twice, "v1"), "v2");
+        assert!(Images::parse(versions.as_bytes(), "images.json").is_ok());
+        let same = version(&version(&twice, "v1"), "v1");
+        assert!(matches!(read(&same), Error::Duplicate { .. }));
         assert!(matches!(read(later), Error::Version { found: 9, .. }));
         let tag = r#"{"components":[],"promote":{"version":1,"gitTag":"v1\nReviewed-by: x"}}"#;
         assert!(matches!(read(tag), Error::Revision { what: "gitTag", .. }));

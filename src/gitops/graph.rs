@@ -14,14 +14,17 @@ mod layer;
 mod merge;
 mod patches;
 pub(super) mod places;
+mod prove;
 pub(super) mod reach;
 mod replace;
 mod resource;
+mod transformers;
 pub(super) mod value;
 
 pub(super) use build::{Built, build, kustomization_of};
-pub(super) use edit::{Overlay, Source, check_dir, compare};
+pub(super) use edit::{Overlay, Source, check_dir};
 pub(super) use images::split;
+pub(super) use prove::compare;
 
 use value::Value;
 

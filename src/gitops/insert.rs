@@ -31,10 +31,17 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let after = match document.get("images") {
         None if document.flow => {
-            return Err(refuse(
-                document.position(file),
-                "the kustomization is written in braces",
-            ));
+            let close = document.range.end;
+            let head = text.get(..close).unwrap_or_default();
+            let tail = text.get(close..).unwrap_or_default();
+            let trimmed = head.trim_end();
+            let gap = head.get(trimmed.len()..).unwrap_or_default();
+            let comma = if trimmed.ends_with([',', '{']) {
+                ""
+            } else {
+                ","
+            };
+            format!("{trimmed}{comma} \"images\": [{}]{gap}{tail}", json(fields))
         }
         None => {
             let indentation = list_indentation(text, document).unwrap_or(0);
@@ -188,6 +195,15 @@ pub(super) fn flow(fields: &[(&str, String)]) -> String {
     format!("{{{}}}", fields.join(", "))
 }
 
+/// An entry as JSON, which is YAML too.
+fn json(fields: &[(&str, String)]) -> String {
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(key, value)| format!("\"{key}\": {}", splice::double_quoted(value)))
+        .collect();
+    format!("{{{}}}", fields.join(", "))
+}
+
 fn block(fields: &[(&str, String)], indentation: usize, end: &str) -> String {
     let blanks = " ".repeat(indentation);
     let lines = fields.iter().enumerate().map(|(at, (key, value))| {
@@ -278,7 +294,11 @@ mod tests {
         ] {
             assert_eq!(entry("k", before, &fields()).unwrap(), after, "{before}");
         }
-        assert!(entry("k", "{resources: [a]}\n", &fields()).is_err());
+        let braces = entry("k", "{resources: [a]}\n", &fields()).unwrap();
+        assert_eq!(
+            braces,
+            "{resources: [a], \"images\": [{\"name\": \"q.io/web\", \"newTag\": \"1.0\"}]}\n"
+        );
     }
 
     #[test]

@@ -11,7 +11,6 @@ use super::{
     },
     helm, path,
     scalar::write,
-    setter,
     tree::{Tree, joined},
 };
 use crate::image::Reference;
@@ -269,7 +268,7 @@ impl Edit {
     }
 
     /// Writes scalars of one file, from its end.
-    fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
+    pub(super) fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
         edits.sort_by_key(|(mark, _)| {
             std::cmp::Reverse((
                 mark.range.start,
@@ -362,104 +361,6 @@ impl Edit {
         }
         Ok(done)
     }
-
-    /// Every scalar whose marker names the component.
-    fn setter(
-        &self,
-        tree: &Tree<'_>,
-        file: Option<&str>,
-        namespace: Option<&str>,
-    ) -> Result<Done, Error> {
-        let files = match file {
-            Some(file) => vec![existing(tree, file)?],
-            None => yaml_files(tree)?,
-        };
-        let (mut found, mut others) = (Vec::new(), std::collections::BTreeSet::new());
-        for file in files {
-            let bytes = tree.read(&file)?.unwrap_or_default();
-            let text = String::from_utf8_lossy(&bytes);
-            for marked in setter::marked(&file, &text)? {
-                let ours = marked.policy == self.component.name
-                    && namespace.is_none_or(|wanted| wanted == marked.namespace);
-                if ours {
-                    found.push(marked);
-                } else {
-                    others.insert(format!("{}:{}", marked.namespace, marked.policy));
-                }
-            }
-        }
-        let mut done = Done::default();
-        let of_environment = |one: &setter::Marked| {
-            one.mark
-                .file
-                .split('/')
-                .any(|part| part == self.environment)
-        };
-        if found.iter().any(of_environment) {
-            let (ours, stay): (Vec<_>, Vec<_>) = found.into_iter().partition(of_environment);
-            for one in stay {
-                done.warnings.push(format!(
-                    "{} stays: it is not below a directory {}",
-                    one.mark.position(),
-                    self.environment
-                ));
-            }
-            found = ours;
-        }
-        let Some(first) = found.first() else {
-            let others: Vec<_> = others.into_iter().collect();
-            return Err(Error::NoMarker {
-                file: file.unwrap_or("the repository").to_owned(),
-                name: self.component.name.clone(),
-                others: if others.is_empty() {
-                    String::new()
-                } else {
-                    format!(": it has {}", others.join(", "))
-                },
-            });
-        };
-        let namespaces = setter::namespaces(&found);
-        if namespaces.len() > 1 {
-            return Err(Error::Ambiguous {
-                at: first.mark.position(),
-                name: self.component.name.clone(),
-                places: format!(
-                    "policies of the namespaces {}",
-                    namespaces.into_iter().collect::<Vec<_>>().join(", ")
-                ),
-                hint: "name one by --setter-namespace NAMESPACE".to_owned(),
-            });
-        }
-        let digest_kept = |file: &str| {
-            found
-                .iter()
-                .any(|one| one.part == setter::Part::Digest && &*one.mark.file == file)
-        };
-        let mut edits = Vec::new();
-        for one in &found {
-            let Some(text) = one.text(&self.image) else {
-                return Err(Error::NotEditable {
-                    at: one.mark.position(),
-                    path: one.mark.path.clone(),
-                    reason: "--pin leaves that part out".to_owned(),
-                    hint: "--pin tag-and-digest writes tags and digests".to_owned(),
-                });
-            };
-            if one.part == setter::Part::Tag
-                && self.image.digest.is_some()
-                && !digest_kept(&one.mark.file)
-            {
-                done.warnings.push(format!(
-                    "{}: a marker :tag takes the tag alone, the digest is lost",
-                    one.mark.position()
-                ));
-            }
-            edits.push((std::rc::Rc::clone(&one.mark), text));
-        }
-        let written = self.write(tree, edits)?;
-        done.places = written.places;
-        Ok(done)
-    }
 }
 
 /// The path itself, and below the values of a HelmRelease or an Application.
@@ -517,7 +418,7 @@ fn checked(path: &str) -> Result<String, Error> {
         })
 }
 
-fn existing(tree: &Tree<'_>, file: &str) -> Result<String, Error> {
+pub(super) fn existing(tree: &Tree<'_>, file: &str) -> Result<String, Error> {
     let path = checked(file)?;
     match tree.read(&path)? {
         Some(_) => Ok(path),

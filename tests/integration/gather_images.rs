@@ -176,8 +176,23 @@ fn pins_the_images_of_a_snapshot_and_keeps_what_it_does_not_know() {
     world
         .dir
         .promote(&["gather-images", &format!("--snapshot={contradiction}")])
+        .exits(0)
+        .says("has moved on");
+    assert_eq!(
+        world.images()["components"][0]["containerImage"]
+            .as_str()
+            .unwrap()
+            .rsplit_once('@')
+            .unwrap()
+            .1,
+        world.image.digest
+    );
+    let snapshot = format!("--snapshot={contradiction}");
+    world
+        .dir
+        .promote(&["gather-images", &snapshot, "--cross-check"])
         .exits(4)
-        .says("contradicts");
+        .says("has moved on");
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl GatherRequest {
         let mut found = std::collections::BTreeMap::new();
         for component in &mut snapshot.components {
             let reference = component.reference(name).or_fail(Kind::Usage)?;
-            let manifest = pinned(&reference, context).await?;
+            let manifest = pinned(&reference, self.cross_check, context).await?;
             if component.name.is_empty() {
                 reference
                     .repository
@@ -45,7 +45,17 @@ impl GatherRequest {
                     .clone_into(&mut component.name);
             }
             component.container_image = reference.repository.pinned(manifest.digest).to_string();
-            found.insert(component.name.clone(), describe(reference.tag, &manifest)?);
+            let version = component
+                .other
+                .get("version")
+                .and_then(|version| version.as_str());
+            let key = match version {
+                Some(version) if found.contains_key(&component.name) => {
+                    format!("{}@{version}", component.name)
+                }
+                _ => component.name.clone(),
+            };
+            found.insert(key, describe(reference.tag, &manifest)?);
             if matches!(self.source, ImageSource::Overlay { .. }) {
                 component.source = self.source(origin);
             }
@@ -106,8 +116,12 @@ async fn commit_at(url: &str, revision: &str, context: &Context) -> Result<Strin
     })
 }
 
-/// The manifest of a reference; of a tag beside a digest, only when they agree.
-async fn pinned(reference: &Reference, context: &Context) -> Result<Manifest, Failure> {
+/// The manifest of a reference. Beside a digest a tag may have moved on: the digest runs.
+async fn pinned(
+    reference: &Reference,
+    cross_check: bool,
+    context: &Context,
+) -> Result<Manifest, Failure> {
     let repository = &reference.repository;
     let version: Version = match (&reference.digest, &reference.tag) {
         (Some(digest), _) => (*digest).into(),
@@ -132,10 +146,11 @@ async fn pinned(reference: &Reference, context: &Context) -> Result<Manifest, Fa
             .await
             .map_err(registry_failure)?;
         if let Some(head) = head.filter(|head| head.digest != *digest) {
-            let message = format!(
-                "{reference} contradicts itself: tag {tag} is {} now",
-                head.digest
-            );
+            let message = format!("the tag of {reference} has moved on to {}", head.digest);
+            if !cross_check {
+                tracing::warn!("{message}: the digest is taken");
+                return Ok(manifest);
+            }
             return Err(Failure::message(Kind::Refused, message));
         }
     }

@@ -23,8 +23,6 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
             ("Source-Commit", promoted.commit.clone()),
             ("Verified-Policy", digest(&promoted.policy_digest)),
             ("Verification-Report", digest(&promoted.report_digest)),
-            // Argo CD shows the source's commit beside the deployment's.
-            ("Argocd-reference-commit-sha", promoted.commit.clone()),
         ];
         trailers.extend(
             known
@@ -32,6 +30,7 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
                 .filter_map(|(name, value)| Some((name, value?))),
         );
     }
+    trailers.extend(argocd(wanted));
     trailers.extend(request.run_url.clone().map(|url| ("Pipeline-Run", url)));
     if request.signoff {
         let author = &request.author;
@@ -44,6 +43,41 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
         .collect();
     let subject = subject(request, changed);
     format!("{}\n\n{}", subject.trim_end(), trailers.concat())
+}
+
+/// The source's commit, which Argo CD then shows beside the deployment's.
+fn argocd(wanted: &Wanted) -> Vec<(&'static str, String)> {
+    let Some(promoted) = &wanted.promoted else {
+        return Vec::new();
+    };
+    let source = promoted.source.as_ref();
+    let of = |value: fn(&crate::snapshot::SourceCommit) -> Option<String>| source.and_then(value);
+    let known = [
+        (
+            "Argocd-reference-commit-author",
+            of(|source| source.author.clone()),
+        ),
+        (
+            "Argocd-reference-commit-sha",
+            of(|source| Some(source.commit.clone())).or(promoted.commit.clone()),
+        ),
+        (
+            "Argocd-reference-commit-subject",
+            of(|source| source.subject.clone()),
+        ),
+        (
+            "Argocd-reference-commit-repourl",
+            of(|source| Some(source.url.clone())),
+        ),
+        (
+            "Argocd-reference-commit-date",
+            of(|source| source.date.clone()),
+        ),
+    ];
+    let known = known.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {

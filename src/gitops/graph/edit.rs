@@ -9,9 +9,9 @@ use std::{collections::BTreeSet, rc::Rc};
 use super::{
     build::{Built, build, build_file, refused},
     images::{Entry, mark_of},
-    places::{Place, choose, is_placeholder, places},
+    places::{Place, choose, places},
     reach::Reach,
-    value::{Mark, Piece, Value, path_of},
+    value::{Mark, Piece},
 };
 use crate::{
     gitops::{
@@ -409,82 +409,6 @@ impl Overlay<'_> {
         self.claim(tree, &mark)?;
         Ok(written_at(&mark))
     }
-
-    /// Compares the objects before and after: only the component's images may differ.
-    fn prove(&self, before: &Built, after: &Built, chosen: &[Place]) -> Result<(), Error> {
-        let at = chosen.first().map_or_else(
-            || Position::start(&before.file),
-            |place| place.position(&before.file),
-        );
-        let path = chosen
-            .first()
-            .map(|place| place.path.clone())
-            .unwrap_or_default();
-        let fails = |reason: String| Error::NoEffect {
-            at: at.clone(),
-            path: path.clone(),
-            reason,
-        };
-        if before.resources.len() != after.resources.len() {
-            return Err(fails("the number of objects would change".to_owned()));
-        }
-        let now = places(&after.resources);
-        for place in chosen {
-            let found = now
-                .iter()
-                .find(|other| other.resource == place.resource && other.path == place.path);
-            let wanted = parts::written(self.image, &place.scalar.text);
-            match found {
-                Some(found) if found.scalar.text == wanted => {}
-                Some(found) => {
-                    return Err(fails(format!(
-                        "{} {} would run {}",
-                        place.object, place.container, found.scalar.text
-                    )));
-                }
-                None => {
-                    return Err(fails(format!(
-                        "{} {} would be gone",
-                        place.object, place.container
-                    )));
-                }
-            }
-        }
-        let images = places(&before.resources);
-        for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
-            let mut differences = Vec::new();
-            compare(&old.value, &new.value, "", &mut differences);
-            for difference in differences {
-                let image = images
-                    .iter()
-                    .find(|place| place.resource == index && place.path == difference.path);
-                let wanted = parts::written(self.image, &difference.old);
-                let ours = |place: &Place| {
-                    chosen.contains(place)
-                        || self.component.knows(&place.scalar.text)
-                        || is_placeholder(&place.scalar.text)
-                };
-                let allowed = match image {
-                    Some(place) => difference.new == wanted && ours(place),
-                    // The source that a replacement copies from.
-                    None => {
-                        difference.source
-                            && (wanted.contains(&difference.new) || difference.new == wanted)
-                    }
-                };
-                if !allowed {
-                    return Err(fails(format!(
-                        "{}{} would change from {} to {} too",
-                        old.shown(),
-                        difference.path,
-                        difference.old,
-                        difference.new
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 fn not_edited(place: &Place, reason: &str) -> Error {
@@ -519,54 +443,6 @@ fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str
     match pieces {
         [piece] => Ok((piece, rest)),
         _ => Err(not_edited(place, "it is empty")),
-    }
-}
-
-/// A scalar that an edit changed.
-pub(crate) struct Difference {
-    pub(crate) path: String,
-    pub(crate) old: String,
-    pub(crate) new: String,
-    /// Set for a scalar that is read from a file as a whole.
-    pub(crate) source: bool,
-}
-
-/// Collects every scalar that differs.
-pub(crate) fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Difference>) {
-    match (old, new) {
-        (Value::Scalar(a), Value::Scalar(b)) => {
-            if a.text != b.text || a.null != b.null {
-                found.push(Difference {
-                    path: path.to_owned(),
-                    old: a.text.clone(),
-                    new: b.text.clone(),
-                    source: b.mark().is_some(),
-                });
-            }
-        }
-        (Value::List(a), Value::List(b)) if a.len() == b.len() => {
-            for (at, (one, other)) in a.iter().zip(b).enumerate() {
-                compare(one, other, &path_of(path, at, a), found);
-            }
-        }
-        (Value::Map(a), Value::Map(b))
-            if a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| a == b) =>
-        {
-            for ((key, a), (_, b)) in a.iter().zip(b) {
-                compare(
-                    a,
-                    b,
-                    &format!("{path}.{}", super::value::quoted(key)),
-                    found,
-                );
-            }
-        }
-        _ => found.push(Difference {
-            path: path.to_owned(),
-            old: "one structure".to_owned(),
-            new: "another".to_owned(),
-            source: false,
-        }),
     }
 }
 
