@@ -1,9 +1,10 @@
 //! What a Git host tells us when a tag is pushed or a release is published.
 //!
 //! The host is recognised by the payload's shape: the headers that name it do not reach a Task.
-//! Shapes: GitLab "Webhook events", GitHub "Webhook events and payloads", Gitea/Forgejo and
-//! Bitbucket Cloud likewise. A branch, a pull request, a deletion is refused.
+//! Shapes: GitLab "Webhook events", GitHub "Webhook events and payloads", Gitea/Forgejo, Bitbucket
+//! Cloud and Data Center, Azure DevOps "Service hooks" likewise. A branch, a pull request, a deletion is refused.
 
+mod azure;
 mod bitbucket;
 mod github;
 mod gitlab;
@@ -59,7 +60,7 @@ pub(crate) enum Error {
     },
     /// No Git host that we know sends this.
     #[error(
-        "the event has no shape that we know: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud"
+        "the event has no shape that we know: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo, Bitbucket or Azure DevOps"
     )]
     Unknown,
     /// The event is of a host that we know, but about something else.
@@ -130,6 +131,10 @@ impl Event {
             gitlab::parse(&payload)?
         } else if payload["push"]["changes"].is_array() {
             bitbucket::parse(&payload)?
+        } else if payload["eventKey"].is_string() && payload["changes"].is_array() {
+            bitbucket::data_center(&payload)?
+        } else if payload["eventType"].is_string() && payload["resource"].is_object() {
+            azure::parse(&payload)?
         } else if payload["release"].is_object() || payload["ref"].is_string() {
             github::parse(&payload)?
         } else {

@@ -16,6 +16,12 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
 
 fn push(payload: &Value) -> Result<Event, Error> {
     let tag = tag_of_ref(required(payload, "/ref")?)?;
+    // An alert or a workflow names a ref too, but nothing was pushed.
+    if !payload["before"].is_string() || !payload["after"].is_string() {
+        return Err(Error::NotATag {
+            what: format!("about {tag:?}, which was not pushed"),
+        });
+    }
     let after = optional(payload, "/after");
     if payload["deleted"] == true || after.as_deref().is_some_and(is_zero) {
         return Err(Error::Deleted {

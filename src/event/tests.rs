@@ -161,3 +161,95 @@ fn refuses_tags_and_commits_that_are_none() {
         }
     }
 }
+
+#[test]
+fn of_several_refs_the_one_tag_counts() {
+    let tag = r#"{"new":{"type":"tag","name":"v1.0","target":{"hash":"1111111111111111111111111111111111111111"}},"old":null}"#;
+    let branch = r#"{"new":{"type":"branch","name":"main"},"old":null}"#;
+    let cloud =
+        |changes: &str| Event::parse(format!(r#"{{"push":{{"changes":[{changes}]}}}}"#).as_bytes());
+    let event = cloud(&format!("{branch},{tag}")).unwrap();
+    assert_eq!((event.tag.as_str(), event.commit.is_some()), ("v1.0", true));
+    assert!(matches!(
+        cloud(&format!("{tag},{tag}")),
+        Err(Error::NotATag { .. })
+    ));
+    assert!(matches!(cloud(branch), Err(Error::NotATag { .. })));
+}
+
+#[test]
+fn reads_bitbucket_data_center_and_azure() {
+    let zero = "0".repeat(40);
+    let one = "1".repeat(40);
+    let data_center = |kind: &str, id: &str, action: &str| {
+        let text = format!(
+            r#"{{"eventKey":"repo:refs_changed","changes":[{{"ref":{{"id":"{id}","type":"{kind}"}},"toHash":"{one}","type":"{action}"}}]}}"#
+        );
+        Event::parse(text.as_bytes())
+    };
+    assert_eq!(
+        data_center("TAG", "refs/tags/v1.0", "ADD").unwrap().tag,
+        "v1.0"
+    );
+    assert!(matches!(
+        data_center("TAG", "refs/tags/v1.0", "DELETE"),
+        Err(Error::Deleted { .. })
+    ));
+    assert!(matches!(
+        data_center("BRANCH", "refs/heads/main", "ADD"),
+        Err(Error::NotATag { .. })
+    ));
+    let azure = |event: &str, name: &str, id: &str| {
+        let text = format!(
+            r#"{{"eventType":"{event}","resource":{{"refUpdates":[{{"name":"refs/heads/main","newObjectId":"{one}"}},{{"name":"{name}","newObjectId":"{id}"}}]}}}}"#
+        );
+        Event::parse(text.as_bytes())
+    };
+    assert_eq!(
+        azure("git.push", "refs/tags/v1.0", &one).unwrap().tag,
+        "v1.0"
+    );
+    assert!(matches!(
+        azure("git.push", "refs/tags/v1.0", &zero),
+        Err(Error::Deleted { .. })
+    ));
+    assert!(matches!(
+        azure("git.push", "refs/heads/x", &one),
+        Err(Error::NotATag { .. })
+    ));
+    assert!(matches!(
+        azure("build.complete", "refs/tags/v1.0", &one),
+        Err(Error::NotATag { .. })
+    ));
+}
+
+#[test]
+fn an_event_that_only_mentions_a_tag_is_refused() {
+    let push = br#"{"ref":"refs/tags/v1.0","before":"0","after":"1111","repository":{}}"#;
+    assert_eq!(Event::parse(push).unwrap().tag, "v1.0");
+    for mention in [
+        &br#"{"action":"created","alert":{},"ref":"refs/tags/v1.0"}"#[..],
+        br#"{"inputs":{},"ref":"refs/tags/v1.0","workflow":"x"}"#,
+    ] {
+        assert!(matches!(Event::parse(mention), Err(Error::NotATag { .. })));
+    }
+}
+
+#[test]
+fn a_release_of_a_future_date_is_announced_only() {
+    let release = |date: &str| {
+        let text = format!(
+            r#"{{"object_kind":"release","action":"create","tag":"v1.0","released_at":"{date}"}}"#
+        );
+        Event::parse(text.as_bytes())
+    };
+    for past in ["2020-01-01T00:00:00Z", "2020-01-01 00:00:00 UTC"] {
+        assert!(release(past).is_ok(), "{past}");
+    }
+    for other in ["2931-01-01T00:00:00Z", "2931-01-01 00:00:00 UTC", "soon"] {
+        assert!(
+            matches!(release(other), Err(Error::Action { .. })),
+            "{other}"
+        );
+    }
+}
