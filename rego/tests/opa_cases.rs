@@ -70,7 +70,7 @@ fn as_json(value: &Value) -> Value {
 
 fn options() -> Options {
     Options {
-        builtins: vec![declarations()],
+        builtins: declarations().to_vec(),
         print: false,
     }
 }

@@ -46,7 +46,10 @@ struct Builder {
 pub(super) fn document(text: &str) -> Result<Value, String> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| error.to_string())?;
+        let (event, _) = event.map_err(|error| {
+            let line = error.marker().line();
+            format!("line {line}: did not find what YAML expects: {error}")
+        })?;
         if matches!(event, Event::DocumentEnd) {
             break;
         }
