@@ -4,7 +4,10 @@
 //! `opa_cases.txt` lists every case that differs, with the reason: a difference that is not on the list fails, and so does
 //! a case on the list that no longer differs.
 
-#![expect(clippy::print_stderr, reason = "the counts are what a reader of a run wants")]
+#![expect(
+    clippy::print_stderr,
+    reason = "the counts are what a reader of a run wants"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -43,7 +46,10 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in entries {
         if path.is_dir() {
             files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
             found.push(path);
         }
     }
@@ -83,7 +89,11 @@ fn term(registry: &Registry, term: &str) -> Value {
     let query = program.query(&query).unwrap();
     let answer = Session::new(&program, None).query(&query).unwrap();
     let bindings = answer.value.into_iter().next().unwrap();
-    bindings.into_iter().find(|(name, _)| name.as_ref() == "x").unwrap().1
+    bindings
+        .into_iter()
+        .find(|(name, _)| name.as_ref() == "x")
+        .unwrap()
+        .1
 }
 
 fn run(registry: &Registry, case: &Value) -> Ended {
@@ -128,7 +138,9 @@ fn run(registry: &Registry, case: &Value) -> Ended {
     };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = i64::try_from(now.unwrap().as_nanos()).unwrap();
-    let mut session = Session::new(&program, input).with_limits(limits).with_time(now, 7);
+    let mut session = Session::new(&program, input)
+        .with_limits(limits)
+        .with_time(now, 7);
     if flag(case, "strict_error") {
         session = session.strict();
     }
@@ -139,7 +151,13 @@ fn run(registry: &Registry, case: &Value) -> Ended {
 }
 
 fn failed(case: &Value, error: &rego::eval::EvalError) -> Ended {
-    let said = format!("{}:{}: {}: {}", error.file, error.line, error.code.as_str(), error.message);
+    let said = format!(
+        "{}:{}: {}: {}",
+        error.file,
+        error.line,
+        error.code.as_str(),
+        error.message
+    );
     match (text(case, "want_error"), text(case, "want_error_code")) {
         (None, None) => Ended::Other(format!("error: {said}")),
         (Some(wanted), _) if !said.contains(wanted) => {
@@ -165,18 +183,21 @@ fn compared(case: &Value, given: Vec<rego::eval::Bindings>) -> Ended {
         }
         other => other,
     };
-    let generated = |name: &str| {
-        flag(case, "ignore_generated_vars") && name.starts_with("__localq")
-    };
+    let generated =
+        |name: &str| flag(case, "ignore_generated_vars") && name.starts_with("__localq");
     let given: BTreeSet<Value> = given
         .into_iter()
         .map(|bindings| {
             let named = bindings.into_iter().filter(|(name, _)| !generated(name));
-            let named = named.map(|(name, value)| (Value::from(name.as_ref()), sorted(as_json(&value))));
+            let named =
+                named.map(|(name, value)| (Value::from(name.as_ref()), sorted(as_json(&value))));
             Value::object(named.collect())
         })
         .collect();
-    let wanted = case.member("want_result").and_then(Value::as_array).unwrap();
+    let wanted = case
+        .member("want_result")
+        .and_then(Value::as_array)
+        .unwrap();
     let wanted: BTreeSet<Value> = wanted.iter().cloned().collect();
     if given == wanted {
         return Ended::Same;
@@ -187,14 +208,20 @@ fn compared(case: &Value, given: Vec<rego::eval::Bindings>) -> Ended {
         shown.truncate(shown.floor_char_boundary(600));
         shown
     };
-    Ended::Other(format!("given: {}; wanted: {}", shown(&given), shown(&wanted)))
+    Ended::Other(format!(
+        "given: {}; wanted: {}",
+        shown(&given),
+        shown(&wanted)
+    ))
 }
 
 /// The cases that may differ, with the reasons.
 fn known() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opa_cases.txt");
     let list = std::fs::read_to_string(path).unwrap();
-    let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = list
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
             let (name, reason) = line.split_once(" | ").unwrap();
@@ -229,11 +256,15 @@ fn cases_of_open_policy_agent_give_what_they_say() {
                 1 => note.to_owned(),
                 again => format!("{note} #{again}"),
             };
-            if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            if only
+                .as_ref()
+                .is_some_and(|only| !name.contains(only.as_str()))
+            {
                 continue;
             }
             all += 1;
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&registry, case)));
+            let ended =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&registry, case)));
             let ended = ended.unwrap_or_else(|_| Ended::Other("panic".to_owned()));
             let listed = known.remove(&name);
             match &ended {
@@ -250,7 +281,10 @@ fn cases_of_open_policy_agent_give_what_they_say() {
         }
     }
     let same = all - refused - other;
-    eprintln!("cases {all}: same {same}, refused {refused}, other {other}; not on the list {}", new.len());
+    eprintln!(
+        "cases {all}: same {same}, refused {refused}, other {other}; not on the list {}",
+        new.len()
+    );
     assert!(new.is_empty(), "{}", new.join("\n"));
     if only.is_none() {
         assert!(all >= CASES, "{all} cases, of {CASES}");

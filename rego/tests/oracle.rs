@@ -1,7 +1,10 @@
 //! Values as Open Policy Agent gave them, frozen in `tests/oracle` of the workspace: for expressions, for mutated inputs of a
 //! policy and for random programs; `ORACLE` and `ORACLE_PROGRAMS` name files with more.
 
-#![expect(clippy::print_stderr, reason = "the counts are what a reader of a run wants")]
+#![expect(
+    clippy::print_stderr,
+    reason = "the counts are what a reader of a run wants"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -55,8 +58,12 @@ impl Engine {
     }
 
     fn program(&self, modules: &[(String, String)], data: &Value) -> Result<Program, String> {
-        let parsed = modules.iter().map(|(name, text)| rego::parse(name.as_str(), text.as_str()));
-        let parsed = parsed.collect::<Result<Vec<_>, _>>().map_err(|errors| errors.to_string())?;
+        let parsed = modules
+            .iter()
+            .map(|(name, text)| rego::parse(name.as_str(), text.as_str()));
+        let parsed = parsed
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|errors| errors.to_string())?;
         let compiled = rego::compile(parsed, &self.options).map_err(|errors| errors.to_string())?;
         let program = Program::new(&compiled, &self.registry, &[]);
         let program = program.map_err(|error| format!("{error:?}"))?;
@@ -70,7 +77,9 @@ fn session(program: &Program, input: &Value) -> Session {
         ..Limits::default()
     };
     // The moment at which the answers were given matters to no rule.
-    Session::new(program, Some(input.clone())).with_limits(limits).with_time(1_782_864_000_000_000_000, 1)
+    Session::new(program, Some(input.clone()))
+        .with_limits(limits)
+        .with_time(1_782_864_000_000_000_000, 1)
 }
 
 fn root() -> PathBuf {
@@ -94,7 +103,9 @@ fn plain(value: &Value) -> Value {
             }
             Value::Array(items) => Value::Array(items.iter().map(doubles).collect()),
             Value::Object(members) => {
-                let members = members.iter().map(|(name, member)| (name.clone(), doubles(member)));
+                let members = members
+                    .iter()
+                    .map(|(name, member)| (name.clone(), doubles(member)));
                 Value::Object(members.collect())
             }
             other => other.clone(),
@@ -105,14 +116,18 @@ fn plain(value: &Value) -> Value {
 
 fn members(value: &Value) -> BTreeMap<String, Value> {
     let members = value.as_object().unwrap().iter();
-    members.map(|(name, member)| (name.as_str().unwrap().to_owned(), member.clone())).collect()
+    members
+        .map(|(name, member)| (name.as_str().unwrap().to_owned(), member.clone()))
+        .collect()
 }
 
 /// The reasons of known differences, by name.
 fn known() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle.txt");
     let list = std::fs::read_to_string(path).unwrap();
-    let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = list
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
             let (name, reason) = line.split_once(" | ").unwrap();
@@ -124,7 +139,14 @@ fn known() -> BTreeMap<String, String> {
 #[test]
 fn expressions_give_what_open_policy_agent_gave() {
     let engine = Engine::new();
-    let files = ["language", "imported", "builtins", "documents", "expressions", "statements"];
+    let files = [
+        "language",
+        "imported",
+        "builtins",
+        "documents",
+        "expressions",
+        "statements",
+    ];
     let modules = files.map(|file| (file.to_owned(), read(&format!("{file}.rego"))));
     let program = engine.program(&modules, &json(&read("data.json"))).unwrap();
     let mut session = session(&program, &json(&read("input.json")));
@@ -139,14 +161,26 @@ fn expressions_give_what_open_policy_agent_gave() {
             let (mut given, mut wanted) = (given.get(name).map(plain), wanted.get(name).cloned());
             // Only the set of these errors has an order.
             if name == "schema_answer" {
-                (given, wanted) = (given.map(|given| in_order(&given)), wanted.map(|wanted| in_order(&wanted)));
+                (given, wanted) = (
+                    given.map(|given| in_order(&given)),
+                    wanted.map(|wanted| in_order(&wanted)),
+                );
             }
-            match (given == wanted, known.contains_key(&format!("{file}.{name}"))) {
+            match (
+                given == wanted,
+                known.contains_key(&format!("{file}.{name}")),
+            ) {
                 (true, false) | (false, true) => {}
                 (true, true) => wrong.push(format!("{file}.{name} is no difference any more")),
                 (false, false) => {
-                    let shown = |value: Option<Value>| value.map_or("undefined".to_owned(), |value| value.to_json());
-                    wrong.push(format!("{file}.{name}\n  is     {}\n  wanted {}", shown(given), shown(wanted)));
+                    let shown = |value: Option<Value>| {
+                        value.map_or("undefined".to_owned(), |value| value.to_json())
+                    };
+                    wrong.push(format!(
+                        "{file}.{name}\n  is     {}\n  wanted {}",
+                        shown(given),
+                        shown(wanted)
+                    ));
                 }
             }
         }
@@ -172,32 +206,61 @@ fn in_order(value: &Value) -> Value {
 fn patched(engine: &Engine, base: &Value, patch: &Value) -> Value {
     let function = engine.registry.get("json.patch").unwrap();
     let mut context = rego::builtins::CallContext::default();
-    function.call(&mut context, &[base.clone(), patch.clone()]).unwrap()
+    function
+        .call(&mut context, &[base.clone(), patch.clone()])
+        .unwrap()
 }
 
 /// The cases of a file that give something else, described.
-fn mutated(engine: &Engine, answered: &Value, modules: &[(String, String)], bases: &BTreeMap<String, Value>) -> Vec<String> {
+fn mutated(
+    engine: &Engine,
+    answered: &Value,
+    modules: &[(String, String)],
+    bases: &BTreeMap<String, Value>,
+) -> Vec<String> {
     let none = Value::object(Vec::new());
-    let program = engine.program(modules, answered.member("data").unwrap_or(&none)).unwrap();
+    let program = engine
+        .program(modules, answered.member("data").unwrap_or(&none))
+        .unwrap();
     let rules = answered.member("rules").unwrap().as_array().unwrap();
     let rules: Vec<(String, String)> = rules
         .iter()
         .map(|rule| {
             let rule = rule.as_array().unwrap();
-            (rule[0].as_str().unwrap().to_owned(), rule[1].as_str().unwrap().to_owned())
+            (
+                rule[0].as_str().unwrap().to_owned(),
+                rule[1].as_str().unwrap().to_owned(),
+            )
         })
         .collect();
     let answers = answered.member("answers").unwrap().as_array().unwrap();
     let mut wrong = Vec::new();
-    for (number, case) in answered.member("cases").unwrap().as_array().unwrap().iter().enumerate() {
+    for (number, case) in answered
+        .member("cases")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+    {
         let base = case.member("base").unwrap().as_str().unwrap();
         let input = patched(engine, &bases[base], case.member("patch").unwrap());
-        let at = case.member("answer").unwrap().as_number().unwrap().as_i64().unwrap();
+        let at = case
+            .member("answer")
+            .unwrap()
+            .as_number()
+            .unwrap()
+            .as_i64()
+            .unwrap();
         let wanted = match &answers[usize::try_from(at).unwrap()] {
             Value::Null => None,
             answers => {
                 let answers = members(answers).into_iter();
-                Some(answers.map(|(rule, value)| (rule, in_order(&value))).collect::<BTreeMap<_, _>>())
+                Some(
+                    answers
+                        .map(|(rule, value)| (rule, in_order(&value)))
+                        .collect::<BTreeMap<_, _>>(),
+                )
             }
         };
         let mut session = session(&program, &input);
@@ -216,7 +279,9 @@ fn mutated(engine: &Engine, answered: &Value, modules: &[(String, String)], base
         }
         if given != wanted {
             let patch = case.member("patch").unwrap().to_json();
-            wrong.push(format!("case {number}, {base} {patch}\n  is     {given:?}\n  wanted {wanted:?}"));
+            wrong.push(format!(
+                "case {number}, {base} {patch}\n  is     {given:?}\n  wanted {wanted:?}"
+            ));
         }
     }
     wrong
@@ -230,7 +295,10 @@ fn in_folder(folder: &str) -> Vec<PathBuf> {
 }
 
 fn source(path: &Path) -> (String, String) {
-    (path.display().to_string(), std::fs::read_to_string(path).unwrap())
+    (
+        path.display().to_string(),
+        std::fs::read_to_string(path).unwrap(),
+    )
 }
 
 #[test]
@@ -241,8 +309,14 @@ fn mutated_inputs_give_what_open_policy_agent_gave() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         (name, json(&std::fs::read_to_string(&path).unwrap()))
     });
-    let modules: Vec<_> = in_folder("policies/release").iter().map(|path| source(path)).collect();
-    let modules: Vec<_> = modules.into_iter().filter(|(name, _)| !name.ends_with("_test.rego")).collect();
+    let modules: Vec<_> = in_folder("policies/release")
+        .iter()
+        .map(|path| source(path))
+        .collect();
+    let modules: Vec<_> = modules
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("_test.rego"))
+        .collect();
     let cases = answered.member("cases").unwrap().count().unwrap();
     assert!(cases >= 300, "only {cases} cases");
     let wrong = mutated(&engine, &answered, &modules, &bases.collect());
@@ -265,7 +339,10 @@ fn rules_of_conforma_give_what_open_policy_agent_gave() {
     };
     let (engine, answered) = (Engine::new(), json(&text));
     let modules = answered.member("modules").unwrap().as_array().unwrap();
-    let modules: Vec<_> = modules.iter().map(|path| source(Path::new(path.as_str().unwrap()))).collect();
+    let modules: Vec<_> = modules
+        .iter()
+        .map(|path| source(Path::new(path.as_str().unwrap())))
+        .collect();
     let bases = members(answered.member("bases").unwrap());
     let wrong = mutated(&engine, &answered, &modules, &bases);
     let cases = answered.member("cases").unwrap().count().unwrap();
@@ -282,7 +359,9 @@ enum Difference {
 fn difference(engine: &Engine, case: &Value, data: &Value, other: &str) -> Option<Difference> {
     let text = |name: &str| case.member(name).unwrap().as_str().unwrap();
     let parts = text("source").split("---\n").enumerate();
-    let mut modules: Vec<_> = parts.map(|(at, part)| (format!("p{at}.rego"), part.to_owned())).collect();
+    let mut modules: Vec<_> = parts
+        .map(|(at, part)| (format!("p{at}.rego"), part.to_owned()))
+        .collect();
     modules.push(("q.rego".to_owned(), other.to_owned()));
     let program = match engine.program(&modules, data) {
         Ok(program) => program,
@@ -299,7 +378,9 @@ fn difference(engine: &Engine, case: &Value, data: &Value, other: &str) -> Optio
             let given = plain(&answer.value.unwrap_or(Value::Null));
             let (given, wanted) = (members(&given), members(wanted));
             let names: BTreeSet<_> = given.keys().chain(wanted.keys()).collect();
-            let names = names.into_iter().filter(|name| given.get(*name) != wanted.get(*name));
+            let names = names
+                .into_iter()
+                .filter(|name| given.get(*name) != wanted.get(*name));
             let lines: Vec<_> = names
                 .map(|name| {
                     let (given, wanted) = (shown(given.get(name)), shown(wanted.get(name)));
@@ -320,7 +401,9 @@ fn programs(text: &str, known: &BTreeSet<String>) -> (Vec<String>, usize, usize)
     let (mut wrong, mut refused) = (Vec::new(), 0);
     for case in cases {
         let seed = case.member("seed").unwrap().to_json();
-        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| difference(&engine, case, data, other)));
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            difference(&engine, case, data, other)
+        }));
         let found = found.unwrap_or_else(|_| Some(Difference::Other("panic".to_owned())));
         match (found, known.contains(&seed)) {
             (None, false) | (Some(_), true) => {}
@@ -337,10 +420,17 @@ fn programs(text: &str, known: &BTreeSet<String>) -> (Vec<String>, usize, usize)
 
 #[test]
 fn random_programs_give_what_open_policy_agent_gave() {
-    let known = known().into_keys().filter_map(|name| Some(name.strip_prefix("programs.")?.to_owned()));
+    let known = known()
+        .into_keys()
+        .filter_map(|name| Some(name.strip_prefix("programs.")?.to_owned()));
     let (wrong, _, count) = programs(&read("programs.json"), &known.collect());
     assert!(count > 250, "only {count} programs");
-    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -349,6 +439,14 @@ fn other_random_programs_give_what_open_policy_agent_gave() {
         return;
     };
     let (wrong, refused, count) = programs(&text, &BTreeSet::new());
-    eprintln!("programs {count}: refused {refused}, other {}", wrong.len() - refused);
-    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    eprintln!(
+        "programs {count}: refused {refused}, other {}",
+        wrong.len() - refused
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

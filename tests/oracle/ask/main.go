@@ -1,5 +1,6 @@
-// Answers programs of Rego: each line of the input is a JSON object with modules, data, input and a query, each line
-// of the output has the value, or the error with its stage. It is Open Policy Agent itself, without a process for each.
+// Answers programs of Rego: each line of the input is a JSON object with modules, data, input and a query or several,
+// each line of the output has the value, or the error with its stage. It is Open Policy Agent itself, without a process
+// for each, and with the functions of Conforma's program, which are undefined until a test replaces them.
 package main
 
 import (
@@ -13,6 +14,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/types"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
@@ -21,6 +24,7 @@ type asked struct {
 	Data    map[string]any `json:"data"`
 	Input   any            `json:"input"`
 	Query   string         `json:"query"`
+	Queries []string       `json:"queries"`
 }
 
 type answer struct {
@@ -28,6 +32,26 @@ type answer struct {
 	Defined bool   `json:"defined"`
 	Stage   string `json:"stage,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// The answers to several queries.
+	Answers []answer `json:"answers,omitempty"`
+}
+
+// Functions of Conforma's program and how many arguments they have.
+var functions = map[string]int{
+	"ec.oci.blob": 1, "ec.oci.blob_files": 2, "ec.oci.descriptor": 1, "ec.oci.image_files": 2, "ec.oci.image_index": 1,
+	"ec.oci.image_manifest": 1, "ec.oci.image_manifests": 1, "ec.oci.image_referrers": 1, "ec.oci.image_tag_refs": 1,
+	"ec.oci.parsed_blob": 1, "ec.purl.is_valid": 1, "ec.purl.parse": 1, "ec.sigstore.verify_attestation": 2, "ec.sigstore.verify_image": 2,
+}
+
+func register() {
+	for name, arity := range functions {
+		arguments := make([]types.Type, arity)
+		for i := range arguments {
+			arguments[i] = types.A
+		}
+		ast.RegisterBuiltin(&ast.Builtin{Name: name, Decl: types.NewFunction(arguments, types.A)})
+		topdown.RegisterBuiltinFunc(name, func(topdown.BuiltinContext, []*ast.Term, func(*ast.Term) error) error { return nil })
+	}
 }
 
 func ask(a asked) answer {
@@ -45,9 +69,20 @@ func ask(a asked) answer {
 	if compiler.Failed() {
 		return answer{Stage: "compile", Error: compiler.Errors.Error()}
 	}
+	if a.Queries == nil {
+		return evaluate(compiler, a, a.Query)
+	}
+	var all answer
+	for _, query := range a.Queries {
+		all.Answers = append(all.Answers, evaluate(compiler, a, query))
+	}
+	return all
+}
+
+func evaluate(compiler *ast.Compiler, a asked, query string) answer {
 	limit, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	options := []func(*rego.Rego){rego.Query(a.Query), rego.Compiler(compiler), rego.Store(inmem.NewFromObject(a.Data))}
+	options := []func(*rego.Rego){rego.Query(query), rego.Compiler(compiler), rego.Store(inmem.NewFromObject(a.Data))}
 	if a.Input != nil {
 		options = append(options, rego.Input(a.Input))
 	}
@@ -64,6 +99,7 @@ func ask(a asked) answer {
 }
 
 func main() {
+	register()
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<28)
 	out := bufio.NewWriter(os.Stdout)

@@ -2,7 +2,7 @@
 
 use super::build::{Planned, Planner, Scope};
 use super::count::unread;
-use super::{Branch, Definition, Expr, SetKind};
+use super::{Branch, Definition, Expr, Pattern, SetKind, Stmt, StmtKind};
 use crate::compile::program::{self, Term, TermKind};
 use crate::value::Value;
 
@@ -43,14 +43,28 @@ impl Planner<'_> {
         let mut scope = Scope::new(branch.slots.len());
         let (mut args, mut body) = (Vec::new(), Vec::new());
         let element = branch.key.iter();
+        let mut compared = Vec::new();
         for term in branch
             .args
             .iter()
             .chain(keys.iter().chain(element).take(given))
         {
-            args.push(self.pattern(&mut scope, term, &mut body)?);
+            if self.binds(&scope, term) {
+                args.push(self.pattern(&mut scope, term, &mut body)?);
+            } else {
+                // The elements of a set say nothing before the body has bound their variables.
+                let slot = scope.temporary();
+                args.push(Pattern::Bind(slot));
+                compared.push((slot, term));
+            }
         }
         body.extend(self.body(&mut scope, &branch.body)?);
+        for (slot, term) in compared {
+            let place = self.place(term.span);
+            let given = self.value(&mut scope, term, &mut body)?;
+            let kind = StmtKind::Equal(given, Expr::Slot(slot));
+            body.push(Stmt { place, kind });
+        }
         let mut expr = |scope: &mut Scope, term: &Term| self.value(scope, term, &mut body);
         let keys = keys
             .iter()

@@ -135,6 +135,22 @@ impl Planner<'_> {
         })))
     }
 
+    /// Tells if a value can be unified with a term: if it is ground, or made of slots, arrays and
+    /// the values of objects.
+    pub(super) fn binds(&self, scope: &Scope, term: &Term) -> bool {
+        if self.ground(scope, term) {
+            return true;
+        }
+        match &term.kind {
+            TermKind::Slot(_) => true,
+            TermKind::Array(items) => items.iter().all(|item| self.binds(scope, item)),
+            TermKind::Object(entries) => entries
+                .iter()
+                .all(|(key, value)| self.ground(scope, key) && self.binds(scope, value)),
+            _ => false,
+        }
+    }
+
     /// Plans a term that a value is unified with; its slots are bound from left to right.
     pub(super) fn pattern(
         &mut self,
