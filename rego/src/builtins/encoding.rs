@@ -134,9 +134,27 @@ pub(super) fn json_unmarshal(operands: &[Value]) -> Answer {
     give(Value::from_json(string(operands, 0)?).map_err(Failure::failed)?)
 }
 
+/// JSON as Go writes it: with escapes for what HTML would read as markup.
+pub(super) fn marshalled(value: &Value) -> String {
+    escaped(&value.to_json())
+}
+
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(letter)));
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// `json.marshal(value)`.
 pub(super) fn json_marshal(operands: &[Value]) -> Answer {
-    give(value(operands, 0).to_json())
+    give(marshalled(value(operands, 0)))
 }
 
 /// `json.marshal_with_options(value, options)`: `prefix`, `indent` and `pretty`.
@@ -166,7 +184,7 @@ pub(super) fn json_marshal_with_options(operands: &[Value]) -> Answer {
     }
     let document = value(operands, 0);
     if !asked.unwrap_or(pretty) {
-        return give(document.to_json());
+        return give(marshalled(document));
     }
     let mut out = String::from(prefix);
     write(document, &format!("\n{prefix}"), indent, &mut out);
@@ -185,8 +203,8 @@ fn write(document: &Value, line: &str, indent: &str, out: &mut String) {
                 out.push_str(if at > 0 { "," } else { "" });
                 out.push_str(&deeper);
                 match name {
-                    Value::String(_) => name.write_json(out),
-                    other => Value::from(other.to_json()).write_json(out),
+                    Value::String(_) => out.push_str(&marshalled(name)),
+                    other => out.push_str(&marshalled(&Value::from(other.to_json()))),
                 }
                 out.push_str(": ");
                 write(member, &deeper, indent, out);
@@ -195,7 +213,7 @@ fn write(document: &Value, line: &str, indent: &str, out: &mut String) {
             out.push('}');
             return;
         }
-        other => return other.write_json(out),
+        other => return out.push_str(&marshalled(other)),
     };
     if items.is_empty() {
         out.push_str("[]");

@@ -152,7 +152,7 @@ pub(super) fn verify_secret(operands: &[Value], algorithm: &str) -> Answer {
 
 /// `io.jwt.encode_sign(headers, payload, key)`.
 pub(super) fn encode_sign(operands: &[Value]) -> Answer {
-    let json = |at: usize| value(operands, at).to_json();
+    let json = |at: usize| super::encoding::marshalled(value(operands, at));
     signed(&json(0), &json(1), &json(2))
 }
 

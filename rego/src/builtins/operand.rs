@@ -64,9 +64,17 @@ pub(super) fn number(operands: &[Value], at: usize) -> Result<&Number, Failure> 
 
 /// An operand that is a whole number of 64 bits.
 pub(super) fn integer(operands: &[Value], at: usize) -> Result<i64, Failure> {
-    number(operands, at)?
-        .as_i64()
-        .ok_or_else(|| not_integer(at))
+    whole(number(operands, at)?).ok_or_else(|| not_integer(at))
+}
+
+/// The whole number that Go reads: without an exponent, and with zeros only after a point.
+pub(super) fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let text = number.to_string();
+        let (whole, fraction) = text.split_once('.')?;
+        let zeros = fraction.bytes().all(|digit| digit == b'0');
+        whole.parse().ok().filter(|_| zeros)
+    })
 }
 
 /// An operand that is a whole number of any size.

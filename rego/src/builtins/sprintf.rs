@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 
 use super::go_format::{self, Argument};
-use super::operand::{Answer, Failure, array, give, string};
+use super::operand::{Answer, Failure, array, give, string, whole};
 use crate::value::Value;
 
 /// `sprintf(format, arguments)`.
@@ -18,7 +18,7 @@ fn argument(value: &Value) -> Argument {
     match value {
         Value::String(text) => Argument::Text(text.to_string()),
         Value::Number(number) => {
-            if let Some(integer) = number.as_i64() {
+            if let Some(integer) = whole(number) {
                 return Argument::Integer(integer);
             }
             let text = number.to_string();
