@@ -1,9 +1,11 @@
 //! Unit tests of policies, as `opa test` ends them: `CONFORMA_TESTS` names a file that `tests/oracle/conforma` writes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(
     clippy::print_stderr,
-    reason = "the counts are what a reader of a run wants"
+    reason = "the counts are what a reader of a run reads"
 )]
+#![expect(clippy::disallowed_methods, reason = "switches of the test run itself")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,10 +1,12 @@
 //! Values as Open Policy Agent gave them, frozen in `tests/oracle` of the workspace: for expressions, for mutated inputs of a
 //! policy and for random programs; `ORACLE` and `ORACLE_PROGRAMS` name files with more.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(
     clippy::print_stderr,
-    reason = "the counts are what a reader of a run wants"
+    reason = "the counts are what a reader of a run reads"
 )]
+#![expect(clippy::disallowed_methods, reason = "switches of the test run itself")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
