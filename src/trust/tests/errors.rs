@@ -6,7 +6,7 @@ use lab::{
 };
 
 use super::*;
-use crate::trust::{Error, Start, Tuf};
+use crate::trust::{Choice, Error, Start, TrustRequest, Tuf};
 
 /// The name of an error, which is that of its variant.
 fn name(error: &Error) -> String {
@@ -34,6 +34,23 @@ async fn tuf(checksum: Option<&str>) -> Error {
     let env = Env::from([("TUF_ROOT", cache.path().to_str().unwrap())]);
     let tuf = Tuf::new(http(), &env).unwrap();
     tuf.initialize(&start).await.unwrap_err()
+}
+
+/// A request that names this signer and no issuer.
+async fn request(signer: &[&str]) -> Error {
+    let request = TrustRequest {
+        public_key: Vec::new(),
+        certificate_identity: signer.iter().map(|text| (*text).to_owned()).collect(),
+        certificate_identity_regexp: Vec::new(),
+        certificate_oidc_issuer: None,
+        certificate_oidc_issuer_regexp: None,
+        rekor_url: None,
+        ignore_rekor: false,
+        insecure_ignore_sct: false,
+        root: Choice::PublicGood,
+    };
+    let verifier = request.verifier(&Env::default(), &http()).await;
+    verifier.unwrap_err()
 }
 
 /// An image with so many signatures, all of them good.
@@ -67,6 +84,8 @@ async fn each_error_has_its_cause() {
         ("Key", Key::from_pem("no key", "a test").unwrap_err()),
         ("Missing", key("/nowhere/cosign.pub").await),
         ("Identity", Matcher::exact("").unwrap_err()),
+        ("NoSigner", request(&[]).await),
+        ("Contradiction", request(&["ci@example.com"]).await),
         ("Root", Root::parse(b"{}", "a test").unwrap_err()),
         ("Tuf", tuf(None).await),
         ("RootChecksum", tuf(Some(&"00".repeat(32))).await),
