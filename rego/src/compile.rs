@@ -11,6 +11,7 @@ mod resolve;
 mod rewrite;
 mod safety;
 mod tree;
+mod types;
 mod unify;
 mod vars;
 mod with;
@@ -144,7 +145,9 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
     each_rule(&mut context, &mut modules, |context, rule| {
         dynamics::body(context, &mut rule.body);
     });
-    recursion::check(&mut context, &modules);
+    let order = recursion::check(&mut context, &modules);
+    stage(&mut context)?;
+    types::rules(&mut context, &modules, &order);
     stage(&mut context)?;
     each_rule(&mut context, &mut modules, deprecated);
     stage(&mut context)?;
@@ -205,14 +208,15 @@ fn each_rule(
 }
 
 fn safety(context: &mut Context, modules: &mut [Module]) -> Result<(), Errors> {
+    let shared = safety::shared_lines(modules);
     each_rule(context, modules, |context, rule| {
-        let shown = safety::shown(rule);
-        safety::head(context, rule, &shown);
+        let scope = safety::scope(&shared, context.module, rule);
+        safety::head(context, rule, &scope);
     });
     stage(context)?;
     each_rule(context, modules, |context, rule| {
-        let shown = safety::shown(rule);
-        safety::rule_body(context, rule, &shown);
+        let scope = safety::scope(&shared, context.module, rule);
+        safety::rule_body(context, rule, &scope);
     });
     stage(context)
 }

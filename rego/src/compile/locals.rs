@@ -361,7 +361,7 @@ fn rename_statement(context: &mut Context, scopes: &mut Scopes, expr: &mut Expr)
             operand(context, scopes, &mut not.body, not.explicit, IN_NEGATED);
         }
         ExprKind::And(logical) => {
-            let message = "cannot assign vars inside operand of `and`";
+            let message = "cannot assign vars inside implicit and operand";
             operand(
                 context,
                 scopes,
@@ -378,7 +378,7 @@ fn rename_statement(context: &mut Context, scopes: &mut Scopes, expr: &mut Expr)
             );
         }
         ExprKind::Or(logical) => {
-            let message = "cannot assign vars inside operand of `or`";
+            let message = "cannot assign vars inside implicit or operand";
             operand(
                 context,
                 scopes,

@@ -56,10 +56,12 @@ struct Vertex {
     span: Span,
     shown: String,
     needs: Vec<usize>,
+    /// For each of them the branch that needs it first.
+    places: Vec<Span>,
 }
 
-/// Refuses rules that need themselves.
-pub(super) fn check(context: &mut Context, modules: &[Module]) {
+/// Refuses rules that need themselves. Returns the rules' numbers, each behind those that it needs.
+pub(super) fn check(context: &mut Context, modules: &[Module]) -> Vec<usize> {
     let (mut root, mut vertices) = (Node::default(), Vec::new());
     for (at, module) in modules.iter().enumerate() {
         for rule in &module.rules {
@@ -77,6 +79,7 @@ pub(super) fn check(context: &mut Context, modules: &[Module]) {
                     display::reference(&written(context, &rule.head.reference))
                 ),
                 needs: Vec::new(),
+                places: Vec::new(),
             });
         }
     }
@@ -85,11 +88,13 @@ pub(super) fn check(context: &mut Context, modules: &[Module]) {
         let Some(rule) = rules.next() else { break };
         let mut needs = Vec::new();
         needed_by(&root, rule, &mut needs);
-        needs.sort_unstable();
-        needs.dedup();
-        vertex.needs = needs;
+        needs.sort_by_key(|(need, _)| *need);
+        needs.dedup_by_key(|(need, _)| *need);
+        (vertex.needs, vertex.places) = needs.into_iter().unzip();
     }
     let components = components(&vertices);
+    let mut order: Vec<usize> = (0..vertices.len()).collect();
+    order.sort_by_key(|at| get(&components, *at));
     for start in 0..vertices.len() {
         if let Some(path) = cycle(&vertices, &components, start)
             && let Some(vertex) = vertices.get(start)
@@ -99,14 +104,19 @@ pub(super) fn check(context: &mut Context, modules: &[Module]) {
                 .filter_map(|at| vertices.get(*at))
                 .map(|vertex| vertex.shown.as_str())
                 .collect();
+            let first = path
+                .get(1)
+                .and_then(|next| vertex.needs.binary_search(next).ok())
+                .and_then(|at| vertex.places.get(at));
             context.module = vertex.module;
             context.error(
                 Code::Recursion,
-                vertex.span,
+                *first.unwrap_or(&vertex.span),
                 format!("rule {} is recursive: {}", vertex.shown, names.join(" -> ")),
             );
         }
     }
+    order
 }
 
 /// A reference with variables as written.
@@ -142,18 +152,21 @@ fn insert(root: &mut Node, at: usize, module: &Module, rule: &Rule) {
     node.rules.push(at);
 }
 
-fn needed_by(root: &Node, rule: &Rule, out: &mut Vec<usize>) {
-    let mut visit = |term: &Term| {
-        if let TermKind::Ref(terms) = &term.kind
-            && let Some((head, path)) = terms.split_first()
-            && is_var(head, "data")
-        {
-            root.needed(path, out);
-        }
-        true
-    };
+/// Collects the rules that a rule needs, each with the branch that needs it.
+fn needed_by(root: &Node, rule: &Rule, out: &mut Vec<(usize, Span)>) {
     let mut next = Some(rule);
     while let Some(rule) = next {
+        let mut visit = |term: &Term| {
+            if let TermKind::Ref(terms) = &term.kind
+                && let Some((head, path)) = terms.split_first()
+                && is_var(head, "data")
+            {
+                let mut found = Vec::new();
+                root.needed(path, &mut found);
+                out.extend(found.into_iter().map(|need| (need, rule.span)));
+            }
+            true
+        };
         let head = &rule.head;
         let terms = head.reference.iter().skip(1);
         for term in terms.chain(&head.args).chain(&head.key).chain(&head.value) {

@@ -1,6 +1,6 @@
 //! Safety: expressions in an order in which the variables that they need are bound.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     context::{Context, Vars, calls},
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Code,
-    syntax::{Body, Expr, ExprKind, Rule, Span, Term, TermKind, Var, display, walk},
+    syntax::{Body, Expr, ExprKind, Module, Rule, Span, Term, TermKind, Var, display, walk},
 };
 
 /// Unsafe variables, with the first place where each is.
@@ -21,7 +21,7 @@ fn reserved() -> Vars {
 }
 
 /// Refuses variables in heads that the body does not mention.
-pub(super) fn head(context: &mut Context, rule: &Rule, shown: &str) {
+pub(super) fn head(context: &mut Context, rule: &Rule, scope: &str) {
     let head = &rule.head;
     let mut visitor = Visitor::new(SAFETY);
     visitor.body(&rule.body);
@@ -56,7 +56,7 @@ pub(super) fn head(context: &mut Context, rule: &Rule, shown: &str) {
             context.error(
                 Code::UnsafeVar,
                 span,
-                format!("var {name} is unsafe in rule {shown}"),
+                format!("var {name} is unsafe{scope}"),
             );
         }
     }
@@ -67,13 +67,12 @@ fn shown_name(name: &Var) -> &str {
 }
 
 /// Orders the body of a rule.
-pub(super) fn rule_body(context: &mut Context, rule: &mut Rule, shown: &str) {
+pub(super) fn rule_body(context: &mut Context, rule: &mut Rule, scope: &str) {
     let mut safe = reserved();
     for arg in &rule.head.args {
         safe.extend(vars::of_term(arg, Skip::default()));
     }
-    let scope = format!(" in rule {shown}");
-    body(context, &safe, &mut rule.body, &scope);
+    body(context, &safe, &mut rule.body, scope);
 }
 
 /// Orders a query.
@@ -448,8 +447,36 @@ pub(super) fn vars_from_outside(context: &Context, body: &Body) -> Vars {
         .collect()
 }
 
+/// Returns the lines of each module on which several rules begin.
+pub(super) fn shared_lines(modules: &[Module]) -> HashSet<(usize, u32)> {
+    let (mut first, mut shared) = (HashMap::new(), HashSet::new());
+    for (at, module) in modules.iter().enumerate() {
+        for rule in &module.rules {
+            let mut next = Some(rule);
+            while let Some(rule) = next {
+                let place = (at, rule.span.line);
+                let name = shown(rule);
+                if first.entry(place).or_insert_with(|| name.clone()) != &name {
+                    shared.insert(place);
+                }
+                next = rule.otherwise.as_deref();
+            }
+        }
+    }
+    shared
+}
+
+/// Names the rule in messages if its line has several.
+pub(super) fn scope(shared: &HashSet<(usize, u32)>, module: usize, rule: &Rule) -> String {
+    if shared.contains(&(module, rule.span.line)) {
+        format!(" in rule {}", shown(rule))
+    } else {
+        String::new()
+    }
+}
+
 /// Prints the path of a rule up to its dynamic part.
-pub(super) fn shown(rule: &Rule) -> String {
+fn shown(rule: &Rule) -> String {
     let reference = &rule.head.reference;
     let ground = reference
         .iter()

@@ -123,7 +123,11 @@ pub(super) fn lex(text: &str) -> Lexed {
         }
         let start = lexer.span();
         let tok = lexer.token();
-        let span = lexer.until(start);
+        let mut span = lexer.until(start);
+        if tok == Tok::Eof {
+            // The place of the last character, as in OPA.
+            span.column = span.column.saturating_sub(1);
+        }
         let tok = if let Some(message) = lexer.error.take() {
             out.errors.push((out.tokens.len(), message));
             Tok::Illegal

@@ -329,14 +329,25 @@ impl<'a> Parser<'a> {
         } else {
             "token"
         };
-        let name = name_of(tok);
+        let name = if self.lit().starts_with('}') {
+            "}"
+        } else {
+            name_of(tok)
+        };
         let colon = if note.is_empty() { "" } else { ": " };
         self.error(token.span, format!("unexpected {name} {kind}{colon}{note}"));
     }
 
     /// Reports white space where a name was expected.
     pub(super) fn unexpected_space(&mut self, note: &str) {
-        let span = self.span();
+        let before = self.token_at(self.at.saturating_sub(1)).span;
+        let width = self.text_of(before).chars().count();
+        let span = Span {
+            start: before.end,
+            end: before.end,
+            line: before.line,
+            column: before.column + u32::try_from(width).unwrap_or(0),
+        };
         self.error(span, format!("unexpected whitespace token: {note}"));
     }
 

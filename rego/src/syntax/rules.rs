@@ -360,22 +360,19 @@ impl Parser<'_> {
         rule.body = true_body(rule.span);
         let span = rule.span;
         let mut refused = Vec::new();
-        match &rule.head.value {
-            Some(value) if !rule.head.generated_value => {
-                super::walk::outside_closures(value, &mut |term| {
-                    let name = match &term.kind {
-                        TermKind::Ref(_) => "ref",
-                        TermKind::Var(_) => "var",
-                        TermKind::Call(_) => "call",
-                        _ => return true,
-                    };
-                    refused.push(format!(
-                        "illegal default rule (value cannot contain {name})"
-                    ));
-                    false
-                });
-            }
-            _ => refused.push("illegal default rule (must have a value)".to_owned()),
+        if let Some(value) = &rule.head.value {
+            super::walk::outside_closures(value, &mut |term| {
+                let name = match &term.kind {
+                    TermKind::Ref(_) => "ref",
+                    TermKind::Var(_) => "var",
+                    TermKind::Call(_) => "call",
+                    _ => return true,
+                };
+                refused.push(format!(
+                    "illegal default rule (value cannot contain {name})"
+                ));
+                false
+            });
         }
         let mut seen: Vec<&str> = Vec::new();
         for arg in &rule.head.args {

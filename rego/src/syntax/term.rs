@@ -210,8 +210,8 @@ impl Parser<'_> {
             }
             Tok::Dot | Tok::Number => self.number(),
             Tok::String => self.string(),
-            Tok::Part | Tok::End => self.template(false),
-            Tok::RawPart | Tok::RawEnd => self.template(true),
+            Tok::Part | Tok::End if self.lit().starts_with('$') => self.template(false),
+            Tok::RawPart | Tok::RawEnd if self.lit().starts_with('$') => self.template(true),
             Tok::Ident | Tok::Contains => Some(self.var()),
             Tok::LBrack | Tok::LBrace => return self.collection_with_rest(),
             Tok::LParen => self.parenthesised(),

@@ -1,0 +1,115 @@
+//! Compares terms with types, and infers the types of variables on the way.
+
+use super::{Type, env::Env};
+use crate::{
+    compile::context::is_scalar,
+    syntax::{Term, TermKind, display},
+};
+
+/// Compares two terms that are unified.
+pub(super) fn terms(env: &mut Env<'_>, left: &Term, right: &Term) -> bool {
+    let (of_left, of_right) = (env.of(left), env.of(right));
+    match (of_left.is_unknown(), of_right.is_unknown()) {
+        (true, false) => return term(env, left, &of_right, false),
+        (false, true) => return term(env, right, &of_left, false),
+        (false, false) => return of_left.unifies(&of_right),
+        (true, true) => {}
+    }
+    match (&left.kind, &right.kind) {
+        (TermKind::Array(left), TermKind::Array(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| terms(env, left, right))
+        }
+        (TermKind::Object(left), TermKind::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, value)| {
+                    let key = display::term(key);
+                    let other = right.iter().find(|(other, _)| display::term(other) == key);
+                    other.is_none_or(|(_, other)| terms(env, value, other))
+                })
+        }
+        (TermKind::Var(_), _) => {
+            let fits = term(env, right, &Type::Any, false);
+            let of = env.of(right);
+            let of = if of.is_unknown() { Type::Any } else { of };
+            fits && term(env, left, &of, false)
+        }
+        (_, TermKind::Var(_)) => {
+            let fits = term(env, left, &Type::Any, false);
+            let of = env.of(left);
+            let of = if of.is_unknown() { Type::Any } else { of };
+            fits && term(env, right, &of, false)
+        }
+        // Parts without a type on both sides: nothing is known to be wrong.
+        _ => true,
+    }
+}
+
+/// Compares a term with a type. With `union` variables gain the type besides those that they have.
+pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &Type, union: bool) -> bool {
+    match (&value.kind, of) {
+        (TermKind::Var(name), of) => {
+            let known = env.var(name);
+            if union {
+                env.set(name, known.or(of.clone()));
+                return true;
+            }
+            if known != Type::Unknown {
+                return known.unifies(of) || known.is_unknown();
+            }
+            env.set(name, of.clone());
+            true
+        }
+        (TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_), Type::Union(types)) => {
+            let mut fits = false;
+            for of in types {
+                fits |= term(env, value, of, true);
+            }
+            fits
+        }
+        (TermKind::Array(items), Type::Any) | (TermKind::Set(items), Type::Any) => {
+            for item in items {
+                term(env, item, &Type::Any, true);
+            }
+            true
+        }
+        (TermKind::Object(members), Type::Any) => {
+            for (key, value) in members {
+                term(env, key, &Type::Any, true);
+                term(env, value, &Type::Any, true);
+            }
+            true
+        }
+        (TermKind::Array(items), Type::Array(types, rest)) => {
+            (items.len() == types.len() || rest.is_some())
+                && items.iter().enumerate().all(|(at, item)| {
+                    types
+                        .get(at)
+                        .or(rest.as_deref())
+                        .is_some_and(|of| term(env, item, of, union))
+                })
+        }
+        (TermKind::Set(items), Type::Set(of)) => {
+            items.iter().all(|item| term(env, item, of, union))
+        }
+        (TermKind::Object(members), Type::Object(types, rest)) => {
+            (members.len() == types.len() || rest.is_some())
+                && members.iter().all(|(key, value)| {
+                    if !is_scalar(key) {
+                        term(env, value, &Type::Any, union);
+                        return true;
+                    }
+                    let at = of.select(&display::term(key), &env.of(key));
+                    at.is_some_and(|of| term(env, value, &of, union))
+                })
+        }
+        (TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_), _) => false,
+        _ => {
+            let own = env.of(value);
+            own.is_unknown() || own.unifies(of)
+        }
+    }
+}
