@@ -1,0 +1,3 @@
+package a
+import future.keywords.and
+p if x := 1 and input.y

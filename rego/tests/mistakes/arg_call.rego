@@ -1,0 +1,2 @@
+package a
+f(count(x)) := 1

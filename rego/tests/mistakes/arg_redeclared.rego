@@ -1,0 +1,2 @@
+package a
+f(x) := 1 if { x := 2 }

@@ -1,0 +1,2 @@
+package a
+p := count([], 1, 2)

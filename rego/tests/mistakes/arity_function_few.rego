@@ -1,0 +1,3 @@
+package a
+f(x, y) := x + y
+p := f(1)

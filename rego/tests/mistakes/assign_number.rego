@@ -1,0 +1,2 @@
+package a
+p if 1 := 1

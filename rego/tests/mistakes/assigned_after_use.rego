@@ -1,0 +1,2 @@
+package a
+p if { y = x; x := 1 }

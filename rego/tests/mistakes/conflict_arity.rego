@@ -1,0 +1,3 @@
+package a
+f(x) := x
+f(x, y) := x

@@ -1,0 +1,3 @@
+package a
+default p := 1
+default p := 2

@@ -1,0 +1,3 @@
+package a
+p := {}
+p[x] := 1 if x := "a"

@@ -1,0 +1,2 @@
+package a
+default f(x, x) := 1

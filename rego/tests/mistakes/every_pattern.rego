@@ -1,0 +1,2 @@
+package a
+p if every [x] in [[1]] { x == 1 }

@@ -1,0 +1,2 @@
+package a
+import future.words

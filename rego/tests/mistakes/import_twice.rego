@@ -1,0 +1,4 @@
+package a
+import data.x.y
+import data.z.y
+p := y

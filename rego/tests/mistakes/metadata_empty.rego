@@ -1,0 +1,3 @@
+package a
+# METADATA
+p := 1

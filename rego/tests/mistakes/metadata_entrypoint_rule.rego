@@ -1,0 +1,5 @@
+package a
+# METADATA
+# scope: rule
+# entrypoint: true
+p := 1

@@ -1,0 +1,5 @@
+package a
+p := 1
+# METADATA
+# scope: rule
+# title: x

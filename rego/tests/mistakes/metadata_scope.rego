@@ -1,0 +1,4 @@
+package a
+# METADATA
+# scope: everything
+p := 1

@@ -1,0 +1,4 @@
+package a
+# METADATA
+# title: [
+p := 1

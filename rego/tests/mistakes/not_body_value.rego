@@ -1,0 +1,3 @@
+package a
+import future.keywords.not
+p if not {1, 2}

@@ -1,0 +1,3 @@
+package a
+import future.keywords.or
+p if {1, 2} or input.x

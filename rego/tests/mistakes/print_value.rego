@@ -1,0 +1,2 @@
+package a
+p := print(1)

@@ -1,0 +1,3 @@
+package a
+p := [x | some x in q]
+q := p

@@ -1,0 +1,2 @@
+package a
+p if data.a.p

@@ -1,0 +1,2 @@
+package a
+f(x) := f(x - 1)

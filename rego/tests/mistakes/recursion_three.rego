@@ -1,0 +1,4 @@
+package a
+x := y
+y := z
+z := x

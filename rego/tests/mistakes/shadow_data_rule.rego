@@ -1,0 +1,2 @@
+package a
+data := 1

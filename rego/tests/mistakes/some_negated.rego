@@ -1,0 +1,2 @@
+package a
+p if not some x in [1]

@@ -1,0 +1,3 @@
+package a
+f(x) := x + 1
+p := f("a")

@@ -1,0 +1,2 @@
+package a
+p := object.get([1], "a", 1)

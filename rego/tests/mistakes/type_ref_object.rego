@@ -1,0 +1,3 @@
+package a
+q := {"a": 1}
+p := q.b

@@ -1,0 +1,3 @@
+package a
+q contains "a"
+p if q[1]

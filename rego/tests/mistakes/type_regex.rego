@@ -1,0 +1,2 @@
+package a
+p if regex.match("a", 1)

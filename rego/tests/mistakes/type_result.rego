@@ -1,0 +1,2 @@
+package a
+p if count([1]) == "a"

@@ -1,0 +1,3 @@
+package a
+q := "a"
+p := q + 1

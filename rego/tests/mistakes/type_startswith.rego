@@ -1,0 +1,2 @@
+package a
+p if startswith(1, "a")

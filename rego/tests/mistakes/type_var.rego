@@ -1,0 +1,2 @@
+package a
+p if { x := "a"; abs(x) == 1 }

@@ -1,0 +1,3 @@
+package a
+p := "abc
+q := 1

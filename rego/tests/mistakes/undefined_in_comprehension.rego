@@ -1,0 +1,2 @@
+package a
+p := [x | x := foo(1)]

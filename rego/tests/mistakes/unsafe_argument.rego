@@ -1,0 +1,2 @@
+package a
+f(x) := y

@@ -1,0 +1,2 @@
+package a
+p if count(x) > 1

@@ -1,0 +1,2 @@
+package a
+p := x if input.y

@@ -1,0 +1,2 @@
+package a
+p[x] := 1 if input.y

@@ -1,0 +1,3 @@
+package a
+names := [1]
+p if count(nmaes) == 1

@@ -1,0 +1,2 @@
+package a
+p if input.x with eq as 2

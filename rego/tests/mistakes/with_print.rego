@@ -1,0 +1,2 @@
+package a
+p if input.x with print as 2
