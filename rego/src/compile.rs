@@ -333,17 +333,20 @@ fn deprecated_in_body(
     body: &syntax::Body,
     found: &mut Vec<(syntax::Span, &'static str)>,
 ) {
-    for expr in body {
-        if let ExprKind::Call(terms) = &expr.kind
-            && let Some(TermKind::Ref(terms)) = terms.first().map(|term| &term.kind)
-            && let Some(builtin) = context.builtin(terms).filter(|found| found.deprecated)
-        {
-            found.push((expr.span, builtin.name));
+    let mut flat = |body: &syntax::Body| {
+        for expr in body {
+            if let ExprKind::Call(terms) = &expr.kind
+                && let Some(TermKind::Ref(terms)) = terms.first().map(|term| &term.kind)
+                && let Some(builtin) = context.builtin(terms).filter(|found| found.deprecated)
+            {
+                found.push((expr.span, builtin.name));
+            }
         }
-        let mut copy = expr.clone();
-        context::each_body_mut(&mut copy, &mut |body| {
-            deprecated_in_body(context, body, found);
-        });
+    };
+    flat(body);
+    // Visits the bodies inside of all expressions, each once.
+    for expr in body {
+        context::each_body_mut(&mut expr.clone(), &mut |body| flat(body));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Policies with one mistake each: the first error has the code and the place that `opa check` reports.
 //! `refresh-mistakes` renews what is expected.
+#![allow(clippy::expect_used, reason = "functions that tests share")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -113,5 +114,31 @@ fn changed_policies_do_not_panic() {
         }
         let text: String = text.into_iter().collect();
         let _ = first_error("changed", &text);
+    }
+}
+
+#[test]
+fn nested_terms_are_compiled_or_refused_at_once() {
+    for (open, close) in [
+        ("[", "]"),
+        ("{\"a\": ", "}"),
+        ("{", "}"),
+        ("(", ")"),
+        ("f(", ")"),
+        ("x[", "]"),
+        ("[y | y := ", "]"),
+        ("1 + ", ""),
+    ] {
+        for levels in [20, 90, 280, 10_000] {
+            let nested = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+            let text = format!("package a\nf(x) := x\np if {{ x := [1]; z := {nested} }}\n");
+            let error = first_error("nested", &text);
+            if levels == 20 && open != "x[" {
+                assert_eq!(error, None, "{open}");
+            }
+            if levels == 10_000 {
+                assert!(error.is_some(), "{open}");
+            }
+        }
     }
 }

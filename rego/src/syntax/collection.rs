@@ -198,7 +198,9 @@ impl Parser<'_> {
 
     fn template_expr(&mut self) -> Parsed<TemplatePart> {
         let Some(expr) = self.literal() else {
-            self.error(self.span(), "invalid template-string expression");
+            if self.errors.is_empty() {
+                self.error(self.span(), "invalid template-string expression");
+            }
             return None;
         };
         let refused = match &expr.kind {

@@ -108,9 +108,12 @@ impl<'a> Env<'a> {
             }
             TermKind::Set(terms) if terms.is_empty() => Type::Set(Box::new(Type::Any)),
             TermKind::Set(terms) => {
-                let types = terms.iter().map(|term| self.of(term));
-                let unknown = terms.iter().any(|term| self.of(term).is_unknown());
-                let of = types.fold(Type::Unknown, Type::or);
+                let (mut unknown, mut of) = (false, Type::Unknown);
+                for term in terms {
+                    let element = self.of(term);
+                    unknown |= element.is_unknown();
+                    of = of.or(element);
+                }
                 Type::Set(Box::new(if unknown { Type::Unknown } else { of }))
             }
             TermKind::Object(members) => self.object(members),
