@@ -47,6 +47,30 @@ struct Engine {
 
 impl Engine {
     fn new() -> Self {
+        Self::with_purls(&Value::object(Vec::new()))
+    }
+
+    /// An engine that knows the parts of some package URLs.
+    fn with_purls(purls: &Value) -> Self {
+        static PURL: [Declaration; 2] = [
+            host("ec.purl.is_valid", &[Type::Any]),
+            host("ec.purl.parse", &[Type::Any]),
+        ];
+        let mut engine = Self::without_purls();
+        let known = purls.clone();
+        let is_valid =
+            move |_: &mut _, given: &[Value]| Ok(Value::from(known.get(&given[0]).is_some()));
+        engine.registry.add_host(PURL[0], Arc::new(is_valid));
+        let known = purls.clone();
+        let parse = move |_: &mut _, given: &[Value]| {
+            known.get(&given[0]).cloned().ok_or(BuiltinError::Undefined)
+        };
+        engine.registry.add_host(PURL[1], Arc::new(parse));
+        engine.options.builtins.extend(PURL);
+        engine
+    }
+
+    fn without_purls() -> Self {
         static EC_TABLE: [Declaration; 12] = EC;
         let mut registry = offered();
         for declaration in EC_TABLE {
@@ -339,7 +363,8 @@ fn rules_of_conforma_give_what_open_policy_agent_gave() {
     let Some(text) = named_by("ORACLE") else {
         return;
     };
-    let (engine, answered) = (Engine::new(), json(&text));
+    let answered = json(&text);
+    let engine = Engine::with_purls(answered.member("purls").unwrap());
     let modules = answered.member("modules").unwrap().as_array().unwrap();
     let modules: Vec<_> = modules
         .iter()

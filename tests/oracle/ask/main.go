@@ -25,6 +25,8 @@ type asked struct {
 	Input   any            `json:"input"`
 	Query   string         `json:"query"`
 	Queries []string       `json:"queries"`
+	// How often the query is evaluated for its time.
+	Repeat int `json:"repeat"`
 }
 
 type answer struct {
@@ -32,6 +34,8 @@ type answer struct {
 	Defined bool   `json:"defined"`
 	Stage   string `json:"stage,omitempty"`
 	Error   string `json:"error,omitempty"`
+	// Nanoseconds of one evaluation.
+	Each int64 `json:"each,omitempty"`
 	// The answers to several queries.
 	Answers []answer `json:"answers,omitempty"`
 }
@@ -86,6 +90,9 @@ func evaluate(compiler *ast.Compiler, a asked, query string) answer {
 	if a.Input != nil {
 		options = append(options, rego.Input(a.Input))
 	}
+	if a.Repeat > 0 {
+		return measure(a.Repeat, options)
+	}
 	found, err := rego.New(options...).Eval(limit)
 	switch {
 	case limit.Err() != nil:
@@ -96,6 +103,24 @@ func evaluate(compiler *ast.Compiler, a asked, query string) answer {
 		return answer{}
 	}
 	return answer{Defined: true, Value: found[0].Expressions[0].Value}
+}
+
+func measure(repeat int, options []func(*rego.Rego)) answer {
+	prepared, err := rego.New(options...).PrepareForEval(context.Background())
+	if err != nil {
+		return answer{Stage: "compile", Error: err.Error()}
+	}
+	var started time.Time
+	for i := 0; i <= repeat; i++ {
+		// The first evaluation warms up.
+		if i == 1 {
+			started = time.Now()
+		}
+		if _, err := prepared.Eval(context.Background()); err != nil {
+			return answer{Stage: "eval", Error: err.Error()}
+		}
+	}
+	return answer{Each: time.Since(started).Nanoseconds() / int64(repeat)}
 }
 
 func main() {
