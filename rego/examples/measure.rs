@@ -100,8 +100,13 @@ fn main() {
         size = session.query(&asked).unwrap().value.len();
     }
     let each = started.elapsed() / repeat.max(1);
+    let shown = |time: std::time::Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
     println!(
-        "modules {}, parse {parse:.1?}, compile {compile:.1?}, first {first:.1?}, each {each:.2?}, results {size}",
-        modules.len()
+        "modules {}, parse {}, compile {}, first {}, each {}, results {size}",
+        modules.len(),
+        shown(parse),
+        shown(compile),
+        shown(first),
+        shown(each)
     );
 }
