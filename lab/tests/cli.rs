@@ -36,11 +36,11 @@ fn without_git_the_demo_and_the_servers_end_with_2_and_say_how_to_install_it() {
 }
 
 #[test]
-fn the_menu_lists_twelve_attacks_and_knows_no_other() {
+fn the_menu_lists_every_attack_and_knows_no_other() {
     let output = exits(lab(&["demo", "--list"]), 0, "");
     let menu = String::from_utf8(output.stdout).unwrap();
     assert_eq!(menu.lines().count(), lab::demo::ATTACKS.len());
-    assert_eq!(menu.lines().count(), 12, "{menu}");
+    assert!(menu.lines().count() >= 13, "{menu}");
     let mut unknown = lab(&["demo", "--attack=nope", "--promote=/bin/true"]);
     unknown.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     exits(unknown, 2, "unsigned-image");

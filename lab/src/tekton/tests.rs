@@ -222,7 +222,7 @@ fn a_field_that_is_not_implemented_is_refused_by_name() {
             "{refused}"
         );
     }
-    for field in ["timeouts: {}", "taskRunTemplate: {}", "status: Cancelled"] {
+    for field in ["timeouts: {}", "taskRunSpecs: []", "status: Cancelled"] {
         let run = format!(
             "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{name: r}}\nspec:\n  pipelineRef: {{name: p}}\n  {field}\n"
         );

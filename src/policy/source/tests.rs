@@ -128,7 +128,7 @@ async fn reads_the_files_of_a_directory_and_nothing_else() {
     ] {
         fs::write(dir.path().join(path), text).unwrap();
     }
-    std::os::unix::fs::symlink("/etc", dir.path().join("link")).unwrap();
+    std::os::unix::fs::symlink("a", dir.path().join("b")).unwrap();
     let origin = dir.path().to_str().unwrap();
     let fetched = fetcher().fetch(origin).await.unwrap();
     let paths: Vec<_> = fetched
@@ -136,11 +136,14 @@ async fn reads_the_files_of_a_directory_and_nothing_else() {
         .iter()
         .map(|file| file.path.as_str())
         .collect();
-    assert_eq!(paths, ["a/p.rego", "d.yaml"]);
+    assert_eq!(paths, ["a/p.rego", "b/p.rego", "d.yaml"]);
     assert_eq!(fetched.pinned, format!("file::{origin}"));
     let before = fetched.digest();
     fs::write(dir.path().join("d.yaml"), "x: 2").unwrap();
     assert_ne!(fetcher().fetch(origin).await.unwrap().digest(), before);
+    std::os::unix::fs::symlink("/etc", dir.path().join("link")).unwrap();
+    let refused = fetcher().fetch(origin).await.unwrap_err();
+    assert!(matches!(refused, Error::File { .. }), "{refused}");
 }
 
 #[tokio::test]

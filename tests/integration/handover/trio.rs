@@ -8,7 +8,7 @@ use lab::{
     universe::{TAG, Universe},
 };
 
-use crate::harness::Workdir;
+use crate::harness::{EFFECTIVE_TIME, Workdir};
 
 pub(super) const NAMES: [&str; 3] = ["web", "api", "job"];
 
@@ -68,8 +68,13 @@ impl Trio {
 
     pub(super) fn arguments(&self) -> Vec<String> {
         let (universe, at) = (&self.universe, self.universe.registry.address());
+        // One moment for all runs: the report, and by its digest the commit, names it.
+        let config = universe.path("promote.yaml");
+        let time = format!("verify-ec:\n  effective-time: {EFFECTIVE_TIME}\n");
+        std::fs::write(&config, time).unwrap();
         let mut all = vec![
             "run".to_owned(),
+            format!("--config={}", config.display()),
             "--tag=v1.0".to_owned(),
             format!("--git-url={}", universe.source_url()),
             format!("--policy={}", universe.policy_url()),
