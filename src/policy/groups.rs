@@ -88,7 +88,7 @@ pub(super) struct Ready {
     pub(super) packages: BTreeMap<String, Vec<Rule>>,
     annotated: BTreeMap<String, Annotated>,
     pub(super) references: References,
-    programs: Mutex<BTreeMap<(Timestamp, BTreeSet<String>), Program>>,
+    programs: Mutex<BTreeMap<Timestamp, Program>>,
 }
 
 impl std::fmt::Debug for Ready {
@@ -144,13 +144,7 @@ impl Policies {
                 pinned.push(fetched.pinned.clone());
             }
             let ready = Ready::new(group.clone(), spec.configuration.clone(), &policies, &data)?;
-            let everywhere = Subject {
-                image: None,
-                component: "",
-                at,
-            };
-            let opened = ready.opened(&ready.selection(everywhere, &settings), &settings);
-            ready.program(at, &opened, &settings)?;
+            ready.program(at, &settings)?;
             groups.push(ready);
         }
         // The text of the configuration decides too, whatever the sources say.
@@ -195,7 +189,7 @@ impl Policies {
         let (component, at) = (subject.component.to_owned(), subject.at);
         let work = move || {
             let (input, unreadable, verified) = evidence.into_parts();
-            let document = rego::Input::read(&input)?;
+            let document = rego::Input::read(&input);
             let subject = Subject {
                 image: image.as_ref(),
                 component: &component,
@@ -279,16 +273,10 @@ impl Ready {
         })
     }
 
-    /// The program for a moment and some packages. Components share it, unless their criteria differ.
-    fn program(
-        &self,
-        at: Timestamp,
-        packages: &BTreeSet<String>,
-        settings: &Settings,
-    ) -> Result<Program, Error> {
+    /// The program for a moment. Components share it.
+    fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (at, packages.clone());
-        if let Some(program) = programs.get(&key) {
+        if let Some(program) = programs.get(&at) {
             return Ok(program.clone());
         }
         let when = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
@@ -296,10 +284,9 @@ impl Ready {
             "policy": {"when_ns": when},
             "default_sigstore_opts": settings.sigstore_options,
         });
-        let wanted = packages.iter().map(String::as_str);
         let data = self.data.document(&own)?;
-        let program = self.policy.compile(wanted, &data, &settings.host)?;
-        programs.insert(key, program.clone());
+        let program = self.policy.compile(&data, &settings.host)?;
+        programs.insert(at, program.clone());
         Ok(program)
     }
 
@@ -332,7 +319,7 @@ impl Ready {
             .collect();
         let queries: Vec<_> = queries.into_iter().collect();
         let raws = self
-            .program(subject.at, &opened, settings)?
+            .program(subject.at, settings)?
             .evaluate(input, &queries)?;
         let (annotated, others): (BTreeMap<_, _>, BTreeMap<_, _>) = self
             .annotated

@@ -3,7 +3,7 @@
 use super::{
     annotated::Annotated,
     groups::Error,
-    rego::{self, Link, Module, Place, Policy, Rule, gives_results},
+    rego::{self, Link, Module, Place, Rule, gives_results},
     source::Fetcher,
 };
 
@@ -71,11 +71,7 @@ pub(crate) async fn inspect(
     let mut all = Vec::new();
     for module in modules {
         // As upstream does: what another file says of the package is not seen.
-        match Policy::read(vec![module]) {
-            Ok(policy) => all.extend(policy.rules().map(inspected)),
-            Err(rego::Error::Empty) => {}
-            Err(error) => return Err(error.into()),
-        }
+        all.extend(rego::list(vec![module])?.iter().map(inspected));
     }
     Ok((fetched.pinned.clone(), all))
 }

@@ -18,7 +18,10 @@ pub(super) fn statements(report: &Report) -> String {
 
 /// The input of each component; an empty line for one that no rule was asked about.
 pub(super) fn inputs(report: &Report) -> Result<String, serde_json::Error> {
-    let line = |input: &Option<Arc<Value>>| input.as_ref().map(json::in_go).transpose();
+    let line = |input: &Option<Arc<Value>>| {
+        let input = input.as_deref();
+        input.map(json::in_go).transpose()
+    };
     let lines: Result<Vec<_>, _> = report
         .components
         .iter()

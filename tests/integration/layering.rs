@@ -76,7 +76,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sigstore_verify::", &["src/trust/"]),
     ("sigstore_tuf::", &["src/trust/"]),
     ("sigstore_merkle::", &["src/trust/"]),
-    ("regorus::", &["src/policy/rego/"]),
+    ("rego::eval", &["src/policy/rego/"]),
     ("indicatif::", &["src/progress.rs"]),
     ("git2::", &["src/git.rs", "src/git/"]),
     ("std::env::", &["src/env.rs", "src/cli.rs"]),

@@ -31,41 +31,15 @@ pub(crate) enum Error {
         /// What it expected.
         cause: String,
     },
-    /// A `# METADATA` block cannot be read or attached.
-    #[error("{place}: {cause}")]
-    Annotation {
-        /// Where the block starts.
-        place: Place,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// A call names no function.
-    #[error("{place}: unknown function {function}")]
-    UnknownFunction {
-        /// Where the rule with the call starts.
-        place: Place,
-        /// The full name.
-        function: String,
-    },
     /// A call names a function that reaches outside of the evaluation.
-    #[error("{place}: function {function} is not available to policies")]
+    #[error("{place}: function {function} is not available to policies: {reason}")]
     ForbiddenFunction {
-        /// Where the rule with the call starts.
-        place: Place,
-        /// The full name.
-        function: String,
-    },
-    /// A call has the wrong number of arguments.
-    #[error("{place}: function {function} takes {expected} arguments, not {given}")]
-    Arity {
         /// Where the call is.
         place: Place,
         /// The full name.
         function: String,
-        /// How many it takes.
-        expected: usize,
-        /// How many it was given.
-        given: usize,
+        /// Why it is not.
+        reason: &'static str,
     },
     /// A deny or warn rule gives something that is no result.
     #[error("{place}: {rule} gives {given}, expected a string or an object with msg")]
@@ -103,14 +77,6 @@ pub(crate) enum Error {
         /// Why.
         cause: String,
     },
-    /// A document cannot be handed to the engine.
-    #[error("the {what} document is not usable: {cause}")]
-    Document {
-        /// `data` or `input`.
-        what: &'static str,
-        /// Why.
-        cause: String,
-    },
     /// A rule could not be evaluated: nothing is known about what it would say.
     #[error("rule {rule} could not be evaluated: {cause}")]
     Evaluation {
@@ -119,4 +85,36 @@ pub(crate) enum Error {
         /// The engine's reason, with file and line.
         cause: String,
     },
+}
+
+impl From<&rego::Errors> for Error {
+    /// Takes the first error; further ones are lines of their own.
+    fn from(errors: &rego::Errors) -> Self {
+        let Some((first, others)) = errors.0.split_first() else {
+            return Self::Empty;
+        };
+        let place = Place {
+            file: first.file.to_string(),
+            line: first.span.line,
+        };
+        let function = first.message.strip_prefix("undefined function ");
+        let refused = function.and_then(|name| Some((name, rego::builtins::not_offered(name)?)));
+        if let Some((function, reason)) = refused {
+            return Self::ForbiddenFunction {
+                place,
+                function: function.to_owned(),
+                reason,
+            };
+        }
+        let mut cause = format!("{}: {}", first.code, first.message);
+        for error in others {
+            let (file, span) = (&error.file, error.span);
+            let line = format!("\n{file}:{}: {}: {}", span.line, error.code, error.message);
+            cause.push_str(&line);
+        }
+        match first.code {
+            rego::Code::Parse => Self::Syntax { place, cause },
+            _ => Self::Compile { place, cause },
+        }
+    }
 }

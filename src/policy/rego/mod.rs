@@ -1,25 +1,18 @@
-//! Everything that names the Rego engine: policies in, values of rules out.
+//! The Rego engine's seam: policies in, values of rules out.
 //!
-//! [`Policy::read`] parses the modules and lists their rules, [`Policy::compile`] checks them and makes
-//! a [`Program`], [`Program::evaluate`] gives the values of rules for one input. A program is compiled
-//! once and shared between threads. The engine differs from Open Policy Agent in ways that lose
-//! violations, so sources are rewritten (`lower`), calls are checked (`check`) and builtins are
-//! overridden (`builtins`) before it sees them. What a violation is, is not decided here.
+//! [`Policy::read`] parses and checks the modules and lists their rules, [`Policy::compile`] adds data and makes a
+//! [`Program`], [`Program::evaluate`] returns the values of rules for one input. A program is compiled once and shared
+//! between threads. The language is the crate `rego`; this adds the functions `ec.*`, limits, and places of rules.
+//! What a violation is, is not decided here.
 
-mod annotations;
-mod builtins;
 mod check;
 mod ec;
 mod engine;
 mod error;
 pub(crate) mod files;
-mod known;
-mod lines;
-mod lower;
 mod module;
 mod policy;
 mod rules;
-mod syntax;
 pub(crate) mod testing;
 
 pub(crate) use check::gives_results;
@@ -28,7 +21,7 @@ pub(crate) use engine::{Input, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use policy::Policy;
-pub(crate) use rules::{Link, Rule};
+pub(crate) use rules::{Link, Rule, list};
 
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use regorus::unstable::Rule as Ast;
-use serde_json::{Map, Value, json};
+use rego::{
+    annotations,
+    syntax::{self, Head, TermKind},
+};
+use serde_json::Value;
 
 use super::{
-    annotations,
     error::{Error, Place},
-    module::{Parsed, data_path},
-    syntax,
+    module::Module,
 };
 
 /// A rule of a policy.
@@ -25,8 +26,8 @@ pub(crate) struct Rule {
     pub(crate) is_function: bool,
     /// The annotations that apply: the rule's own, the document's, the package's, the outer packages'.
     pub(crate) annotations: Vec<Value>,
-    /// The same with the path of what each belongs to, as `rego.metadata.chain()` gives it.
-    pub(super) chain: Vec<Value>,
+    /// The same with the path of what each belongs to.
+    chain: Vec<annotations::Link>,
     /// The line of its package's declaration.
     pub(crate) package_line: u32,
 }
@@ -74,14 +75,9 @@ impl Rule {
 
     /// The chain: the rule itself first, then what it is part of.
     pub(crate) fn links(&self) -> impl Iterator<Item = Link> {
-        let segments = |link: &Value| {
-            let path = link.get("path").and_then(Value::as_array);
-            let path = path.into_iter().flatten().filter_map(Value::as_str);
-            path.map(str::to_owned).collect()
-        };
-        self.chain.iter().map(move |link| Link {
-            path: segments(link),
-            annotations: link.get("annotations").cloned(),
+        self.chain.iter().map(|link| Link {
+            path: link.path.iter().map(ToString::to_string).collect(),
+            annotations: link.annotations.as_deref().cloned(),
         })
     }
 
@@ -99,34 +95,57 @@ impl Rule {
     }
 }
 
-/// The annotations of all modules by what they belong to.
-#[derive(Default)]
-struct Attached {
-    /// By module and rule.
-    rules: BTreeMap<(usize, usize), Vec<Value>>,
-    /// By full path of the rule.
-    documents: BTreeMap<String, Value>,
-    /// By full path of the package.
-    packages: BTreeMap<String, Vec<Value>>,
-    /// By full path of the package.
-    subpackages: BTreeMap<String, Vec<Value>>,
-}
-
-/// Lists the rules of every module, in the order of the modules and of the rules in them.
+/// Lists the rules of parsed modules, in their order.
 ///
 /// # Errors
-/// [`Error::Annotation`] when a block cannot be read or has nothing to belong to.
-pub(super) fn inventory(modules: &[Parsed]) -> Result<Vec<Vec<Rule>>, Error> {
-    let mut attached = Attached::default();
-    for (number, module) in modules.iter().enumerate() {
-        attach(number, module, &mut attached)?;
+/// A `# METADATA` block cannot be read or has nothing to belong to.
+pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> {
+    let chains = rego::inventory::annotations(modules).map_err(|errors| Error::from(&errors))?;
+    let mut all = Vec::new();
+    for (module, chains) in modules.iter().zip(chains) {
+        for (rule, chain) in module.rules.iter().zip(chains) {
+            let annotations = chain.iter().filter_map(|link| link.annotations.as_deref());
+            all.push(Rule {
+                place: Place {
+                    file: module.file.to_string(),
+                    line: rule.span.line,
+                },
+                package: module.package.path.join("."),
+                name: head_name(&rule.head),
+                is_function: rule.head.function,
+                annotations: annotations.cloned().collect(),
+                chain,
+                package_line: module.package.span.line,
+            });
+        }
     }
-    let listed = modules.iter().enumerate().map(|(number, module)| {
-        let rules = module.ast.policy.iter().enumerate();
-        let rules = rules.map(|(at, ast)| rule(module, ast, (number, at), &attached));
-        rules.collect()
+    Ok(all)
+}
+
+/// Lists the rules of modules that need not compile; none if there is no rule.
+///
+/// # Errors
+/// A module cannot be parsed or annotated.
+pub(crate) fn list(modules: Vec<Module>) -> Result<Vec<Rule>, Error> {
+    inventory(&parse(modules)?)
+}
+
+/// Parses modules.
+pub(super) fn parse(modules: Vec<Module>) -> Result<Vec<syntax::Module>, Error> {
+    let parsed = modules
+        .into_iter()
+        .map(|module| rego::parse(module.file, module.source));
+    let parsed = parsed.collect::<Result<Vec<_>, _>>();
+    parsed.map_err(|errors| Error::from(&errors))
+}
+
+/// The names at the start of a head, with dots.
+pub(super) fn head_name(head: &Head) -> String {
+    let names = head.reference.iter().map_while(|term| match &term.kind {
+        TermKind::Var(name) | TermKind::String(name) => Some(name.as_ref()),
+        _ => None,
     });
-    Ok(listed.collect())
+    names.collect::<Vec<_>>().join(".")
 }
 
 /// Refuses two rules with the same code: results could not be told apart.
@@ -144,99 +163,4 @@ pub(super) fn check_codes<'a>(rules: impl Iterator<Item = &'a Rule>) -> Result<(
         seen.insert(code, &rule.place);
     }
     Ok(())
-}
-
-fn attach(number: usize, module: &Parsed, attached: &mut Attached) -> Result<(), Error> {
-    let package_line = module.ast.package.span.line;
-    for annotation in annotations::read(module)? {
-        let above_package = annotation.last_line < package_line;
-        let next = module.ast.policy.iter().enumerate();
-        let next = next
-            .filter(|(_, rule)| rule.span().line > annotation.last_line)
-            .min_by_key(|(_, rule)| rule.span().line);
-        let mut content = annotation.content;
-        let default = if above_package { "package" } else { "rule" };
-        let scope = content.get("scope").and_then(Value::as_str);
-        let scope = scope.unwrap_or(default).to_owned();
-        content.insert("scope".to_owned(), Value::from(scope.as_str()));
-        let content = Value::Object(content);
-        let package = module.data_path();
-        match (scope.as_str(), above_package, next) {
-            ("package", true, _) => attached.packages.entry(package).or_default().push(content),
-            ("subpackages", true, _) => {
-                attached
-                    .subpackages
-                    .entry(package)
-                    .or_default()
-                    .push(content);
-            }
-            ("rule", false, Some((at, _))) => {
-                attached
-                    .rules
-                    .entry((number, at))
-                    .or_default()
-                    .push(content);
-            }
-            ("document", false, Some((_, rule))) => {
-                attached.documents.insert(full_path(module, rule), content);
-            }
-            _ => {
-                return Err(Error::Annotation {
-                    place: module.place(annotation.first_line),
-                    cause: format!("METADATA of scope {scope} has nothing to belong to here"),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn full_path(module: &Parsed, rule: &Ast) -> String {
-    let name = syntax::prefix(syntax::head(rule));
-    format!("{}.{}", module.data_path(), name.join("."))
-}
-
-fn rule(module: &Parsed, ast: &Ast, at: (usize, usize), attached: &Attached) -> Rule {
-    let name = syntax::prefix(syntax::head(ast)).join(".");
-    let chain = chain(module, &name, at, attached);
-    let annotations = chain.iter().filter_map(|link| link.get("annotations"));
-    Rule {
-        place: module.place(ast.span().line),
-        package: module.package.join("."),
-        is_function: syntax::parameters(ast).is_some(),
-        annotations: annotations.cloned().collect(),
-        name,
-        chain,
-        package_line: module.ast.package.span.line,
-    }
-}
-
-/// What `rego.metadata.chain()` gives in the rule: the rule itself is always the first link.
-fn chain(module: &Parsed, name: &str, at: (usize, usize), attached: &Attached) -> Vec<Value> {
-    let path = [module.package.clone(), vec![name.to_owned()]].concat();
-    let link =
-        |annotations: &Value, path: &[String]| json!({"annotations": annotations, "path": path});
-    let mut chain = Vec::new();
-    match attached.rules.get(&at) {
-        Some(own) => chain.extend(own.iter().rev().map(|own| link(own, &path))),
-        None => chain.push(Value::Object(Map::from_iter([(
-            "path".to_owned(),
-            json!(path),
-        )]))),
-    }
-    if let Some(document) = attached.documents.get(&data_path(&path)) {
-        chain.push(link(document, &path));
-    }
-    let own = attached.packages.get(&module.data_path());
-    chain.extend(
-        own.into_iter()
-            .flatten()
-            .map(|own| link(own, &module.package)),
-    );
-    for length in (0..=module.package.len()).rev() {
-        let outer = module.package.get(..length).unwrap_or_default();
-        let found = attached.subpackages.get(&data_path(outer));
-        chain.extend(found.into_iter().flatten().map(|found| link(found, outer)));
-    }
-    chain
 }

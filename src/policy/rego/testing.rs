@@ -2,11 +2,11 @@
 //!
 //! Nothing is fetched: an `ec.oci` or `ec.sigstore` function that a test does not replace is undefined.
 
-use regorus::{Engine, Value};
+use rego::{Value, eval::Failure};
 
 use super::{
     Host,
-    engine::{self, Assembly},
+    engine::{Program, TIME_LIMIT},
     error::{Error, Place},
     policy::Policy,
 };
@@ -20,6 +20,8 @@ pub(crate) struct Tested {
     pub(crate) place: Place,
     /// How it ended.
     pub(crate) verdict: Verdict,
+    /// The expression that failed, with the values of its variables.
+    pub(crate) failure: Option<Failure>,
     /// What the test printed.
     pub(crate) printed: Vec<String>,
 }
@@ -46,17 +48,7 @@ pub(crate) fn run(
     data: &serde_json::Value,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Tested>, Error> {
-    let assembly = Assembly {
-        policy,
-        limit: engine::TIME_LIMIT,
-    };
-    let program = assembly.assemble(None, data, &Host::offline())?;
-    let fresh = || {
-        let mut engine = Engine::clone(&program.engine);
-        engine.set_gather_prints(true);
-        engine
-    };
-    let mut engine = fresh();
+    let program = policy.program(data, &Host::offline(), TIME_LIMIT)?;
     let mut tests: Vec<(String, Place)> = Vec::new();
     for rule in policy.rules() {
         let test = rule.name.starts_with("test_") || rule.name.starts_with("todo_test_");
@@ -68,36 +60,42 @@ pub(crate) fn run(
     tests.sort();
     // A test of several bodies is one test.
     tests.dedup_by(|later, earlier| later.0 == earlier.0);
-    let run = tests.into_iter().map(|(name, place)| {
-        let tested = one(&mut engine, name, place);
-        if matches!(tested.verdict, Verdict::Errored(_)) {
-            // It would take the rules that failed for undefined.
-            engine = fresh();
-        }
-        tested
-    });
+    let run = tests
+        .into_iter()
+        .map(|(name, place)| one(&program, name, place));
     Ok(run.collect())
 }
 
-fn one(engine: &mut Engine, name: String, place: Place) -> Tested {
+fn one(program: &Program, name: String, place: Place) -> Tested {
     let skipped = name
         .rsplit('.')
         .next()
         .is_some_and(|rule| rule.starts_with("todo_"));
-    let verdict = if skipped {
-        Verdict::Skipped
-    } else {
-        match engine::unbroken(|| engine.eval_rule(format!("data.{name}"))) {
-            Ok(Value::Bool(true)) => Verdict::Passed,
-            Ok(Value::Undefined) => Verdict::Failed("it is undefined".to_owned()),
-            Ok(value) => Verdict::Failed(format!("it is {value}")),
-            Err(error) => Verdict::Errored(engine::reason(&error)),
-        }
-    };
-    Tested {
+    let mut tested = Tested {
         name,
         place,
-        verdict,
-        printed: engine.take_prints().unwrap_or_default(),
+        verdict: Verdict::Skipped,
+        failure: None,
+        printed: Vec::new(),
+    };
+    if skipped {
+        return tested;
     }
+    let mut session = program.session(None).traced();
+    let path: Vec<&str> = tested.name.split('.').collect();
+    tested.verdict = match session.document(&path).map(|answer| answer.value) {
+        Ok(Some(Value::Bool(true))) => Verdict::Passed,
+        Ok(None) => Verdict::Failed("it is undefined".to_owned()),
+        Ok(Some(value)) => Verdict::Failed(format!("it is {value}")),
+        Err(error) => Verdict::Errored(error.to_string()),
+    };
+    if matches!(tested.verdict, Verdict::Failed(_)) {
+        tested.failure = session.failure();
+    }
+    tested.printed = session
+        .printed()
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    tested
 }

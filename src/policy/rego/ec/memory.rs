@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use regorus::Value;
+use rego::Value;
 use serde_json::Value as Json;
 
 use crate::policy::seen::Reason;
@@ -94,15 +94,11 @@ impl Memory {
     }
 }
 
-/// Hands the value to the engine. A number that it cannot hold is not understood.
+/// Hands the value to the engine.
 fn decoded(answer: Answer<Json>) -> Answer<Value> {
-    let value = answer.value.map(serde_json::from_value).transpose();
-    match value {
-        Ok(value) => Answer {
-            value,
-            unreadable: answer.unreadable,
-        },
-        Err(error) => Answer::unreadable(Reason::unusable(error)),
+    Answer {
+        value: answer.value.as_ref().map(Value::from),
+        unreadable: answer.unreadable,
     }
 }
 
@@ -159,7 +155,7 @@ mod tests {
                         let before = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         Answer::read(Some(json!(before)))
                     });
-                    assert_eq!(answer.value, Some(Value::from(0_u64)));
+                    assert_eq!(answer.value, Some(Value::from(0_i64)));
                 });
             }
         });

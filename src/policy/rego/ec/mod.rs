@@ -11,32 +11,40 @@ mod record;
 
 use std::{fmt, sync::Arc};
 
-use regorus::{Engine, Value};
+use rego::{
+    Value,
+    builtins::{BuiltinError, CallContext, Registry as Functions},
+    signature::{Declaration, Type},
+};
 
 pub(crate) use memory::Answer;
 use memory::Memory;
 use oci::Images;
+use record::Record;
+pub(super) use record::note;
 pub(crate) use record::recorded;
 
-use super::lower::REAL;
 use crate::registry::Registry;
 
-/// Every function with its arity.
-pub(super) const FUNCTIONS: [(&str, u8); 14] = [
-    ("ec.oci.blob", 1),
-    ("ec.oci.blob_files", 2),
-    ("ec.oci.descriptor", 1),
-    ("ec.oci.image_files", 2),
-    ("ec.oci.image_index", 1),
-    ("ec.oci.image_manifest", 1),
-    ("ec.oci.image_manifests", 1),
-    ("ec.oci.image_referrers", 1),
-    ("ec.oci.image_tag_refs", 1),
-    ("ec.oci.parsed_blob", 1),
-    ("ec.purl.is_valid", 1),
-    ("ec.purl.parse", 1),
-    ("ec.sigstore.verify_attestation", 2),
-    ("ec.sigstore.verify_image", 2),
+const ONE: &[Type] = &[Type::Any];
+const TWO: &[Type] = &[Type::Any, Type::Any];
+
+/// Every function. Operands of other types than upstream's make a call undefined, as there.
+const FUNCTIONS: [Declaration; 14] = [
+    Declaration::new("ec.oci.blob", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.blob_files", TWO, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.descriptor", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_files", TWO, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_index", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_manifest", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_manifests", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_referrers", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.image_tag_refs", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.oci.parsed_blob", ONE, Type::Any).nondeterministic(),
+    Declaration::new("ec.purl.is_valid", ONE, Type::Boolean),
+    Declaration::new("ec.purl.parse", ONE, Type::Any),
+    Declaration::new("ec.sigstore.verify_attestation", TWO, Type::Any).nondeterministic(),
+    Declaration::new("ec.sigstore.verify_image", TWO, Type::Any).nondeterministic(),
 ];
 
 /// What a policy asks about signatures.
@@ -63,7 +71,7 @@ pub(crate) enum Subject {
 pub(crate) type Verify = Arc<dyn Fn(Question) -> Answer<serde_json::Value> + Send + Sync>;
 
 /// Answers `ec.oci.*` by the function's name and its arguments; notes what cannot be read.
-type Lookup = Arc<dyn Fn(&'static str, &[Value]) -> Option<Value> + Send + Sync>;
+type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut Record) -> Option<Value> + Send + Sync>;
 
 /// What the functions may reach. Clones share what was found.
 #[derive(Clone, Default)]
@@ -88,8 +96,8 @@ impl Host {
     ) -> Self {
         let images = Images::new(registry, runtime);
         Self {
-            images: Some(Arc::new(move |function, arguments| {
-                images.answer(function, arguments)
+            images: Some(Arc::new(move |function, arguments, record| {
+                images.answer(function, arguments, record)
             })),
             verify: Some(verify),
             answers: Arc::default(),
@@ -101,27 +109,23 @@ impl Host {
     pub(in crate::policy) fn with_manifests(known: &[(&str, serde_json::Value)]) -> Self {
         let known: Vec<_> = known
             .iter()
-            .map(|(part, manifest)| {
-                let manifest: Value = serde_json::from_value(manifest.clone()).unwrap();
-                ((*part).to_owned(), manifest)
-            })
+            .map(|(part, manifest)| ((*part).to_owned(), Value::from(manifest)))
             .collect();
         let manifest = move |image: &Value| {
-            let image = image.as_string().ok()?;
+            let image = image.as_str()?;
             let found = known.iter().find(|(part, _)| image.contains(part.as_str()));
             found.map(|(_, manifest)| manifest.clone())
         };
-        let lookup = move |function: &'static str, arguments: &[Value]| match function {
-            "ec.oci.image_manifest" => manifest(arguments.first()?),
-            "ec.oci.image_manifests" => {
-                let images = arguments.first()?.as_set().ok()?.iter();
-                let found = images.filter_map(|image| Some((image.clone(), manifest(image)?)));
-                Some(Value::from(
-                    found.collect::<std::collections::BTreeMap<_, _>>(),
-                ))
-            }
-            _ => None,
-        };
+        let lookup =
+            move |function: &'static str, arguments: &[Value], _: &mut Record| match function {
+                "ec.oci.image_manifest" => manifest(arguments.first()?),
+                "ec.oci.image_manifests" => {
+                    let images = arguments.first()?.as_set()?.iter();
+                    let found = images.filter_map(|image| Some((image.clone(), manifest(image)?)));
+                    Some(Value::object(found.collect()))
+                }
+                _ => None,
+            };
         Self {
             images: Some(Arc::new(lookup)),
             ..Self::default()
@@ -129,28 +133,34 @@ impl Host {
     }
 
     /// Answers a call; undefined when it fails or when there is nothing to ask.
-    fn answer(&self, function: &'static str, arguments: &[Value]) -> Value {
-        let text = arguments.first().and_then(|first| first.as_string().ok());
-        let found = match (function, text) {
+    fn answer(
+        &self,
+        function: &'static str,
+        arguments: &[Value],
+        record: &mut Record,
+    ) -> Option<Value> {
+        let text = arguments.first().and_then(Value::as_str);
+        match (function, text) {
             ("ec.purl.is_valid", text) => {
                 let valid = text.is_some_and(|text| purl::parse(text).is_some());
-                Some(Value::from(valid))
+                Some(Value::Bool(valid))
             }
-            ("ec.purl.parse", text) => text
-                .and_then(|text| purl::parse(text))
-                .and_then(|found| serde_json::from_value(found).ok()),
+            ("ec.purl.parse", text) => text.and_then(purl::parse).map(|found| Value::from(&found)),
             ("ec.sigstore.verify_image", Some(image)) => {
-                self.ask(function, Subject::Image, image, arguments.get(1))
+                self.ask(function, Subject::Image, image, arguments.get(1), record)
             }
-            ("ec.sigstore.verify_attestation", Some(image)) => {
-                self.ask(function, Subject::Attestation, image, arguments.get(1))
-            }
+            ("ec.sigstore.verify_attestation", Some(image)) => self.ask(
+                function,
+                Subject::Attestation,
+                image,
+                arguments.get(1),
+                record,
+            ),
             _ => {
-                let images = self.images.as_ref();
-                images.and_then(|images| images(function, arguments))
+                let images = self.images.as_ref()?;
+                images(function, arguments, record)
             }
-        };
-        found.unwrap_or(Value::Undefined)
+        }
     }
 
     fn ask(
@@ -159,9 +169,10 @@ impl Host {
         subject: Subject,
         image: &str,
         options: Option<&Value>,
+        record: &mut Record,
     ) -> Option<Value> {
         let verify = self.verify.as_ref()?;
-        let options = serde_json::to_value(options?).ok()?;
+        let options = serde_json::Value::from(options?);
         // Members of an object stand in the order of their names, so equal options are equal texts.
         let question = format!("{image}\n{options}");
         let answer = self.answers.once(function, question, || {
@@ -172,7 +183,7 @@ impl Host {
             })
         });
         if let Some(reason) = answer.unreadable {
-            record::note(function, image, reason);
+            record.note(function, image, reason);
         }
         answer.value
     }
@@ -185,31 +196,14 @@ impl fmt::Debug for Host {
     }
 }
 
-/// The arity of a function.
-pub(super) fn arity(name: &str) -> Option<usize> {
-    let found = FUNCTIONS.iter().find(|(own, _)| *own == name);
-    found.map(|(_, arity)| usize::from(*arity))
-}
-
-/// Registers every function; under another name where tests may replace it.
-pub(super) fn register(engine: &mut Engine, host: &Host, mockable: bool) -> anyhow::Result<()> {
-    let prefix = if mockable { REAL } else { "" };
-    for (name, arity) in FUNCTIONS {
-        let host = host.clone();
-        let call = move |arguments: Vec<Value>| Ok(host.answer(name, &arguments));
-        engine.add_extension(format!("{prefix}{name}"), arity, Box::new(call))?;
+/// Registers every function.
+pub(super) fn register(functions: &mut Functions, host: &Host) {
+    for declaration in FUNCTIONS {
+        let (host, name) = (host.clone(), declaration.name);
+        let call = move |context: &mut CallContext, arguments: &[Value]| {
+            let answer = host.answer(name, arguments, context.state::<Record>());
+            answer.ok_or(BuiltinError::Undefined)
+        };
+        functions.add_host(declaration, Arc::new(call));
     }
-    Ok(())
-}
-
-/// Rego functions with the names of the real ones: the engine's `with` replaces only such.
-pub(super) fn replaceable() -> impl Iterator<Item = (String, String)> {
-    FUNCTIONS.into_iter().filter_map(|(name, arity)| {
-        let (package, function) = name.rsplit_once('.')?;
-        let arguments: Vec<_> = (0..arity).map(|number| format!("a{number}")).collect();
-        let arguments = arguments.join(", ");
-        let source =
-            format!("package {package}\n\n{function}({arguments}) := {REAL}{name}({arguments})\n");
-        Some((name.to_owned(), source))
-    })
 }

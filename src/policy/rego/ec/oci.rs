@@ -2,16 +2,16 @@
 //!
 //! Answers have every member: what is missing is an empty text, list or object.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use regorus::Value;
+use rego::Value;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 
 use super::{
     memory::{Answer, Memory},
-    record,
+    record::Record,
 };
 use crate::{
     image::{DigestReference, Reference, ReferenceError, Tag},
@@ -47,31 +47,41 @@ impl Images {
     }
 
     /// Answers a call; undefined when there is nothing, or when it cannot be read, which is noted.
-    pub(super) fn answer(&self, function: &'static str, arguments: &[Value]) -> Option<Value> {
+    pub(super) fn answer(
+        &self,
+        function: &'static str,
+        arguments: &[Value],
+        record: &mut Record,
+    ) -> Option<Value> {
         if function == "ec.oci.image_manifests" {
-            return self.manifests(function, arguments.first()?);
+            return self.manifests(function, arguments.first()?, record);
         }
-        let image = arguments.first()?.as_string().ok()?;
+        let image = arguments.first()?.as_str()?;
         let paths: Vec<String> = match arguments.get(1) {
-            Some(paths) => serde_json::from_value(serde_json::to_value(paths).ok()?).ok()?,
+            Some(paths) => texts(paths)?,
             None => Vec::new(),
         };
-        let key = [&[image.to_string()], paths.as_slice()].concat().join("\n");
+        let key = [&[image.to_owned()], paths.as_slice()].concat().join("\n");
         let answer = self.0.memory.once(function, key, || {
             let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
             answer(function, image, found)
         });
         if let Some(reason) = answer.unreadable {
-            record::note(function, image, reason);
+            record.note(function, image, reason);
         }
         answer.value
     }
 
     /// The manifests of a set of images; those that do not exist are left out.
-    fn manifests(&self, function: &'static str, images: &Value) -> Option<Value> {
+    fn manifests(
+        &self,
+        function: &'static str,
+        images: &Value,
+        record: &mut Record,
+    ) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
-        let images = images.as_set().ok()?.iter();
-        let images: Vec<_> = images.filter_map(|image| image.as_string().ok()).collect();
+        let images = images.as_set()?.iter();
+        let images: Vec<&str> = images.filter_map(Value::as_str).collect();
         let known = |image: &str| self.0.memory.knows(ONE, image);
         let missing: Vec<_> = images.iter().filter(|image| !known(image)).collect();
         let fetched = stream::iter(missing)
@@ -80,24 +90,20 @@ impl Images {
             .collect::<Vec<_>>();
         for (image, found) in self.0.runtime.block_on(fetched) {
             let found = answer(ONE, image, found);
-            self.0.memory.once(ONE, image.to_string(), || found);
+            self.0.memory.once(ONE, (*image).to_owned(), || found);
         }
-        let mut found = BTreeMap::new();
+        let mut found = Vec::new();
         for image in images {
-            let answer = self.0.memory.once(ONE, image.to_string(), || {
+            let answer = self.0.memory.once(ONE, image.to_owned(), || {
                 let found = self.0.runtime.block_on(self.fetch(ONE, image, &[]));
                 answer(ONE, image, found)
             });
             if let Some(reason) = answer.unreadable {
-                record::note(function, image, reason);
+                record.note(function, image, reason);
             }
-            found.extend(
-                answer
-                    .value
-                    .map(|manifest| (Value::from(image.as_ref()), manifest)),
-            );
+            found.extend(answer.value.map(|manifest| (Value::from(image), manifest)));
         }
-        Some(Value::from(found))
+        Some(Value::object(found))
     }
 
     async fn fetch(
@@ -248,6 +254,16 @@ impl Images {
         let found = found.map_err(|error| Fault::Unreadable(error.into()))?;
         Ok(Json::Object(found.into_iter().collect()))
     }
+}
+
+/// The texts of a list or set; none if there is something else in it.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let items = match value {
+        Value::Array(items) => items.iter(),
+        Value::Set(items) => items.iter(),
+        _ => return None,
+    };
+    items.map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// Why a look-up has no value.

@@ -1,23 +1,44 @@
-//! What functions could not read during an evaluation, which runs on one thread from start to end.
+//! What functions could not read during an evaluation.
+//!
+//! The engine keeps a record for each session. At its end it goes to the thread that waits for it, which runs an
+//! evaluation from start to end.
 
 use std::cell::RefCell;
 
+use rego::Session;
+
 use crate::policy::seen::{Reason, Unreadable};
+
+/// What the functions of one session could not read.
+#[derive(Debug, Default)]
+pub(super) struct Record(Vec<Unreadable>);
+
+impl Record {
+    /// Notes that a function could not read something.
+    pub(super) fn note(&mut self, function: &str, of: &str, reason: Reason) {
+        let unreadable = Unreadable {
+            fact: function.to_owned(),
+            of: of.to_owned(),
+            reason,
+        };
+        if !self.0.contains(&unreadable) {
+            self.0.push(unreadable);
+        }
+    }
+}
 
 thread_local! {
     static RECORD: RefCell<Vec<Unreadable>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that a function could not read something.
-pub(super) fn note(function: &str, of: &str, reason: Reason) {
-    let unreadable = Unreadable {
-        fact: function.to_owned(),
-        of: of.to_owned(),
-        reason,
-    };
+/// Takes the record of a session to this thread.
+pub(crate) fn note(session: &mut Session) {
+    let noted = std::mem::take(session.state::<Record>());
     RECORD.with_borrow_mut(|record| {
-        if !record.contains(&unreadable) {
-            record.push(unreadable);
+        for unreadable in noted.0 {
+            if !record.contains(&unreadable) {
+                record.push(unreadable);
+            }
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{module, policy};
+use super::module;
 use crate::policy::rego::{Host, Policy, Program, Query};
 
 const LIB: &str = "package lib
@@ -25,9 +25,7 @@ fn compiled(modules: &[(&str, &str)]) -> Program {
     let modules = modules.iter().map(|(file, source)| module(file, source));
     let policy = Policy::read(modules.collect()).unwrap();
     let data = json!({"limits": {"low": 1}, "sizes": {"a": 1, "b": 2}});
-    policy
-        .compile(["p"].into_iter(), &data, &Host::offline())
-        .unwrap()
+    policy.compile(&data, &Host::offline()).unwrap()
 }
 
 fn ask(program: &Program, input: &Value) -> Option<Value> {
@@ -37,54 +35,6 @@ fn ask(program: &Program, input: &Value) -> Option<Value> {
     };
     let given = program.evaluate(&super::input(input), &[query]).unwrap();
     given.into_iter().next().map(|raw| raw.value)
-}
-
-/// The rules of a source that look up what is known first.
-fn once(source: &str) -> Vec<String> {
-    let policy = policy(source).unwrap();
-    let source = policy.units[0].source.clone();
-    let heads = source.lines().filter(|line| line.contains("__known("));
-    let names = heads.filter_map(|line| line.split([' ', '(']).next());
-    names.map(str::to_owned).collect()
-}
-
-#[test]
-fn rules_over_data_and_functions_that_search_it_are_computed_once() {
-    assert_eq!(once(LIB), ["limit", "table", "find"]);
-}
-
-#[test]
-fn what_may_change_is_computed_each_time() {
-    for changing in [
-        "x := input.a",
-        "x := y if y := input",
-        "import input.a as b\n\nx := b",
-        "x := f(data.d)\n\nf(d) := [d, input.a]",
-        "x contains y if some y in z\n\nz := [input.a]",
-        "x := rand.intn(\"a\", data.d)",
-        "x := ec.oci.blob(data.d)",
-        "x := data",
-        "x := y if y := data.d with data.d as 5",
-        "x[k] := v if some k, v in [w | w := input[_]]",
-        "x if every y in data.d { y == input.a }",
-        "x := data.p.y.z\n\ny.z := input.a",
-        "default x := false\n\nx if input.a",
-    ] {
-        assert_eq!(
-            once(&format!("package p\n\n{changing}\n")),
-            [""; 0],
-            "{changing}"
-        );
-    }
-}
-
-#[test]
-fn names_in_a_package_that_is_read_as_a_whole_stay() {
-    let rules = "package p\n\ny := data.d\n";
-    assert_eq!(once(rules), ["y"]);
-    assert_eq!(once(&format!("{rules}\nz := data.p\n")), [""; 0]);
-    assert_eq!(once(&format!("{rules}\ny__once := 1\n")), [""; 0]);
-    assert_eq!(once("package p[\"q.r\"]\n\ny := data.d\n"), [""; 0]);
 }
 
 #[test]
