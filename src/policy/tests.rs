@@ -384,7 +384,7 @@ async fn a_policy_that_cannot_be_used_says_where_and_why() {
             "a.rego:3: rego_type_error: ",
         ),
         ("package a\n", "no rules"),
-        ("", "a.rego:1"),
+        ("", "a.rego:0: rego_parse_error: empty module"),
     ];
     for (source, expected) in cases {
         let sources = Sources::new(&[("p/a.rego", source)]);

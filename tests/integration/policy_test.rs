@@ -96,7 +96,7 @@ fn a_policy_that_cannot_be_used_is_refused_with_file_and_line() {
     );
     dir.promote(&["policy", "test", "policy"])
         .exits(2)
-        .says("policy/wrong.rego:3: unknown function nosuch.function");
+        .says("policy/wrong.rego:3: rego_type_error: undefined function nosuch.function");
     dir.write("policy/wrong.rego", "package wrong\n\nx := {\n");
     dir.promote(&["policy", "test", "policy"])
         .exits(2)

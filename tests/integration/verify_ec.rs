@@ -320,7 +320,10 @@ fn configurations_that_cannot_be_used_verify_nothing() {
     for (policy, said) in [
         ("broken", "broken/a.rego:"),
         ("boolean", "boolean/a.rego:3: a.deny gives a boolean"),
-        ("unknown", "unknown/a.rego:3: unknown function nosuch.f"),
+        (
+            "unknown",
+            "unknown/a.rego:3: rego_type_error: undefined function nosuch.f",
+        ),
         (
             "forbidden",
             "forbidden/a.rego:4: function http.send is not available",
