@@ -114,7 +114,7 @@ pub(crate) struct Args {
     /// The URL of the run that makes the commit, for a line of the commit message
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
-    /// Sign the commit with this private key, SSH or OpenPGP, without a passphrase
+    /// Sign the commit with this private SSH key without a passphrase
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     sign_key: Option<PathBuf>,
     /// Show the edit as a unified diff and change nothing
