@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, copy_image, ec, extract_tag, gather_images, lint, man,
-        policy, report, run, trust, update_deployment, verify_ec,
+        Context, Outcome, completions, copy_image, doctor, ec, extract_tag, gather_images, lint,
+        man, policy, report, run, trust, update_deployment, verify_ec,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -100,6 +100,11 @@ enum Command {
     UpdateDeployment(update_deployment::Args),
     /// Run the five steps above in one process, in the order of the Pipeline
     Run(Box<run::Args>),
+    /// Check credentials, rights, key, policy and the GitOps edit before anything moves
+    ///
+    /// Takes the flags of run, or its configuration file. Prints a line for each check; nothing is written but
+    /// an upload that is opened and cancelled.
+    Doctor(Box<doctor::Args>),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
@@ -128,6 +133,7 @@ impl Command {
             Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::Run(args) => run::run(*args, context).await,
+            Self::Doctor(args) => doctor::run(*args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Policy(args) => policy::run(args, context).await,
             Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
@@ -161,8 +167,10 @@ pub fn main() -> ExitCode {
         let known = matches.subcommand_name().map_or_else(Vec::new, results);
         let hosts = hosts::named(&matches);
         let mut cli = Cli::from_arg_matches(&matches)?;
-        if let Command::Run(args) = &mut cli.command {
-            args.off = hosts::switched_off(&matches);
+        match &mut cli.command {
+            Command::Run(args) => args.off = hosts::switched_off(&matches),
+            Command::Doctor(args) => args.run.off = hosts::switched_off(&matches),
+            _ => {}
         }
         Ok((cli, known, hosts))
     });
@@ -291,10 +299,11 @@ fn start<F: Future<Output = Result<Outcome, Failure>>>(
 /// Writes the results and standard output, then fails if the command did.
 fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     let dir = global.results_dir.as_deref();
-    let written = outcome
-        .results
-        .write(&global.result, dir)
-        .or_fail(Kind::Usage);
+    let flags = match outcome.failure {
+        None => global.result.clone(),
+        Some(_) => outcome.results.set_among(&global.result),
+    };
+    let written = outcome.results.write(&flags, dir).or_fail(Kind::Usage);
     let shown = std::io::stdout().lock().write_all(&outcome.stdout);
     match outcome.failure {
         // The report says it, and the log has it for who looks there.

@@ -123,6 +123,12 @@ impl Failure {
         format!("{:#}", self.source)
     }
 
+    /// The hint: the next thing to type or to look at.
+    #[must_use]
+    pub(crate) fn next(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The kind of the failure.
     #[must_use]
     pub(crate) fn kind(&self) -> Kind {

@@ -11,6 +11,7 @@ mod history;
 mod local;
 mod named;
 mod repository;
+mod rights;
 mod signing;
 mod transport;
 

@@ -42,8 +42,8 @@ const NEVER_EMPTY: [&str; 4] = [
 /// The command whose arguments are read as another program reads them.
 const DROP_IN: &str = "ec";
 
-/// The command that reads flags of other commands from a file.
-const WITH_FILE: &str = "run";
+/// The commands that read flags of other commands from a file.
+const WITH_FILE: [&str; 2] = ["run", "doctor"];
 
 /// The arguments of a process as they are given to the parser.
 pub(super) struct Line {
@@ -112,7 +112,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     // Another command may have a flag of the same name that is on unless it is switched off.
     let switches = switches(addressed.unwrap_or(command));
     // A configuration file may switch on what the line switches off: there the line must be heard.
-    let has_file = addressed.is_some_and(|addressed| addressed.get_name() == WITH_FILE);
+    let has_file = addressed.is_some_and(|addressed| WITH_FILE.contains(&addressed.get_name()));
     let is_off = |text: &str| {
         let long = text
             .strip_prefix("--")

@@ -22,6 +22,7 @@ use std::{
 pub(crate) use args::{Args, Attached};
 use endpoint::Endpoint;
 
+pub(in crate::commands) use self::places::expected;
 use self::places::{Job, Jobs};
 use super::{
     Context, Outcome,

@@ -13,7 +13,10 @@ pub(crate) use args::Args;
 use args::Output;
 use serde_json::json;
 
-use super::{Context, Outcome, failures::git_failure};
+use super::{
+    Context, Outcome,
+    failures::{git_failure, moved},
+};
 use crate::{
     event::{self, Event},
     failure::{Failure, Kind, OrFail as _},
@@ -240,7 +243,7 @@ impl TagRequest {
                 )));
             }
         }
-        let version = semver::Version::parse(stripped.strip_prefix('v').unwrap_or(stripped));
+        let version = version(stripped);
         if self.semver
             && let Err(error) = &version
         {
@@ -248,7 +251,12 @@ impl TagRequest {
                 "tag {stripped:?} is no semantic version: {error}"
             )));
         }
-        let text = fill(&self.template, stripped, version.ok().as_ref())?;
+        let text = fill(
+            "--template",
+            &self.template,
+            stripped,
+            version.ok().as_ref(),
+        )?;
         match text.parse::<Tag>() {
             // What looks like a replaced tag gets a hash of its own, so that the two never meet.
             Ok(tag) if self.sanitize && ends_with_hash(tag.as_str()) => {
@@ -263,8 +271,31 @@ impl TagRequest {
     }
 }
 
+/// The semantic version that a tag names; a leading v is allowed.
+fn version(tag: &str) -> Result<semver::Version, semver::Error> {
+    semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag))
+}
+
+/// Fills the template of a destination tag, which another command got by --destination-tag.
+///
+/// # Errors
+/// [`Kind::Usage`] for a placeholder that does not exist or that the tag has no value for.
+pub(crate) fn filled(template: &str, tag: &str) -> Result<String, Failure> {
+    fill(
+        "--destination-tag",
+        template,
+        tag,
+        version(tag).ok().as_ref(),
+    )
+}
+
 /// Fills the template in one pass: what a tag contains is never read as a placeholder.
-fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<String, Failure> {
+fn fill(
+    flag: &str,
+    template: &str,
+    tag: &str,
+    version: Option<&semver::Version>,
+) -> Result<String, Failure> {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, behind)) = rest.split_once('{') {
@@ -272,7 +303,7 @@ fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<
             Failure::message(
                 Kind::Usage,
                 format!(
-                    "--template has {{{name}}}: expected {{tag}} or {{semver.major}}, {{semver.minor}}, {{semver.patch}}"
+                    "{flag} has {{{name}}}: expected {{tag}} or {{semver.major}}, {{semver.minor}}, {{semver.patch}}"
                 ),
             )
         };
@@ -281,7 +312,7 @@ fn fill(template: &str, tag: &str, version: Option<&semver::Version>) -> Result<
             let version = version.ok_or_else(|| {
                 Failure::message(
                     Kind::Usage,
-                    format!("--template has {{{name}}}, but tag {tag:?} is no semantic version"),
+                    format!("{flag} has {{{name}}}, but tag {tag:?} is no semantic version"),
                 )
             });
             version.map(|version| part(version).to_string())
@@ -346,10 +377,7 @@ async fn peel(found: &Found, url: &str, context: &Context) -> Result<String, Fai
         ));
     };
     match &found.commit {
-        Some(event) if event != commit => Err(Failure::message(
-            Kind::Refused,
-            format!("tag {tag:?} moved: the event is about commit {event}, {url} has {commit} now"),
-        )),
+        Some(event) if event != commit => Err(moved(tag, event, commit, url)),
         _ => Ok(commit.to_owned()),
     }
 }
@@ -362,15 +390,16 @@ mod tests {
     fn a_tag_is_never_read_as_a_template() {
         let version = semver::Version::new(1, 2, 3);
         let filled = fill(
+            "--template",
             "p-{tag}-{semver.major}.{semver.minor}",
             "{semver.patch}",
             Some(&version),
         )
         .unwrap();
         assert_eq!(filled, "p-{semver.patch}-1.2");
-        assert!(fill("{nope}", "v1", None).is_err());
-        assert!(fill("{tag", "v1", None).is_err());
-        assert!(fill("{semver.major}", "one", None).is_err());
+        assert!(fill("x", "{nope}", "v1", None).is_err());
+        assert!(fill("x", "{tag", "v1", None).is_err());
+        assert!(fill("x", "{semver.major}", "one", None).is_err());
     }
 
     #[test]

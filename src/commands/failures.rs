@@ -9,6 +9,13 @@ use crate::{
     registry, trust,
 };
 
+/// The refusal of a tag that names another commit than the event: the same words in every step.
+pub(crate) fn moved(tag: &str, expected: &str, found: &str, place: &str) -> Failure {
+    let text =
+        format!("tag {tag:?} moved: the event is about commit {expected}, {place} has {found} now");
+    Failure::message(Kind::Refused, text).hint("push a new tag: a release is never moved")
+}
+
 /// Gives an error of Git its kind and a hint.
 pub(crate) fn git_failure(error: git::Error) -> Failure {
     use git::Error as E;

@@ -15,8 +15,8 @@ pub(crate) use args::{Args, Strategy};
 use serde_json::Map;
 
 use super::{
-    Context, Outcome,
-    failures::{git_failure, registry_failure},
+    Context, Outcome, extract_tag,
+    failures::{git_failure, moved, registry_failure},
     files::write_file,
 };
 use crate::{
@@ -52,8 +52,8 @@ pub(crate) struct GatherRequest {
     pub(crate) strategy: Strategy,
     /// Whether the Git tag and the commit must name the same image.
     pub(crate) cross_check: bool,
-    /// The tag that the images will get.
-    pub(crate) destination_tag: Option<Tag>,
+    /// The tag that the images will get, or its template.
+    pub(crate) destination_tag: Option<String>,
     /// Whether an empty list is accepted.
     pub(crate) allow_empty: bool,
     /// Where the list is written; `None` is its default name.
@@ -116,21 +116,13 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// # Errors
 /// As [`run`].
 pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Result<Done, Failure> {
-    request.check()?;
-    let origin = request.peel(context).await?;
-    request.expect(&origin)?;
-    let mut snapshot = request.find_all(&origin, context).await?;
-    if snapshot.components.is_empty() && !request.allow_empty {
-        let text = "there are no images: nothing would be verified";
-        let failure = Failure::message(Kind::NotFound, text);
-        return Err(failure.hint("name one by --image, or say --allow-empty"));
-    }
+    let (origin, mut snapshot) = request.snapshot(context).await?;
+    let destination = request.destination(&origin)?;
     let promote = snapshot
         .promote
         .get_or_insert_with(|| promote(Default::default()));
     promote.git_tag = origin.tag.or(promote.git_tag.take());
     promote.commit = origin.commit.or(promote.commit.take());
-    let destination = request.destination_tag.clone();
     promote.destination_tag = destination.or(promote.destination_tag.take());
     let commit = promote.commit.clone().unwrap_or_default();
     if let Some(url) = request.git_url.clone().filter(|_| !commit.is_empty()) {
@@ -150,6 +142,23 @@ pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Resul
         commit,
         pointer,
     })
+}
+
+/// Finds the images as [`perform`] does, and writes nothing.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn find(
+    request: &GatherRequest,
+    context: &Context,
+) -> Result<Vec<(String, DigestReference)>, Failure> {
+    let (_, snapshot) = request.snapshot(context).await?;
+    let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
+    let images = Images::parse(&bytes, "the images").or_fail(Kind::Usage)?;
+    let components = images.components();
+    Ok(components
+        .map(|(component, image)| (component.name.clone(), image.clone()))
+        .collect())
 }
 
 impl Done {
@@ -179,6 +188,36 @@ impl Done {
 }
 
 impl GatherRequest {
+    /// The images of the request, and the revision that they were found for.
+    async fn snapshot(&self, context: &Context) -> Result<(Origin, Snapshot), Failure> {
+        self.check()?;
+        let origin = self.peel(context).await?;
+        self.expect(&origin)?;
+        let snapshot = self.find_all(&origin, context).await?;
+        if snapshot.components.is_empty() && !self.allow_empty {
+            let text = "there are no images: nothing would be verified";
+            let failure = Failure::message(Kind::NotFound, text);
+            return Err(failure.hint("name one by --image, or say --allow-empty"));
+        }
+        Ok((origin, snapshot))
+    }
+
+    /// The tag that the images will get.
+    fn destination(&self, origin: &Origin) -> Result<Option<Tag>, Failure> {
+        let Some(template) = &self.destination_tag else {
+            return Ok(None);
+        };
+        if !template.contains('{') {
+            return template.parse().map(Some).or_fail(Kind::Usage);
+        }
+        let Some(tag) = &origin.tag else {
+            let text = format!("--destination-tag {template} needs --revision to be a Git tag");
+            return Err(Failure::message(Kind::Usage, text));
+        };
+        let filled = extract_tag::filled(template, tag)?;
+        filled.parse().map(Some).or_fail(Kind::Usage)
+    }
+
     /// Refuses what needs a revision and has none.
     fn check(&self) -> Result<(), Failure> {
         let needs = [
@@ -252,10 +291,11 @@ impl GatherRequest {
     /// Refuses a revision that is not `--commit`: the tag moved since the event.
     fn expect(&self, origin: &Origin) -> Result<(), Failure> {
         match (&self.commit, &origin.commit) {
-            (Some(expected), Some(found)) if expected != found => Err(Failure::message(
-                Kind::Refused,
-                format!("--revision is commit {found}, the event is about commit {expected}"),
-            )),
+            (Some(expected), Some(found)) if expected != found => {
+                let name = origin.tag.as_deref().or(self.revision.as_deref());
+                let place = self.git_url.as_deref().unwrap_or("--revision");
+                Err(moved(name.unwrap_or_default(), expected, found, place))
+            }
             _ => Ok(()),
         }
     }

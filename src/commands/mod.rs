@@ -4,6 +4,7 @@
 pub(crate) mod completions;
 mod context;
 pub(crate) mod copy_image;
+pub(crate) mod doctor;
 pub(crate) mod ec;
 pub(crate) mod extract_tag;
 mod failures;

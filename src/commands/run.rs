@@ -10,14 +10,18 @@
 //!    missing credentials are found before a tag moves
 //! 5. copy-image
 //! 6. update-deployment
+//!
+//! When a step fails, the results of those before it are still written.
 
 mod config;
+mod steps;
 mod summary;
 mod weakening;
 
 use std::path::PathBuf;
 
-use config::{Config, Flags};
+use config::Config;
+use steps::Steps;
 
 use super::{
     Context, Outcome,
@@ -25,12 +29,13 @@ use super::{
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,
-    update_deployment::{self, DeployImages, DeployRequest, Image},
+    update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image},
     verify_ec::{self, Subject},
 };
 use crate::{
-    failure::{Failure, Kind},
-    git, text,
+    failure::{Failure, Kind, OrFail as _},
+    git::{self, Credentials, Git},
+    text,
 };
 
 /// Flags of `run`.
@@ -53,6 +58,9 @@ pub(crate) struct Args {
     /// The repository of the image that was built at staging
     #[arg(long, value_name = "[NAME=]REPO")]
     image: Vec<String>,
+    /// The same as --image
+    #[arg(last = true, value_name = "[NAME=]REPO")]
+    images: Vec<String>,
     /// The source repository, where the tag is peeled to its commit
     #[arg(long, value_name = "URL")]
     git_url: Option<String>,
@@ -76,6 +84,12 @@ pub(crate) struct Args {
     /// The environment whose overlay is edited
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// Read the Git credentials for the GitOps repository from this directory [default: --git-credentials-dir]
+    #[arg(long, value_name = "DIR")]
+    gitops_credentials_dir: Option<PathBuf>,
+    /// Set a flag of one step, such as update-deployment.kustomize=overlays/prod; it wins over --config
+    #[arg(long, value_name = "STEP.FLAG=VALUE")]
+    set: Vec<String>,
     /// Verify, then show what would be copied and the edit as a diff, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -85,6 +99,9 @@ pub(crate) struct Args {
     /// The flags that the command line switches off: the file does not switch them on again.
     #[arg(skip)]
     pub(crate) off: Vec<String>,
+    /// Whether the promotion may be without a tag: its requests then name one that does not exist.
+    #[arg(skip)]
+    pub(super) tag_is_optional: bool,
 }
 
 /// Runs the chain.
@@ -92,94 +109,180 @@ pub(crate) struct Args {
 /// # Errors
 /// What the first failing step says, with the name of the step.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let config = match &args.config {
-        Some(path) => Config::parse(&context.read(path)?, path)?,
-        None => Config::default(),
-    };
-    let mut context = context.clone();
-    if let Some(out) = &args.out {
-        context.data_dir = Some(out.clone());
-    }
-    for (_, key, value) in config.settings() {
-        if ["git-url", "gitops-repo-url", "policy"].contains(&key)
-            && let Some(url) = git::named_url(value)
-        {
-            context.git.trust_with_credentials(&url);
-        }
-    }
-    let weakened = weakening::settings(&config);
-    for setting in &weakened {
-        tracing::warn!(
-            "the configuration file weakens a check: {}",
-            text::line(setting)
-        );
-    }
-    let steps = Steps {
-        args: &args,
-        config: &config,
-        weakened,
-    };
-    // All of them, so that a wrong flag is found before anything is done.
-    let requests = steps.requests(&context)?;
-    requests.perform(args.dry_run, &context).await
+    let context = args.context(context);
+    let prepared = Prepared::new(&args, &context)?;
+    prepared.perform(args.dry_run, &context).await
 }
 
-/// The flags of every step: those of the configuration file and those of `run`.
-struct Steps<'a> {
-    args: &'a Args,
-    config: &'a Config,
-    weakened: Vec<String>,
+impl Args {
+    /// Returns the context of the steps: hand-over files and reports are in --out.
+    pub(super) fn context(&self, context: &Context) -> Context {
+        let mut context = context.clone();
+        if let Some(out) = &self.out {
+            context.data_dir = Some(out.clone());
+        }
+        context
+    }
+}
+
+/// Everything that the five steps need, checked before anything is done.
+pub(super) struct Prepared {
+    /// The requests of the steps.
+    pub(super) requests: Requests,
+    /// Whether a tag, ref or event was given.
+    pub(super) has_tag: bool,
+    /// The context of update-deployment, with the credentials for the GitOps repository.
+    pub(super) gitops: Context,
+}
+
+impl Prepared {
+    /// Reads the configuration file and the flags.
+    ///
+    /// # Errors
+    /// Any wrong flag or file.
+    pub(super) fn new(args: &Args, context: &Context) -> Result<Self, Failure> {
+        let mut config = match &args.config {
+            Some(path) => Config::parse(&context.read(path)?, path)?,
+            None => Config::default(),
+        };
+        config.set(&args.set)?;
+        for (_, key, value) in config.settings() {
+            if ["git-url", "gitops-repo-url", "policy"].contains(&key)
+                && let Some(url) = git::named_url(value)
+            {
+                context.git.trust_with_credentials(&url);
+            }
+        }
+        let weakened = weakening::settings(&config);
+        for setting in &weakened {
+            tracing::warn!(
+                "the configuration file weakens a check: {}",
+                text::line(setting)
+            );
+        }
+        let steps = Steps {
+            args,
+            config: &config,
+            weakened,
+        };
+        // All of them, so that a wrong flag is found before anything is done.
+        let requests = steps.requests(context)?;
+        let gitops = gitops_context(args, &requests.deploy, context)?;
+        Ok(Self {
+            requests,
+            has_tag: steps.has_event(),
+            gitops,
+        })
+    }
+}
+
+/// Returns the context whose Git credentials are those for the GitOps repository.
+fn gitops_context(
+    args: &Args,
+    deploy: &DeployRequest,
+    context: &Context,
+) -> Result<Context, Failure> {
+    let mut context = context.clone();
+    if let Some(dir) = &args.gitops_credentials_dir {
+        let credentials = Credentials::load(Some(dir), &context.env).or_fail(Kind::Usage)?;
+        context.git = Git::new(context.http.clone(), credentials);
+        if let DeployTarget::Remote { url, .. } = &deploy.target {
+            context.git.trust_with_credentials(url);
+        }
+    }
+    Ok(context)
 }
 
 /// The requests of the five steps.
-struct Requests {
-    tag: TagRequest,
-    gather: GatherRequest,
-    verify: verify_ec::Request,
-    copy: CopyRequest,
-    deploy: DeployRequest,
+pub(super) struct Requests {
+    pub(super) tag: TagRequest,
+    pub(super) gather: GatherRequest,
+    pub(super) verify: verify_ec::Request,
+    pub(super) copy: CopyRequest,
+    pub(super) deploy: DeployRequest,
 }
 
-impl Requests {
-    /// Carries out the steps; what each did goes into the request of the next.
+/// The results that give way when all together are too large for Tekton.
+const SHORTER: [(&str, &str); 2] = [
+    ("IMAGES_TO_VERIFY", "file:images.json"),
+    ("PROMOTED", "file:promoted.json"),
+];
+
+impl Prepared {
+    /// Carries out the steps; a failure comes with the results of the steps before it.
     async fn perform(self, dry_run: bool, context: &Context) -> Result<Outcome, Failure> {
-        let tag = extract_tag::perform(&self.tag, context).await;
+        let mut outcome = Outcome::default();
+        let done = self.steps(dry_run, context, &mut outcome).await;
+        if let Err(failure) = done {
+            outcome.failure = Some(failure);
+        }
+        outcome.results.shorten(&SHORTER);
+        Ok(outcome)
+    }
+
+    /// Carries out the steps; what each did goes into the request of the next.
+    async fn steps(
+        self,
+        dry_run: bool,
+        context: &Context,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let Requests {
+            tag,
+            gather,
+            verify,
+            copy,
+            deploy,
+        } = self.requests;
+        let tag = extract_tag::perform(&tag, context).await;
         let tag = tag.map_err(in_step("extract-tag"))?;
+        outcome.results.extend(&tag.outcome().results);
 
         let gather = GatherRequest {
             // In full: a tag may be named like a commit.
             revision: Some(format!("refs/tags/{}", tag.tag)),
             commit: tag.commit.clone(),
-            destination_tag: Some(tag.destination.clone()),
-            ..self.gather
+            destination_tag: Some(tag.destination.to_string()),
+            ..gather
         };
         let gathered = gather_images::perform(&gather, context).await;
         let gathered = gathered.map_err(in_step("gather-images"))?;
+        outcome.results.extend(&gathered.outcome()?.results);
 
         let verify = verify_ec::Request {
             subject: Subject::Gathered(Box::new(gathered.images.clone())),
-            ..self.verify
+            ..verify
         };
         let judged = verify_ec::perform(verify, context).await;
         let judged = judged.map_err(in_step("verify-ec"))?;
-        let verified = match judged.verified() {
-            Some(verified) if judged.failure.is_none() => verified.clone(),
-            _ => return Ok(judged.into()),
+        let verified = judged.verified().cloned();
+        let judged = Outcome::from(judged);
+        outcome.results.extend(&judged.results);
+        let verified = match (verified, judged.failure) {
+            (Some(verified), None) => verified,
+            (_, failure) => {
+                outcome.stdout = judged.stdout;
+                outcome.failure = failure;
+                return Ok(());
+            }
         };
 
         let mut copy = CopyRequest {
             verdict: VerdictSource::Given(Box::new(verified)),
-            ..self.copy
+            ..copy
         };
         if copy.tags.is_empty() {
             copy.tags.push(tag.destination.to_string());
         }
-        let trial = trial(&copy, &self.deploy, context)?;
+        let trial = trial(&copy, &deploy, context)?;
         if dry_run {
-            return show_plan(copy, trial, context).await;
+            let planned = show_plan(copy, trial, context, &self.gitops).await?;
+            outcome.results.extend(&planned.results);
+            outcome.stdout = planned.stdout;
+            return Ok(());
         }
         // A missing file, container or credential is found before a tag moves.
-        let tried = update_deployment::perform(trial, context).await;
+        let tried = update_deployment::perform(trial, &self.gitops).await;
         tried.map_err(in_step("update-deployment"))?;
 
         let copied = copy_image::perform(&copy, context).await;
@@ -188,21 +291,16 @@ impl Requests {
             .placed()
             .cloned()
             .ok_or_else(|| Failure::message(Kind::Bug, "copy-image wrote no promoted.json"))?;
+        outcome.results.extend(&copied.outcome().results);
         let deploy = DeployRequest {
             images: DeployImages::Placed(Box::new(placed.clone())),
-            ..self.deploy
+            ..deploy
         };
-        let edited = update_deployment::perform(deploy, context).await;
+        let edited = update_deployment::perform(deploy, &self.gitops).await;
         let edited = edited.map_err(in_step("update-deployment"))?;
-
-        let mut outcome = Outcome::default();
-        outcome.results.extend(&tag.outcome().results);
-        outcome.results.extend(&gathered.outcome()?.results);
-        outcome.results.extend(&Outcome::from(judged).results);
-        outcome.results.extend(&copied.outcome().results);
         outcome.stdout = summary::table(placed.promoted(), &edited).into_bytes();
         outcome.results.extend(&Outcome::from(edited).results);
-        Ok(outcome)
+        Ok(())
     }
 }
 
@@ -228,6 +326,7 @@ async fn show_plan(
     copy: CopyRequest,
     trial: DeployRequest,
     context: &Context,
+    gitops: &Context,
 ) -> Result<Outcome, Failure> {
     let copy = CopyRequest {
         dry_run: true,
@@ -235,7 +334,7 @@ async fn show_plan(
     };
     let planned = copy_image::perform(&copy, context).await;
     let mut outcome = planned.map_err(in_step("copy-image"))?.outcome();
-    let edit = update_deployment::perform(trial, context).await;
+    let edit = update_deployment::perform(trial, gitops).await;
     let edit = edit.map_err(in_step("update-deployment"))?;
     outcome.stdout.extend(edit.stdout);
     Ok(outcome)
@@ -244,157 +343,4 @@ async fn show_plan(
 /// Names the step that failed.
 fn in_step(name: &'static str) -> impl Fn(Failure) -> Failure {
     move |failure| failure.context(name)
-}
-
-impl Steps<'_> {
-    fn requests(&self, context: &Context) -> Result<Requests, Failure> {
-        let tag: extract_tag::Args = self.extract_tag().parse("extract-tag")?;
-        let gather: gather_images::Args = self.gather_images().parse("gather-images")?;
-        let verify: verify_ec::Args = self.verify_ec().parse("verify-ec")?;
-        let copy: copy_image::Args = self.copy_image().parse("copy-image")?;
-        let deploy: update_deployment::Args =
-            self.update_deployment().parse("update-deployment")?;
-        let verify = verify.request(context.clock, context.color);
-        let mut verify = verify.map_err(in_step("verify-ec"))?;
-        verify.gate.recorded.clone_from(&self.weakened);
-        Ok(Requests {
-            tag: tag.try_into().map_err(in_step("extract-tag"))?,
-            gather: gather.try_into().map_err(in_step("gather-images"))?,
-            verify,
-            copy: copy.try_into().map_err(in_step("copy-image"))?,
-            deploy: deploy.try_into().map_err(in_step("update-deployment"))?,
-        })
-    }
-
-    fn extract_tag(&self) -> Flags {
-        let args = self.args;
-        let mut flags = self.config.step("extract-tag");
-        let file = args
-            .event_file
-            .as_ref()
-            .map(|file| file.to_string_lossy().into_owned());
-        if args.r#ref.is_some() || args.tag.is_some() || file.is_some() {
-            flags
-                .remove("ref")
-                .remove("tag")
-                .remove("event-file")
-                .remove("repo");
-        }
-        flags
-            .set_some("ref", args.r#ref.as_ref())
-            .set_some("tag", args.tag.as_ref())
-            .set_some("event-file", file.as_ref())
-            .set_some("git-url", args.git_url.as_ref())
-            .set_some("template", args.destination_tag.as_ref())
-            .set_default("template", "prod-{tag}");
-        flags
-    }
-
-    fn gather_images(&self) -> Flags {
-        let mut flags = self.config.step("gather-images");
-        if !self.args.image.is_empty() {
-            flags.remove_all(&["images", "snapshot", "overlay", "target-branch"]);
-        }
-        flags
-            .set_all("image", &self.args.image)
-            .set_some("git-url", self.args.git_url.as_ref());
-        flags
-    }
-
-    fn verify_ec(&self) -> Flags {
-        let (args, trust) = (self.args, &self.args.trust);
-        let mut flags = self.config.step("verify-ec");
-        self.shut_out(&mut flags);
-        flags
-            .set_some("policy", args.policy.as_ref())
-            .set_all("public-key", &trust.public_key)
-            .set_all("certificate-identity", &trust.certificate_identity)
-            .set_all(
-                "certificate-identity-regexp",
-                &trust.certificate_identity_regexp,
-            )
-            .set_some(
-                "certificate-oidc-issuer",
-                trust.certificate_oidc_issuer.as_ref(),
-            )
-            .set_some(
-                "certificate-oidc-issuer-regexp",
-                trust.certificate_oidc_issuer_regexp.as_ref(),
-            )
-            .set_some("rekor-url", trust.rekor_url.as_ref())
-            .set_some("trusted-root", trust.root.trusted_root.as_ref())
-            .set_some("tuf-mirror", trust.root.tuf_mirror.as_ref())
-            .set_some("tuf-root", trust.root.tuf_root.as_ref())
-            .set_some("tuf-root-checksum", trust.root.tuf_root_checksum.as_ref());
-        if trust.insecure_ignore_sct {
-            flags.set("insecure-ignore-sct", "true");
-        }
-        if trust.ignore_rekor {
-            flags.set("ignore-rekor", "true");
-        }
-        flags
-            .set_default("output", "text")
-            .add("output", "json=file:report.json");
-        flags
-    }
-
-    /// Takes away what the file says about questions that the command line answers: who signs, which
-    /// root is trusted, and what it switches off.
-    fn shut_out(&self, flags: &mut Flags) {
-        let trust = &self.args.trust;
-        let (keys, root) = (&trust.public_key, &trust.root);
-        let subjects = [
-            &trust.certificate_identity,
-            &trust.certificate_identity_regexp,
-        ];
-        let issuers = [
-            &trust.certificate_oidc_issuer,
-            &trust.certificate_oidc_issuer_regexp,
-        ];
-        let has_subject = subjects.iter().any(|subjects| !subjects.is_empty());
-        let has_issuer = issuers.iter().any(|issuer| issuer.is_some());
-        if has_subject || has_issuer {
-            flags.remove("public-key");
-        }
-        if has_subject || !keys.is_empty() {
-            flags.remove_all(&["certificate-identity", "certificate-identity-regexp"]);
-        }
-        if has_issuer || !keys.is_empty() {
-            flags.remove_all(&["certificate-oidc-issuer", "certificate-oidc-issuer-regexp"]);
-        }
-        if root.trusted_root.is_some() || root.tuf_mirror.is_some() {
-            let all = [
-                "trusted-root",
-                "tuf-mirror",
-                "tuf-root",
-                "tuf-root-checksum",
-            ];
-            flags.remove_all(&all);
-        }
-        for name in &self.args.off {
-            flags.remove(name);
-        }
-    }
-
-    fn copy_image(&self) -> Flags {
-        let mut flags = self.config.step("copy-image");
-        if self.args.to.is_some() {
-            flags.remove("map");
-        }
-        if self.args.destination_tag.is_some() {
-            flags.remove("tag");
-        }
-        flags.set_some("to", self.args.to.as_ref());
-        flags
-    }
-
-    fn update_deployment(&self) -> Flags {
-        let args = self.args;
-        let mut flags = self.config.step("update-deployment");
-        flags
-            .set_some("gitops-repo-url", args.gitops_repo_url.as_ref())
-            .set_some("branch", args.branch.as_ref())
-            .set_some("environment", args.environment.as_ref());
-        flags
-    }
 }

@@ -15,6 +15,7 @@ mod manifest;
 mod place;
 mod plan;
 mod referrers;
+mod rights;
 mod seen;
 mod selection;
 mod send;

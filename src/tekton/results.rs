@@ -129,6 +129,21 @@ impl Results {
         unknown.map_or(Ok(()), |flag| Err(Error::unknown(&flag.name, known)))
     }
 
+    /// Returns those of the flags whose result is set: a command that failed halfway has not all.
+    pub(crate) fn set_among(&self, flags: &[ResultFlag]) -> Vec<ResultFlag> {
+        let flags = flags.iter().filter(|flag| self.get(&flag.name).is_some());
+        flags.cloned().collect()
+    }
+
+    /// Replaces results by shorter values, in the order given, until all fit.
+    pub(crate) fn shorten(&mut self, shorter: &[(&'static str, &str)]) {
+        for (name, value) in shorter {
+            if self.size() > BUDGET && self.get(name).is_some() {
+                self.set(name, *value);
+            }
+        }
+    }
+
     /// What the results take in Tekton's termination message, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0

@@ -385,3 +385,18 @@ fn refuses_a_revision_of_another_commit_than_the_one_expected() {
     world.gather(&[other]).exits(4).says("82b3d5ae");
     assert_eq!(world.dir.read("images.json"), "old");
 }
+
+#[test]
+fn the_destination_tag_may_be_a_template() {
+    let world = World::new();
+    for (given, recorded) in [("prod-{tag}", "prod-v1.0"), ("prod-v7", "prod-v7")] {
+        let flag = format!("--destination-tag={given}");
+        world.gather(&[&flag]).exits(0);
+        let images: Value = serde_json::from_str(&world.dir.read("images.json")).unwrap();
+        assert_eq!(images["promote"]["destinationTag"], recorded);
+    }
+    for bad in ["{nope}", "a b", "{tag"] {
+        let flag = format!("--destination-tag={bad}");
+        world.gather(&[&flag]).exits(2);
+    }
+}

@@ -9,6 +9,7 @@ mod copy_image;
 mod cosign;
 mod demo;
 mod docs;
+mod doctor;
 mod ec;
 mod ec_compare;
 mod ec_golden;

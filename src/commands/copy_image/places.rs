@@ -247,16 +247,7 @@ fn all(
     for component in &vouched.verified().components {
         let name = component.name.as_str();
         let image = vouched.image(name).map_err(handover_failure)?;
-        let to = match (map.remove(name), to) {
-            (Some(repository), _) => repository.to_owned(),
-            (None, Some(to)) => to.replace("{name}", name),
-            (None, None) => image.repository.to_string(),
-        };
-        let to = to.strip_prefix("docker://").unwrap_or(&to);
-        let to = match to.strip_prefix("oci:") {
-            Some(dir) => End::Layout(Layout::new(dir.into())),
-            None => End::Repository(to.parse().or_fail(Kind::Usage)?),
-        };
+        let to = destination(map.remove(name), to, name, &image.repository)?;
         let mut tags = Vec::new();
         for template in &request.tags {
             tags.push(fill(template, name, Some(vouched))?);
@@ -286,6 +277,46 @@ fn all(
         }
         None => Ok(jobs),
     }
+}
+
+/// The destination of a component: its own of --map, else --to, else the repository that it is in.
+fn destination(
+    mapped: Option<&str>,
+    to: Option<&str>,
+    name: &str,
+    own: &Repository,
+) -> Result<End, Failure> {
+    let to = match (mapped, to) {
+        (Some(repository), _) => repository.to_owned(),
+        (None, Some(to)) => to.replace("{name}", name),
+        (None, None) => own.to_string(),
+    };
+    let to = to.strip_prefix("docker://").unwrap_or(&to);
+    Ok(match to.strip_prefix("oci:") {
+        Some(dir) => End::Layout(Layout::new(dir.into())),
+        None => End::Repository(to.parse().or_fail(Kind::Usage)?),
+    })
+}
+
+/// Returns the repository into which a component of this repository would be copied; `None` for a
+/// directory.
+///
+/// # Errors
+/// [`Kind::Usage`] for a destination that is not a repository.
+pub(in crate::commands) fn expected(
+    source: &CopySource,
+    name: &str,
+    own: &Repository,
+) -> Result<Option<Repository>, Failure> {
+    let end = match source {
+        CopySource::All { to, map } => {
+            let mapped = map.get(name).map(String::as_str);
+            destination(mapped, to.as_deref(), name, own)?
+        }
+        CopySource::One { to, .. } => to.end.clone(),
+        CopySource::Staged { .. } => End::Repository(own.clone()),
+    };
+    Ok(end.repository().cloned())
 }
 
 fn unique(tags: Vec<Tag>) -> Vec<Tag> {

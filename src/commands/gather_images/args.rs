@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::{GatherRequest, ImageSource, NamedRepository};
 use crate::{
     failure::{Failure, Kind},
-    image::{Repository, Tag},
+    image::Repository,
 };
 
 /// Flags of `gather-images`.
@@ -43,9 +43,9 @@ pub(crate) struct Args {
     /// Demand that the Git tag and the commit name the same image
     #[arg(long)]
     cross_check: bool,
-    /// The tag that the images will get, recorded for the later steps
-    #[arg(long, value_name = "TAG")]
-    destination_tag: Option<Tag>,
+    /// The tag that the images will get, recorded for the later steps; {tag} stands for the Git tag, as in extract-tag --template
+    #[arg(long, value_name = "TEMPLATE")]
+    destination_tag: Option<String>,
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,

@@ -80,25 +80,10 @@ impl Config {
             serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let mut config = Self::default();
         for (step, keys) in document {
-            if !STEPS.contains(&step.as_str()) {
-                let known = STEPS.join(", ");
-                return Err(wrong(format!(
-                    "no command {step:?}: expected one of {known}"
-                )));
-            }
-            let own = OWN.iter().find(|(name, _)| *name == step);
-            let own = own.map_or(&[][..], |(_, keys)| keys);
-            let known = flags_of(&step);
             let mut flags = Flags::default();
+            check_step(&step).map_err(&wrong)?;
             for (key, value) in keys {
-                if !known.contains(&key) {
-                    let key = text::line(&key);
-                    return Err(wrong(format!("{step} has no flag --{key}")));
-                }
-                if own.contains(&key.as_str()) {
-                    let reason = format!("{step}.{key} is what run gives itself: leave it out");
-                    return Err(wrong(reason));
-                }
+                check_key(&step, &key).map_err(&wrong)?;
                 let values = values(&value).ok_or_else(|| {
                     wrong(format!("{step}.{key} is no text, number, boolean or list"))
                 })?;
@@ -107,6 +92,37 @@ impl Config {
             config.0.insert(step, flags);
         }
         Ok(config)
+    }
+
+    /// Takes settings of the form `STEP.FLAG=VALUE`, which replace those of the file; an empty value
+    /// is absent, and several of one flag are its values.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`], naming the setting.
+    pub(super) fn set(&mut self, settings: &[String]) -> Result<(), Failure> {
+        let mut given: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+        for setting in settings {
+            let wrong = |reason: String| {
+                let setting = text::line(setting);
+                Failure::message(Kind::Usage, format!("--set {setting}: {reason}"))
+            };
+            let parts = setting.split_once('=').and_then(|(name, value)| {
+                let (step, key) = name.split_once('.')?;
+                Some((step, key, value))
+            });
+            let (step, key, value) =
+                parts.ok_or_else(|| wrong("expected STEP.FLAG=VALUE".to_owned()))?;
+            check_step(step).map_err(wrong)?;
+            check_key(step, key).map_err(wrong)?;
+            if !value.is_empty() {
+                given.entry((step, key)).or_default().push(value.to_owned());
+            }
+        }
+        for ((step, key), values) in given {
+            let flags = self.0.entry(step.to_owned()).or_default();
+            flags.set_all(key, &values);
+        }
+        Ok(())
     }
 
     /// Every setting of the file: command, flag and value.
@@ -122,6 +138,31 @@ impl Config {
     /// The flags that the file gives to the step.
     pub(super) fn step(&self, step: &str) -> Flags {
         self.0.get(step).cloned().unwrap_or_default()
+    }
+}
+
+/// Refuses what is not one of the five steps.
+fn check_step(step: &str) -> Result<(), String> {
+    match STEPS.contains(&step) {
+        true => Ok(()),
+        false => Err(format!(
+            "no command {step:?}: expected one of {}",
+            STEPS.join(", ")
+        )),
+    }
+}
+
+/// Refuses a key that is not a flag of the step, or that `run` sets itself.
+fn check_key(step: &str, key: &str) -> Result<(), String> {
+    if !flags_of(step).contains(key) {
+        return Err(format!("{step} has no flag --{}", text::line(key)));
+    }
+    let own = OWN.iter().find(|(name, _)| *name == step);
+    match own.is_some_and(|(_, keys)| keys.contains(&key)) {
+        true => Err(format!(
+            "{step}.{key} is what run gives itself: leave it out"
+        )),
+        false => Ok(()),
     }
 }
 
@@ -294,6 +335,26 @@ mod tests {
         let flag = parse("copy-image:\n  nope: 1\n").unwrap_err();
         assert_eq!(flag.kind(), Kind::Usage);
         assert!(flag.to_string().contains("--nope"), "{flag}");
+    }
+
+    #[test]
+    fn settings_of_the_line_replace_those_of_the_file() {
+        let mut config = parse("copy-image:\n  tag: [a, b]\n").unwrap();
+        let settings = ["copy-image.tag=c", "copy-image.tag=d=e", "copy-image.to="];
+        config.set(&settings.map(str::to_owned)).unwrap();
+        let example = config.step("copy-image").parse::<Example>("copy-image");
+        assert_eq!(example.unwrap().tag, ["c", "d=e"]);
+        for bad in [
+            "copy-image.tag",
+            "tag=x",
+            "copy-image.nope=x",
+            "copy-image.verified=x",
+            "x.tag=y",
+        ] {
+            let refused = config.set(&[bad.to_owned()]).unwrap_err();
+            assert_eq!(refused.kind(), Kind::Usage, "{bad}");
+            assert!(refused.to_string().contains(bad), "{refused}");
+        }
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! The lines that `doctor` prints, and the exit code that they amount to.
+
+use crate::{
+    commands::Outcome,
+    failure::{Failure, Kind},
+    text,
+};
+
+/// The kinds of failures, the one that decides the exit code first.
+const ORDER: [Kind; 6] = [
+    Kind::Bug,
+    Kind::Refused,
+    Kind::Usage,
+    Kind::NotFound,
+    Kind::Conflict,
+    Kind::Remote,
+];
+
+/// The checks that were made.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    text: String,
+    checks: usize,
+    failed: Vec<(String, Kind)>,
+}
+
+impl Lines {
+    /// Adds a check: what was found, or why it failed; `advice` is for failures without a hint.
+    pub(super) fn add(&mut self, name: &str, found: Result<String, Failure>, advice: &str) {
+        self.checks += 1;
+        match found {
+            Ok(detail) => self.line("ok", name, &detail),
+            Err(failure) => {
+                self.line("failed", name, &failure.cause());
+                let hint = failure.next().unwrap_or(advice);
+                let hint = text::line(hint);
+                self.text.push_str(&format!("        hint: {hint}\n"));
+                self.failed.push((name.to_owned(), failure.kind()));
+            }
+        }
+    }
+
+    /// Names a check that cannot be made because of another one.
+    pub(super) fn leave_out(&mut self, name: &str, reason: &str) {
+        self.line("not checked", name, reason);
+    }
+
+    fn line(&mut self, state: &str, name: &str, detail: &str) {
+        let detail = text::line(detail);
+        self.text.push_str(&format!("{state:7} {name}: {detail}\n"));
+    }
+
+    /// Returns the lines, and a failure when a check failed.
+    pub(super) fn outcome(self) -> Outcome {
+        let rank = |kind: &Kind| ORDER.iter().position(|known| known == kind);
+        let kinds = self.failed.iter().map(|(_, kind)| *kind);
+        let failure = kinds.min_by_key(rank).map(|kind| {
+            let names: Vec<_> = self.failed.iter().map(|(name, _)| name.as_str()).collect();
+            let (failed, all) = (names.len(), self.checks);
+            let names = names.join(", ");
+            Failure::message(kind, format!("{failed} of {all} checks failed: {names}"))
+                .hint("mend these first: nothing was changed")
+        });
+        Outcome {
+            stdout: self.text.into_bytes(),
+            failure,
+            ..Outcome::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_says_what_to_do_and_a_refusal_decides_the_code() {
+        let mut lines = Lines::default();
+        lines.add("a", Ok("fine".to_owned()), "");
+        let remote = Failure::message(Kind::Remote, "no answer\nfrom b");
+        lines.add("b", Err(remote), "look at the host");
+        let refused = Failure::message(Kind::Refused, "moved").hint("push a new tag");
+        lines.add("c", Err(refused), "not shown");
+        let outcome = lines.outcome();
+        let failure = outcome.failure.unwrap();
+        assert_eq!(failure.kind(), Kind::Refused);
+        assert!(failure.cause().starts_with("2 of 3 checks failed: b, c"));
+        let text = String::from_utf8(outcome.stdout).unwrap();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert!(text.contains("        hint: look at the host\n"), "{text}");
+        assert!(
+            text.contains("failed  c: moved\n        hint: push a new tag\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! The right to push, tried without pushing.
+
+use super::{Error, Git, transport::Session};
+
+impl Git {
+    /// Asks the host for the refs as a push does (`gitprotocol-http`, "git-receive-pack"): hosts
+    /// refuse a login that may not write already here. Rules of a branch show only at a push.
+    ///
+    /// # Errors
+    /// Any [`Error`]; blocks.
+    pub(crate) fn try_push(&self, url: &str) -> Result<(), Error> {
+        let address = self.address(url)?;
+        let _session = Session::begin(self.clone());
+        let connect = || {
+            let mut remote = git2::Remote::create_detached(address.as_str())?;
+            remote.connect(git2::Direction::Push)?;
+            remote.disconnect()
+        };
+        connect().map_err(|error| Error::from_git(&address, &error))
+    }
+}
