@@ -9,20 +9,57 @@ use crate::{
     image::Digest,
     policy::Dialect,
     report::{Format, Report, Show},
+    text,
 };
 
 /// Flags of `report`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The report that verify-ec wrote as JSON; - reads standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    ///
+    /// Without it only the states of --task and --tasks-status are printed.
+    #[arg(value_name = "FILE", required_unless_present_any = ["task", "tasks_status"])]
+    file: Option<PathBuf>,
     /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
     output: Format,
     /// The digest of the report that verify-ec reported as REPORT_DIGEST: refuse another report
     #[arg(long, value_name = "DIGEST")]
     report_digest: Option<Digest>,
+    /// Print first how this task of a Pipeline ended: $(tasks.NAME.status)
+    #[arg(long, value_name = "NAME=STATUS", value_parser = task)]
+    task: Vec<(String, String)>,
+    /// Print how all tasks of a Pipeline ended: $(tasks.status)
+    #[arg(long, value_name = "STATUS")]
+    tasks_status: Option<String>,
+}
+
+fn task(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, status)) if !name.is_empty() => Ok((name.to_owned(), status.to_owned())),
+        _ => Err("expected NAME=STATUS".to_owned()),
+    }
+}
+
+/// How the tasks of a Pipeline ended, in the words of Tekton.
+fn states(args: &Args) -> String {
+    let all = args.tasks_status.iter();
+    let all = all.map(|status| ("all tasks", status.as_str()));
+    let tasks = args.task.iter();
+    let tasks = tasks.map(|(name, status)| (name.as_str(), status.as_str()));
+    let rows: Vec<_> = tasks.chain(all).collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let shown = rows.into_iter().map(|(name, status)| {
+        let note = match (name, status) {
+            ("all tasks", "Completed") => " (some were skipped)",
+            ("all tasks", "None") | (_, "None" | "") => " (did not run)",
+            _ => "",
+        };
+        let (name, status) = (text::line(name), text::line(status));
+        format!("{name:width$}  {status}{note}\n")
+    });
+    shown.collect()
 }
 
 fn format(name: &str) -> Result<Format, String> {
@@ -43,16 +80,27 @@ fn format(name: &str) -> Result<Format, String> {
 /// [`Kind::NotFound`] without the file, [`Kind::Usage`] when it is not a report, [`Kind::Refused`]
 /// when it contradicts itself.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
-    let bytes = context.read(&args.file)?;
-    let origin = args.file.display().to_string();
+    let states = states(args);
+    let Some(file) = &args.file else {
+        return Ok(Outcome {
+            stdout: states.into_bytes(),
+            ..Outcome::default()
+        });
+    };
+    if !states.is_empty() && args.output != Format::Text {
+        let text = "--task and --tasks-status are printed before a report as text";
+        return Err(Failure::message(Kind::Usage, text).hint("add --output=text"));
+    }
+    let bytes = context.read(file)?;
+    let origin = file.display().to_string();
     handover::check_digest(&bytes, &origin, args.report_digest).map_err(handover_failure)?;
     let report: Report = serde_json::from_slice(&bytes)
         .or_fail(Kind::Usage)
         .map_err(|failure| {
-            failure.context(format!("{} is no report of verify-ec", args.file.display()))
+            failure.context(format!("{} is no report of verify-ec", file.display()))
         })?;
     if let Some(contradiction) = report.contradiction() {
-        let file = args.file.display();
+        let file = file.display();
         let text = format!("{file} contradicts itself: {contradiction}");
         return Err(Failure::message(Kind::Refused, text));
     }
@@ -65,11 +113,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         dialect: Dialect::Promote,
         now: context.clock.written(),
     };
+    let shown = report.render(args.output, show).or_fail(Kind::Bug)?;
+    let stdout = match states.is_empty() {
+        true => shown,
+        false => format!("{states}\n{shown}"),
+    };
     Ok(Outcome {
-        stdout: report
-            .render(args.output, show)
-            .or_fail(Kind::Bug)?
-            .into_bytes(),
+        stdout: stdout.into_bytes(),
         ..Outcome::default()
     })
 }

@@ -73,8 +73,41 @@ fn the_table_and_the_test_output_are_upstreams() {
     assert_eq!(table, GOLDEN_MARKDOWN);
     let mut at = show("2026-11-21T22:58:25Z");
     at.now = jiff::Timestamp::from_second(1_795_301_910).unwrap();
+    at.dialect = Dialect::Conforma;
     let output = golden().render(Format::Appstudio, at).unwrap();
     assert_eq!(output, GOLDEN_APPSTUDIO);
+}
+
+#[test]
+fn our_test_output_names_the_first_violation_in_one_line() {
+    let output = |report: &Report| {
+        let text = report
+            .render(Format::Appstudio, show("2026-01-01T00:00:00Z"))
+            .unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let mut report = golden();
+    let component = &mut report.components[0];
+    component.name = "web".to_owned();
+    component.success = false;
+    component.violations = vec![
+        Finding::new("a.b", "no signature\nby this key"),
+        Finding::new("c.d", "other"),
+    ];
+    let note = output(&report)["note"].clone();
+    assert!(
+        note.as_str().unwrap().starts_with("web: no signature"),
+        "{note}"
+    );
+    assert!(!note.as_str().unwrap().contains('\n'), "{note}");
+    report.components[0].violations[0].msg = "x".repeat(9000);
+    assert_eq!(
+        output(&report)["note"].as_str().unwrap().chars().count(),
+        300
+    );
+    report.components[0].violations.clear();
+    report.components[0].success = true;
+    assert_eq!(output(&report).get("note"), None);
 }
 
 #[test]
