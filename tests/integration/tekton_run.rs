@@ -187,6 +187,19 @@ fn a_refused_or_skipped_verification_never_leads_to_a_copy() {
     let before = universe.state().unwrap();
     let status = shipped(&universe, data.path()).run().unwrap();
     let verify = status.task("verify-enterprise-contract").unwrap();
+    let note = verify.result("TEST_OUTPUT").unwrap();
+    assert!(note.contains(r#""note":"web: "#), "{note}");
+    let outcome = status.task("outcome").unwrap().log();
+    for line in [
+        "verify-enterprise-contract     Failed",
+        "copy-image                     None (did not run)",
+        "all tasks                      Failed",
+    ] {
+        assert!(outcome.contains(line), "{outcome}");
+    }
+    let report = status.task("report").unwrap().log();
+    assert!(report.starts_with("preflight"), "{report}");
+    assert!(report.contains("Success: false"), "{report}");
     assert_eq!(
         (verify.fate.clone(), verify.exit_code()),
         (Fate::Failed, Some(4)),
@@ -210,8 +223,104 @@ fn a_refused_or_skipped_verification_never_leads_to_a_copy() {
     );
     assert_eq!(fate("copy-image"), Fate::Skipped(Skip::MissingResult));
     assert_eq!(fate("update-deployment"), Fate::Skipped(Skip::Parent));
-    assert_eq!(fate("report"), Fate::Skipped(Skip::When));
+    assert_eq!(fate("report"), Fate::Skipped(Skip::MissingResult));
+    assert_eq!(fate("outcome"), Fate::Succeeded);
     assert_eq!(universe.state().unwrap(), before);
+}
+
+#[test]
+fn what_could_not_work_is_found_before_anything_moves() {
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
+    let before = universe.state().unwrap();
+    for (param, value, line) in [
+        ("environment", "nowhere", "failed  GitOps edit: "),
+        (
+            "to",
+            "127.0.0.1:1/acme/web",
+            "failed  destination 127.0.0.1:1/acme/web: ",
+        ),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let run = shipped(&universe, data.path()).set(param, value);
+        let status = run.run().unwrap();
+        let preflight = status.task("preflight").unwrap();
+        assert_eq!(preflight.fate, Fate::Failed, "{}", preflight.log());
+        assert!(preflight.log().contains(line), "{}", preflight.log());
+        assert_eq!(
+            status.task("copy-image").unwrap().fate,
+            Fate::Skipped(Skip::Stopping)
+        );
+        assert_eq!(universe.state().unwrap(), before);
+    }
+}
+
+/// One pod does what the five do: the same results but for times, the same digests, the same state.
+#[test]
+fn one_pod_gives_the_results_of_the_five() {
+    let of = |files: Vec<std::path::PathBuf>| {
+        let universe = Universe::new().unwrap();
+        universe.vouch().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let status = promotion(Run::new(files), &universe, data.path())
+            .run()
+            .unwrap();
+        succeeded(&status);
+        let digest = &universe.image.digest;
+        assert_eq!(
+            universe.state().unwrap().tags["acme/web:prod-v1.0"],
+            *digest
+        );
+        let deployed = format!("{}:prod-v1.0@{digest}", universe.production());
+        assert_eq!(universe.deployed().unwrap(), deployed);
+        (status, universe)
+    };
+    let (one, first) = of(tekton::shipped_in_one_pod());
+    let (five, second) = of(tekton::shipped());
+    assert_eq!(one.task_runs().len(), 1);
+    assert_eq!(
+        one.results.keys().collect::<Vec<_>>(),
+        five.results.keys().collect::<Vec<_>>()
+    );
+    // The servers have other ports, keys and so digests; what is left must be the same text.
+    let neutral = |text: &str, universe: &Universe| {
+        let text = text
+            .replace(&universe.registry.address(), "REGISTRY")
+            .replace(&universe.git.address(), "GIT");
+        without_digests(&text)
+    };
+    let pod = one.task("promote-run").unwrap();
+    let mut compared = 0;
+    for task in five.tasks.iter().filter(|task| !task.finally) {
+        let results = task.attempts.last().map(|attempt| attempt.results.clone());
+        for (name, value) in results.unwrap_or_default() {
+            let own = pod
+                .result(&name)
+                .unwrap_or_else(|| panic!("no result {name}"));
+            assert_eq!(neutral(own, &first), neutral(&value, &second), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 16, "{compared}");
+    for name in ["SOURCE_DIGEST", "DESTINATION_DIGEST"] {
+        assert_eq!(pod.result(name), Some(first.image.digest.as_str()));
+    }
+}
+
+/// The text with every run of 40 or more hexadecimal digits, and every number of a second, blanked.
+fn without_digests(text: &str) -> String {
+    let mut blank = String::new();
+    let mut digits = String::new();
+    for c in text.chars().chain([' ']) {
+        if c.is_ascii_hexdigit() {
+            digits.push(c);
+            continue;
+        }
+        blank.push_str(if digits.len() >= 10 { "#" } else { &digits });
+        digits.clear();
+        blank.push(c);
+    }
+    blank
 }
 
 #[test]

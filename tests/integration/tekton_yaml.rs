@@ -16,13 +16,18 @@ use serde_json::Value as Json;
 
 use crate::docs::{check, root};
 
-pub(crate) const TASKS: [&str; 5] = [
+pub(crate) const TASKS: [&str; 7] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
     "copy-image",
     "update-deployment",
+    "preflight",
+    "promote-run",
 ];
+/// The command of a Task that is not named as it.
+const COMMANDS: [(&str, &str); 2] = [("preflight", "doctor"), ("promote-run", "run")];
+const ONE_POD: &str = "pipelines/promote-run/promote-run.yaml";
 const PIPELINE: &str = "pipelines/promote-to-prod/promote-to-prod.yaml";
 const ON_TAG: &str = "pipelines/promote-to-prod/pac/on-tag.yaml";
 const MARK: &str =
@@ -51,19 +56,29 @@ fn pipeline() -> Pipeline {
     }
 }
 
+fn command_of(task: &str) -> &str {
+    let other = COMMANDS.iter().find(|(name, _)| *name == task);
+    other.map_or(task, |(_, command)| command)
+}
+
 /// The arguments of the one step, without the program.
 pub(crate) fn arguments(task: &Task) -> Vec<String> {
     let [step] = task.spec.steps.as_slice() else {
         panic!("{}: not one step", task.metadata.name);
     };
-    assert_eq!(step.command, ["/usr/bin/promote", &task.metadata.name]);
+    assert_eq!(
+        step.command,
+        ["/usr/bin/promote", command_of(&task.metadata.name)]
+    );
     [&step.command[1..], &step.args[..]].concat()
 }
 
 /// The values with which a Task is run in this test, beside its defaults.
 fn value(task: &str, param: &str) -> Option<&'static str> {
     match (task, param) {
-        ("extract-tag", "tag") | ("gather-images", "revision") => Some("v1.0"),
+        ("extract-tag" | "preflight" | "promote-run", "tag") | ("gather-images", "revision") => {
+            Some("v1.0")
+        }
         (_, "policy" | "git-url" | "gitops-repo-url") => Some("https://git.example.com/acme/web"),
         (_, "commit") => Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7"),
         (_, "public-key") => Some("k8s://release/cosign-pub"),
@@ -97,12 +112,12 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
     for param in &task.spec.params {
         let needed = value(&task.metadata.name, &param.name)
             .filter(|_| with_values || param.default.is_none() || needs_value(&param.name));
-        match &param.default {
-            Some(Value::Array(_)) if text == format!("$(params.{}[*])", param.name) => {
+        match (&param.default, param.kind()) {
+            (_, tekton::model::Type::Array) if text == format!("$(params.{}[*])", param.name) => {
                 return vec!["web=registry.example.com/acme/web".to_owned()];
             }
-            Some(Value::Array(_)) => {}
-            default => {
+            (_, tekton::model::Type::Array) => {}
+            (default, tekton::model::Type::String) => {
                 let default = default.as_ref().map(|value| value.strings()[0].as_str());
                 let value = needed.or(default).unwrap_or_default();
                 text = text.replace(&format!("$(params.{})", param.name), value);
@@ -125,7 +140,7 @@ fn the_command_line_accepts_the_arguments_of_every_task() {
             let parsed = promote::cli::command().try_get_matches_from(&given);
             assert!(parsed.is_ok(), "{given:?}: {}", parsed.unwrap_err());
         }
-        let changed = ["promote", name, "--no-such-flag=x"];
+        let changed = ["promote", command_of(name), "--no-such-flag=x"];
         assert!(
             promote::cli::command()
                 .try_get_matches_from(changed)
@@ -140,11 +155,20 @@ fn a_param_is_the_flag_of_its_name_and_nothing_declared_is_unused() {
         let task = task(name);
         let arguments: BTreeSet<_> = arguments(&task).into_iter().collect();
         for param in &task.spec.params {
-            let own = match param.default {
-                Some(Value::Array(_)) => format!("$(params.{}[*])", param.name),
-                _ => format!("--{0}=$(params.{0})", param.name),
+            let of_step = |step: &str| format!("--set={step}.{0}=$(params.{0})", param.name);
+            let own = match param.kind() {
+                tekton::model::Type::Array => format!("$(params.{}[*])", param.name),
+                tekton::model::Type::String => format!("--{0}=$(params.{0})", param.name),
             };
-            assert!(arguments.contains(&own), "{name} lacks {own}");
+            let given = [
+                own.clone(),
+                of_step("extract-tag"),
+                of_step("update-deployment"),
+            ];
+            assert!(
+                given.iter().any(|given| arguments.contains(given)),
+                "{name} lacks {own}"
+            );
             assert!(!param.description.is_empty(), "{name}: {}", param.name);
         }
         for result in &task.spec.results {
@@ -223,9 +247,9 @@ fn the_image_runs_as_nobody_and_has_every_step_by_its_name() {
     for applet in applets.split_whitespace() {
         assert!(command.find_subcommand(applet).is_some(), "{applet}");
     }
-    for name in TASKS {
+    for name in TASKS.iter().filter(|name| command_of(name) == **name) {
         assert!(
-            applets.split_whitespace().any(|applet| applet == name),
+            applets.split_whitespace().any(|applet| applet == *name),
             "{name}"
         );
     }
@@ -241,6 +265,7 @@ fn the_pipeline_hands_every_digest_on() {
         .map(|task| task.name.as_str())
         .collect();
     let known = [
+        "preflight",
         "extract-destination-image-tag",
         "gather-images-to-verify",
         "verify-enterprise-contract",
@@ -281,6 +306,20 @@ fn the_pipeline_hands_every_digest_on() {
     ] {
         assert_eq!(given(task, param), from);
     }
+    let copy = pipeline
+        .spec
+        .tasks
+        .iter()
+        .find(|task| task.name == "copy-image");
+    assert_eq!(copy.unwrap().run_after, ["preflight"]);
+    for task in pipeline.spec.tasks.iter().chain(&pipeline.spec.finally) {
+        assert_eq!(task.retries, 0, "{}: a refusal is not repeated", task.name);
+        assert!(
+            !task.display_name.is_empty(),
+            "{} has no displayName",
+            task.name
+        );
+    }
     // A tag may be named like a commit, which gather-images would take as it is.
     let revision = given("gather-images-to-verify", "revision");
     assert_eq!(revision, "refs/tags/$(params.git-tag)");
@@ -291,6 +330,70 @@ fn the_pipeline_hands_every_digest_on() {
         .flat_map(|task| &task.params)
         .find(|param| param.name == "strict");
     assert!(lenient.is_none(), "a refusal must fail the Pipeline");
+}
+
+/// What update-deployment, preflight and promote-run can be told, a run of both Pipelines can be told too.
+#[test]
+fn both_pipelines_forward_what_the_tasks_offer() {
+    let own = ["promoted", "promoted-digest", "log-level", "dry-run"];
+    let offered = task("update-deployment").spec.params;
+    let offered = offered
+        .iter()
+        .filter(|param| !own.contains(&param.name.as_str()));
+    let offered: Vec<_> = offered.map(|param| param.name.clone()).collect();
+    for (path, tasks) in [
+        (PIPELINE, &["update-deployment", "preflight"][..]),
+        (ONE_POD, &["promote-run"]),
+    ] {
+        let Resource::Pipeline(pipeline) = tekton::parse(&text(path)).unwrap() else {
+            panic!("{path} is not a Pipeline");
+        };
+        for name in &offered {
+            let declared = pipeline
+                .spec
+                .params
+                .iter()
+                .find(|param| param.name == *name);
+            assert!(declared.is_some(), "{path} has no param {name}");
+            for task in tasks {
+                let task = pipeline
+                    .spec
+                    .tasks
+                    .iter()
+                    .find(|one| one.name == *task)
+                    .unwrap();
+                let given = task.params.iter().find(|given| given.name == *name);
+                let given = given.map(|given| given.value.strings()[0].clone());
+                assert_eq!(
+                    given,
+                    Some(format!("$(params.{name})")),
+                    "{path} {}",
+                    task.name
+                );
+            }
+        }
+    }
+}
+
+/// One Pipeline can stand in for the other in a PipelineRun.
+#[test]
+fn both_pipelines_have_the_same_interface() {
+    let of = |path: &str| match tekton::parse(&text(path)).unwrap() {
+        Resource::Pipeline(pipeline) => {
+            let params: BTreeSet<_> = pipeline
+                .spec
+                .params
+                .iter()
+                .map(|p| p.name.clone())
+                .collect();
+            let workspaces = pipeline.spec.workspaces.iter().map(|w| w.name.clone());
+            let workspaces: BTreeSet<_> = workspaces.collect();
+            let results = pipeline.spec.results.iter().map(|r| r.name.clone());
+            (params, workspaces, results.collect::<BTreeSet<_>>())
+        }
+        other => panic!("not a Pipeline: {other:?}"),
+    };
+    assert_eq!(of(PIPELINE), of(ONE_POD));
 }
 
 #[test]
@@ -315,7 +418,7 @@ fn tektons_own_schemas_accept_it() {
         .map(path_of)
         .iter()
         .map(String::as_str)
-        .chain([PIPELINE, ON_TAG])
+        .chain([PIPELINE, ONE_POD, ON_TAG])
     {
         let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
         let kind = document["kind"].as_str().unwrap().to_owned();

@@ -57,11 +57,12 @@ pub struct Run {
     hooks: Hooks,
 }
 
-/// The five Tasks and the Pipeline of this checkout.
+/// The Pipeline of this checkout with its Tasks.
 #[must_use]
 pub fn shipped() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let tasks = [
+        "preflight",
         "extract-tag",
         "gather-images",
         "verify-ec",
@@ -72,6 +73,15 @@ pub fn shipped() -> Vec<PathBuf> {
     let mut files = tasks.to_vec();
     files.push(root.join("pipelines/promote-to-prod/promote-to-prod.yaml"));
     files
+}
+
+/// The Pipeline of one pod, with its Task.
+#[must_use]
+pub fn shipped_in_one_pod() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    ["tasks", "pipelines"]
+        .map(|dir| root.join(dir).join("promote-run/promote-run.yaml"))
+        .to_vec()
 }
 
 impl Run {
@@ -95,6 +105,13 @@ impl Run {
     pub fn param(mut self, name: &str, value: impl Into<String>) -> Self {
         self.params.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// Gives a param another value than it was given before.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.params.retain(|(known, _)| known != name);
+        self.param(name, value)
     }
 
     /// Binds a workspace to a directory that all Tasks share.
