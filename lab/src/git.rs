@@ -19,7 +19,10 @@ use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::server::{Body, Listener, Reply, response, serve};
+use crate::{
+    server::{Body, Listener, Reply, response, serve_with},
+    tls::Tls,
+};
 
 /// A user and the password by which it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,7 @@ pub struct Account {
 /// A running Git server; it ends when this is dropped.
 pub struct Server {
     listener: Listener,
+    scheme: &'static str,
     root: tempfile::TempDir,
     shared: Arc<Shared>,
 }
@@ -61,6 +65,15 @@ pub fn is_installed() -> bool {
 impl Server {
     /// Starts it on a free port of loopback.
     pub fn start(account: Option<Account>) -> Result<Self> {
+        Self::start_at(account, SocketAddr::from(([127, 0, 0, 1], 0)), None)
+    }
+
+    /// Starts it at an address, with or without TLS.
+    pub fn start_at(
+        account: Option<Account>,
+        listen: SocketAddr,
+        tls: Option<&Tls>,
+    ) -> Result<Self> {
         let root = tempfile::tempdir()?;
         let shared = Arc::new(Shared {
             root: root.path().to_owned(),
@@ -72,18 +85,21 @@ impl Server {
         });
         let state = Arc::clone(&shared);
         let answer = move |request| -> Reply { Box::pin(answer(Arc::clone(&state), request)) };
-        let listener = serve(SocketAddr::from(([127, 0, 0, 1], 0)), answer)?;
+        let config = tls.map(|tls| Arc::clone(&tls.config));
+        let listener = serve_with(listen, config, answer)
+            .with_context(|| format!("cannot listen on {listen}"))?;
         Ok(Self {
             listener,
+            scheme: if tls.is_some() { "https" } else { "http" },
             root,
             shared,
         })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or with `https`.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("http://{}", self.listener.address())
+        format!("{}://{}", self.scheme, self.listener.address())
     }
 
     /// The URL of a repository such as `acme/web`.

@@ -28,8 +28,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
-    /// Start all servers, print their addresses and the commands to try, until it is interrupted
-    Serve,
+    Serve(serve::Args),
     /// Run Tekton resources on this machine
     #[command(subcommand)]
     Tekton(Tekton),
@@ -69,8 +68,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
             // What fails while it runs is in its status: an error is a refusal of the input.
             run.map_err(|error| anyhow!(Missing(format!("{error:#}"))))
         }
-        Command::Serve => {
-            let _serving = serve::start(&promote()?)?;
+        Command::Serve(args) => {
+            let _serving = serve::start(&args, &promote()?)?;
             until_interrupted()
         }
         Command::Registry {

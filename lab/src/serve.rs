@@ -1,22 +1,63 @@
 //! The servers for trying by hand, and the commands to type.
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{self, Write as _},
+    net::IpAddr,
     path::Path,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::{
+    binary::Missing,
     chain::{CONFIG, Chain, Step},
-    universe::{TAG, Universe},
+    tls::Tls,
+    universe::{COMPONENT, Site, TAG, Universe},
 };
 
+/// Start all servers, print their addresses and the commands to try, until it is interrupted
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The address of this machine by which clients reach it: that of the network of a kind or CRC cluster for pods
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub listen: IpAddr,
+    /// The registry's port; the Git server has the next one [default: free ports]
+    #[arg(long, value_name = "BASE", value_parser = clap::value_parser!(u16).range(1..=65534))]
+    pub port: Option<u16>,
+    /// Speak TLS with a certificate of a private authority, which is printed
+    #[arg(long)]
+    pub tls: bool,
+}
+
 /// Starts the servers and prints what to do with them; they end when the universe is dropped.
-pub fn start(promote: &Path) -> Result<Universe> {
+pub fn start(args: &Args, promote: &Path) -> Result<Universe> {
+    let (universe, text) = prepare(args, promote)?;
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(universe)
+}
+
+/// Starts the servers and returns what to do with them.
+pub fn prepare(args: &Args, promote: &Path) -> Result<(Universe, String)> {
     crate::binary::need_git()?;
-    let universe = Universe::new()?;
+    if args.listen.is_unspecified() {
+        let text = format!(
+            "--listen {} is every address: name the one by which clients reach this machine",
+            args.listen
+        );
+        return Err(anyhow!(Missing(text)));
+    }
+    let names = [args.listen.to_string()];
+    let tls = args.tls.then(|| Tls::private_authority_for(&names));
+    let site = Site {
+        listen: args.listen,
+        port: args.port,
+        tls: tls.transpose()?,
+    };
+    let universe = Universe::at(&site).map_err(|error| anyhow!(Missing(format!("{error:#}"))))?;
     universe.vouch()?;
     let dir = universe.path("data");
     fs::create_dir_all(&dir)?;
@@ -28,39 +69,235 @@ pub fn start(promote: &Path) -> Result<Universe> {
         more: Vec::new(),
     };
     fs::write(dir.join(CONFIG), chain.config())?;
-    let mut out = io::stdout().lock();
+    let mut text = String::new();
+    describe(&mut text, &universe, promote)?;
+    commands(&mut text, &chain, &site)?;
+    on_tekton(&mut text, &universe)?;
+    if args.tls || !args.listen.is_loopback() {
+        on_cluster(&mut text, &universe, &site)?;
+    }
+    writeln!(text, "\n# Ctrl-C ends the servers and removes everything.")?;
+    Ok((universe, text))
+}
+
+fn describe(text: &mut String, universe: &Universe, promote: &Path) -> Result<()> {
     writeln!(
-        out,
+        text,
         "# an image built from the tag {TAG}: {}:{TAG}",
         universe.staging()
     )?;
     writeln!(
-        out,
+        text,
         "# production takes its images from {}",
         universe.production()
     )?;
-    writeln!(out, "# the source is {}", universe.source_url())?;
-    writeln!(out, "# the policy is {}", universe.policy_url())?;
-    writeln!(out, "# the GitOps repository is {}", universe.gitops_url())?;
-    writeln!(out, "\n# For the commands of the README:")?;
-    for (name, value) in variables(&universe, promote) {
-        writeln!(out, "export {name}={value}")?;
+    writeln!(text, "# the source is {}", universe.source_url())?;
+    writeln!(text, "# the policy is {}", universe.policy_url())?;
+    writeln!(text, "# the GitOps repository is {}", universe.gitops_url())?;
+    writeln!(text, "\n# For the commands of the README:")?;
+    for (name, value) in variables(universe, promote) {
+        writeln!(text, "export {name}={value}")?;
     }
+    Ok(())
+}
+
+/// The five commands, and the two that do the same.
+fn commands(text: &mut String, chain: &Chain<'_>, site: &Site) -> Result<()> {
+    let (promote, dir) = (&chain.promote, chain.dir.display());
+    let globals = globals(chain.universe, site);
     writeln!(
-        out,
+        text,
         "\n# The five commands, each with the digest of what the one before wrote:\n"
     )?;
-    let result = |of: Step, name: &str| format!("$(cat {}/{}/{name})", dir.display(), of.command());
+    let result = |of: Step, name: &str| format!("$(cat {dir}/{}/{name})", of.command());
     for step in Step::ALL {
-        writeln!(out, "{}", command(promote, &chain.arguments(step, result)))?;
+        let line = command(promote, &globals, &chain.arguments(step, result));
+        writeln!(text, "{line}")?;
     }
-    writeln!(out, "\n# All in one, by flags or by a file:\n")?;
-    writeln!(out, "{}", command(promote, &chain.run_arguments()))?;
-    writeln!(out, "{}", command(promote, &chain.config_arguments()))?;
-    writeln!(out, "\n# Ctrl-C ends the servers and removes everything.")?;
-    out.flush()?;
-    drop(out);
-    Ok(universe)
+    writeln!(
+        text,
+        "\n# All in one, by flags or by a file; doctor tries what they need first:\n"
+    )?;
+    let mut doctor = chain.config_arguments();
+    if let Some(name) = doctor.first_mut() {
+        *name = "doctor".to_owned();
+    }
+    for arguments in [doctor, chain.run_arguments(), chain.config_arguments()] {
+        writeln!(text, "{}", command(promote, &globals, &arguments))?;
+    }
+    Ok(())
+}
+
+/// The flags without which the servers at this site are not talked to.
+fn globals(universe: &Universe, site: &Site) -> Vec<String> {
+    let registry = universe.registry.address();
+    let git = universe.git.address();
+    let hosts = [
+        registry.as_str(),
+        git.rsplit('/').next().unwrap_or_default(),
+    ];
+    let flag = match (site.tls.is_some(), site.listen.is_loopback()) {
+        (false, true) => return Vec::new(),
+        (false, false) => "plain-http",
+        (true, true) => "https",
+        (true, false) => "",
+    };
+    let mut globals: Vec<_> = hosts
+        .iter()
+        .filter(|_| !flag.is_empty())
+        .map(|host| format!("--{flag}={host}"))
+        .collect();
+    if site.tls.is_some() {
+        globals.push(format!(
+            "--ca-file={}",
+            universe.path("ca/ca.pem").display()
+        ));
+    }
+    globals
+}
+
+/// The shipped Pipeline in the runner of this program.
+fn on_tekton(text: &mut String, universe: &Universe) -> Result<()> {
+    let dir = |name: &str| universe.path(name).display().to_string();
+    writeln!(
+        text,
+        "\n# The shipped Pipeline without a cluster, from the checkout:\n"
+    )?;
+    writeln!(
+        text,
+        "lab tekton run tasks/*/*.yaml pipelines/promote-to-prod/promote-to-prod.yaml \\"
+    )?;
+    for (name, value) in params(universe) {
+        writeln!(text, "  --param {name}={value} \\")?;
+    }
+    for (name, path) in [
+        ("data", "data"),
+        ("git-credentials", "git-credentials"),
+        ("gitops-credentials", "git-credentials"),
+    ] {
+        writeln!(text, "  --workspace {name}={} \\", dir(path))?;
+    }
+    writeln!(text, "  --out {}", dir("data/out"))?;
+    Ok(())
+}
+
+fn params(universe: &Universe) -> Vec<(&'static str, String)> {
+    let key = format!("\"$(cat {})\"", universe.public_key().display());
+    vec![
+        ("git-tag", TAG.to_owned()),
+        ("revision", universe.commit.clone()),
+        ("git-url", universe.source_url()),
+        ("images", format!("{COMPONENT}={}", universe.staging())),
+        ("policy", universe.policy_url()),
+        ("public-key", key),
+        ("ignore-rekor", "true".to_owned()),
+        ("to", universe.production()),
+        ("gitops-repo-url", universe.gitops_url()),
+    ]
+}
+
+/// The Secrets that pods of a cluster need, and a PipelineRun for them.
+fn on_cluster(text: &mut String, universe: &Universe, site: &Site) -> Result<()> {
+    let path = |name: &str| universe.path(name).display().to_string();
+    writeln!(
+        text,
+        "\n# A cluster whose pods reach {}: what to create in the namespace of the run (install/README.md)\n",
+        site.listen
+    )?;
+    writeln!(
+        text,
+        "kubectl create secret generic promote-registry --type=kubernetes.io/dockerconfigjson \\\n  --from-file=.dockerconfigjson={}",
+        path("docker-config/config.json")
+    )?;
+    writeln!(
+        text,
+        "kubectl create secret generic promote-gitops --type=kubernetes.io/basic-auth \\\n  --from-file={} --from-file={}",
+        path("git-credentials/username"),
+        path("git-credentials/password")
+    )?;
+    writeln!(
+        text,
+        "kubectl create secret generic cosign-pub --from-file={}",
+        path("cosign.pub")
+    )?;
+    if let Some(tls) = &site.tls {
+        writeln!(
+            text,
+            "kubectl create configmap promote-ca --from-file={}",
+            path("ca/ca.pem")
+        )?;
+        writeln!(
+            text,
+            "\n# The authority, in that file too:\n{}",
+            tls.trusted_pem.trim_end()
+        )?;
+    } else {
+        writeln!(
+            text,
+            "# Without --tls no pod talks to these servers: the Tasks have no --plain-http."
+        )?;
+    }
+    let file = universe.path("pipelinerun.yaml");
+    fs::write(&file, pipeline_run(universe, site.tls.is_some()))?;
+    writeln!(text, "\nkubectl create --filename {}", file.display())?;
+    Ok(())
+}
+
+/// A PipelineRun of the shipped Pipeline with the values of the universe.
+fn pipeline_run(universe: &Universe, tls: bool) -> String {
+    let mut params = String::new();
+    for (name, value) in params_of_run(universe) {
+        params.push_str(&format!("    - name: {name}\n      value: {value}\n"));
+    }
+    let authority = match tls {
+        true => "    - name: ca-certificates\n      configMap:\n        name: promote-ca\n",
+        false => "",
+    };
+    format!(
+        "\
+apiVersion: tekton.dev/v1
+kind: PipelineRun
+metadata:
+  generateName: promote-to-prod-
+spec:
+  pipelineRef:
+    name: promote-to-prod
+  params:
+{params}  taskRunTemplate:
+    serviceAccountName: promote
+    podTemplate:
+      securityContext:
+        fsGroup: 65532
+  workspaces:
+    - name: data
+      volumeClaimTemplate:
+        spec:
+          accessModes: [ReadWriteOnce]
+          resources:
+            requests:
+              storage: 64Mi
+    - name: docker-config
+      secret:
+        secretName: promote-registry
+    - name: git-credentials
+      secret:
+        secretName: promote-gitops
+    - name: gitops-credentials
+      secret:
+        secretName: promote-gitops
+{authority}"
+    )
+}
+
+fn params_of_run(universe: &Universe) -> Vec<(&'static str, String)> {
+    let params = params(universe).into_iter();
+    let of_run = params.map(|(name, value)| match name {
+        "images" => (name, format!("[{value}]")),
+        "public-key" => (name, "k8s://cosign-pub".to_owned()),
+        "ignore-rekor" => (name, "\"true\"".to_owned()),
+        _ => (name, value),
+    });
+    of_run.collect()
 }
 
 /// What the commands of the README are written with.
@@ -78,10 +315,10 @@ pub fn variables(universe: &Universe, promote: &Path) -> [(&'static str, String)
 }
 
 /// A command line for a shell; `$(cat …)` stays a substitution.
-fn command(promote: &Path, arguments: &[String]) -> String {
+fn command(promote: &Path, globals: &[String], arguments: &[String]) -> String {
     let name = arguments.first().map_or("", String::as_str);
     let mut line = format!("{} {name}", promote.display());
-    for argument in arguments.iter().skip(1) {
+    for argument in globals.iter().chain(arguments.iter().skip(1)) {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,@%+".contains(c);
         if argument.chars().all(plain) {
             line.push_str(&format!(" \\\n  {argument}"));

@@ -27,6 +27,11 @@ pub struct Tls {
 impl Tls {
     /// A certificate issued by a private authority, as companies have it.
     pub fn private_authority() -> Result<Self> {
+        Self::private_authority_for(&[])
+    }
+
+    /// The same for servers that are also reached by these names or addresses.
+    pub fn private_authority_for(names: &[String]) -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +42,7 @@ impl Tls {
         let trusted_pem = authority.self_signed(&key)?.pem();
         let issuer = Issuer::new(authority, key);
         let leaf_key = KeyPair::generate()?;
-        let leaf = server_params()?.signed_by(&leaf_key, &issuer)?;
+        let leaf = server_params(names)?.signed_by(&leaf_key, &issuer)?;
         Self::new(trusted_pem, &leaf, &leaf_key)
     }
 
@@ -45,7 +50,7 @@ impl Tls {
     /// makes it and small private registries use it.
     pub fn self_signed_authority() -> Result<Self> {
         let key = KeyPair::generate()?;
-        let mut params = server_params()?;
+        let mut params = server_params(&[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?;
         Self::new(certificate.pem(), &certificate, &key)
@@ -69,8 +74,9 @@ impl Tls {
     }
 }
 
-fn server_params() -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
+fn server_params(names: &[String]) -> Result<CertificateParams> {
+    let all = [&NAMES.map(str::to_owned)[..], names].concat();
+    let mut params = CertificateParams::new(all)?;
     params
         .distinguished_name
         .push(DnType::CommonName, "localhost");

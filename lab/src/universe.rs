@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     git::{self, Account, Repository},
     registry,
     signer::{self, Image, Key},
+    tls::Tls,
 };
 
 /// The Git tag that is released.
@@ -55,9 +57,42 @@ pub struct State {
     pub refs: BTreeMap<String, String>,
 }
 
+/// Where the servers of a universe listen.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Their address.
+    pub listen: IpAddr,
+    /// The registry's port; the Git server has the next one. Without it both are free ones.
+    pub port: Option<u16>,
+    /// With it, they speak TLS.
+    pub tls: Option<Tls>,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self {
+            listen: IpAddr::from([127, 0, 0, 1]),
+            port: None,
+            tls: None,
+        }
+    }
+}
+
+impl Site {
+    fn address(&self, number: u16) -> SocketAddr {
+        let port = self.port.map_or(0, |base| base.saturating_add(number));
+        SocketAddr::new(self.listen, port)
+    }
+}
+
 impl Universe {
-    /// Builds it; the image is pushed, but nobody has signed it or attested anything yet.
+    /// Builds it on loopback; the image is pushed, but nobody has signed it or attested anything yet.
     pub fn new() -> Result<Self> {
+        Self::at(&Site::default())
+    }
+
+    /// Builds it with servers at other addresses.
+    pub fn at(site: &Site) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut password = [0; 12];
         aws_lc_rs::rand::fill(&mut password)
@@ -67,8 +102,12 @@ impl Universe {
             user: "promoter".to_owned(),
             password: hex::encode(password),
         };
-        let git = git::Server::start(Some(account.clone()))?;
-        let registry = registry::Server::start(registry::Options::default())?;
+        let git = git::Server::start_at(Some(account.clone()), site.address(1), site.tls.as_ref())?;
+        let registry = registry::Server::start(registry::Options {
+            listen: site.address(0),
+            tls: site.tls.clone(),
+            ..registry::Options::default()
+        })?;
         let source = git.repository(SOURCE)?;
         let commit = source.commit(
             "main",
@@ -104,6 +143,9 @@ impl Universe {
         universe.write("git-credentials/username", &account.user)?;
         universe.write("git-credentials/password", &account.password)?;
         universe.write("docker-config/config.json", "{\"auths\": {}}\n")?;
+        if let Some(tls) = &site.tls {
+            universe.write("ca/ca.pem", &tls.trusted_pem)?;
+        }
         Ok(universe)
     }
 

@@ -40,6 +40,7 @@ fn no_odd_name_of_a_tag_starts_a_run() {
         Run::new(tekton::shipped())
             .text("on-tag.yaml", universe.pipeline_run().unwrap())
             .event(push.unwrap())
+            .param("public-key", "PEM")
             .promote("/no/such/program")
             .run()
     };
@@ -56,4 +57,27 @@ fn no_odd_name_of_a_tag_starts_a_run() {
         assert!(!reached.contains("does not start it"), "{tag}: {reached}");
         assert!(reached.contains("workspace"), "{tag}: {reached}");
     }
+}
+
+#[test]
+fn names_the_params_that_only_a_cluster_can_fill() {
+    let universe = Universe::new().unwrap();
+    let start = |run: Run| format!("{:#}", run.promote("/no/such/program").run().unwrap_err());
+    let push = event::tag_push(
+        "gitlab-tag-push",
+        "v1.0",
+        &universe.commit,
+        &universe.source_page(),
+    )
+    .unwrap();
+    let run = || {
+        Run::new(tekton::shipped())
+            .text("on-tag.yaml", universe.pipeline_run().unwrap())
+            .event(push.clone())
+    };
+    let refused = start(run());
+    assert!(refused.contains("--param public-key=VALUE"), "{refused}");
+    assert!(refused.contains("k8s://"), "{refused}");
+    let given = start(run().param("public-key", "PEM"));
+    assert!(!given.contains("public-key"), "{given}");
 }

@@ -7,6 +7,7 @@
 mod cel;
 mod check;
 pub mod command;
+mod documents;
 mod kubelet;
 pub mod model;
 mod pac;
@@ -216,6 +217,8 @@ impl Run {
             tasks,
             pipeline,
             run,
+            documents,
+            unfilled,
         } = resources;
         for (name, spec) in &tasks {
             check::task(name, spec)?;
@@ -240,7 +243,9 @@ impl Run {
             }
         }
         Ok(Plan {
-            params: self.params(&pipeline.spec, run.as_ref())?,
+            params: self.params(&pipeline.spec, run.as_ref(), &unfilled)?,
+            document: documents.get("Pipeline").cloned().unwrap_or_default(),
+            documents,
             workspaces: self.bind(&pipeline.spec, run.as_ref(), &root)?,
             name: run
                 .as_ref()
@@ -259,6 +264,7 @@ impl Run {
         &self,
         spec: &PipelineSpec,
         run: Option<&PipelineRun>,
+        unfilled: &[String],
     ) -> Result<BTreeMap<String, Value>> {
         let of_run = run
             .map(|run| run.spec.params.as_slice())
@@ -268,6 +274,16 @@ impl Run {
             if !spec.params.iter().any(|param| param.name == *name) {
                 bail!("the Pipeline has no param {name}");
             }
+        }
+        let is_given = |name: &String| self.params.iter().any(|(given, _)| given == name);
+        let left: Vec<_> = unfilled.iter().filter(|name| !is_given(name)).collect();
+        if let Some(first) = left.first() {
+            let names: Vec<_> = left.iter().map(|name| name.as_str()).collect();
+            bail!(
+                "the runner has no cluster to read {} from: give {} by --param {first}=VALUE",
+                resources::KEY,
+                names.join(", ")
+            );
         }
         let mut values = BTreeMap::new();
         for param in &spec.params {

@@ -25,8 +25,14 @@ pub(crate) struct Prepared {
     pub(crate) task_run: String,
     /// The name of the Task.
     pub(crate) task: String,
+    /// Whether the Pipeline names the Task, or has it itself.
+    pub(crate) is_named: bool,
     /// The Task.
     pub(crate) spec: TaskSpec,
+    /// The same as a cluster has it.
+    pub(crate) document: serde_json::Value,
+    /// How long one attempt may take, as Go writes it.
+    pub(crate) go_timeout: String,
     /// The values of its params.
     pub(crate) params: BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
@@ -49,6 +55,7 @@ impl Prepared {
                 name: &self.task_run,
                 task: &self.task,
                 spec: &self.spec,
+                document: &self.document,
                 params: &self.params,
                 workspaces: &self.workspaces,
                 promote: &plan.promote,
@@ -78,15 +85,20 @@ impl Prepared {
             Value::Array(items) => json!({"name": name, "value": items}),
         });
         let params: Vec<_> = params.collect();
-        let mut spec = json!({"serviceAccountName": "default"});
+        let mut spec = json!({"serviceAccountName": "default", "timeout": self.go_timeout});
         if !params.is_empty() {
             spec["params"] = params.into();
         }
         if self.attempts > 1 {
             spec["retries"] = (self.attempts - 1).into();
         }
-        if self.task != self.name {
-            spec["taskRef"] = json!({"kind": "Task", "name": self.task});
+        spec[if self.is_named { "taskRef" } else { "taskSpec" }] = match self.is_named {
+            true => json!({"kind": "Task", "name": self.task}),
+            false => self.document.clone(),
+        };
+        if !self.workspaces.is_empty() {
+            let names = self.workspaces.keys();
+            spec["workspaces"] = names.map(|name| json!({"name": name})).collect();
         }
         spec
     }

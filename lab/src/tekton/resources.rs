@@ -25,7 +25,14 @@ pub(crate) struct Resources {
     pub(crate) pipeline: Option<Pipeline>,
     /// The PipelineRun, if there is one.
     pub(crate) run: Option<PipelineRun>,
+    /// The `spec` of every Task by its name, and of the Pipeline under `Pipeline`, as they are written.
+    pub(crate) documents: BTreeMap<String, serde_json::Value>,
+    /// Params of the PipelineRun whose value is read from a cluster.
+    pub(crate) unfilled: Vec<String>,
 }
+
+/// The beginning of a param that names a Secret of the cluster.
+pub(crate) const KEY: &str = "k8s://";
 
 impl Resources {
     /// Reads named texts; an event fills what stands in `{{ … }}`.
@@ -37,6 +44,7 @@ impl Resources {
                 None if text.contains("{{") => bail!("{name} has {{{{ … }}}}: it needs an event"),
                 None => text,
             };
+            found.keep_document(&text).with_context(|| name.clone())?;
             let twice = match parse(&text).with_context(|| name.clone())? {
                 Resource::Task(task) => found.tasks.insert(task.metadata.name, task.spec).is_some(),
                 Resource::Pipeline(pipeline) => found.pipeline.replace(pipeline).is_some(),
@@ -49,7 +57,27 @@ impl Resources {
         if let (Some(event), Some(run)) = (event, &found.run) {
             event.starts(&run.metadata)?;
         }
+        if let Some(run) = &found.run {
+            let of_cluster =
+                |param: &&Param| param.value.strings().iter().any(|v| v.starts_with(KEY));
+            let params = run.spec.params.iter().filter(of_cluster);
+            found.unfilled = params.map(|param| param.name.clone()).collect();
+        }
         Ok(found)
+    }
+}
+
+impl Resources {
+    fn keep_document(&mut self, text: &str) -> Result<()> {
+        let document: serde_json::Value = serde_saphyr::from_str(text)?;
+        let name = match document["kind"].as_str() {
+            Some("Task") => document["metadata"]["name"].as_str().unwrap_or_default(),
+            Some("Pipeline") => "Pipeline",
+            _ => return Ok(()),
+        };
+        self.documents
+            .insert(name.to_owned(), document["spec"].clone());
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 
 use super::{
-    check, duration,
+    check, documents, duration,
     model::{OnError, Operator, PipelineSpec, PipelineTask, TaskSpec, Value, When},
     picture::Picture,
     prepared::Prepared,
@@ -48,6 +48,10 @@ pub(crate) struct Plan {
     pub(crate) spec: PipelineSpec,
     /// The Tasks by their names.
     pub(crate) tasks: BTreeMap<String, TaskSpec>,
+    /// The `spec` of the Pipeline as it is written.
+    pub(crate) document: serde_json::Value,
+    /// The `spec` of each Task as it is written.
+    pub(crate) documents: BTreeMap<String, serde_json::Value>,
     /// Every param of the Pipeline.
     pub(crate) params: BTreeMap<String, Value>,
     /// The bound workspaces.
@@ -211,8 +215,8 @@ impl Schedule<'_> {
             .map(|prepared| Next::Start(Box::new(prepared)))
     }
 
-    /// Every variable of the Pipeline as it is now.
-    fn variables(&self) -> Variables {
+    /// The variables whose values are known before anything runs.
+    fn given(&self) -> Variables {
         let plan = self.plan;
         let mut variables = Variables::default();
         let mut params = Vec::new();
@@ -229,6 +233,14 @@ impl Schedule<'_> {
             pair("context.pipelineRun.namespace", super::NAMESPACE),
             pair("context.pipeline.name", &plan.pipeline),
         ]);
+        variables
+    }
+
+    /// Every variable of the Pipeline as it is now.
+    fn variables(&self) -> Variables {
+        let plan = self.plan;
+        let mut variables = self.given();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let workspaces = plan.spec.workspaces.iter().map(|own| &own.name);
         variables.pass(workspaces.map(|name| {
             let bound = plan.workspaces.contains_key(name);
@@ -283,7 +295,10 @@ impl Schedule<'_> {
         let named = task.task_ref.as_ref().map(|named| &named.name);
         Ok(Prepared {
             name: task.name.clone(),
+            is_named: named.is_some(),
             task: named.unwrap_or(&task.name).clone(),
+            document: self.document(task),
+            go_timeout: documents::go_duration(task.timeout.as_deref().unwrap_or_default()),
             spec: spec.clone(),
             params: params.collect(),
             workspaces: self.workspaces(task, variables, &task_run)?,
@@ -291,6 +306,23 @@ impl Schedule<'_> {
             when: task.when.clone(),
             attempts: task.retries.saturating_add(1),
             timeout: task.timeout.as_deref().map(duration).transpose()?,
+        })
+    }
+
+    /// The `spec` of a Pipeline's Task as a cluster has it.
+    fn document(&self, task: &PipelineTask) -> serde_json::Value {
+        let named = task
+            .task_ref
+            .as_ref()
+            .and_then(|named| self.plan.documents.get(&named.name));
+        if let Some(raw) = named {
+            return documents::task_spec(raw);
+        }
+        let lists = ["tasks", "finally"].map(|list| self.plan.document[list].as_array());
+        let mut all = lists.into_iter().flatten().flatten();
+        let own = all.find(|one| one["name"] == task.name.as_str());
+        own.map_or(serde_json::Value::Null, |own| {
+            documents::embedded(&own["taskSpec"])
         })
     }
 
@@ -416,7 +448,13 @@ impl Schedule<'_> {
             None if skipped > 0 => ("Completed", counts),
             None => ("Succeeded", counts),
         };
+        let declared = plan.spec.results.iter();
         let status = Status {
+            spec: match plan.document.is_null() {
+                true => serde_json::Value::Null,
+                false => documents::pipeline_spec(&plan.document, &self.given()),
+            },
+            result_order: declared.map(|result| result.name.clone()).collect(),
             name: plan.name.clone(),
             pipeline: plan.pipeline.clone(),
             succeeded: failed == 0 && self.invalid.is_none(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::model::When;
+use super::{documents, model::When};
 
 /// Why a Task was not run, in Tekton's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,14 @@ pub enum Fate {
 pub struct StepStatus {
     /// The step's name.
     pub name: String,
+    /// The image that a cluster would run.
+    pub image: String,
+    /// When its program was started.
+    pub started: Timestamp,
+    /// When its program ended.
+    pub finished: Timestamp,
+    /// The results that it left, as JSON.
+    pub message: Option<String>,
     /// The exit code; none when it was stopped or never started.
     pub exit_code: Option<i32>,
     /// `Completed`, `Continued`, `Error`, `TimeoutExceeded` or `Skipped`.
@@ -78,6 +86,8 @@ pub struct Attempt {
     pub results: BTreeMap<String, String>,
     /// What the steps printed, with the paths of a cluster.
     pub log: String,
+    /// The Task with the values of the run.
+    pub spec: Value,
 }
 
 /// A Task of the run.
@@ -161,6 +171,10 @@ pub struct Status {
     pub tasks: Vec<TaskStatus>,
     /// The Pipeline's results.
     pub results: BTreeMap<String, String>,
+    /// Their names in the order in which the Pipeline declares them.
+    pub(crate) result_order: Vec<String>,
+    /// The `spec` of the Pipeline with the values of the run; null for a Task alone.
+    pub(crate) spec: Value,
 }
 
 impl Status {
@@ -182,28 +196,25 @@ impl Status {
         let ran = self.tasks.iter().filter(|task| !task.attempts.is_empty());
         let children: Vec<_> = ran.map(child).collect();
         let skipped: Vec<_> = self.tasks.iter().filter_map(skipped).collect();
-        let results = self.results.iter();
-        let results: Vec<_> = results
-            .map(|(name, value)| json!({"name": name, "value": value}))
-            .collect();
-        let mut status = json!({
-            "startTime": seconds(self.started),
-            "completionTime": seconds(self.completed),
-            "conditions": [condition(self.succeeded, self.reason, &self.message)],
+        let results = self.result_order.iter();
+        let results = results.filter_map(|name| {
+            let value = self.results.get(name)?;
+            Some(json!({"name": name, "value": value}))
         });
-        if let Some(time) = self.finally_started {
-            status["finallyStartTime"] = Value::from(seconds(time));
-        }
-        for (key, list) in [
-            ("childReferences", children),
-            ("skippedTasks", skipped),
-            ("results", results),
-        ] {
-            // A cluster leaves out an empty list.
-            if !list.is_empty() {
-                status[key] = Value::from(list);
-            }
-        }
+        let finally = self.finally_started.map(seconds).map(Value::from);
+        let completed = seconds(self.completed);
+        let condition = condition(self.succeeded, self.reason, &self.message, &completed);
+        let status = documents::without_empty(vec![
+            ("childReferences", children.into()),
+            ("completionTime", completed.into()),
+            ("conditions", json!([condition])),
+            ("finallyStartTime", finally.unwrap_or_default()),
+            ("pipelineSpec", self.spec.clone()),
+            ("provenance", provenance(&self.pipeline)),
+            ("results", results.collect::<Vec<_>>().into()),
+            ("skippedTasks", skipped.into()),
+            ("startTime", seconds(self.started).into()),
+        ]);
         json!({
             "apiVersion": "tekton.dev/v1",
             "kind": "PipelineRun",
@@ -217,8 +228,9 @@ impl Status {
     pub fn task_runs(&self) -> Vec<(String, Value)> {
         let ran = self.tasks.iter().filter_map(|task| {
             let (last, retried) = task.attempts.split_last()?;
-            let mut status = attempt(last);
-            let retried: Vec<_> = retried.iter().map(attempt).collect();
+            let pod = format!("{}-pod", task.task_run);
+            let mut status = attempt(last, &pod);
+            let retried: Vec<_> = retried.iter().map(|one| attempt(one, &pod)).collect();
             if !retried.is_empty() {
                 status["retriesStatus"] = Value::from(retried);
             }
@@ -262,30 +274,72 @@ fn skipped(task: &TaskStatus) -> Option<Value> {
     Some(entry)
 }
 
-fn attempt(attempt: &Attempt) -> Value {
-    let steps = attempt.steps.iter().map(|step| {
-        json!({
-            "name": step.name,
-            "container": format!("step-{}", step.name),
-            "terminationReason": step.reason,
-            "terminated": {"exitCode": step.exit_code, "reason": step.reason},
-        })
-    });
-    let mut status = json!({
-        "startTime": seconds(attempt.started),
-        "completionTime": seconds(attempt.completed),
-        "conditions": [condition(attempt.succeeded, attempt.reason, &attempt.message)],
-        "steps": steps.collect::<Vec<_>>(),
-    });
-    if !attempt.results.is_empty() {
-        status["results"] = Value::from(named(&attempt.results));
-    }
-    status
+fn attempt(attempt: &Attempt, pod: &str) -> Value {
+    let steps = attempt.steps.iter().map(step);
+    let completed = seconds(attempt.completed);
+    let condition = condition(
+        attempt.succeeded,
+        attempt.reason,
+        &attempt.message,
+        &completed,
+    );
+    let status = documents::without_empty(vec![
+        ("artifacts", json!({})),
+        ("completionTime", completed.into()),
+        ("conditions", json!([condition])),
+        ("podName", pod.into()),
+        ("provenance", documents::provenance()),
+        ("results", named(&attempt.results).into()),
+        ("startTime", seconds(attempt.started).into()),
+        ("steps", steps.collect::<Vec<_>>().into()),
+        ("taskSpec", attempt.spec.clone()),
+    ]);
+    Value::Object(status)
 }
 
-fn condition(succeeded: bool, reason: &str, message: &str) -> Value {
+fn step(step: &StepStatus) -> Value {
+    // The kubelet knows two reasons; the entrypoint's own is beside it.
+    let reason = if step.exit_code == Some(0) {
+        "Completed"
+    } else {
+        "Error"
+    };
+    let terminated = documents::without_empty(vec![
+        ("containerID", format!("lab://{}", step.name).into()),
+        ("exitCode", step.exit_code.into()),
+        ("finishedAt", seconds(step.finished).into()),
+        ("message", step.message.clone().into()),
+        ("reason", reason.into()),
+        ("startedAt", seconds(step.started).into()),
+    ]);
+    json!({
+        "container": format!("step-{}", step.name),
+        "imageID": step.image,
+        "name": step.name,
+        "provenance": {},
+        "terminated": terminated,
+        "terminationReason": step.reason,
+    })
+}
+
+/// Where the Pipeline came from.
+fn provenance(pipeline: &str) -> Value {
+    let mut provenance = documents::provenance();
+    let namespace = super::NAMESPACE;
+    let path = format!("/apis/tekton.dev/v1/namespaces/{namespace}/pipeline/{pipeline}@lab");
+    provenance["refSource"] = json!({"digest": {"sha256": ""}, "uri": path});
+    provenance
+}
+
+fn condition(succeeded: bool, reason: &str, message: &str, time: &str) -> Value {
     let status = if succeeded { "True" } else { "False" };
-    json!({"type": "Succeeded", "status": status, "reason": reason, "message": message})
+    json!({
+        "lastTransitionTime": time,
+        "message": message,
+        "reason": reason,
+        "status": status,
+        "type": "Succeeded",
+    })
 }
 
 fn named(results: &BTreeMap<String, String>) -> Vec<Value> {

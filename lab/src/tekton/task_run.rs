@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    kubelet,
+    documents, kubelet,
     model::{EnvVar, OnError, Step, TaskSpec, Value},
     status::{Attempt, StepStatus},
     variables::{Variables, references},
@@ -43,6 +43,8 @@ pub(crate) struct TaskRun<'a> {
     pub(crate) task: &'a str,
     /// The Task.
     pub(crate) spec: &'a TaskSpec,
+    /// The same as a cluster has it.
+    pub(crate) document: &'a serde_json::Value,
     /// The params that were given.
     pub(crate) params: &'a BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
@@ -78,6 +80,7 @@ impl TaskRun<'_> {
             steps: Vec::new(),
             results: BTreeMap::new(),
             log: String::new(),
+            spec: documents::filled_steps(self.document, &variables),
         };
         let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         if let Some(reference) = self.leftover(&variables) {
@@ -88,7 +91,9 @@ impl TaskRun<'_> {
         }
         for step in &self.spec.steps {
             if !attempt.succeeded {
-                attempt.steps.push(status(step, None, "Skipped"));
+                attempt
+                    .steps
+                    .push(status(step, None, "Skipped", Timestamp::now()));
                 continue;
             }
             self.step(step, &variables, deadline, &mut attempt)?;
@@ -105,11 +110,14 @@ impl TaskRun<'_> {
         deadline: Option<Instant>,
         attempt: &mut Attempt,
     ) -> Result<()> {
+        let began = Timestamp::now();
         let end = self.run(step, variables, deadline)?;
         let fits = self.read_results(&mut attempt.results)?;
         let code = match end {
             End::TimedOut => {
-                attempt.steps.push(status(step, None, "TimeoutExceeded"));
+                attempt
+                    .steps
+                    .push(status(step, None, "TimeoutExceeded", began));
                 let limit = self.timeout.unwrap_or_default();
                 let message = format!("TaskRun {:?} failed to finish within {limit:?}", self.name);
                 attempt.fail("TaskRunTimeout", message);
@@ -131,7 +139,9 @@ impl TaskRun<'_> {
             (_, OnError::Continue) if fits => "Continued",
             _ => "Error",
         };
-        attempt.steps.push(status(step, Some(code), reason));
+        let mut ended = status(step, Some(code), reason, began);
+        ended.message = message(&attempt.results);
+        attempt.steps.push(ended);
         if reason == "Error" {
             attempt.fail(
                 "StepFailed",
@@ -360,12 +370,29 @@ impl Attempt {
     }
 }
 
-fn status(step: &Step, exit_code: Option<i32>, reason: &'static str) -> StepStatus {
+fn status(
+    step: &Step,
+    exit_code: Option<i32>,
+    reason: &'static str,
+    started: Timestamp,
+) -> StepStatus {
     StepStatus {
         name: step.name.clone(),
+        image: step.image.clone(),
         exit_code,
         reason,
+        started,
+        finished: Timestamp::now(),
+        message: None,
     }
+}
+
+/// The results as the container's termination message has them.
+fn message(results: &BTreeMap<String, String>) -> Option<String> {
+    let entries = results.iter();
+    let entries = entries.map(|(name, value)| json!({"key": name, "value": value, "type": 1}));
+    let entries: Vec<_> = entries.collect();
+    (!entries.is_empty()).then(|| serde_json::Value::from(entries).to_string())
 }
 
 /// As a shell tells it: a signal is 128 and its number.
