@@ -9,6 +9,8 @@ mod imports;
 mod lexer;
 mod literal;
 mod logic;
+mod module;
+mod names;
 mod parser;
 mod rules;
 mod term;

@@ -54,7 +54,7 @@ impl Parser<'_> {
             }
             if !self.token().newline {
                 if self.errors.is_empty() {
-                    let end = super::parser::name_of(end);
+                    let end = super::names::name_of(end);
                     self.illegal(&format!("expected \\n or ; or {end}"));
                 }
                 return None;
@@ -95,7 +95,7 @@ impl Parser<'_> {
         }
         match self.tok() {
             tok @ (Tok::Some | Tok::Every) if negated => {
-                let name = super::parser::name_of(tok);
+                let name = super::names::name_of(tok);
                 self.illegal(&format!("illegal negation of '{name}'"));
                 None
             }

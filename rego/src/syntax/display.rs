@@ -42,7 +42,7 @@ pub fn reference(terms: &[Term]) -> String {
 /// Name of a kind of term.
 #[must_use]
 pub fn kind(kind: &TermKind) -> &'static str {
-    super::parser::kind_name(kind)
+    super::names::kind_name(kind)
 }
 
 /// Prints an expression.

@@ -4,7 +4,7 @@ use super::{
     ast::{Body, Expr, ExprKind, Head, Rule, Span, Term, TermKind},
     display,
     imports::is_keyword,
-    parser::kind_name,
+    names::kind_name,
     rules::{true_at, true_body},
 };
 

@@ -86,7 +86,7 @@ impl Parser<'_> {
         };
         for part in path.iter().skip(1) {
             if !matches!(part.kind, TermKind::String(_)) {
-                let name = super::parser::kind_name(&part.kind);
+                let name = super::names::kind_name(&part.kind);
                 self.error(
                     part.span,
                     format!("unexpected {name} token: expecting string"),

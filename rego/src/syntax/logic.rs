@@ -96,7 +96,7 @@ impl Parser<'_> {
 
     /// Reports `with` on an operand.
     pub(super) fn with_on_operand(&mut self, with: Span) {
-        let word = super::parser::name_of(self.tok());
+        let word = super::names::name_of(self.tok());
         self.hint(format!(
             "Wrap the operand in `(...)` or `{{...}}` to scope, or move `with` after the `{word}` expression to apply it to the whole expression"
         ));
@@ -113,7 +113,7 @@ impl Parser<'_> {
             self.error(start, "found empty body");
             return;
         }
-        let word = super::parser::name_of(self.tok());
+        let word = super::names::name_of(self.tok());
         self.value_operand(start, expr.span, word);
     }
 
@@ -189,7 +189,7 @@ impl Parser<'_> {
         self.hint(format!(
             "write `not ({text})` to negate the value, or `not {{{text}}}` for a body holding it"
         ));
-        let kind = super::parser::kind_name(&term.kind);
+        let kind = super::names::kind_name(&term.kind);
         self.error(
             brace,
             format!("`{{...}}` in an operand position must contain expression(s), got: {kind}"),

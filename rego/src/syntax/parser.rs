@@ -1,4 +1,4 @@
-//! Parser: state, errors and statements of a module.
+//! Parser: state and errors.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    ast::{Comment, Expr, Import, Module, Package, Rule, Span, Term, TermKind},
+    ast::{Span, Term},
     lexer::{Lexed, Tok, Token, lex},
+    names::name_of,
 };
 use crate::error::{Code, Error};
 
@@ -41,9 +42,9 @@ pub(super) struct Saved {
 }
 
 pub(super) struct Parser<'a> {
-    file: Arc<str>,
+    pub(super) file: Arc<str>,
     pub(super) text: &'a str,
-    lexed: Lexed,
+    pub(super) lexed: Lexed,
     pub(super) at: usize,
     /// Index of a token that is a name although it is a keyword.
     name: Option<usize>,
@@ -61,14 +62,6 @@ pub(super) struct Parser<'a> {
     pub(super) read: HashMap<usize, (Term, usize)>,
     /// Braces that are no operand of `and` or `or`, by index of their token.
     pub(super) no_operand: HashSet<usize>,
-}
-
-/// What a statement of a module is.
-enum Statement {
-    Package(Package),
-    Import(Import),
-    Rules(Vec<Rule>),
-    Body(Vec<Expr>),
 }
 
 impl<'a> Parser<'a> {
@@ -183,7 +176,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Records the lexer's error for the token under the cursor.
-    fn report_lexer(&mut self) {
+    pub(super) fn report_lexer(&mut self) {
         let errors = &self.lexed.errors;
         if let Ok(index) = errors.binary_search_by_key(&self.at, |(token, _)| *token)
             && let Some((_, message)) = errors.get(index)
@@ -349,261 +342,5 @@ impl<'a> Parser<'a> {
             column: before.column + u32::try_from(width).unwrap_or(0),
         };
         self.error(span, format!("unexpected whitespace token: {note}"));
-    }
-
-    /// Parses the whole text.
-    pub(super) fn module(mut self, text: &Arc<str>) -> Result<Module, Vec<Error>> {
-        self.report_lexer();
-        let mut statements = Vec::new();
-        while self.tok() != Tok::Eof && self.errors.is_empty() {
-            let Some(statement) = self.statement() else {
-                if self.errors.is_empty() {
-                    self.illegal("");
-                }
-                break;
-            };
-            statements.push(statement);
-        }
-        if self.errors.is_empty()
-            && let Some(module) = self.assemble(statements, text)
-            && self.errors.is_empty()
-        {
-            return Ok(module);
-        }
-        self.errors.sort_by_key(|error| error.span.start);
-        Err(self.errors)
-    }
-
-    fn statement(&mut self) -> Parsed<Statement> {
-        let saved = self.save();
-        if self.tok() == Tok::Package {
-            if let Some(package) = self.package() {
-                return Some(Statement::Package(package));
-            }
-            if !self.errors.is_empty() {
-                return None;
-            }
-            self.restore(saved);
-        }
-        if self.tok() == Tok::Import {
-            if let Some(import) = self.import() {
-                return Some(Statement::Import(import));
-            }
-            if !self.errors.is_empty() {
-                return None;
-            }
-            self.restore(saved);
-        }
-        if let Some(rules) = self.rules() {
-            return Some(Statement::Rules(rules));
-        }
-        if !self.errors.is_empty() {
-            return None;
-        }
-        self.restore(saved);
-        self.query(true, Tok::Eof).map(Statement::Body)
-    }
-
-    fn assemble(&mut self, statements: Vec<Statement>, text: &Arc<str>) -> Option<Module> {
-        let mut statements = statements.into_iter();
-        let package = match statements.next() {
-            Some(Statement::Package(package)) => package,
-            None => {
-                self.error(
-                    Span {
-                        line: 0,
-                        ..Span::default()
-                    },
-                    "empty module",
-                );
-                return None;
-            }
-            Some(other) => {
-                let span = match &other {
-                    Statement::Import(import) => import.span,
-                    Statement::Rules(rules) => rules.first().map_or(Span::default(), |r| r.span),
-                    Statement::Body(body) => body.first().map_or(Span::default(), |e| e.span),
-                    Statement::Package(package) => package.span,
-                };
-                self.error(span, "package expected");
-                return None;
-            }
-        };
-        let (mut imports, mut rules) = (Vec::new(), Vec::new());
-        for statement in statements {
-            match statement {
-                Statement::Import(import) => imports.push(import),
-                Statement::Rules(more) => rules.extend(more),
-                Statement::Body(body) => match super::heads::rule_from_body(body) {
-                    Ok(rule) => rules.push(rule),
-                    Err((span, message)) => self.error(span, message),
-                },
-                Statement::Package(package) => self.error(package.span, "unexpected package"),
-            }
-        }
-        for rule in &rules {
-            for (span, message) in super::heads::check(rule) {
-                self.error(span, message);
-            }
-        }
-        Some(Module {
-            file: self.file.clone(),
-            text: text.clone(),
-            package,
-            imports,
-            rules,
-            comments: self.comments(),
-        })
-    }
-
-    fn comments(&self) -> Vec<Comment> {
-        self.lexed
-            .comments
-            .iter()
-            .map(|(_, span)| Comment {
-                span: *span,
-                text: self
-                    .text_of(*span)
-                    .get(1..)
-                    .unwrap_or_default()
-                    .trim_end_matches('\r')
-                    .into(),
-            })
-            .collect()
-    }
-
-    fn package(&mut self) -> Parsed<Package> {
-        let start = self.span();
-        if self.reference_follows() {
-            return None;
-        }
-        self.scan();
-        if !self.is_word() {
-            self.illegal("");
-            return None;
-        }
-        self.take_as_name();
-        let term = self.term()?;
-        let mut path: Vec<Arc<str>> = Vec::new();
-        match &term.kind {
-            TermKind::Var(name) => path.push(name.clone()),
-            TermKind::Ref(terms) => {
-                for (at, part) in terms.iter().enumerate() {
-                    match &part.kind {
-                        TermKind::Var(name) if at == 0 => path.push(name.clone()),
-                        TermKind::String(name) if at > 0 => path.push(name.clone()),
-                        other => {
-                            let wanted = if at == 0 { "var" } else { "string" };
-                            let name = kind_name(other);
-                            self.error(
-                                part.span,
-                                format!("unexpected {name} token: expecting {wanted}"),
-                            );
-                            return None;
-                        }
-                    }
-                }
-            }
-            _ => {
-                self.illegal("");
-                return None;
-            }
-        }
-        Some(Package {
-            span: self.from(start),
-            path,
-        })
-    }
-
-    /// Parses a whole text as a query.
-    pub(super) fn whole_query(mut self) -> Result<Vec<Expr>, Vec<Error>> {
-        self.report_lexer();
-        if self.errors.is_empty() {
-            let body = self.query(false, Tok::Eof);
-            if let Some(body) = body
-                && self.errors.is_empty()
-            {
-                return Ok(body);
-            }
-        }
-        if self.errors.is_empty() {
-            self.illegal("");
-        }
-        Err(self.errors)
-    }
-}
-
-/// Name of a kind of term in messages.
-pub(super) fn kind_name(kind: &TermKind) -> &'static str {
-    match kind {
-        TermKind::Null => "null",
-        TermKind::Bool(_) => "boolean",
-        TermKind::Number(_) => "number",
-        TermKind::String(_) => "string",
-        TermKind::Var(_) => "var",
-        TermKind::Ref(_) => "ref",
-        TermKind::Array(_) => "array",
-        TermKind::Set(_) => "set",
-        TermKind::Object(_) => "object",
-        TermKind::ArrayComprehension(..) => "arraycomprehension",
-        TermKind::SetComprehension(..) => "setcomprehension",
-        TermKind::ObjectComprehension(..) => "objectcomprehension",
-        TermKind::Call(_) => "call",
-        TermKind::Template { .. } => "templatestring",
-    }
-}
-
-/// OPA's name of a token in messages; those of operators are their builtins' names.
-pub(super) fn name_of(tok: Tok) -> &'static str {
-    match tok {
-        Tok::Illegal => "illegal",
-        Tok::Eof => "eof",
-        Tok::Ident => "identifier",
-        Tok::Number => "number",
-        Tok::String => "string",
-        Tok::Part => "template-string-part",
-        Tok::End => "template-string-end",
-        Tok::RawPart => "raw-template-string-part",
-        Tok::RawEnd => "raw-template-string-end",
-        Tok::LBrack => "[",
-        Tok::RBrack => "]",
-        Tok::LBrace => "{",
-        Tok::RBrace => "}",
-        Tok::LParen => "(",
-        Tok::RParen => ")",
-        Tok::Comma => ",",
-        Tok::Colon => ":",
-        Tok::Add => "plus",
-        Tok::Sub => "minus",
-        Tok::Mul => "mul",
-        Tok::Quo => "div",
-        Tok::Rem => "rem",
-        Tok::And | Tok::LogicalAnd => "and",
-        Tok::Or | Tok::LogicalOr => "or",
-        Tok::Unify => "eq",
-        Tok::Equal => "equal",
-        Tok::Assign => "assign",
-        Tok::Neq => "neq",
-        Tok::Gt => "gt",
-        Tok::Lt => "lt",
-        Tok::Gte => "gte",
-        Tok::Lte => "lte",
-        Tok::Dot => ".",
-        Tok::Semicolon => ";",
-        Tok::Package => "package",
-        Tok::Import => "import",
-        Tok::As => "as",
-        Tok::Default => "default",
-        Tok::Else => "else",
-        Tok::Not => "not",
-        Tok::Some => "some",
-        Tok::With => "with",
-        Tok::Null => "null",
-        Tok::True => "true",
-        Tok::False => "false",
-        Tok::In => "in",
-        Tok::Every => "every",
-        Tok::Contains => "contains",
-        Tok::If => "if",
     }
 }

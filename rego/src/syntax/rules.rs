@@ -4,7 +4,8 @@ use super::{
     ast::{Body, ExprKind, Head, Rule, Span, Term, TermKind},
     body::plain,
     lexer::Tok,
-    parser::{Parsed, Parser, kind_name},
+    names::kind_name,
+    parser::{Parsed, Parser},
 };
 
 /// The value of rules that have none.

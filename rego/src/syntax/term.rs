@@ -6,7 +6,8 @@ use super::{
     ast::{Expr, ExprKind, Span, Term, TermKind},
     lexer::Tok,
     literal,
-    parser::{Parsed, Parser, kind_name},
+    names::kind_name,
+    parser::{Parsed, Parser},
 };
 
 /// Precedence and builtin of an operator.
@@ -411,7 +412,7 @@ impl Parser<'_> {
             self.scan();
             return Some(true);
         }
-        let end = super::parser::name_of(end);
+        let end = super::names::name_of(end);
         self.illegal(&format!("expected \",\" or \"{end}\""));
         None
     }
