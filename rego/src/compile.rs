@@ -5,6 +5,7 @@ mod dynamics;
 mod locals;
 mod lower;
 mod metadata;
+mod probes;
 pub mod program;
 mod recursion;
 mod resolve;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use crate::{
     annotations,
-    builtins::Registry,
+    builtins::{self, Registry},
     error::{Code, Error, Errors},
     signature::Declaration,
     syntax::{self, ExprKind, Module, Rule, Term, TermKind, display},
@@ -150,6 +151,8 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
     types::rules(&mut context, &modules, &order);
     stage(&mut context)?;
     each_rule(&mut context, &mut modules, deprecated);
+    stage(&mut context)?;
+    each_rule(&mut context, &mut modules, probes::rule);
     stage(&mut context)?;
     let mut compiled = lower::program(&context, modules);
     compiled.functions = context.functions;
@@ -290,7 +293,11 @@ fn check_call(context: &mut Context, expr: &syntax::Expr, terms: &[Term]) {
     }
     let shown = display::term(&shown);
     let Some(arity) = context.arity(operator) else {
-        context.error(Code::Type, expr.span, format!("undefined function {shown}"));
+        let message = match builtins::not_offered(&shown) {
+            Some(reason) => format!("function {shown} is not offered: {reason}"),
+            None => format!("undefined function {shown}"),
+        };
+        context.error(Code::Type, expr.span, message);
         return;
     };
     let variadic = matches!(&operator.kind, TermKind::Ref(terms)
@@ -377,6 +384,8 @@ impl Compiled {
         safety::query(&mut context, &mut body);
         stage(&mut context)?;
         dynamics::body(&mut context, &mut body);
+        probes::query(&mut context, &mut body);
+        stage(&mut context)?;
         Ok(lower::query(&context, text, body))
     }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod error;
 mod expr;
+mod guard;
 mod machine;
 mod object;
 mod plan;

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    context::{Context, calls, data_path},
+    context::{Context, calls, data_path, is_operator},
+    probes,
     program::{
         Body, Branch, Callee, Compiled, Expr, ExprKind, Head, Kind, Node, Query, Ref, Replacement,
         Rule, RuleId, Slot, SlotInfo, Source, Target, Term, TermKind, With,
@@ -222,7 +223,31 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Makes a probe or its failure (see [`probes`]).
+    fn probe(&mut self, terms: &[syntax::Term]) -> Option<ExprKind> {
+        match terms {
+            [name, message] if is_operator(name, probes::UNREADY) => match &message.kind {
+                syntax::TermKind::String(message) => Some(ExprKind::Unready(message.clone())),
+                _ => None,
+            },
+            [name, keys, body] if is_operator(name, probes::PROBE) => {
+                let (syntax::TermKind::Array(keys), syntax::TermKind::ArrayComprehension(_, body)) =
+                    (&keys.kind, &body.kind)
+                else {
+                    return None;
+                };
+                let keys = keys.iter().filter_map(|key| self.local(key)).collect();
+                let body = self.body(body.clone());
+                Some(ExprKind::Probe { keys, body })
+            }
+            _ => None,
+        }
+    }
+
     fn call(&mut self, terms: Vec<syntax::Term>, equality: bool) -> ExprKind {
+        if let Some(probe) = self.probe(&terms) {
+            return probe;
+        }
         let arity = terms.first().and_then(|name| self.context.arity(name));
         let callee = terms.first().and_then(|name| self.callee(name));
         let mut operands = self.terms(terms.into_iter().skip(1).collect());
@@ -296,11 +321,13 @@ impl<'a> Frame<'a> {
             }
             _ => Target::Input(Vec::new()),
         };
-        let callee = if function {
-            self.callee(&with.value)
-        } else {
-            None
-        };
+        // A document below `data` is a value, also in the place of a function.
+        let callee = self.callee(&with.value).filter(|callee| match callee {
+            Callee::Builtin(_) => function,
+            Callee::Function(path) => {
+                function && self.context.functions.contains_key(path.as_ref())
+            }
+        });
         let value = match callee {
             Some(callee) => Replacement::Callee(callee),
             None => Replacement::Term(self.term(with.value)),

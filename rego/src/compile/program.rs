@@ -148,6 +148,13 @@ pub enum ExprKind {
         domain: Term,
         body: Body,
     },
+    /// Holds after all solutions of the body, which is evaluated without the values of the keys; fails where it does.
+    Probe {
+        keys: Vec<Slot>,
+        body: Body,
+    },
+    /// Fails: OPA calls a builtin with an operand that is not bound.
+    Unready(Arc<str>),
     /// Holds if the body does not; binds nothing.
     Not(Body),
     /// Holds if both bodies do; binds nothing that is used outside.

@@ -16,7 +16,7 @@ use crate::{
 type Unsafe = Vec<(Span, Vars)>;
 
 /// Names that are always safe.
-fn reserved() -> Vars {
+pub(super) fn reserved() -> Vars {
     ["input".into(), "data".into()].into()
 }
 
@@ -312,7 +312,7 @@ fn closures_of_term(
 }
 
 /// Returns the variables that an expression binds if the safe ones are bound.
-fn outputs(context: &Context, expr: &Expr, safe: &Vars) -> Vars {
+pub(super) fn outputs(context: &Context, expr: &Expr, safe: &Vars) -> Vars {
     if expr.negated {
         return Vars::new();
     }

@@ -125,12 +125,15 @@ fn check(context: &Context, tree: &Tree, expr: &mut Expr, at: usize) -> Result<b
         Some(head) if super::context::is_var(head, "input") => {}
         _ => {
             let Some(builtin) = target_builtin else {
-                return Err((
-                    Code::Type,
-                    span,
-                    "with keyword target must reference existing input, data, or a function"
-                        .to_owned(),
-                ));
+                let name = display::reference(terms);
+                let message = match crate::builtins::not_offered(&name) {
+                    Some(reason) => format!("function {name} is not offered: {reason}"),
+                    None => {
+                        "with keyword target must reference existing input, data, or a function"
+                            .to_owned()
+                    }
+                };
+                return Err((Code::Type, span, message));
             };
             check_builtin(&builtin, terms).map_err(|message| (Code::Compile, span, message))?;
             if value_node.is_some() || value_builtin {

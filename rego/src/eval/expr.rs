@@ -48,6 +48,7 @@ impl<'p> Machine<'p> {
         Ok(match expr {
             Expr::Const(constant) => constant == value,
             Expr::Slot(slot) => self.get(*slot) == value,
+            Expr::Comprehension(comprehension) if !may_equal(value, &comprehension.kind) => false,
             other => self.eval(other)?.is_some_and(|other| other == *value),
         })
     }
@@ -145,5 +146,15 @@ impl<'p> Machine<'p> {
         };
         self.place = place;
         Ok(value)
+    }
+}
+
+/// Tells if OPA evaluates a comprehension to compare it with a value.
+fn may_equal(value: &Value, kind: &ComprehensionKind) -> bool {
+    match value {
+        Value::Array(_) => matches!(kind, ComprehensionKind::Array(_)),
+        Value::Object(_) => matches!(kind, ComprehensionKind::Object(..)),
+        Value::Set(_) => true,
+        _ => false,
     }
 }

@@ -8,6 +8,7 @@ mod body;
 mod build;
 mod count;
 mod depends;
+mod index;
 mod refs;
 mod rules;
 mod terms;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub(crate) use build::{plan_query, plan_rules};
 pub(crate) use depends::{Facts, Uses};
+pub(crate) use index::{Accept, Condition, Guard, Site, scalar, split};
 
 use super::error::Place;
 use crate::builtins::Builtin;
@@ -69,8 +71,6 @@ pub(crate) struct RuleSet {
     pub(crate) kind: SetKind,
     pub(crate) rules: Vec<Definition>,
     pub(crate) default: Option<Definition>,
-    /// All values are the same constant: the first one that holds is the value.
-    pub(crate) same_value: bool,
     /// Depends on data alone.
     pub(crate) constant: bool,
 }
@@ -96,6 +96,8 @@ pub(crate) struct Definition {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) place: Place,
+    /// Conditions without which the branch is not evaluated.
+    pub(crate) guard: Option<Arc<Guard>>,
     /// Size of the frame.
     pub(crate) slots: usize,
     /// Patterns of the arguments of a function, or of the given keys.
@@ -113,9 +115,12 @@ pub(crate) struct Branch {
 }
 
 impl Branch {
-    /// Tells if every solution of the body has the same value.
-    pub(crate) fn constant(&self) -> bool {
-        matches!(self.value, Expr::Const(_))
+    /// Returns the value if it does not depend on the body.
+    pub(crate) fn constant(&self) -> Option<&Value> {
+        match &self.value {
+            Expr::Const(value) => Some(value),
+            _ => None,
+        }
     }
 }
 
@@ -220,6 +225,10 @@ pub(crate) enum StmtKind {
     Walk(usize, Expr, Output),
     Scan(Box<Scan>, Output),
     Not(Vec<Stmt>),
+    /// Evaluates all solutions of a body without the values of some slots.
+    Probe(Box<[SlotId]>, Vec<Stmt>),
+    /// Fails with a message.
+    Unready(Arc<str>),
     And(Vec<Stmt>, Vec<Stmt>),
     Or(Vec<Stmt>, Vec<Stmt>),
     Every {

@@ -143,23 +143,30 @@ impl<'p> Machine<'p> {
     /// Returns the one value of a complete rule, or of a function for arguments.
     pub(crate) fn choose(&mut self, rules: &'p RuleSet, args: &[Value]) -> Run<Option<Value>> {
         let mut found: Option<Value> = None;
-        for definition in &rules.rules {
-            let mut branch = definition.variants.first();
-            while let Some(tried) = branch {
-                if self.branch(definition, tried, args, &mut found, rules.kind)? {
+        let admitted = self.admitted(rules, args)?;
+        // OPA stops at the first value if all that are left have the same one.
+        let same = admitted.first().is_some_and(|(_, first)| {
+            let value = first.constant();
+            let mut others = admitted.iter().map(|(_, branch)| branch.constant());
+            value.is_some() && others.all(|other| other == value)
+        });
+        let mut held = None;
+        for (at, branch) in admitted {
+            let Some(definition) = rules.rules.get(at).filter(|_| held != Some(at)) else {
+                continue;
+            };
+            if self.branch(definition, branch, args, &mut found, rules.kind, same)? {
+                held = Some(at);
+                if same {
                     break;
                 }
-                branch = tried.otherwise.as_deref();
-            }
-            if rules.same_value && found.is_some() {
-                break;
             }
         }
         if found.is_none()
             && let Some(default) = &rules.default
             && let Some(branch) = default.variants.first()
         {
-            self.branch(default, branch, args, &mut found, rules.kind)?;
+            self.branch(default, branch, args, &mut found, rules.kind, true)?;
         }
         Ok(found)
     }
@@ -172,6 +179,7 @@ impl<'p> Machine<'p> {
         args: &[Value],
         found: &mut Option<Value>,
         kind: SetKind,
+        first_only: bool,
     ) -> Run<bool> {
         let mut holds = false;
         self.in_frame(branch.slots, |machine| {
@@ -203,11 +211,7 @@ impl<'p> Machine<'p> {
                     Some(_) => {}
                     None => *found = Some(value),
                 }
-                Ok(if branch.constant() {
-                    Flow::Done
-                } else {
-                    Flow::Next
-                })
+                Ok(if first_only { Flow::Done } else { Flow::Next })
             })
         })?;
         Ok(holds)
@@ -261,6 +265,9 @@ impl<'p> Machine<'p> {
         let Some(branch) = definition.variants.get(count) else {
             return Ok(());
         };
+        if !self.admits(branch, &[])? {
+            return Ok(());
+        }
         self.in_frame(branch.slots, |machine| {
             machine.place = branch.place;
             for (pattern, key) in branch.args.iter().zip(given) {

@@ -1,8 +1,8 @@
 //! Bodies: expressions one after the other, each solution of one with the rest.
 
-use super::error::Run;
+use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine, Then};
-use super::plan::{Comparison, Output, Pattern, Stmt, StmtKind};
+use super::plan::{Comparison, ComprehensionKind, Expr, Output, Pattern, Stmt, StmtKind};
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
@@ -58,10 +58,12 @@ impl<'p> Machine<'p> {
             StmtKind::Test(expr) => self
                 .eval(expr)?
                 .is_some_and(|value| !matches!(value, Value::Bool(false))),
-            StmtKind::Equal(a, b) => match (self.eval(a)?, self.eval(b)?) {
-                (Some(a), Some(b)) => a == b,
-                _ => false,
-            },
+            StmtKind::Equal(a, b) => self.equal(a, b)?,
+            StmtKind::Match(pattern, Expr::Comprehension(comprehension))
+                if !may_match(pattern, &comprehension.kind) =>
+            {
+                false
+            }
             StmtKind::Match(pattern, expr) => match self.eval(expr)? {
                 Some(value) => self.matches(pattern, &value)?,
                 None => false,
@@ -90,6 +92,17 @@ impl<'p> Machine<'p> {
             },
             StmtKind::Print(args) => self.print(args)?,
             StmtKind::Not(body) => !self.some(body)?,
+            StmtKind::Probe(keys, body) => {
+                let values: Vec<Value> = keys.iter().map(|key| self.get(*key).clone()).collect();
+                self.some(body)?;
+                for (key, value) in keys.iter().zip(values) {
+                    self.set(*key, value);
+                }
+                true
+            }
+            StmtKind::Unready(message) => {
+                return Err(self.error(EvalCode::Internal, &**message));
+            }
             StmtKind::And(left, right) => self.any(left)? && self.any(right)?,
             StmtKind::Or(left, right) => self.any(left)? || self.any(right)?,
             StmtKind::Every {
@@ -103,6 +116,23 @@ impl<'p> Machine<'p> {
             },
             StmtKind::Never | StmtKind::Scan(..) | StmtKind::Walk(..) | StmtKind::With(..) => false,
         })
+    }
+
+    /// Compares two values. As in OPA a comprehension is evaluated behind a reference and a value on
+    /// its left, and not at all if these are of another kind.
+    fn equal(&mut self, a: &'p Expr, b: &'p Expr) -> Run<bool> {
+        let (a, b, checked) = match (a, b) {
+            (Expr::Comprehension(_), Expr::Path(_)) => (b, a, true),
+            (_, Expr::Comprehension(_)) => (a, b, true),
+            _ => (a, b, false),
+        };
+        let Some(a) = self.eval(a)? else {
+            return Ok(false);
+        };
+        if checked {
+            return self.equals(b, &a);
+        }
+        Ok(self.eval(b)?.is_some_and(|b| a == b))
     }
 
     /// Tells if a body has a solution.
@@ -219,5 +249,14 @@ impl<'p> Machine<'p> {
                 Ok(true)
             }
         }
+    }
+}
+
+/// Tells if OPA evaluates a comprehension to unify it with a pattern.
+fn may_match(pattern: &Pattern, kind: &ComprehensionKind) -> bool {
+    match pattern {
+        Pattern::Array(_) => matches!(kind, ComprehensionKind::Array(_)),
+        Pattern::Object(_) => matches!(kind, ComprehensionKind::Object(..)),
+        _ => true,
     }
 }

@@ -107,6 +107,19 @@ impl Planner<'_> {
                 }
             }
             ExprKind::Not(body) => StmtKind::Not(self.nested(scope, body)?),
+            ExprKind::Unready(message) => StmtKind::Unready(message.clone()),
+            ExprKind::Probe { keys, body } => {
+                let outer = scope.bound.clone();
+                let keys: Box<[usize]> = keys.iter().map(|key| key.0 as usize).collect();
+                for key in &keys {
+                    scope.bound[*key] = false;
+                }
+                let probe = self.body(scope, body);
+                scope.leave(&outer);
+                // A variable of the body that OPA would bind later: there is nothing to imitate.
+                let Ok(probe) = probe else { return Ok(()) };
+                StmtKind::Probe(keys, probe)
+            }
             ExprKind::And(left, right) => {
                 StmtKind::And(self.nested(scope, left)?, self.nested(scope, right)?)
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::count::unread_in_query;
 use super::depends::{self, Facts, Uses};
+use super::index;
 use super::{
     Branch, Definition, Expr, Layout, Node, NodeId, Plan, QueryPlan, RuleSet, SetId, SetKind,
 };
@@ -125,6 +126,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
         .map(|(slot, bound)| slot.name.clone().filter(|_| *bound))
         .collect();
     let branch = Branch {
+        guard: None,
         place: Place {
             file,
             ..Place::default()
@@ -214,27 +216,34 @@ fn collect(node: &program::Node, rules: &mut Vec<RuleId>) {
 impl Planner<'_> {
     fn set(&mut self, compiled: &Compiled, draft: Draft) -> Planned<RuleSet> {
         let depth = draft.path.len();
+        let sources: Vec<&program::Rule> = draft
+            .rules
+            .iter()
+            .map(|id| &compiled.rules[id.0 as usize])
+            .collect();
+        let guards = index::guards(self.layout, &sources);
         let mut definition =
             |id: RuleId| self.definition(&compiled.rules[id.0 as usize], depth, draft.kind);
-        let rules = draft
+        let mut rules = draft
             .rules
             .into_iter()
             .map(&mut definition)
             .collect::<Planned<Vec<_>>>()?;
+        for (rule, guards) in rules.iter_mut().zip(&guards) {
+            guard(rule, guards);
+        }
         let default = draft.default.map(&mut definition).transpose()?;
         let mut name = String::from("data");
         for key in &draft.path {
             name.push('.');
             name.push_str(key.as_str().unwrap_or_default());
         }
-        let same_value = same_value(&rules);
         Ok(RuleSet {
             path: draft.path,
             name: Arc::from(name),
             kind: draft.kind,
             rules,
             default,
-            same_value,
             constant: false,
         })
     }
@@ -308,18 +317,14 @@ impl Planner<'_> {
     }
 }
 
-fn chain(first: Option<&Branch>) -> impl Iterator<Item = &Branch> {
-    std::iter::successors(first, |branch| branch.otherwise.as_deref())
-}
-
-/// Tells if all values are the same constant.
-fn same_value(rules: &[Definition]) -> bool {
-    let branches = rules.iter().flat_map(|rule| chain(rule.variants.first()));
-    let mut values = branches.map(|branch| &branch.value);
-    match values.next() {
-        Some(Expr::Const(first)) => {
-            values.all(|value| matches!(value, Expr::Const(value) if value == first))
+/// Gives the branches of a rule their guards.
+fn guard(rule: &mut Definition, guards: &[Option<Arc<index::Guard>>]) {
+    for variant in &mut rule.variants {
+        let mut guards = guards.iter();
+        let mut branch = Some(variant);
+        while let (Some(at), Some(guard)) = (branch, guards.next()) {
+            at.guard.clone_from(guard);
+            branch = at.otherwise.as_deref_mut();
         }
-        _ => false,
     }
 }

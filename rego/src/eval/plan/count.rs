@@ -102,6 +102,11 @@ impl Counts {
                 self.body(body);
             }
             ExprKind::Not(body) => self.body(body),
+            ExprKind::Probe { keys, body } => {
+                keys.iter().for_each(|slot| self.slot(*slot));
+                self.body(body);
+            }
+            ExprKind::Unready(_) => {}
             ExprKind::And(left, right) | ExprKind::Or(left, right) => {
                 self.body(left);
                 self.body(right);

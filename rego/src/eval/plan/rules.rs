@@ -79,6 +79,7 @@ impl Planner<'_> {
             None => None,
         };
         Ok(Branch {
+            guard: None,
             place: self.place(branch.span),
             slots: scope.bound.len(),
             args,

@@ -105,7 +105,13 @@ impl Planner<'_> {
                 self.bind(scope, a, value, place, out)
             }
             (true, false) => {
-                let value = self.value(scope, a, out)?;
+                let mut value = self.value(scope, a, out)?;
+                if let (Expr::Comprehension(_), TermKind::Array(_) | TermKind::Object(_)) =
+                    (&value, &b.kind)
+                {
+                    // On the left it is evaluated whatever the pattern is.
+                    value = self.stored(scope, value, place, out);
+                }
                 self.bind(scope, b, value, place, out)
             }
             (false, false) => {
@@ -122,6 +128,14 @@ impl Planner<'_> {
                 self.bind(scope, pattern, value, place, out)
             }
         }
+    }
+
+    /// Keeps a value in a slot.
+    fn stored(&self, scope: &mut Scope, value: Expr, place: Place, out: &mut Vec<Stmt>) -> Expr {
+        let slot = scope.temporary();
+        let kind = StmtKind::Let(slot, value);
+        out.push(Stmt { place, kind });
+        Expr::Slot(slot)
     }
 
     /// Unifies a term that has unbound slots with a value.
@@ -144,15 +158,8 @@ impl Planner<'_> {
         let kind = match &target.kind {
             TermKind::Ref(reference) => {
                 let value = match value {
-                    Expr::Const(_) | Expr::Slot(_) => value,
-                    other => {
-                        let slot = scope.temporary();
-                        out.push(Stmt {
-                            place,
-                            kind: StmtKind::Let(slot, other),
-                        });
-                        Expr::Slot(slot)
-                    }
+                    Expr::Const(_) | Expr::Slot(_) | Expr::Comprehension(_) => value,
+                    other => self.stored(scope, other, place, out),
                 };
                 let scan = self.scan(scope, reference, out)?;
                 StmtKind::Scan(Box::new(scan), Output::Match(Pattern::Equals(value)))
