@@ -27,7 +27,7 @@ pub(crate) use request::{Checks, Clients, GateRequest, Keep};
 
 use crate::{
     handover,
-    policy::{Dialect, Policies},
+    policy::{self, Dialect, Policies},
     snapshot::{Images, Snapshot},
     trust::{Key, Matcher, Verifier, Who},
 };
@@ -46,6 +46,8 @@ pub(crate) struct Gate {
     dialect: Dialect,
     /// How names and messages are worded.
     wording: Dialect,
+    /// The stable name of the policy.
+    policy_uri: Option<String>,
     /// Weakenings that are recorded beside the checks that are left out.
     recorded: Vec<String>,
     /// Whether evidence must name the component's own repository or source.
@@ -87,6 +89,7 @@ impl Gate {
             keep: request.keep,
             dialect: request.policy.dialect,
             wording: request.wording,
+            policy_uri: policy::policy_uri(&request.policy.policy),
             recorded,
             require_source: request.require_source,
         })
@@ -124,6 +127,7 @@ impl Gate {
             key: key(&self.verifier),
             identity: identity(&self.verifier),
             skipped_checks,
+            policy_uri: self.policy_uri.clone(),
             ..Judgement::new(components, self.policies.clone(), self.moment.start())
         }
     }

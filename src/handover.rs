@@ -150,6 +150,9 @@ pub(crate) struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Policy {
+    /// The stable name of the policy, without a revision; absent for an inline text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) uri: Option<String>,
     /// The sources, each pinned to a commit or digest.
     pub(crate) sources: Vec<String>,
     /// SHA-256 over the policy's configuration and the content of its sources.

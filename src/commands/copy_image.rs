@@ -34,6 +34,7 @@ use crate::{
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
     registry::{self, Planned, Registry, Retries, Rules, Version},
+    text,
 };
 
 /// The Tekton results of the command.
@@ -163,6 +164,14 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     let began = Instant::now();
     let (vouched, unchecked) = request.vouched(context)?;
     let staged = request.staged(context)?;
+    if let (Some(elsewhere), None | Some(Attached::Seen | Attached::Accepted)) =
+        (context.env.get("COSIGN_REPOSITORY"), request.attached)
+    {
+        tracing::warn!(
+            "evidence in {} (COSIGN_REPOSITORY) is not copied: only what is attached in the source's repository is",
+            text::line(elsewhere)
+        );
+    }
     if !request.dry_run && staged.is_none() {
         remove_file(&context.path(None, "promoted.json"))?;
     }

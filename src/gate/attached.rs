@@ -119,13 +119,21 @@ impl Record {
             Attachment::Tag(tag) => tag.to_string(),
             Attachment::Referrer { .. } => format!("referrer {}", seen.digest),
         };
-        let holds = |(found, _): &&(Found, AcceptedEvidence)| {
-            found.origin == origin
-                || found.origin.starts_with(&format!("{origin} "))
-                    && seen.layers.contains(&found.layer)
-        };
         let named = self.named.contains(&seen.digest);
-        let accepted = self.evidence.iter().any(|entry| holds(&entry));
+        let whole = named
+            || self
+                .evidence
+                .iter()
+                .any(|(found, _)| found.origin == origin);
+        // Those under a tag are the work of several: each is accepted alone.
+        let layers: Vec<usize> = seen
+            .layers
+            .iter()
+            .enumerate()
+            .filter(|(number, layer)| !whole && self.accepts(&origin, *number, **layer))
+            .map(|(number, _)| number)
+            .collect();
+        let accepted = !named && (whole || !layers.is_empty());
         let reason = match (accepted, named) {
             (true, _) => None,
             (false, true) => Some("named by accepted evidence".to_owned()),
@@ -136,8 +144,17 @@ impl Record {
             place: seen.at.to_string(),
             digest: seen.digest,
             accepted: accepted || named,
+            layers,
             reason,
         }
+    }
+
+    /// Tells whether a layer of a tag holds accepted evidence or is named by some.
+    fn accepts(&self, tag: &str, number: usize, layer: Digest) -> bool {
+        let origin = format!("{tag} layer {number}");
+        let mut evidence = self.evidence.iter();
+        let holds = evidence.any(|(found, _)| found.origin == origin && found.layer == layer);
+        holds || self.named.contains(&layer)
     }
 
     /// Why evidence of a place was not accepted.

@@ -101,6 +101,8 @@ pub(crate) struct Judgement {
     pub(super) identity: Option<handover::Identity>,
     /// The checks that were left out, by the names that reports use.
     pub(super) skipped_checks: Vec<String>,
+    /// The stable name of the policy.
+    pub(super) policy_uri: Option<String>,
 }
 
 impl Judgement {
@@ -114,6 +116,7 @@ impl Judgement {
             key: String::new(),
             identity: None,
             skipped_checks: Vec::new(),
+            policy_uri: None,
         }
     }
 
@@ -192,6 +195,7 @@ impl Judgement {
             verified_at: now.to_string(),
             effective_time: self.at.to_string(),
             policy: handover::Policy {
+                uri: self.policy_uri.clone(),
                 sources: self.policies.pinned().to_vec(),
                 digest: self.policies.digest(),
             },

@@ -32,6 +32,9 @@ pub(crate) struct AttachedArtifact {
     pub(crate) digest: Digest,
     /// Whether it holds accepted evidence or is named by some.
     pub(crate) accepted: bool,
+    /// The positions of the layers that were accepted, from 0; none where it was accepted whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) layers: Vec<usize>,
     /// Why it was not accepted, or which evidence names it.
     pub(crate) reason: Option<String>,
 }

@@ -275,7 +275,7 @@ pub(crate) const SNAPSHOT: Shape = Object(&[
 
 /// `verified.json`. Members that are not listed are refused or typed where it is decoded.
 pub(crate) const VERIFIED: Shape = Object(&[
-    ("policy", Object(&[("sources", List(&Text))])),
+    ("policy", Object(&[("sources", List(&Text)), ("uri", Text)])),
     ("identity", Object(&[("subject", Text), ("issuer", Text)])),
     ("unchecked", List(&Text)),
     ("source", SOURCE_COMMIT),
@@ -299,6 +299,7 @@ pub(crate) const VERIFIED: Shape = Object(&[
                     ("kind", Text),
                     ("place", Text),
                     ("digest", Text),
+                    ("layers", List(&Whole)),
                 ])),
             ),
             (
@@ -325,4 +326,13 @@ pub(crate) const PROMOTED: Shape = Object(&[
             ("copied", Object(&[("blobs", Whole)])),
         ])),
     ),
+]);
+
+/// An object of the Kubernetes API: the members by which it is told apart, and a Secret's data.
+pub(crate) const KUBERNETES: Shape = Object(&[
+    ("apiVersion", Text),
+    ("kind", Text),
+    ("metadata", Object(&[("name", Text), ("namespace", Text)])),
+    ("data", Map(&Text)),
+    ("spec", Map(&Any)),
 ]);

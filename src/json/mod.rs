@@ -23,8 +23,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 pub(crate) use documents::{
-    BUNDLE, DESCRIPTOR, ENVELOPE, IMAGE_CONFIG, MANIFEST, PAYLOAD, PROMOTED, REFERRERS, SNAPSHOT,
-    STATEMENT, VERIFIED,
+    BUNDLE, DESCRIPTOR, ENVELOPE, IMAGE_CONFIG, KUBERNETES, MANIFEST, PAYLOAD, PROMOTED, REFERRERS,
+    SNAPSHOT, STATEMENT, VERIFIED,
 };
 pub(crate) use shape::Shape;
 

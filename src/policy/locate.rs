@@ -124,7 +124,7 @@ pub(crate) async fn rule_data_text(
 }
 
 /// `k8s://[NAMESPACE/]NAME`, or `[NAMESPACE/]NAME` when nothing of that name is on the disk.
-fn resource_name(text: &str) -> Option<(Option<&str>, &str)> {
+pub(super) fn resource_name(text: &str) -> Option<(Option<&str>, &str)> {
     let split = |text| match str::split_once(text, '/') {
         Some((namespace, name)) => (Some(namespace), name),
         None => (None, text),

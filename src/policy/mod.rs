@@ -22,6 +22,7 @@ mod seen;
 pub(crate) mod source;
 mod syntax;
 mod unread;
+mod uri;
 
 pub(crate) use config::Spec;
 pub(crate) use dialect::Dialect;
@@ -34,6 +35,7 @@ pub(crate) use locate::{Error as LocateError, locate, rule_data_text};
 pub(crate) use seen::{Cause, Reason, Unreadable};
 pub(crate) use source::Fetcher;
 pub(crate) use syntax::check as check_syntax;
+pub(crate) use uri::policy_uri;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-pub(crate) use address::{Address, AddressError};
+pub(crate) use address::{Address, AddressError, GitAddress};
 
 use super::rego::Module;
 use crate::{
@@ -254,11 +254,7 @@ impl Fetcher {
         Ok(fetched)
     }
 
-    async fn repository(
-        &self,
-        origin: &str,
-        address: address::GitAddress,
-    ) -> Result<Fetched, Error> {
+    async fn repository(&self, origin: &str, address: GitAddress) -> Result<Fetched, Error> {
         let (url, revision) = (address.url.clone(), address.revision.clone());
         let dir = address.dir.clone();
         let read = self.git.run(move |git| {

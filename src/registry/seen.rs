@@ -27,8 +27,8 @@ pub(crate) struct SeenArtifact {
     pub(crate) digest: Digest,
     /// `signature`, `attestation` or `sbom` for a tag, else the artifact type.
     pub(crate) kind: String,
-    /// The digests of its layers, of a tag.
-    pub(crate) layers: BTreeSet<Digest>,
+    /// The digests of its layers in their order, of a tag.
+    pub(crate) layers: Vec<Digest>,
 }
 
 impl Registry {
@@ -165,6 +165,6 @@ fn referrer(subject: Digest, entry: Descriptor) -> SeenArtifact {
         at: Attachment::Referrer { subject },
         digest: entry.digest,
         kind: entry.artifact_type.unwrap_or(entry.media_type),
-        layers: BTreeSet::new(),
+        layers: Vec::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! Which attached artifacts go with an image: all of the source, none, or exactly those that
 //! an earlier step saw.
 
+use serde_json::Value;
+
 use super::{Content, Descriptor, Error, Manifest, Place};
 use crate::image::{Digest, Tag};
 
@@ -23,6 +25,8 @@ pub(crate) struct Listed {
     pub(crate) at: Attachment,
     /// The digest of its manifest.
     pub(crate) digest: Digest,
+    /// The positions of the only layers that are copied; `None` is all of them.
+    pub(crate) layers: Option<Vec<usize>>,
     /// Refuses the copy when the source lost it: evidence that was accepted.
     pub(crate) required: bool,
 }
@@ -112,16 +116,22 @@ impl Selection {
         };
         let here = |entry: &&Listed| matches!(&entry.at, Attachment::Tag(at) if at == tag);
         let wanted = listed.iter().find(here);
-        if now.as_ref().map(|now| now.digest) == wanted.map(|wanted| wanted.digest) {
-            return Ok(now);
-        }
-        if let Some(now) = now {
-            left_behind(from, &format!("{tag} ({})", now.digest), subject);
-        }
-        match wanted {
-            Some(wanted) => wanted.fetch(from).await,
-            None => Ok(None),
-        }
+        let is_same = now.as_ref().map(|now| now.digest) == wanted.map(|wanted| wanted.digest);
+        let Some(wanted) = wanted else {
+            if let Some(now) = now {
+                left_behind(from, &format!("{tag} ({})", now.digest), subject);
+            }
+            return Ok(None);
+        };
+        let found = if is_same {
+            now
+        } else {
+            if let Some(now) = now {
+                left_behind(from, &format!("{tag} ({})", now.digest), subject);
+            }
+            wanted.fetch(from).await?
+        };
+        found.map(|found| wanted.cut(found)).transpose()
     }
 }
 
@@ -140,6 +150,39 @@ impl Listed {
             tracing::warn!("{from} lost {what} since it was verified: not copied");
         }
         Ok(found)
+    }
+
+    /// Takes the layers out that are not copied.
+    fn cut(&self, manifest: Manifest) -> Result<Manifest, Error> {
+        let Some(kept) = &self.layers else {
+            return Ok(manifest);
+        };
+        let wrong = |reason: String| Error::Manifest {
+            digest: manifest.digest,
+            reason,
+        };
+        let mut document: Value =
+            serde_json::from_slice(&manifest.bytes).map_err(|error| wrong(error.to_string()))?;
+        let layers = document.get_mut("layers").and_then(Value::as_array_mut);
+        let layers = layers.ok_or_else(|| wrong("it has no layers".to_owned()))?;
+        let count = layers.len();
+        if let Some(beyond) = kept.iter().find(|number| **number >= count) {
+            return Err(wrong(format!("it has no layer {beyond}")));
+        }
+        let mut number = 0..;
+        layers.retain(|_| number.next().is_some_and(|number| kept.contains(&number)));
+        let left = count - layers.len();
+        if left == 0 {
+            return Ok(manifest);
+        }
+        tracing::info!(
+            "{}: {left} of {count} layers were not accepted: left out",
+            self.at
+        );
+        Ok(Manifest::new(
+            &manifest.media_type,
+            document.to_string().into(),
+        ))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was seen is what moves: attachments, hand-over digests, and two promotions at once.
 
+mod accepted;
 mod adversary;
+mod floating;
 mod killed;
 mod rollback;
 mod trio;

@@ -62,6 +62,7 @@ fn listed<'a>(
         Ok(Listed {
             at,
             digest: artifact.digest,
+            layers: Some(artifact.layers.clone()).filter(|layers| accepted && !layers.is_empty()),
             required: artifact.accepted,
         })
     });

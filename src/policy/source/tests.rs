@@ -2,7 +2,7 @@ use super::*;
 use crate::{env::Env, git::Credentials};
 
 fn git(url: &str, revision: Option<&str>, dir: &str) -> Address {
-    Address::Git(address::GitAddress {
+    Address::Git(GitAddress {
         url: url.to_owned(),
         revision: revision.map(str::to_owned),
         dir: dir.to_owned(),
