@@ -7,7 +7,7 @@
 //! 2. gather-images
 //! 3. verify-ec; a "no" ends the run here
 //! 4. the edit of the GitOps repository is tried without writing, so that a missing file or
-//!    missing credentials are found before a tag moves
+//!    missing credentials or an older image are found before a tag moves
 //! 5. copy-image
 //! 6. update-deployment
 //!
@@ -20,16 +20,17 @@ mod weakening;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use config::Config;
 use steps::Steps;
 
 use super::{
     Context, Outcome,
-    copy_image::{self, CopyRequest, VerdictSource},
+    copy_image::{self, Attached, CopyRequest, VerdictSource},
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,
-    update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image},
+    update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image, Release},
     verify_ec::{self, Subject},
 };
 use crate::{
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     #[arg(last = true, value_name = "[NAME=]REPO")]
     images: Vec<String>,
     /// The source repository, where the tag is peeled to its commit
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     git_url: Option<String>,
     /// The policy configuration: a file, a directory, inline text or a URL
     #[arg(long, value_name = "POLICY")]
@@ -75,6 +76,18 @@ pub(crate) struct Args {
     /// Copy the images into this repository instead of tagging them where they are
     #[arg(long, value_name = "REPO")]
     to: Option<String>,
+    /// Which attached signatures, attestations and other artifacts to copy [default: seen]
+    #[arg(long, value_name = "WHICH")]
+    attached: Option<Attached>,
+    /// Refuse to move a tag that names another image; each tag is read again a second after it was written
+    #[arg(long)]
+    immutable: bool,
+    /// Demand that the signed repository, or the source of the provenance, is the component's own
+    #[arg(long)]
+    require_source: bool,
+    /// Promote an image that is older than the one that a tag names or that is deployed
+    #[arg(long)]
+    allow_rollback: bool,
     /// The GitOps repository
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
@@ -153,7 +166,7 @@ impl Prepared {
                 context.git.trust_with_credentials(&url);
             }
         }
-        let weakened = weakening::settings(&config);
+        let weakened = weakening::settings(&config, &args.off);
         for setting in &weakened {
             tracing::warn!(
                 "the configuration file weakens a check: {}",
@@ -165,6 +178,7 @@ impl Prepared {
             config: &config,
             weakened,
         };
+        steps.check_whole()?;
         // All of them, so that a wrong flag is found before anything is done.
         let requests = steps.requests(context)?;
         let gitops = gitops_context(args, &requests.deploy, context)?;
@@ -267,6 +281,11 @@ impl Prepared {
             }
         };
 
+        let source = verified.verified().source.as_ref();
+        let release = Release {
+            url: source.map(|source| source.url.clone()),
+            commit: verified.verified().commit.clone(),
+        };
         let mut copy = CopyRequest {
             verdict: VerdictSource::Given(Box::new(verified)),
             ..copy
@@ -274,7 +293,7 @@ impl Prepared {
         if copy.tags.is_empty() {
             copy.tags.push(tag.destination.to_string());
         }
-        let trial = trial(&copy, &deploy, context)?;
+        let trial = trial(&copy, &deploy, release, context)?;
         if dry_run {
             let planned = show_plan(copy, trial, context, &self.gitops).await?;
             outcome.results.extend(&planned.results);
@@ -308,6 +327,7 @@ impl Prepared {
 fn trial(
     copy: &CopyRequest,
     deploy: &DeployRequest,
+    release: Release,
     context: &Context,
 ) -> Result<DeployRequest, Failure> {
     let places = copy_image::places(copy, context)?;
@@ -315,7 +335,10 @@ fn trial(
         .into_iter()
         .map(|(name, reference)| Image::new(name, reference));
     Ok(DeployRequest {
-        images: DeployImages::Trial(images.collect()),
+        images: DeployImages::Trial {
+            images: images.collect(),
+            release,
+        },
         dry_run: true,
         ..deploy.clone()
     })

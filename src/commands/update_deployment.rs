@@ -120,7 +120,21 @@ pub(crate) enum DeployImages {
     /// These, without a `promoted.json`.
     Unverified(Vec<Image>),
     /// These, which will be promoted if the edit can be made: a trial that must not write.
-    Trial(Vec<Image>),
+    Trial {
+        /// The images.
+        images: Vec<Image>,
+        /// The release that they belong to.
+        release: Release,
+    },
+}
+
+/// The source of a release, by which the images are compared with the running ones.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Release {
+    /// The source repository.
+    pub(crate) url: Option<String>,
+    /// The commit.
+    pub(crate) commit: Option<String>,
 }
 
 /// What the edit did.

@@ -45,6 +45,11 @@ const OWN: [(&str, &[&str]); 4] = [
             "source",
             "destination",
             "dry-run",
+            // The deployment would name tags that have not moved, or that nothing was verified for.
+            "stage-only",
+            "tags-only",
+            "promoted",
+            "promoted-digest",
         ],
     ),
     (

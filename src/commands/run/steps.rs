@@ -1,5 +1,7 @@
 //! The flags of each step: those of the configuration file, and what the command line says instead.
 
+use clap::ValueEnum as _;
+
 use super::{
     Args, Requests,
     config::{Config, Flags},
@@ -7,7 +9,7 @@ use super::{
 };
 use crate::{
     commands::{Context, copy_image, extract_tag, gather_images, update_deployment, verify_ec},
-    failure::Failure,
+    failure::{Failure, Kind},
 };
 
 /// The flags of extract-tag of which one names the tag.
@@ -47,6 +49,47 @@ impl Steps<'_> {
         })
     }
 
+    /// Names every flag that is missing, by the names that `run` has for them.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(super) fn check_whole(&self) -> Result<(), Failure> {
+        let args = self.args;
+        let in_file = |step: &str, keys: &[&str]| {
+            let flags = self.config.step(step);
+            keys.iter().any(|key| flags.has(key))
+        };
+        let images = !args.image.is_empty() || !args.images.is_empty();
+        // The key is not among them: a policy configuration may name it.
+        let needs = [
+            (
+                "--tag, --ref or --event-file",
+                args.tag_is_optional || self.has_event(),
+            ),
+            (
+                "--image",
+                images || in_file("gather-images", &["image", "snapshot", "overlay"]),
+            ),
+            (
+                "--policy",
+                args.policy.is_some() || in_file("verify-ec", &["policy"]),
+            ),
+            (
+                "--gitops-repo-url",
+                args.gitops_repo_url.is_some()
+                    || in_file("update-deployment", &["gitops-repo-url", "local"]),
+            ),
+        ];
+        let missing = needs.iter().filter(|(_, given)| !given);
+        let missing: Vec<_> = missing.map(|(flag, _)| *flag).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let text = format!("some flags are missing: {}", missing.join("; "));
+        Err(Failure::message(Kind::Usage, text)
+            .hint("give them on the command line, or in the file of --config"))
+    }
+
     /// Tells whether a tag, ref or event is given.
     pub(super) fn has_event(&self) -> bool {
         let flags = self.event();
@@ -56,7 +99,7 @@ impl Steps<'_> {
     /// The flags of extract-tag with the tag, ref or event that was given.
     fn event(&self) -> Flags {
         let args = self.args;
-        let mut flags = self.config.step("extract-tag");
+        let mut flags = self.step("extract-tag");
         let file = args
             .event_file
             .as_ref()
@@ -85,7 +128,7 @@ impl Steps<'_> {
     }
 
     fn gather_images(&self) -> Flags {
-        let mut flags = self.config.step("gather-images");
+        let mut flags = self.step("gather-images");
         let images = [&self.args.image[..], &self.args.images[..]].concat();
         if !images.is_empty() {
             flags.remove_all(&["images", "snapshot", "overlay", "target-branch"]);
@@ -98,7 +141,7 @@ impl Steps<'_> {
 
     fn verify_ec(&self) -> Flags {
         let (args, trust) = (self.args, &self.args.trust);
-        let mut flags = self.config.step("verify-ec");
+        let mut flags = self.step("verify-ec");
         self.shut_out(&mut flags);
         flags
             .set_some("policy", args.policy.as_ref())
@@ -126,6 +169,9 @@ impl Steps<'_> {
         }
         if trust.ignore_rekor {
             flags.set("ignore-rekor", "true");
+        }
+        if args.require_source {
+            flags.set("require-source", "true");
         }
         flags
             .set_default("output", "text")
@@ -166,30 +212,49 @@ impl Steps<'_> {
             ];
             flags.remove_all(&all);
         }
-        for name in &self.args.off {
-            flags.remove(name);
+    }
+
+    /// The flags that the file gives to the step, without those that the command line switches off.
+    fn step(&self, name: &str) -> Flags {
+        let mut flags = self.config.step(name);
+        for off in &self.args.off {
+            flags.remove(off);
         }
+        flags
     }
 
     fn copy_image(&self) -> Flags {
-        let mut flags = self.config.step("copy-image");
+        let mut flags = self.step("copy-image");
         if self.args.to.is_some() {
             flags.remove("map");
         }
         if self.args.destination_tag.is_some() {
             flags.remove("tag");
         }
-        flags.set_some("to", self.args.to.as_ref());
+        let value = self.args.attached.and_then(|which| which.to_possible_value());
+        let attached = value.map(|value| value.get_name().to_owned());
+        flags
+            .set_some("to", self.args.to.as_ref())
+            .set_some("attached", attached.as_ref());
+        if self.args.immutable {
+            flags.set("immutable", "true");
+        }
+        if self.args.allow_rollback {
+            flags.set("allow-rollback", "true");
+        }
         flags
     }
 
     fn update_deployment(&self) -> Flags {
         let args = self.args;
-        let mut flags = self.config.step("update-deployment");
+        let mut flags = self.step("update-deployment");
         flags
             .set_some("gitops-repo-url", args.gitops_repo_url.as_ref())
             .set_some("branch", args.branch.as_ref())
             .set_some("environment", args.environment.as_ref());
+        if args.allow_rollback {
+            flags.set("allow-rollback", "true");
+        }
         flags
     }
 }

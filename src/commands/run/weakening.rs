@@ -20,10 +20,13 @@ const SAFE: [(&str, &str); 4] = [
     ("pin", "tag-and-digest"),
 ];
 
-/// Returns the settings of the file that weaken a check, each as `command.flag=value`.
-pub(super) fn settings(config: &Config) -> Vec<String> {
+/// Returns the settings of the file that weaken a check and that the command line does not switch
+/// off, each as `command.flag=value`.
+pub(super) fn settings(config: &Config, off: &[String]) -> Vec<String> {
     let all = config.settings();
-    all.filter(|(_, key, value)| weakens(key, value))
+    let in_force = all.filter(|(_, key, _)| !off.iter().any(|off| off == key));
+    in_force
+        .filter(|(_, key, value)| weakens(key, value))
         .map(|(step, key, value)| format!("{step}.{key}={value}"))
         .collect()
 }

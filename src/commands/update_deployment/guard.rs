@@ -8,7 +8,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::{DeployRequest, Image, images::Wanted};
+use super::{DeployRequest, Image, Release, images::Wanted};
 use crate::{
     commands::Context,
     failure::{Failure, Kind},
@@ -24,9 +24,7 @@ pub(super) struct Guard {
     git: Git,
     registry: Registry,
     allow_rollback: bool,
-    /// The source repository, and the commit that is being promoted.
-    source: Option<String>,
-    commit: Option<String>,
+    release: Release,
     /// By component, the image that the first attempt saw.
     first: Arc<Mutex<Option<BTreeMap<String, String>>>>,
 }
@@ -34,14 +32,11 @@ pub(super) struct Guard {
 impl Guard {
     /// Prepares the checks for one deployment.
     pub(super) fn new(request: &DeployRequest, wanted: &Wanted, context: &Context) -> Self {
-        let promoted = wanted.promoted.as_ref();
-        let source = promoted.and_then(|promoted| promoted.source.as_ref());
         Self {
             git: context.git.clone(),
             registry: context.registry.clone(),
             allow_rollback: request.allow_rollback,
-            source: source.map(|source| source.url.clone()),
-            commit: promoted.and_then(|promoted| promoted.commit.clone()),
+            release: wanted.release.clone(),
             first: Arc::default(),
         }
     }
@@ -118,10 +113,10 @@ impl Guard {
             version: version(&old),
         };
         let new = Origin {
-            commit: self.commit.clone(),
+            commit: self.release.commit.clone(),
             version: version(&image.reference),
         };
-        match lineage::compare(&self.git, self.source.as_deref(), &running, &new) {
+        match lineage::compare(&self.git, self.release.url.as_deref(), &running, &new) {
             Order::Newer => Ok(()),
             Order::Older(reason) => {
                 let text = format!("{name} would go back to an older image: {reason}");
@@ -143,8 +138,8 @@ impl Guard {
         running: &Reference,
         head: Option<(&str, &str)>,
     ) -> Option<String> {
-        self.source.as_ref()?;
-        self.commit.as_ref()?;
+        self.release.url.as_ref()?;
+        self.release.commit.as_ref()?;
         let digest = running.digest?;
         if let Some((url, commit)) = head {
             let history = self.git.history(url, &[commit], Some(lineage::SEARCHED));

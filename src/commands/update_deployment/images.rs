@@ -1,6 +1,6 @@
 //! Which images are to be deployed, and who vouches for them.
 
-use super::{DeployImages, DeployRequest, Pin};
+use super::{DeployImages, DeployRequest, Pin, Release};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
@@ -60,22 +60,26 @@ impl Image {
 pub(super) struct Wanted {
     pub(super) images: Vec<Image>,
     pub(super) promoted: Option<Promoted>,
+    pub(super) release: Release,
 }
 
 /// Reads `promoted.json`, or takes the images of the request.
 pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
-    let alone = |images: &[Image]| Wanted {
+    let alone = |images: &[Image], release: Release| Wanted {
         images: images.to_vec(),
         promoted: None,
+        release,
     };
     match &request.images {
-        DeployImages::Trial(images) if request.dry_run => Ok(alone(images)),
-        DeployImages::Trial(_) => Err(Failure::message(Kind::Bug, "a trial must not write")),
+        DeployImages::Trial { images, release } if request.dry_run => {
+            Ok(alone(images, release.clone()))
+        }
+        DeployImages::Trial { .. } => Err(Failure::message(Kind::Bug, "a trial must not write")),
         DeployImages::Unverified(images) => {
             if !request.dry_run {
                 tracing::warn!("deploying without a promoted.json: the images were not verified");
             }
-            Ok(alone(images))
+            Ok(alone(images, Release::default()))
         }
         DeployImages::Placed(placed) => {
             check_verdict(placed.promoted(), false, "promoted.json")?;
@@ -108,9 +112,14 @@ fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
             .map(|image| vouched(image.clone(), placed))
             .collect(),
     };
+    let promoted = placed.promoted();
     Ok(Wanted {
         images: images?,
-        promoted: Some(placed.promoted().clone()),
+        release: Release {
+            url: promoted.source.as_ref().map(|source| source.url.clone()),
+            commit: promoted.commit.clone(),
+        },
+        promoted: Some(promoted.clone()),
     })
 }
 
