@@ -535,4 +535,4 @@ fn signs_the_commit_with_an_ssh_key() {
 }
 
 /// Made by `ssh-keygen -t ed25519` for this test only.
-const SIGN_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\nQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54QAAAIjN49jlzePY\n5QAAAAtzc2gtZWQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54Q\nAAAECKVRhlWYJu35QA9WRl8+j3Ky5TTjpyw2HcKecDWnJ4ytyoasRNBqSaxQ43dee5Nah1\n/e+2qQxIsdug/ynb4bnhAAAABHRlc3QB\n-----END OPENSSH PRIVATE KEY-----\n";
+pub(crate) const SIGN_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\nQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54QAAAIjN49jlzePY\n5QAAAAtzc2gtZWQyNTUxOQAAACDcqGrETQakmsUON3XnuTWodf3vtqkMSLHboP8p2+G54Q\nAAAECKVRhlWYJu35QA9WRl8+j3Ky5TTjpyw2HcKecDWnJ4ytyoasRNBqSaxQ43dee5Nah1\n/e+2qQxIsdug/ynb4bnhAAAABHRlc3QB\n-----END OPENSSH PRIVATE KEY-----\n";
