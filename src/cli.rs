@@ -14,13 +14,14 @@ use std::{
     time::Duration,
 };
 
+pub use arguments::WITH_VARIABLE;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, completions, copy_image, doctor, ec, extract_tag, gather_images, lint,
-        man, policy, report, run, trust, update_deployment, verify_ec,
+        man, policy, report, run, trust, update_deployment, verify_ec, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -303,7 +304,11 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
         None => global.result.clone(),
         Some(_) => outcome.results.set_among(&global.result),
     };
-    let written = outcome.results.write(&flags, dir).or_fail(Kind::Usage);
+    let files = outcome.results.files(&flags, dir);
+    let written = files.or_fail(Kind::Usage).and_then(|files| {
+        let mut files = files.into_iter();
+        files.try_for_each(|(path, value)| write_file(&path, value.as_bytes()))
+    });
     let shown = std::io::stdout().lock().write_all(&outcome.stdout);
     match outcome.failure {
         // The report says it, and the log has it for who looks there.
@@ -324,7 +329,29 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     }
 }
 
+/// Refuses a file or directory that a flag names and that does not exist: going on without it would
+/// end in a refusal that does not name it.
+fn check_named(global: &Global) -> Result<(), Failure> {
+    let authfile = global.authfile.iter().map(|path| ("--authfile", path));
+    let authorities = global.ca_file.iter().map(|path| ("--ca-file", path));
+    let git = global.git_credentials_dir.iter();
+    let git = git.map(|path| ("--git-credentials-dir", path));
+    let mut named = authfile.chain(authorities).chain(git);
+    let missing = named.find(|(_, path)| {
+        let found = path.metadata();
+        found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    });
+    match missing {
+        Some((flag, path)) => {
+            let text = format!("{flag} {} does not exist", path.display());
+            Err(Failure::message(Kind::NotFound, text))
+        }
+        None => Ok(()),
+    }
+}
+
 fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
+    check_named(global)?;
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");
     }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::{
     env::Env,
     http::{self, Http, Options, StatusCode, Traffic, Url, header},
+    json,
 };
 
 /// Where Kubernetes mounts the service account.
@@ -186,14 +187,11 @@ impl Kube {
             what: what.clone(),
             reason,
         };
-        let object = serde_json::from_slice(&bytes);
-        let object: Map<String, Value> = object.map_err(|error| {
-            wrong(format!(
-                "the answer is not a JSON object (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
-        })?;
+        let object = json::document(&bytes, &json::KUBERNETES);
+        let object = match object.map_err(|error| wrong(format!("its answer: {error}")))? {
+            Value::Object(object) => object,
+            _ => return Err(wrong("its answer is not an object".to_owned())),
+        };
         for (pointer, expected) in [("kind", kind), ("namespace", namespace), ("name", name)] {
             let found = match pointer {
                 "kind" => object.get("kind"),

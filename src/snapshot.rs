@@ -393,6 +393,16 @@ impl Images {
     }
 }
 
+/// Tells an empty list from a document that is none; YAML is searched as text.
+pub(crate) fn names_components(bytes: &[u8]) -> bool {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(document) => [&document, &document["spec"]]
+            .iter()
+            .any(|document| document.get("components").is_some()),
+        Err(_) => String::from_utf8_lossy(bytes).contains("components:"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,8 @@
 //!
 //! 1. The file name of the program may be a command: `copy-image …` means `promote copy-image …`.
 //! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
-//!    arrives as `--flag=` or `--flag` and an empty argument. A digest is never optional once its
-//!    flag is given: an empty one is an error.
+//!    arrives as `--flag=` or `--flag` and an empty argument. A digest or the source repository is never
+//!    optional once its flag is given: an empty one is an error.
 //! 3. The global flags for places, credentials and talk have a variable `PROMOTE_<FLAG>`; flags of
 //!    commands have none. A flag on the line, empty or not, shuts its variable out.
 //! 4. Every boolean takes `=true|false`; `=false` for what is false anyway is absent.
@@ -14,8 +14,8 @@ use clap::{Arg, Command};
 
 use crate::commands::{booleans, switches};
 
-/// The global flags that have a variable.
-const WITH_VARIABLE: [&str; 12] = [
+/// The global flags that have a variable; the command line has each or will.
+pub const WITH_VARIABLE: [&str; 12] = [
     "log-level",
     "log-format",
     "log-file",
@@ -31,8 +31,9 @@ const WITH_VARIABLE: [&str; 12] = [
 ];
 
 /// Flags whose empty value is an error: a digest that an earlier step did not report must not
-/// switch the comparison off.
-const NEVER_EMPTY: [&str; 4] = [
+/// switch the comparison off, nor a repository without a name the look at the tag.
+const NEVER_EMPTY: [&str; 5] = [
+    "git-url",
     "images-digest",
     "verified-digest",
     "promoted-digest",

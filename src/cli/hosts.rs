@@ -29,7 +29,8 @@ pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
     let repositories = REPOSITORIES.iter().flat_map(|id| values(id));
     let policies = POLICIES.iter().flat_map(|id| values(id));
     let policies = policies.filter_map(|value| git::named_url(&value));
-    repositories.chain(policies).collect()
+    let named = repositories.chain(policies);
+    named.filter(|url| !url.is_empty()).collect()
 }
 
 /// Returns the URLs of Git repositories among the arguments of `ec`, each with its flag or alone.

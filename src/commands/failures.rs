@@ -278,3 +278,10 @@ pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
         None => failure,
     }
 }
+
+/// Refuses a document that is not a list of images.
+pub(crate) fn no_components(origin: &str) -> Failure {
+    let text = format!("{origin} has no member components: it is not a list of images");
+    Failure::message(Kind::Usage, text)
+        .hint("gather-images writes such a list; a Snapshot is one too")
+}

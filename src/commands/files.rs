@@ -101,8 +101,9 @@ impl Target {
         }
         let leaves = || io::Error::other("it is a link to a file outside of its directory");
         let target = match path.metadata() {
-            // A link that leads nowhere would make a file wherever it points.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(leaves()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return dangling(path)?.map(Self::File).ok_or_else(leaves);
+            }
             target => target?,
         };
         if !target.is_file() && !target.is_dir() {
@@ -118,8 +119,26 @@ impl Target {
     }
 }
 
+/// The file that a link names and that does not exist, as when it was removed; `None` where it would be
+/// made outside of the link's own directory.
+fn dangling(path: &Path) -> io::Result<Option<PathBuf>> {
+    let above = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new(".")).canonicalize()?;
+    let target = above.join(fs::read_link(path)?);
+    // A link to a further link is not followed: each could lead elsewhere.
+    let (Some(dir), Some(name)) = (target.parent(), target.file_name()) else {
+        return Ok(None);
+    };
+    let target = match dir.canonicalize() {
+        Ok(dir) => dir.join(name),
+        Err(_) => return Ok(None),
+    };
+    let is_link = fs::symlink_metadata(&target).is_ok();
+    Ok(Some(target).filter(|target| !is_link && target.starts_with(&above)))
+}
+
 /// How long a pipe may have no reader.
-const READER_TIME: Duration = Duration::from_secs(10);
+const READER_TIME: Duration = Duration::from_secs(5);
 
 /// Writes a file so that it is there whole or not at all; a device or a pipe is written to.
 ///
@@ -150,19 +169,32 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Opening a pipe waits for its reader, and the run must not wait for ever.
 fn write_special(path: PathBuf, bytes: Vec<u8>) -> io::Result<()> {
+    within_reader_time(move || {
+        let mut file = fs::OpenOptions::new().write(true).open(path)?;
+        file.write_all(&bytes)
+    })
+}
+
+/// Opens a device or a pipe to write to it.
+///
+/// # Errors
+/// Those of the system, and a pipe without a reader.
+pub(crate) fn open_special(path: PathBuf) -> io::Result<fs::File> {
+    within_reader_time(move || fs::OpenOptions::new().append(true).open(path))
+}
+
+/// Does something with a pipe, which waits for its reader; the run must not wait for ever.
+fn within_reader_time<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let opened = fs::OpenOptions::new().write(true).open(path);
-        let written = opened.and_then(|mut file| file.write_all(&bytes));
         // The receiver is gone when the wait is over.
-        let _ = sender.send(written);
+        let _ = sender.send(work());
     });
-    match receiver.recv_timeout(READER_TIME) {
-        Ok(written) => written,
-        Err(_) => Err(io::Error::other("nothing reads from it")),
-    }
+    let done = receiver.recv_timeout(READER_TIME);
+    done.unwrap_or_else(|_| Err(io::Error::other("nothing reads from it")))
 }
 
 /// Removes a regular file of an earlier run, if there is one. What is not a regular file stays.
@@ -219,6 +251,12 @@ mod tests {
         assert!(!at("made").exists());
         remove_file(&at("out/inside")).unwrap();
         assert!(!at("out/own").exists() && at("out/inside").is_symlink());
+        // The link that is left is written through again; one link after another is not.
+        write_file(&at("out/inside"), b"again").unwrap();
+        assert_eq!(fs::read(at("out/own")).unwrap(), b"again");
+        symlink("first", at("out/second")).unwrap();
+        symlink("../made", at("out/first")).unwrap();
+        assert!(write_file(&at("out/second"), b"x").is_err() && !at("made").exists());
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub(crate) mod update_deployment;
 pub(crate) mod verify_ec;
 
 pub(crate) use context::{Context, Outcome};
-pub(crate) use files::{Target, in_data_dir};
+pub(crate) use files::{Target, in_data_dir, open_special, write_file};
 pub(crate) use flags::{booleans, switches};

@@ -5,7 +5,6 @@
 //! measure them as Tekton will write them and refuse first.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -60,16 +59,6 @@ pub(crate) enum Error {
         largest: String,
         /// Its size in bytes.
         bytes: usize,
-    },
-    /// A file could not be written.
-    #[error("cannot write the result {name} to {path}", path = path.display())]
-    Write {
-        /// The result.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
     },
 }
 
@@ -162,39 +151,30 @@ impl Results {
         size_of(name, value) <= self.room()
     }
 
-    /// Writes the results that `--result` and `--results-dir` ask for.
+    /// Returns the files that `--result` and `--results-dir` ask for, with their content.
     ///
     /// # Errors
-    /// Any [`Error`]; nothing is written when a name is unknown or the sum too large.
-    pub(crate) fn write(&self, flags: &[ResultFlag], dir: Option<&Path>) -> Result<(), Error> {
-        let mut files: Vec<(&str, PathBuf, &str)> = Vec::new();
+    /// Any [`Error`]: nothing is to be written when a name is unknown or the sum too large.
+    pub(crate) fn files(
+        &self,
+        flags: &[ResultFlag],
+        dir: Option<&Path>,
+    ) -> Result<Vec<(PathBuf, &str)>, Error> {
+        let mut files = Vec::new();
         for flag in flags {
             let value = self
                 .get(&flag.name)
                 .ok_or_else(|| Error::unknown(&flag.name, &self.names().collect::<Vec<_>>()))?;
-            files.push((&flag.name, flag.path.clone(), value));
+            files.push((flag.path.clone(), value));
         }
         if let Some(dir) = dir {
             let all = self.0.iter();
-            files.extend(all.map(|(name, value)| (*name, dir.join(name), value.as_str())));
+            files.extend(all.map(|(name, value)| (dir.join(name), value.as_str())));
         }
-        if files.is_empty() {
-            return Ok(());
+        if !files.is_empty() {
+            self.check_size()?;
         }
-        self.check_size()?;
-        for (name, path, value) in files {
-            let parent = path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty());
-            let made = parent.map_or(Ok(()), fs::create_dir_all);
-            let written = made.and_then(|()| fs::write(&path, value));
-            written.map_err(|source| Error::Write {
-                name: name.to_owned(),
-                path,
-                source,
-            })?;
-        }
-        Ok(())
+        Ok(files)
     }
 
     fn check_size(&self) -> Result<(), Error> {
@@ -226,19 +206,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_the_exact_bytes() {
-        let dir = tempfile::tempdir().unwrap();
+    fn the_last_value_goes_to_every_path() {
         let mut results = Results::default();
         results.set("TAG", "v1.0");
         results.set("TAG", "v1.1");
-        let flag: ResultFlag = format!("TAG={}", dir.path().join("one").display())
-            .parse()
-            .unwrap();
-        results
-            .write(&[flag], Some(&dir.path().join("all")))
-            .unwrap();
-        assert_eq!(fs::read(dir.path().join("one")).unwrap(), b"v1.1");
-        assert_eq!(fs::read(dir.path().join("all/TAG")).unwrap(), b"v1.1");
+        let flag: ResultFlag = "TAG=/r/one".parse().unwrap();
+        let files = results.files(&[flag], Some(Path::new("/all"))).unwrap();
+        let expected = [("/r/one", "v1.1"), ("/all/TAG", "v1.1")];
+        assert_eq!(files, expected.map(|(path, value)| (path.into(), value)));
     }
 
     #[test]
@@ -251,15 +226,14 @@ mod tests {
             name,
             path: path.clone(),
         };
-        let unknown = results.write(&[flag("NOPE".to_owned())], None);
+        let unknown = results.files(&[flag("NOPE".to_owned())], None);
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
         let named = [flag("NOPE".to_owned())];
         assert!(Results::check_names(&named, &["TAG", "NOPE"]).is_ok());
         let error = Results::check_names(&named, &["TAG"]).unwrap_err();
         assert_eq!(error.to_string(), "no result NOPE: this command has TAG");
-        let large = results.write(&[flag("BIG".to_owned())], None);
+        let large = results.files(&[flag("BIG".to_owned())], None);
         assert!(matches!(large, Err(Error::TooLarge { .. })));
-        assert!(!path.exists());
     }
 
     #[test]

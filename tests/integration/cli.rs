@@ -224,7 +224,7 @@ fn an_empty_value_is_absent_in_every_form() {
             "--tag=v1",
             "--template=",
             "--ref=",
-            "--git-url=",
+            "--strip-prefix=",
         ][..],
         &[
             "extract-tag",

@@ -11,27 +11,12 @@ use lab::{
     tekton::model::Task,
     universe::{COMPONENT, TAG, Universe},
 };
+use promote::cli::WITH_VARIABLE;
 
 use crate::{
     harness::{EFFECTIVE_TIME, Run, Workdir},
     tekton_yaml::{TASKS, arguments, task},
 };
-
-/// The flags that have a variable, of those that exist.
-const WITH_VARIABLE: [&str; 12] = [
-    "log-level",
-    "log-format",
-    "log-file",
-    "color",
-    "progress",
-    "ca-file",
-    "authfile",
-    "git-credentials-dir",
-    "data-dir",
-    "results-dir",
-    "timeout",
-    "memory",
-];
 
 /// Variables of other programs that decide whom these trust, or what they do.
 const OF_OTHERS: [&str; 18] = [

@@ -25,7 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("lint", &[]),
     ("http", &["env"]),
     ("git", &["env", "http", "text"]),
-    ("kube", &["env", "http"]),
+    ("kube", &["env", "http", "json"]),
     (
         "registry",
         &["env", "http", "image", "json", "progress", "text"],

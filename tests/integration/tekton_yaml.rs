@@ -16,17 +16,22 @@ use serde_json::Value as Json;
 
 use crate::docs::{check, root};
 
-pub(crate) const TASKS: [&str; 7] = [
+pub(crate) const TASKS: [&str; 8] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
     "copy-image",
+    "move-tags",
     "update-deployment",
     "preflight",
     "promote-run",
 ];
 /// The command of a Task that is not named as it.
-const COMMANDS: [(&str, &str); 2] = [("preflight", "doctor"), ("promote-run", "run")];
+const COMMANDS: [(&str, &str); 3] = [
+    ("move-tags", "copy-image"),
+    ("preflight", "doctor"),
+    ("promote-run", "run"),
+];
 const ONE_POD: &str = "pipelines/promote-run/promote-run.yaml";
 const PIPELINE: &str = "pipelines/promote-to-prod/promote-to-prod.yaml";
 const ON_TAG: &str = "pipelines/promote-to-prod/pac/on-tag.yaml";
@@ -89,7 +94,7 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
 
 /// Tells whether the program wants the param whatever its default.
 fn needs_value(param: &str) -> bool {
-    param == "tag" || param.ends_with("-digest")
+    param == "tag" || param == "git-url" || param.ends_with("-digest")
 }
 
 /// Fills an argument as a run does: with all values, or with the defaults alone.

@@ -6,13 +6,13 @@ use std::{
 };
 
 use crate::{
-    commands::Target,
+    commands::{Target, open_special},
     failure::{Failure, Kind},
 };
 
 /// Opens the file to append. A link to a regular file outside of its own directory is refused:
 /// whoever may write to a workspace would choose which file the log grows into. A device or a pipe
-/// is written to.
+/// is written to; a pipe without a reader is refused.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming the file.
@@ -20,8 +20,10 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
     let wrong = |error: std::io::Error| {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
     };
-    let (Target::File(target) | Target::Special(target)) = Target::of(path).map_err(wrong)?;
-    let opened = OpenOptions::new().create(true).append(true).open(target);
+    let opened = match Target::of(path).map_err(wrong)? {
+        Target::File(target) => OpenOptions::new().create(true).append(true).open(target),
+        Target::Special(target) => open_special(target),
+    };
     opened.map_err(wrong)
 }
 

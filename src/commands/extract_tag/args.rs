@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 
 use super::{TagRequest, TagSource};
 use crate::failure::{Failure, Kind};
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_draft: bool,
     /// Peel the tag in this repository and refuse it when the event named another commit
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     git_url: Option<String>,
     /// The commit that the event named: refuse the tag when --git-url has another one for it
     #[arg(long, value_name = "COMMIT", requires = "git_url")]

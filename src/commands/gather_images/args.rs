@@ -80,9 +80,17 @@ impl TryFrom<Args> for GatherRequest {
             },
             (None, None) => ImageSource::Repositories(named),
         };
+        let git_url = match (args.git_url, &source) {
+            (Some(url), ImageSource::Repositories(_)) if url.is_empty() => {
+                let text = "--git-url is empty: expected the source repository of the images";
+                return Err(Failure::message(Kind::Usage, text));
+            }
+            // A Snapshot or an overlay does without one.
+            (url, _) => url.filter(|url| !url.is_empty()),
+        };
         Ok(Self {
             source,
-            git_url: args.git_url,
+            git_url,
             revision: args.revision,
             commit: args.commit,
             strategy: args.strategy,

@@ -4,13 +4,13 @@ use super::{GatherRequest, ImageSource, Origin, describe, no_image, promote};
 use crate::{
     commands::{
         Context,
-        failures::{git_failure, registry_failure},
+        failures::{git_failure, no_components, registry_failure},
     },
     failure::{Failure, Kind, OrFail as _},
     git,
     image::Reference,
     registry::{Manifest, Version},
-    snapshot::{GitSource, Promote, Snapshot},
+    snapshot::{GitSource, Promote, Snapshot, names_components},
 };
 
 /// Reads a Snapshot, given as JSON or in a file, and what it is called in messages.
@@ -22,6 +22,9 @@ pub(super) fn read(text: &str, context: &Context) -> Result<(Snapshot, String), 
     };
     let text = String::from_utf8(bytes).or_fail(Kind::Usage)?;
     let snapshot = Snapshot::parse(&text, name).or_fail(Kind::Usage)?;
+    if snapshot.components.is_empty() && !names_components(text.as_bytes()) {
+        return Err(no_components(name));
+    }
     Ok((snapshot, name.to_owned()))
 }
 

@@ -8,12 +8,12 @@ use super::Subject;
 use crate::{
     commands::{
         Context,
-        failures::{gate_failure, handover_failure},
+        failures::{gate_failure, handover_failure, no_components},
     },
     failure::{Failure, Kind, OrFail as _},
     gate, handover,
     image::Digest,
-    snapshot::Images,
+    snapshot::{Images, names_components},
 };
 
 /// Reads or forms the list of images.
@@ -79,21 +79,9 @@ fn list(
     let images = Images::parse(&bytes, &origin).or_fail(Kind::Usage)?;
     let snapshot = &images.snapshot;
     if snapshot.components.is_empty() && !names_components(&bytes) {
-        let text = format!("{origin} has no member components: it is not a list of images");
-        return Err(Failure::message(Kind::Usage, text)
-            .hint("gather-images writes such a list; a Snapshot is one too"));
+        return Err(no_components(&origin));
     }
     Ok(images)
-}
-
-/// Tells an empty list from a document that is none; YAML is searched as text.
-fn names_components(bytes: &[u8]) -> bool {
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(document) => [&document, &document["spec"]]
-            .iter()
-            .any(|document| document.get("components").is_some()),
-        Err(_) => String::from_utf8_lossy(bytes).contains("components:"),
-    }
 }
 
 /// Reads one saved input or several, one behind the other.

@@ -1,0 +1,361 @@
+//! Where output goes: devices, pipes and links are written to and never replaced; inputs from a
+//! workspace are regular files inside it.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::{FileTypeExt as _, symlink},
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::universe::Universe;
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    pty,
+};
+use serde_json::Value;
+
+use crate::harness::{Run, Workdir};
+
+/// No run may wait for a reader or a writer for longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An image that passes, and the flags that judge it.
+struct Scene {
+    universe: Universe,
+    dir: Workdir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let universe = Universe::new().unwrap();
+        universe.vouch().unwrap();
+        let dir = Workdir::new();
+        fs::create_dir(dir.path("data")).unwrap();
+        dir.write(
+            "policy/main.rego",
+            "package main\n\nimport rego.v1\n\n# METADATA\n# title: t\n# custom:\n#   short_name: none\ndeny contains result if {\n\tcount(input.attestations) == 0\n\tresult := {\"code\": \"main.none\", \"msg\": \"none\"}\n}\n",
+        );
+        Self { universe, dir }
+    }
+
+    fn image(&self) -> String {
+        format!("{}@{}", self.universe.staging(), self.universe.image.digest)
+    }
+
+    fn flags(&self, more: &[&str]) -> Vec<String> {
+        let image = format!("--image={}", self.image());
+        let key = format!("--public-key={}", self.universe.public_key().display());
+        let own = [
+            "verify-ec",
+            "--data-dir=data",
+            "--policy=policy",
+            &image,
+            &key,
+            "--ignore-rekor",
+        ];
+        let all = own.iter().chain(more);
+        all.map(|flag| (*flag).to_owned()).collect()
+    }
+
+    fn verify(&self, flags: &[&str]) -> Run {
+        let arguments = self.flags(flags);
+        let began = Instant::now();
+        let run = Run::of(self.dir.command().args(arguments).output().unwrap());
+        assert!(began.elapsed() < PATIENCE, "{flags:?}");
+        run
+    }
+}
+
+fn pipe(path: &Path) {
+    let mode = Mode::from_raw_mode(0o600);
+    mknodat(CWD, path, FileType::Fifo, mode, 0).unwrap();
+}
+
+fn is_pipe(path: &Path) -> bool {
+    fs::symlink_metadata(path).unwrap().file_type().is_fifo()
+}
+
+#[test]
+fn a_pipe_with_a_reader_gets_what_is_written_and_stays_a_pipe() {
+    let scene = Scene::new();
+    for (name, flag) in [
+        ("report", "--output=json=report"),
+        ("log", "--log-file=log"),
+        ("verdict", "--verified-out=verdict"),
+        ("result", "--result=TEST_OUTPUT=result"),
+    ] {
+        let path = scene.dir.path(name);
+        pipe(&path);
+        let reader = {
+            let path = path.clone();
+            thread::spawn(move || fs::read_to_string(path).unwrap())
+        };
+        scene.verify(&[flag, "--log-level=debug"]).exits(0);
+        let text = reader.join().unwrap();
+        assert!(is_pipe(&path), "{name}");
+        if name == "log" {
+            assert!(text.contains("examining image"), "{text}");
+        } else {
+            assert!(serde_json::from_str::<Value>(&text).unwrap().is_object());
+        }
+    }
+}
+
+#[test]
+fn a_pipe_without_a_reader_ends_in_an_error_and_stays_a_pipe() {
+    let scene = Scene::new();
+    for (name, flag) in [
+        ("report", "--output=json=file:report"),
+        ("log", "--log-file=file:log"),
+        ("verdict", "--verified-out=file:verdict"),
+    ] {
+        let path = scene.dir.path("data").join(name);
+        pipe(&path);
+        scene.verify(&[flag]).exits(2).says(name);
+        assert!(is_pipe(&path), "{name}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_terminal_is_written_to_and_standard_output_has_names_too() {
+    let scene = Scene::new();
+    let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
+    let master = pty::openpt(flags).unwrap();
+    pty::unlockpt(&master).unwrap();
+    let terminal = pty::ioctl_tiocgptpeer(&master, flags).unwrap();
+    let reader = thread::spawn(move || {
+        let (mut master, mut text) = (fs::File::from(master), Vec::new());
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&text).contains("Success: true") {
+            let count = master.read(&mut buffer).unwrap();
+            text.extend_from_slice(&buffer[..count]);
+        }
+        master
+    });
+    // The terminal is standard input there, and its name leads to the device itself.
+    let flags = scene.flags(&["--output=text=/proc/self/fd/0"]);
+    let mut command = scene.dir.command();
+    let held = terminal.try_clone().unwrap();
+    Run::of(command.args(flags).stdin(terminal).output().unwrap()).exits(0);
+    // A terminal is one while its other end is open.
+    let _master = reader.join().unwrap();
+    assert!(rustix::termios::isatty(&held));
+    let run = scene.verify(&["--output=json=/dev/stdout"]).exits(0);
+    assert!(serde_json::from_str::<Value>(&run.stdout).unwrap()["success"] == true);
+    assert!(fs::symlink_metadata("/dev/stdout").unwrap().is_symlink());
+}
+
+#[test]
+fn a_link_is_written_through_within_its_directory_and_refused_out_of_it() {
+    let scene = Scene::new();
+    let victim = scene.dir.write("victim", "precious");
+    let data = scene.dir.path("data");
+    for (name, flag) in [
+        ("report.json", "--output=json=file:report.json"),
+        ("verified.json", "--info"),
+        ("verify.log", "--log-file=file:verify.log"),
+        ("result", "--result=TEST_OUTPUT=data/result"),
+    ] {
+        let link = data.join(name);
+        let _ = fs::remove_file(&link);
+        fs::write(data.join("own"), "").unwrap();
+        symlink("own", &link).unwrap();
+        // Twice: an old output behind the link is replaced too.
+        scene.verify(&[flag]).exits(0);
+        scene.verify(&[flag]).exits(0);
+        assert!(link.is_symlink(), "{name}");
+        assert!(fs::metadata(data.join("own")).unwrap().len() > 0, "{name}");
+        fs::remove_file(&link).unwrap();
+        symlink("../victim", &link).unwrap();
+        scene
+            .verify(&[flag])
+            .exits(2)
+            .says("outside of its directory");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "{name}");
+        assert!(link.is_symlink(), "{name}");
+        fs::remove_file(&link).unwrap();
+    }
+}
+
+/// What each command reads from the workspace.
+fn readers() -> [(&'static str, Vec<&'static str>); 6] {
+    [
+        ("event", vec!["extract-tag", "--event-file=file:it"]),
+        ("snapshot", vec!["gather-images", "--snapshot=file:it"]),
+        (
+            "images",
+            vec![
+                "verify-ec",
+                "--images=file:it",
+                "--policy=policy",
+                "--ignore-rekor",
+            ],
+        ),
+        (
+            "verdict",
+            vec!["copy-image", "--verified=file:it", "--tag=x"],
+        ),
+        (
+            "promoted",
+            vec!["update-deployment", "--promoted=file:it", "--local=."],
+        ),
+        ("report", vec!["report", "file:it"]),
+    ]
+}
+
+#[test]
+fn only_regular_files_inside_the_data_directory_are_read() {
+    let scene = Scene::new();
+    let it = scene.dir.path("data/it");
+    let secret = scene.dir.write("secret", "password: s3cret\n");
+    let run = |arguments: &[&str]| {
+        let key = format!("--public-key={}", scene.universe.public_key().display());
+        let mut all = vec!["--data-dir=data"];
+        all.extend(arguments);
+        if arguments[0] == "verify-ec" {
+            all.push(&key);
+        }
+        let began = Instant::now();
+        let run = scene.dir.promote(&all);
+        assert!(began.elapsed() < PATIENCE, "{arguments:?}");
+        assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
+        run
+    };
+    for (what, arguments) in readers() {
+        pipe(&it);
+        run(&arguments).exits(2).says("not a regular file");
+        fs::remove_file(&it).unwrap();
+        for target in [
+            secret.as_path(),
+            Path::new("/dev/zero"),
+            Path::new("/proc/self/environ"),
+        ] {
+            symlink(target, &it).unwrap();
+            run(&arguments)
+                .exits(2)
+                .says("leads out of the data directory");
+            fs::remove_file(&it).unwrap();
+        }
+        // The honest twin is read, whatever is said of its content; links inside are followed.
+        fs::write(scene.dir.path("data/real"), "{\"x\": 1}").unwrap();
+        symlink("real", &it).unwrap();
+        let read = run(&arguments);
+        assert!(
+            !read.stderr.contains("cannot read"),
+            "{what}: {}",
+            read.stderr
+        );
+        fs::remove_file(&it).unwrap();
+    }
+}
+
+#[test]
+fn a_policy_directory_holds_regular_files_alone() {
+    let scene = Scene::new();
+    scene.verify(&[]).exits(0);
+    let inside = scene.dir.path("policy/more.rego");
+    pipe(&inside);
+    scene.verify(&[]).exits(2).says("not a regular file");
+    fs::remove_file(&inside).unwrap();
+    // Mounted ConfigMaps are links inside.
+    scene.dir.write("policy/..data/more.rego", "package more\n");
+    symlink("..data/more.rego", &inside).unwrap();
+    scene.verify(&[]).exits(0);
+    fs::remove_file(&inside).unwrap();
+    let outside = scene.dir.write("outside.rego", "package outside\n");
+    symlink(&outside, &inside).unwrap();
+    scene.verify(&[]).exits(2);
+}
+
+#[test]
+fn local_edits_follow_no_link() {
+    let dir = Workdir::new();
+    let patch = "spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: r.example/web:v1.0\n";
+    let image = format!("--image=web=r.example/web:v1.1@sha256:{}", "1".repeat(64));
+    let edit = || {
+        dir.promote(&[
+            "update-deployment",
+            "--local=checkout",
+            &image,
+            "--unverified",
+        ])
+    };
+    let victim = dir.write("outside/overlays/prod/deployment-patch.yaml", patch);
+    fs::create_dir_all(dir.path("checkout/overlays/prod")).unwrap();
+    let file = dir.path("checkout/overlays/prod/deployment-patch.yaml");
+    symlink(&victim, &file).unwrap();
+    edit().exits(2).says("link");
+    fs::remove_dir_all(dir.path("checkout/overlays")).unwrap();
+    symlink("../outside/overlays", dir.path("checkout/overlays")).unwrap();
+    edit().exits(2).says("link");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), patch);
+    fs::remove_file(dir.path("checkout/overlays")).unwrap();
+    dir.write("checkout/overlays/prod/deployment-patch.yaml", patch);
+    edit().exits(0);
+    assert!(
+        dir.read("checkout/overlays/prod/deployment-patch.yaml")
+            .contains("v1.1")
+    );
+}
+
+#[test]
+fn files_that_flags_name_must_exist() {
+    let dir = Workdir::new();
+    for flag in [
+        "--authfile=nope.json",
+        "--ca-file=nope.pem",
+        "--git-credentials-dir=nope",
+    ] {
+        let (name, path) = flag.split_once('=').unwrap();
+        let said = format!("{name} {path} does not exist");
+        dir.promote(&["extract-tag", "--tag=v1.0", flag])
+            .exits(3)
+            .says(&said);
+        dir.promote(&["extract-tag", "--tag=v1.0", &format!("{name}=")])
+            .exits(0);
+    }
+    let mut command = dir.command();
+    command
+        .env("PROMOTE_AUTHFILE", "nope.json")
+        .args(["extract-tag", "--tag=v1.0"]);
+    Run::of(command.output().unwrap())
+        .exits(3)
+        .says("nope.json does not exist");
+}
+
+#[test]
+fn an_empty_source_repository_switches_no_check_off() {
+    let dir = Workdir::new();
+    for command in [
+        &["extract-tag", "--tag=v1.0"][..],
+        &[
+            "gather-images",
+            "--image=web=r.example/web",
+            "--revision=v1.0",
+        ],
+        &["run", "--tag=v1.0"],
+    ] {
+        for flag in [&["--git-url="][..], &["--git-url", ""]] {
+            dir.promote(&[command, flag].concat())
+                .exits(2)
+                .says("--git-url");
+        }
+    }
+    dir.promote(&["extract-tag", "--tag=v1.0"]).exits(0);
+    // A Snapshot does without one, and an optional param of its Task arrives empty.
+    dir.promote(&[
+        "gather-images",
+        "--snapshot={\"components\":[]}",
+        "--allow-empty",
+        "--git-url=",
+    ])
+    .exits(0);
+    // What is no Snapshot is not an empty one.
+    dir.promote(&["gather-images", "--snapshot={\"a\":1}", "--git-url="])
+        .exits(2)
+        .says("has no member components");
+}
