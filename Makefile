@@ -17,7 +17,7 @@ demo:
 	cargo run --release --bin lab -- demo
 
 image:
-	podman build --file Containerfile --tag localhost/promote .
+	podman build --file Containerfile --build-arg PROMOTE_COMMIT_DATE=$$(git log -1 --format=%ct) --tag localhost/promote .
 
 # Runs the Conforma policies' own tests and samples, given a checkout of them: make conforma POLICY=../policy
 conforma:

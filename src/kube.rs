@@ -326,6 +326,67 @@ fn is_subdomain(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn an_answer_has_one_reading() {
+        let web = lab::sigstore::Web::start().unwrap();
+        let path = "api/v1/namespaces/team/secrets/cosign";
+        let key = STANDARD.encode("key");
+        let evil = STANDARD.encode("evil");
+        let good = format!(
+            r#"{{"kind": "Secret", "metadata": {{"name": "cosign", "namespace": "team", "x": 1}}, "data": {{"cosign.pub": "{key}"}}}}"#
+        );
+        let of = |data: &str| good.replace(&format!(r#"{{"cosign.pub": "{key}"}}"#), data);
+        for (answer, reads) in [
+            (good.clone(), true),
+            (format!(r#"{{"data": {{"cosign.pub": "{key}"}}}}"#), true),
+            (
+                of(&format!(
+                    r#"{{"cosign.pub": "{evil}", "cosign.pub": "{key}"}}"#
+                )),
+                false,
+            ),
+            (
+                format!(
+                    "{},\"data\":{{\"cosign.pub\":\"{evil}\"}}}}",
+                    &good[..good.len() - 1]
+                ),
+                false,
+            ),
+            (
+                format!(
+                    "{},\"Data\":{{\"cosign.pub\":\"{evil}\"}}}}",
+                    &good[..good.len() - 1]
+                ),
+                false,
+            ),
+            (good.replace("Secret", "ConfigMap"), false),
+            (good.replace("\"cosign\"", "\"evil\""), false),
+            (good.replace("\"team\"", "\"kube-system\""), false),
+            (
+                good.replace(r#"{"name": "cosign""#, r#"{"name": 5, "y": "cosign""#),
+                false,
+            ),
+            (of(r#"[["cosign.pub", "a2V5"]]"#), false),
+            (of(r#"{"cosign.pub": 5}"#), false),
+            (format!("[{good}]"), false),
+            (format!("{good} {good}"), false),
+            (String::new(), false),
+        ] {
+            web.serve_files([(path.to_owned(), answer.clone().into_bytes())].into());
+            let base = Url::parse(&web.url()).unwrap();
+            let http = Http::new(Options::default(), &Env::default());
+            let kube = Kube::new(http, base, "token".to_owned(), "team".to_owned());
+            let found = kube.secret("team", "cosign", "cosign.pub").await;
+            match reads {
+                true => assert_eq!(found.unwrap().unwrap(), b"key", "{answer}"),
+                false => assert!(
+                    matches!(found, Err(Error::Remote { .. })),
+                    "{answer}: {found:?}"
+                ),
+            }
+        }
+    }
+
     #[test]
     fn the_servers_address_is_nothing_else() {
         let url = |host, port| server(host, port).map(|url| url.to_string());

@@ -10,7 +10,7 @@ use crate::{
         failures::{gate_failure, git_failure, registry_failure},
         gather_images::{self, GatherRequest, ImageSource},
         run::{Prepared, Requests},
-        update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image},
+        update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image, Release},
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{self, Gate},
@@ -257,7 +257,10 @@ impl<'a> Checks<'a> {
         }
         let is_known = found.iter().all(|one| one.digest.is_some());
         let request = DeployRequest {
-            images: DeployImages::Trial(images),
+            images: DeployImages::Trial {
+                images,
+                release: Release::default(),
+            },
             dry_run: true,
             // A digest that stands in for an unknown one has no age.
             allow_rollback: self.requests.deploy.allow_rollback || !is_known,

@@ -231,7 +231,10 @@ impl Steps<'_> {
         if self.args.destination_tag.is_some() {
             flags.remove("tag");
         }
-        let value = self.args.attached.and_then(|which| which.to_possible_value());
+        let value = self
+            .args
+            .attached
+            .and_then(|which| which.to_possible_value());
         let attached = value.map(|value| value.get_name().to_owned());
         flags
             .set_some("to", self.args.to.as_ref())

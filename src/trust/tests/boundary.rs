@@ -1,7 +1,10 @@
 //! What a certificate, a trusted root and the evidence beside a signature may not smuggle in.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use lab::sigstore::{Layer, Signer, hashedrekord};
+
 use super::{
-    attacks::parts::{keyless_layer, put_sig},
+    attacks::parts::{attach, entry_of, keyless_bundle, keyless_layer, logged, put_sig},
     *,
 };
 
@@ -96,5 +99,52 @@ async fn rules_see_the_chain_of_the_trusted_root_or_none() {
         let examined = world.examine(&verifier(who, Some(world.root()))).await;
         let signatures = examined.signatures.unwrap();
         assert_eq!(signatures[0].chain.len(), shown);
+    }
+}
+
+#[tokio::test]
+async fn a_log_entry_is_accepted_by_its_own_log_alone() {
+    const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+    let foreign = Sigstore::new().unwrap().trusted_root()["tlogs"][0].clone();
+    let other = foreign["logId"]["keyId"].clone();
+    let nothing = STANDARD.encode([0; 32]);
+    for (id, good) in [
+        (None, true),
+        (Some(other), false),
+        (Some(nothing.into()), false),
+    ] {
+        // Both logs are trusted; only one of them has the entry.
+        let world = World::new();
+        let mut root = world.sigstore.trusted_root();
+        root["tlogs"].as_array_mut().unwrap().push(foreign.clone());
+        let mut bundle = keyless_bundle(&world, SIGN);
+        if let Some(id) = &id {
+            entry_of(&mut bundle)["logId"]["keyId"] = id.clone();
+        }
+        attach(&world, &bundle);
+        let who = identity(SUBJECT, ISSUER);
+        let examined = world.examine(&verifier(who, Some(parse_root(&root)))).await;
+        let rejected = &examined.rejected;
+        assert_eq!(examined.signatures.is_ok(), good, "{id:?}: {rejected:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_has_no_entry_of_the_future() {
+    let hour = 3600;
+    let now = jiff::Timestamp::now().as_second();
+    for (time, good) in [(SIGNED, true), (now - hour, true), (now + hour, false)] {
+        let world = World::new();
+        let payload = world.claims();
+        let signature = world.key.sign(&payload).unwrap();
+        let document = hashedrekord(&payload, &signature, &Signer::key(&world.key));
+        let entry = world.sigstore.log.add(&document, time).unwrap();
+        put_sig(
+            &world,
+            Layer::signature(&payload, &signature).logged(&entry),
+        );
+        let examined = world.examine(&logged(&world)).await;
+        let rejected = &examined.rejected;
+        assert_eq!(examined.signatures.is_ok(), good, "{time}: {rejected:?}");
     }
 }
