@@ -1,5 +1,5 @@
 # What CI runs, by name. `make check` before each commit.
-.PHONY: check test docs demo image conforma
+.PHONY: check test docs demo image image-arm64 conforma
 
 check:
 	cargo fmt --check
@@ -16,8 +16,19 @@ docs:
 demo:
 	cargo run --release --bin lab -- demo
 
+# The time of the last commit in place of the clock, so that every build of it has one digest.
+EPOCH ?= $(shell git log -1 --format=%ct)
 image:
-	podman build --file Containerfile --build-arg PROMOTE_COMMIT_DATE=$$(git log -1 --format=%ct) --tag localhost/promote .
+	podman build --file Containerfile --timestamp $(EPOCH) --build-arg PROMOTE_COMMIT_DATE=$(EPOCH) --tag localhost/promote .
+
+# For arm64: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and `rustup target add aarch64-unknown-linux-gnu`.
+ARM := aarch64-unknown-linux-gnu
+image-arm64:
+	RUSTFLAGS='-C target-feature=+crt-static' CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc PROMOTE_COMMIT_DATE=$(EPOCH) \
+	  cargo build --profile dist --locked --bin promote --target $(ARM)
+	.ci/rootfs target/$(ARM)/dist/promote target/image-arm64
+	buildah build --platform linux/arm64 --file Containerfile.static --timestamp $(EPOCH) --tag localhost/promote:arm64 target/image-arm64
 
 # Runs the Conforma policies' own tests and samples, given a checkout of them: make conforma POLICY=../policy
 conforma:

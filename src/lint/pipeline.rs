@@ -143,9 +143,11 @@ impl PipelineScope<'_> {
             match key {
                 "taskSpec" if value.get("apiVersion").is_none() => {
                     let params = node.list("params").iter();
+                    let bound = node.list("workspaces").iter();
                     let outer = Outer {
                         pipeline: self,
                         given: params.filter_map(|param| param.text_of("name")).collect(),
+                        bound: bound.filter_map(|used| used.text_of("name")).collect(),
                     };
                     task::check(value, &path, Some(&outer), known, arguments, findings);
                 }
@@ -354,8 +356,9 @@ impl PipelineScope<'_> {
                 let text = format!("the Pipeline declares no workspace {source}{near}");
                 findings.error(Code::UnknownWorkspace, used.at, &path, text);
             }
+            // A workspace reaches into an embedded spec that does not declare it.
             let declares = interface.is_none_or(|task| task.workspaces.contains_key(name));
-            if !declares {
+            if !declares && node.get("taskSpec").is_none() {
                 let text = format!("the Task declares no workspace {name}");
                 findings.error(Code::UnknownWorkspace, used.at, &path, text);
             }

@@ -31,7 +31,7 @@ pub(super) fn check(
         (Some(named), None) => {
             let pipeline = pipeline::referred(named).and_then(|name| known.pipelines.get(name));
             match pipeline {
-                Some(pipeline) => check_against(spec, pipeline, findings),
+                Some(pipeline) => check_against(spec, pipeline, true, findings),
                 None => missing_pipeline(named, known, findings),
             }
         }
@@ -39,7 +39,8 @@ pub(super) fn check(
             let mut unreported = Vec::new();
             let mut quiet = Findings::new("", String::new(), &mut unreported);
             let interface = TaskInterface::of(embedded, "", &mut quiet);
-            check_against(spec, &interface, findings);
+            // An embedded spec may use params that it does not declare.
+            check_against(spec, &interface, false, findings);
             let propagated = given(spec);
             pipeline::check(
                 embedded,
@@ -95,8 +96,13 @@ fn given(spec: &Node) -> TaskInterface {
     }
 }
 
-fn check_against(spec: &Node, pipeline: &TaskInterface, findings: &mut Findings<'_>) {
-    given_params(spec, &pipeline.params, true, "spec.params", findings);
+fn check_against(
+    spec: &Node,
+    pipeline: &TaskInterface,
+    closed: bool,
+    findings: &mut Findings<'_>,
+) {
+    given_params(spec, &pipeline.params, closed, "spec.params", findings);
     let bound = spec.list("workspaces");
     for (at, node) in bound.iter().enumerate() {
         let name = node.text_of("name").unwrap_or_default();

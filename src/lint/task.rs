@@ -46,6 +46,8 @@ pub(super) struct Outer<'a> {
     pub(super) pipeline: &'a PipelineScope<'a>,
     /// The params that the Pipeline gives to it, declared or not.
     pub(super) given: Vec<&'a str>,
+    /// The workspaces that the task of the Pipeline is given.
+    pub(super) bound: Vec<&'a str>,
 }
 
 /// Checks the spec of a Task.
@@ -309,7 +311,8 @@ impl TaskScope<'_> {
             }
             ["workspaces", name, "path" | "bound" | "claim" | "volume"] => {
                 let own = &self.own.workspaces;
-                let propagated = outer.is_some_and(|outer| {
+                let is_bound = self.outer.is_some_and(|outer| outer.bound.contains(name));
+                let propagated = is_bound || outer.is_some_and(|outer| {
                     outer.open || outer.interface.workspaces.contains_key(*name)
                 });
                 if !own.contains_key(*name) && !propagated {

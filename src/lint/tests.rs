@@ -63,6 +63,7 @@ fn finds_every_mistake_of_the_list_where_it_is() {
         };
         let found = report.findings.iter().any(|finding| {
             finding.code.name() == code
+                && names_one_of(&finding.to_string(), &mutated(old, new))
                 && match elsewhere {
                     Some(path) => finding.path.contains(path),
                     None => {
@@ -78,6 +79,63 @@ fn finds_every_mistake_of_the_list_where_it_is() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(count >= 50, "{count} mistakes");
+}
+
+/// The words that are in one of two texts only: the field or value that was mutated.
+fn mutated<'a>(old: &'a str, new: &'a str) -> Vec<&'a str> {
+    let words = |text: &'a str| -> Vec<&'a str> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./*".contains(c);
+        text.split(|c| !is_part(c)).filter(|word| word.len() > 1).collect()
+    };
+    let (old, new) = (words(old), words(new));
+    let only = |of: &[&'a str], other: &[&'a str]| -> Vec<&'a str> {
+        let count = |list: &[&str], word: &str| list.iter().filter(|w| **w == word).count();
+        let more = |word: &&&'a str| count(of, word) > count(other, word);
+        of.iter().filter(more).copied().collect()
+    };
+    [only(&new, &old), only(&old, &new)].concat()
+}
+
+fn names_one_of(finding: &str, words: &[&str]) -> bool {
+    words.is_empty() || words.iter().any(|word| finding.contains(word))
+}
+
+/// In an embedded spec the params and workspaces of what surrounds it are known.
+#[test]
+fn an_embedded_spec_sees_what_surrounds_it() {
+    let run = "\
+apiVersion: tekton.dev/v1
+kind: PipelineRun
+metadata:
+  name: all-in-one
+spec:
+  params:
+    - name: greeting
+      value: hello
+  workspaces:
+    - name: shared
+      emptyDir: {}
+  pipelineSpec:
+    workspaces:
+      - name: shared
+    tasks:
+      - name: greet
+        workspaces:
+          - name: data
+            workspace: shared
+        taskSpec:
+          steps:
+            - name: greet
+              image: registry.example.com/tools/builder:1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+              command: [greet]
+              args: [\"--text=$(params.greeting)\", \"--to=$(workspaces.data.path)\"]
+              computeResources: {requests: {memory: 32Mi}}
+";
+    assert_eq!(shown(&check(&[("run", run)])), Vec::<String>::new());
+    for (from, to) in [("params.greeting", "params.greetin"), ("workspaces.data", "workspaces.date")] {
+        let wrong = run.replace(from, to);
+        assert_eq!(check(&[("run", &wrong)]).findings.len(), 1, "{to}");
+    }
 }
 
 #[test]

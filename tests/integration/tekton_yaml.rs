@@ -260,6 +260,26 @@ fn the_image_runs_as_nobody_and_has_every_step_by_its_name() {
     }
 }
 
+/// What CI builds and runs is the shipped image: the last stages differ in where the files come from.
+#[test]
+fn both_containerfiles_end_in_the_same_image() {
+    let last = |path: &str| {
+        let file = text(path);
+        let (_, last) = file.rsplit_once("\nFROM ").unwrap();
+        last.replace("COPY --from=build /rootfs /", "COPY rootfs /")
+    };
+    assert_eq!(last("Containerfile"), last("Containerfile.static"));
+    let (file, layout) = (text("Containerfile"), text(".ci/rootfs"));
+    for part in [
+        "extract-tag gather-images verify-ec copy-image update-deployment ec",
+        "nonroot:x:65532:65532::/tmp:/sbin/nologin",
+        "install -d -m 1777",
+        "libgit2-COPYING",
+    ] {
+        assert!(file.contains(part) && layout.contains(part), "{part}");
+    }
+}
+
 #[test]
 fn the_pipeline_hands_every_digest_on() {
     let pipeline = pipeline();
