@@ -96,12 +96,7 @@ fn given(spec: &Node) -> TaskInterface {
     }
 }
 
-fn check_against(
-    spec: &Node,
-    pipeline: &TaskInterface,
-    closed: bool,
-    findings: &mut Findings<'_>,
-) {
+fn check_against(spec: &Node, pipeline: &TaskInterface, closed: bool, findings: &mut Findings<'_>) {
     given_params(spec, &pipeline.params, closed, "spec.params", findings);
     let bound = spec.list("workspaces");
     for (at, node) in bound.iter().enumerate() {

@@ -312,9 +312,10 @@ impl TaskScope<'_> {
             ["workspaces", name, "path" | "bound" | "claim" | "volume"] => {
                 let own = &self.own.workspaces;
                 let is_bound = self.outer.is_some_and(|outer| outer.bound.contains(name));
-                let propagated = is_bound || outer.is_some_and(|outer| {
-                    outer.open || outer.interface.workspaces.contains_key(*name)
-                });
+                let propagated = is_bound
+                    || outer.is_some_and(|outer| {
+                        outer.open || outer.interface.workspaces.contains_key(*name)
+                    });
                 if !own.contains_key(*name) && !propagated {
                     unknown("workspace", name, own, reference, site, findings);
                 }

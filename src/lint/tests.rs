@@ -85,7 +85,9 @@ fn finds_every_mistake_of_the_list_where_it_is() {
 fn mutated<'a>(old: &'a str, new: &'a str) -> Vec<&'a str> {
     let words = |text: &'a str| -> Vec<&'a str> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./*".contains(c);
-        text.split(|c| !is_part(c)).filter(|word| word.len() > 1).collect()
+        text.split(|c| !is_part(c))
+            .filter(|word| word.len() > 1)
+            .collect()
     };
     let (old, new) = (words(old), words(new));
     let only = |of: &[&'a str], other: &[&'a str]| -> Vec<&'a str> {
@@ -132,7 +134,10 @@ spec:
               computeResources: {requests: {memory: 32Mi}}
 ";
     assert_eq!(shown(&check(&[("run", run)])), Vec::<String>::new());
-    for (from, to) in [("params.greeting", "params.greetin"), ("workspaces.data", "workspaces.date")] {
+    for (from, to) in [
+        ("params.greeting", "params.greetin"),
+        ("workspaces.data", "workspaces.date"),
+    ] {
         let wrong = run.replace(from, to);
         assert_eq!(check(&[("run", &wrong)]).findings.len(), 1, "{to}");
     }

@@ -60,6 +60,55 @@ fn one_reference_reaches_the_image_of_every_step() {
     assert_eq!(installed["images"][0]["name"], IMAGE);
 }
 
+/// Messages of Kubernetes, Tekton and Pipelines-as-Code, which are not in our sources.
+const OTHERS: [&str; 11] = [
+    "violates PodSecurity \"restricted:latest\"",
+    "container \"prepare\"",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "couldn't find key",
+    "secret \"…\" not found",
+    "ContainerCreating",
+    "Permission denied",
+    "Could not find Pipeline",
+    "couldn't retrieve Pipeline",
+    "Termination message is above max allowed size 4096",
+];
+
+/// Every message of the troubleshooting table is one that somebody may really read.
+#[test]
+fn the_messages_of_the_troubleshooting_table_are_verbatim() {
+    let page = fs::read_to_string(root().join("install/README.md")).unwrap();
+    let (_, table) = page.split_once("## When it does not work").unwrap();
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    assert!(rows.len() >= 12, "{}", rows.len());
+    let mut sources = String::new();
+    collect_sources(&root().join("src"), &mut sources);
+    for row in rows {
+        let message = row.split(" | ").next().unwrap();
+        for quoted in message.split('`').skip(1).step_by(2) {
+            let known =
+                OTHERS.contains(&quoted) || quoted.starts_with('/') || sources.contains(quoted);
+            let is_name = ["UnknownIssuer", "preflight"].contains(&quoted);
+            assert!(known || is_name, "{quoted:?} is in no source: {row}");
+        }
+    }
+}
+
+fn collect_sources(dir: &Path, text: &mut String) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_sources(&path, text);
+        } else {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
 /// kustomize itself puts the digest into every step.
 #[test]
 fn kustomize_pins_every_image() {
