@@ -19,7 +19,8 @@ demo:
 # The time of the last commit in place of the clock, so that every build of it has one digest.
 EPOCH ?= $(shell git log -1 --format=%ct)
 image:
-	podman build --file Containerfile --timestamp $(EPOCH) --build-arg PROMOTE_COMMIT_DATE=$(EPOCH) --tag localhost/promote .
+	podman build --file Containerfile --timestamp $$(git log -1 --format=%ct) \
+	  --build-arg PROMOTE_COMMIT_DATE=$$(git log -1 --format=%ct) --tag localhost/promote .
 
 # For arm64: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and `rustup target add aarch64-unknown-linux-gnu`.
 ARM := aarch64-unknown-linux-gnu
