@@ -128,6 +128,9 @@ pub(crate) fn lint(files: &[File], arguments: &ArgumentCheck<'_>) -> Result<Repo
     Ok(report)
 }
 
+/// Versions of Tekton's resources with other fields than those that are checked.
+const OTHER_VERSIONS: [&str; 2] = ["tekton.dev/v1alpha1", "tekton.dev/v1beta1"];
+
 /// The resource of a document, if it is one of Tekton's that are checked.
 fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Resource<'a>> {
     let kind = node.text_of("kind")?;
@@ -149,15 +152,16 @@ fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Re
         name: name.unwrap_or("without a name"),
         node,
     };
-    let old = version.starts_with("tekton.dev/v1") && version != wanted;
-    if old && !(kind == "StepAction" && version == "tekton.dev/v1alpha1") {
+    let is_alpha_action = kind == "StepAction" && version == "tekton.dev/v1alpha1";
+    let is_wanted = version == wanted || is_alpha_action;
+    if OTHER_VERSIONS.contains(&version) && !is_wanted {
         // Other versions have other fields.
         let skipped = format!("{kind} {} of {version}", resource.name);
         report.skipped.push((file.to_owned(), skipped));
         return None;
     }
     let mut findings = Findings::new(file, resource.title(), &mut report.findings);
-    if !version.starts_with("tekton.dev/") {
+    if !is_wanted {
         let at = node.get("apiVersion").unwrap_or(node).at;
         let text = format!("{version:.60}, expected {wanted}");
         findings.error(Code::WrongValue, at, "apiVersion", text);

@@ -280,7 +280,8 @@ impl PipelineScope<'_> {
             let target = param.text_of("name").and_then(|name| declared.get(name));
             if let (Some(target), Some(value)) = (target, param.get("value")) {
                 let path = format!("{path}.params[{at}].value");
-                self.check_value_type(value, target, &path, findings);
+                let name = param.text_of("name").unwrap_or_default();
+                self.check_value_type(name, value, target, &path, findings);
             }
         }
     }
@@ -288,6 +289,7 @@ impl PipelineScope<'_> {
     /// Checks a value that is one reference alone: an array is passed on as `$(params.x[*])`.
     fn check_value_type(
         &self,
+        name: &str,
         value: &Node,
         target: &Declared,
         path: &str,
@@ -310,7 +312,7 @@ impl PipelineScope<'_> {
         };
         if given != target.ty {
             let text = format!(
-                "$({}) is of type {}, expected {}",
+                "$({}) is of type {}, {name} has type {}",
                 reference.text,
                 given.name(),
                 target.ty.name()

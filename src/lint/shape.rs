@@ -136,7 +136,8 @@ fn check_type(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'
             let known = node.ty() == Type::String
                 && (is_reference(node) || node.text().is_some_and(|t| words.contains(&t)));
             if !known {
-                let text = format!("expected one of {}", words.join(", "));
+                let found = node.text().unwrap_or_default();
+                let text = format!("{found:.60}: expected one of {}", words.join(", "));
                 findings.error(Code::WrongValue, node.at, path, text);
             }
         }

@@ -432,7 +432,8 @@ fn param_type(param: &Node, declared: &Declared, path: &str, findings: &mut Find
     };
     if given != declared.ty {
         let text = format!(
-            "the value is of type {}, expected {}",
+            "the value of {} is of type {}, expected {}",
+            param.text_of("name").unwrap_or("a param without a name"),
             given.name(),
             declared.ty.name()
         );
