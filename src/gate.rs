@@ -5,6 +5,7 @@
 //! about saved inputs. The fronts are `verify-ec` and `ec validate image`; no flag is known here.
 
 mod attached;
+mod builtins;
 mod component;
 mod error;
 mod images;
@@ -52,6 +53,8 @@ pub(crate) struct Gate {
     recorded: Vec<String>,
     /// Whether evidence must name the component's own repository or source.
     require_source: bool,
+    /// Whether an image without any attestation is judged by its content and signature.
+    allow_unattested: bool,
 }
 
 impl Gate {
@@ -69,6 +72,9 @@ impl Gate {
         let mut recorded = request.recorded;
         if spec.is_empty() {
             recorded.push("policy-sources".to_owned());
+        }
+        if request.allow_unattested {
+            recorded.push("attestations".to_owned());
         }
         let read = clients.env.read_of_sigstore().into_iter();
         recorded.extend(read.map(|name| format!("environment:{name}")));
@@ -92,6 +98,7 @@ impl Gate {
             policy_uri: policy::policy_uri(&request.policy.policy),
             recorded,
             require_source: request.require_source,
+            allow_unattested: request.allow_unattested,
         })
     }
 

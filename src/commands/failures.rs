@@ -64,10 +64,9 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
         | E::Certificate { .. }
         | E::AuthFile { .. }
         | E::Helper { .. }
-        | E::Manifest { .. }
         | E::Layout { .. } => Kind::Usage,
         E::NotFound { .. } => Kind::NotFound,
-        E::Gone { .. } => Kind::Refused,
+        E::Gone { .. } | E::Manifest { .. } => Kind::Refused,
         E::Immutable { .. } => Kind::Conflict,
         _ => Kind::Remote,
     };
@@ -137,6 +136,35 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     }
 }
 
+/// Returns what to type when evidence is missing, or may be good and only the question is wrong.
+pub(crate) fn evidence_hint(failure: &trust::SignatureFailure) -> Option<&'static str> {
+    if failure.is_absence() && failure.kind == trust::Kind::Attestation {
+        return Some(
+            "attest its provenance (Tekton Chains, cosign attest), or say --allow-unattested to let the policy decide by the image and its signature alone; promote trust verify checks the signature",
+        );
+    }
+    let mut reasons = failure.rejected.iter().map(|rejected| &rejected.reason);
+    reasons.find_map(candidate_hint)
+}
+
+/// Returns what to type next when the candidate may be good and only the question is wrong.
+pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
+    use trust::Reason as R;
+    match reason {
+        R::NoLogEntry => Some(
+            "--rekor-url asks a log for entries that are not stored with the signature; with a key --ignore-rekor does without",
+        ),
+        R::UnknownLog { .. } | R::Chain { .. } => Some(
+            "signatures of a private Sigstore need its trusted root: --trusted-root, --tuf-mirror or trust init",
+        ),
+        R::NotByKey => Some(
+            "expect the signer by --certificate-identity and --certificate-oidc-issuer in place of --public-key",
+        ),
+        R::NoCertificate => Some("expect the key by --public-key"),
+        _ => None,
+    }
+}
+
 fn kube_kind(error: &kube::Error) -> Kind {
     match error {
         kube::Error::NotFound { .. } => Kind::NotFound,
@@ -165,6 +193,10 @@ pub(crate) fn source_failure(error: source::Error) -> Failure {
     use registry::Error as R;
     use source::Error as E;
     let text = error.to_string();
+    let hint = match &error {
+        E::Certificate { problem, .. } => certificate_hint(*problem),
+        _ => None,
+    };
     let kind = match error {
         E::Missing { .. } => Kind::NotFound,
         E::Remote { .. } => Kind::Remote,
@@ -172,11 +204,16 @@ pub(crate) fn source_failure(error: source::Error) -> Failure {
         E::Registry { source, .. } => match source {
             // A limit is about the source, other bytes are about the registry.
             R::WrongSize { ref expected, .. } if expected.starts_with("at most") => Kind::Usage,
+            R::Manifest { .. } => Kind::Usage,
             source => registry_failure(source).kind(),
         },
         _ => Kind::Usage,
     };
-    Failure::message(kind, text)
+    let failure = Failure::message(kind, text);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Gives an error of the policy its kind.
@@ -192,12 +229,12 @@ pub(crate) fn policy_failure(error: policy::Error) -> Failure {
 pub(crate) fn gate_failure(error: gate::Error) -> Failure {
     use gate::Error as E;
     match error {
+        E::Trust(trust::Error::Registry(error)) | E::Registry(error) => image_failure(error),
         E::Trust(error) => trust_failure(error),
-        E::Registry(error) => registry_failure(error),
         E::Locate(error) => locate_failure(error),
         E::Policy(error) => policy_failure(error),
         E::Unlisted(error) => {
-            registry_failure(error).context("cannot tell which images its index holds")
+            image_failure(error).context("cannot tell which images its index holds")
         }
         E::Component {
             image,
@@ -224,6 +261,15 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
             Failure::new(Kind::Usage, error)
         }
         error @ E::Encode(_) => Failure::new(Kind::Bug, error),
+    }
+}
+
+/// Gives an error about an image that is judged its kind: other bytes than its digest's are refused.
+fn image_failure(error: registry::Error) -> Failure {
+    use registry::Error as E;
+    match error {
+        E::WrongDigest { .. } | E::WrongSize { .. } => Failure::new(Kind::Refused, error),
+        error => registry_failure(error),
     }
 }
 

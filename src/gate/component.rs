@@ -8,60 +8,21 @@ use std::{borrow::Cow, sync::Arc};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::{Error, Gate, Judged, attached::Record, images::Target, source};
+use super::{
+    Error, Gate, Judged,
+    attached::Record,
+    builtins::{self, ATTESTATION, SOURCE},
+    images::Target,
+    source,
+};
 use crate::{
     image::DigestReference,
     policy::{
-        self, Background, Evidence, Facts, Finding, PASS, Sig, Subject, UnverifiedEvidence,
-        VerifiedEvidence, check_syntax,
+        self, Background, Evidence, Facts, Finding, Subject, UnverifiedEvidence, VerifiedEvidence,
     },
-    report::{Attested, Component},
-    trust::{self, Attestation, Examined, Signature, SignatureFailure, Who},
+    report::Component,
+    trust::{self, Attestation, Examined, Kind, Signature, SignatureFailure},
 };
-
-/// The image can be had; only upstream makes a result of it that it cannot.
-pub(super) const ACCESSIBLE: Builtin = Builtin {
-    code: "builtin.image.accessible",
-    title: "Image URL is accessible",
-    description: "The image URL is available and accessible.",
-};
-const IMAGE: Builtin = Builtin {
-    code: "builtin.image.signature_check",
-    title: "Image signature check passed",
-    description: "The image signature matches available signing materials.",
-};
-const ATTESTATION: Builtin = Builtin {
-    code: "builtin.attestation.signature_check",
-    title: "Attestation signature check passed",
-    description: "The attestation signature matches available signing materials.",
-};
-const SYNTAX: Builtin = Builtin {
-    code: "builtin.attestation.syntax_check",
-    title: "Attestation syntax check passed",
-    description: "The attestation has correct syntax.",
-};
-
-const SOURCE: Builtin = Builtin {
-    code: "builtin.image.source_check",
-    title: "Image evidence is about the component",
-    description: "The signed repository or the source of the provenance is the component's own.",
-};
-
-/// A check that no policy can switch off.
-pub(super) struct Builtin {
-    code: &'static str,
-    title: &'static str,
-    description: &'static str,
-}
-
-impl Builtin {
-    /// What the check found.
-    pub(super) fn says(&self, msg: impl Into<String>) -> Finding {
-        Finding::new(self.code, msg)
-            .with("title", self.title)
-            .with("description", self.description)
-    }
-}
 
 impl Gate {
     /// Examines images, some at a time; the answers are in the order of the images.
@@ -167,12 +128,12 @@ impl Gate {
             }
         };
         judged.record = Record::new(&examined, seen);
-        let report = &mut judged.report;
-        let signatures = self.image_signatures(&examined, report);
+        let signatures = self.image_signatures(&examined, judged);
         let attestations = match self.checks.attestation_signature {
-            true => self.attestations(&examined, report).map(Cow::Borrowed),
-            false => self.unverified(target, report).await?.map(Cow::Owned),
+            true => self.attestations(&examined, judged).map(Cow::Borrowed),
+            false => self.unverified(target, judged).await?.map(Cow::Owned),
         };
+        let report = &mut judged.report;
         let Some(attestations) = attestations else {
             // Upstream lists signatures only of images that are attested too.
             if self.wording.is_conforma() && self.checks.attestation_signature {
@@ -181,9 +142,11 @@ impl Gate {
             return Ok(());
         };
         report.attestations = self.attested(&attestations);
-        syntax(&attestations, report);
-        // Only where signatures are not checked.
-        if attestations.is_empty() {
+        if !attestations.is_empty() || !self.allow_unattested {
+            builtins::syntax(&attestations, report);
+        }
+        // Upstream gets here only where signatures are not checked.
+        if attestations.is_empty() && !self.allow_unattested {
             let text = "No attestations contain a subject that match the given image.";
             report.violations.push(Finding {
                 msg: text.to_owned(),
@@ -231,8 +194,12 @@ impl Gate {
         attestations: &[Attestation],
         background: &Background<'_>,
     ) -> Evidence {
+        let verified = match self.allow_unattested {
+            true => VerifiedEvidence::signed(examined, background),
+            false => VerifiedEvidence::new(examined, background),
+        };
         if self.checks.skipped().is_empty()
-            && let Ok(verified) = VerifiedEvidence::new(examined, background)
+            && let Ok(verified) = verified
         {
             return Evidence::Verified(verified);
         }
@@ -244,121 +211,26 @@ impl Gate {
     async fn unverified(
         &self,
         target: &Target,
-        report: &mut Component,
+        judged: &mut Judged,
     ) -> Result<Option<Vec<Attestation>>, Error> {
-        let found = trust::unverified(&self.clients.registry, &target.image).await?;
-        match found {
+        match trust::unverified(&self.clients.registry, &target.image).await? {
+            Ok(attestations) if attestations.is_empty() && !self.wording.is_conforma() => {
+                let none = SignatureFailure {
+                    kind: Kind::Attestation,
+                    rejected: Vec::new(),
+                };
+                Ok(self
+                    .does_without(&none, &target.image, judged)
+                    .then(Vec::new))
+            }
             Ok(attestations) => Ok(Some(attestations)),
             Err(reason) => {
                 let text = format!(
                     "Image attestation check failed: failed to fetch attestations (signature check skipped): {reason}"
                 );
-                report.violations.push(ATTESTATION.says(text));
+                judged.report.violations.push(ATTESTATION.says(text));
                 Ok(None)
             }
         }
-    }
-
-    fn attested(&self, attestations: &[Attestation]) -> Vec<Attested> {
-        let shown = attestations.iter().map(|found| {
-            let sigs = found.signatures.iter().map(Sig::from).collect();
-            let statement = found.statement.document();
-            let mut attested = Attested::new(statement, sigs);
-            if self.wording.is_conforma() && found.bundled {
-                // Upstream reads less of an attestation in a bundle.
-                attested.predicate_build_type.clear();
-            }
-            match self.keep.statements {
-                true => attested.with_statement(found.statement.text()),
-                false => attested,
-            }
-        });
-        shown.collect()
-    }
-
-    fn image_signatures<'e>(
-        &self,
-        examined: &'e Examined,
-        report: &mut Component,
-    ) -> &'e [Signature] {
-        match &examined.signatures {
-            _ if !self.checks.image_signature => &[],
-            Ok(signatures) => {
-                report.successes.push(IMAGE.says(PASS));
-                report.signatures = signatures.iter().map(Sig::from).collect();
-                signatures
-            }
-            Err(error) => {
-                let attestations = examined.attestations.iter().flatten();
-                if self.wording.is_conforma() && attestations.into_iter().any(|found| found.bundled)
-                {
-                    tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
-                }
-                let text = if self.no_match(error) {
-                    format!(
-                        "No image signatures found matching the given public key. Verify the correct public key was provided, and a signature was created. Error: {error}"
-                    )
-                } else {
-                    format!("Image signature check failed: {error}")
-                };
-                report.violations.push(IMAGE.says(text));
-                &[]
-            }
-        }
-    }
-
-    fn attestations<'e>(
-        &self,
-        examined: &'e Examined,
-        report: &mut Component,
-    ) -> Option<&'e [Attestation]> {
-        match &examined.attestations {
-            Ok(attestations) => {
-                report.successes.push(ATTESTATION.says(PASS));
-                Some(attestations)
-            }
-            Err(error) => {
-                // Without any candidate upstream speaks of the key here, unlike for signatures.
-                let text = if self.no_match(error) || self.by_key() && error.rejected.is_empty() {
-                    let reasons = match self.wording.is_conforma() && error.rejected.is_empty() {
-                        // Upstream lists the reasons even where there is none.
-                        true => "no matching attestations: ".to_owned(),
-                        false => error.to_string(),
-                    };
-                    format!(
-                        "No image attestations found matching the given public key. Verify the correct public key was provided, and one or more attestations were created. Error: {reasons}"
-                    )
-                } else {
-                    format!("Image attestation check failed: {error}")
-                };
-                report.violations.push(ATTESTATION.says(text));
-                None
-            }
-        }
-    }
-
-    fn no_match(&self, error: &SignatureFailure) -> bool {
-        self.by_key() && !error.rejected.is_empty()
-    }
-
-    fn by_key(&self) -> bool {
-        matches!(self.verifier.who(), Who::Keys { .. })
-    }
-}
-
-fn syntax(attestations: &[Attestation], report: &mut Component) {
-    let mut wrong: Vec<_> = attestations
-        .iter()
-        .filter_map(|found| check_syntax(found.statement.document()).err())
-        .map(|error| error.to_string())
-        .collect();
-    if attestations.is_empty() {
-        wrong.push("no attestation data".to_owned());
-    }
-    if wrong.is_empty() {
-        report.successes.push(SYNTAX.says(PASS));
-    } else {
-        let text = format!("Attestation syntax check failed: {}", wrong.join("; "));
-        report.violations.push(SYNTAX.says(text));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     policy::{Opinion, Pass, Policies, Unreadable},
     report::{Component, Report},
     snapshot::Images,
+    trust::SignatureFailure,
 };
 
 /// The judgement over one image.
@@ -26,6 +27,8 @@ pub(crate) struct Judged {
     pub(super) record: Record,
     /// Why nothing is known of it.
     pub(crate) error: Option<Error>,
+    /// The signatures or attestations that are missing.
+    pub(crate) missing: Vec<SignatureFailure>,
     /// Facts that could not be read and that no selected rule refers to.
     pub(super) spared: Vec<Unreadable>,
     /// Facts that a selected rule refers to and that could not be read: it does not pass.
@@ -43,6 +46,7 @@ impl Judged {
             pass: None,
             record: Record::default(),
             error: None,
+            missing: Vec::new(),
             spared: Vec::new(),
             unread: None,
             at: None,

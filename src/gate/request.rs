@@ -26,6 +26,8 @@ pub(crate) struct GateRequest {
     pub(crate) recorded: Vec<String>,
     /// Whether evidence must name the component's own repository or source.
     pub(crate) require_source: bool,
+    /// Whether an image without any attestation is judged by its content and signature.
+    pub(crate) allow_unattested: bool,
 }
 
 /// The clients that a gate works with.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{
     Error, Judged,
-    component::ACCESSIBLE,
+    builtins::ACCESSIBLE,
     images::{Target, sort, with_children},
 };
 use crate::{

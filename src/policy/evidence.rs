@@ -2,7 +2,7 @@
 //! evidence can give.
 //!
 //! [`Evidence::Verified`] is made of an examination whose signatures and attestations were both
-//! verified, and of nothing else. [`Pass`] has no public constructor: a policy without violations
+//! verified (attestations may be absent where the user does without them), and of nothing else. [`Pass`] has no public constructor: a policy without violations
 //! over verified evidence makes one.
 
 use std::sync::Arc;
@@ -96,6 +96,25 @@ impl VerifiedEvidence {
         let image = examined.verified()?;
         let signatures = examined.signatures.as_ref()?;
         let attestations = examined.attestations.as_ref()?;
+        Ok(Self {
+            image,
+            content: Content::new(signatures, attestations, background),
+        })
+    }
+}
+
+impl VerifiedEvidence {
+    /// Takes signatures from the examination, and attestations if there are any.
+    ///
+    /// # Errors
+    /// The failure of the signatures, else of attestations that are there and refused.
+    pub(crate) fn signed<'e>(
+        examined: &'e Examined,
+        background: &Background<'_>,
+    ) -> Result<Self, &'e SignatureFailure> {
+        let image = examined.signed()?;
+        let signatures = examined.signatures.as_ref()?;
+        let attestations = examined.attestations.as_deref().unwrap_or(&[]);
         Ok(Self {
             image,
             content: Content::new(signatures, attestations, background),

@@ -21,7 +21,7 @@ pub(crate) use address::{Address, AddressError, GitAddress};
 use super::rego::Module;
 use crate::{
     git::{self, Git},
-    http::{self, Http, Method, Traffic, Url},
+    http::{self, CertificateProblem, Http, Method, Traffic, Url},
     image::Digest,
     registry::{self, Registry},
 };
@@ -117,6 +117,16 @@ pub(crate) enum Error {
         origin: String,
         /// 401 or 403.
         status: u16,
+    },
+    /// The server's certificate is not accepted.
+    #[error("policy source {origin}: {reason}")]
+    Certificate {
+        /// The source.
+        origin: String,
+        /// Why it is not accepted.
+        problem: CertificateProblem,
+        /// What the TLS library reported.
+        reason: String,
     },
     /// The server could not be reached or answered with an error.
     #[error("policy source {origin}: {reason}")]
@@ -295,7 +305,14 @@ impl Fetcher {
         };
         let client = self.http.client(url, Traffic::Small)?;
         let answer = client.request(Method::GET, url.clone()).send().await;
-        let mut response = answer.map_err(|error| remote(http::chain(&error)))?;
+        let mut response = answer.map_err(|error| match http::certificate_problem(&error) {
+            Some(problem) => Error::Certificate {
+                origin: origin.to_owned(),
+                problem,
+                reason: http::chain(&error),
+            },
+            None => remote(http::chain(&error)),
+        })?;
         let status = response.status();
         if status.as_u16() == 404 {
             return Err(Error::Missing {

@@ -355,6 +355,19 @@ pub(crate) struct SignatureFailure {
     pub(crate) rejected: Vec<Rejected>,
 }
 
+impl SignatureFailure {
+    /// Tells whether nothing was there that could have been one.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.rejected.is_empty()
+    }
+
+    /// Tells whether every candidate lacks nothing but an entry in a transparency log.
+    pub(crate) fn is_unlogged(&self) -> bool {
+        let mut reasons = self.rejected.iter().map(|rejected| &rejected.reason);
+        !self.is_absence() && reasons.all(|reason| *reason == Reason::NoLogEntry)
+    }
+}
+
 impl std::error::Error for SignatureFailure {}
 
 impl fmt::Display for SignatureFailure {

@@ -95,9 +95,24 @@ impl Examined {
             image: self.image.clone(),
         })
     }
+
+    /// The image, if it is signed, and attested unless there is nothing that could attest it.
+    ///
+    /// # Errors
+    /// What is missing or refused: the failure of the signatures, else of the attestations.
+    pub(crate) fn signed(&self) -> Result<VerifiedImage, &SignatureFailure> {
+        self.signatures.as_ref()?;
+        match &self.attestations {
+            Err(failure) if !failure.is_absence() => Err(failure),
+            Ok(_) | Err(_) => Ok(VerifiedImage {
+                image: self.image.clone(),
+            }),
+        }
+    }
 }
 
-/// An image with at least one verified signature and one verified attestation.
+/// An image with at least one verified signature, and with a verified attestation unless the user
+/// does without one.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedImage {
     image: DigestReference,

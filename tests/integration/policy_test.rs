@@ -238,8 +238,9 @@ fn a_document_of_a_web_server_is_a_source() {
         .exits(3)
         .says("absent.rego");
     dir.promote(&["policy", "list", &url])
-        .exits(5)
-        .says("certificate");
+        .exits(2)
+        .says("certificate")
+        .says("--ca-file");
     web.break_down();
     list(&url).exits(5).says("500");
 }

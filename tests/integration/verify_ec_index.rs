@@ -131,7 +131,7 @@ fn an_index_whose_images_cannot_be_listed_is_never_vouched_for() {
     scene.universe.registry.fail(fault);
     scene
         .verify()
-        .exits(5)
+        .exits(4)
         .says("cannot tell which images its index holds");
     assert!(!scene.dir.exists("verified.json"));
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::Finding;
 use crate::{
+    commands::failures::candidate_hint,
     failure::{Failure, Kind},
-    trust::{Reason, Signature, Signer, Verifier, Who},
+    trust::{Signature, Signer, Verifier, Who},
 };
 
 /// Why an image is refused, in one line: what is wrong with each candidate is in the result.
@@ -23,27 +24,10 @@ pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
     };
     let failure = Failure::message(Kind::Refused, why).context(format!("{image} is refused"));
     let mut reasons = finding.rejected.iter().map(|rejected| &rejected.reason);
-    Some(match reasons.find_map(hint) {
+    Some(match reasons.find_map(candidate_hint) {
         Some(hint) => failure.hint(hint),
         None => failure,
     })
-}
-
-/// What to type next when the artefact may be good and only the question is wrong.
-fn hint(reason: &Reason) -> Option<&'static str> {
-    match reason {
-        Reason::NoLogEntry => Some(
-            "--rekor-url asks a log for entries that are not stored with the signature; with a key --ignore-rekor does without",
-        ),
-        Reason::UnknownLog { .. } | Reason::Chain { .. } => Some(
-            "signatures of a private Sigstore need its trusted root: --trusted-root, --tuf-mirror or trust init",
-        ),
-        Reason::NotByKey => Some(
-            "expect the signer by --certificate-identity and --certificate-oidc-issuer in place of --public-key",
-        ),
-        Reason::NoCertificate => Some("expect the key by --public-key"),
-        _ => None,
-    }
 }
 
 /// Whose signatures count, for people.

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Accept a policy without sources: signatures alone decide then
     #[arg(long)]
     allow_empty_policy: bool,
+    /// Accept an image without any attestation: the policy decides by the image and its signature alone
+    #[arg(long)]
+    allow_unattested: bool,
     /// The policy: a configuration (file, inline text, URL) or a directory or repository with rules
     #[arg(long, value_name = "POLICY")]
     policy: String,
@@ -185,6 +188,7 @@ impl Args {
             wording: Dialect::Promote,
             recorded: Vec::new(),
             require_source: self.require_source,
+            allow_unattested: self.allow_unattested,
         };
         let digest = self.images_digest;
         let subject = match (self.policy_input, self.image) {

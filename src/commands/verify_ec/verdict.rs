@@ -1,7 +1,7 @@
 //! The exit code over all components.
 
 use crate::{
-    commands::failures::gate_failure,
+    commands::failures::{evidence_hint, gate_failure},
     failure::{Failure, Kind},
     gate::{Judged, Judgement},
 };
@@ -14,10 +14,9 @@ pub(super) fn failure(judgement: Judgement, strict: bool) -> Option<Failure> {
         judged_by_rules && (judged.unread.is_none() || !judged.report.violations.is_empty())
     };
     let components = judgement.components.iter();
-    let refused: Vec<_> = components.filter(is_refused).map(refusal).collect();
+    let refused: Vec<_> = components.filter(is_refused).collect();
     if !refused.is_empty() && strict {
-        let text = format!("the policy refuses the images: {}", refused.join("; "));
-        return Some(Failure::message(Kind::Refused, text).hint("the report names each violation"));
+        return Some(refusal(&refused));
     }
     let errors = judgement.components.into_iter();
     let failures = errors.filter_map(|judged| judged.error.or(judged.unread).map(gate_failure));
@@ -36,7 +35,23 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-fn refusal(judged: &Judged) -> String {
+/// Where evidence is missing, no rule may have been evaluated; what to do about it is the hint.
+fn refusal(refused: &[&Judged]) -> Failure {
+    let by = match refused.iter().any(|judged| judged.missing.is_empty()) {
+        true => "the policy refuses the images",
+        false => "the images are refused",
+    };
+    let texts: Vec<_> = refused
+        .iter()
+        .map(|judged| first_violation(judged))
+        .collect();
+    let mut missing = refused.iter().flat_map(|judged| &judged.missing);
+    let hint = missing.find_map(evidence_hint);
+    Failure::message(Kind::Refused, format!("{by}: {}", texts.join("; ")))
+        .hint(hint.unwrap_or("the report names each violation"))
+}
+
+fn first_violation(judged: &Judged) -> String {
     let component = &judged.report;
     let first = component.violations.first();
     let said = first.map(|first| match first.code() {

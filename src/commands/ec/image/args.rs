@@ -1,0 +1,282 @@
+//! The flags of `ec validate image` and the typed request that is made of them.
+
+use jiff::Timestamp;
+
+use super::super::{
+    Context, Shown, Usage,
+    unsupported::{self, Vsa},
+    usage,
+};
+use crate::{
+    commands::{
+        output::{Output, keep},
+        verify_ec::rule_data,
+    },
+    failure::{Failure, Kind, OrFail as _},
+    gate::{Checks, GateRequest, Moment, PolicyRequest},
+    policy::Dialect,
+    report::Show,
+    trust::{Choice, TrustRequest},
+};
+
+/// Flags of `ec validate image`.
+#[derive(Debug, clap::Args)]
+pub(in crate::commands::ec) struct Args {
+    /// The policy configuration: a resource of the cluster, a file, a Git reference or inline text
+    #[arg(
+        long,
+        short = 'p',
+        value_name = "POLICY",
+        default_value = "",
+        hide_default_value = true
+    )]
+    policy: String,
+    /// One image
+    #[arg(
+        long,
+        short = 'i',
+        value_name = "REF",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::commands::ec) image: String,
+    /// A Snapshot: a file, or the JSON or YAML itself
+    #[arg(
+        long,
+        value_name = "FILE|JSON",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::commands::ec) images: String,
+    /// A Snapshot file; deprecated for --images
+    #[arg(
+        long,
+        short = 'f',
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::commands::ec) file_path: String,
+    /// A Snapshot as JSON; deprecated for --images
+    #[arg(
+        long,
+        short = 'j',
+        value_name = "JSON",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::commands::ec) json_input: String,
+    /// A Snapshot of the cluster, as [NAMESPACE/]NAME
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::commands::ec) snapshot: String,
+    /// The public key; wins over that of the policy
+    #[arg(
+        long,
+        short = 'k',
+        value_name = "KEY",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    public_key: String,
+    /// The Rekor log; wins over that of the policy
+    #[arg(
+        long,
+        short = 'r',
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    rekor_url: String,
+    /// Do not demand a transparency log entry
+    #[arg(long)]
+    ignore_rekor: bool,
+    /// Do not check image signatures
+    #[arg(long)]
+    skip_image_sig_check: bool,
+    /// Do not check the signatures of attestations
+    #[arg(long)]
+    skip_att_sig_check: bool,
+    /// The signer whom a certificate must name
+    #[arg(
+        long,
+        value_name = "SUBJECT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_identity: String,
+    /// An expression that the signer must match
+    #[arg(
+        long,
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_identity_regexp: String,
+    /// The OIDC issuer that vouches for the signer
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_oidc_issuer: String,
+    /// An expression that the issuer must match
+    #[arg(
+        long,
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    certificate_oidc_issuer_regexp: String,
+    /// Write a report: FORMAT[=FILE][?OPTIONS], one of json, yaml, text, appstudio, summary, summary-markdown, junit, attestation, policy-input
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    output: Vec<String>,
+    /// Write the JSON report to this file; deprecated for --output json=FILE
+    #[arg(
+        long,
+        short = 'o',
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    output_file: String,
+    /// Fail when the policy says no
+    #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
+    pub(super) strict: bool,
+    /// Judge the rules' dates for this moment: now, attestation, RFC 3339 or YYYY-MM-DD
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    effective_time: String,
+    /// Accept an --effective-time in the past
+    #[arg(long)]
+    allow_past_effective_time: bool,
+    /// Add a member to the rule data of every source group
+    #[arg(long, value_name = "KEY=VALUE")]
+    extra_rule_data: Vec<String>,
+    /// Show titles, descriptions and solutions of results
+    #[arg(long)]
+    info: bool,
+    /// Do not colour text
+    #[arg(long)]
+    no_color: bool,
+    /// Colour text
+    #[arg(long)]
+    color: bool,
+    /// How many images are examined at the same time
+    #[arg(long, value_name = "N", default_value = "5")]
+    workers: u16,
+    /// Which rules count: include-exclude or ec-policy
+    #[arg(long, value_name = "HOW", default_value = "include-exclude")]
+    filter_type: String,
+    #[command(flatten)]
+    vsa: Vsa,
+}
+
+impl Args {
+    /// Refuses what has no counterpart here.
+    pub(in crate::commands::ec) fn check(&self) -> Result<(), Usage> {
+        self.vsa.check()?;
+        let outputs = usage::split(&self.output)?;
+        let is_vsa = |output: &String| output.split(['=', '?']).next() == Some("vsa");
+        match outputs.iter().any(is_vsa) {
+            true => Err(unsupported::refuse("--output vsa")),
+            false => Ok(()),
+        }
+    }
+
+    fn trust(&self) -> TrustRequest {
+        let many = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        TrustRequest {
+            public_key: many(&self.public_key).into_iter().collect(),
+            certificate_identity: match self.certificate_identity_regexp.as_str() {
+                // The expression wins over the text.
+                "" => many(&self.certificate_identity).into_iter().collect(),
+                _ => Vec::new(),
+            },
+            certificate_identity_regexp: many(&self.certificate_identity_regexp)
+                .into_iter()
+                .collect(),
+            certificate_oidc_issuer: match self.certificate_oidc_issuer_regexp.as_str() {
+                "" => many(&self.certificate_oidc_issuer),
+                _ => None,
+            },
+            certificate_oidc_issuer_regexp: many(&self.certificate_oidc_issuer_regexp),
+            rekor_url: many(&self.rekor_url),
+            ignore_rekor: self.ignore_rekor,
+            insecure_ignore_sct: false,
+            root: Choice::Default,
+        }
+    }
+
+    /// Makes the typed request.
+    pub(super) fn request(
+        &self,
+        outputs: &[Output],
+        show: Show,
+        now: Timestamp,
+    ) -> Result<GateRequest, Failure> {
+        let pairs = usage::split(&self.extra_rule_data)?;
+        let moment = Moment::parse(&self.effective_time, self.allow_past_effective_time, now);
+        Ok(GateRequest {
+            trust: self.trust(),
+            policy: PolicyRequest {
+                policy: self.policy.clone(),
+                rule_data: rule_data(&pairs)?,
+                dialect: Dialect::Conforma,
+                by_intention: self.filter_type == "ec-policy",
+                // Upstream's answer; the log says what it means.
+                allow_empty: true,
+            },
+            moment: moment.or_fail(Kind::Usage)?,
+            checks: Checks {
+                image_signature: !self.skip_image_sig_check,
+                attestation_signature: !self.skip_att_sig_check,
+            },
+            workers: self.workers,
+            keep: keep(outputs, show),
+            wording: Dialect::Conforma,
+            recorded: Vec::new(),
+            require_source: false,
+            allow_unattested: false,
+        })
+    }
+
+    /// The reports that can be written, and what is said of the others.
+    pub(super) fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
+        let mut texts = usage::split(&self.output)?;
+        if !self.output_file.is_empty() {
+            texts.push(format!("json={}", self.output_file));
+        }
+        let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Output::lenient(&text) {
+                Ok(output) => outputs.push(output),
+                Err(error) => wrong.push(error),
+            }
+        }
+        if outputs.is_empty() && wrong.is_empty() {
+            outputs.push(Output::text());
+        }
+        Ok((outputs, wrong))
+    }
+
+    /// Returns how reports are shown.
+    pub(super) fn show(&self, shown: &Shown, context: &Context) -> Show {
+        Show {
+            info: self.info,
+            successes: shown.show_successes,
+            warnings: shown.show_warnings,
+            docs_link: shown.show_policy_docs_link,
+            color: !self.no_color
+                && !super::super::refuses_color(&context.env)
+                && (self.color || context.color),
+            dialect: Dialect::Conforma,
+            now: context.clock.written(),
+        }
+    }
+}

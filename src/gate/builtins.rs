@@ -1,0 +1,210 @@
+//! The checks that no policy can switch off, and the results that they leave in the report.
+
+use super::{Gate, Judged};
+use crate::{
+    image::DigestReference,
+    policy::{Finding, PASS, Sig, check_syntax},
+    report::{Attested, Component},
+    trust::{Attestation, Examined, Kind, Signature, SignatureFailure, Who},
+};
+
+/// The image can be had; only upstream makes a result of it that it cannot.
+pub(super) const ACCESSIBLE: Builtin = Builtin {
+    code: "builtin.image.accessible",
+    title: "Image URL is accessible",
+    description: "The image URL is available and accessible.",
+};
+const IMAGE: Builtin = Builtin {
+    code: "builtin.image.signature_check",
+    title: "Image signature check passed",
+    description: "The image signature matches available signing materials.",
+};
+/// Attestations are there and signed by the trusted signers.
+pub(super) const ATTESTATION: Builtin = Builtin {
+    code: "builtin.attestation.signature_check",
+    title: "Attestation signature check passed",
+    description: "The attestation signature matches available signing materials.",
+};
+const SYNTAX: Builtin = Builtin {
+    code: "builtin.attestation.syntax_check",
+    title: "Attestation syntax check passed",
+    description: "The attestation has correct syntax.",
+};
+/// Evidence is about the component's own repository or source.
+pub(super) const SOURCE: Builtin = Builtin {
+    code: "builtin.image.source_check",
+    title: "Image evidence is about the component",
+    description: "The signed repository or the source of the provenance is the component's own.",
+};
+
+/// A check that no policy can switch off.
+pub(super) struct Builtin {
+    code: &'static str,
+    title: &'static str,
+    description: &'static str,
+}
+
+impl Builtin {
+    /// Makes the result of the check.
+    pub(super) fn says(&self, msg: impl Into<String>) -> Finding {
+        Finding::new(self.code, msg)
+            .with("title", self.title)
+            .with("description", self.description)
+    }
+}
+
+/// Adds the result about the shape of provenance.
+pub(super) fn syntax(attestations: &[Attestation], report: &mut Component) {
+    let mut wrong: Vec<_> = attestations
+        .iter()
+        .filter_map(|found| check_syntax(found.statement.document()).err())
+        .map(|error| error.to_string())
+        .collect();
+    if attestations.is_empty() {
+        wrong.push("no attestation data".to_owned());
+    }
+    if wrong.is_empty() {
+        report.successes.push(SYNTAX.says(PASS));
+    } else {
+        let text = format!("Attestation syntax check failed: {}", wrong.join("; "));
+        report.violations.push(SYNTAX.says(text));
+    }
+}
+
+impl Gate {
+    /// Describes attestations for the report.
+    pub(super) fn attested(&self, attestations: &[Attestation]) -> Vec<Attested> {
+        let shown = attestations.iter().map(|found| {
+            let sigs = found.signatures.iter().map(Sig::from).collect();
+            let statement = found.statement.document();
+            let mut attested = Attested::new(statement, sigs);
+            if self.wording.is_conforma() && found.bundled {
+                // Upstream reads less of an attestation in a bundle.
+                attested.predicate_build_type.clear();
+            }
+            match self.keep.statements {
+                true => attested.with_statement(found.statement.text()),
+                false => attested,
+            }
+        });
+        shown.collect()
+    }
+
+    /// Returns the verified image signatures and adds the result about them.
+    pub(super) fn image_signatures<'e>(
+        &self,
+        examined: &'e Examined,
+        judged: &mut Judged,
+    ) -> &'e [Signature] {
+        match &examined.signatures {
+            _ if !self.checks.image_signature => &[],
+            Ok(signatures) => {
+                judged.report.successes.push(IMAGE.says(PASS));
+                judged.report.signatures = signatures.iter().map(Sig::from).collect();
+                signatures
+            }
+            Err(error) => {
+                let attestations = examined.attestations.iter().flatten();
+                if self.wording.is_conforma() && attestations.into_iter().any(|found| found.bundled)
+                {
+                    tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
+                }
+                let text = if self.is_unlogged(error) {
+                    unlogged(error)
+                } else if self.no_match(error) {
+                    format!(
+                        "No image signatures found matching the given public key. Verify the correct public key was provided, and a signature was created. Error: {error}"
+                    )
+                } else {
+                    format!("Image signature check failed: {error}")
+                };
+                judged.report.violations.push(IMAGE.says(text));
+                judged.missing.push(error.clone());
+                &[]
+            }
+        }
+    }
+
+    /// Returns the verified attestations and adds the result about them; `None` if no rule can be
+    /// evaluated.
+    pub(super) fn attestations<'e>(
+        &self,
+        examined: &'e Examined,
+        judged: &mut Judged,
+    ) -> Option<&'e [Attestation]> {
+        match &examined.attestations {
+            Ok(attestations) => {
+                judged.report.successes.push(ATTESTATION.says(PASS));
+                Some(attestations)
+            }
+            Err(error) if error.is_absence() && !self.wording.is_conforma() => {
+                let goes_on = self.does_without(error, &examined.image, judged);
+                goes_on.then_some(&[])
+            }
+            Err(error) => {
+                // Without any candidate upstream speaks of the key here, unlike for signatures.
+                let text = if self.is_unlogged(error) {
+                    unlogged(error)
+                } else if self.no_match(error) || self.by_key() && error.is_absence() {
+                    let reasons = match self.wording.is_conforma() && error.is_absence() {
+                        // Upstream lists the reasons even where there is none.
+                        true => "no matching attestations: ".to_owned(),
+                        false => error.to_string(),
+                    };
+                    format!(
+                        "No image attestations found matching the given public key. Verify the correct public key was provided, and one or more attestations were created. Error: {reasons}"
+                    )
+                } else {
+                    format!("Image attestation check failed: {error}")
+                };
+                judged.report.violations.push(ATTESTATION.says(text));
+                judged.missing.push(error.clone());
+                None
+            }
+        }
+    }
+
+    /// Tells whether rules are evaluated although nothing is attested; otherwise it is a violation.
+    pub(super) fn does_without(
+        &self,
+        failure: &SignatureFailure,
+        image: &DigestReference,
+        judged: &mut Judged,
+    ) -> bool {
+        if self.allow_unattested {
+            tracing::warn!(%image, "no attestation is attached: the policy decides by the image and its signature alone");
+            return true;
+        }
+        let text = format!("No attestation is attached to {image}: no rule was evaluated.");
+        let finding = ATTESTATION.says(text).with(
+            "solution",
+            "Attest the provenance of the image, as Tekton Chains or cosign attest do.",
+        );
+        judged.report.violations.push(finding);
+        judged.missing.push(failure.clone());
+        false
+    }
+
+    /// Tells whether nothing but the entry in a log is missing, in this program's own wording.
+    fn is_unlogged(&self, failure: &SignatureFailure) -> bool {
+        !self.wording.is_conforma() && failure.is_unlogged()
+    }
+
+    fn no_match(&self, failure: &SignatureFailure) -> bool {
+        self.by_key() && !failure.is_absence()
+    }
+
+    fn by_key(&self) -> bool {
+        matches!(self.verifier.who(), Who::Keys { .. })
+    }
+}
+
+fn unlogged(failure: &SignatureFailure) -> String {
+    let signed = match failure.kind {
+        Kind::Signature => "image signature",
+        Kind::Attestation => "attestation",
+    };
+    format!(
+        "The {signed} has no transparency-log entry, which is required. Log it, or accept signatures without an entry. Error: {failure}"
+    )
+}
