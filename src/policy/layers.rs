@@ -74,25 +74,25 @@ pub(super) async fn documents(
     // Files behind links from other directories take a second look at their layer.
     let mut read = BTreeMap::new();
     for (number, entries) in linked {
-        let Some(layer) = image.layers.get(number) else {
-            continue;
-        };
+        let layer = image.layers.get(number);
+        let layer = layer.ok_or_else(|| archive::Error::Damaged {
+            reason: format!("the image has no layer {number}"),
+        })?;
         let blob = fetch(registry, repository, layer).await?;
         let files = archive::files(&blob, &entries);
         let files = files.map_err(|source| unreadable(layer, source))?;
-        read.extend(
-            files
-                .into_iter()
-                .map(|(entry, file)| ((number, entry), file)),
-        );
+        read.insert(number, files);
     }
     let mut found = BTreeMap::new();
     for (path, content) in contents {
         let document = match &content {
             Content::Kept(bytes) => archive::document(&path, bytes)?,
             Content::At { layer, entry } => {
-                let file = read.get(&(*layer, *entry));
-                archive::document(&path, file.map(Vec::as_slice).unwrap_or_default())?
+                let files = read.get(layer);
+                let files = files.ok_or_else(|| archive::Error::Damaged {
+                    reason: format!("layer {layer} was not read"),
+                })?;
+                archive::document(&path, &archive::of_entry(files, *entry)?)?
             }
         };
         if let Some(document) = document {

@@ -109,7 +109,7 @@ pub(crate) fn documents(bytes: &[u8], paths: &[String]) -> Result<BTreeMap<Strin
         };
         let content = match content {
             Content::Kept(bytes) => bytes.to_vec(),
-            Content::At { entry, .. } => files(bytes, &[entry])?.remove(&entry).unwrap_or_default(),
+            Content::At { entry, .. } => of_entry(&files(bytes, &[entry])?, entry)?,
         };
         if let Some(document) = document(path, &content)? {
             found.insert(path.clone(), document);
@@ -141,11 +141,22 @@ pub(crate) fn all(
     let read = contents.into_iter().map(|(path, content)| {
         let bytes = match content {
             Content::Kept(bytes) => bytes.to_vec(),
-            Content::At { entry, .. } => linked.get(&entry).cloned().unwrap_or_default(),
+            Content::At { entry, .. } => of_entry(&linked, entry)?,
         };
-        (path, bytes)
+        Ok((path, bytes))
     });
-    Ok(read.collect())
+    read.collect()
+}
+
+/// Returns the content of an entry; one that was not read is an error, not an empty file.
+///
+/// # Errors
+/// [`Error::Damaged`].
+pub(crate) fn of_entry(files: &BTreeMap<usize, Vec<u8>>, entry: usize) -> Result<Vec<u8>, Error> {
+    let content = files.get(&entry).cloned();
+    content.ok_or_else(|| Error::Damaged {
+        reason: format!("entry {entry} has no content"),
+    })
 }
 
 /// The contents of files by the numbers of their entries.

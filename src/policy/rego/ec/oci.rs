@@ -81,7 +81,8 @@ impl Images {
     ) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set()?.iter();
-        let images: Vec<&str> = images.filter_map(Value::as_str).collect();
+        // Anything but texts makes the call undefined, as upstream.
+        let images: Vec<&str> = images.map(Value::as_str).collect::<Option<_>>()?;
         let known = |image: &str| self.0.memory.knows(ONE, image);
         let missing: Vec<_> = images.iter().filter(|image| !known(image)).collect();
         let fetched = stream::iter(missing)
