@@ -1,6 +1,7 @@
 //! The tour: one image goes from its Git tag to the GitOps commit, then the attacks are refused.
 
 mod attacks;
+mod registry_lies;
 mod stage;
 mod story;
 

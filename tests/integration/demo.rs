@@ -44,6 +44,8 @@ pairs! {
     attestations_of_another_image_are_refused: "attestation-of-another-image",
     provenance_for_another_commit_is_refused: "provenance-for-another-commit",
     a_stricter_policy_refuses_what_passed_before: "stricter-policy",
+    a_registry_that_loses_what_a_rule_needs_is_no_pass: "failing-registry",
+    the_report_of_another_run_is_not_shown: "stale-report",
     a_tag_that_moves_after_the_verdict_changes_nothing: "tag-moved-after-verify",
     a_verdict_changed_on_the_workspace_is_refused: "verified-json-changed",
     the_verdict_of_another_run_is_refused: "hand-over-of-another-run",

@@ -324,6 +324,40 @@ fn without_digests(text: &str) -> String {
 }
 
 #[test]
+fn the_report_of_an_earlier_run_is_never_shown() {
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    succeeded(&shipped(&universe, data.path()).run().unwrap());
+    let report = data.path().join("report.json");
+    let success = fs::read(&report).unwrap();
+
+    // The policy cannot be used: verify-ec gives no digest.
+    universe
+        .set_policy(&[("release/broken.rego", "package broken\n\ndeny contains {\n")])
+        .unwrap();
+    let status = shipped(&universe, data.path()).run().unwrap();
+    assert!(!status.succeeded);
+    let shown = status.task("report").unwrap();
+    assert_eq!(shown.fate, Fate::Skipped(Skip::MissingResult));
+
+    // The report is replaced behind the verification.
+    universe
+        .set_policy(&[("release/broken.rego", "package broken\n")])
+        .unwrap();
+    let replaced = report.clone();
+    let status = shipped(&universe, data.path())
+        .after("verify-enterprise-contract", move || {
+            fs::write(&replaced, [&success[..], b" "].concat()).unwrap();
+        })
+        .run()
+        .unwrap();
+    let shown = status.task("report").unwrap().log();
+    assert!(shown.contains("the earlier step wrote"), "{shown}");
+    assert!(!shown.contains("Success: true"), "{shown}");
+}
+
+#[test]
 fn a_verdict_changed_on_the_workspace_is_refused() {
     let universe = Universe::new().unwrap();
     universe.vouch().unwrap();

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::{registry_lies, stage::Stage};
 use crate::{
     chain::{Chain, Step},
     signer::{self, Key},
@@ -66,8 +66,8 @@ pub const ATTACKS: &[Attack] = &[
         name: "case-folded-index",
         deed: "signed off an index that lists another image under the key Manifests, which container runtimes take for manifests",
         check: "no key may equal another one without regard to case",
-        ending: refused(Step::GatherImages, 2, "for readers that ignore case"),
-        prepare: folded_index,
+        ending: refused(Step::GatherImages, 4, "for readers that ignore case"),
+        prepare: registry_lies::folded_index,
         meddle: None,
     },
     Attack {
@@ -135,6 +135,26 @@ pub const ATTACKS: &[Attack] = &[
         meddle: None,
     },
     Attack {
+        name: "failing-registry",
+        deed: "released a forbidden image and let the registry lose its configuration, so that no rule saw what is forbidden",
+        check: "a fact that a rule refers to and that cannot be read is not absent",
+        ending: refused(
+            Step::VerifyEc,
+            4,
+            "a selected rule refers to what could not be read",
+        ),
+        prepare: registry_lies::failing_registry,
+        meddle: None,
+    },
+    Attack {
+        name: "stale-report",
+        deed: "put the report of an earlier release over that of a refused one, so that the log ends with Success",
+        check: "the policy says no, and the report that is shown must have the digest that verify-ec gave",
+        ending: refused(Step::VerifyEc, 4, "stricter.frozen"),
+        prepare: stale_report,
+        meddle: Some((Step::VerifyEc, use_stale_report)),
+    },
+    Attack {
         name: "tag-moved-after-verify",
         deed: "moved the image tag to another image once the first was verified",
         check: "the copy takes the verified digest, not the tag",
@@ -186,29 +206,6 @@ fn hostile_tag(stage: &mut Stage) -> Result<()> {
         tag.clone_into(&mut stage.tag);
     }
     Ok(())
-}
-
-/// The release is an index of one good image; every document in it is signed and attested.
-fn folded_index(stage: &mut Stage) -> Result<()> {
-    let universe = Arc::get_mut(&mut stage.universe).context("the universe is in use")?;
-    universe.vouch()?;
-    let good = universe.image.clone();
-    let evil = signer::push_image(&universe.registry, STAGING, "evil", "evil", 2)?;
-    let index = signer::push_index(&universe.registry, STAGING, TAG, &[("amd64", &good)])?;
-    universe.image = index;
-    if stage.lie {
-        let bytes = universe.registry.manifest(STAGING, TAG);
-        let text = String::from_utf8(bytes.context("no index")?)?;
-        let mut child = evil.descriptor();
-        child["platform"] = json!({"architecture": "amd64", "os": "linux"});
-        let text = text.strip_suffix('}').context("no object")?;
-        let text = format!("{text},\"Manifests\":[{child}]}}");
-        let kind = universe.image.media_type;
-        let (registry, bytes) = (&universe.registry, text.as_bytes());
-        universe.image.digest = registry.put_manifest(STAGING, Some(TAG), kind, bytes);
-        universe.image.size = bytes.len();
-    }
-    universe.vouch()
 }
 
 fn vouched(stage: &mut Stage) -> Result<()> {
@@ -344,23 +341,42 @@ fn change_verdict(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Verifies another release by hand and keeps its verdict.
+/// Verifies another release by hand and keeps its verdict and its report.
 fn another_run(stage: &mut Stage) -> Result<()> {
     let universe = &stage.universe;
     universe.vouch()?;
     universe.source()?.tag("v0.8", &universe.commit)?;
     sibling(universe)?;
+    let dir = stage.path("another-run");
+    let report = format!("--output=json={}", dir.join("report.json").display());
     let chain = Chain {
         universe,
         promote: stage.promote.clone(),
-        dir: stage.path("another-run"),
+        dir,
         tag: "v0.8".to_owned(),
-        more: Vec::new(),
+        more: vec![(Step::VerifyEc, report)],
     };
     fs::create_dir_all(&chain.dir)?;
     for step in [Step::ExtractTag, Step::GatherImages, Step::VerifyEc] {
         let ran = chain.step(step)?;
         anyhow::ensure!(ran.code == 0, "{}: {}", step.command(), ran.stderr);
+    }
+    Ok(())
+}
+
+/// The earlier release was accepted; the policy became stricter since.
+fn stale_report(stage: &mut Stage) -> Result<()> {
+    another_run(stage)?;
+    let report = fs::read(stage.path("another-run").join("report.json"));
+    let report = report.context("no report of the earlier release")?;
+    fs::write(stage.data().join("report.json"), report)?;
+    stricter_policy(stage)
+}
+
+fn use_stale_report(stage: &Stage) -> Result<()> {
+    if stage.lie {
+        let report = fs::read(stage.path("another-run").join("report.json"))?;
+        fs::write(stage.data().join("report.json"), report)?;
     }
     Ok(())
 }

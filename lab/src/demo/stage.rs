@@ -47,6 +47,8 @@ pub(super) struct Done {
 pub(super) struct Played {
     /// The steps that ran, in order; all but the last ended well.
     pub(super) steps: Vec<Done>,
+    /// What the last Task of the Pipeline showed as the report.
+    shown: String,
     /// What could have moved, before the promotion and after what the attacker did himself.
     before: State,
     after: State,
@@ -104,8 +106,10 @@ impl Stage {
                 "the Pipeline went on after a failure"
             );
         }
+        let shown = status.task("report").map(|task| task.log().to_owned());
         Ok(Played {
             steps,
+            shown: shown.unwrap_or_default(),
             before,
             after: self.universe.state()?,
         })
@@ -166,6 +170,12 @@ impl Stage {
         ensure!(
             played.before == played.after,
             "a tag or ref moved although {name} refused"
+        );
+        let copies = matches!(by, Step::CopyImage | Step::UpdateDeployment);
+        ensure!(
+            copies || !played.shown.contains("Success: true"),
+            "the Pipeline ended with the report of a success:\n{}",
+            played.shown
         );
         ensure!(
             !self.data().join("x").exists(),
