@@ -13,6 +13,7 @@ use crate::harness::{Run, Workdir};
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const FOREIGN: &str = "elsewhere/tools";
 
 /// A fact, a rule that refuses what it may say, and the request that reads it.
@@ -35,7 +36,11 @@ enum Source {
     Layer,
     Blob(&'static str),
     Manifest(&'static str),
+    Index,
+    Archive,
     Referrers,
+    /// The tag of an SBOM.
+    SideTag,
 }
 
 const OWN: [Option<i32>; 4] = [Some(4), Some(2), Some(5), Some(4)];
@@ -108,6 +113,42 @@ const FACTS: &[Fact] = &[
         codes: [Some(4), Some(2), Some(5), None],
     },
     Fact {
+        name: "parsed-blob",
+        body: "ec.oci.parsed_blob(\"REFERENCE\").bad",
+        source: Source::Blob(STAGING),
+        codes: OWN,
+    },
+    Fact {
+        name: "blob-files",
+        body: "ec.oci.blob_files(\"REFERENCE\", [\"csv.yaml\"])[\"csv.yaml\"].kind == \"Bad\"",
+        source: Source::Archive,
+        codes: OWN,
+    },
+    Fact {
+        name: "image-files",
+        body: "some file in ec.oci.image_files(\"IMAGE\", [\"manifests\"]); file.kind == \"Bad\"",
+        source: Source::Layer,
+        codes: OWN,
+    },
+    Fact {
+        name: "index",
+        body: "ec.oci.image_index(\"REFERENCE\").annotations.bad",
+        source: Source::Index,
+        codes: OWN,
+    },
+    Fact {
+        name: "tags",
+        body: "some tag in ec.oci.image_tag_refs(\"REFERENCE\"); endswith(tag, \".sbom\")",
+        source: Source::SideTag,
+        codes: [Some(0), Some(2), Some(5), None],
+    },
+    Fact {
+        name: "attestation",
+        body: "ec.sigstore.verify_attestation(\"REFERENCE\", object.union(data.config.default_sigstore_opts, {})).success",
+        source: Source::Manifest(STAGING),
+        codes: OWN,
+    },
+    Fact {
         name: "referrers",
         body: "count(ec.oci.image_referrers(\"REFERENCE\")) > 1000",
         source: Source::Referrers,
@@ -171,7 +212,16 @@ impl Scene {
         signer::attest(registry, &image, &universe.key, &statements).unwrap();
         let text = |value: &Value| value["digest"].as_str().unwrap().to_owned();
         let reference = match fact.source {
-            Source::Blob(repository) => text(&blob(repository, "text/plain", b"a good report")),
+            Source::Blob(repository) => {
+                let report = b"{\"report\": \"good\"}";
+                text(&blob(repository, "text/plain", report))
+            }
+            Source::Archive => text(&blob(STAGING, LAYER, &tar("csv.yaml", b"kind: Good\n"))),
+            Source::Index => {
+                let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []});
+                let index = index.to_string();
+                registry.put_manifest(STAGING, None, INDEX, index.as_bytes())
+            }
             Source::Manifest(repository) => {
                 let config = blob(repository, CONFIG, b"{}");
                 put(
@@ -210,8 +260,14 @@ impl Scene {
             Source::Parent => format!("manifests/{}", self.part("parent")),
             Source::ParentConfig => format!("blobs/{}", self.part("parent-config")),
             Source::Layer => format!("blobs/{}", self.part("layer")),
-            Source::Blob(_) => format!("blobs/{}", self.part("reference")),
-            Source::Manifest(_) => format!("manifests/{}", self.part("reference")),
+            Source::Blob(_) | Source::Archive => format!("blobs/{}", self.part("reference")),
+            Source::Manifest(_) | Source::Index => {
+                format!("manifests/{}", self.part("reference"))
+            }
+            Source::SideTag => {
+                let digest = self.part("reference").replace(':', "-");
+                format!("manifests/{digest}.sbom")
+            }
             Source::Referrers => format!("referrers/{}", self.part("reference")),
         }
     }
@@ -225,6 +281,7 @@ impl Scene {
         let address = self.universe.registry.address();
         let reference = format!("{address}/{repository}@{}", self.part("reference"));
         let body = fact.body.replace("REFERENCE", &reference);
+        let body = body.replace("IMAGE", &self.image());
         let rule = |name: &str, body: &str| {
             format!(
                 "# METADATA\n# title: {name}\n# custom:\n#   short_name: {name}\ndeny contains result if {{\n\t{body}\n\tresult := {{\"code\": \"main.{name}\", \"msg\": \"{name}\"}}\n}}\n\n"
@@ -280,6 +337,9 @@ impl Scene {
         if code != 0 {
             run.says("could not be read");
         }
+        if code != 0 && front == Front::VerifyEc {
+            self.nothing_moves(&what);
+        }
         let run = self.run(front, "spared.yaml").exits(0);
         if code != 0 {
             run.says("no selected rule refers to it");
@@ -289,6 +349,16 @@ impl Scene {
             assert!(unreadable[0]["fact"].is_string(), "{what}: {unreadable}");
             assert!(self.passed(), "{what}");
         }
+    }
+
+    /// Asserts that no copy follows from what the cell left.
+    fn nothing_moves(&self, what: &str) {
+        let before = self.universe.registry.tags();
+        let production = self.universe.production();
+        let copy = ["copy-image", "--verified=verified.json", "--to"];
+        let run = self.dir.promote(&[&copy[..], &[&production]].concat());
+        assert_ne!(run.code, 0, "{what}: {}", run.stderr);
+        assert_eq!(self.universe.registry.tags(), before, "{what}");
     }
 
     fn verified(&self) -> Value {
@@ -370,10 +440,21 @@ fn a_connection_that_closes_and_an_answer_that_is_cut_are_remotes_that_failed() 
 fn the_same_holds_under_upstreams_habits() {
     every_fact(|fact, scene| {
         for front in [Front::Compat, Front::Ec] {
-            for (effect, code) in [(Effect::Status(404), 0), (Effect::Status(403), 1)] {
+            let effects = [
+                (Effect::Status(404), 0),
+                (Effect::Status(403), 1),
+                (Effect::OtherBytes, 3),
+            ];
+            for (effect, code) in effects {
                 if let Some(code) = fact.codes[code] {
                     scene.cell(fact, front, &effect, code);
                 }
+            }
+        }
+        // A fault that is repeated takes its time.
+        if fact.name == "config" || fact.name == "blob" {
+            for front in [Front::Compat, Front::Ec] {
+                scene.cell(fact, front, &Effect::Status(500), 5);
             }
         }
     });
@@ -435,5 +516,101 @@ fn a_configuration_that_is_not_understood_is_refused_where_a_rule_looks() {
                 .exits(code)
                 .says("is not usable");
         }
+    }
+}
+
+/// An image whose layer is described so; nothing but the operator's files refers to it.
+fn with_layer(scene: &Scene, layer: &Value) -> Image {
+    let registry = &scene.universe.registry;
+    let label = "operators.operatorframework.io.bundle.manifests.v1";
+    let config = json!({"config": {"Labels": {label: "manifests/"}}}).to_string();
+    let digest = registry.put_blob(STAGING, config.as_bytes());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST, "layers": [layer],
+        "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
+    });
+    let bytes = manifest.to_string();
+    let image = Image {
+        digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
+        size: bytes.len(),
+        ..scene.image.clone()
+    };
+    signer::sign(registry, &image, &scene.universe.key).unwrap();
+    let statements = scene.universe.statements(&image, &scene.universe.commit);
+    signer::attest(registry, &image, &scene.universe.key, &statements).unwrap();
+    image
+}
+
+#[test]
+fn a_layer_of_unknown_compression_cut_damaged_or_over_the_limit_is_refused_where_a_rule_looks() {
+    let fact = FACTS.iter().find(|fact| fact.name == "files").unwrap();
+    let mut scene = Scene::new(fact);
+    let good = tar("manifests/csv.yaml", b"kind: Good\n");
+    let xz = [&b"\xfd7zXZ\0"[..], &[7; 600]].concat();
+    let bzip = [&b"BZh91AY&SY"[..], &[7; 600]].concat();
+    let mut damaged = good.clone();
+    damaged[0] ^= 1;
+    let trailing = [&good[..], &[1; 512]].concat();
+    for (name, content) in [
+        ("xz", &xz[..]),
+        ("bzip2", &bzip),
+        ("cut", &good[..600]),
+        ("empty", b""),
+        ("damaged", &damaged),
+        ("trailing", &trailing),
+        ("large", &good),
+    ] {
+        let digest = scene.universe.registry.put_blob(STAGING, content);
+        let size = match name {
+            "large" => 1 << 40,
+            _ => content.len(),
+        };
+        let layer = json!({"mediaType": LAYER, "digest": digest, "size": size});
+        scene.image = with_layer(&scene, &layer);
+        for front in [Front::VerifyEc, Front::Compat, Front::Ec] {
+            let code = if front == Front::Ec { 1 } else { 4 };
+            let run = scene.run(front, "looks.yaml");
+            assert_eq!(run.code, code, "{name} {front:?}: {}", run.stderr);
+            assert!(front == Front::Ec || !scene.passed(), "{name}");
+            let run = scene.run(front, "spared.yaml").exits(0);
+            run.says("no selected rule refers to it");
+        }
+    }
+}
+
+#[test]
+fn a_blob_or_manifest_that_is_not_understood_or_over_a_limit_is_refused_where_a_rule_looks() {
+    let named = |name: &str| FACTS.iter().find(|fact| fact.name == name).unwrap();
+    for (name, content) in [
+        ("parsed-blob", &b"{\"report\": "[..]),
+        ("blob", b"\xff\xfe"),
+        ("blob-files", b"\xfd7zXZ\0 and more"),
+        ("manifest", b"[]"),
+        (
+            "manifest",
+            b"{\"schemaVersion\":2,\"config\":{},\"Config\":{}}",
+        ),
+        ("index", b"{\"schemaVersion\":2,\"manifests\":7}"),
+        ("large", b""),
+    ] {
+        let fact = named(if name == "large" { "blob" } else { name });
+        let mut scene = Scene::new(fact);
+        let registry = &scene.universe.registry;
+        let reference = match name {
+            "large" => registry.put_zeros(STAGING, (128 << 20) + 1),
+            "manifest" => registry.put_manifest(STAGING, None, MANIFEST, content),
+            "index" => registry.put_manifest(STAGING, None, INDEX, content),
+            _ => registry.put_blob(STAGING, content),
+        };
+        let part = scene
+            .parts
+            .iter_mut()
+            .find(|(part, _)| *part == "reference");
+        part.unwrap().1 = reference;
+        scene.write(fact);
+        let run = scene.run(Front::VerifyEc, "looks.yaml");
+        assert_eq!(run.code, 4, "{name}: {}", run.stderr);
+        assert!(!scene.passed(), "{name}");
+        scene.run(Front::VerifyEc, "spared.yaml").exits(0);
     }
 }
