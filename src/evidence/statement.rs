@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{image::Digest, json};
 
+const SPDX: &str = "https://spdx.dev/Document";
 const TYPES: [&str; 2] = [
     "https://in-toto.io/Statement/v0.1",
     "https://in-toto.io/Statement/v1",
@@ -104,6 +105,7 @@ impl Statement {
         if wire.predicate_type.is_empty() {
             return Err(StatementError::NoPredicateType);
         }
+        check_predicate(&wire.predicate_type, &document)?;
         check_subjects(&wire.subject)?;
         Ok(Self {
             predicate_type: wire.predicate_type,
@@ -147,6 +149,21 @@ impl Statement {
             .iter()
             .filter(move |subject| subject.digest.get("sha256") == Some(&hex))
     }
+}
+
+/// Demands an object, as the attestation framework does: rules cannot look into anything else.
+/// `null` is an empty one, and cosign writes SPDX of the tag-value format as a text.
+fn check_predicate(kind: &str, document: &Value) -> Result<(), StatementError> {
+    let found = match document.get("predicate") {
+        None | Some(Value::Null | Value::Object(_)) => return Ok(()),
+        Some(Value::String(_)) if kind == SPDX => return Ok(()),
+        Some(Value::String(_)) => "a string",
+        Some(Value::Array(_)) => "a list",
+        Some(Value::Bool(_) | Value::Number(_)) => "a number or truth value",
+    };
+    Err(StatementError::Malformed {
+        reason: format!("predicate: found {found}, expected an object"),
+    })
 }
 
 fn check_subjects(subjects: &[Subject]) -> Result<(), StatementError> {
@@ -226,6 +243,21 @@ mod tests {
         assert_eq!(parse(Value::Null), StatementError::NoSubject);
         let list = json!([{"digest": [["sha256", digest().hex()]]}]);
         assert!(matches!(parse(list), StatementError::Malformed { .. }));
+    }
+
+    #[test]
+    fn a_predicate_is_an_object() {
+        let with = |kind: &str, predicate: Value| {
+            let mut document: Value = serde_json::from_slice(&good()).unwrap();
+            document["predicateType"] = kind.into();
+            document["predicate"] = predicate;
+            Statement::parse(document.to_string().as_bytes()).is_ok()
+        };
+        for kind in ["https://example.com/own", SPDX] {
+            assert!(with(kind, json!({"a": 1})) && with(kind, Value::Null));
+            assert!(!with(kind, json!([{"a": 1}])) && !with(kind, json!(1)));
+            assert_eq!(with(kind, json!("SPDXVersion: SPDX-2.3")), kind == SPDX);
+        }
     }
 
     #[test]

@@ -579,6 +579,33 @@ fn a_layer_of_unknown_compression_cut_damaged_or_over_the_limit_is_refused_where
 }
 
 #[test]
+fn a_list_of_referrers_that_is_not_understood_is_a_registry_that_failed_and_a_long_one_is_refused()
+{
+    let fact = FACTS.iter().find(|fact| fact.name == "referrers").unwrap();
+    let scene = Scene::new(fact);
+    let list = |count: usize| {
+        let entry =
+            |at: usize| json!({"mediaType": "t", "digest": format!("sha256:{at:064x}"), "size": 2});
+        let entries: Vec<_> = (0..count).map(entry).collect();
+        json!({"schemaVersion": 2, "manifests": entries})
+            .to_string()
+            .into_bytes()
+    };
+    for (what, body, looks) in [
+        ("odd", b"{\"manifests\":7}".to_vec(), 5),
+        ("long", list(10_001), 4),
+        ("short", list(2), 0),
+    ] {
+        scene.universe.registry.heal();
+        let fault = Fault::new(Effect::Body(body)).of_reads(scene.path(fact));
+        scene.universe.registry.fail(fault);
+        let run = scene.run(Front::VerifyEc, "looks.yaml");
+        assert_eq!(run.code, looks, "{what}: {}", run.stderr);
+        scene.run(Front::VerifyEc, "spared.yaml").exits(0);
+    }
+}
+
+#[test]
 fn a_blob_or_manifest_that_is_not_understood_or_over_a_limit_is_refused_where_a_rule_looks() {
     let named = |name: &str| FACTS.iter().find(|fact| fact.name == name).unwrap();
     for (name, content) in [

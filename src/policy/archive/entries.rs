@@ -73,11 +73,7 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
         let kind = kind(fields.flag, &raw, &name, link)?;
         let path = clean(&name).ok_or_else(|| Error::Escapes { path: name.clone() })?;
         // Links, directories and devices have no content, whatever their size says.
-        let size = match kind {
-            Kind::File => size,
-            Kind::Other if !matches!(fields.flag, b'3' | b'4' | b'6') => size,
-            _ => 0,
-        };
+        let size = if kind == Kind::File { size } else { 0 };
         let kept = kind == Kind::File && keep(number, &path);
         let content = content(&mut source, size, kept)?;
         take(
@@ -237,7 +233,13 @@ fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<Kind, Error> {
         b'1' => Kind::Hard(link),
         b'2' => Kind::Symbolic(link),
         b'5' => Kind::Directory,
-        _ => Kind::Other,
+        b'3' | b'4' | b'6' => Kind::Other,
+        // Some readers unpack it as a file, others refuse or skip it.
+        _ => {
+            return Err(Error::Differs {
+                what: "an entry of unknown type",
+            });
+        }
     })
 }
 

@@ -350,6 +350,10 @@ fn refused(all: &mut Vec<Shape>) {
         "leads out",
     );
     refuse(all, "sparse", &[&header("s", 0, b'S'), &END], "sparse");
+    let unknown = [header(NAME, 0, b'Z'), header("v", 0, b'V')];
+    for entry in unknown {
+        refuse(all, "unknown type", &[&entry, &END], "unknown type");
+    }
     let sparse = pax(&[("GNU.sparse.major", "1")]);
     refuse(all, "pax sparse", &[&sparse, &other, &END], "sparse");
     broken(all, &one, &more);

@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     image::{DigestReference, Reference, ReferenceError, Tag},
-    policy::{
-        archive, layers,
-        seen::{Cause, Reason},
-    },
+    policy::{archive, layers, seen::Reason},
     registry::{self, Content, Manifest, Registry, Version},
 };
 
@@ -128,10 +125,10 @@ impl Images {
             }
             "ec.oci.image_index" => {
                 let manifest = self.version(&image.parse()?).await?;
-                if !manifest.is_index() {
-                    return Err(Fault::Nothing(format!("{image} is not an index")));
+                match manifest.content()? {
+                    Content::Index(_) => index_of(image, &manifest),
+                    Content::Image(_) => Err(Fault::Nothing(format!("{image} is not an index"))),
                 }
-                index_of(image, &manifest)
             }
             "ec.oci.image_referrers" => self.referrers(&image.parse()?).await,
             "ec.oci.image_tag_refs" => self.tag_refs(&image.parse()?).await,
@@ -301,16 +298,8 @@ fn answer(function: &str, image: &str, found: Result<Json, Fault>) -> Answer<Jso
         }
         Err(Fault::Unreadable(reason)) => {
             tracing::warn!(%function, %image, %reason, "registry lookup by a policy rule failed");
-            Answer::unreadable(as_referrers(function, reason))
+            Answer::unreadable(reason)
         }
-    }
-}
-
-/// A list of referrers that is not understood is a registry that failed.
-fn as_referrers(function: &str, reason: Reason) -> Reason {
-    match (function, reason.cause) {
-        ("ec.oci.image_referrers", Cause::Unusable) => Reason::failed(reason),
-        _ => reason,
     }
 }
 
