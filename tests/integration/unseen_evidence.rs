@@ -223,8 +223,11 @@ fn how_the_fallback_list_fails_decides() {
     }
 }
 
+/// The title of a layer, its content, and whether it is marked for unpacking.
+type Layer<'a> = (&'a str, &'a [u8], bool);
+
 /// Pushes a policy as `oras push` does and returns the digests of the manifest and the rule.
-fn push_policy(scene: &Scene, layers: &[(&str, &[u8], bool)]) -> (String, Vec<String>) {
+fn push_policy(scene: &Scene, layers: &[Layer<'_>]) -> (String, Vec<String>) {
     let registry = &scene.universe.registry;
     let layers: Vec<_> = layers
         .iter()
@@ -308,7 +311,7 @@ fn a_policy_or_data_source_that_cannot_be_read_decides_nothing() {
 #[test]
 fn a_policy_source_that_is_not_understood_or_over_a_limit_is_configuration() {
     let xz = b"\xfd7zXZ\0 and so on";
-    let cases: [(&str, &[(&str, &[u8], bool)]); 4] = [
+    let cases: [(&str, &[Layer<'_>]); 4] = [
         ("good", &[("label.rego", RULE.as_bytes(), false)]),
         (
             "packed",
