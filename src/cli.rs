@@ -20,8 +20,9 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::{
     clock::Clock,
     commands::{
-        Context, Outcome, completions, copy_image, doctor, ec, extract_tag, gather_images, lint,
-        man, policy, report, run, trust, update_deployment, verify_ec, write_file,
+        Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
+        gather_images, lint, man, policy, report, run, trust, update_deployment, verify_ec,
+        write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -99,6 +100,8 @@ enum Command {
     CopyImage(copy_image::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
+    /// Show at a commit on its Git host how far a promotion is
+    CommitStatus(commit_status::Args),
     /// Run the five steps above in one process, in the order of the Pipeline
     Run(Box<run::Args>),
     /// Check credentials, rights, key, policy and the GitOps edit before anything moves
@@ -133,6 +136,7 @@ impl Command {
             Self::VerifyEc(args) => verify_ec::run(args, context).await,
             Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
+            Self::CommitStatus(args) => commit_status::run(args, context).await,
             Self::Run(args) => run::run(*args, context).await,
             Self::Doctor(args) => doctor::run(*args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
@@ -369,8 +373,7 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
         progress,
         ..registry::Options::default()
     };
-    let credentials =
-        Credentials::load(global.git_credentials_dir.as_deref(), &env).or_fail(Kind::Usage)?;
+    let credentials = Credentials::new(global.git_credentials_dir.as_deref(), &env);
     let color = global
         .log
         .color

@@ -3,34 +3,39 @@
 //! The only user of the Git library. Its own HTTPS would mean OpenSSL, so a smart transport
 //! over our one HTTP client takes its place. Everything here blocks: call it by
 //! [`Git::run`], which moves it off the asynchronous threads. No shell, no checkout, no git
-//! program; SSH is not spoken.
+//! program; SSH is spoken by the program `ssh` where there is one.
 
 mod credentials;
 mod error;
 mod history;
 mod local;
 mod named;
+mod push;
 mod repository;
 mod rights;
 mod signing;
 mod transport;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub(crate) use credentials::Credentials;
+pub(crate) use credentials::{Credentials, CredentialsError, Login};
 pub(crate) use error::Error;
 pub(crate) use history::Relation;
 pub(crate) use local::{files_of_branch, tag_at_head};
 pub(crate) use named::named_url;
+pub(crate) use push::{Lease, Push};
 pub(crate) use repository::{Author, Change, Repository};
 pub(crate) use signing::{SigningError, SigningKey};
 use url::Url;
 
-use crate::http::{Http, authority};
+use crate::http::{
+    Http, authority,
+    header::{self, HeaderValue},
+};
 
 /// Access to Git repositories. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,6 +44,49 @@ pub(crate) struct Git {
     credentials: Credentials,
     /// The origins that the user named: logins without a host go to these alone.
     trusted: Arc<Mutex<BTreeSet<String>>>,
+    /// By the URL that was given, the one to which a host redirected it.
+    bases: Arc<Mutex<BTreeMap<String, Url>>>,
+}
+
+/// What may be sent to a host.
+#[derive(Debug)]
+enum Key {
+    /// A user and password.
+    Login(Login),
+    /// A GitHub App, which gets a token first.
+    App(credentials::app::App),
+}
+
+impl Key {
+    /// Tells whether it names the host that it is for.
+    fn names_host(&self) -> bool {
+        match self {
+            Self::Login(login) => login.names_host(),
+            Self::App(_) => false,
+        }
+    }
+}
+
+/// A user and password that are sent, and the file that they came from.
+#[derive(Clone)]
+pub(crate) struct Account {
+    /// The user.
+    pub(crate) user: String,
+    /// Whether a file names the user.
+    pub(crate) names_user: bool,
+    /// The password or token.
+    pub(crate) password: String,
+    /// The file.
+    pub(crate) origin: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .field("password", &"***")
+            .finish_non_exhaustive()
+    }
 }
 
 /// A ref of a remote repository.
@@ -65,6 +113,7 @@ impl Git {
             http,
             credentials,
             trusted: Arc::default(),
+            bases: Arc::default(),
         }
     }
 
@@ -78,23 +127,93 @@ impl Git {
         trusted.insert(url.origin().ascii_serialization());
     }
 
-    /// Returns the login that may be sent to the URL.
+    fn trusts(&self, url: &Url) -> bool {
+        let trusted = self.trusted.lock();
+        let trusted = trusted.unwrap_or_else(PoisonError::into_inner);
+        trusted.contains(&url.origin().ascii_serialization())
+    }
+
+    /// Returns what may be sent to the URL; `user` is the one that the given URL names.
     ///
     /// # Errors
     /// [`Error::Unbound`] when the only login names no host, and the user did not name this one.
-    fn login(&self, url: &Url) -> Result<Option<&credentials::Login>, Error> {
-        let Some(login) = self.credentials.of(url) else {
+    fn key(&self, url: &Url, user: Option<&str>) -> Result<Option<Key>, Error> {
+        let trusted = self.trusts(url);
+        match self.credentials.of(url, user, trusted)? {
+            Some(credentials::Key::Login(login)) => Ok(Some(Key::Login(login.clone()))),
+            Some(credentials::Key::App(app)) => Ok(Some(Key::App(app.clone()))),
+            None => match self.credentials.unbound().filter(|_| !trusted) {
+                Some(origin) => Err(Error::Unbound {
+                    host: authority(url),
+                    origin: origin.display().to_string(),
+                }),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Returns the account that a key is sent as; an App gets its token here.
+    async fn account(&self, key: &Key, url: &Url, user: Option<&str>) -> Result<Account, Error> {
+        match key {
+            Key::Login(login) => Ok(Account {
+                user: login.user(user).to_owned(),
+                names_user: login.names_user(),
+                password: login.password().to_owned(),
+                origin: login.origin().display().to_string(),
+            }),
+            Key::App(app) => Ok(Account {
+                user: "x-access-token".to_owned(),
+                names_user: false,
+                password: app.token(&self.http, url).await?,
+                origin: app.origin().display().to_string(),
+            }),
+        }
+    }
+
+    /// Returns the account for a repository, for the API of its host.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) async fn account_for(&self, repository: &str) -> Result<Option<Account>, Error> {
+        let parsed = Url::parse(repository).map_err(|_| Error::Url {
+            url: error::redacted(repository),
+            reason: "expected https://HOST/PATH",
+        })?;
+        let (url, user) = without_user(parsed);
+        match self.key(&url, user.as_deref())? {
+            Some(key) => Ok(Some(self.account(&key, &url, user.as_deref()).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the `Authorization` of `http.extraHeader` for a repository, and its file.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn authorization_for(
+        &self,
+        repository: &str,
+    ) -> Result<Option<(HeaderValue, String)>, Error> {
+        let Ok(url) = Url::parse(repository) else {
             return Ok(None);
         };
-        let trusted = self.trusted.lock();
-        let trusted = trusted.unwrap_or_else(PoisonError::into_inner);
-        if login.names_host() || trusted.contains(&url.origin().ascii_serialization()) {
-            return Ok(Some(login));
-        }
-        Err(Error::Unbound {
-            host: authority(url),
-            origin: login.origin.display().to_string(),
-        })
+        let (url, _) = without_user(url);
+        let headers = self.credentials.extra_headers(&url, self.trusts(&url))?;
+        let own = headers
+            .iter()
+            .find(|header| header.name == header::AUTHORIZATION);
+        Ok(own.map(|header| (header.value.clone(), header.origin.display().to_string())))
+    }
+
+    /// Returns the URL to which the host redirected a repository's, else the one given.
+    fn base_of(&self, url: &Url) -> Url {
+        let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.get(url.as_str()).unwrap_or(url).clone()
+    }
+
+    fn remember_base(&self, url: &Url, base: Url) {
+        let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.insert(url.as_str().to_owned(), base);
     }
 
     /// Runs blocking work with Git on a thread for such work.
@@ -154,7 +273,27 @@ impl Git {
         Repository::fetch(self, &address, revision)
     }
 
-    /// The address that is really spoken to: HTTPS, plain HTTP where it is allowed, or a path.
+    /// Fetches a branch in order to push to it: one that does not exist is to be created where the
+    /// default branch is.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn fetch_to_push(
+        &self,
+        url: &str,
+        branch: Option<&str>,
+    ) -> Result<Repository, Error> {
+        match (self.fetch(url, branch), branch) {
+            (Err(Error::NoRevision { .. }), Some(branch)) if !is_commit(branch) => {
+                let mut fetched = self.fetch(url, None)?;
+                fetched.create(branch)?;
+                Ok(fetched)
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// The address that is really spoken to: HTTPS, plain HTTP where it is allowed, SSH or a path.
     fn address(&self, text: &str) -> Result<String, Error> {
         let wrong = |reason| Error::Url {
             url: error::redacted(text),
@@ -163,8 +302,12 @@ impl Git {
         if Path::new(text).is_dir() {
             return Ok(text.to_owned());
         }
-        let url = Url::parse(text)
-            .map_err(|_| wrong("expected https://HOST/PATH, file:///PATH or a directory"))?;
+        if transport::is_ssh(text) {
+            return transport::check_ssh(text).map_err(wrong);
+        }
+        let url = Url::parse(text).map_err(|_| {
+            wrong("expected https://HOST/PATH, ssh://HOST/PATH, file:///PATH or a directory")
+        })?;
         match url.scheme() {
             "file" => Ok(text.to_owned()),
             "https" | "http" => {
@@ -177,14 +320,20 @@ impl Git {
                         "a password in a URL ends up in logs: use --git-credentials-dir",
                     ));
                 }
-                let mut url = url;
-                // A user name without a password is the hosts' habit and says nothing.
-                let _ = url.set_username("");
+                // The user stays: it picks the login.
                 Ok(url.to_string())
             }
-            _ => Err(wrong("expected https://, file:// or a directory")),
+            _ => Err(wrong("expected https://, ssh://, file:// or a directory")),
         }
     }
+}
+
+/// Takes the user out of a URL, which the HTTP library would send.
+fn without_user(mut url: Url) -> (Url, Option<String>) {
+    let user = credentials::unescaped(url.username());
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    (url, Some(user).filter(|user| !user.is_empty()))
 }
 
 /// The commit of a tag among the refs of a remote: the peeled one of an annotated tag.

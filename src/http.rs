@@ -5,6 +5,7 @@
 //! source. Clients are built when first used: a host on plain HTTP needs no certificate
 //! store, and a machine without one can still talk to it.
 
+mod retry_after;
 mod target;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 pub(crate) use reqwest::{
     Body, Client, Error as TransportError, Method, Response, StatusCode, Url, header,
 };
+pub(crate) use retry_after::retry_after;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 pub(crate) use target::{Redirect, address_of, redirected};
 

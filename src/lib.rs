@@ -11,6 +11,7 @@ mod env;
 mod event;
 mod evidence;
 mod failure;
+mod forge;
 mod gate;
 mod git;
 mod gitops;

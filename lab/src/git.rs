@@ -3,23 +3,33 @@
 //! Repositories are bare and lie in a temporary directory. With an account set, every request
 //! needs it as basic authentication.
 
+mod backend;
+mod habit;
+pub(crate) mod packet;
+
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+pub use habit::Habit;
+use habit::{Counts, Seen};
 use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
+    forge::Forge,
     server::{Body, Listener, Reply, response, serve_with},
     tls::Tls,
 };
@@ -49,6 +59,12 @@ struct Shared {
     after_push: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
     /// What comes instead of an answer to the next push that was carried out.
     lost: Mutex<Option<u16>>,
+    habit: Mutex<Option<Habit>>,
+    counts: Counts,
+    /// Whether git's own HTTP server answers.
+    has_backend: AtomicBool,
+    forge: Mutex<Option<Arc<Forge>>>,
+    after_request: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 /// Tells whether git is installed.
@@ -82,6 +98,11 @@ impl Server {
             before_push: Mutex::default(),
             after_push: Mutex::default(),
             lost: Mutex::default(),
+            habit: Mutex::default(),
+            counts: Counts::default(),
+            has_backend: AtomicBool::default(),
+            forge: Mutex::default(),
+            after_request: Mutex::default(),
         });
         let state = Arc::clone(&shared);
         let answer = move |request| -> Reply { Box::pin(answer(Arc::clone(&state), request)) };
@@ -146,6 +167,42 @@ impl Server {
             .lost
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
+    /// Lets it behave as a real host does.
+    pub fn set_habit(&self, habit: Habit) {
+        let mut own = self
+            .shared
+            .habit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *own = Some(habit);
+    }
+
+    /// Lets git's own HTTP server, `git http-backend`, answer.
+    pub fn use_http_backend(&self) {
+        self.shared.has_backend.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives it the API of a Git host, on the same address.
+    pub fn set_forge(&self, forge: Arc<Forge>) {
+        forge.set_root(self.root.path(), &self.address());
+        let mut own = self
+            .shared
+            .forge
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *own = Some(forge);
+    }
+
+    /// Calls the function after each request, before its answer goes out.
+    pub fn after_each_request(&self, function: impl Fn() + Send + Sync + 'static) {
+        let mut hook = self
+            .shared
+            .after_request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *hook = Some(Arc::new(function));
     }
 
     /// A handle on a repository, which is created when it does not exist.
@@ -338,27 +395,70 @@ impl Refs {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+    let answer = answer_to(&shared, request).await;
+    let hook = shared
+        .after_request
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    if let Some(hook) = hook {
+        let _ = tokio::task::spawn_blocking(move || hook()).await;
+    }
+    answer
+}
+
+async fn answer_to(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let method = request.method().clone();
+    let headers = request.headers().clone();
     shared
         .requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(format!("{method} {path}"));
-    if !may_enter(&shared, request.headers()) {
+    let Ok(body) = request.into_body().collect().await else {
+        return response(400, &[], "the body broke off\n");
+    };
+    let body = body.to_bytes();
+    let forge = shared.forge();
+    if let Some(forge) = forge.filter(|forge| forge.is_for(&path)) {
+        return forge.answer(&method, &path, &query, &headers, &body);
+    }
+    let habit = shared.habit.lock();
+    let habit = habit.unwrap_or_else(PoisonError::into_inner).clone();
+    let seen = Seen {
+        method: &method,
+        path: &path,
+        query: &query,
+        headers: &headers,
+        body: &body,
+    };
+    let odd = habit.and_then(|habit| habit::answer(&habit, &shared.counts, &seen));
+    if let Some(answer) = odd {
+        return answer;
+    }
+    if !may_enter(shared, &headers) {
         return response(
             401,
             &[("www-authenticate", "Basic realm=\"lab\"".to_owned())],
             "who are you?\n",
         );
     }
-    let Ok(body) = request.into_body().collect().await else {
-        return response(400, &[], "the body broke off\n");
+    let done = match shared.has_backend.load(Ordering::Relaxed) {
+        true => backend::answer(&shared.root, &method, &path, &query, &headers, body).await,
+        false => reply(shared, &method, &path, &query, body).await,
     };
-    match reply(&shared, &method, &path, &query, body.to_bytes()).await {
+    match done {
         Ok(answer) => answer,
         Err(error) => response(404, &[], format!("{error:#}\n")),
+    }
+}
+
+impl Shared {
+    fn forge(&self) -> Option<Arc<Forge>> {
+        let forge = self.forge.lock();
+        forge.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -405,6 +505,7 @@ async fn reply(
         }
     }
     let pushes = service == "git-receive-pack" && !advertise;
+    let push = pushes.then(|| packet::Push::parse(&body));
     let lie = pushes
         .then(|| {
             let mut lost = shared.lost.lock().unwrap_or_else(PoisonError::into_inner);
@@ -457,7 +558,10 @@ async fn reply(
         body.extend(output);
         ("advertisement", body)
     } else {
-        ("result", output)
+        let forge = shared.forge();
+        let told = push.and_then(|push| forge.as_ref()?.pushed(name, &push));
+        let told = told.map(|text| packet::packet(format!("\x02{text}\n").as_bytes()));
+        ("result", [told.unwrap_or_default(), output].concat())
     };
     let headers = [
         ("content-type", format!("application/x-{service}-{kind}")),

@@ -12,6 +12,7 @@ pub mod chain;
 pub mod demo;
 pub mod event;
 pub mod evidence;
+pub mod forge;
 pub mod git;
 pub mod registry;
 pub mod serve;

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::{Failure, Kind},
-    gate, git, gitops, handover,
+    forge, gate, git, gitops, handover,
     http::CertificateProblem,
     kube,
     policy::{self, Cause, LocateError, source},
@@ -25,16 +25,21 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         | E::NoCredentials { .. }
         | E::Unbound { .. }
         | E::Denied { .. }
+        | E::SignIn { .. }
+        | E::App { .. }
+        | E::NoSsh { .. }
         | E::Ambiguous { .. }
         | E::Signing(_)
         | E::BranchName { .. } => Kind::Usage,
+        E::Credentials(git::CredentialsError::Missing { .. }) => Kind::NotFound,
+        E::Credentials(_) => Kind::Usage,
         E::NoRepository { .. } | E::NoRevision { .. } => Kind::NotFound,
-        E::Remote { .. } | E::Moved { .. } => Kind::Remote,
+        E::Remote { .. } | E::Moved { .. } | E::Busy { .. } => Kind::Remote,
         E::Rejected { .. } => Kind::Conflict,
         E::Library { .. } | E::Interrupted { .. } => Kind::Bug,
     };
     let hint = match &error {
-        E::NoCredentials { .. } => Some(
+        E::NoCredentials { .. } | E::SignIn { origin: None, .. } => Some(
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
         ),
         E::Unbound { .. } => Some(
@@ -43,9 +48,54 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         E::Denied { status: 403, .. } => Some(
             "the token may be limited to the repository that triggered the run: allow this one too",
         ),
-        E::Rejected { .. } => {
-            Some("the branch may be protected: push to another --branch and open a merge request")
-        }
+        E::Denied { status: 401, .. } | E::SignIn { .. } => Some(
+            "the token may be expired, revoked or of another host: put a new one into that file",
+        ),
+        E::NoRepository {
+            origin: Some(_), ..
+        } => Some(
+            "check the URL, and give the token's account the right to read and write the repository",
+        ),
+        E::NoSsh { .. } => Some(
+            "the image of this program has no ssh: use https:// with a token, or an image with OpenSSH",
+        ),
+        E::Rejected { .. } => Some(
+            "if the branch takes no pushes: open a change request with --change-request, or push to another --branch, which is created",
+        ),
+        _ => None,
+    };
+    let failure = Failure::new(kind, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// Gives an error of a Git host's API its kind and a hint.
+pub(crate) fn forge_failure(error: forge::Error) -> Failure {
+    use forge::Error as E;
+    let kind = match &error {
+        E::Git(error) => return git_failure(error.clone()),
+        E::UnknownKind { .. }
+        | E::Address { .. }
+        | E::Http(_)
+        | E::NoToken { .. }
+        | E::Unknown { .. }
+        | E::Lacks { .. }
+        | E::Unsupported { .. }
+        | E::Reviewer { .. } => Kind::Usage,
+        E::NotFound { .. } => Kind::NotFound,
+        E::Refused { .. } => Kind::Conflict,
+        E::Busy { .. } | E::Remote { .. } => Kind::Remote,
+    };
+    let hint = match &error {
+        E::UnknownKind { .. } => Some("name the kind by --forge"),
+        E::NoToken { .. } => Some(
+            "give --forge-token-file a file with a token, or --git-credentials-dir a directory with the repository's credentials",
+        ),
+        E::Unknown { .. } => Some("put a new token into that file"),
+        E::Lacks { .. } => Some("give the token that right, or use another by --forge-token-file"),
+        E::NotFound { .. } => Some("check the repository's URL and the rights of the token"),
         _ => None,
     };
     let failure = Failure::new(kind, error);

@@ -1,6 +1,7 @@
 //! One file for each subcommand: its flags (whose comments are the help), the typed request that
 //! is made of them, and how what was done is shown.
 
+pub(crate) mod commit_status;
 pub(crate) mod completions;
 mod context;
 pub(crate) mod copy_image;

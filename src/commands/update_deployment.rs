@@ -6,37 +6,41 @@
 //! 4. commit and push; when somebody else pushed first, edit the new head
 
 mod args;
+mod change_request;
+mod forge_args;
 mod guard;
 mod images;
 mod message;
 mod place;
 mod plan;
+mod remote;
+mod status;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 pub(crate) use args::{Args, Pin};
 use guard::Guard;
 pub(crate) use images::Image;
 pub(crate) use place::local_tree;
 use plan::plan;
+use remote::{Remote, edit_remote};
 
 use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
-    git::{self, Author, Change, Repository, SigningKey},
+    git::{self, Author, Repository, SigningKey},
     gitops,
     handover::Placed,
     image::Digest,
 };
 
-/// How often a push is tried when others push at the same time.
-const ATTEMPTS: u32 = 10;
-
 /// The Tekton results of the command.
-pub(crate) const RESULTS: &[&str] = &["GITOPS_COMMIT", "GITOPS_BRANCH", "CHANGED"];
+pub(crate) const RESULTS: &[&str] = &[
+    "GITOPS_COMMIT",
+    "GITOPS_BRANCH",
+    "CHANGED",
+    "CHANGE_REQUEST_URL",
+];
 
 /// Which images are deployed, where, and how the edit is written.
 #[derive(Debug, Clone)]
@@ -83,6 +87,10 @@ pub(crate) struct DeployRequest {
     pub(crate) run_url: Option<String>,
     /// Whether the edit is shown and nothing is changed.
     pub(crate) dry_run: bool,
+    /// How the Git host is spoken to, and the change request.
+    pub(crate) change_request: change_request::Options,
+    /// Whether the commits get a status.
+    pub(crate) commit_status: bool,
 }
 
 /// Where the files are.
@@ -148,14 +156,8 @@ pub(crate) struct Done {
     pub(crate) commit: String,
     /// The branch.
     pub(crate) branch: String,
-}
-
-/// The repository that is edited.
-#[derive(Clone)]
-struct Remote {
-    url: String,
-    branch: Option<String>,
-    key: Option<SigningKey>,
+    /// The page of the change request.
+    pub(crate) change_request: Option<String>,
 }
 
 /// Runs the command.
@@ -194,7 +196,14 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
                 branch,
                 key: key.transpose()?,
             };
-            edit_remote(request, wanted, remote, context).await
+            let statuses = status::Statuses::new(&request, &wanted, &remote.url, context);
+            statuses.begin().await;
+            let edited = match request.change_request.is_on {
+                true => change_request::propose(request, wanted, remote, context).await,
+                false => edit_remote(request, wanted, remote, context).await,
+            };
+            statuses.end(&edited).await;
+            edited
         }
     }
 }
@@ -239,108 +248,11 @@ fn edit_local(
     Ok(done)
 }
 
-async fn edit_remote(
-    request: DeployRequest,
-    wanted: images::Wanted,
-    remote: Remote,
-    context: &Context,
-) -> Result<Done, Failure> {
-    let guard = Guard::new(&request, &wanted, context);
-    for attempt in 1..=ATTEMPTS {
-        let guard = guard.clone();
-        let (request, wanted, remote, time) = (
-            request.clone(),
-            wanted.clone(),
-            remote.clone(),
-            context.clock.written(),
-        );
-        let tried = context.git.run(move |git| {
-            let fetched = git.fetch(&remote.url, remote.branch.as_deref())?;
-            Ok(push_edit(&request, &wanted, fetched, time, &remote, &guard))
-        });
-        match tried.await.map_err(git_failure)?? {
-            Tried::Done(done) => return Ok(done),
-            Tried::Moved(reason) if attempt < ATTEMPTS => {
-                tracing::info!("somebody else pushed first, editing the new head: {reason}");
-                tokio::time::sleep(pause(attempt)).await;
-            }
-            Tried::Moved(reason) => {
-                let message = format!("the branch moved at each of {ATTEMPTS} attempts: {reason}");
-                return Err(Failure::message(Kind::Remote, message));
-            }
-        }
-    }
-    Err(Failure::message(Kind::Bug, "no attempt was made"))
-}
-
 fn signing_key(path: &Path, context: &Context) -> Result<SigningKey, Failure> {
     let bytes = context.read(path)?;
     SigningKey::parse(&bytes).map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot sign with {}", path.display()))
     })
-}
-
-enum Tried {
-    Done(Done),
-    Moved(git::Error),
-}
-
-/// Edits what was fetched and pushes it.
-fn push_edit(
-    request: &DeployRequest,
-    wanted: &images::Wanted,
-    mut fetched: Repository,
-    time: jiff::Timestamp,
-    remote: &Remote,
-    guard: &Guard,
-) -> Result<Tried, Failure> {
-    let Some(branch) = fetched.branch().map(str::to_owned) else {
-        let message = format!(
-            "{} is no branch of the GitOps repository",
-            remote.branch.as_deref().unwrap_or("HEAD")
-        );
-        return Err(Failure::message(Kind::Usage, message));
-    };
-    let plan = {
-        let tree = remote_tree(&fetched);
-        plan(request, &wanted.images, &tree)?
-    };
-    let head = fetched.commit_id();
-    guard.check(&plan.changed, Some((&remote.url, &head)))?;
-    if plan.files.is_empty() || request.dry_run {
-        let mut done = done(!plan.files.is_empty(), &fetched.commit_id(), &branch);
-        done.stdout = if request.dry_run {
-            plan.diff().into_bytes()
-        } else {
-            plan.lines(&fetched.commit_id()).into_bytes()
-        };
-        return Ok(Tried::Done(done));
-    }
-    let message = message::of(request, wanted, &plan.changed);
-    let change = |changed: &gitops::Changed| Change {
-        path: changed.path.clone(),
-        content: changed.after.clone(),
-    };
-    let changes: Vec<_> = plan.files.iter().map(change).collect();
-    fetched
-        .commit(
-            &changes,
-            &message,
-            &request.author,
-            time,
-            remote.key.as_ref(),
-        )
-        .map_err(git_failure)?;
-    match fetched.push(&branch) {
-        Ok(()) => {
-            let mut done = done(true, &fetched.commit_id(), &branch);
-            done.stdout = plan.lines(&fetched.commit_id()).into_bytes();
-            tracing::info!("pushed {} to {branch}", fetched.commit_id());
-            Ok(Tried::Done(done))
-        }
-        Err(moved @ git::Error::Moved { .. }) => Ok(Tried::Moved(moved)),
-        Err(error) => Err(git_failure(error)),
-    }
 }
 
 /// The files of a commit.
@@ -369,6 +281,7 @@ fn done(changed: bool, commit: &str, branch: &str) -> Done {
         changed,
         commit: commit.to_owned(),
         branch: branch.to_owned(),
+        change_request: None,
     }
 }
 
@@ -378,13 +291,9 @@ impl From<Done> for Outcome {
         outcome.results.set("CHANGED", done.changed.to_string());
         outcome.results.set("GITOPS_COMMIT", done.commit);
         outcome.results.set("GITOPS_BRANCH", done.branch);
+        let url = done.change_request.unwrap_or_default();
+        outcome.results.set("CHANGE_REQUEST_URL", url);
         outcome.stdout = done.stdout;
         outcome
     }
-}
-
-/// Longer and longer, and never the same for two runs that lost the same race.
-fn pause(attempt: u32) -> Duration {
-    let jitter = u64::from(std::process::id()) * 37 % 200;
-    Duration::from_millis(100 * u64::from(attempt.min(10)) + jitter)
 }

@@ -1,27 +1,40 @@
 //! Where Git credentials come from: files only, never arguments or the environment's values.
 //!
-//! A directory may have the shape of git's store (`.git-credentials`), of a Kubernetes secret
-//! `kubernetes.io/basic-auth` (`username`, `password`), or hold the token that
-//! Pipelines-as-Code provides (`git-provider-token`, which is URL-escaped there).
+//! A directory may have the shape of git's own files (`.git-credentials`, `.gitconfig`), of a
+//! Kubernetes secret (`username` and `password`, `ssh-privatekey` and `known_hosts`), of
+//! Pipelines-as-Code (`git-provider-token`, `provider.token`), or hold the key of a GitHub App.
+//! Nothing is read before a host is about to be asked.
+
+pub(super) mod app;
+mod config;
+mod directory;
+mod store;
 
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
+use app::App;
+pub(super) use config::ExtraHeader;
+pub(super) use store::unescaped;
 use url::Url;
 
 use crate::env::Env;
 
+/// The user name that is sent with a token where neither the file nor the URL names one.
+const ANY_USER: &str = "git";
+
 /// A user and password for one host.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Login {
-    /// The user name; hosts that take tokens ignore it.
-    pub(super) user: String,
+    /// The user name; `None` for a token or password alone.
+    user: Option<String>,
     /// The password or token.
-    pub(super) password: String,
+    password: String,
     /// The file that it came from.
-    pub(super) origin: PathBuf,
+    origin: PathBuf,
     /// The scheme, host and port that it is for; everywhere without one.
     scope: Option<Url>,
 }
@@ -35,19 +48,57 @@ impl fmt::Debug for Login {
     }
 }
 
-/// Every login that was found, the most particular first.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Credentials(Vec<Login>);
+/// The private key by which `ssh` logs in, and the hosts that it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SshKey {
+    /// The private key.
+    pub(super) key: PathBuf,
+    /// The keys of hosts; `None` leaves the user's own.
+    pub(super) known_hosts: Option<PathBuf>,
+}
+
+/// Everything that the files hold, the most particular first.
+#[derive(Debug, Default)]
+struct Found {
+    logins: Vec<Login>,
+    headers: Vec<ExtraHeader>,
+    app: Option<App>,
+    ssh: Option<SshKey>,
+}
+
+/// The credentials of a run, read when they are first needed. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Credentials(Arc<Source>);
+
+struct Source {
+    dir: Option<PathBuf>,
+    env: Env,
+    found: OnceLock<Result<Found, CredentialsError>>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("dir", &self.0.dir)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Why credentials cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum CredentialsError {
     /// The directory holds nothing that we know.
     #[error(
-        "no Git credentials in {dir}: expected .git-credentials, username and password, or git-provider-token",
+        "no Git credentials in {dir}: expected .git-credentials, .gitconfig, username and password, a token, ssh-privatekey or the files of a GitHub App",
         dir = dir.display()
     )]
     Empty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory does not exist.
+    #[error("the directory of Git credentials {dir} does not exist", dir = dir.display())]
+    Missing {
         /// The directory.
         dir: PathBuf,
     },
@@ -59,45 +110,170 @@ pub(crate) enum CredentialsError {
         /// What the system said.
         reason: String,
     },
+    /// The files of a GitHub App are not complete.
+    #[error("the GitHub App in {dir} lacks {lacks}", dir = dir.display())]
+    App {
+        /// The directory.
+        dir: PathBuf,
+        /// The file that is missing.
+        lacks: &'static str,
+    },
+}
+
+/// What may be sent to a host.
+#[derive(Debug)]
+pub(super) enum Key<'a> {
+    /// A user and password.
+    Login(&'a Login),
+    /// A GitHub App, which gets a token first.
+    App(&'a App),
 }
 
 impl Credentials {
-    /// Reads the directory and then the user's own `.git-credentials`.
-    ///
-    /// # Errors
-    /// Any [`CredentialsError`]; that the user has no file of his own is none.
-    pub(crate) fn load(dir: Option<&Path>, env: &Env) -> Result<Self, CredentialsError> {
-        let mut found = Vec::new();
-        if let Some(dir) = dir {
-            found.extend(read_dir(dir)?);
-        }
-        if let Some(home) = env.home() {
-            found.extend(read_store(&home.join(".git-credentials"))?.unwrap_or_default());
-        }
-        Ok(Self(found))
+    /// Names the directory of the flag; nothing is read yet.
+    pub(crate) fn new(dir: Option<&Path>, env: &Env) -> Self {
+        Self(Arc::new(Source {
+            dir: dir.map(Path::to_owned),
+            env: env.clone(),
+            found: OnceLock::new(),
+        }))
     }
 
-    /// The login for the URL: one that names its path before one that only names its host. As in
-    /// git, a path does not narrow: the triggering repository's token also serves its neighbour.
-    pub(super) fn of(&self, url: &Url) -> Option<&Login> {
-        let mut fitting = self.0.iter().filter(|login| login.is_for(url));
-        let first = fitting.clone().next();
-        fitting.find(|login| login.names_path_of(url)).or(first)
+    fn found(&self) -> Result<&Found, CredentialsError> {
+        let source = &self.0;
+        let load = || Found::load(source.dir.as_deref(), &source.env);
+        source
+            .found
+            .get_or_init(load)
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// The environment of the run.
+    pub(super) fn env(&self) -> &Env {
+        &self.0.env
+    }
+
+    /// Returns the key for the URL. One for the user that the URL names comes first, then one that
+    /// names its path. As in git, a path does not narrow: the triggering repository's token also
+    /// serves its neighbour. Keys without a host are for trusted hosts alone.
+    ///
+    /// # Errors
+    /// Any [`CredentialsError`].
+    pub(super) fn of(
+        &self,
+        url: &Url,
+        user: Option<&str>,
+        trusted: bool,
+    ) -> Result<Option<Key<'_>>, CredentialsError> {
+        let found = self.found()?;
+        let fitting = found.logins.iter().filter(|login| login.is_for(url));
+        let fitting = fitting.filter(|login| trusted || login.names_host());
+        let rank = |login: &&Login| (login.is_of(user), login.names_path_of(url));
+        // `max_by_key` returns the last of several.
+        let best = fitting.rev().max_by_key(rank).map(Key::Login);
+        let app = found.app.as_ref().filter(|_| trusted).map(Key::App);
+        Ok(best.or(app))
+    }
+
+    /// Returns the file of a key that names no host and may not be sent to one that is not trusted.
+    pub(super) fn unbound(&self) -> Option<PathBuf> {
+        let found = self.found().ok()?;
+        let login = found.logins.iter().find(|login| !login.names_host());
+        let login = login.map(|login| login.origin.clone());
+        login.or_else(|| found.app.as_ref().map(|app| app.origin().to_owned()))
+    }
+
+    /// Returns the headers of `http.extraHeader` for the URL, each with its file.
+    ///
+    /// # Errors
+    /// Any [`CredentialsError`].
+    pub(super) fn extra_headers(
+        &self,
+        url: &Url,
+        trusted: bool,
+    ) -> Result<Vec<&ExtraHeader>, CredentialsError> {
+        let headers = self.found()?.headers.iter();
+        Ok(headers
+            .filter(|header| header.is_for(url, trusted))
+            .collect())
+    }
+
+    /// Returns the private key for `ssh`.
+    ///
+    /// # Errors
+    /// Any [`CredentialsError`].
+    pub(super) fn ssh(&self) -> Result<Option<&SshKey>, CredentialsError> {
+        Ok(self.found()?.ssh.as_ref())
+    }
+}
+
+impl Found {
+    /// Reads the directory and then the user's own files, which may be missing.
+    fn load(dir: Option<&Path>, env: &Env) -> Result<Self, CredentialsError> {
+        let mut found = Self::default();
+        if let Some(dir) = dir {
+            found = directory::read(dir, env)?;
+        }
+        let Some(home) = env.home() else {
+            return Ok(found);
+        };
+        let own = config::read(&home.join(".gitconfig"), env)?;
+        found.headers.extend(own.headers);
+        let xdg = env.get("XDG_CONFIG_HOME").map(PathBuf::from);
+        let xdg = xdg.unwrap_or_else(|| home.join(".config"));
+        let stores = [home.join(".git-credentials"), xdg.join("git/credentials")];
+        for path in stores.iter().chain(&own.stores) {
+            found.logins.extend(store::read(path)?.unwrap_or_default());
+        }
+        Ok(found)
     }
 }
 
 impl Login {
+    /// A token that is sent as the password of any user.
+    fn token(password: String, origin: PathBuf) -> Self {
+        Self {
+            user: None,
+            password,
+            origin,
+            scope: None,
+        }
+    }
+
+    /// The user: its own, else the one that the URL names.
+    pub(crate) fn user<'a>(&'a self, of_url: Option<&'a str>) -> &'a str {
+        self.user.as_deref().or(of_url).unwrap_or(ANY_USER)
+    }
+
+    /// Whether the file names the user.
+    pub(crate) fn names_user(&self) -> bool {
+        self.user.as_deref().is_some_and(|user| !user.is_empty())
+    }
+
+    /// The password or token.
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The file that it came from.
+    pub(crate) fn origin(&self) -> &Path {
+        &self.origin
+    }
+
     /// Tells whether it names the host that it is for.
     pub(super) fn names_host(&self) -> bool {
         self.scope.is_some()
     }
 
+    fn is_of(&self, user: Option<&str>) -> bool {
+        user.is_some() && self.user.as_deref() == user
+    }
+
     fn is_for(&self, url: &Url) -> bool {
-        self.scope.as_ref().is_none_or(|scope| {
-            scope.scheme() == url.scheme()
-                && scope.host_str() == url.host_str()
-                && scope.port_or_known_default() == url.port_or_known_default()
-        })
+        self.scope
+            .as_ref()
+            .is_none_or(|scope| is_same_host(scope, url))
     }
 
     fn names_path_of(&self, url: &Url) -> bool {
@@ -108,78 +284,16 @@ impl Login {
     }
 }
 
+fn is_same_host(scope: &Url, url: &Url) -> bool {
+    scope.scheme() == url.scheme()
+        && scope.host_str() == url.host_str()
+        && scope.port_or_known_default() == url.port_or_known_default()
+}
+
 /// Tells whether a path is the scope's own or below it; `.git` and the protocol's endpoints follow.
 fn is_below(scope: &str, path: &str) -> bool {
     let rest = path.strip_prefix(scope);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with(".git/"))
-}
-
-fn read_dir(dir: &Path) -> Result<Vec<Login>, CredentialsError> {
-    let mut found = read_store(&dir.join(".git-credentials"))?.unwrap_or_default();
-    let (user, password) = (dir.join("username"), dir.join("password"));
-    if let (Some(user), Some(secret)) = (read(&user)?, read(&password)?) {
-        found.push(Login {
-            user,
-            password: secret,
-            origin: password,
-            scope: None,
-        });
-    }
-    let token = dir.join("git-provider-token");
-    if let Some(escaped) = read(&token)? {
-        let user = "git".to_owned();
-        found.push(Login {
-            user,
-            password: unescaped(&escaped),
-            origin: token,
-            scope: None,
-        });
-    }
-    if found.is_empty() {
-        return Err(CredentialsError::Empty {
-            dir: dir.to_owned(),
-        });
-    }
-    Ok(found)
-}
-
-fn read_store(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> {
-    let Some(text) = read(path)? else {
-        return Ok(None);
-    };
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let mut logins = Vec::new();
-    for (at, line) in lines {
-        match login(line, path) {
-            Some(login) => logins.push(login),
-            // As git does: a comment or a line of another shape is not for us.
-            None => tracing::warn!(
-                "line {} of {} is passed over: it is not a URL with user and password",
-                at + 1,
-                path.display()
-            ),
-        }
-    }
-    Ok(Some(logins))
-}
-
-/// The login in a line of git's store.
-fn login(line: &str, path: &Path) -> Option<Login> {
-    let mut scope = Url::parse(line.trim()).ok()?;
-    let user = unescaped(scope.username());
-    let password = unescaped(scope.password()?);
-    scope.host_str()?;
-    scope.set_username("").ok()?;
-    scope.set_password(None).ok()?;
-    Some(Login {
-        user,
-        password,
-        origin: path.to_owned(),
-        scope: Some(scope),
-    })
 }
 
 /// Reads a file without the newline at its end; `None` when it does not exist.
@@ -194,104 +308,5 @@ fn read(path: &Path) -> Result<Option<String>, CredentialsError> {
     }
 }
 
-/// Resolves `%XX`.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let digits = tail
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let value = digits
-            .filter(|_| first == b'%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(value.unwrap_or(first));
-        rest = if value.is_some() {
-            tail.get(2..).unwrap_or_default()
-        } else {
-            tail
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(files: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, content) in files {
-            fs::write(dir.path().join(name), content).unwrap();
-        }
-        Credentials::load(Some(dir.path()), &Env::default())
-    }
-
-    fn login(credentials: &Credentials, url: &str) -> Option<(String, String)> {
-        let login = credentials.of(&Url::parse(url).unwrap())?;
-        Some((login.user.clone(), login.password.clone()))
-    }
-
-    #[test]
-    fn reads_every_shape() {
-        let store = load(&[(
-            ".git-credentials",
-            "https://bot:a%40b%2F%3A@git.example.com\n",
-        )])
-        .unwrap();
-        let expected = Some(("bot".to_owned(), "a@b/:".to_owned()));
-        assert_eq!(
-            login(&store, "https://git.example.com/acme/web.git"),
-            expected
-        );
-        assert_eq!(login(&store, "https://other.example.com/"), None);
-        assert_eq!(login(&store, "http://git.example.com/"), None);
-        let basic = load(&[("username", "u"), ("password", "p%40\n")]).unwrap();
-        assert_eq!(
-            login(&basic, "https://x.example/"),
-            Some(("u".to_owned(), "p%40".to_owned()))
-        );
-        let token = load(&[("git-provider-token", "t%2B")]).unwrap();
-        assert_eq!(
-            login(&token, "https://x.example/"),
-            Some(("git".to_owned(), "t+".to_owned()))
-        );
-    }
-
-    #[test]
-    fn prefers_the_login_that_names_the_repository() {
-        let both = "https://web:1@git.example.com/acme/web.git\nhttps://ops:2@git.example.com/acme/web-gitops\n";
-        let both = load(&[(".git-credentials", both)]).unwrap();
-        for (path, user) in [
-            ("acme/web.git/info/refs", "web"),
-            ("acme/web-gitops.git/info/refs", "ops"),
-            ("acme/other/info/refs", "web"),
-        ] {
-            let found = login(&both, &format!("https://git.example.com/{path}"));
-            assert_eq!(found.unwrap().0, user, "{path}");
-        }
-    }
-
-    #[test]
-    fn refuses_an_empty_directory() {
-        assert!(matches!(load(&[]), Err(CredentialsError::Empty { .. })));
-        assert!(matches!(
-            load(&[("username", "u")]),
-            Err(CredentialsError::Empty { .. })
-        ));
-    }
-
-    #[test]
-    fn passes_over_lines_that_are_no_logins() {
-        let lines = "# ours\nhttps://git.example.com\nhttps://a:b@h.example\nnonsense\n";
-        let found = load(&[(".git-credentials", lines)]).unwrap();
-        assert_eq!(login(&found, "https://h.example/x").unwrap().0, "a");
-        assert_eq!(login(&found, "https://git.example.com/x"), None);
-    }
-
-    #[test]
-    fn never_shows_a_password() {
-        let basic = load(&[("username", "u"), ("password", "hunter2")]).unwrap();
-        assert!(!format!("{basic:?}").contains("hunter2"));
-    }
-}
+mod tests;

@@ -35,7 +35,7 @@ pub(crate) enum Error {
         origin: String,
     },
     /// The host does not accept our credentials.
-    #[error("{url} refused the credentials from {origin} with status {status}")]
+    #[error("{url} refused the credentials from {origin} with status {status}{said}", said = behind(said))]
     Denied {
         /// The URL.
         url: String,
@@ -43,12 +43,43 @@ pub(crate) enum Error {
         origin: String,
         /// 401 or 403.
         status: u16,
+        /// The host's own words.
+        said: String,
     },
-    /// There is no such repository.
-    #[error("no repository at {url}")]
+    /// The host answers as to a browser: the way to its sign-in page.
+    #[error("{url} answers with a sign-in page: {reason}", reason = sign_in(origin.as_deref()))]
+    SignIn {
+        /// The URL.
+        url: String,
+        /// The file that gave the credentials, if some were sent.
+        origin: Option<String>,
+    },
+    /// The files with credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] super::CredentialsError),
+    /// A GitHub App gets no token.
+    #[error("GitHub App {id} with the key {origin} gets no installation token: {reason}")]
+    App {
+        /// The ID of the App.
+        id: String,
+        /// The file with its key.
+        origin: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// SSH needs a program that is not there.
+    #[error("{url} needs the program ssh, which is not in PATH")]
+    NoSsh {
+        /// The URL.
+        url: String,
+    },
+    /// There is no such repository, or the credentials do not show it.
+    #[error("no repository at {url}{hidden}", hidden = hidden(origin.as_deref()))]
     NoRepository {
         /// The URL.
         url: String,
+        /// The file that gave the credentials, if some were sent.
+        origin: Option<String>,
     },
     /// The repository has no such branch, tag or commit.
     #[error("no revision {revision} in {url}")]
@@ -79,6 +110,16 @@ pub(crate) enum Error {
         url: String,
         /// What happened.
         reason: String,
+    },
+    /// The host asks to come again later than is waited for.
+    #[error("{url} is busy: it answers {status} and asks to wait {seconds} s", seconds = wait.as_secs())]
+    Busy {
+        /// The URL.
+        url: String,
+        /// 429 or 503.
+        status: u16,
+        /// The pause that it asks for.
+        wait: std::time::Duration,
     },
     /// Somebody else pushed first; the edit has to be made again on the new head.
     #[error("{branch} of {url} moved while we worked: {reason}")]
@@ -134,7 +175,34 @@ pub(super) fn forget() {
     OF_TRANSPORT.with(|kept| kept.borrow_mut().take());
 }
 
+fn behind(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
+    }
+}
+
+fn sign_in(origin: Option<&str>) -> String {
+    match origin {
+        Some(origin) => format!("it does not accept the credentials from {origin}"),
+        None => "there are no credentials for its host".to_owned(),
+    }
+}
+
+fn hidden(origin: Option<&str>) -> String {
+    match origin {
+        Some(origin) => format!(", or the credentials from {origin} may not see it"),
+        None => String::new(),
+    }
+}
+
 impl Error {
+    /// Whether the library failed without an error of the transport.
+    pub(super) fn has_kept() -> bool {
+        OF_TRANSPORT.with(|kept| kept.borrow().is_some())
+    }
+
     /// The transport's own error if there is one, else what the library says of the address.
     pub(super) fn from_git(address: &str, error: &git2::Error) -> Self {
         if let Some(kept) = OF_TRANSPORT.with(|kept| kept.borrow_mut().take()) {
@@ -142,7 +210,7 @@ impl Error {
         }
         let url = redacted(address);
         match error.code() {
-            git2::ErrorCode::NotFound => Self::NoRepository { url },
+            git2::ErrorCode::NotFound => Self::NoRepository { url, origin: None },
             _ => Self::Remote {
                 url,
                 reason: error.message().to_owned(),
@@ -155,7 +223,7 @@ impl Error {
 pub(super) fn local(dir: &Path, error: &git2::Error) -> Error {
     let url = dir.display().to_string();
     match error.code() {
-        git2::ErrorCode::NotFound => Error::NoRepository { url },
+        git2::ErrorCode::NotFound => Error::NoRepository { url, origin: None },
         git2::ErrorCode::Owner => Error::Url {
             url,
             reason: "the repository belongs to another user",

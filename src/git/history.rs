@@ -8,7 +8,12 @@ use std::{collections::BTreeSet, io::Write as _, path::Path};
 
 use git2::transport::Service;
 
-use super::{Error, Git, error::redacted, is_commit, transport::Endpoint};
+use super::{
+    Error, Git,
+    error::redacted,
+    is_commit,
+    transport::{Endpoint, Session, is_ssh},
+};
 
 /// The largest pack that is taken, in bytes. Hosts without filters send whole trees.
 const MAX_PACK: usize = 256 << 20;
@@ -97,6 +102,9 @@ impl Git {
         commits: &[&str],
         depth: Option<u32>,
     ) -> Result<History, Error> {
+        if is_ssh(address) {
+            return self.fetch_by_library(address, depth);
+        }
         let endpoint = Endpoint::new(self, address)?;
         let broken = |reason: &str| Error::Remote {
             url: redacted(address),
@@ -116,6 +124,34 @@ impl Git {
         })?;
         let repository = git2::Repository::init_bare(dir.path())?;
         store(&repository, pack).map_err(|reason| broken(&reason))?;
+        Ok(History {
+            url: redacted(address),
+            repository,
+            _dir: Some(dir),
+        })
+    }
+
+    /// Fetches all branches and tags: SSH has no request of ours.
+    fn fetch_by_library(&self, address: &str, depth: Option<u32>) -> Result<History, Error> {
+        let dir = tempfile::tempdir().map_err(|error| Error::Library {
+            reason: error.to_string(),
+        })?;
+        let repository = git2::Repository::init_bare(dir.path())?;
+        {
+            let _session = Session::begin(self.clone());
+            let mut remote = repository.remote_anonymous(address)?;
+            let mut options = git2::FetchOptions::new();
+            options.download_tags(git2::AutotagOption::None);
+            if let Some(depth) = depth.and_then(|depth| i32::try_from(depth).ok()) {
+                options.depth(depth);
+            }
+            let all = [
+                "+refs/heads/*:refs/promote/heads/*",
+                "+refs/tags/*:refs/promote/tags/*",
+            ];
+            let fetched = remote.fetch(&all, Some(&mut options), None);
+            fetched.map_err(|error| Error::from_git(address, &error))?;
+        }
         Ok(History {
             url: redacted(address),
             repository,

@@ -1,13 +1,15 @@
 //! One revision of a remote repository, fetched into a bare repository in a temporary directory.
 
-use std::{cell::RefCell, path::Path};
+use std::path::Path;
 
-use git2::{FetchOptions, ObjectType, PushOptions, RemoteCallbacks};
+use git2::{FetchOptions, ObjectType};
 use jiff::Timestamp;
 
 use super::{
-    Advertised, Error, Git, Relation, SigningKey, commit_of_branch, error::redacted, is_commit,
-    transport::Session,
+    Advertised, Error, Git, SigningKey,
+    error::redacted,
+    is_commit,
+    transport::{Session, is_ssh},
 };
 
 /// The largest file that is read from a repository, in bytes.
@@ -16,13 +18,15 @@ const FETCHED: &str = "refs/promote/fetched";
 
 /// A fetched revision.
 pub(crate) struct Repository {
-    git: Git,
-    address: String,
-    branch: Option<String>,
+    pub(super) git: Git,
+    pub(super) address: String,
+    pub(super) branch: Option<String>,
+    /// Whether the branch does not exist yet.
+    pub(super) is_new: bool,
     /// What was fetched, below any commit of ours.
-    base: git2::Oid,
-    commit: git2::Oid,
-    repository: git2::Repository,
+    pub(super) base: git2::Oid,
+    pub(super) commit: git2::Oid,
+    pub(super) repository: git2::Repository,
     // Last, so that the files go after the repository that uses them.
     _dir: tempfile::TempDir,
 }
@@ -82,6 +86,7 @@ impl Repository {
             git: git.clone(),
             address: address.to_owned(),
             branch: wanted.branch,
+            is_new: false,
             base: commit,
             commit,
             repository,
@@ -94,9 +99,38 @@ impl Repository {
         self.commit.to_string()
     }
 
-    /// The branch that was fetched, if it was one.
+    /// The branch that was fetched, if it was one, or that will be created.
     pub(crate) fn branch(&self) -> Option<&str> {
         self.branch.as_deref()
+    }
+
+    /// Whether the branch does not exist yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// The commits before the one that was fetched.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn parents(&self) -> Result<Vec<String>, Error> {
+        let commit = self.repository.find_commit(self.base)?;
+        Ok(commit.parent_ids().map(|id| id.to_string()).collect())
+    }
+
+    /// Lets the next push create a branch.
+    ///
+    /// # Errors
+    /// [`Error::BranchName`].
+    pub(super) fn create(&mut self, branch: &str) -> Result<(), Error> {
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
+            return Err(Error::BranchName {
+                branch: branch.to_owned(),
+            });
+        }
+        self.branch = Some(branch.to_owned());
+        self.is_new = true;
+        Ok(())
     }
 
     /// A file's content; `None` when there is no such file.
@@ -225,114 +259,6 @@ impl Repository {
         self.commit = commit;
         Ok(())
     }
-
-    /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
-    ///
-    /// What the host says of the push decides nothing: it is asked for the branch again. An
-    /// answer that was lost may stand for a push that was done, and an "ok" for one that was not.
-    ///
-    /// # Errors
-    /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or what stands between us and the host.
-    pub(crate) fn push(&self, branch: &str) -> Result<(), Error> {
-        let pushed = self.send(branch);
-        if !matches!(pushed, Ok(()) | Err(Error::Remote { .. })) {
-            return pushed;
-        }
-        let refs = match (self.git.advertised(&self.address), &pushed) {
-            (Ok(advertised), _) => advertised.refs,
-            (Err(_), Err(_)) => return pushed,
-            (Err(error), Ok(())) => return Err(error),
-        };
-        let ours = self.commit_id();
-        let now = commit_of_branch(&refs, branch);
-        if now == Some(ours.as_str()) || now.is_some_and(|now| self.contains(now, &ours)) {
-            return Ok(());
-        }
-        pushed?;
-        Err(Error::Remote {
-            url: redacted(&self.address),
-            reason: format!(
-                "it confirmed the push of {ours}, but {branch} is at {}",
-                now.unwrap_or("no commit")
-            ),
-        })
-    }
-
-    /// Tells whether somebody pushed on top of our commit already.
-    fn contains(&self, now: &str, ours: &str) -> bool {
-        let history = self.git.history(&self.address, &[now, ours], None);
-        let relation = history.and_then(|history| history.relation(ours, now));
-        matches!(relation, Ok(Relation::Ancestor))
-    }
-
-    /// Sends the commit once.
-    fn send(&self, branch: &str) -> Result<(), Error> {
-        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-            return Err(Error::BranchName {
-                branch: branch.to_owned(),
-            });
-        }
-        let _session = Session::begin(self.git.clone());
-        let local = "refs/heads/promote";
-        self.repository
-            .reference(local, self.commit, true, "promote")?;
-        let answer: RefCell<Option<String>> = RefCell::default();
-        let pushed = {
-            let mut callbacks = RemoteCallbacks::new();
-            // The library would also push to a branch that was deleted, or put back to a commit
-            // that we know; only the one that was fetched has been looked at.
-            let expected = (self.branch() == Some(branch)).then_some(self.base);
-            callbacks.push_negotiation(move |updates| {
-                let moved = |update: &git2::PushUpdate<'_>| {
-                    expected.is_some_and(|expected| update.src() != expected)
-                };
-                match updates.iter().find(|update| moved(update)) {
-                    Some(update) => Err(git2::Error::from_str(&format!(
-                        "stale info: the branch is at {} now",
-                        update.src()
-                    ))),
-                    None => Ok(()),
-                }
-            });
-            callbacks.push_update_reference(|_, status| {
-                *answer.borrow_mut() = status.map(str::to_owned);
-                Ok(())
-            });
-            let mut options = PushOptions::new();
-            options.remote_callbacks(callbacks);
-            let mut remote = self.repository.remote_anonymous(&self.address)?;
-            remote.push(
-                &[format!("{local}:refs/heads/{branch}")],
-                Some(&mut options),
-            )
-        };
-        let url = redacted(&self.address);
-        let branch = branch.to_owned();
-        match (pushed, answer.into_inner()) {
-            (Ok(()), None) => Ok(()),
-            (Ok(()), Some(reason)) if lost_race(&reason) => Err(Error::Moved {
-                url,
-                branch,
-                reason,
-            }),
-            (Ok(()), Some(reason)) => Err(Error::Rejected {
-                url,
-                branch,
-                reason,
-            }),
-            (Err(error), _)
-                if error.code() == git2::ErrorCode::NotFastForward
-                    || lost_race(error.message()) =>
-            {
-                Err(Error::Moved {
-                    url,
-                    branch,
-                    reason: error.message().to_owned(),
-                })
-            }
-            (Err(error), _) => Err(Error::from_git(&self.address, &error)),
-        }
-    }
 }
 
 /// What has to be fetched for a revision.
@@ -417,7 +343,7 @@ fn fetch_refs(
     let mut options = FetchOptions::new();
     options.download_tags(git2::AutotagOption::None);
     // The library reads local paths without a protocol, and so never in part.
-    if shallow && address.starts_with("http") {
+    if shallow && (address.starts_with("http") || is_ssh(address)) {
         options.depth(1);
     }
     let specs: Vec<_> = sources
@@ -430,19 +356,4 @@ fn fetch_refs(
         .collect();
     let fetched = remote.fetch(&specs, Some(&mut options), None);
     fetched.map_err(|error| Error::from_git(address, &error))
-}
-
-/// The wordings of Git hosts for a branch that moved between our fetch and our push.
-fn lost_race(reason: &str) -> bool {
-    const WORDINGS: [&str; 8] = [
-        "non-fast-forward",
-        "fast-forward",
-        "fetch first",
-        "cannot lock ref",
-        "failed to update ref",
-        "incorrect old value provided",
-        "stale info",
-        "not present locally",
-    ];
-    WORDINGS.iter().any(|wording| reason.contains(wording))
 }

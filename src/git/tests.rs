@@ -20,7 +20,9 @@ fn git(files: &[(&str, &str)]) -> Git {
         fs::write(dir.path().join(name), content).unwrap();
     }
     let dir = (!files.is_empty()).then_some(dir.path());
-    let credentials = Credentials::load(dir, &Env::default()).unwrap();
+    let credentials = Credentials::new(dir, &Env::default());
+    // Read before the directory goes.
+    let _ = credentials.ssh();
     Git::new(
         Http::new(http::Options::default(), &Env::default()),
         credentials,
@@ -56,8 +58,8 @@ fn committed(mut repository: Repository, content: &str) -> Repository {
 }
 
 async fn push(git: &Git, repository: Repository, branch: &str) -> Result<(), Error> {
-    let branch = branch.to_owned();
-    git.run(move |_| repository.push(&branch)).await
+    let push = Push::to(branch);
+    git.run(move |_| repository.push(&push).map(drop)).await
 }
 
 #[tokio::test]
@@ -409,11 +411,11 @@ async fn a_host_that_is_away_is_a_remote_failure() {
 }
 
 #[test]
-fn refuses_plain_http_ssh_and_passwords() {
+fn refuses_plain_http_options_of_ssh_and_passwords() {
     for url in [
         "http://git.example.com/a.git",
-        "ssh://git@git.example.com/a",
-        "git@git.example.com:a",
+        "ssh://git:pw@git.example.com/a",
+        "-oProxyCommand=x:a",
         "https://u:p@git.example.com/a",
     ] {
         let error = git(&[]).address(url).unwrap_err();
@@ -426,7 +428,7 @@ fn refuses_plain_http_ssh_and_passwords() {
     );
     assert_eq!(
         git(&[]).address("https://git@git.example.com/a").unwrap(),
-        "https://git.example.com/a"
+        "https://git@git.example.com/a"
     );
 }
 

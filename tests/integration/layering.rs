@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("http", &["env"]),
     ("git", &["env", "http", "text"]),
     ("kube", &["env", "http", "json"]),
+    ("forge", &["git", "http", "text"]),
     (
         "registry",
         &["env", "http", "image", "json", "progress", "text"],
@@ -55,9 +56,9 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "clock", "env", "event", "evidence", "failure", "gate", "git", "gitops", "handover",
-            "http", "image", "kube", "lineage", "lint", "policy", "registry", "report", "snapshot",
-            "tekton", "text", "trust",
+            "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
+            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry", "report",
+            "snapshot", "tekton", "text", "trust",
         ],
     ),
     (

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{DeployImages, DeployRequest, DeployTarget, images::parse};
+use super::{DeployImages, DeployRequest, DeployTarget, forge_args::ForgeArgs, images::parse};
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
 /// Flags of `update-deployment`.
@@ -120,6 +120,8 @@ pub(crate) struct Args {
     /// Show the edit as a unified diff and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    forge: ForgeArgs,
 }
 
 /// What is written for an image.
@@ -157,6 +159,7 @@ impl TryFrom<Args> for DeployRequest {
                 sign_key: args.sign_key,
             },
         };
+        let (change_request, commit_status) = args.forge.into_options();
         Ok(Self {
             target,
             environments: args.environment,
@@ -187,6 +190,8 @@ impl TryFrom<Args> for DeployRequest {
             signoff: args.signoff,
             run_url: args.run_url,
             dry_run: args.dry_run,
+            change_request,
+            commit_status,
         })
     }
 }

@@ -1,0 +1,526 @@
+//! The API of a Git host: change requests and commit statuses, as strict as a host or stricter.
+//! Unknown members and parameters, and tokens in another header than the host's own, are refused.
+
+mod azure;
+mod bitbucket;
+mod bitbucket_server;
+mod gitea;
+mod github;
+mod gitlab;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::{Method, Response, header::HeaderMap};
+use serde_json::{Value, json};
+
+use crate::{
+    git::{Repository, packet::Push},
+    server::{Body, response},
+};
+
+/// A kind of Git host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// GitLab.
+    GitLab,
+    /// GitHub Enterprise Server.
+    GitHub,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Bitbucket Cloud.
+    Bitbucket,
+    /// Bitbucket Data Center.
+    BitbucketDataCenter,
+    /// Azure DevOps.
+    Azure,
+}
+
+impl Kind {
+    /// Every kind with its name on the command line.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::GitLab, "gitlab"),
+        (Self::GitHub, "github"),
+        (Self::Gitea, "gitea"),
+        (Self::Bitbucket, "bitbucket"),
+        (Self::BitbucketDataCenter, "bitbucket-data-center"),
+        (Self::Azure, "azure-devops"),
+    ];
+}
+
+/// A change request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Its number.
+    pub number: u64,
+    /// The branch with the change.
+    pub source: String,
+    /// The branch that is to take it.
+    pub target: String,
+    /// The title.
+    pub title: String,
+    /// The text.
+    pub body: String,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// The reviewers.
+    pub reviewers: Vec<String>,
+    /// Whether it is to be merged when its checks allow that.
+    pub auto_merge: bool,
+    /// Whether it was closed without a merge.
+    pub closed: bool,
+    /// The commit of the merge.
+    pub merged: Option<String>,
+    /// How often it was changed.
+    pub version: u64,
+}
+
+/// A commit status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The commit.
+    pub commit: String,
+    /// The state, in the host's word.
+    pub state: String,
+    /// The name.
+    pub context: String,
+    /// The line that is shown.
+    pub description: String,
+    /// The page.
+    pub link: Option<String>,
+}
+
+/// An answer that comes instead of the real one.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The method.
+    pub method: &'static str,
+    /// A part of the path.
+    pub path: &'static str,
+    /// The status.
+    pub status: u16,
+    /// Headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whether the request is carried out all the same.
+    pub is_done: bool,
+    /// How many requests get it.
+    pub times: usize,
+}
+
+#[derive(Default)]
+struct State {
+    requests: Vec<Request>,
+    statuses: Vec<Status>,
+    labels: Vec<String>,
+    faults: Vec<Fault>,
+    root: PathBuf,
+    address: String,
+}
+
+/// The API of one host with one token.
+pub struct Forge {
+    kind: Kind,
+    token: String,
+    state: Mutex<State>,
+}
+
+/// A request to the API, taken apart.
+struct Ask<'a> {
+    method: &'a str,
+    parts: Vec<String>,
+    query: BTreeMap<String, String>,
+    body: Value,
+}
+
+/// A status and a body.
+type Answer = (u16, Value);
+
+impl Forge {
+    /// The API of a host that knows one token.
+    #[must_use]
+    pub fn new(kind: Kind, token: &str) -> Self {
+        Self {
+            kind,
+            token: token.to_owned(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_root(&self, root: &std::path::Path, address: &str) {
+        let mut state = self.state();
+        state.root = root.to_owned();
+        state.address = address.to_owned();
+    }
+
+    /// Every change request.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.state().requests.clone()
+    }
+
+    /// Every status that was set, in order.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<Status> {
+        self.state().statuses.clone()
+    }
+
+    /// Lets requests fail.
+    pub fn fail(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Opens a change request by hand.
+    pub fn open(&self, source: &str, target: &str) {
+        let number = self.state().requests.len() as u64 + 1;
+        self.state().requests.push(Request {
+            number,
+            source: source.to_owned(),
+            target: target.to_owned(),
+            ..Request::default()
+        });
+    }
+
+    /// Merges a change request by a merge commit.
+    pub fn merge(&self, number: u64, repository: &Repository) -> anyhow::Result<String> {
+        let mut state = self.state();
+        let found = state.requests.iter_mut().find(|one| one.number == number);
+        let found = found.ok_or_else(|| anyhow::anyhow!("no change request {number}"))?;
+        let head = repository.resolve(&found.source)?;
+        let tree = repository.resolve(&format!("{head}^{{tree}}"))?;
+        let target = repository.resolve(&found.target)?;
+        let arguments = [
+            "commit-tree",
+            &tree,
+            "-p",
+            &target,
+            "-p",
+            &head,
+            "-m",
+            "merge",
+        ];
+        let commit = repository.git(&arguments, None)?;
+        let name = format!("refs/heads/{}", found.target);
+        repository.git(&["update-ref", &name, &commit], None)?;
+        found.merged = Some(commit.clone());
+        Ok(commit)
+    }
+
+    /// Closes a change request without a merge.
+    pub fn close(&self, number: u64) {
+        let mut state = self.state();
+        let found = state.requests.iter_mut().find(|one| one.number == number);
+        if let Some(found) = found {
+            found.closed = true;
+        }
+    }
+
+    /// Tells whether a path is one of the API.
+    pub(crate) fn is_for(&self, path: &str) -> bool {
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|one| path.starts_with(one));
+        match self.kind {
+            Kind::GitLab => begins(&["/api/v4/"]),
+            Kind::GitHub => begins(&["/api/v3/", "/api/graphql"]),
+            Kind::Gitea => begins(&["/api/v1/"]),
+            Kind::Bitbucket => begins(&["/2.0/"]),
+            Kind::BitbucketDataCenter => begins(&["/rest/"]),
+            Kind::Azure => path.contains("/_apis/"),
+        }
+    }
+
+    pub(crate) fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Response<Body> {
+        let fault = self.fault(method, path);
+        if let Some(fault) = fault.as_ref().filter(|fault| !fault.is_done) {
+            return failed(fault);
+        }
+        let (status, body) = self.carry_out(method, path, query, headers, body);
+        if let Some(fault) = fault {
+            return failed(&fault);
+        }
+        json_response(status, &[], &body)
+    }
+
+    fn fault(&self, method: &Method, path: &str) -> Option<Fault> {
+        let mut state = self.state();
+        let is = |fault: &Fault| {
+            fault.times > 0 && fault.method == method.as_str() && path.contains(fault.path)
+        };
+        let found = state.faults.iter_mut().find(|fault| is(fault))?;
+        found.times -= 1;
+        Some(found.clone())
+    }
+
+    fn carry_out(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Answer {
+        if !self.is_known(headers) {
+            return (401, json!({"message": "401 Unauthorized"}));
+        }
+        let body = match body.is_empty() {
+            true => Value::Null,
+            false => match serde_json::from_slice(body) {
+                Ok(body) => body,
+                Err(error) => return (400, json!({"message": error.to_string()})),
+            },
+        };
+        let parts = path.split('/').skip(1).map(decoded);
+        let ask = Ask {
+            method: method.as_str(),
+            parts: parts.collect(),
+            query: pairs(query),
+            body,
+        };
+        let answered = match self.kind {
+            Kind::GitLab => gitlab::answer(self, &ask),
+            Kind::GitHub => github::answer(self, &ask),
+            Kind::Gitea => gitea::answer(self, &ask),
+            Kind::Bitbucket => bitbucket::answer(self, &ask),
+            Kind::BitbucketDataCenter => bitbucket_server::answer(self, &ask),
+            Kind::Azure => azure::answer(self, &ask),
+        };
+        answered.unwrap_or_else(|refused| refused)
+    }
+
+    /// The header in which the host takes tokens, and no other.
+    fn is_known(&self, headers: &HeaderMap) -> bool {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let token = &self.token;
+        let authorization = header("authorization").unwrap_or_default();
+        let basic = authorization.strip_prefix("Basic ");
+        let basic = basic.and_then(|text| STANDARD.decode(text).ok());
+        let basic = basic.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let bearer = authorization == format!("Bearer {token}");
+        match self.kind {
+            Kind::GitLab => bearer || header("private-token") == Some(token),
+            Kind::GitHub => bearer && header("user-agent").is_some(),
+            Kind::Gitea => authorization == format!("token {token}"),
+            Kind::Bitbucket | Kind::BitbucketDataCenter => {
+                bearer || basic.is_some_and(|basic| basic.ends_with(&format!(":{token}")))
+            }
+            Kind::Azure => basic == Some(format!(":{token}")),
+        }
+    }
+
+    /// Takes note of a push; GitLab opens what its push options demand and prints the page.
+    pub(crate) fn pushed(&self, repository: &str, push: &Push) -> Option<String> {
+        match self.kind {
+            Kind::GitLab => gitlab::pushed(self, repository, push),
+            _ => None,
+        }
+    }
+
+    /// The commit of a branch, `None` if there is none.
+    fn branch(&self, repository: &str, branch: &str) -> Option<String> {
+        let path = self.state().root.join(format!("{repository}.git"));
+        fs::metadata(&path).ok()?;
+        let output = Command::new("git")
+            .current_dir(path)
+            .args(["rev-parse", "--verify", "--quiet"])
+            .arg(format!("refs/heads/{branch}"))
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    }
+
+    fn has_commit(&self, repository: &str, commit: &str) -> bool {
+        let path = self.state().root.join(format!("{repository}.git"));
+        let found = Command::new("git")
+            .current_dir(path)
+            .args(["cat-file", "-e", &format!("{commit}^{{commit}}")])
+            .output();
+        found.is_ok_and(|output| output.status.success())
+    }
+
+    /// Opens a change request as a host does: once for each pair of branches.
+    fn create(&self, repository: &str, new: Request, again: u16) -> Result<Request, Answer> {
+        let wrong = |status: u16, text: &str| Err((status, json!({"message": text})));
+        let Some(head) = self.branch(repository, &new.source) else {
+            return wrong(422, "the source branch does not exist");
+        };
+        let Some(base) = self.branch(repository, &new.target) else {
+            return wrong(422, "the target branch does not exist");
+        };
+        if head == base {
+            return wrong(422, "no commits between the branches");
+        }
+        let mut state = self.state();
+        let is_open = |one: &&Request| !one.closed && one.merged.is_none();
+        let same = |one: &&Request| one.source == new.source && one.target == new.target;
+        if state.requests.iter().filter(is_open).any(|one| same(&one)) {
+            return wrong(again, "there is one for this branch");
+        }
+        let number = state.requests.len() as u64 + 1;
+        let new = Request { number, ..new };
+        state.requests.push(new.clone());
+        Ok(new)
+    }
+
+    /// The open change requests of a branch.
+    fn open_of(&self, source: Option<&str>, target: Option<&str>) -> Vec<Request> {
+        let is = |one: &&Request| {
+            !one.closed
+                && one.merged.is_none()
+                && source.is_none_or(|source| one.source == source)
+                && target.is_none_or(|target| one.target == target)
+        };
+        self.state().requests.iter().filter(is).cloned().collect()
+    }
+
+    /// Changes a change request and returns it.
+    fn change(&self, number: &str, change: impl FnOnce(&mut Request)) -> Result<Request, Answer> {
+        let mut state = self.state();
+        let found = state
+            .requests
+            .iter_mut()
+            .find(|one| one.number.to_string() == number);
+        let found = found.ok_or((404, json!({"message": "404 Not found"})))?;
+        change(found);
+        found.version += 1;
+        Ok(found.clone())
+    }
+
+    fn get(&self, number: &str) -> Result<Request, Answer> {
+        let state = self.state();
+        let mut all = state.requests.iter();
+        let found = all.find(|one| one.number.to_string() == number);
+        found
+            .cloned()
+            .ok_or((404, json!({"message": "404 Not found"})))
+    }
+
+    /// Keeps a status.
+    fn set(&self, repository: &str, status: Status) -> Result<(), Answer> {
+        if !self.has_commit(repository, &status.commit) {
+            return Err((404, json!({"message": "no such commit"})));
+        }
+        self.state().statuses.push(status);
+        Ok(())
+    }
+
+    fn page(&self, path: &str) -> String {
+        format!("{}/{path}", self.state().address)
+    }
+}
+
+impl Ask<'_> {
+    /// Refuses members that are not in the list, and a body that lacks one of the first.
+    fn only(&self, needed: &[&str], others: &[&str]) -> Result<(), Answer> {
+        let empty = serde_json::Map::new();
+        let members = self.body.as_object().unwrap_or(&empty);
+        for name in members.keys() {
+            if !needed.contains(&name.as_str()) && !others.contains(&name.as_str()) {
+                let text = format!("unknown member {name}");
+                return Err((422, json!({"message": text})));
+            }
+        }
+        match needed.iter().find(|name| !members.contains_key(**name)) {
+            Some(name) => Err((422, json!({"message": format!("{name} is missing")}))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses parameters that are not in the list.
+    fn only_query(&self, known: &[&str]) -> Result<(), Answer> {
+        let unknown = self
+            .query
+            .keys()
+            .find(|name| !known.contains(&name.as_str()));
+        match unknown {
+            Some(name) => Err((400, json!({"message": format!("unknown parameter {name}")}))),
+            None => Ok(()),
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.body[name].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn texts(&self, name: &str) -> Vec<String> {
+        let all = self.body[name].as_array().into_iter().flatten();
+        all.filter_map(|one| one.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    fn param(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    /// The path as texts, to be matched.
+    fn path(&self) -> Vec<&str> {
+        self.parts.iter().map(String::as_str).collect()
+    }
+}
+
+fn not_found() -> Answer {
+    (404, json!({"message": "404 Not Found"}))
+}
+
+fn failed(fault: &Fault) -> Response<Body> {
+    let text = format!("the host says {}", fault.status);
+    json_response(fault.status, &fault.headers, &json!({"message": text}))
+}
+
+fn json_response(status: u16, headers: &[(&str, String)], body: &Value) -> Response<Body> {
+    let kind = ("content-type", "application/json".to_owned());
+    let headers: Vec<_> = headers.iter().cloned().chain([kind]).collect();
+    match body {
+        Value::Null => response(status, &headers, ""),
+        body => response(status, &headers, body.to_string()),
+    }
+}
+
+fn pairs(query: &str) -> BTreeMap<String, String> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (
+                decoded(&name.replace('+', " ")),
+                decoded(&value.replace('+', " ")),
+            )
+        })
+        .collect()
+}
+
+/// Resolves `%XX`.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let value = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        match (first, value) {
+            (b'%', Some(value)) => {
+                bytes.push(value);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

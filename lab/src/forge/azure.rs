@@ -1,0 +1,137 @@
+//! Azure DevOps' API 7.1.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Forge, Request, Status, not_found};
+
+pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let path = ask.path();
+    let [
+        owner,
+        project,
+        "_apis",
+        "git",
+        "repositories",
+        name,
+        rest @ ..,
+    ] = path.as_slice()
+    else {
+        return Err(not_found());
+    };
+    if ask.param("api-version") != Some("7.1") {
+        return Err((400, json!({"message": "No api-version was supplied."})));
+    }
+    let repository = format!("{owner}/{project}/_git/{name}");
+    match (ask.method, rest) {
+        ("GET", ["pullrequests"]) => {
+            ask.only_query(&[
+                "api-version",
+                "searchCriteria.status",
+                "searchCriteria.sourceRefName",
+                "searchCriteria.targetRefName",
+            ])?;
+            let branch = |name: &str| ask.param(name)?.strip_prefix("refs/heads/");
+            let found = forge.open_of(
+                branch("searchCriteria.sourceRefName"),
+                branch("searchCriteria.targetRefName"),
+            );
+            let found: Vec<_> = found.iter().map(show).collect();
+            Ok((200, json!({"value": found, "count": found.len()})))
+        }
+        ("POST", ["pullrequests"]) => {
+            let others = ["description", "labels", "reviewers"];
+            ask.only(&["sourceRefName", "targetRefName", "title"], &others)?;
+            let branch = |name: &str| {
+                let full = ask.text(name);
+                full.strip_prefix("refs/heads/")
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let new = Request {
+                source: branch("sourceRefName"),
+                target: branch("targetRefName"),
+                title: ask.text("title"),
+                body: ask.text("description"),
+                labels: members(&ask.body["labels"], "name"),
+                reviewers: members(&ask.body["reviewers"], "id"),
+                ..Request::default()
+            };
+            let made = forge.create(&repository, new, 409)?;
+            Ok((201, show(&made)))
+        }
+        ("GET", ["pullrequests", number]) => Ok((200, show(&forge.get(number)?))),
+        ("PATCH", ["pullrequests", number]) => {
+            let known = [
+                "title",
+                "description",
+                "autoCompleteSetBy",
+                "completionOptions",
+            ];
+            ask.only(&[], &known)?;
+            let changed = forge.change(number, |one| {
+                if ask.body["title"].is_string() {
+                    one.title = ask.text("title");
+                }
+                if ask.body["description"].is_string() {
+                    one.body = ask.text("description");
+                }
+                one.auto_merge |= ask.body["autoCompleteSetBy"]["id"] == "creator";
+            })?;
+            Ok((200, show(&changed)))
+        }
+        ("POST", ["pullrequests", number, "labels"]) => {
+            ask.only(&["name"], &[])?;
+            forge.change(number, |one| one.labels.push(ask.text("name")))?;
+            Ok((200, json!({})))
+        }
+        ("PUT", ["pullrequests", number, "reviewers", id]) => {
+            ask.only(&["id"], &["vote"])?;
+            forge.change(number, |one| one.reviewers.push((*id).to_owned()))?;
+            Ok((200, json!({})))
+        }
+        ("POST", ["commits", commit, "statuses"]) => {
+            ask.only(&["state", "context"], &["description", "targetUrl"])?;
+            let context = &ask.body["context"];
+            let name = |key: &str| context[key].as_str().unwrap_or_default().to_owned();
+            let status = Status {
+                commit: (*commit).to_owned(),
+                state: ask.text("state"),
+                context: format!("{}/{}", name("genre"), name("name")),
+                description: ask.text("description"),
+                link: ask.body["targetUrl"].as_str().map(str::to_owned),
+            };
+            forge.set(&repository, status)?;
+            Ok((201, json!({"id": 1})))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+fn members(all: &Value, key: &str) -> Vec<String> {
+    let text = |one: &Value| one[key].as_str().map(str::to_owned);
+    all.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(text)
+        .collect()
+}
+
+fn show(one: &Request) -> Value {
+    let status = match (&one.merged, one.closed) {
+        (Some(_), _) => "completed",
+        (None, true) => "abandoned",
+        (None, false) => "active",
+    };
+    let named = |key: &str, all: &[String]| -> Vec<_> {
+        all.iter().map(|value| json!({key: value})).collect()
+    };
+    json!({
+        "pullRequestId": one.number, "status": status, "title": one.title,
+        "description": one.body, "createdBy": {"id": "creator"},
+        "sourceRefName": format!("refs/heads/{}", one.source),
+        "targetRefName": format!("refs/heads/{}", one.target),
+        "labels": named("name", &one.labels), "reviewers": named("id", &one.reviewers),
+        "autoCompleteSetBy": one.auto_merge.then(|| json!({"id": "creator"})),
+        "lastMergeCommit": one.merged.as_ref().map(|id| json!({"commitId": id})),
+    })
+}

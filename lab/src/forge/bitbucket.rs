@@ -1,0 +1,110 @@
+//! Bitbucket Cloud's API 2.0.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Forge, Request, Status, not_found};
+
+pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let path = ask.path();
+    let [_, "repositories", owner, name, rest @ ..] = path.as_slice() else {
+        return Err(not_found());
+    };
+    let repository = format!("{owner}/{name}");
+    match (ask.method, rest) {
+        ("GET", ["pullrequests"]) => {
+            ask.only_query(&["q"])?;
+            let filter = ask.param("q").unwrap_or_default();
+            let quoted: Vec<_> = filter.split('"').skip(1).step_by(2).collect();
+            let [source, target, "OPEN"] = quoted.as_slice() else {
+                return Err((400, json!({"error": {"message": "bad filter"}})));
+            };
+            let found = forge.open_of(Some(source), Some(target));
+            let found: Vec<_> = found
+                .iter()
+                .map(|one| show(forge, &repository, one))
+                .collect();
+            Ok((200, json!({"values": found})))
+        }
+        ("POST", ["pullrequests"]) => {
+            let others = [
+                "description",
+                "destination",
+                "reviewers",
+                "close_source_branch",
+            ];
+            ask.only(&["title", "source"], &others)?;
+            let branch = |side: &str| {
+                let name = ask.body[side]["branch"]["name"].as_str();
+                name.unwrap_or_default().to_owned()
+            };
+            let new = Request {
+                source: branch("source"),
+                target: branch("destination"),
+                title: ask.text("title"),
+                body: ask.text("description"),
+                reviewers: reviewers(&ask.body["reviewers"]),
+                ..Request::default()
+            };
+            let made = forge.create(&repository, new, 400)?;
+            Ok((201, show(forge, &repository, &made)))
+        }
+        ("GET", ["pullrequests", number]) => {
+            Ok((200, show(forge, &repository, &forge.get(number)?)))
+        }
+        ("PUT", ["pullrequests", number]) => {
+            ask.only(&["title"], &["description", "reviewers"])?;
+            let changed = forge.change(number, |one| {
+                one.title = ask.text("title");
+                one.body = ask.text("description");
+                one.reviewers = reviewers(&ask.body["reviewers"]);
+            })?;
+            Ok((200, show(forge, &repository, &changed)))
+        }
+        ("POST", ["commit", commit, "statuses", "build"]) => {
+            ask.only(&["key", "state", "url"], &["name", "description"])?;
+            let states = ["SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED"];
+            if !states.contains(&ask.text("state").as_str()) || ask.text("key").len() > 40 {
+                return Err((400, json!({"error": {"message": "bad status"}})));
+            }
+            let status = Status {
+                commit: (*commit).to_owned(),
+                state: ask.text("state"),
+                context: ask.text("key"),
+                description: ask.text("description"),
+                link: ask.body["url"].as_str().map(str::to_owned),
+            };
+            forge.set(&repository, status)?;
+            Ok((201, json!({})))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+fn reviewers(all: &Value) -> Vec<String> {
+    let name = |one: &Value| {
+        let id = one["uuid"].as_str().or(one["account_id"].as_str());
+        id.map(str::to_owned)
+    };
+    all.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(name)
+        .collect()
+}
+
+fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+    let state = match (&one.merged, one.closed) {
+        (Some(_), _) => "MERGED",
+        (None, true) => "DECLINED",
+        (None, false) => "OPEN",
+    };
+    let reviewers: Vec<_> = one.reviewers.iter().map(|id| json!({"uuid": id})).collect();
+    json!({
+        "id": one.number, "state": state, "title": one.title, "description": one.body,
+        "reviewers": reviewers,
+        "merge_commit": one.merged.as_ref().map(|hash| json!({"hash": hash})),
+        "source": {"branch": {"name": one.source}},
+        "destination": {"branch": {"name": one.target}},
+        "links": {"html": {"href": forge.page(&format!("{repository}/pull-requests/{}", one.number))}},
+    })
+}

@@ -1,0 +1,126 @@
+//! Gitea's API v1.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Forge, Request, github::status, not_found};
+
+pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let path = ask.path();
+    let [_, _, "repos", owner, name, rest @ ..] = path.as_slice() else {
+        return Err(not_found());
+    };
+    let repository = format!("{owner}/{name}");
+    match (ask.method, rest) {
+        ("GET", ["pulls"]) => {
+            ask.only_query(&["state", "page", "limit"])?;
+            let found = forge.open_of(None, None);
+            let found: Vec<_> = found
+                .iter()
+                .map(|one| show(forge, &repository, one))
+                .collect();
+            Ok((200, page(ask, &found)))
+        }
+        ("POST", ["pulls"]) => {
+            ask.only(&["title", "head", "base"], &["body"])?;
+            let new = Request {
+                source: ask.text("head"),
+                target: ask.text("base"),
+                title: ask.text("title"),
+                body: ask.text("body"),
+                ..Request::default()
+            };
+            let made = forge.create(&repository, new, 409)?;
+            Ok((201, show(forge, &repository, &made)))
+        }
+        ("GET", ["pulls", number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
+        ("PATCH", ["pulls", number]) => {
+            ask.only(&[], &["title", "body"])?;
+            let changed = forge.change(number, |one| {
+                one.title = ask.text("title");
+                one.body = ask.text("body");
+            })?;
+            Ok((201, show(forge, &repository, &changed)))
+        }
+        ("POST", ["pulls", number, "merge"]) => {
+            let known = [
+                "merge_when_checks_succeed",
+                "delete_branch_after_merge",
+                "head_commit_id",
+            ];
+            ask.only(&["Do"], &known)?;
+            if forge.get(number)?.auto_merge {
+                return Err((409, json!({"message": "auto merge is scheduled already"})));
+            }
+            forge.change(number, |one| one.auto_merge = true)?;
+            Ok((200, Value::Null))
+        }
+        ("GET", ["labels"]) => {
+            ask.only_query(&["page", "limit"])?;
+            let labels = forge.state().labels.clone();
+            let labels: Vec<_> = labels
+                .iter()
+                .enumerate()
+                .map(|(at, name)| json!({"id": at + 1, "name": name}))
+                .collect();
+            Ok((200, page(ask, &labels)))
+        }
+        ("POST", ["labels"]) => {
+            ask.only(&["name", "color"], &[])?;
+            let mut state = forge.state();
+            state.labels.push(ask.text("name"));
+            Ok((
+                201,
+                json!({"id": state.labels.len(), "name": ask.text("name")}),
+            ))
+        }
+        ("POST", ["issues", number, "labels"]) => {
+            ask.only(&["labels"], &[])?;
+            let known = forge.state().labels.clone();
+            let ids = ask.body["labels"].as_array().into_iter().flatten();
+            let ids = ids.filter_map(|id| usize::try_from(id.as_u64()?).ok());
+            let names = ids.filter_map(|id| known.get(id.checked_sub(1)?).cloned());
+            forge.change(number, |one| one.labels.extend(names))?;
+            Ok((200, json!([])))
+        }
+        ("POST", ["pulls", number, "requested_reviewers"]) => {
+            ask.only(&["reviewers"], &[])?;
+            forge.change(number, |one| one.reviewers.extend(ask.texts("reviewers")))?;
+            Ok((201, json!([])))
+        }
+        ("POST", ["statuses", commit]) => {
+            ask.only(&["state"], &["context", "description", "target_url"])?;
+            forge.set(&repository, status(ask, commit))?;
+            Ok((201, json!({"id": 1})))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+/// One page of a list.
+fn page(ask: &Ask<'_>, all: &[Value]) -> Value {
+    let number = |name: &str| ask.param(name).and_then(|text| text.parse::<usize>().ok());
+    let (page, limit) = (number("page").unwrap_or(1), number("limit").unwrap_or(30));
+    let items = all.iter().skip((page.max(1) - 1) * limit).take(limit);
+    json!(items.collect::<Vec<_>>())
+}
+
+fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+    let is_open = one.merged.is_none() && !one.closed;
+    let labels: Vec<_> = one
+        .labels
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    let people: Vec<_> = one
+        .reviewers
+        .iter()
+        .map(|name| json!({"login": name}))
+        .collect();
+    json!({
+        "number": one.number, "state": if is_open { "open" } else { "closed" },
+        "merged": one.merged.is_some(), "merge_commit_sha": one.merged,
+        "title": one.title, "body": one.body, "labels": labels, "requested_reviewers": people,
+        "head": {"ref": one.source}, "base": {"ref": one.target},
+        "html_url": forge.page(&format!("{repository}/pulls/{}", one.number)),
+    })
+}

@@ -1,0 +1,136 @@
+//! GitHub's REST API, and the one mutation of GraphQL.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Forge, Request, Status, not_found};
+
+pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let path = ask.path();
+    if path == ["api", "graphql"] {
+        return graphql(forge, ask);
+    }
+    let [_, _, "repos", owner, name, rest @ ..] = path.as_slice() else {
+        return Err(not_found());
+    };
+    let repository = format!("{owner}/{name}");
+    match (ask.method, rest) {
+        ("GET", ["pulls"]) => {
+            ask.only_query(&["state", "head", "base"])?;
+            let head = ask.param("head").and_then(|head| head.split_once(':'));
+            let found = forge.open_of(head.map(|(_, branch)| branch), ask.param("base"));
+            let found: Vec<_> = found
+                .iter()
+                .map(|one| show(forge, &repository, one))
+                .collect();
+            Ok((200, json!(found)))
+        }
+        ("POST", ["pulls"]) => {
+            ask.only(&["title", "head", "base"], &["body"])?;
+            let new = Request {
+                source: ask.text("head"),
+                target: ask.text("base"),
+                title: ask.text("title"),
+                body: ask.text("body"),
+                ..Request::default()
+            };
+            let made = forge.create(&repository, new, 422)?;
+            Ok((201, show(forge, &repository, &made)))
+        }
+        ("GET", ["pulls", number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
+        ("PATCH", ["pulls", number]) => {
+            ask.only(&[], &["title", "body"])?;
+            let changed = forge.change(number, |one| {
+                one.title = ask.text("title");
+                one.body = ask.text("body");
+            })?;
+            Ok((200, show(forge, &repository, &changed)))
+        }
+        ("PUT", ["pulls", number, "merge"]) => {
+            ask.only(&["sha"], &[])?;
+            forge.change(number, |one| one.auto_merge = true)?;
+            Ok((200, json!({"merged": true})))
+        }
+        ("POST", ["issues", number, "labels"]) => {
+            ask.only(&["labels"], &[])?;
+            forge.change(number, |one| one.labels.extend(ask.texts("labels")))?;
+            Ok((200, json!([])))
+        }
+        ("POST", ["pulls", number, "requested_reviewers"]) => {
+            ask.only(&[], &["reviewers", "team_reviewers"])?;
+            let names = ask.texts("reviewers");
+            if names.iter().any(|name| name == "nobody") {
+                return Err((
+                    422,
+                    json!({"message": "Reviews may only be requested from collaborators."}),
+                ));
+            }
+            let teams = ask.texts("team_reviewers");
+            let teams = teams.iter().map(|team| format!("{owner}/{team}"));
+            forge.change(number, |one| {
+                one.reviewers.extend(names);
+                one.reviewers.extend(teams);
+            })?;
+            Ok((201, json!({})))
+        }
+        ("POST", ["statuses", commit]) => {
+            ask.only(&["state"], &["context", "description", "target_url"])?;
+            let states = ["error", "failure", "pending", "success"];
+            if !states.contains(&ask.text("state").as_str())
+                || ask.text("description").chars().count() > 140
+            {
+                return Err((422, json!({"message": "Validation Failed"})));
+            }
+            forge.set(&repository, status(ask, commit))?;
+            Ok((201, json!({"id": 1})))
+        }
+        _ => Err(not_found()),
+    }
+}
+
+/// A status in the form that GitHub and Gitea share.
+pub(super) fn status(ask: &Ask<'_>, commit: &str) -> Status {
+    Status {
+        commit: commit.to_owned(),
+        state: ask.text("state"),
+        context: ask.text("context"),
+        description: ask.text("description"),
+        link: ask.body["target_url"].as_str().map(str::to_owned),
+    }
+}
+
+fn graphql(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only(&["query", "variables"], &[])?;
+    if !ask.text("query").contains("enablePullRequestAutoMerge") {
+        return Ok((200, json!({"errors": [{"message": "unknown field"}]})));
+    }
+    let id = ask.body["variables"]["id"].as_str().unwrap_or_default();
+    let number = id.strip_prefix("PR_").unwrap_or_default();
+    forge.change(number, |one| one.auto_merge = true)?;
+    Ok((200, json!({"data": {}})))
+}
+
+fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+    let is_open = one.merged.is_none() && !one.closed;
+    let labels: Vec<_> = one
+        .labels
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
+    let (teams, people): (Vec<_>, Vec<_>) =
+        one.reviewers.iter().partition(|name| name.contains('/'));
+    let people: Vec<_> = people.iter().map(|name| json!({"login": name})).collect();
+    let teams: Vec<_> = teams
+        .iter()
+        .map(|name| json!({"slug": name.split('/').next_back()}))
+        .collect();
+    json!({
+        "number": one.number, "node_id": format!("PR_{}", one.number),
+        "state": if is_open { "open" } else { "closed" },
+        "merged": one.merged.is_some(), "merged_at": one.merged.as_ref().map(|_| "2026-01-02T03:04:05Z"),
+        "merge_commit_sha": one.merged, "title": one.title, "body": one.body,
+        "head": {"ref": one.source}, "base": {"ref": one.target}, "labels": labels,
+        "requested_reviewers": people, "requested_teams": teams,
+        "auto_merge": one.auto_merge.then(|| json!({"merge_method": "merge"})),
+        "html_url": forge.page(&format!("{repository}/pull/{}", one.number)),
+    })
+}

@@ -1,0 +1,477 @@
+//! `--change-request`: the edit on a branch of its own, and a change request for it.
+//!
+//! The branch is named by the change, so that a second run finds what the first one did:
+//! 1. plan the edit on the target branch; no change needs no request
+//! 2. look for the branch and for an open change request
+//! 3. push the branch, unless it holds the edit already
+//! 4. open the change request, or bring the one that is open up to date
+//! 5. wait for the merge, if that is demanded
+
+mod body;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Context, DeployRequest, Done, Guard, done,
+    images::Wanted,
+    message,
+    plan::{Plan, plan},
+    remote::{Remote, change, pause},
+    remote_tree,
+};
+use crate::{
+    commands::{
+        commit_status::token as token_of,
+        failures::{forge_failure, git_failure},
+    },
+    failure::{Failure, Kind},
+    forge::{self, Forge, Proposal, State},
+    git::{self, Lease, Push, Repository, commit_of_branch},
+};
+
+/// How often the branch is prepared when others change the branches meanwhile.
+const ATTEMPTS: u32 = 10;
+/// How long a merge is waited for.
+const PATIENCE: Duration = Duration::from_secs(3600);
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// How the Git host is spoken to, and what a change request gets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Whether a change request is opened.
+    pub(crate) is_on: bool,
+    /// The kind of host; `None` leaves it to the URL.
+    pub(crate) forge: Option<forge::Kind>,
+    /// The file with the token for the API.
+    pub(crate) token_file: Option<PathBuf>,
+    /// Labels.
+    pub(crate) labels: Vec<String>,
+    /// Reviewers.
+    pub(crate) reviewers: Vec<String>,
+    /// Whether the host merges it when its checks allow that.
+    pub(crate) auto_merge: bool,
+    /// Whether the merge is waited for.
+    pub(crate) wait: bool,
+}
+
+/// The branch of a change as it was pushed, or found.
+struct Pushed {
+    commit: String,
+    /// What the host printed.
+    said: String,
+}
+
+enum Prepared {
+    Unchanged(Done),
+    Shown(Done),
+    Change(Box<Change>),
+}
+
+/// The edit on the target branch.
+#[derive(Clone)]
+struct Change {
+    target: String,
+    branch: String,
+    title: String,
+    body: String,
+    lines: String,
+}
+
+/// Edits what the branch holds and opens a change request for it.
+pub(super) async fn propose(
+    request: DeployRequest,
+    wanted: Wanted,
+    remote: Remote,
+    context: &Context,
+) -> Result<Done, Failure> {
+    let options = &request.change_request;
+    let forge = forge_of(options, &remote.url, true, context)?;
+    if options.auto_merge && forge.kind() == forge::Kind::BitbucketCloud {
+        let text = "Bitbucket Cloud has no automatic merge in its API";
+        return Err(Failure::message(Kind::Usage, text).hint("leave --auto-merge out"));
+    }
+    let guard = Guard::new(&request, &wanted, context);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let prepared = prepare(&request, &wanted, &remote, &guard, context).await?;
+        let change = match prepared {
+            Prepared::Unchanged(done) | Prepared::Shown(done) => return Ok(done),
+            Prepared::Change(change) => *change,
+        };
+        let proposal = Proposal {
+            branch: change.branch.clone(),
+            target: change.target.clone(),
+            title: change.title.clone(),
+            body: change.body.clone(),
+            labels: options.labels.clone(),
+            reviewers: options.reviewers.clone(),
+        };
+        let open = look(&forge, &proposal).await?;
+        let push_options = match forge.kind() {
+            forge::Kind::GitLab => {
+                forge::push_options(&proposal, options.auto_merge && open.is_err())
+            }
+            _ => Vec::new(),
+        };
+        let is_open = matches!(open, Ok(true));
+        let job = Job {
+            request: request.clone(),
+            wanted: wanted.clone(),
+            remote: remote.clone(),
+            change: change.clone(),
+            is_open,
+            push_options,
+            time: context.clock.written(),
+        };
+        let pushed = context.git.run(move |git| Ok(job.push(git))).await;
+        match pushed.map_err(git_failure)?? {
+            Ok(pushed) => {
+                let off = open.err();
+                return conclude(&forge, options, &proposal, change, pushed, off).await;
+            }
+            Err(moved) if attempt < ATTEMPTS => {
+                tracing::info!("a branch moved, preparing the change again: {moved}");
+                tokio::time::sleep(pause(attempt)).await;
+            }
+            Err(moved) => return Err(git_failure(moved)),
+        }
+    }
+}
+
+/// The API of a repository's host. Logins without a host go to one that the command line names.
+pub(super) fn forge_of(
+    options: &Options,
+    url: &str,
+    is_named: bool,
+    context: &Context,
+) -> Result<Forge, Failure> {
+    let token = options.token_file.as_deref();
+    let token = token.map(|path| token_of(path, context)).transpose()?;
+    if let Some(web) = forge::web_url(url).ok().filter(|_| is_named) {
+        context.git.trust_with_credentials(web.as_str());
+    }
+    Forge::new(&context.git, &context.http, url, options.forge, token).map_err(forge_failure)
+}
+
+/// Plans the edit on the target branch.
+async fn prepare(
+    request: &DeployRequest,
+    wanted: &Wanted,
+    remote: &Remote,
+    guard: &Guard,
+    context: &Context,
+) -> Result<Prepared, Failure> {
+    let (request, wanted, remote, guard) = (
+        request.clone(),
+        wanted.clone(),
+        remote.clone(),
+        guard.clone(),
+    );
+    let work = move |git: &git::Git| {
+        let fetched = git.fetch(&remote.url, remote.branch.as_deref())?;
+        Ok(prepare_on(&fetched, &request, &wanted, &remote, &guard))
+    };
+    context.git.run(work).await.map_err(git_failure)?
+}
+
+fn prepare_on(
+    fetched: &Repository,
+    request: &DeployRequest,
+    wanted: &Wanted,
+    remote: &Remote,
+    guard: &Guard,
+) -> Result<Prepared, Failure> {
+    let target = target_of(fetched, remote)?;
+    let plan = plan_on(fetched, request, wanted)?;
+    let head = fetched.commit_id();
+    guard.check(&plan.changed, Some((&remote.url, &head)))?;
+    if plan.files.is_empty() {
+        let mut done = done(false, &head, &target);
+        done.stdout = plan.lines(&head).into_bytes();
+        return Ok(Prepared::Unchanged(done));
+    }
+    if request.dry_run {
+        let mut done = done(true, &head, &target);
+        done.stdout = plan.diff().into_bytes();
+        return Ok(Prepared::Shown(done));
+    }
+    let message = message::of(request, wanted, &plan.changed);
+    let title = message.lines().next().unwrap_or_default().to_owned();
+    Ok(Prepared::Change(Box::new(Change {
+        branch: branch_of(request, wanted, &target),
+        title,
+        body: body::of(request, wanted, &plan),
+        lines: plan.lines(""),
+        target,
+    })))
+}
+
+fn target_of(fetched: &Repository, remote: &Remote) -> Result<String, Failure> {
+    let branch = fetched.branch().map(str::to_owned);
+    branch.ok_or_else(|| {
+        let named = remote.branch.as_deref().unwrap_or("HEAD");
+        let text = format!("{named} is not a branch of the GitOps repository");
+        Failure::message(Kind::Usage, text)
+    })
+}
+
+fn plan_on(
+    fetched: &Repository,
+    request: &DeployRequest,
+    wanted: &Wanted,
+) -> Result<Plan, Failure> {
+    let tree = remote_tree(fetched);
+    plan(request, &wanted.images, &tree)
+}
+
+/// The branch that a change has: the same for the same images, environments and target.
+fn branch_of(request: &DeployRequest, wanted: &Wanted, target: &str) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    };
+    add(target);
+    for image in &wanted.images {
+        add(&image.name);
+        add(&image.reference.to_string());
+    }
+    let places = [
+        &request.file,
+        &request.path,
+        &request.kustomize,
+        &request.helm_values,
+        &request.key,
+        &request.setter_namespace,
+        &request.document,
+    ];
+    for place in places {
+        add(place.as_deref().unwrap_or_default());
+    }
+    add(&format!("{:?} {}", request.pin, request.setter));
+    request.environments.iter().for_each(|name| add(name));
+    let hash = hex::encode(hash.finalize());
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let environment = request.environments.join("-");
+    let environment: String = environment
+        .chars()
+        .map(|c| if plain(c) { c } else { '-' })
+        .collect();
+    format!(
+        "promote/{environment}-{}",
+        hash.get(..16).unwrap_or_default()
+    )
+}
+
+/// Tells whether the change request is open already. GitLab takes push options where a token has
+/// no right to its API: there, the inner error tells why it cannot be asked.
+async fn look(forge: &Forge, proposal: &Proposal) -> Result<Result<bool, forge::Error>, Failure> {
+    match forge.find(&proposal.branch, &proposal.target).await {
+        Ok(found) => Ok(Ok(found.is_some())),
+        Err(
+            error @ (forge::Error::Lacks { .. }
+            | forge::Error::Unknown { .. }
+            | forge::Error::NotFound { .. }
+            | forge::Error::NoToken { .. }),
+        ) if forge.kind() == forge::Kind::GitLab => {
+            tracing::info!("using push options alone: {error}");
+            Ok(Err(error))
+        }
+        Err(error) => Err(forge_failure(error)),
+    }
+}
+
+/// What the branch needs.
+struct Job {
+    request: DeployRequest,
+    wanted: Wanted,
+    remote: Remote,
+    change: Change,
+    is_open: bool,
+    push_options: Vec<String>,
+    time: jiff::Timestamp,
+}
+
+impl Job {
+    /// Pushes the branch, unless it holds the edit already; the inner error is a branch that moved.
+    fn push(&self, git: &git::Git) -> Result<Result<Pushed, git::Error>, Failure> {
+        let url = &self.remote.url;
+        let refs = git.ls_remote(url).map_err(git_failure)?;
+        let head = commit_of_branch(&refs, &self.change.branch).map(str::to_owned);
+        let fetch = |branch: &str| git.fetch(url, Some(branch)).map_err(git_failure);
+        let Some(head) = head else {
+            let target = fetch(&self.change.target)?;
+            return self.push_on(target, Lease::Absent);
+        };
+        let found = fetch(&self.change.branch)?;
+        let holds_edit = plan_on(&found, &self.request, &self.wanted)?
+            .files
+            .is_empty();
+        if self.is_open {
+            return match holds_edit {
+                true => Ok(Ok(Pushed {
+                    commit: found.commit_id(),
+                    said: String::new(),
+                })),
+                // Somebody changed the branch: their commits stay.
+                false => self.push_on(found, Lease::Fetched),
+            };
+        }
+        let target = fetch(&self.change.target)?;
+        let parents = found.parents().map_err(git_failure)?;
+        if holds_edit && parents == [target.commit_id()] && self.push_options.is_empty() {
+            return Ok(Ok(Pushed {
+                commit: found.commit_id(),
+                said: String::new(),
+            }));
+        }
+        // What an earlier run left behind, whose change request was closed or never opened.
+        self.push_on(target, Lease::At(head))
+    }
+
+    fn push_on(
+        &self,
+        mut base: Repository,
+        lease: Lease,
+    ) -> Result<Result<Pushed, git::Error>, Failure> {
+        let plan = plan_on(&base, &self.request, &self.wanted)?;
+        let message = message::of(&self.request, &self.wanted, &plan.changed);
+        let changes: Vec<_> = plan.files.iter().map(change).collect();
+        let key = self.remote.key.as_ref();
+        base.commit(&changes, &message, &self.request.author, self.time, key)
+            .map_err(git_failure)?;
+        let mut push = Push {
+            branch: self.change.branch.clone(),
+            lease,
+            options: self.push_options.clone(),
+        };
+        let mut pushed = base.push(&push);
+        // A host that takes no push options is asked by its API afterwards.
+        let takes_none = |error: &git::Error| error.to_string().contains("push options");
+        if !push.options.is_empty() && pushed.as_ref().is_err_and(takes_none) {
+            push.options.clear();
+            pushed = base.push(&push);
+        }
+        match pushed {
+            Ok(said) => {
+                let commit = base.commit_id();
+                tracing::info!("pushed {commit} to {}", push.branch);
+                Ok(Ok(Pushed { commit, said }))
+            }
+            Err(moved @ git::Error::Moved { .. }) => Ok(Err(moved)),
+            Err(error) => Err(git_failure(error)),
+        }
+    }
+}
+
+/// Opens the change request or brings it up to date, and waits for its merge.
+async fn conclude(
+    forge: &Forge,
+    options: &Options,
+    proposal: &Proposal,
+    change: Change,
+    pushed: Pushed,
+    off: Option<forge::Error>,
+) -> Result<Done, Failure> {
+    let commit = pushed.commit;
+    let mut done = done(true, &commit, &change.branch);
+    done.stdout = change
+        .lines
+        .lines()
+        .map(|line| format!("{line} {commit}\n"))
+        .collect::<String>()
+        .into_bytes();
+    if let Some(error) = off {
+        let Some(url) = request_url(&pushed.said) else {
+            return Err(forge_failure(error));
+        };
+        if options.wait || !options.reviewers.is_empty() {
+            let told = format!("the change request {url} is open, but not as demanded");
+            return Err(forge_failure(error).context(told));
+        }
+        tracing::info!("change request: {url}");
+        done.change_request = Some(url);
+        return Ok(done);
+    }
+    let found = forge.open(proposal).await.map_err(forge_failure)?;
+    let told = |error: forge::Error| {
+        let text = format!(
+            "the change request {} is open, but not as demanded",
+            found.url
+        );
+        forge_failure(error).context(text)
+    };
+    forge.complete(&found, proposal).await.map_err(told)?;
+    if options.auto_merge {
+        let merged = forge.merge_when_ready(&found, &commit).await;
+        merged.map_err(told)?;
+    }
+    tracing::info!("change request: {}", found.url);
+    done.change_request = Some(found.url.clone());
+    if options.wait {
+        let merged = wait(forge, found.number, &found.url).await?;
+        done.commit = merged.unwrap_or(commit);
+        done.branch = change.target;
+    }
+    Ok(done)
+}
+
+/// Waits until the change request is merged; returns the commit of the merge if the host tells.
+async fn wait(forge: &Forge, number: u64, url: &str) -> Result<Option<String>, Failure> {
+    let begin = Instant::now();
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match forge.get(number).await.map_err(forge_failure)?.state {
+            State::Merged(commit) => {
+                tracing::info!("{url} is merged");
+                return Ok(commit);
+            }
+            State::Closed => {
+                let text = format!("the change request {url} was closed without a merge");
+                return Err(Failure::message(Kind::Conflict, text)
+                    .hint("open it again, or run again to propose the change anew"));
+            }
+            State::Open if begin.elapsed() > PATIENCE => {
+                let text = format!("the change request {url} is not merged after {PATIENCE:?}");
+                return Err(Failure::message(Kind::Remote, text).hint("run again to go on waiting"));
+            }
+            State::Open => {}
+        }
+        tokio::time::sleep(pause).await;
+        pause = MAX_PAUSE.min(pause * 2);
+    }
+}
+
+/// The page of the merge request in what GitLab printed.
+fn request_url(said: &str) -> Option<String> {
+    let mut words = said.split([' ', ';', '\t']);
+    let is_page = |word: &&str| {
+        word.starts_with("http")
+            && word
+                .split_once("/merge_requests/")
+                .is_some_and(|(_, number)| {
+                    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+                })
+    };
+    words.find(is_page).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_page_among_what_the_host_printed() {
+        let said = "View merge request for promote/prod-1:; https://git.example/acme/ops/-/merge_requests/7; Bye";
+        let page = "https://git.example/acme/ops/-/merge_requests/7";
+        assert_eq!(request_url(said).as_deref(), Some(page));
+        let new = "To create: https://git.example/acme/ops/-/merge_requests/new?merge_request";
+        assert_eq!(request_url(new), None);
+    }
+}

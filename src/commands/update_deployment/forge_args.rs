@@ -1,0 +1,68 @@
+//! The flags of `update-deployment` that speak of the Git host.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::change_request::Options;
+use crate::forge::Kind;
+
+/// Flags for change requests and commit statuses.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Git host")]
+pub(super) struct ForgeArgs {
+    /// Open a change request (a merge or pull request) for --branch instead of pushing to it, or renew the one of an earlier run
+    #[arg(long, conflicts_with = "local")]
+    change_request: bool,
+    /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    forge: Option<Kind>,
+    /// The file with the token for the Git host's API [default: the credentials of the repository]
+    #[arg(long, value_name = "FILE")]
+    forge_token_file: Option<PathBuf>,
+    /// Give the change request this label
+    #[arg(long, value_name = "NAME", requires = "change_request")]
+    label: Vec<String>,
+    /// Ask this user for a review
+    ///
+    /// A user name on GitLab, GitHub (ORGANISATION/TEAM for a team), Gitea and Bitbucket Data Center; a
+    /// UUID in braces or account ID on Bitbucket Cloud; an ID on Azure DevOps.
+    #[arg(long, value_name = "NAME", requires = "change_request")]
+    reviewer: Vec<String>,
+    /// Let the Git host merge the change request as soon as its checks allow that
+    #[arg(long, requires = "change_request")]
+    auto_merge: bool,
+    /// Wait until the change request is merged, at most an hour or until --timeout
+    #[arg(long, value_name = "STATE", requires = "change_request")]
+    wait: Option<Wait>,
+    /// Set a commit status on the source's commit and on the GitOps commit
+    #[arg(long, conflicts_with = "local")]
+    commit_status: bool,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wait {
+    /// The merge.
+    Merged,
+}
+
+impl ForgeArgs {
+    /// The options, and whether commits get a status.
+    pub(super) fn into_options(self) -> (Options, bool) {
+        let options = Options {
+            is_on: self.change_request,
+            forge: self.forge,
+            token_file: self.forge_token_file,
+            labels: self.label,
+            reviewers: self.reviewer,
+            auto_merge: self.auto_merge,
+            wait: self.wait.is_some(),
+        };
+        (options, self.commit_status)
+    }
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    text.parse()
+}

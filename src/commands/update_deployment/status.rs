@@ -1,0 +1,135 @@
+//! `--commit-status`: how far a promotion is, shown at the source's commit and the GitOps commit.
+//!
+//! A status is for people who look at the host: one that cannot be set is warned of and changes
+//! nothing else.
+
+use super::{
+    Context, DeployRequest, Done,
+    change_request::{Options, forge_of},
+    images::Wanted,
+};
+use crate::{
+    commands::commit_status::{description, set},
+    failure::Failure,
+    forge::{self, Progress, Status},
+};
+
+/// Where statuses go.
+pub(super) struct Statuses<'a> {
+    context: &'a Context,
+    is_on: bool,
+    /// The repository and commit of the source.
+    source: Option<(String, String)>,
+    gitops: String,
+    options: Options,
+    name: String,
+    run_url: Option<String>,
+}
+
+impl<'a> Statuses<'a> {
+    /// Collects what is known before the edit.
+    pub(super) fn new(
+        request: &DeployRequest,
+        wanted: &Wanted,
+        gitops: &str,
+        context: &'a Context,
+    ) -> Self {
+        let promoted = wanted.promoted.as_ref();
+        let source = promoted.and_then(|promoted| promoted.source.as_ref());
+        Self {
+            context,
+            is_on: request.commit_status && !request.dry_run,
+            source: source.map(|source| (source.url.clone(), source.commit.clone())),
+            gitops: gitops.to_owned(),
+            options: request.change_request.clone(),
+            name: format!("promote/{}", request.environments.join("-")),
+            run_url: request.run_url.clone(),
+        }
+    }
+
+    /// Says that the promotion runs.
+    pub(super) async fn begin(&self) {
+        if self.is_on {
+            let text = "the promotion runs".to_owned();
+            self.of_source(Progress::Pending, text, None).await;
+        }
+    }
+
+    /// Says how the promotion ended.
+    pub(super) async fn end(&self, edited: &Result<Done, Failure>) {
+        if !self.is_on {
+            return;
+        }
+        let done = match edited {
+            Ok(done) => done,
+            Err(failure) => {
+                let text = description(&failure.cause());
+                return self.of_source(Progress::Failure, text, None).await;
+            }
+        };
+        let waits = done.change_request.is_some() && !self.options.wait;
+        let (progress, text) = match (waits, done.changed) {
+            (true, _) => (Progress::Pending, "a change request waits for its merge"),
+            (false, true) => (Progress::Success, "deployed"),
+            (false, false) => (Progress::Success, "deployed already"),
+        };
+        let page = done.change_request.clone();
+        let page = page.or_else(|| {
+            let forge = self.forge(&self.gitops).ok()?;
+            Some(forge.commit_page(&done.commit))
+        });
+        if done.changed {
+            let status = self.status(&done.commit, progress, text.to_owned(), page.clone());
+            self.send(&self.gitops, status).await;
+        }
+        self.of_source(progress, text.to_owned(), page).await;
+    }
+
+    async fn of_source(&self, progress: Progress, text: String, page: Option<String>) {
+        let Some((url, commit)) = &self.source else {
+            tracing::warn!("the source's commit gets no status: promoted.json does not name it");
+            return;
+        };
+        let status = self.status(commit, progress, text, page);
+        self.send(url, status).await;
+    }
+
+    fn status(
+        &self,
+        commit: &str,
+        progress: Progress,
+        description: String,
+        page: Option<String>,
+    ) -> Status {
+        Status {
+            commit: commit.to_owned(),
+            progress,
+            context: self.name.clone(),
+            description,
+            link: self.run_url.clone().or(page),
+        }
+    }
+
+    async fn send(&self, url: &str, status: Status) {
+        let sent = match self.forge(url) {
+            Ok(forge) => set(&forge, &status).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = sent {
+            let commit = &status.commit;
+            tracing::warn!("the commit {commit} gets no status: {failure}");
+        }
+    }
+
+    /// The API of a repository's host. The flags are about the GitOps repository's host.
+    fn forge(&self, url: &str) -> Result<forge::Forge, Failure> {
+        let origin = |url: &str| forge::web_url(url).ok().map(|url| url.origin());
+        let mut options = self.options.clone();
+        if origin(url) != origin(&self.gitops) {
+            options.forge = None;
+            options.token_file = None;
+        }
+        let is_named = url == self.gitops;
+        forge_of(&options, url, is_named, self.context)
+    }
+}

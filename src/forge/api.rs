@@ -1,0 +1,504 @@
+//! Requests to the API of a Git host: the token, limits of rate, and what a refusal means.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{Error, Kind, address::Address};
+use crate::{
+    git::Git,
+    http::{
+        Http, Method, Response, StatusCode, Traffic, Url, chain,
+        header::{self, HeaderMap, HeaderValue},
+        retry_after,
+    },
+    text,
+};
+
+/// The pauses before a request is sent again.
+pub(super) const PAUSES: [Duration; 3] = [
+    Duration::from_millis(300),
+    Duration::from_millis(1000),
+    Duration::from_millis(3000),
+];
+/// The largest answer that is read.
+const MAX_ANSWER: usize = 16 << 20;
+const MAX_REDIRECTS: usize = 3;
+/// How long a host is waited for that limits the rate.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// User names that stand for a token.
+const PLACEHOLDERS: [&str; 5] = ["git", "oauth2", "x-token-auth", "x-access-token", "token"];
+
+/// A token of its own for the API.
+#[derive(Clone)]
+pub(crate) struct Token {
+    /// The token.
+    pub(crate) secret: String,
+    /// The file that it came from.
+    pub(crate) origin: String,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+/// What a request does, for its errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Looks for change requests.
+    Read,
+    /// Opens or changes one.
+    Write,
+    /// Sets labels.
+    Label,
+    /// Asks for reviews.
+    Review,
+    /// Merges, or lets the host merge.
+    Merge,
+    /// Sets a commit status.
+    Status,
+}
+
+/// A request.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// The path below the API, without a slash at its beginning.
+    pub(super) path: String,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<Value>,
+    pub(super) right: Right,
+    /// Whether sending it twice does no harm.
+    pub(super) is_repeatable: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn get(path: String, query: &'a [(&'a str, &'a str)], right: Right) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            query,
+            body: None,
+            right,
+            is_repeatable: true,
+        }
+    }
+
+    pub(super) fn send(method: Method, path: String, body: Value, right: Right) -> Self {
+        Self {
+            method,
+            path,
+            query: &[],
+            body: Some(body),
+            right,
+            is_repeatable: true,
+        }
+    }
+
+    /// Opens something: sent twice, there would be two.
+    pub(super) fn once(mut self) -> Self {
+        self.is_repeatable = false;
+        self
+    }
+
+    pub(super) fn query(mut self, query: &'a [(&'a str, &'a str)]) -> Self {
+        self.query = query;
+        self
+    }
+}
+
+/// The API of one repository's host.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    git: Git,
+    http: Http,
+    kind: Kind,
+    /// The repository's page, by which the token is chosen.
+    repository: Url,
+    base: String,
+    token: Option<Token>,
+}
+
+/// The header with the token, and the file that it came from.
+struct Authorization {
+    value: HeaderValue,
+    origin: String,
+}
+
+/// What became of one try.
+enum Tried {
+    Done(Value),
+    /// Worth another try.
+    Failed(Error),
+    /// The host says when to come again.
+    Wait(Duration),
+}
+
+impl Api {
+    pub(super) fn new(
+        git: &Git,
+        http: &Http,
+        kind: Kind,
+        address: &Address,
+        token: Option<Token>,
+    ) -> Self {
+        Self {
+            git: git.clone(),
+            http: http.clone(),
+            kind,
+            repository: address.web.clone(),
+            base: address.api.clone(),
+            token,
+        }
+    }
+
+    pub(super) fn host(&self) -> String {
+        self.repository.host_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends a request and returns the JSON of its answer, `null` for an empty one.
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Value, Error> {
+        let mut url = Url::parse(&format!("{}{}", self.base, call.path))
+            .map_err(|_| self.failed(&call, "the URL of its API is not one".to_owned()))?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let mut pauses = PAUSES.into_iter();
+        let mut waited = Duration::ZERO;
+        loop {
+            let pause = match self.once(&call, &url).await? {
+                Tried::Done(value) => return Ok(value),
+                Tried::Failed(error) => match pauses.next().filter(|_| call.is_repeatable) {
+                    Some(pause) => {
+                        tracing::warn!("{error}: trying again");
+                        pause
+                    }
+                    None => return Err(error),
+                },
+                Tried::Wait(wait) => {
+                    waited += wait;
+                    if waited > MAX_WAIT {
+                        return Err(Error::Busy {
+                            kind: self.kind,
+                            host: self.host(),
+                            wait,
+                        });
+                    }
+                    tracing::warn!("{} limits the rate: waiting {wait:?}", self.host());
+                    wait
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn once(&self, call: &Call<'_>, url: &Url) -> Result<Tried, Error> {
+        let authorization = self.authorization().await?;
+        let mut url = url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = match self.request(call, &url, &authorization).await? {
+                Ok(response) => response,
+                Err(error) => return Ok(Tried::Failed(error)),
+            };
+            let location = response.headers().get(header::LOCATION);
+            let location = location.and_then(|value| value.to_str().ok());
+            let keeps_method = matches!(response.status().as_u16(), 307 | 308)
+                || (call.method == Method::GET && response.status().is_redirection());
+            let next = location.filter(|_| keeps_method);
+            let Some(next) = next.and_then(|location| url.join(location).ok()) else {
+                return self.read(call, response, authorization).await;
+            };
+            // Never to another host: the token is for this one.
+            if next.origin() != url.origin() {
+                if next.path().contains("sign") {
+                    let origin = authorization.origin;
+                    return Err(self.refused(call, 302, String::new(), origin));
+                }
+                let host = next.host_str().unwrap_or_default();
+                return Err(self.failed(call, format!("it redirects to {host}")));
+            }
+            url = next;
+        }
+        Err(self.failed(call, "too many redirects".to_owned()))
+    }
+
+    async fn request(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        authorization: &Authorization,
+    ) -> Result<Result<Response, Error>, Error> {
+        let client = self.http.client(url, Traffic::Small)?;
+        let accept = match self.kind {
+            Kind::GitHub => "application/vnd.github+json",
+            _ => "application/json",
+        };
+        let mut request = client
+            .request(call.method.clone(), url.clone())
+            .header(header::AUTHORIZATION, authorization.value.clone())
+            .header(header::ACCEPT, accept);
+        if self.kind == Kind::GitHub {
+            request = request.header("x-github-api-version", "2022-11-28");
+        }
+        if let Some(body) = &call.body {
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body.to_string());
+        }
+        let sent = request.send().await;
+        Ok(sent.map_err(|error| self.failed(call, chain(&error))))
+    }
+
+    async fn read(
+        &self,
+        call: &Call<'_>,
+        mut response: Response,
+        authorization: Authorization,
+    ) -> Result<Tried, Error> {
+        let status = response.status();
+        let headers = response.headers().clone();
+        let mut bytes = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => return Ok(Tried::Failed(self.failed(call, chain(&error)))),
+            }
+            if bytes.len() > MAX_ANSWER {
+                return Err(self.failed(call, "its answer is too large".to_owned()));
+            }
+        }
+        let parsed: Option<Value> = match bytes.is_empty() {
+            true => Some(Value::Null),
+            false => serde_json::from_slice(&bytes).ok(),
+        };
+        // Azure DevOps answers 203 and a page to a token that it does not know.
+        if status.is_success() && status.as_u16() != 203 {
+            return match parsed {
+                Some(value) => Ok(Tried::Done(value)),
+                None => {
+                    let reason = "it answers with something else than JSON".to_owned();
+                    Err(self.failed(call, reason))
+                }
+            };
+        }
+        if let Some(wait) = limit(status, &headers) {
+            return Ok(Tried::Wait(wait));
+        }
+        let said = said(parsed.as_ref());
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            let error = self.failed(call, format!("status {status}{said}"));
+            return Ok(Tried::Failed(error));
+        }
+        Err(self.refused(call, status.as_u16(), said, authorization.origin))
+    }
+
+    fn refused(&self, call: &Call<'_>, status: u16, said: String, origin: String) -> Error {
+        let (kind, host) = (self.kind, self.host());
+        let doing = doing(call.right);
+        let lacks = lacks(kind, call.right);
+        match status {
+            401 | 203 | 302 => Error::Unknown {
+                kind,
+                host,
+                origin,
+                said,
+            },
+            403 => Error::Lacks {
+                kind,
+                host,
+                origin,
+                doing,
+                lacks,
+                said,
+            },
+            404 | 410 => Error::NotFound {
+                kind,
+                host,
+                path: call.path.as_str().into(),
+                origin: origin.into(),
+                doing,
+                lacks,
+                said: said.into(),
+            },
+            status => Error::Refused {
+                kind,
+                host,
+                doing,
+                status,
+                said,
+            },
+        }
+    }
+
+    fn failed(&self, call: &Call<'_>, reason: String) -> Error {
+        Error::Remote {
+            kind: self.kind,
+            host: self.host(),
+            doing: doing(call.right),
+            reason,
+        }
+    }
+
+    /// The header in which this kind of host takes tokens.
+    async fn authorization(&self) -> Result<Authorization, Error> {
+        let repository = self.repository.as_str();
+        let (user, names_user, secret, origin) = match &self.token {
+            Some(token) => (
+                String::new(),
+                false,
+                token.secret.clone(),
+                token.origin.clone(),
+            ),
+            None => {
+                if let Some((value, origin)) = self.git.authorization_for(repository)? {
+                    return Ok(Authorization { value, origin });
+                }
+                let account = self.git.account_for(repository).await?;
+                let account = account.ok_or_else(|| Error::NoToken {
+                    kind: self.kind,
+                    host: self.host(),
+                })?;
+                let names = account.names_user && !PLACEHOLDERS.contains(&account.user.as_str());
+                (account.user, names, account.password, account.origin)
+            }
+        };
+        // A token as the user's name with an empty password is one too.
+        let (secret, names_user) = match secret.is_empty() {
+            true => (user.clone(), false),
+            false => (secret, names_user),
+        };
+        let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")));
+        let value = match self.kind {
+            Kind::GitLab | Kind::GitHub => format!("Bearer {secret}"),
+            Kind::Gitea => format!("token {secret}"),
+            Kind::BitbucketCloud | Kind::BitbucketDataCenter if names_user => basic(&user),
+            Kind::BitbucketCloud | Kind::BitbucketDataCenter => format!("Bearer {secret}"),
+            Kind::AzureDevOps => basic(""),
+        };
+        let mut value = HeaderValue::try_from(value).map_err(|_| Error::Unknown {
+            kind: self.kind,
+            host: self.host(),
+            origin: origin.clone(),
+            said: ": it makes no header".to_owned(),
+        })?;
+        value.set_sensitive(true);
+        Ok(Authorization { value, origin })
+    }
+}
+
+/// The pause of a host that limits the rate. GitHub says so by 403 too.
+fn limit(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let now = SystemTime::now();
+    if !matches!(status.as_u16(), 403 | 429 | 503) {
+        return None;
+    }
+    if let Some(wait) = retry_after(headers, now) {
+        return Some(wait);
+    }
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+    if number("x-ratelimit-remaining") != Some(0) {
+        return None;
+    }
+    let reset = UNIX_EPOCH + Duration::from_secs(number("x-ratelimit-reset")?);
+    Some(reset.duration_since(now).unwrap_or_default() + Duration::from_secs(1))
+}
+
+/// The words of a host in its answer, with a colon before them.
+fn said(answer: Option<&Value>) -> String {
+    let Some(answer) = answer else {
+        return String::new();
+    };
+    let mut words = Vec::new();
+    collect(answer, &mut words, 0);
+    words.dedup();
+    let all = words.join("; ");
+    match all.as_str() {
+        "" => String::new(),
+        all => format!(": {}", text::value(all)),
+    }
+}
+
+/// Collects the texts of `message`, `error`, `errors` and what is below them.
+fn collect(value: &Value, words: &mut Vec<String>, depth: usize) {
+    const NAMES: [&str; 7] = [
+        "message",
+        "error_description",
+        "error",
+        "errors",
+        "detail",
+        "base",
+        "fields",
+    ];
+    if depth > 4 {
+        return;
+    }
+    match value {
+        Value::String(text) => words.push(text.clone()),
+        Value::Array(all) => all
+            .iter()
+            .take(5)
+            .for_each(|one| collect(one, words, depth + 1)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                let is_inner = depth > 0 && member.is_array();
+                if NAMES.contains(&name.as_str()) || is_inner {
+                    collect(member, words, depth + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn doing(right: Right) -> &'static str {
+    match right {
+        Right::Read => "look for change requests",
+        Right::Write => "open or change a change request",
+        Right::Label => "label a change request",
+        Right::Review => "ask for reviews",
+        Right::Merge => "merge a change request",
+        Right::Status => "set a commit status",
+    }
+}
+
+/// The right that a token needs, in the host's own words.
+fn lacks(kind: Kind, right: Right) -> &'static str {
+    match (kind, right) {
+        (Kind::GitLab, Right::Read) => "the scope api (or read_api) and the role Reporter",
+        (Kind::GitLab, Right::Merge) => {
+            "the scope api and a role that may merge into the target branch"
+        }
+        (Kind::GitLab, _) => "the scope api and the role Developer",
+        (Kind::GitHub, Right::Read) => "the permission \"Pull requests: read\" (scope repo)",
+        (Kind::GitHub, Right::Merge) => {
+            "the permissions \"Pull requests: write\" and \"Contents: write\" (scope repo)"
+        }
+        (Kind::GitHub, Right::Status) => {
+            "the permission \"Commit statuses: write\" (scope repo:status)"
+        }
+        (Kind::GitHub, _) => "the permission \"Pull requests: write\" (scope repo)",
+        (Kind::Gitea, Right::Read) => "the scope read:repository",
+        (Kind::Gitea, Right::Label) => "the scopes write:repository and write:issue",
+        (Kind::Gitea, _) => "the scope write:repository and the right to write to the repository",
+        (Kind::BitbucketCloud, Right::Read) => "the scope pullrequest (read:pullrequest:bitbucket)",
+        (Kind::BitbucketCloud, Right::Status) => {
+            "the scope repository:write (write:repository:bitbucket)"
+        }
+        (Kind::BitbucketCloud, _) => "the scope pullrequest:write (write:pullrequest:bitbucket)",
+        (Kind::BitbucketDataCenter, Right::Read | Right::Status) => {
+            "the permission \"Repository read\""
+        }
+        (Kind::BitbucketDataCenter, _) => "the permission \"Repository write\"",
+        (Kind::AzureDevOps, Right::Status) => "the scope \"Code (status)\"",
+        (Kind::AzureDevOps, Right::Read) => "the scope \"Code (read)\"",
+        (Kind::AzureDevOps, _) => {
+            "the scope \"Code (read & write)\" and the permission \"Contribute to pull requests\""
+        }
+    }
+}

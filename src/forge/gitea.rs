@@ -1,0 +1,178 @@
+//! Pull requests and commit statuses of Gitea and Forgejo (API v1).
+
+use serde_json::{Value, json};
+
+use super::{
+    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
+    api::{Call, Right},
+    at, text,
+};
+use crate::http::Method;
+
+const PAGE: usize = 50;
+const MAX_PAGES: usize = 200;
+/// The colour of a label that is made.
+const COLOUR: &str = "#0e8a16";
+
+pub(super) struct Gitea<'a>(pub(super) &'a Forge);
+
+impl Gitea<'_> {
+    fn repository(&self) -> String {
+        let address = &self.0.address;
+        format!("repos/{}/{}", address.owner, address.name)
+    }
+
+    fn path(&self, number: u64) -> String {
+        format!("{}/pulls/{number}", self.repository())
+    }
+
+    fn read(&self, raw: Value) -> ChangeRequest {
+        ChangeRequest {
+            number: raw["number"].as_u64().unwrap_or_default(),
+            url: text(&raw, &["html_url"]).unwrap_or_default(),
+            state: match raw["state"].as_str() {
+                _ if raw["merged"] == true => State::Merged(text(&raw, &["merge_commit_sha"])),
+                Some("closed") => State::Closed,
+                _ => State::Open,
+            },
+            raw,
+        }
+    }
+
+    /// The ID of a label, which is made if the repository has none of the name.
+    async fn label_id(&self, name: &str) -> Result<u64, Error> {
+        let path = format!("{}/labels", self.repository());
+        for page in 1..=MAX_PAGES {
+            let (page, limit) = (page.to_string(), PAGE.to_string());
+            let query = [("page", page.as_str()), ("limit", limit.as_str())];
+            let call = Call::get(path.clone(), &query, Right::Label);
+            let found = self.0.api.send(call).await?;
+            let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let own = all.iter().find(|label| label["name"] == name);
+            if let Some(id) = own.and_then(|label| label["id"].as_u64()) {
+                return Ok(id);
+            }
+            if all.is_empty() {
+                break;
+            }
+        }
+        let body = json!({"name": name, "color": COLOUR});
+        let call = Call::send(Method::POST, path, body, Right::Label).once();
+        let made = self.0.api.send(call).await?;
+        Ok(made["id"].as_u64().unwrap_or_default())
+    }
+}
+
+impl Host for Gitea<'_> {
+    async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
+        let path = format!("{}/pulls", self.repository());
+        for page in 1..=MAX_PAGES {
+            let (page, limit) = (page.to_string(), PAGE.to_string());
+            let query = [
+                ("state", "open"),
+                ("page", page.as_str()),
+                ("limit", limit.as_str()),
+            ];
+            let call = Call::get(path.clone(), &query, Right::Read);
+            let found = self.0.api.send(call).await?;
+            let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let own = all.iter().find(|raw| {
+                *at(raw, &["head", "ref"]) == branch && *at(raw, &["base", "ref"]) == target
+            });
+            if let Some(own) = own {
+                return Ok(Some(self.read(own.clone())));
+            }
+            if all.is_empty() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
+        let body = json!({
+            "title": proposal.title,
+            "head": proposal.branch,
+            "base": proposal.target,
+            "body": proposal.body,
+        });
+        let path = format!("{}/pulls", self.repository());
+        let call = Call::send(Method::POST, path, body, Right::Write).once();
+        Ok(self.read(self.0.api.send(call).await?))
+    }
+
+    async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
+        let same =
+            |name: &str, wanted: &str| text(&found.raw, &[name]).unwrap_or_default() == wanted;
+        if !same("title", &proposal.title) || !same("body", &proposal.body) {
+            let body = json!({"title": proposal.title, "body": proposal.body});
+            let path = self.path(found.number);
+            let call = Call::send(Method::PATCH, path, body, Right::Write);
+            self.0.api.send(call).await?;
+        }
+        let has = |list: &str, key: &str, name: &str| {
+            let all = found.raw[list].as_array();
+            all.is_some_and(|all| all.iter().any(|own| own[key].as_str() == Some(name)))
+        };
+        let mut ids = Vec::new();
+        for label in &proposal.labels {
+            if !has("labels", "name", label) {
+                ids.push(self.label_id(label).await?);
+            }
+        }
+        if !ids.is_empty() {
+            let path = format!("{}/issues/{}/labels", self.repository(), found.number);
+            let call = Call::send(Method::POST, path, json!({"labels": ids}), Right::Label);
+            self.0.api.send(call).await?;
+        }
+        let missing = |name: &&String| !has("requested_reviewers", "login", name);
+        let reviewers: Vec<_> = proposal.reviewers.iter().filter(missing).collect();
+        if !reviewers.is_empty() {
+            let path = format!("{}/requested_reviewers", self.path(found.number));
+            let body = json!({"reviewers": reviewers});
+            let call = Call::send(Method::POST, path, body, Right::Review);
+            self.0.api.send(call).await?;
+        }
+        Ok(())
+    }
+
+    async fn merge_when_ready(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error> {
+        let path = format!("{}/merge", self.path(found.number));
+        let body = json!({
+            "Do": "merge",
+            "merge_when_checks_succeed": true,
+            "delete_branch_after_merge": true,
+            "head_commit_id": commit,
+        });
+        let call = Call::send(Method::POST, path, body, Right::Merge);
+        match self.0.api.send(call).await {
+            // It is to be merged already.
+            Err(Error::Refused { status: 409, .. }) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
+        let call = Call::get(self.path(number), &[], Right::Read);
+        Ok(self.read(self.0.api.send(call).await?))
+    }
+
+    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+        let state = match status.progress {
+            Progress::Pending => "pending",
+            Progress::Success => "success",
+            Progress::Failure => "failure",
+        };
+        let mut body = json!({
+            "state": state,
+            "context": status.context,
+            "description": status.description,
+        });
+        if let Some(link) = &status.link {
+            body["target_url"] = link.clone().into();
+        }
+        let path = format!("{}/statuses/{}", self.repository(), status.commit);
+        let call = Call::send(Method::POST, path, body, Right::Status);
+        self.0.api.send(call).await.map(drop)
+    }
+}

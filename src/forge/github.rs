@@ -1,0 +1,169 @@
+//! Pull requests and commit statuses of GitHub (REST API 2022-11-28, GraphQL for auto-merge).
+
+use serde_json::{Value, json};
+
+use super::{
+    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
+    api::{Call, Right},
+    at, text,
+};
+use crate::http::Method;
+
+const ENABLE: &str = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }";
+
+pub(super) struct GitHub<'a>(pub(super) &'a Forge);
+
+impl GitHub<'_> {
+    fn repository(&self) -> String {
+        let address = &self.0.address;
+        format!("repos/{}/{}", address.owner, address.name)
+    }
+
+    fn path(&self, number: u64) -> String {
+        format!("{}/pulls/{number}", self.repository())
+    }
+
+    fn read(&self, raw: Value) -> ChangeRequest {
+        let merged = raw["merged"] == true || !raw["merged_at"].is_null();
+        ChangeRequest {
+            number: raw["number"].as_u64().unwrap_or_default(),
+            url: text(&raw, &["html_url"]).unwrap_or_default(),
+            state: match raw["state"].as_str() {
+                _ if merged => State::Merged(text(&raw, &["merge_commit_sha"])),
+                Some("closed") => State::Closed,
+                _ => State::Open,
+            },
+            raw,
+        }
+    }
+
+    /// Merges at once: GitHub takes no auto-merge where nothing is waited for.
+    async fn merge(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error> {
+        let path = format!("{}/merge", self.path(found.number));
+        let body = json!({"sha": commit});
+        let call = Call::send(Method::PUT, path, body, Right::Merge);
+        self.0.api.send(call).await.map(drop)
+    }
+}
+
+impl Host for GitHub<'_> {
+    async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
+        let head = format!("{}:{branch}", self.0.address.owner);
+        let query = [("state", "open"), ("head", &head), ("base", target)];
+        let path = format!("{}/pulls", self.repository());
+        let found = self
+            .0
+            .api
+            .send(Call::get(path, &query, Right::Read))
+            .await?;
+        let all = found.as_array().into_iter().flatten();
+        // A repository that was renamed does not filter by the old owner.
+        let own = all.filter(|raw| *at(raw, &["head", "ref"]) == branch);
+        let own = own.filter(|raw| *at(raw, &["base", "ref"]) == target);
+        Ok(own.map(|raw| self.read(raw.clone())).next())
+    }
+
+    async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
+        let body = json!({
+            "title": proposal.title,
+            "head": proposal.branch,
+            "base": proposal.target,
+            "body": proposal.body,
+        });
+        let path = format!("{}/pulls", self.repository());
+        let call = Call::send(Method::POST, path, body, Right::Write).once();
+        Ok(self.read(self.0.api.send(call).await?))
+    }
+
+    async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
+        let same =
+            |name: &str, wanted: &str| text(&found.raw, &[name]).unwrap_or_default() == wanted;
+        if !same("title", &proposal.title) || !same("body", &proposal.body) {
+            let body = json!({"title": proposal.title, "body": proposal.body});
+            let path = self.path(found.number);
+            let call = Call::send(Method::PATCH, path, body, Right::Write);
+            self.0.api.send(call).await?;
+        }
+        let has = |list: &str, key: &str, name: &str| {
+            let all = found.raw[list].as_array();
+            all.is_some_and(|all| all.iter().any(|own| own[key].as_str() == Some(name)))
+        };
+        let missing = |label: &&String| !has("labels", "name", label);
+        let labels: Vec<_> = proposal.labels.iter().filter(missing).collect();
+        if !labels.is_empty() {
+            let path = format!("{}/issues/{}/labels", self.repository(), found.number);
+            let body = json!({"labels": labels});
+            let call = Call::send(Method::POST, path, body, Right::Label);
+            self.0.api.send(call).await?;
+        }
+        let missing = |name: &&String| match name.split_once('/') {
+            Some((_, team)) => !has("requested_teams", "slug", team),
+            None => !has("requested_reviewers", "login", name),
+        };
+        let names = proposal.reviewers.iter().filter(missing);
+        // `ORGANISATION/TEAM` is a team.
+        let (teams, people): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
+        if !teams.is_empty() || !people.is_empty() {
+            let teams: Vec<_> = teams
+                .iter()
+                .filter_map(|name| name.split_once('/').map(|(_, team)| team))
+                .collect();
+            let path = format!("{}/requested_reviewers", self.path(found.number));
+            let body = json!({"reviewers": people, "team_reviewers": teams});
+            let call = Call::send(Method::POST, path, body, Right::Review);
+            self.0.api.send(call).await?;
+        }
+        Ok(())
+    }
+
+    async fn merge_when_ready(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error> {
+        if !found.raw["auto_merge"].is_null() {
+            return Ok(());
+        }
+        let is_public = self.0.address.api == "https://api.github.com/";
+        let path = if is_public { "graphql" } else { "../graphql" };
+        let id = text(&found.raw, &["node_id"]).unwrap_or_default();
+        let body = json!({"query": ENABLE, "variables": {"id": id}});
+        let call = Call::send(Method::POST, path.to_owned(), body, Right::Merge);
+        let answer = self.0.api.send(call).await?;
+        let errors = answer["errors"].as_array().into_iter().flatten();
+        let said: Vec<_> = errors
+            .filter_map(|error| error["message"].as_str())
+            .collect();
+        match said.join("; ") {
+            said if said.is_empty() => Ok(()),
+            said if said.contains("clean status") => self.merge(found, commit).await,
+            said => Err(Error::Refused {
+                kind: self.0.kind,
+                host: self.0.api.host(),
+                doing: "merge a change request by itself",
+                status: 200,
+                said: format!(": {}", crate::text::value(&said)),
+            }),
+        }
+    }
+
+    async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
+        let call = Call::get(self.path(number), &[], Right::Read);
+        Ok(self.read(self.0.api.send(call).await?))
+    }
+
+    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+        let state = match status.progress {
+            Progress::Pending => "pending",
+            Progress::Success => "success",
+            Progress::Failure => "failure",
+        };
+        let mut body = json!({
+            "state": state,
+            "context": status.context,
+            "description": status.description,
+        });
+        if let Some(link) = &status.link {
+            body["target_url"] = link.clone().into();
+        }
+        let path = format!("{}/statuses/{}", self.repository(), status.commit);
+        let call = Call::send(Method::POST, path, body, Right::Status);
+        self.0.api.send(call).await.map(drop)
+    }
+}

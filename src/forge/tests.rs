@@ -1,0 +1,143 @@
+//! URLs of repositories, and what a host's refusals mean.
+
+use super::{Address, Kind, web_url};
+
+/// Kind, API, owner and name.
+fn parsed(url: &str) -> Option<(Kind, String, String, String)> {
+    let web = web_url(url).ok()?;
+    let kind = Kind::of(&web)?;
+    let found = Address::parse(kind, &web).ok()?;
+    Some((kind, found.api, found.owner, found.name))
+}
+
+#[test]
+fn the_url_tells_the_host_and_where_its_api_is() {
+    let public = "https://api.github.com/";
+    for (url, kind, api, owner, name) in [
+        (
+            "https://github.com/acme/web.git",
+            Kind::GitHub,
+            public,
+            "acme",
+            "web",
+        ),
+        (
+            "git@github.com:acme/web.git",
+            Kind::GitHub,
+            public,
+            "acme",
+            "web",
+        ),
+        (
+            "https://github.acme.example/acme/web",
+            Kind::GitHub,
+            "https://github.acme.example/api/v3/",
+            "acme",
+            "web",
+        ),
+        (
+            "https://gitlab.com/acme/team/web",
+            Kind::GitLab,
+            "https://gitlab.com/api/v4/",
+            "acme%2Fteam",
+            "web",
+        ),
+        (
+            "ssh://git@gitlab.acme.example:2222/acme/web.git",
+            Kind::GitLab,
+            "https://gitlab.acme.example/api/v4/",
+            "acme",
+            "web",
+        ),
+        (
+            "https://codeberg.org/acme/web/",
+            Kind::Gitea,
+            "https://codeberg.org/api/v1/",
+            "acme",
+            "web",
+        ),
+        (
+            "https://gitea.acme.example/git/acme/web",
+            Kind::Gitea,
+            "https://gitea.acme.example/git/api/v1/",
+            "acme",
+            "web",
+        ),
+        (
+            "https://bot@bitbucket.org/acme/web.git",
+            Kind::BitbucketCloud,
+            "https://api.bitbucket.org/2.0/",
+            "acme",
+            "web",
+        ),
+        (
+            "https://code.acme.example/scm/OPS/web.git",
+            Kind::BitbucketDataCenter,
+            "https://code.acme.example/rest/",
+            "OPS",
+            "web",
+        ),
+        (
+            "https://code.acme.example/b/scm/~bot/web.git",
+            Kind::BitbucketDataCenter,
+            "https://code.acme.example/b/rest/",
+            "~bot",
+            "web",
+        ),
+        (
+            "https://acme@dev.azure.com/acme/My%20Ops/_git/web",
+            Kind::AzureDevOps,
+            "https://dev.azure.com/acme/My%20Ops/_apis/git/",
+            "My%20Ops",
+            "web",
+        ),
+        (
+            "https://dev.azure.com/acme/_git/web",
+            Kind::AzureDevOps,
+            "https://dev.azure.com/acme/web/_apis/git/",
+            "web",
+            "web",
+        ),
+        (
+            "git@ssh.dev.azure.com:v3/acme/ops/web",
+            Kind::AzureDevOps,
+            "https://dev.azure.com/acme/ops/_apis/git/",
+            "ops",
+            "web",
+        ),
+        (
+            "https://acme.visualstudio.com/DefaultCollection/ops/_git/web",
+            Kind::AzureDevOps,
+            "https://acme.visualstudio.com/DefaultCollection/ops/_apis/git/",
+            "ops",
+            "web",
+        ),
+    ] {
+        let expected = (kind, api.to_owned(), owner.to_owned(), name.to_owned());
+        assert_eq!(parsed(url), Some(expected), "{url}");
+    }
+}
+
+#[test]
+fn other_urls_name_no_repository() {
+    for url in [
+        "https://code.acme.example/acme/web",
+        "https://github.com/acme",
+        "https://github.com/a/b/c",
+        "https://gitlab.com/web",
+        "https://dev.azure.com/acme/ops/web",
+        "file:///srv/web.git",
+        "/srv/web.git",
+    ] {
+        assert_eq!(parsed(url), None, "{url}");
+    }
+}
+
+#[test]
+fn every_kind_is_read_as_it_is_named() {
+    for (kind, name, _) in Kind::ALL {
+        assert_eq!(name.parse(), Ok(kind));
+    }
+    assert_eq!("forgejo".parse(), Ok(Kind::Gitea));
+    assert!("sourceforge".parse::<Kind>().is_err());
+}

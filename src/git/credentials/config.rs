@@ -1,0 +1,139 @@
+//! What a `.gitconfig` adds to credentials: `http.extraHeader`, and stores elsewhere.
+//!
+//! Other helpers are programs and are not run.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use url::Url;
+
+use super::{CredentialsError, is_below, is_same_host};
+use crate::{
+    env::Env,
+    http::header::{HeaderName, HeaderValue},
+};
+
+/// A header of `http.extraHeader`.
+#[derive(Clone)]
+pub(in crate::git) struct ExtraHeader {
+    /// The name.
+    pub(in crate::git) name: HeaderName,
+    /// The value, a secret.
+    pub(in crate::git) value: HeaderValue,
+    /// The file that it came from.
+    pub(in crate::git) origin: PathBuf,
+    /// The URL that it is for; trusted hosts without one.
+    scope: Option<Url>,
+}
+
+impl fmt::Debug for ExtraHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExtraHeader")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ExtraHeader {
+    pub(super) fn is_for(&self, url: &Url, trusted: bool) -> bool {
+        let Some(scope) = &self.scope else {
+            return trusted;
+        };
+        let path = scope.path().trim_end_matches('/').trim_end_matches(".git");
+        is_same_host(scope, url) && is_below(path, url.path())
+    }
+}
+
+/// What a file adds.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    pub(super) headers: Vec<ExtraHeader>,
+    pub(super) stores: Vec<PathBuf>,
+}
+
+/// Reads a file in git's format; one that does not exist adds nothing.
+pub(super) fn read(path: &Path, env: &Env) -> Result<Config, CredentialsError> {
+    let mut found = Config::default();
+    if !path.is_file() {
+        return Ok(found);
+    }
+    let unreadable = |error: git2::Error| CredentialsError::Read {
+        path: path.to_owned(),
+        reason: error.message().to_owned(),
+    };
+    let config = git2::Config::open(path).map_err(unreadable)?;
+    let entries = config.entries(None).map_err(unreadable)?;
+    entries
+        .for_each(|entry| {
+            let (Ok(name), Ok(value)) = (entry.name(), entry.value()) else {
+                return;
+            };
+            found.add(name, value, path, env);
+        })
+        .map_err(unreadable)?;
+    Ok(found)
+}
+
+impl Config {
+    fn add(&mut self, name: &str, value: &str, path: &Path, env: &Env) {
+        let (section, key) = name.rsplit_once('.').unwrap_or((name, ""));
+        let (section, subsection) = section.split_once('.').unwrap_or((section, ""));
+        match (section, key) {
+            ("http", "extraheader") => self.add_header(subsection, value, path),
+            ("credential", "helper") => self.stores.extend(store_of(value, env)),
+            _ => {}
+        }
+    }
+
+    fn add_header(&mut self, subsection: &str, value: &str, path: &Path) {
+        let scope = match subsection {
+            "" => None,
+            url => match Url::parse(url) {
+                Ok(url) => Some(url),
+                Err(_) => return,
+            },
+        };
+        // As in git, an empty value clears what was set before.
+        if value.is_empty() {
+            self.headers.retain(|header| header.scope != scope);
+            return;
+        }
+        let header = value.split_once(':').and_then(|(name, value)| {
+            let mut value = HeaderValue::try_from(value.trim()).ok()?;
+            value.set_sensitive(true);
+            Some((HeaderName::try_from(name.trim()).ok()?, value))
+        });
+        match header {
+            Some((name, value)) => self.headers.push(ExtraHeader {
+                name,
+                value,
+                origin: path.to_owned(),
+                scope,
+            }),
+            None => tracing::warn!(
+                "an http.extraHeader of {} is passed over: it is not NAME: VALUE",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// The file of `store --file PATH`.
+fn store_of(helper: &str, env: &Env) -> Option<PathBuf> {
+    let mut words = helper.split_whitespace();
+    if words.next() != Some("store") {
+        return None;
+    }
+    let option = words.next()?;
+    let path = match option.strip_prefix("--file") {
+        Some("") => words.next()?,
+        Some(rest) => rest.strip_prefix('=')?,
+        None => return None,
+    };
+    match path.strip_prefix("~/") {
+        Some(rest) => Some(env.home()?.join(rest)),
+        None => Some(PathBuf::from(path)),
+    }
+}

@@ -1,0 +1,265 @@
+//! A push, and what became of it: the branch decides, not the host's words.
+
+use std::{cell::RefCell, time::Duration};
+
+use git2::{PushOptions, RemoteCallbacks};
+
+use super::{Error, Relation, Repository, commit_of_branch, error::redacted, transport::Session};
+use crate::text;
+
+/// The pauses before the branch is looked at after a refusal: another push may hold its lock.
+const LOOKS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(150),
+    Duration::from_millis(450),
+];
+/// The most that is kept of what a host prints.
+const MAX_SAID: usize = 16 << 10;
+
+/// Where a branch has to be so that a push may change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lease {
+    /// At this commit; the push may drop what it holds.
+    At(String),
+    /// Nowhere: the push creates it.
+    Absent,
+    /// Where it was fetched, and nothing of it is dropped; anywhere for another branch.
+    Fetched,
+}
+
+/// A push of the commit to a branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Push {
+    /// The branch, without `refs/heads/`.
+    pub(crate) branch: String,
+    /// Where the branch has to be.
+    pub(crate) lease: Lease,
+    /// Push options (`git push -o`), for hosts that take some.
+    pub(crate) options: Vec<String>,
+}
+
+impl Push {
+    /// A push to the branch as it was fetched.
+    pub(crate) fn to(branch: &str) -> Self {
+        Self {
+            branch: branch.to_owned(),
+            lease: Lease::Fetched,
+            options: Vec::new(),
+        }
+    }
+}
+
+/// What a host answered.
+enum Sent {
+    Accepted,
+    Refused(String),
+}
+
+impl Repository {
+    /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
+    /// Returns what the host printed.
+    ///
+    /// What the host says of the push decides nothing: it is asked for the branch again. An
+    /// answer that was lost may stand for a push that was done, and an "ok" for one that was not;
+    /// a refusal is a lost race if the branch is no longer where it was.
+    ///
+    /// # Errors
+    /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or what stands between us and the host.
+    pub(crate) fn push(&self, push: &Push) -> Result<String, Error> {
+        let said = RefCell::default();
+        let sent = self.send(push, &said);
+        let said = shown(&said.into_inner());
+        match sent {
+            Ok(Sent::Accepted) => {
+                let now = self.now(&push.branch)?;
+                if self.is_done(now.as_deref()) {
+                    return Ok(said);
+                }
+                let ours = self.commit_id();
+                let now = now.as_deref().unwrap_or("no commit");
+                let branch = &push.branch;
+                let reason = format!("it confirmed the push of {ours}, but {branch} is at {now}");
+                Err(Error::Remote {
+                    url: redacted(&self.address),
+                    reason,
+                })
+            }
+            Ok(Sent::Refused(reason)) => self.after_refusal(push, &reason, said),
+            Err(error @ (Error::Remote { .. } | Error::Busy { .. })) => {
+                match self.now(&push.branch) {
+                    Ok(now) if self.is_done(now.as_deref()) => Ok(said),
+                    Ok(now) if self.has_moved(push, now.as_deref()) => {
+                        Err(self.moved(push, error.to_string()))
+                    }
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells a lost race from a refusal for good by a look at the branch.
+    fn after_refusal(&self, push: &Push, reason: &str, said: String) -> Result<String, Error> {
+        let url = redacted(&self.address);
+        let own_words = match said.as_str() {
+            "" => reason.to_owned(),
+            said => format!("{reason}: {said}"),
+        };
+        for pause in LOOKS {
+            std::thread::sleep(pause);
+            let now = self.now(&push.branch)?;
+            if now == Some(self.commit_id()) {
+                return Ok(said);
+            }
+            if self.has_moved(push, now.as_deref()) {
+                return Err(self.moved(push, own_words));
+            }
+        }
+        Err(Error::Rejected {
+            url,
+            branch: push.branch.clone(),
+            reason: own_words,
+        })
+    }
+
+    fn moved(&self, push: &Push, reason: String) -> Error {
+        Error::Moved {
+            url: redacted(&self.address),
+            branch: push.branch.clone(),
+            reason,
+        }
+    }
+
+    /// The commit of a branch now.
+    fn now(&self, branch: &str) -> Result<Option<String>, Error> {
+        let refs = self.git.advertised(&self.address)?.refs;
+        Ok(commit_of_branch(&refs, branch).map(str::to_owned))
+    }
+
+    /// Tells whether our commit is the branch's, or somebody pushed on top of it already.
+    fn is_done(&self, now: Option<&str>) -> bool {
+        let ours = self.commit_id();
+        let Some(now) = now else { return false };
+        if now == ours {
+            return true;
+        }
+        // Nothing is on top of a commit that was there before us.
+        if now == self.base.to_string() {
+            return false;
+        }
+        let history = self.git.history(&self.address, &[now, &ours], None);
+        let relation = history.and_then(|history| history.relation(&ours, now));
+        matches!(relation, Ok(Relation::Ancestor))
+    }
+
+    fn has_moved(&self, push: &Push, now: Option<&str>) -> bool {
+        match self.expected(push) {
+            Some(Some(at)) => now != Some(&at),
+            Some(None) => now.is_some(),
+            None => false,
+        }
+    }
+
+    /// Where the branch has to be: `Some(None)` is nowhere, `None` anywhere.
+    fn expected(&self, push: &Push) -> Option<Option<String>> {
+        match &push.lease {
+            Lease::At(commit) => Some(Some(commit.clone())),
+            Lease::Absent => Some(None),
+            Lease::Fetched if self.branch() != Some(push.branch.as_str()) => None,
+            Lease::Fetched if self.is_new => Some(None),
+            Lease::Fetched => Some(Some(self.base.to_string())),
+        }
+    }
+
+    /// Sends the commit once.
+    fn send(&self, push: &Push, said: &RefCell<Vec<u8>>) -> Result<Sent, Error> {
+        let branch = &push.branch;
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
+            return Err(Error::BranchName {
+                branch: branch.clone(),
+            });
+        }
+        let _session = Session::begin(self.git.clone());
+        let local = "refs/heads/promote";
+        self.repository
+            .reference(local, self.commit, true, "promote")?;
+        let answer: RefCell<Option<String>> = RefCell::default();
+        let stale: RefCell<Option<String>> = RefCell::default();
+        let expected = self.expected(push);
+        let pushed = {
+            let mut callbacks = RemoteCallbacks::new();
+            // The library would also push to a branch that was deleted, or put back to a commit
+            // that we know; only the one that was fetched has been looked at.
+            callbacks.push_negotiation(|updates| {
+                let wrong = updates.iter().find(|update| {
+                    let at = Some(update.src()).filter(|at| !at.is_zero());
+                    expected
+                        .as_ref()
+                        .is_some_and(|expected| *expected != at.map(|at| at.to_string()))
+                });
+                let Some(wrong) = wrong else { return Ok(()) };
+                let reason = format!("the branch is at {} now", wrong.src());
+                *stale.borrow_mut() = Some(reason.clone());
+                Err(git2::Error::from_str(&reason))
+            });
+            callbacks.push_update_reference(|_, status| {
+                *answer.borrow_mut() = status.map(str::to_owned);
+                Ok(())
+            });
+            callbacks.sideband_progress(|text| {
+                let mut said = said.borrow_mut();
+                let room = MAX_SAID.saturating_sub(said.len());
+                said.extend(text.iter().take(room));
+                true
+            });
+            let options: Vec<_> = push.options.iter().map(String::as_str).collect();
+            let mut settings = PushOptions::new();
+            settings.remote_callbacks(callbacks);
+            if !options.is_empty() {
+                settings.remote_push_options(&options);
+            }
+            let force = if matches!(push.lease, Lease::At(_)) {
+                "+"
+            } else {
+                ""
+            };
+            let mut remote = self.repository.remote_anonymous(&self.address)?;
+            remote.push(
+                &[format!("{force}{local}:refs/heads/{branch}")],
+                Some(&mut settings),
+            )
+        };
+        match (pushed, answer.into_inner(), stale.into_inner()) {
+            (Ok(()), None, _) => Ok(Sent::Accepted),
+            (Ok(()), Some(reason), _) => Ok(Sent::Refused(reason)),
+            (Err(_), _, Some(stale)) => Ok(Sent::Refused(stale)),
+            (Err(error), ..) if !Error::has_kept() && is_refusal(&error) => {
+                Ok(Sent::Refused(error.message().to_owned()))
+            }
+            (Err(error), ..) => Err(Error::from_git(&self.address, &error)),
+        }
+    }
+}
+
+/// Tells whether the host, or the library for it, did not take the push.
+fn is_refusal(error: &git2::Error) -> bool {
+    let words = [
+        "unpack",
+        "report-status",
+        "not present locally",
+        "push options",
+    ];
+    error.code() == git2::ErrorCode::NotFastForward
+        || words.iter().any(|word| error.message().contains(word))
+}
+
+/// What a host printed, on one line: `remote:` prefixes and blank lines left out.
+fn shown(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let lines = said.split(['\n', '\r']).map(|line| {
+        let line = line.trim();
+        line.strip_prefix("remote:").unwrap_or(line).trim()
+    });
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    text::line(&lines.join("; ")).into_owned()
+}

@@ -1,0 +1,405 @@
+//! One request of Git's smart HTTP protocol, with the habits of real hosts: redirects of the first
+//! request, sign-in pages, limits of rate.
+
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use git2::transport::Service;
+
+use super::Current;
+use crate::{
+    git::{
+        Account,
+        error::{Error, redacted},
+    },
+    http::{
+        Method, Response, StatusCode, Traffic, Url, chain,
+        header::{self, HeaderValue},
+        retry_after,
+    },
+    text,
+};
+
+/// The most bytes that one answer of a server may have.
+const MAX_ANSWER: usize = 1 << 30;
+/// The most bytes that are read of a server's words.
+const MAX_WORDS: usize = 2000;
+const MAX_REDIRECTS: usize = 5;
+/// The pauses before a request is sent again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_millis(800),
+    Duration::from_millis(2400),
+];
+/// How often, and how long in all, a host is waited for that says when to come again.
+const MAX_WAITS: usize = 10;
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Hosts serve Git only to programs that call themselves git.
+const USER_AGENT: &str = concat!("git/2.47.0 (promote/", env!("CARGO_PKG_VERSION"), ")");
+/// Parts of the paths of sign-in pages.
+const SIGN_IN: [&str; 6] = ["signin", "sign_in", "sign-in", "login", "oauth", "saml"];
+
+/// A failed request, and whether and when sending it again is safe and of use.
+struct Failed {
+    error: Error,
+    again: Again,
+}
+
+enum Again {
+    Never,
+    Soon,
+    After(u16, Duration),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            again: Again::Never,
+        }
+    }
+}
+
+/// An answer, and the file of the credentials that were sent for it.
+struct Answer {
+    response: Response,
+    origin: Option<String>,
+}
+
+/// A request for one service of a repository.
+pub(super) struct Exchange {
+    pub(super) current: Current,
+    /// The repository's URL as it was given, without the user.
+    pub(super) url: Url,
+    /// The user that the URL names.
+    pub(super) user: Option<String>,
+    pub(super) service: Service,
+}
+
+impl Exchange {
+    fn is_first(&self) -> bool {
+        matches!(self.service, Service::UploadPackLs | Service::ReceivePackLs)
+    }
+
+    fn service_name(&self) -> &'static str {
+        match self.service {
+            Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
+            Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
+        }
+    }
+
+    /// The URL of the request, below the base to which the first request was redirected.
+    fn endpoint(&self) -> Result<Url, Error> {
+        let base = self.current.git.base_of(&self.url);
+        let base = base.as_str().trim_end_matches('/');
+        let name = self.service_name();
+        let url = match self.is_first() {
+            true => format!("{base}/info/refs?service={name}"),
+            false => format!("{base}/{name}"),
+        };
+        Url::parse(&url).map_err(|_| self.failed("it makes no URL".to_owned()))
+    }
+
+    /// Sends the request until it is answered. What was sent of a push is sent again only if the
+    /// host says that it did nothing: otherwise only a look at the branch tells.
+    pub(super) async fn run(&self, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let body = Bytes::from(body);
+        let mut pauses = PAUSES.into_iter();
+        let (mut waits, mut waited) = (0, Duration::ZERO);
+        loop {
+            let Failed { error, again } = match self.once(&body).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let pause = match again {
+                Again::Never => return Err(error),
+                Again::Soon => match pauses.next() {
+                    Some(pause) => pause,
+                    None => return Err(error),
+                },
+                Again::After(status, wait) => {
+                    waits += 1;
+                    waited += wait;
+                    if waits > MAX_WAITS || waited > MAX_WAIT {
+                        return Err(Error::Busy {
+                            url: redacted(self.url.as_str()),
+                            status,
+                            wait,
+                        });
+                    }
+                    wait
+                }
+            };
+            tracing::warn!("{error}: trying again in {pause:?}");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn once(&self, body: &Bytes) -> Result<Vec<u8>, Failed> {
+        let mut url = self.endpoint()?;
+        for _ in 0..=MAX_REDIRECTS {
+            let answer = self.send(&url, body).await?;
+            let headers = answer.response.headers();
+            let location = headers.get(header::LOCATION);
+            let location = location.and_then(|value| value.to_str().ok());
+            match location.filter(|_| answer.response.status().is_redirection()) {
+                Some(location) => url = self.redirected(&url, location, &answer)?,
+                None => return self.read(&url, answer).await,
+            }
+        }
+        Err(self
+            .failed(format!("more than {MAX_REDIRECTS} redirects"))
+            .into())
+    }
+
+    /// The URL to which a redirect leads. Only the first request follows one, as in git, and not to
+    /// another scheme or host: credentials and trust end there.
+    fn redirected(&self, from: &Url, location: &str, answer: &Answer) -> Result<Url, Error> {
+        let to = from
+            .join(location)
+            .map_err(|_| self.failed("a redirect leads nowhere".to_owned()))?;
+        let path = to.path().to_ascii_lowercase();
+        let is_endpoint = to.path().ends_with("/info/refs");
+        if !is_endpoint && SIGN_IN.iter().any(|part| path.contains(part)) {
+            return Err(self.sign_in(answer));
+        }
+        if to.origin() != from.origin() {
+            let host = to.host_str().unwrap_or_default();
+            return Err(self.failed(format!(
+                "it redirects to {host}: use that URL if you trust it"
+            )));
+        }
+        if !self.is_first() || !is_endpoint {
+            let path = text::line(to.path()).into_owned();
+            return Err(self.failed(format!(
+                "it redirects to {path}, which is not a repository's endpoint"
+            )));
+        }
+        Ok(to)
+    }
+
+    fn sign_in(&self, answer: &Answer) -> Error {
+        Error::SignIn {
+            url: redacted(self.url.as_str()),
+            origin: answer.origin.clone(),
+        }
+    }
+
+    /// Sends with credentials that name the host; others only go to a host that the user named and
+    /// that asks for some (401). That there is nothing, or nothing for us, is no such question.
+    async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Failed> {
+        let git = &self.current.git;
+        let user = self.user.as_deref();
+        let extra = git.credentials.extra_headers(url, git.trusts(url));
+        let extra = extra.map_err(Error::from)?;
+        let own = extra
+            .iter()
+            .find(|header| header.name == header::AUTHORIZATION)
+            .map(|header| header.origin.display().to_string());
+        let key = match git.key(url, user) {
+            Err(error @ Error::Credentials(_)) => return Err(error.into()),
+            key => key,
+        };
+        let at_once = match key.as_ref().ok().and_then(Option::as_ref) {
+            Some(key) if own.is_none() && (key.names_host() || self.current.asked()) => {
+                Some(git.account(key, url, user).await?)
+            }
+            _ => None,
+        };
+        let response = self.request(url, body, &extra, at_once.as_ref()).await?;
+        let sent = at_once.map(|account| account.origin).or(own);
+        if response.status() != StatusCode::UNAUTHORIZED || sent.is_some() {
+            let origin = sent;
+            return Ok(Answer { response, origin });
+        }
+        match key? {
+            Some(key) => {
+                self.current.set_asked();
+                let account = git.account(&key, url, user).await?;
+                let response = self.request(url, body, &extra, Some(&account)).await?;
+                let origin = Some(account.origin);
+                Ok(Answer { response, origin })
+            }
+            None => Ok(Answer {
+                response,
+                origin: None,
+            }),
+        }
+    }
+
+    async fn request(
+        &self,
+        url: &Url,
+        body: &Bytes,
+        extra: &[&crate::git::credentials::ExtraHeader],
+        account: Option<&Account>,
+    ) -> Result<Response, Failed> {
+        let client = self.current.git.http.client(url, Traffic::Small);
+        let client = client.map_err(Error::from)?;
+        let method = match self.is_first() {
+            true => Method::GET,
+            false => Method::POST,
+        };
+        let mut request = client
+            .request(method, url.clone())
+            .header(header::USER_AGENT, USER_AGENT);
+        for header in extra {
+            request = request.header(header.name.clone(), header.value.clone());
+        }
+        if let Some(account) = account {
+            request = request.header(header::AUTHORIZATION, self.basic(account)?);
+        }
+        let name = self.service_name();
+        request = match self.is_first() {
+            true => request.header(header::ACCEPT, "*/*"),
+            false => request
+                .header(
+                    header::CONTENT_TYPE,
+                    format!("application/x-{name}-request"),
+                )
+                .header(header::ACCEPT, format!("application/x-{name}-result"))
+                .body(body.clone()),
+        };
+        request.send().await.map_err(|error| Failed {
+            again: match self.is_repeatable() || error.is_connect() {
+                true => Again::Soon,
+                false => Again::Never,
+            },
+            error: self.failed(chain(&error)),
+        })
+    }
+
+    fn basic(&self, account: &Account) -> Result<HeaderValue, Error> {
+        let text = STANDARD.encode(format!("{}:{}", account.user, account.password));
+        let mut value = HeaderValue::try_from(format!("Basic {text}"))
+            .map_err(|_| self.failed("the credentials make no header".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// Tells whether the request only reads.
+    fn is_repeatable(&self) -> bool {
+        !matches!(self.service, Service::ReceivePack)
+    }
+
+    async fn read(&self, url: &Url, answer: Answer) -> Result<Vec<u8>, Failed> {
+        let status = answer.response.status();
+        if !status.is_success() {
+            return Err(self.refused(answer).await);
+        }
+        let kind = answer.response.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("text/html") {
+            return Err(self.sign_in(&answer).into());
+        }
+        if self.is_first() {
+            self.remember(url);
+        }
+        let mut response = answer.response;
+        let mut bytes = Vec::new();
+        let cut = |error: crate::http::TransportError| Failed {
+            again: match self.is_repeatable() {
+                true => Again::Soon,
+                false => Again::Never,
+            },
+            error: self.failed(chain(&error)),
+        };
+        while let Some(chunk) = response.chunk().await.map_err(cut)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                let reason = format!("it sent more than {MAX_ANSWER} bytes");
+                return Err(self.failed(reason).into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// Keeps where the first request ended as the base of all that follow.
+    fn remember(&self, url: &Url) {
+        let Some(path) = url.path().strip_suffix("/info/refs") else {
+            return;
+        };
+        let mut base = url.clone();
+        base.set_path(path);
+        base.set_query(None);
+        if base != self.current.git.base_of(&self.url) {
+            self.current.git.remember_base(&self.url, base);
+        }
+    }
+
+    /// The error of an answer that is not a success.
+    async fn refused(&self, mut answer: Answer) -> Failed {
+        let url = redacted(self.url.as_str());
+        let status = answer.response.status();
+        let wait = retry_after(answer.response.headers(), SystemTime::now());
+        let origin = answer.origin.take();
+        match status {
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                return Error::NoRepository { url, origin }.into();
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let said = words(answer.response).await;
+                let status = status.as_u16();
+                return match origin {
+                    Some(origin) => Error::Denied {
+                        url,
+                        origin,
+                        status,
+                        said,
+                    },
+                    None => Error::NoCredentials { url },
+                }
+                .into();
+            }
+            _ => {}
+        }
+        let limited = status == StatusCode::TOO_MANY_REQUESTS;
+        let again = match wait {
+            Some(wait) if limited || status == StatusCode::SERVICE_UNAVAILABLE => {
+                Again::After(status.as_u16(), wait)
+            }
+            // A host that counts requests did nothing with this one.
+            _ if limited => Again::Soon,
+            _ if status.is_server_error() && self.is_repeatable() => Again::Soon,
+            _ => Again::Never,
+        };
+        let said = words(answer.response).await;
+        let reason = match said.as_str() {
+            "" => format!("status {status}"),
+            said => format!("status {status}: {said}"),
+        };
+        Failed {
+            again,
+            error: self.failed(reason),
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Remote {
+            url: redacted(self.url.as_str()),
+            reason,
+        }
+    }
+}
+
+/// The first line of a text that a host sends with a status.
+async fn words(mut response: Response) -> String {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.is_empty() && !kind.starts_with("text/plain") {
+        return String::new();
+    }
+    let mut bytes = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() >= MAX_WORDS {
+            break;
+        }
+    }
+    bytes.truncate(MAX_WORDS);
+    let all = String::from_utf8_lossy(&bytes);
+    let first = all.lines().map(str::trim).find(|line| !line.is_empty());
+    let first: String = first.unwrap_or_default().chars().take(300).collect();
+    text::line(&first).into_owned()
+}
