@@ -1,6 +1,7 @@
 //! The API of a Git host: change requests and commit statuses, as strict as a host or stricter.
 //! Unknown members and parameters, and tokens in another header than the host's own, are refused.
 
+mod app;
 mod azure;
 mod bitbucket;
 mod bitbucket_server;
@@ -14,8 +15,10 @@ use std::{
     path::PathBuf,
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
+use app::App;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{Method, Response, header::HeaderMap};
 use serde_json::{Value, json};
@@ -121,6 +124,7 @@ struct State {
     faults: Vec<Fault>,
     root: PathBuf,
     address: String,
+    app: Option<App>,
 }
 
 /// The API of one host with one token.
@@ -172,6 +176,12 @@ impl Forge {
     #[must_use]
     pub fn statuses(&self) -> Vec<Status> {
         self.state().statuses.clone()
+    }
+
+    /// Makes a GitHub App known, by its ID, its installation and its private key.
+    pub fn set_app(&self, id: &str, installation: &str, key: &str) -> anyhow::Result<()> {
+        self.state().app = Some(App::new(id, installation, key)?);
+        Ok(())
     }
 
     /// Lets requests fail.
@@ -274,6 +284,9 @@ impl Forge {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Answer {
+        if let Some(answer) = self.of_app(path, headers) {
+            return answer;
+        }
         if !self.is_known(headers) {
             return (401, json!({"message": "401 Unauthorized"}));
         }
@@ -300,6 +313,15 @@ impl Forge {
             Kind::Azure => azure::answer(self, &ask),
         };
         answered.unwrap_or_else(|refused| refused)
+    }
+
+    fn of_app(&self, path: &str, headers: &HeaderMap) -> Option<Answer> {
+        let state = self.state();
+        let app = state.app.as_ref()?;
+        let sent = headers.get("authorization");
+        let sent = sent.and_then(|value| value.to_str().ok());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        app.answer(path, sent.unwrap_or_default(), &self.token, now.as_secs())
     }
 
     /// The header in which the host takes tokens, and no other.

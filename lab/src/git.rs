@@ -53,7 +53,7 @@ pub struct Server {
 
 struct Shared {
     root: PathBuf,
-    account: Option<Account>,
+    account: Mutex<Option<Account>>,
     requests: Mutex<Vec<String>>,
     before_push: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     after_push: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
@@ -64,7 +64,7 @@ struct Shared {
     /// Whether git's own HTTP server answers.
     has_backend: AtomicBool,
     forge: Mutex<Option<Arc<Forge>>>,
-    after_request: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    after_request: Mutex<Option<Arc<dyn Fn(&str) + Send + Sync>>>,
 }
 
 /// Tells whether git is installed.
@@ -93,7 +93,7 @@ impl Server {
         let root = tempfile::tempdir()?;
         let shared = Arc::new(Shared {
             root: root.path().to_owned(),
-            account,
+            account: Mutex::new(account),
             requests: Mutex::default(),
             before_push: Mutex::default(),
             after_push: Mutex::default(),
@@ -169,6 +169,19 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
+    /// Changes the account that every request needs.
+    pub fn set_account(&self, user: &str, password: &str) {
+        let mut own = self
+            .shared
+            .account
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *own = Some(Account {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        });
+    }
+
     /// Lets it behave as a real host does.
     pub fn set_habit(&self, habit: Habit) {
         let mut own = self
@@ -195,8 +208,9 @@ impl Server {
         *own = Some(forge);
     }
 
-    /// Calls the function after each request, before its answer goes out.
-    pub fn after_each_request(&self, function: impl Fn() + Send + Sync + 'static) {
+    /// Calls the function after each request with its method, path and query, before its answer
+    /// goes out.
+    pub fn after_each_request(&self, function: impl Fn(&str) + Send + Sync + 'static) {
         let mut hook = self
             .shared
             .after_request
@@ -395,6 +409,7 @@ impl Refs {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+    let name = format!("{} {}", request.method(), request.uri());
     let answer = answer_to(&shared, request).await;
     let hook = shared
         .after_request
@@ -402,7 +417,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
     if let Some(hook) = hook {
-        let _ = tokio::task::spawn_blocking(move || hook()).await;
+        let _ = tokio::task::spawn_blocking(move || hook(&name)).await;
     }
     answer
 }
@@ -463,7 +478,9 @@ impl Shared {
 }
 
 fn may_enter(shared: &Shared, headers: &header::HeaderMap) -> bool {
-    let Some(account) = &shared.account else {
+    let account = shared.account.lock();
+    let account = account.unwrap_or_else(PoisonError::into_inner);
+    let Some(account) = account.as_ref() else {
         return true;
     };
     let expected = STANDARD.encode(format!("{}:{}", account.user, account.password));

@@ -15,6 +15,7 @@ mod ec_compare;
 mod ec_golden;
 mod environment;
 mod extract_tag;
+mod forges;
 mod gather_images;
 mod handover;
 mod harness;
