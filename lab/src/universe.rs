@@ -103,6 +103,8 @@ impl Universe {
             password: hex::encode(password),
         };
         let git = git::Server::start_at(Some(account.clone()), site.address(1), site.tls.as_ref())?;
+        // As the workshop's GitLab behaves.
+        git.set_habit(git::Habit::GitLab);
         let registry = registry::Server::start(registry::Options {
             listen: site.address(0),
             tls: site.tls.clone(),
@@ -202,10 +204,11 @@ impl Universe {
         self.git.url(SOURCE)
     }
 
-    /// The GitOps repository's URL.
+    /// The GitOps repository's URL, as Pipelines form it: the page of the source repository with
+    /// `-gitops` behind, never with `.git`.
     #[must_use]
     pub fn gitops_url(&self) -> String {
-        self.git.url(GITOPS)
+        format!("{}-gitops", self.source_page())
     }
 
     /// Where the policy is, as `--policy` takes it.

@@ -34,7 +34,7 @@ use super::{
     verify_ec::{self, Subject},
 };
 use crate::{
-    failure::{Failure, Kind, OrFail as _},
+    failure::{Failure, Kind},
     git::{self, Credentials, Git},
     text,
 };
@@ -181,7 +181,7 @@ impl Prepared {
         steps.check_whole()?;
         // All of them, so that a wrong flag is found before anything is done.
         let requests = steps.requests(context)?;
-        let gitops = gitops_context(args, &requests.deploy, context)?;
+        let gitops = gitops_context(args, &requests.deploy, context);
         Ok(Self {
             requests,
             has_tag: steps.has_event(),
@@ -191,20 +191,16 @@ impl Prepared {
 }
 
 /// Returns the context whose Git credentials are those for the GitOps repository.
-fn gitops_context(
-    args: &Args,
-    deploy: &DeployRequest,
-    context: &Context,
-) -> Result<Context, Failure> {
+fn gitops_context(args: &Args, deploy: &DeployRequest, context: &Context) -> Context {
     let mut context = context.clone();
     if let Some(dir) = &args.gitops_credentials_dir {
-        let credentials = Credentials::load(Some(dir), &context.env).or_fail(Kind::Usage)?;
+        let credentials = Credentials::new(Some(dir), &context.env);
         context.git = Git::new(context.http.clone(), credentials);
         if let DeployTarget::Remote { url, .. } = &deploy.target {
             context.git.trust_with_credentials(url);
         }
     }
-    Ok(context)
+    context
 }
 
 /// The requests of the five steps.
