@@ -222,9 +222,19 @@ impl Prepared {
     /// Carries out the steps; a failure comes with the results of the steps before it.
     async fn perform(self, dry_run: bool, context: &Context) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
+        let deploy = self.requests.deploy.clone();
+        let source = self.requests.gather.git_url.clone();
         let done = self.steps(dry_run, context, &mut outcome).await;
         if let Err(failure) = done {
             outcome.failure = Some(failure);
+        }
+        let commit = outcome.results.get("COMMIT");
+        if let (Some(failure), Some(url), Some(commit)) = (&outcome.failure, &source, commit)
+            && !dry_run
+        {
+            let text = first_violation(&outcome).unwrap_or_else(|| failure.cause());
+            let source = (url.as_str(), commit);
+            update_deployment::show_at_source(&deploy, source, Some(&text), context).await;
         }
         outcome.results.shorten(&SHORTER);
         Ok(outcome)
@@ -247,6 +257,12 @@ impl Prepared {
         let tag = extract_tag::perform(&tag, context).await;
         let tag = tag.map_err(in_step("extract-tag"))?;
         outcome.results.extend(&tag.outcome().results);
+        if let (Some(url), Some(commit)) = (&gather.git_url, &tag.commit)
+            && !dry_run
+        {
+            let source = (url.as_str(), commit.as_str());
+            update_deployment::show_at_source(&deploy, source, None, context).await;
+        }
 
         let gather = GatherRequest {
             // In full: a tag may be named like a commit.
@@ -317,6 +333,15 @@ impl Prepared {
         outcome.results.extend(&Outcome::from(edited).results);
         Ok(())
     }
+}
+
+/// The first violation, as `TEST_OUTPUT` has it.
+fn first_violation(outcome: &Outcome) -> Option<String> {
+    let test_output = outcome.results.get("TEST_OUTPUT")?;
+    let test_output: serde_json::Value = serde_json::from_str(test_output).ok()?;
+    let failed = test_output["result"] != "SUCCESS";
+    let note = test_output["note"].as_str().filter(|_| failed)?;
+    Some(note.to_owned())
 }
 
 /// The edit that will follow, for images that are not copied yet.

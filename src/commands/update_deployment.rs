@@ -24,6 +24,7 @@ pub(crate) use images::Image;
 pub(crate) use place::local_tree;
 use plan::plan;
 use remote::{Remote, edit_remote};
+pub(crate) use status::show_at_source;
 
 use super::{Context, Outcome, failures::git_failure};
 use crate::{

@@ -1,11 +1,14 @@
 //! Requests to the API of a Git host: the token, limits of rate, and what a refusal means.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+mod answers;
+mod rights;
 
+use std::{fmt, time::Duration};
+
+use answers::{limit, said};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+pub(super) use rights::Right;
+use rights::{doing, lacks};
 use serde_json::Value;
 
 use super::{Error, Kind, address::Address};
@@ -13,10 +16,8 @@ use crate::{
     git::Git,
     http::{
         Http, Method, Response, StatusCode, Traffic, Url, chain,
-        header::{self, HeaderMap, HeaderValue},
-        retry_after,
+        header::{self, HeaderValue},
     },
-    text,
 };
 
 /// The pauses before a request is sent again.
@@ -46,23 +47,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(***)")
     }
-}
-
-/// What a request does, for its errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
-    /// Looks for change requests.
-    Read,
-    /// Opens or changes one.
-    Write,
-    /// Sets labels.
-    Label,
-    /// Asks for reviews.
-    Review,
-    /// Merges, or lets the host merge.
-    Merge,
-    /// Sets a commit status.
-    Status,
 }
 
 /// A request.
@@ -389,116 +373,5 @@ impl Api {
         })?;
         value.set_sensitive(true);
         Ok(Authorization { value, origin })
-    }
-}
-
-/// The pause of a host that limits the rate. GitHub says so by 403 too.
-fn limit(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    let now = SystemTime::now();
-    if !matches!(status.as_u16(), 403 | 429 | 503) {
-        return None;
-    }
-    if let Some(wait) = retry_after(headers, now) {
-        return Some(wait);
-    }
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
-    if number("x-ratelimit-remaining") != Some(0) {
-        return None;
-    }
-    let reset = UNIX_EPOCH + Duration::from_secs(number("x-ratelimit-reset")?);
-    Some(reset.duration_since(now).unwrap_or_default() + Duration::from_secs(1))
-}
-
-/// The words of a host in its answer, with a colon before them.
-fn said(answer: Option<&Value>) -> String {
-    let Some(answer) = answer else {
-        return String::new();
-    };
-    let mut words = Vec::new();
-    collect(answer, &mut words, 0);
-    words.dedup();
-    let all = words.join("; ");
-    match all.as_str() {
-        "" => String::new(),
-        all => format!(": {}", text::value(all)),
-    }
-}
-
-/// Collects the texts of `message`, `error`, `errors` and what is below them.
-fn collect(value: &Value, words: &mut Vec<String>, depth: usize) {
-    const NAMES: [&str; 7] = [
-        "message",
-        "error_description",
-        "error",
-        "errors",
-        "detail",
-        "base",
-        "fields",
-    ];
-    if depth > 4 {
-        return;
-    }
-    match value {
-        Value::String(text) => words.push(text.clone()),
-        Value::Array(all) => all
-            .iter()
-            .take(5)
-            .for_each(|one| collect(one, words, depth + 1)),
-        Value::Object(members) => {
-            for (name, member) in members {
-                let is_inner = depth > 0 && member.is_array();
-                if NAMES.contains(&name.as_str()) || is_inner {
-                    collect(member, words, depth + 1);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn doing(right: Right) -> &'static str {
-    match right {
-        Right::Read => "look for change requests",
-        Right::Write => "open or change a change request",
-        Right::Label => "label a change request",
-        Right::Review => "ask for reviews",
-        Right::Merge => "merge a change request",
-        Right::Status => "set a commit status",
-    }
-}
-
-/// The right that a token needs, in the host's own words.
-fn lacks(kind: Kind, right: Right) -> &'static str {
-    match (kind, right) {
-        (Kind::GitLab, Right::Read) => "the scope api (or read_api) and the role Reporter",
-        (Kind::GitLab, Right::Merge) => {
-            "the scope api and a role that may merge into the target branch"
-        }
-        (Kind::GitLab, _) => "the scope api and the role Developer",
-        (Kind::GitHub, Right::Read) => "the permission \"Pull requests: read\" (scope repo)",
-        (Kind::GitHub, Right::Merge) => {
-            "the permissions \"Pull requests: write\" and \"Contents: write\" (scope repo)"
-        }
-        (Kind::GitHub, Right::Status) => {
-            "the permission \"Commit statuses: write\" (scope repo:status)"
-        }
-        (Kind::GitHub, _) => "the permission \"Pull requests: write\" (scope repo)",
-        (Kind::Gitea, Right::Read) => "the scope read:repository",
-        (Kind::Gitea, Right::Label) => "the scopes write:repository and write:issue",
-        (Kind::Gitea, _) => "the scope write:repository and the right to write to the repository",
-        (Kind::BitbucketCloud, Right::Read) => "the scope pullrequest (read:pullrequest:bitbucket)",
-        (Kind::BitbucketCloud, Right::Status) => {
-            "the scope repository:write (write:repository:bitbucket)"
-        }
-        (Kind::BitbucketCloud, _) => "the scope pullrequest:write (write:pullrequest:bitbucket)",
-        (Kind::BitbucketDataCenter, Right::Read | Right::Status) => {
-            "the permission \"Repository read\""
-        }
-        (Kind::BitbucketDataCenter, _) => "the permission \"Repository write\"",
-        (Kind::AzureDevOps, Right::Status) => "the scope \"Code (status)\"",
-        (Kind::AzureDevOps, Right::Read) => "the scope \"Code (read)\"",
-        (Kind::AzureDevOps, _) => {
-            "the scope \"Code (read & write)\" and the permission \"Contribute to pull requests\""
-        }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Push {
     pub(crate) branch: String,
     /// Where the branch has to be.
     pub(crate) lease: Lease,
-    /// Push options (`git push -o`), for hosts that take some.
+    /// Push options (`git push -o`); a host that takes none gets the push without them.
     pub(crate) options: Vec<String>,
 }
 
@@ -53,6 +53,8 @@ impl Push {
 enum Sent {
     Accepted,
     Refused(String),
+    /// The host takes no push options; nothing was sent.
+    NoOptions,
 }
 
 impl Repository {
@@ -85,6 +87,11 @@ impl Repository {
                 })
             }
             Ok(Sent::Refused(reason)) => self.after_refusal(push, &reason, said),
+            Ok(Sent::NoOptions) => {
+                let mut plain = push.clone();
+                plain.options.clear();
+                self.push(&plain)
+            }
             Err(error @ (Error::Remote { .. } | Error::Busy { .. })) => {
                 match self.now(&push.branch) {
                     Ok(now) if self.is_done(now.as_deref()) => Ok(said),
@@ -233,6 +240,9 @@ impl Repository {
             (Ok(()), None, _) => Ok(Sent::Accepted),
             (Ok(()), Some(reason), _) => Ok(Sent::Refused(reason)),
             (Err(_), _, Some(stale)) => Ok(Sent::Refused(stale)),
+            (Err(error), ..) if error.message().contains("push-options not supported") => {
+                Ok(Sent::NoOptions)
+            }
             (Err(error), ..) if !Error::has_kept() && is_refusal(&error) => {
                 Ok(Sent::Refused(error.message().to_owned()))
             }
@@ -243,12 +253,7 @@ impl Repository {
 
 /// Tells whether the host, or the library for it, did not take the push.
 fn is_refusal(error: &git2::Error) -> bool {
-    let words = [
-        "unpack",
-        "report-status",
-        "not present locally",
-        "push options",
-    ];
+    let words = ["unpack", "report-status", "not present locally"];
     error.code() == git2::ErrorCode::NotFastForward
         || words.iter().any(|word| error.message().contains(word))
 }

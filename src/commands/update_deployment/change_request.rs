@@ -341,24 +341,25 @@ impl Job {
         lease: Lease,
     ) -> Result<Result<Pushed, git::Error>, Failure> {
         let plan = plan_on(&base, &self.request, &self.wanted)?;
+        if plan.files.is_empty() {
+            // Somebody deployed the image meanwhile.
+            return Ok(Err(git::Error::Moved {
+                url: self.remote.url.clone(),
+                branch: self.change.target.clone(),
+                reason: "it holds the image by now".to_owned(),
+            }));
+        }
         let message = message::of(&self.request, &self.wanted, &plan.changed);
         let changes: Vec<_> = plan.files.iter().map(change).collect();
         let key = self.remote.key.as_ref();
         base.commit(&changes, &message, &self.request.author, self.time, key)
             .map_err(git_failure)?;
-        let mut push = Push {
+        let push = Push {
             branch: self.change.branch.clone(),
             lease,
             options: self.push_options.clone(),
         };
-        let mut pushed = base.push(&push);
-        // A host that takes no push options is asked by its API afterwards.
-        let takes_none = |error: &git::Error| error.to_string().contains("push options");
-        if !push.options.is_empty() && pushed.as_ref().is_err_and(takes_none) {
-            push.options.clear();
-            pushed = base.push(&push);
-        }
-        match pushed {
+        match base.push(&push) {
             Ok(said) => {
                 let commit = base.commit_id();
                 tracing::info!("pushed {commit} to {}", push.branch);

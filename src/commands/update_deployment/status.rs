@@ -4,7 +4,7 @@
 //! nothing else.
 
 use super::{
-    Context, DeployRequest, Done,
+    Context, DeployRequest, DeployTarget, Done,
     change_request::{Options, forge_of},
     images::Wanted,
 };
@@ -26,6 +26,41 @@ pub(super) struct Statuses<'a> {
     run_url: Option<String>,
 }
 
+/// Shows at the source's commit that a promotion runs, or why it failed before the edit.
+pub(crate) async fn show_at_source(
+    request: &DeployRequest,
+    (url, commit): (&str, &str),
+    failure: Option<&str>,
+    context: &Context,
+) {
+    let DeployTarget::Remote { url: gitops, .. } = &request.target else {
+        return;
+    };
+    if !request.commit_status || request.dry_run {
+        return;
+    }
+    let statuses = Statuses {
+        context,
+        is_on: true,
+        source: Some((url.to_owned(), commit.to_owned())),
+        gitops: gitops.clone(),
+        options: request.change_request.clone(),
+        name: name_of(request),
+        run_url: request.run_url.clone(),
+    };
+    match failure {
+        None => statuses.begin().await,
+        Some(text) => {
+            let text = description(text);
+            statuses.of_source(Progress::Failure, text, None).await;
+        }
+    }
+}
+
+fn name_of(request: &DeployRequest) -> String {
+    format!("promote/{}", request.environments.join("-"))
+}
+
 impl<'a> Statuses<'a> {
     /// Collects what is known before the edit.
     pub(super) fn new(
@@ -42,7 +77,7 @@ impl<'a> Statuses<'a> {
             source: source.map(|source| (source.url.clone(), source.commit.clone())),
             gitops: gitops.to_owned(),
             options: request.change_request.clone(),
-            name: format!("promote/{}", request.environments.join("-")),
+            name: name_of(request),
             run_url: request.run_url.clone(),
         }
     }

@@ -180,8 +180,8 @@ fn a_host_without_a_name_or_a_token_is_told_how_to_get_one() {
     scene.dir.write("token", super::TOKEN);
     scene.propose(&["--forge-token-file=token"]).exits(0);
     scene.propose(&["--forge-token-file=none"]).exits(3);
-    scene
-        .propose(&["--forge=azure-devops"])
-        .exits(2)
-        .says("expected https://dev.azure.com/ORGANISATION/PROJECT/_git/NAME");
+    let mut azure = flags.to_vec();
+    azure.push("--forge=azure-devops");
+    let shape = "expected https://dev.azure.com/ORGANISATION/PROJECT/_git/NAME";
+    scene.dir.promote(&azure).exits(2).says(shape);
 }
