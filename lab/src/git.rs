@@ -51,6 +51,9 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
+/// What is called after a request, with its name.
+type RequestHook = Arc<dyn Fn(&str) + Send + Sync>;
+
 struct Shared {
     root: PathBuf,
     account: Mutex<Option<Account>>,
@@ -64,7 +67,7 @@ struct Shared {
     /// Whether git's own HTTP server answers.
     has_backend: AtomicBool,
     forge: Mutex<Option<Arc<Forge>>>,
-    after_request: Mutex<Option<Arc<dyn Fn(&str) + Send + Sync>>>,
+    after_request: Mutex<Option<RequestHook>>,
 }
 
 /// Tells whether git is installed.

@@ -90,21 +90,25 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             Ok((200, json!({})))
         }
         ("POST", ["commits", commit, "statuses"]) => {
-            ask.only(&["state", "context"], &["description", "targetUrl"])?;
-            let context = &ask.body["context"];
-            let name = |key: &str| context[key].as_str().unwrap_or_default().to_owned();
-            let status = Status {
-                commit: (*commit).to_owned(),
-                state: ask.text("state"),
-                context: format!("{}/{}", name("genre"), name("name")),
-                description: ask.text("description"),
-                link: ask.body["targetUrl"].as_str().map(str::to_owned),
-            };
+            let status = status(ask, commit)?;
             forge.set(&repository, status)?;
             Ok((201, json!({"id": 1})))
         }
         _ => Err(not_found()),
     }
+}
+
+fn status(ask: &Ask<'_>, commit: &str) -> Result<Status, Answer> {
+    ask.only(&["state", "context"], &["description", "targetUrl"])?;
+    let context = &ask.body["context"];
+    let name = |key: &str| context[key].as_str().unwrap_or_default().to_owned();
+    Ok(Status {
+        commit: commit.to_owned(),
+        state: ask.text("state"),
+        context: format!("{}/{}", name("genre"), name("name")),
+        description: ask.text("description"),
+        link: ask.body["targetUrl"].as_str().map(str::to_owned),
+    })
 }
 
 fn members(all: &Value, key: &str) -> Vec<String> {

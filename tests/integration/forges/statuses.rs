@@ -1,9 +1,15 @@
 //! Commit statuses: the command, and those of update-deployment.
 
-use lab::forge::Kind;
+use std::sync::Arc;
+
+use lab::{
+    forge::{Forge, Kind},
+    universe::{COMPONENT, TAG, Universe},
+};
 use serde_json::json;
 
 use super::{Scene, TOKEN};
+use crate::harness::Workdir;
 
 /// The host's words for pending, success and failure.
 fn words(kind: Kind) -> [&'static str; 3] {
@@ -145,5 +151,47 @@ fn a_deployment_shows_itself_at_both_commits_on_demand() {
             .exits(0)
             .says("gets no status");
         assert!(!run.stderr.contains(TOKEN), "{name}");
+    }
+}
+
+#[test]
+fn a_run_shows_its_end_at_the_source() {
+    for (vouched, code, end) in [(false, 4, "failed"), (true, 0, "success")] {
+        let universe = Universe::new().unwrap();
+        if vouched {
+            universe.vouch().unwrap();
+        }
+        let token = std::fs::read_to_string(universe.credentials().join("password")).unwrap();
+        let forge = Arc::new(Forge::new(Kind::GitLab, token.trim()));
+        universe.git.set_forge(Arc::clone(&forge));
+        let dir = Workdir::new();
+        let flags = [
+            "run".to_owned(),
+            format!("--ref=refs/tags/{TAG}"),
+            format!("--image={COMPONENT}={}", universe.staging()),
+            format!("--git-url={}", universe.source_url()),
+            format!("--policy={}", universe.policy_url()),
+            format!("--public-key={}", universe.public_key().display()),
+            "--ignore-rekor".to_owned(),
+            format!("--to={}", universe.production()),
+            format!("--gitops-repo-url={}", universe.gitops_url()),
+            format!("--git-credentials-dir={}", universe.credentials().display()),
+            "--out=out".to_owned(),
+            "--set=update-deployment.commit-status=true".to_owned(),
+            "--set=update-deployment.forge=gitlab".to_owned(),
+        ];
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        dir.promote(&flags).exits(code);
+        let set = forge.statuses();
+        let source: Vec<_> = set
+            .iter()
+            .filter(|one| one.commit == universe.commit)
+            .map(|one| one.state.as_str())
+            .collect();
+        assert_eq!(source, ["running", end]);
+        if !vouched {
+            let last = &set.last().unwrap().description;
+            assert!(last.contains("signature"), "{last}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::git::Server;
+use lab::git::{Repository, Server};
 
 use super::{deployed, patch};
 use crate::harness::{Run, Workdir};
@@ -106,32 +106,12 @@ fn race(all: usize, same: usize) -> String {
         shown()
     );
 
-    let git = |arguments: &[&str]| gitops.git(arguments, None).unwrap();
     let commits = all - same + winners;
-    assert_eq!(
-        git(&["rev-list", "--count", "main"]),
-        (commits + 1).to_string()
-    );
-    assert_eq!(git(&["rev-list", "--count", "--merges", "main"]), "0");
-    let changed = git(&[
-        "log",
-        "--format=",
-        "--numstat",
-        "main",
-        "--not",
-        &git(&["rev-list", "--max-parents=0", "main"]),
-    ]);
-    let lines: Vec<_> = changed.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(lines.len(), commits, "{changed}");
-    assert!(
-        lines.iter().all(|line| line.starts_with("1\t1\t")),
-        "{changed}"
-    );
+    check(&gitops, commits);
     for (number, name) in names.iter().enumerate().skip(same) {
         let text = gitops.read("main", &file(name)).unwrap();
         assert!(text.contains(&digest(number)), "{name}");
     }
-    git(&["fsck", "--strict"]);
 
     let mut report = format!("{all} writers, {same} on one scalar: {whole:.1?}\n");
     for (number, one) in taken.iter().enumerate() {
@@ -142,6 +122,21 @@ fn race(all: usize, same: usize) -> String {
         );
     }
     report
+}
+
+/// Checks that the branch is a line of so many commits, each with one changed line.
+fn check(gitops: &Repository, commits: usize) {
+    let git = |arguments: &[&str]| gitops.git(arguments, None).unwrap();
+    let count = git(&["rev-list", "--count", "main"]);
+    assert_eq!(count, (commits + 1).to_string());
+    assert_eq!(git(&["rev-list", "--count", "--merges", "main"]), "0");
+    let first = git(&["rev-list", "--max-parents=0", "main"]);
+    let changed = git(&["log", "--format=", "--numstat", "main", "--not", &first]);
+    let lines: Vec<_> = changed.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.len(), commits, "{changed}");
+    let is_one = |line: &&str| line.starts_with("1\t1\t");
+    assert!(lines.iter().all(is_one), "{changed}");
+    git(&["fsck", "--strict"]);
 }
 
 fn write(flags: &[String]) -> Taken {
