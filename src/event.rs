@@ -215,5 +215,23 @@ fn is_zero(commit: &str) -> bool {
     !commit.is_empty() && commit.bytes().all(|digit| digit == b'0')
 }
 
+/// Checks that a release is due: `2026-08-05 10:00:00 UTC`, as GitLab writes it, or RFC 3339.
+///
+/// # Errors
+/// [`Error::Action`] for a time in the future and for what is not a time.
+pub(crate) fn check_due(tag: &str, date: &str) -> Result<(), Error> {
+    let refused = |action: String| Error::Action {
+        tag: tag.to_owned(),
+        action,
+    };
+    let standard = date.replacen(' ', "T", 1).replace(" UTC", "Z");
+    let due: Result<jiff::Timestamp, _> = standard.parse();
+    let due = due.map_err(|_| refused(format!("dated {date:?}, which is not a time")))?;
+    match due > jiff::Timestamp::now() {
+        true => Err(refused(format!("announced for {date}"))),
+        false => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,8 @@ pub(crate) struct TagRequest {
     pub(crate) git_url: Option<String>,
     /// The commit that the event named.
     pub(crate) commit: Option<String>,
+    /// When the release is due, as its event says.
+    pub(crate) released_at: Option<String>,
 }
 
 /// Where a tag comes from.
@@ -110,6 +112,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<Done, Failure> {
     let mut found = request.find(context).await?;
     found.expect(request.commit.as_deref())?;
+    if let Some(due) = &request.released_at {
+        event::check_due(&found.tag, due).or_fail(Kind::Usage)?;
+    }
     if let Some(problem) = text::git_tag_problem(&found.tag) {
         let tag = text::line(&found.tag);
         let message = format!("the Git tag \"{tag}\" cannot be used: {problem}");

@@ -52,17 +52,7 @@ fn release(payload: &Value) -> Result<Event, Error> {
         }
     }
     if let Some(date) = optional(payload, "/released_at") {
-        let standard = date.replacen(' ', "T", 1).replace(" UTC", "Z");
-        let released: jiff::Timestamp = standard.parse().map_err(|_| Error::Action {
-            tag: tag.to_owned(),
-            action: format!("dated {date:?}, which is not a time"),
-        })?;
-        if released > jiff::Timestamp::now() {
-            return Err(Error::Action {
-                tag: tag.to_owned(),
-                action: format!("announced for {date}"),
-            });
-        }
+        super::check_due(tag, &date)?;
     }
     Ok(Event {
         commit: optional(payload, "/commit/id"),

@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// The commit that the event named: refuse the tag when --git-url has another one for it
     #[arg(long, value_name = "COMMIT", requires = "git_url")]
     commit: Option<String>,
+    /// When the release is due, as its event says: refuse one of the future
+    #[arg(long, value_name = "TIME")]
+    released_at: Option<String>,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: Output,
@@ -110,6 +113,7 @@ impl TryFrom<Args> for TagRequest {
             allow_draft: args.allow_draft,
             git_url: args.git_url,
             commit: args.commit,
+            released_at: args.released_at,
         })
     }
 }
