@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, lint, man, policy, report, run, trust, update_deployment, verify_ec,
+        gather_images, lint, man, plan_release, policy, report, run, trust, update_deployment, verify_ec,
         write_file,
     },
     env::Env,
@@ -94,6 +94,8 @@ enum Command {
     ExtractTag(extract_tag::Args),
     /// Find the images built for a tag, pin them to digests and the source to a commit, write images.json
     GatherImages(gather_images::Args),
+    /// Compute what a Konflux release does with each image of a Snapshot, write images.json and release.json
+    PlanRelease(plan_release::Args),
     /// Verify signatures, attestations and policy for every image; write the report and verified.json
     VerifyEc(verify_ec::Args),
     /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
@@ -133,6 +135,7 @@ impl Command {
         match self {
             Self::ExtractTag(args) => extract_tag::run(args, context).await,
             Self::GatherImages(args) => gather_images::run(args, context).await,
+            Self::PlanRelease(args) => plan_release::run(args, context).await,
             Self::VerifyEc(args) => verify_ec::run(args, context).await,
             Self::CopyImage(args) => copy_image::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
@@ -245,12 +248,14 @@ pub fn results(command: &str) -> Vec<&'static str> {
     let steps = [
         ("extract-tag", extract_tag::RESULTS),
         ("gather-images", gather_images::RESULTS),
+        ("plan-release", plan_release::RESULTS),
         ("verify-ec", verify_ec::RESULTS),
         ("ec", ec::RESULTS),
         ("copy-image", copy_image::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
     ];
-    let of_command = |step: &&(&str, _)| step.0 == command || command == "run";
+    let of_command =
+        |step: &&(&str, _)| step.0 == command || (command == "run" && step.0 != "plan-release");
     steps
         .iter()
         .filter(of_command)

@@ -5,9 +5,11 @@
 
 mod evidence;
 mod grammar;
+mod release;
 
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
 use grammar::{check_names, check_revision};
+pub(crate) use release::{Destination, Release, ReleasedComponent, ReleasedSource};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{

@@ -25,6 +25,7 @@ mod lint;
 mod policy;
 mod progress;
 mod registry;
+mod release;
 mod report;
 mod snapshot;
 mod tekton;

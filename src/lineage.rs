@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
@@ -23,6 +24,8 @@ pub(crate) struct Origin {
     pub(crate) commit: Option<String>,
     /// Its tag or version.
     pub(crate) version: Option<String>,
+    /// When it was built; it decides only in releases of Snapshots.
+    pub(crate) built: Option<Timestamp>,
 }
 
 /// The order of a new image and the running one.
@@ -80,6 +83,7 @@ impl Origin {
     fn of_config(config: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Config {
+            created: Option<String>,
             config: Option<Inner>,
         }
         #[derive(Deserialize)]
@@ -87,9 +91,12 @@ impl Origin {
             #[serde(rename = "Labels")]
             labels: Option<std::collections::BTreeMap<String, String>>,
         }
-        let labels = serde_json::from_slice::<Config>(config).ok();
-        let labels = labels.and_then(|config| config.config?.labels);
+        let config = serde_json::from_slice::<Config>(config).ok();
+        let created = config.as_ref().and_then(|config| config.created.clone());
+        let labels = config.and_then(|config| config.config?.labels);
         let labels = labels.unwrap_or_default();
+        let build_date = labels.get("build-date").cloned();
+        let built = build_date.or(created).and_then(|time| time.parse().ok());
         let label = |name: &str| {
             labels
                 .get(&format!("org.opencontainers.image.{name}"))
@@ -98,6 +105,7 @@ impl Origin {
         Self {
             commit: label("revision").filter(|commit| is_commit(commit)),
             version: label("version"),
+            built,
         }
     }
 }

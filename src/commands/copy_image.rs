@@ -10,6 +10,7 @@ mod args;
 mod attached;
 mod endpoint;
 mod places;
+mod released;
 mod reports;
 mod rollback;
 
@@ -34,7 +35,6 @@ use crate::{
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
     registry::{self, Planned, Registry, Retries, Rules, Version},
-    text,
 };
 
 /// The Tekton results of the command.
@@ -124,6 +124,13 @@ pub(crate) enum CopySource {
         /// Whether what was staged without a verdict is accepted.
         unverified: bool,
     },
+    /// What plan-release computed.
+    Released {
+        /// Its `release.json`; `None` is its default name.
+        file: Option<PathBuf>,
+        /// The digest that plan-release reported.
+        digest: Option<Digest>,
+    },
     /// All of the verdict.
     All {
         /// The repository they are copied into; `None` is their own. `{name}` is the component.
@@ -164,14 +171,8 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     let began = Instant::now();
     let (vouched, unchecked) = request.vouched(context)?;
     let staged = request.staged(context)?;
-    if let (Some(elsewhere), None | Some(Attached::Seen | Attached::Accepted)) =
-        (context.env.get("COSIGN_REPOSITORY"), request.attached)
-    {
-        tracing::warn!(
-            "evidence in {} (COSIGN_REPOSITORY) is not copied: only what is attached in the source's repository is",
-            text::line(elsewhere)
-        );
-    }
+    request.warn_of_other_evidence(context);
+    let (released, unchecked_release) = request.released(vouched.as_ref(), context)?;
     if !request.dry_run && staged.is_none() {
         remove_file(&context.path(None, "promoted.json"))?;
     }
@@ -184,7 +185,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         .limited(retries, request.jobs.map(usize::from));
     let jobs = match &staged {
         Some(staged) => Jobs::of_staged(staged)?,
-        None => Jobs::of(request, vouched.as_ref())?,
+        None => Jobs::of(request, vouched.as_ref(), released.as_ref())?,
     };
     if jobs.0.is_empty() && !request.allow_empty {
         let message = "there are no images: nothing would be promoted";
@@ -219,7 +220,8 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     if !request.allow_rollback && request.mode != Mode::StageOnly {
         let promoted = staged.as_ref().map(Placed::promoted);
         let verified = vouched.as_ref().map(Vouched::verified);
-        rollback::check(&plans, verified, promoted, &registry, context).await?;
+        let release = rollback::Release::of(verified, promoted);
+        rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
     if request.dry_run {
         return Ok(show(&jobs, &plans));
@@ -238,6 +240,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     }
     let mut promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
     promoted.unchecked.extend(unchecked);
+    promoted.unchecked.extend(unchecked_release);
     let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
     let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
@@ -256,7 +259,8 @@ pub(crate) fn places(
     context: &Context,
 ) -> Result<Vec<(String, Reference)>, Failure> {
     let (vouched, _) = request.vouched(context)?;
-    Ok(Jobs::of(request, vouched.as_ref())?.places())
+    let (released, _) = request.released(vouched.as_ref(), context)?;
+    Ok(Jobs::of(request, vouched.as_ref(), released.as_ref())?.places())
 }
 
 impl CopyRequest {
@@ -413,18 +417,24 @@ fn promoted(
         let (Some(from), Some(to)) = (job.source(), job.target()) else {
             continue;
         };
+        let destinations = job.tags.iter().map(|tag| to.tagged(tag));
+        let same =
+            |known: &&mut PromotedComponent| known.name == job.name && known.digest == digest;
+        // A release may name several repositories for one component.
+        if let Some(known) = components.iter_mut().find(same) {
+            known.destinations.extend(destinations);
+            known.copied.add(done);
+            continue;
+        }
+        let mut copied = Copied::default();
+        copied.add(done);
         components.push(PromotedComponent {
             name: job.name.clone(),
             source: from.pinned(digest),
-            destinations: job.tags.iter().map(|tag| to.tagged(tag)).collect(),
+            destinations: destinations.collect(),
             digest,
             previous_digest: plan.previous.first().copied().flatten(),
-            copied: Copied {
-                manifests: done.manifests,
-                blobs: done.blobs,
-                referrers: done.attached,
-                bytes: done.bytes,
-            },
+            copied,
         });
     }
     let verified = vouched.map(Vouched::verified);

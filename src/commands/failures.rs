@@ -215,6 +215,11 @@ pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
     }
 }
 
+/// Gives an error of the cluster its kind.
+pub(crate) fn kube_failure(error: kube::Error) -> Failure {
+    Failure::new(kube_kind(&error), error)
+}
+
 fn kube_kind(error: &kube::Error) -> Kind {
     match error {
         kube::Error::NotFound { .. } => Kind::NotFound,

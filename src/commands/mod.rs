@@ -15,6 +15,7 @@ pub(crate) mod gather_images;
 pub(crate) mod lint;
 pub(crate) mod man;
 mod output;
+pub(crate) mod plan_release;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod run;

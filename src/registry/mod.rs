@@ -10,6 +10,7 @@ mod download;
 mod error;
 mod layout;
 mod limit;
+mod list;
 mod lost;
 mod manifest;
 mod place;

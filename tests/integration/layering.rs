@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("failure", &["text"]),
     ("clock", &["env"]),
     ("snapshot", &["image", "json", "text"]),
+    ("release", &["image", "json"]),
     ("handover", &["image", "json", "snapshot", "text"]),
     ("progress", &[]),
     ("tekton", &[]),
@@ -57,7 +58,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
-            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry", "report",
+            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry", "release", "report",
             "snapshot", "tekton", "text", "trust",
         ],
     ),

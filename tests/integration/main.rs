@@ -26,6 +26,7 @@ mod lint;
 mod neighbours;
 mod outputs;
 mod overlays;
+mod plan_release;
 mod policy_test;
 mod prose;
 mod report;

@@ -16,6 +16,20 @@ use serde_json::Value as Json;
 
 use crate::docs::{check, root};
 
+/// All Tasks that are shipped.
+const ALL: [&str; 10] = [
+    "extract-tag",
+    "gather-images",
+    "verify-ec",
+    "copy-image",
+    "update-deployment",
+    "preflight",
+    "promote-run",
+    "move-tags",
+    "plan-release",
+    "push-snapshot",
+];
+/// The Tasks of a promotion.
 pub(crate) const TASKS: [&str; 8] = [
     "extract-tag",
     "gather-images",
@@ -27,12 +41,14 @@ pub(crate) const TASKS: [&str; 8] = [
     "promote-run",
 ];
 /// The command of a Task that is not named as it.
-const COMMANDS: [(&str, &str); 3] = [
+const COMMANDS: [(&str, &str); 4] = [
     ("move-tags", "copy-image"),
     ("preflight", "doctor"),
     ("promote-run", "run"),
+    ("push-snapshot", "copy-image"),
 ];
 const ONE_POD: &str = "pipelines/promote-run/promote-run.yaml";
+const TO_REGISTRY: &str = "pipelines/push-to-registry/push-to-registry.yaml";
 const PIPELINE: &str = "pipelines/promote-to-prod/promote-to-prod.yaml";
 const ON_TAG: &str = "pipelines/promote-to-prod/pac/on-tag.yaml";
 const MARK: &str =
@@ -86,8 +102,11 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
         }
         (_, "policy" | "git-url" | "gitops-repo-url") => Some("https://git.example.com/acme/web"),
         (_, "commit") => Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7"),
+        ("plan-release", "snapshot") => Some("k8s:acme/web-x1abc"),
         (_, "public-key") => Some("k8s://release/cosign-pub"),
-        (_, "images-digest" | "verified-digest" | "promoted-digest") => Some(DIGEST),
+        (_, "images-digest" | "verified-digest" | "promoted-digest" | "release-digest") => {
+            Some(DIGEST)
+        }
         _ => None,
     }
 }
@@ -135,7 +154,7 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
 
 #[test]
 fn the_command_line_accepts_the_arguments_of_every_task() {
-    for name in TASKS {
+    for name in ALL {
         let task = task(name);
         for with_values in [false, true] {
             let all = arguments(&task);
@@ -156,7 +175,7 @@ fn the_command_line_accepts_the_arguments_of_every_task() {
 
 #[test]
 fn a_param_is_the_flag_of_its_name_and_nothing_declared_is_unused() {
-    for name in TASKS {
+    for name in ALL {
         let task = task(name);
         let arguments: BTreeSet<_> = arguments(&task).into_iter().collect();
         for param in &task.spec.params {
@@ -202,7 +221,7 @@ fn no_yaml_has_a_script_a_secret_in_a_variable_or_a_shell() {
 
 #[test]
 fn every_step_is_confined_and_of_this_version() {
-    for name in TASKS {
+    for name in ALL {
         let task = task(name);
         assert_eq!(task.metadata.name, name);
         assert_eq!(
@@ -252,7 +271,7 @@ fn the_image_runs_as_nobody_and_has_every_step_by_its_name() {
     for applet in applets.split_whitespace() {
         assert!(command.find_subcommand(applet).is_some(), "{applet}");
     }
-    for name in TASKS.iter().filter(|name| command_of(name) == **name) {
+    for name in ALL.iter().filter(|name| command_of(name) == **name) {
         assert!(
             applets.split_whitespace().any(|applet| applet == *name),
             "{name}"
@@ -439,11 +458,11 @@ fn tektons_own_schemas_accept_it() {
         eprintln!("skipped: no schemas at {}", schemas.display());
         return;
     }
-    for path in TASKS
-        .map(path_of)
-        .iter()
-        .map(String::as_str)
-        .chain([PIPELINE, ONE_POD, ON_TAG])
+    for path in
+        ALL.map(path_of)
+            .iter()
+            .map(String::as_str)
+            .chain([PIPELINE, ONE_POD, TO_REGISTRY, ON_TAG])
     {
         let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
         let kind = document["kind"].as_str().unwrap().to_owned();
@@ -466,7 +485,7 @@ fn tektons_own_schemas_accept_it() {
 
 #[test]
 fn docs_tables_of_the_tasks_are_fresh() {
-    for name in TASKS {
+    for name in ALL {
         let path = format!("tasks/{name}/README.md");
         let found = fs::read_to_string(root().join(&path)).unwrap_or_default();
         let by_hand = found.split(MARK).next().unwrap_or_default();

@@ -39,6 +39,12 @@ pub(crate) struct Args {
     /// Copy into this repository instead of tagging in place; {name} stands for the component
     #[arg(long, value_name = "REPO")]
     to: Option<String>,
+    /// Copy to the repositories and tags that plan-release computed [default of --release-digest: release.json]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst", "source", "destination", "to", "map", "tag", "unverified", "tags_only"])]
+    release: Option<PathBuf>,
+    /// The digest of --release that plan-release reported
+    #[arg(long, value_name = "DIGEST", conflicts_with_all = ["src", "dst", "source", "destination", "to", "map", "tag", "unverified", "tags_only"])]
+    release_digest: Option<Digest>,
     /// Copy the component NAME into this repository
     #[arg(long, value_name = "NAME=REPO")]
     map: Vec<String>,
@@ -140,6 +146,7 @@ impl TryFrom<Args> for CopyRequest {
                 retries: args.retries,
             });
         }
+        let released = args.release.is_some() || args.release_digest.is_some();
         let source = match (args.src.or(args.source), args.dst.or(args.destination)) {
             (Some(from), Some(to)) => CopySource::One {
                 from: Box::new(Endpoint::parse(&from)?),
@@ -149,6 +156,10 @@ impl TryFrom<Args> for CopyRequest {
                 let text = "SRC needs DST: where shall the image go?";
                 return Err(Failure::message(Kind::Usage, text));
             }
+            (None, _) if released => CopySource::Released {
+                file: args.release,
+                digest: args.release_digest,
+            },
             (None, _) => CopySource::All {
                 to: args.to,
                 map: args

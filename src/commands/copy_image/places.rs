@@ -9,8 +9,10 @@ use super::{
 use crate::{
     commands::failures::{handover_failure, registry_failure},
     failure::{Failure, Kind, OrFail as _},
-    handover::{Placed, Vouched},
+    git::is_commit,
+    handover::{Placed, Release, Vouched},
     image::{Digest, Reference, Repository, Tag},
+    lineage::Origin,
     registry::{Item, Layout, Place, Registry, Selection, Version},
 };
 
@@ -27,6 +29,17 @@ pub(super) struct Job {
     /// The tag beside the source's digest, which must still name it.
     pub(super) source_tag: Option<Tag>,
     pub(super) platform: Option<String>,
+    /// The component's own commit and build time, where a release of a Snapshot names them.
+    pub(super) built_from: Option<BuiltFrom>,
+}
+
+/// The source and time of one component's build.
+#[derive(Debug, Clone)]
+pub(super) struct BuiltFrom {
+    /// The URL of the source repository.
+    pub(super) url: Option<String>,
+    /// The commit and the time.
+    pub(super) origin: Origin,
 }
 
 /// All images to be copied.
@@ -35,10 +48,15 @@ pub(super) struct Jobs(pub(super) Vec<Job>);
 
 impl Jobs {
     /// Finds source, destination and tags of every image.
-    pub(super) fn of(request: &CopyRequest, vouched: Option<&Vouched>) -> Result<Self, Failure> {
+    pub(super) fn of(
+        request: &CopyRequest,
+        vouched: Option<&Vouched>,
+        released: Option<&Release>,
+    ) -> Result<Self, Failure> {
         let jobs = match &request.source {
             CopySource::One { from, to } => vec![one(from, to, request, vouched)?],
             CopySource::All { to, map } => all(to.as_deref(), map, request, vouched)?,
+            CopySource::Released { .. } => released.map_or_else(Vec::new, of_release),
             CopySource::Staged { .. } => Vec::new(),
         };
         let jobs = Self(jobs);
@@ -50,27 +68,21 @@ impl Jobs {
     pub(super) fn of_staged(staged: &Placed) -> Result<Self, Failure> {
         let mut jobs = Vec::new();
         for component in &staged.promoted().components {
-            let mut destinations = component.destinations.iter();
-            let Some(first) = destinations.clone().next() else {
-                continue;
-            };
-            let to = &first.repository;
-            if destinations.clone().any(|other| other.repository != *to) {
-                let text = format!(
-                    "promoted.json names several repositories for {}, expected one",
-                    component.name
-                );
-                return Err(Failure::message(Kind::Usage, text));
+            let mut repositories: Vec<(&Repository, Vec<Tag>)> = Vec::new();
+            for place in &component.destinations {
+                let tag = place.tag.clone().ok_or_else(|| {
+                    let text = format!("promoted.json names no tag for {}", component.name);
+                    Failure::message(Kind::Usage, text)
+                })?;
+                let known = repositories
+                    .iter_mut()
+                    .find(|known| *known.0 == place.repository);
+                match known {
+                    Some((_, tags)) => tags.push(tag),
+                    None => repositories.push((&place.repository, vec![tag])),
+                }
             }
-            let missing = || {
-                let text = format!("promoted.json names no tag for {}", component.name);
-                Failure::message(Kind::Usage, text)
-            };
-            let tags = destinations.try_fold(Vec::new(), |mut tags, place| {
-                tags.push(place.tag.clone().ok_or_else(missing)?);
-                Ok::<_, Failure>(tags)
-            })?;
-            jobs.push(Job {
+            let job = |(to, tags): (&Repository, _)| Job {
                 name: component.name.clone(),
                 from: End::Repository(to.clone()),
                 version: Some(component.digest.into()),
@@ -79,7 +91,9 @@ impl Jobs {
                 pinned_destination: None,
                 source_tag: None,
                 platform: None,
-            });
+                built_from: None,
+            };
+            jobs.extend(repositories.into_iter().map(job));
         }
         let jobs = Self(jobs);
         jobs.check_tags()?;
@@ -172,6 +186,40 @@ impl Job {
     }
 }
 
+/// The repositories and tags of a release.
+fn of_release(release: &Release) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for component in &release.components {
+        let image = &component.container_image;
+        let source = component.source.as_ref();
+        let commit = source.map(|source| source.revision.clone());
+        let built = component
+            .built
+            .as_ref()
+            .and_then(|built| built.parse().ok());
+        let built_from = BuiltFrom {
+            url: source.map(|source| source.url.clone()),
+            origin: Origin {
+                commit: commit.filter(|commit| is_commit(commit)),
+                version: None,
+                built,
+            },
+        };
+        jobs.extend(component.destinations.iter().map(|place| Job {
+            name: component.name.clone(),
+            from: End::Repository(image.repository.clone()),
+            version: Some(image.digest.into()),
+            to: End::Repository(place.repository.clone()),
+            tags: unique(place.tags.clone()),
+            pinned_destination: None,
+            source_tag: None,
+            platform: None,
+            built_from: Some(built_from.clone()),
+        }));
+    }
+    jobs
+}
+
 /// The one image of SRC and DST.
 fn one(
     source: &Endpoint,
@@ -223,6 +271,7 @@ fn one(
         pinned_destination,
         source_tag: source_tag.filter(|_| digest.is_some()),
         platform: request.platform.clone(),
+        built_from: None,
     })
 }
 
@@ -268,6 +317,7 @@ fn all(
             pinned_destination: None,
             source_tag: None,
             platform: request.platform.clone(),
+            built_from: None,
         });
     }
     match map.keys().next() {
@@ -314,7 +364,7 @@ pub(in crate::commands) fn expected(
             destination(mapped, to.as_deref(), name, own)?
         }
         CopySource::One { to, .. } => to.end.clone(),
-        CopySource::Staged { .. } => End::Repository(own.clone()),
+        CopySource::Released { .. } | CopySource::Staged { .. } => End::Repository(own.clone()),
     };
     Ok(end.repository().cloned())
 }

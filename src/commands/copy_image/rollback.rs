@@ -1,5 +1,6 @@
 //! Tags that would move back: an older Snapshot that finishes later than a newer one.
 
+use super::places::{BuiltFrom, Jobs};
 use crate::{
     commands::{Context, failures::git_failure},
     failure::{Failure, Kind},
@@ -7,13 +8,31 @@ use crate::{
     image::{Digest, Repository},
     lineage::{self, Order, Origin},
     registry::{Place, Planned, Registry},
-    snapshot::SourceCommit,
 };
 
 /// The commit and version that are being promoted.
-struct Release {
-    source: Option<SourceCommit>,
+pub(super) struct Release {
+    url: Option<String>,
     origin: Origin,
+}
+
+impl Release {
+    /// What the hand-over files name; `None` without a verdict.
+    pub(super) fn of(verified: Option<&Verified>, promoted: Option<&Promoted>) -> Option<Self> {
+        let (source, commit, tag) = match (verified, promoted) {
+            (Some(verified), _) => (&verified.source, &verified.commit, &verified.git_tag),
+            (None, Some(promoted)) => (&promoted.source, &promoted.commit, &promoted.git_tag),
+            (None, None) => return None,
+        };
+        Some(Self {
+            url: source.as_ref().map(|source| source.url.clone()),
+            origin: Origin {
+                commit: commit.clone(),
+                version: tag.clone(),
+                built: None,
+            },
+        })
+    }
 }
 
 /// Refuses to move a tag from a newer image to an older one.
@@ -21,79 +40,88 @@ struct Release {
 /// # Errors
 /// [`Kind::Refused`], naming the tag and why its image is newer.
 pub(super) async fn check(
+    jobs: &Jobs,
     plans: &[Planned],
-    verified: Option<&Verified>,
-    promoted: Option<&Promoted>,
+    release: Option<Release>,
     registry: &Registry,
     context: &Context,
 ) -> Result<(), Failure> {
-    let release = match (verified, promoted) {
-        (Some(verified), _) => Release {
-            source: verified.source.clone(),
-            origin: Origin {
-                commit: verified.commit.clone(),
-                version: verified.git_tag.clone(),
-            },
-        },
-        (None, Some(promoted)) => Release {
-            source: promoted.source.clone(),
-            origin: Origin {
-                commit: promoted.commit.clone(),
-                version: promoted.git_tag.clone(),
-            },
-        },
-        // Without a verdict nothing is known of the release.
-        (None, None) => return Ok(()),
-    };
-    for plan in plans {
+    for (job, plan) in jobs.0.iter().zip(plans) {
         let Place::Repository(_, repository) = &plan.item.to else {
             continue;
+        };
+        let new = match (&job.built_from, &release) {
+            (Some(BuiltFrom { url, origin }), _) => (url, origin),
+            (None, Some(Release { url, origin })) => (url, origin),
+            // Without a verdict nothing is known of the release.
+            (None, None) => continue,
         };
         for (tag, previous) in plan.item.tags.iter().zip(&plan.previous) {
             let Some(previous) = previous.filter(|previous| *previous != plan.root.digest) else {
                 continue;
             };
             let place = format!("{repository}:{tag}");
-            release
-                .compare(&place, repository, previous, registry, context)
-                .await?;
+            let old = origin(&place, repository, previous, registry).await;
+            let (url, origin) = (new.0.clone(), new.1.clone());
+            let (running, found) = (old.clone(), origin.clone());
+            let compared = context
+                .git
+                .run(move |git| Ok(lineage::compare(git, url.as_deref(), &running, &found)));
+            let order = match compared.await.map_err(git_failure)? {
+                Order::Unknown(reason) if job.built_from.is_some() => {
+                    by_time(&old, &origin, reason)
+                }
+                order => order,
+            };
+            settle(order, &place, previous, job.built_from.is_some())?;
         }
     }
     Ok(())
 }
 
-impl Release {
-    async fn compare(
-        &self,
-        place: &str,
-        repository: &Repository,
-        running: Digest,
-        registry: &Registry,
-        context: &Context,
-    ) -> Result<(), Failure> {
-        let old = match Origin::of_image(registry, repository, running).await {
-            Ok(old) => old,
-            Err(error) => {
-                tracing::warn!("the labels of {place} cannot be read: {error}");
-                Origin::default()
-            }
-        };
-        let url = self.source.as_ref().map(|source| source.url.clone());
-        let new = self.origin.clone();
-        let compared = context
-            .git
-            .run(move |git| Ok(lineage::compare(git, url.as_deref(), &old, &new)));
-        match compared.await.map_err(git_failure)? {
-            Order::Newer => Ok(()),
-            Order::Older(reason) => {
-                let text = format!("{place} names a newer image, {running}: {reason}");
-                Err(Failure::message(Kind::Refused, text)
-                    .hint("--allow-rollback moves the tag back"))
-            }
-            Order::Unknown(reason) => {
-                tracing::warn!("{place} moves, though the images cannot be ordered: {reason}");
-                Ok(())
-            }
+/// The commit, version and time of the image that a tag names.
+async fn origin(
+    place: &str,
+    repository: &Repository,
+    running: Digest,
+    registry: &Registry,
+) -> Origin {
+    match Origin::of_image(registry, repository, running).await {
+        Ok(old) => old,
+        Err(error) => {
+            tracing::warn!("the labels of {place} cannot be read: {error}");
+            Origin::default()
+        }
+    }
+}
+
+/// Compares build times; a Snapshot of several components has no version to compare.
+fn by_time(running: &Origin, new: &Origin, reason: String) -> Order {
+    match (running.built, new.built) {
+        (Some(old), Some(new)) if new > old => Order::Newer,
+        (Some(old), Some(new)) if new < old => {
+            Order::Older(format!("it was built at {old}, the other one at {new}"))
+        }
+        _ => Order::Unknown(reason),
+    }
+}
+
+fn settle(order: Order, place: &str, running: Digest, release: bool) -> Result<(), Failure> {
+    let refused = |text: String| {
+        let failure = Failure::message(Kind::Refused, text);
+        Err(failure.hint("--allow-rollback moves the tag all the same"))
+    };
+    match order {
+        Order::Newer => Ok(()),
+        Order::Older(reason) => {
+            refused(format!("{place} names a newer image, {running}: {reason}"))
+        }
+        Order::Unknown(reason) if release => refused(format!(
+            "{place} names {running}, and the images cannot be ordered: {reason}"
+        )),
+        Order::Unknown(reason) => {
+            tracing::warn!("{place} moves, though the images cannot be ordered: {reason}");
+            Ok(())
         }
     }
 }

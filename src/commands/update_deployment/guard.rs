@@ -111,10 +111,12 @@ impl Guard {
         let running = Origin {
             commit: self.running_commit(name, &old, head),
             version: version(&old),
+            built: None,
         };
         let new = Origin {
             commit: self.release.commit.clone(),
             version: version(&image.reference),
+            built: None,
         };
         match lineage::compare(&self.git, self.release.url.as_deref(), &running, &new) {
             Order::Newer => Ok(()),

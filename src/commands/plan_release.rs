@@ -1,0 +1,294 @@
+//! `plan-release`: what a Konflux release does with each image of a Snapshot.
+//!
+//! 1. read Release, ReleasePlan, ReleasePlanAdmission and Snapshot; check that they belong together
+//! 2. merge their data and read the mapping
+//! 3. compute and check every tag; the registry is asked for labels and numbers only
+//! 4. write `images.json` with all images, which verify-ec judges, and `release.json` with the
+//!    repositories and tags of those that are released
+
+mod args;
+mod facts;
+mod read;
+
+use std::path::PathBuf;
+
+pub(crate) use args::Args;
+use facts::{Image, Numbers};
+use serde_json::Value;
+
+use super::{
+    Context, Outcome,
+    files::{remove_file, write_file},
+};
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    handover::{Destination, Release, ReleasedComponent, ReleasedSource, VERSION},
+    image::{Digest, DigestReference},
+    release::{
+        data,
+        mapping::{Entry, Mapping},
+        objects::Objects,
+        plan::{Choice, Identity, assign},
+    },
+    snapshot::{Component, Images, Snapshot},
+};
+
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &["IMAGES_COUNT", "IMAGES_DIGEST", "RELEASE_DIGEST"];
+
+/// Which release is planned.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanRequest {
+    /// Where the Snapshot is: a file, `-`, JSON, or `k8s:` with its name.
+    pub(crate) snapshot: String,
+    /// Where the Release is.
+    pub(crate) release: Option<String>,
+    /// Where the ReleasePlan is.
+    pub(crate) plan: Option<String>,
+    /// Where the ReleasePlanAdmission is.
+    pub(crate) admission: Option<String>,
+    /// Whether only the component is released that the Snapshot was made for.
+    pub(crate) single_component: bool,
+    /// Whether components without an entry are left out.
+    pub(crate) allow_unmapped: bool,
+    /// Whether images are released that the registry will delete.
+    pub(crate) allow_expiring: bool,
+    /// Where the images are written; `None` is the default name.
+    pub(crate) images_out: Option<PathBuf>,
+    /// Where the destinations are written; `None` is the default name.
+    pub(crate) release_out: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Kind::Usage`] for objects that do not fit together and tags that cannot be, [`Kind::NotFound`]
+/// for what does not exist, [`Kind::Refused`] for an image that expires.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let request = PlanRequest::from(args);
+    let images_out = context.path(request.images_out.as_deref(), "images.json");
+    let release_out = context.path(request.release_out.as_deref(), "release.json");
+    remove_file(&images_out)?;
+    remove_file(&release_out)?;
+    let objects = read::objects(&request, context).await?;
+    objects.check().or_fail(Kind::Usage)?;
+    let images = images(&objects)?;
+    let documents = objects.data().or_fail(Kind::Usage)?;
+    let data = data::merge(&documents).or_fail(Kind::Usage)?;
+    let origin: Vec<_> = documents.iter().map(|(name, _)| name.as_str()).collect();
+    let origin = match origin.is_empty() {
+        true => "the release, which names no ReleasePlan (--release-plan)".to_owned(),
+        false => origin.join(", "),
+    };
+    let mapping = Mapping::of(&data, &origin).or_fail(Kind::Usage)?;
+    for notice in &mapping.notices {
+        tracing::warn!("{notice}");
+    }
+    if !mapping.ignored.is_empty() {
+        tracing::warn!(
+            "ignored members of the mapping: {}",
+            mapping.ignored.join(", ")
+        );
+    }
+    let single = request.single_component || single_component(&data)?;
+    let choice = Choice {
+        single: match single {
+            true => Some(objects.built_component().or_fail(Kind::Usage)?),
+            false => None,
+        },
+        allow_unmapped: request.allow_unmapped,
+    };
+    let release = planned(
+        &request, &objects, &images, &mapping, &choice, &data, context,
+    )
+    .await?;
+    let bytes = serde_json::to_vec(&release).or_fail(Kind::Bug)?;
+    write_file(&images_out, &images.snapshot.to_bytes().or_fail(Kind::Bug)?)?;
+    write_file(&release_out, &bytes)?;
+    Ok(outcome(&release, &images, Digest::of(&bytes)))
+}
+
+/// The images of the Snapshot as `images.json` has them.
+fn images(objects: &Objects) -> Result<Images, Failure> {
+    let shown = &objects.snapshot.shown;
+    let spec = objects.snapshot.spec().or_fail(Kind::Usage)?;
+    let snapshot = Snapshot::parse(&spec.to_string(), shown).or_fail(Kind::Usage)?;
+    if snapshot.components.is_empty() {
+        let text = format!("{shown} has no components: nothing would be released");
+        return Err(Failure::message(Kind::Usage, text));
+    }
+    let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
+    Images::parse(&bytes, shown).or_fail(Kind::Usage)
+}
+
+fn single_component(data: &Value) -> Result<bool, Failure> {
+    match data.get("singleComponentMode") {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(single)) => Ok(*single),
+        Some(other) => {
+            let text = format!("data.singleComponentMode is {other}, expected true or false");
+            Err(Failure::message(Kind::Usage, text))
+        }
+    }
+}
+
+async fn planned(
+    request: &PlanRequest,
+    objects: &Objects,
+    images: &Images,
+    mapping: &Mapping,
+    choice: &Choice,
+    data: &Value,
+    context: &Context,
+) -> Result<Release, Failure> {
+    let identities: Vec<_> = images
+        .components()
+        .map(|(component, _)| identity(component))
+        .collect();
+    let assigned = assign(&identities, mapping, choice).or_fail(Kind::Usage)?;
+    let released = objects.release.as_ref();
+    let created = released
+        .map(|release| release.created())
+        .transpose()
+        .or_fail(Kind::Usage)?;
+    let (mut components, mut left_out) = (Vec::new(), Vec::new());
+    for ((component, image), (identity, entry)) in
+        images.components().zip(identities.iter().zip(assigned))
+    {
+        let Some(entry) = entry else {
+            left_out.push(identity.to_string());
+            continue;
+        };
+        let found = Image::read(&context.registry, image).await?;
+        if found.disagree {
+            tracing::info!(
+                "the platforms of {image} were built at different times: the first one's is used"
+            );
+        }
+        if let Some(mark) = found.expires.as_ref().filter(|_| !request.allow_expiring) {
+            let text = format!("{image} has {mark}: the registry would delete the released image");
+            return Err(Failure::message(Kind::Refused, text)
+                .hint("build it without the label; --allow-expiring releases it all the same"));
+        }
+        let source = source(component);
+        let revision = source.as_ref().map(|source| source.revision.clone());
+        let facts = found.facts(image, revision, created.flatten(), entry)?;
+        components.push(ReleasedComponent {
+            destinations: destinations(entry, identity, &facts, image, context).await?,
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            container_image: image.clone(),
+            built: facts.built.map(|built| built.to_string()),
+            source,
+        });
+    }
+    if components.is_empty() {
+        let text = "no component is released: the mapping and the Snapshot have none in common";
+        return Err(Failure::message(Kind::Usage, text));
+    }
+    check_collisions(&components)?;
+    Ok(Release {
+        version: VERSION,
+        images_digest: images.digest,
+        release: released
+            .map(|release| release.name())
+            .transpose()
+            .or_fail(Kind::Usage)?,
+        snapshot: objects.snapshot.name().or_fail(Kind::Usage)?,
+        data_digest: Digest::of(data.to_string().as_bytes()),
+        components,
+        left_out,
+        ignored: mapping.ignored.clone(),
+    })
+}
+
+fn identity(component: &Component) -> Identity {
+    let version = component.other.get("version").and_then(Value::as_str);
+    Identity {
+        name: component.name.clone(),
+        version: version
+            .filter(|version| !version.is_empty())
+            .map(str::to_owned),
+    }
+}
+
+fn source(component: &Component) -> Option<ReleasedSource> {
+    let git = component.source.as_ref()?.git.as_ref()?;
+    (!git.revision.is_empty()).then(|| ReleasedSource {
+        url: git.url.clone(),
+        revision: git.revision.clone(),
+    })
+}
+
+async fn destinations(
+    entry: &Entry,
+    identity: &Identity,
+    facts: &crate::release::template::Facts,
+    image: &DigestReference,
+    context: &Context,
+) -> Result<Vec<Destination>, Failure> {
+    let (mut destinations, mut numbers) = (Vec::new(), Numbers::default());
+    for target in &entry.targets {
+        let place = format!("component {identity} in {}", target.repository);
+        let mut tags = Vec::new();
+        for template in &target.templates {
+            let filled = template.fill(facts, &place).or_fail(Kind::Usage)?;
+            let at = &target.repository;
+            let tag = numbers
+                .tag(filled, at, entry, image.digest, &context.registry)
+                .await?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        destinations.push(Destination {
+            repository: target.repository.clone(),
+            tags,
+        });
+    }
+    Ok(destinations)
+}
+
+/// Two images must not get one tag.
+fn check_collisions(components: &[ReleasedComponent]) -> Result<(), Failure> {
+    let mut known = std::collections::BTreeMap::new();
+    for component in components {
+        for place in &component.destinations {
+            for tag in &place.tags {
+                let shown = format!("{}:{tag}", place.repository);
+                let other = known.insert(shown.clone(), component);
+                let other =
+                    other.filter(|o| o.container_image.digest != component.container_image.digest);
+                if let Some(other) = other {
+                    let text = format!(
+                        "{} and {} would both get the tag {shown}",
+                        other.name, component.name
+                    );
+                    return Err(Failure::message(Kind::Usage, text)
+                        .hint("give each component a repository or a tag of its own"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn outcome(release: &Release, images: &Images, digest: Digest) -> Outcome {
+    let mut outcome = Outcome::default();
+    let results = &mut outcome.results;
+    results.set("IMAGES_COUNT", images.pinned.len().to_string());
+    results.set("IMAGES_DIGEST", release.images_digest.to_string());
+    results.set("RELEASE_DIGEST", digest.to_string());
+    for component in &release.components {
+        for place in &component.destinations {
+            for tag in &place.tags {
+                let line = format!(
+                    "{} {} to {}:{tag}\n",
+                    component.name, component.container_image.digest, place.repository
+                );
+                outcome.stdout.extend(line.into_bytes());
+            }
+        }
+    }
+    outcome
+}

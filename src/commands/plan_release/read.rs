@@ -1,0 +1,79 @@
+//! Resources from files and from the cluster.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::PlanRequest;
+use crate::{
+    commands::{Context, failures::kube_failure},
+    failure::{Failure, Kind, OrFail as _},
+    kube::{Kube, SERVICE_ACCOUNT},
+    release::objects::{GROUP, Object, ObjectKind, Objects, document},
+};
+
+/// The version of the API in paths.
+const API_VERSION: &str = "v1alpha1";
+
+/// Reads all resources of a release.
+///
+/// # Errors
+/// [`Kind::NotFound`] for one that does not exist, [`Kind::Usage`] for one that cannot be read.
+pub(super) async fn objects(request: &PlanRequest, context: &Context) -> Result<Objects, Failure> {
+    let optional = async |from: &Option<String>, of| match from {
+        Some(from) => object(from, of, context).await.map(Some),
+        None => Ok(None),
+    };
+    Ok(Objects {
+        release: optional(&request.release, ObjectKind::Release).await?,
+        plan: optional(&request.plan, ObjectKind::Plan).await?,
+        admission: optional(&request.admission, ObjectKind::Admission).await?,
+        snapshot: object(&request.snapshot, ObjectKind::Snapshot, context).await?,
+    })
+}
+
+async fn object(from: &str, of: ObjectKind, context: &Context) -> Result<Object, Failure> {
+    let value = match from.strip_prefix("k8s:") {
+        Some(name) => in_cluster(name, of, context).await?,
+        None => in_file(from, of, context)?,
+    };
+    Object::new(value, of, &format!("{} {from}", of.name())).or_fail(Kind::Usage)
+}
+
+async fn in_cluster(name: &str, of: ObjectKind, context: &Context) -> Result<Value, Failure> {
+    let kube = Kube::of_pod(&context.env, Path::new(SERVICE_ACCOUNT)).map_err(kube_failure)?;
+    let (namespace, name) = match name.split_once('/') {
+        Some((namespace, name)) => (namespace, name),
+        None => (kube.namespace(), name),
+    };
+    let api = ["apis", GROUP, API_VERSION];
+    let object = kube
+        .object(&api, of.resource(), of.name(), namespace, name)
+        .await;
+    let missing = format!(
+        "the Role of the release needs get of {} in {GROUP}; examples/konflux/role.yaml has it",
+        of.resource()
+    );
+    let object = object.map_err(|error| kube_failure(error).hint(missing))?;
+    Ok(Value::Object(object))
+}
+
+fn in_file(from: &str, of: ObjectKind, context: &Context) -> Result<Value, Failure> {
+    let inline = from.trim_start().starts_with('{');
+    let bytes = match inline {
+        true => from.as_bytes().to_vec(),
+        false => context.read(Path::new(from))?,
+    };
+    let shown = if inline { "the JSON" } else { from };
+    let document = document(&bytes, shown).or_fail(Kind::Usage)?;
+    // The bare specification, as the param SNAPSHOT of an integration test has it.
+    let bare = of == ObjectKind::Snapshot && document.get("components").is_some();
+    Ok(match bare {
+        true => serde_json::json!({
+            "apiVersion": format!("{GROUP}/{API_VERSION}"),
+            "kind": of.name(),
+            "spec": document,
+        }),
+        false => document,
+    })
+}

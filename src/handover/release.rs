@@ -1,0 +1,102 @@
+//! `release.json`: the repositories and tags of each component of a release, computed and checked.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, check_digest, check_version, parse};
+use crate::{
+    image::{Digest, DigestReference, Repository, Tag},
+    json,
+};
+
+/// What plan-release decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Release {
+    /// The version of the file, as of the other hand-over files.
+    pub(crate) version: u32,
+    /// SHA-256 of the `images.json` that was written with it.
+    pub(crate) images_digest: Digest,
+    /// The Release as `namespace/name`; absent for a release by hand.
+    pub(crate) release: Option<String>,
+    /// The Snapshot as `namespace/name`; empty when it has no name.
+    pub(crate) snapshot: String,
+    /// SHA-256 of the merged data, from which the destinations were computed.
+    pub(crate) data_digest: Digest,
+    /// The components that are released.
+    pub(crate) components: Vec<ReleasedComponent>,
+    /// Components of the Snapshot that are left out.
+    pub(crate) left_out: Vec<String>,
+    /// Members of the mapping that were ignored.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// Where one component goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ReleasedComponent {
+    /// The component's name.
+    pub(crate) name: String,
+    /// The component's version, where the Snapshot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    /// The image.
+    pub(crate) container_image: DigestReference,
+    /// The commit that it was built from, as the Snapshot names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<ReleasedSource>,
+    /// When it was built (RFC 3339), by its label or configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built: Option<String>,
+    /// The repositories with their tags.
+    pub(crate) destinations: Vec<Destination>,
+}
+
+/// The commit of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ReleasedSource {
+    /// The URL of its repository.
+    pub(crate) url: String,
+    /// The revision.
+    pub(crate) revision: String,
+}
+
+/// A repository with the tags that the image gets there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Destination {
+    /// The repository.
+    pub(crate) repository: Repository,
+    /// The tags.
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Release {
+    /// Reads `release.json`; `expected` is the digest that plan-release reported.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], [`Error::Parse`], [`Error::Version`] or [`Error::Contradiction`].
+    pub(crate) fn parse(
+        bytes: &[u8],
+        origin: &str,
+        expected: Option<Digest>,
+    ) -> Result<Self, Error> {
+        check_digest(bytes, origin, expected)?;
+        let release: Self = parse(bytes, origin, "release.json", &json::Shape::Any)?;
+        check_version(release.version, origin)?;
+        for component in &release.components {
+            let empty = component
+                .destinations
+                .iter()
+                .any(|place| place.tags.is_empty());
+            if empty || component.destinations.is_empty() {
+                return Err(Error::Contradiction {
+                    origin: origin.to_owned(),
+                    name: component.name.clone(),
+                    what: "it is released without a tag",
+                });
+            }
+        }
+        Ok(release)
+    }
+}
