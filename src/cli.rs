@@ -21,8 +21,8 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, lint, man, plan_release, policy, report, run, trust, update_deployment, verify_ec,
-        write_file,
+        gather_images, lint, man, plan_release, policy, report, run, trust, update_deployment,
+        verify_ec, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},

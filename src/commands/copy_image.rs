@@ -13,6 +13,7 @@ mod places;
 mod released;
 mod reports;
 mod rollback;
+mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -224,14 +225,14 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
     if request.dry_run {
-        return Ok(show(&jobs, &plans));
+        return Ok(shown::plan(&jobs, &plans));
     }
     let done = match request.mode {
         Mode::StageOnly => registry.stage(&plans).await,
         Mode::Both | Mode::TagsOnly => registry.carry_out(&plans).await,
     };
     let done = done.map_err(registry_failure)?;
-    report(&registry, &done, began);
+    shown::report(&registry, &done, began);
     if let Some(staged) = staged {
         return Ok(Done::Copied {
             digest: staged.digest(),
@@ -355,52 +356,6 @@ impl Job {
             }
         }
         Ok(())
-    }
-}
-
-fn show(jobs: &Jobs, plans: &[Planned]) -> Done {
-    let mut text = Vec::new();
-    for (job, plan) in jobs.0.iter().zip(plans) {
-        let (from, to) = (&plan.item.from, &plan.item.to);
-        let digest = plan.root.digest;
-        let line = format!(
-            "{}: {from}@{digest} to {to}: {}\n",
-            job.name,
-            plan.summary()
-        );
-        text.extend(line.into_bytes());
-    }
-    Done::Planned(text)
-}
-
-fn report(registry: &Registry, done: &[registry::Done], began: Instant) {
-    let sum = |of: fn(&registry::Done) -> u64| done.iter().map(of).sum::<u64>();
-    let (images, bytes) = (done.len(), sum(|done| done.bytes));
-    let (sent, mounted, reused) = (
-        sum(|done| done.blobs),
-        sum(|done| done.mounted),
-        sum(|done| done.reused),
-    );
-    let (requests, took) = (registry.request_count(), began.elapsed());
-    if registry.progress().for_machines() {
-        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
-            event = "copied",
-            images,
-            bytes,
-            sent,
-            mounted,
-            reused,
-            requests,
-            milliseconds,
-            "copied"
-        );
-    } else {
-        let noun = if images == 1 { "image" } else { "images" };
-        tracing::info!(
-            "copied {images} {noun}: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
-             {reused} there already; {requests} requests in {took:.2?}"
-        );
     }
 }
 

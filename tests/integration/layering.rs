@@ -58,8 +58,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
-            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry", "release", "report",
-            "snapshot", "tekton", "text", "trust",
+            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry",
+            "release", "report", "snapshot", "tekton", "text", "trust",
         ],
     ),
     (

@@ -1,0 +1,54 @@
+//! How a copy is shown: its plan, and a line of the log when it is done.
+
+use std::time::Instant;
+
+use super::{Done, Jobs};
+use crate::registry::{self, Planned, Registry};
+
+/// What would be copied, one line an image.
+pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
+    let mut text = Vec::new();
+    for (job, plan) in jobs.0.iter().zip(plans) {
+        let (from, to) = (&plan.item.from, &plan.item.to);
+        let digest = plan.root.digest;
+        let line = format!(
+            "{}: {from}@{digest} to {to}: {}\n",
+            job.name,
+            plan.summary()
+        );
+        text.extend(line.into_bytes());
+    }
+    Done::Planned(text)
+}
+
+/// Logs what was copied.
+pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instant) {
+    let sum = |of: fn(&registry::Done) -> u64| done.iter().map(of).sum::<u64>();
+    let (images, bytes) = (done.len(), sum(|done| done.bytes));
+    let (sent, mounted, reused) = (
+        sum(|done| done.blobs),
+        sum(|done| done.mounted),
+        sum(|done| done.reused),
+    );
+    let (requests, took) = (registry.request_count(), began.elapsed());
+    if registry.progress().for_machines() {
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            event = "copied",
+            images,
+            bytes,
+            sent,
+            mounted,
+            reused,
+            requests,
+            milliseconds,
+            "copied"
+        );
+    } else {
+        let noun = if images == 1 { "image" } else { "images" };
+        tracing::info!(
+            "copied {images} {noun}: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
+             {reused} there already; {requests} requests in {took:.2?}"
+        );
+    }
+}
