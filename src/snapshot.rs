@@ -275,7 +275,7 @@ impl Snapshot {
             json::document(text.as_bytes(), &json::Shape::Any)
                 .map_err(|error| wrong(error.to_string()))?
         } else {
-            serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?
+            json::yaml(text).map_err(|error| wrong(error.to_string()))?
         };
         if let Some(spec) = document.get_mut("spec").filter(|spec| spec.is_object()) {
             document = spec.take();

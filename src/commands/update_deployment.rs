@@ -244,6 +244,7 @@ fn edit_local(
         std::fs::write(&path, &changed.after).map_err(|error| {
             Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
         })?;
+        tracing::info!("wrote {}", path.display());
     }
     done.stdout = plan.lines("").into_bytes();
     Ok(done)

@@ -100,6 +100,17 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], shape: &Shape) -> Result<T
     decode(&document(bytes, shape)?)
 }
 
+/// Reads YAML, of which no key is there twice. A message names the place and shows none of the text:
+/// it may be a file of secrets that was taken for another.
+///
+/// # Errors
+/// [`Error::Syntax`].
+pub(crate) fn yaml(text: &str) -> Result<Value, Error> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    let read = serde_saphyr::from_str_with_options(text, options);
+    read.map_err(|error| Error::Syntax(error.to_string()))
+}
+
 /// Decodes `null` as the empty value, as Go does for lists, maps and texts.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

@@ -358,7 +358,7 @@ pub(crate) fn document(text: &str, origin: &str) -> Result<Value, Error> {
     };
     match serde_json::from_str(text) {
         Ok(document) => Ok(document),
-        Err(_) => serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string())),
+        Err(_) => crate::json::yaml(text).map_err(|error| wrong(error.to_string())),
     }
 }
 

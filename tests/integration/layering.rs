@@ -58,7 +58,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
-            "handover", "http", "image", "kube", "lineage", "lint", "policy", "registry",
+            "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "registry",
             "release", "report", "snapshot", "tekton", "text", "trust",
         ],
     ),

@@ -359,3 +359,66 @@ fn an_empty_source_repository_switches_no_check_off() {
         .exits(2)
         .says("has no member components");
 }
+
+#[test]
+fn no_message_shows_a_part_of_a_file_that_is_something_else() {
+    let scene = Scene::new();
+    for text in [
+        "password: [s3cret",
+        "\"s3cret",
+        "\"s3cret\"",
+        "[\"s3cret\"]",
+        "\ts3cret: x",
+        "s3cret",
+        "- s3cret\n- more\n",
+        "user: bot\npassword: s3cret\n",
+        "{\"auths\": {\"r.example\": {\"auth\": \"s3cret\"}}",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\ns3cret\n-----END OPENSSH PRIVATE KEY-----\n",
+    ] {
+        let file = scene.dir.write("it", text);
+        let at = |flag: &str| format!("{flag}={}", file.display());
+        let image = format!("--image={}", scene.image());
+        let key = format!("--public-key={}", scene.universe.public_key().display());
+        for arguments in [
+            vec!["run".to_owned(), at("--config")],
+            vec!["gather-images".to_owned(), at("--snapshot")],
+            vec!["verify-ec".to_owned(), image.clone(), key, at("--policy")],
+            vec![
+                "verify-ec".to_owned(),
+                at("--images"),
+                "--policy=policy".to_owned(),
+            ],
+            vec!["copy-image".to_owned(), at("--verified")],
+            vec![
+                "update-deployment".to_owned(),
+                at("--promoted"),
+                "--local=.".to_owned(),
+            ],
+            vec!["extract-tag".to_owned(), at("--event-file")],
+            vec!["report".to_owned(), file.display().to_string()],
+            vec![
+                "trust".to_owned(),
+                "verify".to_owned(),
+                scene.image(),
+                at("--public-key"),
+            ],
+            vec![
+                "trust".to_owned(),
+                "verify".to_owned(),
+                scene.image(),
+                at("--authfile"),
+            ],
+        ] {
+            let run = Run::of(scene.dir.command().args(&arguments).output().unwrap());
+            assert_ne!(run.code, 0, "{arguments:?}");
+            // The name of a key may be shown, a value never.
+            let shown = run.stdout + &run.stderr;
+            let shown = shown.replace("--s3cret", "").replace("`s3cret`", "");
+            let shown = shown.replace("no command \"s3cret\"", "");
+            assert!(
+                !shown.contains("s3cret"),
+                "{arguments:?} of {text:?}: {shown}"
+            );
+        }
+    }
+}

@@ -9,12 +9,12 @@ use std::{
 };
 
 use clap::{Args as _, Command, FromArgMatches};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     commands::{copy_image, extract_tag, gather_images, update_deployment, verify_ec},
     failure::{Failure, Kind},
-    text,
+    json, text,
 };
 
 /// The sections that a configuration may have: the five steps.
@@ -81,15 +81,25 @@ impl Config {
         let wrong =
             |reason: String| Failure::message(Kind::Usage, format!("{}: {reason}", path.display()));
         let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-        let document: BTreeMap<String, BTreeMap<String, Value>> =
-            serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let document = json::yaml(text).map_err(|error| wrong(error.to_string()))?;
+        let steps = match &document {
+            Value::Null => &Map::new(),
+            Value::Object(steps) => steps,
+            _ => return Err(wrong("expected one section per command".to_owned())),
+        };
         let mut config = Self::default();
-        for (step, keys) in document {
-            let mut flags = Flags::default();
+        for (step, keys) in steps {
+            let (step, mut flags) = (step.clone(), Flags::default());
             check_step(&step).map_err(&wrong)?;
+            let keys = match keys {
+                Value::Null => &Map::new(),
+                Value::Object(keys) => keys,
+                _ => return Err(wrong(format!("{step}: expected flags with their values"))),
+            };
             for (key, value) in keys {
+                let key = key.clone();
                 check_key(&step, &key).map_err(&wrong)?;
-                let values = values(&value).ok_or_else(|| {
+                let values = values(value).ok_or_else(|| {
                     wrong(format!("{step}.{key} is no text, number, boolean or list"))
                 })?;
                 flags.0.push((key, values));
