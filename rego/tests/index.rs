@@ -153,3 +153,20 @@ fn a_nested_body_that_opa_evaluates_without_a_variable_is_refused() {
     assert_eq!(compile("every e in [1] { e == y }"), Ok(()));
     assert_eq!(compile("every e in [1] { e == 2 }"), Ok(()));
 }
+
+#[test]
+fn with_replaces_operators() {
+    assert_eq!(ask("r if { 1 < 2 with lt as false }"), Ok(None));
+    assert_eq!(
+        ask("r if { 1 < 2 with gt as false }"),
+        Ok(Some("true".to_owned()))
+    );
+    assert_eq!(
+        ask("r := x if { x := 1 + 2 with plus as 7 }"),
+        Ok(Some("7".to_owned()))
+    );
+    assert_eq!(
+        ask("f(a, b) := a > b\nr if { 1 < 2 with lt as f }"),
+        Ok(None)
+    );
+}

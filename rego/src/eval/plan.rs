@@ -218,7 +218,8 @@ pub(crate) enum StmtKind {
     Equal(Expr, Expr),
     Match(Pattern, Expr),
     Never,
-    Compare(Comparison, Expr, Expr, Output),
+    /// The builtin is that which `with` may replace.
+    Compare(Comparison, Option<usize>, Box<[Expr; 2]>, Output),
     Builtin(usize, Box<[Expr]>, Output),
     Function(SetId, Box<[Expr]>, Output),
     Print(Box<[Expr]>),

@@ -68,10 +68,20 @@ impl<'p> Machine<'p> {
                 Some(value) => self.matches(pattern, &value)?,
                 None => false,
             },
-            StmtKind::Compare(comparison, a, b, output) => {
+            StmtKind::Compare(comparison, builtin, operands, output) => {
+                let [a, b] = &**operands;
                 let (Some(a), Some(b)) = (self.eval(a)?, self.eval(b)?) else {
                     return Ok(false);
                 };
+                if !self.context.mocks.is_empty()
+                    && let Some(builtin) = builtin
+                    && let Some(mocked) = self.mocked_builtin(*builtin, &[a.clone(), b.clone()])?
+                {
+                    return match mocked {
+                        Some(value) => self.accept(output, value),
+                        None => Ok(false),
+                    };
+                }
                 let holds = match comparison {
                     Comparison::Equal => a == b,
                     Comparison::NotEqual => a != b,
@@ -158,39 +168,23 @@ impl<'p> Machine<'p> {
         domain: &Value,
         body: &'p [Stmt],
     ) -> Run<bool> {
-        let all = |machine: &mut Self, name: &mut dyn FnMut() -> Value, item: &Value| {
+        if domain.count().is_none() {
+            return Ok(false);
+        }
+        let flow = self.elements_of(domain, &mut |machine, name, item| {
             machine.step()?;
             if let Some(slot) = key {
-                machine.set(slot, name());
+                machine.set(slot, name);
             }
             machine.set(value, item.clone());
-            machine.any(body)
-        };
-        match domain {
-            Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    if !all(self, &mut || Value::from(at), item)? {
-                        return Ok(false);
-                    }
-                }
-            }
-            Value::Object(object) => {
-                for (name, item) in object.iter() {
-                    if !all(self, &mut || name.clone(), item)? {
-                        return Ok(false);
-                    }
-                }
-            }
-            Value::Set(set) => {
-                for item in set {
-                    if !all(self, &mut || item.clone(), item)? {
-                        return Ok(false);
-                    }
-                }
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
+            // Done: an element was found for which the body does not hold.
+            Ok(if machine.any(body)? {
+                Flow::Next
+            } else {
+                Flow::Done
+            })
+        })?;
+        Ok(flow == Flow::Next)
     }
 
     /// Uses the value of a call or reference. Returns false if it does not fit.

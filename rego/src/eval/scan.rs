@@ -76,7 +76,7 @@ impl<'p> Machine<'p> {
         output: &'p Output,
         then: Then<'_, 'p>,
     ) -> Run<Flow> {
-        let mut visit = |machine: &mut Self, key: Value, item: &Value| {
+        self.elements_of(value, &mut |machine, key, item| {
             machine.step()?;
             let fits = match pattern {
                 Pattern::Any => true,
@@ -91,7 +91,15 @@ impl<'p> Machine<'p> {
             } else {
                 Ok(Flow::Next)
             }
-        };
+        })
+    }
+
+    /// Calls a function for each key and element of a collection until it is done.
+    pub(crate) fn elements_of(
+        &mut self,
+        value: &Value,
+        visit: &mut dyn FnMut(&mut Self, Value, &Value) -> Run<Flow>,
+    ) -> Run<Flow> {
         match value {
             Value::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
@@ -167,37 +175,12 @@ impl<'p> Machine<'p> {
         if self.walked(path, value, output)? && then(self)? == Flow::Done {
             return Ok(Flow::Done);
         }
-        let mut below = |machine: &mut Self, key: Value, item: &Value| {
+        self.elements_of(value, &mut |machine, key, item| {
             path.push(key);
             let flow = machine.walk_value(path, item, output, then);
             path.pop();
             flow
-        };
-        match value {
-            Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    if below(self, Value::from(at), item)? == Flow::Done {
-                        return Ok(Flow::Done);
-                    }
-                }
-            }
-            Value::Object(object) => {
-                for (key, item) in object.iter() {
-                    if below(self, key.clone(), item)? == Flow::Done {
-                        return Ok(Flow::Done);
-                    }
-                }
-            }
-            Value::Set(set) => {
-                for item in set {
-                    if below(self, item.clone(), item)? == Flow::Done {
-                        return Ok(Flow::Done);
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(Flow::Next)
+        })
     }
 
     /// Unifies the output of `walk` with the pair of a path and a value.

@@ -181,7 +181,9 @@ impl Planner<'_> {
             (Some(comparison), 2) => {
                 let right = values.pop().unwrap_or(Expr::Const(Value::Null));
                 let left = values.pop().unwrap_or(Expr::Const(Value::Null));
-                StmtKind::Compare(comparison, left, right, self.output(scope, output, out)?)
+                let builtin = self.layout.builtin_ids.get(declaration.name).copied();
+                let output = self.output(scope, output, out)?;
+                StmtKind::Compare(comparison, builtin, Box::new([left, right]), output)
             }
             _ => {
                 let index = self.builtin(declaration.name, place)?;
