@@ -110,7 +110,7 @@ fn main() {
     let registry = offered();
     let options = Options {
         builtins: declarations().to_vec(),
-        print: false,
+        ..Options::default()
     };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let answer = match Value::from_json(&line) {

@@ -58,7 +58,7 @@ fn main() {
     }
     let options = Options {
         builtins: [declarations(), &host].concat(),
-        print: false,
+        ..Options::default()
     };
     let (modules, data): (Vec<_>, Vec<_>) = files.iter().partition(|path| path.ends_with(".rego"));
     let texts: Vec<_> = modules.iter().map(|path| text(path)).collect();

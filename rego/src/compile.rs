@@ -22,7 +22,7 @@ pub use program::Compiled;
 use std::sync::Arc;
 
 use crate::{
-    annotations,
+    Stop, annotations,
     builtins::{self, Registry},
     error::{Code, Error, Errors},
     signature::Declaration,
@@ -38,6 +38,8 @@ pub struct Options {
     pub builtins: Vec<Declaration>,
     /// Keep calls of `print`, as calls of `internal.print`; otherwise they are removed.
     pub print: bool,
+    /// Ends compiling early.
+    pub stop: Stop,
 }
 
 impl Options {
@@ -46,7 +48,7 @@ impl Options {
     pub fn new(registry: &Registry) -> Self {
         Self {
             builtins: registry.declarations().copied().collect(),
-            print: false,
+            ..Self::default()
         }
     }
 }
@@ -161,7 +163,10 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
 }
 
 fn new_context(options: &Options) -> Context {
-    let mut context = Context::default();
+    let mut context = Context {
+        stop: options.stop.clone(),
+        ..Context::default()
+    };
     for declaration in &options.builtins {
         context.builtins.insert(declaration.name, *declaration);
     }
@@ -170,6 +175,7 @@ fn new_context(options: &Options) -> Context {
 
 /// Ends with the errors of the stages so far.
 fn stage(context: &mut Context) -> Result<(), Errors> {
+    context.cancelled();
     if context.errors.is_empty() {
         return Ok(());
     }
@@ -189,6 +195,9 @@ fn each_top_rule(
 ) {
     for (at, module) in modules.iter_mut().enumerate() {
         context.module = at;
+        if context.cancelled() {
+            return;
+        }
         for rule in &mut module.rules {
             apply(context, rule);
         }

@@ -17,6 +17,8 @@ pub enum Code {
     UnsafeVar,
     /// `rego_recursion_error`
     Recursion,
+    /// `rego_cancel_error`: the host ended parsing or compiling ([`Stop`](crate::Stop)).
+    Cancelled,
 }
 
 impl Code {
@@ -29,6 +31,7 @@ impl Code {
             Self::Type => "rego_type_error",
             Self::UnsafeVar => "rego_unsafe_var_error",
             Self::Recursion => "rego_recursion_error",
+            Self::Cancelled => "rego_cancel_error",
         }
     }
 }

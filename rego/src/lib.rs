@@ -12,11 +12,18 @@ pub mod error;
 pub mod eval;
 pub mod inventory;
 pub mod signature;
+mod stop;
 pub mod syntax;
 pub mod value;
 
 pub use compile::{Compiled, Options, compile};
 pub use error::{Code, Error, Errors};
 pub use eval::{Program, Session};
-pub use syntax::parse;
+pub use stop::Stop;
+pub use syntax::{parse, parse_until};
 pub use value::Value;
+
+/// The example of the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

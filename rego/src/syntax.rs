@@ -25,6 +25,7 @@ pub use ast::{
     TemplatePart, Term, TermKind, Var, With,
 };
 
+use crate::Stop;
 use crate::error::{Code, Error, Errors};
 use parser::Parser;
 
@@ -36,9 +37,23 @@ const MAX_BYTES: usize = 64 << 20;
 /// # Errors
 /// The errors that were found, with code [`Code::Parse`].
 pub fn parse(file: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Result<Module, Errors> {
+    parse_until(file, text, &Stop::default())
+}
+
+/// Parses one module unless the host ends it.
+///
+/// # Errors
+/// As [`parse`], or one error with code [`Code::Cancelled`].
+pub fn parse_until(
+    file: impl Into<Arc<str>>,
+    text: impl Into<Arc<str>>,
+    stop: &Stop,
+) -> Result<Module, Errors> {
     let (file, text): (Arc<str>, Arc<str>) = (file.into(), text.into());
     check_size(&file, &text)?;
-    Parser::new(file, &text).module(&text).map_err(Errors)
+    let mut parser = Parser::new(file, &text);
+    parser.stop = stop.clone();
+    parser.module(&text).map_err(Errors)
 }
 
 /// Parses a query: expressions between `;` or line breaks.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    Stop,
     error::{Code, Error},
     signature::Declaration,
     syntax::{Expr, ExprKind, Span, Term, TermKind, Var, line_of},
@@ -31,6 +32,7 @@ pub(super) struct Context {
     pub(super) texts: Vec<(Arc<str>, Arc<str>)>,
     /// Module that errors are in.
     pub(super) module: usize,
+    pub(super) stop: Stop,
 }
 
 impl Context {
@@ -46,6 +48,16 @@ impl Context {
             span,
             line,
         });
+    }
+
+    /// Tells if the host ends the work; then there is one error.
+    pub(super) fn cancelled(&mut self) -> bool {
+        let Some(reason) = self.stop.reason() else {
+            return false;
+        };
+        self.errors.clear();
+        self.error(Code::Cancelled, Span::default(), reason);
+        true
     }
 
     /// Makes a variable.

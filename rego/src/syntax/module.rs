@@ -22,6 +22,7 @@ impl Parser<'_> {
     /// Parses the whole text.
     pub(super) fn module(mut self, text: &Arc<str>) -> Result<Module, Vec<Error>> {
         self.report_lexer();
+        self.cancelled();
         let mut statements = Vec::new();
         while self.tok() != Tok::Eof && self.errors.is_empty() {
             let Some(statement) = self.statement() else {

@@ -10,6 +10,7 @@ use super::{
     lexer::{Lexed, Tok, Token, lex},
     names::name_of,
 };
+use crate::Stop;
 use crate::error::{Code, Error};
 
 /// Largest depth of nested terms, bodies and chains of operators.
@@ -55,6 +56,7 @@ pub(super) struct Parser<'a> {
     steps: usize,
     /// A limit was reached.
     stopped: bool,
+    pub(super) stop: Stop,
     pub(super) keywords: Keywords,
     /// Number of attempts around that may be taken back.
     pub(super) attempts: u32,
@@ -78,6 +80,7 @@ impl<'a> Parser<'a> {
             depth: 0,
             steps: 0,
             stopped: false,
+            stop: Stop::default(),
             keywords: Keywords::default(),
             attempts: 0,
             read: HashMap::new(),
@@ -261,7 +264,24 @@ impl<'a> Parser<'a> {
             self.error(self.span(), "expression too complex");
             return false;
         }
+        if self.steps & 0xff == 0 && self.cancelled() {
+            return false;
+        }
         self.depth += 1;
+        true
+    }
+
+    /// Gives up if the host ends the work.
+    pub(super) fn cancelled(&mut self) -> bool {
+        let Some(reason) = self.stop.reason() else {
+            return false;
+        };
+        self.stopped = true;
+        self.errors.clear();
+        self.error(self.span(), reason);
+        if let Some(error) = self.errors.last_mut() {
+            error.code = Code::Cancelled;
+        }
         true
     }
 

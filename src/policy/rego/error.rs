@@ -97,8 +97,10 @@ impl From<&rego::Errors> for Error {
             file: first.file.to_string(),
             line: first.span.line,
         };
-        let function = first.message.strip_prefix("undefined function ");
-        let refused = function.and_then(|name| Some((name, rego::builtins::not_offered(name)?)));
+        let function = first.message.strip_prefix("function ");
+        let function = function.and_then(|text| text.split_once(" is not offered: "));
+        let refused =
+            function.and_then(|(name, _)| Some((name, rego::builtins::not_offered(name)?)));
         if let Some((function, reason)) = refused {
             return Self::ForbiddenFunction {
                 place,
