@@ -7,35 +7,15 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "switches of the test run itself")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use common::{EC, PURL, yaml};
 use rego::builtins::{BuiltinError, CallContext, declarations, offered};
-use rego::signature::{Declaration, Type};
 use rego::{Options, Program, Session, Value};
-
-const fn host(name: &'static str, args: &'static [Type]) -> Declaration {
-    Declaration::new(name, args, Type::Any)
-}
-
-/// The functions of Conforma's program, which tests replace.
-static HOST: [Declaration; 14] = [
-    host("ec.oci.blob", &[Type::Any]),
-    host("ec.oci.blob_files", &[Type::Any, Type::Any]),
-    host("ec.oci.descriptor", &[Type::Any]),
-    host("ec.oci.image_files", &[Type::Any, Type::Any]),
-    host("ec.oci.image_index", &[Type::Any]),
-    host("ec.oci.image_manifest", &[Type::Any]),
-    host("ec.oci.image_manifests", &[Type::Any]),
-    host("ec.oci.image_referrers", &[Type::Any]),
-    host("ec.oci.image_tag_refs", &[Type::Any]),
-    host("ec.oci.parsed_blob", &[Type::Any]),
-    host("ec.purl.is_valid", &[Type::Any]),
-    host("ec.purl.parse", &[Type::Any]),
-    host("ec.sigstore.verify_attestation", &[Type::Any, Type::Any]),
-    host("ec.sigstore.verify_image", &[Type::Any, Type::Any]),
-];
 
 /// Of a list as a schema Open Policy Agent says something else by now; the test and this crate say what it said.
 const KEPT: &str = "lib.json_test.test_validate_args";
@@ -49,12 +29,12 @@ fn texts(value: &Value, name: &str) -> Vec<String> {
 
 fn program(suite: &Value) -> Result<Program, String> {
     let mut registry = offered();
-    for declaration in HOST {
+    for declaration in EC.into_iter().chain(PURL) {
         registry.add_host(declaration, Arc::new(|_, _| Err(BuiltinError::Undefined)));
     }
     let options = Options {
-        builtins: [declarations(), &HOST].concat(),
-        print: false,
+        builtins: [declarations(), &EC, &PURL].concat(),
+        ..Options::default()
     };
     let mut modules = Vec::new();
     for path in texts(suite, "modules") {
@@ -66,11 +46,10 @@ fn program(suite: &Value) -> Result<Program, String> {
     let program = Program::new(&compiled, &registry, &[]).map_err(|error| error.to_string())?;
     let mut data = Value::object(Vec::new());
     let union = registry.get("object.union").unwrap();
-    let yaml = registry.get("yaml.unmarshal").unwrap();
     for path in texts(suite, "data") {
         let text = std::fs::read_to_string(Path::new(&path)).unwrap();
         let context = &mut CallContext::default();
-        let read = yaml.call(context, &[Value::from(text)]).unwrap();
+        let read = yaml(&registry, &text);
         data = union.call(context, &[data, read]).unwrap();
     }
     Ok(program.with_data(data))

@@ -116,6 +116,7 @@ fn run(registry: &Registry, modules: &[String], data: &Value, input: &str) -> us
     let options = Options {
         builtins: declarations().to_vec(),
         print: true,
+        ..Options::default()
     };
     let mut parsed = Vec::new();
     for (at, module) in modules.iter().enumerate() {

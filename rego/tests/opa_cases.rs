@@ -11,11 +11,14 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "switches of the test run itself")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rego::builtins::{CallContext, Registry, declarations, offered};
+use common::{known, yaml};
+use rego::builtins::{Registry, declarations, offered};
 use rego::eval::Limits;
 use rego::{Options, Program, Session, Value};
 
@@ -57,12 +60,6 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn yaml(registry: &Registry, text: &str) -> Value {
-    let function = registry.get("yaml.unmarshal").unwrap();
-    let call = function.call(&mut CallContext::default(), &[Value::from(text)]);
-    call.unwrap()
-}
-
 fn text<'a>(case: &'a Value, name: &str) -> Option<&'a str> {
     case.member(name).and_then(Value::as_str)
 }
@@ -79,7 +76,7 @@ fn as_json(value: &Value) -> Value {
 fn options() -> Options {
     Options {
         builtins: declarations().to_vec(),
-        print: false,
+        ..Options::default()
     }
 }
 
@@ -217,21 +214,6 @@ fn compared(case: &Value, given: Vec<rego::eval::Bindings>) -> Ended {
     ))
 }
 
-/// The cases that may differ, with the reasons.
-fn known() -> BTreeMap<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opa_cases.txt");
-    let list = std::fs::read_to_string(path).unwrap();
-    let lines = list
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (name, reason) = line.split_once(" | ").unwrap();
-            (name.to_owned(), reason.to_owned())
-        })
-        .collect()
-}
-
 #[test]
 fn cases_of_open_policy_agent_give_what_they_say() {
     let Some(folder) = folder() else {
@@ -242,7 +224,7 @@ fn cases_of_open_policy_agent_give_what_they_say() {
     let registry = offered();
     let mut paths = Vec::new();
     files(&folder, &mut paths);
-    let mut known = known();
+    let mut known = known("opa_cases.txt");
     let (mut all, mut names) = (0, BTreeMap::<String, usize>::new());
     let (mut refused, mut other, mut new) = (0, 0, Vec::new());
     for path in paths {

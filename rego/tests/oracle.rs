@@ -8,36 +8,18 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "switches of the test run itself")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::{EC, PURL};
 use rego::builtins::{BuiltinError, Registry, declarations, offered};
 use rego::eval::Limits;
-use rego::signature::{Declaration, Type};
 use rego::value::Number;
 use rego::{Options, Program, Session, Value};
-
-/// The functions of the host that policies call; none gives a value here.
-const EC: [Declaration; 12] = [
-    host("ec.oci.blob", &[Type::Any]),
-    host("ec.oci.blob_files", &[Type::Any, Type::Any]),
-    host("ec.oci.descriptor", &[Type::Any]),
-    host("ec.oci.image_files", &[Type::Any, Type::Any]),
-    host("ec.oci.image_index", &[Type::Any]),
-    host("ec.oci.image_manifest", &[Type::Any]),
-    host("ec.oci.image_manifests", &[Type::Any]),
-    host("ec.oci.image_referrers", &[Type::Any]),
-    host("ec.oci.image_tag_refs", &[Type::Any]),
-    host("ec.oci.parsed_blob", &[Type::Any]),
-    host("ec.sigstore.verify_attestation", &[Type::Any, Type::Any]),
-    host("ec.sigstore.verify_image", &[Type::Any, Type::Any]),
-];
-
-const fn host(name: &'static str, args: &'static [Type]) -> Declaration {
-    Declaration::new(name, args, Type::Any)
-}
 
 /// What makes and runs programs.
 struct Engine {
@@ -52,10 +34,6 @@ impl Engine {
 
     /// An engine that knows the parts of some package URLs.
     fn with_purls(purls: &Value) -> Self {
-        static PURL: [Declaration; 2] = [
-            host("ec.purl.is_valid", &[Type::Any]),
-            host("ec.purl.parse", &[Type::Any]),
-        ];
         let mut engine = Self::without_purls();
         let known = purls.clone();
         let is_valid =
@@ -71,14 +49,13 @@ impl Engine {
     }
 
     fn without_purls() -> Self {
-        static EC_TABLE: [Declaration; 12] = EC;
         let mut registry = offered();
-        for declaration in EC_TABLE {
+        for declaration in EC {
             registry.add_host(declaration, Arc::new(|_, _| Err(BuiltinError::Undefined)));
         }
         let options = Options {
-            builtins: [declarations(), &EC_TABLE].concat(),
-            print: false,
+            builtins: [declarations(), &EC].concat(),
+            ..Options::default()
         };
         Self { registry, options }
     }
@@ -149,17 +126,7 @@ fn members(value: &Value) -> BTreeMap<String, Value> {
 
 /// The reasons of known differences, by name.
 fn known() -> BTreeMap<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle.txt");
-    let list = std::fs::read_to_string(path).unwrap();
-    let lines = list
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (name, reason) = line.split_once(" | ").unwrap();
-            (name.to_owned(), reason.to_owned())
-        })
-        .collect()
+    common::known("oracle.txt")
 }
 
 #[test]
