@@ -19,7 +19,7 @@ const fn two(name: &'static str) -> Declaration {
 }
 
 /// The functions of Conforma's program but those of package URLs.
-pub const EC: [Declaration; 12] = [
+pub(crate) const EC: [Declaration; 12] = [
     one("ec.oci.blob"),
     two("ec.oci.blob_files"),
     one("ec.oci.descriptor"),
@@ -35,10 +35,10 @@ pub const EC: [Declaration; 12] = [
 ];
 
 /// The functions of package URLs.
-pub const PURL: [Declaration; 2] = [one("ec.purl.is_valid"), one("ec.purl.parse")];
+pub(crate) const PURL: [Declaration; 2] = [one("ec.purl.is_valid"), one("ec.purl.parse")];
 
 /// Reads a list of known differences in `tests`, one a line: NAME | REASON.
-pub fn known(list: &str) -> BTreeMap<String, String> {
+pub(crate) fn known(list: &str) -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
         .join(list);
@@ -53,7 +53,7 @@ pub fn known(list: &str) -> BTreeMap<String, String> {
 }
 
 /// Reads YAML as `yaml.unmarshal` does.
-pub fn yaml(registry: &Registry, text: &str) -> Value {
+pub(crate) fn yaml(registry: &Registry, text: &str) -> Value {
     let function = registry.get("yaml.unmarshal").unwrap();
     function
         .call(&mut CallContext::default(), &[Value::from(text)])
