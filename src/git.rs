@@ -10,9 +10,11 @@ mod error;
 mod history;
 mod local;
 mod named;
+mod openpgp;
 mod push;
 mod repository;
 mod rights;
+mod rsa_key;
 mod signing;
 mod transport;
 

@@ -29,7 +29,7 @@ pub(crate) use status::show_at_source;
 use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
-    git::{self, Author, Repository, SigningKey},
+    git::{self, Author, Repository, SigningError, SigningKey},
     gitops,
     handover::Placed,
     image::Digest,
@@ -105,9 +105,18 @@ pub(crate) enum DeployTarget {
         url: String,
         /// The branch; `None` is the default branch.
         branch: Option<String>,
-        /// The SSH key that signs the commit.
-        sign_key: Option<PathBuf>,
+        /// The key that signs the commit.
+        sign_key: Option<SignKey>,
     },
+}
+
+/// The files of a key that signs commits.
+#[derive(Debug, Clone)]
+pub(crate) struct SignKey {
+    /// The private key.
+    pub(crate) file: PathBuf,
+    /// The passphrase.
+    pub(crate) passphrase: Option<PathBuf>,
 }
 
 /// The images that are deployed.
@@ -191,7 +200,7 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
             branch,
             sign_key,
         } => {
-            let key = sign_key.map(|path| signing_key(&path, context));
+            let key = sign_key.map(|key| signing_key(&key, context));
             let remote = Remote {
                 url,
                 branch,
@@ -250,10 +259,29 @@ fn edit_local(
     Ok(done)
 }
 
-fn signing_key(path: &Path, context: &Context) -> Result<SigningKey, Failure> {
+fn signing_key(key: &SignKey, context: &Context) -> Result<SigningKey, Failure> {
+    let path = &key.file;
     let bytes = context.read(path)?;
-    SigningKey::parse(&bytes).map_err(|error| {
-        Failure::new(Kind::Usage, error).context(format!("cannot sign with {}", path.display()))
+    let passphrase = key.passphrase.as_deref().map(|file| context.read(file));
+    let passphrase = passphrase.transpose()?;
+    // An editor's newline is not part of it.
+    let passphrase = passphrase.as_deref().map(|text| {
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        text.strip_suffix(b"\r").unwrap_or(text)
+    });
+    SigningKey::parse(&bytes, passphrase, context.clock.written()).map_err(|error| {
+        let hint = match error {
+            SigningError::Encrypted => {
+                Some("--sign-key-passphrase-file names the file with its passphrase")
+            }
+            _ => None,
+        };
+        let failure = Failure::new(Kind::Usage, error)
+            .context(format!("cannot sign with {}", path.display()));
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     })
 }
 

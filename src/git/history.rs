@@ -35,6 +35,8 @@ pub(crate) struct Details {
     pub(crate) author: String,
     /// The first line of the message.
     pub(crate) subject: String,
+    /// The rest of the message, without blank lines around it.
+    pub(crate) body: String,
     /// When it was committed.
     pub(crate) date: Option<jiff::Timestamp>,
 }
@@ -211,6 +213,11 @@ impl History {
         Ok(Details {
             author,
             subject: message.lines().next().unwrap_or_default().to_owned(),
+            body: message
+                .split_once('\n')
+                .map_or("", |(_, body)| body)
+                .trim()
+                .to_owned(),
             date: time.ok(),
         })
     }

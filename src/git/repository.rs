@@ -238,6 +238,7 @@ impl Repository {
         let tree = self
             .repository
             .find_tree(update.create_updated(&self.repository, &tree)?)?;
+        let signed_at = time;
         let time = git2::Time::new(time.as_second(), 0);
         let signature = git2::Signature::new(&author.name, &author.email, &time)?;
         let buffer = self.repository.commit_create_buffer(
@@ -250,7 +251,7 @@ impl Repository {
         let content = String::from_utf8_lossy(&buffer);
         let commit = match key {
             Some(key) => {
-                let signed = key.sign(&buffer)?;
+                let signed = key.sign(&buffer, signed_at)?;
                 self.repository.commit_signed(&content, &signed, None)?
             }
             None => self.repository.odb()?.write(ObjectType::Commit, &buffer)?,

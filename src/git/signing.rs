@@ -1,32 +1,53 @@
-//! Commits signed with an SSH key, as `gpg.format = ssh` makes them (OpenSSH `PROTOCOL.sshsig`).
+//! Keys that sign commits: SSH (`gpg.format = ssh`, OpenSSH `PROTOCOL.sshsig`) and OpenPGP.
 
 use std::fmt;
 
-use ssh_key::{HashAlg, LineEnding, PrivateKey};
+use jiff::Timestamp;
+use ssh_key::{
+    Algorithm, HashAlg, LineEnding, PrivateKey, Signature, SshSig,
+    private::{KeypairData, RsaKeypair},
+};
+
+use super::{openpgp, rsa_key};
 
 /// The purpose that git puts into its signatures.
 const NAMESPACE: &str = "git";
 
 /// A private key that signs commits.
 #[derive(Clone)]
-pub(crate) struct SigningKey(PrivateKey);
+pub(crate) struct SigningKey(Key);
 
-/// Why a key cannot sign.
+#[derive(Clone)]
+enum Key {
+    Ssh(Box<PrivateKey>),
+    OpenPgp(Box<openpgp::Key>),
+}
+
+/// Reasons for which a key cannot sign.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum SigningError {
-    /// It is no private key.
-    #[error("it is no private key in OpenSSH's format: {reason}")]
+    /// The file is not a private key.
+    #[error("it is no private key in OpenSSH's or OpenPGP's format: {reason}")]
     Format {
-        /// What the parser said.
+        /// The parser's complaint.
         reason: String,
     },
-    /// It is locked by a passphrase, and nobody is there to type it.
+    /// The key is locked, and no passphrase was given.
     #[error("the private key is encrypted with a passphrase")]
     Encrypted,
+    /// The passphrase does not unlock the key.
+    #[error("the passphrase does not unlock the private key")]
+    Passphrase,
+    /// No key of the file may sign.
+    #[error("no key of the file can sign: {reason}")]
+    Unusable {
+        /// The reason for each key.
+        reason: String,
+    },
     /// The algorithm cannot sign.
     #[error("the private key cannot sign: {reason}")]
     Sign {
-        /// What the library said.
+        /// The library's complaint.
         reason: String,
     },
 }
@@ -38,34 +59,68 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a private key in OpenSSH's own format.
+    /// Reads a private key in OpenSSH's format or an exported OpenPGP key, which must be valid at
+    /// `time`, and unlocks it.
     ///
     /// # Errors
-    /// [`SigningError::Format`] or [`SigningError::Encrypted`].
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, SigningError> {
+    /// Any [`SigningError`].
+    pub(crate) fn parse(
+        bytes: &[u8],
+        passphrase: Option<&[u8]>,
+        time: Timestamp,
+    ) -> Result<Self, SigningError> {
+        if openpgp::is_openpgp(bytes) {
+            let key = openpgp::Key::parse(bytes, passphrase, time)?;
+            return Ok(Self(Key::OpenPgp(Box::new(key))));
+        }
         let key = PrivateKey::from_openssh(bytes).map_err(|error| SigningError::Format {
             reason: error.to_string(),
         })?;
-        if key.is_encrypted() {
-            return Err(SigningError::Encrypted);
+        if !key.is_encrypted() {
+            return Ok(Self(Key::Ssh(Box::new(key))));
         }
-        Ok(Self(key))
+        let passphrase = passphrase.ok_or(SigningError::Encrypted)?;
+        let key = key
+            .decrypt(passphrase)
+            .map_err(|_| SigningError::Passphrase)?;
+        Ok(Self(Key::Ssh(Box::new(key))))
     }
 
-    /// Signs the bytes of a commit; the text is what its `gpgsig` header holds.
-    pub(super) fn sign(&self, commit: &[u8]) -> Result<String, SigningError> {
-        let signature = self.0.sign(NAMESPACE, HashAlg::Sha512, commit);
-        let armored = signature.and_then(|signature| signature.to_pem(LineEnding::LF));
-        armored.map_err(|error| SigningError::Sign {
-            reason: error.to_string(),
-        })
+    /// Signs the bytes of a commit made at `time`; returns the text of its `gpgsig` header.
+    pub(super) fn sign(&self, commit: &[u8], time: Timestamp) -> Result<String, SigningError> {
+        match &self.0 {
+            Key::OpenPgp(key) => key.sign(commit, time),
+            Key::Ssh(key) => {
+                let signature = match key.key_data() {
+                    KeypairData::Rsa(pair) => rsa_signature(key, pair, commit),
+                    _ => key.sign(NAMESPACE, HashAlg::Sha512, commit),
+                };
+                let armored = signature.and_then(|signature| signature.to_pem(LineEnding::LF));
+                armored.map_err(|error| SigningError::Sign {
+                    reason: error.to_string(),
+                })
+            }
+        }
     }
+}
+
+fn rsa_signature(key: &PrivateKey, pair: &RsaKeypair, commit: &[u8]) -> ssh_key::Result<SshSig> {
+    let message = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, commit)?;
+    let raw = rsa_key::sign(pair, &message).map_err(|_| ssh_key::Error::Crypto)?;
+    let algorithm = Algorithm::Rsa {
+        hash: Some(HashAlg::Sha512),
+    };
+    let signature = Signature::new(algorithm, raw)?;
+    SshSig::new(
+        key.public_key().key_data().clone(),
+        NAMESPACE,
+        HashAlg::Sha512,
+        signature,
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use ssh_key::SshSig;
-
     use super::*;
 
     /// Made by `ssh-keygen -t ed25519` for this test only.
@@ -73,9 +128,13 @@ mod tests {
 
     #[test]
     fn signs_so_that_the_public_key_verifies_and_only_the_same_bytes() {
-        let key = SigningKey::parse(KEY.as_bytes()).unwrap();
-        let signature: SshSig = key.sign(b"tree 1").unwrap().parse().unwrap();
-        let public = key.0.public_key();
+        let key = SigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
+        let signed = key.sign(b"tree 1", Timestamp::UNIX_EPOCH).unwrap();
+        let signature: SshSig = signed.parse().unwrap();
+        let Key::Ssh(pair) = &key.0 else {
+            panic!("expected an SSH key");
+        };
+        let public = pair.public_key();
         assert!(public.verify(NAMESPACE, b"tree 1", &signature).is_ok());
         assert!(public.verify(NAMESPACE, b"tree 2", &signature).is_err());
         assert!(public.verify("file", b"tree 1", &signature).is_err());
@@ -83,9 +142,24 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_key_and_never_shows_one() {
-        let wrong = SigningKey::parse(b"-----BEGIN PUBLIC KEY-----\n").unwrap_err();
+        let wrong = SigningKey::parse(b"-----BEGIN PUBLIC KEY-----\n", None, Timestamp::UNIX_EPOCH)
+            .unwrap_err();
         assert!(matches!(wrong, SigningError::Format { .. }), "{wrong}");
-        let key = SigningKey::parse(KEY.as_bytes()).unwrap();
+        let key = SigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(format!("{key:?}"), "SigningKey(***)");
+    }
+
+    #[test]
+    fn unlocks_an_ssh_key_by_its_passphrase_alone() {
+        let locked = include_bytes!("../../tests/fixtures/openpgp/ssh-locked");
+        let parse = |passphrase: Option<&[u8]>| {
+            SigningKey::parse(locked, passphrase, Timestamp::UNIX_EPOCH)
+        };
+        assert!(parse(Some(b"correct horse")).is_ok());
+        assert!(matches!(parse(None), Err(SigningError::Encrypted)));
+        assert!(matches!(
+            parse(Some(b"correct horsE")),
+            Err(SigningError::Passphrase)
+        ));
     }
 }

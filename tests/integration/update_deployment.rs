@@ -517,6 +517,13 @@ fn signs_the_commit_with_an_ssh_key() {
     world.dir.write("key", SIGN_KEY);
     refused(&world, &["--sign-key=nowhere"], 3, "nowhere");
     refused(&world, &["--sign-key=promoted.json"], 2, "no private key");
+    world
+        .dir
+        .write("locked", include_bytes!("../fixtures/openpgp/locked.asc"));
+    world.dir.write("passphrase", "wrong\n");
+    let locked = ["--sign-key=locked", "--sign-key-passphrase-file=passphrase"];
+    refused(&world, &locked[..1], 2, "--sign-key-passphrase-file names");
+    refused(&world, &locked, 2, "does not unlock");
     world.update(&["--sign-key=key"]).exits(0);
     let commit = world
         .gitops

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{DeployImages, DeployRequest, DeployTarget, forge_args::ForgeArgs, images::parse};
+use super::{
+    DeployImages, DeployRequest, DeployTarget, SignKey, forge_args::ForgeArgs, images::parse,
+};
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
 /// Flags of `update-deployment`.
@@ -114,9 +116,12 @@ pub(crate) struct Args {
     /// The URL of the run that makes the commit, for a line of the commit message
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
-    /// Sign the commit with this private SSH key without a passphrase
+    /// Sign the commit with this private key: SSH, or OpenPGP as gpg --export-secret-keys writes it
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     sign_key: Option<PathBuf>,
+    /// The file with the passphrase of --sign-key
+    #[arg(long, value_name = "FILE", requires = "sign_key")]
+    sign_key_passphrase_file: Option<PathBuf>,
     /// Show the edit as a unified diff and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -156,7 +161,10 @@ impl TryFrom<Args> for DeployRequest {
             None => DeployTarget::Remote {
                 url: args.gitops_repo_url.unwrap_or_default(),
                 branch: args.branch,
-                sign_key: args.sign_key,
+                sign_key: args.sign_key.map(|file| SignKey {
+                    file,
+                    passphrase: args.sign_key_passphrase_file,
+                }),
             },
         };
         let (change_request, commit_status) = args.forge.into_options();
@@ -183,6 +191,7 @@ impl TryFrom<Args> for DeployRequest {
                 adopt: args.adopt,
                 overwrite_variable: args.overwrite_variable,
                 single: false,
+                copy: false,
             },
             pin: args.pin,
             message: args.message,

@@ -6,6 +6,7 @@ mod copy;
 mod docker_registry;
 mod git_http;
 mod readers;
+mod signing;
 
 use std::{
     net::TcpListener,
