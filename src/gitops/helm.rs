@@ -4,7 +4,11 @@
 //! registry, a tag, or a digest with or without `sha256:`. Only keys that exist are written; a
 //! part that would keep its old value and win is a refusal.
 
+mod part;
+
 use std::rc::Rc;
+
+use part::{Part, digest_text, is_digest, part_of};
 
 use super::{
     Error,
@@ -21,17 +25,8 @@ use crate::{gitops::Component, image::Reference};
 /// A scalar and the text that it gets.
 pub(super) type Edit = (Rc<Mark>, String);
 
-/// The parts of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Registry,
-    Repository,
-    Tag,
-    Digest,
-}
-
-const REPOSITORIES: [&str; 5] = [
+const REPOSITORIES: [&str; 6] = [
+    "newName",
     "repository",
     "image",
     "name",
@@ -67,6 +62,20 @@ pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
             "it is a list",
             "name one of its items: [0] or [name=web]",
         )),
+    }
+}
+
+/// The image that a mapping of parts holds, without its version.
+pub(super) fn present(value: &Value) -> Option<String> {
+    let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(key)?.text());
+    let versioned = TAGS
+        .iter()
+        .chain(&DIGESTS)
+        .any(|key| value.get(key).is_some());
+    let repository = text(&REPOSITORIES).filter(|_| versioned)?;
+    match value.get("registry").and_then(Value::text) {
+        None | Some("") => Some(repository.to_owned()),
+        Some(registry) => Some(format!("{registry}/{repository}")),
     }
 }
 
@@ -111,9 +120,11 @@ impl Target<'_> {
             .get("registry")
             .and_then(Value::scalar)
             .filter(|registry| !registry.text.is_empty());
-        self.check_present(registry, repository)?;
+        self.check_present(registry, &repository.text, repository)?;
+        self.check_entry(value, repository)?;
         let (tag, digest) = (first(&TAGS).map(|(_, scalar)| scalar), first(&DIGESTS));
         self.check_strays(value, digest)?;
+        self.check_global()?;
         let mut edits = Vec::new();
         if tag.is_none() && digest.is_none() {
             edits.extend(edit(
@@ -144,10 +155,15 @@ impl Target<'_> {
     }
 
     /// Refuses a place that holds another component's image, but for `--adopt`.
-    fn check_present(&self, registry: Option<&Scalar>, repository: &Scalar) -> Result<(), Error> {
+    fn check_present(
+        &self,
+        registry: Option<&Scalar>,
+        text: &str,
+        repository: &Scalar,
+    ) -> Result<(), Error> {
         let present = match registry {
-            Some(registry) => format!("{}/{}", registry.text, repository.text),
-            None => repository.text.clone(),
+            Some(registry) => format!("{}/{text}", registry.text),
+            None => text.to_owned(),
         };
         let known = self.component.knows(&present)
             || self.component.ends_alike(&present)
@@ -165,11 +181,59 @@ impl Target<'_> {
         Err(self.refused_at(at, &reason, "--adopt replaces it all the same"))
     }
 
+    /// Refuses an `images:` entry of kustomize that would need a `newName`.
+    fn check_entry(&self, value: &Value, repository: &Scalar) -> Result<(), Error> {
+        let entry = value.get("newTag").is_some() && value.get("name").is_some();
+        let renames =
+            parts::repository(&self.image.repository, &repository.text) != repository.text;
+        if !entry || value.get("newName").is_some() || !renames {
+            return Ok(());
+        }
+        Err(self.refused(
+            value,
+            "its name decides which image it sets, and it has no newName",
+            &format!("add newName: {} to it", self.image.repository),
+        ))
+    }
+
+    /// Refuses a registry for all images of the chart that would win over the image's own.
+    fn check_global(&self) -> Result<(), Error> {
+        let keys: [&[&str]; 3] = [
+            &["global", "imageRegistry"],
+            &["global", "image", "registry"],
+            &["global", "security", "imageRegistry"],
+        ];
+        for keys in keys {
+            let Some(value) = self.document.at(keys) else {
+                continue;
+            };
+            let text = value.text().unwrap_or_default();
+            let own = Value::text(value).is_some() && !text.is_empty();
+            let inside = self.path.starts_with("global.image");
+            if own && !inside && text != self.image.repository.registry() {
+                let reason = format!(
+                    "{} is {text}, which charts take for every image",
+                    keys.join(".")
+                );
+                return Err(self.refused(
+                    value,
+                    &reason,
+                    "promote into that registry, or name the scalar itself by --key",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses siblings with 64 hex digits under a key that is not known.
     fn check_strays(&self, value: &Value, digest: Option<(&str, &Scalar)>) -> Result<(), Error> {
         for (key, inner) in value.entries() {
             let text = inner.text().unwrap_or_default();
-            let known = digest.is_some_and(|(name, _)| name == key)
+            // ingress-nginx keeps the digest of a variant that `chroot: true` deploys.
+            let unused =
+                key == "digestChroot" && value.get("chroot").and_then(Value::text) == Some("false");
+            let known = unused
+                || digest.is_some_and(|(name, _)| name == key)
                 || REPOSITORIES.contains(&key.as_str())
                 || TAGS.contains(&key.as_str());
             if !known && is_digest(text) {
@@ -240,6 +304,13 @@ impl Target<'_> {
         let at = scalar
             .mark()
             .map_or_else(|| Position::start(self.file), |mark| mark.position());
+        if scalar.text.contains("{{") {
+            return Err(self.refused_at(
+                at,
+                "it is a template",
+                "edit the values that the template is rendered with",
+            ));
+        }
         let key = self.key();
         let parent = self.parent()?;
         let part = part_of(&key, &scalar.text, parent.as_ref());
@@ -279,24 +350,7 @@ impl Target<'_> {
                 if let Some(parent) = siblings {
                     return self.mapping(parent);
                 }
-                if !alone {
-                    self.check_present(None, scalar)?;
-                }
-                if let Some((alias, _)) = scalar
-                    .text
-                    .split_once('=')
-                    .filter(|(alias, _)| !alias.contains(['/', ':', '@']))
-                {
-                    format!(
-                        "{alias}={}",
-                        parts::written(
-                            self.image,
-                            scalar.text.get(alias.len() + 1..).unwrap_or_default()
-                        )
-                    )
-                } else {
-                    parts::written(self.image, &scalar.text)
-                }
+                self.whole(scalar, alone)?
             }
             Some(Part::Registry) => self.image.repository.registry().to_owned(),
             Some(Part::Repository) => parts::repository(&self.image.repository, &scalar.text),
@@ -322,6 +376,34 @@ impl Target<'_> {
             }
         };
         Ok(edit(scalar, text).into_iter().collect())
+    }
+
+    /// A whole reference, perhaps behind `NAME=` as in the images of an Argo CD Application.
+    fn whole(&self, scalar: &Scalar, alone: bool) -> Result<String, Error> {
+        let Some((name, present)) = scalar.text.split_once('=') else {
+            if !alone {
+                self.check_present(None, &scalar.text, scalar)?;
+            }
+            let text = parts::written(self.image, &scalar.text);
+            // Without a name of its own an item renames nothing.
+            let (old, new) = (split(&scalar.text).0, split(&text).0);
+            let renamed = self.is_item_of_images() && old != new;
+            return Ok(if renamed {
+                format!("{old}={text}")
+            } else {
+                text
+            });
+        };
+        self.check_present(None, present, scalar)?;
+        Ok(format!("{name}={}", parts::written(self.image, present)))
+    }
+
+    /// Tells whether the scalar is an item of `kustomize.images`.
+    fn is_item_of_images(&self) -> bool {
+        let [above @ .., Step::Key(images), Step::At(_)] = self.steps else {
+            return false;
+        };
+        images == "images" && above.last() == Some(&Step::Key("kustomize".to_owned()))
     }
 
     /// The key of a scalar; of an item `{name: image.tag, value: …}`, the end of its name.
@@ -362,70 +444,6 @@ impl Target<'_> {
             let other = item.get("name").and_then(Value::text).unwrap_or_default();
             DIGESTS.iter().any(|key| other == format!("{stem}.{key}"))
         }))
-    }
-}
-
-fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
-    let lower = key.to_ascii_lowercase();
-    let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
-    if is_digest(text) {
-        return Some(Part::Digest);
-    }
-    if ends(&["digest", "sha", "sha256"]) && text.is_empty() {
-        return Some(Part::Digest);
-    }
-    let (name, tag, digest) = split(text);
-    let image = name.parse::<crate::image::Repository>().is_ok();
-    let tag_like = !text.contains('/')
-        && text
-            .split('@')
-            .next()
-            .unwrap_or_default()
-            .parse::<crate::image::Tag>()
-            .is_ok();
-    if ends(&["tag", "version"]) {
-        return (tag_like || text.is_empty()).then_some(Part::Tag);
-    }
-    if lower == "registry" {
-        return Some(Part::Registry);
-    }
-    let bare = tag.is_empty() && digest.is_empty();
-    if ends(&["repository", "repo", "newname"]) && image && bare {
-        return Some(Part::Repository);
-    }
-    if image && text.contains('/') {
-        // `image.name` of Argo CD's parameters is a repository when a tag is beside it.
-        return Some(if bare && lower == "name" {
-            Part::Repository
-        } else {
-            Part::Whole
-        });
-    }
-    let named = ends(&["image", "images", "reference"])
-        || parent.is_some_and(|parent| TAGS.iter().any(|key| parent.get(key).is_some()));
-    let word = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
-    (named && word && !text.is_empty()).then_some(Part::Whole)
-}
-
-/// `sha256:` and 64 hex digits, or these alone.
-fn is_digest(text: &str) -> bool {
-    let hex = text.strip_prefix("sha256:").unwrap_or(text);
-    hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// A digest in the form of the present one; an empty `sha` takes bare digits.
-fn digest_text(key: &str, present: &str, hex: &str) -> String {
-    let bare = if present.is_empty() {
-        key.to_ascii_lowercase().ends_with("sha")
-    } else {
-        !present.starts_with("sha256:")
-    };
-    if bare {
-        hex.to_owned()
-    } else {
-        format!("sha256:{hex}")
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn replace(
         return Ok(text.to_owned());
     }
     let plain = is_plain(value)
-        || is_number(old) && is_number(value) && old.contains('.') == value.contains('.');
+        || is_number(old) && is_kept(value) && old.contains('.') == value.contains('.');
     let written = match style {
         ScalarStyle::Plain if plain => value.to_owned(),
         ScalarStyle::SingleQuoted if !value.contains('\n') => {
@@ -95,6 +95,12 @@ fn is_number(text: &str) -> bool {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits(whole) && digits(part) && (whole == "0" || !whole.starts_with('0'))
+}
+
+/// Tells whether tools write a number as it was read: `1.10` becomes 1.1, 20251124 becomes 2.0251124e+07.
+fn is_kept(text: &str) -> bool {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "1"));
+    is_number(text) && whole.len() <= 6 && part.len() <= 6 && !part.ends_with('0')
 }
 
 /// Tells whether a text needs no quotes to be read as a string.

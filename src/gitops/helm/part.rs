@@ -1,0 +1,79 @@
+//! The part of an image that a scalar of a chart's values holds.
+
+use super::{TAGS, split};
+use crate::gitops::graph::value::Value;
+
+/// The parts of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Registry,
+    Repository,
+    Tag,
+    Digest,
+}
+
+/// Tells by a scalar's key, its text and what is beside it which part it is.
+pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
+    let lower = key.to_ascii_lowercase();
+    let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
+    if is_digest(text) {
+        return Some(Part::Digest);
+    }
+    if ends(&["digest", "sha", "sha256"]) && text.is_empty() {
+        return Some(Part::Digest);
+    }
+    let (name, tag, digest) = split(text);
+    let image = name.parse::<crate::image::Repository>().is_ok();
+    let tag_like = !text.contains('/')
+        && text
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .parse::<crate::image::Tag>()
+            .is_ok();
+    if ends(&["tag", "version"]) {
+        return (tag_like || text.is_empty()).then_some(Part::Tag);
+    }
+    if lower == "registry" {
+        return Some(Part::Registry);
+    }
+    let bare = tag.is_empty() && digest.is_empty();
+    if ends(&["repository", "repo", "newname"]) && image && bare {
+        return Some(Part::Repository);
+    }
+    if image && text.contains('/') {
+        // `image.name` of Argo CD's parameters is a repository when a tag is beside it.
+        return Some(if bare && lower == "name" {
+            Part::Repository
+        } else {
+            Part::Whole
+        });
+    }
+    let named = ends(&["image", "images", "reference"])
+        || parent.is_some_and(|parent| TAGS.iter().any(|key| parent.get(key).is_some()));
+    let word = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
+    (named && word && !text.is_empty()).then_some(Part::Whole)
+}
+
+/// `sha256:` and 64 hex digits, or these alone.
+pub(super) fn is_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A digest in the form of the present one; an empty `sha` takes bare digits.
+pub(super) fn digest_text(key: &str, present: &str, hex: &str) -> String {
+    let bare = if present.is_empty() {
+        key.to_ascii_lowercase().ends_with("sha")
+    } else {
+        !present.starts_with("sha256:")
+    };
+    if bare {
+        hex.to_owned()
+    } else {
+        format!("sha256:{hex}")
+    }
+}
