@@ -21,8 +21,8 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, lint, man, plan_release, policy, report, run, trust, update_deployment,
-        verify_ec, write_file,
+        gather_images, lint, man, plan_release, policy, render, report, run, trust,
+        update_deployment, verify_ec, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -111,6 +111,8 @@ enum Command {
     /// Takes the flags of run, or its configuration file. Prints a line for each check; nothing is written but
     /// an upload that is opened and cancelled.
     Doctor(Box<doctor::Args>),
+    /// Fill the digests of a Snapshot into a copy of a kustomize, Helm or plain directory
+    Render(render::Args),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
@@ -143,6 +145,7 @@ impl Command {
             Self::Run(args) => run::run(*args, context).await,
             Self::Doctor(args) => doctor::run(*args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
+            Self::Render(args) => render::run(args, context),
             Self::Policy(args) => policy::run(args, context).await,
             Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
             Self::Report(args) => report::run(&args, context),
@@ -253,9 +256,11 @@ pub fn results(command: &str) -> Vec<&'static str> {
         ("ec", ec::RESULTS),
         ("copy-image", copy_image::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
+        ("render", render::RESULTS),
     ];
-    let of_command =
-        |step: &&(&str, _)| step.0 == command || (command == "run" && step.0 != "plan-release");
+    let of_command = |step: &&(&str, _)| {
+        step.0 == command || (command == "run" && !matches!(step.0, "plan-release" | "render"))
+    };
     steps
         .iter()
         .filter(of_command)

@@ -11,9 +11,11 @@ mod graph;
 mod helm;
 mod insert;
 mod markers;
+mod overrides;
 mod parts;
 mod path;
 mod read;
+mod render;
 mod scalar;
 mod setter;
 mod splice;
@@ -23,6 +25,7 @@ mod yaml;
 
 pub(crate) use error::Error;
 pub(crate) use read::{Deployed, deployed};
+pub(crate) use render::{Layout, files, fill, layout, prepare, unfit};
 pub(crate) use tree::{Changed, Tree};
 pub(crate) use update::{Edit, Locator, update};
 
@@ -54,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) overwrite_variable: bool,
     /// Set when one image alone is deployed.
     pub(crate) single: bool,
+    /// Set for a copy that Argo CD and Flux do not read.
+    pub(crate) copy: bool,
 }
 
 /// A place that has the image now.

@@ -186,6 +186,9 @@ pub(crate) struct SourceCommit {
     /// The first line of its message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
+    /// The rest of its message, capped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<String>,
     /// When it was committed (RFC 3339, UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) date: Option<String>,

@@ -367,6 +367,7 @@ pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
         | E::Ambiguous { .. }
         | E::NotEditable { .. }
         | E::NotUnderstood { .. }
+        | E::Outside { .. }
         | E::Shared { .. }
         | E::Claimed { .. }
         | E::NoEffect { .. } => Kind::Usage,

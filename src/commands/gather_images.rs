@@ -12,6 +12,7 @@ mod pin;
 use std::path::PathBuf;
 
 pub(crate) use args::{Args, Strategy};
+pub(crate) use pin::read as read_snapshot;
 use serde_json::Map;
 
 use super::{
@@ -452,6 +453,7 @@ async fn source_commit(url: String, commit: &str, context: &Context) -> SourceCo
         Ok(details) => {
             source.author = Some(one_line(&details.author));
             source.subject = Some(one_line(&details.subject));
+            source.body = Some(capped(&details.body)).filter(|body| !body.is_empty());
             source.date = details.date.map(|date| date.to_string());
         }
         Err(error) => tracing::warn!("author and subject of {commit} are not known: {error}"),
@@ -463,6 +465,12 @@ async fn source_commit(url: String, commit: &str, context: &Context) -> SourceCo
 fn one_line(text: &str) -> String {
     let shown = text.chars().filter(|c| !c.is_control());
     shown.take(200).collect()
+}
+
+/// The lines of somebody else without control characters, capped.
+fn capped(text: &str) -> String {
+    let shown = text.chars().filter(|c| *c == '\n' || !c.is_control());
+    shown.take(400).collect()
 }
 
 fn promote(components: std::collections::BTreeMap<String, Found>) -> Promote {

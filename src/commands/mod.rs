@@ -17,6 +17,7 @@ pub(crate) mod man;
 mod output;
 pub(crate) mod plan_release;
 pub(crate) mod policy;
+pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod trust;

@@ -143,6 +143,14 @@ pub(crate) enum Error {
         /// The way forward.
         hint: String,
     },
+    /// A kustomization names a path above the root.
+    #[error("{at}: the path {path} leads out of the repository")]
+    Outside {
+        /// The path's place.
+        at: Position,
+        /// The path.
+        path: String,
+    },
     /// The file also serves other environments.
     #[error("{at}: {file} also serves {others}")]
     Shared {
@@ -224,6 +232,7 @@ impl Error {
                 "name each component as its container (NAME=REF), or the place by --file FILE --path PATH".to_owned()
             }
             Self::NoEffect { .. } => BY_HAND.to_owned(),
+            Self::Outside { .. } => "give the directory above, which holds it too".to_owned(),
         };
         Some(text)
     }

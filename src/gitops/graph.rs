@@ -16,12 +16,13 @@ mod patches;
 pub(super) mod places;
 mod prove;
 pub(super) mod reach;
+mod remote;
 mod replace;
 mod resource;
 mod transformers;
 pub(super) mod value;
 
-pub(super) use build::{Built, build, kustomization_of};
+pub(super) use build::{Built, build, build_file, kustomization_of};
 pub(super) use edit::{Overlay, Source, check_dir};
 pub(super) use images::split;
 pub(super) use prove::compare;

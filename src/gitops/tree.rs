@@ -167,6 +167,13 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// The paths of all files that were read.
+    pub(super) fn read_so_far(&self) -> BTreeSet<String> {
+        let seen = self.seen.borrow();
+        let there = seen.iter().filter(|(_, content)| content.is_some());
+        there.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Every file whose content differs from the one that was read.
     pub(crate) fn changes(&self) -> Vec<Changed> {
         let (changed, seen) = (self.changed.borrow(), self.seen.borrow());

@@ -9,7 +9,7 @@ use super::{
         reach::Reach,
         value::{Mark, load},
     },
-    helm, path,
+    helm, overrides, path,
     scalar::write,
     tree::{Tree, joined},
 };
@@ -256,7 +256,16 @@ impl Edit {
             }
         }
         match (fitting, failed) {
-            (1, _) => self.write(tree, edits),
+            (1, _) => {
+                let warnings = if self.options.copy {
+                    Vec::new()
+                } else {
+                    overrides::check_values(tree, file, text, &steps)?
+                };
+                let mut done = self.write(tree, edits)?;
+                done.warnings.extend(warnings);
+                Ok(done)
+            }
             (0, Some(error)) => Err(error),
             _ => Err(Error::Ambiguous {
                 at: Position::start(file),

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod chain;
+mod charts;
 mod cli;
 mod copy_image;
 mod cosign;
@@ -29,6 +30,7 @@ mod overlays;
 mod plan_release;
 mod policy_test;
 mod prose;
+mod render;
 mod report;
 mod secrets;
 mod serve;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Reads a Snapshot, given as JSON or in a file, and what it is called in messages.
-pub(super) fn read(text: &str, context: &Context) -> Result<(Snapshot, String), Failure> {
+pub(crate) fn read(text: &str, context: &Context) -> Result<(Snapshot, String), Failure> {
     let (bytes, name) = if text.trim_start().starts_with('{') {
         (text.as_bytes().to_vec(), "--snapshot")
     } else {

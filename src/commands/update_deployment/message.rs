@@ -3,6 +3,9 @@
 use super::{DeployRequest, Image, images::Wanted};
 use crate::text;
 
+/// The message of the source's commit below its first line, as a JSON text (Argo CD 3.1).
+const BODY: &str = "Argocd-reference-commit-body";
+
 /// A first line for people, then `git interpret-trailers` lines for machines.
 pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
     let mut trailers: Vec<(&str, String)> = Vec::new();
@@ -39,7 +42,11 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
     }
     let trailers: Vec<_> = trailers
         .iter()
-        .map(|(name, value)| format!("{name}: {}\n", text::value(value)))
+        .map(|(name, value)| match *name {
+            // A JSON text is on one line already, and would not survive a cut.
+            BODY => format!("{name}: {}\n", text::json(value)),
+            _ => format!("{name}: {}\n", text::value(value)),
+        })
         .collect();
     let subject = subject(request, changed);
     format!("{}\n\n{}", subject.trim_end(), trailers.concat())
@@ -65,6 +72,7 @@ fn argocd(wanted: &Wanted) -> Vec<(&'static str, String)> {
             "Argocd-reference-commit-subject",
             of(|source| source.subject.clone()),
         ),
+        (BODY, of(|source| json(source.body.as_deref()?))),
         (
             "Argocd-reference-commit-repourl",
             of(|source| Some(source.url.clone())),
@@ -78,6 +86,10 @@ fn argocd(wanted: &Wanted) -> Vec<(&'static str, String)> {
     known
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
+}
+
+fn json(text: &str) -> Option<String> {
+    serde_json::to_string(text).ok()
 }
 
 fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {

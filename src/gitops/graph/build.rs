@@ -397,11 +397,10 @@ pub(super) fn is_remote(path: &str) -> bool {
 }
 
 fn outside(path: &Named) -> Error {
-    refused(
-        path.1.position(),
-        &format!("the path {}", path.0),
-        "it leads out of the repository",
-    )
+    Error::Outside {
+        at: path.1.position(),
+        path: path.0.clone(),
+    }
 }
 
 fn missing_resource(path: &Named, what: &str) -> Error {

@@ -4,7 +4,7 @@
 //! 2. edit the place that sets each of them last
 //! 3. build again: the images are the promoted ones, and nothing else differs
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::collections::BTreeSet;
 
 use super::{
     build::{Built, build, build_file, refused},
@@ -17,7 +17,7 @@ use crate::{
     gitops::{
         Component, Done, Error, Options, Written,
         error::Position,
-        insert, parts,
+        insert, overrides, parts,
         scalar::write,
         tree::{Claim, Tree},
     },
@@ -107,6 +107,12 @@ impl Overlay<'_> {
             Source::File(_) => None,
         };
         let mut done = Done::default();
+        if let Source::Dir(dir) = self.source
+            && !self.options.copy
+        {
+            done.warnings =
+                overrides::check_overlay(tree, dir, self.component, &self.names(&chosen))?;
+        }
         let mut edited = BTreeSet::new();
         for place in &chosen.edit {
             if !edited.insert(place.key()) {
@@ -138,6 +144,23 @@ impl Overlay<'_> {
             ));
         }
         Ok(done)
+    }
+
+    /// The names under which an outer `images:` would find the images, each with the image wanted.
+    fn names(&self, chosen: &super::places::Chosen) -> Vec<(String, String)> {
+        let mut names = Vec::new();
+        for place in &chosen.edit {
+            let wanted = parts::written(self.image, &place.scalar.text);
+            let entry = place.scalar.entry.as_ref().map(|entry| entry.name.clone());
+            let now = super::images::split(&place.scalar.text).0.to_owned();
+            names.extend(
+                [Some(now), entry]
+                    .into_iter()
+                    .flatten()
+                    .map(|name| (name, wanted.clone())),
+            );
+        }
+        names
     }
 
     /// Refuses an entry about the component that changes no image.
@@ -172,83 +195,20 @@ impl Overlay<'_> {
         })
     }
 
-    fn is_about(&self, entry: &Entry) -> bool {
+    pub(super) fn is_about(&self, entry: &Entry) -> bool {
         let new_name = entry.new_name.as_ref().map(|name| name.text.as_str());
         entry.name == self.component.name
             || self.component.knows(&entry.name)
             || new_name.is_some_and(|name| self.component.knows(name))
     }
 
-    fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
-        let mut fitting = built
-            .entries
-            .iter()
-            .filter(|(entry, _)| self.is_about(entry));
-        match (fitting.next(), fitting.next()) {
-            (Some((entry, _)), None) => Some(entry),
-            _ => None,
-        }
-    }
-
-    /// The image is in a resource behind a URL: its `images:` entry is taken as matching.
-    fn behind_url(&self, tree: &Tree<'_>, built: &Built, error: Error) -> Result<Done, Error> {
-        let Some((url, _)) = built.remote.first() else {
-            return Err(error);
-        };
-        let Some(entry) = self.remote_entry(built) else {
-            let (_, at) = built
-                .remote
-                .first()
-                .cloned()
-                .unwrap_or_else(|| (String::new(), Position::start(&built.file)));
-            return Err(Error::NotUnderstood {
-                at,
-                construct: format!("the resource {url}"),
-                reason:
-                    "what is behind a URL is not fetched, and no images: entry names the component"
-                        .to_owned(),
-                hint: format!(
-                    "add an images: entry for the name of {} there",
-                    self.component.name
-                ),
-            });
-        };
-        let text = |scalar: &Option<super::value::Scalar>| {
-            scalar
-                .as_ref()
-                .map(|scalar| scalar.text.clone())
-                .unwrap_or_default()
-        };
-        let name = entry
-            .new_name
-            .as_ref()
-            .map_or_else(|| entry.name.clone(), |name| name.text.clone());
-        let mut old = name;
-        for (mark, part) in [(":", text(&entry.new_tag)), ("@", text(&entry.digest))] {
-            if !part.is_empty() {
-                old = format!("{old}{mark}{part}");
-            }
-        }
-        let wanted = parts::written(self.image, &old);
-        let reach = Reach::read(tree)?;
-        self.check_reach(Some(&reach), &mark_of(entry), built)?;
-        self.set_entry(tree, entry, &wanted)?;
-        let mut done = Done::default();
-        done.places.push(Written {
-            old,
-            new: wanted,
-            ..written_at(&mark_of(entry))
-        });
-        done.warnings.push(format!(
-            "{}: the resource {url} is not fetched: the entry {} is taken as matching",
-            entry.position(),
-            entry.name
-        ));
-        Ok(done)
-    }
-
     /// Refuses a file that other environments read, but for `--shared-base`.
-    fn check_reach(&self, reach: Option<&Reach>, mark: &Mark, built: &Built) -> Result<(), Error> {
+    pub(super) fn check_reach(
+        &self,
+        reach: Option<&Reach>,
+        mark: &Mark,
+        built: &Built,
+    ) -> Result<(), Error> {
         let (Some(reach), Source::Dir(dir)) = (reach, self.source) else {
             return Ok(());
         };
@@ -335,7 +295,12 @@ impl Overlay<'_> {
         })
     }
 
-    fn set_entry(&self, tree: &Tree<'_>, entry: &Entry, wanted: &str) -> Result<(), Error> {
+    pub(super) fn set_entry(
+        &self,
+        tree: &Tree<'_>,
+        entry: &Entry,
+        wanted: &str,
+    ) -> Result<(), Error> {
         self.claim(tree, &mark_of(entry))?;
         let (name, tag, digest) = super::images::split(wanted);
         let edits = parts::entry_edits(entry, name, tag, digest, self.options.create)?;
@@ -446,7 +411,7 @@ fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str
     }
 }
 
-fn written_at(mark: &Mark) -> Written {
+pub(super) fn written_at(mark: &Mark) -> Written {
     Written {
         file: mark.file.to_string(),
         path: mark.path.clone(),

@@ -287,6 +287,7 @@ mod tests {
         adopt: false,
         overwrite_variable: false,
         single: true,
+        copy: false,
     };
 
     #[test]

@@ -141,7 +141,8 @@ impl Reach {
     }
 }
 
-fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>) {
+/// Adds the paths that a kustomization names.
+pub(crate) fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>) {
     let mut add = |text: Option<&str>| {
         let Some(text) = text.filter(|text| !text.contains('\n')) else {
             return;

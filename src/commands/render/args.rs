@@ -1,0 +1,97 @@
+//! The flags of `render` and the typed request that is made of them.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::RenderRequest;
+use crate::failure::{Failure, Kind, OrFail as _};
+use crate::image::Repository;
+
+/// Flags of `render`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The Snapshot, or images.json: a file, - for standard input, or the JSON itself
+    #[arg(long, value_name = "FILE|JSON")]
+    snapshot: String,
+    /// The directory to copy: a kustomization, a Helm chart, or files of objects
+    ///
+    /// Files that a kustomization reads outside of it, such as ../../base, are copied too. The copy of a
+    /// kustomization is ready for kubectl apply -k, that of a chart for helm, other files for kubectl apply -f.
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// The directory to write, which is new or empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What the objects are applied to
+    #[arg(long, value_name = "TARGET", default_value = "namespace")]
+    target: Target,
+    /// Put every object into this namespace
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// The repository by which the directory names the image of a component
+    #[arg(long, value_name = "NAME=REPO")]
+    map: Vec<String>,
+    /// Leave objects of these kinds out
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    skip_kinds: Vec<String>,
+    /// Keep objects of these kinds although the target may not hold them
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    allow_kinds: Vec<String>,
+    /// Accept components that the directory does not deploy
+    #[arg(long)]
+    allow_missing: bool,
+}
+
+/// What the objects are applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// A namespace for tests: nothing of the cluster, no Route, no Ingress, no pod with a deadline
+    Namespace,
+    /// A whole cluster
+    Cluster,
+}
+
+impl TryFrom<Args> for RenderRequest {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        if let Some(name) = args.namespace.as_deref().filter(|name| !is_label(name)) {
+            let text = format!("--namespace {name:?} is not a namespace");
+            return Err(Failure::message(Kind::Usage, text).hint(
+                "up to 63 lower-case letters, digits and '-', a letter or digit first and last",
+            ));
+        }
+        let mut map = Vec::new();
+        for given in &args.map {
+            let Some((name, repository)) = given.split_once('=') else {
+                let text = format!("--map {given} is not NAME=REPO");
+                return Err(Failure::message(Kind::Usage, text));
+            };
+            // Either spelling may be in the files.
+            let full: Repository = repository.parse().or_fail(Kind::Usage)?;
+            map.push((name.to_owned(), full.to_string()));
+            map.push((name.to_owned(), repository.to_owned()));
+        }
+        Ok(Self {
+            snapshot: args.snapshot,
+            dir: args.dir,
+            out: args.out,
+            target: args.target,
+            namespace: args.namespace,
+            map,
+            skip: args.skip_kinds,
+            allow: args.allow_kinds,
+            allow_missing: args.allow_missing,
+        })
+    }
+}
+
+/// Tells whether a text is a DNS label (RFC 1123).
+fn is_label(text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=63).contains(&text.len())
+        && text.chars().all(inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}

@@ -1,0 +1,88 @@
+//! Images of resources behind a URL, which are not fetched: their `images:` entry is set.
+
+use std::rc::Rc;
+
+use super::{
+    build::Built,
+    edit::{Overlay, written_at},
+    images::{Entry, mark_of},
+    reach::Reach,
+    value::Scalar,
+};
+use crate::gitops::{Done, Error, Written, error::Position, parts, tree::Tree};
+
+impl Overlay<'_> {
+    /// The one entry about the component.
+    pub(super) fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
+        let mut fitting = built
+            .entries
+            .iter()
+            .filter(|(entry, _)| self.is_about(entry));
+        match (fitting.next(), fitting.next()) {
+            (Some((entry, _)), None) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The image is in a resource behind a URL: its `images:` entry is taken as matching.
+    pub(super) fn behind_url(
+        &self,
+        tree: &Tree<'_>,
+        built: &Built,
+        error: Error,
+    ) -> Result<Done, Error> {
+        let Some((url, _)) = built.remote.first() else {
+            return Err(error);
+        };
+        let Some(entry) = self.remote_entry(built) else {
+            let (_, at) = built
+                .remote
+                .first()
+                .cloned()
+                .unwrap_or_else(|| (String::new(), Position::start(&built.file)));
+            return Err(Error::NotUnderstood {
+                at,
+                construct: format!("the resource {url}"),
+                reason:
+                    "what is behind a URL is not fetched, and no images: entry names the component"
+                        .to_owned(),
+                hint: format!(
+                    "add an images: entry for the name of {} there",
+                    self.component.name
+                ),
+            });
+        };
+        let text = |scalar: &Option<Scalar>| {
+            scalar
+                .as_ref()
+                .map(|scalar| scalar.text.clone())
+                .unwrap_or_default()
+        };
+        let name = entry
+            .new_name
+            .as_ref()
+            .map_or_else(|| entry.name.clone(), |name| name.text.clone());
+        let mut old = name;
+        for (mark, part) in [(":", text(&entry.new_tag)), ("@", text(&entry.digest))] {
+            if !part.is_empty() {
+                old = format!("{old}{mark}{part}");
+            }
+        }
+        let wanted = parts::written(self.image, &old);
+        let reach = Reach::read(tree)?;
+        self.check_reach(Some(&reach), &mark_of(entry), built)?;
+        self.set_entry(tree, entry, &wanted)?;
+        let mut done = Done::default();
+        done.places.push(Written {
+            old,
+            new: wanted,
+            ..written_at(&mark_of(entry))
+        });
+        done.warnings.push(format!(
+            "{}: the resource {url} is not fetched: the entry {} is taken as matching",
+            entry.position(),
+            entry.name
+        ));
+        Ok(done)
+    }
+}
