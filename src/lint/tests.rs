@@ -81,21 +81,17 @@ fn finds_every_mistake_of_the_list_where_it_is() {
     assert!(count >= 50, "{count} mistakes");
 }
 
-/// The words that are in one of two texts only: the field or value that was mutated.
+/// The words of the lines that are in one of two texts only: the field that was mutated, and its value.
 fn mutated<'a>(old: &'a str, new: &'a str) -> Vec<&'a str> {
-    let words = |text: &'a str| -> Vec<&'a str> {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./*".contains(c);
-        text.split(|c| !is_part(c))
-            .filter(|word| word.len() > 1)
-            .collect()
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./*".contains(c);
+    let only = |of: &'a str, other: &'a str| {
+        let changed = of
+            .lines()
+            .filter(move |line| !other.lines().any(|same| same == *line));
+        changed.flat_map(move |line| line.split(move |c| !is_part(c)))
     };
-    let (old, new) = (words(old), words(new));
-    let only = |of: &[&'a str], other: &[&'a str]| -> Vec<&'a str> {
-        let count = |list: &[&str], word: &str| list.iter().filter(|w| **w == word).count();
-        let more = |word: &&&'a str| count(of, word) > count(other, word);
-        of.iter().filter(more).copied().collect()
-    };
-    [only(&new, &old), only(&old, &new)].concat()
+    let words = only(new, old).chain(only(old, new));
+    words.filter(|word| word.len() > 1).collect()
 }
 
 fn names_one_of(finding: &str, words: &[&str]) -> bool {
