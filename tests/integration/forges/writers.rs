@@ -113,12 +113,15 @@ fn race(all: usize, same: usize) -> String {
         assert!(text.contains(&digest(number)), "{name}");
     }
 
-    let mut report = format!("{all} writers, {same} on one scalar: {whole:.1?}\n");
+    let mut report = format!(
+        "{all} writers, {same} on one scalar: {:.1} s\n",
+        whole.as_secs_f64()
+    );
     for (number, one) in taken.iter().enumerate() {
-        let (code, attempts, time) = (one.run.code, one.attempts, one.time);
+        let (code, attempts, time) = (one.run.code, one.attempts, one.time.as_secs_f64());
         let _ = writeln!(
             report,
-            "{number:3} exit {code} attempts {attempts:2} {time:.1?}"
+            "{number:3} exit {code} attempts {attempts:2} {time:.1} s"
         );
     }
     report
