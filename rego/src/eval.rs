@@ -6,6 +6,7 @@ mod expr;
 mod guard;
 mod machine;
 mod object;
+mod origin;
 mod plan;
 mod print;
 mod program;
@@ -22,5 +23,6 @@ mod tests;
 
 pub use error::{EvalCode, EvalError};
 pub use machine::{Limits, Printed, Unreadable};
+pub use origin::Origin;
 pub use program::{Fact, Program, Query};
 pub use session::{Answer, Bindings, Failure, Session, Visited};

@@ -7,6 +7,7 @@ pub mod display;
 mod heads;
 mod imports;
 mod lexer;
+mod lines;
 mod literal;
 mod logic;
 mod module;
@@ -24,6 +25,8 @@ pub use ast::{
     Body, Comment, Every, Expr, ExprKind, Head, Import, Logical, Module, Not, Package, Rule, Span,
     TemplatePart, Term, TermKind, Var, With,
 };
+
+pub use lines::lines;
 
 use crate::Stop;
 use crate::error::{Code, Error, Errors};

@@ -37,6 +37,11 @@ pub fn not_offered(name: &str) -> Option<&'static str> {
     found.map(|(_, reason)| *reason)
 }
 
+/// Every builtin that is not offered, or the start of its family's names, with the reason.
+pub fn refused() -> &'static [(&'static str, &'static str)] {
+    NOT_OFFERED
+}
+
 /// The registry of all builtins that are offered.
 pub fn offered() -> Registry {
     let mut registry = Registry::default();

@@ -36,6 +36,6 @@ mod x509;
 mod yaml;
 
 pub use context::CallContext;
-pub use declarations::{declarations, not_offered, offered};
+pub use declarations::{declarations, not_offered, offered, refused};
 pub use error::BuiltinError;
 pub use registry::{Builtin, Call, Function, HostFunction, Registry};

@@ -255,7 +255,7 @@ impl<'p> Machine<'p> {
     }
 
     /// Calls a function for each solution of a rule with its first keys given.
-    fn solutions(
+    pub(crate) fn solutions(
         &mut self,
         definition: &'p Definition,
         count: usize,

@@ -86,6 +86,10 @@ impl Session {
         }
     }
 
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Session {
@@ -213,7 +217,7 @@ impl Session {
     }
 
     /// Runs code on a machine, on a stack that is large enough for the depth limit.
-    fn evaluate<'p, T: Send>(
+    pub(crate) fn evaluate<'p, T: Send>(
         &mut self,
         program: &'p Program,
         run: impl FnOnce(&mut Machine<'p>) -> Run<T> + Send,
