@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::trust::{Choice, Start, TrustRequest};
+use crate::trust::{Choice, Loaded, Patterns, Start, TrustRequest};
 
 /// The built-in root's name.
 const PUBLIC_GOOD: &str = "public-good";
@@ -92,6 +92,8 @@ impl From<TrustFlags> for TrustRequest {
             ignore_rekor: flags.ignore_rekor,
             insecure_ignore_sct: flags.insecure_ignore_sct,
             root: flags.root.choice(),
+            patterns: Patterns::Whole,
+            loaded: Loaded::default(),
         }
     }
 }

@@ -3,57 +3,120 @@
 //! Whatever goes wrong is an answer without success that says what, as rules expect it. What
 //! could not be read is noted besides: a rule may ask for the opposite of success.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::Clients;
 use crate::{
+    http::{self, HostPort, Url},
     image::DigestReference,
     policy::{
         Reason, Sig,
         rego::{Answer, Question, Subject, Verify},
     },
-    trust::{self, Examined, TrustRequest},
+    registry::{self, Registry},
+    trust::{self, Examined, Patterns, TrustRequest, Verifier},
 };
 
 /// Makes the function that rules call; it blocks, so only on threads that may.
-pub(super) fn verify(clients: &Clients, request: &TrustRequest) -> Verify {
-    let (clients, request) = (clients.clone(), request.clone());
+pub(super) fn verify(
+    clients: &Clients,
+    registry: Registry,
+    request: &TrustRequest,
+    hosts: &[HostPort],
+) -> Verify {
+    let verifiers = Verifiers {
+        clients: clients.clone(),
+        registry,
+        hosts: hosts.to_vec(),
+        request: request.clone(),
+        known: Mutex::default(),
+    };
     let runtime = tokio::runtime::Handle::current();
     Arc::new(move |question: Question| {
         let subject = question.subject;
-        let examined = runtime.block_on(examine(&question, &clients, &request));
+        let examined = runtime.block_on(verifiers.examine(&question));
         answer(subject, examined)
     })
 }
 
-async fn examine(
-    question: &Question,
-    clients: &Clients,
-    request: &TrustRequest,
-) -> Result<Examined, Fault> {
-    let image: DigestReference = question
-        .image
-        .parse()
-        .map_err(|error| format!("ref parameter: {error}"))?;
-    let request = with_options(request, &question.options)
-        .ok_or_else(|| "opts parameter: ignore_rekor is missing".to_owned())?;
-    let verifier = request
-        .verifier(&clients.env, &clients.http)
-        .await
-        .map_err(|error| Fault {
+type Made = Arc<OnceCell<Result<Verifier, Fault>>>;
+
+/// A verifier for each set of options that rules give: keys, patterns and the root are loaded once for a run.
+struct Verifiers {
+    clients: Clients,
+    registry: Registry,
+    hosts: Vec<HostPort>,
+    request: TrustRequest,
+    known: Mutex<BTreeMap<String, Made>>,
+}
+
+impl Verifiers {
+    async fn examine(&self, question: &Question) -> Result<Examined, Fault> {
+        let image: DigestReference = question
+            .image
+            .parse()
+            .map_err(|error| format!("ref parameter: {error}"))?;
+        let made = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let options = question.options.to_string();
+            Arc::clone(known.entry(options).or_default())
+        };
+        let verifier = made.get_or_init(|| self.verifier(&question.options)).await;
+        let verifier = verifier.as_ref().map_err(Clone::clone)?;
+        let examined = verifier.examine(&self.registry, &image).await;
+        examined.map_err(|error| Fault {
+            text: error.to_string(),
+            unreadable: unreadable(error),
+        })
+    }
+
+    /// Refuses a URL of a host that rules may not ask, unless it is the run's own.
+    fn check_host(&self, options: &Value, name: &str) -> Result<(), Fault> {
+        let given = options.get(name).and_then(Value::as_str);
+        let url = given.and_then(|text| Url::parse(text).ok());
+        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
+            return Ok(());
+        };
+        let host = http::authority(&url);
+        let own = self
+            .request
+            .public_key
+            .iter()
+            .chain(&self.request.rekor_url);
+        let is_own = own.into_iter().any(|text| Some(text.as_str()) == given);
+        let is_listed = self.hosts.is_empty() || self.hosts.iter().any(|named| named.covers(&host));
+        if is_own || is_listed {
+            return Ok(());
+        }
+        let error = registry::Error::from(http::Error::Unlisted { host });
+        Err(Fault {
+            text: format!("opts parameter: {error}"),
+            unreadable: Some(error.into()),
+        })
+    }
+
+    async fn verifier(&self, options: &Value) -> Result<Verifier, Fault> {
+        let request = with_options(&self.request, options)
+            .ok_or_else(|| "opts parameter: ignore_rekor is missing".to_owned())?;
+        for name in ["public_key", "rekor_url"] {
+            self.check_host(options, name)?;
+        }
+        let (env, http) = (&self.clients.env, &self.clients.http);
+        request.verifier(env, http).await.map_err(|error| Fault {
             text: format!("opts parameter: {error}"),
             unreadable: unreadable(error),
-        })?;
-    let examined = verifier.examine(&clients.registry, &image).await;
-    examined.map_err(|error| Fault {
-        text: error.to_string(),
-        unreadable: unreadable(error),
-    })
+        })
+    }
 }
 
 /// Why a question has no answer with success.
+#[derive(Debug, Clone)]
 struct Fault {
     text: String,
     /// Why something could not be read, if that is the cause.
@@ -95,6 +158,8 @@ fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest>
         certificate_oidc_issuer_regexp: text("certificate_oidc_issuer_regexp"),
         rekor_url: text("rekor_url"),
         ignore_rekor: options.get("ignore_rekor")?.as_bool()?,
+        // In Rego an expression means what it means upstream: a deny rule by a prefix has to match.
+        patterns: Patterns::Part,
         ..request.clone()
     })
 }

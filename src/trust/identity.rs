@@ -1,6 +1,6 @@
 //! Whom keyless signatures are expected from: subject and OIDC issuer, exactly or by pattern.
 //!
-//! Patterns are anchored here: unanchored, `https://github.com/org/.*` would also match
+//! Patterns of the command line are anchored: unanchored, `https://github.com/org/.*` would also match
 //! `https://evil.example/?https://github.com/org/`.
 
 use std::fmt;
@@ -51,6 +51,20 @@ impl Matcher {
             .map_err(|error| wrong(error.to_string()))
     }
 
+    /// Expects a text of which a part matches, as cosign does.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] when the pattern is empty or wrong.
+    pub(crate) fn part(text: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Identity { reason };
+        if text.is_empty() {
+            return Err(wrong("the pattern is empty".to_owned()));
+        }
+        let pattern = RegexBuilder::new(text).size_limit(MAX_PATTERN).build();
+        let pattern = pattern.map_err(|error| wrong(error.to_string()))?;
+        Ok(Self::Pattern(pattern))
+    }
+
     fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(expected) => expected == text,
@@ -96,6 +110,16 @@ mod tests {
         assert!(!pattern.matches("https://evil/\nhttps://github.com/org/app"));
         let alternatives = Matcher::pattern("a|b").unwrap();
         assert!(alternatives.matches("b") && !alternatives.matches("ab"));
+    }
+
+    #[test]
+    fn a_part_is_enough_where_upstream_decides() {
+        let prefix = Matcher::part("^https://k8s.example/namespaces/default/").unwrap();
+        assert!(prefix.matches("https://k8s.example/namespaces/default/serviceaccounts/x"));
+        assert!(!prefix.matches("https://evil/?https://k8s.example/namespaces/default/"));
+        let whole = Matcher::part("^a$").unwrap();
+        assert!(whole.matches("a") && !whole.matches("ab") && !whole.matches("a\n"));
+        assert!(Matcher::part("").is_err() && Matcher::part("(").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::Error;
-use crate::http::{self, Http, Method, Response, StatusCode, Traffic, Url, header};
+use crate::http::{self, FollowError, Http, Method, Response, StatusCode, Traffic, Url, header};
 
 /// Fetches a document; `None` when it does not exist.
 ///
@@ -11,6 +11,27 @@ use crate::http::{self, Http, Method, Response, StatusCode, Traffic, Url, header
 /// [`Error::Remote`] for every other answer, a redirect among them, and for too long a body.
 pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     let response = send(http, url, None).await?;
+    match response.status() {
+        StatusCode::NOT_FOUND => Ok(None),
+        StatusCode::OK => read(url, response, limit).await.map(Some),
+        status => Err(failed(url, format!("it answered {status}"))),
+    }
+}
+
+/// Fetches a document and follows redirects over TLS; `None` when it does not exist.
+///
+/// # Errors
+/// [`Error::Remote`] for every other answer, for a redirect that is not followed, and for too long a body.
+pub(super) async fn get_following(
+    http: &Http,
+    url: &Url,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    let answer = http.get_following(url).await;
+    let response = answer.map_err(|error| match error {
+        FollowError::Http(error) => Error::Http(error),
+        error => failed(url, error.to_string()),
+    })?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         StatusCode::OK => read(url, response, limit).await.map(Some),

@@ -1,6 +1,8 @@
 //! Whose signatures are accepted, and what proves when they were made: a typed request.
 
-use super::{Choice, Error, Identity, Key, LogPolicy, Matcher, Options, Rekor, Verifier, Who};
+use super::{
+    Choice, Error, Identity, Key, Loaded, LogPolicy, Matcher, Options, Rekor, Verifier, Who,
+};
 use crate::{env::Env, http::Http, image::Repository};
 
 /// The variable by which cosign keeps signatures in another repository.
@@ -27,6 +29,29 @@ pub(crate) struct TrustRequest {
     pub(crate) insecure_ignore_sct: bool,
     /// Where the trusted root comes from.
     pub(crate) root: Choice,
+    /// How expressions for signers and issuers are read.
+    pub(crate) patterns: Patterns,
+    /// The keys and the root that were loaded before.
+    pub(crate) loaded: Loaded,
+}
+
+/// How an expression has to match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Patterns {
+    /// The whole text.
+    #[default]
+    Whole,
+    /// A part of the text is enough, as for cosign and Conforma's `ec`.
+    Part,
+}
+
+impl Patterns {
+    fn matcher(self, text: &str) -> Result<Matcher, Error> {
+        match self {
+            Self::Whole => Matcher::pattern(text),
+            Self::Part => Matcher::part(text),
+        }
+    }
 }
 
 impl TrustRequest {
@@ -38,9 +63,7 @@ impl TrustRequest {
     pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<Verifier, Error> {
         let who = self.who(env, http).await?;
         let root = if who.needs_log() {
-            let root = self.root.load(env, http).await?;
-            tracing::info!(origin = root.origin(), "trusted root loaded");
-            Some(root)
+            Some(self.loaded.root(&self.root, env, http).await?)
         } else {
             tracing::warn!("the transparency log is ignored: the key alone decides");
             None
@@ -68,7 +91,7 @@ impl TrustRequest {
     /// When it cannot be had or used.
     pub(crate) async fn first_key(&self, env: &Env, http: &Http) -> Result<Option<Key>, Error> {
         match self.public_key.first() {
-            Some(reference) => Key::load(reference, env, http).await.map(Some),
+            Some(reference) => self.loaded.key(reference, env, http).await.map(Some),
             None => Ok(None),
         }
     }
@@ -111,7 +134,7 @@ impl TrustRequest {
         }
         let mut keys = Vec::new();
         for reference in &self.public_key {
-            keys.push(Key::load(reference, env, http).await?);
+            keys.push(self.loaded.key(reference, env, http).await?);
         }
         let log = if self.ignore_rekor {
             LogPolicy::Ignored
@@ -126,14 +149,14 @@ impl TrustRequest {
         let patterns = self.certificate_identity_regexp.iter();
         let subjects = exact
             .map(|text| Matcher::exact(text))
-            .chain(patterns.map(|text| Matcher::pattern(text)));
+            .chain(patterns.map(|text| self.patterns.matcher(text)));
         let subjects = subjects.collect::<Result<Vec<_>, _>>()?;
         let issuer = match (
             &self.certificate_oidc_issuer,
             &self.certificate_oidc_issuer_regexp,
         ) {
             (Some(text), _) => Some(Matcher::exact(text)),
-            (None, Some(text)) => Some(Matcher::pattern(text)),
+            (None, Some(text)) => Some(self.patterns.matcher(text)),
             (None, None) => None,
         };
         match (subjects.is_empty(), issuer.transpose()?) {

@@ -43,7 +43,7 @@ impl Key {
                 if url.scheme() != http.scheme(&authority) {
                     return Err(unusable(reference, "a key is fetched by https:// only"));
                 }
-                let bytes = remote::get(http, &url, limits::TRUST_FILE).await?;
+                let bytes = remote::get_following(http, &url, limits::TRUST_FILE).await?;
                 Self::from_bytes(&bytes.ok_or_else(missing)?, reference)
             }
             _ => Err(unusable(

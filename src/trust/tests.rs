@@ -186,7 +186,7 @@ fn verifier(who: Who, root: Option<Root>) -> Verifier {
 fn asking(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Verifier {
     Verifier::new(Options {
         who,
-        root,
+        root: root.map(std::sync::Arc::new),
         rekor,
         skip_certificate_log: false,
         repository: None,

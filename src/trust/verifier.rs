@@ -61,7 +61,7 @@ pub(crate) struct Options {
     /// Whose signatures count.
     pub(crate) who: Who,
     /// The trusted root; without one only keys with an ignored log can be checked.
-    pub(crate) root: Option<Root>,
+    pub(crate) root: Option<Arc<Root>>,
     /// The log to ask for entries that were not stored.
     pub(crate) rekor: Option<Rekor>,
     /// Accept certificates that no certificate log has, as of a private authority without one.
@@ -74,14 +74,14 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(super) struct Trust {
     pub(super) who: Who,
-    root: Option<Root>,
+    root: Option<Arc<Root>>,
     pub(super) skip_certificate_log: bool,
 }
 
 impl Trust {
     /// The trusted root. Without one nothing that needs it counts.
     pub(super) fn root(&self) -> Result<&Root, Reason> {
-        self.root.as_ref().ok_or_else(|| Reason::UnknownLog {
+        self.root.as_deref().ok_or_else(|| Reason::UnknownLog {
             log: "(there is no trusted root)".to_owned(),
         })
     }

@@ -6,7 +6,7 @@ use lab::{
 };
 
 use super::*;
-use crate::trust::{Choice, Error, Start, TrustRequest, Tuf};
+use crate::trust::{Choice, Error, Loaded, Patterns, Start, TrustRequest, Tuf};
 
 /// The name of an error, which is that of its variant.
 fn name(error: &Error) -> String {
@@ -48,6 +48,8 @@ async fn request(signer: &[&str]) -> Error {
         ignore_rekor: false,
         insecure_ignore_sct: false,
         root: Choice::PublicGood,
+        patterns: Patterns::Whole,
+        loaded: Loaded::default(),
     };
     let verifier = request.verifier(&Env::default(), &http()).await;
     verifier.unwrap_err()
