@@ -20,7 +20,7 @@ mod transport;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -127,6 +127,11 @@ impl Git {
         let trusted = self.trusted.lock();
         let mut trusted = trusted.unwrap_or_else(PoisonError::into_inner);
         trusted.insert(url.origin().ascii_serialization());
+    }
+
+    /// The directory with logins that the user named.
+    pub(crate) fn credentials_dir(&self) -> Option<PathBuf> {
+        self.credentials.dir().map(Path::to_owned)
     }
 
     fn trusts(&self, url: &Url) -> bool {

@@ -5,6 +5,7 @@
 //! source. Clients are built when first used: a host on plain HTTP needs no certificate
 //! store, and a machine without one can still talk to it.
 
+mod follow;
 mod retry_after;
 mod target;
 
@@ -17,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use follow::FollowError;
 pub(crate) use reqwest::{
     Body, Client, Error as TransportError, Method, Response, StatusCode, Url, header,
 };
@@ -47,7 +49,8 @@ impl FromStr for HostPort {
 }
 
 impl HostPort {
-    fn covers(&self, authority: &str) -> bool {
+    /// Tells whether it stands for the host and port.
+    pub(crate) fn covers(&self, authority: &str) -> bool {
         let authority = authority.to_ascii_lowercase();
         self.0 == authority || self.0 == host_of(&authority)
     }
@@ -104,6 +107,18 @@ pub(crate) enum Error {
         /// The host.
         host: String,
     },
+    /// The address is a private one, and nobody who may name such hosts named this one.
+    #[error("{host} is a private address, which redirects and policies must not lead to")]
+    Private {
+        /// The host.
+        host: String,
+    },
+    /// Rules may ask the hosts of `--policy-hosts` only.
+    #[error("{host} is not among the hosts of --policy-hosts, which rules may ask")]
+    Unlisted {
+        /// The host.
+        host: String,
+    },
     /// The HTTP library refused its configuration.
     #[error("cannot set up the HTTP client: {reason}")]
     Client {
@@ -128,6 +143,15 @@ enum Security {
     Unchecked,
 }
 
+/// Which addresses a client may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    /// All but link-local ones.
+    Any,
+    /// Public ones only.
+    Public,
+}
+
 /// The HTTP clients of a run. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Http(Arc<Inner>);
@@ -136,7 +160,7 @@ struct Inner {
     options: Options,
     env_ca_files: Vec<PathBuf>,
     roots: OnceLock<Result<Vec<CertificateDer<'static>>, Error>>,
-    clients: Mutex<BTreeMap<(Security, Traffic), Client>>,
+    clients: Mutex<BTreeMap<(Security, Traffic, Scope), Client>>,
 }
 
 impl fmt::Debug for Http {
@@ -177,6 +201,23 @@ impl Http {
     /// # Errors
     /// Any [`Error`]: a `--ca-file` that cannot be read, a broken TLS set-up, a link-local address.
     pub(crate) fn client(&self, url: &Url, traffic: Traffic) -> Result<Client, Error> {
+        self.client_in(Scope::Any, url, traffic)
+    }
+
+    /// The client for a URL that somebody else than the user named: private addresses are refused too.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(crate) fn public_client(&self, url: &Url, traffic: Traffic) -> Result<Client, Error> {
+        let is_local = url.host_str().is_some_and(is_loopback);
+        if is_local || address_of(url).is_some_and(target::is_private) {
+            let host = authority(url);
+            return Err(Error::Private { host });
+        }
+        self.client_in(Scope::Public, url, traffic)
+    }
+
+    fn client_in(&self, scope: Scope, url: &Url, traffic: Traffic) -> Result<Client, Error> {
         let authority = authority(url);
         if address_of(url).is_some_and(target::is_link_local) {
             return Err(Error::LinkLocal { host: authority });
@@ -191,19 +232,19 @@ impl Http {
         };
         let clients = self.0.clients.lock();
         let mut clients = clients.unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(security, traffic)) {
+        if let Some(client) = clients.get(&(security, traffic, scope)) {
             return Ok(client.clone());
         }
-        let client = self.build(security, traffic)?;
-        clients.insert((security, traffic), client.clone());
+        let client = self.build(security, traffic, scope)?;
+        clients.insert((security, traffic, scope), client.clone());
         Ok(client)
     }
 
-    fn build(&self, security: Security, traffic: Traffic) -> Result<Client, Error> {
+    fn build(&self, security: Security, traffic: Traffic, scope: Scope) -> Result<Client, Error> {
         let mut builder = Client::builder()
             .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(target::Names))
+            .dns_resolver(Arc::new(target::Names(scope)))
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(16);

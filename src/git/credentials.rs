@@ -139,6 +139,11 @@ impl Credentials {
         }))
     }
 
+    /// The directory with logins that the user named.
+    pub(super) fn dir(&self) -> Option<&Path> {
+        self.0.dir.as_deref()
+    }
+
     fn found(&self) -> Result<&Found, CredentialsError> {
         let source = &self.0;
         let load = || Found::load(source.dir.as_deref(), &source.env);

@@ -9,20 +9,27 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::Url;
+use super::{Scope, Url};
 
-/// Looks names up as the system does, without link-local addresses.
+/// Looks names up as the system does, without link-local addresses, or without private ones too.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Names;
+pub(super) struct Names(pub(super) Scope);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
+        let is_refused = match self.0 {
+            Scope::Any => is_link_local,
+            Scope::Public => is_private,
+        };
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let (refused, good): (Vec<_>, Vec<SocketAddr>) =
-                found.partition(|address| is_link_local(address.ip()));
+                found.partition(|address| is_refused(address.ip()));
             if good.is_empty() && !refused.is_empty() {
-                let text = format!("{} has link-local addresses only", name.as_str());
+                let text = format!(
+                    "{} has only addresses that must not be asked (link-local or private)",
+                    name.as_str()
+                );
                 let error: Box<dyn StdError + Send + Sync> = io::Error::other(text).into();
                 return Err(error);
             }
@@ -56,6 +63,36 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V6(v6) => {
             v6.segments()[0] & 0xffc0 == 0xfe80
                 || v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        }
+    }
+}
+
+/// Tells whether an address is not one of the public Internet: link-local, loopback, of a private network (RFC 1918,
+/// RFC 4193), shared (RFC 6598) or unspecified.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    if is_link_local(address) {
+        return true;
+    }
+    match plain(address) {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_broadcast()
+                || a == 0
+                || a == 100 && b & 0xc0 == 64
+                || a == 198 && b & 0xfe == 18
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            // 64:ff9b::/96 and 2002::/16 carry an IPv4 address.
+            let [.., high, low] = v6.segments();
+            let carried = std::net::Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+            let translated = first == 0x64 && second == 0xff9b;
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || first & 0xfe00 == 0xfc00
+                || translated && is_private(IpAddr::V4(carried))
         }
     }
 }
@@ -135,9 +172,38 @@ mod tests {
         assert_eq!(address_of(&url("https://quay.io/")), None);
     }
 
+    #[test]
+    fn knows_private_addresses() {
+        for private in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.0.1",
+            "127.0.0.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "169.254.169.254",
+        ] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for public in [
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2001:4860:4860::8888",
+        ] {
+            assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+    }
+
     #[tokio::test]
     async fn names_are_looked_up_as_the_system_does() {
-        let found = Names.resolve("localhost".parse().unwrap()).await.unwrap();
+        let names = |scope| Names(scope).resolve("localhost".parse().unwrap());
+        let found = names(Scope::Any).await.unwrap();
         assert!(found.into_iter().all(|address| address.ip().is_loopback()));
+        assert!(names(Scope::Public).await.is_err());
     }
 }

@@ -168,6 +168,11 @@ pub(super) struct Auth {
 }
 
 impl Auth {
+    /// The files with credentials, whether they exist or not.
+    pub(super) fn files(&self) -> &[std::path::PathBuf] {
+        self.places.paths()
+    }
+
     /// Takes the places; nothing is read before a registry asks who we are.
     pub(super) fn new(http: Http, places: Places) -> Self {
         Self {

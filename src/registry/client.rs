@@ -16,6 +16,7 @@ use super::{
     auth::{Access, Auth, Together},
     credentials::Places,
     limit::Limits,
+    lookups::{Bounds, Known},
     send::{Call, Retries, read},
     upload::Refusals,
 };
@@ -76,6 +77,10 @@ pub(super) struct Inner {
     pub(super) no_referrers: Refusals,
     /// What registries warned of.
     pub(super) warned: Refusals,
+    /// The hosts that the run asked itself.
+    pub(super) known: Known,
+    /// What may be asked, if a policy's rules ask.
+    pub(super) bounds: Option<Bounds>,
 }
 
 impl fmt::Debug for Registry {
@@ -139,6 +144,8 @@ impl Registry {
             no_mount: Refusals::default(),
             no_referrers: Refusals::default(),
             warned: Refusals::default(),
+            known: Known::default(),
+            bounds: None,
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -155,6 +162,8 @@ impl Registry {
             no_mount: Refusals::default(),
             no_referrers: Refusals::default(),
             warned: Refusals::default(),
+            known: self.0.known.clone(),
+            bounds: self.0.bounds.clone(),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }

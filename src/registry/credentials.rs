@@ -142,6 +142,11 @@ impl Places {
         Self(places)
     }
 
+    /// The files, whether they exist or not.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.0
+    }
+
     /// Reads the files that exist.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod error;
 mod layout;
 mod limit;
 mod list;
+mod lookups;
 mod lost;
 mod manifest;
 mod place;

@@ -154,6 +154,7 @@ impl Registry {
     /// before, so that the token is there.
     pub(super) async fn once(&self, call: &Call, body: Option<Body>) -> Result<Response, Error> {
         let home = self.base(&call.access.repository)?;
+        self.admit(&home)?;
         if call.url.origin() != home.origin() {
             // Credentials stay with the registry that they are for.
             return self.send(call, body, None).await;
@@ -198,7 +199,7 @@ impl Registry {
         body: Option<Body>,
         authorization: Option<&header::HeaderValue>,
     ) -> Result<Response, Error> {
-        let client = self.0.http.client(&call.url, call.traffic)?;
+        let client = self.client_for(call)?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         for (name, value) in &call.headers {
             request = request.header(name, value);

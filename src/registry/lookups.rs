@@ -1,0 +1,99 @@
+//! Bounds of the look-ups that a policy's rules make: which hosts they may ask, and where these may redirect to.
+//!
+//! A host that the run itself asked before (an image's own registry, that of a policy) is named by the user, whatever
+//! a rule says.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Error, Options, Registry, client::Inner, limit::Limits, send::Call, upload::Refusals};
+use crate::http::{self, Client, HostPort, Url};
+
+/// The hosts that a run asked itself. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known(Arc<Mutex<BTreeSet<String>>>);
+
+impl Known {
+    fn add(&self, host: String) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(host);
+    }
+
+    fn has(&self, host: &str) -> bool {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.contains(host)
+    }
+}
+
+/// What rules may ask.
+#[derive(Debug, Clone)]
+pub(super) struct Bounds {
+    /// The hosts; any if there is none.
+    hosts: Vec<HostPort>,
+}
+
+impl Bounds {
+    fn allow(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|named| named.covers(host))
+    }
+}
+
+impl Registry {
+    /// The same client for look-ups of rules: of the hosts that the run does not ask itself only these may be asked
+    /// (any if there is none), and they may redirect to public addresses only.
+    pub(crate) fn for_rules(&self, hosts: &[HostPort]) -> Self {
+        let bounds = Bounds {
+            hosts: hosts.to_vec(),
+        };
+        let inner = Inner {
+            http: self.0.http.clone(),
+            auth: Arc::clone(&self.0.auth),
+            limits: Limits::new(Options::default().jobs),
+            retries: self.0.retries,
+            requests: std::sync::atomic::AtomicU64::new(0),
+            progress: self.0.progress.clone(),
+            no_mount: Refusals::default(),
+            no_referrers: Refusals::default(),
+            warned: Refusals::default(),
+            known: self.0.known.clone(),
+            bounds: Some(bounds),
+        };
+        Self(Arc::new(inner), Arc::clone(&self.1))
+    }
+
+    /// The files in which this client looks for credentials, whether they exist or not.
+    pub(crate) fn credential_files(&self) -> Vec<std::path::PathBuf> {
+        self.0.auth.files().to_vec()
+    }
+
+    /// Notes a host that the run asks, or checks that a rule may ask it.
+    ///
+    /// # Errors
+    /// [`Error::Http`] with [`http::Error::Unlisted`].
+    pub(super) fn admit(&self, home: &Url) -> Result<(), Error> {
+        let host = http::authority(home);
+        match &self.0.bounds {
+            None => self.0.known.add(host),
+            Some(bounds) if bounds.allow(&host) || self.0.known.has(&host) => {}
+            Some(_) => return Err(http::Error::Unlisted { host }.into()),
+        }
+        Ok(())
+    }
+
+    /// The HTTP client for a request, which may be one after a redirect.
+    ///
+    /// # Errors
+    /// [`Error::Http`] for a host that must not be asked.
+    pub(super) fn client_for(&self, call: &Call) -> Result<Client, Error> {
+        let home = self.base(&call.access.repository)?;
+        let is_redirected = call.url.origin() != home.origin();
+        let bounded = self.0.bounds.is_some() && !self.0.known.has(&http::authority(&home));
+        let http = &self.0.http;
+        Ok(match is_redirected && bounded {
+            true => http.public_client(&call.url, call.traffic)?,
+            false => http.client(&call.url, call.traffic)?,
+        })
+    }
+}
