@@ -235,6 +235,8 @@ fn kube_kind(error: &kube::Error) -> Kind {
 pub(crate) fn locate_failure(error: LocateError) -> Failure {
     match error {
         LocateError::Source(error) => source_failure(error),
+        error @ LocateError::Absent { .. } => Failure::new(Kind::NotFound, error)
+            .hint("write a path as ./PATH, a repository as git::URL//DIR, a resource of the cluster as k8s://NAMESPACE/NAME"),
         LocateError::Cluster {
             source: kube::Error::Remote { .. },
             ..
@@ -250,10 +252,14 @@ pub(crate) fn source_failure(error: source::Error) -> Failure {
     let text = error.to_string();
     let hint = match &error {
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Local { .. } => Some(
+            "name the directory itself by --policy, or put the configuration into a file above it",
+        ),
         _ => None,
     };
     let kind = match error {
-        E::Missing { .. } => Kind::NotFound,
+        E::Interrupted { .. } => Kind::Bug,
+        E::Missing { .. } | E::Address(source::AddressError::Unknown { .. }) => Kind::NotFound,
         E::Remote { .. } => Kind::Remote,
         E::Git { source, .. } => git_failure(source).kind(),
         E::Registry { source, .. } => match source {

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Clients, Error, sigstore_builtins};
 use crate::{
-    policy::{self, Dialect, Fetcher, Policies, Settings, Spec, rego::Host},
+    http::HostPort,
+    policy::{
+        self, Dialect, Fetcher, Hidden, LocateError, Paths, Policies, Settings, Spec, rego::Host,
+    },
     trust::{Key, TrustRequest},
 };
 
@@ -22,6 +25,10 @@ pub(crate) struct PolicyRequest {
     pub(crate) by_intention: bool,
     /// Whether a policy without sources is accepted: no rule says no then.
     pub(crate) allow_empty: bool,
+    /// Which local paths the configuration and rule data may name.
+    pub(crate) paths: Paths,
+    /// The hosts that rules may ask besides those that the run asks itself; any if there is none.
+    pub(crate) hosts: Vec<HostPort>,
 }
 
 impl PolicyRequest {
@@ -45,6 +52,7 @@ impl PolicyRequest {
             }
             tracing::warn!("the policy has no sources: no rule decides, signatures alone do");
         }
+        spec.bind_local(self.paths).map_err(LocateError::Source)?;
         self.add_rule_data(&mut spec, fetcher).await?;
         complete(trust, &mut spec);
         Ok(spec)
@@ -63,11 +71,12 @@ impl PolicyRequest {
         fetcher: Fetcher,
         clients: &Clients,
     ) -> Result<Policies, Error> {
+        let registry = clients.registry.for_rules(&self.hosts);
         let settings = Settings {
             host: Host::online(
-                clients.registry.clone(),
+                registry.clone(),
                 tokio::runtime::Handle::current(),
-                sigstore_builtins::verify(clients, trust),
+                sigstore_builtins::verify(clients, registry, trust, &self.hosts),
             ),
             sigstore_options: sigstore_options(trust, key),
             dialect: self.dialect,
@@ -78,7 +87,7 @@ impl PolicyRequest {
 
     async fn add_rule_data(&self, spec: &mut Spec, fetcher: &Fetcher) -> Result<(), Error> {
         for (key, value) in &self.rule_data {
-            let value = policy::rule_data_text(value, fetcher, self.dialect).await?;
+            let value = policy::rule_data_text(value, fetcher, self.dialect, self.paths).await?;
             for group in &mut spec.sources {
                 let rule_data = group.rule_data.get_or_insert_default();
                 rule_data.insert(key.clone(), Value::from(value.as_str()));
@@ -95,6 +104,19 @@ pub(crate) fn fetcher(clients: &Clients) -> Fetcher {
         clients.http.clone(),
         clients.registry.clone(),
     )
+    .hiding(hidden(clients))
+}
+
+/// The places of this run's credentials.
+fn hidden(clients: &Clients) -> Hidden {
+    let mut own = clients.registry.credential_files();
+    let home = clients.env.home();
+    for file in clients.git.credential_files() {
+        // All of a directory with logins is hidden, but not all of the home directory.
+        let dir = file.parent().filter(|dir| Some(*dir) != home.as_deref());
+        own.push(dir.unwrap_or(&file).to_owned());
+    }
+    Hidden::new(own, &clients.env)
 }
 
 /// Demands a whole description of the signer, in the words of Conforma's `ec`.

@@ -3,7 +3,8 @@
 //! A redirect is followed over TLS only, never to a private address of another host, and its body is never shown.
 
 use super::{
-    Error, Http, Method, Redirect, Response, Traffic, Url, authority, chain, header, redirected,
+    CertificateProblem, Error, Http, Method, Redirect, Response, Traffic, Url, authority,
+    certificate_problem, chain, header, redirected,
 };
 
 const MAX_REDIRECTS: usize = 5;
@@ -17,6 +18,14 @@ pub(crate) enum FollowError {
     /// No answer came.
     #[error("{0}")]
     Transport(String),
+    /// The server's certificate is not accepted.
+    #[error("{reason}")]
+    Certificate {
+        /// What is wrong with it.
+        problem: CertificateProblem,
+        /// What the library said.
+        reason: String,
+    },
     /// A redirect that is not followed.
     #[error("{host} redirects {reason}")]
     Redirect {
@@ -40,7 +49,13 @@ impl Http {
                 false => self.public_client(&next, Traffic::Small)?,
             };
             let answer = client.request(Method::GET, next.clone()).send().await;
-            let answer = answer.map_err(|error| FollowError::Transport(chain(&error)))?;
+            let answer = answer.map_err(|error| {
+                let reason = chain(&error);
+                match certificate_problem(&error) {
+                    Some(problem) => FollowError::Certificate { problem, reason },
+                    None => FollowError::Transport(reason),
+                }
+            })?;
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }

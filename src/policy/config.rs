@@ -7,6 +7,8 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::local::Reach;
+
 /// The files that hold the configuration in a directory or repository, the first one wins.
 pub(crate) const FILES: [&str; 6] = [
     ".ec/policy.json",
@@ -97,6 +99,9 @@ pub(crate) struct Spec {
     /// The keyless signer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Identity>,
+    /// The local paths that its sources may be; not part of the text.
+    #[serde(skip)]
+    pub(crate) local: Reach,
 }
 
 impl Spec {
@@ -311,6 +316,7 @@ impl Spec {
                 policy: vec![source],
                 ..Group::default()
             }],
+            local: Reach::Named,
             ..Self::default()
         }
     }

@@ -3,9 +3,12 @@
 
 use std::path::Path;
 
+use tokio::io::AsyncReadExt as _;
+
 use super::{
     Dialect,
     config::{self, FILES, Spec},
+    local::{Paths, Reach},
     source::{self, Address, Fetched, Fetcher},
 };
 use crate::{
@@ -13,6 +16,8 @@ use crate::{
     kube::{self, Kube, SERVICE_ACCOUNT},
 };
 
+/// The largest file with a configuration or rule data, in bytes.
+const MAX_FILE: u64 = 16 << 20;
 /// Where the cluster keeps configurations.
 const RESOURCE: [&str; 3] = ["apis", "appstudio.redhat.com", "v1alpha1"];
 const KIND: &str = "EnterpriseContractPolicy";
@@ -32,8 +37,24 @@ pub(crate) enum Error {
         /// The source, pinned.
         origin: String,
     },
+    /// Rule data names a file, which only `ec` reads.
+    #[error(
+        "the rule data {text:?} is a path of this machine, which only ec reads: give the content itself, or the file as a data source of the policy"
+    )]
+    LocalRuleData {
+        /// The text.
+        text: String,
+    },
+    /// Nothing of that name is here, and there is no cluster to ask.
+    #[error("policy {name:?} is not a file or directory here{}, and this is not a pod that could read a resource of that name", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
+    Absent {
+        /// The text.
+        name: String,
+        /// A path that is there.
+        similar: Option<String>,
+    },
     /// The cluster does not give the resource.
-    #[error("policy {name:?} is no file, and as a resource of the cluster: {source}")]
+    #[error("policy {name:?} is not a file, and as a resource of the cluster: {source}")]
     Cluster {
         /// The text.
         name: String,
@@ -53,9 +74,16 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
         return Ok(Spec::from_document(document, "--policy")?);
     }
     if let Some((namespace, name)) = resource_name(text) {
-        let cluster = |source| Error::Cluster {
-            name: text.to_owned(),
-            source,
+        let certain = text.starts_with("k8s://");
+        let cluster = |source| match source {
+            kube::Error::NoCluster { .. } if !certain => Error::Absent {
+                name: text.to_owned(),
+                similar: similar(Path::new(text)),
+            },
+            source => Error::Cluster {
+                name: text.to_owned(),
+                source,
+            },
         };
         let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT)).map_err(cluster)?;
         let found = resource(&kube, namespace, name).await.map_err(cluster)?;
@@ -65,10 +93,12 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     let path = path
         .strip_prefix("file:")
         .map_or(path, |path| path.trim_start_matches("//"));
-    let fetched = match Path::new(path) {
-        file if file.is_file() => return read(file),
-        _ => fetcher.fetch(text).await?,
-    };
+    let file = Path::new(path);
+    let is_rules = file.extension().is_some_and(|kind| kind == "rego");
+    if file.is_file() && !is_rules {
+        return read(file).await;
+    }
+    let fetched = fetcher.fetch(text).await?;
     let found = FILES.iter().find_map(|name| fetched.file(name));
     // A document from a web server is named as the server names it.
     let only = fetched
@@ -78,7 +108,11 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     match found.or(only) {
         Some(file) => {
             let origin = format!("{} in {}", file.path, fetched.pinned);
-            Ok(Spec::parse(&file.text, &origin)?)
+            let mut spec = Spec::parse(&file.text, &origin)?;
+            if let Ok(Address::File(dir)) = Address::parse(text) {
+                spec.local = Reach::Below(dir);
+            }
+            Ok(spec)
         }
         None => of_policies(text, &fetched),
     }
@@ -93,12 +127,23 @@ pub(crate) async fn rule_data_text(
     text: &str,
     fetcher: &Fetcher,
     dialect: Dialect,
+    paths: Paths,
 ) -> Result<String, Error> {
     let is_document = [".json", ".yaml", ".yml"]
         .iter()
         .any(|end| text.ends_with(end));
-    if is_document && Path::new(text).is_file() {
-        return contents(Path::new(text));
+    let is_file = is_document && Path::new(text).is_file();
+    match paths {
+        Paths::Any if is_file => {
+            tracing::warn!("ec reads the file {text} as rule data, verify-ec refuses it");
+            return contents(Path::new(text)).await;
+        }
+        Paths::Own if is_file || is_local_repository(text) => {
+            return Err(Error::LocalRuleData {
+                text: text.to_owned(),
+            });
+        }
+        Paths::Any | Paths::Own => {}
     }
     let address = || Address::parse(text);
     let is_remote = match dialect {
@@ -121,6 +166,12 @@ pub(crate) async fn rule_data_text(
             origin: fetched.pinned.clone(),
         }),
     }
+}
+
+fn is_local_repository(text: &str) -> bool {
+    let address = text.starts_with("git::").then(|| Address::parse(text));
+    matches!(address, Some(Ok(Address::Git(git)))
+        if git.url.starts_with("file://") || !git.url.contains("://"))
 }
 
 /// `k8s://[NAMESPACE/]NAME`, or `[NAMESPACE/]NAME` when nothing of that name is on the disk.
@@ -172,18 +223,49 @@ fn of_policies(text: &str, fetched: &Fetched) -> Result<Spec, Error> {
     })
 }
 
-fn read(file: &Path) -> Result<Spec, Error> {
-    Ok(Spec::parse(&contents(file)?, &file.display().to_string())?)
+async fn read(file: &Path) -> Result<Spec, Error> {
+    let mut spec = Spec::parse(&contents(file).await?, &file.display().to_string())?;
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    spec.local = Reach::Below(dir.unwrap_or(Path::new(".")).to_owned());
+    Ok(spec)
 }
 
-fn contents(file: &Path) -> Result<String, Error> {
+/// Reads a file that the user named, which may be a pipe.
+async fn contents(file: &Path) -> Result<String, Error> {
     let origin = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|source| source::Error::File {
+    let mut text = String::new();
+    let read = async {
+        let file = tokio::fs::File::open(file).await?;
+        file.take(MAX_FILE + 1).read_to_string(&mut text).await
+    };
+    let failed = |source| source::Error::File {
         origin: origin.clone(),
-        path: origin,
+        path: origin.clone(),
         source,
-    })?;
-    Ok(text)
+    };
+    let size = read.await.map_err(failed)?;
+    match size as u64 > MAX_FILE {
+        true => Err(failed(std::io::Error::new(
+            std::io::ErrorKind::FileTooLarge,
+            format!("it has more than {MAX_FILE} bytes"),
+        ))
+        .into()),
+        false => Ok(text),
+    }
+}
+
+/// A path beside one that does not exist whose name is nearly the same.
+fn similar(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let entries = std::fs::read_dir(dir.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let near = names.filter(|other| {
+        let ratio = similar::TextDiff::from_chars(name, other.as_str()).ratio();
+        ratio > 0.7
+    });
+    let found = near.min()?;
+    Some(path.with_file_name(found).display().to_string())
 }
 
 /// A text with members is a configuration itself, whichever hosts it mentions.
@@ -311,11 +393,13 @@ mod tests {
             (&document, Dialect::Conforma, "ours"),
             (&"builders".to_owned(), Dialect::Conforma, "builders"),
         ] {
-            let found = rule_data_text(text, fetcher, dialect).await.unwrap();
+            let found = rule_data_text(text, fetcher, dialect, Paths::Own)
+                .await
+                .unwrap();
             assert_eq!(found, expected, "{text} {dialect:?}");
         }
         let absent = format!("{}/absent", web.url());
-        let failed = rule_data_text(&absent, fetcher, Dialect::Conforma).await;
+        let failed = rule_data_text(&absent, fetcher, Dialect::Conforma, Paths::Own).await;
         assert!(failed.unwrap_err().to_string().contains("absent"));
     }
 

@@ -4,11 +4,12 @@
 //! commit of a repository, the digest of an artifact. Only Rego, JSON and YAML files are kept.
 
 mod address;
+mod document;
 mod oci;
+mod tree;
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,11 +18,13 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 pub(crate) use address::{Address, AddressError, GitAddress};
+use document::document;
+use tree::directory;
 
-use super::rego::Module;
+use super::{local::Hidden, rego::Module};
 use crate::{
     git::{self, Git},
-    http::{self, CertificateProblem, Http, Method, Traffic, Url},
+    http::{self, CertificateProblem, Http},
     image::Digest,
     registry::{self, Registry},
 };
@@ -39,6 +42,22 @@ pub(crate) enum Error {
     /// The text names no source.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// It is a path of this machine that its configuration must not name.
+    #[error("policy source {origin}: {reason}")]
+    Local {
+        /// The source.
+        origin: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The work was interrupted: a bug of ours.
+    #[error("policy source {origin}: reading it was interrupted: {reason}")]
+    Interrupted {
+        /// The source.
+        origin: String,
+        /// What the runtime said.
+        reason: String,
+    },
     /// Nothing is there.
     #[error("policy source {origin} does not exist: {what} not found")]
     Missing {
@@ -228,6 +247,7 @@ pub(crate) struct Fetcher {
     git: Git,
     http: Http,
     registry: Registry,
+    hidden: Hidden,
     known: Mutex<BTreeMap<String, Arc<Fetched>>>,
 }
 
@@ -238,8 +258,16 @@ impl Fetcher {
             git,
             http,
             registry,
+            hidden: Hidden::default(),
             known: Mutex::default(),
         }
+    }
+
+    /// Refuses local sources in these places.
+    #[must_use]
+    pub(crate) fn hiding(mut self, hidden: Hidden) -> Self {
+        self.hidden = hidden;
+        self
     }
 
     /// Fetches a source, or gives what an earlier call fetched.
@@ -253,15 +281,27 @@ impl Fetcher {
         }
         let address = Address::parse(text)?;
         let fetched = match address {
-            Address::File(path) => directory(text, &path)?,
+            Address::File(path) => self.directory(text, path).await?,
             Address::Git(git) => self.repository(text, git).await?,
-            Address::Http(url) => self.document(text, &url).await?,
+            Address::Http(url) => document(&self.http, text, &url).await?,
             Address::Oci(reference) => oci::artifact(&self.registry, text, &reference).await?,
         };
         let fetched = Arc::new(fetched);
         known.insert(text.to_owned(), fetched.clone());
         known.insert(fetched.pinned.clone(), fetched.clone());
         Ok(fetched)
+    }
+
+    /// Reads a path of this machine on a thread that may wait.
+    async fn directory(&self, origin: &str, root: PathBuf) -> Result<Fetched, Error> {
+        let (text, hidden) = (origin.to_owned(), self.hidden.clone());
+        let read = tokio::task::spawn_blocking(move || directory(&text, &root, &hidden)).await;
+        read.unwrap_or_else(|error| {
+            Err(Error::Interrupted {
+                origin: origin.to_owned(),
+                reason: error.to_string(),
+            })
+        })
     }
 
     async fn repository(&self, origin: &str, address: GitAddress) -> Result<Fetched, Error> {
@@ -294,59 +334,6 @@ impl Fetcher {
         Ok(Fetched {
             pinned: address.pinned(&commit),
             files: texts(origin, files)?,
-        })
-    }
-
-    async fn document(&self, origin: &str, url: &Url) -> Result<Fetched, Error> {
-        refuse_archive(origin, url.path())?;
-        let remote = |reason: String| Error::Remote {
-            origin: origin.to_owned(),
-            reason,
-        };
-        let client = self.http.client(url, Traffic::Small)?;
-        let answer = client.request(Method::GET, url.clone()).send().await;
-        let mut response = answer.map_err(|error| match http::certificate_problem(&error) {
-            Some(problem) => Error::Certificate {
-                origin: origin.to_owned(),
-                problem,
-                reason: http::chain(&error),
-            },
-            None => remote(http::chain(&error)),
-        })?;
-        let status = response.status();
-        if status.as_u16() == 404 {
-            return Err(Error::Missing {
-                origin: origin.to_owned(),
-                what: "the document".to_owned(),
-            });
-        }
-        if let status @ (401 | 403) = status.as_u16() {
-            return Err(Error::Denied {
-                origin: origin.to_owned(),
-                status,
-            });
-        }
-        if !status.is_success() {
-            return Err(remote(format!("answered with status {status}")));
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| remote(http::chain(&error)))?
-        {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_BYTES {
-                return Err(too_large(origin));
-            }
-        }
-        let name = url.path_segments().and_then(|mut path| path.next_back());
-        let name = name
-            .filter(|name| !name.is_empty())
-            .unwrap_or("policy.yaml");
-        Ok(Fetched {
-            pinned: format!("http::{}", &url[url::Position::BeforeHost..]),
-            files: texts(origin, vec![(name.to_owned(), bytes)])?,
         })
     }
 }
@@ -387,89 +374,6 @@ fn refuse_archive(origin: &str, path: &str) -> Result<(), Error> {
         }),
         false => Ok(()),
     }
-}
-
-/// Reads a directory, or the one file that is named.
-fn directory(origin: &str, root: &Path) -> Result<Fetched, Error> {
-    if root.is_file() {
-        refuse_archive(origin, &root.to_string_lossy())?;
-    }
-    let refused = |path: &Path, reason: &'static str| Error::File {
-        origin: origin.to_owned(),
-        path: path.display().to_string(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, reason),
-    };
-    let mut files = Vec::new();
-    let mut size = 0;
-    let mut open = vec![(root.to_owned(), 0)];
-    while let Some((path, depth)) = open.pop() {
-        let failed = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing {
-                origin: origin.to_owned(),
-                what: path.display().to_string(),
-            },
-            _ => Error::File {
-                origin: origin.to_owned(),
-                path: path.display().to_string(),
-                source,
-            },
-        };
-        let metadata = fs::metadata(&path).map_err(failed)?;
-        if metadata.is_dir() {
-            if depth > MAX_DEPTH {
-                return Err(too_large(origin));
-            }
-            for entry in fs::read_dir(&path).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name();
-                // A repository's own files are not part of the policy, nor is what the links of a
-                // mounted Secret lead through (`..data`).
-                if name == ".git" || name.to_string_lossy().starts_with("..") {
-                    continue;
-                }
-                let is_link = entry.file_type().map_err(failed)?.is_symlink();
-                if is_link && !leads_inside(root, &entry.path()).map_err(failed)? {
-                    return Err(refused(&entry.path(), "the link leads out of the policy"));
-                }
-                open.push((entry.path(), depth + 1));
-            }
-            continue;
-        }
-        let name = relative(root, &path);
-        if is_kept(&name) {
-            // A pipe would wait and a device never end. What is named itself may be a pipe.
-            if !metadata.is_file() && path != root {
-                return Err(refused(&path, "not a regular file"));
-            }
-            let bytes = fs::read(&path).map_err(failed)?;
-            size += bytes.len();
-            if size > MAX_BYTES || files.len() > MAX_FILES {
-                return Err(too_large(origin));
-            }
-            files.push((name, bytes));
-        }
-    }
-    Ok(Fetched {
-        pinned: format!("file::{}", root.display()),
-        files: texts(origin, files)?,
-    })
-}
-
-/// Tells whether a link stays below the directory.
-fn leads_inside(root: &Path, link: &Path) -> std::io::Result<bool> {
-    Ok(fs::canonicalize(link)?.starts_with(fs::canonicalize(root)?))
-}
-
-fn relative(root: &Path, path: &Path) -> String {
-    let below: PathBuf = path
-        .strip_prefix(root)
-        .ok()
-        .filter(|below| !below.as_os_str().is_empty())
-        .map_or_else(
-            || PathBuf::from(path.file_name().unwrap_or_default()),
-            Path::to_path_buf,
-        );
-    below.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

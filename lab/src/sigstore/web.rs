@@ -28,6 +28,7 @@ pub struct Web {
 #[derive(Debug, Default)]
 struct Content {
     files: BTreeMap<String, Vec<u8>>,
+    redirects: BTreeMap<String, String>,
     entries: Vec<Value>,
     broken: bool,
     token: Option<String>,
@@ -77,6 +78,13 @@ impl Web {
         self.change(|content| content.files = files);
     }
 
+    /// Answers a path by a redirect (302) to this location, with a body that nothing may show.
+    pub fn redirect(&self, path: &str, to: &str) {
+        self.change(|content| {
+            content.redirects.insert(path.to_owned(), to.to_owned());
+        });
+    }
+
     /// Answers every question for log entries by these.
     pub fn serve_entries(&self, entries: Vec<Value>) {
         self.change(|content| content.entries = entries);
@@ -114,6 +122,12 @@ fn respond(shared: &Mutex<Content>, request: &Request<Incoming>) -> Response<Bod
             .map(|(number, entry)| json!({number.to_string(): entry}))
             .collect();
         *response.body_mut() = json!(entries).to_string().into_bytes().into();
+    } else if let Some(to) = content.redirects.get(path.trim_start_matches('/')) {
+        *response.status_mut() = StatusCode::FOUND;
+        if let Ok(to) = to.parse() {
+            response.headers_mut().insert(header::LOCATION, to);
+        }
+        *response.body_mut() = b"SECRET-BODY".to_vec().into();
     } else if let Some(bytes) = content.files.get(path.trim_start_matches('/')) {
         *response.body_mut() = bytes.clone().into();
     } else {

@@ -10,8 +10,9 @@ use crate::{
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Checks, GateRequest, Moment, PolicyRequest},
+    http::HostPort,
     image::{Digest, Reference},
-    policy::Dialect,
+    policy::{Dialect, Paths},
     report::Show,
     snapshot::Images,
 };
@@ -77,6 +78,9 @@ pub(crate) struct Args {
     /// How many images are examined at the same time
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
+    /// Let rules ask this host about images (ec.oci.*, ec.sigstore.*); without it they may ask any. The registries of the images and of the policy may always be asked
+    #[arg(long, value_name = "HOST[:PORT]")]
+    policy_hosts: Vec<HostPort>,
     /// Which rules are evaluated: those that the criteria select, or of them those for the configured pipelines
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: FilterType,
@@ -177,6 +181,8 @@ impl Args {
                 dialect,
                 by_intention: self.filter_type == FilterType::EcPolicy,
                 allow_empty: self.allow_empty_policy,
+                paths: Paths::Own,
+                hosts: self.policy_hosts,
             },
             moment: moment.or_fail(Kind::Usage)?,
             checks: Checks {

@@ -100,6 +100,10 @@ impl Address {
         if text.starts_with("https://") && !on_git_host(text) && !text.ends_with(".git") {
             return http(text, text);
         }
+        // Of this machine: others were refused before.
+        if text.starts_with("http://") && !text.ends_with(".git") {
+            return http(text, text);
+        }
         if let Some(path) = text.strip_prefix("file::").or(text.strip_prefix("file://")) {
             return Ok(Self::File(PathBuf::from(path.trim_start_matches("//"))).rooted(path));
         }

@@ -1,7 +1,7 @@
 //! Policy bundles in a registry: each layer is a file named by its title, or a directory packed
 //! by `oras push` (as ORAS and conftest push them).
 
-use super::{super::archive, Error, Fetched, MAX_BYTES, is_kept, texts};
+use super::{super::archive, Error, Fetched, MAX_BYTES, MAX_FILES, is_kept, texts, too_large};
 use crate::{
     image::{Reference, Tag},
     registry::{Content, Descriptor, Registry, Version},
@@ -43,16 +43,26 @@ pub(super) async fn artifact(
     let Content::Image(image) = manifest.content().map_err(failed)? else {
         return Err(missing("an artifact that is no index".to_owned()));
     };
-    let mut files = Vec::new();
+    let mut kept = Vec::new();
     for layer in &image.layers {
-        let Some(form) = form(origin, layer)? else {
-            continue;
-        };
+        kept.extend(form(origin, layer)?.map(|form| (layer, form)));
+    }
+    // The limit is for all layers together, and nothing is fetched that exceeds it.
+    let sizes = kept.iter().map(|(layer, _)| layer.size);
+    if kept.len() > MAX_FILES || sizes.fold(0, u64::saturating_add) > MAX_BYTES as u64 {
+        return Err(too_large(origin));
+    }
+    let mut files = Vec::new();
+    for (layer, form) in kept {
         let bytes = registry.blob(repository, layer, MAX_BYTES as u64).await;
         let bytes = bytes.map_err(failed)?;
         match form {
             Form::File(path) => files.push((path, bytes.to_vec())),
             Form::Directory(name) => files.extend(unpacked(origin, layer, &name, &bytes)?),
+        }
+        let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+        if size > MAX_BYTES {
+            return Err(too_large(origin));
         }
     }
     let tag = reference

@@ -1,0 +1,67 @@
+//! One document of a web server. Redirects are followed over TLS.
+
+use super::{Error, Fetched, MAX_BYTES, refuse_archive, texts, too_large};
+use crate::http::{self, FollowError, Http, Url};
+
+/// Fetches a document.
+///
+/// # Errors
+/// [`Error::Missing`], [`Error::Denied`], [`Error::Remote`], [`Error::Http`], [`Error::TooLarge`].
+pub(super) async fn document(http: &Http, origin: &str, url: &Url) -> Result<Fetched, Error> {
+    refuse_archive(origin, url.path())?;
+    let remote = |reason: String| Error::Remote {
+        origin: origin.to_owned(),
+        reason,
+    };
+    let answer = http.get_following(url).await;
+    let mut response = answer.map_err(|error| match error {
+        FollowError::Http(error) => Error::Http(error),
+        FollowError::Certificate { problem, reason } => Error::Certificate {
+            origin: origin.to_owned(),
+            problem,
+            reason,
+        },
+        error => remote(error.to_string()),
+    })?;
+    let status = response.status();
+    if status.as_u16() == 404 {
+        return Err(Error::Missing {
+            origin: origin.to_owned(),
+            what: "the document".to_owned(),
+        });
+    }
+    if let status @ (401 | 403) = status.as_u16() {
+        return Err(Error::Denied {
+            origin: origin.to_owned(),
+            status,
+        });
+    }
+    if !status.is_success() {
+        return Err(remote(format!("answered with status {status}")));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| remote(http::chain(&error)))?
+    {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_BYTES {
+            return Err(too_large(origin));
+        }
+    }
+    let name = url.path_segments().and_then(|mut path| path.next_back());
+    let name = name
+        .filter(|name| !name.is_empty())
+        .unwrap_or("policy.yaml");
+    let shown = match url.scheme() {
+        // Plain HTTP of this machine keeps its scheme.
+        "http" => url.as_str(),
+        _ => &url[url::Position::BeforeHost..],
+    };
+    let kind = if url.scheme() == "http" { "" } else { "http::" };
+    Ok(Fetched {
+        pinned: format!("{kind}{shown}"),
+        files: texts(origin, vec![(name.to_owned(), bytes)])?,
+    })
+}

@@ -1,0 +1,101 @@
+//! Files and directories of this machine.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::local::{Hidden, LEADS_OUT, NOT_REGULAR, leads_inside},
+    Error, Fetched, MAX_BYTES, MAX_DEPTH, MAX_FILES, is_kept, refuse_archive, texts, too_large,
+};
+
+/// Reads a directory, or the one file that is named. Links are followed that stay inside.
+pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fetched, Error> {
+    if root.is_file() {
+        refuse_archive(origin, &root.to_string_lossy())?;
+    }
+    let failed = |path: &Path, source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Error::Missing {
+            origin: origin.to_owned(),
+            what: path.display().to_string(),
+        },
+        _ => Error::File {
+            origin: origin.to_owned(),
+            path: path.display().to_string(),
+            source,
+        },
+    };
+    let refused =
+        |path: &Path, reason| failed(path, io::Error::new(io::ErrorKind::InvalidInput, reason));
+    let mut files = Vec::new();
+    let mut size = 0;
+    let mut open = vec![(root.to_owned(), 0)];
+    while let Some((path, depth)) = open.pop() {
+        let failed = |error| failed(&path, error);
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        if metadata.is_dir() {
+            if depth > MAX_DEPTH {
+                return Err(too_large(origin));
+            }
+            hidden.check(&path).map_err(failed)?;
+            for entry in fs::read_dir(&path).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                let name = entry.file_name();
+                // A repository's own files are not part of the policy, nor is what the links of a
+                // mounted Secret lead through (`..data`).
+                if name == ".git" || name.to_string_lossy().starts_with("..") {
+                    continue;
+                }
+                let is_link = entry.file_type().map_err(failed)?.is_symlink();
+                if is_link && !leads_inside(root, &entry.path()).map_err(failed)? {
+                    return Err(refused(&entry.path(), LEADS_OUT));
+                }
+                open.push((entry.path(), depth + 1));
+            }
+            continue;
+        }
+        let name = relative(root, &path);
+        if is_kept(&name) {
+            // A pipe would wait and a device never end. What is named itself may be a pipe.
+            if !metadata.is_file() && path != root {
+                return Err(refused(&path, NOT_REGULAR));
+            }
+            hidden.check(&path).map_err(failed)?;
+            if size + usize::try_from(metadata.len()).unwrap_or(usize::MAX) > MAX_BYTES {
+                return Err(too_large(origin));
+            }
+            let bytes = read(&path).map_err(failed)?;
+            size += bytes.len();
+            if size > MAX_BYTES || files.len() > MAX_FILES {
+                return Err(too_large(origin));
+            }
+            files.push((name, bytes));
+        }
+    }
+    Ok(Fetched {
+        pinned: format!("file::{}", root.display()),
+        files: texts(origin, files)?,
+    })
+}
+
+/// Reads a file, whose size may not be what its directory says.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read as _;
+    let mut bytes = Vec::new();
+    let limit = MAX_BYTES as u64 + 1;
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn relative(root: &Path, path: &Path) -> String {
+    let below: PathBuf = path
+        .strip_prefix(root)
+        .ok()
+        .filter(|below| !below.as_os_str().is_empty())
+        .map_or_else(
+            || PathBuf::from(path.file_name().unwrap_or_default()),
+            Path::to_path_buf,
+        );
+    below.to_string_lossy().into_owned()
+}
