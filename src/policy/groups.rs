@@ -18,10 +18,11 @@ use super::{
     data::{self, Data},
     evidence::{Evidence, Opinion, Unread},
     foreign,
-    outcome::{self, Meant, Outcome, Purpose, Reading},
+    outcome::{self, Outcome, Purpose},
     refers::References,
-    rego::{self, Host, Policy, Program, Query},
+    rego::{self, Host, Policy, Program},
     source::{self, Fetched, Fetcher},
+    unnamed,
 };
 use crate::image::{Digest, DigestReference};
 
@@ -45,6 +46,12 @@ pub(crate) enum Error {
     NoPolicy {
         /// The sources.
         sources: String,
+    },
+    /// No rule said anything, not even that it passed.
+    #[error("no rule of the policy gave a result: {reason}")]
+    Nothing {
+        /// The rules and criteria to look at.
+        reason: String,
     },
     /// The work was interrupted: a bug of ours.
     #[error("the evaluation was interrupted: {reason}")]
@@ -86,7 +93,7 @@ pub(super) struct Ready {
     pub(super) policy: Policy,
     data: Data,
     pub(super) packages: BTreeMap<String, Vec<Rule>>,
-    annotated: BTreeMap<String, Annotated>,
+    pub(super) annotated: BTreeMap<String, Annotated>,
     pub(super) references: References,
     programs: Mutex<BTreeMap<Timestamp, Program>>,
 }
@@ -101,7 +108,7 @@ impl std::fmt::Debug for Ready {
 
 /// A rule that gives results.
 pub(super) struct Rule {
-    name: String,
+    pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
     /// `package.name` for a rule that no annotation gives a code.
@@ -143,9 +150,19 @@ impl Policies {
                 hash.update(fetched.digest().as_bytes());
                 pinned.push(fetched.pinned.clone());
             }
-            let ready = Ready::new(group.clone(), spec.configuration.clone(), &policies, &data)?;
-            ready.program(at, &settings)?;
-            groups.push(ready);
+            let (group, global) = (group.clone(), spec.configuration.clone());
+            let settings = settings.clone();
+            // A policy may be large: the run's time limit ends its parsing too.
+            let work = move || {
+                let ready = Ready::new(group, global, &policies, &data)?;
+                ready.program(at, &settings)?;
+                if settings.dialect == Dialect::Promote {
+                    unnamed::warn(&ready.policy);
+                }
+                Ok(ready)
+            };
+            let ready = tokio::task::spawn_blocking(work).await;
+            groups.push(ready.unwrap_or_else(interrupted)?);
         }
         // The text of the configuration decides too, whatever the sources say.
         hash.update(serde_json::to_vec(&spec).unwrap_or_default());
@@ -200,7 +217,13 @@ impl Policies {
                 let settings = &policies.0.settings;
                 let (said, failed) =
                     rego::recorded(|| group.evaluate(&document, subject, settings));
-                all.extend(said?);
+                let said = said?;
+                if settings.dialect.is_conforma() {
+                    // What could not be read here takes no pass away.
+                    let name = || group.name_what_is_dropped(&document, subject, settings, &said);
+                    let ((), _) = rego::recorded(name);
+                }
+                all.extend(said.outcome);
                 let failed = failed.into_iter();
                 let failed = failed.filter(|failed| !foreign::is_absent(failed, &input, subject));
                 let facts = unreadable.iter().cloned().chain(failed);
@@ -210,12 +233,14 @@ impl Policies {
             Ok(Opinion::new(all, unread, verified))
         };
         let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|error| {
-            Err(Error::Interrupted {
-                reason: error.to_string(),
-            })
-        })
+        done.unwrap_or_else(interrupted)
     }
+}
+
+fn interrupted<T>(error: impl std::fmt::Display) -> Result<T, Error> {
+    Err(Error::Interrupted {
+        reason: error.to_string(),
+    })
 }
 
 async fn fetch_all(fetcher: &Fetcher, texts: &mut [String]) -> Result<Vec<Arc<Fetched>>, Error> {
@@ -274,7 +299,7 @@ impl Ready {
     }
 
     /// The program for a moment. Components share it.
-    fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
+    pub(super) fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = programs.get(&at) {
             return Ok(program.clone());
@@ -288,60 +313,6 @@ impl Ready {
         let program = self.policy.compile(&data, &settings.host)?;
         programs.insert(at, program.clone());
         Ok(program)
-    }
-
-    fn evaluate(
-        &self,
-        input: &rego::Input,
-        subject: Subject<'_>,
-        settings: &Settings,
-    ) -> Result<Outcome, Error> {
-        let dialect = settings.dialect;
-        let selection = self.selection(subject, settings);
-        let intended = self.intended(settings);
-        let opened = self.opened(&selection, settings);
-        let queries: BTreeSet<Query> = opened
-            .iter()
-            .flat_map(|package| {
-                self.packages
-                    .get(package)
-                    .into_iter()
-                    .flatten()
-                    .map(move |rule| (package, rule))
-            })
-            .flat_map(|(package, rule)| {
-                [rule.name.as_str(), "exception"].map(|name| Query {
-                    package: package.clone(),
-                    rule: name.to_owned(),
-                })
-            })
-            .filter(|query| query.rule != "exception" || self.has_rule(&query.package, "exception"))
-            .collect();
-        let queries: Vec<_> = queries.into_iter().collect();
-        let raws = self
-            .program(subject.at, settings)?
-            .evaluate(input, &queries)?;
-        let (annotated, others): (BTreeMap<_, _>, BTreeMap<_, _>) = self
-            .annotated
-            .clone()
-            .into_iter()
-            .partition(|(_, rule)| is_intended(&rule.pipeline_intention, &intended));
-        let others = others.into_keys().collect();
-        let meant = match (&intended, dialect) {
-            (None, _) => Meant::All,
-            (Some(_), Dialect::Promote) => Meant::AllBut(&others),
-            (Some(_), Dialect::Conforma) => Meant::Annotated,
-        };
-        let reading = Reading {
-            selection: &selection,
-            annotated: &annotated,
-            meant,
-            at: subject.at,
-            dialect,
-        };
-        let mut outcome = reading.outcome(&raws, &opened)?;
-        outcome.exceptions.extend(self.let_off(&selection));
-        Ok(outcome)
     }
 
     pub(super) fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
@@ -385,7 +356,7 @@ impl Ready {
     }
 
     /// The rules that would count but for an exclude, whatever they would say.
-    fn let_off(&self, selection: &Selection) -> Vec<String> {
+    pub(super) fn let_off(&self, selection: &Selection) -> Vec<String> {
         let rules = self.packages.values().flatten().filter(|rule| {
             selection.excepts(Candidate {
                 code: &rule.code,
@@ -396,14 +367,14 @@ impl Ready {
         rules.map(|rule| rule.code.clone()).collect()
     }
 
-    fn has_rule(&self, package: &str, name: &str) -> bool {
+    pub(super) fn has_rule(&self, package: &str, name: &str) -> bool {
         self.policy
             .rules()
             .any(|rule| rule.package == package && rule.name == name)
     }
 
     /// The pipelines that rules have to be meant for; `None` when it does not matter.
-    fn intended(&self, settings: &Settings) -> Option<Vec<String>> {
+    pub(super) fn intended(&self, settings: &Settings) -> Option<Vec<String>> {
         let list = |value: &Value| match value {
             Value::String(one) => vec![one.clone()],
             Value::Array(many) => many
@@ -421,7 +392,7 @@ impl Ready {
     }
 }
 
-fn is_intended(rule: &[String], configured: &Option<Vec<String>>) -> bool {
+pub(super) fn is_intended(rule: &[String], configured: &Option<Vec<String>>) -> bool {
     match configured {
         None => true,
         Some(configured) if configured.is_empty() => rule.is_empty(),

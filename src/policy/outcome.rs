@@ -2,6 +2,7 @@
 //!
 //! A result that cannot be understood is an error, never "no violation".
 
+mod elements;
 mod purpose;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use super::{
     rego::{Place, Raw},
 };
 
+use elements::{finding, kind};
 pub(crate) use purpose::Purpose;
 use purpose::without_purpose;
 
@@ -182,8 +184,9 @@ impl Reading<'_> {
                 }
                 continue;
             }
-            for element in elements {
-                let finding = self.enriched(finding(element, &shown)?);
+            for (at, element) in elements.iter().enumerate() {
+                let mut finding = self.enriched(finding(element, &shown)?);
+                finding.location = raw.origins.get(at).cloned().flatten();
                 results.push(Judged { purpose, finding });
             }
         }
@@ -192,8 +195,10 @@ impl Reading<'_> {
 
     /// What the annotations say wins over what the result says.
     fn enriched(&self, mut finding: Finding) -> Finding {
-        let annotated = finding.code().and_then(|code| self.annotated.get(code));
-        if let Some(annotated) = annotated {
+        let Some(code) = finding.text("code") else {
+            return finding;
+        };
+        if let Some(annotated) = self.annotated.get(code) {
             finding.metadata.extend(annotated.metadata.clone());
         }
         if finding
@@ -349,10 +354,15 @@ impl Reading<'_> {
             terms,
             collections,
         });
-        let unmatched = self.selection.unmatched(candidates);
+        let mut unmatched = self.selection.unmatched(candidates);
+        // A result without a code always counts, so that everything is a criterion for it.
+        if all.iter().any(|finding| finding.code().is_none()) {
+            unmatched.retain(|criterion| *criterion != "*");
+        }
         let warning = |criterion| Finding {
             msg: format!("Include criterion '{criterion}' doesn't match any policy rule"),
             metadata: BTreeMap::new(),
+            location: None,
         };
         unmatched.into_iter().map(warning).collect()
     }
@@ -410,45 +420,6 @@ fn moment(text: &str) -> Option<Timestamp> {
     let exact =
         text.len() == shape.len() && text.bytes().zip(shape).all(same) && !text.ends_with(":60Z");
     text.parse().ok().filter(|_| exact)
-}
-
-fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
-    let wrong = || Error::Result {
-        rule: rule.to_owned(),
-        given: kind(element),
-    };
-    match element {
-        Value::String(msg) => Ok(Finding {
-            msg: msg.clone(),
-            metadata: BTreeMap::new(),
-        }),
-        Value::Object(members) => {
-            let msg = members
-                .get("msg")
-                .and_then(Value::as_str)
-                .ok_or_else(wrong)?;
-            let metadata = members
-                .iter()
-                .filter(|(member, _)| !matches!(member.as_str(), "msg" | "_loc"))
-                .map(|(member, value)| (member.clone(), value.clone()));
-            Ok(Finding {
-                msg: msg.to_owned(),
-                metadata: metadata.collect(),
-            })
-        }
-        _ => Err(wrong()),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object without the text msg",
-    }
 }
 
 /// A finding as a criterion would name it.

@@ -63,6 +63,7 @@ impl Case {
                 rule: (*rule).to_owned(),
                 place: None,
                 value: value.clone(),
+                origins: Vec::new(),
             })
             .collect();
         let packages = raws.iter().map(|raw| raw.package.clone());

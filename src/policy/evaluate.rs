@@ -1,0 +1,175 @@
+//! Evaluation of one group for one image: rules are evaluated, then their results are read.
+//!
+//! Where Conforma's `ec` is reproduced, the results are read in this program's own way too, and everything that `ec`
+//! drops is named in a warning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Dialect,
+    criteria::Selection,
+    finding::Finding,
+    groups::{Error, Ready, Settings, Subject, is_intended},
+    outcome::{self, Meant, Outcome, Reading},
+    rego::{self, Query, Raw},
+};
+
+/// What a group says of an image.
+pub(super) struct Said {
+    /// The results.
+    pub(super) outcome: Outcome,
+    /// The values of rules that they were read from.
+    raws: Vec<Raw>,
+    /// The packages that were evaluated.
+    opened: BTreeSet<String>,
+}
+
+impl Ready {
+    /// Evaluates the rules of the packages that the criteria open, and reads what they say.
+    pub(super) fn evaluate(
+        &self,
+        input: &rego::Input,
+        subject: Subject<'_>,
+        settings: &Settings,
+    ) -> Result<Said, Error> {
+        let selection = self.selection(subject, settings);
+        let opened = self.opened(&selection, settings);
+        let raws = self.ask(input, subject, &opened, settings)?;
+        let outcome = self.read(&raws, &opened, &selection, subject, settings)?;
+        Ok(Said {
+            outcome,
+            raws,
+            opened,
+        })
+    }
+
+    fn ask(
+        &self,
+        input: &rego::Input,
+        subject: Subject<'_>,
+        packages: &BTreeSet<String>,
+        settings: &Settings,
+    ) -> Result<Vec<Raw>, Error> {
+        let queries: BTreeSet<Query> = packages
+            .iter()
+            .flat_map(|package| {
+                let rules = self.packages.get(package).into_iter().flatten();
+                rules.map(move |rule| (package, rule))
+            })
+            .flat_map(|(package, rule)| {
+                [rule.name.as_str(), "exception"].map(|name| Query {
+                    package: package.clone(),
+                    rule: name.to_owned(),
+                })
+            })
+            .filter(|query| query.rule != "exception" || self.has_rule(&query.package, "exception"))
+            .collect();
+        let queries: Vec<_> = queries.into_iter().collect();
+        let program = self.program(subject.at, settings)?;
+        Ok(program.evaluate(input, &queries)?)
+    }
+
+    fn read(
+        &self,
+        raws: &[Raw],
+        opened: &BTreeSet<String>,
+        selection: &Selection,
+        subject: Subject<'_>,
+        settings: &Settings,
+    ) -> Result<Outcome, Error> {
+        let dialect = settings.dialect;
+        let intended = self.intended(settings);
+        let (annotated, others): (BTreeMap<_, _>, BTreeMap<_, _>) = self
+            .annotated
+            .clone()
+            .into_iter()
+            .partition(|(_, rule)| is_intended(&rule.pipeline_intention, &intended));
+        let others = others.into_keys().collect();
+        let meant = match (&intended, dialect) {
+            (None, _) => Meant::All,
+            (Some(_), Dialect::Promote) => Meant::AllBut(&others),
+            (Some(_), Dialect::Conforma) => Meant::Annotated,
+        };
+        let reading = Reading {
+            selection,
+            annotated: &annotated,
+            meant,
+            at: subject.at,
+            dialect,
+        };
+        let outcome = reading.outcome(raws, opened);
+        let mut outcome = outcome.map_err(|error| match (error, dialect) {
+            (outcome::Error::Nothing, Dialect::Promote) => Error::Nothing {
+                reason: self.nothing(selection, opened),
+            },
+            (error, _) => error.into(),
+        })?;
+        outcome.exceptions.extend(self.let_off(selection));
+        Ok(outcome)
+    }
+
+    /// Names every package and every violation that `ec` drops.
+    pub(super) fn name_what_is_dropped(
+        &self,
+        input: &rego::Input,
+        subject: Subject<'_>,
+        settings: &Settings,
+        said: &Said,
+    ) {
+        let (opened, theirs) = (&said.opened, &said.outcome);
+        let own = Settings {
+            dialect: Dialect::Promote,
+            ..settings.clone()
+        };
+        let component = subject.component;
+        let selection = self.selection(subject, &own);
+        let all: BTreeSet<String> = self
+            .opened(&selection, &own)
+            .union(opened)
+            .cloned()
+            .collect();
+        let more: BTreeSet<String> = all.difference(opened).cloned().collect();
+        for package in &more {
+            tracing::warn!(
+                component,
+                "ec does not evaluate the package {package}, verify-ec does"
+            );
+        }
+        let ours = match self.ask(input, subject, &more, settings) {
+            Ok(found) => {
+                let raws: Vec<_> = said.raws.iter().cloned().chain(found).collect();
+                self.read(&raws, &all, &selection, subject, &own)
+            }
+            Err(error) => Err(error),
+        };
+        let ours = match ours {
+            Ok(ours) => ours,
+            Err(error) => {
+                tracing::warn!(component, "ec passes over what verify-ec refuses: {error}");
+                return;
+            }
+        };
+        for violation in &ours.violations {
+            let same = |other: &Finding| {
+                other.code() == violation.code()
+                    && other.msg == violation.msg
+                    && other.terms() == violation.terms()
+            };
+            if theirs.violations.iter().any(same) {
+                continue;
+            }
+            let how = match theirs.warnings.iter().any(same) {
+                true => "makes a warning of the violation",
+                false => "drops the violation",
+            };
+            let code = violation.code().unwrap_or("without a code");
+            let place = violation.location.as_ref();
+            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+            let msg = crate::text::line(&violation.msg);
+            tracing::warn!(
+                component,
+                "ec {how} {code}{place}, verify-ec refuses: {msg}"
+            );
+        }
+    }
+}
