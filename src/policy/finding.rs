@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::rego::Place;
+
 /// What a passed check says.
 pub(crate) const PASS: &str = "Pass";
 
@@ -19,6 +21,9 @@ pub(crate) struct Finding {
     /// What else is known of the result and its rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, Value>,
+    /// Where the rule starts that it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<Place>,
 }
 
 impl Finding {
@@ -28,6 +33,7 @@ impl Finding {
         Self {
             msg: msg.into(),
             metadata,
+            location: None,
         }
     }
 
@@ -74,7 +80,14 @@ impl Finding {
             metadata: metadata
                 .map(|(member, value)| (member.clone(), value.clone()))
                 .collect(),
+            location: self.location.clone(),
         }
+    }
+
+    /// The finding without the place of its rule.
+    pub(crate) fn unplaced(mut self) -> Self {
+        self.location = None;
+        self
     }
 
     /// The order of reports: by code, first term and message.

@@ -369,22 +369,22 @@ async fn a_policy_that_cannot_be_used_says_where_and_why() {
         ),
         (
             "package a\n\ndeny contains x if x := nosuch.f(1)\n",
-            "a.rego:3: rego_type_error: undefined function nosuch.f",
+            "a.rego:3:25: rego_type_error: undefined function nosuch.f",
         ),
         (
             "package a\n\ndeny contains x if x := opa.runtime()\n",
-            "a.rego:3: function opa.runtime is not available",
+            "a.rego:3:25: function opa.runtime is not available",
         ),
         (
             "package a\n\ndeny contains x if x := net.lookup_ip_addr(\"h\")\n",
-            "a.rego:3: function net.lookup_ip_addr",
+            "a.rego:3:25: function net.lookup_ip_addr",
         ),
         (
             "package a\n\ndeny contains x if x := lower()\n",
-            "a.rego:3: rego_type_error: ",
+            "a.rego:3:25: rego_type_error: ",
         ),
         ("package a\n", "no rules"),
-        ("", "a.rego:0: rego_parse_error: empty module"),
+        ("", "a.rego:0:0: rego_parse_error: empty module"),
     ];
     for (source, expected) in cases {
         let sources = Sources::new(&[("p/a.rego", source)]);

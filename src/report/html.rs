@@ -210,6 +210,8 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
         escape(&finding.msg)
     );
     let terms = finding.terms().join(", ");
+    let place = finding.location.as_ref().map(ToString::to_string);
+    let place = place.unwrap_or_default();
     let digest = component.container_image.split_once('@');
     let digest = digest.map(|(_, digest)| digest).unwrap_or_default();
     for (label, text, is_code) in [
@@ -230,6 +232,7 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
             false,
         ),
         ("Code", finding.code().unwrap_or_default(), true),
+        ("Written in", place.as_str(), true),
         ("Evidence", digest, true),
     ] {
         if text.is_empty() {

@@ -62,11 +62,19 @@ fn shown(report: &Report, show: Show) -> Report {
 
 /// Reports of many images are large: only what is shown is copied.
 fn component(component: &Component, show: Show) -> Component {
-    let listed = |findings: &[Finding]| match show.info {
-        true => findings.to_vec(),
-        false => findings.iter().map(Finding::brief).collect(),
-    };
     let ours = !show.dialect.is_conforma();
+    let listed = |findings: &[Finding]| {
+        let findings = findings.iter().map(|finding| match show.info {
+            true => finding.clone(),
+            false => finding.brief(),
+        });
+        // Upstream's reports do not say where a rule is.
+        let shown = findings.map(|finding| match ours {
+            true => finding,
+            false => finding.unplaced(),
+        });
+        shown.collect()
+    };
     Component {
         name: component.name.clone(),
         container_image: component.container_image.clone(),

@@ -178,6 +178,11 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
         }
         many => paragraph(text, "Terms", &many.join(", ")),
     }
+    if let Some(place) = &finding.location
+        && !show.dialect.is_conforma()
+    {
+        paragraph(text, "Rule", &place.to_string());
+    }
     if show.info {
         for (member, label) in [
             ("title", "Title"),

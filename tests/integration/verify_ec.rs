@@ -322,11 +322,11 @@ fn configurations_that_cannot_be_used_verify_nothing() {
         ("boolean", "boolean/a.rego:3: a.deny gives a boolean"),
         (
             "unknown",
-            "unknown/a.rego:3: rego_type_error: undefined function nosuch.f",
+            "unknown/a.rego:3:25: rego_type_error: undefined function nosuch.f",
         ),
         (
             "forbidden",
-            "forbidden/a.rego:4: function http.send is not available",
+            "forbidden/a.rego:4:7: function http.send is not available",
         ),
         ("value", "rule a.deny at value/a.rego:3 gives a number"),
         (

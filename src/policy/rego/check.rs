@@ -25,12 +25,19 @@ pub(super) fn results(module: &syntax::Module) -> Result<(), Error> {
         if !gives_results(&name) {
             continue;
         }
+        let place = Place {
+            file: module.file.to_string(),
+            line: rule.span.line,
+        };
+        if let Some(part) = module.package.path.iter().find(|part| part.contains('.')) {
+            return Err(Error::PackageName {
+                place,
+                part: part.to_string(),
+            });
+        }
         if let Some(given) = wrong_kind(rule) {
             return Err(Error::ResultKind {
-                place: Place {
-                    file: module.file.to_string(),
-                    line: rule.span.line,
-                },
+                place,
                 rule: format!("{}.{name}", module.package.path.join(".")),
                 given,
             });

@@ -4,7 +4,6 @@
 //! requested or an error that names the rule.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,6 +16,7 @@ use rego::{
 use super::{
     ec,
     error::{Error, Place},
+    places::Places,
 };
 
 /// The longest that one evaluation may take.
@@ -26,8 +26,8 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(super) program: rego::Program,
-    /// Where each rule starts, by its name with the package.
-    pub(super) places: Arc<BTreeMap<String, Place>>,
+    /// Where rules start.
+    pub(super) places: Arc<Places>,
     /// The time that all evaluations have.
     pub(super) now_ns: i64,
     /// The longest that one evaluation may take.
@@ -65,6 +65,8 @@ pub(crate) struct Raw {
     pub(crate) place: Option<Place>,
     /// The value; sets are arrays in the order of their elements.
     pub(crate) value: serde_json::Value,
+    /// Where the rule of each element starts, for rules that give results.
+    pub(crate) origins: Vec<Option<Place>>,
 }
 
 impl Program {
@@ -81,11 +83,13 @@ impl Program {
         let answers = queries.iter().zip(answers);
         Ok(answers
             .filter_map(|(query, answer)| {
+                let value = answer.value?;
                 Some(Raw {
                     package: query.package.clone(),
                     rule: query.rule.clone(),
                     place: self.place(query),
-                    value: serde_json::Value::from(&answer.value?),
+                    origins: self.places.origins(query, &value, &mut session),
+                    value: serde_json::Value::from(&value),
                 })
             })
             .collect())
@@ -113,12 +117,12 @@ impl Program {
     }
 
     fn place(&self, query: &Query) -> Option<Place> {
-        self.places.get(&query.to_string()).cloned()
+        self.places.first(query).cloned()
     }
 }
 
 impl Query {
-    fn path(&self) -> Vec<&str> {
+    pub(super) fn path(&self) -> Vec<&str> {
         self.package
             .split('.')
             .chain([self.rule.as_str()])

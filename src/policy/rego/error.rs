@@ -1,7 +1,7 @@
 //! Why a policy cannot be compiled or evaluated. Each error names the file and line where it has one.
 
 /// A place in a policy source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Place {
     /// The file as the caller named it.
     pub(crate) file: String,
@@ -23,19 +23,16 @@ pub(crate) enum Error {
     /// There is no rule in any module.
     #[error("the policy has no rules: expected at least one .rego file with rules")]
     Empty,
-    /// The module is no Rego.
-    #[error("{place}: {cause}")]
-    Syntax {
-        /// Where the parser stopped.
-        place: Place,
-        /// What it expected.
-        cause: String,
-    },
+    /// A module cannot be parsed.
+    #[error("{}", shown(.0))]
+    Syntax(rego::Errors),
     /// A call names a function that reaches outside of the evaluation.
-    #[error("{place}: function {function} is not available to policies: {reason}")]
+    #[error("{place}:{column}: function {function} is not available to policies: {reason}")]
     ForbiddenFunction {
         /// Where the call is.
         place: Place,
+        /// Its column, counted from 1.
+        column: u32,
         /// The full name.
         function: String,
         /// Why it is not.
@@ -50,6 +47,16 @@ pub(crate) enum Error {
         rule: String,
         /// The kind of value.
         given: &'static str,
+    },
+    /// A rule with results is in a package that its code could not name.
+    #[error(
+        "{place}: the package's name has a part with a dot, {part:?}: codes and criteria could not name its rules"
+    )]
+    PackageName {
+        /// Where the rule starts.
+        place: Place,
+        /// The part.
+        part: String,
     },
     /// Two rules carry the same code.
     #[error("{second}: code {code} is already used at {first}")]
@@ -69,14 +76,9 @@ pub(crate) enum Error {
         /// The path below `data`.
         path: String,
     },
-    /// The engine refused the modules as a whole.
-    #[error("{place}: {cause}")]
-    Compile {
-        /// Where the engine says it is.
-        place: Place,
-        /// Why.
-        cause: String,
-    },
+    /// The modules parse and do not compile.
+    #[error("{}", shown(.0))]
+    Compile(rego::Errors),
     /// A rule could not be evaluated: nothing is known about what it would say.
     #[error("rule {rule} could not be evaluated: {cause}")]
     Evaluation {
@@ -87,15 +89,10 @@ pub(crate) enum Error {
     },
 }
 
-impl From<&rego::Errors> for Error {
-    /// Takes the first error; further ones are lines of their own.
-    fn from(errors: &rego::Errors) -> Self {
-        let Some((first, others)) = errors.0.split_first() else {
+impl From<rego::Errors> for Error {
+    fn from(errors: rego::Errors) -> Self {
+        let Some(first) = errors.0.first() else {
             return Self::Empty;
-        };
-        let place = Place {
-            file: first.file.to_string(),
-            line: first.span.line,
         };
         let function = first.message.strip_prefix("function ");
         let function = function.and_then(|text| text.split_once(" is not offered: "));
@@ -103,20 +100,67 @@ impl From<&rego::Errors> for Error {
             function.and_then(|(name, _)| Some((name, rego::builtins::not_offered(name)?)));
         if let Some((function, reason)) = refused {
             return Self::ForbiddenFunction {
-                place,
+                place: Place {
+                    file: first.file.to_string(),
+                    line: first.span.line,
+                },
+                column: first.span.column,
                 function: function.to_owned(),
                 reason,
             };
         }
-        let mut cause = format!("{}: {}", first.code, first.message);
-        for error in others {
-            let (file, span) = (&error.file, error.span);
-            let line = format!("\n{file}:{}: {}: {}", span.line, error.code, error.message);
-            cause.push_str(&line);
-        }
         match first.code {
-            rego::Code::Parse => Self::Syntax { place, cause },
-            _ => Self::Compile { place, cause },
+            rego::Code::Parse => Self::Syntax(errors),
+            _ => Self::Compile(errors),
         }
+    }
+}
+
+/// The longest line of a policy that is shown whole, in characters.
+const WIDTH: usize = 160;
+/// How much of a longer line is shown before the error.
+const BEFORE: usize = 60;
+
+/// Every error with its place and its line, one behind the other.
+fn shown(errors: &rego::Errors) -> String {
+    let shown: Vec<_> = errors.0.iter().map(with_line).collect();
+    shown.join("\n")
+}
+
+/// The error with its line, of which a long one is cut.
+fn with_line(error: &rego::Error) -> String {
+    if error.line.chars().count() <= WIDTH {
+        return error.to_string();
+    }
+    let column = (error.span.column as usize).saturating_sub(1);
+    let from = column.saturating_sub(BEFORE);
+    let part: String = error.line.chars().skip(from).take(WIDTH).collect();
+    let head = rego::Error {
+        line: String::new(),
+        ..error.clone()
+    };
+    let indent = column - from + 1;
+    format!("{head}\n\t…{part}\n\t{:indent$}^", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_around_the_error() {
+        let text = format!("package p\n\nx := [{}nosuch(1)]\n", "1, ".repeat(200));
+        let registry = rego::builtins::offered();
+        let module = rego::parse("p.rego", text).unwrap();
+        let errors = rego::compile(vec![module], &rego::Options::new(&registry)).unwrap_err();
+        let shown = Error::from(errors).to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(
+            lines[0],
+            "p.rego:3:607: rego_type_error: undefined function nosuch"
+        );
+        let at = lines[2].chars().position(|c| c == '^').unwrap();
+        let marked: String = lines[1].chars().skip(at).collect();
+        assert!(marked.starts_with("nosuch(1)"), "{shown}");
     }
 }

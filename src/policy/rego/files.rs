@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::module::Module;
+use crate::policy::local::{LEADS_OUT, NOT_REGULAR, leads_inside};
 
 /// How deep directories are searched.
 const MAX_DEPTH: usize = 32;
@@ -34,7 +35,15 @@ pub(crate) enum FilesError {
         /// Where the limit was reached.
         path: PathBuf,
     },
-    /// A data file is no YAML or JSON.
+    /// A link leads out of the path that was named, or something else than a file is there.
+    #[error("{}: {reason}", path.display())]
+    Kind {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A data file is not YAML or JSON.
     #[error("{} is not readable as data: {cause}", path.display())]
     Data {
         /// The file.
@@ -70,19 +79,39 @@ impl Files {
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, FilesError> {
         let mut files = Self::default();
         for path in paths {
-            files.path(path, &mut Vec::new())?;
+            files.path(path, path, &mut Vec::new())?;
         }
         Ok(files)
     }
 
-    fn path(&mut self, path: &Path, below: &mut Vec<String>) -> Result<(), FilesError> {
+    fn path(
+        &mut self,
+        root: &Path,
+        path: &Path,
+        below: &mut Vec<String>,
+    ) -> Result<(), FilesError> {
         let failed = |source| FilesError::Read {
             path: path.to_owned(),
             source,
         };
+        let refused = |reason| FilesError::Kind {
+            path: path.to_owned(),
+            reason,
+        };
+        let is_link = fs::symlink_metadata(path).map_err(failed)?.is_symlink();
+        if is_link && path != root && !leads_inside(root, path).map_err(failed)? {
+            return Err(refused(LEADS_OUT));
+        }
         let metadata = fs::metadata(path).map_err(failed)?;
         if metadata.is_file() {
             return self.file(path, metadata.len(), below);
+        }
+        if !metadata.is_dir() {
+            return match is_read(path) {
+                // A pipe would wait, and a device never end.
+                true => Err(refused(NOT_REGULAR)),
+                false => Ok(()),
+            };
         }
         if below.len() >= MAX_DEPTH {
             return Err(FilesError::TooLarge {
@@ -102,7 +131,7 @@ impl Files {
             if directory {
                 below.push(name.into_owned());
             }
-            self.path(&entry, below)?;
+            self.path(root, &entry, below)?;
             if directory {
                 below.pop();
             }
@@ -111,10 +140,10 @@ impl Files {
     }
 
     fn file(&mut self, path: &Path, size: u64, below: &[String]) -> Result<(), FilesError> {
-        let kind = path.extension().and_then(|kind| kind.to_str());
-        if !matches!(kind, Some("rego" | "json" | "yaml" | "yml")) {
+        if !is_read(path) {
             return Ok(());
         }
+        let kind = path.extension().and_then(|kind| kind.to_str());
         self.count += 1;
         if self.count > MAX_FILES || size > MAX_BYTES {
             return Err(FilesError::TooLarge {
@@ -149,6 +178,11 @@ impl Files {
             at,
         })
     }
+}
+
+fn is_read(path: &Path) -> bool {
+    let kind = path.extension().and_then(|kind| kind.to_str());
+    matches!(kind, Some("rego" | "json" | "yaml" | "yml"))
 }
 
 /// Adds the members; gives the path of a value that is there already.

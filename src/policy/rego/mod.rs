@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub(crate) mod files;
 mod module;
+mod places;
 mod policy;
 mod rules;
 pub(crate) mod testing;
@@ -21,7 +22,7 @@ pub(crate) use engine::{Input, Program, Query, Raw};
 pub(crate) use error::{Error, Place};
 pub(crate) use module::Module;
 pub(crate) use policy::Policy;
-pub(crate) use rules::{Link, Rule, list};
+pub(crate) use rules::{Link, Rule, list, without_metadata};
 
 #[cfg(test)]
 mod tests;

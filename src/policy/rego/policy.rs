@@ -1,6 +1,6 @@
 //! A policy: checked modules with the inventory of their rules.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rego::{Compiled, Options, Value, builtins};
@@ -8,8 +8,9 @@ use rego::{Compiled, Options, Value, builtins};
 use super::{
     Host, check, ec,
     engine::{Program, TIME_LIMIT},
-    error::{Error, Place},
+    error::Error,
     module::Module,
+    places::Places,
     rules::{self, Rule},
 };
 
@@ -20,6 +21,8 @@ pub(crate) struct Policy {
     rules: Vec<Rule>,
     /// Whether the rules that give results give strings or objects.
     results: Result<(), Error>,
+    /// The lines of each file on which a rule or an expression starts.
+    lines: Vec<(String, BTreeSet<u32>)>,
 }
 
 impl Policy {
@@ -46,23 +49,33 @@ impl Policy {
             return Err(Error::Empty);
         }
         let results = parsed.iter().try_for_each(check::results);
+        // Only tests measure which of them are evaluated.
+        let lines = parsed.iter().filter(|_| print);
+        let lines = lines.map(|module| (module.file.to_string(), rego::syntax::lines(module)));
+        let lines = lines.collect();
         let mut registry = builtins::offered();
         ec::register(&mut registry, &Host::offline());
         let options = Options {
             print,
             ..Options::new(&registry)
         };
-        let compiled = rego::compile(parsed, &options).map_err(|errors| Error::from(&errors))?;
+        let compiled = rego::compile(parsed, &options)?;
         Ok(Self {
             compiled,
             rules,
             results,
+            lines,
         })
     }
 
     /// Every rule, in the order of the modules.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
+    }
+
+    /// The lines of each file on which a rule or an expression starts; of policies read with their tests.
+    pub(super) fn lines(&self) -> &[(String, BTreeSet<u32>)] {
+        &self.lines
     }
 
     /// Checks what production needs beyond the language, and makes the rules ready for evaluation.
@@ -86,23 +99,23 @@ impl Policy {
         let mut registry = builtins::offered();
         ec::register(&mut registry, host);
         let program = rego::Program::new(&self.compiled, &registry, &[]);
-        let program = program.map_err(|error| Error::Compile {
-            place: Place {
-                file: error.file.to_string(),
-                line: error.line,
-            },
-            cause: error.message,
+        let program = program.map_err(|error| {
+            Error::Compile(rego::Errors(vec![rego::Error {
+                code: rego::Code::Type,
+                message: error.message,
+                file: error.file,
+                span: rego::syntax::Span {
+                    line: error.line,
+                    column: error.column,
+                    ..rego::syntax::Span::default()
+                },
+                line: String::new(),
+            }]))
         })?;
-        let places = self.rules().map(|rule| {
-            let name = format!("{}.{}", rule.package, rule.name);
-            (name, rule.place.clone())
-        });
-        // The first body of a rule is where a reader starts.
-        let places: BTreeMap<_, _> = places.collect::<Vec<_>>().into_iter().rev().collect();
         let now = Timestamp::now().as_nanosecond();
         Ok(Program {
             program: program.with_data(Value::from(data)),
-            places: Arc::new(places),
+            places: Arc::new(Places::of(self.rules())),
             now_ns: i64::try_from(now).unwrap_or(i64::MAX),
             limit,
         })

@@ -9,6 +9,7 @@ use rego::{
 use serde_json::Value;
 
 use super::{
+    check::gives_results,
     error::{Error, Place},
     module::Module,
 };
@@ -22,6 +23,8 @@ pub(crate) struct Rule {
     pub(crate) package: String,
     /// The name: `deny`.
     pub(crate) name: String,
+    /// The names from `data` on: those of the package, then its own.
+    pub(crate) path: Vec<String>,
     /// Whether it takes arguments.
     pub(crate) is_function: bool,
     /// The annotations that apply: the rule's own, the document's, the package's, the outer packages'.
@@ -46,6 +49,11 @@ impl Rule {
     pub(crate) fn code(&self) -> Option<String> {
         let name = self.custom("short_name")?.as_str()?;
         Some(format!("{}.{name}", self.package))
+    }
+
+    /// Tells whether the rule's name says that it gives results.
+    pub(crate) fn gives_results(&self) -> bool {
+        gives_results(&self.name)
     }
 
     /// A member of `custom` in the annotation of the rule or of its document.
@@ -95,12 +103,25 @@ impl Rule {
     }
 }
 
+/// Says what to add to a rule whose results nothing can name.
+pub(crate) fn without_metadata(rule: &Rule) -> String {
+    let missing = match (rule.title(), rule.custom("short_name")) {
+        (None, None) => "has no METADATA with title and custom.short_name",
+        (Some(_), _) => "has METADATA without custom.short_name",
+        (None, Some(_)) => "has a custom.short_name that is not a text",
+    };
+    format!(
+        "{}: rule {}.{} {missing}: add it, so that criteria can name the rule and reports show it when it passes",
+        rule.place, rule.package, rule.name
+    )
+}
+
 /// Lists the rules of parsed modules, in their order.
 ///
 /// # Errors
 /// A `# METADATA` block cannot be read or has nothing to belong to.
 pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> {
-    let chains = rego::inventory::annotations(modules).map_err(|errors| Error::from(&errors))?;
+    let chains = rego::inventory::annotations(modules)?;
     let mut all = Vec::new();
     for (module, chains) in modules.iter().zip(chains) {
         for (rule, chain) in module.rules.iter().zip(chains) {
@@ -111,6 +132,13 @@ pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> 
                     line: rule.span.line,
                 },
                 package: module.package.path.join("."),
+                path: module
+                    .package
+                    .path
+                    .iter()
+                    .map(ToString::to_string)
+                    .chain(head_names(&rule.head).map(str::to_owned))
+                    .collect(),
                 name: head_name(&rule.head),
                 is_function: rule.head.function,
                 annotations: annotations.cloned().collect(),
@@ -135,17 +163,19 @@ pub(super) fn parse(modules: Vec<Module>) -> Result<Vec<syntax::Module>, Error> 
     let parsed = modules
         .into_iter()
         .map(|module| rego::parse(module.file, module.source));
-    let parsed = parsed.collect::<Result<Vec<_>, _>>();
-    parsed.map_err(|errors| Error::from(&errors))
+    Ok(parsed.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// The names at the start of a head, with dots.
 pub(super) fn head_name(head: &Head) -> String {
-    let names = head.reference.iter().map_while(|term| match &term.kind {
+    head_names(head).collect::<Vec<_>>().join(".")
+}
+
+fn head_names(head: &Head) -> impl Iterator<Item = &str> {
+    head.reference.iter().map_while(|term| match &term.kind {
         TermKind::Var(name) | TermKind::String(name) => Some(name.as_ref()),
         _ => None,
-    });
-    names.collect::<Vec<_>>().join(".")
+    })
 }
 
 /// Refuses two rules with the same code: results could not be told apart.

@@ -2,7 +2,12 @@
 //!
 //! Nothing is fetched: an `ec.oci` or `ec.sigstore` function that a test does not replace is undefined.
 
-use rego::{Value, eval::Failure};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use rego::{Value, eval::Session};
 
 use super::{
     Host,
@@ -24,6 +29,39 @@ pub(crate) struct Tested {
     pub(crate) failure: Option<Failure>,
     /// What the test printed.
     pub(crate) printed: Vec<String>,
+    /// How long it took.
+    pub(crate) took: Duration,
+}
+
+/// The expression of a test that failed last.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// Where it starts.
+    pub(crate) place: Place,
+    /// The bytes of its file that it takes.
+    pub(crate) bytes: std::ops::Range<usize>,
+    /// The variables that had a value, with it.
+    pub(crate) variables: Vec<(String, serde_json::Value)>,
+}
+
+/// The lines of a file on which a rule or an expression starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// The file.
+    pub(crate) file: String,
+    /// Those that were evaluated.
+    pub(crate) covered: BTreeSet<u32>,
+    /// Those that were not.
+    pub(crate) missed: BTreeSet<u32>,
+}
+
+/// What became of all tests, and the lines that they evaluated.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The tests, in the order of their names.
+    pub(crate) tests: Vec<Tested>,
+    /// The files, in the order of their names.
+    pub(crate) coverage: Vec<Coverage>,
 }
 
 /// How a test ended.
@@ -47,55 +85,103 @@ pub(crate) fn run(
     policy: &Policy,
     data: &serde_json::Value,
     wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<Tested>, Error> {
+) -> Result<Run, Error> {
     let program = policy.program(data, &Host::offline(), TIME_LIMIT)?;
-    let mut tests: Vec<(String, Place)> = Vec::new();
+    let mut tests: Vec<(String, Place, &[String])> = Vec::new();
     for rule in policy.rules() {
         let test = rule.name.starts_with("test_") || rule.name.starts_with("todo_test_");
         let name = format!("{}.{}", rule.package, rule.name);
         if test && !rule.is_function && wanted(&format!("data.{name}")) {
-            tests.push((name, rule.place.clone()));
+            tests.push((name, rule.place.clone(), &rule.path));
         }
     }
     tests.sort();
     // A test of several bodies is one test.
     tests.dedup_by(|later, earlier| later.0 == earlier.0);
-    let run = tests
-        .into_iter()
-        .map(|(name, place)| one(&program, name, place));
-    Ok(run.collect())
+    let mut visited: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    let run = tests.into_iter();
+    let run = run.map(|(name, place, path)| {
+        let tested = Tested::new(name, place);
+        one(&program, tested, path, &mut visited)
+    });
+    Ok(Run {
+        tests: run.collect(),
+        coverage: coverage(policy, &visited),
+    })
 }
 
-fn one(program: &Program, name: String, place: Place) -> Tested {
-    let skipped = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|rule| rule.starts_with("todo_"));
-    let mut tested = Tested {
-        name,
-        place,
-        verdict: Verdict::Skipped,
-        failure: None,
-        printed: Vec::new(),
-    };
-    if skipped {
+fn coverage(policy: &Policy, visited: &BTreeMap<String, BTreeSet<u32>>) -> Vec<Coverage> {
+    let mut all: BTreeMap<&str, Coverage> = BTreeMap::new();
+    for (file, lines) in policy.lines() {
+        let seen = |line: &u32| visited.get(file).is_some_and(|seen| seen.contains(line));
+        let (covered, missed) = lines.iter().partition(|line| seen(line));
+        let file_coverage = Coverage {
+            file: file.clone(),
+            covered,
+            missed,
+        };
+        all.insert(file, file_coverage);
+    }
+    all.into_values().collect()
+}
+
+impl Tested {
+    fn new(name: String, place: Place) -> Self {
+        Self {
+            name,
+            place,
+            verdict: Verdict::Skipped,
+            failure: None,
+            printed: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+fn one(
+    program: &Program,
+    mut tested: Tested,
+    path: &[String],
+    visited: &mut BTreeMap<String, BTreeSet<u32>>,
+) -> Tested {
+    let own = path.last();
+    if own.is_some_and(|rule| rule.starts_with("todo_")) {
         return tested;
     }
+    let start = Instant::now();
     let mut session = program.session(None).traced();
-    let path: Vec<&str> = tested.name.split('.').collect();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
     tested.verdict = match session.document(&path).map(|answer| answer.value) {
         Ok(Some(Value::Bool(true))) => Verdict::Passed,
         Ok(None) => Verdict::Failed("it is undefined".to_owned()),
         Ok(Some(value)) => Verdict::Failed(format!("it is {value}")),
         Err(error) => Verdict::Errored(error.to_string()),
     };
+    tested.took = start.elapsed();
     if matches!(tested.verdict, Verdict::Failed(_)) {
-        tested.failure = session.failure();
+        tested.failure = failure(&mut session);
     }
     tested.printed = session
         .printed()
         .into_iter()
         .map(|line| line.text)
         .collect();
+    for (file, lines) in session.visited() {
+        visited.entry(file.to_string()).or_default().extend(lines);
+    }
     tested
+}
+
+fn failure(session: &mut Session) -> Option<Failure> {
+    let found = session.failure()?;
+    let variables = found.variables.iter();
+    let variables = variables.map(|(name, value)| (name.to_string(), value.into()));
+    Some(Failure {
+        place: Place {
+            file: found.file.to_string(),
+            line: found.line,
+        },
+        bytes: found.start as usize..found.end as usize,
+        variables: variables.collect(),
+    })
 }

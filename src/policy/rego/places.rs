@@ -1,0 +1,83 @@
+//! Places of rules, and of the rules that the elements of a set come from.
+
+use std::collections::BTreeMap;
+
+use rego::{Session, Value};
+
+use super::{check::gives_results, engine::Query, error::Place, rules::Rule};
+
+/// Where the rules of a policy start.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Every definition of a rule, by its name with the package, in the order of the modules.
+    by_name: BTreeMap<String, Vec<Place>>,
+    /// Rules with a code, by the code and their name.
+    by_code: BTreeMap<(String, String), Place>,
+}
+
+impl Places {
+    /// Notes where the rules start.
+    pub(super) fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut places = Self::default();
+        for rule in rules {
+            let name = format!("{}.{}", rule.package, rule.name);
+            if let Some(code) = rule.code() {
+                let place = rule.place.clone();
+                places.by_code.entry((code, name.clone())).or_insert(place);
+            }
+            let all = places.by_name.entry(name).or_default();
+            all.push(rule.place.clone());
+        }
+        places
+    }
+
+    /// The first definition of a rule: where a reader starts.
+    pub(super) fn first(&self, query: &Query) -> Option<&Place> {
+        self.by_name.get(&query.to_string())?.first()
+    }
+
+    /// Where the rule of each element of a value starts. Elements whose code does not name their rule are traced to it
+    /// by another evaluation of its definitions. No verdict rests on this: what cannot be traced has no place.
+    pub(super) fn origins(
+        &self,
+        query: &Query,
+        value: &Value,
+        session: &mut Session,
+    ) -> Vec<Option<Place>> {
+        let elements: Vec<&Value> = match value {
+            Value::Set(items) => items.iter().collect(),
+            Value::Array(items) => items.iter().collect(),
+            _ => return Vec::new(),
+        };
+        if elements.is_empty() || !gives_results(&query.rule) {
+            return Vec::new();
+        }
+        let name = query.to_string();
+        let definitions = self.by_name.get(&name).map_or(&[][..], Vec::as_slice);
+        if let [only] = definitions {
+            return vec![Some(only.clone()); elements.len()];
+        }
+        let by_code = |element: &Value| {
+            let code = element.member("code")?.as_str()?;
+            let place = self.by_code.get(&(code.to_owned(), name.clone()));
+            place.cloned()
+        };
+        let mut places: Vec<_> = elements.iter().map(|element| by_code(element)).collect();
+        if places.iter().all(Option::is_some) {
+            return places;
+        }
+        let Ok(traced) = session.origins(&query.path()) else {
+            return places;
+        };
+        for (place, element) in places.iter_mut().zip(elements) {
+            if place.is_none() {
+                let found = traced.iter().find(|(value, _)| value == element);
+                *place = found.map(|(_, origin)| Place {
+                    file: origin.file.to_string(),
+                    line: origin.line,
+                });
+            }
+        }
+        places
+    }
+}
