@@ -40,7 +40,7 @@ impl Key {
                 let url = Url::parse(reference);
                 let url = url.map_err(|error| unusable(reference, &error.to_string()))?;
                 let authority = crate::http::authority(&url);
-                if url.scheme() != http.scheme(&authority) {
+                if url.scheme() != "https" && url.scheme() != http.scheme(&authority) {
                     return Err(unusable(reference, "a key is fetched by https:// only"));
                 }
                 let bytes = remote::get_following(http, &url, limits::TRUST_FILE).await?;

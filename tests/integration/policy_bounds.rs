@@ -9,7 +9,22 @@ use lab::{
 
 use crate::harness::{Run, Workdir};
 
-const LEAK: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: T\n# custom:\n#   short_name: x\nwarn contains {\"code\": \"main.x\", \"msg\": sprintf(\"%v\", [data])}\n";
+const LEAK: &str = r#"package main
+
+import rego.v1
+
+shown contains {"known": data.known}
+
+shown contains data.auths
+
+shown contains data.rule_data__configuration__
+
+# METADATA
+# title: T
+# custom:
+#   short_name: x
+warn contains {"code": "main.x", "msg": sprintf("%v", [shown])}
+"#;
 const CONFIG: &str = "{\"auths\": {\"registry.example\": {\"auth\": \"cm9ib3Q6UzNDUkVU\"}}}";
 
 /// A vouched image, rules that print all data, and logins in several places.
@@ -249,7 +264,7 @@ fn redirects_of_keys_are_followed_over_tls() {
 /// A rule that looks an image of another registry up.
 fn asking(image: &str) -> String {
     LEAK.replace(
-        "warn contains {\"code\": \"main.x\", \"msg\": sprintf(\"%v\", [data])}",
+        "warn contains {\"code\": \"main.x\", \"msg\": sprintf(\"%v\", [shown])}",
         &format!("deny contains {{\"code\": \"main.x\", \"msg\": \"there\"}} if ec.oci.blob(\"{image}\") == \"text\""),
     )
 }

@@ -265,7 +265,7 @@ fn an_excluded_rule_is_named_as_an_exception() {
     scene
         .verify(&["--policy", "policy.yaml"])
         .exits(2)
-        .says("no successes, warnings, or failures");
+        .says("no rule of the policy gave a result");
     scene.dir.write("rules/other.rego", "package other\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"other.r\", \"msg\": \"no\"} if input.absent\n");
     scene.verify(&["--policy", "policy.yaml"]).exits(0);
     assert_eq!(
@@ -475,14 +475,29 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
         ..lab::registry::Options::default()
     });
     let server = server.unwrap();
-    let config = b"sources: [{policy: [./rules]}]\n";
-    let digest = server.put_blob("acme/config", config);
     let address = server.address();
-    let url = format!("https://{address}/v2/acme/config/blobs/{digest}");
+    let served = |config: &str| {
+        let digest = server.put_blob("acme/config", config.as_bytes());
+        format!("https://{address}/v2/acme/config/blobs/{digest}")
+    };
+    let local = served("sources: [{policy: [./rules]}]\n");
     scene
-        .verify(&["--policy", &url, "--ca-file", "ca.pem"])
-        .exits(4)
-        .says("main.never");
+        .verify(&["--policy", &local, "--ca-file", "ca.pem"])
+        .exits(2)
+        .says("a local path is taken only from a configuration that is a local file");
+    let repository = scene.universe.policy_url();
+    let url = served(&format!("sources: [{{policy: ['{repository}']}}]\n"));
+    let credentials = scene.universe.credentials();
+    let credentials = credentials.to_str().unwrap();
+    let run = scene.verify(&[
+        "--policy",
+        &url,
+        "--ca-file",
+        "ca.pem",
+        "--git-credentials-dir",
+        credentials,
+    ]);
+    assert!([0, 4].contains(&run.code), "{}", run.stderr);
     scene.verify(&["--policy", &url]).exits(2).says(&address);
     let other = url.replace("acme/config", "acme/other");
     scene
@@ -849,19 +864,18 @@ fn text_options_of_an_output_count_for_it_alone() {
 }
 
 #[test]
-fn rule_data_may_stand_in_a_file() {
+fn rule_data_is_text_and_not_a_file() {
     let scene = Scene::vouched();
     scene.dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": data.rule_data__configuration__.said}\n");
     scene.dir.write("said.yaml", "from a file");
-    for (pair, expected) in [
-        ("said=itself", "main.r: itself"),
-        ("said=said.yaml", "main.r: from a file"),
-    ] {
-        scene
-            .verify(&["--policy", "policy", "--extra-rule-data", pair])
-            .exits(4)
-            .says(expected);
-    }
+    scene
+        .verify(&["--policy", "policy", "--extra-rule-data", "said=itself"])
+        .exits(4)
+        .says("main.r: itself");
+    scene
+        .verify(&["--policy", "policy", "--extra-rule-data", "said=said.yaml"])
+        .exits(2)
+        .says("is a path of this machine, which only ec reads");
     scene
         .verify(&["--policy", "policy", "--extra-rule-data", "said"])
         .exits(2)
@@ -873,8 +887,17 @@ fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
     let scene = Scene::vouched();
     scene
         .verify(&["--policy", "team/policy"])
+        .exits(3)
+        .says("policy \"team/policy\" is not a file or directory here");
+    scene.dir.write("team/policies/a.rego", DENY_ALL);
+    scene
+        .verify(&["--policy", "team/policie"])
+        .exits(3)
+        .says("did you mean team/policies?");
+    scene
+        .verify(&["--policy", "k8s://team/policy"])
         .exits(2)
-        .says("policy \"team/policy\" is no file");
+        .says("policy \"k8s://team/policy\" is not a file");
 }
 
 #[test]
