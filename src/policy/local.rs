@@ -124,7 +124,8 @@ impl Reach {
             if real.starts_with(&root) {
                 // A repository keeps its revision and directory, and the path as it was written.
                 let moved = at > 0 && !is_repository;
-                return Ok(moved.then(|| format!("file::{}", path.display())));
+                let plain: PathBuf = path.components().collect();
+                return Ok(moved.then(|| format!("file::{}", plain.display())));
             }
         }
         match is_there {
@@ -216,7 +217,7 @@ mod tests {
         let seen_from_it = bound(below(), "./rules").unwrap();
         assert_eq!(
             seen_from_it,
-            format!("file::{}", inside.join("./rules").display())
+            format!("file::{}", inside.join("rules").display())
         );
         assert_eq!(
             bound(below(), "rules").unwrap(),
