@@ -110,12 +110,7 @@ pub(crate) fn fetcher(clients: &Clients) -> Fetcher {
 /// The places of this run's credentials.
 fn hidden(clients: &Clients) -> Hidden {
     let mut own = clients.registry.credential_files();
-    let home = clients.env.home();
-    for file in clients.git.credential_files() {
-        // All of a directory with logins is hidden, but not all of the home directory.
-        let dir = file.parent().filter(|dir| Some(*dir) != home.as_deref());
-        own.push(dir.unwrap_or(&file).to_owned());
-    }
+    own.extend(clients.git.credentials_dir());
     Hidden::new(own, &clients.env)
 }
 

@@ -14,9 +14,9 @@ use crate::{
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Checks, GateRequest, Moment, PolicyRequest},
-    policy::Dialect,
+    policy::{Dialect, Paths},
     report::Show,
-    trust::{Choice, TrustRequest},
+    trust::{Choice, Loaded, Patterns, TrustRequest},
 };
 
 /// Flags of `ec validate image`.
@@ -191,6 +191,23 @@ impl Args {
 
     fn trust(&self) -> TrustRequest {
         let many = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        for (flag, text) in [
+            (
+                "--certificate-identity-regexp",
+                &self.certificate_identity_regexp,
+            ),
+            (
+                "--certificate-oidc-issuer-regexp",
+                &self.certificate_oidc_issuer_regexp,
+            ),
+        ] {
+            let is_anchored = text.starts_with('^') && text.ends_with('$');
+            if !(text.is_empty() || is_anchored) {
+                tracing::warn!(
+                    "the expression of {flag} also matches inside of a longer name: anchor it by ^ and $, as verify-ec does"
+                );
+            }
+        }
         TrustRequest {
             public_key: many(&self.public_key).into_iter().collect(),
             certificate_identity: match self.certificate_identity_regexp.as_str() {
@@ -210,6 +227,8 @@ impl Args {
             ignore_rekor: self.ignore_rekor,
             insecure_ignore_sct: false,
             root: Choice::Default,
+            patterns: Patterns::Part,
+            loaded: Loaded::default(),
         }
     }
 
@@ -231,6 +250,8 @@ impl Args {
                 by_intention: self.filter_type == "ec-policy",
                 // Upstream's answer; the log says what it means.
                 allow_empty: true,
+                paths: Paths::Any,
+                hosts: Vec::new(),
             },
             moment: moment.or_fail(Kind::Usage)?,
             checks: Checks {
