@@ -440,7 +440,7 @@ fn bytes_and_sizes_that_are_wrong_are_refused() {
         .says("expected sha256:");
     from.heal();
     from.fail(Fault::new(Effect::OtherBytes).of("GET", "/manifests/"));
-    promote(&from, &to, &["--retries=1"]).exits(2);
+    promote(&from, &to, &["--retries=1"]).exits(4);
     from.heal();
     let image = from.manifest("staging/app", "v1").unwrap();
     let text = String::from_utf8(image).unwrap();
@@ -458,7 +458,7 @@ fn bytes_and_sizes_that_are_wrong_are_refused() {
     let both = text.replacen('{', "{\"manifests\":[],", 1);
     from.put_manifest("staging/app", Some("v1"), signer::MANIFEST, both.as_bytes());
     promote(&from, &to, &[])
-        .exits(2)
+        .exits(4)
         .says("an image and an index at once");
 }
 
@@ -468,7 +468,7 @@ fn schema_1_is_refused_by_name() {
     let kind = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     let old = br#"{"schemaVersion": 1, "name": "app", "tag": "v1", "fsLayers": []}"#;
     from.put_manifest("staging/app", Some("v1"), kind, old);
-    promote(&from, &to, &[]).exits(2).says("schema 1");
+    promote(&from, &to, &[]).exits(4).says("schema 1");
 }
 
 #[test]
