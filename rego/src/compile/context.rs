@@ -24,7 +24,7 @@ pub(super) struct Context {
     pub(super) builtins: HashMap<&'static str, Declaration>,
     /// Number of arguments of the rules at a path.
     pub(super) functions: BTreeMap<Path, usize>,
-    next: u32,
+    pub(super) next: u32,
     /// Names as written, by the compiler's names.
     pub(super) names: HashMap<Var, Var>,
     pub(super) errors: Vec<Error>,

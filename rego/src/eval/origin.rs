@@ -31,7 +31,9 @@ impl Session {
             return Ok(Vec::new());
         };
         let mut found: Vec<(Value, Place)> = Vec::new();
-        self.evaluate(&program, |machine| machine.elements_of(set, &mut found))?;
+        self.evaluate(&program, |machine| {
+            machine.elements_with_rules(set, &mut found)
+        })?;
         let files = &program.0.plan.layout.files;
         let origins = found.into_iter().filter_map(|(value, place)| {
             let file = Arc::clone(files.get(place.file as usize)?);
@@ -43,7 +45,7 @@ impl Session {
 }
 
 impl<'p> Machine<'p> {
-    fn elements_of(
+    fn elements_with_rules(
         &mut self,
         set: SetId,
         found: &mut Vec<(Value, Place)>,
