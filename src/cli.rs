@@ -1,6 +1,7 @@
 //! The command line: the global flags, the table of commands, and how the program starts and ends.
 
 mod arguments;
+mod bounds;
 mod drop_in;
 mod environment;
 mod hosts;
@@ -11,13 +12,16 @@ use std::{
     io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 pub use arguments::WITH_VARIABLE;
+use bounds::Bounds;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
+    budget::Size,
     clock::Clock,
     commands::{
         Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
@@ -77,6 +81,9 @@ struct Global {
     /// Stop the whole run after this time, such as 90s or 5m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
+    /// Use at most this much memory, such as 512Mi; without it the container's limit less 64 MiB, else 1 GiB
+    #[arg(long, global = true, value_name = "SIZE")]
+    memory: Option<Size>,
     /// Read and write hand-over files and reports by their default names in this directory
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -86,6 +93,26 @@ struct Global {
     /// Write every Tekton result to DIR/NAME
     #[arg(long, global = true, value_name = "DIR")]
     results_dir: Option<PathBuf>,
+}
+
+impl Global {
+    /// Checks that the files exist which flags name, also where this run would not read them.
+    fn check_files(&self) -> Result<(), Failure> {
+        let named = |flag, path| (flag, path);
+        let authorities = self.ca_file.iter().map(|path| named("--ca-file", path));
+        let logins = self.authfile.iter().map(|path| named("--authfile", path));
+        for (flag, path) in authorities.chain(logins) {
+            if let Err(error) = std::fs::metadata(path) {
+                let kind = match error.kind() {
+                    std::io::ErrorKind::NotFound => Kind::NotFound,
+                    _ => Kind::Usage,
+                };
+                let text = format!("{flag} {}", path.display());
+                return Err(Failure::new(kind, error).context(text));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,14 +183,11 @@ impl Command {
     }
 }
 
-/// `90s`, `5m`, `1h30m` or, as a plain number, seconds.
+/// `90s`, `5m` or `1h30m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
     let parsed: Result<jiff::SignedDuration, _> = text.parse();
     let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| "expected a duration such as 90s, 5m or 1h30m".to_owned())
+    parsed.ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
 }
 
 /// Runs the program and gives its exit code.
@@ -202,17 +226,21 @@ pub fn main() -> ExitCode {
     if matches!(command, Command::Trust(_)) {
         env.read_sigstore();
     }
-    let limit = global.timeout;
-    let done = start(&global, env, &known, limit, |context| async move {
-        hosts
-            .iter()
-            .for_each(|url| context.git.trust_with_credentials(url));
-        command.run(&context).await
+    let bounds = Bounds::new(global.timeout, global.memory);
+    let global = Arc::new(global);
+    let given = Arc::clone(&global);
+    let done = bounds.run(move |stop| {
+        start(&given, env, &known, stop, |context| async move {
+            hosts
+                .iter()
+                .for_each(|url| context.git.trust_with_credentials(url));
+            command.run(&context).await
+        })
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            log::report(&failure, global.log.log_format);
+            log::report(&failure, &global.log);
             ExitCode::from(failure.kind().exit_code())
         }
     }
@@ -268,40 +296,35 @@ pub fn results(command: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// Runs what there is to do with everything that a command has at hand, at most for a time.
+/// Runs what there is to do with everything that a command has at hand, until it ends or must.
 fn start<F: Future<Output = Result<Outcome, Failure>>>(
     global: &Global,
     env: Env,
     known_results: &[&str],
-    limit: Option<Duration>,
+    stop: bounds::Stop,
     command: impl FnOnce(Context) -> F,
 ) -> Result<(), Failure> {
     let progress = log::init(&global.log, global.data_dir.as_deref(), &env)?;
     environment::warn(&env);
     // A result that the command does not have is found before the command does anything.
     Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
-    let context = context(global, env, progress)?;
+    let context = context(global, env, progress.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .or_fail(Kind::Bug)?;
-    let outcome = runtime.block_on(async {
-        let run = command(context);
-        match limit {
-            None => run.await,
-            Some(limit) => match tokio::time::timeout(limit, run).await {
-                Ok(done) => done,
-                Err(_) => Err(Failure::message(
-                    Kind::Remote,
-                    format!("the run took longer than --timeout {limit:?}"),
-                )),
-            },
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            bounds::interrupt(&progress.left_behind());
         }
     });
+    let run = Box::pin(command(context));
+    let outcome = runtime.block_on(bounds::until_stopped(run, stop));
     // Blocking work that outlives its time limit must not keep the process alive.
     runtime.shutdown_background();
-    let outcome = outcome?;
+    // The main thread knows why it was stopped.
+    let outcome = outcome.unwrap_or_else(|| Err(Failure::message(Kind::Remote, "stopped")))?;
     debug_assert!(
         outcome
             .results
@@ -327,7 +350,7 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     match outcome.failure {
         // The report says it, and the log has it for who looks there.
         Some(failure) if global.log.is_in_file() && !outcome.stdout.is_empty() => {
-            tracing::error!("{failure}");
+            log::record(&failure);
             return Err(failure.told());
         }
         Some(failure) => return Err(failure),
@@ -369,12 +392,14 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");
     }
+    global.check_files()?;
     let options = Options {
         ca_files: global.ca_file.clone(),
         only_ca_files: false,
         plain_http: global.plain_http.clone(),
         https: global.https.clone(),
         insecure: global.insecure_skip_tls_verify.clone(),
+        ..Options::default()
     };
     let http = Http::new(options, &env);
     let registries = registry::Options {
@@ -410,9 +435,11 @@ mod tests {
 
     #[test]
     fn reads_durations() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert!(duration("soon").is_err());
+        for text in ["90", "soon", ""] {
+            assert!(duration(text).is_err(), "{text}");
+        }
         assert!(duration("-5m").is_err());
     }
 }

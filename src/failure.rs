@@ -21,10 +21,13 @@ pub(crate) enum Kind {
     Remote,
     /// An immutable tag has another digest, or a push was rejected for good.
     Conflict,
+    /// The user interrupted the run.
+    Interrupted,
 }
 
 impl Kind {
-    /// Every kind, in the order of the exit codes.
+    /// Every kind with an exit code of the contract, in their order. A signal has the code that
+    /// shells give it.
     pub(crate) const ALL: [Self; 6] = [
         Self::Bug,
         Self::Usage,
@@ -44,6 +47,7 @@ impl Kind {
             Self::Refused => 4,
             Self::Remote => 5,
             Self::Conflict => 6,
+            Self::Interrupted => 130,
         }
     }
 
@@ -61,6 +65,7 @@ impl Kind {
             Self::Conflict => {
                 "conflict: an immutable tag has another digest, or a push was rejected for good"
             }
+            Self::Interrupted => "interrupted by the user",
         }
     }
 }
@@ -129,6 +134,18 @@ impl Failure {
         self.hint.as_deref()
     }
 
+    /// The cause as it is shown: a line that somebody else wrote must not pass for one of ours.
+    #[must_use]
+    pub(crate) fn shown(&self) -> String {
+        text::indented(&self.cause())
+    }
+
+    /// The hint as it is shown.
+    #[must_use]
+    pub(crate) fn shown_hint(&self) -> Option<String> {
+        self.hint.as_deref().map(text::indented)
+    }
+
     /// The kind of the failure.
     #[must_use]
     pub(crate) fn kind(&self) -> Kind {
@@ -138,10 +155,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A line that somebody else wrote must not pass for one of ours.
-        f.write_str(&text::indented(&format!("{:#}", self.source)))?;
-        if let Some(hint) = &self.hint {
-            let hint = text::indented(hint);
+        f.write_str(&self.shown())?;
+        if let Some(hint) = self.shown_hint() {
             write!(f, "\nhint: {hint}")?;
         }
         Ok(())

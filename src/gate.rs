@@ -143,7 +143,7 @@ impl Gate {
 fn first_key(verifier: &Verifier) -> Option<&Key> {
     match verifier.who() {
         Who::Keys { keys, .. } => keys.first(),
-        Who::Identities(_) => None,
+        Who::Identities(_) | Who::Stamped(_) => None,
     }
 }
 
@@ -151,12 +151,12 @@ fn first_key(verifier: &Verifier) -> Option<&Key> {
 fn key(verifier: &Verifier) -> String {
     match verifier.who() {
         Who::Keys { keys, .. } => keys.iter().map(Key::to_pem).collect(),
-        Who::Identities(_) => String::new(),
+        Who::Identities(_) | Who::Stamped(_) => String::new(),
     }
 }
 
 fn identity(verifier: &Verifier) -> Option<handover::Identity> {
-    let Who::Identities(identities) = verifier.who() else {
+    let (Who::Identities(identities) | Who::Stamped(identities)) = verifier.who() else {
         return None;
     };
     let shown = |matchers: Vec<&Matcher>| {

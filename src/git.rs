@@ -7,6 +7,8 @@
 
 mod credentials;
 mod error;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod history;
 mod local;
 mod named;
@@ -17,6 +19,7 @@ mod rights;
 mod rsa_key;
 mod signing;
 mod transport;
+mod walk;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -116,6 +119,14 @@ impl Git {
             credentials,
             trusted: Arc::default(),
             bases: Arc::default(),
+        }
+    }
+
+    /// The same without checks of certificates, as git does with `GIT_SSL_NO_VERIFY`.
+    pub(crate) fn without_certificate_checks(&self) -> Self {
+        Self {
+            http: self.http.without_checks(),
+            ..self.clone()
         }
     }
 

@@ -7,6 +7,8 @@
 //! a construct that is not understood) is refused.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod graph;
 mod helm;
 mod insert;

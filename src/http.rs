@@ -5,32 +5,42 @@
 //! source. Clients are built when first used: a host on plain HTTP needs no certificate
 //! store, and a machine without one can still talk to it.
 
+mod exchange;
 mod follow;
+mod problem;
+mod proxy;
 mod retry_after;
+mod roots;
 mod target;
+mod verifier;
+mod waits;
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    fmt,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
+pub(crate) use exchange::{Pace, Sent, upload};
 pub(crate) use follow::FollowError;
+pub(crate) use problem::{CertificateProblem, Failed, Problem, chain};
 pub(crate) use reqwest::{
-    Body, Client, Error as TransportError, Method, Response, StatusCode, Url, header,
+    Body, Client, Error as TransportError, Method, RequestBuilder, Response, StatusCode, Url,
+    header,
 };
 pub(crate) use retry_after::retry_after;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::CertificateDer;
 pub(crate) use target::{Redirect, address_of, redirected};
+pub(crate) use waits::Waits;
 
 use crate::env::Env;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a peer may say nothing while we wait for it.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
+/// How long a peer may say nothing.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// `HOST` or `HOST:PORT`; without a port it stands for every port of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +97,27 @@ pub(crate) struct Options {
     pub(crate) https: Vec<HostPort>,
     /// Hosts whose certificate is not checked.
     pub(crate) insecure: Vec<HostPort>,
+    /// Whether no certificate is checked at all.
+    pub(crate) unchecked: bool,
+    /// The certificate and key by which this client names itself, as PEM.
+    pub(crate) identity: Option<Identity>,
+    /// How long requests may take.
+    pub(crate) waits: Waits,
+}
+
+/// A client certificate with its key, as PEM.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    /// The certificate and those above it.
+    pub(crate) chain: Vec<u8>,
+    /// The private key.
+    pub(crate) key: Vec<u8>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Why no client could be built.
@@ -158,7 +189,8 @@ pub(crate) struct Http(Arc<Inner>);
 
 struct Inner {
     options: Options,
-    env_ca_files: Vec<PathBuf>,
+    env: Env,
+    proxies: proxy::Proxies,
     roots: OnceLock<Result<Vec<CertificateDer<'static>>, Error>>,
     clients: Mutex<BTreeMap<(Security, Traffic, Scope), Client>>,
 }
@@ -174,10 +206,10 @@ impl fmt::Debug for Http {
 impl Http {
     /// Takes the options; nothing is read before the first client is needed.
     pub(crate) fn new(options: Options, env: &Env) -> Self {
-        let env_ca_files = certificate_files(env);
         Self(Arc::new(Inner {
             options,
-            env_ca_files,
+            env: env.clone(),
+            proxies: proxy::Proxies::new(env),
             roots: OnceLock::new(),
             clients: Mutex::default(),
         }))
@@ -225,7 +257,7 @@ impl Http {
         let insecure = self.0.options.insecure.iter();
         let security = if url.scheme() == "http" {
             Security::Plain
-        } else if insecure.clone().any(|host| host.covers(&authority)) {
+        } else if self.0.options.unchecked || insecure.clone().any(|host| host.covers(&authority)) {
             Security::Unchecked
         } else {
             Security::Checked
@@ -240,6 +272,20 @@ impl Http {
         Ok(client)
     }
 
+    /// The same client without checks of certificates, for a tool that was told so.
+    pub(crate) fn without_checks(&self) -> Self {
+        let options = Options {
+            unchecked: true,
+            ..self.0.options.clone()
+        };
+        Self::new(options, &self.0.env)
+    }
+
+    /// How long requests may take.
+    pub(crate) fn waits(&self) -> Waits {
+        self.0.options.waits
+    }
+
     fn build(&self, security: Security, traffic: Traffic, scope: Scope) -> Result<Client, Error> {
         let mut builder = Client::builder()
             .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
@@ -247,26 +293,29 @@ impl Http {
             .dns_resolver(Arc::new(target::Names(scope)))
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
-            .pool_max_idle_per_host(16);
+            .pool_max_idle_per_host(16)
+            .no_proxy();
+        if let Some(proxy) = self.0.proxies.library() {
+            builder = builder.proxy(proxy);
+        }
         builder = match traffic {
-            // The library's limit also covers the wait for an answer, which during an upload
-            // is as long as the upload: who sends bulk watches its progress.
             Traffic::Bulk => builder.http1_only(),
+            // For requests that are not sent by `Http::send`.
             Traffic::Small => builder.read_timeout(IDLE),
         };
-        let roots = match security {
-            Security::Checked => self.roots()?,
-            Security::Plain | Security::Unchecked => Vec::new(),
+        builder = match security {
+            Security::Checked => {
+                let identity = self.0.options.identity.as_ref();
+                match verifier::configuration(&self.roots()?, identity, traffic)? {
+                    Some(tls) => builder.tls_backend_preconfigured(tls),
+                    None => builder.tls_certs_only([]),
+                }
+            }
+            Security::Plain => builder.tls_certs_only([]),
+            Security::Unchecked => builder
+                .tls_certs_only([])
+                .tls_danger_accept_invalid_certs(true),
         };
-        let mut certificates = Vec::with_capacity(roots.len());
-        for root in &roots {
-            // A store may hold a certificate that the library cannot read; the others still count.
-            certificates.extend(reqwest::Certificate::from_der(root));
-        }
-        builder = builder.tls_certs_only(certificates);
-        if security == Security::Unchecked {
-            builder = builder.tls_danger_accept_invalid_certs(true);
-        }
         builder.build().map_err(|error| Error::Client {
             reason: chain(&error),
         })
@@ -277,17 +326,14 @@ impl Http {
     /// certificate has to be checked.
     fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let load = || {
+            let options = &self.0.options;
             let mut roots = Vec::new();
-            if !self.0.options.only_ca_files {
+            if !options.only_ca_files {
                 roots = rustls_native_certs::load_native_certs().certs;
-                for path in &self.0.env_ca_files {
-                    roots.extend(read_certificates(path)?);
-                }
+                roots.extend(roots::of_environment(&self.0.env));
             }
-            for path in &self.0.options.ca_files {
-                for file in files_of(path)? {
-                    roots.extend(read_certificates(&file)?);
-                }
+            for path in &options.ca_files {
+                roots.extend(roots::of_flag(path)?);
             }
             Ok(roots)
         };
@@ -301,123 +347,6 @@ pub(crate) fn authority(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
-    }
-}
-
-/// The message of an error with all its causes: the library's own text often says only "error sending request".
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// Why a server's certificate was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CertificateProblem {
-    /// It is a certificate of an authority (`CA:TRUE`), which must not serve as a server's.
-    Authority,
-    /// Nobody whom we trust issued it.
-    UnknownIssuer,
-    /// It is for another name.
-    OtherName,
-    /// Its time is over, or has not begun.
-    Expired,
-    /// Something else.
-    Other,
-}
-
-/// Finds out whether a request failed because of the server's certificate, and why.
-pub(crate) fn certificate_problem(
-    error: &(dyn std::error::Error + 'static),
-) -> Option<CertificateProblem> {
-    use rustls::CertificateError as E;
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        // An I/O error hides what it wraps from `source`, which may be another one.
-        let mut error = error;
-        while let Some(wrapped) = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            error = wrapped;
-        }
-        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
-            return Some(match problem {
-                // Signed by somebody who has the name of one whom we trust, but not the key.
-                E::UnknownIssuer | E::BadSignature => CertificateProblem::UnknownIssuer,
-                E::Expired
-                | E::ExpiredContext { .. }
-                | E::NotValidYet
-                | E::NotValidYetContext { .. } => CertificateProblem::Expired,
-                E::NotValidForName | E::NotValidForNameContext { .. } => {
-                    CertificateProblem::OtherName
-                }
-                // The library keeps this one in a type of a crate that we do not name.
-                other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-                    CertificateProblem::Authority
-                }
-                _ => CertificateProblem::Other,
-            });
-        }
-        cause = error.source();
-    }
-    None
-}
-
-fn certificate_files(env: &Env) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = env
-        .get("SSL_CERT_FILE")
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
-    for dir in env.get("SSL_CERT_DIR").unwrap_or_default().split(':') {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        files.extend(
-            entries
-                .map(|entry| entry.path())
-                .filter(|path| path.is_file()),
-        );
-    }
-    files
-}
-
-/// The file itself, or the files of a directory: a mounted ConfigMap is one.
-fn files_of(path: &PathBuf) -> Result<Vec<PathBuf>, Error> {
-    if !path.is_dir() {
-        return Ok(vec![path.clone()]);
-    }
-    let wrong = |reason: String| Error::CaFile {
-        path: path.clone(),
-        reason,
-    };
-    let entries = fs::read_dir(path).map_err(|error| wrong(error.to_string()))?;
-    let files: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
-        .collect();
-    if files.is_empty() {
-        return Err(wrong("the directory is empty".to_owned()));
-    }
-    Ok(files)
-}
-
-fn read_certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let wrong = |reason: String| Error::CaFile {
-        path: path.clone(),
-        reason,
-    };
-    let pem = fs::read(path).map_err(|error: io::Error| wrong(error.to_string()))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(wrong("it holds no PEM certificate".to_owned())),
-        Ok(found) => Ok(found),
-        Err(error) => Err(wrong(error.to_string())),
     }
 }
 
@@ -473,16 +402,5 @@ mod tests {
         assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
         let plain = Url::parse("http://localhost:1").unwrap();
         assert!(http.client(&plain, Traffic::Small).is_ok());
-    }
-
-    #[test]
-    fn reads_every_file_of_a_certificate_directory() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(files_of(&dir.path().to_owned()).is_err());
-        for name in ["a.crt", "b.pem"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        fs::create_dir(dir.path().join("..data")).unwrap();
-        assert_eq!(files_of(&dir.path().to_owned()).unwrap().len(), 2);
     }
 }

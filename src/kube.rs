@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     env::Env,
-    http::{self, Http, Options, StatusCode, Traffic, Url, header},
+    http::{self, Http, Method, Options, Pace, Sent, StatusCode, Traffic, Url, header},
     json,
 };
 
 /// Where Kubernetes mounts the service account.
 pub(crate) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-const MAX_OBJECT: usize = 4 << 20;
+const MAX_OBJECT: u64 = 4 << 20;
 
 /// Why an object could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -223,26 +223,20 @@ impl Kube {
         };
         let client = self.http.client(&url, Traffic::Small)?;
         let request = client
-            .get(url)
+            .get(url.clone())
             .bearer_auth(&self.token.0)
             .header(header::ACCEPT, "application/json");
-        let sent = request.send().await;
-        let mut response = sent.map_err(|error| failed(http::chain(&error)))?;
-        match response.status() {
+        let sent = self.http.send(request, &Method::GET, &url, Sent::default());
+        let answer = sent.await.map_err(|error| failed(error.to_string()))?;
+        match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(Error::NotFound { what }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Error::Denied { what }),
             status => return Err(failed(format!("the server answered {status}"))),
         }
-        let mut bytes = Vec::new();
-        let broken = |error| failed(http::chain(&error));
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
-            if bytes.len() + chunk.len() > MAX_OBJECT {
-                return Err(failed(format!("it has more than {MAX_OBJECT} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        let pace = Pace::new(self.http.waits());
+        let read = pace.whole(answer, MAX_OBJECT, &what).await;
+        read.map_err(|error| failed(error.to_string()))
     }
 }
 

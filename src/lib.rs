@@ -4,6 +4,7 @@
 //! verdict; a verdict allows a copy; a copy allows an edit. `docs/architecture.md` has the
 //! picture, the table of modules and the rules for who may use whom.
 
+mod budget;
 pub mod cli;
 mod clock;
 mod commands;
@@ -12,6 +13,8 @@ mod event;
 mod evidence;
 mod failure;
 mod forge;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod git;
 mod gitops;

@@ -37,6 +37,15 @@ pub(crate) struct Progress {
     mode: Mode,
     for_machines: bool,
     bars: MultiProgress,
+    /// What the run changed so far, for whoever interrupts it.
+    changed: Arc<Changed>,
+}
+
+/// What a run changed so far.
+#[derive(Debug, Default)]
+struct Changed {
+    blobs: AtomicU64,
+    tags: Mutex<Vec<String>>,
 }
 
 impl fmt::Debug for Progress {
@@ -60,6 +69,29 @@ impl Progress {
             mode,
             for_machines,
             bars: MultiProgress::new(),
+            changed: Arc::default(),
+        }
+    }
+
+    /// Notes that a tag was moved.
+    pub(crate) fn tag_moved(&self, name: String) {
+        let tags = self.changed.tags.lock();
+        tags.unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+
+    /// What a run that ends now leaves behind.
+    pub(crate) fn left_behind(&self) -> String {
+        let blobs = self.changed.blobs.load(Ordering::Relaxed);
+        let tags = self.changed.tags.lock();
+        let tags = tags.unwrap_or_else(PoisonError::into_inner);
+        let copied = match blobs {
+            0 => "nothing was copied".to_owned(),
+            1 => "1 blob was copied, which a rerun finds".to_owned(),
+            blobs => format!("{blobs} blobs were copied, which a rerun finds"),
+        };
+        match tags.as_slice() {
+            [] => format!("{copied}, no tag was moved"),
+            tags => format!("{copied}, tags that were moved: {}", tags.join(", ")),
         }
     }
 
@@ -71,10 +103,11 @@ impl Progress {
     /// Begins to show transfers of so many blobs and bytes.
     pub(crate) fn begin(&self, blobs: u64, bytes: u64) -> Transfers {
         let bar = (self.mode == Mode::Bars && bytes > 0).then(|| {
-            let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {msg}";
+            // The wide part is cut at the terminal's width: a line that wraps is drawn wrongly.
+            let style = "{bar:12} {percent:>3}% {eta:>3} left {wide_msg}";
             let bar = self.bars.add(bar(bytes, style));
             bar.enable_steady_tick(Duration::from_millis(200));
-            bar.set_message(format!("0 of {blobs} blobs"));
+            bar.set_message(state(0, blobs, bytes));
             bar
         });
         Transfers(Arc::new(Shared {
@@ -95,6 +128,11 @@ impl Progress {
             Mode::Lines | Mode::Quiet => io::stderr().write_all(bytes),
         }
     }
+}
+
+/// The state of all transfers beside their bar.
+fn state(done: u64, blobs: u64, bytes: u64) -> String {
+    format!("{done} of {blobs} blobs, {} in all", HumanBytes(bytes))
 }
 
 fn bar(length: u64, style: &str) -> ProgressBar {
@@ -188,8 +226,12 @@ impl Transfer {
         let shared = &*one.all.0;
         self.at(one.bytes);
         let done = shared.blobs_done.fetch_add(1, Ordering::Relaxed) + 1;
+        if how != "present" {
+            let changed = &shared.progress.changed;
+            changed.blobs.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(bar) = &shared.bar {
-            bar.set_message(format!("{done} of {} blobs", shared.blobs));
+            bar.set_message(state(done, shared.blobs, shared.bytes));
         }
         let (digest, to, bytes) = (&one.digest, &one.to, one.bytes);
         if shared.progress.for_machines && shared.progress.mode != Mode::Quiet {
@@ -211,7 +253,7 @@ impl One {
             return;
         }
         let own = self.bar.get_or_init(|| {
-            let style = "  {bar:28} {bytes} of {total_bytes} {msg}";
+            let style = "  {bar:10} {percent:>3}% {wide_msg}";
             let bar = shared.progress.bars.add(bar(self.bytes, style));
             // A whole digest is wider than the terminal.
             let digest: String = self.digest.chars().take(SHORT).collect();
@@ -255,6 +297,27 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn says_what_an_interrupted_run_leaves_behind() {
+        let progress = Progress::default();
+        assert_eq!(
+            progress.left_behind(),
+            "nothing was copied, no tag was moved"
+        );
+        let transfers = progress.begin(2, 300);
+        transfers
+            .one("a".to_owned(), "r".to_owned(), 100)
+            .done("sent");
+        transfers
+            .one("b".to_owned(), "r".to_owned(), 200)
+            .done("present");
+        let left = "1 blob was copied, which a rerun finds, no tag was moved";
+        assert_eq!(progress.left_behind(), left);
+        progress.tag_moved("r/x:v1".to_owned());
+        let left = "1 blob was copied, which a rerun finds, tags that were moved: r/x:v1";
+        assert_eq!(progress.left_behind(), left);
+    }
 
     #[test]
     fn counts_what_passed_also_when_a_transfer_starts_again() {

@@ -13,6 +13,8 @@ mod discover;
 mod dsse;
 mod error;
 mod examined;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod identity;
 mod key;
 mod keyed;

@@ -1,8 +1,8 @@
 //! `ec`: how upstream's program starts, logs, ends and fails, around its commands.
 
-use std::{io::IsTerminal as _, io::Write as _, process::ExitCode};
+use std::{io::IsTerminal as _, io::Write as _, process::ExitCode, sync::Arc};
 
-use super::{Global, hosts, log, start};
+use super::{Bounds, Global, hosts, log, start};
 use crate::{
     commands::ec::{self, Call, Usage, decide_color, in_go},
     env::Env,
@@ -11,7 +11,12 @@ use crate::{
 };
 
 /// Runs a command of `ec` and gives its exit code: 0 or 1.
-pub(super) fn run(mut global: Global, args: ec::Args, env: Env, known: &[&str]) -> ExitCode {
+pub(super) fn run(
+    mut global: Global,
+    args: ec::Args,
+    env: Env,
+    known: &[&'static str],
+) -> ExitCode {
     let hosts = hosts::of_arguments(&args.arguments);
     let call = match Call::parse(args.arguments) {
         Ok(call) => call,
@@ -36,31 +41,40 @@ pub(super) fn run(mut global: Global, args: ec::Args, env: Env, known: &[&str]) 
     global.log = log::Flags::of_ec(level, file);
     let limit = Some(root.timeout).filter(|limit| !limit.is_zero());
     let color = decide_color(&env, std::io::stdout().is_terminal());
-    // The limit is counted here, because what is said of it is upstream's.
-    let done = start(&global, env, known, None, |mut context| async move {
-        context.color = color;
-        hosts
-            .iter()
-            .for_each(|url| context.git.trust_with_credentials(url));
-        let run = call.run(&context);
-        let Some(limit) = limit else {
-            return run.await;
-        };
-        match tokio::time::timeout(limit, run).await {
-            Ok(done) => done,
-            Err(_) => {
-                let limit = in_go(limit);
-                let text = format!(
-                    "exceeded allowed execution time of {limit}, the timeout can be adjusted using the --timeout command line argument"
-                );
-                Err(Failure::message(Kind::Remote, text))
+    let mut bounds = Bounds::new(None, global.memory);
+    bounds.time = limit.map(|limit| (limit, too_long(limit)));
+    let known: Vec<_> = known.to_vec();
+    let global = Arc::new(global);
+    let git_unchecked = GIT_UNCHECKED.contains(&env.get("GIT_SSL_NO_VERIFY").unwrap_or_default());
+    let done = bounds.run(move |stop| {
+        start(&global, env, &known, stop, |mut context| async move {
+            context.color = color;
+            if git_unchecked {
+                tracing::warn!("GIT_SSL_NO_VERIFY: the certificates of Git hosts are not checked");
+                context.git = context.git.without_certificate_checks();
             }
-        }
+            hosts
+                .iter()
+                .for_each(|url| context.git.trust_with_credentials(url));
+            call.run(&context).await
+        })
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure.cause()),
     }
+}
+
+/// The values that git takes for a true one.
+const GIT_UNCHECKED: [&str; 5] = ["1", "true", "yes", "on", "TRUE"];
+
+/// What upstream says of its limit.
+fn too_long(limit: std::time::Duration) -> Failure {
+    let limit = in_go(limit);
+    let text = format!(
+        "exceeded allowed execution time of {limit}, the timeout can be adjusted using the --timeout command line argument"
+    );
+    Failure::message(Kind::Remote, text)
 }
 
 #[expect(clippy::print_stderr, reason = "as upstream says why it fails")]

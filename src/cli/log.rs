@@ -1,6 +1,7 @@
 //! The log on standard error or in a file, and how a failure is shown.
 
 mod file;
+mod json;
 mod logrus;
 mod shown;
 
@@ -33,6 +34,12 @@ pub(super) struct Flags {
     /// What to log on standard error
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: Level,
+    /// Log each request and decision too, as --log-level debug
+    #[arg(short = 'v', global = true)]
+    say_more: bool,
+    /// Log errors only, as --log-level error
+    #[arg(short = 'q', global = true)]
+    say_less: bool,
     /// How log lines look
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: Format,
@@ -68,6 +75,16 @@ impl Flags {
         }
     }
 
+    /// The least important level, with the short flags.
+    fn level(&self) -> Level {
+        match (self.say_more, self.say_less) {
+            (true, _) if self.log_level == Level::Trace => Level::Trace,
+            (true, _) => Level::Debug,
+            (false, true) => Level::Error,
+            (false, false) => self.log_level,
+        }
+    }
+
     /// Whether the log goes to a file.
     pub(super) fn is_in_file(&self) -> bool {
         self.log_file.is_some()
@@ -77,6 +94,8 @@ impl Flags {
     pub(super) fn of_ec(level: Level, file: Option<&str>) -> Self {
         Self {
             log_level: level,
+            say_more: false,
+            say_less: false,
             log_format: Format::Logrus,
             log_file: file.map(PathBuf::from),
             color: Color::Never,
@@ -160,7 +179,7 @@ pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<
     };
     let log = fmt::layer().with_target(false).with_ansi(ansi);
     // Libraries log headers and addresses below this level, and a secret may be among them.
-    let own = LevelFilter::from(flags.log_level);
+    let own = LevelFilter::from(flags.level());
     let targets = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_target(env!("CARGO_CRATE_NAME"), own);
@@ -172,7 +191,8 @@ pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<
         }
         Format::Json => {
             let writer = move || shown::Json(writer());
-            all.with(log.json().with_writer(writer)).try_init()
+            all.with(log.event_format(json::Line).with_writer(writer))
+                .try_init()
         }
         Format::Logrus => {
             let writer = move || shown::Json(writer());
@@ -214,24 +234,50 @@ pub(super) fn usage(error: &clap::Error) {
     }
 }
 
-/// Prints the failure to standard error, also when the log goes elsewhere or is off.
+/// Writes the failure to the log.
+pub(super) fn record(failure: &Failure) {
+    let (cause, code) = (failure.cause(), failure.kind().exit_code());
+    match failure.next() {
+        Some(hint) => tracing::error!(hint, exitCode = code, "{cause}"),
+        None => tracing::error!(exitCode = code, "{cause}"),
+    }
+}
+
+/// Shows the failure on standard error, also when the log goes elsewhere or is off; a log file has
+/// it too.
 #[expect(
     clippy::print_stderr,
     reason = "the one place where a failure is shown"
 )]
-pub(super) fn report(failure: &Failure, format: Format) {
+pub(super) fn report(failure: &Failure, flags: &Flags) {
     if failure.is_told() {
         return;
     }
-    match format {
-        Format::Text | Format::Logrus => eprintln!("error: {failure}"),
+    if flags.is_in_file() {
+        record(failure);
+    }
+    match flags.log_format {
+        Format::Text | Format::Logrus => {
+            let colored = match flags.color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => {
+                    std::io::stderr().is_terminal() && Env::of_process().get("NO_COLOR").is_none()
+                }
+            };
+            let (cause, hint) = (failure.shown(), failure.shown_hint());
+            let (red, blue, end) = match colored {
+                true => ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m"),
+                false => ("", "", ""),
+            };
+            eprintln!("{red}error:{end} {cause}");
+            if let Some(hint) = hint {
+                eprintln!("{blue}hint:{end} {hint}");
+            }
+        }
         Format::Json => {
-            let line = serde_json::json!({
-                "level": "ERROR",
-                "message": failure.to_string(),
-                "exitCode": failure.kind().exit_code(),
-            });
-            eprintln!("{}", text::json(&line.to_string()));
+            let line = json::failure(failure);
+            eprintln!("{}", text::json(&line));
         }
     }
 }
@@ -245,6 +291,8 @@ mod tests {
         let mode = |progress, log_format, terminal| {
             let flags = Flags {
                 log_level: Level::Info,
+                say_more: false,
+                say_less: false,
                 log_format,
                 log_file: None,
                 color: Color::Auto,

@@ -214,6 +214,7 @@ impl Root {
             factor: self.retry_factor,
             jitter: self.retry_jitter,
             longest: self.retry_max_wait,
+            ..Retries::default()
         }
     }
 
@@ -343,6 +344,7 @@ mod tests {
             factor: 2.0,
             jitter: 0.1,
             longest: Duration::from_secs(3),
+            ..Retries::default()
         };
         assert_eq!(call.root.retries(), retries);
     }

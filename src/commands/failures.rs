@@ -3,7 +3,7 @@
 use crate::{
     failure::{Failure, Kind},
     forge, gate, git, gitops, handover,
-    http::CertificateProblem,
+    http::{CertificateProblem, is_loopback},
     kube,
     policy::{self, Cause, LocateError, source},
     registry, trust,
@@ -22,6 +22,8 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
     let kind = match &error {
         E::Url { .. }
         | E::Http(_)
+        | E::TooLarge { .. }
+        | E::Budget(_)
         | E::NoCredentials { .. }
         | E::Unbound { .. }
         | E::Denied { .. }
@@ -114,6 +116,9 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
         | E::Certificate { .. }
         | E::AuthFile { .. }
         | E::Helper { .. }
+        | E::OtherProtocol { .. }
+        | E::UploadElsewhere { .. }
+        | E::Budget(_)
         | E::Layout { .. } => Kind::Usage,
         E::NotFound { .. } => Kind::NotFound,
         E::Gone { .. } | E::Manifest { .. } => Kind::Refused,
@@ -128,6 +133,9 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
             Some("the account may lack the right, or the repository must be made first")
         }
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::UploadElsewhere { .. } => Some(
+            "the registry does not know the address under which it is reached: set its external URL (REGISTRY_HTTP_HOST, X-Forwarded-Proto)",
+        ),
         E::Status {
             status: 404,
             method,
@@ -138,6 +146,10 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
         E::Immutable { .. } => Some("promote under another tag, or allow this one to move"),
         _ => None,
     };
+    if let E::OtherProtocol { host, tls } = &error {
+        let hint = other_protocol_hint(host, *tls);
+        return Failure::new(kind, error).hint(hint);
+    }
     let failure = Failure::new(kind, error);
     match hint {
         Some(hint) => failure.hint(hint),
@@ -145,10 +157,20 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
     }
 }
 
+/// The flag that makes both sides speak the same.
+fn other_protocol_hint(host: &str, tls: bool) -> String {
+    match tls {
+        false if is_loopback(host) => format!("leave out --https {host}"),
+        false => format!("say --plain-http {host}, if what goes over this network may be read"),
+        true if is_loopback(host) => format!("say --https {host}"),
+        true => format!("leave out --plain-http {host}"),
+    }
+}
+
 fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
     match problem {
         CertificateProblem::Authority => Some(
-            "the server shows an authority's certificate (CA:TRUE) as its own: let that authority issue a server certificate, or say --insecure-skip-tls-verify for this host",
+            "the server shows an authority's certificate (CA:TRUE) as its own: give --ca-file this very certificate, or let that authority issue one for the server",
         ),
         CertificateProblem::UnknownIssuer => {
             Some("give --ca-file the certificate of the authority that issued it")

@@ -18,6 +18,17 @@ pub(crate) enum Error {
     /// The HTTP client could not be set up: our configuration is wrong.
     #[error(transparent)]
     Http(#[from] crate::http::Error),
+    /// Something is larger than what is read.
+    #[error("{what} has more than {limit}")]
+    TooLarge {
+        /// The file or repository.
+        what: String,
+        /// The limit.
+        limit: String,
+    },
+    /// The run has no memory left for it.
+    #[error(transparent)]
+    Budget(#[from] crate::budget::Exceeded),
     /// The host wants credentials and we have none for it.
     #[error("{url} asks for credentials and there are none for its host")]
     NoCredentials {

@@ -314,6 +314,15 @@ impl Advertisement {
     }
 }
 
+/// Reads bytes as both answers of the protocol.
+#[cfg(test)]
+pub(super) fn read_packets(bytes: &[u8]) {
+    if let Some(advertised) = Advertisement::parse(bytes) {
+        let _ = advertised.request(&["0000000000000000000000000000000000000000"], Some(3));
+    }
+    let _ = pack_of(bytes);
+}
+
 fn line(request: &mut Vec<u8>, text: &str) {
     request.extend_from_slice(format!("{:04x}{text}", text.len() + 4).as_bytes());
 }

@@ -11,9 +11,12 @@ use super::{
     is_commit,
     transport::{Session, is_ssh},
 };
+use crate::budget;
 
 /// The largest file that is read from a repository, in bytes.
 const MAX_FILE: usize = 64 << 20;
+/// The longest target of a symbolic link, in bytes.
+const MAX_LINK: usize = 4096;
 const FETCHED: &str = "refs/promote/fetched";
 
 /// A fetched revision.
@@ -153,13 +156,34 @@ impl Repository {
                 reason: format!("{path} is no regular file"),
             });
         }
-        let blob = self.repository.find_blob(entry.id())?;
-        if blob.size() > MAX_FILE {
-            return Err(Error::Library {
-                reason: format!("{path} has more than {MAX_FILE} bytes"),
+        // The header of the object tells its size before anything of it is unpacked.
+        let size = self.size_of(entry.id())?;
+        if size > MAX_FILE {
+            return Err(Error::TooLarge {
+                what: format!("{path} of {}", redacted(&self.address)),
+                limit: format!("{} MiB", MAX_FILE >> 20),
             });
         }
+        // The library has one copy, the caller gets another.
+        let object = format!("{path} of {}", redacted(&self.address));
+        budget::check(&object, size.saturating_mul(2))?;
+        let _load = budget::load(&object);
+        let blob = self.repository.find_blob(entry.id())?;
         Ok(Some(blob.content().to_vec()))
+    }
+
+    /// The size of a file, without reading it.
+    ///
+    /// # Errors
+    /// [`Error::Library`], also when there is no such file.
+    pub(crate) fn size(&self, path: &str) -> Result<usize, Error> {
+        let tree = self.repository.find_commit(self.commit)?.tree()?;
+        self.size_of(tree.get_path(Path::new(path))?.id())
+    }
+
+    /// The size in the header of an object.
+    pub(super) fn size_of(&self, object: git2::Oid) -> Result<usize, Error> {
+        Ok(self.repository.odb()?.read_header(object)?.0)
     }
 
     /// The first part of a path that is a symbolic link, and its target.
@@ -173,6 +197,12 @@ impl Repository {
             let part = path.get(..end).unwrap_or(path);
             match tree.get_path(Path::new(part)) {
                 Ok(entry) if entry.filemode() == 0o120_000 => {
+                    if self.size_of(entry.id())? > MAX_LINK {
+                        return Err(Error::TooLarge {
+                            what: format!("the link {part}"),
+                            limit: format!("{MAX_LINK} bytes"),
+                        });
+                    }
                     let blob = self.repository.find_blob(entry.id())?;
                     let target = String::from_utf8_lossy(blob.content()).into_owned();
                     return Ok(Some((part.to_owned(), target)));
@@ -183,29 +213,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// The paths of all regular files below a directory ("" is the root), sorted.
-    ///
-    /// # Errors
-    /// [`Error::Library`].
-    pub(crate) fn files(&self, dir: &str) -> Result<Vec<String>, Error> {
-        let tree = self.repository.find_commit(self.commit)?.tree()?;
-        let mut files = Vec::new();
-        let prefix = dir.trim_matches('/');
-        tree.walk(git2::TreeWalkMode::PreOrder, |parent, entry| {
-            let path = format!("{parent}{}", String::from_utf8_lossy(entry.name_bytes()));
-            let regular = entry.kind() == Some(ObjectType::Blob) && entry.filemode() != 0o120_000;
-            let below = path
-                .strip_prefix(prefix)
-                .is_some_and(|rest| rest.starts_with('/'));
-            if regular && (prefix.is_empty() || below) {
-                files.push(path);
-            }
-            git2::TreeWalkResult::Ok
-        })?;
-        files.sort();
-        Ok(files)
     }
 
     /// Commits the changes on top of the fetched commit, keeping the files' modes, signed if

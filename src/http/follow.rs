@@ -3,8 +3,8 @@
 //! A redirect is followed over TLS only, never to a private address of another host, and its body is never shown.
 
 use super::{
-    CertificateProblem, Error, Http, Method, Redirect, Response, Traffic, Url, authority,
-    certificate_problem, chain, header, redirected,
+    CertificateProblem, Error, Http, Method, Problem, Redirect, Response, Sent, Traffic, Url,
+    authority, header, redirected,
 };
 
 const MAX_REDIRECTS: usize = 5;
@@ -48,12 +48,13 @@ impl Http {
                 true => self.client(&next, Traffic::Small)?,
                 false => self.public_client(&next, Traffic::Small)?,
             };
-            let answer = client.request(Method::GET, next.clone()).send().await;
-            let answer = answer.map_err(|error| {
-                let reason = chain(&error);
-                match certificate_problem(&error) {
-                    Some(problem) => FollowError::Certificate { problem, reason },
-                    None => FollowError::Transport(reason),
+            let request = client.request(Method::GET, next.clone());
+            let answer = self.send(request, &Method::GET, &next, Sent::default());
+            let answer = answer.await.map_err(|failed| {
+                let reason = failed.to_string();
+                match failed.problem() {
+                    Problem::Certificate(problem) => FollowError::Certificate { problem, reason },
+                    _ => FollowError::Transport(reason),
                 }
             })?;
             if !answer.status().is_redirection() {

@@ -1,18 +1,23 @@
-//! A SHA-256 digest (OCI image specification 1.1, "Digests").
+//! Digests (OCI image specification 1.1, "Digests").
 //!
-//! Other algorithms are refused: nothing in the field signs or serves them, and one
-//! algorithm means that two digests are equal exactly when their texts are.
+//! References, flags and hand-over files name images by SHA-256 alone: one algorithm means that two
+//! digests are equal exactly when their texts are. The descriptors of a manifest may also use
+//! SHA-512; what they name is copied and compared.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
-const PREFIX: &str = "sha256:";
-
-/// The SHA-256 of some bytes, shown as `sha256:` and 64 lower-case hex digits.
+/// The hash of some bytes, shown as `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Digest([u8; 32]);
+pub(crate) struct Digest(Hash);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Hash {
+    Sha256([u8; 32]),
+    Sha512([u8; 64]),
+}
 
 /// The text is no `sha256:` digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,31 +30,85 @@ impl Digest {
     /// Hashes the bytes.
     #[must_use]
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
+        Self(Hash::Sha256(Sha256::digest(bytes).into()))
+    }
+
+    /// Hashes the bytes with the algorithm of this digest.
+    #[must_use]
+    pub(crate) fn again(&self, bytes: &[u8]) -> Self {
+        let mut hasher = self.hasher();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// Hashes bytes piece by piece with the algorithm of this digest.
+    #[must_use]
+    pub(crate) fn hasher(&self) -> Hasher {
+        match self.0 {
+            Hash::Sha256(_) => Hasher::Sha256(Sha256::new()),
+            Hash::Sha512(_) => Hasher::Sha512(Sha512::new()),
+        }
+    }
+
+    /// The algorithm, `sha256` or `sha512`.
+    #[must_use]
+    pub(crate) fn algorithm(&self) -> &'static str {
+        match self.0 {
+            Hash::Sha256(_) => "sha256",
+            Hash::Sha512(_) => "sha512",
+        }
+    }
+
+    /// Decodes the digest of a descriptor, which may be a SHA-512.
+    ///
+    /// # Errors
+    /// The decoder's, when the text is not a digest.
+    pub(crate) fn of_descriptor<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let Some(digits) = text.strip_prefix("sha512:") else {
+            return text.parse().map_err(de::Error::custom);
+        };
+        let mut hash = [0; 64];
+        let lower = digits.len() == 128 && !digits.bytes().any(|b| b.is_ascii_uppercase());
+        match hex::decode_to_slice(digits, &mut hash) {
+            Ok(()) if lower => Ok(Self(Hash::Sha512(hash))),
+            _ => Err(de::Error::custom(
+                "expected sha512: and 128 lower-case hex digits",
+            )),
+        }
     }
 
     /// Takes an already computed SHA-256.
     #[must_use]
     pub(crate) fn from_sha256(hash: [u8; 32]) -> Self {
-        Self(hash)
+        Self(Hash::Sha256(hash))
     }
 
-    /// The 64 hex digits without the algorithm.
+    /// The hex digits without the algorithm.
     #[must_use]
     pub(crate) fn hex(&self) -> String {
-        hex::encode(self.0)
+        match &self.0 {
+            Hash::Sha256(hash) => hex::encode(hash),
+            Hash::Sha512(hash) => hex::encode(hash),
+        }
     }
 
-    /// The 32 raw bytes.
+    /// The 32 raw bytes of a SHA-256. A SHA-512 has none: nothing is signed by it, and zeros are
+    /// the hash of nothing.
     #[must_use]
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        match &self.0 {
+            Hash::Sha256(hash) => hash,
+            Hash::Sha512(_) => &[0; 32],
+        }
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", self.hex())
+        write!(f, "{}:{}", self.algorithm(), self.hex())
     }
 }
 
@@ -66,13 +125,41 @@ impl FromStr for Digest {
         let refuse = || DigestError {
             text: text.chars().take(100).collect(),
         };
-        let digits = text.strip_prefix(PREFIX).ok_or_else(refuse)?;
+        let digits = text.strip_prefix("sha256:").ok_or_else(refuse)?;
         if digits.len() != 64 || digits.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(refuse());
         }
         let mut hash = [0; 32];
         hex::decode_to_slice(digits, &mut hash).map_err(|_| refuse())?;
-        Ok(Self(hash))
+        Ok(Self(Hash::Sha256(hash)))
+    }
+}
+
+/// Hashes bytes piece by piece.
+#[derive(Debug, Clone)]
+pub(crate) enum Hasher {
+    /// By SHA-256.
+    Sha256(Sha256),
+    /// By SHA-512.
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// Takes the next piece.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    /// The digest of all pieces.
+    #[must_use]
+    pub(crate) fn finish(self) -> Digest {
+        Digest(match self {
+            Self::Sha256(hash) => Hash::Sha256(hash.finalize().into()),
+            Self::Sha512(hash) => Hash::Sha512(hash.finalize().into()),
+        })
     }
 }
 
@@ -99,6 +186,27 @@ mod tests {
         let text = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(text.parse::<Digest>().unwrap().to_string(), text);
         assert_eq!(Digest::of(b"").to_string(), text);
+    }
+
+    #[test]
+    fn descriptors_may_use_sha512() {
+        let read = |text: &str| {
+            let text = serde_json::Value::from(text);
+            Digest::of_descriptor(text)
+        };
+        let empty = "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
+        let digest = read(empty).unwrap();
+        assert_eq!(digest.to_string(), empty);
+        assert_eq!(digest.again(b""), digest);
+        assert_ne!(digest.again(b"x"), digest);
+        assert!(read(&Digest::of(b"").to_string()).is_ok());
+        for wrong in [
+            empty.to_uppercase(),
+            empty.replace("cf83", ""),
+            "sha384:00".to_owned(),
+        ] {
+            assert!(read(&wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,6 +6,6 @@ mod digest;
 mod media_type;
 mod reference;
 
-pub(crate) use digest::{Digest, DigestError};
+pub(crate) use digest::{Digest, DigestError, Hasher};
 pub(crate) use media_type::MediaType;
 pub(crate) use reference::{DigestReference, Reference, ReferenceError, Repository, Tag, TagError};

@@ -59,6 +59,12 @@ pub(crate) enum Error {
     Content(String),
 }
 
+/// Lets the reader look at the memory of the run while it builds values.
+#[cfg_attr(test, allow(dead_code))]
+pub(crate) fn limit_memory(check: fn() -> Result<(), String>) {
+    value::limit_memory(check);
+}
+
 /// Reads a document of a known shape and keeps every member.
 ///
 /// # Errors

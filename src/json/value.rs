@@ -1,16 +1,26 @@
 //! Reads JSON into a value and refuses keys that an object has twice.
 
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, sync::OnceLock};
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
 
 use super::Error;
 
-/// The largest document, in bytes: an SBOM of 50 MB is honest input.
-const MAX_BYTES: usize = 64 << 20;
+/// Tells whether the memory of the run allows for more values.
+static MEMORY: OnceLock<fn() -> Result<(), String>> = OnceLock::new();
+
+/// Sets the check of the memory, for this process.
+pub(super) fn limit_memory(check: fn() -> Result<(), String>) {
+    MEMORY.get_or_init(|| check);
+}
+
+/// The largest document, in bytes: an SBOM of 50 MB is honest input, also as base64 in an envelope.
+const MAX_BYTES: usize = 96 << 20;
 /// The most values that a document may have, counted at all depths.
 const MAX_NODES: usize = 8 << 20;
+/// After how many values the memory budget is looked at.
+const CHECKED: usize = 4096;
 /// How much of a key a message shows.
 const SHOWN: usize = 80;
 
@@ -44,6 +54,10 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
             return Err(D::Error::custom(text));
         };
         self.0.set(left);
+        if left % CHECKED == 0 {
+            let memory = MEMORY.get().map_or(Ok(()), |check| check());
+            memory.map_err(D::Error::custom)?;
+        }
         source.deserialize_any(self)
     }
 }

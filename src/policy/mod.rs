@@ -27,6 +27,8 @@ mod unnamed;
 mod unread;
 mod uri;
 
+#[cfg(test)]
+pub(crate) use archive::of_any_files as archive_of_any_files;
 pub(crate) use config::Spec;
 pub(crate) use dialect::Dialect;
 pub(crate) use evidence::{Evidence, Opinion, Pass, UnverifiedEvidence, VerifiedEvidence};

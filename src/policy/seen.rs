@@ -108,6 +108,8 @@ impl From<registry::Error> for Reason {
             | E::Certificate { .. }
             | E::Http(_)
             | E::AuthFile { .. }
+            | E::OtherProtocol { .. }
+            | E::Budget(_)
             | E::Helper { .. } => Cause::Denied,
             E::WrongDigest { .. }
             | E::WrongSize { .. }

@@ -310,21 +310,28 @@ impl Fetcher {
         let read = self.git.run(move |git| {
             let repository = git.fetch(&url, revision.as_deref())?;
             let mut files = Vec::new();
+            let mut size = 0;
             for path in repository.files(&dir)? {
                 let relative = path.strip_prefix(dir.as_str()).unwrap_or(&path);
                 let relative = relative.trim_start_matches('/').to_owned();
-                if is_kept(&relative)
-                    && let Some(bytes) = repository.read(&path)?
-                {
+                if !is_kept(&relative) {
+                    continue;
+                }
+                size += repository.size(&path)?;
+                if size > MAX_BYTES || files.len() >= MAX_FILES {
+                    return Ok(None);
+                }
+                if let Some(bytes) = repository.read(&path)? {
                     files.push((relative, bytes));
                 }
             }
-            Ok((repository.commit_id(), files))
+            Ok(Some((repository.commit_id(), files)))
         });
-        let (commit, files) = read.await.map_err(|source| Error::Git {
+        let read = read.await.map_err(|source| Error::Git {
             origin: origin.to_owned(),
             source,
         })?;
+        let (commit, files) = read.ok_or_else(|| too_large(origin))?;
         if files.is_empty() && !address.dir.is_empty() {
             return Err(Error::Missing {
                 origin: origin.to_owned(),

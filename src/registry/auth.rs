@@ -10,11 +10,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 
 use super::{
@@ -22,17 +21,15 @@ use super::{
     challenge::{Challenge, parse, same_domain},
     client::shown,
     credentials::{Credential, Files, Places, Proof, Secret},
+    send::transport,
+    token::{MARGIN, Token, token},
 };
 use crate::{
-    http::{Http, Method, Traffic, Url, authority, chain, header},
+    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header},
     image::Repository,
 };
 
-/// How long a token is good for when the server does not say (token protocol: 60 seconds).
-const DEFAULT_LIFE: Duration = Duration::from_secs(60);
-/// A token is renewed this long before it ends.
-const MARGIN: Duration = Duration::from_secs(10);
-const MAX_TOKEN: usize = 1 << 20;
+const MAX_TOKEN: u64 = 1 << 20;
 
 /// What a request needs to be allowed to do.
 #[derive(Debug, Clone)]
@@ -118,6 +115,8 @@ pub(super) struct Host {
     known: AtomicBool,
     first: AsyncMutex<()>,
     challenge: Mutex<Option<Challenge>>,
+    /// Whether its token server honours one scope of a request only.
+    one_scope: AtomicBool,
 }
 
 impl Host {
@@ -144,12 +143,6 @@ impl Host {
         let challenge = self.challenge.lock();
         challenge.unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-#[derive(Debug, Clone)]
-struct Token {
-    value: Secret,
-    ends: Instant,
 }
 
 type Slot = Arc<AsyncMutex<Option<Token>>>;
@@ -206,8 +199,8 @@ impl Auth {
         let files = self.files.get_or_try_init(|| async { self.places.read() });
         let found = files.await?.find(repository).await?;
         match &found {
-            Some(found) => tracing::debug!(origin = found.origin, "credentials for {repository}"),
-            None => tracing::debug!("no credentials for {repository}"),
+            Some(found) => tracing::debug!("credentials for {repository}: {}", found.origin),
+            None => tracing::debug!("no credentials for {repository} in {}", self.places),
         }
         known.insert(repository.clone(), found.clone());
         Ok(found)
@@ -236,7 +229,15 @@ impl Auth {
         Ok(access)
     }
 
-    /// The value of the header `Authorization`, as far as the host has asked for one.
+    /// Notes that the host's token server honours one scope only: from now on each request asks
+    /// for its own alone.
+    pub(super) fn one_scope(&self, host: &Host) {
+        tracing::debug!("the token server honours one scope of a request: asking for each alone");
+        host.one_scope.store(true, Ordering::Relaxed);
+    }
+
+    /// The value of the header `Authorization`, as far as the host has asked for one. `own` is
+    /// what the request needs alone, without what is done together with it.
     ///
     /// # Errors
     /// Any [`Error`] of looking up credentials or fetching a token.
@@ -244,9 +245,14 @@ impl Auth {
         &self,
         host: &Host,
         access: &Access,
+        own: &Access,
     ) -> Result<Option<header::HeaderValue>, Error> {
         let Some(challenge) = host.challenge() else {
             return Ok(None);
+        };
+        let access = match host.one_scope.load(Ordering::Relaxed) {
+            true => own,
+            false => access,
         };
         let credential = self.credential(&access.repository).await?;
         let value = match (&challenge, credential) {
@@ -371,18 +377,10 @@ impl Auth {
         credential: Option<Credential>,
         access: &Access,
     ) -> Result<Token, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            token: String,
-            #[serde(default)]
-            access_token: String,
-            #[serde(default)]
-            expires_in: u64,
-        }
         let client = self.http.client(realm, Traffic::Small)?;
         let scopes: Vec<_> = access.scopes.iter().map(String::as_str).collect();
         let mut url = realm.clone();
+        let mut method = Method::GET;
         let request = match credential.as_ref().map(|c| &c.proof) {
             Some(Proof::Identity(token)) => {
                 let form = url::form_urlencoded::Serializer::new(String::new())
@@ -392,6 +390,7 @@ impl Auth {
                     .append_pair("scope", &scopes.join(" "))
                     .append_pair("refresh_token", token.reveal())
                     .finish();
+                method = Method::POST;
                 client
                     .post(url.clone())
                     .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -409,61 +408,61 @@ impl Auth {
                 }
             }
         };
-        let failed = |reason: String| Error::Transport {
-            method: Method::GET.to_string(),
+        let failed = |reason: &str| Error::Transport {
+            method: method.to_string(),
             url: shown(&url),
-            reason,
+            reason: reason.to_owned(),
+            slow: false,
         };
-        let mut sent = request
-            .send()
-            .await
-            .map_err(|error| failed(chain(&error)))?;
+        let sent = self
+            .http
+            .send(request, &method, &url, http::Sent::default());
+        let sent = sent.await;
+        let sent = sent.map_err(|error| transport(&method, &url, error))?;
         let status = sent.status().as_u16();
         if !sent.status().is_success() {
             return Err(match status {
-                400 | 401 | 403 => Error::Denied {
+                400 | 401 | 403 => self.denial(shown(&url), status, credential.as_ref()),
+                408 | 425 | 429 | 500.. => {
+                    failed(&format!("the token server answered with status {status}"))
+                }
+                _ => Error::Protocol {
                     url: shown(&url),
-                    status,
-                    credentials: named(credential.as_ref()),
+                    reason: "its token server answered with something else than a token",
                 },
-                _ => failed(format!("the token server answered with status {status}")),
             });
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = sent.chunk().await.map_err(|error| failed(chain(&error)))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_TOKEN {
-                return Err(failed("the token server's answer is too long".to_owned()));
-            }
-        }
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| failed("the token server's answer is no JSON of a token".to_owned()))?;
-        let value = if answer.token.is_empty() {
-            answer.access_token
-        } else {
-            answer.token
-        };
-        if value.is_empty() {
-            return Err(failed("the token server gave no token".to_owned()));
-        }
-        let life = match answer.expires_in {
-            0 => DEFAULT_LIFE,
-            seconds => Duration::from_secs(seconds.min(86_400)),
-        };
-        Ok(Token {
-            value: value.into(),
-            // A life shorter than the margin must still serve the requests of now.
-            ends: Instant::now() + life.max(MARGIN + Duration::from_secs(1)),
-        })
+        let pace = Pace::new(self.http.waits());
+        let body = pace.whole(sent, MAX_TOKEN, &shown(&url)).await;
+        let body = body.map_err(|error| match error {
+            Failed::Large { .. } => failed("the token server's answer is too long"),
+            error => transport(&method, &url, error),
+        })?;
+        token(&body).map_err(failed)
     }
-}
 
-/// Where the credential came from, for a message.
-pub(super) fn named(credential: Option<&Credential>) -> String {
-    credential.map_or_else(
-        || "no credentials".to_owned(),
-        |c| format!("the credentials of {}", c.origin),
-    )
+    /// The error for an answer 401 or 403.
+    ///
+    /// # Errors
+    /// Any [`Error`] of looking up credentials.
+    pub(super) async fn denied(
+        &self,
+        repository: &Repository,
+        url: String,
+        status: u16,
+    ) -> Result<Error, Error> {
+        let credential = self.credential(repository).await?;
+        Ok(self.denial(url, status, credential.as_ref()))
+    }
+
+    fn denial(&self, url: String, status: u16, credential: Option<&Credential>) -> Error {
+        Error::Denied {
+            url,
+            status,
+            credentials: credential.map(|credential| credential.origin.clone()),
+            searched: self.places.to_string(),
+        }
+    }
 }
 
 fn basic(proof: &Proof) -> Option<String> {

@@ -17,7 +17,8 @@ use super::{
     credentials::Places,
     limit::Limits,
     lookups::{Bounds, Known},
-    send::{Call, Retries, read},
+    retries::{Patience, Retries},
+    send::{Call, read},
     upload::Refusals,
 };
 use crate::{
@@ -81,6 +82,8 @@ pub(super) struct Inner {
     pub(super) known: Known,
     /// What may be asked, if a policy's rules ask.
     pub(super) bounds: Option<Bounds>,
+    /// How long the run may still wait between attempts.
+    pub(super) patience: Arc<Patience>,
 }
 
 impl fmt::Debug for Registry {
@@ -146,6 +149,7 @@ impl Registry {
             warned: Refusals::default(),
             known: Known::default(),
             bounds: None,
+            patience: Arc::default(),
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -164,6 +168,7 @@ impl Registry {
             warned: Refusals::default(),
             known: self.0.known.clone(),
             bounds: self.0.bounds.clone(),
+            patience: Arc::clone(&self.0.patience),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }
@@ -194,6 +199,9 @@ impl Registry {
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
+        if refuses_head(answer.status()) {
+            return self.head_by_get(repository, version).await;
+        }
         let answer = self.check(&call, answer).await?;
         let text = |name: &str| {
             let value = answer.headers().get(name);
@@ -209,15 +217,21 @@ impl Registry {
                 size,
             })),
             // Some registries answer HEAD without the digest: hash the manifest ourselves.
-            _ => {
-                let manifest = self.manifest(repository, version).await?;
-                Ok(manifest.map(|manifest| Head {
-                    digest: manifest.digest,
-                    size: manifest.bytes.len() as u64,
-                    media_type: manifest.media_type,
-                }))
-            }
+            _ => self.head_by_get(repository, version).await,
         }
+    }
+
+    async fn head_by_get(
+        &self,
+        repository: &Repository,
+        version: &Version,
+    ) -> Result<Option<Head>, Error> {
+        let manifest = self.manifest(repository, version).await?;
+        Ok(manifest.map(|manifest| Head {
+            digest: manifest.digest,
+            size: manifest.bytes.len() as u64,
+            media_type: manifest.media_type,
+        }))
     }
 
     /// Fetches a manifest; `None` when it does not exist.
@@ -239,8 +253,11 @@ impl Registry {
         let served = answer.headers().get(header::CONTENT_TYPE);
         let served = served.and_then(|value| value.to_str().ok());
         let served = served.unwrap_or_default().to_owned();
-        let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
-        let manifest = Manifest::new(&served, bytes);
+        let bytes = read(self.0.http.waits(), &call.url, answer, MAX_MANIFEST).await?;
+        let mut manifest = Manifest::new(&served, bytes);
+        if let Version::Digest(expected) = version {
+            manifest.digest = expected.again(&manifest.bytes);
+        }
         match version {
             Version::Digest(expected) if *expected != manifest.digest => Err(Error::WrongDigest {
                 url: shown(&call.url),
@@ -371,8 +388,8 @@ impl Registry {
             return Err(no_blob(repository, digest));
         }
         let answer = self.check(&call, answer).await?;
-        let bytes = read(&call.url, answer, max_bytes).await?;
-        let found = Digest::of(&bytes);
+        let bytes = read(self.0.http.waits(), &call.url, answer, max_bytes).await?;
+        let found = digest.again(&bytes);
         if found != *digest {
             return Err(Error::WrongDigest {
                 url: shown(&call.url),
@@ -418,6 +435,11 @@ pub(super) fn no_blob(repository: &Repository, digest: &Digest) -> Error {
         what: format!("blob {digest}"),
         repository: repository.to_string(),
     }
+}
+
+/// Tells whether a registry, or a proxy before it, does not take HEAD: the same may be read by GET.
+pub(super) fn refuses_head(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 403 | 405 | 501)
 }
 
 /// A list without an end.

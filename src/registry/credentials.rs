@@ -162,6 +162,13 @@ impl Places {
     }
 }
 
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths = self.0.iter().map(|path| path.display().to_string());
+        f.write_str(&paths.collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// The number of the user whom this process runs as.
 fn user() -> Option<u32> {
     let itself = fs::metadata("/proc/self").ok()?;
@@ -292,12 +299,50 @@ fn normal(key: &str) -> String {
     }
 }
 
-/// How long the key is, if the repository is the key's or below it.
+/// How long the key is, if the repository is the key's or below it. A host may be a pattern, as in
+/// the pull secrets of Kubernetes: `*.example.com` is each host with one label more.
 fn covers(key: &str, repository: &Repository) -> Option<usize> {
     let key = normal(key);
-    let name = repository.to_string();
-    let rest = name.strip_prefix(&key)?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(key.len())
+    let (host, path) = key.split_once('/').unwrap_or((&key, ""));
+    let (own, registry) = (repository.path(), repository.registry());
+    if host != registry && !(host.contains('*') && is_like(host, registry)) {
+        return None;
+    }
+    let rest = own.strip_prefix(path)?;
+    let is_below = path.is_empty() || rest.is_empty() || rest.starts_with('/');
+    // A host that is written out comes before a pattern.
+    is_below.then_some(key.len() * 2 + usize::from(host == registry))
+}
+
+/// Compares a host with a pattern, label by label; the port is the same.
+fn is_like(pattern: &str, host: &str) -> bool {
+    let parts = |text: &str| match text.split_once(':') {
+        Some((name, port)) => (name.to_owned(), Some(port.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let ((pattern, port), (host, of)) = (parts(pattern), parts(host));
+    let mut labels = host.split('.');
+    port == of
+        && pattern.split('.').all(|pattern| {
+            labels
+                .next()
+                .is_some_and(|label| is_label_like(pattern, label))
+        })
+        && labels.next().is_none()
+}
+
+/// Compares a label with a pattern in which `*` is any text.
+fn is_label_like(pattern: &str, label: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == label;
+    };
+    let Some(rest) = label.strip_prefix(before) else {
+        return false;
+    };
+    (0..=rest.len()).any(|at| {
+        rest.get(at..)
+            .is_some_and(|rest| is_label_like(after, rest))
+    })
 }
 
 impl Entry {
@@ -398,4 +443,4 @@ async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Cred
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

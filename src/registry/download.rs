@@ -2,7 +2,6 @@
 //! digest before the last piece is handed on.
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use super::{
@@ -13,8 +12,8 @@ use super::{
     send::{Call, transport},
 };
 use crate::{
-    http::{IDLE, Method, Response, StatusCode, Url, header},
-    image::{Digest, Repository},
+    http::{Method, Pace, Response, StatusCode, Url, header},
+    image::{Digest, Hasher, Repository},
     progress::Transfer,
 };
 
@@ -26,9 +25,11 @@ pub(super) struct Download {
     source: Source,
     blob: Descriptor,
     offset: u64,
-    hash: Sha256,
+    hash: Hasher,
     ended: bool,
     shown: Transfer,
+    /// How many bytes came since the source failed last.
+    since_failure: u64,
 }
 
 enum Source {
@@ -37,6 +38,7 @@ enum Source {
         repository: Repository,
         url: Url,
         answer: Option<Response>,
+        pace: Pace,
         /// Whether the source says how long its answer is.
         has_length: bool,
         attempt: u32,
@@ -81,6 +83,7 @@ impl Download {
                 repository: repository.clone(),
                 url: registry.url(repository, &format!("blobs/{}", blob.digest))?,
                 answer: None,
+                pace: Pace::new(registry.0.http.waits()),
                 has_length: false,
                 attempt: 0,
             },
@@ -89,9 +92,10 @@ impl Download {
             source,
             blob: blob.clone(),
             offset: 0,
-            hash: Sha256::new(),
+            hash: blob.digest.hasher(),
             ended: false,
             shown: shown.clone(),
+            since_failure: 0,
         };
         download.connect().await?;
         Ok(download)
@@ -104,6 +108,7 @@ impl Download {
             repository,
             url,
             answer,
+            pace,
             has_length,
             ..
         } = &mut self.source
@@ -111,6 +116,8 @@ impl Download {
             return Ok(());
         };
         let mut call = Call::new(Method::GET, url.clone(), Access::pull(repository)).bulk();
+        // The caller begins once more, or this blob goes on where it broke.
+        call.once_if_slow = true;
         if self.offset > 0 {
             call = call.header(header::RANGE, format!("bytes={}-", self.offset));
         }
@@ -119,14 +126,13 @@ impl Download {
             return Err(no_blob(repository, &self.blob.digest));
         }
         let mut got = registry.check(&call, got).await?;
+        *pace = Pace::new(registry.0.http.waits());
         if self.offset > 0 && got.status() != StatusCode::PARTIAL_CONTENT {
             // The registry knows no ranges: read what we have once more.
             let mut skip = self.offset;
             while skip > 0 {
-                let chunk = got
-                    .chunk()
-                    .await
-                    .map_err(|error| transport(&Method::GET, url, &error))?;
+                let chunk = pace.chunk(&mut got).await;
+                let chunk = chunk.map_err(|error| transport(&Method::GET, url, error))?;
                 let Some(chunk) = chunk else { break };
                 let length = chunk.len() as u64;
                 if length > skip {
@@ -167,7 +173,7 @@ impl Download {
 
     async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let (answer, url, has_length, retries, attempt) = match &mut self.source {
+            let (answer, url, has_length, registry, attempt, pace) = match &mut self.source {
                 Source::Known(bytes) => return Ok(bytes.take()),
                 Source::File { file, shown } => {
                     let mut buffer = vec![0; PIECE];
@@ -176,6 +182,7 @@ impl Download {
                         method: "read".to_owned(),
                         url: shown.clone(),
                         reason: error.to_string(),
+                        slow: false,
                     })?;
                     buffer.truncate(read);
                     return Ok((read > 0).then(|| buffer.into()));
@@ -184,31 +191,40 @@ impl Download {
                     registry,
                     url,
                     answer,
+                    pace,
                     has_length,
                     attempt,
                     ..
-                } => (answer, url, *has_length, &registry.0.retries, attempt),
+                } => (answer, url, *has_length, registry, attempt, pace),
             };
             let got = match answer {
-                Some(answer) => tokio::time::timeout(IDLE, answer.chunk()).await,
+                Some(answer) => pace.chunk(answer).await,
                 None => return Ok(None),
             };
-            let error = match got {
-                Ok(Ok(Some(piece))) => {
-                    *attempt = 0;
+            let (error, slow) = match got {
+                Ok(Some(piece)) => {
+                    self.since_failure += piece.len() as u64;
+                    // What came since makes the next failure another one.
+                    if self.since_failure >= registry.0.http.waits().quota() {
+                        *attempt = 0;
+                    }
                     return Ok(Some(piece));
                 }
                 // An answer that says its length and keeps it is whole, and the size is wrong.
-                Ok(Ok(None)) if has_length || self.offset >= self.blob.size => return Ok(None),
-                Ok(Ok(None)) => broken(url, "the body ended too early"),
-                Ok(Err(error)) => transport(&Method::GET, url, &error),
-                Err(_) => broken(url, "the source sent nothing for too long"),
+                Ok(None) if has_length || self.offset >= self.blob.size => return Ok(None),
+                Ok(None) => (broken(url, "the body ended too early"), false),
+                Err(error) => {
+                    let slow = error.is_slow();
+                    (transport(&Method::GET, url, error), slow)
+                }
             };
-            if *attempt >= retries.most {
+            let most = registry.0.retries.most.min(if slow { 1 } else { u32::MAX });
+            let pause = registry.0.retries.pause(*attempt);
+            if *attempt >= most || !registry.0.patience.spend(pause) {
                 return Err(error);
             }
-            let pause = retries.pause(*attempt);
             *attempt += 1;
+            self.since_failure = 0;
             tracing::warn!("{error}; going on at byte {} in {pause:.1?}", self.offset);
             tokio::time::sleep(pause).await;
             self.connect().await?;
@@ -228,7 +244,7 @@ impl Download {
                 expected: self.blob.size.to_string(),
             });
         }
-        let found = Digest::from_sha256(self.hash.finalize_reset().into());
+        let found = self.hash.clone().finish();
         if found != self.blob.digest {
             return Err(Error::WrongDigest {
                 url,
@@ -245,5 +261,6 @@ fn broken(url: &Url, reason: &str) -> Error {
         method: Method::GET.to_string(),
         url: shown(url),
         reason: reason.to_owned(),
+        slow: false,
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
+    budget::Exceeded,
     http::{self, CertificateProblem},
     image::Digest,
 };
@@ -31,16 +32,39 @@ pub(crate) enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// The registry could not be reached, or went away.
-    #[error("{method} {url} failed: {reason}")]
+    /// No connection with the registry came about.
+    #[error("registry {host} cannot be reached: {reason}")]
+    Unreachable {
+        /// The host and port.
+        host: String,
+        /// The cause.
+        reason: String,
+        /// Whether nothing listens there, or the name has no address.
+        absent: bool,
+    },
+    /// The registry speaks plain HTTP where TLS was expected, or the other way round.
+    #[error("registry {host} answers {}, expected {}", protocols(*.tls).0, protocols(*.tls).1)]
+    OtherProtocol {
+        /// The host and port.
+        host: String,
+        /// Whether it speaks TLS.
+        tls: bool,
+    },
+    /// The registry went away, or was too slow.
+    #[error("{method} {url}: {reason}")]
     Transport {
         /// The HTTP method.
         method: String,
         /// The URL without its query.
         url: String,
-        /// What the HTTP library said, with all causes.
+        /// The cause.
         reason: String,
+        /// Whether a limit of time ended it.
+        slow: bool,
     },
+    /// The run has no memory left for what is to be read.
+    #[error(transparent)]
+    Budget(#[from] Exceeded),
     /// The registry's certificate is not accepted.
     #[error("the certificate of {host} is not accepted: {reason}")]
     Certificate {
@@ -52,14 +76,16 @@ pub(crate) enum Error {
         reason: String,
     },
     /// The registry wants other credentials than we have.
-    #[error("{url} refused {credentials} with status {status}")]
+    #[error("{}", denied(.url, *.status, .credentials, .searched))]
     Denied {
         /// The URL without its query.
         url: String,
         /// 401 or 403.
         status: u16,
         /// Where the credentials came from, if there were some.
-        credentials: String,
+        credentials: Option<String>,
+        /// The files and helpers that were searched.
+        searched: String,
     },
     /// The registry answered with an error.
     #[error("{method} {url} was answered with status {status}: {message}")]
@@ -135,6 +161,14 @@ pub(crate) enum Error {
         /// What was expected.
         reason: &'static str,
     },
+    /// The registry sends an upload to a place where it cannot go.
+    #[error("registry {host} sends the upload {reason}")]
+    UploadElsewhere {
+        /// The registry.
+        host: String,
+        /// The place, and what is wrong with it.
+        reason: String,
+    },
     /// A tag that must not move names another image.
     #[error("{reference} is {found} already and must not become {wanted}")]
     Immutable {
@@ -153,4 +187,73 @@ pub(crate) enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// The protocol that is spoken and the one that was expected.
+fn protocols(tls: bool) -> (&'static str, &'static str) {
+    match tls {
+        true => ("TLS", "plain HTTP"),
+        false => ("plain HTTP", "TLS"),
+    }
+}
+
+fn denied(url: &str, status: u16, credentials: &Option<String>, searched: &str) -> String {
+    match (credentials, status) {
+        (Some(credentials), _) => {
+            format!("{url} refused the credentials of {credentials} with status {status}")
+        }
+        (None, 401) => {
+            format!("{url} asks for credentials (status 401), and none were found in {searched}")
+        }
+        (None, _) => {
+            format!("{url} answered {status} without credentials, none found in {searched}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_begin_with_the_cause_and_name_the_url_once() {
+        let unreachable = Error::Unreachable {
+            host: "r.example:5000".to_owned(),
+            reason: "connection refused".to_owned(),
+            absent: true,
+        };
+        assert_eq!(
+            unreachable.to_string(),
+            "registry r.example:5000 cannot be reached: connection refused"
+        );
+        let other = |tls| Error::OtherProtocol {
+            host: "r.example".to_owned(),
+            tls,
+        };
+        assert_eq!(
+            other(false).to_string(),
+            "registry r.example answers plain HTTP, expected TLS"
+        );
+        assert_eq!(
+            other(true).to_string(),
+            "registry r.example answers TLS, expected plain HTTP"
+        );
+        let denied = |credentials: Option<&str>, status| {
+            let error = Error::Denied {
+                url: "https://r.example/v2/a/manifests/v1".to_owned(),
+                status,
+                credentials: credentials.map(str::to_owned),
+                searched: "a.json, b.json".to_owned(),
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            denied(None, 401),
+            "https://r.example/v2/a/manifests/v1 asks for credentials (status 401), and none were found in a.json, b.json"
+        );
+        assert_eq!(
+            denied(Some("a.json (r.example)"), 403),
+            "https://r.example/v2/a/manifests/v1 refused the credentials of a.json (r.example) with status 403"
+        );
+    }
 }

@@ -54,7 +54,8 @@ impl Layout {
 
     /// Where a blob is.
     pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.path.join("blobs/sha256").join(digest.hex())
+        let dir = self.path.join("blobs").join(digest.algorithm());
+        dir.join(digest.hex())
     }
 
     fn read_index(&self) -> Result<Option<Index>, Error> {
@@ -150,7 +151,8 @@ impl Layout {
             return Err(self.wrong(format!("manifest {digest} is too large")));
         }
         let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
-        let manifest = Manifest::new(&media_type.unwrap_or_default(), Bytes::from(bytes));
+        let mut manifest = Manifest::new(&media_type.unwrap_or_default(), Bytes::from(bytes));
+        manifest.digest = digest.again(&manifest.bytes);
         if manifest.digest != digest {
             return Err(Error::WrongDigest {
                 url: path.display().to_string(),
@@ -185,6 +187,9 @@ impl Layout {
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let write = || {
+            if let Some(dir) = path.parent() {
+                fs::create_dir_all(dir)?;
+            }
             let mut file = tempfile::NamedTempFile::new_in(&*self.path)?;
             file.write_all(bytes)?;
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);

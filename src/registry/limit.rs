@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -41,6 +44,7 @@ pub(super) struct Limit {
     state: Mutex<State>,
     most: f64,
     freed: Notify,
+    answered: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -64,7 +68,18 @@ impl Limit {
             state: Mutex::new(state),
             most,
             freed: Notify::new(),
+            answered: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the host answered: it is there, whatever happens later.
+    pub(super) fn answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells whether the host ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

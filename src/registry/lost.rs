@@ -196,7 +196,8 @@ mod tests {
         let denied = Error::Denied {
             url: "u".to_owned(),
             status: 403,
-            credentials: String::new(),
+            credentials: None,
+            searched: String::new(),
         };
         assert!(lost.blob(Digest::of(b"other"), denied).is_err());
     }

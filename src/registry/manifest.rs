@@ -26,10 +26,6 @@ pub(crate) struct Manifest {
 
 /// What a manifest says.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made and never kept in numbers"
-)]
 pub(crate) enum Content {
     /// One image or artifact.
     Image(ImageManifest),
@@ -44,6 +40,7 @@ pub(crate) struct Descriptor {
     /// What kind of content it is.
     pub(crate) media_type: String,
     /// The content's digest.
+    #[serde(deserialize_with = "Digest::of_descriptor")]
     pub(crate) digest: Digest,
     /// The content's size in bytes.
     pub(crate) size: u64,

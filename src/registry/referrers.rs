@@ -8,13 +8,14 @@ use super::{
     send::{Call, read},
 };
 use crate::{
+    budget,
     http::{Method, StatusCode},
     image::{Digest, Repository, Tag},
     json,
 };
 
 /// The most referrers of one manifest that are read.
-const MAX_REFERRERS: usize = 2000;
+const MAX_REFERRERS: usize = 6000;
 
 /// The referrers of a manifest and how the registry keeps them.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ impl Registry {
             return self.fallback_referrers(repository, digest).await;
         }
         let mut next = Some(self.url(repository, &format!("referrers/{digest}"))?);
+        let object = format!("the list of referrers of {repository}@{digest}");
+        let _load = budget::load(&object);
         let mut list = Vec::new();
         for page in 0..MAX_PAGES {
             let Some(url) = next else {
@@ -78,7 +81,7 @@ impl Registry {
             }
             let answer = self.check(&call, answer).await?;
             next = next_page(&call.url, answer.headers());
-            let bytes = read(&call.url, answer, MAX_MANIFEST).await?;
+            let bytes = read(self.0.http.waits(), &call.url, answer, MAX_MANIFEST).await?;
             list.extend(entries(digest, &bytes).map_err(|reason| Error::Referrers {
                 url: shown(&call.url),
                 reason,
@@ -128,7 +131,7 @@ impl Registry {
 
 /// Reads a list of referrers. An entry that cannot be read does not hide the others: it is named
 /// in a warning and passed over.
-fn entries(subject: &Digest, bytes: &[u8]) -> Result<Vec<Descriptor>, String> {
+pub(super) fn entries(subject: &Digest, bytes: &[u8]) -> Result<Vec<Descriptor>, String> {
     let document = json::document(bytes, &json::REFERRERS).map_err(|error| error.to_string())?;
     let has = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
     if has("config") || has("layers") {

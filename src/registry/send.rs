@@ -4,27 +4,26 @@
 //! streamed one goes through [`Registry::once`], and its caller starts the blob again.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher as _, Hasher as _},
     sync::atomic::Ordering,
-    time::{Duration, SystemTime},
+    time::{Instant, SystemTime},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::{
-    Error, Registry,
-    auth::{Access, named},
-    client::shown,
-};
+use super::{Error, Registry, auth::Access, client::shown};
 use crate::{
-    http::{self, Body, Method, Redirect, Response, StatusCode, Traffic, Url, header},
+    http::{
+        self, Body, Failed, Method, Pace, Problem, Redirect, Response, Sent, StatusCode, Traffic,
+        Url, Waits, header,
+    },
     text,
 };
 
 const MAX_REDIRECTS: usize = 5;
-/// A registry may ask for a longer pause, up to this.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How often a request is repeated whose connection a host refused that never answered.
+const MOST_WHERE_NOTHING_LISTENS: u32 = 1;
+/// How often a request is repeated that a limit of time ended: each time it may take as long.
+const MOST_AFTER_WAITS: u32 = 1;
 
 /// A request that can be sent again.
 #[derive(Debug, Clone)]
@@ -43,6 +42,10 @@ pub(super) struct Call {
     pub(super) traffic: Traffic,
     /// Whether a failure is final; the caller decides about a repetition.
     pub(super) once: bool,
+    /// Whether an attempt that a limit of time ended is final.
+    pub(super) once_if_slow: bool,
+    /// How many bytes were sent before, of which this request is the end: storing them takes time.
+    pub(super) stores: u64,
 }
 
 impl Call {
@@ -56,7 +59,16 @@ impl Call {
             body: Bytes::new(),
             traffic: Traffic::Small,
             once: false,
+            once_if_slow: false,
+            stores: 0,
         }
+    }
+
+    /// Ends an upload of so many bytes: the answer may take a while, and is not waited for twice.
+    pub(super) fn storing(mut self, bytes: u64) -> Self {
+        self.stores = bytes;
+        self.once_if_slow = true;
+        self
     }
 
     /// Sends it a single time, whatever the answer.
@@ -92,40 +104,64 @@ impl Registry {
     /// for a redirect that must not be followed, and whatever authentication says.
     pub(super) async fn call(&self, call: Call) -> Result<Response, Error> {
         let mut attempt = 0;
+        let began = Instant::now();
         loop {
             let answer = self.follow(call.clone()).await;
-            let pause = match &answer {
+            let host = self.0.limits.of(call.access.repository.registry());
+            if answer.is_ok() {
+                host.answered();
+            }
+            let asked = match &answer {
                 Ok(answer) if worth_repeating(answer.status()) => {
                     retry_after(answer.headers(), SystemTime::now())
                 }
-                Err(Error::Transport { .. }) => None,
+                Err(Error::Transport { .. } | Error::Unreachable { .. }) => None,
                 _ => return answer,
             };
-            if call.once || attempt >= self.0.retries.most {
+            let most = self.most_repetitions(&call, &answer, host.has_answered());
+            let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
+            let is_in_time = began.elapsed() + pause <= self.0.retries.total;
+            if attempt >= most || !is_in_time || !self.0.patience.spend(pause) {
                 return answer;
             }
-            let reason = match &answer {
-                Ok(answer) => format!("status {}", answer.status().as_u16()),
-                Err(error) => error.to_string(),
-            };
-            let pause = pause.unwrap_or_else(|| self.0.retries.pause(attempt));
             attempt += 1;
             let (method, url) = (&call.method, shown(&call.url));
+            let reason = match &answer {
+                Ok(answer) => format!("{method} {url}: status {}", answer.status().as_u16()),
+                Err(error) => error.to_string(),
+            };
             tracing::warn!(
-                "{method} {url}: {reason}; attempt {} of {} in {pause:.1?}",
+                "{reason} (try {} of {} in {pause:.1?})",
                 attempt + 1,
-                self.0.retries.most + 1
+                most + 1
             );
             tokio::time::sleep(pause).await;
         }
+    }
+
+    fn most_repetitions(
+        &self,
+        call: &Call,
+        answer: &Result<Response, Error>,
+        has_answered: bool,
+    ) -> u32 {
+        let most = match answer {
+            _ if call.once => 0,
+            Err(Error::Transport { slow: true, .. }) if call.once_if_slow => 0,
+            Err(Error::Transport { slow: true, .. }) => MOST_AFTER_WAITS,
+            Err(Error::Unreachable { absent: true, .. }) if !has_answered => {
+                MOST_WHERE_NOTHING_LISTENS
+            }
+            _ => u32::MAX,
+        };
+        most.min(self.0.retries.most)
     }
 
     /// Sends a request once, following redirects of reading requests.
     async fn follow(&self, mut call: Call) -> Result<Response, Error> {
         let reads = matches!(call.method, Method::GET | Method::HEAD);
         for _ in 0..=MAX_REDIRECTS {
-            let body = (!call.body.is_empty()).then(|| Body::from(call.body.clone()));
-            let answer = self.once(&call, body).await?;
+            let answer = self.once(&call, None).await?;
             if !(reads && answer.status().is_redirection()) {
                 return Ok(answer);
             }
@@ -152,12 +188,16 @@ impl Registry {
     ///
     /// A streamed body cannot be sent twice: the caller made a request with the same access
     /// before, so that the token is there.
-    pub(super) async fn once(&self, call: &Call, body: Option<Body>) -> Result<Response, Error> {
+    pub(super) async fn once(
+        &self,
+        call: &Call,
+        stream: Option<(Body, Sent)>,
+    ) -> Result<Response, Error> {
         let home = self.base(&call.access.repository)?;
         self.admit(&home)?;
         if call.url.origin() != home.origin() {
             // Credentials stay with the registry that they are for.
-            return self.send(call, body, None).await;
+            return self.send(call, stream, None).await;
         }
         let host = self.0.auth.host(&home);
         let first = host.turn().await;
@@ -166,11 +206,10 @@ impl Registry {
         let asks = host.asks();
         if asks {
             access = self.0.auth.widen(access, &self.1).await?;
-            authorization = self.0.auth.header(&host, &access).await?;
+            authorization = self.0.auth.header(&host, &access, &call.access).await?;
         }
-        let again = (!call.body.is_empty()).then(|| call.body.clone());
-        let streamed = body.is_some() && again.is_none();
-        let answer = self.send(call, body, authorization.as_ref()).await?;
+        let streamed = stream.is_some();
+        let answer = self.send(call, stream, authorization.as_ref()).await?;
         if answer.status() != StatusCode::UNAUTHORIZED || streamed {
             host.answered();
             return Ok(answer);
@@ -184,11 +223,18 @@ impl Registry {
             .await?;
         host.answered();
         drop(first);
-        match auth.header(&host, &access).await? {
-            Some(authorization) => {
-                let body = again.map(Body::from);
-                self.send(call, body, Some(&authorization)).await
-            }
+        let answer = match auth.header(&host, &access, &call.access).await? {
+            Some(authorization) => self.send(call, None, Some(&authorization)).await?,
+            None => return Ok(answer),
+        };
+        let alone = access.scopes != call.access.scopes;
+        if answer.status() != StatusCode::UNAUTHORIZED || !alone {
+            return Ok(answer);
+        }
+        // A token server that honours one scope gave a token for another repository.
+        auth.one_scope(&host);
+        match auth.header(&host, &access, &call.access).await? {
+            Some(authorization) => self.send(call, None, Some(&authorization)).await,
             None => Ok(answer),
         }
     }
@@ -196,9 +242,10 @@ impl Registry {
     async fn send(
         &self,
         call: &Call,
-        body: Option<Body>,
+        stream: Option<(Body, Sent)>,
         authorization: Option<&header::HeaderValue>,
     ) -> Result<Response, Error> {
+        let http = &self.0.http;
         let client = self.client_for(call)?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         for (name, value) in &call.headers {
@@ -207,18 +254,31 @@ impl Registry {
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        let empty = body.is_none() && !matches!(call.method, Method::GET | Method::HEAD);
-        request = match body {
-            Some(body) => request.body(body),
-            // Some proxies want a length with every request that may have a body.
-            None if empty => request.header(header::CONTENT_LENGTH, "0"),
-            None => request,
+        let sent = match stream {
+            Some((body, sent)) => {
+                request = request.body(body);
+                sent
+            }
+            None if !call.body.is_empty() => {
+                let (body, sent) = http::upload(call.body.clone());
+                request = request
+                    .header(header::CONTENT_LENGTH, call.body.len())
+                    .body(body);
+                sent
+            }
+            None => {
+                if !matches!(call.method, Method::GET | Method::HEAD) {
+                    // Some proxies want a length with every request that may have a body.
+                    request = request.header(header::CONTENT_LENGTH, "0");
+                }
+                Sent::stored(call.stores)
+            }
         };
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         let limit = self.0.limits.of(call.access.repository.registry());
         let epoch = limit.epoch();
-        let sent = request.send().await;
-        let answer = sent.map_err(|error| transport(&call.method, &call.url, &error))?;
+        let answer = http.send(request, &call.method, &call.url, sent).await;
+        let answer = answer.map_err(|error| transport(&call.method, &call.url, error))?;
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             limit.throttled(epoch);
         }
@@ -229,12 +289,6 @@ impl Registry {
                 tracing::warn!("{text}");
             }
         }
-        tracing::trace!(
-            "{} {} {}",
-            call.method,
-            shown(&call.url),
-            answer.status().as_u16()
-        );
         Ok(answer)
     }
 
@@ -249,17 +303,23 @@ impl Registry {
         }
         let url = shown(&call.url);
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            let credential = self.0.auth.credential(&call.access.repository).await?;
-            return Err(Error::Denied {
-                url,
-                status: status.as_u16(),
-                credentials: named(credential.as_ref()),
-            });
+            return Err(self
+                .0
+                .auth
+                .denied(&call.access.repository, url, status.as_u16())
+                .await?);
         }
         let retry_after = retry_after(answer.headers(), SystemTime::now());
         let message = if answer.url().origin() == call.url.origin() {
-            let body = read(&call.url, answer, 64 << 10).await;
-            message(&body.unwrap_or_default())
+            let body = read(self.0.http.waits(), &call.url, answer, 64 << 10).await;
+            let body = body.unwrap_or_default();
+            if is_plain_at_tls(&call.url, status, &body) {
+                return Err(Error::OtherProtocol {
+                    host: http::authority(&call.url),
+                    tls: true,
+                });
+            }
+            message(&body)
         } else {
             // A redirect may lead to a host that answers us alone: its words are not for a log.
             format!(
@@ -303,94 +363,72 @@ fn message(body: &[u8]) -> String {
     text::line(&text).into_owned()
 }
 
+/// Go's server and nginx answer plain HTTP at a port with TLS by a page that says so.
+fn is_plain_at_tls(url: &Url, status: StatusCode, body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let says = [
+        "HTTP request to an HTTPS server",
+        "HTTP request was sent to HTTPS port",
+    ];
+    url.scheme() == "http"
+        && matches!(status.as_u16(), 400 | 497)
+        && says.iter().any(|said| text.contains(said))
+}
+
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Error::WrongSize`] or [`Error::Transport`].
-pub(super) async fn read(url: &Url, mut answer: Response, limit: u64) -> Result<Bytes, Error> {
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| transport(&Method::GET, url, &error))?
-    {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Err(Error::WrongSize {
-                url: shown(url),
-                found: (bytes.len() + chunk.len()) as u64,
-                expected: format!("at most {limit}"),
-            });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.freeze())
+/// [`Error::WrongSize`], [`Error::Transport`] or [`Error::Budget`].
+pub(super) async fn read(
+    waits: Waits,
+    url: &Url,
+    answer: Response,
+    limit: u64,
+) -> Result<Bytes, Error> {
+    let shown = shown(url);
+    let read = Pace::new(waits).whole(answer, limit, &shown).await;
+    read.map(Bytes::from)
+        .map_err(|error| transport(&Method::GET, url, error))
 }
 
-/// What the HTTP library said, as an error of ours.
-pub(super) fn transport(method: &Method, url: &Url, error: &http::TransportError) -> Error {
-    let reason = http::chain(error);
-    if let Some(problem) = http::certificate_problem(error) {
-        return Error::Certificate {
-            host: http::authority(url),
+/// A failed request as an error of ours.
+pub(super) fn transport(method: &Method, url: &Url, failed: Failed) -> Error {
+    let (host, shown) = (http::authority(url), shown(url));
+    match (failed.problem(), failed) {
+        (_, Failed::Budget(exceeded)) => exceeded.into(),
+        (_, Failed::Large { found, limit }) => Error::WrongSize {
+            url: shown,
+            found,
+            expected: format!("at most {limit}"),
+        },
+        (Problem::Certificate(problem), failed) => Error::Certificate {
+            host,
             problem,
-            reason,
-        };
-    }
-    Error::Transport {
-        method: method.to_string(),
-        url: shown(url),
-        reason,
+            reason: failed.to_string(),
+        },
+        (problem @ (Problem::SpeaksPlain | Problem::SpeaksTls), _) => Error::OtherProtocol {
+            host,
+            tls: problem == Problem::SpeaksTls,
+        },
+        (problem @ (Problem::Refused | Problem::Name | Problem::Unreachable), failed) => {
+            Error::Unreachable {
+                host,
+                reason: failed.to_string(),
+                absent: problem != Problem::Unreachable,
+            }
+        }
+        (_, failed) => Error::Transport {
+            method: method.to_string(),
+            url: shown,
+            slow: failed.is_slow(),
+            reason: failed.to_string(),
+        },
     }
 }
 
 /// Tells whether the same request may be answered otherwise a little later.
 pub(super) fn worth_repeating(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
-}
-
-/// How often a request is repeated, and after which pauses.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Retries {
-    /// How many repetitions there are.
-    pub(crate) most: u32,
-    /// The pause before the first one.
-    pub(crate) first: Duration,
-    /// How much longer each further pause is.
-    pub(crate) factor: f64,
-    /// The part of a pause that chance adds or takes.
-    pub(crate) jitter: f64,
-    /// The longest pause; a registry may ask for a longer one.
-    pub(crate) longest: Duration,
-}
-
-impl Default for Retries {
-    fn default() -> Self {
-        Self {
-            most: 5,
-            first: Duration::from_millis(150),
-            factor: 2.0,
-            jitter: 1.0 / 3.0,
-            longest: Duration::from_secs(20),
-        }
-    }
-}
-
-impl Retries {
-    /// The pause before the next attempt.
-    pub(super) fn pause(&self, attempt: u32) -> Duration {
-        let longest = self.longest.as_secs_f64();
-        let pause = self.first.as_secs_f64() * self.factor.powf(f64::from(attempt));
-        let chance = RandomState::new().build_hasher().finish() % 1001;
-        let chance = f64::from(u32::try_from(chance).unwrap_or(500)) / 500.0 - 1.0;
-        // No number out of wild flags is a reason not to wait.
-        let pause = if pause.is_nan() {
-            longest
-        } else {
-            pause.min(longest)
-        };
-        let pause = (pause * (1.0 + self.jitter * chance)).clamp(0.0, longest);
-        Duration::try_from_secs_f64(pause).unwrap_or(self.longest)
-    }
 }
 
 /// What the registry wants users to read (distribution specification 1.1, "Warnings").
@@ -400,81 +438,22 @@ fn warnings(headers: &header::HeaderMap) -> impl Iterator<Item = String> {
     values.map(|text| text.trim_end_matches('"').chars().take(300).collect())
 }
 
-/// The pause that the registry asks for, in seconds or as a date.
-fn retry_after(headers: &header::HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?;
-            let date = SystemTime::from(date.timestamp());
-            date.duration_since(now).unwrap_or_default()
-        }
-    };
-    Some(pause.min(MAX_RETRY_AFTER))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_retry_after_in_seconds_and_as_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
-        let pause = |value: &str| {
-            let mut headers = header::HeaderMap::new();
-            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
-            retry_after(&headers, now)
-        };
-        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
-        assert_eq!(pause("86400"), Some(MAX_RETRY_AFTER));
-        assert_eq!(
-            pause("Mon, 24 Nov 2025 16:00:05 GMT"),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(pause("Mon, 24 Nov 2025 15:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(pause("soon"), None);
-    }
-
-    #[test]
-    fn pauses_grow_and_stay_bounded() {
-        let retries = Retries::default();
-        for attempt in 0..40 {
-            let pause = retries.pause(attempt);
-            let middle = Duration::from_millis(150)
-                .saturating_mul(1 << attempt.min(10))
-                .min(retries.longest);
-            let (least, most) = (middle.mul_f64(0.66), middle.mul_f64(1.34));
-            assert!(
-                pause >= least && pause <= most.min(retries.longest),
-                "{attempt}: {pause:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn pauses_follow_the_factor_and_the_jitter() {
-        let retries = Retries {
-            most: 3,
-            first: Duration::from_secs(1),
-            factor: 1.5,
-            jitter: 0.0,
-            longest: Duration::from_secs(3),
-        };
-        let pauses = [0, 1, 2, 3].map(|attempt| retries.pause(attempt).as_millis());
-        assert_eq!(pauses, [1000, 1500, 2250, 3000]);
-        let wide = Retries {
-            jitter: 1.0,
-            ..retries
-        };
-        let pauses: Vec<_> = (0..200).map(|_| wide.pause(0)).collect();
-        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(2)));
-        assert!(pauses.iter().any(|pause| *pause > retries.first));
-        assert!(pauses.iter().any(|pause| *pause < retries.first));
-        for factor in [f64::NAN, f64::INFINITY, -2.0, 0.0] {
-            let odd = Retries { factor, ..wide };
-            assert!((0..40).all(|attempt| odd.pause(attempt) <= odd.longest));
-        }
+    fn knows_a_server_with_tls_by_its_page() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let go = b"Client sent an HTTP request to an HTTPS server.\n";
+        let bad = StatusCode::BAD_REQUEST;
+        assert!(is_plain_at_tls(&url("http://r.example/"), bad, go));
+        assert!(!is_plain_at_tls(&url("https://r.example/"), bad, go));
+        assert!(!is_plain_at_tls(
+            &url("http://r.example/"),
+            bad,
+            b"NAME_INVALID"
+        ));
     }
 
     #[test]

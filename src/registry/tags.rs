@@ -61,7 +61,10 @@ impl Registry {
                 return Attempt::NotTried;
             }
             match one.write().await {
-                Ok(()) => Attempt::Moved,
+                Ok(()) => {
+                    self.0.progress.tag_moved(one.name());
+                    Attempt::Moved
+                }
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     Attempt::Failed(error)
@@ -271,7 +274,7 @@ async fn take_back(moves: &[Move<'_>], attempts: Vec<Attempt>) -> Option<Error> 
 /// Tells whether the request may have been carried out although it failed.
 fn is_unsure(error: &Error) -> bool {
     match error {
-        Error::Transport { .. } => true,
+        Error::Transport { .. } | Error::Unreachable { .. } => true,
         Error::Status { status, .. } => *status >= 500 || matches!(status, 408 | 429),
         _ => false,
     }

@@ -8,11 +8,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -21,19 +17,19 @@ use futures_util::stream::try_unfold;
 use super::{
     Descriptor, Error, Registry,
     auth::Access,
-    client::shown,
+    client::{refuses_head, shown},
     download::Download,
     place::Place,
     send::{Call, worth_repeating},
 };
 use crate::{
-    http::{Body, IDLE, Method, Response, StatusCode, Url, header, redirected},
+    http::{
+        Body, Method, Redirect, Response, Sent, StatusCode, Url, authority, header, redirected,
+    },
     image::{Digest, Repository},
     progress::Transfer,
 };
 
-/// How long a registry may take to store a body that it has received.
-const COMMIT: Duration = Duration::from_secs(600);
 /// The size of a chunk, unless the registry wants larger ones.
 const CHUNK: usize = 8 << 20;
 const MAX_CHUNK: usize = 64 << 20;
@@ -117,7 +113,7 @@ impl Registry {
                     true => return Ok(Moved::Sent),
                     false => next,
                 },
-                None if attempt >= self.0.retries.most => return Err(error),
+                None if attempt >= self.most_attempts(&error) => return Err(error),
                 None if !may_pass(&error) => return Err(error),
                 None => {
                     let asked = match &error {
@@ -125,7 +121,10 @@ impl Registry {
                         _ => None,
                     };
                     let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
-                    tracing::warn!("blob {}: {error}; once more in {pause:.1?}", blob.digest);
+                    if pause > self.0.retries.total || !self.0.patience.spend(pause) {
+                        return Err(error);
+                    }
+                    tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);
                     tokio::time::sleep(pause).await;
                     attempt += 1;
                     // The answer to a finished upload may be what was lost.
@@ -185,6 +184,11 @@ impl Registry {
         Ok(Begun::Open(self.open(to).await?))
     }
 
+    fn most_attempts(&self, error: &Error) -> u32 {
+        let slow = matches!(error, Error::Transport { slow: true, .. });
+        self.0.retries.most.min(if slow { 1 } else { u32::MAX })
+    }
+
     async fn open(&self, to: &Repository) -> Result<Session, Error> {
         let url = self.url(to, "blobs/uploads/")?;
         let call = Call::new(Method::POST, url, Access::push(to));
@@ -201,6 +205,15 @@ impl Registry {
     ) -> Result<bool, Error> {
         let url = self.url(repository, &format!("blobs/{digest}"))?;
         let call = Call::new(Method::HEAD, url, Access::pull(repository));
+        let answer = self.call(call.clone()).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        if !refuses_head(answer.status()) {
+            return self.check(&call, answer).await.map(|_| true);
+        }
+        // The headers of GET say the same; the body is not read.
+        let call = Call::new(Method::GET, call.url, Access::pull(repository)).bulk();
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(false);
@@ -232,13 +245,13 @@ impl Registry {
             let call = Call::new(Method::PATCH, url.clone(), Access::push(to)).bulk();
             let answer = self.stream(call.clone(), download, blob.size).await?;
             let answer = self.check(&call, answer).await?;
-            url = location(&url, &answer).unwrap_or(url);
+            url = next_location(&url, &answer)?;
         } else {
             url = self
                 .send_chunks(&mut download, to, url, session.chunk)
                 .await?;
         }
-        let call = finish(&url);
+        let call = finish(&url).storing(blob.size);
         let answer = self.call(call.clone()).await?;
         self.check(&call, answer).await.map(|_| ())
     }
@@ -287,7 +300,7 @@ impl Registry {
                 }
             }
             let answer = self.check(&call(&url), answer).await?;
-            url = location(&url, &answer).unwrap_or(url);
+            url = next_location(&url, &answer)?;
             offset = end;
         }
     }
@@ -307,20 +320,20 @@ impl Registry {
             })?;
         // Nothing at all and one byte are both written 0-0; the next chunk tells.
         let there = if last == 0 { 0 } else { last + 1 };
-        Ok((there, location(url, &answer).unwrap_or_else(|| url.clone())))
+        Ok((there, next_location(url, &answer)?))
     }
 
     /// Sends a body while it arrives, and gives up when neither side moves.
     async fn stream(&self, call: Call, download: Download, size: u64) -> Result<Response, Error> {
         let failed: Arc<Mutex<Option<Error>>> = Arc::default();
-        let sent = Arc::new(AtomicU64::new(0));
-        let (note, count) = (Arc::clone(&failed), Arc::clone(&sent));
+        let sent = Sent::of(size);
+        let (note, count) = (Arc::clone(&failed), sent.clone());
         let body = try_unfold(download, move |mut download| {
-            let (note, count) = (Arc::clone(&note), Arc::clone(&count));
+            let (note, count) = (Arc::clone(&note), count.clone());
             async move {
                 match download.next().await {
                     Ok(Some(bytes)) => {
-                        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                        count.add(bytes.len());
                         Ok(Some((bytes, download)))
                     }
                     Ok(None) => Ok(None),
@@ -340,15 +353,7 @@ impl Registry {
         } else {
             Body::wrap_stream(body)
         };
-        let sending = self.once(&call, Some(body));
-        let answer = tokio::select! {
-            answer = sending => answer,
-            () = stalled(&sent, size) => Err(Error::Transport {
-                method: call.method.to_string(),
-                url: shown(&call.url),
-                reason: "nothing moved for too long".to_owned(),
-            }),
-        };
+        let answer = self.once(&call, Some((body, sent))).await;
         // The destination only saw its body end; the reason is on the other side.
         let source = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         match source {
@@ -363,25 +368,8 @@ enum Begun {
     Open(Session),
 }
 
-/// Ends when the count has not grown for too long; the last byte buys time for storing.
-async fn stalled(sent: &AtomicU64, size: u64) {
-    let (mut known, mut since) = (0, Instant::now());
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = sent.load(Ordering::Relaxed);
-        if now != known {
-            (known, since) = (now, Instant::now());
-        }
-        // The source has its own limit of the same length, which must be able to strike first.
-        let patience = if now >= size { COMMIT } else { IDLE * 2 };
-        if since.elapsed() > patience {
-            return;
-        }
-    }
-}
-
 fn session(url: &Url, answer: &Response) -> Result<Session, Error> {
-    let url = location(url, answer).ok_or_else(|| Error::Protocol {
+    let url = location(url, answer)?.ok_or_else(|| Error::Protocol {
         url: shown(url),
         reason: "it opened an upload without saying where",
     })?;
@@ -393,9 +381,33 @@ fn session(url: &Url, answer: &Response) -> Result<Session, Error> {
     })
 }
 
-fn location(url: &Url, answer: &Response) -> Option<Url> {
-    let location = answer.headers().get(header::LOCATION)?.to_str().ok()?;
-    redirected(url, location).ok()
+/// Where an upload goes on; the same place where the registry does not say.
+fn next_location(url: &Url, answer: &Response) -> Result<Url, Error> {
+    Ok(location(url, answer)?.unwrap_or_else(|| url.clone()))
+}
+
+/// Where the registry wants the upload. A registry behind a proxy that does not know its own
+/// name sends it elsewhere, which is named as such.
+fn location(url: &Url, answer: &Response) -> Result<Option<Url>, Error> {
+    let Some(location) = answer.headers().get(header::LOCATION) else {
+        return Ok(None);
+    };
+    let elsewhere = |reason: &str| Error::UploadElsewhere {
+        host: authority(url),
+        reason: reason.to_owned(),
+    };
+    let text = location.to_str();
+    let text = text.map_err(|_| elsewhere("to something that is not a URL"))?;
+    let next = redirected(url, text).map_err(|refused| match refused {
+        Redirect::NoUrl => elsewhere("to something that is not a URL of the web"),
+        Redirect::Downgrade => elsewhere("to plain HTTP, but it was reached by TLS"),
+    })?;
+    if next.host_str() == url.host_str() && next.origin() != url.origin() {
+        // The same machine: its credentials are for the port that was named.
+        let place = format!("to {}, another port", authority(&next));
+        return Err(elsewhere(&place));
+    }
+    Ok(Some(next))
 }
 
 /// The next way to send a body that the registry did not take because of its form.
@@ -414,7 +426,7 @@ fn next_way(way: Way, error: &Error) -> Option<Way> {
 /// Tells whether the same blob may pass at another try.
 fn may_pass(error: &Error) -> bool {
     match error {
-        Error::Transport { .. } => true,
+        Error::Transport { .. } | Error::Unreachable { absent: false, .. } => true,
         // A token that ended during the upload is renewed by the next request.
         Error::Denied { status, .. } => *status == 401,
         Error::Status { status, .. } => StatusCode::from_u16(*status).is_ok_and(worth_repeating),

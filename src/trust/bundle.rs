@@ -19,6 +19,7 @@ use super::{
     dsse,
     error::Reason,
     examined::{Attestation, Signature, Signer},
+    identity::Identity,
     limits, own_log, pem, sigstore, simple,
     verifier::{Trust, Who},
 };
@@ -179,6 +180,7 @@ impl Trust {
         let expected = match &self.who {
             Who::Keys { keys, log } => return self.keyed(keys, *log, bundle, artifact),
             Who::Identities(expected) => expected,
+            Who::Stamped(expected) => return self.stamped(expected, bundle, artifact),
         };
         let content = &bundle.verification_material.content;
         if matches!(content, VerificationMaterialContent::PublicKey(_)) {
@@ -188,6 +190,27 @@ impl Trust {
         own_log::check(bundle, &root)?;
         let verifier = root.verifier();
         let found = sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)?;
+        Ok(Signer::Identity {
+            subject: found.subject,
+            issuer: found.issuer,
+        })
+    }
+}
+
+impl Trust {
+    /// Checks a bundle without its log entries: what proves the time of the certificate is a
+    /// timestamp alone.
+    fn stamped(
+        &self,
+        expected: &[Identity],
+        bundle: &Bundle,
+        artifact: &Artifact<'_>,
+    ) -> Result<Signer, Reason> {
+        let mut bare = bundle.clone();
+        bare.verification_material.tlog_entries.clear();
+        let (root, skip) = (self.root()?, self.skip_certificate_log);
+        let found =
+            sigstore::by_timestamp(root.verifier(), artifact.clone(), &bare, expected, skip)?;
         Ok(Signer::Identity {
             subject: found.subject,
             issuer: found.issuer,

@@ -85,6 +85,7 @@ impl Trust {
                 }});
                 self.by_certificate(expected, subject, &signed, content, digest)?
             }
+            Who::Stamped(_) => return Err(Reason::NoTime),
         };
         let claims = simple::check(payload, digest)?;
         let mut signature = describe(
@@ -124,6 +125,8 @@ impl Trust {
                     let content = single(&envelope, signature);
                     self.by_certificate(expected, subject, &signed, content, digest)
                 }
+                // Only bundles have timestamps over the signature.
+                Who::Stamped(_) => Err(Reason::NoTime),
             };
             match checked {
                 Ok(found) => verified = verified.or(Some((signature, found))),

@@ -15,6 +15,7 @@ use super::{
     limits, simple,
 };
 use crate::{
+    budget,
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Descriptor, ImageManifest, Registry, Version},
 };
@@ -105,6 +106,9 @@ pub(super) async fn candidates(
             limit: usize::try_from(limits::TOTAL).unwrap_or(usize::MAX),
         });
     }
+    let object = format!("what is attached to {image}");
+    budget::check(&object, usize::try_from(total).unwrap_or(usize::MAX))
+        .map_err(crate::registry::Error::from)?;
     let fetched = stream::iter(layers).map(|layer| fetch(registry, repository, layer));
     let fetched: Vec<_> = fetched.buffered(PARALLEL).try_collect().await?;
     for candidate in fetched {
@@ -157,7 +161,7 @@ async fn attached(
         Err(error) if error.concerns_content() => return odd(&error.to_string()),
         Err(error) => return Err(error.into()),
     };
-    limit("layers", image, content.layers.len())?;
+    limit("layers", image, content.layers.len(), limits::CANDIDATES)?;
     let mut found = Layers::default();
     for (number, layer) in content.layers.into_iter().enumerate() {
         let origin = format!("{name} layer {number}");
@@ -190,7 +194,7 @@ async fn referrers(
     image: &DigestReference,
 ) -> Result<Layers, Error> {
     let list = registry.referrers(repository, &image.digest).await?;
-    limit("referrers", image, list.len())?;
+    limit("referrers", image, list.len(), limits::REFERRERS)?;
     let opened = stream::iter(list).map(|descriptor| open(registry, repository, descriptor.digest));
     let opened: Vec<_> = opened.buffered(PARALLEL).try_collect().await?;
     let mut found = Layers::default();
@@ -332,14 +336,19 @@ async fn fetch(
     }
 }
 
-fn limit(what: &'static str, image: &DigestReference, found: usize) -> Result<(), Error> {
-    if found <= limits::CANDIDATES {
+fn limit(
+    what: &'static str,
+    image: &DigestReference,
+    found: usize,
+    limit: usize,
+) -> Result<(), Error> {
+    if found <= limit {
         return Ok(());
     }
     Err(Error::TooMany {
         what,
         image: image.clone(),
         found,
-        limit: limits::CANDIDATES,
+        limit,
     })
 }

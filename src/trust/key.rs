@@ -1,9 +1,13 @@
-//! Public keys: SPKI, PKCS#1 and certificate PEM; ECDSA P-256 and P-384, RSA, Ed25519.
+//! Public keys: SPKI, PKCS#1 and certificate PEM; ECDSA P-256, P-384 and P-521, RSA from 2048 bits,
+//! Ed25519.
 //!
 //! The key alone decides which schemes are tried; nothing in a signature does.
 
 use std::fmt;
 
+use aws_lc_rs::signature::{
+    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA512_ASN1, EcdsaVerificationAlgorithm, UnparsedPublicKey,
+};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use sigstore_verify::{
@@ -12,7 +16,11 @@ use sigstore_verify::{
 };
 use x509_cert::{
     Certificate,
-    der::{Any, Decode as _, Encode as _, asn1::BitString, oid::ObjectIdentifier},
+    der::{
+        Any, Decode as _, Encode as _, Reader as _, SliceReader,
+        asn1::{BitString, UintRef},
+        oid::ObjectIdentifier,
+    },
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
     time::Time,
 };
@@ -21,6 +29,13 @@ use super::{Error, check::malformed, error::Reason, pem};
 use crate::image::Digest;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+/// The shortest RSA key that is accepted, in bits.
+const RSA_BITS: usize = 2048;
+/// The schemes of a P-521 key: with the hash of the curve, and with cosign's up to 3.1.2.
+const OF_P521: [&EcdsaVerificationAlgorithm; 2] =
+    [&ECDSA_P521_SHA512_ASN1, &ECDSA_P521_SHA256_ASN1];
 
 /// What was signed, or its SHA-256 where no more is known.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +85,8 @@ impl<'a> Message<'a> {
 pub(crate) struct Key {
     spki: DerPublicKey,
     schemes: Vec<VerificationKey>,
+    /// The point of a P-521 key, which the Sigstore library does not know.
+    p521: Option<Vec<u8>>,
     /// The life of the certificate that it came in.
     life: Option<TimeRange>,
 }
@@ -113,7 +130,22 @@ impl Key {
 
     /// Takes a DER `SubjectPublicKeyInfo`.
     fn from_spki(der: Vec<u8>) -> Result<Self, String> {
+        let info = SubjectPublicKeyInfoOwned::from_der(&der).map_err(|error| error.to_string())?;
+        let point = info.subject_public_key.raw_bytes();
         let spki = DerPublicKey::new(der);
+        if info.algorithm.oid == RSA {
+            check_rsa(point)?;
+        }
+        let curve = info.algorithm.parameters.as_ref();
+        let curve = curve.and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
+        if info.algorithm.oid == EC && curve == Some(P521) {
+            return Ok(Self {
+                p521: Some(point.to_vec()),
+                spki,
+                schemes: Vec::new(),
+                life: None,
+            });
+        }
         let algorithm = KeyAlgorithm::from_spki(&spki).map_err(|error| error.to_string())?;
         let schemes: &[SigningScheme] = match algorithm {
             KeyAlgorithm::EcdsaP256 => &[SigningScheme::EcdsaP256Sha256],
@@ -133,6 +165,7 @@ impl Key {
         Ok(Self {
             spki,
             schemes: schemes.map_err(|error| error.to_string())?,
+            p521: None,
             life: None,
         })
     }
@@ -156,7 +189,19 @@ impl Key {
 
     /// Tells whether the key made the signature, by any scheme that is right for this key.
     pub(super) fn verifies(&self, message: Message<'_>, signature: &[u8]) -> bool {
-        self.scheme(message, signature).is_some()
+        self.scheme(message, signature).is_some() || self.verifies_p521(message, signature)
+    }
+
+    /// A P-521 key needs the bytes: which hash was signed is not known before.
+    fn verifies_p521(&self, message: Message<'_>, signature: &[u8]) -> bool {
+        let (Some(point), Message::Bytes(bytes)) = (&self.p521, message) else {
+            return false;
+        };
+        OF_P521.into_iter().any(|scheme| {
+            UnparsedPublicKey::new(scheme, point)
+                .verify(bytes, signature)
+                .is_ok()
+        })
     }
 
     /// Tells whether it did so by the scheme that the Sigstore library goes by.
@@ -176,6 +221,9 @@ impl Key {
 
     /// Tells whether some signatures of this key cannot be checked with a SHA-256 alone.
     pub(super) fn needs_bytes(&self) -> bool {
+        if self.p521.is_some() {
+            return true;
+        }
         let hashes = self.schemes.iter().map(|key| key.scheme().hash_algorithm());
         hashes
             .into_iter()
@@ -203,6 +251,27 @@ impl Key {
     /// The key as `cosign.pub` has it.
     pub(crate) fn to_pem(&self) -> String {
         pem::write("PUBLIC KEY", self.spki.as_bytes())
+    }
+}
+
+/// Refuses an RSA key that is too short, which no signature would verify with.
+fn check_rsa(pkcs1: &[u8]) -> Result<(), String> {
+    let read = || {
+        let mut outer = SliceReader::new(pkcs1)?;
+        outer.sequence(|inner| {
+            let modulus: UintRef<'_> = inner.decode()?;
+            let _exponent: UintRef<'_> = inner.decode()?;
+            Ok(modulus.as_bytes().to_vec())
+        })
+    };
+    let modulus = read().map_err(|error: x509_cert::der::Error| error.to_string())?;
+    let leading = modulus.first().map_or(0, |byte| byte.leading_zeros());
+    let bits = (modulus.len() * 8).saturating_sub(leading as usize);
+    match bits >= RSA_BITS {
+        true => Ok(()),
+        false => Err(format!(
+            "it is an RSA key of {bits} bits, expected at least {RSA_BITS}"
+        )),
     }
 }
 

@@ -1,9 +1,11 @@
 //! How much of what a registry serves is read (trust decisions on bounded input only).
 
 /// The largest signature payload, envelope or bundle, in bytes.
-pub(super) const BLOB: u64 = 32 << 20;
-/// How many layers of `.sig` and `.att` and how many referrers are looked at, each.
+pub(super) const BLOB: u64 = 96 << 20;
+/// How many layers of `.sig` and `.att` are looked at, each.
 pub(super) const CANDIDATES: usize = 1000;
+/// How many referrers are looked at: an image of a busy repository has thousands.
+pub(super) const REFERRERS: usize = 6000;
 /// How many bytes all candidates of one image may have together.
 pub(super) const TOTAL: u64 = 256 << 20;
 /// How many signatures an envelope may have.

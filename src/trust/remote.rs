@@ -1,9 +1,9 @@
 //! Small bounded requests to servers with keys, trust roots and log entries.
 
-use bytes::BytesMut;
-
 use super::Error;
-use crate::http::{self, FollowError, Http, Method, Response, StatusCode, Traffic, Url, header};
+use crate::http::{
+    self, FollowError, Http, Method, Pace, Response, Sent, StatusCode, Traffic, Url, header,
+};
 
 /// Fetches a document; `None` when it does not exist.
 ///
@@ -13,7 +13,7 @@ pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec
     let response = send(http, url, None).await?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
-        StatusCode::OK => read(url, response, limit).await.map(Some),
+        StatusCode::OK => read(http, url, response, limit).await.map(Some),
         status => Err(failed(url, format!("it answered {status}"))),
     }
 }
@@ -34,7 +34,7 @@ pub(super) async fn get_following(
     })?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
-        StatusCode::OK => read(url, response, limit).await.map(Some),
+        StatusCode::OK => read(http, url, response, limit).await.map(Some),
         status => Err(failed(url, format!("it answered {status}"))),
     }
 }
@@ -51,34 +51,31 @@ pub(super) async fn post(
 ) -> Result<Vec<u8>, Error> {
     let response = send(http, url, Some(body)).await?;
     match response.status() {
-        status if status.is_success() => read(url, response, limit).await,
+        status if status.is_success() => read(http, url, response, limit).await,
         status => Err(failed(url, format!("it answered {status}"))),
     }
 }
 
 async fn send(http: &Http, url: &Url, body: Option<String>) -> Result<Response, Error> {
     let client = http.client(url, Traffic::Small)?;
-    let request = match body {
-        None => client.get(url.clone()),
-        Some(body) => client
-            .request(Method::POST, url.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body),
+    let (method, request, sent) = match body {
+        None => (Method::GET, client.get(url.clone()), Sent::default()),
+        Some(body) => {
+            let (body, sent) = http::upload(body.into());
+            let request = client
+                .request(Method::POST, url.clone())
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body);
+            (Method::POST, request, sent)
+        }
     };
-    let sent = request.send().await;
-    sent.map_err(|error| failed(url, http::chain(&error)))
+    let answer = http.send(request, &method, url, sent).await;
+    answer.map_err(|error| failed(url, error.to_string()))
 }
 
-async fn read(url: &Url, mut response: Response, limit: u64) -> Result<Vec<u8>, Error> {
-    let mut bytes = BytesMut::new();
-    let broken = |error| failed(url, http::chain(&error));
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if (bytes.len() + chunk.len()) as u64 > limit {
-            return Err(failed(url, format!("it served more than {limit} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.to_vec())
+async fn read(http: &Http, url: &Url, response: Response, limit: u64) -> Result<Vec<u8>, Error> {
+    let read = Pace::new(http.waits()).whole(response, limit, url).await;
+    read.map_err(|error| failed(url, error.to_string()))
 }
 
 fn failed(url: &Url, reason: String) -> Error {

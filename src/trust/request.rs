@@ -62,12 +62,29 @@ impl TrustRequest {
     /// contradicts itself, else what keys and roots say.
     pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<Verifier, Error> {
         let who = self.who(env, http).await?;
-        let root = if who.needs_log() {
+        let root = if who.needs_root() {
             Some(self.loaded.root(&self.root, env, http).await?)
         } else {
-            tracing::warn!("the transparency log is ignored: the key alone decides");
             None
         };
+        match &who {
+            Who::Stamped(_)
+                if root
+                    .as_ref()
+                    .is_none_or(|root| root.timestamp_authorities().is_empty()) =>
+            {
+                return Err(Error::Contradiction {
+                    reason: "--ignore-rekor with --certificate-identity needs a trusted root with a timestamp authority: else nothing proves when a certificate was used".to_owned(),
+                });
+            }
+            Who::Stamped(_) => tracing::warn!(
+                "the transparency log is ignored: a timestamp authority proves when a certificate was used"
+            ),
+            who if !who.needs_log() => {
+                tracing::warn!("the transparency log is ignored: the key alone decides");
+            }
+            _ => {}
+        }
         let rekor = self.rekor_url.as_deref();
         let rekor = rekor.map(|url| Rekor::new(http.clone(), url)).transpose()?;
         let repository = env.of_sigstore(REPOSITORY).map(str::parse::<Repository>);
@@ -125,12 +142,10 @@ impl TrustRequest {
             if !self.public_key.is_empty() {
                 return contradiction("--public-key and --certificate-identity exclude each other");
             }
-            if self.ignore_rekor {
-                return contradiction(
-                    "--ignore-rekor needs --public-key: without the log nothing proves when a certificate was used",
-                );
-            }
-            return Ok(Who::Identities(identities));
+            return Ok(match self.ignore_rekor {
+                true => Who::Stamped(identities),
+                false => Who::Identities(identities),
+            });
         }
         let mut keys = Vec::new();
         for reference in &self.public_key {

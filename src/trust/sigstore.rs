@@ -30,11 +30,51 @@ pub(super) fn keyless<'a>(
     expected: &[Identity],
     skip_certificate_log: bool,
 ) -> Result<Keyless, Reason> {
-    let mut policy = VerificationPolicy::any_identity();
+    let policy = VerificationPolicy::any_identity();
+    certified(
+        verifier,
+        artifact,
+        bundle,
+        expected,
+        skip_certificate_log,
+        policy,
+    )
+}
+
+/// The same for a bundle without log entries, whose timestamps prove the time.
+pub(super) fn by_timestamp<'a>(
+    verifier: &Verifier,
+    artifact: impl Into<Artifact<'a>>,
+    bundle: &Bundle,
+    expected: &[Identity],
+    skip_certificate_log: bool,
+) -> Result<Keyless, Reason> {
+    let policy = VerificationPolicy::any_identity().skip_tlog_unsafe();
+    certified(
+        verifier,
+        artifact,
+        bundle,
+        expected,
+        skip_certificate_log,
+        policy,
+    )
+}
+
+fn certified<'a>(
+    verifier: &Verifier,
+    artifact: impl Into<Artifact<'a>>,
+    bundle: &Bundle,
+    expected: &[Identity],
+    skip_certificate_log: bool,
+    mut policy: VerificationPolicy,
+) -> Result<Keyless, Reason> {
     if skip_certificate_log {
         policy = policy.skip_sct();
     }
     let result = verify(verifier, artifact, bundle, &policy)?;
+    if result.verified_timestamps().is_empty() {
+        return Err(Reason::NoTime);
+    }
     let leaf = bundle.signing_certificate().ok_or(Reason::NoCertificate)?;
     subject::check(leaf.as_bytes())?;
     let subject = result

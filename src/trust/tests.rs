@@ -14,6 +14,7 @@ mod mutations;
 mod repositories;
 mod schemes;
 mod servers;
+mod stamped;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

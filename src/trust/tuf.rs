@@ -285,3 +285,11 @@ impl Repository for HttpRepository {
         Box::pin(async move { self.fetch(&format!("targets/{path}"), max_length).await })
     }
 }
+
+/// Reads bytes as the first root of a repository.
+#[cfg(test)]
+pub(super) fn read_metadata(bytes: &[u8]) -> bool {
+    let http = Http::new(http::Options::default(), &Env::default());
+    let repository = HttpRepository::new(http, "https://tuf.example/");
+    repository.is_ok_and(|repository| Updater::new(repository, bytes).is_ok())
+}

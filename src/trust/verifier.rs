@@ -32,8 +32,8 @@ pub(crate) enum LogPolicy {
     Ignored,
 }
 
-/// Whose signatures count. The log can be ignored with a key only: a certificate that lives ten
-/// minutes says nothing without a proven time.
+/// Whose signatures count. Without a log a certificate needs another proven time: it lives ten
+/// minutes.
 #[derive(Debug)]
 pub(crate) enum Who {
     /// The owners of these keys; one is enough.
@@ -45,13 +45,23 @@ pub(crate) enum Who {
     },
     /// These signers with certificates; one is enough.
     Identities(Vec<Identity>),
+    /// The same, where there is no log: a timestamp authority proves when the certificate was used.
+    Stamped(Vec<Identity>),
 }
 
 impl Who {
-    /// Tells whether a log entry is needed, and with it a trusted root.
+    /// Tells whether a log entry is needed.
     pub(crate) fn needs_log(&self) -> bool {
-        let ignored = LogPolicy::Ignored;
-        !matches!(self, Self::Keys { log, .. } if *log == ignored)
+        match self {
+            Self::Keys { log, .. } => *log == LogPolicy::Required,
+            Self::Identities(_) => true,
+            Self::Stamped(_) => false,
+        }
+    }
+
+    /// Tells whether a trusted root is needed.
+    pub(crate) fn needs_root(&self) -> bool {
+        self.needs_log() || matches!(self, Self::Stamped(_))
     }
 }
 
@@ -220,7 +230,7 @@ impl Verifier {
         let signers: Vec<String> = match (&self.trust.who, unlogged.certificate) {
             (Who::Keys { keys, .. }, _) => keys.iter().map(Key::to_pem).collect(),
             (Who::Identities(_), Some(certificate)) => vec![certificate],
-            (Who::Identities(_), None) => return Ok(None),
+            (Who::Identities(_), None) | (Who::Stamped(_), _) => return Ok(None),
         };
         let blob = &candidate.bytes;
         let is_envelope = candidate.container == Container::Envelope;

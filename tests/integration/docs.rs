@@ -182,8 +182,11 @@ fn row(argument: &Arg) -> String {
     let name = match argument.get_long() {
         Some(long) if boolean || !argument.get_action().takes_values() => format!("--{long}"),
         Some(long) => format!("--{long} {value}"),
-        None => value,
+        None if short.is_empty() => value,
+        None => String::new(),
     };
+    let named = format!("{short}{name}");
+    let named = named.trim_end_matches(", ");
     let help = argument.get_long_help().or_else(|| argument.get_help());
     let mut about = help
         .map(ToString::to_string)
@@ -218,8 +221,8 @@ fn row(argument: &Arg) -> String {
         write!(about, " `{}`", variable.to_string_lossy()).unwrap();
     }
     format!(
-        "| `{short}{}` | {} |\n",
-        name.replace('|', "\\|"),
+        "| `{}` | {} |\n",
+        named.replace('|', "\\|"),
         about.replace('|', "\\|")
     )
 }

@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("event", &["text"]),
     ("env", &[]),
+    ("budget", &[]),
     ("failure", &["text"]),
     ("clock", &["env"]),
     ("snapshot", &["image", "json", "text"]),
@@ -24,18 +25,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tekton", &[]),
     ("evidence", &["image", "json"]),
     ("lint", &[]),
-    ("http", &["env"]),
-    ("git", &["env", "http", "text"]),
+    ("http", &["budget", "env"]),
+    ("git", &["budget", "env", "http", "text"]),
     ("kube", &["env", "http", "json"]),
     ("forge", &["git", "http", "text"]),
     (
         "registry",
-        &["env", "http", "image", "json", "progress", "text"],
+        &["budget", "env", "http", "image", "json", "progress", "text"],
     ),
     (
         "trust",
         &[
-            "env", "evidence", "http", "image", "json", "kube", "registry", "text",
+            "budget", "env", "evidence", "http", "image", "json", "kube", "registry", "text",
         ],
     ),
     ("lineage", &["git", "image", "registry"]),
@@ -43,7 +44,14 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "policy",
         &[
-            "env", "git", "http", "image", "kube", "registry", "snapshot", "text", "trust",
+            "budget", "env", "git", "http", "image", "kube", "registry", "snapshot", "text",
+            "trust",
+        ],
+    ),
+    (
+        "fuzz",
+        &[
+            "event", "git", "gitops", "image", "policy", "registry", "snapshot", "trust",
         ],
     ),
     ("report", &["policy", "text"]),
@@ -65,8 +73,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "clock", "commands", "env", "failure", "git", "http", "progress", "registry", "tekton",
-            "text",
+            "budget", "clock", "commands", "env", "failure", "git", "http", "json", "progress",
+            "registry", "tekton", "text",
         ],
     ),
 ];

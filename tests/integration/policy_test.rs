@@ -152,7 +152,8 @@ fn lists_rules_with_their_annotations() {
 #[test]
 fn run_chooses_tests_by_their_path_and_verbose_names_them() {
     let dir = workdir();
-    let run = |pattern: &str| dir.promote(&["policy", "test", "policy", "-v", "-r", pattern]);
+    let run =
+        |pattern: &str| dir.promote(&["policy", "test", "policy", "--verbose", "-r", pattern]);
     let all = "PASS main_test.test_labelled\nPASS main_test.test_purl\nPASS main_test.test_unlabelled\n3 passed, 0 failed\n";
     assert_eq!(run("^data\\.main_test\\.").exits(0).stdout, all);
     let one = "PASS main_test.test_purl\n1 passed, 0 failed\n";

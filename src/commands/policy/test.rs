@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, short = 'r', value_name = "REGEX")]
     run: Option<Regex>,
     /// Name the tests that pass too
-    #[arg(long, short = 'v')]
+    #[arg(long)]
     verbose: bool,
     /// Print the tests in this format; JSON is a list of tests as `opa test` writes it
     #[arg(long, value_enum, default_value_t = Format::Text)]

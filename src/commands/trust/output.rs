@@ -37,7 +37,7 @@ fn expected(who: &Who) -> String {
             .iter()
             .map(|key| format!("key {}", key.fingerprint()))
             .collect(),
-        Who::Identities(identities) => identities
+        Who::Identities(identities) | Who::Stamped(identities) => identities
             .iter()
             .map(|identity| format!("{} of {}", identity.subject, identity.issuer))
             .collect(),

@@ -31,7 +31,7 @@ fn rank(kind: Kind) -> u8 {
         Kind::Usage => 2,
         Kind::NotFound => 3,
         Kind::Remote => 4,
-        Kind::Conflict => 5,
+        Kind::Conflict | Kind::Interrupted => 5,
     }
 }
 

@@ -9,14 +9,15 @@ use git2::transport::Service;
 
 use super::Current;
 use crate::{
+    budget,
     git::{
         Account,
         error::{Error, redacted},
     },
     http::{
-        Method, Response, StatusCode, Traffic, Url, chain,
+        self, Method, Pace, Problem, Response, Sent, StatusCode, Traffic, Url,
         header::{self, HeaderValue},
-        retry_after,
+        retry_after, upload,
     },
     text,
 };
@@ -242,7 +243,7 @@ impl Exchange {
             false => Method::POST,
         };
         let mut request = client
-            .request(method, url.clone())
+            .request(method.clone(), url.clone())
             .header(header::USER_AGENT, USER_AGENT);
         for header in extra {
             request = request.header(header.name.clone(), header.value.clone());
@@ -251,6 +252,8 @@ impl Exchange {
             request = request.header(header::AUTHORIZATION, self.basic(account)?);
         }
         let name = self.service_name();
+        let (content, counted) = upload(body.clone());
+        let mut sent = Sent::default();
         request = match self.is_first() {
             true => request.header(header::ACCEPT, "*/*"),
             false => request
@@ -259,15 +262,29 @@ impl Exchange {
                     format!("application/x-{name}-request"),
                 )
                 .header(header::ACCEPT, format!("application/x-{name}-result"))
-                .body(body.clone()),
+                .header(header::CONTENT_LENGTH, body.len())
+                .body(content),
         };
-        request.send().await.map_err(|error| Failed {
-            again: match self.is_repeatable() || error.is_connect() {
+        if !self.is_first() {
+            sent = counted;
+        }
+        let answer = self.current.git.http.send(request, &method, url, sent);
+        answer.await.map_err(|failed| self.broken(&failed))
+    }
+
+    /// A request without an answer, or without all of it.
+    fn broken(&self, failed: &http::Failed) -> Failed {
+        let never_sent = matches!(
+            failed.problem(),
+            Problem::Refused | Problem::Name | Problem::Unreachable
+        );
+        Failed {
+            again: match self.is_repeatable() || never_sent {
                 true => Again::Soon,
                 false => Again::Never,
             },
-            error: self.failed(chain(&error)),
-        })
+            error: self.failed(failed.to_string()),
+        }
     }
 
     fn basic(&self, account: &Account) -> Result<HeaderValue, Error> {
@@ -298,18 +315,19 @@ impl Exchange {
         }
         let mut response = answer.response;
         let mut bytes = Vec::new();
-        let cut = |error: crate::http::TransportError| Failed {
-            again: match self.is_repeatable() {
-                true => Again::Soon,
-                false => Again::Never,
-            },
-            error: self.failed(chain(&error)),
-        };
-        while let Some(chunk) = response.chunk().await.map_err(cut)? {
+        let mut pace = Pace::new(self.current.git.http.waits());
+        let object = format!("the answer of {}", redacted(self.url.as_str()));
+        let _load = budget::load(&object);
+        while let Some(chunk) = pace
+            .chunk(&mut response)
+            .await
+            .map_err(|failed| self.broken(&failed))?
+        {
             if bytes.len() + chunk.len() > MAX_ANSWER {
                 let reason = format!("it sent more than {MAX_ANSWER} bytes");
                 return Err(self.failed(reason).into());
             }
+            budget::reserve(&object, &mut bytes, chunk.len()).map_err(Error::from)?;
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)

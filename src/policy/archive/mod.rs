@@ -207,6 +207,12 @@ pub(crate) fn document(path: &str, content: &[u8]) -> Result<Option<Value>, Erro
     parsed.map(Some)
 }
 
+/// Unpacks every file of a layer.
+#[cfg(test)]
+pub(crate) fn of_any_files(bytes: &[u8]) -> usize {
+    all(bytes, &|_| true).map_or(0, |files| files.len())
+}
+
 /// The path from the root without `.`, `..` and doubled slashes; `None` when it leads out.
 pub(crate) fn clean(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();

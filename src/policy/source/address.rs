@@ -113,6 +113,10 @@ impl Address {
         if is_git(text) {
             return git(text).map(Self::Git);
         }
+        // Only this machine is left, where plain HTTP is not read on the way.
+        if text.starts_with("http://") {
+            return http(text, text);
+        }
         if let Some(rest) = text.strip_prefix("http::") {
             return http(text, &format!("https://{rest}"));
         }
@@ -219,8 +223,11 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
             }
         }
     }
-    let dir = dir.trim_matches('/').to_owned();
-    if dir.split('/').any(|segment| matches!(segment, ".." | ".")) {
+    let segments = dir
+        .split('/')
+        .filter(|segment| !matches!(*segment, "" | "."));
+    let dir = segments.collect::<Vec<_>>().join("/");
+    if dir.split('/').any(|segment| segment == "..") {
         return Err(AddressError::Dir {
             text: text.to_owned(),
             dir,

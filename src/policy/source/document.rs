@@ -1,7 +1,7 @@
 //! One document of a web server. Redirects are followed over TLS.
 
 use super::{Error, Fetched, MAX_BYTES, refuse_archive, texts, too_large};
-use crate::http::{self, FollowError, Http, Url};
+use crate::http::{Failed, FollowError, Http, Pace, Url};
 
 /// Fetches a document.
 ///
@@ -14,7 +14,7 @@ pub(super) async fn document(http: &Http, origin: &str, url: &Url) -> Result<Fet
         reason,
     };
     let answer = http.get_following(url).await;
-    let mut response = answer.map_err(|error| match error {
+    let response = answer.map_err(|error| match error {
         FollowError::Http(error) => Error::Http(error),
         FollowError::Certificate { problem, reason } => Error::Certificate {
             origin: origin.to_owned(),
@@ -39,17 +39,12 @@ pub(super) async fn document(http: &Http, origin: &str, url: &Url) -> Result<Fet
     if !status.is_success() {
         return Err(remote(format!("answered with status {status}")));
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| remote(http::chain(&error)))?
-    {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_BYTES {
-            return Err(too_large(origin));
-        }
-    }
+    let pace = Pace::new(http.waits());
+    let read = pace.whole(response, MAX_BYTES as u64, &origin).await;
+    let bytes = read.map_err(|failed| match failed {
+        Failed::Large { .. } => too_large(origin),
+        failed => remote(failed.to_string()),
+    })?;
     let name = url.path_segments().and_then(|mut path| path.next_back());
     let name = name
         .filter(|name| !name.is_empty())

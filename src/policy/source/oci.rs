@@ -3,6 +3,7 @@
 
 use super::{super::archive, Error, Fetched, MAX_BYTES, MAX_FILES, is_kept, texts, too_large};
 use crate::{
+    budget,
     image::{Reference, Tag},
     registry::{Content, Descriptor, Registry, Version},
 };
@@ -49,9 +50,12 @@ pub(super) async fn artifact(
     }
     // The limit is for all layers together, and nothing is fetched that exceeds it.
     let sizes = kept.iter().map(|(layer, _)| layer.size);
-    if kept.len() > MAX_FILES || sizes.fold(0, u64::saturating_add) > MAX_BYTES as u64 {
+    let total = sizes.fold(0, u64::saturating_add);
+    if kept.len() > MAX_FILES || total > MAX_BYTES as u64 {
         return Err(too_large(origin));
     }
+    budget::check(&origin, usize::try_from(total).unwrap_or(usize::MAX))
+        .map_err(|exceeded| failed(exceeded.into()))?;
     let mut files = Vec::new();
     for (layer, form) in kept {
         let bytes = registry.blob(repository, layer, MAX_BYTES as u64).await;

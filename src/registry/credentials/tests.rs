@@ -16,6 +16,15 @@ fn files(texts: &[&str]) -> Files {
     )
 }
 
+/// Reads the bytes of an auth file and every proof in it.
+pub(in crate::registry) fn read_bytes(bytes: &[u8]) {
+    let Ok(file) = serde_json::from_slice::<File>(bytes) else {
+        return;
+    };
+    let repository: Repository = "r.example/acme/web".parse().unwrap();
+    let _ = file.entry(Path::new("fuzz"), &repository);
+}
+
 async fn origin(files: &Files, repository: &str) -> Option<String> {
     let found = files.find(&repository.parse().unwrap()).await.unwrap();
     found.map(|credential| credential.origin)
@@ -144,5 +153,25 @@ fn the_flag_may_name_the_directory_of_a_mounted_secret() {
         let files = places.read().unwrap();
         let (path, _) = files.0.first().unwrap();
         assert_eq!(path, &dir.path().join(name));
+    }
+}
+
+#[test]
+fn keys_may_be_patterns_of_hosts() {
+    let covers = |key: &str, repository: &str| covers(key, &repository.parse().unwrap()).is_some();
+    for (key, repository, expected) in [
+        ("*.example.com", "a.example.com/x", true),
+        ("*.example.com", "a.b.example.com/x", false),
+        ("*.example.com", "example.com/x", false),
+        ("*.*.example.com", "a.b.example.com/x", true),
+        ("reg*.example.com", "registry.example.com/x", true),
+        ("*.example.com/team", "a.example.com/team/x", true),
+        ("*.example.com/team", "a.example.com/teams/x", false),
+        ("*.example.com:5000", "a.example.com:5000/x", true),
+        ("*.example.com:5000", "a.example.com/x", false),
+        ("*.example.com", "a.example.com:5000/x", false),
+        ("a.example.com", "a.example.com/x", true),
+    ] {
+        assert_eq!(covers(key, repository), expected, "{key} {repository}");
     }
 }

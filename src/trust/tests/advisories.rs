@@ -558,13 +558,26 @@ fn rustsec_2026_0098_the_certificate_library_is_a_repaired_one() {
 
 /// The real root, changed, and the real bundle of the image `keyless`, changed.
 fn check_keyless(change_root: fn(&mut Value), change: fn(&mut Value)) -> Result<(), Reason> {
+    check_bundle(Who::Identities(anybody()), change_root, change)
+}
+
+/// Any signer with a certificate.
+pub(super) fn anybody() -> Vec<Identity> {
+    let anything = || Matcher::pattern(".*").unwrap();
+    vec![Identity {
+        subject: anything(),
+        issuer: anything(),
+    }]
+}
+
+/// The same for these signers.
+pub(super) fn check_bundle(
+    who: Who,
+    change_root: fn(&mut Value),
+    change: fn(&mut Value),
+) -> Result<(), Reason> {
     let mut root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
     change_root(&mut root);
-    let anybody = || Matcher::pattern(".*").unwrap();
-    let who = Who::Identities(vec![Identity {
-        subject: anybody(),
-        issuer: anybody(),
-    }]);
     let verifier = verifier(who, Some(parse_root(&root)));
     let is_keyless = |bytes: &[u8]| {
         let document: Value = serde_json::from_slice(bytes).unwrap();

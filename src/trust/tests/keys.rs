@@ -6,8 +6,8 @@ use aws_lc_rs::{
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{
         self, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
-        ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
-        KeyPair as _, RsaEncoding,
+        ECDSA_P521_SHA256_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding,
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -19,6 +19,9 @@ const MESSAGE: &[u8] = b"what is signed";
 /// A P-384 key, and its signature with SHA-256 by `openssl dgst -sha256 -sign`.
 const P384: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAENI1tTiwrUlnF42c+Se23K5qsxkUItqQzNOmJIon09JalrrwrpNM+1LvqJwOU/9a+Fz+pRd6xVWmCDgqQUs340AD9zELI6hriLriIZxRdT9ETuGYH1mMi11/3m2vM5rkp";
 const P384_SHA256: &str = "MGUCMQC+//ujB/HYm8yhSuOO1rkQemsFHapXpy09rbQtJtgPYgim1ul8Q8kB8R16xfBK84QCMBGNOGvjbFEI/oQoY1Yie9W2Lo1Ww+R6kHSrjxBHx+prQXmymIPFsB/T40/vFZDhyQ==";
+
+/// The public key of `openssl genrsa 1024`.
+const RSA_1024: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCojZFQoPnTopDP/Sufdbrqo88v+7LVqearNFNFmbvKGp63PtZe8D1S7196JrBbt8zjw+h0IYzV0ASar6DIyL1jKXToXQaDZKCYNCPuNcelWGnReYMfjJxsKNXRSg3XEmjk66JSVZF1r+aB+X5JV9Vfc0vIKq//f4T0ZgIiclNGuQIDAQAB";
 
 fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> (Vec<u8>, Vec<u8>) {
     let key = EcdsaKeyPair::generate(algorithm).unwrap();
@@ -57,6 +60,8 @@ fn each_kind_of_key_verifies_its_own_signature_only() {
     let kinds = [
         ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING),
         ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING),
+        ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING),
+        ecdsa(&ECDSA_P521_SHA256_ASN1_SIGNING),
         // cosign hashed with SHA-256 for every curve.
         (
             STANDARD.decode(P384).unwrap(),
@@ -112,8 +117,12 @@ fn refuses_keys_that_nobody_should_use() {
     assert!(Key::from_pem(&good.repeat(2), "a test").is_err());
     assert!(Key::from_pem("", "a test").is_err());
     assert!(Key::from_pem(&good.replace("PUBLIC", "PRIVATE"), "a test").is_err());
-    let (p521, _) = ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING);
-    assert!(load("PUBLIC KEY", &p521).is_err());
+    let rsa_1024 = STANDARD.decode(RSA_1024).unwrap();
+    let short = load("PUBLIC KEY", &rsa_1024).unwrap_err().to_string();
+    assert!(
+        short.contains("1024 bits, expected at least 2048"),
+        "{short}"
+    );
     let (rsa, _) = rsa(KeySize::Rsa2048, &signature::RSA_PKCS1_SHA256);
     let mut short = spki(&rsa);
     short.truncate(200);

@@ -134,7 +134,7 @@ fn two_accounts_of_one_registry_are_told_apart_by_their_paths() {
     assert_same(&registry, &registry, "prod/app", &all);
     // One account alone may not do both.
     dir.write("home/.docker/config.json", auths(&at));
-    promote(&dir, &registry, &[]).exits(2).says("refused");
+    promote(&dir, &registry, &[]).exits(2).says("credentials");
 }
 
 #[test]

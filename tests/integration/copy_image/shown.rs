@@ -8,8 +8,9 @@ use crate::harness::Run;
 
 fn events(run: &Run) -> Vec<Value> {
     let lines = run.stderr.lines();
-    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].take());
-    lines.collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {

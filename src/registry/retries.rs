@@ -1,0 +1,178 @@
+//! How often and when a failed request is sent again, and how long a run has patience.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher as _, Hasher as _},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::http::header;
+
+/// How often a request is repeated, and after which pauses.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retries {
+    /// How many repetitions there are.
+    pub(crate) most: u32,
+    /// The pause before the first one.
+    pub(crate) first: Duration,
+    /// How much longer each further pause is.
+    pub(crate) factor: f64,
+    /// The part of a pause that chance adds or takes.
+    pub(crate) jitter: f64,
+    /// The longest pause; a registry may ask for a longer one.
+    pub(crate) longest: Duration,
+    /// How long one request may go on failing. A pause that would end later is not made.
+    pub(crate) total: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self {
+            most: 5,
+            first: Duration::from_millis(150),
+            factor: 2.0,
+            jitter: 1.0 / 3.0,
+            longest: Duration::from_secs(20),
+            total: Duration::from_secs(120),
+        }
+    }
+}
+
+/// How long all requests of a run together may wait before they are repeated. Pauses at the same
+/// time count once.
+#[derive(Debug)]
+pub(super) struct Patience(Mutex<(Duration, Instant)>);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Mutex::new((MAX_PAUSES, Instant::now())))
+    }
+}
+
+/// The longest time that a run spends between attempts.
+const MAX_PAUSES: Duration = Duration::from_secs(600);
+
+impl Patience {
+    /// Takes a pause that begins now out of what is left; returns `false` if it is too long.
+    pub(super) fn spend(&self, pause: Duration) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, until) = *state;
+        let now = Instant::now();
+        let end = now + pause;
+        let more = end.saturating_duration_since(until.max(now));
+        let Some(left) = left.checked_sub(more) else {
+            return false;
+        };
+        *state = (left, until.max(end));
+        true
+    }
+}
+
+impl Retries {
+    /// The pause before the next attempt.
+    pub(super) fn pause(&self, attempt: u32) -> Duration {
+        let longest = self.longest.as_secs_f64();
+        let pause = self.first.as_secs_f64() * self.factor.powf(f64::from(attempt));
+        let chance = RandomState::new().build_hasher().finish() % 1001;
+        let chance = f64::from(u32::try_from(chance).unwrap_or(500)) / 500.0 - 1.0;
+        // No number out of wild flags is a reason not to wait.
+        let pause = if pause.is_nan() {
+            longest
+        } else {
+            pause.min(longest)
+        };
+        let pause = (pause * (1.0 + self.jitter * chance)).clamp(0.0, longest);
+        Duration::try_from_secs_f64(pause).unwrap_or(self.longest)
+    }
+}
+
+/// The pause that the registry asks for, in seconds or as a date.
+pub(super) fn retry_after(headers: &header::HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?;
+            let date = SystemTime::from(date.timestamp());
+            date.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_retry_after_in_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
+        let pause = |value: &str| {
+            let mut headers = header::HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        assert_eq!(pause("86400"), Some(Duration::from_secs(86_400)));
+        assert_eq!(
+            pause("Mon, 24 Nov 2025 16:00:05 GMT"),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(pause("Mon, 24 Nov 2025 15:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(pause("soon"), None);
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_bounded() {
+        let retries = Retries::default();
+        for attempt in 0..40 {
+            let pause = retries.pause(attempt);
+            let middle = Duration::from_millis(150)
+                .saturating_mul(1 << attempt.min(10))
+                .min(retries.longest);
+            let (least, most) = (middle.mul_f64(0.66), middle.mul_f64(1.34));
+            assert!(
+                pause >= least && pause <= most.min(retries.longest),
+                "{attempt}: {pause:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pauses_follow_the_factor_and_the_jitter() {
+        let retries = Retries {
+            most: 3,
+            first: Duration::from_secs(1),
+            factor: 1.5,
+            jitter: 0.0,
+            longest: Duration::from_secs(3),
+            ..Retries::default()
+        };
+        let pauses = [0, 1, 2, 3].map(|attempt| retries.pause(attempt).as_millis());
+        assert_eq!(pauses, [1000, 1500, 2250, 3000]);
+        let wide = Retries {
+            jitter: 1.0,
+            ..retries
+        };
+        let pauses: Vec<_> = (0..200).map(|_| wide.pause(0)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(2)));
+        assert!(pauses.iter().any(|pause| *pause > retries.first));
+        assert!(pauses.iter().any(|pause| *pause < retries.first));
+        for factor in [f64::NAN, f64::INFINITY, -2.0, 0.0] {
+            let odd = Retries { factor, ..wide };
+            assert!((0..40).all(|attempt| odd.pause(attempt) <= odd.longest));
+        }
+    }
+
+    #[test]
+    fn pauses_at_the_same_time_count_once_and_end_with_the_budget() {
+        let patience = Patience::default();
+        for _ in 0..100 {
+            assert!(patience.spend(Duration::from_secs(60)));
+        }
+        assert!(!patience.spend(MAX_PAUSES + Duration::from_secs(60)));
+        assert!(patience.spend(Duration::from_secs(590)));
+        assert!(!patience.spend(Duration::from_secs(620)));
+    }
+}

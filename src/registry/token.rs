@@ -1,0 +1,92 @@
+//! Tokens of the token protocol of the distribution reference implementation.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::credentials::Secret;
+
+/// How long a token is good for when the server does not say (token protocol: 60 seconds).
+const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// A token is renewed this long before it ends.
+pub(super) const MARGIN: Duration = Duration::from_secs(10);
+/// The longest life of a token that is believed.
+const MAX_LIFE: u64 = 86_400;
+
+/// A bearer token and its end.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    /// The text, for the header.
+    pub(super) value: Secret,
+    /// When it ends.
+    pub(super) ends: Instant,
+}
+
+/// Reads the answer of a token server. `expires_in` is a number in most answers, a text in some,
+/// and `null`, negative or broken in others.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|_| "the token server's answer is not JSON of a token")?;
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    let value = match text("token") {
+        "" => text("access_token"),
+        value => value,
+    };
+    if value.is_empty() {
+        return Err("the token server gave no token");
+    }
+    let life = match answer.get("expires_in") {
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().trim_end_matches('s').parse().ok(),
+        _ => None,
+    };
+    let life = life.filter(|seconds| seconds.is_finite() && *seconds >= 1.0);
+    let life = life.map_or(DEFAULT_LIFE, |seconds| {
+        #[expect(clippy::cast_precision_loss, reason = "a day in seconds")]
+        Duration::from_secs_f64(seconds.min(MAX_LIFE as f64))
+    });
+    Ok(Token {
+        value: value.to_owned().into(),
+        // A life shorter than the margin must still serve the requests of now.
+        ends: Instant::now() + life.max(MARGIN + Duration::from_secs(1)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_tokens_of_every_server() {
+        let life = |expires: &str| {
+            let body = format!(r#"{{"access_token":"t","expires_in":{expires}}}"#);
+            let token = token(body.as_bytes()).unwrap();
+            token
+                .ends
+                .saturating_duration_since(Instant::now())
+                .as_secs_f64()
+                .round()
+        };
+        for (expires, seconds) in [
+            ("300", 300.0),
+            ("\"300\"", 300.0),
+            ("299.9", 300.0),
+            ("\"300s\"", 300.0),
+            ("null", 60.0),
+            ("0", 60.0),
+            ("-1", 60.0),
+            ("\"soon\"", 60.0),
+            ("1e300", 86_400.0),
+            ("3", 11.0),
+        ] {
+            assert!((life(expires) - seconds).abs() < 1.5, "{expires}");
+        }
+        for body in ["{}", "[]", "x", r#"{"token":null}"#, r#"{"token":7}"#] {
+            assert!(token(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(token(br#"{"token":"","access_token":"t","expires_in":null}"#).is_ok());
+    }
+}
