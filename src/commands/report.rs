@@ -94,11 +94,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = context.read(file)?;
     let origin = file.display().to_string();
     handover::check_digest(&bytes, &origin, args.report_digest).map_err(handover_failure)?;
-    let report: Report = serde_json::from_slice(&bytes)
-        .or_fail(Kind::Usage)
-        .map_err(|failure| {
-            failure.context(format!("{} is no report of verify-ec", file.display()))
-        })?;
+    // The parser's own words may show a part of a file that is something else.
+    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let text = format!("{origin} is no report of verify-ec (line {line}, column {column})");
+        Failure::message(Kind::Usage, text)
+    })?;
     if let Some(contradiction) = report.contradiction() {
         let file = file.display();
         let text = format!("{file} contradicts itself: {contradiction}");

@@ -101,41 +101,42 @@ fn names_one_of(finding: &str, words: &[&str]) -> bool {
 /// In an embedded spec the params and workspaces of what surrounds it are known.
 #[test]
 fn an_embedded_spec_sees_what_surrounds_it() {
-    let run = "\
-apiVersion: tekton.dev/v1
-kind: PipelineRun
-metadata:
-  name: all-in-one
-spec:
-  params:
-    - name: greeting
-      value: hello
-  workspaces:
-    - name: shared
-      emptyDir: {}
-  pipelineSpec:
+    let tasks = "\
+workspaces:
+  - name: shared
+tasks:
+  - name: greet
     workspaces:
-      - name: shared
-    tasks:
-      - name: greet
-        workspaces:
-          - name: data
-            workspace: shared
-        taskSpec:
-          steps:
-            - name: greet
-              image: registry.example.com/tools/builder:1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
-              command: [greet]
-              args: [\"--text=$(params.greeting)\", \"--to=$(workspaces.data.path)\"]
-              computeResources: {requests: {memory: 32Mi}}
+      - name: data
+        workspace: shared
+    taskSpec:
+      steps:
+        - name: greet
+          image: registry.example.com/tools/builder:1.0@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+          command: [greet]
+          args: [\"--text=$(params.greeting)\", \"--to=$(workspaces.data.path)\"]
+          computeResources: {requests: {memory: 32Mi}}
 ";
-    assert_eq!(shown(&check(&[("run", run)])), Vec::<String>::new());
+    let indented = |by: &str| -> String {
+        let lines = tasks.lines();
+        lines.map(|line| format!("{by}{line}\n")).collect()
+    };
+    let head = "apiVersion: tekton.dev/v1\nkind: KIND\nmetadata:\n  name: greet\nspec:\n";
+    let params = "  params:\n    - name: greeting\n";
+    let pipeline = head.replace("KIND", "Pipeline") + params + &indented("  ");
+    let run = head.replace("KIND", "PipelineRun")
+        + params
+        + "      value: hello\n  workspaces:\n    - name: shared\n      emptyDir: {}\n  pipelineSpec:\n"
+        + &indented("    ");
+    for text in [&pipeline, &run] {
+        assert_eq!(shown(&check(&[("file", text)])), Vec::<String>::new());
+    }
     for (from, to) in [
         ("params.greeting", "params.greetin"),
         ("workspaces.data", "workspaces.date"),
     ] {
-        let wrong = run.replace(from, to);
-        assert_eq!(check(&[("run", &wrong)]).findings.len(), 1, "{to}");
+        let wrong = pipeline.replace(from, to);
+        assert_eq!(check(&[("file", &wrong)]).findings.len(), 1, "{to}");
     }
 }
 

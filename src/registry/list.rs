@@ -47,7 +47,7 @@ impl Registry {
             }
             let answer = self.check(&call, answer).await?;
             next = next_page(&call.url, answer.headers());
-            let bytes = read(&call.url, answer, MAX_PAGE).await?;
+            let bytes = read(self.0.http.waits(), &call.url, answer, MAX_PAGE).await?;
             let page: Page = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
                 url: call.url.to_string(),
                 reason: "its list of tags cannot be read",

@@ -4,10 +4,8 @@ use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher as _, Hasher as _},
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
-
-use crate::http::header;
 
 /// How often a request is repeated, and after which pauses.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,41 +85,9 @@ impl Retries {
     }
 }
 
-/// The pause that the registry asks for, in seconds or as a date.
-pub(super) fn retry_after(headers: &header::HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?;
-            let date = SystemTime::from(date.timestamp());
-            date.duration_since(now).unwrap_or_default()
-        }
-    };
-    Some(pause)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_retry_after_in_seconds_and_as_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
-        let pause = |value: &str| {
-            let mut headers = header::HeaderMap::new();
-            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
-            retry_after(&headers, now)
-        };
-        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
-        assert_eq!(pause("86400"), Some(Duration::from_secs(86_400)));
-        assert_eq!(
-            pause("Mon, 24 Nov 2025 16:00:05 GMT"),
-            Some(Duration::from_secs(5))
-        );
-        assert_eq!(pause("Mon, 24 Nov 2025 15:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(pause("soon"), None);
-    }
 
     #[test]
     fn pauses_grow_and_stay_bounded() {

@@ -14,7 +14,7 @@ use super::{Error, Registry, auth::Access, client::shown};
 use crate::{
     http::{
         self, Body, Failed, Method, Pace, Problem, Redirect, Response, Sent, StatusCode, Traffic,
-        Url, Waits, header,
+        Url, Waits, header, retry_after,
     },
     text,
 };

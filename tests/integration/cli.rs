@@ -180,6 +180,7 @@ fn global_flags_stand_before_or_after_the_command() {
         ("log-file", "x"),
         ("log-format", "json"),
         ("log-level", "debug"),
+        ("memory", "512Mi"),
         ("plain-http", "a.example:5000"),
         ("progress", "plain"),
         ("result", "TAG=x"),

@@ -44,8 +44,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "policy",
         &[
-            "budget", "env", "git", "http", "image", "kube", "registry", "snapshot", "text",
-            "trust",
+            "budget", "env", "git", "http", "image", "json", "kube", "registry", "snapshot",
+            "text", "trust",
         ],
     ),
     (
@@ -89,7 +89,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rego::eval", &["src/policy/rego/"]),
     ("indicatif::", &["src/progress.rs"]),
     ("git2::", &["src/git.rs", "src/git/"]),
-    ("std::env::", &["src/env.rs", "src/cli.rs"]),
+    ("std::env::", &["src/env.rs", "src/cli.rs", "src/fuzz.rs"]),
     ("io::stdout", &["src/cli.rs", "src/cli/"]),
     ("\"/tekton", &["src/tekton/", "src/policy/local.rs"]),
 ];

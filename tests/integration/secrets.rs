@@ -401,7 +401,7 @@ fn a_promotion_sends_each_secret_to_its_own_host_and_writes_none() {
     arguments.extend(company.flags());
     let (run, seen) = company.promote(&arguments);
     let run = run.exits(0);
-    assert!(run.stderr.contains("TRACE"), "the log is not at trace");
+    assert!(run.stderr.contains("DEBUG"), "the log is not verbose");
     assert!(String::from_utf8_lossy(&seen).contains("--out=out"));
     for secret in secrets() {
         assert!(!has(&seen, secret), "{secret} is an argument");

@@ -290,7 +290,7 @@ fn both_containerfiles_end_in_the_same_image() {
     assert_eq!(last("Containerfile"), last("Containerfile.static"));
     let (file, layout) = (text("Containerfile"), text(".ci/rootfs"));
     for part in [
-        "extract-tag gather-images verify-ec copy-image update-deployment ec",
+        "extract-tag gather-images plan-release verify-ec copy-image update-deployment ec",
         "nonroot:x:65532:65532::/tmp:/sbin/nologin",
         "install -d -m 1777",
         "libgit2-COPYING",

@@ -209,7 +209,7 @@ fn each_exit_code_of_trust_verify_has_its_cause() {
     .concat();
     verify(&at("acme/app:v1.0"), &ignoring)
         .exits(4)
-        .says("nothing proves when it was signed");
+        .says("a timestamp authority proves when");
     verify(&at("acme/app:v1.0"), &keyless[..2])
         .exits(2)
         .says("needs both");

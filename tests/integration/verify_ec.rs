@@ -487,8 +487,28 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
         .says("a local path is taken only from a configuration that is a local file");
     let repository = scene.universe.policy_url();
     let url = served(&format!("sources: [{{policy: ['{repository}']}}]\n"));
-    let credentials = scene.universe.credentials();
+    // Without a host they are for hosts of the command line, which this one is not.
+    let of_any = scene.universe.credentials();
+    let read = |name: &str| std::fs::read_to_string(of_any.join(name)).unwrap();
+    let (user, password) = (read("username"), read("password"));
+    let bound = repository.replacen(
+        "git::http://",
+        &format!("http://{}:{}@", user.trim(), password.trim()),
+        1,
+    );
+    scene.dir.write("git/.git-credentials", bound + "\n");
+    let credentials = scene.dir.path("git");
     let credentials = credentials.to_str().unwrap();
+    let elsewhere = of_any.to_str().unwrap();
+    let flags = [
+        "--policy",
+        &url,
+        "--ca-file",
+        "ca.pem",
+        "--git-credentials-dir",
+        elsewhere,
+    ];
+    scene.verify(&flags).exits(2).says("name no host");
     let run = scene.verify(&[
         "--policy",
         &url,

@@ -66,7 +66,7 @@ fn a_registry_that_asks_refuses_without_credentials() {
     let at = registry.address();
     copy(&format!("{at}/app:v1"), &format!("{at}/app:v2"), &[])
         .exits(2)
-        .says("no credentials");
+        .says("asks for credentials");
 }
 
 #[test]
@@ -224,7 +224,9 @@ fn credential_helpers_are_asked() {
     run(good, of_all.clone()).exits(0);
     run(&token, of_registry.clone()).exits(0);
     let unknown = "echo 'credentials not found in native keychain'; exit 1";
-    run(unknown, of_all.clone()).exits(2).says("no credentials");
+    run(unknown, of_all.clone())
+        .exits(2)
+        .says("asks for credentials");
     let broken = "echo '{\"Secret\": \"wonder\"'; exit 3";
     let broken = run(broken, of_registry.clone())
         .exits(2)

@@ -259,7 +259,8 @@ fn credentials_are_sent_as_git_sends_them() {
 #[test]
 fn a_command_that_needs_no_credentials_reads_none() {
     let dir = Workdir::new();
-    dir.promote(&["extract-tag", "--tag=v1.0", "--git-credentials-dir=nowhere"])
+    dir.write("odd/.git-credentials/x", "a directory");
+    dir.promote(&["extract-tag", "--tag=v1.0", "--git-credentials-dir=odd"])
         .exits(0);
     let world = World::new(Habit::GitLab);
     let url = world.server.url("acme/web");

@@ -191,7 +191,7 @@ fn a_run_shows_its_end_at_the_source() {
         assert_eq!(source, ["running", end]);
         if !vouched {
             let last = &set.last().unwrap().description;
-            assert!(last.contains("signature"), "{last}");
+            assert!(last.contains("attached"), "{last}");
         }
     }
 }

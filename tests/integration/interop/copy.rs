@@ -58,7 +58,7 @@ fn interop_copies_under_token_authentication_with_one_token() {
     let (from, to) = (format!("{at}/staging/app:v1"), format!("{at}/prod/app:v1"));
     let copy = ["copy-image", "--unverified", &from, &to];
     let dir = Workdir::new();
-    dir.promote(&copy).exits(2).says("no credentials");
+    dir.promote(&copy).exits(2).says("asks for credentials");
     // "YWxpY2U6d29uZGVy" is alice:wonder.
     let auths = format!(r#"{{"auths": {{"{at}": {{"auth": "YWxpY2U6d29uZGVy"}}}}}}"#);
     dir.write("home/.docker/config.json", auths);
