@@ -109,7 +109,10 @@ fn the_readme_says_what_every_param_of_the_pipeline_opens() {
         .filter(|row| row[1] == "trigger")
         .flat_map(|row| quoted(&row[0]))
         .collect();
-    assert_eq!(of_trigger, BTreeSet::from(["git-tag", "revision"]));
+    assert_eq!(
+        of_trigger,
+        BTreeSet::from(["git-tag", "released-at", "revision"])
+    );
 }
 
 /// The YAML documents of the README's code blocks.
