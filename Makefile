@@ -1,5 +1,5 @@
 # What CI runs, by name. `make check` before each commit.
-.PHONY: check test docs demo image image-arm64 conforma
+.PHONY: check test docs demo image image-check image-arm64 conforma
 
 check:
 	cargo fmt --check
@@ -21,6 +21,12 @@ EPOCH ?= $(shell git log -1 --format=%ct)
 image:
 	podman build --file Containerfile --timestamp $$(git log -1 --format=%ct) \
 	  --build-arg PROMOTE_COMMIT_DATE=$$(git log -1 --format=%ct) --tag localhost/promote .
+
+# Builds the image around a static program and runs it as a cluster does: needs podman, buildah, runc and root.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+image-check:
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(HOST) --bin promote --bin lab
+	.ci/image target/$(HOST)/release/promote target/$(HOST)/release/lab
 
 # For arm64: needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and `rustup target add aarch64-unknown-linux-gnu`.
 ARM := aarch64-unknown-linux-gnu
