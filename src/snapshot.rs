@@ -273,13 +273,7 @@ impl Snapshot {
             origin: origin.to_owned(),
             reason,
         };
-        // What starts as JSON is judged as JSON: YAML's reader would take some of it otherwise.
-        let mut document: Value = if text.trim_start().starts_with(['{', '[']) {
-            json::document(text.as_bytes(), &json::Shape::Any)
-                .map_err(|error| wrong(error.to_string()))?
-        } else {
-            json::yaml(text).map_err(|error| wrong(error.to_string()))?
-        };
+        let mut document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
         if let Some(spec) = document.get_mut("spec").filter(|spec| spec.is_object()) {
             document = spec.take();
         }

@@ -117,6 +117,17 @@ pub(crate) fn yaml(text: &str) -> Result<Value, Error> {
     read.map_err(|error| Error::Syntax(error.to_string()))
 }
 
+/// Reads JSON or YAML. What starts as JSON is judged as JSON: YAML's reader would take some of it otherwise.
+///
+/// # Errors
+/// [`Error`].
+pub(crate) fn json_or_yaml(text: &str) -> Result<Value, Error> {
+    match text.trim_start().starts_with(['{', '[']) {
+        true => document(text.as_bytes(), &Shape::Any),
+        false => yaml(text),
+    }
+}
+
 /// Decodes `null` as the empty value, as Go does for lists, maps and texts.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

@@ -16,7 +16,7 @@ const AUTO_RELEASE: &str = "release.appstudio.openshift.io/auto-release";
 const BLOCKED: &str = "release.appstudio.openshift.io/block-releases";
 const EVENT: &str = "pac.test.appstudio.openshift.io/event-type";
 
-/// Reads JSON or YAML; what starts as JSON is judged as JSON.
+/// Reads JSON or YAML.
 ///
 /// # Errors
 /// [`Error::Object`].
@@ -26,11 +26,7 @@ pub(crate) fn document(bytes: &[u8], origin: &str) -> Result<Value, Error> {
         problem: format!("it cannot be read: {reason}"),
     };
     let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-    if text.trim_start().starts_with(['{', '[']) {
-        let read = json::document(bytes, &json::Shape::Any);
-        return read.map_err(|error| wrong(error.to_string()));
-    }
-    serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))
+    json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))
 }
 
 /// The kinds of resources.
