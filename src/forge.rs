@@ -13,6 +13,7 @@ mod gitea;
 mod github;
 mod gitlab;
 mod kind;
+mod pulls;
 
 use address::Address;
 pub(crate) use address::web_url;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
     api::{Call, Right},
-    at, text,
+    at, pulls, text,
 };
 use crate::http::Method;
 
@@ -90,30 +90,13 @@ impl Host for Gitea<'_> {
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
-        let body = json!({
-            "title": proposal.title,
-            "head": proposal.branch,
-            "base": proposal.target,
-            "body": proposal.body,
-        });
-        let path = format!("{}/pulls", self.repository());
-        let call = Call::send(Method::POST, path, body, Right::Write).once();
-        Ok(self.read(self.0.api.send(call).await?))
+        let made = pulls::create(self.0, &self.repository(), proposal).await?;
+        Ok(self.read(made))
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
-        let same =
-            |name: &str, wanted: &str| text(&found.raw, &[name]).unwrap_or_default() == wanted;
-        if !same("title", &proposal.title) || !same("body", &proposal.body) {
-            let body = json!({"title": proposal.title, "body": proposal.body});
-            let path = self.path(found.number);
-            let call = Call::send(Method::PATCH, path, body, Right::Write);
-            self.0.api.send(call).await?;
-        }
-        let has = |list: &str, key: &str, name: &str| {
-            let all = found.raw[list].as_array();
-            all.is_some_and(|all| all.iter().any(|own| own[key].as_str() == Some(name)))
-        };
+        pulls::renew(self.0, self.path(found.number), found, proposal).await?;
+        let has = |list: &str, key: &str, name: &str| pulls::has(found, list, key, name);
         let mut ids = Vec::new();
         for label in &proposal.labels {
             if !has("labels", "name", label) {

@@ -1,0 +1,49 @@
+//! Pull requests where GitHub, Gitea and Forgejo have the same API.
+
+use serde_json::{Value, json};
+
+use super::{
+    ChangeRequest, Error, Forge, Proposal,
+    api::{Call, Right},
+    text,
+};
+use crate::http::Method;
+
+/// Opens a pull request and returns the host's answer.
+pub(super) async fn create(
+    forge: &Forge,
+    repository: &str,
+    proposal: &Proposal,
+) -> Result<Value, Error> {
+    let body = json!({
+        "title": proposal.title,
+        "head": proposal.branch,
+        "base": proposal.target,
+        "body": proposal.body,
+    });
+    let path = format!("{repository}/pulls");
+    let call = Call::send(Method::POST, path, body, Right::Write).once();
+    forge.api.send(call).await
+}
+
+/// Renews title and body where they differ; `path` is that of the pull request.
+pub(super) async fn renew(
+    forge: &Forge,
+    path: String,
+    found: &ChangeRequest,
+    proposal: &Proposal,
+) -> Result<(), Error> {
+    let same = |name: &str, wanted: &str| text(&found.raw, &[name]).unwrap_or_default() == wanted;
+    if same("title", &proposal.title) && same("body", &proposal.body) {
+        return Ok(());
+    }
+    let body = json!({"title": proposal.title, "body": proposal.body});
+    let call = Call::send(Method::PATCH, path, body, Right::Write);
+    forge.api.send(call).await.map(drop)
+}
+
+/// Tells whether a list of the pull request has an entry whose member `key` is `name`.
+pub(super) fn has(found: &ChangeRequest, list: &str, key: &str, name: &str) -> bool {
+    let all = found.raw[list].as_array();
+    all.is_some_and(|all| all.iter().any(|own| own[key].as_str() == Some(name)))
+}
