@@ -26,7 +26,6 @@ pub use habit::Habit;
 use habit::{Counts, Seen};
 use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
-use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     forge::Forge,
@@ -544,18 +543,8 @@ async fn reply(
     if advertise {
         command.arg("--advertise-refs");
     }
-    command
-        .arg(&repository)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().context("git is not installed")?;
-    let mut stdin = child.stdin.take().context("no pipe to git")?;
-    let feed = async move {
-        let _ = stdin.write_all(&body).await;
-    };
-    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
-    let output = output?.stdout;
+    command.arg(&repository);
+    let output = backend::run(&mut command, body).await?;
     if let Some(kept) = kept {
         kept.restore(&repository)?;
     }

@@ -5,9 +5,24 @@ use std::{path::Path, process::Stdio};
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use hyper::{Method, Response, header::HeaderMap};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::server::{Body, response};
+
+/// Runs git with a request on its standard input; returns its standard output.
+pub(super) async fn run(command: &mut Command, body: Bytes) -> Result<Vec<u8>> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().context("git is not installed")?;
+    let mut stdin = child.stdin.take().context("no pipe to git")?;
+    let feed = async move {
+        let _ = stdin.write_all(&body).await;
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    Ok(output?.stdout)
+}
 
 /// Answers one request below a directory of repositories.
 pub(super) async fn answer(
@@ -22,7 +37,7 @@ pub(super) async fn answer(
         let value = headers.get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or("")
     };
-    let mut command = tokio::process::Command::new("git");
+    let mut command = Command::new("git");
     command
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", root)
@@ -36,17 +51,8 @@ pub(super) async fn answer(
         .env("REMOTE_USER", "lab")
         .env("REMOTE_ADDR", "127.0.0.1")
         .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().context("git is not installed")?;
-    let mut stdin = child.stdin.take().context("no pipe to git")?;
-    let feed = async move {
-        let _ = stdin.write_all(&body).await;
-    };
-    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
-    let output = output?.stdout;
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let output = run(&mut command, body).await?;
     let end = output.windows(4).position(|four| four == b"\r\n\r\n");
     let Some(end) = end else {
         bail!("git http-backend sent no headers");
