@@ -1,6 +1,7 @@
 //! Imports: paths, aliases and the keywords that they bring.
 
 use super::{
+    Span,
     ast::{Import, Term, TermKind},
     lexer::Tok,
     parser::{Parsed, Parser},
@@ -21,7 +22,8 @@ pub(super) fn is_keyword(word: &str) -> bool {
 }
 
 impl Parser<'_> {
-    pub(super) fn import(&mut self) -> Parsed<Import> {
+    /// Takes `package` or `import` and returns where it is; a path must follow.
+    pub(super) fn keyword_before_path(&mut self) -> Parsed<Span> {
         let start = self.span();
         if self.reference_follows() {
             return None;
@@ -32,6 +34,11 @@ impl Parser<'_> {
             return None;
         }
         self.take_as_name();
+        Some(start)
+    }
+
+    pub(super) fn import(&mut self) -> Parsed<Import> {
+        let start = self.keyword_before_path()?;
         self.keywords.names = true;
         let term = self.term();
         self.keywords.names = false;

@@ -142,16 +142,7 @@ impl Parser<'_> {
     }
 
     fn package(&mut self) -> Parsed<Package> {
-        let start = self.span();
-        if self.reference_follows() {
-            return None;
-        }
-        self.scan();
-        if !self.is_word() {
-            self.illegal("");
-            return None;
-        }
-        self.take_as_name();
+        let start = self.keyword_before_path()?;
         let term = self.term()?;
         let mut path: Vec<Arc<str>> = Vec::new();
         match &term.kind {
