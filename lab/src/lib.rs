@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod forge;
 pub mod git;
 pub mod registry;
+pub mod release;
 pub mod serve;
 mod server;
 pub mod signer;

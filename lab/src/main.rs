@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use clap::{Parser, Subcommand};
 use lab::{
     binary::{self, Missing},
-    demo, registry, serve, tekton,
+    demo, registry, release, serve, tekton,
 };
 
 /// Servers, keys and artefacts of a promotion, all on this machine
@@ -29,6 +29,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Serve(serve::Args),
+    Release(release::Args),
     /// Run Tekton resources on this machine
     #[command(subcommand)]
     Tekton(Tekton),
@@ -67,6 +68,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             let run = tekton::command::run(&args, promote()?, colour);
             // What fails while it runs is in its status: an error is a refusal of the input.
             run.map_err(|error| anyhow!(Missing(format!("{error:#}"))))
+        }
+        Command::Release(args) => {
+            release::run(&args, &promote()?)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Serve(args) => {
             let _serving = serve::start(&args, &promote()?)?;

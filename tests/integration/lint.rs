@@ -32,7 +32,7 @@ fn task(command: &str, args: &str) -> String {
 /// The shipped YAML.
 fn shipped() -> Vec<String> {
     let mut found = Vec::new();
-    let dirs = ["tasks", "pipelines", "docs/examples"];
+    let dirs = ["tasks", "pipelines", "examples"];
     let mut open: Vec<PathBuf> = dirs.map(|dir| root().join(dir)).into();
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(dir).unwrap() {
