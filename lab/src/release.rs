@@ -71,14 +71,14 @@ pub fn run(args: &Args, promote: &Path) -> Result<()> {
     }
     let code = release.verify(&flags)?;
     ensure!(code == 0, "the signed release ended with {code}");
-    let released = registry.manifest(RELEASED, &args.tag);
+    let version = args.tag.trim_start_matches('v');
+    let released = registry.manifest(RELEASED, version);
     ensure!(
         released == registry.manifest(STAGING, &args.tag) && released.is_some(),
-        "{RELEASED}:{} is another image than the one that was pushed",
-        args.tag
+        "{RELEASED}:{version} is another image than the one that was pushed"
     );
     release.checksums()?;
-    say(&format!("released {RELEASED}:{} {}", args.tag, index.digest));
+    say(&format!("released {RELEASED}:{version} {}", index.digest));
     Ok(())
 }
 
@@ -117,7 +117,9 @@ impl Release<'_> {
         let document: Value = serde_json::from_slice(&bytes.context("no index")?)?;
         let mut images = vec![index.clone()];
         for child in document["manifests"].as_array().into_iter().flatten() {
-            let digest = child["digest"].as_str().context("an entry without digest")?;
+            let digest = child["digest"]
+                .as_str()
+                .context("an entry without digest")?;
             let size = child["size"].as_u64().context("an entry without size")?;
             images.push(Image {
                 repository: STAGING.to_owned(),

@@ -27,6 +27,7 @@ mod layering;
 mod lint;
 mod neighbours;
 mod outputs;
+mod outside;
 mod overlays;
 mod pairs;
 mod plan_release;
