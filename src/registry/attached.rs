@@ -19,6 +19,8 @@ use super::{
 };
 use crate::image::{Digest, Tag};
 
+/// The annotation with the predicate type of a Sigstore bundle.
+const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 /// The suffixes of the tags under which cosign keeps what belongs to an image.
 pub(super) const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
 /// What an attached artifact, such as an SBOM, may have under such a tag.
@@ -93,6 +95,7 @@ impl Planned {
                     continue;
                 }
             }
+            self.note_arrival(&found.subject, &entry.artifact_type, &content);
             self.note_blobs(&content);
             self.add(ATTACHED_LEVEL + depth, manifest);
             self.attached += 1;
@@ -106,6 +109,27 @@ impl Planned {
                 .push((tag, extended(found.fallback.as_ref(), &added)?));
         }
         Ok(())
+    }
+
+    /// Notes a Sigstore bundle that the image itself gets.
+    fn note_arrival(
+        &mut self,
+        subject: &Digest,
+        artifact_type: &Option<String>,
+        content: &Content,
+    ) {
+        let Content::Image(manifest) = content else {
+            return;
+        };
+        let kind = artifact_type
+            .as_deref()
+            .or(manifest.artifact_type.as_deref());
+        let is_bundle = kind.is_some_and(|kind| kind.contains("sigstore.bundle"));
+        if is_bundle && *subject == self.root.digest {
+            let predicate = manifest.annotations.get(PREDICATE_TYPE);
+            self.arriving_bundles
+                .push(predicate.cloned().unwrap_or_default());
+        }
     }
 
     /// Fetches attached manifests; those that the source only lists are left out.
@@ -155,6 +179,9 @@ impl Planned {
                 return Ok(());
             }
         };
+        let own = format!("sha256-{}.", self.root.digest.hex());
+        let suffix = tag.as_str().strip_prefix(&own);
+        self.arriving_tags |= there.is_none() && matches!(suffix, Some("sig" | "att"));
         // What the destination adds to it is there already.
         self.closure(manifest, true).await?;
         self.attached += 1;

@@ -76,6 +76,8 @@ pub(super) struct Inner {
     pub(super) no_mount: Refusals,
     /// Repositories whose registry has no referrers API.
     pub(super) no_referrers: Refusals,
+    /// Repositories that have the empty configuration.
+    pub(super) has_empty: Refusals,
     /// What registries warned of.
     pub(super) warned: Refusals,
     /// The hosts that the run asked itself.
@@ -146,6 +148,7 @@ impl Registry {
             progress: options.progress,
             no_mount: Refusals::default(),
             no_referrers: Refusals::default(),
+            has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: Known::default(),
             bounds: None,
@@ -165,6 +168,7 @@ impl Registry {
             progress: self.0.progress.clone(),
             no_mount: Refusals::default(),
             no_referrers: Refusals::default(),
+            has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: self.0.known.clone(),
             bounds: self.0.bounds.clone(),

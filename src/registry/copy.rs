@@ -101,7 +101,16 @@ impl Registry {
     /// # Errors
     /// The first [`Error`].
     pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
-        self.place(plans, false).await
+        let mut done = self.place(plans, false).await?;
+        // The counts are those of the whole copy: its tags are moved later, which writes promoted.json no more.
+        let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
+        for (done, plan) in done.iter_mut().zip(plans) {
+            let alone = tags == 1 && plan.attached == 0;
+            if !alone || plan.there {
+                done.manifests += plan.moving().count() as u64;
+            }
+        }
+        Ok(done)
     }
 
     /// Blobs, manifests, then side tags. With `one_tag` an image with nothing attached is left to

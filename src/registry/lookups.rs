@@ -56,6 +56,7 @@ impl Registry {
             progress: self.0.progress.clone(),
             no_mount: Refusals::default(),
             no_referrers: Refusals::default(),
+            has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: self.0.known.clone(),
             bounds: Some(bounds),

@@ -1,5 +1,6 @@
 //! The OCI distribution client (distribution specification 1.1). Knows nothing of trust.
 
+mod attach;
 mod attached;
 mod auth;
 mod challenge;
@@ -29,6 +30,7 @@ mod tags;
 mod token;
 mod upload;
 
+pub(crate) use attach::{NewLayer, NewReferrer, ReadList};
 pub(crate) use client::{Options, Registry, Version};
 pub(crate) use copy::Done;
 pub(crate) use error::Error;
@@ -36,6 +38,7 @@ pub(crate) use layout::Layout;
 pub(crate) use manifest::{Content, Descriptor, ImageManifest, Index, Manifest};
 pub(crate) use place::Place;
 pub(crate) use plan::{Item, Planned, Rules};
+pub(crate) use referrers::Referrers;
 pub(crate) use retries::Retries;
 pub(crate) use seen::SeenArtifact;
 pub(crate) use selection::{Attachment, Listed, Selection};

@@ -75,6 +75,7 @@ impl Place {
                 list: layout.referrers(digest)?,
                 api: true,
                 fallback: None,
+                read_at: std::time::Instant::now(),
             }),
         }
     }

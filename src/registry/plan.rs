@@ -83,6 +83,10 @@ pub(crate) struct Planned {
     pub(super) side_tags: Vec<(Tag, Manifest)>,
     /// How many artifacts are attached that the destination lacks.
     pub(super) attached: u64,
+    /// The predicate types of the bundles that the image gets; empty for one that is not known.
+    pub(super) arriving_bundles: Vec<String>,
+    /// Set when it gets a tag `.sig` or `.att` that the destination lacks.
+    pub(super) arriving_tags: bool,
     /// Whether a tag that names another image is refused, and confirmed after it was written.
     pub(super) immutable: bool,
     /// When the tags were read.
@@ -127,6 +131,8 @@ impl Planned {
             steps: BTreeMap::new(),
             side_tags: Vec::new(),
             attached: 0,
+            arriving_bundles: Vec::new(),
+            arriving_tags: false,
             immutable: rules.immutable,
             read_at,
         };
@@ -141,6 +147,21 @@ impl Planned {
             planned.take_along().await?;
         }
         Ok(planned)
+    }
+
+    /// The predicate types of the Sigstore bundles that the image gets; empty for one that is not known.
+    pub(crate) fn arriving_bundles(&self) -> &[String] {
+        &self.arriving_bundles
+    }
+
+    /// Tells whether the image gets a tag `.sig` or `.att` that its destination lacks.
+    pub(crate) fn arriving_tags(&self) -> bool {
+        self.arriving_tags
+    }
+
+    /// Tells whether the destination is known to have the image.
+    pub(crate) fn is_at_destination(&self) -> bool {
+        self.there || self.previous.contains(&Some(self.root.digest))
     }
 
     /// Notes what goes along and the destination lacks.

@@ -1,6 +1,8 @@
 //! What refers to a manifest (distribution specification 1.1, "Listing Referrers"): the
 //! referrers API with its pages, and the tag that stands in for it where there is none.
 
+use std::time::Instant;
+
 use super::{
     Descriptor, Error, Manifest, Registry, Version,
     auth::Access,
@@ -19,13 +21,15 @@ const MAX_REFERRERS: usize = 6000;
 
 /// The referrers of a manifest and how the registry keeps them.
 #[derive(Debug, Clone)]
-pub(super) struct Referrers {
+pub(crate) struct Referrers {
     /// What refers to the manifest.
-    pub(super) list: Vec<Descriptor>,
+    pub(crate) list: Vec<Descriptor>,
     /// Whether the registry lists them itself.
     pub(super) api: bool,
     /// The index under the fallback tag, where the registry does not.
     pub(super) fallback: Option<Manifest>,
+    /// When the list was read.
+    pub(super) read_at: Instant,
 }
 
 impl Registry {
@@ -42,7 +46,7 @@ impl Registry {
     }
 
     /// The same, and how the registry keeps them.
-    pub(super) async fn list_referrers(
+    pub(crate) async fn list_referrers(
         &self,
         repository: &Repository,
         digest: &Digest,
@@ -54,6 +58,7 @@ impl Registry {
         let mut next = Some(self.url(repository, &format!("referrers/{digest}"))?);
         let object = format!("the list of referrers of {repository}@{digest}");
         let _load = budget::load(&object);
+        let read_at = Instant::now();
         let mut list = Vec::new();
         for page in 0..MAX_PAGES {
             let Some(url) = next else {
@@ -61,6 +66,7 @@ impl Registry {
                     list,
                     api: true,
                     fallback: None,
+                    read_at,
                 });
             };
             let call = Call::new(Method::GET, url, Access::pull(repository));
@@ -105,6 +111,7 @@ impl Registry {
             list: Vec::new(),
             api: false,
             fallback: None,
+            read_at: Instant::now(),
         };
         let Some(tag) = fallback_tag(digest) else {
             return Ok(none);

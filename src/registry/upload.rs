@@ -65,8 +65,8 @@ enum Way {
 }
 
 /// An upload that the registry has opened.
-struct Session {
-    url: Url,
+pub(super) struct Session {
+    pub(super) url: Url,
     chunk: usize,
 }
 
@@ -146,7 +146,7 @@ impl Registry {
     ///
     /// A mount from the repository itself tells whether the blob is there. A mount that is
     /// refused is not asked for again: neither that kind of the host, nor from that repository.
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         near: Option<&Repository>,
         to: &Repository,
@@ -189,7 +189,8 @@ impl Registry {
         self.0.retries.most.min(if slow { 1 } else { u32::MAX })
     }
 
-    async fn open(&self, to: &Repository) -> Result<Session, Error> {
+    /// Opens an upload.
+    pub(super) async fn open(&self, to: &Repository) -> Result<Session, Error> {
         let url = self.url(to, "blobs/uploads/")?;
         let call = Call::new(Method::POST, url, Access::push(to));
         let answer = self.call(call.clone()).await?;
@@ -363,8 +364,11 @@ impl Registry {
     }
 }
 
-enum Begun {
+/// The answer to the question for a mount.
+pub(super) enum Begun {
+    /// The blob is in the repository.
     Done(Moved),
+    /// An upload is open.
     Open(Session),
 }
 
