@@ -3,10 +3,12 @@
 //! Each file names the one it was made from by SHA-256. The digest of the file itself travels
 //! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
 
+mod copied;
 mod evidence;
 mod grammar;
 mod release;
 
+pub(crate) use copied::Copied;
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
 use grammar::{check_names, check_revision};
 pub(crate) use release::{Destination, Release, ReleasedComponent, ReleasedSource};
@@ -193,6 +195,9 @@ pub(crate) struct VerifiedComponent {
     /// Everything that was attached to the image when it was verified.
     #[serde(default)]
     pub(crate) attached: Vec<AttachedArtifact>,
+    /// The digests of all signatures and attestations that were opened, accepted or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) opened: Vec<Digest>,
     /// Facts that could not be read and that no selected rule needed.
     #[serde(default)]
     pub(crate) unreadable: Vec<UnreadableFact>,
@@ -314,6 +319,9 @@ pub(crate) struct Promoted {
     /// Hand-over files that were read without a digest to compare with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unchecked: Vec<String>,
+    /// When the images were put there (RFC 3339, UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) promoted_at: Option<String>,
     /// The commit that is being promoted, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
@@ -335,22 +343,14 @@ pub(crate) struct PromotedComponent {
     pub(crate) digest: Digest,
     /// What the first destination named before; `null` when it was new.
     pub(crate) previous_digest: Option<Digest>,
+    /// The media type of its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) media_type: Option<String>,
+    /// The size of its manifest in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
     /// What had to move.
     pub(crate) copied: Copied,
-}
-
-/// What a copy had to move.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Copied {
-    /// Manifests and indexes written.
-    pub(crate) manifests: u64,
-    /// Blobs uploaded.
-    pub(crate) blobs: u64,
-    /// Attached artifacts: referrers and `.sig`, `.att`, `.sbom` tags.
-    pub(crate) referrers: u64,
-    /// Bytes uploaded as blobs.
-    pub(crate) bytes: u64,
 }
 
 /// A `promoted.json` that was read and whose digest was checked.

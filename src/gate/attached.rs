@@ -19,6 +19,7 @@ pub(super) struct Record {
     /// Every digest that an accepted statement names.
     named: BTreeSet<Digest>,
     seen: Vec<SeenArtifact>,
+    opened: BTreeSet<Digest>,
 }
 
 /// Where a piece of evidence was found.
@@ -33,6 +34,7 @@ impl Record {
     pub(super) fn new(examined: &Examined, seen: Vec<SeenArtifact>) -> Self {
         let mut record = Self {
             rejected: examined.rejected.clone(),
+            opened: examined.opened.iter().copied().collect(),
             seen,
             ..Self::default()
         };
@@ -99,6 +101,7 @@ impl Record {
         self.evidence.extend(evidence);
         self.rejected.extend(other.rejected.iter().cloned());
         self.named.extend(&other.named);
+        self.opened.extend(&other.opened);
         self.seen.extend(other.seen.iter().cloned());
     }
 
@@ -106,6 +109,11 @@ impl Record {
     pub(super) fn evidence(&self) -> Vec<AcceptedEvidence> {
         let evidence: BTreeSet<_> = self.evidence.iter().map(|(_, accepted)| accepted).collect();
         evidence.into_iter().cloned().collect()
+    }
+
+    /// The digests of all signatures and attestations that were opened, sorted.
+    pub(super) fn opened(&self) -> Vec<Digest> {
+        self.opened.iter().copied().collect()
     }
 
     /// Everything that was attached, sorted.

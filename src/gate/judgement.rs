@@ -187,6 +187,7 @@ impl Judgement {
                 exceptions: exceptions.into_iter().collect(),
                 evidence: record.evidence(),
                 attached: record.attached(),
+                opened: record.opened(),
                 unreadable,
             }
         });

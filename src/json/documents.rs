@@ -302,6 +302,7 @@ pub(crate) const VERIFIED: Shape = Object(&[
                     ("layers", List(&Whole)),
                 ])),
             ),
+            ("opened", List(&Text)),
             (
                 "unreadable",
                 List(&Object(&[("fact", Text), ("reason", Text)])),
@@ -314,6 +315,7 @@ const SOURCE_COMMIT: Shape = Object(&[("url", Text), ("commit", Text)]);
 
 /// `promoted.json`. Members that are not listed are refused or typed where it is decoded.
 pub(crate) const PROMOTED: Shape = Object(&[
+    ("promotedAt", Text),
     ("unchecked", List(&Text)),
     ("source", SOURCE_COMMIT),
     (
@@ -323,6 +325,8 @@ pub(crate) const PROMOTED: Shape = Object(&[
             ("source", Text),
             ("destinations", List(&Text)),
             ("digest", Text),
+            ("mediaType", Text),
+            ("size", Whole),
             ("copied", Object(&[("blobs", Whole)])),
         ])),
     ),

@@ -95,7 +95,7 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Reason> {
 }
 
 /// The predicate type that a bundle claims, unverified: only good for sorting refusals.
-pub(super) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
+pub(crate) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
     let SignatureContent::DsseEnvelope(envelope) = parse(bytes).ok()?.content else {
         return None;
     };

@@ -46,6 +46,16 @@ pub(super) struct Details {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
+/// Returns the subject alternative name and the OIDC issuer that a DER certificate states.
+pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
+    let mut metadata = describe(der).metadata;
+    let issuer = metadata
+        .remove("Fulcio Issuer (V2)")
+        .or_else(|| metadata.remove("Fulcio Issuer"));
+    let subject = metadata.remove("Subject Alternative Name")?;
+    Some((subject, issuer?))
+}
+
 /// Describes a DER certificate; one that cannot be read says nothing.
 pub(super) fn describe(der: &[u8]) -> Details {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {

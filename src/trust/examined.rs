@@ -81,6 +81,8 @@ pub(crate) struct Examined {
     pub(crate) attestations: Result<Vec<Attestation>, SignatureFailure>,
     /// Every candidate that does not count, whatever else does.
     pub(crate) rejected: Vec<Rejected>,
+    /// The digests of all candidates that were opened, accepted or not.
+    pub(crate) opened: Vec<Digest>,
 }
 
 impl Examined {

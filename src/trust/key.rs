@@ -298,7 +298,7 @@ pub(super) fn life(der: &[u8]) -> Result<TimeRange, String> {
 }
 
 /// The key of a certificate.
-pub(super) fn certificate_key(der: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn certificate_key(der: &[u8]) -> Result<Vec<u8>, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let info = certificate.tbs_certificate.subject_public_key_info;
     info.to_der().map_err(|error| error.to_string())

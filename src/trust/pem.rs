@@ -4,15 +4,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// One block of a PEM text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Such as `PUBLIC KEY`.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// The bytes inside.
-    pub(super) der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
 }
 
 /// Reads every block of a text; `None` when a block is broken or unended.
-pub(super) fn parse(text: &str) -> Option<Vec<Block>> {
+pub(crate) fn parse(text: &str) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Block>> {
 }
 
 /// Writes one block.
-pub(super) fn write(label: &str, der: &[u8]) -> String {
+pub(crate) fn write(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     for line in body.as_bytes().chunks(64) {

@@ -166,6 +166,7 @@ impl Verifier {
             sorted.reject(rejected);
         }
         for candidate in candidates {
+            sorted.opened.push(Digest::of(&candidate.bytes));
             let kind = kind_of(&candidate);
             let origin = candidate.origin.clone();
             let container = candidate.container;
@@ -260,6 +261,7 @@ struct Sorted {
     refused_signatures: Vec<Rejected>,
     refused_attestations: Vec<Rejected>,
     rejected: Vec<Rejected>,
+    opened: Vec<Digest>,
 }
 
 impl Sorted {
@@ -306,6 +308,7 @@ impl Sorted {
             signatures,
             attestations,
             rejected: self.rejected,
+            opened: self.opened,
         }
     }
 }
