@@ -27,6 +27,7 @@ mod lineage;
 mod lint;
 mod policy;
 mod progress;
+mod record;
 mod registry;
 mod release;
 mod report;

@@ -222,25 +222,35 @@ impl History {
         })
     }
 
-    /// The messages of a commit and its ancestors along first parents, newest first, as far as
-    /// they were fetched.
+    /// The commits along first parents, newest first, as far as they were fetched.
     ///
     /// # Errors
     /// [`Error::Library`].
-    pub(crate) fn messages(&self, commit: &str, most: usize) -> Result<Vec<String>, Error> {
-        let mut messages = Vec::new();
+    pub(crate) fn log(&self, commit: &str, most: usize) -> Result<Vec<(String, String)>, Error> {
+        let mut log = Vec::new();
         let mut next = Some(git2::Oid::from_str(commit)?);
-        while let Some(id) = next.filter(|_| messages.len() < most) {
+        while let Some(id) = next.filter(|_| log.len() < most) {
             let found = match self.repository.find_commit(id) {
                 Ok(found) => found,
                 // The depth of the fetch ends here.
                 Err(error) if error.code() == git2::ErrorCode::NotFound => break,
                 Err(error) => return Err(error.into()),
             };
-            messages.push(String::from_utf8_lossy(found.message_bytes()).into_owned());
+            let message = String::from_utf8_lossy(found.message_bytes()).into_owned();
+            log.push((id.to_string(), message));
             next = found.parent_ids().next();
         }
-        Ok(messages)
+        Ok(log)
+    }
+
+    /// The messages of a commit and its ancestors along first parents, newest first, as far as
+    /// they were fetched.
+    ///
+    /// # Errors
+    /// [`Error::Library`].
+    pub(crate) fn messages(&self, commit: &str, most: usize) -> Result<Vec<String>, Error> {
+        let log = self.log(commit, most)?;
+        Ok(log.into_iter().map(|(_, message)| message).collect())
     }
 }
 

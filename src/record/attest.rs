@@ -1,0 +1,347 @@
+//! Writes the record of a promotion beside each promoted image.
+//!
+//! For each digest and repository: look at what is attached; make the evidence bundle, the summary and the promotion; write
+//! those that are missing. The statements follow from the files alone, so a second run finds them and writes nothing,
+//! and a run after one that was killed adds what lacks.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+use serde_json::Value;
+
+use super::{Error, Evidence, FoundImage, Layout, PROMOTION, Signing, Subject, VSA, found::Depth};
+use crate::{
+    handover::PromotedComponent,
+    image::{Digest, DigestReference, MediaType},
+    registry::{Content, Descriptor, Registry},
+};
+
+/// How many images are recorded at the same time.
+const PARALLEL: usize = 4;
+
+/// An image to be recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// The component.
+    pub(crate) component: PromotedComponent,
+    /// The image at its destination.
+    pub(crate) image: DigestReference,
+}
+
+/// Writes records.
+#[derive(Debug)]
+pub(crate) struct Recorder<'a> {
+    /// The registries.
+    pub(crate) registry: &'a Registry,
+    /// The files of the promotion, if they are recorded.
+    pub(crate) evidence: Option<&'a Evidence>,
+    /// The facts of the statements, and which of them are written.
+    pub(crate) subject: Option<(&'a Subject, &'a [&'static str])>,
+    /// The signer of the statements; without one they are only shown.
+    pub(crate) signing: Option<&'a Signing>,
+    /// The layout; `None` is the one that changes nothing for other tools.
+    pub(crate) layout: Option<Layout>,
+    /// The time of the verdict, for annotations.
+    pub(crate) verified_at: &'a str,
+    /// Set when nothing is written.
+    pub(crate) dry_run: bool,
+}
+
+/// A document that was attached, or is attached already.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The predicate type, or the artifact type of the evidence bundle.
+    pub(crate) kind: &'static str,
+    /// The image that it is about.
+    pub(crate) image: DigestReference,
+    /// The digest of the referrer's manifest, or of the layer under the tag.
+    pub(crate) digest: Option<Digest>,
+    /// Where it is put, of a statement.
+    pub(crate) layout: Option<Layout>,
+    /// Set when this run wrote it.
+    pub(crate) is_new: bool,
+    /// The statement or document.
+    pub(crate) document: Vec<u8>,
+    /// The signed envelope, of a statement that this run signed.
+    pub(crate) envelope: Option<Vec<u8>>,
+}
+
+/// The record of one image.
+#[derive(Debug, Clone)]
+pub(crate) struct Attested {
+    /// The component.
+    pub(crate) name: String,
+    /// The image.
+    pub(crate) image: DigestReference,
+    /// The digest of the evidence bundle.
+    pub(crate) evidence: Option<Digest>,
+    /// Everything that was written or found.
+    pub(crate) written: Vec<Written>,
+}
+
+impl Recorder<'_> {
+    /// Records all images.
+    ///
+    /// # Errors
+    /// The first [`Error`]; what was written before it stays, and a second run goes on from there.
+    pub(crate) async fn record(&self, jobs: Vec<Job>) -> Result<Vec<Attested>, Error> {
+        let jobs = iter(jobs).map(|job| self.one(job));
+        jobs.buffered(PARALLEL).try_collect().await
+    }
+
+    async fn one(&self, job: Job) -> Result<Attested, Error> {
+        let Job { component, image } = job;
+        let subject = self.descriptor(&component, &image).await?;
+        let found = self.look(&component, &image).await?;
+        let mut new = Vec::new();
+        let mut written = Vec::new();
+        let mut evidence_digest = None;
+        if let Some(evidence) = self.evidence {
+            let referrer = evidence.referrer(self.annotations(evidence))?;
+            let digest = referrer.manifest(&subject).digest;
+            let listed = found.artifacts.iter().any(|a| a.entry.digest == digest);
+            evidence_digest = Some(digest);
+            written.push(Written {
+                kind: super::EVIDENCE,
+                image: image.clone(),
+                digest: Some(digest),
+                layout: None,
+                is_new: !listed,
+                document: referrer.content.to_vec(),
+                envelope: None,
+            });
+            new.extend((!listed).then_some(referrer));
+        }
+        let mut statements = Vec::new();
+        if let Some((about, kinds)) = self.subject {
+            if kinds.contains(&VSA) {
+                statements.push((VSA, about.vsa(&component, &image)));
+            }
+            if let (true, Some(evidence)) = (kinds.contains(&PROMOTION), evidence_digest) {
+                statements.push((PROMOTION, about.promotion(&component, &image, evidence)));
+            }
+        }
+        written.extend(
+            self.write(&image, &subject, &found, new, statements)
+                .await?,
+        );
+        if self.subject.is_some_and(|(_, kinds)| kinds.contains(&VSA)) {
+            for platform in self.platforms(&image, &subject).await? {
+                written.extend(self.platform(&component, &image, platform).await?);
+            }
+        }
+        Ok(Attested {
+            name: component.name,
+            image,
+            evidence: evidence_digest,
+            written,
+        })
+    }
+
+    /// Records the summary of one platform of an index.
+    async fn platform(
+        &self,
+        component: &PromotedComponent,
+        index: &DigestReference,
+        platform: Descriptor,
+    ) -> Result<Vec<Written>, Error> {
+        let Some((about, _)) = self.subject else {
+            return Ok(Vec::new());
+        };
+        let image = index.repository.pinned(platform.digest);
+        let found = self.look(component, &image).await?;
+        let statements = vec![(VSA, about.vsa(component, &image))];
+        self.write(&image, &platform, &found, Vec::new(), statements)
+            .await
+    }
+
+    /// Writes the artifacts and the statements that are not there.
+    async fn write(
+        &self,
+        image: &DigestReference,
+        subject: &Descriptor,
+        found: &FoundImage,
+        mut new: Vec<crate::registry::NewReferrer>,
+        statements: Vec<(&'static str, Value)>,
+    ) -> Result<Vec<Written>, Error> {
+        let layout = self
+            .layout
+            .unwrap_or_else(|| Layout::of(&found.attachments));
+        if !statements.is_empty() && layout.hides(&found.attachments) {
+            tracing::warn!(
+                "{image}: a bundle hides the signatures under .sig and .att from cosign, ec, Kyverno and policy-controller; --layout=auto does not"
+            );
+        }
+        let mut written = Vec::new();
+        let mut layers = Vec::new();
+        let before = new.len();
+        for (kind, statement) in statements {
+            let payload = statement.to_string().into_bytes();
+            let there = self.find(found, kind, &payload).await?;
+            let mut one = Written {
+                kind,
+                image: image.clone(),
+                digest: there,
+                layout: Some(layout),
+                is_new: there.is_none(),
+                document: payload,
+                envelope: None,
+            };
+            if let (None, Some(signing)) = (there, self.signing) {
+                let signed = signing.sign(kind, &one.document).await?;
+                one.envelope = Some(signed.envelope());
+                match layout {
+                    Layout::Bundle => new.push(signing.referrer(&signed, self.verified_at)),
+                    Layout::Tag => {
+                        let layer = signing.layer(&signed, &image.to_string())?;
+                        one.digest = Some(Digest::of(&layer.content));
+                        layers.push(layer);
+                    }
+                }
+            }
+            written.push(one);
+        }
+        if self.dry_run {
+            return Ok(written);
+        }
+        let repository = &image.repository;
+        let digests = self
+            .registry
+            .attach(repository, subject, &found.referrers, &new)
+            .await?;
+        let unnamed = written.iter_mut().filter(|one| one.digest.is_none());
+        for (one, digest) in unnamed.zip(digests.into_iter().skip(before)) {
+            one.digest = Some(digest);
+        }
+        if !layers.is_empty() {
+            let tag = found.att_tag()?;
+            let list = match &found.att {
+                Some(list) => list.clone(),
+                None => self.registry.read_list(repository, &tag).await?,
+            };
+            self.registry
+                .append_layers(repository, &tag, list, &layers)
+                .await?;
+        }
+        Ok(written)
+    }
+
+    /// Returns where a statement by the same signer is, if it is attached.
+    async fn find(
+        &self,
+        found: &FoundImage,
+        kind: &str,
+        payload: &[u8],
+    ) -> Result<Option<Digest>, Error> {
+        let Some(signing) = self.signing else {
+            return Ok(None);
+        };
+        let envelopes = found.envelopes(self.registry, kind).await?;
+        let same = envelopes
+            .into_iter()
+            .find(|(_, envelope)| signing.made(envelope, payload));
+        Ok(same.map(|(digest, _)| digest))
+    }
+
+    async fn look(
+        &self,
+        component: &PromotedComponent,
+        image: &DigestReference,
+    ) -> Result<FoundImage, Error> {
+        let depth = match self.subject {
+            Some(_) => Depth::Layout,
+            None => Depth::Referrers,
+        };
+        // The gate saw these; the copy brought them along, or they were here.
+        let verdict = self
+            .subject
+            .and_then(|(about, _)| about.verdict(&component.name));
+        let evidence = verdict.iter().flat_map(|verdict| &verdict.evidence);
+        let bundles = evidence.filter(|found| found.kind == "signature");
+        let bundles = bundles.filter_map(|found| found.uri.rsplit_once('@')?.1.parse().ok());
+        let bundles: BTreeSet<Digest> = bundles.collect();
+        let sig = format!("sha256-{}.sig", image.digest.hex());
+        let here = component.source.repository == image.repository;
+        let mut attached = verdict.iter().flat_map(|verdict| &verdict.attached);
+        let signed = here && attached.any(|attached| attached.place == sig);
+        FoundImage::look(self.registry, image, depth, &bundles, signed).await
+    }
+
+    /// The descriptor of the image, by which artifacts refer to it.
+    async fn descriptor(
+        &self,
+        component: &PromotedComponent,
+        image: &DigestReference,
+    ) -> Result<Descriptor, Error> {
+        let known = component.media_type.clone().zip(component.size);
+        let (media_type, size) = match known {
+            Some(known) => known,
+            None => {
+                let head = self
+                    .registry
+                    .head(&image.repository, &image.digest.into())
+                    .await?;
+                let head = head.ok_or_else(|| Error::Missing {
+                    what: image.to_string(),
+                })?;
+                (head.media_type, head.size)
+            }
+        };
+        Ok(descriptor(media_type, image.digest, size))
+    }
+
+    /// The images of an index, without a builder's attestations among them.
+    async fn platforms(
+        &self,
+        image: &DigestReference,
+        subject: &Descriptor,
+    ) -> Result<Vec<Descriptor>, Error> {
+        if !MediaType::parse(&subject.media_type).is_some_and(MediaType::is_index) {
+            return Ok(Vec::new());
+        }
+        let found = self
+            .registry
+            .manifest(&image.repository, &image.digest.into())
+            .await?;
+        let manifest = found.ok_or_else(|| Error::Missing {
+            what: image.to_string(),
+        })?;
+        let Content::Index(index) = manifest.content()? else {
+            return Ok(Vec::new());
+        };
+        let is_image = |child: &Descriptor| {
+            let unknown = child.platform.as_ref().is_some_and(|p| p.os == "unknown");
+            MediaType::parse(&child.media_type).is_some() && !unknown
+        };
+        let children = index.manifests.into_iter().filter(is_image);
+        Ok(children
+            .map(|child| descriptor(child.media_type, child.digest, child.size))
+            .collect())
+    }
+
+    fn annotations(&self, evidence: &Evidence) -> Vec<(&'static str, String)> {
+        let mut annotations = vec![(
+            "org.opencontainers.image.created",
+            self.verified_at.to_owned(),
+        )];
+        let known = [
+            ("vnd.promote.environment", &evidence.environment),
+            ("vnd.promote.run-url", &evidence.run_url),
+        ];
+        let known = known.into_iter();
+        annotations.extend(known.filter_map(|(name, value)| Some((name, value.clone()?))));
+        annotations
+    }
+}
+
+fn descriptor(media_type: String, digest: Digest, size: u64) -> Descriptor {
+    Descriptor {
+        media_type,
+        digest,
+        size,
+        annotations: std::collections::BTreeMap::new(),
+        artifact_type: None,
+        platform: None,
+        urls: Vec::new(),
+    }
+}

@@ -1,0 +1,132 @@
+//! The evidence bundle: one JSON document with the files that a promotion rests on, byte for byte.
+//!
+//! It is attached to the promoted image as an OCI referrer of a media type of its own, which no Sigstore client opens.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::{handover::Policy, image::Digest, json, registry::NewReferrer};
+
+/// The artifact type of an evidence bundle, and the media type of its document.
+pub(crate) const EVIDENCE: &str = "application/vnd.promote.evidence.v1+json";
+/// The version of the document.
+const VERSION: u32 = 1;
+
+/// A file of a promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// Such as `verified.json`.
+    pub(crate) name: String,
+    /// SHA-256 of the content.
+    pub(crate) digest: Digest,
+    /// The content, which is UTF-8.
+    pub(crate) content: String,
+}
+
+/// The files of a promotion with what is known of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Evidence {
+    /// The version of the document.
+    pub(crate) version: u32,
+    /// The program that wrote it.
+    pub(crate) tool: String,
+    /// The environment that the images were promoted to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) environment: Option<String>,
+    /// The page of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run_url: Option<String>,
+    /// The policy that decided, its sources pinned.
+    pub(crate) policy: Policy,
+    /// Files that the promotion names and that were not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) missing: Vec<String>,
+    /// The files.
+    pub(crate) files: Vec<File>,
+}
+
+impl File {
+    /// Takes a file.
+    ///
+    /// # Errors
+    /// [`Error::Document`] when it is not UTF-8.
+    pub(crate) fn new(name: &str, bytes: Vec<u8>) -> Result<Self, Error> {
+        let digest = Digest::of(&bytes);
+        let content = String::from_utf8(bytes).map_err(|error| Error::Document {
+            what: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            digest,
+            content,
+        })
+    }
+}
+
+impl Evidence {
+    /// Makes the document of some files.
+    pub(crate) fn new(policy: Policy, files: Vec<File>, missing: Vec<String>) -> Self {
+        Self {
+            version: VERSION,
+            tool: concat!("promote ", env!("CARGO_PKG_VERSION")).to_owned(),
+            environment: None,
+            run_url: None,
+            policy,
+            missing,
+            files,
+        }
+    }
+
+    /// Reads a document; each file must have the digest that it is listed with.
+    ///
+    /// # Errors
+    /// [`Error::Document`].
+    pub(crate) fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Document {
+            what: format!("the evidence bundle {origin}"),
+            reason,
+        };
+        let found: Self =
+            json::read(bytes, &json::Shape::Any).map_err(|error| wrong(error.to_string()))?;
+        if found.version != VERSION {
+            return Err(wrong(format!(
+                "it has version {}, this program reads version {VERSION}",
+                found.version
+            )));
+        }
+        let changed = |file: &&File| Digest::of(file.content.as_bytes()) != file.digest;
+        if let Some(file) = found.files.iter().find(changed) {
+            return Err(wrong(format!("{} has not the digest listed", file.name)));
+        }
+        Ok(found)
+    }
+
+    /// Returns a file by its name.
+    pub(crate) fn file(&self, name: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Makes the artifact.
+    ///
+    /// # Errors
+    /// [`Error::Document`].
+    pub(super) fn referrer(&self, annotations: Annotations) -> Result<NewReferrer, Error> {
+        let bytes = serde_json::to_vec(self).map_err(|error| Error::Document {
+            what: "the evidence bundle".to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(NewReferrer {
+            artifact_type: EVIDENCE,
+            content: Bytes::from(bytes),
+            annotations,
+            empty_config: false,
+        })
+    }
+}
+
+/// Annotations of a manifest.
+pub(super) type Annotations = Vec<(&'static str, String)>;

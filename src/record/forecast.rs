@@ -1,0 +1,145 @@
+//! The view of other tools on an image: which of its signatures they look at.
+//!
+//! cosign 3, Conforma's ec, Kyverno and policy-controller read Sigstore bundles where an image has one, and then ignore the
+//! tags `.sig` and `.att`. A bundle beside tags therefore takes signatures away from them. Artifacts of other media
+//! types change nothing.
+
+/// The predicate type of an image signature in a bundle.
+pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// Signatures and attestations that are attached to an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Attachments {
+    /// Set when the tag `.sig` exists.
+    pub(crate) sig: bool,
+    /// Set when the tag `.att` exists.
+    pub(crate) att: bool,
+    /// The predicate types of the bundles; empty for one that is not known.
+    pub(crate) bundles: Vec<String>,
+}
+
+/// Where a statement is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A Sigstore bundle that refers to the image.
+    Bundle,
+    /// A layer under the tag `.att`.
+    Tag,
+}
+
+/// The signatures that other tools read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forecast {
+    /// Neither signatures nor attestations.
+    Nothing,
+    /// The tags.
+    Tags,
+    /// The bundles, one of which is a signature.
+    Bundles,
+    /// Bundles none of which is a signature: there may be attestations.
+    OnlyAttestations,
+    /// The same, and the signatures under tags are not seen.
+    Hidden,
+}
+
+impl Attachments {
+    fn is_signed_by_bundle(&self) -> bool {
+        self.bundles.iter().any(|kind| kind == SIGN)
+    }
+
+    /// Returns what other tools read of the image.
+    pub(crate) fn forecast(&self) -> Forecast {
+        match (self.bundles.is_empty(), self.sig || self.att) {
+            (true, false) => Forecast::Nothing,
+            (true, true) => Forecast::Tags,
+            (false, _) if self.is_signed_by_bundle() => Forecast::Bundles,
+            (false, false) => Forecast::OnlyAttestations,
+            (false, true) => Forecast::Hidden,
+        }
+    }
+}
+
+impl Layout {
+    /// Chooses the layout that changes nothing for other tools.
+    pub(crate) fn of(attached: &Attachments) -> Self {
+        let legacy = attached.sig || attached.att;
+        match legacy && !attached.is_signed_by_bundle() {
+            true => Self::Tag,
+            false => Self::Bundle,
+        }
+    }
+
+    /// Tells whether a statement in this layout hides signatures that are there.
+    pub(crate) fn hides(self, attached: &Attachments) -> bool {
+        let mut after = attached.clone();
+        match self {
+            Self::Bundle => after.bundles.push(String::new()),
+            Self::Tag => after.att = true,
+        }
+        after.forecast() == Forecast::Hidden && attached.forecast() != Forecast::Hidden
+    }
+
+    /// As it is shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Tag => "tag",
+        }
+    }
+}
+
+impl Forecast {
+    /// Describes it in a sentence that begins behind the tools' names.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Nothing => "no signature or attestation to read",
+            Self::Tags => "read the tags .sig and .att",
+            Self::Bundles => "read the Sigstore bundles and ignore the tags .sig and .att",
+            Self::OnlyAttestations => "find bundles with attestations, but no signature",
+            Self::Hidden => {
+                "read the Sigstore bundles, none of which is a signature, and ignore the signatures under .sig and .att: they refuse the image"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attached(sig: bool, att: bool, bundles: &[&str]) -> Attachments {
+        Attachments {
+            sig,
+            att,
+            bundles: bundles.iter().map(|kind| (*kind).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn chooses_the_diagonal() {
+        let provenance = "https://slsa.dev/provenance/v1";
+        for (sig, att, bundles, expected) in [
+            (true, false, &[][..], Layout::Tag),
+            (true, true, &[][..], Layout::Tag),
+            (false, true, &[][..], Layout::Tag),
+            (false, false, &[SIGN][..], Layout::Bundle),
+            (false, false, &[SIGN, provenance][..], Layout::Bundle),
+            (true, true, &[SIGN][..], Layout::Bundle),
+            (true, false, &[provenance][..], Layout::Tag),
+            (false, false, &[][..], Layout::Bundle),
+        ] {
+            let attached = attached(sig, att, bundles);
+            let chosen = Layout::of(&attached);
+            assert_eq!(chosen, expected, "{attached:?}");
+            assert!(!chosen.hides(&attached), "{attached:?}");
+        }
+    }
+
+    #[test]
+    fn a_bundle_beside_tags_alone_hides_them() {
+        assert!(Layout::Bundle.hides(&attached(true, true, &[])));
+        assert!(!Layout::Bundle.hides(&attached(true, true, &[SIGN])));
+        let hidden = attached(true, true, &["https://slsa.dev/verification_summary/v1"]);
+        assert_eq!(hidden.forecast(), Forecast::Hidden);
+    }
+}

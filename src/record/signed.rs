@@ -1,0 +1,205 @@
+//! Statements as they are stored: a bare DSSE envelope for a `.att` tag, a Sigstore bundle v0.3 for a referrer.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Error, Keyless, SigningKey, keyless::Certified};
+use crate::{
+    http::Http,
+    registry::{NewLayer, NewReferrer},
+    trust::pem,
+};
+
+/// The media type of a bundle.
+pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// The media type of an envelope.
+pub(super) const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+/// The payload type of a statement.
+pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
+/// The annotation of a bundle's manifest with its predicate type.
+pub(super) const BUNDLE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+/// The annotation of a layer under a `.att` tag with its predicate type.
+pub(super) const LAYER_TYPE: &str = "predicateType";
+
+/// The signer of the statements of a run.
+#[derive(Debug)]
+pub(crate) struct Signing {
+    key: SigningKey,
+    /// The certificate and its issuers, of a keyless signer.
+    chain: Vec<Vec<u8>>,
+    services: Keyless,
+    http: Http,
+}
+
+/// A signed statement.
+#[derive(Debug)]
+pub(super) struct SignedStatement {
+    predicate_type: String,
+    envelope: Value,
+    entry: Option<Value>,
+    stamp: Option<Vec<u8>>,
+}
+
+impl Signing {
+    /// Signs with a key; the services log and stamp where they are named.
+    pub(crate) fn with_key(key: SigningKey, services: Keyless, http: Http) -> Self {
+        Self {
+            key,
+            chain: Vec::new(),
+            services,
+            http,
+        }
+    }
+
+    /// Signs with a certified ephemeral key; `None` where no authority is named.
+    ///
+    /// # Errors
+    /// Those of [`Keyless`].
+    pub(crate) async fn keyless(services: Keyless, http: Http) -> Result<Option<Self>, Error> {
+        let certified = services.certify(&http).await?;
+        Ok(certified.map(|Certified { key, chain }| Self {
+            key,
+            chain,
+            services,
+            http,
+        }))
+    }
+
+    /// The key.
+    pub(crate) fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The certificate of a keyless signer.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        self.chain.first().map(Vec::as_slice)
+    }
+
+    /// Tells whether an envelope is by this signer over exactly these bytes. The certificate of a keyless signer is
+    /// a new one each time, so its bytes decide alone.
+    pub(super) fn made(&self, envelope: &Value, payload: &[u8]) -> bool {
+        let text = |pointer: &str| envelope.pointer(pointer).and_then(Value::as_str);
+        let decoded = |pointer: &str| STANDARD.decode(text(pointer)?).ok();
+        let same = decoded("/payload").is_some_and(|found| found == payload);
+        if !same || text("/payloadType") != Some(IN_TOTO) {
+            return false;
+        }
+        let message = encoding(payload);
+        !self.chain.is_empty()
+            || decoded("/signatures/0/sig").is_some_and(|sig| self.key.verifies(&message, &sig))
+    }
+
+    /// Signs a statement.
+    ///
+    /// # Errors
+    /// [`Error::Key`], [`Error::Service`].
+    pub(super) async fn sign(
+        &self,
+        predicate_type: &str,
+        payload: &[u8],
+    ) -> Result<SignedStatement, Error> {
+        let message = encoding(payload);
+        let signature = self.key.sign(&message)?;
+        let (services, http) = (&self.services, &self.http);
+        let certificate = self.certificate();
+        let entry = services
+            .log(http, &self.key, certificate, &message, &signature)
+            .await?;
+        let stamp = services.stamp(http, &signature).await?;
+        // The readers of summaries expect an empty key identifier.
+        let envelope = json!({
+            "payloadType": IN_TOTO,
+            "payload": STANDARD.encode(payload),
+            "signatures": [{"keyid": "", "sig": STANDARD.encode(signature)}],
+        });
+        Ok(SignedStatement {
+            predicate_type: predicate_type.to_owned(),
+            envelope,
+            entry,
+            stamp,
+        })
+    }
+
+    /// Makes the layer for a `.att` tag.
+    ///
+    /// # Errors
+    /// [`Error::Layout`] for a keyless signature that no timestamp proves: the layout has no place for a Rekor v2 entry.
+    pub(super) fn layer(&self, signed: &SignedStatement, image: &str) -> Result<NewLayer, Error> {
+        let mut annotations = vec![
+            ("dev.cosignproject.cosign/signature", String::new()),
+            (LAYER_TYPE, signed.predicate_type.clone()),
+        ];
+        if let [leaf, issuers @ ..] = self.chain.as_slice() {
+            let Some(stamp) = &signed.stamp else {
+                return Err(Error::Layout {
+                    image: image.to_owned(),
+                    reason: "its attestations are under a .att tag, where a keyless signature needs a timestamp (--tsa-url)",
+                });
+            };
+            let issuers = issuers.iter();
+            let chain: String = issuers.map(|der| pem::write("CERTIFICATE", der)).collect();
+            let stamp = json!({"SignedRFC3161Timestamp": STANDARD.encode(stamp)});
+            annotations.extend([
+                (
+                    "dev.sigstore.cosign/certificate",
+                    pem::write("CERTIFICATE", leaf),
+                ),
+                ("dev.sigstore.cosign/chain", chain),
+                ("dev.sigstore.cosign/rfc3161timestamp", stamp.to_string()),
+            ]);
+        }
+        Ok(NewLayer {
+            media_type: ENVELOPE,
+            content: Bytes::from(signed.envelope.to_string()),
+            annotations,
+        })
+    }
+
+    /// Makes the referrer with a bundle.
+    pub(super) fn referrer(&self, signed: &SignedStatement, created: &str) -> NewReferrer {
+        let mut material = match self.certificate() {
+            Some(der) => json!({"certificate": {"rawBytes": STANDARD.encode(der)}}),
+            None => {
+                let hint = STANDARD.encode(Sha256::digest(self.key.spki()));
+                json!({"publicKey": {"hint": hint}})
+            }
+        };
+        material["tlogEntries"] = signed.entry.iter().cloned().collect();
+        if let Some(stamp) = &signed.stamp {
+            let stamp = json!({"signedTimestamp": STANDARD.encode(stamp)});
+            material["timestampVerificationData"] = json!({"rfc3161Timestamps": [stamp]});
+        }
+        let bundle = json!({
+            "mediaType": BUNDLE,
+            "verificationMaterial": material,
+            "dsseEnvelope": signed.envelope,
+        });
+        NewReferrer {
+            artifact_type: BUNDLE,
+            content: Bytes::from(bundle.to_string()),
+            annotations: vec![
+                ("dev.sigstore.bundle.content", "dsse-envelope".to_owned()),
+                (BUNDLE_TYPE, signed.predicate_type.clone()),
+                ("org.opencontainers.image.created", created.to_owned()),
+            ],
+            empty_config: true,
+        }
+    }
+}
+
+impl SignedStatement {
+    /// The envelope, as verifiers of summaries read it.
+    pub(super) fn envelope(&self) -> Vec<u8> {
+        self.envelope.to_string().into_bytes()
+    }
+}
+
+/// The pre-authentication encoding of DSSE.
+fn encoding(payload: &[u8]) -> Vec<u8> {
+    let (kind, length) = (IN_TOTO.len(), payload.len());
+    let mut bytes = format!("DSSEv1 {kind} {IN_TOTO} {length} ").into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}

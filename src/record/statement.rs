@@ -1,0 +1,243 @@
+//! The statements about a promoted image: the verification summary (SLSA 1.2, "Verification Summary Attestation") and the
+//! promotion. Both are made of the hand-over files alone, so the same files give the same bytes.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    handover::{Promoted, PromotedComponent, Verified, VerifiedComponent},
+    image::{Digest, DigestReference},
+};
+
+/// The predicate type of a verification summary.
+pub(crate) const VSA: &str = "https://slsa.dev/verification_summary/v1";
+/// The predicate type of a promotion; `docs/record.md` specifies it.
+pub(crate) const PROMOTION: &str = "urn:promote:promotion:v1";
+/// The type of an in-toto statement.
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// The version of SLSA that summaries speak of.
+const SLSA_VERSION: &str = "1.2";
+/// Skipped checks that leave the evidence whole.
+const LOGS: [&str; 2] = ["transparency-log", "certificate-log"];
+/// The property of an image that a policy passed.
+const PASSED: &str = "PROMOTE_POLICY_PASSED";
+
+/// A level that a summary names where all its rules passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Level {
+    /// Such as `SLSA_BUILD_LEVEL_3`.
+    pub(crate) name: String,
+    /// The codes of the rules.
+    pub(crate) rules: Vec<String>,
+}
+
+/// Somebody who approved the promotion, as the caller says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Approval {
+    /// The person or group.
+    pub(crate) by: String,
+}
+
+/// The place in the GitOps repository that names the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct GitopsPlace {
+    /// The component; empty for every one.
+    #[serde(skip)]
+    pub(crate) component: String,
+    /// The repository.
+    pub(crate) uri: String,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    /// The image before the promotion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<String>,
+    /// The image after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<String>,
+}
+
+/// The run that promotes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Run {
+    /// Its page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// The name of the PipelineRun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pipeline_run: Option<String>,
+    /// The name of the TaskRun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) task_run: Option<String>,
+    /// The identifier of its trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_id: Option<String>,
+}
+
+/// The facts that every statement of a run is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// The verdict.
+    pub(crate) verified: Verified,
+    /// The copy.
+    pub(crate) promoted: Promoted,
+    /// SHA-256 of `promoted.json`.
+    pub(crate) promoted_digest: Digest,
+    /// The verifier.
+    pub(crate) verifier_id: String,
+    /// The stable name of the policy.
+    pub(crate) policy_uri: String,
+    /// The environment.
+    pub(crate) environment: String,
+    /// The levels that may be named.
+    pub(crate) levels: Vec<Level>,
+    /// The codes of the rules that passed, by component.
+    pub(crate) passed: Vec<(String, BTreeSet<String>)>,
+    /// The approvals.
+    pub(crate) approvals: Vec<Approval>,
+    /// The places in the GitOps repository.
+    pub(crate) gitops: Vec<GitopsPlace>,
+    /// The run.
+    pub(crate) run: Run,
+    /// When the promotion statement expires (RFC 3339).
+    pub(crate) expires: Option<String>,
+}
+
+impl Subject {
+    /// The verdict about a component.
+    pub(super) fn verdict(&self, name: &str) -> Option<&VerifiedComponent> {
+        let mut components = self.verified.components.iter();
+        components.find(|component| component.name == name)
+    }
+
+    /// Returns the levels that rules proved for a component, and the property of its own.
+    fn levels(&self, name: &str) -> Vec<String> {
+        let passed = self.passed.iter().find(|(of, _)| of == name);
+        let excepted = self.verdict(name).is_some_and(|v| !v.exceptions.is_empty());
+        let proved = |level: &&Level| {
+            let has = |rule: &String| passed.is_some_and(|(_, passed)| passed.contains(rule));
+            !excepted && !level.rules.is_empty() && level.rules.iter().all(has)
+        };
+        let proved = self.levels.iter().filter(proved);
+        let names = proved.map(|level| level.name.clone());
+        names.chain([PASSED.to_owned()]).collect()
+    }
+
+    /// Makes the verification summary of an image or of one of its platforms.
+    pub(super) fn vsa(&self, component: &PromotedComponent, image: &DigestReference) -> Value {
+        let verified = &self.verified;
+        let mut predicate = json!({
+            "verifier": {
+                "id": self.verifier_id,
+                "version": {"promote": env!("CARGO_PKG_VERSION")},
+            },
+            "timeVerified": verified.verified_at,
+            "resourceUri": image.to_string(),
+            "policy": {"uri": self.policy_uri, "digest": digest_set(verified.policy.digest)},
+        });
+        // A list that may lack something would claim to be complete. Without a log the same evidence is opened.
+        let is_whole = |check: &String| LOGS.contains(&check.as_str());
+        if verified.skipped_checks.iter().all(is_whole)
+            && let Some(verdict) = self.verdict(&component.name)
+            && !verdict.opened.is_empty()
+        {
+            let opened = verdict.opened.iter();
+            predicate["inputAttestations"] = opened
+                .map(|digest| json!({"digest": digest_set(*digest)}))
+                .collect();
+        }
+        predicate["verificationResult"] = "PASSED".into();
+        predicate["verifiedLevels"] = self.levels(&component.name).into();
+        predicate["slsaVersion"] = SLSA_VERSION.into();
+        about(image, VSA, predicate)
+    }
+
+    /// Makes the promotion statement of an image.
+    pub(super) fn promotion(
+        &self,
+        component: &PromotedComponent,
+        image: &DigestReference,
+        evidence: Digest,
+    ) -> Value {
+        let (verified, promoted) = (&self.verified, &self.promoted);
+        let here = component
+            .destinations
+            .iter()
+            .filter(|place| place.repository == image.repository);
+        let tags: Vec<_> = here.filter_map(|place| place.tag.as_ref()).collect();
+        let tags: Vec<_> = tags.iter().map(|tag| tag.as_str()).collect();
+        let gitops = self.gitops.iter();
+        let gitops: Vec<_> = gitops
+            .filter(|place| place.component.is_empty() || place.component == component.name)
+            .collect();
+        let exceptions = self.verdict(&component.name);
+        let exceptions = exceptions.map(|verdict| verdict.exceptions.clone());
+        let mut predicate = json!({
+            "verifier": {"id": self.verifier_id},
+            "environment": self.environment,
+            "component": component.name,
+            "promotedAt": promoted.promoted_at.as_ref().unwrap_or(&verified.verified_at),
+            "source": component.source.to_string(),
+            "destination": image.repository.to_string(),
+            "tags": tags,
+            "previous": component.previous_digest.map(|digest| json!({"digest": digest_set(digest)})),
+            "git": {
+                "uri": promoted.source.as_ref().map(|source| source.url.clone()),
+                "tag": promoted.git_tag,
+                "commit": promoted.commit,
+            },
+            "approvals": self.approvals,
+            "gitops": gitops,
+            "policy": {"uri": self.policy_uri, "digest": digest_set(verified.policy.digest)},
+            "exceptions": exceptions.unwrap_or_default(),
+            "skippedChecks": verified.skipped_checks,
+            "unchecked": promoted.unchecked,
+            "verifiedDigest": promoted.verified_digest,
+            "promotedDigest": self.promoted_digest,
+            "reportDigest": verified.report_digest,
+            "evidenceDigest": evidence,
+            "tool": {"name": "promote", "version": env!("CARGO_PKG_VERSION")},
+            "run": self.run,
+        });
+        if let Some(expires) = &self.expires {
+            predicate["expires"] = expires.as_str().into();
+        }
+        about(image, PROMOTION, predicate)
+    }
+}
+
+/// Checks the name of a level: a SLSA track and number, or a property of one's own.
+pub(crate) fn is_level(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || !name.chars().all(plain) {
+        return false;
+    }
+    let Some(rest) = name.strip_prefix("SLSA_") else {
+        return true;
+    };
+    // Verifiers refuse a summary whole for another name of this form.
+    let parts = rest.split_once("_LEVEL_");
+    parts.is_some_and(|(track, level)| {
+        !track.is_empty()
+            && track.chars().all(|c| c.is_ascii_uppercase())
+            && level.len() == 1
+            && level.chars().all(|c| c.is_ascii_digit())
+    })
+}
+
+fn digest_set(digest: Digest) -> Value {
+    json!({digest.algorithm(): digest.hex()})
+}
+
+fn about(image: &DigestReference, predicate_type: &str, predicate: Value) -> Value {
+    json!({
+        "_type": STATEMENT,
+        "subject": [{"name": image.repository.to_string(), "digest": digest_set(image.digest)}],
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    })
+}

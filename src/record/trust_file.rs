@@ -1,0 +1,130 @@
+//! The file that says whose promotions are accepted for which environments. One file serves every reader.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Error;
+use crate::json;
+
+/// Whose promotions are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TrustFile {
+    /// The verifiers.
+    pub(crate) verifiers: Vec<TrustedVerifier>,
+    /// The Sigstore trusted root, a file or `public-good`; only for identities and logged keys.
+    #[serde(default)]
+    pub(crate) trusted_root: Option<String>,
+}
+
+/// A verifier and how its signature is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TrustedVerifier {
+    /// The URI by which it calls itself.
+    pub(crate) id: String,
+    /// Its key: a file, a PEM text, `k8s://…` or `https://…`.
+    #[serde(default)]
+    pub(crate) public_key: Option<String>,
+    /// The subject of its certificate.
+    #[serde(default)]
+    pub(crate) identity: Option<String>,
+    /// The OIDC issuer of its certificate.
+    #[serde(default)]
+    pub(crate) issuer: Option<String>,
+    /// The environments that it promotes to.
+    pub(crate) environments: Vec<String>,
+    /// How long a promotion is accepted, such as `720h`.
+    #[serde(default, deserialize_with = "duration")]
+    pub(crate) max_age: Option<Duration>,
+    /// Set when a transparency log must have the signature; by default that of an identity, not of a key.
+    #[serde(default)]
+    pub(crate) transparency_log: Option<bool>,
+}
+
+impl TrustFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for a file that names no verifier, or one without a key or identity.
+    pub(crate) fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Document {
+            what: format!("the trust file {origin}"),
+            reason,
+        };
+        let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+        let document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
+        let found: Self = json::decode(&document).map_err(|error| wrong(error.to_string()))?;
+        if found.verifiers.is_empty() {
+            return Err(wrong("it names no verifiers".to_owned()));
+        }
+        for verifier in &found.verifiers {
+            let id = &verifier.id;
+            if verifier.id.is_empty() || verifier.environments.is_empty() {
+                return Err(wrong(format!(
+                    "the verifier {id:?} needs an id and a list of environments"
+                )));
+            }
+            let by_identity = (&verifier.identity, &verifier.issuer);
+            match (&verifier.public_key, by_identity) {
+                (Some(_), (None, None)) | (None, (Some(_), Some(_))) => {}
+                _ => {
+                    return Err(wrong(format!(
+                        "the verifier {id:?} needs either publicKey, or identity and issuer"
+                    )));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
+    let wrong = || serde::de::Error::custom("expected a duration with its unit, such as 720h");
+    parsed.map(Some).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<TrustFile, Error> {
+        TrustFile::parse(text.as_bytes(), "trust.yaml")
+    }
+
+    #[test]
+    fn reads_keys_and_identities() {
+        let found = parse(
+            "verifiers:\n- id: https://acme.example/promote\n  publicKey: cosign.pub\n  environments: [prod]\n  maxAge: 24h\n",
+        );
+        let found = found.unwrap();
+        assert_eq!(
+            found.verifiers[0].max_age,
+            Some(Duration::from_secs(86_400))
+        );
+        let keyless = "verifiers:\n- {id: a, identity: b, issuer: c, environments: [prod]}\n";
+        assert!(parse(keyless).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_trusts_everybody_or_nobody() {
+        for text in [
+            "verifiers: []",
+            "{}",
+            "verifiers:\n- {id: a, environments: [prod]}",
+            "verifiers:\n- {id: a, publicKey: k, environments: []}",
+            "verifiers:\n- {id: a, identity: b, environments: [prod]}",
+            "verifiers:\n- {id: a, publicKey: k, identity: b, issuer: c, environments: [prod]}",
+            "verifiers:\n- {id: a, publicKey: k, environments: [prod], maxAge: soon}",
+            "verifiers:\n- {id: a, publicKey: k, environment: [prod], environments: [prod]}",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
