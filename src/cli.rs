@@ -24,9 +24,9 @@ use crate::{
     budget::Size,
     clock::Clock,
     commands::{
-        Context, Outcome, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, lint, man, plan_release, policy, render, report, run, trust,
-        update_deployment, verify_ec, write_file,
+        Context, Outcome, attest, commit_status, completions, copy_image, doctor, ec, extract_tag,
+        gather_images, inspect, lint, man, plan_release, policy, render, report, run, trust,
+        update_deployment, verify_ec, why, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -127,6 +127,8 @@ enum Command {
     VerifyEc(verify_ec::Args),
     /// Copy or re-tag exactly the verified digests with all that is attached to them, write promoted.json
     CopyImage(copy_image::Args),
+    /// Write the evidence bundle, the verification summary and the promotion statement beside each promoted image
+    Attest(attest::Args),
     /// Write the promoted digests into the GitOps repository and push
     UpdateDeployment(update_deployment::Args),
     /// Show at a commit on its Git host how far a promotion is
@@ -140,6 +142,10 @@ enum Command {
     Doctor(Box<doctor::Args>),
     /// Fill the digests of a Snapshot into a copy of a kustomize, Helm or plain directory
     Render(render::Args),
+    /// Show everything that is attached to an image, and what other tools will make of it
+    Inspect(inspect::Args),
+    /// Tell how an image came to production, from its registry and the GitOps repository alone
+    Why(why::Args),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
@@ -167,10 +173,13 @@ impl Command {
             Self::PlanRelease(args) => plan_release::run(args, context).await,
             Self::VerifyEc(args) => verify_ec::run(args, context).await,
             Self::CopyImage(args) => copy_image::run(args, context).await,
+            Self::Attest(args) => attest::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::CommitStatus(args) => commit_status::run(args, context).await,
             Self::Run(args) => run::run(*args, context).await,
             Self::Doctor(args) => doctor::run(*args, context).await,
+            Self::Inspect(args) => inspect::run(args, context).await,
+            Self::Why(args) => why::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
             Self::Render(args) => render::run(args, context),
             Self::Policy(args) => policy::run(args, context).await,
@@ -283,6 +292,7 @@ pub fn results(command: &str) -> Vec<&'static str> {
         ("verify-ec", verify_ec::RESULTS),
         ("ec", ec::RESULTS),
         ("copy-image", copy_image::RESULTS),
+        ("attest", attest::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
         ("render", render::RESULTS),
     ];

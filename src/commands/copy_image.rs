@@ -9,6 +9,7 @@
 mod args;
 mod attached;
 mod endpoint;
+mod harm;
 mod places;
 mod released;
 mod reports;
@@ -59,6 +60,8 @@ pub(crate) struct CopyRequest {
     pub(crate) allow_empty: bool,
     /// Whether images are staged, tags are moved, or both.
     pub(crate) mode: Mode,
+    /// Refuses a tag that would move back, also where none moves yet.
+    pub(crate) check_tags: bool,
     /// Which attached artifacts are copied; `None` is what was seen, without a verdict everything.
     pub(crate) attached: Option<Attached>,
     /// Whether scan reports that the provenance names are copied too.
@@ -218,12 +221,13 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     for (job, plan) in jobs.0.iter().zip(&plans) {
         job.check(plan, vouched.as_ref()).await?;
     }
-    if !request.allow_rollback && request.mode != Mode::StageOnly {
+    if !request.allow_rollback && request.check_tags {
         let promoted = staged.as_ref().map(Placed::promoted);
         let verified = vouched.as_ref().map(Vouched::verified);
         let release = rollback::Release::of(verified, promoted);
         rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
+    harm::warn(&jobs, &plans, context).await?;
     if request.dry_run {
         return Ok(shown::plan(&jobs, &plans));
     }
@@ -240,6 +244,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         });
     }
     let mut promoted = promoted(&jobs, &plans, &done, vouched.as_ref())?;
+    promoted.promoted_at = Some(context.clock.written().to_string());
     promoted.unchecked.extend(unchecked);
     promoted.unchecked.extend(unchecked_release);
     let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
@@ -389,6 +394,8 @@ fn promoted(
             destinations: destinations.collect(),
             digest,
             previous_digest: plan.previous.first().copied().flatten(),
+            media_type: Some(plan.root.media_type.clone()),
+            size: Some(plan.root.bytes.len() as u64),
             copied,
         });
     }
@@ -401,6 +408,7 @@ fn promoted(
         policy_digest: verified.map(|verified| verified.policy.digest),
         report_digest: verified.map(|verified| verified.report_digest),
         unchecked: verified.map_or_else(Vec::new, |verified| verified.unchecked.clone()),
+        promoted_at: None,
         source: verified.and_then(|verified| verified.source.clone()),
         components,
     })

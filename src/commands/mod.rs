@@ -1,6 +1,7 @@
 //! One file for each subcommand: its flags (whose comments are the help), the typed request that
 //! is made of them, and how what was done is shown.
 
+pub(crate) mod attest;
 pub(crate) mod commit_status;
 pub(crate) mod completions;
 mod context;
@@ -12,11 +13,13 @@ mod failures;
 mod files;
 mod flags;
 pub(crate) mod gather_images;
+pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod man;
 mod output;
 pub(crate) mod plan_release;
 pub(crate) mod policy;
+mod record_failures;
 pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -24,6 +27,7 @@ pub(crate) mod trust;
 pub(crate) mod trust_flags;
 pub(crate) mod update_deployment;
 pub(crate) mod verify_ec;
+pub(crate) mod why;
 
 pub(crate) use context::{Context, Outcome};
 pub(crate) use files::{Target, in_data_dir, open_special, write_file};

@@ -1,4 +1,4 @@
-//! `run`: the five steps in one process, by the same code as the five commands.
+//! `run`: all steps in one process, by the same code as the commands.
 //!
 //! Each step gets a typed request: the flags of its section in the configuration file and those
 //! of `run` itself make one, and what the steps before did is put into it.
@@ -8,12 +8,15 @@
 //! 3. verify-ec; a "no" ends the run here
 //! 4. the edit of the GitOps repository is tried without writing, so that a missing file or
 //!    missing credentials or an older image are found before a tag moves
-//! 5. copy-image
-//! 6. update-deployment
+//! 5. copy-image, everything by digest
+//! 6. attest: the record is there before a tag names the image
+//! 7. copy-image, the tags
+//! 8. update-deployment
 //!
 //! When a step fails, the results of those before it are still written.
 
 mod config;
+mod recorded;
 mod steps;
 mod summary;
 mod weakening;
@@ -26,6 +29,7 @@ use steps::Steps;
 
 use super::{
     Context, Outcome,
+    attest::AttestRequest,
     copy_image::{self, Attached, CopyRequest, VerdictSource},
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
@@ -34,7 +38,7 @@ use super::{
     verify_ec::{self, Subject},
 };
 use crate::{
-    failure::{Failure, Kind},
+    failure::Failure,
     git::{self, Credentials, Git},
     text,
 };
@@ -203,19 +207,22 @@ fn gitops_context(args: &Args, deploy: &DeployRequest, context: &Context) -> Con
     context
 }
 
-/// The requests of the five steps.
+/// The requests of the steps.
 pub(super) struct Requests {
     pub(super) tag: TagRequest,
     pub(super) gather: GatherRequest,
     pub(super) verify: verify_ec::Request,
     pub(super) copy: CopyRequest,
+    pub(super) attest: AttestRequest,
     pub(super) deploy: DeployRequest,
 }
 
 /// The results that give way when all together are too large for Tekton.
-const SHORTER: [(&str, &str); 2] = [
+const SHORTER: [(&str, &str); 4] = [
     ("IMAGES_TO_VERIFY", "file:images.json"),
+    ("ATTESTED", "file:attested.json"),
     ("PROMOTED", "file:promoted.json"),
+    ("EVIDENCE_DIGEST", "file:attested.json"),
 ];
 
 impl Prepared {
@@ -252,6 +259,7 @@ impl Prepared {
             gather,
             verify,
             copy,
+            attest,
             deploy,
         } = self.requests;
         let tag = extract_tag::perform(&tag, context).await;
@@ -314,17 +322,12 @@ impl Prepared {
         }
         // A missing file, container or credential is found before a tag moves.
         let tried = update_deployment::perform(trial, &self.gitops).await;
-        tried.map_err(in_step("update-deployment"))?;
-
-        let copied = copy_image::perform(&copy, context).await;
-        let copied = copied.map_err(in_step("copy-image"))?;
-        let placed = copied
-            .placed()
-            .cloned()
-            .ok_or_else(|| Failure::message(Kind::Bug, "copy-image wrote no promoted.json"))?;
-        outcome.results.extend(&copied.outcome().results);
+        let tried = tried.map_err(in_step("update-deployment"))?;
+        let recorded = recorded::copy(copy, attest, &tried, &deploy, context, outcome).await?;
+        let placed = recorded.placed;
         let deploy = DeployRequest {
             images: DeployImages::Placed(Box::new(placed.clone())),
+            evidence: recorded.evidence,
             ..deploy
         };
         let edited = update_deployment::perform(deploy, &self.gitops).await;

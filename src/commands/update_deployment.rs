@@ -6,6 +6,7 @@
 //! 4. commit and push; when somebody else pushed first, edit the new head
 
 mod args;
+mod attested;
 mod change_request;
 mod forge_args;
 mod guard;
@@ -86,6 +87,10 @@ pub(crate) struct DeployRequest {
     pub(crate) signoff: bool,
     /// The run that makes the commit.
     pub(crate) run_url: Option<String>,
+    /// The evidence bundles of the images, as attest reports them.
+    pub(crate) evidence: Option<String>,
+    /// The file that says whose promotions are accepted; without it none is demanded.
+    pub(crate) require_attestation: Option<String>,
     /// Whether the edit is shown and nothing is changed.
     pub(crate) dry_run: bool,
     /// How the Git host is spoken to, and the change request.
@@ -168,6 +173,21 @@ pub(crate) struct Done {
     pub(crate) branch: String,
     /// The page of the change request.
     pub(crate) change_request: Option<String>,
+    /// Every place with an image, before and after the edit.
+    pub(crate) places: Vec<EditedPlace>,
+}
+
+/// A place in a file that names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EditedPlace {
+    /// The component.
+    pub(crate) component: String,
+    /// The file.
+    pub(crate) file: String,
+    /// The text before.
+    pub(crate) before: String,
+    /// The text after.
+    pub(crate) after: String,
 }
 
 /// Runs the command.
@@ -186,6 +206,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// As [`run`].
 pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result<Done, Failure> {
     let wanted = images::wanted(&request, context)?;
+    attested::check(&request, &wanted, context).await?;
     if wanted.images.is_empty() {
         return empty(&request);
     }
@@ -243,6 +264,7 @@ fn edit_local(
     let plan = plan(request, images, &tree)?;
     guard.check(&plan.changed, None)?;
     let mut done = done(!plan.files.is_empty(), "", "");
+    done.places = plan.edited();
     if request.dry_run {
         done.stdout = plan.diff().into_bytes();
         return Ok(done);
@@ -312,6 +334,7 @@ fn done(changed: bool, commit: &str, branch: &str) -> Done {
         commit: commit.to_owned(),
         branch: branch.to_owned(),
         change_request: None,
+        places: Vec::new(),
     }
 }
 

@@ -8,10 +8,12 @@
 
 mod args;
 mod inputs;
+mod promotion;
 mod verdict;
 
 pub(in crate::commands) use args::rule_data;
 pub(crate) use args::{Args, Request, Subject};
+pub(crate) use promotion::PromotionDemand;
 
 use super::{
     Context, Outcome,
@@ -70,6 +72,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
         show,
         strict,
         verified_out,
+        promotion,
     } = request;
     let clients = context.clients();
     output::remove_old(&outputs, context)?;
@@ -87,6 +90,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
     let path = context.path(verified_out.as_deref(), "verified.json");
     remove_file(&path)?;
     let images = inputs::images(&subject, allow_empty, context).await?;
+    promotion::check(promotion.as_ref(), &images, context).await?;
     let gate = Gate::open(gate, &clients).await.map_err(gate_failure)?;
     let judgement = gate.judge(&images).await;
     let written = output::write_all(&outputs, &judgement.report(), show, context)?;

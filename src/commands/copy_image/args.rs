@@ -60,6 +60,9 @@ pub(crate) struct Args {
     /// Copy everything by digest and write promoted.json, but move no tag
     #[arg(long, conflicts_with_all = ["tags_only", "dry_run"])]
     stage_only: bool,
+    /// With --stage-only: refuse now what moving the tags would refuse, so that nothing is attested that is not promoted
+    #[arg(long, requires = "stage_only")]
+    check_tags: bool,
     /// Move exactly the tags of --promoted, whose images --stage-only has copied
     #[arg(long, conflicts_with_all = ["src", "dst", "source", "destination", "verified", "verified_digest", "tag", "to", "map", "attached", "with_reports", "platform", "deep"])]
     tags_only: bool,
@@ -135,6 +138,7 @@ impl TryFrom<Args> for CopyRequest {
                 mode: Mode::TagsOnly,
                 tags: Vec::new(),
                 allow_empty: args.allow_empty,
+                check_tags: true,
                 attached: Some(Attached::None),
                 with_reports: false,
                 immutable: args.immutable,
@@ -178,6 +182,7 @@ impl TryFrom<Args> for CopyRequest {
                 true => Mode::StageOnly,
                 false => Mode::Both,
             },
+            check_tags: args.check_tags || !args.stage_only,
             attached: args.attached,
             with_reports: args.with_reports,
             immutable: args.immutable,

@@ -12,22 +12,23 @@ use clap::{Args as _, Command, FromArgMatches};
 use serde_json::{Map, Value};
 
 use crate::{
-    commands::{copy_image, extract_tag, gather_images, update_deployment, verify_ec},
+    commands::{attest, copy_image, extract_tag, gather_images, update_deployment, verify_ec},
     failure::{Failure, Kind},
     json, text,
 };
 
-/// The sections that a configuration may have: the five steps.
-pub(super) const STEPS: [&str; 5] = [
+/// The sections that a configuration may have: the steps.
+pub(super) const STEPS: [&str; 6] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
     "copy-image",
+    "attest",
     "update-deployment",
 ];
 
 /// What `run` gives to the steps itself; a file that says otherwise would not be followed.
-const OWN: [(&str, &[&str]); 4] = [
+const OWN: [(&str, &[&str]); 5] = [
     (
         "gather-images",
         &["revision", "commit", "destination-tag", "images-out"],
@@ -47,14 +48,30 @@ const OWN: [(&str, &[&str]); 4] = [
             "dry-run",
             // The deployment would name tags that have not moved, or that nothing was verified for.
             "stage-only",
+            "check-tags",
             "tags-only",
             "promoted",
             "promoted-digest",
         ],
     ),
     (
+        "attest",
+        &[
+            "images",
+            "verified",
+            "verified-digest",
+            "promoted",
+            "promoted-digest",
+            "report",
+            "environment",
+            "gitops-repo-url",
+            "dry-run",
+        ],
+    ),
+    (
         "update-deployment",
         &[
+            "evidence",
             "promoted",
             "promoted-digest",
             "unverified",
@@ -189,6 +206,7 @@ fn flags_of(step: &str) -> BTreeSet<String> {
         "gather-images" => gather_images::Args::augment_args(command),
         "verify-ec" => verify_ec::Args::augment_args(command),
         "copy-image" => copy_image::Args::augment_args(command),
+        "attest" => attest::Args::augment_args(command),
         _ => update_deployment::Args::augment_args(command),
     };
     let longs = command.get_arguments().filter_map(clap::Arg::get_long);
@@ -228,6 +246,12 @@ impl Flags {
     /// Sets a flag if there is a value.
     pub(super) fn set_some(&mut self, key: &str, value: Option<&String>) -> &mut Self {
         self.set_all(key, value.map(std::slice::from_ref).unwrap_or_default())
+    }
+
+    /// Returns the first value of a flag.
+    pub(super) fn first(&self, key: &str) -> Option<String> {
+        let mut flags = self.0.iter().filter(|(known, _)| known == key);
+        flags.next().and_then(|(_, values)| values.first().cloned())
     }
 
     /// Sets a flag unless the file already did.

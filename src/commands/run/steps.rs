@@ -8,7 +8,9 @@ use super::{
     in_step,
 };
 use crate::{
-    commands::{Context, copy_image, extract_tag, gather_images, update_deployment, verify_ec},
+    commands::{
+        Context, attest, copy_image, extract_tag, gather_images, update_deployment, verify_ec,
+    },
     failure::{Failure, Kind},
 };
 
@@ -35,6 +37,7 @@ impl Steps<'_> {
         let gather: gather_images::Args = self.gather_images().parse("gather-images")?;
         let verify: verify_ec::Args = self.verify_ec().parse("verify-ec")?;
         let copy: copy_image::Args = self.copy_image().parse("copy-image")?;
+        let attest: attest::Args = self.attest().parse("attest")?;
         let deploy: update_deployment::Args =
             self.update_deployment().parse("update-deployment")?;
         let verify = verify.request(context.clock, context.color);
@@ -45,6 +48,7 @@ impl Steps<'_> {
             gather: gather.try_into().map_err(in_step("gather-images"))?,
             verify,
             copy: copy.try_into().map_err(in_step("copy-image"))?,
+            attest: attest.try_into().map_err(in_step("attest"))?,
             deploy: deploy.try_into().map_err(in_step("update-deployment"))?,
         })
     }
@@ -244,6 +248,15 @@ impl Steps<'_> {
         }
         if self.args.allow_rollback {
             flags.set("allow-rollback", "true");
+        }
+        flags
+    }
+
+    fn attest(&self) -> Flags {
+        let mut flags = self.step("attest");
+        let run_url = self.step("update-deployment").first("run-url");
+        if let Some(url) = run_url {
+            flags.set_default("run-url", url);
         }
         flags
     }

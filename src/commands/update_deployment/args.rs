@@ -116,6 +116,12 @@ pub(crate) struct Args {
     /// The URL of the run that makes the commit, for a line of the commit message
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
+    /// The evidence bundles of the images, for lines of the commit message: the result EVIDENCE_DIGEST of attest, or file:attested.json
+    #[arg(long, value_name = "DIGESTS")]
+    evidence: Option<String>,
+    /// Refuse an image that no verifier of this trust file promoted to the environment; the file, or its text
+    #[arg(long, value_name = "FILE")]
+    require_attestation: Option<String>,
     /// Sign the commit with this private key: SSH, or OpenPGP as gpg --export-secret-keys writes it
     #[arg(long, value_name = "FILE", conflicts_with = "local")]
     sign_key: Option<PathBuf>,
@@ -198,6 +204,8 @@ impl TryFrom<Args> for DeployRequest {
             author: args.author,
             signoff: args.signoff,
             run_url: args.run_url,
+            evidence: args.evidence,
+            require_attestation: args.require_attestation,
             dry_run: args.dry_run,
             change_request,
             commit_status,

@@ -198,6 +198,7 @@ fn prepare_on(
     }
     if request.dry_run {
         let mut done = done(true, &head, &target);
+        done.places = plan.edited();
         done.stdout = plan.diff().into_bytes();
         return Ok(Prepared::Shown(done));
     }

@@ -1,6 +1,6 @@
 //! Which images are to be deployed, and who vouches for them.
 
-use super::{DeployImages, DeployRequest, Pin, Release};
+use super::{DeployImages, DeployRequest, Pin, Release, attested};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
@@ -61,14 +61,28 @@ pub(super) struct Wanted {
     pub(super) images: Vec<Image>,
     pub(super) promoted: Option<Promoted>,
     pub(super) release: Release,
+    /// The evidence bundle of each component.
+    pub(super) evidence: Vec<(String, Digest)>,
 }
 
-/// Reads `promoted.json`, or takes the images of the request.
+/// Reads `promoted.json`, or takes the images of the request; finds their evidence bundles.
 pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
+    let mut wanted = named(request, context)?;
+    let components = wanted
+        .promoted
+        .iter()
+        .flat_map(|promoted| &promoted.components);
+    let names: Vec<_> = components.map(|component| component.name.clone()).collect();
+    wanted.evidence = attested::evidence(request.evidence.as_deref(), &names, context)?;
+    Ok(wanted)
+}
+
+fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
     let alone = |images: &[Image], release: Release| Wanted {
         images: images.to_vec(),
         promoted: None,
         release,
+        evidence: Vec::new(),
     };
     match &request.images {
         DeployImages::Trial { images, release } if request.dry_run => {
@@ -120,6 +134,7 @@ fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
             commit: promoted.commit.clone(),
         },
         promoted: Some(promoted.clone()),
+        evidence: Vec::new(),
     })
 }
 

@@ -19,6 +19,11 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
             trailers.push(line);
         }
     }
+    for (name, digest) in &wanted.evidence {
+        if changed.iter().any(|(image, _)| image.name == *name) {
+            trailers.push(("Evidence", format!("{name} {digest}")));
+        }
+    }
     if let Some(promoted) = &wanted.promoted {
         let digest = |value: &Option<crate::image::Digest>| value.map(|digest| digest.to_string());
         let known = [

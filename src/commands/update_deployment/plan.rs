@@ -1,6 +1,6 @@
 //! The edits of all images in all environments, planned before any file is written.
 
-use super::{DeployRequest, Image};
+use super::{DeployRequest, EditedPlace, Image};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
@@ -15,6 +15,8 @@ pub(super) struct Plan {
     pub(super) changed: Vec<(Image, String)>,
     /// Every place with the image, changed or not.
     pub(super) places: Vec<Written>,
+    /// The component of each place.
+    pub(super) components: Vec<String>,
 }
 
 /// Finds out which files change, all of them before any is written.
@@ -50,6 +52,8 @@ pub(super) fn plan(
             if let Some(place) = changed {
                 plan.changed.push((image.clone(), place.old.clone()));
             }
+            let names = done.places.iter().map(|_| image.name.clone());
+            plan.components.extend(names);
             plan.places.extend(done.places);
         }
     }
@@ -58,6 +62,18 @@ pub(super) fn plan(
 }
 
 impl Plan {
+    /// Every place with its component.
+    pub(super) fn edited(&self) -> Vec<EditedPlace> {
+        let places = self.places.iter().zip(&self.components);
+        let edited = places.map(|(place, component)| EditedPlace {
+            component: component.clone(),
+            file: place.file.clone(),
+            before: place.old.clone(),
+            after: place.new.clone(),
+        });
+        edited.collect()
+    }
+
     /// One line a place: file, path, the text before and after, the commit.
     pub(super) fn lines(&self, commit: &str) -> String {
         let one = |place: &Written| {

@@ -116,6 +116,7 @@ fn push_edit(
             tracing::info!("nothing changes: {branch} is not created");
         }
         let mut done = done(!plan.files.is_empty(), &head, &branch);
+        done.places = plan.edited();
         done.stdout = if request.dry_run {
             plan.diff().into_bytes()
         } else {

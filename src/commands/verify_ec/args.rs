@@ -1,6 +1,8 @@
 //! The flags of `verify-ec` and the typed request that is made of them.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+
+use super::PromotionDemand;
 
 use crate::{
     clock::Clock,
@@ -93,6 +95,20 @@ pub(crate) struct Args {
     /// Refuse an image whose signature or provenance is about another repository: the signed docker-reference or the provenance's source must be the component's own
     #[arg(long)]
     require_source: bool,
+    /// Refuse an image that was not promoted to this environment before; needs --promotion-trust
+    #[arg(
+        long,
+        value_name = "ENVIRONMENT",
+        requires = "promotion_trust",
+        conflicts_with = "policy_input"
+    )]
+    require_promotion: Option<String>,
+    /// The trust file that says whose promotions are accepted; the file, or its text
+    #[arg(long, value_name = "FILE", requires = "require_promotion")]
+    promotion_trust: Option<String>,
+    /// Refuse a promotion that is younger, such as 24h
+    #[arg(long, value_name = "DURATION", requires = "require_promotion", value_parser = duration)]
+    min_age: Option<Duration>,
     /// Select rules, read results and expand indexes with the known faults of upstream
     #[arg(long)]
     compat: bool,
@@ -127,6 +143,8 @@ pub(crate) struct Request {
     pub(crate) strict: bool,
     /// Where `verified.json` goes; `None` is its default name.
     pub(crate) verified_out: Option<PathBuf>,
+    /// The earlier promotion that is demanded.
+    pub(crate) promotion: Option<PromotionDemand>,
 }
 
 /// What is judged.
@@ -216,8 +234,21 @@ impl Args {
             show,
             strict: self.strict,
             verified_out: self.verified_out,
+            promotion: self.require_promotion.zip(self.promotion_trust).map(
+                |(environment, trust)| PromotionDemand {
+                    environment,
+                    trust,
+                    min_age: self.min_age,
+                },
+            ),
         })
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
+    parsed.ok_or_else(|| "expected a duration with its unit, such as 24h".to_owned())
 }
 
 fn reference(text: &str) -> Result<Reference, Failure> {

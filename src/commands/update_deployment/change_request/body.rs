@@ -55,6 +55,10 @@ fn verdict(request: &DeployRequest, wanted: &Wanted) -> Vec<(&'static str, Strin
         }
         None => rows.push(("result", "not verified".to_owned())),
     }
+    for (name, digest) in &wanted.evidence {
+        let text = format!("{name} {digest}");
+        rows.push(("evidence bundle", code(&text)));
+    }
     if let Some(url) = &request.run_url {
         rows.push(("run", link(url)));
     }

@@ -1,0 +1,264 @@
+//! The flags of `attest` and the typed request that is made of them.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{AttestRequest, FilesRequest, Statement};
+use crate::{
+    failure::{Failure, Kind},
+    http::Url,
+    image::Digest,
+    record::{Approval, GitopsPlace, Keyless, Layout, Level, Run, is_level},
+};
+
+/// Flags of `attest`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The file that copy-image wrote [default: promoted.json]
+    #[arg(long, value_name = "FILE")]
+    promoted: Option<PathBuf>,
+    /// The digest of promoted.json that copy-image reported
+    #[arg(long, value_name = "DIGEST")]
+    promoted_digest: Option<Digest>,
+    /// The file that verify-ec wrote [default: verified.json]
+    #[arg(long, value_name = "FILE")]
+    verified: Option<PathBuf>,
+    /// The digest of verified.json that verify-ec reported
+    #[arg(long, value_name = "DIGEST")]
+    verified_digest: Option<Digest>,
+    /// The file that gather-images wrote [default: images.json]
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
+    /// The JSON report of verify-ec [default: report.json]
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The environment that the images are promoted to
+    #[arg(long, value_name = "NAME", default_value = "prod")]
+    environment: String,
+    /// The URI of the organisation's verifier, without a version, such as https://example.com/promote
+    #[arg(long, value_name = "URI")]
+    verifier_id: Option<String>,
+    /// The stable name of the policy [default: the one that verify-ec recorded, without its revision]
+    #[arg(long, value_name = "URI")]
+    policy_uri: Option<String>,
+    #[command(flatten)]
+    signing: SigningFlags,
+    /// The documents to attach [default: evidence, with a key also vsa and promotion]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    statements: Vec<Statement>,
+    /// Where to put signed statements: auto changes nothing for other tools
+    #[arg(long, value_name = "LAYOUT", default_value = "auto")]
+    layout: LayoutChoice,
+    /// Name this level in the summary where all these rules passed, such as SLSA_BUILD_LEVEL_3=slsa_build_build_service.slsa_builder_id_accepted
+    #[arg(long, value_name = "LEVEL=CODE[,CODE]")]
+    level: Vec<String>,
+    /// Record who approved the promotion
+    #[arg(long, value_name = "WHO")]
+    approval: Vec<String>,
+    /// Record the GitOps repository that the promotion goes to
+    #[arg(long, value_name = "URL")]
+    gitops_repo_url: Option<String>,
+    /// Accept the promotion statement for this long, such as 2160h [default: without an end]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    valid_for: Option<Duration>,
+    /// The URL of the run
+    #[arg(long, value_name = "URL")]
+    run_url: Option<String>,
+    /// The name of the PipelineRun
+    #[arg(long, value_name = "NAME")]
+    pipeline_run: Option<String>,
+    /// The name of the TaskRun
+    #[arg(long, value_name = "NAME")]
+    task_run: Option<String>,
+    /// The identifier of the run's trace
+    #[arg(long, value_name = "ID")]
+    trace_id: Option<String>,
+    /// Write copies of everything that is attached into this directory
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Show what would be attached, and write nothing to the registry
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The signer of statements.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Signing options")]
+pub(crate) struct SigningFlags {
+    /// Sign with this private key: PKCS#8 or cosign's encrypted form in a file, or k8s://[NAMESPACE/]SECRET
+    #[arg(long, value_name = "FILE|k8s://…", conflicts_with = "fulcio_url")]
+    signing_key: Option<String>,
+    /// The file with the password of --signing-key
+    #[arg(long, value_name = "FILE", requires = "signing_key")]
+    signing_key_password_file: Option<PathBuf>,
+    /// Sign with cosign.key of this directory, with the password in cosign.password: a mounted Secret
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["signing_key", "fulcio_url"])]
+    signing_key_dir: Option<PathBuf>,
+    /// Let this Fulcio certify a key for the owner of --identity-token-file
+    #[arg(long, value_name = "URL", requires = "identity_token_file")]
+    fulcio_url: Option<String>,
+    /// The OIDC token, such as a projected one of the pod with the audience sigstore: a file, or a directory with oidc-token
+    #[arg(long, value_name = "FILE|DIR")]
+    identity_token_file: Option<PathBuf>,
+    /// Record signatures in this Rekor v2 log
+    #[arg(long, value_name = "URL")]
+    rekor_url: Option<String>,
+    /// Let this timestamp authority prove when signatures were made, such as https://HOST/api/v1/timestamp
+    #[arg(long, value_name = "URL")]
+    tsa_url: Option<String>,
+}
+
+/// The layout of signed statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LayoutChoice {
+    /// As the image's own signatures are stored
+    Auto,
+    /// A Sigstore bundle that refers to the image
+    Bundle,
+    /// A layer under the tag sha256-….att
+    Tag,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
+    parsed.ok_or_else(|| "expected a duration with its unit, such as 2160h".to_owned())
+}
+
+impl TryFrom<Args> for AttestRequest {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
+        let levels = args.level.iter().map(|text| level(text));
+        let verifier_id = args.verifier_id.filter(|id| !id.is_empty());
+        if let Some(id) = &verifier_id {
+            check_verifier(id)?;
+        }
+        let SigningFlags {
+            signing_key,
+            signing_key_password_file,
+            signing_key_dir,
+            fulcio_url,
+            identity_token_file,
+            rekor_url,
+            tsa_url,
+        } = args.signing;
+        let (signing_key, password) = match signing_key_dir {
+            Some(dir) => {
+                let password = dir.join("cosign.password");
+                let key = dir.join("cosign.key").display().to_string();
+                (Some(key), Some(password).filter(|file| file.exists()))
+            }
+            None => (signing_key, signing_key_password_file),
+        };
+        let identity_token_file = identity_token_file.map(|path| match path.is_dir() {
+            true => path.join("oidc-token"),
+            false => path,
+        });
+        let services = Keyless {
+            fulcio: fulcio_url.zip(identity_token_file),
+            rekor_url,
+            tsa_url,
+        };
+        let gitops = args.gitops_repo_url.iter().map(|url| GitopsPlace {
+            uri: without_login(url),
+            ..GitopsPlace::default()
+        });
+        Ok(Self {
+            files: FilesRequest {
+                images: args.images,
+                verified: args.verified,
+                verified_digest: args.verified_digest,
+                promoted: args.promoted,
+                promoted_digest: args.promoted_digest,
+                report: args.report,
+            },
+            environment: args.environment,
+            verifier_id,
+            policy_uri: args.policy_uri,
+            signing_key,
+            password,
+            services,
+            statements: args.statements,
+            layout: match args.layout {
+                LayoutChoice::Auto => None,
+                LayoutChoice::Bundle => Some(Layout::Bundle),
+                LayoutChoice::Tag => Some(Layout::Tag),
+            },
+            levels: levels.collect::<Result<_, _>>()?,
+            approvals: args
+                .approval
+                .into_iter()
+                .map(|by| Approval { by })
+                .collect(),
+            gitops: gitops.collect(),
+            run: Run {
+                url: args.run_url,
+                pipeline_run: args.pipeline_run,
+                task_run: args.task_run,
+                trace_id: args.trace_id,
+            },
+            valid_for: args.valid_for,
+            out: args.out,
+            dry_run: args.dry_run,
+        })
+    }
+}
+
+/// Takes user and password out of a URL: the statement is public.
+pub(in crate::commands) fn without_login(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        return text.to_owned();
+    };
+    // A URL that takes no user has none.
+    let _ = url.set_password(None);
+    if url.scheme().starts_with("http") {
+        let _ = url.set_username("");
+    }
+    url.to_string()
+}
+
+/// Checks the URI of a verifier: readers compare it as a whole, so it must not change with the program.
+fn check_verifier(id: &str) -> Result<(), Failure> {
+    let wrong = |reason: &str| {
+        let text = format!("--verifier-id {id:?}: {reason}");
+        Err(Failure::message(Kind::Usage, text).hint("such as https://example.com/promote"))
+    };
+    let scheme = id.split_once(':').map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &str| {
+        !scheme.is_empty()
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '+')
+    };
+    if !scheme.is_some_and(is_scheme) || id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong("expected a URI");
+    }
+    if id.contains(env!("CARGO_PKG_VERSION")) {
+        return wrong("it contains the version of this program");
+    }
+    Ok(())
+}
+
+/// Reads `LEVEL=CODE[,CODE]`.
+fn level(text: &str) -> Result<Level, Failure> {
+    let wrong = |reason: &str| {
+        let text = format!("--level {text:?}: {reason}");
+        Failure::message(Kind::Usage, text)
+    };
+    let (name, rules) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("expected LEVEL=CODE[,CODE]"))?;
+    if !is_level(name) {
+        return Err(wrong(
+            "expected SLSA_<TRACK>_LEVEL_<n>, or a property of capitals, digits and _",
+        ));
+    }
+    let rules: Vec<_> = rules.split(',').map(str::trim).map(str::to_owned).collect();
+    if rules.iter().any(String::is_empty) {
+        return Err(wrong("a level without rules would be claimed, not proved"));
+    }
+    Ok(Level {
+        name: name.to_owned(),
+        rules,
+    })
+}

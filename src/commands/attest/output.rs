@@ -1,0 +1,132 @@
+//! The lines, the results and the files that `attest` leaves.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+
+use super::{Done, Files};
+use crate::{
+    commands::{Context, Outcome, write_file},
+    failure::{Failure, Kind, OrFail as _},
+    record::{EVIDENCE, VSA, Written},
+};
+
+/// The file that names everything that was attached.
+const ATTESTED: &str = "attested.json";
+
+fn short(kind: &str) -> &'static str {
+    match kind {
+        EVIDENCE => "evidence",
+        VSA => "vsa",
+        _ => "promotion",
+    }
+}
+
+fn line(written: &Written, dry_run: bool) -> String {
+    let digest = written.digest.map(|digest| digest.to_string());
+    let layout = written.layout.map_or("referrer", |layout| match layout {
+        crate::record::Layout::Tag => ".att tag",
+        crate::record::Layout::Bundle => "bundle",
+    });
+    let state = match (written.is_new, dry_run) {
+        (true, true) => "would be written",
+        (true, false) => "written",
+        (false, _) => "present",
+    };
+    format!(
+        "{} {} {} ({layout}, {state})\n",
+        written.image,
+        short(written.kind),
+        digest.as_deref().unwrap_or("-")
+    )
+}
+
+/// One line a document, and the results.
+pub(super) fn outcome(done: &Done) -> Outcome {
+    let mut outcome = Outcome::default();
+    let written = done.attested.iter().flat_map(|one| &one.written);
+    let lines: String = written.map(|written| line(written, done.dry_run)).collect();
+    outcome.stdout = lines.into_bytes();
+    let attested = done.attested.iter().flat_map(|one| &one.written);
+    let attested: Vec<_> = attested
+        .filter_map(|one| Some(format!("{} {} {}", one.image, short(one.kind), one.digest?)))
+        .collect();
+    let digests: Vec<_> = done.evidence();
+    let digests: Vec<_> = digests
+        .iter()
+        .map(|(_, digest)| digest.to_string())
+        .collect();
+    let results = &mut outcome.results;
+    let link = done.link.clone().unwrap_or_default();
+    results.set("LINK_TO_EVIDENCE", link);
+    for (name, value) in [
+        ("EVIDENCE_DIGEST", digests.join("\n")),
+        ("ATTESTED", attested.join("\n")),
+    ] {
+        let fits = results.fits(name, &value);
+        let value = if fits {
+            value
+        } else {
+            format!("file:{ATTESTED}")
+        };
+        results.set(name, value);
+    }
+    outcome
+}
+
+/// Writes `attested.json`.
+pub(super) fn write_attested(done: &Done, files: &Files, context: &Context) -> Result<(), Failure> {
+    let components: Vec<_> = done
+        .attested
+        .iter()
+        .map(|one| {
+            let statements = one
+                .written
+                .iter()
+                .filter(|written| written.layout.is_some());
+            let statements: Vec<_> = statements
+                .map(|written| {
+                    json!({
+                        "predicateType": written.kind,
+                        "image": written.image.to_string(),
+                        "digest": written.digest,
+                        "layout": written.layout.map(crate::record::Layout::as_str),
+                    })
+                })
+                .collect();
+            json!({
+                "name": one.name,
+                "image": one.image.to_string(),
+                "evidence": one.evidence,
+                "statements": statements,
+            })
+        })
+        .collect();
+    let document = json!({
+        "version": 1,
+        "promotedDigest": files.placed.digest(),
+        "components": components,
+    });
+    let bytes = serde_json::to_vec(&document).or_fail(Kind::Bug)?;
+    write_file(&context.path(None, ATTESTED), &bytes)
+}
+
+/// Writes copies of everything into a directory: documents, and signed envelopes as other verifiers read them.
+pub(super) fn write_copies(done: &Done, dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dir).map_err(|error| {
+        Failure::new(Kind::Usage, error).context(format!("cannot make {}", dir.display()))
+    })?;
+    for one in done.attested.iter().flat_map(|one| &one.written) {
+        let digest = one.image.digest.hex();
+        let stem = format!(
+            "{}.{}",
+            digest.get(..12).unwrap_or(&digest),
+            short(one.kind)
+        );
+        write_file(&dir.join(format!("{stem}.json")), &one.document)?;
+        if let Some(envelope) = &one.envelope {
+            write_file(&dir.join(format!("{stem}.dsse.json")), envelope)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Warns of a copy after which other tools no longer see an image's signatures.
+
+use super::Jobs;
+use crate::{
+    commands::{Context, record_failures::record_failure},
+    failure::Failure,
+    record::{Attachments, Forecast, FoundImage},
+    registry::Planned,
+};
+
+/// Looks at destinations that get bundles beside tags, or tags beside bundles.
+///
+/// # Errors
+/// Those of the destination's registry.
+pub(super) async fn warn(jobs: &Jobs, plans: &[Planned], context: &Context) -> Result<(), Failure> {
+    for (job, plan) in jobs.0.iter().zip(plans) {
+        let mut arriving = Attachments {
+            sig: plan.arriving_tags(),
+            att: false,
+            bundles: plan.arriving_bundles().to_vec(),
+        };
+        // A new image whose signatures are all bundles, or all tags, hides nothing.
+        if !(arriving.sig && !arriving.bundles.is_empty()) && !plan.is_at_destination() {
+            continue;
+        }
+        if arriving.bundles.iter().any(String::is_empty)
+            && let Some(source) = job.source()
+        {
+            let image = source.pinned(plan.root.digest);
+            let found = FoundImage::of(&context.registry, &image).await;
+            arriving.bundles = found.map_err(record_failure)?.attachments.bundles;
+        }
+        let signed = arriving.forecast() == Forecast::Bundles;
+        if signed || arriving == Attachments::default() {
+            continue;
+        }
+        let Some(target) = job.target() else { continue };
+        let image = target.pinned(plan.root.digest);
+        let found = FoundImage::of(&context.registry, &image).await;
+        let before = found.map_err(record_failure)?.attachments;
+        let mut after = before.clone();
+        after.sig |= arriving.sig;
+        after.bundles.extend(arriving.bundles);
+        if after.forecast() == Forecast::Hidden && before.forecast() != Forecast::Hidden {
+            tracing::warn!(
+                "{image} will have signatures under tags and bundles none of which is a signature: cosign, ec, Kyverno and policy-controller {}",
+                after.forecast().sentence()
+            );
+        }
+    }
+    Ok(())
+}

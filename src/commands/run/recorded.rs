@@ -1,0 +1,156 @@
+//! Copies the images and records the promotion, in this order: everything by digest, the record, the tags. Nothing can be
+//! pulled by its production tag before its record is there.
+
+use super::in_step;
+use crate::{
+    commands::{
+        Context, Outcome,
+        attest::{self, AttestRequest, without_login},
+        copy_image::{self, CopyRequest, CopySource, Mode, VerdictSource},
+        record_failures::record_failure,
+        update_deployment::{self, DeployRequest, DeployTarget},
+    },
+    failure::{Failure, Kind},
+    handover::Placed,
+    record::{FoundImage, GitopsPlace},
+};
+
+/// The copy and its record.
+pub(super) struct Recorded {
+    /// The copy.
+    pub(super) placed: Placed,
+    /// The evidence bundles, as update-deployment reads them.
+    pub(super) evidence: Option<String>,
+}
+
+/// Copies and records.
+///
+/// # Errors
+/// Those of copy-image and attest.
+pub(super) async fn copy(
+    copy: CopyRequest,
+    request: AttestRequest,
+    tried: &update_deployment::Done,
+    deploy: &DeployRequest,
+    context: &Context,
+    outcome: &mut Outcome,
+) -> Result<Recorded, Failure> {
+    let records = !request.is_off();
+    let staging = CopyRequest {
+        mode: if records { Mode::StageOnly } else { copy.mode },
+        ..copy.clone()
+    };
+    let copied = copy_image::perform(&staging, context).await;
+    let copied = copied.map_err(in_step("copy-image"))?;
+    let placed = copied
+        .placed()
+        .cloned()
+        .ok_or_else(|| Failure::message(Kind::Bug, "copy-image wrote no promoted.json"))?;
+    outcome.results.extend(&copied.outcome().results);
+    if !records {
+        for name in attest::RESULTS {
+            outcome.results.set(name, "");
+        }
+        return Ok(Recorded {
+            placed,
+            evidence: None,
+        });
+    }
+    let mut evidence = None;
+    let request = filled(request, &placed, tried, deploy);
+    let is_recorded = !tried.changed && is_recorded(&request, &placed, context).await?;
+    if is_recorded {
+        tracing::info!(
+            "the same digests were promoted to this environment before: nothing is attested again"
+        );
+        for name in attest::RESULTS {
+            outcome.results.set(name, "");
+        }
+    } else {
+        let attested = attest::perform(&request, context).await;
+        let attested = attested.map_err(in_step("attest"))?;
+        let mut named: Vec<_> = attested.evidence();
+        named.dedup_by(|a, b| a.0 == b.0);
+        let named = named
+            .iter()
+            .map(|(name, digest)| format!("{name}={digest}"));
+        evidence = Some(named.collect::<Vec<_>>().join(" "));
+        outcome.results.extend(&attested.outcome().results);
+    }
+    let tags = CopyRequest {
+        source: CopySource::Staged {
+            file: None,
+            digest: Some(placed.digest()),
+            unverified: false,
+        },
+        verdict: VerdictSource::Unverified,
+        mode: Mode::TagsOnly,
+        tags: Vec::new(),
+        attached: Some(copy_image::Attached::None),
+        with_reports: false,
+        deep: false,
+        platform: None,
+        ..copy
+    };
+    let moved = copy_image::perform(&tags, context).await;
+    moved.map_err(in_step("copy-image"))?;
+    Ok(Recorded { placed, evidence })
+}
+
+/// Puts what the steps before did into the request.
+fn filled(
+    request: AttestRequest,
+    placed: &Placed,
+    tried: &update_deployment::Done,
+    deploy: &DeployRequest,
+) -> AttestRequest {
+    let uri = match &deploy.target {
+        DeployTarget::Remote { url, .. } => without_login(url),
+        DeployTarget::Directory(dir) => dir.display().to_string(),
+    };
+    let gitops = tried.places.iter().map(|place| GitopsPlace {
+        component: place.component.clone(),
+        uri: uri.clone(),
+        path: Some(place.file.clone()),
+        before: Some(place.before.clone()),
+        after: Some(place.after.clone()),
+    });
+    if deploy.environments.len() > 1 {
+        tracing::warn!(
+            "the statements name the first environment alone; run attest for each other"
+        );
+    }
+    let mut files = request.files.clone();
+    files.promoted_digest = Some(placed.digest());
+    files.verified_digest = placed.promoted().verified_digest;
+    AttestRequest {
+        files,
+        environment: deploy.environments.first().cloned().unwrap_or_default(),
+        gitops: gitops.collect(),
+        ..request
+    }
+}
+
+/// Tells whether every digest is at its tags, and has the record of an earlier promotion to the environment.
+async fn is_recorded(
+    request: &AttestRequest,
+    placed: &Placed,
+    context: &Context,
+) -> Result<bool, Failure> {
+    for component in &placed.promoted().components {
+        if component.previous_digest != Some(component.digest) {
+            return Ok(false);
+        }
+        for place in &component.destinations {
+            let image = place.repository.pinned(component.digest);
+            let found = FoundImage::of(&context.registry, &image).await;
+            let found = found.map_err(record_failure)?;
+            let is_there =
+                found.is_promoted(&context.registry, &request.environment, request.signs());
+            if !is_there.await.map_err(record_failure)? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}

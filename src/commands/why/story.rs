@@ -1,0 +1,107 @@
+//! The facts in an evidence bundle about one image.
+
+use crate::{
+    handover::{Placed, Vouched},
+    image::{Digest, DigestReference},
+    record::Evidence,
+};
+
+/// The promotion of an image.
+#[derive(Debug)]
+pub(super) struct Story {
+    /// The environment.
+    pub(super) environment: Option<String>,
+    /// When it was promoted, or verified.
+    pub(super) when: String,
+    /// The known facts, each with its name.
+    pub(super) rows: Vec<(&'static str, String)>,
+}
+
+impl Story {
+    /// Reads the files of a bundle, each of which must be the one that the next names.
+    ///
+    /// # Errors
+    /// The contradiction.
+    pub(super) fn of(
+        image: &DigestReference,
+        digest: Digest,
+        evidence: &Evidence,
+    ) -> Result<Self, String> {
+        let file = |name: &str| {
+            let file = evidence.file(name);
+            file.ok_or_else(|| format!("it has no {name}"))
+        };
+        let promoted = file("promoted.json")?;
+        let placed = Placed::parse(promoted.content.as_bytes(), "its promoted.json", None);
+        let placed = placed.map_err(|error| error.to_string())?;
+        let promoted = placed.promoted();
+        let vouched = file("verified.json")?;
+        let expected = promoted.verified_digest;
+        let expected = expected.ok_or("its promoted.json names no verdict")?;
+        let vouched = Vouched::parse(
+            vouched.content.as_bytes(),
+            "its verified.json",
+            Some(expected),
+        );
+        let vouched = vouched.map_err(|error| error.to_string())?;
+        let verified = vouched.verified();
+        if file("report.json")?.digest != verified.report_digest {
+            return Err("its report is not the one that the verdict names".to_owned());
+        }
+        let verdict = vouched.vouches_for(image.digest);
+        let verdict = verdict.map_err(|error| error.to_string())?;
+        let mut components = promoted.components.iter();
+        let component = components
+            .find(|component| component.digest == image.digest)
+            .ok_or("it is about other images")?;
+        let mut rows = Vec::new();
+        let mut row = |name: &'static str, value: Option<String>| {
+            rows.extend(
+                value
+                    .filter(|value| !value.is_empty())
+                    .map(|value| (name, value)),
+            );
+        };
+        row("component", Some(component.name.clone()));
+        row("git tag", promoted.git_tag.clone());
+        row("source commit", promoted.commit.clone());
+        if let Some(source) = &promoted.source {
+            row("source", Some(source.url.clone()));
+            row("author", source.author.clone());
+            row("subject", source.subject.clone());
+            row("committed", source.date.clone());
+        }
+        let policy = &verified.policy;
+        row("policy", policy.uri.clone());
+        row("policy digest", Some(policy.digest.to_string()));
+        row("policy sources", Some(policy.sources.join(" ")));
+        row("verified", Some(verified.verified_at.clone()));
+        row("warnings", Some(verdict.warnings.to_string()));
+        row("exceptions", Some(verdict.exceptions.join(" ")));
+        row("skipped checks", Some(verified.skipped_checks.join(" ")));
+        row("not compared", Some(promoted.unchecked.join(" ")));
+        for accepted in &verdict.evidence {
+            let kind = accepted.predicate_type.as_deref().unwrap_or(&accepted.kind);
+            row("evidence", Some(format!("{kind} by {}", accepted.signer)));
+        }
+        row("copied from", Some(component.source.to_string()));
+        let places = component.destinations.iter().map(ToString::to_string);
+        row("copied to", Some(places.collect::<Vec<_>>().join(" ")));
+        row("promoted", promoted.promoted_at.clone());
+        let previous = component.previous_digest;
+        row("replaced", previous.map(|digest| digest.to_string()));
+        row("run", evidence.run_url.clone());
+        row("report", Some(verified.report_digest.to_string()));
+        row("missing files", Some(evidence.missing.join(" ")));
+        row(
+            "evidence bundle",
+            Some(format!("{}@{digest}", image.repository)),
+        );
+        let when = promoted.promoted_at.clone();
+        Ok(Self {
+            environment: evidence.environment.clone(),
+            when: when.unwrap_or_else(|| verified.verified_at.clone()),
+            rows,
+        })
+    }
+}
