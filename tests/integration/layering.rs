@@ -39,6 +39,12 @@ const EDGES: &[(&str, &[&str])] = &[
             "budget", "env", "evidence", "http", "image", "json", "kube", "registry", "text",
         ],
     ),
+    (
+        "record",
+        &[
+            "env", "handover", "http", "image", "json", "kube", "registry", "trust",
+        ],
+    ),
     ("lineage", &["git", "image", "registry"]),
     ("gitops", &["image"]),
     (
@@ -66,8 +72,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
-            "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "registry",
-            "release", "report", "snapshot", "tekton", "text", "trust",
+            "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "record",
+            "registry", "release", "report", "snapshot", "tekton", "text", "trust",
         ],
     ),
     (

@@ -36,6 +36,7 @@ mod policy_check;
 mod policy_docs;
 mod policy_test;
 mod prose;
+mod record;
 mod render;
 mod report;
 mod secrets;

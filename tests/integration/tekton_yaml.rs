@@ -17,11 +17,12 @@ use serde_json::Value as Json;
 use crate::docs::{check, root};
 
 /// All Tasks that are shipped.
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
     "copy-image",
+    "attest",
     "update-deployment",
     "preflight",
     "promote-run",
@@ -30,11 +31,12 @@ const ALL: [&str; 10] = [
     "push-snapshot",
 ];
 /// The Tasks of a promotion.
-pub(crate) const TASKS: [&str; 8] = [
+pub(crate) const TASKS: [&str; 9] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
     "copy-image",
+    "attest",
     "move-tags",
     "update-deployment",
     "preflight",
@@ -187,6 +189,13 @@ fn a_param_is_the_flag_of_its_name_and_nothing_declared_is_unused() {
             let given = [
                 own.clone(),
                 of_step("extract-tag"),
+                of_step("attest"),
+                of_step("verify-ec"),
+                format!(
+                    "--set=attest.{}=$(params.{})",
+                    param.name.trim_start_matches("signing-"),
+                    param.name
+                ),
                 of_step("update-deployment"),
             ];
             assert!(
@@ -290,7 +299,7 @@ fn both_containerfiles_end_in_the_same_image() {
     assert_eq!(last("Containerfile"), last("Containerfile.static"));
     let (file, layout) = (text("Containerfile"), text(".ci/rootfs"));
     for part in [
-        "extract-tag gather-images plan-release verify-ec copy-image update-deployment ec",
+        "extract-tag gather-images plan-release verify-ec copy-image attest update-deployment ec",
         "nonroot:x:65532:65532::/tmp:/sbin/nologin",
         "install -d -m 1777",
         "libgit2-COPYING",
@@ -314,6 +323,8 @@ fn the_pipeline_hands_every_digest_on() {
         "gather-images-to-verify",
         "verify-enterprise-contract",
         "copy-image",
+        "attest",
+        "move-tags",
         "update-deployment",
     ];
     assert_eq!(names, known);
@@ -347,6 +358,21 @@ fn the_pipeline_hands_every_digest_on() {
             "promoted-digest",
             "$(tasks.copy-image.results.PROMOTED_DIGEST)",
         ),
+        (
+            "attest",
+            "promoted-digest",
+            "$(tasks.copy-image.results.PROMOTED_DIGEST)",
+        ),
+        (
+            "move-tags",
+            "promoted-digest",
+            "$(tasks.copy-image.results.PROMOTED_DIGEST)",
+        ),
+        (
+            "update-deployment",
+            "evidence",
+            "$(tasks.attest.results.EVIDENCE_DIGEST)",
+        ),
     ] {
         assert_eq!(given(task, param), from);
     }
@@ -379,7 +405,13 @@ fn the_pipeline_hands_every_digest_on() {
 /// What update-deployment, preflight and promote-run can be told, a run of both Pipelines can be told too.
 #[test]
 fn both_pipelines_forward_what_the_tasks_offer() {
-    let own = ["promoted", "promoted-digest", "log-level", "dry-run"];
+    let own = [
+        "promoted",
+        "promoted-digest",
+        "evidence",
+        "log-level",
+        "dry-run",
+    ];
     let offered = task("update-deployment").spec.params;
     let offered = offered
         .iter()

@@ -92,7 +92,12 @@ impl Trio {
     pub(super) fn state(&self) -> (BTreeMap<String, String>, String) {
         let mut tags = self.universe.registry.tags();
         tags.retain(|tag, _| tag.starts_with("prod/"));
-        let head = self.universe.gitops().unwrap().resolve("main").unwrap();
+        let head = self
+            .universe
+            .gitops()
+            .unwrap()
+            .resolve("main^{tree}")
+            .unwrap();
         (tags, head)
     }
 
