@@ -68,6 +68,8 @@ pub fn shipped() -> Vec<PathBuf> {
         "gather-images",
         "verify-ec",
         "copy-image",
+        "attest",
+        "move-tags",
         "update-deployment",
     ];
     let tasks = tasks.map(|name| root.join(format!("tasks/{name}/{name}.yaml")));
