@@ -19,8 +19,8 @@ pub(super) async fn warn(jobs: &Jobs, plans: &[Planned], context: &Context) -> R
             att: false,
             bundles: plan.arriving_bundles().to_vec(),
         };
-        // A new image whose signatures are all bundles, or all tags, hides nothing.
-        if !(arriving.sig && !arriving.bundles.is_empty()) && !plan.is_at_destination() {
+        // To a new image comes what other tools see at its source too.
+        if !plan.is_at_destination() {
             continue;
         }
         if arriving.bundles.iter().any(String::is_empty)
