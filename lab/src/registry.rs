@@ -50,6 +50,8 @@ pub struct Options {
     pub redirect_blobs: Option<String>,
     /// Who may do what.
     pub access: Access,
+    /// Whether its token server honours the first scope of a request only.
+    pub one_scope: bool,
     /// With it, the registry speaks TLS.
     pub tls: Option<Tls>,
 }
@@ -65,6 +67,7 @@ impl Default for Options {
             max_body_bytes: None,
             redirect_blobs: None,
             access: Access::Open,
+            one_scope: false,
             tls: None,
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct Body {
     zeros: u64,
     cut: bool,
     pause: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// The pause before each piece, and the size of a piece.
+    drip: Option<(Duration, usize)>,
 }
 
 impl Body {
@@ -71,6 +73,11 @@ impl Body {
         self.cut = true;
     }
 
+    /// Sends the bytes in eight pieces with a pause before each.
+    pub(crate) fn drip(&mut self, pause: Duration) {
+        self.drip = Some((pause, (self.bytes.len() / 8).max(1)));
+    }
+
     /// The bytes, if they are no run of zeros.
     pub(crate) fn bytes_mut(&mut self) -> &mut Bytes {
         &mut self.bytes
@@ -95,7 +102,16 @@ impl hyper::body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if !self.bytes.is_empty() {
-            let bytes = std::mem::take(&mut self.bytes);
+            let mut size = self.bytes.len();
+            if let Some((pause, piece)) = self.drip {
+                let slept = self
+                    .pause
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+                std::task::ready!(slept.as_mut().poll(context));
+                self.pause = None;
+                size = size.min(piece);
+            }
+            let bytes = self.bytes.split_to(size);
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         if self.zeros > 0 {

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use hyper::{Method, Response, header};
+use sha2::{Digest as _, Sha512};
 
 use super::{
     fault::Effect,
     handler::{Call, error},
-    upload::Upload,
+    upload::{Content, Upload},
 };
 use crate::server::{Body, response};
 
@@ -82,7 +83,10 @@ impl Call {
 
     fn finish(&self, name: &str, upload: Upload) -> Response<Body> {
         let wanted = self.query("digest").unwrap_or_default();
-        let (digest, content) = upload.finish();
+        let (mut digest, content) = upload.finish();
+        if let (true, Content::Bytes(bytes)) = (wanted.starts_with("sha512:"), &content) {
+            digest = format!("sha512:{}", hex::encode(Sha512::digest(bytes)));
+        }
         if digest != wanted {
             return error(400, "DIGEST_INVALID", &wanted);
         }

@@ -33,6 +33,8 @@ pub enum Effect {
     NoMount,
     /// Takes its time before it reads the request and before it answers.
     Slow(Duration),
+    /// Sends the answer's body in eight pieces with a pause before each.
+    Drip(Duration),
     /// Never answers.
     Hang,
 }

@@ -121,6 +121,7 @@ impl Call {
                         .insert(header::CONTENT_LENGTH, length.into());
                     answer.body_mut().cut(*limit);
                 }
+                Effect::Drip(pause) => answer.body_mut().drip(*pause),
                 Effect::Without(name) => {
                     answer.headers_mut().remove(*name);
                 }
@@ -192,9 +193,13 @@ impl Call {
         let scopes = both
             .split('&')
             .filter_map(|pair| pair.strip_prefix("scope="));
-        let scopes: Vec<_> = scopes.map(decode).collect();
-        self.shared
-            .options
+        let mut scopes: Vec<_> = scopes.map(decode).collect();
+        let options = &self.shared.options;
+        if options.one_scope {
+            let all = scopes.join(" ");
+            scopes = all.split(' ').take(1).map(str::to_owned).collect();
+        }
+        options
             .access
             .token(&mut self.shared.tokens(), &scopes, &self.headers, &form)
     }
