@@ -7,6 +7,7 @@
 
 mod exchange;
 mod follow;
+mod patience;
 mod problem;
 mod proxy;
 mod retry_after;
@@ -26,6 +27,7 @@ use std::{
 
 pub(crate) use exchange::{Pace, Sent, upload};
 pub(crate) use follow::FollowError;
+pub(crate) use patience::Patience;
 pub(crate) use problem::{CertificateProblem, Failed, Problem, chain};
 pub(crate) use reqwest::{
     Body, Client, Error as TransportError, Method, RequestBuilder, Response, StatusCode, Url,
@@ -193,6 +195,7 @@ struct Inner {
     proxies: proxy::Proxies,
     roots: OnceLock<Result<Vec<CertificateDer<'static>>, Error>>,
     clients: Mutex<BTreeMap<(Security, Traffic, Scope), Client>>,
+    patience: Arc<Patience>,
 }
 
 impl fmt::Debug for Http {
@@ -206,12 +209,17 @@ impl fmt::Debug for Http {
 impl Http {
     /// Takes the options; nothing is read before the first client is needed.
     pub(crate) fn new(options: Options, env: &Env) -> Self {
+        Self::with_patience(options, env, Arc::default())
+    }
+
+    fn with_patience(options: Options, env: &Env, patience: Arc<Patience>) -> Self {
         Self(Arc::new(Inner {
             options,
             env: env.clone(),
             proxies: proxy::Proxies::new(env),
             roots: OnceLock::new(),
             clients: Mutex::default(),
+            patience,
         }))
     }
 
@@ -278,7 +286,12 @@ impl Http {
             unchecked: true,
             ..self.0.options.clone()
         };
-        Self::new(options, &self.0.env)
+        Self::with_patience(options, &self.0.env, Arc::clone(&self.0.patience))
+    }
+
+    /// The pauses that the run may still make before it repeats requests.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.0.patience
     }
 
     /// How long requests may take.

@@ -45,7 +45,7 @@ pub(super) fn run(
     bounds.time = limit.map(|limit| (limit, too_long(limit)));
     let known: Vec<_> = known.to_vec();
     let global = Arc::new(global);
-    let git_unchecked = GIT_UNCHECKED.contains(&env.get("GIT_SSL_NO_VERIFY").unwrap_or_default());
+    let git_unchecked = env.get("GIT_SSL_NO_VERIFY").is_some_and(is_true);
     let done = bounds.run(move |stop| {
         start(&global, env, &known, stop, |mut context| async move {
             context.color = color;
@@ -65,8 +65,12 @@ pub(super) fn run(
     }
 }
 
-/// The values that git takes for a true one.
-const GIT_UNCHECKED: [&str; 5] = ["1", "true", "yes", "on", "TRUE"];
+/// Tells whether git takes a value for a true one (`git help config`, "boolean").
+fn is_true(value: &str) -> bool {
+    let words = ["true", "yes", "on"];
+    words.iter().any(|word| value.eq_ignore_ascii_case(word))
+        || value.parse::<i64>().is_ok_and(|number| number != 0)
+}
 
 /// What upstream says of its limit.
 fn too_long(limit: std::time::Duration) -> Failure {

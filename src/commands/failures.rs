@@ -29,6 +29,7 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         | E::Denied { .. }
         | E::SignIn { .. }
         | E::App { .. }
+        | E::Certificate { .. }
         | E::NoSsh { .. }
         | E::Ambiguous { .. }
         | E::Signing(_)
@@ -44,6 +45,7 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
         E::NoCredentials { .. } | E::SignIn { origin: None, .. } => Some(
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
         ),
+        E::Certificate { problem, .. } => certificate_hint(*problem),
         E::Unbound { .. } => Some(
             "bind the login to its host by a line https://USER:PASSWORD@HOST in .git-credentials, or name the host by --git-url, --gitops-repo-url or --policy",
         ),

@@ -15,8 +15,9 @@ use super::{Error, Kind, address::Address};
 use crate::{
     git::Git,
     http::{
-        Http, Method, Response, StatusCode, Traffic, Url, chain,
+        Failed, Http, Method, Pace, Response, Sent, StatusCode, Traffic, Url,
         header::{self, HeaderValue},
+        upload,
     },
 };
 
@@ -27,7 +28,7 @@ pub(super) const PAUSES: [Duration; 3] = [
     Duration::from_millis(3000),
 ];
 /// The largest answer that is read.
-const MAX_ANSWER: usize = 16 << 20;
+const MAX_ANSWER: u64 = 16 << 20;
 const MAX_REDIRECTS: usize = 3;
 /// How long a host is waited for that limits the rate.
 const MAX_WAIT: Duration = Duration::from_secs(300);
@@ -177,6 +178,9 @@ impl Api {
                     wait
                 }
             };
+            if !self.http.patience().spend(pause) {
+                return Err(self.failed(&call, "no time is left for another attempt".to_owned()));
+            }
             tokio::time::sleep(pause).await;
         }
     }
@@ -229,34 +233,35 @@ impl Api {
         if self.kind == Kind::GitHub {
             request = request.header("x-github-api-version", "2022-11-28");
         }
+        let mut progress = Sent::default();
         if let Some(body) = &call.body {
+            let (body, counted) = upload(body.to_string().into());
+            progress = counted;
             request = request
                 .header(header::CONTENT_TYPE, "application/json")
-                .body(body.to_string());
+                .body(body);
         }
-        let sent = request.send().await;
-        Ok(sent.map_err(|error| self.failed(call, chain(&error))))
+        let sent = self.http.send(request, &call.method, url, progress).await;
+        Ok(sent.map_err(|error| self.failed(call, error.to_string())))
     }
 
     async fn read(
         &self,
         call: &Call<'_>,
-        mut response: Response,
+        response: Response,
         authorization: Authorization,
     ) -> Result<Tried, Error> {
         let status = response.status();
         let headers = response.headers().clone();
-        let mut bytes = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                Ok(None) => break,
-                Err(error) => return Ok(Tried::Failed(self.failed(call, chain(&error)))),
+        let object = format!("the answer of {}", self.host());
+        let pace = Pace::new(self.http.waits());
+        let bytes = match pace.whole(response, MAX_ANSWER, &object).await {
+            Ok(bytes) => bytes,
+            Err(error @ (Failed::Large { .. } | Failed::Budget(_))) => {
+                return Err(self.failed(call, error.to_string()));
             }
-            if bytes.len() > MAX_ANSWER {
-                return Err(self.failed(call, "its answer is too large".to_owned()));
-            }
-        }
+            Err(error) => return Ok(Tried::Failed(self.failed(call, error.to_string()))),
+        };
         let parsed: Option<Value> = match bytes.is_empty() {
             true => Some(Value::Null),
             false => serde_json::from_slice(&bytes).ok(),

@@ -122,6 +122,16 @@ pub(crate) enum Error {
         /// What happened.
         reason: String,
     },
+    /// The host's certificate is not accepted.
+    #[error("the certificate of {url} is not accepted: {reason}")]
+    Certificate {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        problem: crate::http::CertificateProblem,
+        /// What the library says.
+        reason: String,
+    },
     /// The host asks to come again later than is waited for.
     #[error("{url} is busy: it answers {status} and asks to wait {seconds} s", seconds = wait.as_secs())]
     Busy {

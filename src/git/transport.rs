@@ -5,6 +5,7 @@
 //! needs (clients, credentials) is kept for the thread on which it runs.
 
 mod exchange;
+mod shallow;
 mod ssh;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 use exchange::Exchange;
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
 pub(super) use ssh::{check as check_ssh, is_ssh};
+use tempfile::SpooledTempFile;
 use tokio::runtime::Handle;
 
 use super::{
@@ -154,7 +156,14 @@ impl Endpoint {
             user: self.user.clone(),
             service,
         };
-        Handle::current().block_on(exchange.run(body))
+        let mut kept = Handle::current().block_on(exchange.run(body))?;
+        let mut answer = Vec::new();
+        let read = kept.read_to_end(&mut answer);
+        read.map_err(|error| Error::Remote {
+            url: error::redacted(self.url.as_str()),
+            reason: format!("its answer cannot be kept: {error}"),
+        })?;
+        Ok(answer)
     }
 }
 
@@ -162,7 +171,7 @@ impl Endpoint {
 struct Stream {
     exchange: Exchange,
     request: Vec<u8>,
-    answer: Option<io::Cursor<Vec<u8>>>,
+    answer: Option<SpooledTempFile>,
 }
 
 impl Write for Stream {
@@ -185,7 +194,7 @@ impl Read for Stream {
                 let request = std::mem::take(&mut self.request);
                 let exchange = Handle::current().block_on(self.exchange.run(request));
                 let bytes = exchange.map_err(|error| io::Error::other(error::keep(error)))?;
-                self.answer.insert(io::Cursor::new(bytes))
+                self.answer.insert(bytes)
             }
         };
         answer.read(buffer)

@@ -332,6 +332,10 @@ impl Fetcher {
             source,
         })?;
         let (commit, files) = read.ok_or_else(|| too_large(origin))?;
+        tracing::debug!(
+            "policy source {origin}: {} files of commit {commit}",
+            files.len()
+        );
         if files.is_empty() && !address.dir.is_empty() {
             return Err(Error::Missing {
                 origin: origin.to_owned(),

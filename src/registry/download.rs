@@ -220,7 +220,7 @@ impl Download {
             };
             let most = registry.0.retries.most.min(if slow { 1 } else { u32::MAX });
             let pause = registry.0.retries.pause(*attempt);
-            if *attempt >= most || !registry.0.patience.spend(pause) {
+            if *attempt >= most || !registry.0.http.patience().spend(pause) {
                 return Err(error);
             }
             *attempt += 1;

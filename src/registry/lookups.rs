@@ -60,7 +60,6 @@ impl Registry {
             warned: Refusals::default(),
             known: self.0.known.clone(),
             bounds: Some(bounds),
-            patience: Arc::clone(&self.0.patience),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }

@@ -1,10 +1,9 @@
-//! How often and when a failed request is sent again, and how long a run has patience.
+//! How often and when a failed request is sent again.
 
 use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher as _, Hasher as _},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How often a request is repeated, and after which pauses.
@@ -34,36 +33,6 @@ impl Default for Retries {
             longest: Duration::from_secs(20),
             total: Duration::from_secs(120),
         }
-    }
-}
-
-/// How long all requests of a run together may wait before they are repeated. Pauses at the same
-/// time count once.
-#[derive(Debug)]
-pub(super) struct Patience(Mutex<(Duration, Instant)>);
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self(Mutex::new((MAX_PAUSES, Instant::now())))
-    }
-}
-
-/// The longest time that a run spends between attempts.
-const MAX_PAUSES: Duration = Duration::from_secs(600);
-
-impl Patience {
-    /// Takes a pause that begins now out of what is left; returns `false` if it is too long.
-    pub(super) fn spend(&self, pause: Duration) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, until) = *state;
-        let now = Instant::now();
-        let end = now + pause;
-        let more = end.saturating_duration_since(until.max(now));
-        let Some(left) = left.checked_sub(more) else {
-            return false;
-        };
-        *state = (left, until.max(end));
-        true
     }
 }
 
@@ -129,16 +98,5 @@ mod tests {
             let odd = Retries { factor, ..wide };
             assert!((0..40).all(|attempt| odd.pause(attempt) <= odd.longest));
         }
-    }
-
-    #[test]
-    fn pauses_at_the_same_time_count_once_and_end_with_the_budget() {
-        let patience = Patience::default();
-        for _ in 0..100 {
-            assert!(patience.spend(Duration::from_secs(60)));
-        }
-        assert!(!patience.spend(MAX_PAUSES + Duration::from_secs(60)));
-        assert!(patience.spend(Duration::from_secs(590)));
-        assert!(!patience.spend(Duration::from_secs(620)));
     }
 }

@@ -121,7 +121,7 @@ impl Registry {
             let most = self.most_repetitions(&call, &answer, host.has_answered());
             let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
             let is_in_time = began.elapsed() + pause <= self.0.retries.total;
-            if attempt >= most || !is_in_time || !self.0.patience.spend(pause) {
+            if attempt >= most || !is_in_time || !self.0.http.patience().spend(pause) {
                 return answer;
             }
             attempt += 1;

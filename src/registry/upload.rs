@@ -121,7 +121,7 @@ impl Registry {
                         _ => None,
                     };
                     let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
-                    if pause > self.0.retries.total || !self.0.patience.spend(pause) {
+                    if pause > self.0.retries.total || !self.0.http.patience().spend(pause) {
                         return Err(error);
                     }
                     tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);

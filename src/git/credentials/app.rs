@@ -19,14 +19,14 @@ use url::Url;
 
 use crate::{
     git::Error,
-    http::{Http, Method, Traffic, authority, chain, header},
+    http::{Http, Method, Pace, Sent, Traffic, authority, header},
     text,
 };
 
 /// How long a token has to be good still.
 const MARGIN: Duration = Duration::from_secs(300);
 /// The largest answer that is read.
-const MAX_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: u64 = 1 << 20;
 
 /// A GitHub App. Cheap to clone.
 #[derive(Clone)]
@@ -189,21 +189,15 @@ impl App {
             .map_err(|_| self.failed("the App's ID makes no header".to_owned()))?;
         value.set_sensitive(true);
         let request = client
-            .request(method, url.clone())
+            .request(method.clone(), url.clone())
             .header(header::AUTHORIZATION, value)
             .header(header::ACCEPT, "application/vnd.github+json");
-        let mut answer = request
-            .send()
-            .await
-            .map_err(|error| failed(chain(&error)))?;
+        let answer = http.send(request, &method, &url, Sent::default()).await;
+        let answer = answer.map_err(|error| failed(error.to_string()))?;
         let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| failed(chain(&e)))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(failed("its answer is too large".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let pace = Pace::new(http.waits());
+        let body = pace.whole(answer, MAX_ANSWER, &"the answer of the GitHub App's host");
+        let body = body.await.map_err(|error| failed(error.to_string()))?;
         let parsed: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(parsed);

@@ -1,13 +1,20 @@
 //! One request of Git's smart HTTP protocol, with the habits of real hosts: redirects of the first
 //! request, sign-in pages, limits of rate.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::{Seek as _, Write as _},
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use git2::transport::Service;
+use tempfile::SpooledTempFile;
 
-use super::Current;
+use super::{
+    Current,
+    shallow::{MAX_SHALLOW, is_flood},
+};
 use crate::{
     budget,
     git::{
@@ -22,6 +29,8 @@ use crate::{
     text,
 };
 
+/// Answers of more bytes than this are kept in a file without a name.
+const IN_MEMORY: usize = 8 << 20;
 /// The most bytes that one answer of a server may have.
 const MAX_ANSWER: usize = 1 << 30;
 /// The most bytes that are read of a server's words.
@@ -49,6 +58,8 @@ struct Failed {
 
 enum Again {
     Never,
+    /// A single time: where nothing listens, or a limit of time ended the request.
+    Once,
     Soon,
     After(u16, Duration),
 }
@@ -104,9 +115,10 @@ impl Exchange {
 
     /// Sends the request until it is answered. What was sent of a push is sent again only if the
     /// host says that it did nothing: otherwise only a look at the branch tells.
-    pub(super) async fn run(&self, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+    pub(super) async fn run(&self, body: Vec<u8>) -> Result<SpooledTempFile, Error> {
         let body = Bytes::from(body);
         let mut pauses = PAUSES.into_iter();
+        let mut once = PAUSES.into_iter().take(1);
         let (mut waits, mut waited) = (0, Duration::ZERO);
         loop {
             let Failed { error, again } = match self.once(&body).await {
@@ -115,6 +127,10 @@ impl Exchange {
             };
             let pause = match again {
                 Again::Never => return Err(error),
+                Again::Once => match once.next() {
+                    Some(pause) => pause,
+                    None => return Err(error),
+                },
                 Again::Soon => match pauses.next() {
                     Some(pause) => pause,
                     None => return Err(error),
@@ -132,12 +148,15 @@ impl Exchange {
                     wait
                 }
             };
+            if !self.current.git.http.patience().spend(pause) {
+                return Err(error);
+            }
             tracing::warn!("{error}: trying again in {pause:?}");
             tokio::time::sleep(pause).await;
         }
     }
 
-    async fn once(&self, body: &Bytes) -> Result<Vec<u8>, Failed> {
+    async fn once(&self, body: &Bytes) -> Result<SpooledTempFile, Failed> {
         let mut url = self.endpoint()?;
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.send(&url, body).await?;
@@ -218,14 +237,22 @@ impl Exchange {
             Some(key) => {
                 self.current.set_asked();
                 let account = git.account(&key, url, user).await?;
+                tracing::debug!(
+                    "credentials for {}: {}",
+                    redacted(url.as_str()),
+                    account.origin
+                );
                 let response = self.request(url, body, &extra, Some(&account)).await?;
                 let origin = Some(account.origin);
                 Ok(Answer { response, origin })
             }
-            None => Ok(Answer {
-                response,
-                origin: None,
-            }),
+            None => {
+                tracing::debug!("no credentials for {}", redacted(url.as_str()));
+                Ok(Answer {
+                    response,
+                    origin: None,
+                })
+            }
         }
     }
 
@@ -274,12 +301,22 @@ impl Exchange {
 
     /// A request without an answer, or without all of it.
     fn broken(&self, failed: &http::Failed) -> Failed {
-        let never_sent = matches!(
-            failed.problem(),
-            Problem::Refused | Problem::Name | Problem::Unreachable
-        );
+        let problem = failed.problem();
+        if let Problem::Certificate(problem) = problem {
+            return Error::Certificate {
+                url: redacted(self.url.as_str()),
+                problem,
+                reason: failed.to_string(),
+            }
+            .into();
+        }
+        let is_other = matches!(problem, Problem::SpeaksPlain | Problem::SpeaksTls);
+        let is_absent = matches!(problem, Problem::Refused | Problem::Name);
+        let never_sent = is_absent || problem == Problem::Unreachable;
         Failed {
             again: match self.is_repeatable() || never_sent {
+                true if is_other => Again::Never,
+                true if is_absent || failed.is_slow() => Again::Once,
                 true => Again::Soon,
                 false => Again::Never,
             },
@@ -300,7 +337,7 @@ impl Exchange {
         !matches!(self.service, Service::ReceivePack)
     }
 
-    async fn read(&self, url: &Url, answer: Answer) -> Result<Vec<u8>, Failed> {
+    async fn read(&self, url: &Url, answer: Answer) -> Result<SpooledTempFile, Failed> {
         let status = answer.response.status();
         if !status.is_success() {
             return Err(self.refused(answer).await);
@@ -314,7 +351,9 @@ impl Exchange {
             self.remember(url);
         }
         let mut response = answer.response;
-        let mut bytes = Vec::new();
+        let mut kept = SpooledTempFile::new(IN_MEMORY);
+        let lost = |error| self.failed(format!("its answer cannot be kept: {error}"));
+        let mut size = 0;
         let mut pace = Pace::new(self.current.git.http.waits());
         let object = format!("the answer of {}", redacted(self.url.as_str()));
         let _load = budget::load(&object);
@@ -323,14 +362,21 @@ impl Exchange {
             .await
             .map_err(|failed| self.broken(&failed))?
         {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
+            size += chunk.len();
+            if size > MAX_ANSWER {
                 let reason = format!("it sent more than {MAX_ANSWER} bytes");
                 return Err(self.failed(reason).into());
             }
-            budget::reserve(&object, &mut bytes, chunk.len()).map_err(Error::from)?;
-            bytes.extend_from_slice(&chunk);
+            budget::check(&object, chunk.len()).map_err(Error::from)?;
+            kept.write_all(&chunk).map_err(lost)?;
         }
-        Ok(bytes)
+        kept.rewind().map_err(lost)?;
+        if is_flood(&mut kept).map_err(lost)? {
+            let reason = format!("it names more than {MAX_SHALLOW} shallow commits");
+            return Err(self.failed(reason).into());
+        }
+        kept.rewind().map_err(lost)?;
+        Ok(kept)
     }
 
     /// Keeps where the first request ended as the base of all that follow.
@@ -357,7 +403,7 @@ impl Exchange {
                 return Error::NoRepository { url, origin }.into();
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let said = words(answer.response).await;
+                let said = self.words(answer.response).await;
                 let status = status.as_u16();
                 return match origin {
                     Some(origin) => Error::Denied {
@@ -382,7 +428,7 @@ impl Exchange {
             _ if status.is_server_error() && self.is_repeatable() => Again::Soon,
             _ => Again::Never,
         };
-        let said = words(answer.response).await;
+        let said = self.words(answer.response).await;
         let reason = match said.as_str() {
             "" => format!("status {status}"),
             said => format!("status {status}: {said}"),
@@ -393,31 +439,32 @@ impl Exchange {
         }
     }
 
+    /// The first line of a text that a host sends with a status.
+    async fn words(&self, mut response: Response) -> String {
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.is_empty() && !kind.starts_with("text/plain") {
+            return String::new();
+        }
+        let mut pace = Pace::new(self.current.git.http.waits());
+        let mut bytes = Vec::new();
+        while let Ok(Some(chunk)) = pace.chunk(&mut response).await {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() >= MAX_WORDS {
+                break;
+            }
+        }
+        bytes.truncate(MAX_WORDS);
+        let all = String::from_utf8_lossy(&bytes);
+        let first = all.lines().map(str::trim).find(|line| !line.is_empty());
+        let first: String = first.unwrap_or_default().chars().take(300).collect();
+        text::line(&first).into_owned()
+    }
+
     fn failed(&self, reason: String) -> Error {
         Error::Remote {
             url: redacted(self.url.as_str()),
             reason,
         }
     }
-}
-
-/// The first line of a text that a host sends with a status.
-async fn words(mut response: Response) -> String {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.is_empty() && !kind.starts_with("text/plain") {
-        return String::new();
-    }
-    let mut bytes = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() >= MAX_WORDS {
-            break;
-        }
-    }
-    bytes.truncate(MAX_WORDS);
-    let all = String::from_utf8_lossy(&bytes);
-    let first = all.lines().map(str::trim).find(|line| !line.is_empty());
-    let first: String = first.unwrap_or_default().chars().take(300).collect();
-    text::line(&first).into_owned()
 }
