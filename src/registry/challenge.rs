@@ -14,40 +14,60 @@ pub(super) enum Challenge {
     Bearer { realm: Url, service: String },
 }
 
-/// The strongest challenge that we know, with the scope that it names. One header may hold several.
+/// Returns the strongest challenge that can be answered, with the scope that it names. One header
+/// may hold several.
+///
+/// # Errors
+/// [`Error::Protocol`] when none can be answered because a bearer challenge is wrong.
 pub(super) fn parse(
     url: &Url,
     headers: &header::HeaderMap,
 ) -> Result<Option<(Challenge, String)>, Error> {
-    let mut found = None;
+    let (mut basic, mut wrong) = (None, None);
     let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
     let texts = values.filter_map(|value| value.to_str().ok());
     for (scheme, parameters) in texts.flat_map(challenges) {
         if scheme.eq_ignore_ascii_case("bearer") {
-            let get = |name: &str| parameters.get(name).cloned().unwrap_or_default();
-            let wrong = |reason| Error::Protocol {
-                url: shown(url),
-                reason,
-            };
-            let mut realm = Url::parse(&get("realm"))
-                .map_err(|_| wrong("its bearer challenge names no realm"))?;
-            // A user in the realm would become a header of the request.
-            let plain = realm
-                .set_username("")
-                .and_then(|()| realm.set_password(None));
-            plain.map_err(|()| wrong("its bearer challenge names no realm of the web"))?;
-            let service = get("service");
-            // A password must not leave TLS because a registry says so.
-            if realm.scheme() != "https" && url.scheme() == "https" {
-                return Err(wrong("its token server is on plain HTTP"));
+            match bearer(url, &parameters) {
+                Ok(found) => return Ok(Some(found)),
+                Err(reason) => wrong = wrong.or(Some(reason)),
             }
-            return Ok(Some((Challenge::Bearer { realm, service }, get("scope"))));
         }
         if scheme.eq_ignore_ascii_case("basic") {
-            found = Some((Challenge::Basic, String::new()));
+            basic = Some((Challenge::Basic, String::new()));
         }
     }
-    Ok(found)
+    match (basic, wrong) {
+        (None, Some(reason)) => Err(Error::Protocol {
+            url: shown(url),
+            reason,
+        }),
+        (basic, _) => Ok(basic),
+    }
+}
+
+/// A bearer challenge with its scope.
+///
+/// # Errors
+/// The reason why it cannot be answered.
+fn bearer(
+    url: &Url,
+    parameters: &BTreeMap<String, String>,
+) -> Result<(Challenge, String), &'static str> {
+    let get = |name: &str| parameters.get(name).cloned().unwrap_or_default();
+    let no_realm = "its bearer challenge names no realm";
+    let mut realm = Url::parse(&get("realm")).map_err(|_| no_realm)?;
+    // A user in the realm would become a header of the request.
+    let plain = realm
+        .set_username("")
+        .and_then(|()| realm.set_password(None));
+    plain.map_err(|()| "its bearer challenge names no realm of the web")?;
+    // A password must not leave TLS because a registry says so.
+    if realm.scheme() != "https" && url.scheme() == "https" {
+        return Err("its token server is on plain HTTP");
+    }
+    let service = get("service");
+    Ok((Challenge::Bearer { realm, service }, get("scope")))
 }
 
 /// The challenges of one header, each with its parameters. A word before a blank that no `=`
@@ -62,8 +82,12 @@ fn challenges(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
             Some(value) => {
                 let value = value.trim_start();
                 let (value, behind) = match value.strip_prefix('"') {
-                    Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-                    None => value.split_at(value.find([',', ' ']).unwrap_or(value.len())),
+                    Some(quoted) => unquoted(quoted),
+                    None => {
+                        let end = value.find([',', ' ']).unwrap_or(value.len());
+                        let (value, behind) = value.split_at(end);
+                        (value.to_owned(), behind)
+                    }
                 };
                 if let Some((_, parameters)) = found.last_mut() {
                     let value = value.trim().to_owned();
@@ -79,6 +103,21 @@ fn challenges(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
         rest = rest.trim_start_matches([' ', ',']);
     }
     found
+}
+
+/// The text of a quoted string after its first quote, and the rest of the header behind it. A
+/// backslash takes the meaning of the next character (RFC 9110 §5.6.4).
+fn unquoted(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (value, text.get(at + 1..).unwrap_or_default()),
+            '\\' => value.extend(characters.next().map(|(_, next)| next)),
+            other => value.push(other),
+        }
+    }
+    (value, "")
 }
 
 /// Tells whether two URLs are of one domain: the same address and port, or names with the same last

@@ -17,7 +17,7 @@ use super::{
     credentials::Places,
     limit::Limits,
     lookups::{Bounds, Known},
-    retries::{Patience, Retries},
+    retries::Retries,
     send::{Call, read},
     upload::Refusals,
 };
@@ -84,8 +84,6 @@ pub(super) struct Inner {
     pub(super) known: Known,
     /// What may be asked, if a policy's rules ask.
     pub(super) bounds: Option<Bounds>,
-    /// How long the run may still wait between attempts.
-    pub(super) patience: Arc<Patience>,
 }
 
 impl fmt::Debug for Registry {
@@ -152,7 +150,6 @@ impl Registry {
             warned: Refusals::default(),
             known: Known::default(),
             bounds: None,
-            patience: Arc::default(),
         };
         Self(Arc::new(inner), Arc::default())
     }
@@ -172,7 +169,6 @@ impl Registry {
             warned: Refusals::default(),
             known: self.0.known.clone(),
             bounds: self.0.bounds.clone(),
-            patience: Arc::clone(&self.0.patience),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
     }
@@ -454,21 +450,6 @@ pub(super) fn too_many_pages(repository: &Repository) -> Error {
     }
 }
 
-/// The next page of a list (RFC 8288), if it is on the same host.
-pub(super) fn next_page(url: &Url, headers: &header::HeaderMap) -> Option<Url> {
-    let links = headers.get_all(header::LINK).iter();
-    let links = links.filter_map(|value| value.to_str().ok());
-    let mut links = links.flat_map(|value| value.split(','));
-    let next = links.find_map(|link| {
-        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let next = parameters.contains("rel=\"next\"") || parameters.contains("rel=next");
-        next.then_some(target)
-    })?;
-    url.join(next)
-        .ok()
-        .filter(|next| next.origin() == url.origin())
-}
-
 fn accept_manifests(call: Call) -> Call {
     let types: Vec<_> = MediaType::ALL.into_iter().map(MediaType::as_str).collect();
     call.header(header::ACCEPT, types.join(", "))
@@ -482,26 +463,4 @@ pub(super) fn shown(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn follows_the_next_page_on_the_same_host_only() {
-        let url = Url::parse("https://r.example/v2/a/tags/list").unwrap();
-        let next = |link: &str| {
-            let mut headers = header::HeaderMap::new();
-            headers.insert(header::LINK, link.parse().unwrap());
-            next_page(&url, &headers).map(|url| url.to_string())
-        };
-        let found = next("</v2/a/tags/list?n=2&last=b>; rel=\"next\"");
-        assert_eq!(
-            found.as_deref(),
-            Some("https://r.example/v2/a/tags/list?n=2&last=b")
-        );
-        assert_eq!(next("<https://evil.example/x>; rel=\"next\""), None);
-        assert_eq!(next("</v2/a/tags/list>; rel=\"prev\""), None);
-    }
 }

@@ -13,11 +13,12 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 
 use super::Error;
-use crate::{env::Env, image::Repository};
+use crate::{env::Env, image::Repository, json};
 
 /// How long a credential helper may take.
 const HELPER_TIME: Duration = Duration::from_secs(30);
@@ -78,19 +79,50 @@ pub(super) struct Places(Vec<PathBuf>);
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct File {
+    #[serde(deserialize_with = "readable")]
     auths: BTreeMap<String, Entry>,
+    #[serde(deserialize_with = "readable")]
     cred_helpers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "json::nullable")]
     creds_store: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Entry {
+    #[serde(deserialize_with = "json::nullable")]
     auth: String,
+    #[serde(deserialize_with = "json::nullable")]
     username: String,
+    #[serde(deserialize_with = "json::nullable")]
     password: String,
+    #[serde(deserialize_with = "json::nullable")]
     identitytoken: String,
+    #[serde(deserialize_with = "json::nullable")]
     registrytoken: String,
+}
+
+/// Reads the entries of an object; one that cannot be read hides only itself.
+fn readable<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let all: BTreeMap<String, Value> = json::nullable(deserializer)?;
+    let mut good = BTreeMap::new();
+    for (key, value) in all {
+        if value.is_null() {
+            continue;
+        }
+        match serde_json::from_value(value) {
+            Ok(entry) => {
+                good.insert(key, entry);
+            }
+            // The parser's message may quote a secret.
+            Err(_) => tracing::warn!("ignored the entry {key:?} of an auth file: it is malformed"),
+        }
+    }
+    Ok(good)
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::{
     Error, Registry,
     auth::Access,
-    client::{MAX_PAGES, next_page, too_many_pages},
+    client::{MAX_PAGES, too_many_pages},
+    pages::next_page,
     send::{Call, read},
 };
 use crate::{
@@ -46,10 +47,10 @@ impl Registry {
                 return Ok(found);
             }
             let answer = self.check(&call, answer).await?;
-            next = next_page(&call.url, answer.headers());
+            next = next_page(&call.url, answer.headers())?;
             let bytes = read(self.0.http.waits(), &call.url, answer, MAX_PAGE).await?;
             let page: Page = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
-                url: call.url.to_string(),
+                url: super::client::shown(&call.url),
                 reason: "its list of tags cannot be read",
             })?;
             let tags = page.tags.into_iter().flatten();

@@ -17,6 +17,7 @@ mod list;
 mod lookups;
 mod lost;
 mod manifest;
+mod pages;
 mod place;
 mod plan;
 mod referrers;

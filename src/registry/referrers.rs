@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::{
     Descriptor, Error, Manifest, Registry, Version,
     auth::Access,
-    client::{MAX_MANIFEST, MAX_PAGES, next_page, shown, too_many_pages},
+    client::{MAX_MANIFEST, MAX_PAGES, shown, too_many_pages},
+    pages::next_page,
     send::{Call, read},
 };
 use crate::{
@@ -86,7 +87,7 @@ impl Registry {
                 return Ok(kept);
             }
             let answer = self.check(&call, answer).await?;
-            next = next_page(&call.url, answer.headers());
+            next = next_page(&call.url, answer.headers())?;
             let bytes = read(self.0.http.waits(), &call.url, answer, MAX_MANIFEST).await?;
             list.extend(entries(digest, &bytes).map_err(|reason| Error::Referrers {
                 url: shown(&call.url),

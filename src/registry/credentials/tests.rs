@@ -119,6 +119,25 @@ fn asks_the_places_in_their_order() {
 }
 
 #[tokio::test]
+async fn nulls_and_odd_entries_hide_nothing_else() {
+    let files = files(&[
+        r#"{"auths": {"null.example": null, "odd.example": 7, "o.example": {"auth": null},
+            "quay.io": {"auth": "YTpi", "identitytoken": null}},
+            "credHelpers": null, "credsStore": null}"#,
+        r#"{"auths": null, "credHelpers": {"r.example": 7}}"#,
+    ]);
+    assert_eq!(origin(&files, "quay.io/a").await.unwrap(), "f0 (quay.io)");
+    for none in [
+        "null.example/a",
+        "odd.example/a",
+        "o.example/a",
+        "r.example/a",
+    ] {
+        assert_eq!(origin(&files, none).await, None, "{none}");
+    }
+}
+
+#[tokio::test]
 async fn a_helper_that_hangs_is_ended() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
