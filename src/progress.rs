@@ -130,6 +130,11 @@ impl Progress {
     }
 }
 
+/// A number of bytes in the unit that bars have.
+pub(crate) fn shown_bytes(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
 /// The state of all transfers beside their bar.
 fn state(done: u64, blobs: u64, bytes: u64) -> String {
     format!("{done} of {blobs} blobs, {} in all", HumanBytes(bytes))

@@ -163,6 +163,23 @@ impl Layout {
         Ok(Some(manifest))
     }
 
+    /// Reads the configuration of an image.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::WrongDigest`] for other bytes.
+    pub(super) fn configuration(&self, blob: &Descriptor) -> Result<Bytes, Error> {
+        let path = self.blob_path(&blob.digest);
+        let found = fs::metadata(&path).map_err(|error| self.wrong(error))?;
+        if found.len() != blob.size || blob.size > MAX_INDEX {
+            return Err(self.wrong(format!("the size of {} is wrong", blob.digest)));
+        }
+        let bytes = fs::read(&path).map_err(|error| self.wrong(error))?;
+        if blob.digest.again(&bytes) != blob.digest {
+            return Err(self.wrong(format!("{} has other bytes", blob.digest)));
+        }
+        Ok(bytes.into())
+    }
+
     /// What refers to a manifest: the entries of `index.json` whose subject it is.
     pub(super) fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
         let entries = self.read_index()?.map(|index| index.manifests);

@@ -2,9 +2,11 @@
 
 use std::{fmt, io::Write as _, time::Duration};
 
+use bytes::Bytes;
+
 use super::{
-    Descriptor, Error, Layout, Manifest, Registry, Version, download::Download,
-    referrers::Referrers, upload::Moved,
+    Descriptor, Error, Layout, Manifest, Registry, Version, client::MAX_MANIFEST,
+    download::Download, referrers::Referrers, upload::Moved,
 };
 use crate::{
     image::{Digest, Repository, Tag},
@@ -62,6 +64,19 @@ impl Place {
         match self {
             Self::Repository(registry, repository) => registry.manifest(repository, version).await,
             Self::Layout(layout) => layout.manifest(version),
+        }
+    }
+
+    /// Fetches the configuration of an image.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub(super) async fn configuration(&self, blob: &Descriptor) -> Result<Bytes, Error> {
+        match self {
+            Self::Repository(registry, repository) => {
+                registry.blob(repository, blob, MAX_MANIFEST).await
+            }
+            Self::Layout(layout) => layout.configuration(blob),
         }
     }
 

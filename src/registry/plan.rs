@@ -15,8 +15,15 @@ use futures_util::{
     stream::{StreamExt as _, TryStreamExt as _, iter},
 };
 
-use super::{Content, Descriptor, Error, Manifest, Place, Selection, Version};
-use crate::image::{Digest, MediaType, Tag};
+use super::{
+    Content, Descriptor, Error, ImageManifest, Manifest, Place, Selection, Version,
+    manifest::Platform,
+};
+use crate::{
+    image::{Digest, MediaType, Tag},
+    json,
+    progress::shown_bytes,
+};
 
 /// How deep indexes may nest and referrers may refer.
 pub(super) const MAX_DEPTH: usize = 8;
@@ -301,12 +308,18 @@ impl Planned {
             + self.side_tags.len()
             + self.moving().count();
         format!(
-            "{} manifests, {} blobs of {bytes} bytes {how}, {} attached; tags to move: {tags}; at most {requests} writing and reading requests",
-            manifests,
+            "{manifests} manifest{}, {} blob{} ({}) {how}, {} attached; tags to move: {tags}; at most {requests} more requests",
+            plural(manifests),
             self.blobs.len(),
+            plural(self.blobs.len()),
+            shown_bytes(bytes),
             self.attached,
         )
     }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Fetches manifests, a few at once.
@@ -333,24 +346,48 @@ pub(super) async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Erro
 }
 
 async fn of_platform(from: &Place, root: Manifest, platform: &str) -> Result<Manifest, Error> {
-    let Content::Index(index) = root.content()? else {
-        return Ok(root);
+    let index = match root.content()? {
+        Content::Index(index) => index,
+        Content::Image(image) => {
+            let own = own_platform(from, &image, root.digest).await?;
+            return match is_of(&own, platform) {
+                true => Ok(root),
+                false => Err(Error::NotFound {
+                    what: format!("platform {platform} of {} ({own})", root.digest),
+                    repository: from.to_string(),
+                }),
+            };
+        }
     };
     let mut children = index.manifests.iter();
     let found = children.find(|child| {
-        child.platform.as_ref().is_some_and(|found| {
-            let (found, base) = (
-                found.to_string(),
-                format!("{}/{}", found.os, found.architecture),
-            );
-            found == platform || base == platform
-        })
+        let named = child.platform.as_ref();
+        named.is_some_and(|named| is_of(named, platform))
     });
     let found = found.ok_or_else(|| Error::NotFound {
         what: format!("platform {platform} of {}", root.digest),
         repository: from.to_string(),
     })?;
     fetch(from, found.digest).await
+}
+
+/// The platform that an image's configuration names.
+async fn own_platform(
+    from: &Place,
+    image: &ImageManifest,
+    digest: Digest,
+) -> Result<Platform, Error> {
+    let bytes = from.configuration(&image.config).await?;
+    json::read(&bytes, &json::IMAGE_CONFIG).map_err(|error| Error::Manifest {
+        digest,
+        reason: format!("its configuration names no platform: {error}"),
+    })
+}
+
+/// Tells whether a platform is the one that is named as `os/arch[/variant]`.
+fn is_of(platform: &Platform, named: &str) -> bool {
+    let base = format!("{}/{}", platform.os, platform.architecture);
+    platform.to_string() == named || base == named
 }
 
 fn check_immutable(

@@ -1,6 +1,7 @@
 //! `copy-image` against the lab's registries: what moves, and in which order.
 
 mod access;
+mod bars;
 mod positions;
 mod quirks;
 mod requests;
@@ -437,7 +438,7 @@ fn a_blob_that_the_destination_lost_comes_back_with_deep() {
     assert!(to.blob("prod/app", layer).is_none());
     copy(&source, &destination, &["--deep"])
         .exits(0)
-        .says("1 blobs of")
+        .says("1 blob sent (")
         .says("3 there already");
     assert_eq!(to.blob("prod/app", layer), from.blob("staging/app", layer));
     assert_eq!(to.tags()["prod/app:v1"], image.digest);

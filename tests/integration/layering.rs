@@ -72,7 +72,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "commands",
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
-            "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "record",
+            "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "progress",
+            "record",
             "registry", "release", "report", "snapshot", "tekton", "text", "trust",
         ],
     ),

@@ -28,12 +28,44 @@ pub(crate) struct Endpoint {
     pub(super) digest: Option<Digest>,
 }
 
+/// Transports of other tools that are not offered. Without this they would be read as images of
+/// Docker Hub with a tag.
+const TRANSPORTS: [&str; 9] = [
+    "atomic",
+    "containers-storage",
+    "dir",
+    "docker-archive",
+    "docker-daemon",
+    "oci-archive",
+    "ostree",
+    "sif",
+    "tarball",
+];
+
+/// Refuses a transport that other tools have.
+///
+/// # Errors
+/// [`Kind::Usage`], naming it.
+pub(super) fn check_transport(text: &str) -> Result<(), Failure> {
+    let transport = text.split_once(':').map(|(transport, _)| transport);
+    match transport.filter(|transport| TRANSPORTS.contains(transport)) {
+        None => Ok(()),
+        Some(transport) => Err(Failure::message(
+            Kind::Usage,
+            format!(
+                "transport {transport:?} is not supported: expected docker://REF, REF or oci:DIR"
+            ),
+        )),
+    }
+}
+
 impl Endpoint {
     /// Reads the text of a flag.
     ///
     /// # Errors
     /// [`Kind::Usage`].
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        check_transport(text)?;
         let (end, tag, digest) = match text.strip_prefix("oci:") {
             Some(layout) => {
                 let named = layout.rsplit_once(':');

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CopyRequest, CopySource,
-    endpoint::{End, Endpoint},
+    endpoint::{End, Endpoint, check_transport},
 };
 use crate::{
     commands::failures::{handover_failure, registry_failure},
@@ -341,6 +341,7 @@ fn destination(
         (None, Some(to)) => to.replace("{name}", name),
         (None, None) => own.to_string(),
     };
+    check_transport(&to)?;
     let to = to.strip_prefix("docker://").unwrap_or(&to);
     Ok(match to.strip_prefix("oci:") {
         Some(dir) => End::Layout(Layout::new(dir.into())),

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::{Done, Jobs};
-use crate::registry::{self, Planned, Registry};
+use crate::{
+    progress::shown_bytes,
+    registry::{self, Planned, Registry},
+};
 
 /// What would be copied, one line an image.
 pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
@@ -46,9 +49,23 @@ pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instan
         );
     } else {
         let noun = if images == 1 { "image" } else { "images" };
-        tracing::info!(
-            "copied {images} {noun}: {sent} blobs of {bytes} bytes sent, {mounted} mounted, \
-             {reused} there already; {requests} requests in {took:.2?}"
-        );
+        let written = sum(|done| done.manifests);
+        let did = match written + sent + mounted + reused {
+            0 => "everything was there already".to_owned(),
+            _ => format!(
+                "{} sent ({}), {mounted} mounted, {reused} there already",
+                counted(sent, "blob"),
+                shown_bytes(bytes)
+            ),
+        };
+        tracing::info!("copied {images} {noun}: {did}; {requests} requests in {took:.2?}");
+    }
+}
+
+/// A number with its noun.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
     }
 }

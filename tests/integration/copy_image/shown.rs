@@ -46,8 +46,11 @@ fn the_last_line_counts_what_was_done() {
     }
     copy(&source, &destination, &[])
         .exits(0)
-        .says("copied 1 image: 4 blobs of")
+        .says("copied 1 image: 4 blobs sent (")
         .says("0 mounted, 0 there already");
+    copy(&source, &destination, &[])
+        .exits(0)
+        .says("copied 1 image: everything was there already;");
     let near = format!("{}/prod/app:v1", from.address());
     copy(&source, &near, &[]).exits(0).says("4 mounted");
     copy(
@@ -95,4 +98,32 @@ fn reports_that_the_provenance_names_go_along_on_demand() {
         .exits(3)
         .says(&gone);
     assert!(!to.tags().contains_key("prod/app:next"));
+}
+
+#[test]
+fn the_platform_of_a_single_image_is_compared() {
+    let (from, to) = (start(), start());
+    signer::push_image(&from, "staging/app", "v1", "a", 1).unwrap();
+    let source = format!("{}/staging/app:v1", from.address());
+    let destination = format!("{}/prod/app:v1", to.address());
+    copy(&source, &destination, &["--platform=linux/arm64"])
+        .exits(3)
+        .says("platform linux/arm64")
+        .says("(linux/amd64)");
+    assert!(to.tags().is_empty());
+    copy(&source, &destination, &["--platform=linux/amd64"]).exits(0);
+    assert_eq!(to.tags().len(), 1);
+}
+
+#[test]
+fn transports_of_other_tools_are_refused_by_name() {
+    let to = start();
+    let destination = format!("{}/prod/app:v1", to.address());
+    for source in ["docker-archive:x.tar", "containers-storage:x", "dir:x"] {
+        copy(source, &destination, &[])
+            .exits(2)
+            .says("is not supported")
+            .says("oci:DIR");
+    }
+    copy(&destination, "docker-daemon:x:y", &[]).exits(2);
 }
