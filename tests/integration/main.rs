@@ -26,6 +26,7 @@ mod interop;
 mod layering;
 mod lint;
 mod neighbours;
+mod networks;
 mod outputs;
 mod outside;
 mod overlays;

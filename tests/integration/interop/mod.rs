@@ -5,6 +5,7 @@ mod chain;
 mod copy;
 mod docker_registry;
 mod git_http;
+mod networks;
 mod readers;
 mod signing;
 
