@@ -54,6 +54,12 @@ pub(crate) fn over() -> Option<Exceeded> {
     OVER.get().cloned()
 }
 
+/// The bytes of the heap that are in use.
+#[cfg(test)]
+pub(crate) fn in_use() -> usize {
+    HEAP.allocated()
+}
+
 /// Checks that so many bytes more fit into the budget.
 ///
 /// # Errors

@@ -6,10 +6,12 @@ mod drop_in;
 mod environment;
 mod hosts;
 mod log;
+#[cfg(test)]
+mod soak;
 
 use std::{
     ffi::OsString,
-    io::{IsTerminal as _, Write as _},
+    io::{ErrorKind, IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -93,26 +95,6 @@ struct Global {
     /// Write every Tekton result to DIR/NAME
     #[arg(long, global = true, value_name = "DIR")]
     results_dir: Option<PathBuf>,
-}
-
-impl Global {
-    /// Checks that the files exist which flags name, also where this run would not read them.
-    fn check_files(&self) -> Result<(), Failure> {
-        let named = |flag, path| (flag, path);
-        let authorities = self.ca_file.iter().map(|path| named("--ca-file", path));
-        let logins = self.authfile.iter().map(|path| named("--authfile", path));
-        for (flag, path) in authorities.chain(logins) {
-            if let Err(error) = std::fs::metadata(path) {
-                let kind = match error.kind() {
-                    std::io::ErrorKind::NotFound => Kind::NotFound,
-                    _ => Kind::Usage,
-                };
-                let text = format!("{flag} {}", path.display());
-                return Err(Failure::new(kind, error).context(text));
-            }
-        }
-        Ok(())
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -369,32 +351,39 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     written?;
     match shown {
         // A reader such as `head` that went away is no failure of ours.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Kind::Usage, error).context("cannot write to standard output"))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses a file or directory that a flag names and that does not exist: going on without it would
-/// end in a refusal that does not name it.
+/// Refuses a file or directory that a flag names and that cannot be used, also where this run would
+/// not read it: going on without it would end in a refusal that does not name it.
 fn check_named(global: &Global) -> Result<(), Failure> {
     let authfile = global.authfile.iter().map(|path| ("--authfile", path));
     let authorities = global.ca_file.iter().map(|path| ("--ca-file", path));
     let git = global.git_credentials_dir.iter();
     let git = git.map(|path| ("--git-credentials-dir", path));
-    let mut named = authfile.chain(authorities).chain(git);
-    let missing = named.find(|(_, path)| {
-        let found = path.metadata();
-        found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-    });
-    match missing {
-        Some((flag, path)) => {
-            let text = format!("{flag} {} does not exist", path.display());
-            Err(Failure::message(Kind::NotFound, text))
+    for (flag, path) in authfile.chain(authorities).chain(git) {
+        let found = path.metadata().and_then(|found| {
+            // A pipe must not be opened twice.
+            match found.is_file() || found.is_dir() {
+                true => std::fs::File::open(path).map(drop),
+                false => Ok(()),
+            }
+        });
+        if let Err(error) = found {
+            let text = format!("{flag} {}", path.display());
+            return Err(match error.kind() {
+                ErrorKind::NotFound => {
+                    Failure::message(Kind::NotFound, format!("{text} does not exist"))
+                }
+                _ => Failure::new(Kind::Usage, error).context(text),
+            });
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
@@ -402,7 +391,6 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");
     }
-    global.check_files()?;
     let options = Options {
         ca_files: global.ca_file.clone(),
         only_ca_files: false,
