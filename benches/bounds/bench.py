@@ -34,7 +34,7 @@ class Registry:
     """Serves documents by their path; a list of referrers may have many pages."""
 
     def __init__(self):
-        self.documents, self.pages = {}, None
+        self.documents, self.pages, self.subject = {}, None, ""
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,12 +43,14 @@ class Registry:
             def do_GET(self):
                 path = self.path.split("?")[0]
                 headers, body = {}, None
-                if "/referrers/" in path and registry.pages:
+                if "/referrers/" in path and registry.pages and path.endswith(registry.subject):
                     at = int((re.search(r"page=(\d+)", self.path) or [0, "0"])[1])
                     kind, body = INDEX, registry.pages[1]
                     if at + 1 < registry.pages[0]: headers["Link"] = f'<{path}?page={at + 1}>; rel="next"'
                 elif path in registry.documents:
                     kind, body = registry.documents[path]
+                elif "/referrers/" in path and registry.pages:
+                    kind, body = INDEX, b'{"schemaVersion": 2, "manifests": []}'
                 self.send_response(200 if body is not None else 404)
                 for name, value in headers.items(): self.send_header(name, value)
                 self.send_header("Content-Type", kind if body is not None else "text/plain")
@@ -202,22 +204,95 @@ def cases(bench):
         commit(path, at)
         return ["update-deployment", f"--gitops-repo-url={path}", "--image=web=r.example/p/web:n@sha256:" + "a" * 64, "--unverified"]
 
-    def sbom():
-        packages = [{"name": f"p{n}", "SPDXID": f"SPDXRef-{n}", "versionInfo": "1.0", "licenseConcluded": "MIT", "copyrightText": "c" * 330} for n in range(110_000)]
+    def sbom(count=110_000):
+        packages = [{"name": f"p{n}", "SPDXID": f"SPDXRef-{n}", "versionInfo": "1.0", "licenseConcluded": "MIT", "copyrightText": "c" * 330} for n in range(count)]
         return json.dumps({"spdxVersion": "SPDX-2.3", "packages": packages}).encode()
 
-    def attested_sbom():
+    def attested_sbom(count=110_000):
         registry = Registry(); image, _ = registry.image("a", "v1")
-        attest(registry, "a", image, key.envelope(statement(image, sbom(), "https://spdx.dev/Document")))
+        attest(registry, "a", image, key.envelope(statement(image, sbom(count), "https://spdx.dev/Document")))
         return bench.verify([f"--image={registry.host}/a@{image}"])
+
+    def attached_sbom(count=110_000):
+        """A rule fetches the blob by its digest, as Conforma's rules do, and reads it."""
+        registry = Registry(); image, _ = registry.image("a", "v1")
+        blob = registry.blob("a", sbom(count), "text/spdx+json")
+        registry.manifest("a", [blob], image.replace(":", "-") + ".sbom")
+        attest(registry, "a", image, key.envelope(statement(image, b"{}")))
+        rules = POLICY.replace("count(input.attestations) == 0", f'count(json.unmarshal(ec.oci.blob("{registry.host}/a@{blob["digest"]}")).packages) != {count}')
+        policy = tempfile.mkdtemp(dir=folder)
+        with open(policy + "/main.rego", "w") as file: file.write(rules)
+        return bench.verify([f"--image={registry.host}/a@{image}"], policy)
+
+    def referrers(count):
+        registry = Registry(); image, size = registry.image("a", "v1")
+        attest(registry, "a", image, key.envelope(statement(image, b"{}")))
+        kind, subject = "application/vnd.example.scan+json", {"mediaType": MANIFEST, "digest": image, "size": size}
+        entries = []
+        for number in range(count):
+            layer = registry.blob("a", b"%d" % number, kind)
+            digest_, size_ = registry.manifest("a", [layer], artifactType=kind, subject=subject)
+            entries.append({"mediaType": MANIFEST, "digest": digest_, "size": size_, "artifactType": kind})
+        bench.last, registry.subject = registry, image
+        registry.pages = (1, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode())
+        return bench.verify([f"--image={registry.host}/a@{image}"])
+
+    def nested_referrers():
+        """A registry that gives the same list for every manifest."""
+        arguments = referrers(300)
+        bench.last.subject = ""
+        return arguments
+
+    def components(count):
+        registry = Registry(); listed = []
+        for number in range(count):
+            name = f"team/c{number}"; image, _ = registry.image(name, f"v{number}")
+            attest(registry, name, image, key.envelope(statement(image, sbom(200), "https://spdx.dev/Document")))
+            listed.append({"name": f"c{number}", "containerImage": f"{registry.host}/{name}@{image}"})
+        path = folder + "/components.json"
+        with open(path, "w") as file: json.dump({"application": "a", "components": listed}, file)
+        return bench.verify([f"--images={path}"])
+
+    def snapshot(count):
+        registry = Registry(); listed = []
+        for number in range(count):
+            image, _ = registry.image(f"team/s{number}", f"v{number}")
+            listed.append({"name": f"s{number}", "containerImage": f"{registry.host}/team/s{number}@{image}"})
+        path = folder + "/snapshot.json"
+        with open(path, "w") as file: json.dump({"application": "a", "components": listed}, file)
+        return ["gather-images", f"--snapshot={path}"]
+
+    def files(count):
+        """A fresh repository for each run: the first one edits it."""
+        path = repository(folder, f"files{count}"); filler = git("hash-object", "-w", "--stdin", cwd=path, data=b"a: 1\n")
+        dirs = [("040000", "tree", tree(path, [("100644", "blob", filler, f"f{n}.yaml") for n in range(100)]), f"d{at}") for at in range(count // 100)]
+        edited = git("hash-object", "-w", "--stdin", cwd=path, data=b"spec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: r.example/p/web:old\n")
+        at = tree(path, [("100644", "blob", edited, "deployment-patch.yaml")])
+        for name in ("prod", "overlays"): at = tree(path, [("040000", "tree", at, name)])
+        commit(path, tree(path, dirs + [tuple(git("ls-tree", at, cwd=path).split(None, 3))]))
+        return ["update-deployment", f"--gitops-repo-url={path}", "--image=web=r.example/p/web:new@sha256:" + "a" * 64, "--unverified"]
 
     yield "120 pages of 4 MB", lambda: pages(120), {}
     yield "attestation of 23 MB of tiny nodes", nodes, {}
     yield "250 candidates x 5 components", candidates, {}
+    yield "each referrer has the same 300 referrers", nested_referrers, {}
     yield "policy bundle of 3 x 100 MB", bundle, {"expected": (2,)}
     yield "tree bomb of 10^10 files", bomb, {"expected": (2,)}
     yield "overlay of 1.5 GB", overlay, {"expected": (2,)}
-    yield "honest: SBOM of 50 MB as attestation", attested_sbom, {"budgets": (1024,), "expected": (0,)}
+    honest = {"budgets": (1024,), "expected": (0,)}
+    yield "honest: SBOM of 50 MB as attestation", attested_sbom, honest
+    yield "honest: SBOM of 50 MB as attached blob", attached_sbom, honest
+    yield "honest: 5,000 referrers", lambda: referrers(5000), honest
+    yield "honest: 200 components", lambda: components(200), honest
+    yield "honest: repository of 10,000 files", lambda: files(10_000), honest
+    # What fits the limits of the Tasks: 512 MiB for verify-ec, 256 MiB for the others.
+    step, small = {"budgets": (448,), "expected": (0,)}, {"budgets": (192,), "expected": (0,)}
+    yield "Task: SBOM of 10 MB as attestation", lambda: attested_sbom(22_000), step
+    yield "Task: SBOM of 10 MB as attached blob", lambda: attached_sbom(22_000), step
+    yield "Task: 50 components", lambda: components(50), step
+    yield "Task: 1,000 referrers", lambda: referrers(1000), step
+    yield "Task: Snapshot of 200 components", lambda: snapshot(200), small
+    yield "Task: repository of 2,000 files", lambda: files(2000), small
 
 
 def main():
