@@ -50,7 +50,7 @@ pub struct Options {
     pub redirect_blobs: Option<String>,
     /// Who may do what.
     pub access: Access,
-    /// Whether its token server honours the first scope of a request only.
+    /// Lets its token server honour the first scope of a request only.
     pub one_scope: bool,
     /// With it, the registry speaks TLS.
     pub tls: Option<Tls>,

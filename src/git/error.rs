@@ -127,9 +127,9 @@ pub(crate) enum Error {
     Certificate {
         /// The URL.
         url: String,
-        /// What is wrong with it.
+        /// The kind of problem.
         problem: crate::http::CertificateProblem,
-        /// What the library says.
+        /// The words of the library.
         reason: String,
     },
     /// The host asks to come again later than is waited for.

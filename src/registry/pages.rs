@@ -6,7 +6,7 @@ use super::{Error, client::shown};
 use crate::http::{Url, header};
 
 /// Returns the URL of the next page. Proxies that end TLS let registries name another scheme or
-/// port: the path is asked for where the page came from.
+/// port: the path is read from where the page came.
 ///
 /// # Errors
 /// [`Error::Protocol`] for a next page on another host, or one that is not a URL.

@@ -73,8 +73,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "clock", "env", "event", "evidence", "failure", "forge", "gate", "git", "gitops",
             "handover", "http", "image", "json", "kube", "lineage", "lint", "policy", "progress",
-            "record",
-            "registry", "release", "report", "snapshot", "tekton", "text", "trust",
+            "record", "registry", "release", "report", "snapshot", "tekton", "text", "trust",
         ],
     ),
     (

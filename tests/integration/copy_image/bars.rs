@@ -14,7 +14,7 @@ use rustix::{
 use super::start;
 use crate::harness::Workdir;
 
-/// What the program writes on a terminal of so many columns.
+/// Returns what the program writes on a terminal of so many columns.
 fn on_terminal(columns: u16) -> String {
     let (from, to) = (start(), start());
     signer::push_zeros(

@@ -22,7 +22,7 @@ use lab::{
 use super::{available, find};
 use crate::harness::Workdir;
 
-/// What one case gives both tools.
+/// The input of both tools in one case.
 struct Case<'a> {
     name: &'a str,
     reference: String,
