@@ -51,9 +51,9 @@ pub(crate) struct Gate {
     policy_uri: Option<String>,
     /// Weakenings that are recorded beside the checks that are left out.
     recorded: Vec<String>,
-    /// Whether evidence must name the component's own repository or source.
+    /// True if evidence must name the component's own repository or source.
     require_source: bool,
-    /// Whether an image without any attestation is judged by its content and signature.
+    /// True to judge an image without any attestation by its content and signature.
     allow_unattested: bool,
 }
 
@@ -104,7 +104,9 @@ impl Gate {
 
     /// Judges every image of the list and the images of its indexes.
     pub(crate) async fn judge(&self, images: &Images) -> Judgement {
-        let targets = images::expand(images, &self.clients.registry, self.dialect).await;
+        let registry = &self.clients.registry;
+        registry.named_by_snapshot(images.components().map(|(_, image)| &image.repository));
+        let targets = images::expand(images, registry, self.dialect).await;
         let all = targets.iter().map(|target| &target.component);
         let snapshot = images::shown(&images.snapshot, all);
         let components = self.check_all(&targets, &snapshot).await;

@@ -93,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) ca_files: Vec<PathBuf>,
     /// Whether the authorities of these files are the only ones that are trusted.
     pub(crate) only_ca_files: bool,
+    /// Further certificate authorities as PEM.
+    pub(crate) ca_pem: Option<Vec<u8>>,
     /// Hosts on plain HTTP.
     pub(crate) plain_http: Vec<HostPort>,
     /// Loopback hosts that speak TLS.
@@ -140,9 +142,17 @@ pub(crate) enum Error {
         /// The host.
         host: String,
     },
-    /// The address is a private one, and nobody who may name such hosts named this one.
+    /// The address is a private one, and only a redirect or a policy leads to it.
     #[error("{host} is a private address, which redirects and policies must not lead to")]
     Private {
+        /// The host.
+        host: String,
+    },
+    /// The address is a private one, and a Snapshot leads to it that anybody may have written.
+    #[error(
+        "{host} is a private address to which only a Snapshot leads, expected a host that a flag or a file of credentials names"
+    )]
+    Stranger {
         /// The host.
         host: String,
     },
@@ -347,6 +357,9 @@ impl Http {
             }
             for path in &options.ca_files {
                 roots.extend(roots::of_flag(path)?);
+            }
+            if let Some(pem) = &options.ca_pem {
+                roots.extend(roots::of_pem(pem)?);
             }
             Ok(roots)
         };

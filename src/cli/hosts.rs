@@ -1,33 +1,80 @@
-//! What the command line says beside the values of flags: the Git hosts that it names (logins without
-//! a host of their own go to these alone), and what it switches off.
+//! What the command line says beside the values of flags: the hosts that it names (Git logins without
+//! a host of their own go to these alone, and registries among them may have private addresses), and
+//! what it switches off.
 
 use std::ffi::OsString;
 
 use clap::{ArgMatches, parser::ValueSource};
 
-use crate::git;
+use crate::{git, http::HostPort, registry};
 
 /// Flags whose value is the URL of a Git repository.
 const REPOSITORIES: [&str; 2] = ["git_url", "gitops_repo_url"];
 /// Flags and arguments whose value may be the URL of a policy.
 const POLICIES: [&str; 2] = ["policy", "source"];
 
-/// Returns the URLs of Git repositories among the values of flags. A URL within a document (a
-/// Snapshot, an inline policy) is not one that the user named.
-pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
+/// Flags and arguments whose value names an image, a repository or a URL.
+const PLACES: [&str; 13] = [
+    "image",
+    "images",
+    "src",
+    "dst",
+    "source",
+    "destination",
+    "to",
+    "map",
+    "policy",
+    "public_key",
+    "rekor_url",
+    "mirror",
+    "tuf_mirror",
+];
+/// Flags whose value is a host.
+const HOSTS: [&str; 4] = [
+    "plain_http",
+    "https",
+    "insecure_skip_tls_verify",
+    "policy_hosts",
+];
+
+/// Returns the hosts that flags name.
+pub(super) fn named_registries(matches: &ArgMatches) -> Vec<HostPort> {
+    let command = innermost(matches);
+    let places = PLACES.iter().flat_map(|id| values(command, id));
+    let places = places.filter_map(|value| registry::named_host(&value));
+    let hosts = HOSTS.iter().flat_map(|id| values(command, id));
+    let hosts = hosts.filter_map(|value| value.parse().ok());
+    places.chain(hosts).collect()
+}
+
+/// Returns the hosts among the arguments of `ec`.
+pub(super) fn registries_of_arguments(arguments: &[OsString]) -> Vec<HostPort> {
+    let values = values_of_arguments(arguments);
+    values.filter_map(registry::named_host).collect()
+}
+
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
     let mut command = matches;
     while let Some((_, below)) = command.subcommand() {
         command = below;
     }
-    let values = |id: &str| {
-        let raw = command.try_get_raw(id).ok().flatten();
-        raw.into_iter()
-            .flatten()
-            .filter_map(|value| value.to_str().map(str::to_owned))
-            .collect::<Vec<_>>()
-    };
-    let repositories = REPOSITORIES.iter().flat_map(|id| values(id));
-    let policies = POLICIES.iter().flat_map(|id| values(id));
+    command
+}
+
+fn values(command: &ArgMatches, id: &str) -> Vec<String> {
+    let raw = command.try_get_raw(id).ok().flatten();
+    raw.into_iter()
+        .flatten()
+        .filter_map(|value| value.to_str().map(str::to_owned))
+        .collect()
+}
+
+/// Returns the URLs of Git repositories among the values of flags. A URL within a document (a
+/// Snapshot, an inline policy) is not one that the user named.
+pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
+    let command = innermost(matches);
+    let repositories = REPOSITORIES.iter().flat_map(|id| values(command, id));
+    let policies = POLICIES.iter().flat_map(|id| values(command, id));
     let policies = policies.filter_map(|value| git::named_url(&value));
     let named = repositories.chain(policies);
     named.filter(|url| !url.is_empty()).collect()
@@ -35,12 +82,16 @@ pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
 
 /// Returns the URLs of Git repositories among the arguments of `ec`, each with its flag or alone.
 pub(super) fn of_arguments(arguments: &[OsString]) -> Vec<String> {
+    let values = values_of_arguments(arguments);
+    values.filter_map(git::named_url).collect()
+}
+
+fn values_of_arguments(arguments: &[OsString]) -> impl Iterator<Item = &str> {
     let texts = arguments.iter().filter_map(|argument| argument.to_str());
-    let values = texts.map(|text| match text.split_once('=') {
+    texts.map(|text| match text.split_once('=') {
         Some((flag, value)) if flag.starts_with('-') => value,
         _ => text,
-    });
-    values.filter_map(git::named_url).collect()
+    })
 }
 
 /// Returns the booleans that a command line switches off: a configuration file does not switch them

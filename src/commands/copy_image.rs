@@ -197,6 +197,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
             Failure::message(Kind::NotFound, message).hint("say --allow-empty if that is right")
         );
     }
+    jobs.tell_who_names(&request.source, &registry);
     let rules = Rules {
         immutable: request.immutable,
         deep: request.deep,

@@ -3,7 +3,7 @@
 use crate::{
     failure::{Failure, Kind},
     forge, gate, git, gitops, handover,
-    http::{CertificateProblem, is_loopback},
+    http::{self, CertificateProblem, is_loopback},
     kube,
     policy::{self, Cause, LocateError, source},
     registry, trust,
@@ -135,6 +135,9 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
             Some("the account may lack the right, or the repository must be made first")
         }
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Http(http::Error::Stranger { .. }) => Some(
+            "if it is yours: name it by a flag (--image, --to, --https HOST), or give --authfile a file with an entry for it",
+        ),
         E::UploadElsewhere { .. } => Some(
             "the registry does not know the address under which it is reached: set its external URL (REGISTRY_HTTP_HOST, X-Forwarded-Proto)",
         ),
@@ -248,6 +251,7 @@ fn kube_kind(error: &kube::Error) -> Kind {
     match error {
         kube::Error::NotFound { .. } => Kind::NotFound,
         kube::Error::NoCluster { .. }
+        | kube::Error::Config { .. }
         | kube::Error::Name { .. }
         | kube::Error::Denied { .. }
         | kube::Error::Http(_) => Kind::Usage,

@@ -40,7 +40,7 @@ use super::{
 use crate::{
     failure::Failure,
     git::{self, Credentials, Git},
-    text,
+    registry, text,
 };
 
 /// Flags of `run`.
@@ -164,6 +164,9 @@ impl Prepared {
         };
         config.set(&args.set)?;
         for (_, key, value) in config.settings() {
+            if NAMES_PLACES.contains(&key) {
+                context.registry.own(registry::named_host(value));
+            }
             if ["git-url", "gitops-repo-url", "policy"].contains(&key)
                 && let Some(url) = git::named_url(value)
             {
@@ -216,6 +219,17 @@ pub(super) struct Requests {
     pub(super) attest: AttestRequest,
     pub(super) deploy: DeployRequest,
 }
+
+/// Settings whose value names a registry.
+const NAMES_PLACES: [&str; 7] = [
+    "image",
+    "to",
+    "map",
+    "policy",
+    "public-key",
+    "source",
+    "destination",
+];
 
 /// The results that give way when all together are too large for Tekton.
 const SHORTER: [(&str, &str); 4] = [

@@ -24,7 +24,7 @@ const PARALLEL: usize = 5;
 pub(super) struct Inaccessible {
     /// The component.
     pub(super) component: Component,
-    /// What the registry said.
+    /// The registry's answer.
     pub(super) reason: String,
 }
 
@@ -61,7 +61,12 @@ pub(super) async fn resolve(
         })?;
         references.push((component, reference));
     }
-    // Components may share an image; it is asked for once.
+    registry.named_by_snapshot(
+        references
+            .iter()
+            .map(|(_, reference)| &reference.repository),
+    );
+    // Components may share an image, which is looked up once.
     let mut unique: BTreeMap<String, Reference> = BTreeMap::new();
     for (component, reference) in &references {
         unique.insert(component.container_image.clone(), reference.clone());

@@ -206,6 +206,15 @@ impl Auth {
         Ok(found)
     }
 
+    /// Tells whether a file of credentials has an entry for the repository, without running a helper.
+    ///
+    /// # Errors
+    /// [`Error::AuthFile`].
+    pub(super) async fn names(&self, repository: &Repository) -> Result<bool, Error> {
+        let files = self.files.get_or_try_init(|| async { self.places.read() });
+        Ok(files.await?.name(repository))
+    }
+
     /// Widens the access to all that is done together on the same host by the same principal.
     pub(super) async fn widen(
         &self,

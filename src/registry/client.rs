@@ -19,6 +19,7 @@ use super::{
     lookups::{Bounds, Known},
     retries::Retries,
     send::{Call, read},
+    strangers::Strangers,
     upload::Refusals,
 };
 use crate::{
@@ -82,6 +83,8 @@ pub(super) struct Inner {
     pub(super) warned: Refusals,
     /// The hosts that the run asked itself.
     pub(super) known: Known,
+    /// The hosts that only a Snapshot names.
+    pub(super) strangers: Strangers,
     /// What may be asked, if a policy's rules ask.
     pub(super) bounds: Option<Bounds>,
 }
@@ -149,6 +152,7 @@ impl Registry {
             has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: Known::default(),
+            strangers: Strangers::default(),
             bounds: None,
         };
         Self(Arc::new(inner), Arc::default())
@@ -168,6 +172,7 @@ impl Registry {
             has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: self.0.known.clone(),
+            strangers: self.0.strangers.clone(),
             bounds: self.0.bounds.clone(),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))

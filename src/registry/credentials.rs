@@ -257,6 +257,18 @@ impl Files {
         }
         Ok(None)
     }
+
+    /// Tells whether a file has an entry or a helper for the repository. A store for all
+    /// registries names none.
+    pub(super) fn name(&self, repository: &Repository) -> bool {
+        let registry = repository.registry();
+        self.0.iter().any(|(_, file)| {
+            let mut helpers = file.cred_helpers.keys();
+            let mut keys = file.auths.keys();
+            helpers.any(|key| normal(key) == registry)
+                || keys.any(|key| covers(key, repository).is_some())
+        })
+    }
 }
 
 impl File {

@@ -59,6 +59,7 @@ impl Registry {
             has_empty: Refusals::default(),
             warned: Refusals::default(),
             known: self.0.known.clone(),
+            strangers: self.0.strangers.clone(),
             bounds: Some(bounds),
         };
         Self(Arc::new(inner), Arc::clone(&self.1))
@@ -87,11 +88,18 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Http`] for a host that must not be asked.
-    pub(super) fn client_for(&self, call: &Call) -> Result<Client, Error> {
+    pub(super) async fn client_for(&self, call: &Call) -> Result<Client, Error> {
         let home = self.base(&call.access.repository)?;
+        let http = &self.0.http;
+        if self.is_bound_to_public(call, &home).await? {
+            let client = http.public_client(&call.url, call.traffic);
+            return client.map_err(|error| match error {
+                http::Error::Private { host } => http::Error::Stranger { host }.into(),
+                error => error.into(),
+            });
+        }
         let is_redirected = call.url.origin() != home.origin();
         let bounded = self.0.bounds.is_some() && !self.0.known.has(&http::authority(&home));
-        let http = &self.0.http;
         Ok(match is_redirected && bounded {
             true => http.public_client(&call.url, call.traffic)?,
             false => http.client(&call.url, call.traffic)?,

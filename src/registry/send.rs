@@ -246,7 +246,7 @@ impl Registry {
         authorization: Option<&header::HeaderValue>,
     ) -> Result<Response, Error> {
         let http = &self.0.http;
-        let client = self.client_for(call)?;
+        let client = self.client_for(call).await?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         for (name, value) in &call.headers {
             request = request.header(name, value);

@@ -122,6 +122,18 @@ impl Jobs {
         self.0.iter().map(|job| job.item(registry)).collect()
     }
 
+    /// Notes the registries that only a Snapshot names: the sources of a verdict. The destinations
+    /// of a release are the administrator's.
+    pub(super) fn tell_who_names(&self, source: &CopySource, registry: &Registry) {
+        if matches!(source, CopySource::All { .. } | CopySource::Released { .. }) {
+            registry.named_by_snapshot(self.0.iter().filter_map(Job::source));
+        }
+        if matches!(source, CopySource::Released { .. }) {
+            let targets = self.0.iter().filter_map(Job::target);
+            registry.own(targets.filter_map(|target| target.registry().parse().ok()));
+        }
+    }
+
     /// By component, the destination's first tag with the digest.
     pub(super) fn places(&self) -> Vec<(String, Reference)> {
         let jobs = self.0.iter();

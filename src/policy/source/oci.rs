@@ -36,13 +36,15 @@ pub(super) async fn artifact(
         (None, None) => return Err(missing("the tag latest".to_owned())),
     };
     let repository = &reference.repository;
+    // The policy's author is not a writer of Snapshots.
+    registry.own(repository.registry().parse());
     let manifest = registry
         .manifest(repository, &version)
         .await
         .map_err(failed)?;
     let manifest = manifest.ok_or_else(|| missing(format!("{version} of {repository}")))?;
     let Content::Image(image) = manifest.content().map_err(failed)? else {
-        return Err(missing("an artifact that is no index".to_owned()));
+        return Err(missing("an artifact that is not an index".to_owned()));
     };
     let mut kept = Vec::new();
     for layer in &image.layers {
