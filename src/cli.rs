@@ -80,6 +80,9 @@ struct Global {
     /// Read Git credentials from this directory before all others
     #[arg(long, global = true, value_name = "DIR")]
     git_credentials_dir: Option<PathBuf>,
+    /// Read the cluster that this kubeconfig names; without it that of the pod, else that of KUBECONFIG or ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// Stop the whole run after this time, such as 90s or 5m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
@@ -191,7 +194,7 @@ pub fn main() -> ExitCode {
     let parsed = command.try_get_matches_from(line.arguments);
     let parsed = parsed.and_then(|matches| {
         let known = matches.subcommand_name().map_or_else(Vec::new, results);
-        let hosts = hosts::named(&matches);
+        let hosts = (hosts::named(&matches), hosts::named_registries(&matches));
         let mut cli = Cli::from_arg_matches(&matches)?;
         match &mut cli.command {
             Command::Run(args) => args.off = hosts::switched_off(&matches),
@@ -217,14 +220,19 @@ pub fn main() -> ExitCode {
     if matches!(command, Command::Trust(_)) {
         env.read_sigstore();
     }
+    if let Some(file) = &global.kubeconfig {
+        env.set_kubeconfig(file.clone());
+    }
     let bounds = Bounds::new(global.timeout, global.memory);
     let global = Arc::new(global);
     let given = Arc::clone(&global);
     let done = bounds.run(move |stop| {
         start(&given, env, &known, stop, |context| async move {
-            hosts
+            let (repositories, registries) = hosts;
+            repositories
                 .iter()
                 .for_each(|url| context.git.trust_with_credentials(url));
+            context.registry.own(registries);
             command.run(&context).await
         })
     });
@@ -365,7 +373,9 @@ fn check_named(global: &Global) -> Result<(), Failure> {
     let authorities = global.ca_file.iter().map(|path| ("--ca-file", path));
     let git = global.git_credentials_dir.iter();
     let git = git.map(|path| ("--git-credentials-dir", path));
-    for (flag, path) in authfile.chain(authorities).chain(git) {
+    let cluster = global.kubeconfig.iter();
+    let cluster = cluster.map(|path| ("--kubeconfig", path));
+    for (flag, path) in authfile.chain(authorities).chain(git).chain(cluster) {
         let found = path.metadata().and_then(|found| {
             // A pipe must not be opened twice.
             match found.is_file() || found.is_dir() {
@@ -411,10 +421,14 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
         .log
         .color
         .decide(&env, std::io::stdout().is_terminal());
+    let registry = Registry::new(http.clone(), &env, registries);
+    if env.get("KUBERNETES_SERVICE_HOST").is_some() {
+        registry.in_pod();
+    }
     Ok(Context {
         color,
         clock: Clock::new(&env).or_fail(Kind::Usage)?,
-        registry: Registry::new(http.clone(), &env, registries),
+        registry,
         git: Git::new(http.clone(), credentials),
         http,
         env,

@@ -3,7 +3,10 @@
 //! It supplies places and credentials. Variables of cosign and Sigstore (`SIGSTORE_*`, `TUF_*`,
 //! `COSIGN_*`) decide whom to trust, so only the commands that imitate cosign and `ec` read them.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The beginnings of the names of variables that decide whom to trust.
 const OF_SIGSTORE: [&str; 3] = ["SIGSTORE_", "TUF_", "COSIGN_"];
@@ -16,6 +19,8 @@ pub(crate) struct Env {
     variables: BTreeMap<String, String>,
     /// Whether the command reads variables of Sigstore.
     reads_sigstore: bool,
+    /// The kubeconfig that the command line names.
+    kubeconfig: Option<PathBuf>,
 }
 
 impl Env {
@@ -26,7 +31,7 @@ impl Env {
             std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         Self {
             variables: pairs.collect(),
-            reads_sigstore: false,
+            ..Self::default()
         }
     }
 
@@ -46,6 +51,16 @@ impl Env {
     /// Lets the command read the variables of Sigstore.
     pub(crate) fn read_sigstore(&mut self) {
         self.reads_sigstore = true;
+    }
+
+    /// The kubeconfig that the command line names.
+    pub(crate) fn kubeconfig(&self) -> Option<&Path> {
+        self.kubeconfig.as_deref()
+    }
+
+    /// Notes the kubeconfig that the command line names.
+    pub(crate) fn set_kubeconfig(&mut self, file: PathBuf) {
+        self.kubeconfig = Some(file);
     }
 
     /// The variables of Sigstore that are set and read, for the warning and the output.
@@ -90,6 +105,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Env {
         Self {
             variables: pairs.into(),
             reads_sigstore: true,
+            ..Self::default()
         }
     }
 }

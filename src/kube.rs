@@ -1,12 +1,19 @@
-//! Reads objects from the Kubernetes API with the pod's own service account.
+//! Reads objects from the Kubernetes API with the pod's own service account, or outside of a pod as
+//! a kubeconfig says.
 //!
-//! A handful of GETs, no watch, no kubeconfig. The API server's certificate is checked against
-//! the authority that is mounted with the token, and against no other: the environment names the
+//! A handful of GETs and no watch. In a pod the API server's certificate is checked against the
+//! authority that is mounted with the token, and against no other: the environment names the
 //! host, so an authority of the system would let it name a stranger. Redirects are not followed.
 //! Names are checked by grammar before they become a path, and the answer must be of the kind and
 //! name that were read.
 
-use std::{fs, net::IpAddr, path::Path};
+mod config;
+
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -30,6 +37,14 @@ pub(crate) enum Error {
         /// What was looked for.
         what: String,
         /// What is missing.
+        reason: String,
+    },
+    /// A kubeconfig cannot be used.
+    #[error("cannot use the kubeconfig {}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The defect.
         reason: String,
     },
     /// A name is none of Kubernetes.
@@ -72,7 +87,8 @@ pub(crate) enum Error {
 pub(crate) struct Kube {
     http: Http,
     base: Url,
-    token: Token,
+    /// `None` where a client certificate proves who we are.
+    token: Option<Token>,
     namespace: String,
 }
 
@@ -85,6 +101,40 @@ impl std::fmt::Debug for Token {
 }
 
 impl Kube {
+    /// Opens the cluster of `--kubeconfig`, else that of the pod, else that of `KUBECONFIG` or
+    /// `~/.kube/config`.
+    ///
+    /// # Errors
+    /// [`Error::NoCluster`] where there is none of them, [`Error::Config`], [`Error::Name`].
+    pub(crate) fn open(env: &Env) -> Result<Self, Error> {
+        Self::open_at(env, Path::new(SERVICE_ACCOUNT))
+    }
+
+    fn open_at(env: &Env, account: &Path) -> Result<Self, Error> {
+        if let Some(named) = env.kubeconfig() {
+            return Self::of_config(&[named.to_owned()], env);
+        }
+        if account.join("token").exists() {
+            return Self::of_pod(env, account);
+        }
+        let files: Vec<PathBuf> = match env.get("KUBECONFIG") {
+            Some(list) => list.split(':').map(PathBuf::from).collect(),
+            None => env
+                .home()
+                .map(|home| home.join(".kube/config"))
+                .into_iter()
+                .collect(),
+        };
+        let files: Vec<_> = files
+            .into_iter()
+            .filter(|file| file.try_exists().unwrap_or(true))
+            .collect();
+        match files.is_empty() {
+            true => Self::of_pod(env, account),
+            false => Self::of_config(&files, env),
+        }
+    }
+
     /// Takes the service account from its directory and the server's address from the environment.
     ///
     /// # Errors
@@ -124,12 +174,12 @@ impl Kube {
         Self {
             http,
             base,
-            token: Token(token),
+            token: Some(Token(token)),
             namespace,
         }
     }
 
-    /// The namespace of the pod.
+    /// The namespace of the pod, or of the kubeconfig's context.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -222,10 +272,11 @@ impl Kube {
             Err(()) => return Err(failed("the server's URL has no path".to_owned())),
         };
         let client = self.http.client(&url, Traffic::Small)?;
-        let request = client
-            .get(url.clone())
-            .bearer_auth(&self.token.0)
-            .header(header::ACCEPT, "application/json");
+        let mut request = client.get(url.clone());
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(&token.0);
+        }
+        let request = request.header(header::ACCEPT, "application/json");
         let sent = self.http.send(request, &Method::GET, &url, Sent::default());
         let answer = sent.await.map_err(|error| failed(error.to_string()))?;
         match answer.status() {

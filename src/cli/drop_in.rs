@@ -14,9 +14,10 @@ use crate::{
 pub(super) fn run(
     mut global: Global,
     args: ec::Args,
-    env: Env,
+    mut env: Env,
     known: &[&'static str],
 ) -> ExitCode {
+    let registries = hosts::registries_of_arguments(&args.arguments);
     let hosts = hosts::of_arguments(&args.arguments);
     let call = match Call::parse(args.arguments) {
         Ok(call) => call,
@@ -37,6 +38,9 @@ pub(super) fn run(
         (true, false) => log::Level::Error,
         (false, false) => log::Level::Warn,
     };
+    if !root.kubeconfig.is_empty() {
+        env.set_kubeconfig(root.kubeconfig.as_str().into());
+    }
     let file = Some(root.logfile.as_str()).filter(|file| !file.is_empty());
     global.log = log::Flags::of_ec(level, file);
     let limit = Some(root.timeout).filter(|limit| !limit.is_zero());
@@ -56,6 +60,7 @@ pub(super) fn run(
             hosts
                 .iter()
                 .for_each(|url| context.git.trust_with_credentials(url));
+            context.registry.own(registries);
             call.run(&context).await
         })
     });

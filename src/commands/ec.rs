@@ -95,8 +95,15 @@ pub(crate) struct Root {
     /// The part of a pause that is left to chance, 0 to 1
     #[arg(long, global = true, value_name = "NUMBER", default_value = "0.1")]
     pub(crate) retry_jitter: f64,
-    #[command(flatten)]
-    unsupported: unsupported::Everywhere,
+    /// The kubeconfig of the cluster that is read outside of a pod
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) kubeconfig: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -220,7 +227,6 @@ impl Root {
 
     /// Refuses what has no counterpart here.
     fn check(&self) -> Result<(), Usage> {
-        self.unsupported.check()?;
         match self.trace.as_str() {
             "none" | "log" => Ok(()),
             other => Err(unsupported::refuse(&format!("--trace={other}"))),
@@ -372,12 +378,7 @@ mod tests {
 
     #[test]
     fn what_has_no_counterpart_is_refused_by_name() {
-        for flag in [
-            "--vsa",
-            "--vsa-upload=local@/tmp",
-            "--kubeconfig=/k",
-            "--trace=opa",
-        ] {
+        for flag in ["--vsa", "--vsa-upload=local@/tmp", "--trace=opa"] {
             let name = flag.split('=').next().unwrap();
             let run = parse(&["validate", "image", flag]).and_then(|call| match call.command {
                 Command::Validate(Validate {

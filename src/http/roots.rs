@@ -58,6 +58,20 @@ pub(super) fn of_flag(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error
     Ok(found)
 }
 
+/// The certificates of a PEM text.
+///
+/// # Errors
+/// [`Error::Client`] when there is none in it.
+pub(super) fn of_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found = certificates(pem);
+    match found.is_empty() {
+        true => Err(Error::Client {
+            reason: "the certificate authority is not a PEM certificate".to_owned(),
+        }),
+        false => Ok(found),
+    }
+}
+
 fn files_of(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?;
     let paths = entries.flatten().map(|entry| entry.path());

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     env::Env,
-    kube::{self, Kube, SERVICE_ACCOUNT},
+    kube::{self, Kube},
 };
 
 /// The largest file with a configuration or rule data, in bytes.
@@ -25,7 +25,7 @@ const KIND: &str = "EnterpriseContractPolicy";
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The text is no configuration.
+    /// The text is not a configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
     /// The source cannot be fetched.
@@ -58,14 +58,14 @@ pub(crate) enum Error {
     Cluster {
         /// The text.
         name: String,
-        /// What the cluster said.
+        /// The error of the cluster.
         source: kube::Error,
     },
 }
 
 /// Finds the configuration.
 ///
-/// A directory or repository without one counts as one source with everything in it.
+/// A directory or repository without one is a single source with everything in it.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -85,7 +85,7 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
                 source,
             },
         };
-        let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT)).map_err(cluster)?;
+        let kube = Kube::open(env).map_err(cluster)?;
         let found = resource(&kube, namespace, name).await.map_err(cluster)?;
         return Ok(Spec::parse(&found, text)?);
     }
@@ -118,7 +118,7 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     }
 }
 
-/// The text that stands for a value of rule data: the content of a document, else itself. Upstream
+/// The value of rule data that a text names: the content of a document, else itself. Upstream
 /// fetches whatever could be the address of a document or a repository.
 ///
 /// # Errors

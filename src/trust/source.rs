@@ -6,7 +6,7 @@ use super::{Error, Key, limits, remote};
 use crate::{
     env::Env,
     http::{Http, Url},
-    kube::{Kube, SERVICE_ACCOUNT},
+    kube::Kube,
 };
 
 /// The entry of a secret that holds the public key.
@@ -32,7 +32,7 @@ impl Key {
         match scheme {
             "env" => Self::from_pem(env.get(rest).ok_or_else(missing)?, reference),
             "k8s" => {
-                let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT))?;
+                let kube = Kube::open(env)?;
                 let (namespace, name) = rest.split_once('/').unwrap_or((kube.namespace(), rest));
                 Self::of_secret(&kube, namespace, name, reference).await
             }

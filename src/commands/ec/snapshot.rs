@@ -2,12 +2,10 @@
 //!
 //! Unlike `images.json` of the other commands, images may be tags, and names may be missing.
 
-use std::path::Path;
-
 use super::{Context, image::Args};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    kube::{Kube, SERVICE_ACCOUNT},
+    kube::Kube,
     snapshot::{Component, Snapshot},
 };
 
@@ -72,7 +70,7 @@ fn read(text: &str) -> Result<Snapshot, Failure> {
 }
 
 async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> {
-    let kube = Kube::of_pod(&context.env, Path::new(SERVICE_ACCOUNT)).or_fail(Kind::Usage)?;
+    let kube = Kube::open(&context.env).or_fail(Kind::Usage)?;
     let (namespace, name) = name.split_once('/').unwrap_or((kube.namespace(), name));
     let api = ["apis", "appstudio.redhat.com", "v1alpha1"];
     let object = kube

@@ -2,20 +2,6 @@
 
 use super::Usage;
 
-/// Flags of every command.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Everywhere {
-    /// Not supported: the pod's service account is used
-    #[arg(long, global = true, value_name = "FILE", hide = true)]
-    kubeconfig: Option<String>,
-}
-
-impl Everywhere {
-    pub(super) fn check(&self) -> Result<(), Usage> {
-        refuse_given([("--kubeconfig", self.kubeconfig.is_some())])
-    }
-}
-
 /// Flags about verification summary attestations.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Vsa {

@@ -8,7 +8,7 @@ use super::PlanRequest;
 use crate::{
     commands::{Context, failures::kube_failure},
     failure::{Failure, Kind, OrFail as _},
-    kube::{Kube, SERVICE_ACCOUNT},
+    kube::Kube,
     release::objects::{GROUP, Object, ObjectKind, Objects, document},
 };
 
@@ -41,7 +41,7 @@ async fn object(from: &str, of: ObjectKind, context: &Context) -> Result<Object,
 }
 
 async fn in_cluster(name: &str, of: ObjectKind, context: &Context) -> Result<Value, Failure> {
-    let kube = Kube::of_pod(&context.env, Path::new(SERVICE_ACCOUNT)).map_err(kube_failure)?;
+    let kube = Kube::open(&context.env).map_err(kube_failure)?;
     let (namespace, name) = match name.split_once('/') {
         Some((namespace, name)) => (namespace, name),
         None => (kube.namespace(), name),
