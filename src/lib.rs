@@ -32,6 +32,7 @@ mod registry;
 mod release;
 mod report;
 mod snapshot;
+mod stop;
 mod tekton;
 mod text;
 mod trust;

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::{
     budget::{self, Exceeded, Size},
     failure::{Failure, Kind, OrFail as _},
-    json,
+    json, stop,
 };
 
 /// How often time and memory are looked at.
@@ -74,7 +74,7 @@ impl Bounds {
         budget::set(self.memory);
         json::limit_memory(|| budget::check_now().map_err(|over| over.to_string()));
         let began = Instant::now();
-        let (stop, stopped) = oneshot::channel();
+        let (send, stopped) = oneshot::channel();
         let (done, result) = sync_channel(1);
         thread::Builder::new()
             .name("command".to_owned())
@@ -104,8 +104,9 @@ impl Bounds {
                 break failure;
             }
         };
+        stop::end();
         // A command that has ended hears nothing.
-        let _ = stop.send(());
+        let _ = send.send(());
         let _ = result.recv_timeout(GRACE);
         Err(over)
     }

@@ -18,6 +18,7 @@ use super::{
     error::{Error, Place},
     places::Places,
 };
+use crate::stop;
 
 /// The longest that one evaluation may take.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
@@ -99,6 +100,7 @@ impl Program {
     pub(super) fn session(&self, input: Option<Value>) -> Session {
         let limits = Limits {
             deadline: Instant::now().checked_add(self.limit),
+            cancel: Some(stop::flag()),
             ..Limits::default()
         };
         Session::new(&self.program, input)

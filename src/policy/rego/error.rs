@@ -79,6 +79,9 @@ pub(crate) enum Error {
     /// The modules parse and do not compile.
     #[error("{}", shown(.0))]
     Compile(rego::Errors),
+    /// The run ended while a policy was read: nothing is known of it.
+    #[error("the policy was not read to its end: the run was stopped")]
+    Stopped,
     /// A rule could not be evaluated: nothing is known about what it would say.
     #[error("rule {rule} could not be evaluated: {cause}")]
     Evaluation {
@@ -110,6 +113,7 @@ impl From<rego::Errors> for Error {
             };
         }
         match first.code {
+            rego::Code::Cancelled => Self::Stopped,
             rego::Code::Parse => Self::Syntax(errors),
             _ => Self::Compile(errors),
         }

@@ -57,6 +57,7 @@ impl Policy {
         ec::register(&mut registry, &Host::offline());
         let options = Options {
             print,
+            stop: rules::end_of_run(),
             ..Options::new(&registry)
         };
         let compiled = rego::compile(parsed, &options)?;

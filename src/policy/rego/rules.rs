@@ -13,6 +13,7 @@ use super::{
     error::{Error, Place},
     module::Module,
 };
+use crate::stop;
 
 /// A rule of a policy.
 #[derive(Debug, Clone)]
@@ -158,12 +159,24 @@ pub(crate) fn list(modules: Vec<Module>) -> Result<Vec<Rule>, Error> {
     inventory(&parse(modules)?)
 }
 
-/// Parses modules.
+/// Parses modules, until the run must end.
 pub(super) fn parse(modules: Vec<Module>) -> Result<Vec<syntax::Module>, Error> {
+    parse_until(modules, &end_of_run())
+}
+
+fn parse_until(modules: Vec<Module>, stop: &rego::Stop) -> Result<Vec<syntax::Module>, Error> {
     let parsed = modules
         .into_iter()
-        .map(|module| rego::parse(module.file, module.source));
+        .map(|module| rego::parse_until(module.file, module.source, stop));
     Ok(parsed.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Ends parsing and compiling with the run.
+pub(super) fn end_of_run() -> rego::Stop {
+    rego::Stop {
+        deadline: None,
+        cancel: Some(stop::flag()),
+    }
 }
 
 /// The names at the start of a head, with dots.
@@ -193,4 +206,36 @@ pub(super) fn check_codes<'a>(rules: impl Iterator<Item = &'a Rule>) -> Result<(
         seen.insert(code, &rule.place);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicBool};
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_ends_takes_parsing_and_compiling_with_it() {
+        let modules = || {
+            let source = "package p\n\ndeny contains \"x\" if input.x\n".to_owned();
+            let file = "p.rego".to_owned();
+            vec![Module { file, source }]
+        };
+        let stop = |is_set| rego::Stop {
+            deadline: None,
+            cancel: Some(Arc::new(AtomicBool::new(is_set))),
+        };
+        let parsed = parse_until(modules(), &stop(false)).unwrap();
+        let ended = parse_until(modules(), &stop(true));
+        assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+        let registry = rego::builtins::offered();
+        for (is_set, ends) in [(false, false), (true, true)] {
+            let options = rego::Options {
+                stop: stop(is_set),
+                ..rego::Options::new(&registry)
+            };
+            let compiled = rego::compile(parsed.clone(), &options).map_err(Error::from);
+            assert_eq!(matches!(compiled, Err(Error::Stopped)), ends);
+        }
+    }
 }
