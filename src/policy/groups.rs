@@ -56,21 +56,21 @@ pub(crate) enum Error {
     /// The work was interrupted: a bug of ours.
     #[error("the evaluation was interrupted: {reason}")]
     Interrupted {
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
 }
 
-/// What the rules are told besides the data of the group.
+/// Data and functions of rules besides the data of the group.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// What `ec.*` functions may reach.
+    /// The hosts and clients of `ec.*` functions.
     pub(crate) host: Host,
     /// `data.config.default_sigstore_opts`.
     pub(crate) sigstore_options: Value,
-    /// Whether upstream's faults are reproduced.
+    /// The program whose behavior is reproduced.
     pub(crate) dialect: Dialect,
-    /// Whether only rules that are meant for the configured pipelines count.
+    /// True to evaluate only rules for the configured pipelines.
     pub(crate) by_intention: bool,
 }
 
@@ -106,12 +106,12 @@ impl std::fmt::Debug for Ready {
     }
 }
 
-/// A rule that gives results.
+/// A rule that returns results.
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
-    /// `package.name` for a rule that no annotation gives a code.
+    /// The code; `package.name` without an annotation that sets one.
     pub(super) code: String,
     pub(super) is_annotated: bool,
     pub(super) collections: Vec<String>,
@@ -165,7 +165,10 @@ impl Policies {
             groups.push(ready.unwrap_or_else(interrupted)?);
         }
         // The text of the configuration decides too, whatever the sources say.
-        hash.update(serde_json::to_vec(&spec).unwrap_or_default());
+        let text = serde_json::to_vec(&spec).map_err(|error| Error::Interrupted {
+            reason: error.to_string(),
+        })?;
+        hash.update(text);
         pinned.sort();
         pinned.dedup();
         Ok(Self(Arc::new(Inner {
@@ -335,7 +338,7 @@ impl Ready {
         opens && is_intended(&rule.pipeline_intention, &self.intended(settings))
     }
 
-    /// The packages in which a rule can give a result that counts.
+    /// Returns the packages in which a rule can return an accepted result.
     pub(super) fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
         let passing = self.packages.iter().filter(|(package, rules)| {
             rules
@@ -347,7 +350,7 @@ impl Ready {
             return self.packages.keys().cloned().collect();
         }
         if settings.dialect == Dialect::Conforma {
-            // Upstream knows the first segment of a package's name only.
+            // Upstream uses the first segment of a package's name only.
             let first = |package: String| package.split('.').next().map(str::to_owned);
             passing = passing.into_iter().filter_map(first).collect();
             passing.retain(|package| self.packages.contains_key(package));

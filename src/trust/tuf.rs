@@ -138,7 +138,7 @@ impl Tuf {
     /// The root that trust starts from: pinned by a checksum, from a file, cached, or – said
     /// loudly – whatever the repository serves the first time.
     pub(super) async fn first_root(&self, start: &Start, dir: &Path) -> Result<Vec<u8>, Error> {
-        let cached = fs::read(dir.join("root.json")).ok();
+        let cached = cached_root(dir)?;
         let Some(origin) = &start.root else {
             let is_public = start.mirror.trim_end_matches('/') == PUBLIC_GOOD;
             let built_in = is_public.then(|| PUBLIC_GOOD_ROOT.to_vec());
@@ -176,6 +176,20 @@ impl Tuf {
             }
             _ => Ok(bytes),
         }
+    }
+}
+
+/// The root that an earlier run verified; one that is there and cannot be read is not absent, for an
+/// older one would be trusted in its place.
+fn cached_root(dir: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let path = dir.join("root.json");
+    match fs::read(&path) {
+        Ok(root) => Ok(Some(root)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::Root {
+            origin: path.display().to_string(),
+            reason: error.to_string(),
+        }),
     }
 }
 
