@@ -30,7 +30,7 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST", "REPORT_DIGEST"];
 
-/// What the command did.
+/// The result of the command.
 #[derive(Debug)]
 pub(crate) struct Done {
     written: Written,

@@ -11,7 +11,7 @@ use crate::{
     trust::{Attestation, Examined, Rejected, Signature, Signer},
 };
 
-/// What the gate saw beside one image.
+/// Everything beside one image that the gate saw.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     evidence: Vec<(Found, AcceptedEvidence)>,

@@ -13,7 +13,7 @@ use crate::{
     snapshot::{Component, Images, Snapshot},
 };
 
-/// What a builder adds to an index beside the images: no image.
+/// The annotation by which a builder marks its own attestation in an index.
 const ATTESTATION_CHILD: (&str, &str) = ("vnd.docker.reference.type", "attestation-manifest");
 
 /// The most images that an index may hold.
@@ -30,18 +30,18 @@ pub(super) struct Target {
     pub(super) image: DigestReference,
     /// The component of the list that it belongs to.
     pub(super) of: String,
-    /// Whether it is known as an index, whose images are targets of their own.
+    /// True for an index, whose images are targets of their own.
     pub(super) index: bool,
-    /// Why it is not known which images its index holds; nothing is vouched for then.
+    /// Why the images of its index are unknown; nothing passes then.
     pub(super) unlisted: Option<registry::Error>,
-    /// What its index holds beside images.
+    /// Entries of its index that are not images.
     pub(super) left_out: Vec<Digest>,
 }
 
-/// What an index holds.
+/// The content of an index.
 #[derive(Debug, Default)]
 struct Children {
-    /// Whether the image is an index.
+    /// True if the image is an index.
     index: bool,
     images: Vec<Target>,
     /// The attestations of its builder.
@@ -190,7 +190,7 @@ async fn children(
     Ok(found)
 }
 
-/// Whether a builder added it to describe an image. The annotation alone would let a builder
+/// Tells whether a builder added it to describe an image. The annotation alone would let a builder
 /// hide an image that nodes still run, so that its platform must be one that none of them has.
 fn is_builders_attestation(child: &Descriptor) -> bool {
     let (kind, value) = ATTESTATION_CHILD;

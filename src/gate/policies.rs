@@ -21,9 +21,9 @@ pub(crate) struct PolicyRequest {
     pub(crate) rule_data: Vec<(String, String)>,
     /// How rules are selected and results are read.
     pub(crate) dialect: Dialect,
-    /// Whether only rules that are meant for the configured pipelines are evaluated.
+    /// True to evaluate only rules for the configured pipelines.
     pub(crate) by_intention: bool,
-    /// Whether a policy without sources is accepted: no rule says no then.
+    /// True to accept a policy without sources, where no rule can refuse.
     pub(crate) allow_empty: bool,
     /// Which local paths the configuration and rule data may name.
     pub(crate) paths: Paths,

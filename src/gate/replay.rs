@@ -14,7 +14,7 @@ use crate::{
     trust::TrustRequest,
 };
 
-/// What a replay leaves out, by the names that reports use.
+/// The checks that a replay leaves out, by the names that reports use.
 const SKIPPED: [&str; 2] = ["image-signature", "attestation-signature"];
 
 /// A policy, ready for saved inputs.

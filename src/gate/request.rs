@@ -18,15 +18,15 @@ pub(crate) struct GateRequest {
     pub(crate) checks: Checks,
     /// How many images are examined at the same time.
     pub(crate) workers: u16,
-    /// What reports need besides the results.
+    /// Details that reports need besides the results.
     pub(crate) keep: Keep,
     /// How names and messages are worded.
     pub(crate) wording: Dialect,
     /// Weakenings beside the checks that are left out, as reports and `verified.json` record them.
     pub(crate) recorded: Vec<String>,
-    /// Whether evidence must name the component's own repository or source.
+    /// True if evidence must name the component's own repository or source.
     pub(crate) require_source: bool,
-    /// Whether an image without any attestation is judged by its content and signature.
+    /// True to judge an image without any attestation by its content and signature.
     pub(crate) allow_unattested: bool,
 }
 

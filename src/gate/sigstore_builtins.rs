@@ -132,7 +132,7 @@ impl From<String> for Fault {
     }
 }
 
-/// What could not be read; a key or option that cannot be used is the rule's own.
+/// The part that could not be read; a key or option that cannot be used is the rule's own.
 fn unreadable(error: trust::Error) -> Option<Reason> {
     use trust::Error as E;
     match error {

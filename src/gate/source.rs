@@ -1,4 +1,4 @@
-//! Whether evidence is about the component's own repository or source (`--require-source`): the
+//! Compares evidence with the component's own repository or source (`--require-source`): the
 //! image of another product under the same key has neither.
 
 use serde_json::Value;

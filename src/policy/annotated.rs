@@ -1,4 +1,4 @@
-//! What the annotations of a rule say that reports show: title, description, collections, dates.
+//! The annotations of a rule that reports show: title, description, collections, dates.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::rego::Rule;
 
-/// What the annotations say of a rule that has a code.
+/// The annotations of a rule that has a code.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Annotated {
     /// `package.short_name`.

@@ -19,7 +19,7 @@ pub(crate) const FILES: [&str; 6] = [
     "policy.yml",
 ];
 
-/// Why a text is no policy configuration.
+/// Why a text is not a policy configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The file has no content.
@@ -33,7 +33,7 @@ pub(crate) enum Error {
     Parse {
         /// The file, or where else the text came from.
         origin: String,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
     /// It is not of the specification's shape.
@@ -55,7 +55,7 @@ pub(crate) enum Error {
         origin: String,
         /// The entry's criterion.
         value: String,
-        /// What stands where a date belongs.
+        /// The text in place of a date.
         date: String,
     },
     /// A volatile entry names more than one kind of scope.
@@ -132,7 +132,7 @@ pub(crate) struct Group {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) data: Vec<String>,
-    /// Data that stands in the configuration itself.
+    /// Data of the configuration itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule_data: Option<Map<String, Value>>,
     /// Which rules count.
@@ -147,14 +147,14 @@ pub(crate) struct Group {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Criteria {
-    /// What does not.
+    /// Rules to leave out: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<String>,
-    /// What counts.
+    /// Rules to take: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",
@@ -167,21 +167,21 @@ pub(crate) struct Criteria {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Configuration {
-    /// What does not.
+    /// Rules to leave out: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<String>,
-    /// What counts.
+    /// Rules to take: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) include: Vec<String>,
-    /// Collections that count.
+    /// Collections to take.
     #[serde(
         default,
         deserialize_with = "list",
@@ -194,14 +194,14 @@ pub(crate) struct Configuration {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VolatileConfig {
-    /// What does not.
+    /// Rules to leave out: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) exclude: Vec<Volatile>,
-    /// What counts.
+    /// Rules to take: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
         deserialize_with = "list",

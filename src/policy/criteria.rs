@@ -1,8 +1,8 @@
 //! Which rules count: include and exclude criteria, scored as Conforma does.
 //!
 //! A criterion is `*`, `package`, `package.*`, `package.rule`, each perhaps with `:term`, or
-//! `@collection`. A result counts when its includes score higher than its excludes. Ours goes
-//! further than upstream in three places, unless upstream's behaviour is asked for: the full
+//! `@collection`. A result is accepted when its includes score higher than its excludes. This goes
+//! further than upstream in three places, unless upstream's behaviour is requested: the full
 //! name of a nested package matches, an include with a term opens its package, and so does one
 //! for a component.
 
@@ -30,12 +30,12 @@ struct Lists {
     exclude: Vec<String>,
 }
 
-/// What a criterion is compared with.
+/// A result that criteria are compared with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate<'a> {
     /// `package.rule`, the package perhaps nested.
     pub(crate) code: &'a str,
-    /// What in particular a result speaks of.
+    /// The terms of the result.
     pub(crate) terms: &'a [String],
     /// The collections that the rule belongs to.
     pub(crate) collections: &'a [String],
@@ -173,7 +173,7 @@ impl Selection {
         include > 0 && include <= total(&self.all.exclude, &matchers)
     }
 
-    /// Tells whether a rule can give a result that counts, so that its package has to be evaluated.
+    /// Tells whether a rule can return an accepted result, so that its package has to be evaluated.
     pub(crate) fn opens(&self, code: &str, collections: &[String]) -> bool {
         let candidate = Candidate {
             code,
@@ -192,8 +192,8 @@ impl Selection {
         include > total(&self.opening.exclude, &matchers)
     }
 
-    /// Tells whether a rule without a code can give a result that counts. What its results will be
-    /// called is not known, so that it may be whatever the includes name in its package.
+    /// Tells whether a rule without a code can return an accepted result. The codes of its results
+    /// are unknown, so that it may be whatever the includes name in its package.
     pub(crate) fn opens_unnamed(&self, package: &str, rule: &str) -> bool {
         let short = package.rsplit_once('.').map_or(package, |(_, last)| last);
         let named = self.opening.include.iter().filter_map(|criterion| {
@@ -240,7 +240,7 @@ fn means(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
     key == theirs || (dialect == Dialect::Promote && key.parse().is_ok_and(same))
 }
 
-/// The name without the suffix that the expansion of an index gives to a child.
+/// The name without the suffix that the expansion of an index adds to a child.
 fn child_of(name: &str) -> Option<&str> {
     let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     let is_suffix = |suffix: &str| {

@@ -1,6 +1,6 @@
 //! The data documents of a group of sources, merged into the one that rules see as `data`.
 //!
-//! Objects merge deeply; anything else that stands twice is an error, because whichever value
+//! Objects merge deeply; anything else that is there twice is an error, because whichever value
 //! won, a rule could decide by the wrong one.
 
 mod lines;
@@ -17,7 +17,7 @@ pub(crate) enum Error {
     /// The file is neither JSON nor YAML.
     #[error(transparent)]
     Parse(#[from] config::Error),
-    /// The file is no object.
+    /// The file is not an object.
     #[error("data file {file} is no object: expected members by name")]
     Shape {
         /// The file.
@@ -26,7 +26,7 @@ pub(crate) enum Error {
     /// Two documents say something of the same member.
     #[error("{place}: merge error: data member {path} stands in {other} too")]
     Collision {
-        /// Where it stands in the file that came later.
+        /// Its line in the file that came later.
         place: String,
         /// The member, from the root.
         path: String,
@@ -39,7 +39,7 @@ pub(crate) enum Error {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Data {
     merged: Map<String, Value>,
-    /// The names and texts of what was merged, to say where a member stands.
+    /// The names and texts of what was merged, to find the line of a member.
     texts: Vec<(String, String)>,
 }
 
@@ -100,7 +100,7 @@ impl Data {
         })
     }
 
-    /// Adds the data that stands in the configuration itself.
+    /// Adds the data of the configuration itself.
     ///
     /// # Errors
     /// [`Error::Collision`].
@@ -134,7 +134,7 @@ fn below<'a>(root: &str, directory: &'a str) -> Option<&'a str> {
     (root.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// Adds the members; gives the path of what stands there already.
+/// Adds the members, or returns the path of one that is there already.
 fn merge(
     into: &mut Map<String, Value>,
     from: Map<String, Value>,

@@ -14,7 +14,7 @@ use super::{
     rego::{self, Query, Raw},
 };
 
-/// What a group says of an image.
+/// The results of a group for an image.
 pub(super) struct Said {
     /// The results.
     pub(super) outcome: Outcome,

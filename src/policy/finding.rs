@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::rego::Place;
 
-/// What a passed check says.
+/// The message of a passed check.
 pub(crate) const PASS: &str = "Pass";
 
 /// The members of the metadata that every report shows; the others come with `--info`.
@@ -16,9 +16,9 @@ const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
 /// A message with its metadata: `code`, `term`, `effective_on`, `title`, `description` …
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Finding {
-    /// What the rule says.
+    /// The message of the rule.
     pub(crate) msg: String,
-    /// What else is known of the result and its rule.
+    /// Further members of the result and its rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, Value>,
     /// Where the rule starts that it comes from.
@@ -66,7 +66,7 @@ impl Finding {
         }
     }
 
-    /// What in particular the result speaks of.
+    /// Returns the terms of the result.
     pub(crate) fn terms(&self) -> Vec<String> {
         self.list("term")
     }

@@ -69,7 +69,7 @@ pub(crate) struct Sig {
     /// The issuing certificates as PEM.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) chain: Vec<String>,
-    /// What the certificate says.
+    /// Details of the certificate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, String>,
 }
@@ -86,7 +86,7 @@ impl From<&Signature> for Sig {
     }
 }
 
-/// What is known of an image besides its signatures.
+/// Facts of an image besides its signatures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
     config: Seen<Value>,
@@ -138,7 +138,7 @@ impl Facts {
         }
     }
 
-    /// What could not be read, by the paths under which rules look for it.
+    /// Unreadable facts, by the paths under which rules read them.
     pub(crate) fn unreadable(&self, image: &DigestReference) -> Vec<Unreadable> {
         let parent = self.parent.value();
         let facts = [
@@ -264,7 +264,7 @@ async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>,
     }
 }
 
-/// What Go leaves out of a document.
+/// Tells whether Go leaves a value out of a document.
 fn is_zero(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -316,14 +316,14 @@ pub(crate) fn source(component: &Component) -> Value {
     }
 }
 
-/// What the document is made from besides signatures and attestations.
+/// Sources of the document besides signatures and attestations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Background<'a> {
     /// The image, as reports name it.
     pub(crate) image: &'a str,
     /// The image.
     pub(crate) pinned: &'a DigestReference,
-    /// What else is known of it.
+    /// Further facts of it.
     pub(crate) facts: &'a Facts,
     /// The component.
     pub(crate) component: &'a Component,

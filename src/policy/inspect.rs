@@ -24,9 +24,9 @@ pub(crate) struct Inspected {
     pub(crate) description: String,
     /// The collections that it belongs to.
     pub(crate) collections: Vec<String>,
-    /// Whether the rule has annotations of its own.
+    /// True if the rule has annotations of its own.
     pub(crate) annotated: bool,
-    /// Whether its name is one of those that give results.
+    /// True if its name is that of a rule with results.
     pub(crate) gives_results: bool,
     /// The annotation chain, each element with its place.
     pub(crate) links: Vec<(Link, Place)>,

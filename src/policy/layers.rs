@@ -23,7 +23,7 @@ pub(crate) enum Error {
     Registry {
         /// The digest of the layer.
         layer: Digest,
-        /// What the registry client said.
+        /// The error of the registry client.
         source: registry::Error,
     },
     /// A layer cannot be read.
@@ -31,7 +31,7 @@ pub(crate) enum Error {
     Archive {
         /// The digest of the layer.
         layer: Digest,
-        /// What is wrong with it.
+        /// The defect.
         source: archive::Error,
     },
     /// A file in them cannot be read.

@@ -56,7 +56,7 @@ pub(crate) enum Reach {
     Named,
 }
 
-/// Whether configurations may name any local path.
+/// True if configurations may name any local path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Paths {
     /// Only those that their own place allows.

@@ -1,5 +1,5 @@
-//! What a policy says of an image: sources, the document that rules see, their results and the
-//! verdict, as Conforma's `ec validate image` gives it. The Rego engine is behind [`rego`].
+//! The verdict of a policy on an image: sources, the document that rules see, their results and the
+//! verdict, as of Conforma's `ec validate image`. The Rego engine is behind [`rego`].
 
 mod annotated;
 mod archive;

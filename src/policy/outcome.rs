@@ -25,16 +25,16 @@ use purpose::without_purpose;
 /// A date in the past is shown for this long.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What a group of sources says of one image.
+/// The results of a group of sources for one image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outcome {
-    /// What forbids the promotion.
+    /// Results that forbid the promotion.
     pub(crate) violations: Vec<Finding>,
-    /// What does not forbid it, or not yet.
+    /// Results that do not forbid it, or not yet.
     pub(crate) warnings: Vec<Finding>,
     /// The rules that had nothing to say.
     pub(crate) successes: Vec<Finding>,
-    /// What the configuration or the policy's own exceptions let off, as `code[:term]`.
+    /// Results that the configuration or the policy's own exceptions let off, as `code[:term]`.
     pub(crate) exceptions: Vec<String>,
 }
 
@@ -68,20 +68,20 @@ impl Outcome {
 /// Why the results of a rule have no meaning: the policy's author has to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// The rule's value is no list of results.
+    /// The rule's value is not a list of results.
     #[error("rule {rule} gives {given}, expected a set of messages or objects")]
     Value {
         /// The rule with its package and where it starts.
         rule: String,
-        /// What kind of value it is.
+        /// The type of the value.
         given: &'static str,
     },
-    /// A result is no message, and no object with one.
+    /// A result is neither a message nor an object with one.
     #[error("rule {rule} gives {given}, expected a message or an object with the text msg")]
     Result {
         /// The rule with its package and where it starts.
         rule: String,
-        /// What kind of value it is.
+        /// The type of the value.
         given: &'static str,
     },
     /// No rule said anything, not even that it passed.
@@ -100,7 +100,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) meant: Meant<'a>,
     /// The moment for which dates are judged.
     pub(crate) at: Timestamp,
-    /// Whether upstream's faults are reproduced.
+    /// The program whose behavior is reproduced.
     pub(crate) dialect: Dialect,
 }
 
@@ -193,7 +193,7 @@ impl Reading<'_> {
         Ok(results)
     }
 
-    /// What the annotations say wins over what the result says.
+    /// Annotations win over members of the result.
     fn enriched(&self, mut finding: Finding) -> Finding {
         let Some(code) = finding.text("code") else {
             return finding;

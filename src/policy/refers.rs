@@ -26,7 +26,7 @@ struct Clause {
     /// The path below `data`.
     path: String,
     names: Vec<Name>,
-    /// The codes that its text gives to results.
+    /// The codes of results in its text.
     codes: BTreeSet<String>,
 }
 
@@ -75,7 +75,7 @@ impl References {
         Self { clauses }
     }
 
-    /// The codes that the clause gives to results in its text.
+    /// Returns the codes of results in the text of the clause.
     pub(super) fn codes(&self, file: &str, line: u32) -> impl Iterator<Item = &str> {
         let own = self.at(file, line);
         own.flat_map(|clause| clause.codes.iter().map(String::as_str))

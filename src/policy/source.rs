@@ -55,7 +55,7 @@ pub(crate) enum Error {
     Interrupted {
         /// The source.
         origin: String,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
     /// Nothing is there.
@@ -63,7 +63,7 @@ pub(crate) enum Error {
     Missing {
         /// The source.
         origin: String,
-        /// What was looked for.
+        /// The object of the search.
         what: String,
     },
     /// A file cannot be read.
@@ -73,7 +73,7 @@ pub(crate) enum Error {
         origin: String,
         /// The file or directory.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// It is larger than what is read.
@@ -99,10 +99,10 @@ pub(crate) enum Error {
         origin: String,
         /// The digest of the layer.
         layer: Digest,
-        /// What is wrong with it.
+        /// The defect.
         reason: String,
     },
-    /// A file is no text.
+    /// A file is not text.
     #[error("policy source {origin}: {path} is no UTF-8 text")]
     Encoding {
         /// The source.
@@ -144,7 +144,7 @@ pub(crate) enum Error {
         origin: String,
         /// Why it is not accepted.
         problem: CertificateProblem,
-        /// What the TLS library reported.
+        /// The report of the TLS library.
         reason: String,
     },
     /// The server could not be reached or answered with an error.
@@ -152,7 +152,7 @@ pub(crate) enum Error {
     Remote {
         /// The source.
         origin: String,
-        /// What happened.
+        /// The cause.
         reason: String,
     },
 }
@@ -167,12 +167,12 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Whether it is a data document.
+    /// Tells whether it is a data document.
     pub(crate) fn is_data(&self) -> bool {
         has_extension(&self.path, &["json", "yaml", "yml"])
     }
 
-    /// Whether it is a policy.
+    /// Tells whether it is a policy.
     pub(crate) fn is_policy(&self) -> bool {
         has_extension(&self.path, &["rego"])
     }
@@ -270,7 +270,7 @@ impl Fetcher {
         self
     }
 
-    /// Fetches a source, or gives what an earlier call fetched.
+    /// Fetches a source, or returns what an earlier call fetched.
     ///
     /// # Errors
     /// Any [`Error`], naming the source.

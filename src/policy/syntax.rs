@@ -1,4 +1,4 @@
-//! Whether SLSA provenance has the shape that its specification asks for (v0.2 and v1).
+//! Checks that SLSA provenance has the shape of its specification (v0.2 and v1).
 //!
 //! Says nothing of other predicates. Members that the specification does not name are allowed.
 

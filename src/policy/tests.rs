@@ -135,7 +135,7 @@ async fn only_packages_in_which_a_rule_can_count_are_evaluated() {
     assert_eq!(codes(&outcome), ["fine.x"]);
     let error = sources.say(&include("'*'")).await.unwrap_err();
     assert!(error.to_string().contains("broken.deny at "), "{error}");
-    // When no package passes, all are evaluated, so that a misspelt include is no pass.
+    // When no package passes, all are evaluated, so that a misspelt include does not pass.
     let error = sources.say(&include("nosuch")).await.unwrap_err();
     assert!(error.to_string().contains("broken.deny at "), "{error}");
     let outcome = sources.say(&include("deep.fine")).await.unwrap();
@@ -324,7 +324,7 @@ async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
         let messages = outcome.violations.iter().map(|found| found.msg.clone());
         messages.collect::<Vec<_>>()
     };
-    // A result whose code no annotation knows cannot be told to be meant for something else.
+    // A result whose code has no annotation cannot be told to be meant for something else.
     let release = ask("pipeline_intention: release", Dialect::Promote).await;
     assert_eq!(release, ["bare", "a says no", "m"]);
     let none = ask("", Dialect::Promote).await;
@@ -452,7 +452,7 @@ fn scenarios(feature: &str) -> Vec<Scenario> {
 }
 
 impl Scenario {
-    /// Whether a sentence of the scenario is true of the outcome.
+    /// Tells whether a sentence of the scenario is true of the outcome.
     fn holds(&self, sentence: &str, outcome: &Outcome) -> bool {
         let parts: Vec<_> = sentence.split('"').collect();
         let list = if sentence.contains("warnings") {
@@ -486,7 +486,7 @@ impl Scenario {
     }
 }
 
-/// What the golden sample's rules cannot find without the registry in which its image is.
+/// Facts that the golden sample's rules cannot find without the registry of its image.
 const NEEDS_REGISTRY: [&str; 3] = [
     "base_image_registries.base_image_info_found",
     "cve.cve_results_found",

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     policy: String,
     #[command(flatten)]
     trust: TrustFlags,
-    /// Evaluate inputs that --output policy-input saved, instead of images; vouches for nothing
+    /// Evaluate inputs that --output policy-input saved, instead of images; no image passes by it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["images", "image", "images_digest", "verified_out"])]
     policy_input: Option<PathBuf>,
     /// Write a report: FORMAT or FORMAT=FILE, one of json, yaml, text, appstudio, summary, summary-markdown, junit, html, attestation, policy-input
@@ -86,10 +86,10 @@ pub(crate) struct Args {
     /// Which rules are evaluated: those that the criteria select, or of them those for the configured pipelines
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: FilterType,
-    /// Do not check image signatures; nothing is vouched for then
+    /// Do not check image signatures; no image passes then
     #[arg(long)]
     skip_image_sig_check: bool,
-    /// Do not check the signatures of attestations; nothing is vouched for then
+    /// Do not check the signatures of attestations; no image passes then
     #[arg(long)]
     skip_att_sig_check: bool,
     /// Refuse an image whose signature or provenance is about another repository: the signed docker-reference or the provenance's source must be the component's own
@@ -129,17 +129,17 @@ enum FilterType {
 /// Everything that `verify-ec` does.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// What is judged.
+    /// The subject of the verdict.
     pub(crate) subject: Subject,
-    /// Whether an empty list is accepted.
+    /// True to accept an empty list.
     pub(crate) allow_empty: bool,
-    /// What decides.
+    /// Everything that decides.
     pub(crate) gate: GateRequest,
     /// The reports.
     pub(crate) outputs: Vec<Output>,
-    /// What the reports show.
+    /// The parts that reports show.
     pub(crate) show: Show,
-    /// Whether a refusal by the policy fails the command.
+    /// True if a refusal by the policy fails the command.
     pub(crate) strict: bool,
     /// Where `verified.json` goes; `None` is its default name.
     pub(crate) verified_out: Option<PathBuf>,
@@ -147,7 +147,7 @@ pub(crate) struct Request {
     pub(crate) promotion: Option<PromotionDemand>,
 }
 
-/// What is judged.
+/// The subject of the verdict.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
     /// A list: its JSON or the file with it, and the digest that gather-images reported.

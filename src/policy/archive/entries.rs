@@ -41,7 +41,7 @@ pub(crate) type Keep<'a> = dyn Fn(usize, &str) -> bool + 'a;
 /// Takes an entry with its number.
 pub(crate) type Take<'a> = dyn FnMut(usize, Entry) -> Result<(), Error> + 'a;
 
-/// What precedes an entry and changes it.
+/// Headers that precede an entry and change it.
 #[derive(Debug, Default)]
 struct Pending {
     records: Option<Records>,

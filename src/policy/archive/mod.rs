@@ -44,13 +44,13 @@ pub(crate) enum Error {
     /// It is not a tar archive, or the compressed bytes are damaged.
     #[error("the archive is damaged: {reason}")]
     Damaged {
-        /// What is wrong.
+        /// The defect.
         reason: String,
     },
     /// Two common readers find different files in it.
     #[error("readers differ about the archive: {what}")]
     Differs {
-        /// What they read in different ways.
+        /// The part that they read in different ways.
         what: &'static str,
     },
     /// Something follows the end of the archive.
@@ -81,7 +81,7 @@ pub(crate) enum Error {
     Link {
         /// The name of the link.
         path: String,
-        /// What is wrong with the target.
+        /// The defect of the target.
         reason: &'static str,
     },
     /// A file is not the document that its name says.
@@ -89,7 +89,7 @@ pub(crate) enum Error {
     Document {
         /// Its name in the archive.
         path: String,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
 }

@@ -11,7 +11,7 @@ pub(super) struct Records {
     pub(super) link: Option<String>,
     /// The size of the content.
     pub(super) size: Option<u64>,
-    /// Whether it is a sparse file of GNU tar.
+    /// True for a sparse file of GNU tar.
     pub(super) sparse: bool,
 }
 

@@ -237,7 +237,7 @@ fn criteria_of_any_scope_are_a_groups_own() {
                 "configuration: {{include: [z]}}\nsources: [{{volatileConfig: {{{side}: [{{value: a.b, {scope}}}]}}}}]"
             )
         };
-        // The global criteria do not count, and without an include of its own everything does.
+        // The global criteria are ignored, and without an include of its own everything is taken.
         let excluding = selection(&entries("exclude"));
         assert!(counts(&excluding, "a.b", &[], &[]), "{scope}");
         // An include for another image is one too: nothing is left for this one.

@@ -1,4 +1,4 @@
-//! In which line of a YAML or JSON document a member stands.
+//! Finds the line of a member in a YAML or JSON document.
 
 use granit_parser::{Event, Parser};
 
@@ -49,7 +49,7 @@ fn value_read(open: &mut [Open]) {
     }
 }
 
-/// Whether the keys of the open mappings are the path, or its end.
+/// Tells whether the keys of the open mappings are the path, or its end.
 fn leads_to(open: &[Open], path: &str, whole: bool) -> bool {
     let keys: Option<Vec<_>> = open.iter().map(|open| open.key.as_deref()).collect();
     keys.is_some_and(|keys| {

@@ -1,6 +1,6 @@
-//! What the names of rules say of them (conftest's rules for names).
+//! The purpose of rules by their names (conftest's rules for names).
 
-/// What a rule is for, by its name.
+/// The purpose of a rule, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// `deny`, `violation`, `deny_…`: its results are violations.
@@ -10,7 +10,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// What a rule of this name is for; `None` for a rule that others use.
+    /// Returns the purpose of a rule of this name; `None` for a rule that others use.
     pub(crate) fn of(name: &str) -> Option<Self> {
         let mut words = name.split('_');
         let purpose = match words.next() {

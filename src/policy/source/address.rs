@@ -1,4 +1,4 @@
-//! What the text of a source means, decided in the order of upstream's go-gather.
+//! Reads the text of a source, in the order of upstream's go-gather.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ pub(crate) enum AddressError {
     Url {
         /// The source.
         text: String,
-        /// What the parser said.
+        /// The parser's message.
         reason: String,
     },
     /// The directory leaves the repository.
@@ -82,7 +82,7 @@ pub(crate) enum AddressError {
     Reference {
         /// The source.
         text: String,
-        /// What is wrong with it.
+        /// The defect.
         source: ReferenceError,
     },
 }
@@ -132,7 +132,7 @@ impl Address {
         })
     }
 
-    /// An absolute path keeps its root whatever stands before it.
+    /// An absolute path keeps its root whatever precedes it.
     fn rooted(self, path: &str) -> Self {
         match self {
             Self::File(_) if path.starts_with('/') => {
@@ -143,7 +143,7 @@ impl Address {
     }
 }
 
-/// Whether the text of `--policy` is a repository's.
+/// Tells whether the text of `--policy` is a repository's.
 pub(crate) fn is_git(text: &str) -> bool {
     ["git@", "git://", "git::"]
         .iter()
@@ -160,7 +160,7 @@ fn on_git_host(text: &str) -> bool {
         .any(|name| host == *name || host.ends_with(&format!(".{name}")))
 }
 
-/// Loopback is this machine, where nobody else listens.
+/// Loopback is this machine, where no stranger listens.
 fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
     let lower = text.to_ascii_lowercase();
     let plain = lower.starts_with("http:") && !lower.starts_with("http::")
