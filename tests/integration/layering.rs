@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("handover", &["image", "json", "snapshot", "text"]),
     ("progress", &[]),
     ("tekton", &[]),
+    ("stop", &[]),
     ("evidence", &["image", "json"]),
     ("lint", &[]),
     ("http", &["budget", "env"]),
@@ -51,7 +52,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "policy",
         &[
             "budget", "env", "git", "http", "image", "json", "kube", "registry", "snapshot",
-            "text", "trust",
+            "stop", "text", "trust",
         ],
     ),
     (
@@ -80,7 +81,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "budget", "clock", "commands", "env", "failure", "git", "http", "json", "progress",
-            "registry", "tekton", "text",
+            "registry", "stop", "tekton", "text",
         ],
     ),
 ];

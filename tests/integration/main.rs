@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod args_walk;
 mod bad_input;
 mod bounds;
 mod chain;
@@ -25,6 +26,7 @@ mod install;
 mod interop;
 mod layering;
 mod lint;
+mod many_referrers;
 mod neighbours;
 mod networks;
 mod outputs;
@@ -42,6 +44,7 @@ mod render;
 mod report;
 mod secrets;
 mod serve;
+mod strangers;
 mod swallowed;
 mod tampering;
 mod tekton_run;
@@ -54,6 +57,7 @@ mod trust_conformance;
 mod unattested;
 mod unseen;
 mod unseen_evidence;
+mod unseen_sources;
 mod update_deployment;
 mod verify_ec;
 mod verify_ec_index;

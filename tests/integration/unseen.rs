@@ -1,6 +1,8 @@
 //! What cannot be read is not absent: every fact that a rule may look at, under every fault, with
 //! its twin in which no selected rule looks at it.
 
+mod cells;
+
 use lab::{
     registry::{Effect, Fault},
     signer::{self, Image},
@@ -421,40 +423,6 @@ fn what_a_selected_rule_needs_and_cannot_be_read_is_never_a_pass() {
         for (effect, code) in effects.iter().zip(fact.codes) {
             if let Some(code) = code {
                 scene.cell(fact, Front::VerifyEc, effect, code);
-            }
-        }
-    });
-}
-
-#[test]
-fn a_connection_that_closes_and_an_answer_that_is_cut_are_remotes_that_failed() {
-    let fact = &FACTS[0];
-    let scene = Scene::new(fact);
-    for effect in [Effect::Reset, Effect::CutAnswer(5), Effect::Status(429)] {
-        scene.cell(fact, Front::VerifyEc, &effect, 5);
-    }
-    scene.cell(fact, Front::VerifyEc, &Effect::Status(401), 2);
-}
-
-#[test]
-fn the_same_holds_under_upstreams_habits() {
-    every_fact(|fact, scene| {
-        for front in [Front::Compat, Front::Ec] {
-            let effects = [
-                (Effect::Status(404), 0),
-                (Effect::Status(403), 1),
-                (Effect::OtherBytes, 3),
-            ];
-            for (effect, code) in effects {
-                if let Some(code) = fact.codes[code] {
-                    scene.cell(fact, front, &effect, code);
-                }
-            }
-        }
-        // A fault that is repeated takes its time.
-        if fact.name == "config" || fact.name == "blob" {
-            for front in [Front::Compat, Front::Ec] {
-                scene.cell(fact, front, &Effect::Status(500), 5);
             }
         }
     });

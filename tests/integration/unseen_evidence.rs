@@ -183,6 +183,25 @@ fn how_the_list_of_referrers_fails_decides() {
 }
 
 #[test]
+fn a_list_with_a_next_page_elsewhere_is_a_registry_that_failed() {
+    for (link, code) in [
+        ("</v2/other>; rel=\"prev\"", 0),
+        ("<https://other.example/v2/x>; rel=\"help\"", 0),
+        ("<https://other.example/v2/x>; rel=\"next\"", 5),
+        ("<//other.example/v2/x>; rel=next", 5),
+        (
+            "<http://127.0.0.1:1/v2/x>; title=\"a\"; rel=\"last next\"",
+            5,
+        ),
+        ("</v2/x; rel=\"next\"", 5),
+    ] {
+        let scene = Scene::new();
+        scene.fail(&Effect::Header("link", link), "/referrers/");
+        scene.ends(link, code);
+    }
+}
+
+#[test]
 fn how_the_fallback_list_fails_decides() {
     for (effect, code) in [
         (Effect::Status(404), 0),
