@@ -19,6 +19,10 @@ pub(super) fn next_page(url: &Url, headers: &header::HeaderMap) -> Result<Option
         let text = value
             .to_str()
             .map_err(|_| wrong("its header Link cannot be read"))?;
+        let is_cut = text.contains('<') && !text.contains('>');
+        if is_cut && text.to_ascii_lowercase().contains("next") {
+            return Err(wrong("its link to the next page is cut"));
+        }
         for (target, parameters) in links(text) {
             if !is_next(parameters) {
                 continue;
@@ -105,6 +109,7 @@ mod tests {
     fn a_list_that_goes_on_elsewhere_is_an_error_and_not_the_last_page() {
         assert!(next("<https://evil.example/x>; rel=\"next\"").is_err());
         assert!(next("<https://[x/>; rel=\"next\"").is_err());
+        assert!(next("</v2/a/tags/list?n=2; rel=\"next\"").is_err());
         for last in [
             "</v2/a/tags/list>; rel=\"prev\"",
             "</x>; rel=\"nextcloud\"",

@@ -190,7 +190,7 @@ fn a_list_with_a_next_page_elsewhere_is_a_registry_that_failed() {
         ("<https://other.example/v2/x>; rel=\"next\"", 5),
         ("<//other.example/v2/x>; rel=next", 5),
         (
-            "<http://127.0.0.1:1/v2/x>; title=\"a\"; rel=\"last next\"",
+            "<http://127.0.0.9:1/v2/x>; title=\"a\"; rel=\"last next\"",
             5,
         ),
         ("</v2/x; rel=\"next\"", 5),
