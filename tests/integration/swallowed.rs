@@ -15,12 +15,8 @@ const MODULES: [&str; 3] = ["src/gate", "src/policy", "src/trust"];
 const LOOP: &str = "the loop passes over elements that were handled or that are not concerned";
 /// A text or list that is optional in its format, and empty without it.
 const OPTIONAL: &str = "the member is optional, and its absence is an empty text or list";
-/// Both lead to the same refusal.
-const REFUSED: &str = "no value means refusal: the next line turns it into an error";
 /// Only what people read.
 const SHOWN: &str = "only a text for people or a report depends on it";
-/// A part of a text that is always there, such as the first of a split.
-const SPLIT: &str = "a split has at least one part, a range was checked before";
 
 /// How many uses a file may have of each pattern, and why they discard no fact.
 const ALLOWED: &[(&str, [usize; 3], &str)] = &[
