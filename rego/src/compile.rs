@@ -87,7 +87,7 @@ impl Options {
 /// - **Metadata.** `rego.metadata.rule()` and `rego.metadata.chain()` are constants.
 /// - **Rules.** Rules of one path are all functions with one number of arguments, or none is; kinds do not conflict;
 ///   a path that has rules without a dynamic part and without `contains` has no package and no rule below it.
-///   There is no recursion, neither of rules nor of functions, except through a `data` reference that only
+///   Neither rules nor functions are recursive, except through a `data` reference that only
 ///   becomes known when evaluated: the evaluator reports that one.
 ///
 /// # Errors
@@ -378,7 +378,8 @@ impl Compiled {
         context.texts = vec![("query".into(), text.into())];
         locals::query(&mut context, &mut body);
         stage(&mut context)?;
-        rewrite::templates_in_body(&mut context, &mut body);
+        let safe = safety::reserved();
+        rewrite::templates_in_body(&mut context, &safe, &mut body);
         rewrite::query_prints(&mut context, &mut body, options.print);
         rewrite::expand_body(&mut context, &mut body);
         rewrite::heads_in_body(&mut context, &mut body);

@@ -1,6 +1,6 @@
 //! Rego as Open Policy Agent evaluates it: parser, compiler and evaluator.
 //!
-//! The crate knows no registry, no file system and no asynchronous runtime.
+//! The crate uses neither a registry nor a file system nor an asynchronous runtime.
 //!
 //! [`parse`] turns the text of a module into its syntax tree, [`compile`] checks a set of modules and returns
 //! [`Compiled`], from which the evaluator plans.

@@ -14,11 +14,14 @@ fn page() -> String {
     fs::read_to_string(root().join("docs/policies.md")).unwrap()
 }
 
-/// The functions by family, then those that are refused with the reasons.
+/// The functions by family without the deprecated ones, which Rego v1 refuses, then those that are refused with the reasons.
 fn functions() -> String {
     let registry = rego::builtins::offered();
     let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let declared = registry.declarations().map(|declaration| declaration.name);
+    let declared = registry
+        .declarations()
+        .filter(|declaration| !declaration.deprecated);
+    let declared = declared.map(|declaration| declaration.name);
     for name in declared.filter(|name| !name.starts_with("internal.")) {
         let family = name.split_once('.').map_or("", |(family, _)| family);
         families.entry(family).or_default().push(name);

@@ -1,4 +1,4 @@
-//! What each annotation belongs to, and the chain of annotations of each rule.
+//! The target of each annotation, and the chain of annotations of each rule.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -50,7 +50,7 @@ pub(crate) fn chains(modules: &[Module]) -> Result<Vec<Vec<Vec<Link>>>, (usize, 
         .collect())
 }
 
-/// What follows an annotation.
+/// The item behind an annotation block.
 enum Target {
     Package,
     Import,

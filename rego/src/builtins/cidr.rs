@@ -13,10 +13,10 @@ struct Network {
     prefix: u8,
 }
 
-/// What an address costs in a set, in bytes.
+/// Memory of an address in a set, in bytes.
 const ADDRESS: usize = 64;
 
-/// An address; IPv4 in IPv6 is IPv4, and there are no zones.
+/// An address; IPv4 in IPv6 is read as IPv4, and zones are refused.
 fn address(text: &str) -> Option<IpAddr> {
     Some(text.parse::<IpAddr>().ok()?.to_canonical())
 }
@@ -83,7 +83,7 @@ fn network(text: &str) -> Result<Network, Failure> {
     found.ok_or_else(|| Failure::new(format!("invalid CIDR address: {text}")))
 }
 
-/// Whether a network contains an address or a network.
+/// Tells if a network contains an address or a network.
 fn within(whole: &str, part: &str) -> Result<bool, Failure> {
     let whole = network(whole)?;
     if let Some(address) = address(part) {
@@ -110,7 +110,7 @@ pub(super) fn intersects(operands: &[Value]) -> Answer {
     give(a.contains(b.first) || b.contains(a.first))
 }
 
-/// `net.cidr_is_valid(text)`: false for what is no text.
+/// `net.cidr_is_valid(text)`: false for other values than strings.
 pub(super) fn is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)
@@ -191,25 +191,32 @@ pub(super) fn merge(operands: &[Value]) -> Answer {
         Value::Set(items) => items.items(),
         _ => return Err(Failure::new("operand must be an array")),
     };
-    let mut ranges: Vec<(u8, u128, u128)> = Vec::new();
+    let mut ranges = Vec::new();
     for item in items {
         let network = mergeable(item)?;
         let ((first, length), (last, _)) = (bits(network.first), bits(network.last()));
-        ranges.push((length, first, last));
+        // OPA does not mask an address alone if nothing is merged with it.
+        let alone = item.as_str().and_then(address);
+        let alone = alone.map(|own| format!("{}/{}", own.to_canonical(), network.prefix));
+        ranges.push((length, first, last, alone));
     }
     ranges.sort_unstable();
-    let mut merged: Vec<(u8, u128, u128)> = Vec::new();
-    for (length, first, last) in ranges {
+    let mut merged: Vec<(u8, u128, u128, Option<String>)> = Vec::new();
+    for (length, first, last, alone) in ranges {
         match merged.last_mut() {
-            Some((own, _, end)) if *own == length && first <= end.saturating_add(1) => {
+            Some((own, _, end, text)) if *own == length && first <= end.saturating_add(1) => {
                 *end = last.max(*end);
+                *text = None;
             }
-            _ => merged.push((length, first, last)),
+            _ => merged.push((length, first, last, alone)),
         }
     }
     let mut found = Vec::new();
-    for (length, first, last) in merged {
-        cover(length, first, last, &mut found);
+    for (length, first, last, alone) in merged {
+        match alone {
+            Some(text) => found.push(text),
+            None => cover(length, first, last, &mut found),
+        }
     }
     give(Value::set(found.into_iter().map(Value::from).collect()))
 }

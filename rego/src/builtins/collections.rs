@@ -26,7 +26,7 @@ fn folded(
     operands: &[Value],
     start: i64,
     exact: fn(BigInt, BigInt) -> BigInt,
-    rounded: fn(&Number, &Number) -> Number,
+    rounded: fn(&[&Number]) -> Number,
 ) -> Answer {
     let items = elements(operands, 0, &["set", "array"])?;
     let whole = value(operands, 0);
@@ -42,24 +42,34 @@ fn folded(
     if all_whole {
         return give(Number::from(sum));
     }
-    let mut sum = Number::from(start);
+    let mut numbers = Vec::with_capacity(items.len());
     for item in items {
         let Some(number) = item.as_number() else {
             return Err(Failure::wrong_element(1, whole, item, "number"));
         };
-        sum = rounded(&sum, number);
+        numbers.push(number);
     }
-    give(sum)
+    give(rounded(&numbers))
 }
 
 /// `sum(numbers)`.
 pub(super) fn sum(operands: &[Value]) -> Answer {
-    folded(operands, 0, |a, b| a + b, Number::add)
+    folded(
+        operands,
+        0,
+        |a, b| a + b,
+        |all| Number::sum(all.iter().copied()),
+    )
 }
 
 /// `product(numbers)`.
 pub(super) fn product(operands: &[Value]) -> Answer {
-    folded(operands, 1, |a, b| a * b, Number::multiply)
+    folded(
+        operands,
+        1,
+        |a, b| a * b,
+        |all| Number::product(all.iter().copied()),
+    )
 }
 
 /// `max(collection)`: of equal ones in an array the last; nothing of an empty collection.

@@ -1,4 +1,4 @@
-//! What a builtin function may use beside its operands.
+//! State that a builtin function may use beside its operands.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;

@@ -66,7 +66,7 @@ pub fn declarations() -> &'static [Declaration] {
     &ALL
 }
 
-/// What the evaluator does itself: relations, output and the annotations of rules.
+/// Functions of the evaluator itself: relations, output and the annotations of rules.
 fn elsewhere(_: &mut CallContext, _: &[Value]) -> Result<Value, BuiltinError> {
     Err(BuiltinError::Halt(
         "the builtin is part of the evaluator".to_owned(),

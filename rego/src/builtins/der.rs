@@ -17,7 +17,7 @@ pub(super) struct Item<'a> {
 pub(super) struct Der<'a>(pub(super) &'a [u8]);
 
 impl<'a> Der<'a> {
-    /// Whether nothing is left.
+    /// Tells if all bytes are read.
     pub(super) fn is_empty(self) -> bool {
         self.0.is_empty()
     }
@@ -164,7 +164,7 @@ pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The next block of a text, and what follows it; what is no block is passed over.
+/// The next block of a text, and what follows it; other text is passed over.
 pub(super) fn block(text: &str) -> Option<(Block, &str)> {
     let mut rest = text;
     loop {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{
 use super::operand::{Answer, Failure, give, object, string, value};
 use crate::value::Value;
 
-/// Decodes as Go does: line breaks do not count, bits after the last byte neither.
+/// Decodes as Go does: line breaks and bits after the last byte are ignored.
 fn decode(text: &str, letters: &Alphabet) -> Result<Vec<u8>, Failure> {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
@@ -73,7 +73,7 @@ pub(super) fn base64_decode(operands: &[Value]) -> Answer {
     give(text(&standard(string(operands, 0)?)?))
 }
 
-/// `base64.is_valid(text)`: false for what is no text.
+/// `base64.is_valid(text)`: false for other values than strings.
 pub(super) fn base64_is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)
@@ -120,7 +120,7 @@ pub(super) fn hex_decode(operands: &[Value]) -> Answer {
     give(text(&bytes))
 }
 
-/// `json.is_valid(text)`: false for what is no text.
+/// `json.is_valid(text)`: false for other values than strings.
 pub(super) fn json_is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)

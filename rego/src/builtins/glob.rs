@@ -79,7 +79,7 @@ fn compiled(pattern: &str, delimiters: &str) -> Result<Arc<Regex>, Failure> {
 /// From a glob to a regular expression.
 struct Translation<'a> {
     rest: Peekable<Chars<'a>>,
-    /// What `*` and `?` match.
+    /// The letters that `*` and `?` match.
     one: String,
     /// How many braces are open.
     level: u32,

@@ -9,7 +9,7 @@ use std::str::Chars;
 use super::operand::{Answer, Failure, give, string};
 use crate::value::Value;
 
-/// What one token matches.
+/// The letters that one token matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Letter(char),
@@ -54,7 +54,7 @@ fn invalid(input: &str, position: usize, what: &str) -> Failure {
     ))
 }
 
-/// A reader of letters that knows where it is.
+/// A reader of letters with a position.
 struct Reader<'a> {
     input: &'a str,
     rest: Peekable<Chars<'a>>,
@@ -205,7 +205,7 @@ fn trimmed<'a>(first: &'a [Token], second: &'a [Token]) -> Option<(&'a [Token], 
     ))
 }
 
-/// A search that counts its steps.
+/// A search with a limit of steps.
 struct Search {
     steps: u32,
 }

@@ -1,8 +1,12 @@
 //! Go's `fmt.Sprintf`: verbs, flags and mistakes, over integers, floats and strings.
 
+mod directive;
+
 use std::fmt::Write as _;
 
 use num_bigint::{BigInt, Sign};
+
+use directive::Reader;
 
 /// An argument of a known Go type.
 pub(super) enum Argument {
@@ -16,12 +20,14 @@ pub(super) enum Argument {
     Text(String),
 }
 
-/// What is between `%` and the verb.
+/// Flags, width and precision of a directive.
 #[derive(Debug, Default, Clone, Copy)]
 struct Spec {
     minus: bool,
     plus: bool,
     sharp: bool,
+    /// `%#v`: Go's syntax.
+    syntax: bool,
     zero: bool,
     space: bool,
     width: Option<usize>,
@@ -33,100 +39,30 @@ const MAX_WIDTH: usize = 1_000_000;
 
 /// Writes the arguments as the format says.
 pub(super) fn formatted(format: &str, arguments: &[Argument]) -> String {
-    let mut out = String::new();
-    let mut rest = format.chars().peekable();
-    let (mut next, mut reordered) = (0, false);
-    while let Some(c) = rest.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let mut spec = flags(&mut rest);
-        let mut chosen = index(&mut rest, &mut next);
-        spec.width = number(&mut rest, arguments, &mut next);
-        if spec.width.is_some() && spec.zero && spec.minus {
-            spec.zero = false;
-        }
-        if rest.next_if_eq(&'.').is_some() {
-            chosen |= index(&mut rest, &mut next);
-            spec.precision = Some(number(&mut rest, arguments, &mut next).unwrap_or(0));
-        }
-        chosen |= index(&mut rest, &mut next);
-        reordered |= chosen;
-        match rest.next() {
-            None => out.push_str("%!(NOVERB)"),
-            Some('%') => out.push('%'),
-            Some(verb) => match arguments.get(next) {
-                Some(argument) => {
-                    out.push_str(&spec.apply(verb, argument));
-                    next += 1;
-                }
-                None => {
-                    let why = if chosen { "BADINDEX" } else { "MISSING" };
-                    let _ = write!(out, "%!{verb}({why})");
-                }
-            },
+    let mut reader = Reader {
+        rest: format.chars().peekable(),
+        arguments,
+        next: 0,
+        good: true,
+        reordered: false,
+        out: String::new(),
+    };
+    while let Some(c) = reader.rest.next() {
+        match c {
+            '%' => reader.directive(),
+            c => reader.out.push(c),
         }
     }
-    if !reordered && let Some(extra @ [_, ..]) = arguments.get(next..) {
+    let Reader { mut out, next, .. } = reader;
+    if !reader.reordered
+        && let Some(extra @ [_, ..]) = arguments.get(next..)
+    {
         let shown = extra
             .iter()
             .map(|extra| format!("{}={}", extra.kind(), extra.plain()));
         let _ = write!(out, "%!(EXTRA {})", shown.collect::<Vec<_>>().join(", "));
     }
     out
-}
-
-type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
-
-fn flags(rest: &mut Rest<'_>) -> Spec {
-    let mut spec = Spec::default();
-    while let Some(flag) = rest.next_if(|c| "-+# 0".contains(*c)) {
-        match flag {
-            '-' => spec.minus = true,
-            '+' => spec.plus = true,
-            '#' => spec.sharp = true,
-            '0' => spec.zero = true,
-            _ => spec.space = true,
-        }
-    }
-    spec
-}
-
-/// `[n]` chooses the next argument; says whether it was there.
-fn index(rest: &mut Rest<'_>, next: &mut usize) -> bool {
-    if rest.next_if_eq(&'[').is_none() {
-        return false;
-    }
-    let mut digits = String::new();
-    while let Some(digit) = rest.next_if(|c| *c != ']') {
-        digits.push(digit);
-    }
-    rest.next();
-    *next = digits
-        .parse()
-        .map_or(usize::MAX, |n: usize| n.wrapping_sub(1));
-    true
-}
-
-/// A width or precision: digits, or `*` for the next argument.
-fn number(rest: &mut Rest<'_>, arguments: &[Argument], next: &mut usize) -> Option<usize> {
-    if rest.next_if_eq(&'*').is_some() {
-        let given = arguments.get(*next);
-        *next += 1;
-        return match given {
-            Some(Argument::Integer(width)) => {
-                usize::try_from(*width).ok().filter(|w| *w <= MAX_WIDTH)
-            }
-            _ => None,
-        };
-    }
-    let mut found = None;
-    while let Some(digit) = rest.next_if(char::is_ascii_digit) {
-        let digit = digit.to_digit(10).unwrap_or(0) as usize;
-        found = Some((found.unwrap_or(0) * 10 + digit).min(MAX_WIDTH));
-    }
-    found
 }
 
 impl Argument {
@@ -146,9 +82,11 @@ impl Argument {
 
 impl Spec {
     fn apply(&self, verb: char, argument: &Argument) -> String {
-        // Go's %+v asks structures for their names, numbers not for their sign.
+        // %+v and %#v have other meanings than the flags of numbers.
         let plain = Self {
             plus: self.plus && verb != 'v',
+            sharp: self.sharp && verb != 'v',
+            syntax: self.sharp && verb == 'v',
             ..*self
         };
         plain.applied(verb, argument)
@@ -167,22 +105,31 @@ impl Spec {
             (Argument::Float(float), _) => self.float(verb, *float),
         };
         match done {
-            Some(text) => self.pad(text, matches!(argument, Argument::Float(_))),
+            Some(text) => self.pad(text, verb, argument),
             None => format!(
                 "%!{verb}({}={})",
                 argument.kind(),
-                self.apply('v', argument)
+                self.applied('v', argument)
             ),
         }
     }
 
-    fn pad(&self, text: String, zeros: bool) -> String {
+    fn pad(&self, text: String, verb: char, argument: &Argument) -> String {
         let missing = self.width.unwrap_or(0).saturating_sub(text.chars().count());
         if self.minus {
             return text + &" ".repeat(missing);
         }
+        // Integers have their zeros already.
+        let zeros = match argument {
+            Argument::Text(_) | Argument::Float(_) => true,
+            Argument::Integer(_) => matches!(verb, 'c' | 'q'),
+            Argument::Big(_) => false,
+        };
         if !(self.zero && zeros) {
             return " ".repeat(missing) + &text;
+        }
+        if !matches!(argument, Argument::Float(_)) {
+            return "0".repeat(missing) + &text;
         }
         let digits = text.trim_start_matches(['+', '-']);
         let sign = text.strip_suffix(digits).unwrap_or_default();
@@ -196,7 +143,7 @@ impl Spec {
         };
         let joint = if self.space { " " } else { "" };
         let bytes = |upper: bool| {
-            let bytes = text.bytes();
+            let bytes = text.bytes().take(self.precision.unwrap_or(usize::MAX));
             let bytes = bytes.map(|b| {
                 if upper {
                     format!("{b:02X}")
@@ -207,7 +154,7 @@ impl Spec {
             bytes.collect::<Vec<_>>().join(joint)
         };
         Some(match verb {
-            'v' if self.sharp => quoted(text, '"'),
+            'v' if self.syntax => quoted(text, '"'),
             'v' | 's' => cut(),
             'q' if self.sharp && is_plain(&cut()) => format!("`{}`", cut()),
             'q' if self.plus => in_ascii(&quoted(&cut(), '"')),
@@ -320,7 +267,7 @@ fn exponent(text: &str) -> String {
     format!("{mantissa}e{sign}{digits:0>2}")
 }
 
-/// Whether Go would write the text between grave accents.
+/// Tells if Go would write the text between grave accents.
 fn is_plain(text: &str) -> bool {
     let plain = |c: char| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control());
     text.chars().all(plain)
@@ -378,7 +325,7 @@ fn quoted(text: &str, quote: char) -> String {
     out
 }
 
-/// Whether Go writes the letter as an escape: other spaces than the blank, marks of formatting, private use.
+/// Tells if Go writes the letter as an escape: other spaces than the blank, marks of formatting, private use.
 fn is_hidden(c: char) -> bool {
     matches!(u32::from(c),
         0x80..=0xa0 | 0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x1680 | 0x180e

@@ -12,7 +12,7 @@ use super::encoding::url_safe;
 use super::operand::{Answer, Failure, give, string, value};
 use crate::value::{Object, Value};
 
-/// What a token inside of a token is called.
+/// The content type of a nested token.
 const NESTED: &str = "JWT";
 
 /// The deepest token in tokens.
@@ -68,7 +68,7 @@ impl<'a> Token<'a> {
         url_safe(self.signature)
     }
 
-    /// What is signed.
+    /// The part that the signature covers.
     fn signed(&self) -> Vec<u8> {
         [self.header, ".", self.payload].concat().into_bytes()
     }

@@ -127,7 +127,7 @@ pub(super) enum Private {
 }
 
 impl Private {
-    /// A key of PEM; nothing for a block that is no private key.
+    /// A key of PEM; nothing for a block of another kind.
     fn from_block(block: &der::Block) -> Option<Result<Self, Failure>> {
         let found = match block.kind.as_str() {
             "RSA PRIVATE KEY" => Rsa::parse(&block.bytes).map(|rsa| Self::Rsa(Box::new(rsa))),

@@ -9,7 +9,7 @@ use crate::value::{Number, Value};
 /// The most numbers that a range may have.
 const MAX_RANGE: u64 = 10_000_000;
 
-/// The longest number that a shift gives, in bits.
+/// The longest result of a shift, in bits.
 const MAX_BITS: u64 = 1_000_000;
 
 /// `a + b`.
@@ -220,12 +220,68 @@ fn from_text(given: &Value, text: &str) -> Answer {
     if ["inf", "infinity", "nan"].contains(&bare.as_str()) {
         return Err(Failure::wrong_type(1, given, &["valid number string"]));
     }
-    match Number::parse(text) {
-        Some(number) => give(number),
-        None => Err(Failure::new(format!(
-            "strconv.ParseFloat: parsing {text:?}: invalid syntax"
-        ))),
+    let failed = |why| Failure::new(format!("strconv.ParseFloat: parsing {text:?}: {why}"));
+    let number = Number::parse(text).or_else(|| go_float(text));
+    let number = number.ok_or_else(|| failed("invalid syntax"))?;
+    if number.to_f64().is_infinite() {
+        return Err(failed("value out of range"));
     }
+    give(number)
+}
+
+/// Reads what Go's floats may be beyond JSON's numbers: `+1`, `08`, `.5`, `5.`, `1_000`, `0x1p-2`.
+fn go_float(text: &str) -> Option<Number> {
+    let (negative, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let sign = if negative { "-" } else { "" };
+    let bytes = digits.as_bytes();
+    let digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    let separates = |(at, _): (usize, &str)| digit(at.checked_sub(1)) && digit(Some(at + 1));
+    if !digits.match_indices('_').all(separates) {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    if let Some(digits) = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
+        return hexadecimal(negative, digits);
+    }
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, format!("e{exponent}")),
+        None => (digits.as_str(), String::new()),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let dot = if fraction.is_empty() { "" } else { "." };
+    Number::parse(&format!("{sign}{whole}{dot}{fraction}{exponent}"))
+}
+
+/// Reads a hexadecimal float, which has a binary exponent.
+fn hexadecimal(negative: bool, digits: &str) -> Option<Number> {
+    let (mantissa, exponent) = digits.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let hex = format!("{whole}{fraction}");
+    let short = !hex.is_empty() && hex.len() <= 13;
+    let bare = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if !short || bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let size = u64::from_str_radix(&hex, 16).ok()? as f64;
+    let exponent = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()? * 4;
+    let value = size * f64::from(exponent).exp2();
+    Number::from_f64(if negative { -value } else { value })
 }
 
 /// The old casts, which give the value itself when it has the type.
@@ -250,7 +306,7 @@ pub(super) fn cast_set(operands: &[Value]) -> Answer {
     give(Value::set(items.to_vec()))
 }
 
-/// Whether the operand has the type.
+/// Tells if the operand has the type.
 pub(super) fn is(operands: &[Value], name: &str) -> Answer {
     give(value(operands, 0).type_name() == name)
 }

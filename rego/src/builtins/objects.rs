@@ -211,7 +211,7 @@ pub(super) fn json_filter(operands: &[Value]) -> Answer {
     give(only(value(operands, 0), &tree(operands)?))
 }
 
-/// What the tree names of a document: a filter of Open Policy Agent leaves scalars below a path as they are.
+/// Selects the parts of a document that the tree names: a filter of Open Policy Agent leaves scalars below a path as they are.
 fn only(document: &Value, tree: &Tree) -> Value {
     if tree.leaf {
         return document.clone();

@@ -4,10 +4,10 @@ use num_bigint::BigInt;
 
 use crate::value::{Array, Number, Object, Set, Value};
 
-/// Why a builtin gives no value.
+/// Reasons for which a builtin has no value.
 pub(super) use super::BuiltinError as Failure;
 
-/// What a builtin answers.
+/// Result of a builtin.
 pub(super) type Answer = Result<Value, Failure>;
 
 impl Failure {

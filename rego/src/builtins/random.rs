@@ -1,4 +1,4 @@
-//! Random values that are the same for the same arguments in one evaluation, as Open Policy Agent gives them.
+//! Random values that are the same for the same arguments in one evaluation, as in Open Policy Agent.
 
 use sha2::{Digest as _, Sha256};
 

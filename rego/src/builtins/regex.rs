@@ -22,7 +22,7 @@ const KEPT: usize = 512;
 /// The most that one compiled expression may take, in bytes.
 const MAX_SIZE: usize = 32 << 20;
 
-/// Compiled expressions by their text; none for what is no expression.
+/// Compiled expressions by their text; none for text that does not compile.
 type Compiled = HashMap<Box<str>, Option<Arc<Regex>>>;
 
 static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
@@ -109,7 +109,7 @@ pub(super) fn replace(operands: &[Value]) -> Answer {
     )
 }
 
-/// `regex.split(pattern, text)`: what an empty match at an end leaves there is no part.
+/// `regex.split(pattern, text)`: an empty match at an end adds nothing.
 pub(super) fn split(operands: &[Value]) -> Answer {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     let regex = expression(pattern)?;

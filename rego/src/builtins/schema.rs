@@ -15,7 +15,6 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use super::operand::{Answer, Failure, give, value};
 use crate::value::{Array, Value};
 
-pub(super) use number::parts;
 use parse::Schema;
 
 /// How many schemas are kept.

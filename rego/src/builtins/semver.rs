@@ -8,7 +8,7 @@ use crate::value::Value;
 /// The three numbers and what is after the minus.
 type Version<'a> = ([i64; 3], &'a str);
 
-/// `semver.is_valid(text)`: false for what is no string.
+/// `semver.is_valid(text)`: false for other values than strings.
 pub(super) fn is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)

@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use super::operand::{
     Answer, Failure, elements, give, integer, number, object, string, strings, value,
 };
-use crate::value::{Number, Value};
+use crate::value::Value;
 
 /// `concat(joint, parts)`.
 pub(super) fn concat(operands: &[Value]) -> Answer {
@@ -69,18 +69,10 @@ pub(super) fn format_int(operands: &[Value]) -> Answer {
         "16" => 16,
         _ => return Err(Failure::at(2, "must be one of {2, 8, 10, 16}")),
     };
-    let whole = whole(given).ok_or_else(|| Failure::new("number is too large"))?;
+    // Only what is written as an integer is exact.
+    let written = given.to_string().parse::<BigInt>();
+    let whole = written.unwrap_or_else(|_| given.truncated());
     give(whole.to_str_radix(base))
-}
-
-/// The whole part of a number, towards zero.
-fn whole(number: &Number) -> Option<BigInt> {
-    if let Some(whole) = number.to_bigint() {
-        return Some(whole);
-    }
-    let (digits, power) = super::schema::parts(number)?;
-    let ten = BigInt::from(10).pow(u32::try_from(power.unsigned_abs()).ok()?);
-    Some(digits / ten)
 }
 
 fn no_search() -> Failure {

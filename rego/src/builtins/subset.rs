@@ -1,4 +1,4 @@
-//! Whether one collection is within another, as `object.subset` says.
+//! `object.subset`: tests if one collection is within another.
 
 use crate::value::{Object, Value};
 
@@ -31,12 +31,12 @@ fn members(whole: &Object, part: &Object) -> bool {
     })
 }
 
-/// Whether a part follows in the whole; as upstream, a match that breaks off begins again one further.
+/// Tells if a part follows in the whole; as upstream, a match that breaks off begins again one further.
 fn run(whole: &[Value], part: &[Value]) -> bool {
     part.is_empty() || whole.windows(part.len()).any(|run| run == part)
 }
 
-/// Whether the items of an array are all of the set; an empty array covers nothing, not even an empty set.
+/// Tells if the items of an array are all of the set; an empty array covers nothing, not even an empty set.
 fn covers(whole: &[Value], part: &crate::value::Set) -> bool {
     let mut missing = part.len();
     for item in whole {

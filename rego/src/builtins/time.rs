@@ -18,7 +18,7 @@ pub(super) fn now_ns(_: &[Value], context: &mut CallContext) -> Answer {
     give(context.now_ns)
 }
 
-/// Whether Go's layout reads the text; what `format` of a schema asks.
+/// Tells if Go's layout reads the text; used by `format` of a schema.
 pub(super) fn is_time(layout: &str, text: &str) -> bool {
     read::parse(layout, text).is_some()
 }
@@ -88,7 +88,7 @@ fn zone(name: &str) -> Result<TimeZone, Failure> {
         "Local" => Ok(TimeZone::system()),
         name => {
             let zone = TimeZone::get(name).map_err(|_| unknown())?;
-            // Go knows names in their own case only.
+            // Go compares names with their case.
             if zone.iana_name() == Some(name) {
                 Ok(zone)
             } else {

@@ -162,6 +162,13 @@ pub(super) fn parse_bytes(operands: &[Value]) -> Answer {
     let size = size.ok_or_else(|| fail(&format!("byte unit {unit} not recognized")))?;
     let amount = Amount::parse(number);
     let amount = amount.ok_or_else(|| fail("could not parse byte amount to a number"))?;
+    if let Some(number) = Number::parse(number) {
+        // Both factors and the product have OPA's 64-bit mantissa.
+        let rounded = Number::sum(std::iter::once(&number));
+        return give(Number::from(
+            rounded.multiply(&Number::from(size)).truncated(),
+        ));
+    }
     let (above, below) = amount.fraction();
     give(Number::from(above * size / below))
 }

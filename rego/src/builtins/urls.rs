@@ -74,7 +74,7 @@ fn unescape(text: &str, mode: Mode) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// Whether a byte is written as an escape.
+/// Tells if a byte is written as an escape.
 fn escaped_in(byte: u8, mode: Mode) -> bool {
     if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
         return false;
@@ -313,7 +313,7 @@ pub(super) fn parse(operands: &[Value]) -> Answer {
     give(found.finish())
 }
 
-/// `uri.is_valid(text)`: false for an empty text and for what is no text.
+/// `uri.is_valid(text)`: false for an empty text and for other values than strings.
 pub(super) fn is_valid(operands: &[Value]) -> Answer {
     let valid = |text: &str| !text.is_empty() && Url::parse(text).is_ok();
     give(value(operands, 0).as_str().is_some_and(valid))

@@ -15,7 +15,7 @@ pub(super) fn unmarshal(operands: &[Value]) -> Answer {
     give(read.map_err(|reason| Failure::new(format!("yaml: {reason}")))?)
 }
 
-/// `yaml.is_valid(text)`: false for what is no text.
+/// `yaml.is_valid(text)`: false for other values than strings.
 pub(super) fn is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)

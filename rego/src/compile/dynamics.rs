@@ -82,13 +82,30 @@ fn one(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body) {
             }
         }
         TermKind::Object(members) => {
-            for (key, value) in members {
+            for (key, value) in members.iter_mut() {
                 one(context, with, key, out);
                 one(context, with, value, out);
             }
+            in_order(members);
         }
         _ => {}
     }
+}
+
+/// Sorts members as OPA does before they get their values: of keys with one value the last member is kept, a constant
+/// before a variable.
+fn in_order(members: &mut [(Term, Term)]) {
+    let rank = |(key, _): &(Term, Term)| match &key.kind {
+        TermKind::Var(name) => {
+            let number = name
+                .strip_prefix('~')
+                .and_then(|digits| digits.parse::<u64>().ok());
+            (1, number.unwrap_or(u64::MAX), Some(name.clone()))
+        }
+        _ if super::context::is_scalar(key) => (0, 0, None),
+        _ => (2, 0, None),
+    };
+    members.sort_by_cached_key(rank);
 }
 
 fn replace(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body) {

@@ -170,7 +170,7 @@ fn unused(
     }
 }
 
-/// Renames in one expression; `false` for a declaration, which is no expression any more.
+/// Renames in one expression; `false` for a declaration, which is removed.
 fn rename_statement(context: &mut Context, scopes: &mut Scopes, expr: &mut Expr) -> bool {
     if calls(expr, "assign") {
         assignment(context, scopes, expr);

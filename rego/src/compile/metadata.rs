@@ -52,7 +52,8 @@ fn replace_call(expr: &mut Expr, chain: &[Link], first: bool) {
         _ => ExprKind::Term(value),
     };
     let with = std::mem::take(&mut expr.with);
-    let negated = expr.negated;
+    // As in OPA, `not` in front of the call alone is true.
+    let negated = expr.negated && matches!(kind, ExprKind::Call(_));
     *expr = Expr {
         with,
         negated,
@@ -131,11 +132,20 @@ fn rule_term(chain: &[Link], first: bool, span: Span) -> Term {
     }
 }
 
+/// Writes a number as Go does: `1.0` of the YAML is 1.
+fn written(number: &serde_json::Number) -> String {
+    let float = number.as_f64().filter(|_| number.is_f64());
+    match float.and_then(crate::value::Number::from_f64) {
+        Some(number) => number.to_string(),
+        None => number.to_string(),
+    }
+}
+
 fn constant(value: &Value, span: Span) -> Term {
     let kind = match value {
         Value::Null => TermKind::Null,
         Value::Bool(value) => TermKind::Bool(*value),
-        Value::Number(number) => TermKind::Number(number.to_string().into()),
+        Value::Number(number) => TermKind::Number(written(number).into()),
         Value::String(text) => TermKind::String(Arc::from(text.as_str())),
         Value::Array(list) => {
             TermKind::Array(list.iter().map(|value| constant(value, span)).collect())

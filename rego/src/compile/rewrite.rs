@@ -4,6 +4,11 @@ use super::context::{
     Context, body_of_term_mut, calls, children_mut, each_body_mut, each_term_mut, generated,
     operator, requires_eval,
 };
+use super::{
+    context::Vars,
+    safety,
+    vars::{self, SAFETY, Skip},
+};
 use crate::{
     error::Code,
     syntax::{Body, Expr, ExprKind, Rule, Span, TemplatePart, Term, TermKind, display},
@@ -19,25 +24,43 @@ fn head_terms_mut(rule: &mut Rule) -> impl Iterator<Item = &mut Term> {
 
 /// Makes template strings calls of `internal.template_string`.
 pub(super) fn templates(context: &mut Context, rule: &mut Rule) {
-    for term in head_terms_mut(rule) {
-        template_in_term(context, term);
+    let mut safe = safety::reserved();
+    for arg in &rule.head.args {
+        safe.extend(vars::of_term(arg, Skip::default()));
     }
-    templates_in_body(context, &mut rule.body);
+    let safe = templates_in_body(context, &safe, &mut rule.body);
+    for term in head_terms_mut(rule) {
+        template_in_term(context, &safe, term);
+    }
 }
 
-pub(super) fn templates_in_body(context: &mut Context, body: &mut Body) {
+/// Does it in a body. Returns the variables that are safe in it: an expression in a template string binds none.
+pub(super) fn templates_in_body(context: &mut Context, globals: &Vars, body: &mut Body) -> Vars {
+    let mut safe = globals.clone();
+    for expr in body.iter() {
+        let bound = safety::outputs(context, expr, &safe);
+        safe.extend(bound);
+    }
     for expr in body {
         match &mut expr.kind {
-            ExprKind::Every(every) => templates_in_body(context, &mut every.body),
-            ExprKind::Not(not) => templates_in_body(context, &mut not.body),
+            ExprKind::Every(every) => {
+                let mut inner = safe.clone();
+                for term in every.key.iter().chain([&every.value]) {
+                    inner.extend(vars::of_term(term, Skip::default()));
+                }
+                templates_in_body(context, &inner, &mut every.body);
+            }
+            ExprKind::Not(not) => {
+                templates_in_body(context, &safe, &mut not.body);
+            }
             ExprKind::And(logical) | ExprKind::Or(logical) => {
-                templates_in_body(context, &mut logical.left);
-                templates_in_body(context, &mut logical.right);
+                templates_in_body(context, &safe, &mut logical.left);
+                templates_in_body(context, &safe, &mut logical.right);
             }
             _ => {}
         }
-        each_term_mut(expr, &mut |term| template_in_term(context, term));
-        // A call at the top of an expression is no term: `$"…"` alone becomes one.
+        each_term_mut(expr, &mut |term| template_in_term(context, &safe, term));
+        // A call at the top of an expression is not a term: `$"…"` alone becomes one.
         if let ExprKind::Term(Term {
             kind: TermKind::Call(terms),
             ..
@@ -46,17 +69,19 @@ pub(super) fn templates_in_body(context: &mut Context, body: &mut Body) {
             expr.kind = ExprKind::Call(std::mem::take(terms));
         }
     }
+    safe
 }
 
-fn template_in_term(context: &mut Context, term: &mut Term) {
-    if let TermKind::ArrayComprehension(_, body)
-    | TermKind::SetComprehension(_, body)
-    | TermKind::ObjectComprehension(_, body) = &mut term.kind
-    {
-        templates_in_body(context, body);
-    }
+fn template_in_term(context: &mut Context, safe: &Vars, term: &mut Term) {
+    let inner = match &mut term.kind {
+        TermKind::ArrayComprehension(_, body)
+        | TermKind::SetComprehension(_, body)
+        | TermKind::ObjectComprehension(_, body) => Some(templates_in_body(context, safe, body)),
+        _ => None,
+    };
+    let safe = inner.as_ref().unwrap_or(safe);
     for child in children_mut(term) {
-        template_in_term(context, child);
+        template_in_term(context, safe, child);
     }
     let span = term.span;
     let TermKind::Template { parts, .. } = &mut term.kind else {
@@ -64,7 +89,7 @@ fn template_in_term(context: &mut Context, term: &mut Term) {
     };
     let parts: Vec<Term> = std::mem::take(parts)
         .into_iter()
-        .filter_map(|part| template_part(context, part))
+        .filter_map(|part| template_part(context, safe, part))
         .collect();
     let parts = if parts.is_empty() {
         vec![Term {
@@ -84,7 +109,7 @@ fn template_in_term(context: &mut Context, term: &mut Term) {
 }
 
 /// A part is a string, a number and so on, or a set with the value of an expression if it has one.
-fn template_part(context: &mut Context, part: TemplatePart) -> Option<Term> {
+fn template_part(context: &mut Context, safe: &Vars, part: TemplatePart) -> Option<Term> {
     let expr = match part {
         TemplatePart::Text(text, span) => {
             return Some(Term {
@@ -126,7 +151,7 @@ fn template_part(context: &mut Context, part: TemplatePart) -> Option<Term> {
             return None;
         }
     };
-    template_in_term(context, &mut term);
+    template_in_term(context, safe, &mut term);
     if super::context::is_scalar(&term) && expr.with.is_empty() {
         return Some(term);
     }
@@ -136,6 +161,7 @@ fn template_part(context: &mut Context, part: TemplatePart) -> Option<Term> {
             kind: TermKind::Set(vec![term]),
         });
     }
+    undeclared(context, safe, &term);
     let (variable, mut capture) = context.capture(term);
     capture.generated = false;
     capture.with = expr.with;
@@ -143,6 +169,22 @@ fn template_part(context: &mut Context, part: TemplatePart) -> Option<Term> {
         span,
         kind: TermKind::SetComprehension(Box::new(variable), vec![capture]),
     })
+}
+
+/// Refuses variables of an expression in a template string that nothing else binds.
+fn undeclared(context: &mut Context, safe: &Vars, term: &Term) {
+    let found = vars::of_term(term, SAFETY);
+    let mut names: Vec<_> = found.iter().filter(|var| !safe.contains(*var)).collect();
+    names.sort();
+    for var in names {
+        let name = context.written(var);
+        let shown = if name.starts_with('$') { "_" } else { &*name };
+        context.error(
+            Code::Compile,
+            term.span,
+            format!("var {shown} is undeclared"),
+        );
+    }
 }
 
 /// Removes calls of `print`, or makes them calls of `internal.print`.
@@ -427,7 +469,7 @@ pub(super) fn head_refs(context: &mut Context, rule: &mut Rule) {
     rule.body = body;
 }
 
-/// Moves what is no variable and no scalar out of the reference of a rule's head.
+/// Moves all but variables and scalars out of the reference of a rule's head.
 pub(super) fn head_reference(context: &mut Context, rule: &mut Rule) {
     let mut body = std::mem::take(&mut rule.body);
     for part in rule.head.reference.iter_mut().skip(1) {

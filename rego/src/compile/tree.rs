@@ -21,7 +21,7 @@ pub(super) struct Tree {
     packages: Vec<(usize, Span)>,
 }
 
-/// What conflicts depend on.
+/// Properties of a rule that conflicts depend on.
 #[derive(Debug, Clone)]
 struct Entry {
     module: usize,

@@ -15,7 +15,7 @@ pub(super) struct Skip {
     pub(super) sets: bool,
 }
 
-/// What the check of safety leaves out.
+/// Terms that the safety check leaves out.
 pub(super) const SAFETY: Skip = Skip {
     ref_head: false,
     call_head: true,

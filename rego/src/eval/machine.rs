@@ -86,7 +86,7 @@ pub(crate) struct Memo {
     pub(crate) calls: FxHashMap<SetId, FxHashMap<Box<[Value]>, Entry>>,
 }
 
-/// What `with` replaces.
+/// Documents and functions that `with` replaces.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     pub(crate) input: Option<Value>,

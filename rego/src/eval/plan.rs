@@ -37,7 +37,7 @@ pub(crate) type SlotId = usize;
 pub(crate) struct Plan {
     pub(crate) layout: Layout,
     pub(crate) sets: Vec<RuleSet>,
-    /// What each rule set uses, itself and through others.
+    /// Dependencies of each rule set, direct and indirect.
     pub(crate) uses: Vec<Uses>,
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct Path {
 pub(crate) enum Source {
     Input,
     Slot(SlotId),
-    /// Base documents: there is no rule below the path. Steps start at `data`.
+    /// Base documents: no rule is below the path. Steps start at `data`.
     Base,
     Rule(SetId),
     /// A package or a part of one; steps start at the node.

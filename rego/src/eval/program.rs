@@ -84,7 +84,7 @@ impl Program {
     }
 
     /// Tells if a rule refers to a fact, itself or through other rules. A reference to a document
-    /// refers to everything in it. `None` if there is no rule at the path.
+    /// refers to everything in it. `None` without a rule at the path.
     #[must_use]
     pub fn refers_to(&self, rule: &[&str], fact: &Fact) -> Option<bool> {
         let set = self.set(rule)?;

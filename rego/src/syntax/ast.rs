@@ -75,7 +75,7 @@ pub struct Head {
     /// `p`, `p.q[x]`; the first term is a variable.
     pub reference: Vec<Term>,
     pub args: Vec<Term>,
-    /// Written with parentheses, even if there is no argument.
+    /// Written with parentheses, even without an argument.
     pub function: bool,
     /// `contains KEY`
     pub key: Option<Term>,

@@ -70,7 +70,10 @@ fn from_call(span: Span, mut terms: Vec<Term>) -> Result<Rule, String> {
         rule.head.assign = operator == "assign";
         return Ok(rule);
     }
-    if crate::compile::is_operator(&operator) {
+    let builtin = crate::builtins::declarations()
+        .iter()
+        .any(|builtin| builtin.name == operator);
+    if builtin || crate::compile::is_operator(&operator) {
         return Err("rule name conflicts with built-in function".to_owned());
     }
     if terms.len() <= 1 {
@@ -81,6 +84,8 @@ fn from_call(span: Span, mut terms: Vec<Term>) -> Result<Rule, String> {
         Some(TermKind::Ref(reference)) => {
             let mut rule = rule(span, reference, args, None)?;
             rule.generated_body = true;
+            // A function without a value and a body is true of all arguments.
+            rule.head.generated_value = false;
             rule.head.function = true;
             Ok(rule)
         }

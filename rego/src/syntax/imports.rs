@@ -13,7 +13,7 @@ const KEYWORDS: [&str; 15] = [
     "if", "contains", "in", "every",
 ];
 
-/// Keywords that `future.keywords` knows, in the order of messages.
+/// Keywords of `future.keywords`, in the order of messages.
 const FUTURE: [&str; 7] = ["and", "contains", "every", "if", "in", "not", "or"];
 
 /// Tells if a word is a keyword of Rego v1.

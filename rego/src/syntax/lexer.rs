@@ -2,7 +2,7 @@
 
 use super::Span;
 
-/// Kind of a token. Keywords are identifiers here: the parser knows which are imported.
+/// Kind of a token. Keywords are identifiers here: the parser tracks which are imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tok {
     /// Text of the error is in [`Lexed::errors`].

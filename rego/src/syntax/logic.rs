@@ -159,7 +159,7 @@ impl Parser<'_> {
         Some(plain(span, ExprKind::Not(Box::new(not))))
     }
 
-    /// Braces that are no body: if they are a value, the error says so.
+    /// Braces that do not form a body: if they are a value, the error says so.
     fn braces_with_value(
         &mut self,
         saved: super::parser::Saved,

@@ -62,7 +62,7 @@ pub(super) struct Parser<'a> {
     pub(super) attempts: u32,
     /// Arrays, sets and objects that an attempt has read, by index of their first token.
     pub(super) read: HashMap<usize, (Term, usize)>,
-    /// Braces that are no operand of `and` or `or`, by index of their token.
+    /// Braces that are not an operand of `and` or `or`, by index of their token.
     pub(super) no_operand: HashSet<usize>,
 }
 

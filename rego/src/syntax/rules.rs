@@ -22,7 +22,7 @@ pub(super) fn true_body(span: Span) -> Body {
 }
 
 impl Parser<'_> {
-    /// A rule, and one more for each further body. `None` without an error: it is no rule.
+    /// A rule, and one more for each further body. `None` without an error: it is something else.
     pub(super) fn rules(&mut self) -> Parsed<Vec<Rule>> {
         let start = self.span();
         self.scan_ahead_ref();
@@ -361,6 +361,10 @@ impl Parser<'_> {
         rule.body = true_body(rule.span);
         let span = rule.span;
         let mut refused = Vec::new();
+        if rule.head.value.is_none() {
+            self.error(span, "illegal default rule (must have a value)");
+            return None;
+        }
         if let Some(value) = &rule.head.value {
             super::walk::outside_closures(value, &mut |term| {
                 let name = match &term.kind {
@@ -387,6 +391,12 @@ impl Parser<'_> {
                     kind_name(other)
                 )),
             }
+        }
+        // OPA's documents have members for names alone: a default of another key is a rule like any other.
+        let constant = |part: &Term| !matches!(part.kind, TermKind::String(_) | TermKind::Var(_));
+        if rule.head.reference.iter().skip(1).any(constant) {
+            rule.default = false;
+            rule.generated_body = true;
         }
         for message in refused {
             self.error(span, message);

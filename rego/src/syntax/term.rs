@@ -430,7 +430,8 @@ impl Parser<'_> {
         }
         let point = self.tok() == Tok::Dot;
         if point {
-            text.push('.');
+            // OPA keeps `.5` as written, which is not a number in JSON.
+            text.push_str("0.");
             self.scan();
             if self.tok() != Tok::Number {
                 self.illegal("expected number");

@@ -57,10 +57,11 @@ impl From<&Value> for Json {
 }
 
 fn written(number: &Number) -> Json {
-    if let Some(integer) = number.as_i64() {
+    let text = number.to_string();
+    if let Ok(integer) = text.parse::<i64>() {
         return Json::from(integer);
     }
-    match serde_json::Number::from_str(&number.to_string()) {
+    match serde_json::Number::from_str(&text) {
         Ok(number) => Json::Number(number),
         Err(_) => Json::from(f64::MAX.copysign(number.to_f64())),
     }

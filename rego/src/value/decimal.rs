@@ -208,7 +208,7 @@ fn read_exponent(text: &str) -> Option<i64> {
     if !well_formed {
         return None;
     }
-    // What exceeds the range is far beyond every limit.
+    // Numbers beyond the range are far beyond every limit.
     let value = digits.parse().unwrap_or(1 << 40).min(1 << 40);
     Some(if text.starts_with('-') { -value } else { value })
 }

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use num_bigint::BigUint;
-use num_traits::{One as _, ToPrimitive as _, Zero as _};
+use num_bigint::{BigInt, BigUint, Sign};
+use num_traits::{One as _, Signed as _, ToPrimitive as _, Zero as _};
 
 use super::Number;
 use super::decimal::Decimal;
@@ -16,13 +16,17 @@ pub(super) struct Float {
     exponent: i64,
 }
 
-const ZERO: Float = Float {
-    negative: false,
-    mantissa: 0,
-    exponent: 0,
-};
+/// Bits of a mantissa, and of one that is rounded to a double's.
+const BITS: u32 = 64;
+const DOUBLE_BITS: u32 = 53;
 
 impl Float {
+    pub(super) const ZERO: Float = Float {
+        negative: false,
+        mantissa: 0,
+        exponent: 0,
+    };
+
     /// Rounds a decimal to the nearest value.
     pub(super) fn from_decimal(decimal: &Decimal) -> Float {
         let (digits, power) = decimal.scaled();
@@ -62,7 +66,7 @@ impl Float {
             return match (self.is_zero(), other.is_zero()) {
                 (true, true) => Float {
                     negative: self.negative && other.negative,
-                    ..ZERO
+                    ..Float::ZERO
                 },
                 (true, false) => *other,
                 _ => *self,
@@ -87,7 +91,7 @@ impl Float {
             return Float::rounded(high.negative, &(a + b), exponent, false);
         }
         match a.cmp(&b) {
-            Ordering::Equal => ZERO,
+            Ordering::Equal => Float::ZERO,
             Ordering::Greater => Float::rounded(high.negative, &(a - b), exponent, false),
             Ordering::Less => Float::rounded(low.negative, &(b - a), exponent, false),
         }
@@ -102,7 +106,10 @@ impl Float {
     pub(super) fn divide(&self, other: &Float) -> Float {
         let negative = self.negative != other.negative;
         if self.is_zero() || other.is_zero() {
-            return Float { negative, ..ZERO };
+            return Float {
+                negative,
+                ..Float::ZERO
+            };
         }
         let dividend = BigUint::from(self.mantissa) << 68u32;
         let divisor = BigUint::from(other.mantissa);
@@ -111,8 +118,16 @@ impl Float {
         Float::rounded(negative, &(dividend / divisor), exponent, inexact)
     }
 
+    /// Multiplies, and rounds once to a double's mantissa (the exponent keeps its range).
+    pub(super) fn multiply_to_double(&self, other: &Float) -> Float {
+        let negative = self.negative != other.negative;
+        let product = BigUint::from(self.mantissa) * BigUint::from(other.mantissa);
+        let exponent = self.exponent + other.exponent;
+        Float::rounded_to(DOUBLE_BITS, negative, &product, exponent, false).normal()
+    }
+
     /// Rounds to the nearest integer, halves away from zero.
-    pub(super) fn round(&self) -> Float {
+    pub(super) fn round(&self) -> BigInt {
         let half = Float {
             negative: self.negative,
             mantissa: 1 << 63,
@@ -121,60 +136,95 @@ impl Float {
         self.add(&half).truncated()
     }
 
-    pub(super) fn ceil(&self) -> Float {
+    /// Rounds up. The integral part of a negative fraction is zero without a sign, to which OPA adds one.
+    pub(super) fn ceil(&self) -> BigInt {
         let whole = self.truncated();
-        if whole == *self || self.negative {
+        if self.is_whole() || whole.is_negative() {
             whole
         } else {
-            whole.add(&Float::one(false))
+            whole + 1
         }
     }
 
-    pub(super) fn floor(&self) -> Float {
+    /// Rounds down. The integral part of a negative fraction is zero without a sign, which OPA keeps.
+    pub(super) fn floor(&self) -> BigInt {
         let whole = self.truncated();
-        if whole == *self || !self.negative {
+        if self.is_whole() || !whole.is_negative() {
             whole
         } else {
-            whole.add(&Float::one(true))
+            whole - 1
         }
     }
 
     /// Writes the value as OPA does: integers in full, others with the shortest digits.
     pub(super) fn to_number(self) -> Number {
-        let text = self.shortest().general(self.truncated() == self);
+        self.written(BITS)
+    }
+
+    /// Writes a value that was rounded to a double's mantissa.
+    pub(super) fn to_number_of_double(self) -> Number {
+        self.written(DOUBLE_BITS)
+    }
+
+    fn written(self, bits: u32) -> Number {
+        let text = self.shortest(bits).general(self.is_whole());
         Number::parse(&text).unwrap_or_else(|| Number::from(0i64))
     }
 
-    fn one(negative: bool) -> Float {
-        Float {
-            negative,
-            mantissa: 1 << 63,
-            exponent: -63,
-        }
+    fn is_whole(&self) -> bool {
+        self.is_zero()
+            || self.exponent >= 0
+            || self.exponent > -64 && self.mantissa & ((1u64 << -self.exponent) - 1) == 0
     }
 
-    fn truncated(&self) -> Float {
-        if self.exponent >= 0 || self.is_zero() {
-            return *self;
+    /// Returns the integral part, towards zero.
+    pub(super) fn truncated(&self) -> BigInt {
+        let size = match self.exponent {
+            ..=-64 => BigUint::ZERO,
+            exponent @ ..0 => BigUint::from(self.mantissa >> -exponent),
+            exponent => BigUint::from(self.mantissa) << exponent,
+        };
+        let sign = if self.negative {
+            Sign::Minus
+        } else {
+            Sign::Plus
+        };
+        BigInt::from_biguint(sign, size)
+    }
+
+    /// Moves the mantissa's highest bit to its place.
+    fn normal(self) -> Float {
+        let empty = self.mantissa.leading_zeros();
+        if self.is_zero() || empty == 0 {
+            return self;
         }
-        if self.exponent <= -64 {
-            // Zero from an integer has no sign.
-            return ZERO;
-        }
-        let fraction = (1u64 << -self.exponent) - 1;
         Float {
-            mantissa: self.mantissa & !fraction,
-            ..*self
+            mantissa: self.mantissa << empty,
+            exponent: self.exponent - i64::from(empty),
+            ..self
         }
     }
 
     /// Rounds an integer times a power of two to 64 bits, to even at halves.
     fn rounded(negative: bool, value: &BigUint, exponent: i64, inexact: bool) -> Float {
+        Float::rounded_to(BITS, negative, value, exponent, inexact)
+    }
+
+    fn rounded_to(
+        limit: u32,
+        negative: bool,
+        value: &BigUint,
+        exponent: i64,
+        inexact: bool,
+    ) -> Float {
         if value.is_zero() {
-            return Float { negative, ..ZERO };
+            return Float {
+                negative,
+                ..Float::ZERO
+            };
         }
         let bits = i64::try_from(value.bits()).unwrap_or(i64::MAX);
-        let excess = bits - 64;
+        let excess = bits - i64::from(limit);
         if excess <= 0 {
             let mantissa = (value << -excess).to_u64().unwrap_or(0);
             return Float {
@@ -194,8 +244,8 @@ impl Float {
         let mut exponent = exponent + excess;
         if up {
             mantissa = mantissa.wrapping_add(1);
-            if mantissa == 0 {
-                mantissa = 1 << 63;
+            if mantissa == 0 || mantissa >> (limit - 1) > 1 {
+                mantissa = 1 << (limit - 1);
                 exponent += 1;
             }
         }
@@ -206,16 +256,17 @@ impl Float {
         }
     }
 
-    /// Returns the shortest decimal that is rounded to this value.
-    fn shortest(&self) -> Decimal {
+    /// Returns the shortest decimal that is rounded to this value with so many bits.
+    fn shortest(&self, bits: u32) -> Decimal {
         if self.is_zero() {
             return Decimal::new(self.negative, Vec::new(), 0);
         }
         let twice = BigUint::from(self.mantissa) << 1u32;
-        let (lower, _) = expand(&(&twice - 1u8), self.exponent - 1);
-        let (upper, _) = expand(&(&twice + 1u8), self.exponent - 1);
+        let half = BigUint::one() << (BITS - bits);
+        let (lower, _) = expand(&(&twice - &half), self.exponent - 1);
+        let (upper, _) = expand(&(&twice + &half), self.exponent - 1);
         let (digits, point) = expand(&twice, self.exponent - 1);
-        let inclusive = self.mantissa & 1 == 0;
+        let inclusive = self.mantissa >> (BITS - bits) & 1 == 0;
         let at = |digits: &[u8], index: usize| digits.get(index).copied().unwrap_or(b'0');
         for (index, digit) in digits.iter().copied().enumerate() {
             let (low, high) = (at(&lower, index), at(&upper, index));

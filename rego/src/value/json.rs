@@ -75,6 +75,10 @@ fn write_members(object: &Object, out: &mut String) {
         .collect();
     if object.keys().any(|key| key.as_str().is_none()) {
         members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        // Of keys with one name (`1` and `"1"`) the last in the order of values is kept.
+        members.reverse();
+        members.dedup_by(|(a, _), (b, _)| a == b);
+        members.reverse();
     }
     out.push('{');
     for (index, (name, value)) in members.iter().enumerate() {

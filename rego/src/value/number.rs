@@ -50,11 +50,19 @@ impl Number {
         Number::parse(&super::decimal::general(value))
     }
 
-    /// Returns the integer if it is written as one and fits (`1.0` is not written as one).
+    /// Returns the integer if it is written without an exponent and fits. As in OPA, `1.0` is 1 (with at most 19
+    /// characters), and `1e0` is not.
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {
             Form::Small(value) => Some(*value),
-            Form::Text(text) => text.parse().ok(),
+            Form::Text(text) if text.trim_start_matches('-').len() > 19 => None,
+            Form::Text(text) => match text.split_once('.') {
+                Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => {
+                    whole.parse().ok()
+                }
+                Some(_) => None,
+                None => text.parse().ok(),
+            },
         }
     }
 
@@ -146,17 +154,37 @@ impl Number {
 
     /// Rounds to the nearest integer, halves away from zero.
     pub fn round(&self) -> Number {
-        self.integral(|float| float.round())
+        self.integral(Float::round)
     }
 
-    /// Rounds up to an integer.
+    /// Rounds up to an integer. As in OPA, a fraction between -1 and 0 becomes 1.
     pub fn ceil(&self) -> Number {
-        self.integral(|float| float.ceil())
+        self.integral(Float::ceil)
     }
 
-    /// Rounds down to an integer.
+    /// Rounds down to an integer. As in OPA, a fraction between -1 and 0 becomes 0.
     pub fn floor(&self) -> Number {
-        self.integral(|float| float.floor())
+        self.integral(Float::floor)
+    }
+
+    /// Returns the integral part of OPA's 64-bit value: large decimals lose digits.
+    pub fn truncated(&self) -> BigInt {
+        self.to_float().truncated()
+    }
+
+    /// Adds numbers of which not all are integers, with a 64-bit mantissa.
+    pub fn sum<'a>(numbers: impl Iterator<Item = &'a Number>) -> Number {
+        let sum = numbers.fold(Float::ZERO, |sum, number| sum.add(&number.to_float()));
+        sum.to_number()
+    }
+
+    /// Multiplies numbers of which not all are integers, with the 53-bit mantissa that OPA uses for products.
+    pub fn product<'a>(numbers: impl Iterator<Item = &'a Number>) -> Number {
+        let one = Float::from_decimal(&Decimal::from(1));
+        let product = numbers.fold(one, |product, number| {
+            product.multiply_to_double(&number.to_float())
+        });
+        product.to_number_of_double()
     }
 
     /// Tells if the value is zero.
@@ -174,10 +202,10 @@ impl Number {
         }
     }
 
-    fn integral(&self, round: impl Fn(&Float) -> Float) -> Number {
+    fn integral(&self, round: impl Fn(&Float) -> BigInt) -> Number {
         match &self.0 {
             Form::Small(_) => self.clone(),
-            Form::Text(_) => round(&self.to_float()).to_number(),
+            Form::Text(_) => Number::from(round(&self.to_float())),
         }
     }
 

@@ -13,7 +13,7 @@ impl Object {
         self.entries().len()
     }
 
-    /// Tells if there is no entry.
+    /// Tells if the object is empty.
     pub fn is_empty(&self) -> bool {
         self.entries().is_empty()
     }

@@ -15,7 +15,7 @@ impl Set {
         self.items().len()
     }
 
-    /// Tells if there is no item.
+    /// Tells if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.items().is_empty()
     }

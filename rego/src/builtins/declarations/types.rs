@@ -72,7 +72,7 @@ pub(super) const LISTS_BY_NAME: Type = Type::Object(&S, &STRINGS);
 pub(super) const QUERY: Type = Type::Object(&S, &STRING_OR_STRINGS);
 pub(super) const WALKED: Type = Type::Tuple(&[ARRAY, A]);
 
-/// `print`, which takes any number of arguments and gives nothing.
+/// `print`, which takes any number of arguments and returns nothing.
 pub(super) const PRINT: Declaration = Declaration {
     variadic: Some(A),
     result: None,

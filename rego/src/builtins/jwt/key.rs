@@ -20,7 +20,7 @@ const ALGORITHMS: [&str; 13] = [
     "HS384", "HS512", "EdDSA",
 ];
 
-/// Whether the algorithm is known.
+/// Tells if the algorithm is known.
 pub(super) fn is_known(algorithm: &str) -> bool {
     ALGORITHMS.contains(&algorithm)
 }
@@ -174,14 +174,14 @@ fn digest(algorithm: &str, key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether a secret made the keyed digest.
+/// Tells if a secret made the keyed digest.
 pub(super) fn verify_secret(algorithm: &str, secret: &[u8], text: &[u8], given: &[u8]) -> bool {
     digest(algorithm, secret, text)
         .is_some_and(|own| aws_lc_rs::constant_time::verify_slices_are_equal(&own, given).is_ok())
 }
 
 impl Material {
-    /// Whether the private part of the key signed the text.
+    /// Tells if the private part of the key signed the text.
     pub(super) fn verify(&self, algorithm: &str, text: &[u8], given: &[u8]) -> bool {
         let (known, key): (Option<&'static dyn VerificationAlgorithm>, &[u8]) = match self {
             Self::Secret(secret) => return verify_secret(algorithm, secret, text, given),

@@ -6,7 +6,7 @@ use crate::builtins::CallContext;
 use crate::builtins::operand::{Answer, Failure, give, object as object_operand, string};
 use crate::value::{Number, Object, Value};
 
-/// What a token must be.
+/// Constraints on a token.
 #[derive(Default)]
 struct Constraints {
     keys: Option<Vec<Key>>,
@@ -67,7 +67,7 @@ impl Constraints {
         }
     }
 
-    /// Whether the claims of a payload hold at a time in nanoseconds.
+    /// Tells if the claims of a payload hold at a time in nanoseconds.
     fn hold(&self, payload: &Object, time: f64) -> Result<bool, Failure> {
         let issuer = payload.get_str("iss").and_then(Value::as_str);
         if !self.issuer.is_empty() && issuer != Some(&self.issuer) {
@@ -126,7 +126,7 @@ pub(super) fn check(header: &Object) -> Result<Vec<&str>, Failure> {
     }
 }
 
-/// Whether a header names an algorithm and nothing critical that is unknown.
+/// Tells if a header names an algorithm and nothing critical that is unknown.
 fn acceptable(header: &Object) -> Result<bool, Failure> {
     let critical = check(header)?;
     let known = ["alg", "kid", "typ", "cty", "crit"];

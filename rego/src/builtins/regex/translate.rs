@@ -11,14 +11,15 @@ type Rest<'a> = Peekable<Chars<'a>>;
 pub(super) fn from_go(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern.chars().peekable();
-    // Whether the last thing read is a repetition, which may not be repeated.
+    let mut names = Vec::new();
+    // The last thing read is a repetition, which may not be repeated.
     let mut repeated = false;
     while let Some(c) = rest.next() {
         let was_repeated = std::mem::take(&mut repeated);
         match c {
             '\\' => escape(&mut rest, &mut out)?,
             '[' => class(&mut rest, &mut out)?,
-            '(' if rest.next_if_eq(&'?').is_some() => group(&mut rest, &mut out)?,
+            '(' if rest.next_if_eq(&'?').is_some() => group(&mut rest, &mut names, &mut out)?,
             '*' | '+' | '?' => {
                 repeated = true;
                 repetition(was_repeated, c.to_string(), &mut rest, &mut out)?;
@@ -28,7 +29,7 @@ pub(super) fn from_go(pattern: &str) -> Option<String> {
                     repeated = true;
                     repetition(was_repeated, bounds, &mut rest, &mut out)?;
                 }
-                // Braces that are no repetition stand for themselves.
+                // Other braces mean themselves.
                 None => out.push_str("\\{"),
             },
             '}' => out.push_str("\\}"),
@@ -82,26 +83,16 @@ fn bounds(rest: &mut Rest<'_>) -> Option<Option<String>> {
     Some(Some(format!("{{{text}}}")))
 }
 
-/// What follows `(?`: a name, or flags of which Go knows four.
-fn group(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
-    out.push_str("(?");
-    let name = |out: &mut String, rest: &mut Rest<'_>| {
-        out.push_str("P<");
-        for c in rest.by_ref() {
-            out.push(c);
-            if c == '>' {
-                return Some(());
-            }
-        }
-        None
-    };
+/// Reads the rest of a group behind `(?`: a name, or one of Go's four flags.
+fn group(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Option<()> {
     if rest.next_if_eq(&'P').is_some() {
         rest.next_if_eq(&'<')?;
-        return name(out, rest);
+        return named(rest, names, out);
     }
     if rest.next_if_eq(&'<').is_some() {
-        return name(out, rest);
+        return named(rest, names, out);
     }
+    out.push_str("(?");
     loop {
         match rest.next()? {
             c @ ('i' | 'm' | 's' | 'U' | '-') => out.push(c),
@@ -114,7 +105,27 @@ fn group(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     }
 }
 
-/// What follows a backslash outside of a set.
+/// The name of a group. Go allows ASCII alone, a name twice (the first group is meant) and a digit in front.
+fn named(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Option<()> {
+    let mut name = String::new();
+    loop {
+        match rest.next()? {
+            '>' => break,
+            c if c.is_ascii_alphanumeric() || c == '_' => name.push(c),
+            _ => return None,
+        }
+    }
+    let first = name.chars().next()?;
+    if first.is_ascii_digit() || names.contains(&name) {
+        out.push('(');
+    } else {
+        out.push_str(&format!("(?P<{name}>"));
+        names.push(name);
+    }
+    Some(())
+}
+
+/// Reads an escape outside of a set.
 fn escape(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     match rest.next()? {
         'b' => out.push_str("(?-u:\\b)"),
@@ -154,24 +165,29 @@ fn perl(c: char) -> Option<(&'static str, bool)> {
     Some((set, c.is_ascii_uppercase()))
 }
 
+/// A property of Unicode: one letter, or a name in braces. `^` in front of the name negates it.
+fn property(negated: bool, rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
+    let first = rest.next()?;
+    if first != '{' {
+        out.extend(['\\', if negated { 'P' } else { 'p' }, first]);
+        return Some(());
+    }
+    let turned = rest.next_if_eq(&'^').is_some();
+    out.extend(['\\', if negated != turned { 'P' } else { 'p' }, '{']);
+    for c in rest.by_ref() {
+        out.push(c);
+        if c == '}' {
+            return Some(());
+        }
+    }
+    None
+}
+
 /// Escapes that mean the same inside and outside of a set.
 fn common(c: char, rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     match c {
         'a' | 'f' | 't' | 'n' | 'r' | 'v' => out.extend(['\\', c]),
-        'p' | 'P' => {
-            out.extend(['\\', c]);
-            let first = rest.next()?;
-            out.push(first);
-            if first == '{' {
-                for c in rest.by_ref() {
-                    out.push(c);
-                    if c == '}' {
-                        return Some(());
-                    }
-                }
-                return None;
-            }
-        }
+        'p' | 'P' => property(c == 'P', rest, out)?,
         'x' => {
             let digits: String = if rest.next_if_eq(&'{').is_some() {
                 rest.by_ref().take_while(|c| *c != '}').collect()
@@ -196,7 +212,9 @@ fn common(c: char, rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
             }
             code(value, out)?;
         }
-        c if c.is_ascii_punctuation() => out.push_str(&regex::escape(&c.to_string())),
+        c if c.is_ascii() && !c.is_ascii_alphanumeric() => {
+            out.push_str(&regex::escape(&c.to_string()));
+        }
         _ => return None,
     }
     Some(())
@@ -208,7 +226,7 @@ fn code(value: u32, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// A set: what would be an operation on sets stands for itself in Go.
+/// A set: operators on sets are plain letters in Go.
 fn class(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     out.push('[');
     if rest.next_if_eq(&'^').is_some() {

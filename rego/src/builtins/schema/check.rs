@@ -25,7 +25,7 @@ pub(super) struct Error {
     pub(super) text: String,
 }
 
-/// What a check found, and how far it got.
+/// Findings of a check, and how far it got.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     errors: Vec<Error>,

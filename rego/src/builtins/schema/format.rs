@@ -12,7 +12,7 @@ const UUID: &str = "^(?i)[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9
 const POINTER: &str = "^(?:/(?:[^~/]|~0|~1)*)*$";
 const RELATIVE_POINTER: &str = "^(?:0|[1-9][0-9]*)(?:#|(?:/(?:[^~/]|~0|~1)*)*)$";
 
-/// Whether a text has a form.
+/// Tells if a text has a form.
 pub(super) fn has(format: &str, text: &str) -> bool {
     let matches = |pattern: &str| compiled(pattern).is_some_and(|regex| regex.is_match(text));
     let any = |layouts: &[&str]| layouts.iter().any(|layout| is_time(layout, text));
@@ -43,7 +43,7 @@ pub(super) fn has(format: &str, text: &str) -> bool {
     }
 }
 
-/// Whether a text is an address of mail, with a name before it or without.
+/// Tells if a text is an address of mail, with a name before it or without.
 fn is_email(text: &str) -> bool {
     let text = text.trim();
     let address = match text.split_once('<') {

@@ -20,7 +20,7 @@ pub(in crate::builtins) fn parts(number: &Number) -> Option<(BigInt, i64)> {
     Some((digits, power))
 }
 
-/// Whether a number is a multiple of another; nothing when that is too much to compute.
+/// Tells if a number is a multiple of another; nothing if that is too much to compute.
 pub(super) fn is_multiple(number: &Number, of: &Number) -> Option<bool> {
     let ((number, power), (of, of_power)) = (parts(number)?, parts(of)?);
     let apart = power - of_power;
@@ -36,7 +36,7 @@ pub(super) fn is_multiple(number: &Number, of: &Number) -> Option<bool> {
     Some(of != BigInt::ZERO && (number % of) == BigInt::ZERO)
 }
 
-/// Whether a number has no fraction.
+/// Tells if a number has no fraction.
 pub(super) fn is_whole(number: &Number) -> bool {
     number.to_bigint().is_some()
 }

@@ -21,7 +21,7 @@ pub(super) type At = usize;
 /// The deepest nesting of a schema.
 const MAX_DEPTH: usize = 500;
 
-/// What may follow what is described.
+/// The part of a schema that is expected next.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum Additional {
     #[default]
@@ -30,14 +30,14 @@ pub(super) enum Additional {
     Schema(At),
 }
 
-/// What a member demands.
+/// The constraint of one keyword.
 #[derive(Debug, Clone)]
 pub(super) enum Dependency {
     Names(Vec<String>),
     Schema(At),
 }
 
-/// What one schema demands.
+/// The constraints of one schema.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     /// A schema that is `true` or `false`.

@@ -213,7 +213,7 @@ fn unescaped(fragment: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// What a pointer names in a document; what is no pointer is the document itself.
+/// Resolves a pointer in a document; other text means the document itself.
 fn at<'a>(document: &'a Value, pointer: &str) -> Result<&'a Value, String> {
     let Some(path) = pointer.strip_prefix('/') else {
         return Ok(document);

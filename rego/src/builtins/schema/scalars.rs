@@ -1,4 +1,4 @@
-//! What schemas demand of single values.
+//! Constraints of schemas on single values.
 
 use super::check::{Outcome, Place};
 use super::format;

@@ -6,28 +6,28 @@ pub(super) enum Part<'a> {
     Literal(&'a str),
     Year,
     ShortYear,
-    /// Whether it has two digits always.
+    /// Padded to two digits.
     Month(bool),
     MonthName,
     ShortMonth,
     WeekdayName,
     ShortWeekday,
-    /// Whether it has two digits always.
+    /// Padded to two digits.
     Day(bool),
     /// Padded by a space.
     SpacedDay,
-    /// Whether it is padded by zeros, else by spaces.
+    /// Padded by zeros, else by spaces.
     DayOfYear(bool),
     Hour,
-    /// Whether it has two digits always.
+    /// Padded to two digits.
     Hour12(bool),
-    /// Whether it has two digits always.
+    /// Padded to two digits.
     Minute(bool),
-    /// Whether it has two digits always.
+    /// Padded to two digits.
     Second(bool),
     /// How many digits and whether trailing zeros go.
-    Fraction(usize, bool),
-    /// Whether in capitals.
+    Fraction(usize, bool, char),
+    /// Written in capitals.
     HalfDay(bool),
     ZoneName,
     Offset(Offset),
@@ -36,9 +36,9 @@ pub(super) enum Part<'a> {
 /// The form of an offset from UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offset {
-    /// Whether zero is `Z`.
+    /// Zero is written as `Z`.
     pub(super) zulu: bool,
-    /// Whether there are colons.
+    /// Colons are between the numbers.
     pub(super) colon: bool,
     /// How many numbers: hours, minutes, seconds.
     pub(super) numbers: usize,
@@ -53,7 +53,7 @@ const fn offset(zulu: bool, colon: bool, numbers: usize) -> Part<'static> {
 }
 
 /// The elements in the order in which they are tried.
-const PARTS: [(&str, Part<'static>); 32] = [
+const PARTS: [(&str, Part<'static>); 31] = [
     ("January", Part::MonthName),
     ("Monday", Part::WeekdayName),
     ("MST", Part::ZoneName),
@@ -68,7 +68,6 @@ const PARTS: [(&str, Part<'static>); 32] = [
     ("1", Part::Month(false)),
     ("2006", Part::Year),
     ("2", Part::Day(false)),
-    ("_2006", Part::Literal("_2006")),
     ("__2", Part::DayOfYear(false)),
     ("_2", Part::SpacedDay),
     ("3", Part::Hour12(false)),
@@ -142,6 +141,12 @@ pub(super) fn parts(mut layout: &str) -> Vec<Part<'_>> {
 }
 
 fn first(layout: &str) -> (&str, Part<'_>) {
+    // A year behind a line, not a day with a space.
+    if let Some(rest) = layout.strip_prefix('_')
+        && rest.starts_with("2006")
+    {
+        return (rest, Part::Literal("_"));
+    }
     let known = PARTS.iter();
     if let Some(found) = known
         .filter_map(|(text, part)| Some((layout.strip_prefix(text)?, *part)))
@@ -167,11 +172,13 @@ fn first(layout: &str) -> (&str, Part<'_>) {
 
 /// `.000` or `,999`, when no digit follows.
 fn fraction(layout: &str) -> Option<(&str, Part<'_>)> {
-    let after = layout.strip_prefix(['.', ','])?;
+    let mark = layout.chars().next().filter(|c| matches!(c, '.' | ','))?;
+    let after = layout.strip_prefix(mark)?;
     let digit = after.chars().next().filter(|c| matches!(c, '0' | '9'))?;
     let rest = after.trim_start_matches(digit);
     if rest.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    Some((rest, Part::Fraction(after.len() - rest.len(), digit == '9')))
+    let digits = after.len() - rest.len();
+    Some((rest, Part::Fraction(digits, digit == '9', mark)))
 }

@@ -5,7 +5,7 @@ use jiff::tz;
 
 use super::layout::{MONTHS, Offset, Part, WEEKDAYS, named, parts};
 
-/// What was read so far.
+/// Fields that are read so far.
 struct Reading<'a> {
     rest: &'a str,
     year: i16,
@@ -82,8 +82,8 @@ impl Reading<'_> {
                     self.free_fraction()?;
                 }
             }
-            Part::Fraction(digits, false) => self.fraction(Some(digits))?,
-            Part::Fraction(_, true) => self.free_fraction()?,
+            Part::Fraction(digits, false, _) => self.fraction(Some(digits))?,
+            Part::Fraction(_, true, _) => self.free_fraction()?,
             Part::HalfDay(upper) => {
                 let (am, pm) = if upper { ("AM", "PM") } else { ("am", "pm") };
                 let afternoon = self.rest.starts_with(pm);

@@ -48,7 +48,9 @@ fn shown(part: Part<'_>, time: &Zoned) -> String {
         Part::Hour12(padded) => number(half, padded),
         Part::Minute(padded) => number(time.minute(), padded),
         Part::Second(padded) => number(time.second(), padded),
-        Part::Fraction(digits, trimmed) => fraction(time.subsec_nanosecond(), digits, trimmed),
+        Part::Fraction(digits, trimmed, mark) => {
+            fraction(time.subsec_nanosecond(), digits, trimmed, mark)
+        }
         Part::HalfDay(upper) => match (hour >= 12, upper) {
             (true, true) => "PM".to_owned(),
             (false, true) => "AM".to_owned(),
@@ -63,7 +65,7 @@ fn shown(part: Part<'_>, time: &Zoned) -> String {
     }
 }
 
-fn fraction(nanosecond: i32, digits: usize, trimmed: bool) -> String {
+fn fraction(nanosecond: i32, digits: usize, trimmed: bool, mark: char) -> String {
     let all = format!("{nanosecond:09}");
     let kept: String = all
         .chars()
@@ -72,8 +74,8 @@ fn fraction(nanosecond: i32, digits: usize, trimmed: bool) -> String {
         .collect();
     match kept.trim_end_matches('0') {
         "" if trimmed => String::new(),
-        short if trimmed => format!(".{short}"),
-        _ => format!(".{kept}"),
+        short if trimmed => format!("{mark}{short}"),
+        _ => format!("{mark}{kept}"),
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a> PublicKey<'a> {
         })
     }
 
-    /// The number that Go gives the algorithm.
+    /// The number in Go of the algorithm.
     fn number(&self) -> i64 {
         match self.algorithm.0.as_slice() {
             [1, 2, 840, 113549, 1, 1, 1] => 1,
@@ -118,7 +118,7 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// The number that Go gives a signature's algorithm.
+/// The number in Go of a signature's algorithm.
 pub(super) fn signature_number(algorithm: &Algorithm<'_>) -> i64 {
     match dotted(&algorithm.0).as_str() {
         "1.2.840.113549.1.1.4" => 2,
@@ -209,7 +209,7 @@ impl<'a> Certificate<'a> {
             None => None,
         };
         let known = Known::read(extensions.as_deref().unwrap_or_default())?;
-        // What Go cannot write is malformed.
+        // A value that Go cannot write is malformed.
         key.as_go()?;
         Some(Self {
             all,
@@ -230,7 +230,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// Whether the certificate is for the public part of a key.
+    /// Tells if the certificate is for the public part of a key.
     pub(super) fn belongs_to(&self, key: &Private) -> bool {
         match key {
             Private::Rsa(rsa) => {

@@ -17,7 +17,7 @@ const MAX_CHAIN: usize = 10;
 /// The most signatures that are verified.
 const MAX_SIGNATURES: usize = 100;
 
-/// What a chain is verified for.
+/// Purpose of a chain's verification.
 pub(super) struct Options {
     time: jiff::Timestamp,
     host: String,
@@ -54,7 +54,7 @@ impl Options {
         }
     }
 
-    /// What the rule says.
+    /// Options of the rule.
     pub(super) fn read(options: &Object, now: i64) -> Result<Self, Failure> {
         let mut read = Self::at(now);
         for (key, value) in options.iter() {
@@ -144,7 +144,7 @@ impl<'a> Search<'a, '_> {
             && !certificate.known.name_constraints
     }
 
-    /// Whether a certificate may issue what is below it.
+    /// Tells if a certificate may issue what is below it.
     fn issues(&self, issuer: &Certificate<'_>, below: usize) -> bool {
         let Some((true, length)) = issuer.known.constraints else {
             return false;
@@ -191,7 +191,7 @@ impl<'a> Search<'a, '_> {
         false
     }
 
-    /// Whether one of the usages is allowed by all certificates that name usages.
+    /// Tells if one of the usages is allowed by all certificates that name usages.
     fn usable(&self, chain: &[&Certificate<'_>]) -> bool {
         let wanted = &self.options.usages;
         wanted.contains(&0)
@@ -248,7 +248,7 @@ fn algorithm(
     })
 }
 
-/// Whether a certificate is for a host: an address, or a name of which the first part may be a star.
+/// Tells if a certificate is for a host: an address, or a name of which the first part may be a star.
 fn names_host(certificate: &Certificate<'_>, host: &str) -> bool {
     let names = &certificate.known.names;
     let bare = host

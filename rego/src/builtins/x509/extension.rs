@@ -1,4 +1,4 @@
-//! What the extensions of certificates say.
+//! Extensions of certificates.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -41,7 +41,7 @@ pub(super) fn list(content: &[u8]) -> Option<Vec<Extension<'_>>> {
     Some(found)
 }
 
-/// What Go reads out of the extensions of a certificate.
+/// Fields that Go reads from the extensions of a certificate.
 #[derive(Debug, Default)]
 pub(super) struct Known<'a> {
     pub(super) key_usage: i64,
@@ -145,7 +145,7 @@ fn usage(bits: &[u8]) -> i64 {
     })
 }
 
-/// The number that Go gives an extended usage.
+/// The number in Go of an extended usage.
 fn extended_number(identifier: &[u64]) -> Option<i64> {
     Some(match identifier {
         [2, 5, 29, 37, 0] => 0,

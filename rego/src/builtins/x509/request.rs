@@ -10,7 +10,7 @@ use crate::value::Value;
 /// The identifier of the attribute with extensions.
 const EXTENSIONS: [u64; 7] = [1, 2, 840, 113549, 1, 9, 14];
 
-/// The structure; nothing for what is no request.
+/// The structure; nothing for other structures.
 pub(super) fn as_go(all: &[u8]) -> Option<Value> {
     let mut reader = Der(all);
     let mut outer = reader.sequence()?;

@@ -44,16 +44,40 @@ struct Builder {
 
 /// The first document of a text; nothing in it is `null`.
 pub(super) fn document(text: &str) -> Result<Value, String> {
+    // For Go's reader U+0085 ends a line, and an end of a document needs a document.
+    let unix = text.replace('\u{85}', "\n");
+    let text = unix.as_str();
+    let mut written = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    if written.next().is_some_and(|line| line.trim_end() == "...") {
+        return Err("did not find expected node content".to_owned());
+    }
     let mut builder = Builder::default();
+    let open = if text.ends_with('\n') {
+        usize::MAX
+    } else {
+        text.chars().count()
+    };
     for event in Parser::new_from_str(text) {
-        let (event, _) = event.map_err(|error| {
+        let (event, span) = event.map_err(|error| {
             let line = error.marker().line();
             format!("line {line}: did not find what YAML expects: {error}")
         })?;
-        if matches!(event, Event::DocumentEnd) {
-            break;
+        match event {
+            Event::DocumentEnd => break,
+            // A block that the text ends in has only the line breaks that were written.
+            Event::Scalar(mut scalar, style, anchor, tag)
+                if span.end.index() >= open
+                    && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) =>
+            {
+                if scalar.ends_with('\n') {
+                    scalar.to_mut().pop();
+                }
+                builder.take(Event::Scalar(scalar, style, anchor, tag))?;
+            }
+            event => builder.take(event)?,
         }
-        builder.take(event)?;
     }
     Ok(builder.root.unwrap_or(Value::Null))
 }

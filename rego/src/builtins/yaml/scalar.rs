@@ -141,7 +141,7 @@ fn is_float(text: &str) -> bool {
     }
 }
 
-/// Whether Go takes the text for a time: a date, or a date with a time.
+/// Tells if Go takes the text for a time: a date, or a date with a time.
 fn is_date(text: &str) -> bool {
     let year = text.bytes().take_while(u8::is_ascii_digit).count();
     if year != 4 || text.as_bytes().get(4) != Some(&b'-') {
@@ -158,7 +158,7 @@ fn is_date(text: &str) -> bool {
         .any(|layout| crate::builtins::time::is_time(layout, text))
 }
 
-/// Whether a text looks like a number of base 60, which is written with quotes.
+/// Tells if a text looks like a number of base 60, which is written with quotes.
 pub(super) fn is_base_60(text: &str) -> bool {
     let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
     if !bare.starts_with(|c: char| c.is_ascii_digit()) || !bare.contains(':') {

@@ -240,8 +240,9 @@ fn escape(letter: char, out: &mut String) {
     out.push_str(short);
 }
 
+/// Beyond the Basic Multilingual Plane Go's writer escapes everything.
 fn is_printable(letter: char) -> bool {
-    matches!(u32::from(letter), 0xa | 0x20..=0x7e | 0xa0..=0xd7ff | 0xe000..=0xfefe | 0xff00..=0xfffd | 0x10000..)
+    matches!(u32::from(letter), 0xa | 0x20..=0x7e | 0xa0..=0xd7ff | 0xe000..=0xfefe | 0xff00..=0xfffd)
 }
 
 /// A number as it is after YAML read its JSON.

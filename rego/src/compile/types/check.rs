@@ -215,6 +215,14 @@ fn reference(env: &mut Env<'_>, terms: &[Term], errors: &mut Errors) {
         errors.push((head.span, message));
         return;
     }
+    let builtin = |part: &Term| {
+        matches!(&part.kind, TermKind::Var(_))
+            && env.context.builtin(std::slice::from_ref(part)).is_some()
+    };
+    if terms.iter().skip(1).any(builtin) {
+        errors.push((head.span, format!("undefined ref: {}", shown())));
+        return;
+    }
     let Some((mut of, rest)) = env.start(terms) else {
         for part in terms.iter().skip(1) {
             infer(env, part, &Type::Any);
@@ -279,7 +287,13 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr, errors: &mut Errors) {
         return;
     }
     let Some((signature, variadic)) = called(expr).and_then(|name| env.signature(name)) else {
-        // Any function: what it gives has any type.
+        // A call of a rule is a call of a function only if the rule may have any type.
+        if !env.relaxed && !matches!(env.of(operator), Type::Any | Type::Unknown) {
+            let name = display::term(operator);
+            errors.push((expr.span, format!("undefined function {name}")));
+            return;
+        }
+        // Any function: its result has any type.
         for operand in operands {
             walk::outside_closures(operand, &mut |term| {
                 infer(env, term, &Type::Any);

@@ -1,4 +1,4 @@
-//! What is known while checking: types of variables, rules and functions.
+//! Types known while checking: types of variables, rules and functions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +15,7 @@ pub(super) struct Signature {
     pub(super) result: Type,
 }
 
-/// What is known of the rules at a path.
+/// Type of the rules at a path, as far as it is inferred.
 #[derive(Debug, Clone)]
 pub(super) enum Known {
     Value(Type),

@@ -18,7 +18,7 @@ use crate::value::Value;
 /// Plans bodies of one file at a time.
 pub(crate) struct Planner<'a> {
     pub(crate) layout: &'a Layout,
-    /// What the rule that is planned uses.
+    /// Rules and documents that the planned rule uses.
     pub(crate) uses: Uses,
     pub(crate) file: u32,
     /// Slots of the frame that nothing reads.

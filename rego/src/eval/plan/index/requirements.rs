@@ -8,7 +8,7 @@ use crate::compile::program::{Branch, Callee, Expr, ExprKind, Head, Slot, Term, 
 use crate::eval::plan::Layout;
 use crate::value::{Number, Value};
 
-/// OPA gives up on `or` beyond this number of ways to a rule.
+/// OPA gives up on `or` beyond so many ways to a rule.
 const MAX_PATHS: usize = 32;
 
 type Constants = HashMap<Slot, Value>;
@@ -390,7 +390,7 @@ fn required(term: &Term) -> Required {
     }
 }
 
-/// Returns the value that a document is compared with, if the index knows its kind.
+/// Returns the value that a document is compared with, if the index has its kind.
 fn indexed(term: &Term) -> Option<Required> {
     match &term.kind {
         TermKind::Slot(slot) => Some(Required::Slot(*slot)),
