@@ -16,7 +16,8 @@ pub use make::{
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -44,6 +45,19 @@ pub struct Sigstore {
     pub stamper: Stamper,
     /// The transparency log.
     pub log: Log,
+}
+
+/// The point of a P-256 key.
+struct Point<'a>(&'a [u8]);
+
+impl PublicKeyData for Point<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
 }
 
 /// A certificate authority.
@@ -115,6 +129,16 @@ impl Sigstore {
     /// Issues a certificate of ten minutes for a key; gives its DER.
     pub fn certificate(&self, key: &Key, request: &Request<'_>) -> Result<Vec<u8>> {
         let public = KeyPair::from_pem(&key.private_pem()?)?;
+        self.certify(&public, request)
+    }
+
+    /// The same for a P-256 key of which only the DER `SubjectPublicKeyInfo` is known.
+    pub fn certificate_of(&self, spki: &[u8], request: &Request<'_>) -> Result<Vec<u8>> {
+        let point = spki.get(26..).context("not a P-256 key")?;
+        self.certify(&Point(point), request)
+    }
+
+    fn certify(&self, public: &impl PublicKeyData, request: &Request<'_>) -> Result<Vec<u8>> {
         let mut params = CertificateParams::default();
         let day = rcgen::date_time_ymd(DAY.0, DAY.1, DAY.2);
         params.not_before = day + std::time::Duration::from_secs(INTO_DAY - 60);
@@ -135,14 +159,14 @@ impl Sigstore {
         let issuer = der(0x0c, request.issuer.as_bytes());
         let issuer = CustomExtension::from_oid_content(FULCIO_ISSUER, issuer);
         params.custom_extensions = vec![issuer];
-        let precertificate = params.signed_by(&public, &self.authority.issuer)?;
+        let precertificate = params.signed_by(public, &self.authority.issuer)?;
         if request.sct == Sct::Missing {
             return Ok(precertificate.der().to_vec());
         }
         let list = self.timestamp(first_element(precertificate.der())?, request.sct)?;
         let list = CustomExtension::from_oid_content(SCT_LIST, der(0x04, &list));
         params.custom_extensions.push(list);
-        let certificate = params.signed_by(&public, &self.authority.issuer)?;
+        let certificate = params.signed_by(public, &self.authority.issuer)?;
         Ok(certificate.der().to_vec())
     }
 

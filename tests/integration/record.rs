@@ -2,6 +2,7 @@
 
 mod attach;
 mod harm;
+mod keyless;
 mod read;
 
 use std::{fs, path::PathBuf};
