@@ -186,7 +186,7 @@ fn inputs_are_what_the_verifier_opened() {
 #[test]
 fn refuses_a_key_that_signs_images() {
     let scene = Scene::new();
-    // The image key itself is not in a file; a verdict that names ours stands for it.
+    // The image key itself is not in a file; a verdict that names ours is in its place.
     let ours = std::fs::read_to_string(fixture("p256.pub")).unwrap();
     let text = scene.dir.read("verified.json");
     let mut verified: Value = serde_json::from_str(&text).unwrap();

@@ -31,7 +31,7 @@ fn an_edit_may_demand_the_promotion() {
         .says("no accepted promotion to prod");
     scene.sign(&[]).exits(0);
     deploy(&scene, &[&trust]).exits(0);
-    // The text of the file in place of its name, as a Pipeline gives it.
+    // The text of the file in place of its name, as a Pipeline passes it.
     let text = scene.dir.read("trust-prod.yaml");
     deploy(&scene, &[&format!("--require-attestation={text}")]).exits(0);
 }
