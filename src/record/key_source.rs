@@ -3,10 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use super::{Error, SigningKey};
-use crate::{
-    env::Env,
-    kube::{Kube, SERVICE_ACCOUNT},
-};
+use crate::{env::Env, kube::Kube};
 
 /// The largest key file, in bytes.
 const MAX_FILE: u64 = 64 << 10;
@@ -44,7 +41,7 @@ async fn of_secret(
     env: &Env,
     origin: &str,
 ) -> Result<SigningKey, Error> {
-    let kube = Kube::of_pod(env, Path::new(SERVICE_ACCOUNT))?;
+    let kube = Kube::open(env)?;
     let (namespace, name) = rest.split_once('/').unwrap_or((kube.namespace(), rest));
     let key = kube.secret(namespace, name, KEY).await?;
     let key = key.ok_or_else(|| Error::Missing {
