@@ -9,7 +9,7 @@ mod unify;
 
 pub(super) use check::rules;
 
-use crate::signature;
+use crate::{signature, value::Number};
 
 /// Type of a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,12 @@ pub(super) enum Type {
     /// Types of members with constant keys (as printed), and of keys and values of others.
     Object(Vec<(Box<str>, Type)>, Option<Box<(Type, Type)>>),
     Union(Vec<Type>),
+}
+
+/// Tells if two constant keys are one number that is written in two ways.
+fn same_number(a: &str, b: &str) -> bool {
+    let digit = |text: &str| text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    digit(a) && digit(b) && Number::parse(a).is_some_and(|a| Number::parse(b) == Some(a))
 }
 
 impl From<&signature::Type> for Type {
@@ -152,7 +158,7 @@ impl Type {
             Self::Set(inner) => inner.unifies(of).then(|| (**inner).clone()),
             Self::Object(members, rest) => members
                 .iter()
-                .find(|(name, _)| &**name == key)
+                .find(|(name, _)| &**name == key || same_number(name, key))
                 .map(|(_, value)| value.clone())
                 .or_else(|| {
                     let (keys, value) = rest.as_deref()?;

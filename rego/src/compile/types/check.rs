@@ -194,11 +194,6 @@ fn references(env: &mut Env<'_>, expr: &Expr, errors: &mut Errors) {
     }
 }
 
-/// Tells whether a term is a number with a fraction or an exponent, such as `1.0`.
-fn is_odd_number(term: &Term) -> bool {
-    matches!(&term.kind, TermKind::Number(text) if text.contains(['.', 'e', 'E']))
-}
-
 fn reference(env: &mut Env<'_>, terms: &[Term], errors: &mut Errors) {
     let Some(head) = terms.first() else { return };
     let shown = || {
@@ -232,10 +227,7 @@ fn reference(env: &mut Env<'_>, terms: &[Term], errors: &mut Errors) {
     for part in rest {
         let next = match of.keys() {
             None => None,
-            // A number can be written in several ways: only the plain one is compared as text.
-            Some(_) if is_scalar(part) && !is_odd_number(part) => {
-                of.select(&display::term(part), &env.of(part))
-            }
+            Some(_) if is_scalar(part) => of.select(&display::term(part), &env.of(part)),
             Some(keys) => {
                 let known = env.of(part);
                 let fits = match &part.kind {
