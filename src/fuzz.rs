@@ -26,7 +26,7 @@ const MAX_INPUT: usize = 64 << 10;
 type Target = fn(&[u8]);
 
 /// The targets by name.
-const TARGETS: [(&str, Target); 18] = [
+const TARGETS: [(&str, Target); 19] = [
     ("reference", reference),
     ("manifest", registry::fuzz::manifest),
     ("referrers", registry::fuzz::referrers),
@@ -40,6 +40,7 @@ const TARGETS: [(&str, Target); 18] = [
     ("tuf", trust::fuzz::metadata),
     ("payload", trust::fuzz::payload),
     ("policy", policy_configuration),
+    ("rego", policy::rego::fuzz::program),
     ("yaml-editor", gitops::fuzz::editor),
     ("kustomize", gitops::fuzz::kustomize),
     ("event", event),

@@ -10,6 +10,8 @@ mod ec;
 mod engine;
 mod error;
 pub(crate) mod files;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod module;
 mod places;
 mod policy;
