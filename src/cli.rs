@@ -27,8 +27,8 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, attest, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, inspect, lint, man, plan_release, policy, render, report, run, trust,
-        update_deployment, verify_ec, why, write_file,
+        gather_images, help, init, inspect, lint, man, plan_release, policy, render, report, run,
+        trust, update_deployment, verify_ec, why, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -41,13 +41,14 @@ use crate::{
 
 /// Promote verified container images to production
 ///
-/// One digest is bound from the Git tag to the deployment: each step refuses what the step
-/// before did not vouch for.
+/// One digest is bound from the Git tag to the deployment: each step takes exactly what the step before it
+/// accepted, and refuses everything else.
 #[derive(Debug, Parser)]
 #[command(
     name = "promote",
     version,
     propagate_version = true,
+    disable_help_subcommand = true,
     subcommand_required = true
 )]
 struct Cli {
@@ -125,6 +126,10 @@ enum Command {
     /// Takes the flags of run, or its configuration file. Prints a line for each check; nothing is written but
     /// an upload that is opened and cancelled.
     Doctor(Box<doctor::Args>),
+    /// Write promote.yaml, a first policy with its test and the trigger for the repository of this directory
+    ///
+    /// Replaces nothing. What is not given is marked in promote.yaml.
+    Init(init::Args),
     /// Fill the digests of a Snapshot into a copy of a kustomize, Helm or plain directory
     Render(render::Args),
     /// Show everything that is attached to an image, and what other tools will make of it
@@ -148,6 +153,8 @@ enum Command {
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
     Man(man::Args),
+    /// Print the help of a command, or of a topic: options, variables, exit-codes, credentials
+    Help(help::Args),
 }
 
 impl Command {
@@ -166,13 +173,15 @@ impl Command {
             Self::Inspect(args) => inspect::run(args, context).await,
             Self::Why(args) => why::run(args, context).await,
             Self::Trust(args) => trust::run(args, context).await,
+            Self::Init(args) => init::run(&args, context),
             Self::Render(args) => render::run(args, context),
             Self::Policy(args) => policy::run(args, context).await,
             Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
             Self::Report(args) => report::run(&args, context),
             Self::Ec(args) => ec::Call::parse(args.arguments)?.run(context).await,
             Self::Completions(args) => completions::run(&args, command()),
-            Self::Man(args) => man::run(&args, command()),
+            Self::Man(args) => man::run(&args, command(), ec_command()),
+            Self::Help(args) => help::run(&args, command()),
         }
     }
 }
@@ -184,10 +193,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     parsed.ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
 }
 
-/// Runs the program and gives its exit code.
+/// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
     let mut env = Env::of_process();
-    let command = arguments::apply(Cli::command());
+    let command = parser();
     let line = arguments::arrange(std::env::args_os().collect(), &command);
     let is_empty = |name: &str| env.get(name).is_none();
     let command = arguments::with_variables(command, Some(&line), is_empty);
@@ -248,10 +257,14 @@ pub fn main() -> ExitCode {
 /// The whole command line, as it is parsed and documented.
 #[must_use]
 pub fn command() -> clap::Command {
-    arguments::with_variables(arguments::apply(Cli::command()), None, |_| false)
+    arguments::with_variables(parser(), None, |_| false)
 }
 
-/// The arguments of a process as they are given to the parser: what counts as absent is left out.
+fn parser() -> clap::Command {
+    help::dress(arguments::apply(Cli::command()))
+}
+
+/// The arguments of a process as they are given to the parser, without those that are absent.
 #[must_use]
 pub fn arrange(given: Vec<OsString>) -> Vec<OsString> {
     arguments::arrange(given, &command()).arguments
@@ -358,7 +371,7 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     }
     written?;
     match shown {
-        // A reader such as `head` that went away is no failure of ours.
+        // A reader such as `head` that went away is not a failure of this program.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Kind::Usage, error).context("cannot write to standard output"))
         }

@@ -1,4 +1,4 @@
-//! `verified.json` and `promoted.json`: what one step vouches for and the next one relies on.
+//! `verified.json` and `promoted.json`: the verdict and the copies that the next step relies on.
 //!
 //! Each file names the one it was made from by SHA-256. The digest of the file itself travels
 //! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
@@ -31,9 +31,7 @@ pub(crate) enum Error {
         "{origin} has digest {found}, the earlier step wrote {expected}: the file was changed or belongs to another run"
     )]
     Changed {
-        /// The file.
         origin: String,
-        /// The digest of its bytes.
         found: Digest,
         /// The digest that the earlier step reported.
         expected: Digest,
@@ -41,67 +39,47 @@ pub(crate) enum Error {
     /// The file has not the shape of a hand-over file.
     #[error("{origin} is no {kind}: {reason}")]
     Parse {
-        /// The file.
         origin: String,
-        /// Which hand-over file was expected.
         kind: &'static str,
-        /// What the parser said.
         reason: String,
     },
     /// A name, tag or commit in it is none.
     #[error("{origin} has the {what} {found:?}, which is not one")]
     Text {
-        /// The file.
         origin: String,
-        /// What it should be.
         what: &'static str,
-        /// The text.
         found: String,
     },
     /// It was written by another version of this program.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
-    Version {
-        /// The file.
-        origin: String,
-        /// The version that it names.
-        found: u32,
-    },
-    /// The file contradicts itself: a component stands in it twice, or passed in spite of violations.
+    Version { origin: String, found: u32 },
+    /// The file contradicts itself: it lists a component twice, or passed in spite of violations.
     #[error("{origin} contradicts itself about {name:?}: {what}")]
     Contradiction {
-        /// The file.
         origin: String,
-        /// The component.
         name: String,
-        /// What does not fit together.
+        /// The members that contradict each other.
         what: &'static str,
     },
     /// The file does not list the component.
-    #[error("{origin} does not list {name:?}: it vouches for {listed}")]
+    #[error("{origin} does not list {name:?}: it lists {listed}")]
     NotListed {
-        /// The file.
         origin: String,
         /// The component or image that was asked for.
         name: String,
-        /// What it does list.
         listed: String,
     },
     /// The file lists the component, but as one that was refused.
     #[error("{origin} lists {name:?} as refused: {violations} violation(s)")]
     Refused {
-        /// The file.
         origin: String,
-        /// The component.
         name: String,
-        /// How many rules said no.
         violations: u64,
     },
     /// The file lists the component with another digest.
-    #[error("{origin} vouches for {vouched} of {name:?}, not for {asked}")]
+    #[error("{origin} accepts {vouched} of {name:?}, not {asked}")]
     OtherDigest {
-        /// The file.
         origin: String,
-        /// The component.
         name: String,
         /// The digest that was verified or promoted.
         vouched: Digest,
@@ -128,9 +106,7 @@ pub(crate) struct Verified {
     pub(crate) verified_at: String,
     /// The time for which the rules were evaluated (RFC 3339, UTC).
     pub(crate) effective_time: String,
-    /// The policy that decided.
     pub(crate) policy: Policy,
-    /// SHA-256 of the JSON report.
     pub(crate) report_digest: Digest,
     /// The public key (PEM) by which signatures were checked, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,7 +122,6 @@ pub(crate) struct Verified {
     /// The commit that is being promoted, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
-    /// The verdict for each component.
     pub(crate) components: Vec<VerifiedComponent>,
 }
 
@@ -177,15 +152,10 @@ pub(crate) struct Identity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VerifiedComponent {
-    /// The component's name.
     pub(crate) name: String,
-    /// The image that was verified.
     pub(crate) container_image: DigestReference,
-    /// Whether every check said yes.
     pub(crate) success: bool,
-    /// How many rules said no.
     pub(crate) violations: u64,
-    /// How many rules warned.
     pub(crate) warnings: u64,
     /// The rules that the policy's configuration let off for this component.
     pub(crate) exceptions: Vec<String>,
@@ -314,7 +284,6 @@ pub(crate) struct Promoted {
     pub(crate) commit: Option<String>,
     /// The digest of the policy that decided.
     pub(crate) policy_digest: Option<Digest>,
-    /// SHA-256 of the JSON report.
     pub(crate) report_digest: Option<Digest>,
     /// Hand-over files that were read without a digest to compare with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -325,7 +294,6 @@ pub(crate) struct Promoted {
     /// The commit that is being promoted, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
-    /// The images.
     pub(crate) components: Vec<PromotedComponent>,
 }
 
@@ -333,15 +301,13 @@ pub(crate) struct Promoted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PromotedComponent {
-    /// The component's name.
     pub(crate) name: String,
-    /// Where the image came from.
     pub(crate) source: DigestReference,
     /// The tags that now name it.
     pub(crate) destinations: Vec<Reference>,
     /// Its digest, the same at both ends.
     pub(crate) digest: Digest,
-    /// What the first destination named before; `null` when it was new.
+    /// The digest that the first destination named before; `null` when it was new.
     pub(crate) previous_digest: Option<Digest>,
     /// The media type of its manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -349,7 +315,7 @@ pub(crate) struct PromotedComponent {
     /// The size of its manifest in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) size: Option<u64>,
-    /// What had to move.
+    /// Counts of what was transferred.
     pub(crate) copied: Copied,
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 
-/// What the machine lacks or the caller got wrong; the exit code is 2.
+/// A tool that the machine lacks or a mistake of the caller; the exit code is 2.
 #[derive(Debug)]
 pub struct Missing(pub String);
 

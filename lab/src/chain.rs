@@ -51,14 +51,12 @@ impl Step {
     }
 }
 
-/// What a command left.
+/// The output of a command.
 #[derive(Debug, Clone)]
 pub struct Ran {
     /// The exit code; -1 when it was killed.
     pub code: i32,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
 }
 
@@ -67,11 +65,9 @@ pub struct Ran {
 pub struct Chain<'a> {
     /// The universe in which it happens.
     pub universe: &'a Universe,
-    /// The program.
     pub promote: PathBuf,
     /// Where the hand-over files and results lie.
     pub dir: PathBuf,
-    /// The Git tag.
     pub tag: String,
     /// More flags of single commands; one replaces the flag of the same name.
     pub more: Vec<(Step, String)>,

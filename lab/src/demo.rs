@@ -6,6 +6,7 @@ mod stage;
 mod story;
 
 use std::{
+    fmt,
     io::{self, IsTerminal as _},
     num::NonZero,
     path::Path,
@@ -33,10 +34,10 @@ pub struct Args {
     list: bool,
 }
 
-/// A promotion in which nobody lies.
+/// A promotion without an attack.
 const HONEST: Attack = attacks::HONEST;
 
-/// Shows what was asked for: 0 when everything ended as it must, else 1.
+/// Shows the tour or one attack: 0 when everything ended as it must, else 1.
 pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) -> Result<ExitCode> {
     let story = Story::new();
     if args.list {
@@ -47,26 +48,65 @@ pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) ->
     }
     crate::binary::need_git()?;
     let chosen = args.attack.as_deref().map(find).transpose()?;
-    // It may have to be built first, which is no time of the demo's.
+    // It may have to be built first, and that is not part of the demo's time.
     let promote = promote()?;
     let started = Instant::now();
-    let right = match chosen {
+    let mut score = Score::default();
+    match chosen {
         Some(attack) => {
-            let (twin, lie) = (
-                play(attack, &promote, false)?,
-                play(attack, &promote, true)?,
-            );
-            show_twin(story, attack, &twin) & show_attack(story, attack, &lie)
+            score.twin(show_twin(story, attack, &play(attack, &promote, false)?));
+            score.attack(show_attack(story, attack, &play(attack, &promote, true)?));
         }
-        None => tour(story, &promote)?,
-    };
-    let seconds = started.elapsed().as_secs_f32();
-    if right {
-        story.heading(&format!("All ended as it must, in {seconds:.1} s."));
-        return Ok(ExitCode::SUCCESS);
+        None => tour(story, &promote, &mut score)?,
     }
-    story.heading("Something ended as it must not: see ✗ above.");
-    Ok(ExitCode::FAILURE)
+    let seconds = started.elapsed().as_secs_f32();
+    story.heading(&format!("{score}, in {seconds:.1} s."));
+    if !score.is_perfect() {
+        story.line("Something ended as it must not: see ✗ above.");
+        return Ok(ExitCode::FAILURE);
+    }
+    if chosen.is_none() {
+        let attack = ATTACKS.first().map_or("", |attack| attack.name);
+        story.line(&format!(
+            "Next: lab demo --attack {attack}   one attack and the same without the lie"
+        ));
+        story
+            .line("      lab serve                      the same servers for commands of your own");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many attacks were stopped, and how many honest twins went through.
+#[derive(Debug, Default)]
+struct Score {
+    attacks: (usize, usize),
+    twins: (usize, usize),
+    wrong: bool,
+}
+
+impl Score {
+    fn attack(&mut self, right: bool) {
+        self.attacks = (self.attacks.0 + usize::from(right), self.attacks.1 + 1);
+    }
+
+    fn twin(&mut self, right: bool) {
+        self.twins = (self.twins.0 + usize::from(right), self.twins.1 + 1);
+    }
+
+    fn is_perfect(&self) -> bool {
+        let whole = |(right, all): (usize, usize)| right == all;
+        !self.wrong && whole(self.attacks) && whole(self.twins)
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((stopped, attacks), (promoted, twins)) = (self.attacks, self.twins);
+        write!(
+            f,
+            "{stopped} of {attacks} attacks were stopped, {promoted} of {twins} honest twins were promoted"
+        )
+    }
 }
 
 fn find(name: &str) -> Result<&'static Attack> {
@@ -82,30 +122,29 @@ fn find(name: &str) -> Result<&'static Attack> {
         })
 }
 
-fn tour(story: Story, promote: &Path) -> Result<bool> {
+fn tour(story: Story, promote: &Path, score: &mut Score) -> Result<()> {
     story.heading("One image, from the Git tag to the deployment");
     let mut stage = Stage::new(promote, false)?;
     // On a terminal the run is seen while it goes on.
     if io::stdout().is_terminal() {
         stage.show = Show::suited();
     }
-    story.aside(&format!("registry  {}", stage.universe.registry.address()));
-    story.aside(&format!("Git       {}", stage.universe.git.address()));
+    story.row("registry", &stage.universe.registry.address());
+    story.row("Git", &stage.universe.git.address());
     let played = stage.play(&HONEST)?;
     for done in &played.steps {
         show_step(story, &stage, done);
     }
-    let mut right = told(story, &stage.judge(&HONEST, &played));
-    story.aside(&format!("production runs {}", stage.universe.deployed()?));
+    score.wrong |= !told(story, &stage.judge(&HONEST, &played));
+    story.row("production runs", &short(&stage.universe.deployed()?));
     story.heading("The attacks");
-    right &= all(promote, true, |attack, ended| {
-        show_attack(story, attack, ended)
+    all(promote, true, |attack, ended| {
+        score.attack(show_attack(story, attack, ended));
     })?;
     story.heading("The same without the lie");
-    right &= all(promote, false, |attack, ended| {
-        show_twin(story, attack, ended)
-    })?;
-    Ok(right)
+    all(promote, false, |attack, ended| {
+        score.twin(show_twin(story, attack, ended));
+    })
 }
 
 /// A promotion that has ended, in the universe in which it happened, and whether it ended as it must.
@@ -128,9 +167,8 @@ fn play(attack: &Attack, promote: &Path, lie: bool) -> Result<Ended> {
 }
 
 /// Plays all attacks, or their twins, as many at once as there are processors, and shows them in order.
-fn all(promote: &Path, lie: bool, show: impl Fn(&Attack, &Ended) -> bool) -> Result<bool> {
+fn all(promote: &Path, lie: bool, mut show: impl FnMut(&Attack, &Ended)) -> Result<()> {
     let at_once = thread::available_parallelism().map_or(1, NonZero::get);
-    let mut right = true;
     for attacks in ATTACKS.chunks(at_once) {
         let ended: Vec<_> = thread::scope(|scope| {
             let playing: Vec<_> = attacks
@@ -142,34 +180,47 @@ fn all(promote: &Path, lie: bool, show: impl Fn(&Attack, &Ended) -> bool) -> Res
             joined.map(|ended| ended.unwrap_or_else(panicked)).collect()
         });
         for (attack, ended) in attacks.iter().zip(ended) {
-            right &= show(attack, &ended?);
+            show(attack, &ended?);
         }
     }
-    Ok(right)
+    Ok(())
 }
 
 /// One line for a step with what it handed on.
 fn show_step(story: Story, stage: &Stage, done: &Done) {
     let name = done.step.command();
     if done.code != 0 {
-        story.stop(&format!("{name}: {}", done.reason()));
+        story.stop(name, &[done.reason()]);
         return;
     }
     let result = |name: &str| done.result(name);
-    let digest = &stage.universe.image.digest;
+    let digest = short(&stage.universe.image.digest);
     let text = match done.step {
         Step::ExtractTag => format!("{} → {}", stage.tag, result("DESTINATION_IMAGE_TAG")),
-        Step::GatherImages => format!("commit {} → {digest}", result("COMMIT")),
+        Step::GatherImages => format!("commit {}, image {digest}", short(result("COMMIT"))),
         Step::VerifyEc => format!("signature, provenance and policy hold for {digest}"),
-        Step::CopyImage => result("PROMOTED").to_owned(),
-        Step::UpdateDeployment => format!("commit {} pushed", result("GITOPS_COMMIT")),
+        Step::CopyImage => short(result("PROMOTED")),
+        Step::UpdateDeployment => format!("commit {} pushed", short(result("GITOPS_COMMIT"))),
     };
     story.done(name, &text);
 }
 
-/// One line that says what somebody did, who refused it for which reason, and that nothing moved.
+/// A text with the first twelve digits of each digest and commit.
+fn short(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut digits = 0;
+    for c in text.replace("sha256:", "").chars() {
+        digits = if c.is_ascii_hexdigit() { digits + 1 } else { 0 };
+        if digits <= 12 {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The name beside what the attacker did, who refused it for which reason, and what the tool said.
 fn show_attack(story: Story, attack: &Attack, ended: &Ended) -> bool {
-    let (name, deed, check) = (attack.name, attack.deed, attack.check);
+    let deed = format!("An attacker {}.", attack.deed);
     let judged = ended.judged.as_ref().map_err(|error| format!("{error:#}"));
     let last = judged.and_then(|()| {
         let last = ended.played.last();
@@ -178,23 +229,18 @@ fn show_attack(story: Story, attack: &Attack, ended: &Ended) -> bool {
     let last = match last {
         Ok(last) => last,
         Err(error) => {
-            story.wrong(&format!("{name}: somebody {deed}"));
-            story.aside(&error);
+            story.wrong(attack.name, &[deed, error]);
             return false;
         }
     };
     match attack.ending {
         Ending::Refused { by, .. } => {
-            let by = by.command();
-            story.stop(&format!(
-                "{name}: somebody {deed}; {by} refused: {check}; no tag and no ref moved"
-            ));
-            story.aside(&last.reason());
+            let refusal = format!("{} refused: {}.", by.command(), attack.check);
+            story.stop(attack.name, &[deed, refusal, short(&last.reason())]);
         }
         Ending::NoEffect(outcome) => {
-            story.stop(&format!(
-                "{name}: somebody {deed}; in vain: {check}; {outcome}"
-            ));
+            let vain = format!("In vain: {}; {outcome}.", attack.check);
+            story.stop(attack.name, &[deed, vain]);
         }
     }
     true
@@ -202,8 +248,8 @@ fn show_attack(story: Story, attack: &Attack, ended: &Ended) -> bool {
 
 fn show_twin(story: Story, attack: &Attack, ended: &Ended) -> bool {
     if ended.judged.is_ok() {
-        let digest = &ended.stage.universe.image.digest;
-        story.done(attack.name, &format!("promoted {digest}"));
+        let tag = &ended.stage.tag;
+        story.done(attack.name, &format!("promoted as prod-{tag}"));
     }
     told(story, &ended.judged)
 }
@@ -215,7 +261,7 @@ pub fn check(attack: &Attack, promote: &Path, lie: bool) -> Result<()> {
 
 fn told(story: Story, judged: &Result<()>) -> bool {
     if let Err(error) = judged {
-        story.wrong(&format!("{error:#}"));
+        story.wrong("", &[format!("{error:#}")]);
     }
     judged.is_ok()
 }

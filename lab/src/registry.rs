@@ -36,11 +36,11 @@ use crate::{
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Whether it has the referrers API; without it, clients keep an index under a tag.
+    /// Serves the referrers API; without it, clients keep an index under a tag.
     pub referrers: bool,
-    /// Whether the tag `sha256-<hex>` names the image itself, as GitLab's registry answers.
+    /// Answers the tag `sha256-<hex>` with the image itself, as GitLab's registry does.
     pub fallback_tag_is_image: bool,
-    /// Whether a tag that exists cannot be set again.
+    /// Refuses to set a tag that exists.
     pub immutable_tags: bool,
     /// How many tags or referrers it lists at once, whatever is asked.
     pub page: Option<usize>,
@@ -48,7 +48,6 @@ pub struct Options {
     pub max_body_bytes: Option<u64>,
     /// The origin to which the download of a blob is redirected, as to an object store.
     pub redirect_blobs: Option<String>,
-    /// Who may do what.
     pub access: Access,
     /// Lets its token server honour the first scope of a request only.
     pub one_scope: bool,
@@ -80,7 +79,7 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// What the requests share.
+/// State that the requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
@@ -90,7 +89,7 @@ pub(crate) struct Shared {
     after_write: Mutex<Hook>,
 }
 
-/// What is called after every write.
+/// The function that is called after every write.
 #[derive(Clone, Default)]
 struct Hook(Option<Arc<dyn Fn() + Send + Sync>>);
 
@@ -129,7 +128,7 @@ impl Shared {
     }
 }
 
-/// What every repository held at some time.
+/// The content of every repository at some time.
 #[derive(Debug, Clone)]
 pub struct Saved(BTreeMap<String, store::Repository>);
 

@@ -300,7 +300,7 @@ fn params_of_run(universe: &Universe) -> Vec<(&'static str, String)> {
     of_run.collect()
 }
 
-/// What the commands of the README are written with.
+/// The variables that the commands of the README use.
 #[must_use]
 pub fn variables(universe: &Universe, promote: &Path) -> [(&'static str, String); 5] {
     let beside = promote.parent().unwrap_or(Path::new("."));

@@ -78,7 +78,7 @@ impl Body {
         self.drip = Some((pause, (self.bytes.len() / 8).max(1)));
     }
 
-    /// The bytes, if they are no run of zeros.
+    /// Returns the bytes unless they are a run of zeros.
     pub(crate) fn bytes_mut(&mut self) -> &mut Bytes {
         &mut self.bytes
     }
@@ -258,7 +258,7 @@ where
             }
         }
     });
-    // A client that went away is no concern of the server.
+    // A client that went away is not an error of the server.
     let _ = Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;

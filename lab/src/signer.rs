@@ -30,13 +30,10 @@ const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// An image or index in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// The repository's path.
     pub repository: String,
     /// `sha256:…` of the manifest.
     pub digest: String,
-    /// The manifest's size in bytes.
     pub size: usize,
-    /// The manifest's media type.
     pub media_type: &'static str,
 }
 
@@ -369,7 +366,7 @@ mod tests {
     use crate::registry::Options;
 
     fn holds(key: &Key, message: &[u8], signature: &str) -> bool {
-        // A P-256 key stands behind 26 bytes that name the curve.
+        // A P-256 key follows 26 bytes that name the curve.
         let public = key.public_pem();
         let body: String = public
             .lines()

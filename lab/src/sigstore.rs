@@ -41,9 +41,7 @@ const SCT_LIST: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
 pub struct Sigstore {
     authority: Authority,
     certificate_log: Key,
-    /// The timestamp authority.
     pub stamper: Stamper,
-    /// The transparency log.
     pub log: Log,
 }
 
@@ -73,27 +71,24 @@ impl std::fmt::Debug for Authority {
     }
 }
 
-/// What is asked of the certificate authority.
+/// A request to the certificate authority.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// Who signs: an email address or a URI.
+    /// The signer: an email address or a URI.
     pub subject: &'a str,
-    /// Who vouches for the signer.
+    /// The OIDC issuer that authenticated the signer.
     pub issuer: &'a str,
     /// Which timestamp of the certificate log the certificate gets.
     pub sct: Sct,
-    /// Whether it is for signing code.
+    /// Requests a certificate for signing code.
     pub code_signing: bool,
 }
 
 /// The certificate log's timestamp in a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sct {
-    /// As it has to be.
     Good,
-    /// There is none.
     Missing,
-    /// Another key signed it.
     Forged,
 }
 

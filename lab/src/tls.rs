@@ -12,7 +12,7 @@ use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 /// The names for which a server on loopback is certified.
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// What a server needs to speak TLS, and what its clients have to trust.
+/// The configuration of a TLS server, and the certificate that its clients trust.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// The certificate (PEM) that clients have to trust.

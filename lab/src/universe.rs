@@ -26,7 +26,7 @@ pub const STAGING: &str = "acme/staging/web";
 pub const PRODUCTION: &str = "acme/web";
 /// The component that is deployed.
 pub const COMPONENT: &str = "web";
-/// The file of the GitOps repository that says which image runs in production.
+/// The file of the GitOps repository that sets the image of production.
 pub const PATCH: &str = "components/web/overlays/prod/deployment-patch.yaml";
 
 const SOURCE: &str = "acme/web";
@@ -35,7 +35,6 @@ const POLICY: &str = "acme/policy";
 
 /// The servers and what is on them.
 pub struct Universe {
-    /// The registry.
     pub registry: registry::Server,
     /// The Git server; it knows one account, whose password is in [`Universe::credentials`].
     pub git: git::Server,
@@ -60,11 +59,9 @@ pub struct State {
 /// Where the servers of a universe listen.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// Their address.
     pub listen: IpAddr,
     /// The registry's port; the Git server has the next one. Without it both are free ones.
     pub port: Option<u16>,
-    /// With it, they speak TLS.
     pub tls: Option<Tls>,
 }
 
@@ -86,7 +83,7 @@ impl Site {
 }
 
 impl Universe {
-    /// Builds it on loopback; the image is pushed, but nobody has signed it or attested anything yet.
+    /// Builds it on loopback; the image is pushed, without signatures or attestations.
     pub fn new() -> Result<Self> {
         Self::at(&Site::default())
     }
@@ -172,7 +169,7 @@ impl Universe {
         )
     }
 
-    /// What the build system says about an image that it built from a commit.
+    /// Returns the build system's statements about an image that it built from a commit.
     #[must_use]
     pub fn statements(&self, image: &Image, commit: &str) -> Vec<serde_json::Value> {
         vec![
@@ -296,7 +293,7 @@ impl Universe {
         Ok(text)
     }
 
-    /// What could have moved.
+    /// Returns all tags and refs.
     pub fn state(&self) -> Result<State> {
         let mut refs = BTreeMap::new();
         for name in [SOURCE, GITOPS, POLICY] {

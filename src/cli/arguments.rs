@@ -1,4 +1,4 @@
-//! What holds for every flag of every command, applied at once so that no command can forget it.
+//! Rules for every flag of every command, applied in one place so that no command can miss them.
 //!
 //! 1. The file name of the program may be a command: `copy-image …` means `promote copy-image …`.
 //! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
@@ -8,7 +8,7 @@
 //!    commands have none. A flag on the line, empty or not, shuts its variable out.
 //! 4. Every boolean takes `=true|false`; `=false` for what is false anyway is absent.
 
-use std::{collections::BTreeSet, ffi::OsString, path::Path};
+use std::{collections::BTreeSet, ffi::OsString, iter::Peekable, path::Path};
 
 use clap::{Arg, Command};
 
@@ -105,7 +105,6 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     let applet = called.filter(|name| command.find_subcommand(name).is_some());
     let mut arguments = vec![OsString::from(command.get_name())];
     arguments.extend(applet.map(OsString::from));
-    let with_value = flags_with_value(command);
     let rest: Vec<_> = given.collect();
     let named = |text: &OsString| text.to_str().and_then(|text| command.find_subcommand(text));
     let applet_command = applet.and_then(|name| command.find_subcommand(name));
@@ -120,7 +119,6 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
             .and_then(|text| text.strip_suffix("=false"));
         !has_file && long.is_some_and(|long| switches.contains(long))
     };
-    let mut shut_out = BTreeSet::new();
     let mut given = rest.into_iter().peekable();
     if applet.is_none()
         && let Some(first) = given.next_if(|first| first == DROP_IN)
@@ -133,36 +131,61 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
         arguments.extend(given);
         return Line {
             arguments,
-            given: shut_out,
+            given: BTreeSet::new(),
         };
     }
-    while let Some(argument) = given.next() {
-        if argument == "--" {
-            arguments.push(argument);
-            break;
-        }
-        let text = argument.to_str().unwrap_or_default();
-        let long = text.strip_prefix("--").unwrap_or_default();
-        let name = long.split_once('=').map_or(long, |(name, _)| name);
-        if WITH_VARIABLE.contains(&name) {
-            shut_out.insert(name.to_owned());
-        }
-        if is_off(text) || is_empty_flag(text) {
-            continue;
-        }
-        if with_value.contains(long)
-            && !NEVER_EMPTY.contains(&name)
-            && given.next_if(|next| next.is_empty()).is_some()
-        {
-            continue;
-        }
-        arguments.push(argument);
-    }
+    let dropped = Dropped {
+        with_value: flags_with_value(command),
+        is_off: &is_off,
+    };
+    let shut_out = dropped.filter(&mut given, &mut arguments);
     // What follows `--` is not a flag.
     arguments.extend(given);
     Line {
         arguments,
         given: shut_out,
+    }
+}
+
+/// The flags that are as good as absent.
+struct Dropped<'a> {
+    /// Flags whose value may be the next argument.
+    with_value: BTreeSet<&'a str>,
+    /// Recognizes a flag that switches off what is off anyway.
+    is_off: &'a dyn Fn(&str) -> bool,
+}
+
+impl Dropped<'_> {
+    /// Moves the arguments up to `--` but for absent flags; returns the flags with a variable that were given.
+    fn filter(
+        &self,
+        given: &mut Peekable<impl Iterator<Item = OsString>>,
+        arguments: &mut Vec<OsString>,
+    ) -> BTreeSet<String> {
+        let mut shut_out = BTreeSet::new();
+        while let Some(argument) = given.next() {
+            if argument == "--" {
+                arguments.push(argument);
+                break;
+            }
+            let text = argument.to_str().unwrap_or_default();
+            let long = text.strip_prefix("--").unwrap_or_default();
+            let name = long.split_once('=').map_or(long, |(name, _)| name);
+            if WITH_VARIABLE.contains(&name) {
+                shut_out.insert(name.to_owned());
+            }
+            if (self.is_off)(text) || is_empty_flag(text) {
+                continue;
+            }
+            if self.with_value.contains(long)
+                && !NEVER_EMPTY.contains(&name)
+                && given.next_if(|next| next.is_empty()).is_some()
+            {
+                continue;
+            }
+            arguments.push(argument);
+        }
+        shut_out
     }
 }
 

@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The stack of the command's thread: documents may be nested deeply.
 const STACK: usize = 16 << 20;
 
-/// What a run left behind that the user interrupted.
+/// Lists what an interrupted run left behind.
 static INTERRUPTED: OnceLock<String> = OnceLock::new();
 
 /// Ends the run, saying what it leaves behind.

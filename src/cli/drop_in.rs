@@ -77,7 +77,7 @@ fn is_true(value: &str) -> bool {
         || value.parse::<i64>().is_ok_and(|number| number != 0)
 }
 
-/// What upstream says of its limit.
+/// Returns upstream's message about its time limit.
 fn too_long(limit: std::time::Duration) -> Failure {
     let limit = in_go(limit);
     let text = format!(

@@ -56,23 +56,23 @@ pub(crate) struct CopyRequest {
     pub(crate) source: CopySource,
     /// Templates of the tags at the destination.
     pub(crate) tags: Vec<String>,
-    /// Whether a verdict over no images is accepted.
+    /// Accepts a verdict over no images.
     pub(crate) allow_empty: bool,
-    /// Whether images are staged, tags are moved, or both.
+    /// The half that is carried out: staging images, moving tags, or both.
     pub(crate) mode: Mode,
     /// Refuses a tag that would move back, also where none moves yet.
     pub(crate) check_tags: bool,
     /// Which attached artifacts are copied; `None` is what was seen, without a verdict everything.
     pub(crate) attached: Option<Attached>,
-    /// Whether scan reports that the provenance names are copied too.
+    /// Copies scan reports that the provenance names too.
     pub(crate) with_reports: bool,
-    /// Whether a tag that names another image must not move.
+    /// Refuses to move a tag that names another image.
     pub(crate) immutable: bool,
-    /// Whether every blob is checked where the destination has the image already.
+    /// Checks every blob where the destination has the image already.
     pub(crate) deep: bool,
-    /// Whether a tag may move back to an older image.
+    /// Allows a tag to move back to an older image.
     pub(crate) allow_rollback: bool,
-    /// Whether the plan is shown and nothing is written.
+    /// Shows the plan and writes nothing.
     pub(crate) dry_run: bool,
     /// The platform of an index that is copied alone.
     pub(crate) platform: Option<String>,
@@ -119,16 +119,16 @@ pub(crate) enum CopySource {
         /// Its destination.
         to: Box<Endpoint>,
     },
-    /// What an earlier copy staged.
+    /// The images that an earlier copy staged.
     Staged {
         /// Its `promoted.json`; `None` is its default name.
         file: Option<PathBuf>,
         /// The digest that copy-image reported.
         digest: Option<Digest>,
-        /// Whether what was staged without a verdict is accepted.
+        /// Accepts images that were staged without a verdict.
         unverified: bool,
     },
-    /// What plan-release computed.
+    /// The mapping that plan-release computed.
     Released {
         /// Its `release.json`; `None` is its default name.
         file: Option<PathBuf>,
@@ -144,7 +144,7 @@ pub(crate) enum CopySource {
     },
 }
 
-/// What was copied, or would be.
+/// A copy that was made or planned.
 #[derive(Debug)]
 pub(crate) enum Done {
     /// Nothing: the plan is shown.
@@ -191,37 +191,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         Some(staged) => Jobs::of_staged(staged)?,
         None => Jobs::of(request, vouched.as_ref(), released.as_ref())?,
     };
-    if jobs.0.is_empty() && !request.allow_empty {
-        let message = "there are no images: nothing would be promoted";
-        return Err(
-            Failure::message(Kind::NotFound, message).hint("say --allow-empty if that is right")
-        );
-    }
-    jobs.tell_who_names(&request.source, &registry);
-    let rules = Rules {
-        immutable: request.immutable,
-        deep: request.deep,
-        platform: request.platform.clone(),
-    };
-    let mut items = jobs.items(&registry)?;
-    for item in &mut items {
-        item.attached = attached::selection(request.attached, &item.version, vouched.as_ref())?;
-    }
-    if request.with_reports {
-        for (item, job) in items.iter_mut().zip(&jobs.0) {
-            let accepted = vouched.as_ref().map(attached::accepted);
-            item.along = job
-                .reports(&registry, &item.version, accepted.as_ref())
-                .await?;
-        }
-    }
-    let plans = registry
-        .plan(items, &rules)
-        .await
-        .map_err(registry_failure)?;
-    for (job, plan) in jobs.0.iter().zip(&plans) {
-        job.check(plan, vouched.as_ref()).await?;
-    }
+    let plans = plan(request, &jobs, vouched.as_ref(), &registry).await?;
     if !request.allow_rollback && request.check_tags {
         let promoted = staged.as_ref().map(Placed::promoted);
         let verified = vouched.as_ref().map(Vouched::verified);
@@ -248,7 +218,51 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
     promoted.promoted_at = Some(context.clock.written().to_string());
     promoted.unchecked.extend(unchecked);
     promoted.unchecked.extend(unchecked_release);
-    let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
+    hand_over(&promoted, context)
+}
+
+/// Plans the copy of each job and checks it against the verdict; only reads.
+async fn plan(
+    request: &CopyRequest,
+    jobs: &Jobs,
+    vouched: Option<&Vouched>,
+    registry: &Registry,
+) -> Result<Vec<Planned>, Failure> {
+    if jobs.0.is_empty() && !request.allow_empty {
+        let message = "there are no images: nothing would be promoted";
+        return Err(
+            Failure::message(Kind::NotFound, message).hint("say --allow-empty if that is right")
+        );
+    }
+    jobs.tell_who_names(&request.source, registry);
+    let rules = Rules {
+        immutable: request.immutable,
+        deep: request.deep,
+        platform: request.platform.clone(),
+    };
+    let mut items = jobs.items(registry)?;
+    for item in &mut items {
+        item.attached = attached::selection(request.attached, &item.version, vouched)?;
+    }
+    if request.with_reports {
+        for (item, job) in items.iter_mut().zip(&jobs.0) {
+            let accepted = vouched.map(attached::accepted);
+            item.along = job
+                .reports(registry, &item.version, accepted.as_ref())
+                .await?;
+        }
+    }
+    let plans = registry.plan(items, &rules).await;
+    let plans = plans.map_err(registry_failure)?;
+    for (job, plan) in jobs.0.iter().zip(&plans) {
+        job.check(plan, vouched).await?;
+    }
+    Ok(plans)
+}
+
+/// Writes `promoted.json`.
+fn hand_over(promoted: &Promoted, context: &Context) -> Result<Done, Failure> {
+    let bytes = serde_json::to_vec(promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
     let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
     Ok(Done::Copied {
@@ -374,7 +388,7 @@ fn promoted(
     let mut components = Vec::new();
     for ((job, plan), done) in jobs.0.iter().zip(plans).zip(done) {
         let digest = plan.root.digest;
-        // A directory is no image reference: only what registries hold can be deployed.
+        // A directory is not an image reference: only images in registries can be deployed.
         let (Some(from), Some(to)) = (job.source(), job.target()) else {
             continue;
         };

@@ -39,13 +39,13 @@ pub(crate) struct TagRequest {
     pub(crate) strip_prefix: Option<String>,
     /// The expression that the tag must match as a whole.
     pub(crate) pattern: Option<String>,
-    /// Whether the tag must be a semantic version.
+    /// Requires a semantic version.
     pub(crate) semver: bool,
-    /// Whether what OCI does not allow in a tag is replaced.
+    /// Replaces characters that OCI does not allow in a tag.
     pub(crate) sanitize: bool,
-    /// Whether a prerelease is accepted.
+    /// Accepts a prerelease.
     pub(crate) allow_prerelease: bool,
-    /// Whether a draft is accepted.
+    /// Accepts a draft.
     pub(crate) allow_draft: bool,
     /// The repository in which the tag is peeled.
     pub(crate) git_url: Option<String>,
@@ -91,7 +91,7 @@ struct Found {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what is no tag that we may use, [`Kind::NotFound`] when it does not exist
+/// [`Kind::Usage`] for a tag that may not be used, [`Kind::NotFound`] when it does not exist
 /// in the repository, [`Kind::Refused`] when it moved since the event.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let output = args.output;
@@ -202,9 +202,16 @@ impl TagRequest {
                 })
             }
             TagSource::Repository(dir) => {
-                let dir = dir.clone();
-                let found = context.git.run(move |_| git::tag_at_head(&dir)).await;
-                let (tag, commit) = found.map_err(git_failure)?;
+                let at = dir.clone();
+                let found = context.git.run(move |_| git::tag_at_head(&at)).await;
+                let (tag, commit) = found.map_err(|error| match error {
+                    git::Error::NoRevision { .. } => {
+                        let text = format!("HEAD of {} has no tag", dir.display());
+                        Failure::message(Kind::NotFound, text)
+                            .hint("check out the tag, or name one by --tag")
+                    }
+                    error => git_failure(error),
+                })?;
                 Ok(Found {
                     commit: Some(commit),
                     ..plain(&tag, "repository")
@@ -240,8 +247,9 @@ impl TagRequest {
             // Alone first: `a)|(?:b` makes an expression only together with our own parentheses.
             let alone = regex::Regex::new(pattern);
             let whole = alone.and_then(|_| regex::Regex::new(&format!("^(?:{pattern})$")));
-            let whole = whole
-                .map_err(|error| refuse(format!("--pattern is no regular expression: {error}")))?;
+            let whole = whole.map_err(|error| {
+                refuse(format!("--pattern is not a regular expression: {error}"))
+            })?;
             if !whole.is_match(stripped) {
                 return Err(refuse(format!(
                     "tag {stripped:?} does not match --pattern {pattern}"
@@ -253,7 +261,7 @@ impl TagRequest {
             && let Err(error) = &version
         {
             return Err(refuse(format!(
-                "tag {stripped:?} is no semantic version: {error}"
+                "tag {stripped:?} is not a semantic version: {error}"
             )));
         }
         let text = fill(
@@ -317,7 +325,7 @@ fn fill(
             let version = version.ok_or_else(|| {
                 Failure::message(
                     Kind::Usage,
-                    format!("{flag} has {{{name}}}, but tag {tag:?} is no semantic version"),
+                    format!("{flag} has {{{name}}}, but tag {tag:?} is not a semantic version"),
                 )
             });
             version.map(|version| part(version).to_string())

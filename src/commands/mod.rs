@@ -13,6 +13,8 @@ mod failures;
 mod files;
 mod flags;
 pub(crate) mod gather_images;
+pub(crate) mod help;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod lint;
 pub(crate) mod man;

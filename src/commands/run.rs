@@ -16,6 +16,7 @@
 //! When a step fails, the results of those before it are still written.
 
 mod config;
+mod picture;
 mod recorded;
 mod steps;
 mod summary;
@@ -25,6 +26,8 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use config::Config;
+use picture::Picture;
+use recorded::Recorded;
 use steps::Steps;
 
 use super::{
@@ -40,6 +43,7 @@ use super::{
 use crate::{
     failure::Failure,
     git::{self, Credentials, Git},
+    handover::Vouched,
     registry, text,
 };
 
@@ -74,7 +78,7 @@ pub(crate) struct Args {
     policy: Option<String>,
     #[command(flatten)]
     trust: TrustFlags,
-    /// The tag that the images get at their destination; {tag} stands for the Git tag [default: prod-{tag}]
+    /// The tag that the images get at their destination; {tag} is replaced by the Git tag [default: prod-{tag}]
     #[arg(long, value_name = "TEMPLATE")]
     destination_tag: Option<String>,
     /// Copy the images into this repository instead of tagging them where they are
@@ -116,7 +120,7 @@ pub(crate) struct Args {
     /// The flags that the command line switches off: the file does not switch them on again.
     #[arg(skip)]
     pub(crate) off: Vec<String>,
-    /// Whether the promotion may be without a tag: its requests then name one that does not exist.
+    /// Allows a promotion without a tag: its requests then name one that does not exist.
     #[arg(skip)]
     pub(super) tag_is_optional: bool,
 }
@@ -146,7 +150,7 @@ impl Args {
 pub(super) struct Prepared {
     /// The requests of the steps.
     pub(super) requests: Requests,
-    /// Whether a tag, ref or event was given.
+    /// Set when a tag, ref or event was given.
     pub(super) has_tag: bool,
     /// The context of update-deployment, with the credentials for the GitOps repository.
     pub(super) gitops: Context,
@@ -220,6 +224,9 @@ pub(super) struct Requests {
     pub(super) deploy: DeployRequest,
 }
 
+/// The report for people, beside `report.json`.
+const REPORT: &str = "report.html";
+
 /// Settings whose value names a registry.
 const NAMES_PLACES: [&str; 7] = [
     "image",
@@ -268,53 +275,26 @@ impl Prepared {
         context: &Context,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
-        let Requests {
-            tag,
-            gather,
-            verify,
-            copy,
-            attest,
-            deploy,
-        } = self.requests;
-        let tag = extract_tag::perform(&tag, context).await;
-        let tag = tag.map_err(in_step("extract-tag"))?;
+        let mut picture = Picture::new();
+        let requests = self.requests;
+        let tag = extract_tag::perform(&requests.tag, context).await;
+        let tag = picture.ended("extract-tag", tag, |tag| {
+            format!("{} → {}", tag.tag, tag.destination)
+        })?;
         outcome.results.extend(&tag.outcome().results);
-        if let (Some(url), Some(commit)) = (&gather.git_url, &tag.commit)
+        if let (Some(url), Some(commit)) = (&requests.gather.git_url, &tag.commit)
             && !dry_run
         {
             let source = (url.as_str(), commit.as_str());
-            update_deployment::show_at_source(&deploy, source, None, context).await;
+            update_deployment::show_at_source(&requests.deploy, source, None, context).await;
         }
-
-        let gather = GatherRequest {
-            // In full: a tag may be named like a commit.
-            revision: Some(format!("refs/tags/{}", tag.tag)),
-            commit: tag.commit.clone(),
-            destination_tag: Some(tag.destination.to_string()),
-            ..gather
-        };
-        let gathered = gather_images::perform(&gather, context).await;
-        let gathered = gathered.map_err(in_step("gather-images"))?;
+        let gathered = gather(requests.gather, &tag, context).await;
+        let gathered = picture.ended("gather-images", gathered, pinned)?;
         outcome.results.extend(&gathered.outcome()?.results);
-
-        let verify = verify_ec::Request {
-            subject: Subject::Gathered(Box::new(gathered.images.clone())),
-            ..verify
+        let verified = judge(requests.verify, &gathered, context, outcome, &mut picture).await?;
+        let Some(verified) = verified else {
+            return Ok(());
         };
-        let judged = verify_ec::perform(verify, context).await;
-        let judged = judged.map_err(in_step("verify-ec"))?;
-        let verified = judged.verified().cloned();
-        let judged = Outcome::from(judged);
-        outcome.results.extend(&judged.results);
-        let verified = match (verified, judged.failure) {
-            (Some(verified), None) => verified,
-            (_, failure) => {
-                outcome.stdout = judged.stdout;
-                outcome.failure = failure;
-                return Ok(());
-            }
-        };
-
         let source = verified.verified().source.as_ref();
         let release = Release {
             url: source.map(|source| source.url.clone()),
@@ -322,12 +302,12 @@ impl Prepared {
         };
         let mut copy = CopyRequest {
             verdict: VerdictSource::Given(Box::new(verified)),
-            ..copy
+            ..requests.copy
         };
         if copy.tags.is_empty() {
             copy.tags.push(tag.destination.to_string());
         }
-        let trial = trial(&copy, &deploy, release, context)?;
+        let trial = trial(&copy, &requests.deploy, release, context)?;
         if dry_run {
             let planned = show_plan(copy, trial, context, &self.gitops).await?;
             outcome.results.extend(&planned.results);
@@ -337,19 +317,118 @@ impl Prepared {
         // A missing file, container or credential is found before a tag moves.
         let tried = update_deployment::perform(trial, &self.gitops).await;
         let tried = tried.map_err(in_step("update-deployment"))?;
-        let recorded = recorded::copy(copy, attest, &tried, &deploy, context, outcome).await?;
-        let placed = recorded.placed;
-        let deploy = DeployRequest {
-            images: DeployImages::Placed(Box::new(placed.clone())),
-            evidence: recorded.evidence,
-            ..deploy
+        let recorded = recorded::copy(
+            copy,
+            requests.attest,
+            &tried,
+            &requests.deploy,
+            context,
+            outcome,
+        );
+        let recorded = match recorded.await {
+            Ok(recorded) => recorded,
+            // It names the step already: copy-image or attest.
+            Err(failure) => {
+                picture.refused("copy-image", "");
+                return Err(failure);
+            }
         };
-        let edited = update_deployment::perform(deploy, &self.gitops).await;
-        let edited = edited.map_err(in_step("update-deployment"))?;
-        outcome.stdout = summary::table(placed.promoted(), &edited).into_bytes();
-        outcome.results.extend(&Outcome::from(edited).results);
+        picture.passed("copy-image", &picture::copied(recorded.placed.promoted()));
+        deploy(
+            recorded,
+            requests.deploy,
+            &self.gitops,
+            outcome,
+            &mut picture,
+        )
+        .await?;
+        let report = context.path(None, REPORT);
+        let line = format!("  page     {}\n", text::line(&report.display().to_string()));
+        outcome
+            .stdout
+            .extend(format!("Report\n{line}").into_bytes());
         Ok(())
     }
+}
+
+/// Finds the images of the tag.
+async fn gather(
+    request: GatherRequest,
+    tag: &extract_tag::Done,
+    context: &Context,
+) -> Result<gather_images::Done, Failure> {
+    let request = GatherRequest {
+        // In full: a tag may be named like a commit.
+        revision: Some(format!("refs/tags/{}", tag.tag)),
+        commit: tag.commit.clone(),
+        destination_tag: Some(tag.destination.to_string()),
+        ..request
+    };
+    gather_images::perform(&request, context).await
+}
+
+/// The images that were found, by name and the first digits of the digest.
+fn pinned(gathered: &gather_images::Done) -> String {
+    let components = gathered.images.components();
+    let pinned = components.map(|(component, image)| {
+        format!("{} is {}", component.name, picture::short(image.digest))
+    });
+    pinned.collect::<Vec<_>>().join(", ")
+}
+
+/// Verifies the images; `None` after a refusal, whose report and failure are in the outcome.
+async fn judge(
+    request: verify_ec::Request,
+    gathered: &gather_images::Done,
+    context: &Context,
+    outcome: &mut Outcome,
+    picture: &mut Picture,
+) -> Result<Option<Vouched>, Failure> {
+    let request = verify_ec::Request {
+        subject: Subject::Gathered(Box::new(gathered.images.clone())),
+        ..request
+    };
+    let judged = verify_ec::perform(request, context).await;
+    let judged = match judged {
+        Err(failure) => return picture.ended("verify-ec", Err(failure), |_| String::new()),
+        Ok(judged) => judged,
+    };
+    let verified = judged.verified().cloned();
+    let judged = Outcome::from(judged);
+    outcome.results.extend(&judged.results);
+    match (verified, judged.failure) {
+        (Some(verified), None) => {
+            picture.passed("verify-ec", &picture::counts_of(&outcome.results));
+            Ok(Some(verified))
+        }
+        (_, failure) => {
+            picture.refused("verify-ec", &picture::counts_of(&outcome.results));
+            outcome.stdout = judged.stdout;
+            outcome.failure = failure;
+            Ok(None)
+        }
+    }
+}
+
+/// Edits the GitOps repository for images that were copied.
+async fn deploy(
+    recorded: Recorded,
+    request: DeployRequest,
+    gitops: &Context,
+    outcome: &mut Outcome,
+    picture: &mut Picture,
+) -> Result<(), Failure> {
+    let placed = recorded.placed;
+    let request = DeployRequest {
+        images: DeployImages::Placed(Box::new(placed.clone())),
+        evidence: recorded.evidence,
+        ..request
+    };
+    let edited = update_deployment::perform(request, gitops).await;
+    let edited = picture.ended("update-deployment", edited, summary::edited)?;
+    outcome.stdout = summary::summary(placed.promoted(), &edited).into_bytes();
+    outcome.results.extend(&Outcome::from(edited).results);
+    Ok(())
 }
 
 /// The first violation, as `TEST_OUTPUT` has it.

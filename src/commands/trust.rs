@@ -39,6 +39,7 @@ const SHORT_NAMES: [(&str, &str); 8] = [
 
 /// Flags of `trust`.
 #[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -48,7 +49,7 @@ pub(crate) struct Args {
 enum Command {
     /// Fetch a Sigstore trust root by TUF and remember it for later runs
     Init(InitArgs),
-    /// Check an image's signatures or attestations and say for each why it counts or not
+    /// Check an image's signatures or attestations and name for each the reason why it is accepted or refused
     Verify(VerifyArgs),
     /// Verify one Sigstore bundle over a file or digest
     VerifyBundle(BundleArgs),
@@ -75,10 +76,10 @@ struct VerifyArgs {
     /// The image, by digest or tag
     #[arg(value_name = "IMAGE")]
     image: Reference,
-    /// What to check
+    /// Which kind of evidence to check
     #[arg(long, value_name = "KIND", default_value = "signature")]
     kind: Asked,
-    /// Which attestations count: a predicate type, or a short name such as slsaprovenance or spdxjson
+    /// Accept attestations of this type only: a predicate type, or a short name such as slsaprovenance or spdxjson
     #[arg(long = "type", value_name = "TYPE")]
     predicate_type: Option<String>,
     /// Which annotation must be signed
@@ -108,7 +109,7 @@ struct BundleArgs {
     /// Expect a certificate for this signer
     #[arg(long, value_name = "SUBJECT")]
     certificate_identity: Option<String>,
-    /// Expect a certificate for a signer whom this OIDC issuer vouches for
+    /// Expect a certificate for a signer whom this OIDC issuer authenticated
     #[arg(long, value_name = "URL")]
     certificate_oidc_issuer: Option<String>,
     /// Trust Sigstore's staging instance, as the conformance suite may ask
@@ -194,7 +195,7 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
         ..TrustFlags::default()
     };
     let bundle = context.read(&args.bundle)?;
-    // The protocol of the conformance suite: a digest is one that is no file.
+    // The protocol of the conformance suite: an argument is a digest unless it is a file.
     let artifact = match args.artifact.parse() {
         Ok(digest) => Artifact::Digest(digest),
         Err(error) if args.artifact.starts_with("sha256:") => {
@@ -278,7 +279,7 @@ async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestRefere
     Ok(images)
 }
 
-/// What was found out about one image.
+/// The result for one image.
 struct Finding {
     image: DigestReference,
     kind: trust::Kind,
@@ -336,7 +337,7 @@ impl Finding {
         }
     }
 
-    /// Whether one candidate holds.
+    /// Tells whether one candidate is accepted.
     fn holds(&self) -> bool {
         !self.signatures.is_empty() || !self.attestations.is_empty()
     }

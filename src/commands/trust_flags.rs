@@ -1,4 +1,4 @@
-//! The flags that say whose signatures count, shared by `verify-ec`, `run` and `trust verify`.
+//! The flags that name trusted signers, shared by `verify-ec`, `run` and `trust verify`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::trust::{Choice, Loaded, Patterns, Start, TrustRequest};
 /// The built-in root's name.
 const PUBLIC_GOOD: &str = "public-good";
 
-/// Whose signatures count, and what proves when they were made.
+/// Whose signatures are accepted, and what proves when they were made.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Trust options")]
 pub(crate) struct TrustFlags {
@@ -20,7 +20,7 @@ pub(crate) struct TrustFlags {
     /// Expect a certificate for a signer who matches from the first to the last character
     #[arg(long, value_name = "REGEX")]
     pub(crate) certificate_identity_regexp: Vec<String>,
-    /// Expect a certificate for a signer whom this OIDC issuer vouches for
+    /// Expect a certificate for a signer whom this OIDC issuer authenticated
     #[arg(
         long,
         value_name = "URL",
@@ -64,7 +64,7 @@ pub(crate) struct RootFlags {
 }
 
 impl RootFlags {
-    /// What the flags choose.
+    /// Returns the choice of the flags.
     fn choice(&self) -> Choice {
         match (&self.trusted_root, &self.tuf_mirror) {
             (Some(name), _) if name == PUBLIC_GOOD => Choice::PublicGood,

@@ -25,6 +25,8 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::{Gate, Replay},
     handover::Vouched,
+    report::{Release, Report},
+    snapshot::Snapshot,
 };
 
 /// The Tekton results of the command.
@@ -93,7 +95,11 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
     promotion::check(promotion.as_ref(), &images, context).await?;
     let gate = Gate::open(gate, &clients).await.map_err(gate_failure)?;
     let judgement = gate.judge(&images).await;
-    let written = output::write_all(&outputs, &judgement.report(), show, context)?;
+    let report = Report {
+        release: release(&images.snapshot),
+        ..judgement.report()
+    };
+    let written = output::write_all(&outputs, &report, show, context)?;
     let verdict = match judgement.is_judged() {
         false => Verdict::Unknown,
         true => {
@@ -114,6 +120,18 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
         verdict: Some(verdict),
         failure: verdict::failure(judgement, strict),
     })
+}
+
+/// The release that the list is of; `None` for images that were not gathered for a tag.
+fn release(snapshot: &Snapshot) -> Option<Release> {
+    let promote = snapshot.promote.as_ref()?;
+    let release = Release {
+        application: snapshot.application.clone(),
+        git_tag: promote.git_tag.clone(),
+        commit: promote.commit.clone(),
+        destination_tag: promote.destination_tag.as_ref().map(ToString::to_string),
+    };
+    Some(release)
 }
 
 impl Done {

@@ -30,7 +30,7 @@ pub(crate) struct AttachedArtifact {
     pub(crate) place: String,
     /// The digest of its manifest.
     pub(crate) digest: Digest,
-    /// Whether it holds accepted evidence or is named by some.
+    /// Set when it holds accepted evidence or is named by some.
     pub(crate) accepted: bool,
     /// The positions of the layers that were accepted, from 0; none where it was accepted whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

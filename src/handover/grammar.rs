@@ -23,7 +23,7 @@ pub(super) fn check_names<'a>(
             return Err(Error::Contradiction {
                 origin: origin.to_owned(),
                 name: name.to_owned(),
-                what: "it stands there twice",
+                what: "it is there twice",
             });
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     json,
 };
 
-/// What plan-release decided.
+/// The decisions of plan-release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Release {

@@ -21,7 +21,7 @@ enum Hash {
 
 /// The text is no `sha256:` digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no digest: expected sha256: and 64 lower-case hex digits")]
+#[error("{text:?} is not a digest: expected sha256: and 64 lower-case hex digits")]
 pub(crate) struct DigestError {
     text: String,
 }

@@ -93,32 +93,32 @@ pub(crate) struct Repository {
     path: String,
 }
 
-/// Why a text is no image reference.
+/// Reasons why a text is not an image reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReferenceError {
     /// The registry or the path breaks the grammar.
-    #[error("{text:?} is no image reference: {reason}")]
+    #[error("{text:?} is not an image reference: {reason}")]
     Name {
         /// The whole text.
         text: String,
-        /// What is wrong with it.
+        /// The mistake.
         reason: &'static str,
     },
-    /// The part behind `:` is no tag.
-    #[error("{text:?} is no image reference: {source}")]
+    /// The part behind `:` is not a tag.
+    #[error("{text:?} is not an image reference: {reason}")]
     Tag {
         /// The whole text.
         text: String,
-        /// What is wrong with the tag.
-        source: TagError,
+        /// The mistake in the tag; not a source, whose text would be shown twice.
+        reason: TagError,
     },
-    /// The part behind `@` is no digest.
-    #[error("{text:?} is no image reference: {source}")]
+    /// The part behind `@` is not a digest.
+    #[error("{text:?} is not an image reference: {reason}")]
     Digest {
         /// The whole text.
         text: String,
-        /// What is wrong with the digest.
-        source: DigestError,
+        /// The mistake in the digest; not a source, whose text would be shown twice.
+        reason: DigestError,
     },
     /// A tag or no version stands where a digest is needed.
     #[error("{text:?} is not pinned: expected repository@sha256:…")]
@@ -279,9 +279,9 @@ impl FromStr for Reference {
             None => (text, None),
         };
         let digest = digest.map(str::parse).transpose();
-        let digest = digest.map_err(|source| ReferenceError::Digest {
+        let digest = digest.map_err(|reason| ReferenceError::Digest {
             text: text.to_owned(),
-            source,
+            reason,
         })?;
         // A colon behind the last slash starts a tag; one before it belongs to a port.
         let (name, tag) = match rest.rsplit_once(':') {
@@ -289,9 +289,9 @@ impl FromStr for Reference {
             _ => (rest, None),
         };
         let tag = tag.map(str::parse).transpose();
-        let tag = tag.map_err(|source| ReferenceError::Tag {
+        let tag = tag.map_err(|reason| ReferenceError::Tag {
             text: text.to_owned(),
-            source,
+            reason,
         })?;
         let repository = Repository::parse(name).map_err(|reason| ReferenceError::Name {
             text: text.to_owned(),

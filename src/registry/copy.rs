@@ -24,20 +24,15 @@ const MANIFESTS: usize = 4;
 const IMAGES: usize = 8;
 const MAX_TRANSFERS: usize = 64;
 
-/// What a copy did for one image.
+/// The result of a copy for one image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Done {
-    /// Manifests and indexes written.
     pub(crate) manifests: u64,
-    /// Blobs sent.
     pub(crate) blobs: u64,
     /// Blobs that the registry took from another repository.
     pub(crate) mounted: u64,
-    /// Blobs that were there already.
     pub(crate) reused: u64,
-    /// Bytes sent as blobs.
     pub(crate) bytes: u64,
-    /// Attached artifacts written.
     pub(crate) attached: u64,
 }
 
@@ -137,29 +132,9 @@ impl Registry {
         done: &Mutex<Vec<Done>>,
         lost: &Lost,
     ) -> Result<(), Error> {
-        // A blob goes to a host once; other repositories there get it from the first.
-        let mut groups: BTreeMap<(&str, Digest), Vec<Job<'_>>> = BTreeMap::new();
-        let mut known = BTreeSet::new();
-        for (owner, plan) in plans.iter().enumerate() {
-            let (from, to) = (&plan.item.from, &plan.item.to);
-            for blob in plan.blobs.values() {
-                if known.insert((to.to_string(), blob.digest)) {
-                    let job = Job {
-                        owner,
-                        from,
-                        to,
-                        blob,
-                    };
-                    groups
-                        .entry((to.host(), blob.digest))
-                        .or_default()
-                        .push(job);
-                }
-            }
-        }
-        let mut groups: Vec<_> = groups.into_values().collect();
+        let (mut groups, count) = groups(plans);
         let sizes = groups.iter().flatten().map(|job| job.blob.size);
-        let shown = self.0.progress.begin(known.len() as u64, sizes.sum());
+        let shown = self.0.progress.begin(count as u64, sizes.sum());
         let shown = &shown;
         groups.sort_by_key(|jobs| std::cmp::Reverse(jobs.first().map(|job| job.blob.size)));
         let all = iter(groups.into_iter().map(Ok::<_, Error>));
@@ -204,6 +179,29 @@ impl Registry {
         }
         permits
     }
+}
+
+/// The transfers, those of one blob to one host together, and how many there are. A blob goes to a host
+/// once: other repositories there get it from the first.
+fn groups(plans: &[Planned]) -> (Vec<Vec<Job<'_>>>, usize) {
+    let mut groups: BTreeMap<(&str, Digest), Vec<Job<'_>>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
+    for (owner, plan) in plans.iter().enumerate() {
+        let (from, to) = (&plan.item.from, &plan.item.to);
+        for blob in plan.blobs.values() {
+            if known.insert((to.to_string(), blob.digest)) {
+                let job = Job {
+                    owner,
+                    from,
+                    to,
+                    blob,
+                };
+                let group = groups.entry((to.host(), blob.digest)).or_default();
+                group.push(job);
+            }
+        }
+    }
+    (groups.into_values().collect(), known.len())
 }
 
 fn note(done: &Mutex<Vec<Done>>, owner: usize, change: impl FnOnce(&mut Done)) {

@@ -18,7 +18,6 @@ use crate::{
 pub(crate) enum Place {
     /// A repository, by way of a client.
     Repository(Registry, Repository),
-    /// A directory.
     Layout(Layout),
 }
 
@@ -40,7 +39,7 @@ impl Place {
         }
     }
 
-    /// What a version is; `None` when it is not there.
+    /// The manifest of a version; `None` when it is not there.
     pub(crate) async fn head(&self, version: &Version) -> Result<Option<Digest>, Error> {
         match self {
             Self::Repository(registry, repository) => {
@@ -80,7 +79,7 @@ impl Place {
         }
     }
 
-    /// What refers to a manifest, and how the place keeps that.
+    /// The referrers of a manifest, and how the place stores them.
     pub(super) async fn referrers(&self, digest: &Digest) -> Result<Referrers, Error> {
         match self {
             Self::Repository(registry, repository) => {

@@ -1,4 +1,4 @@
-//! What has to move, for one image with everything attached to it. Only reads.
+//! Plans the copy of one image with everything attached to it. Only reads.
 //!
 //! 1. the image's manifest at the source and what the tags name at the destination
 //! 2. unless it is there already: its closure (index, children, blobs)
@@ -37,11 +37,8 @@ pub(super) const FETCHES: usize = 8;
 /// One image to be copied.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// Where it is.
     pub(crate) from: Place,
-    /// Which one.
     pub(crate) version: Version,
-    /// Where it goes.
     pub(crate) to: Place,
     /// The tags that it gets there.
     pub(crate) tags: Vec<Tag>,
@@ -51,10 +48,9 @@ pub(crate) struct Item {
     pub(crate) attached: Selection,
 }
 
-/// What holds for a whole copy.
+/// Rules for a whole copy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
-    /// Refuse to move a tag.
     pub(crate) immutable: bool,
     /// Check every blob also where the destination has the manifest that names it.
     pub(crate) deep: bool,
@@ -67,20 +63,17 @@ pub(crate) struct Rules {
 pub(super) struct Step {
     /// Steps of a lower level come first.
     pub(super) level: usize,
-    /// The manifest.
     pub(super) manifest: Manifest,
 }
 
-/// What has to move for one image.
+/// The plan for one image.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
-    /// What was asked for.
     pub(crate) item: Item,
-    /// The image's manifest.
     pub(crate) root: Manifest,
-    /// What each tag names now.
+    /// The digest that each tag names now.
     pub(crate) previous: Vec<Option<Digest>>,
-    /// Whether the destination has the image.
+    /// Set when the destination has the image.
     pub(super) there: bool,
     pub(super) blobs: BTreeMap<Digest, Descriptor>,
     /// The blobs that only attached artifacts need.
@@ -94,9 +87,8 @@ pub(crate) struct Planned {
     pub(super) arriving_bundles: Vec<String>,
     /// Set when it gets a tag `.sig` or `.att` that the destination lacks.
     pub(super) arriving_tags: bool,
-    /// Whether a tag that names another image is refused, and confirmed after it was written.
+    /// Refuses a tag that names another image, and reads each tag again after it was written.
     pub(super) immutable: bool,
-    /// When the tags were read.
     pub(super) read_at: Instant,
 }
 
@@ -273,7 +265,7 @@ impl Planned {
         }
     }
 
-    /// Whether the destination is as it should be.
+    /// Tells whether the destination has everything already.
     pub(crate) fn is_done(&self) -> bool {
         self.steps.is_empty() && self.side_tags.is_empty() && self.moving().next().is_none()
     }
@@ -285,7 +277,7 @@ impl Planned {
             .map(|(tag, _)| tag)
     }
 
-    /// What would move, in one sentence.
+    /// Describes the plan in one sentence.
     pub(crate) fn summary(&self) -> String {
         let bytes: u64 = self.blobs.values().map(|blob| blob.size).sum();
         let near = self.item.from.host() == self.item.to.host();

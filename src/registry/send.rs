@@ -28,21 +28,18 @@ const MOST_AFTER_WAITS: u32 = 1;
 /// A request that can be sent again.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// The method.
     pub(super) method: Method,
-    /// Where to.
     pub(super) url: Url,
-    /// What it needs to be allowed to do.
+    /// The permissions that the request needs.
     pub(super) access: Access,
-    /// Headers besides the usual ones.
     pub(super) headers: Vec<(header::HeaderName, String)>,
     /// The body, which is sent again with each attempt.
     pub(super) body: Bytes,
     /// Which kind of connection it takes.
     pub(super) traffic: Traffic,
-    /// Whether a failure is final; the caller decides about a repetition.
+    /// Makes a failure final; the caller decides about a repetition.
     pub(super) once: bool,
-    /// Whether an attempt that a limit of time ended is final.
+    /// Makes an attempt final that a time limit ended.
     pub(super) once_if_slow: bool,
     /// How many bytes were sent before, of which this request is the end: storing them takes time.
     pub(super) stores: u64,
@@ -292,7 +289,7 @@ impl Registry {
         Ok(answer)
     }
 
-    /// Turns an answer that is no success into an error.
+    /// Turns an unsuccessful answer into an error.
     ///
     /// # Errors
     /// [`Error::Denied`] or [`Error::Status`].
@@ -431,7 +428,7 @@ pub(super) fn worth_repeating(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// What the registry wants users to read (distribution specification 1.1, "Warnings").
+/// The registry's message to users (distribution specification 1.1, "Warnings").
 fn warnings(headers: &header::HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(header::WARNING).iter().take(8);
     let values = values.filter_map(|value| value.to_str().ok()?.strip_prefix("299 - \""));

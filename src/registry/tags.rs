@@ -37,9 +37,7 @@ struct Move<'a> {
 
 /// The state of a tag after an attempt to move it.
 enum Attempt {
-    /// It names the image.
     Moved,
-    /// Another one failed before.
     NotTried,
     Failed(Error),
 }

@@ -37,11 +37,9 @@ const MAX_CHUNK: usize = 64 << 20;
 /// How a blob came to its destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moved {
-    /// It was there already.
     Present,
     /// The registry took it from another repository.
     Mounted,
-    /// Its bytes were sent.
     Sent,
 }
 
@@ -258,7 +256,7 @@ impl Registry {
     }
 
     /// Sends chunks. What the registry says of its range is not believed over our own count,
-    /// but when it misses a chunk or has it twice, it is asked where it stands.
+    /// but when it misses a chunk or has it twice, its position is requested.
     async fn send_chunks(
         &self,
         download: &mut Download,
@@ -438,7 +436,7 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// What registries refused once and are not asked for again.
+/// Requests that registries refused once and that are not repeated.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<BTreeSet<String>>);
 

@@ -1,9 +1,12 @@
-//! The report as one page for a release manager: the verdict, what every image stands at, then each
+//! The report as one page for a release manager: the verdict and the release, each image's state, then each
 //! result with its reason and what to do. Nothing is loaded from elsewhere, and no script runs.
 
 use std::fmt::Write as _;
 
-use super::{Component, Report};
+use super::{
+    Component, Report, Show,
+    advice::{commit, failed_title, in_seconds, skipped, solution},
+};
 use crate::policy::{Finding, Sig};
 
 const STYLE: &str = include_str!("html.css");
@@ -13,10 +16,18 @@ const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"wi
     <meta name=\"referrer\" content=\"no-referrer\">";
 
 /// The page without the last newline.
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report, show: Show) -> String {
     let (class, verdict) = verdict(report);
+    let title = match report
+        .release
+        .as_ref()
+        .and_then(|release| release.git_tag.as_deref())
+    {
+        Some(tag) => format!("{verdict}: {}", escape(tag)),
+        None => format!("{verdict}: image verification"),
+    };
     let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head>{HEAD}<title>{verdict}: image verification</title>\
+        "<!doctype html>\n<html lang=\"en\"><head>{HEAD}<title>{title}</title>\
          <style>{STYLE}</style></head><body><main>"
     );
     banner(&mut page, report, class, verdict);
@@ -29,7 +40,7 @@ pub(super) fn render(report: &Report) -> String {
     for (number, component) in components.into_iter().enumerate() {
         section(&mut page, number, component);
     }
-    facts(&mut page, report);
+    facts(&mut page, report, show);
     page.push_str("</main></body></html>");
     page
 }
@@ -48,7 +59,7 @@ fn verdict(report: &Report) -> (&'static str, &'static str) {
     }
 }
 
-/// Writing to a String cannot fail, so that what `write!` gives is dropped.
+/// Writing to a String cannot fail, so the result of `write!` is dropped.
 macro_rules! put {
     ($page:expr, $($part:tt)*) => {{ let _ = write!($page, $($part)*); }};
 }
@@ -68,20 +79,48 @@ fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
         put!(
             page,
             "<p>Rules as of {}.</p>",
-            escape(&report.effective_time)
+            escape(&in_seconds(&report.effective_time))
         );
     }
+    release(page, report);
     page.push_str("</header>");
-    if !report.skipped_checks.is_empty() {
+    for name in &report.skipped_checks {
         put!(
             page,
-            "<p class=\"note warn\"><strong>Not checked:</strong> {}</p>",
-            escape(&report.skipped_checks.join(", "))
+            "<p class=\"note warn\"><strong>Not checked:</strong> {}",
+            escape(name)
         );
+        match skipped(name) {
+            "" => page.push_str("</p>"),
+            meaning => put!(page, ": {meaning}</p>"),
+        }
     }
 }
 
-/// How many images nothing is known of: the counts after it say nothing of them.
+/// The release: its tags and commit.
+fn release(page: &mut String, report: &Report) {
+    let Some(release) = &report.release else {
+        return;
+    };
+    page.push_str("<dl>");
+    for (label, value) in [
+        ("Application", Some(&release.application)),
+        ("Git tag", release.git_tag.as_ref()),
+        ("Commit", release.commit.as_ref()),
+        ("Promoted as", release.destination_tag.as_ref()),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            put!(
+                page,
+                "<dt>{label}</dt><dd><code>{}</code></dd>",
+                escape(value)
+            );
+        }
+    }
+    page.push_str("</dl>");
+}
+
+/// The number of images that could not be verified: the counts after it do not include them.
 fn unknown(report: &Report) -> String {
     match report
         .components
@@ -160,6 +199,14 @@ fn section(page: &mut String, number: usize, component: &Component) {
             escape(&[url, revision.unwrap_or_default()].join(" "))
         );
     }
+    let signers = signers(component);
+    if !signers.is_empty() {
+        put!(
+            page,
+            "<p class=\"ref\">Signed by {}</p>",
+            signers.join(", ")
+        );
+    }
     if let Some(error) = &component.error {
         put!(
             page,
@@ -202,7 +249,8 @@ fn codes(texts: &[String]) -> String {
 }
 
 fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, component: &Component) {
-    let title = finding.text("title").or(finding.code());
+    let title = finding.text("title").map(failed_title);
+    let title = title.as_deref().or(finding.code());
     put!(
         page,
         "<article class=\"{class}\"><p class=\"kind\">{kind}</p><h3>{}</h3><p class=\"said\">{}</p><dl>",
@@ -215,11 +263,7 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
     let digest = component.container_image.split_once('@');
     let digest = digest.map(|(_, digest)| digest).unwrap_or_default();
     for (label, text, is_code) in [
-        (
-            "What to do",
-            finding.text("solution").unwrap_or_default(),
-            false,
-        ),
+        ("What to do", solution(finding), false),
         (
             "The rule",
             finding.text("description").unwrap_or_default(),
@@ -295,6 +339,23 @@ fn evidence(page: &mut String, component: &Component) {
     page.push_str("</ul></details>");
 }
 
+/// Everybody whose signature of the image or of an attestation was accepted, once.
+fn signers(component: &Component) -> Vec<String> {
+    let attested = component.attestations.iter();
+    let attested = attested.flat_map(|attestation| &attestation.signatures);
+    let mut names = Vec::new();
+    for signature in component.signatures.iter().chain(attested) {
+        let name = match signer(signature).strip_prefix(" by ") {
+            Some(name) => name.to_owned(),
+            None => "the public key below".to_owned(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 /// Whom the certificate names, else the key's identifier.
 fn signer(signature: &Sig) -> String {
     let named = signature.metadata.get("Subject Alternative Name");
@@ -304,7 +365,7 @@ fn signer(signature: &Sig) -> String {
     }
 }
 
-fn facts(page: &mut String, report: &Report) {
+fn facts(page: &mut String, report: &Report, show: Show) {
     page.push_str("<section><h2>How it was decided</h2><dl>");
     let mut fact = |name: &str, value: &str, class: &str| {
         if !value.is_empty() {
@@ -315,14 +376,16 @@ fn facts(page: &mut String, report: &Report) {
     for group in &report.policy.sources {
         for source in &group.policy {
             fact("Policy", source, "");
+            fact("Policy commit", commit(source).unwrap_or_default(), "");
         }
         for source in &group.data {
             fact("Data", source, "");
         }
     }
-    fact("Effective time", &report.effective_time, "");
+    fact("Effective time", &in_seconds(&report.effective_time), "");
     fact("Public key", report.key.trim_end(), " class=\"key\"");
     fact("Made by", &report.version, "");
+    fact("Made at", &in_seconds(&show.now.to_string()), "");
     page.push_str("</dl></section>");
 }
 

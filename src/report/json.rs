@@ -57,6 +57,10 @@ fn shown(report: &Report, show: Show) -> Report {
         version: report.version.clone(),
         effective_time: report.effective_time.clone(),
         skipped_checks,
+        release: match show.dialect.is_conforma() {
+            true => None,
+            false => report.release.clone(),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 //! The model is also what a saved JSON report is read back into. What is decided stands in it;
 //! a rendering decides nothing.
 
+mod advice;
 mod appstudio;
 mod evidence;
 mod html;
@@ -49,6 +50,27 @@ pub(crate) struct Report {
     /// Checks that were switched off, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped_checks: Vec<String>,
+    /// The release that the images are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<Release>,
+}
+
+/// The release that a report is about, as `images.json` names it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Release {
+    /// The application.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) application: String,
+    /// The Git tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) git_tag: Option<String>,
+    /// The commit that the tag names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+    /// The tag that the images get when they are promoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) destination_tag: Option<String>,
 }
 
 /// What was found about one component.
@@ -339,7 +361,7 @@ impl Report {
             Format::Summary => summary::render(self, show)?,
             Format::SummaryMarkdown => summary::markdown(self, show),
             Format::Junit => junit::render(self, show),
-            Format::Html => html::render(self),
+            Format::Html => html::render(self, show),
             Format::Attestation => evidence::statements(self),
             Format::PolicyInput => evidence::inputs(self)?,
         };

@@ -14,8 +14,9 @@ const HEAD: &str = "<!-- Generated from the command line: `UPDATE_DOCS=1 cargo t
 `promote [global options] <command> [options]`. When the program's file name is a command
 (`copy-image`), the call means `promote copy-image …`.
 
-An option with an empty value (`--flag=`) counts as absent. Booleans take `=true|false`. Each option
-has the environment variable named beside it; the option wins. Options that weaken a check have none.
+An option with an empty value (`--flag=`) is absent. Booleans take `=true|false`. The global options have
+the environment variables named beside them; an option wins over its variable. Options of commands have none:
+they are written on the command line or in `promote.yaml`.
 ";
 
 #[test]
@@ -144,7 +145,15 @@ fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
         usage.trim_start_matches("Usage: ")
     )
     .unwrap();
-    options(text, command.get_arguments().filter(|a| !a.is_global_set()));
+    by_heading(text, command);
+    if let Some(example) = command.get_after_long_help() {
+        let example = example.to_string();
+        let lines = example.lines().skip(1).map(str::trim_start);
+        let lines: Vec<_> = lines.collect();
+        if !lines.is_empty() {
+            write!(text, "\n```\n{}\n```\n", lines.join("\n")).unwrap();
+        }
+    }
     let results: BTreeSet<_> = promote::cli::results(&name).into_iter().collect();
     if !results.is_empty() {
         let results: Vec<_> = results.iter().map(|name| format!("`{name}`")).collect();
@@ -152,6 +161,25 @@ fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
     }
     for sub in shown(command) {
         section(text, sub, &format!("{name} "), level + 1);
+    }
+}
+
+/// The options, with a line for each heading.
+fn by_heading(text: &mut String, command: &Command) {
+    let own = || command.get_arguments().filter(|a| !a.is_global_set());
+    let mut headings = vec![None];
+    for argument in own() {
+        let heading = argument.get_help_heading();
+        if !headings.contains(&heading) {
+            headings.push(heading);
+        }
+    }
+    for heading in headings {
+        let of_heading = own().filter(|argument| argument.get_help_heading() == heading);
+        if let Some(heading) = heading {
+            write!(text, "\n{heading}:\n").unwrap();
+        }
+        options(text, of_heading);
     }
 }
 

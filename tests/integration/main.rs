@@ -22,6 +22,7 @@ mod forges;
 mod gather_images;
 mod handover;
 mod harness;
+mod init;
 mod install;
 mod interop;
 mod layering;

@@ -213,7 +213,7 @@ fn refuses_what_nobody_vouches_for() {
         "was changed",
     );
     let image = |digest: &str| format!("--image=web={}", deployed("prod-v1.0", digest));
-    refused(&world, &[&image(OLD)], 4, "vouches for");
+    refused(&world, &[&image(OLD)], 4, "promoted.json accepts");
     refused(
         &world,
         &[&format!("--image=api=registry.example/acme/api@{NEW}")],

@@ -17,9 +17,7 @@ use crate::{
 pub enum Ending {
     /// A step refuses with this exit code and says this; nothing moves.
     Refused {
-        /// The step.
         by: Step,
-        /// Its exit code.
         code: i32,
         /// A part of what it says.
         says: &'static str,
@@ -28,7 +26,7 @@ pub enum Ending {
     NoEffect(&'static str),
 }
 
-/// What is done in the middle of a promotion.
+/// An action in the middle of a promotion.
 type Deed = fn(&Stage) -> Result<()>;
 
 /// One attack of the menu.
@@ -36,15 +34,13 @@ type Deed = fn(&Stage) -> Result<()>;
 pub struct Attack {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What the attacker did.
     pub deed: &'static str,
     /// The check that stops it, for people.
     pub check: &'static str,
-    /// How it has to end.
     pub ending: Ending,
-    /// What is done before the chain starts, with the lie or without.
+    /// The action before the chain starts, with the lie or without.
     pub(super) prepare: fn(&mut Stage) -> Result<()>,
-    /// What is done when a step has ended, with the lie or without.
+    /// The action when a step has ended, with the lie or without.
     pub(super) meddle: Option<(Step, Deed)>,
 }
 
@@ -72,7 +68,7 @@ pub const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "unsigned-image",
-        deed: "pushed an image that nobody signed",
+        deed: "pushed an image without a signature",
         check: "the image has no signature",
         ending: refused(Step::VerifyEc, 4, "no signatures found"),
         prepare: unsigned,
@@ -101,7 +97,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "provenance-as-signature",
         deed: "offered the signed provenance in the place of an image signature",
-        check: "a statement about the build is no signature of the image",
+        check: "a statement about the build is not a signature of the image",
         ending: refused(Step::VerifyEc, 4, "which is no image signature"),
         prepare: provenance_as_signature,
         meddle: None,
@@ -188,7 +184,7 @@ pub const ATTACKS: &[Attack] = &[
     },
 ];
 
-/// What every twin comes to: nobody lies.
+/// The case that every twin comes to: all parts are honest.
 pub(super) const HONEST: Attack = Attack {
     name: "honest",
     deed: "did nothing",

@@ -1,4 +1,4 @@
-//! What happens before the chain starts in attacks by documents and answers of the registry.
+//! Actions before the chain starts in attacks by documents and answers of the registry.
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ pub(super) struct Stage {
     pub(super) promote: PathBuf,
     /// The Git tag that is promoted.
     pub(super) tag: String,
-    /// Whether the attacker does what the attack says; without it, the same is done honestly.
+    /// Plays the attack; without it, the same is done honestly.
     pub(super) lie: bool,
     /// How the run is shown on standard error while it goes on.
     pub(super) show: Show,
@@ -38,7 +38,6 @@ pub(super) struct Stage {
 pub(super) struct Done {
     pub(super) step: Step,
     pub(super) code: i32,
-    /// What it printed on both streams.
     pub(super) said: String,
     pub(super) results: BTreeMap<String, String>,
 }
@@ -47,9 +46,9 @@ pub(super) struct Done {
 pub(super) struct Played {
     /// The steps that ran, in order; all but the last ended well.
     pub(super) steps: Vec<Done>,
-    /// What the last Task of the Pipeline showed as the report.
+    /// The report that the last Task of the Pipeline printed.
     shown: String,
-    /// What could have moved, before the promotion and after what the attacker did himself.
+    /// Tags and refs after the attacker's own action and before the promotion.
     before: State,
     after: State,
 }
@@ -233,7 +232,7 @@ fn alias(step: Step) -> &'static str {
     }
 }
 
-/// What became of a step, if it ran. What it logged into a file on the workspace is said too.
+/// Returns the end of a step, if it ran, with the lines of its log file on the workspace.
 fn done(step: Step, status: &Status, data: &Path) -> Option<Done> {
     let task = status.tasks.iter().find(|task| task.name == alias(step))?;
     let logged = fs::read_to_string(data.join(format!("{}.log", step.command())));

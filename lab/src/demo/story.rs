@@ -5,7 +5,12 @@ use std::{
     io::{self, IsTerminal, Write as _},
 };
 
-/// Tells whether a stream shows colours: it is a terminal and nobody asked for plain text.
+/// The width of a usual terminal.
+const WIDTH: usize = 80;
+/// The width of the column of names.
+const NAME: usize = 29;
+
+/// Tells whether a stream shows colours: it is a terminal and `NO_COLOR` is not set.
 #[expect(
     clippy::disallowed_methods,
     reason = "the rule is for the product; this is the lab's only question to its terminal"
@@ -34,22 +39,39 @@ impl Story {
 
     /// Something that ended well: its name and what it found or did.
     pub(super) fn done(self, name: &str, text: &str) {
-        self.line(&format!("  {} {name:<30} {text}", self.paint("32", "✓")));
+        self.marked("32", "✓", name, &[text.to_owned()]);
     }
 
-    /// Something that was stopped.
-    pub(super) fn stop(self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint("33", "■")));
+    /// Something that was stopped, with a paragraph for each text.
+    pub(super) fn stop(self, name: &str, texts: &[String]) {
+        self.marked("33", "■", name, texts);
     }
 
     /// Something that must not be.
-    pub(super) fn wrong(self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint("31", "✗")));
+    pub(super) fn wrong(self, name: &str, texts: &[String]) {
+        self.marked("31", "✗", name, texts);
     }
 
-    /// A line that belongs to the one above.
-    pub(super) fn aside(self, text: &str) {
-        self.line(&format!("    {}", self.paint("2", text)));
+    /// A fact beside its name.
+    pub(super) fn row(self, name: &str, text: &str) {
+        self.marked("2", " ", name, &[text.to_owned()]);
+    }
+
+    /// Two columns: the name, and the texts broken into lines; the last of several is dim.
+    fn marked(self, colour: &str, mark: &str, name: &str, texts: &[String]) {
+        let mut left = format!("{} {name:<NAME$}", self.paint(colour, mark));
+        for (number, text) in texts.iter().enumerate() {
+            let is_aside = number > 1 && number + 1 == texts.len();
+            for line in wrapped(text, WIDTH - NAME - 3) {
+                let line = if is_aside {
+                    self.paint("2", &line)
+                } else {
+                    line
+                };
+                self.line(&format!("{left} {line}"));
+                left = " ".repeat(NAME + 2);
+            }
+        }
     }
 
     pub(super) fn line(self, text: &str) {
@@ -62,5 +84,36 @@ impl Story {
             true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
             false => text.to_owned(),
         }
+    }
+}
+
+/// The lines of a text, broken between words; a longer word has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else {
+            break;
+        };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_between_words_and_never_inside_one() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a-long-word b", 4), ["a-long-word", "b"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may do what: basic authentication or bearer tokens with scopes (distribution "token" specification).
+//! Access rules: basic authentication or bearer tokens with scopes (distribution "token" specification).
 //!
 //! The token server is the registry itself, under `/token`. Tokens are opaque.
 
@@ -17,25 +17,23 @@ use crate::{
 /// Somebody and the repositories that he may read and write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Who it is.
     pub account: Account,
     /// How the names of his repositories begin; empty for all.
     pub prefix: String,
 }
 
-/// What the registry wants to see before it answers.
+/// The proof that the registry requires before it answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing.
     #[default]
     Open,
     /// A name and a password with every request.
     Basic(Vec<Grant>),
     /// A token of its token server.
     Token {
-        /// Who gets tokens for what.
+        /// The accounts and the scopes of their tokens.
         grants: Vec<Grant>,
-        /// Whether a token without a name and password may read everything.
+        /// Lets a token without a name and password read everything.
         anonymous_pull: bool,
         /// After how many requests a token has expired, whatever was announced.
         uses: Option<usize>,
@@ -60,7 +58,7 @@ fn scope(name: &str, action: &str) -> String {
     format!("repository:{name}:{action}")
 }
 
-/// What a request needs, each as one permission.
+/// Returns the permissions that a request needs.
 fn needed(method: &Method, name: &str, mount_from: Option<&str>) -> Vec<String> {
     let mut needed = vec![scope(name, "pull")];
     if method != Method::GET && method != Method::HEAD {
@@ -191,7 +189,7 @@ impl Tokens {
         token
     }
 
-    /// What the challenge has to add when the request may not go on.
+    /// Returns the addition to the challenge when the request is refused.
     fn check(&mut self, headers: &header::HeaderMap, needed: &[String]) -> Option<String> {
         let value = headers
             .get(header::AUTHORIZATION)

@@ -151,7 +151,7 @@ impl Call {
         })
     }
 
-    /// Whether a chunk begins elsewhere than the upload ends.
+    /// Tells whether a chunk begins elsewhere than the upload ends.
     fn out_of_order(&self, upload: &Upload) -> bool {
         let range = self.headers.get(header::CONTENT_RANGE);
         let start = range.and_then(|range| range.to_str().ok()?.split_once('-')?.0.parse().ok());

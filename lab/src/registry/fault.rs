@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What goes wrong.
+/// The kind of the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Answers with this status and nothing is done.

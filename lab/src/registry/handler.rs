@@ -17,12 +17,11 @@ const MAX_DOCUMENT: usize = 4 << 20;
 pub(super) struct Call {
     pub(super) shared: Arc<Shared>,
     pub(super) method: Method,
-    /// With the query.
     pub(super) path: String,
     pub(super) headers: header::HeaderMap,
     pub(super) effects: Vec<Effect>,
     body: Option<Incoming>,
-    /// Where the request stands in the log.
+    /// The request's position in the log.
     at: usize,
 }
 
@@ -238,7 +237,7 @@ impl Call {
         true
     }
 
-    /// The whole body, if it is no larger than a document may be.
+    /// Returns the whole body unless it is larger than a document may be.
     pub(super) async fn document(&mut self) -> Option<Vec<u8>> {
         let mut bytes = BytesMut::new();
         let whole = self
@@ -248,7 +247,7 @@ impl Call {
     }
 }
 
-/// What a path below `/v2/` names.
+/// The resource that a path below `/v2/` names.
 enum Route<'a> {
     Version,
     Upload(&'a str, &'a str),

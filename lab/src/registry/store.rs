@@ -1,4 +1,4 @@
-//! What the registry holds.
+//! The content of the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,10 @@ use super::upload::{Content, Upload};
 /// One request, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The HTTP method.
     pub method: String,
-    /// The path with its query.
     pub path: String,
     /// The version of HTTP, such as `HTTP/1.1`.
     pub version: String,
-    /// The status of the answer.
     pub status: u16,
     /// `Basic` or `Bearer` if the request brought such a thing.
     pub authorization: Option<String>,

@@ -16,17 +16,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// ECDSA P-256 with SHA-256.
     P256,
-    /// ECDSA P-384 with SHA-384.
     P384,
     /// ECDSA P-384 with SHA-256, as cosign hashed for every curve.
     P384Sha256,
-    /// RSA PKCS#1 v1.5 with SHA-256.
     Rsa,
-    /// RSA-PSS with SHA-256.
     RsaPss,
-    /// Ed25519 over the message itself.
     Ed25519,
 }
 

@@ -24,17 +24,12 @@ pub struct Log {
 /// One entry of the log.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The entry's document.
     pub document: Value,
-    /// The canonical document in base64.
     pub body: String,
     /// When the log took it in, in seconds since 1970.
     pub time: i64,
-    /// Its position.
     pub index: u64,
-    /// The log's identifier in hex.
     pub log_id: String,
-    /// The log's promise in base64.
     pub promise: String,
 }
 

@@ -13,10 +13,9 @@ use crate::{
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// Somebody who signs.
+/// A signer.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
-    /// The key.
     pub key: &'a Key,
     /// The certificate's DER, of a keyless signer.
     pub certificate: Option<&'a [u8]>,
@@ -32,7 +31,7 @@ impl<'a> Signer<'a> {
         }
     }
 
-    /// Somebody with a certificate.
+    /// A signer with a certificate.
     #[must_use]
     pub fn keyless(key: &'a Key, certificate: &'a [u8]) -> Self {
         Self {
@@ -41,7 +40,7 @@ impl<'a> Signer<'a> {
         }
     }
 
-    /// What a log entry says about the signer: the PEM in base64.
+    /// The signer in a log entry: the PEM in base64.
     #[must_use]
     pub fn verifier(&self) -> String {
         STANDARD.encode(match self.certificate {
@@ -54,11 +53,8 @@ impl<'a> Signer<'a> {
 /// A layer of `.sig` or `.att`.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// Its media type.
     pub media_type: &'static str,
-    /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Its annotations.
     pub annotations: Map<String, Value>,
 }
 

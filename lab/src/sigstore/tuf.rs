@@ -27,7 +27,6 @@ pub struct Release<'a> {
     pub snapshot: u64,
     /// The version of `targets.json`.
     pub targets: u64,
-    /// When all of them expire.
     pub expires: &'a str,
     /// Each target with its name and, in repositories without a trusted root, its
     /// `custom.sigstore.usage`.
@@ -51,19 +50,15 @@ impl<'a> Release<'a> {
 /// A role to which `targets` delegates, in the order of its list.
 #[derive(Debug, Clone, Copy)]
 pub struct Delegated<'a> {
-    /// Its name.
     pub name: &'a str,
     /// For which names of targets it speaks.
     pub path: &'a str,
-    /// Whether nobody after it is asked about these names.
+    /// Ends the search for these names.
     pub terminating: bool,
-    /// The version of its metadata.
     pub version: u64,
-    /// When they expire.
     pub expires: &'a str,
-    /// Who signs them; the repository's own signer is expected.
+    /// The key that signs them; the repository's own signer is expected.
     pub signer: &'a Tuf,
-    /// Its targets.
     pub files: &'a [(&'a str, &'a [u8])],
 }
 

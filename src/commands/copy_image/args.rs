@@ -33,10 +33,10 @@ pub(crate) struct Args {
     /// Copy without asking whether the image was verified
     #[arg(long)]
     unverified: bool,
-    /// A tag at the destination; {tag}, {commit} and {name} stand for the Git tag, the commit and the component [default: the destination tag of --verified]
+    /// A tag at the destination; {tag}, {commit} and {name} are replaced by the Git tag, the commit and the component [default: the destination tag of --verified]
     #[arg(long, value_name = "TEMPLATE")]
     tag: Vec<String>,
-    /// Copy into this repository instead of tagging in place; {name} stands for the component
+    /// Copy into this repository instead of tagging in place; {name} is replaced by the component
     #[arg(long, value_name = "REPO")]
     to: Option<String>,
     /// Copy to the repositories and tags that plan-release computed [default of --release-digest: release.json]
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// Move exactly the tags of --promoted, whose images --stage-only has copied
     #[arg(long, conflicts_with_all = ["src", "dst", "source", "destination", "verified", "verified_digest", "tag", "to", "map", "attached", "with_reports", "platform", "deep"])]
     tags_only: bool,
-    /// What --stage-only wrote [default: promoted.json]
+    /// The file that --stage-only wrote [default: promoted.json]
     #[arg(long, value_name = "FILE", requires = "tags_only")]
     promoted: Option<PathBuf>,
     /// The digest of --promoted that copy-image reported
@@ -110,72 +110,20 @@ impl TryFrom<Args> for CopyRequest {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
-        if args.unverified && matches!(args.attached, Some(Attached::Seen | Attached::Accepted)) {
-            let text =
-                "--attached=seen and =accepted need a verified.json, which --unverified leaves out";
-            return Err(Failure::message(Kind::Usage, text)
-                .hint("leave --attached out to copy everything, or say --attached=none"));
-        }
-        if args.with_reports && args.attached == Some(Attached::None) {
-            let text = "--with-reports copies attached artifacts, which --attached=none leaves out";
-            return Err(Failure::message(Kind::Usage, text));
+        check_attached(&args)?;
+        if args.tags_only {
+            return Ok(tags_only(args));
         }
         let verdict = match args.unverified {
             true => VerdictSource::Unverified,
             false => VerdictSource::File {
-                path: args.verified,
+                path: args.verified.clone(),
                 digest: args.verified_digest,
-            },
-        };
-        if args.tags_only {
-            return Ok(Self {
-                source: CopySource::Staged {
-                    file: args.promoted,
-                    digest: args.promoted_digest,
-                    unverified: args.unverified,
-                },
-                verdict: VerdictSource::Unverified,
-                mode: Mode::TagsOnly,
-                tags: Vec::new(),
-                allow_empty: args.allow_empty,
-                check_tags: true,
-                attached: Some(Attached::None),
-                with_reports: false,
-                immutable: args.immutable,
-                deep: false,
-                allow_rollback: args.allow_rollback,
-                dry_run: args.dry_run,
-                platform: None,
-                jobs: args.jobs,
-                retries: args.retries,
-            });
-        }
-        let released = args.release.is_some() || args.release_digest.is_some();
-        let source = match (args.src.or(args.source), args.dst.or(args.destination)) {
-            (Some(from), Some(to)) => CopySource::One {
-                from: Box::new(Endpoint::parse(&from)?),
-                to: Box::new(Endpoint::parse(&to)?),
-            },
-            (Some(_), None) => {
-                let text = "SRC needs DST: where shall the image go?";
-                return Err(Failure::message(Kind::Usage, text));
-            }
-            (None, _) if released => CopySource::Released {
-                file: args.release,
-                digest: args.release_digest,
-            },
-            (None, _) => CopySource::All {
-                to: args.to,
-                map: args
-                    .map
-                    .iter()
-                    .map(|entry| mapped(entry))
-                    .collect::<Result<_, _>>()?,
             },
         };
         Ok(Self {
             verdict,
-            source,
+            source: source(&args)?,
             tags: args.tag,
             allow_empty: args.allow_empty,
             mode: match args.stage_only {
@@ -193,6 +141,75 @@ impl TryFrom<Args> for CopyRequest {
             jobs: args.jobs,
             retries: args.retries,
         })
+    }
+}
+
+/// Refuses flags that contradict each other about attached artifacts.
+fn check_attached(args: &Args) -> Result<(), Failure> {
+    if args.unverified && matches!(args.attached, Some(Attached::Seen | Attached::Accepted)) {
+        let text =
+            "--attached=seen and =accepted need a verified.json, which --unverified leaves out";
+        return Err(Failure::message(Kind::Usage, text)
+            .hint("leave --attached out to copy everything, or say --attached=none"));
+    }
+    if args.with_reports && args.attached == Some(Attached::None) {
+        let text = "--with-reports copies attached artifacts, which --attached=none leaves out";
+        return Err(Failure::message(Kind::Usage, text));
+    }
+    Ok(())
+}
+
+/// The request that moves the tags of a `promoted.json` and copies nothing.
+fn tags_only(args: Args) -> CopyRequest {
+    CopyRequest {
+        source: CopySource::Staged {
+            file: args.promoted,
+            digest: args.promoted_digest,
+            unverified: args.unverified,
+        },
+        verdict: VerdictSource::Unverified,
+        mode: Mode::TagsOnly,
+        tags: Vec::new(),
+        allow_empty: args.allow_empty,
+        check_tags: true,
+        attached: Some(Attached::None),
+        with_reports: false,
+        immutable: args.immutable,
+        deep: false,
+        allow_rollback: args.allow_rollback,
+        dry_run: args.dry_run,
+        platform: None,
+        jobs: args.jobs,
+        retries: args.retries,
+    }
+}
+
+/// The images that the flags name, and where each goes.
+fn source(args: &Args) -> Result<CopySource, Failure> {
+    let released = args.release.is_some() || args.release_digest.is_some();
+    let from = args.src.as_ref().or(args.source.as_ref());
+    let to = args.dst.as_ref().or(args.destination.as_ref());
+    match (from, to) {
+        (Some(from), Some(to)) => Ok(CopySource::One {
+            from: Box::new(Endpoint::parse(from)?),
+            to: Box::new(Endpoint::parse(to)?),
+        }),
+        (Some(from), None) => {
+            let text = format!("{from} has no destination: expected SRC DST");
+            Err(Failure::message(Kind::Usage, text)
+                .hint("name the repository and tag that the image gets as the second argument"))
+        }
+        (None, _) if released => Ok(CopySource::Released {
+            file: args.release.clone(),
+            digest: args.release_digest,
+        }),
+        (None, _) => {
+            let map = args.map.iter().map(|entry| mapped(entry));
+            Ok(CopySource::All {
+                to: args.to.clone(),
+                map: map.collect::<Result<_, _>>()?,
+            })
+        }
     }
 }
 

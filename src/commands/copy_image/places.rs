@@ -1,4 +1,4 @@
-//! What is copied where: the flags and `verified.json` turned into images, repositories and tags.
+//! Turns the flags and `verified.json` into images, repositories and tags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +110,7 @@ impl Jobs {
                 if other.is_some_and(|other| other.version != job.version) {
                     let message = format!("two images would get the tag {place}");
                     return Err(Failure::message(Kind::Usage, message)
-                        .hint("let {name} stand in --to or --tag, or name repositories by --map"));
+                        .hint("write {name} into --to or --tag, or name repositories by --map"));
                 }
             }
         }

@@ -102,7 +102,7 @@ async fn attestations(
     Ok(layers)
 }
 
-/// The statement of a DSSE envelope, which may stand in a bundle.
+/// Returns the statement of a DSSE envelope, which may be inside a bundle.
 fn statement(bytes: &[u8]) -> Option<Statement> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let bundled = &document["dsseEnvelope"];

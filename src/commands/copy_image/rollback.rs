@@ -17,7 +17,7 @@ pub(super) struct Release {
 }
 
 impl Release {
-    /// What the hand-over files name; `None` without a verdict.
+    /// Returns the commits that the hand-over files name; `None` without a verdict.
     pub(super) fn of(verified: Option<&Verified>, promoted: Option<&Promoted>) -> Option<Self> {
         let (source, commit, tag) = match (verified, promoted) {
             (Some(verified), _) => (&verified.source, &verified.commit, &verified.git_tag),

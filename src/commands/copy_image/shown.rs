@@ -8,16 +8,16 @@ use crate::{
     registry::{self, Planned, Registry},
 };
 
-/// What would be copied, one line an image.
+/// Returns the plan of the copy, a paragraph for each image.
 pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
     let mut text = Vec::new();
     for (job, plan) in jobs.0.iter().zip(plans) {
         let (from, to) = (&plan.item.from, &plan.item.to);
         let digest = plan.root.digest;
         let line = format!(
-            "{}: {from}@{digest} to {to}: {}\n",
+            "{}: {from}@{digest}\n  to {to}\n  {}\n",
             job.name,
-            plan.summary()
+            plan.summary().replace("; ", "\n  ")
         );
         text.extend(line.into_bytes());
     }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 pub(crate) struct Args {
     #[command(flatten)]
     input: Input,
-    /// Form the destination tag by this template; {tag} stands for the Git tag, {semver.major}, {semver.minor} and {semver.patch} for its parts
+    /// Form the destination tag by this template; {tag} is replaced by the Git tag, {semver.major}, {semver.minor} and {semver.patch} by its parts
     #[arg(long, value_name = "TEMPLATE", default_value = "{tag}")]
     template: String,
     /// Take this prefix off the Git tag first, such as svc-a/ in a repository of many parts
@@ -21,10 +21,10 @@ pub(crate) struct Args {
     /// Refuse a tag that this expression does not match as a whole
     #[arg(long, value_name = "REGEX")]
     pattern: Option<String>,
-    /// Refuse a tag that is no semantic version; a leading v is allowed
+    /// Refuse a tag that is not a semantic version; a leading v is allowed
     #[arg(long)]
     semver: bool,
-    /// What to do with a destination tag that OCI does not allow
+    /// How to treat a destination tag that OCI does not allow
     #[arg(long, value_name = "HOW", default_value = "refuse")]
     on_invalid: OnInvalid,
     /// Accept a release that is marked as a prerelease
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// When the release is due, as its event says: refuse one of the future
     #[arg(long, value_name = "TIME")]
     released_at: Option<String>,
-    /// What to print
+    /// How to print the tag
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: Output,
 }
@@ -64,7 +64,7 @@ struct Input {
     repo: Option<PathBuf>,
 }
 
-/// What to do with a destination tag that OCI does not allow.
+/// The treatment of a destination tag that OCI does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnInvalid {
     /// Fail and say which character is wrong

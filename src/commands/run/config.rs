@@ -27,7 +27,7 @@ pub(super) const STEPS: [&str; 6] = [
     "update-deployment",
 ];
 
-/// What `run` gives to the steps itself; a file that says otherwise would not be followed.
+/// Flags that `run` sets itself; a setting in the file would have no effect.
 const OWN: [(&str, &[&str]); 5] = [
     (
         "gather-images",
@@ -117,7 +117,9 @@ impl Config {
                 let key = key.clone();
                 check_key(&step, &key).map_err(&wrong)?;
                 let values = values(value).ok_or_else(|| {
-                    wrong(format!("{step}.{key} is no text, number, boolean or list"))
+                    wrong(format!(
+                        "{step}.{key} is not a text, number, boolean or list"
+                    ))
                 })?;
                 flags.0.push((key, values));
             }
@@ -191,9 +193,7 @@ fn check_key(step: &str, key: &str) -> Result<(), String> {
     }
     let own = OWN.iter().find(|(name, _)| *name == step);
     match own.is_some_and(|(_, keys)| keys.contains(&key)) {
-        true => Err(format!(
-            "{step}.{key} is what run gives itself: leave it out"
-        )),
+        true => Err(format!("{step}.{key} is set by run itself: leave it out")),
         false => Ok(()),
     }
 }

@@ -179,7 +179,8 @@ impl Steps<'_> {
         }
         flags
             .set_default("output", "text")
-            .add("output", "json=file:report.json");
+            .add("output", "json=file:report.json")
+            .add("output", "html=file:report.html");
         flags
     }
 

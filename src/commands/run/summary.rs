@@ -1,43 +1,36 @@
-//! The table that a run ends with.
+//! The summary of a run, for people: lines that fit a terminal of 80 columns.
 
-use crate::{commands::update_deployment, handover::Promoted};
+use crate::{commands::update_deployment, handover::Promoted, text};
 
-/// What a run did, for people.
-pub(super) fn table(promoted: &Promoted, edit: &update_deployment::Done) -> String {
-    let head = ["COMPONENT", "DIGEST", "FROM", "TO"].map(str::to_owned);
-    let mut rows = vec![head];
+/// Returns where each image is now and the commit of the GitOps repository.
+pub(super) fn summary(promoted: &Promoted, edit: &update_deployment::Done) -> String {
+    let mut lines = Vec::new();
     for component in &promoted.components {
-        let to: Vec<_> = component
-            .destinations
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        rows.push([
-            component.name.clone(),
-            component.digest.to_string(),
-            component.source.repository.to_string(),
-            to.join(" "),
-        ]);
+        lines.push(component.name.clone());
+        lines.push(line("digest", &component.digest.to_string()));
+        lines.push(line("from", &component.source.repository.to_string()));
+        let destinations = component.destinations.iter();
+        lines.extend(destinations.map(|to| line("now", &to.to_string())));
     }
-    let mut text = aligned(&rows);
-    let changed = edit.changed.to_string();
-    let edit = [
-        ("GITOPS_BRANCH", &edit.branch),
-        ("GITOPS_COMMIT", &edit.commit),
-        ("CHANGED", &changed),
-    ];
-    for (name, value) in edit.iter().filter(|(_, value)| !value.is_empty()) {
-        text.push_str(&format!("{name}: {value}\n"));
+    lines.push("GitOps repository".to_owned());
+    lines.push(line(
+        if edit.changed { "commit" } else { "state" },
+        &edited(edit),
+    ));
+    if let Some(url) = &edit.change_request {
+        lines.push(line("request", url));
     }
-    text
+    lines.join("\n") + "\n"
 }
 
-fn aligned(rows: &[[String; 4]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths = [0, 1, 2].map(|column| width(column).unwrap_or_default());
-    let line = |[name, digest, from, to]: &[String; 4]| {
-        let [first, second, third] = widths;
-        format!("{name:first$}  {digest:second$}  {from:third$}  {to}\n")
-    };
-    rows.iter().map(line).collect()
+/// Returns the state of the GitOps repository, in one line.
+pub(super) fn edited(edit: &update_deployment::Done) -> String {
+    match edit.changed {
+        true => format!("{} on {}", edit.commit, edit.branch),
+        false => format!("{} deploys this already", edit.branch),
+    }
+}
+
+fn line(name: &str, value: &str) -> String {
+    format!("  {name:<8} {}", text::line(value))
 }

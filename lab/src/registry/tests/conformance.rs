@@ -1,4 +1,4 @@
-//! What the distribution specification 1.1 asks of a registry, in the order of its conformance
+//! Requirements of the distribution specification 1.1 on a registry, in the order of its conformance
 //! suite: pull, push, content discovery, content management.
 //!
 //! The suite itself is written in Go and not part of this repository. To run it against
