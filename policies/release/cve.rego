@@ -87,7 +87,7 @@ is_readable(result) if {
 	}
 }
 
-# The entries of a report with the name of its format; undefined for a format that nobody knows.
+# The entries of a report with the name of its format; undefined for an unknown format.
 entries(result) := [["plain", entry] | some entry in result.vulnerabilities] if {
 	is_array(result.vulnerabilities)
 } else := [["trivy", entry] |

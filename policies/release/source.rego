@@ -21,7 +21,7 @@ deny contains result if {
 	}
 }
 
-# An image of which nobody says where it comes from has no commit that could match.
+# An image without a source has no commit that could match.
 default commit := "that was never named"
 
 commit := input.image.source.git.revision if input.image.source.git.revision != ""

@@ -245,7 +245,7 @@ fn origin(dir: &Path) -> Result<Option<String>, Failure> {
         (key.trim() == "url").then(|| value.trim().to_owned())
     });
     let usable = |url: &String| url.starts_with("https://") && !url.contains('@');
-    Ok(urls.filter(usable).last())
+    Ok(urls.filter(usable).next_back())
 }
 
 #[cfg(test)]
