@@ -87,13 +87,13 @@ fn a_run_by_the_written_configuration_judges_by_the_written_policy() {
     let rule = dir.read("policy/owner.rego");
     let changed = rule.replace("image.vendor", "image.title");
     dir.write("policy/owner.rego", changed);
-    let passed = dir.promote(&run).exits(0);
+    let mut passed = dir.promote(&run).exits(0);
     for step in [
         "✓ 1/5 extract-tag",
         "✓ 3/5 verify-ec",
         "✓ 5/5 update-deployment",
     ] {
-        passed.says(step);
+        passed = passed.says(step);
     }
     assert!(dir.exists("report.html"));
 }
