@@ -50,6 +50,29 @@ const WEAKENING: Heading = (
     ],
 );
 
+/// Options of any command that records a promotion.
+const RECORD: Heading = (
+    "Record",
+    &[
+        "statements",
+        "layout",
+        "level",
+        "approval",
+        "valid-for",
+        "verifier-id",
+        "policy-uri",
+        "signing-key",
+        "signing-key-password-file",
+        "signing-key-dir",
+        "fulcio-url",
+        "identity-token-file",
+        "tsa-url",
+        "pipeline-run",
+        "task-run",
+        "trace-id",
+    ],
+);
+
 const EVENT: Heading = ("Event", &["ref", "event-file", "repo"]);
 const EXTRACT_TAG: &[Heading] = &[
     ("Event", &["ref", "tag", "event-file", "repo"]),
@@ -84,6 +107,8 @@ const VERIFY_EC: &[Heading] = &[
             "effective-time",
             "filter-type",
             "require-source",
+            "require-promotion",
+            "min-age",
             "strict",
             "workers",
         ],
@@ -121,7 +146,14 @@ const COPY_IMAGE: &[Heading] = &[
     ("What is copied", &["attached", "with-reports", "deep"]),
     (
         "Transfer",
-        &["dry-run", "stage-only", "tags-only", "jobs", "retries"],
+        &[
+            "dry-run",
+            "stage-only",
+            "tags-only",
+            "check-tags",
+            "jobs",
+            "retries",
+        ],
     ),
 ];
 const UPDATE_DEPLOYMENT: &[Heading] = &[
@@ -129,7 +161,15 @@ const UPDATE_DEPLOYMENT: &[Heading] = &[
         "Repository",
         &["gitops-repo-url", "local", "branch", "environment"],
     ),
-    ("Images", &["promoted", "promoted-digest", "image"]),
+    (
+        "Images",
+        &[
+            "promoted",
+            "promoted-digest",
+            "image",
+            "require-attestation",
+        ],
+    ),
     (
         "Where to edit",
         &[
@@ -212,7 +252,7 @@ pub(super) fn apply(command: Command, path: &str) -> Command {
         }
         let long = argument.get_long().unwrap_or_default().to_owned();
         // A table of the command comes before what holds for all: `--key` is a path in some.
-        let all = own.iter().chain([&WEAKENING, &SIGNERS]);
+        let all = own.iter().chain([&WEAKENING, &SIGNERS, &RECORD]);
         let mut headings = all.filter(|(_, flags)| flags.contains(&long.as_str()));
         let heading = headings.next().map(|(heading, _)| *heading);
         argument.help_heading(heading)
@@ -237,8 +277,11 @@ mod tests {
             let sub = command.find_subcommand(path).unwrap();
             let own = sub.get_arguments().filter(|a| !a.is_positional());
             let own: Vec<_> = own.filter_map(|a| Some((a.get_long()?, a))).collect();
-            for (long, argument) in &own {
-                assert!(argument.get_help_heading().is_some(), "{path} --{long}");
+            let trusted = own
+                .iter()
+                .filter(|(_, argument)| argument.get_help_heading() == Some(SIGNERS.0));
+            for (long, _) in trusted {
+                assert!(SIGNERS.1.contains(long), "{path} --{long}");
             }
             for (heading, flags) in table(path) {
                 for flag in *flags {
