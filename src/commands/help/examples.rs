@@ -155,7 +155,9 @@ mod tests {
         let lines = examples(path);
         assert!(has_below || !lines.is_empty(), "{path} has no example");
         for line in lines.iter().filter(|line| !line.starts_with('#')) {
-            let parsed = crate::cli::command().try_get_matches_from(words(line));
+            let given = words(line).into_iter().map(Into::into).collect();
+            let given = crate::cli::arrange(given);
+            let parsed = crate::cli::command().try_get_matches_from(given);
             let error = parsed.err().map(|error| error.to_string());
             assert_eq!(error, None, "{line}");
         }
