@@ -18,7 +18,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "plan-release",
-        &["promote plan-release --snapshot=team/shop-7x2 --release-plan=team/shop"],
+        &["promote plan-release --snapshot=snapshot.json --release-plan=release-plan.yaml"],
     ),
     (
         "verify-ec",
@@ -49,7 +49,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "commit-status",
         &[
-            "promote commit-status --git-url=https://git.example.com/acme/web.git --commit=82b3d5ae55f7080f1e6022629cdb57bfae7cccc7 --state=pending",
+            "promote commit-status --git-url=https://git.example.com/acme/web.git --commit=82b3d5ae55f7080f1e6022629cdb57bfae7cccc7 --state=pending --forge=gitlab",
         ],
     ),
     (
