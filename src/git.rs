@@ -111,6 +111,24 @@ struct Advertised {
     default_branch: Option<String>,
 }
 
+impl Advertised {
+    /// Connects; a fetch by the same remote asks for the refs no second time.
+    fn by(remote: &mut git2::Remote<'_>) -> Result<Self, git2::Error> {
+        remote.connect(git2::Direction::Fetch)?;
+        let mut found = Self::default();
+        for head in remote.list()? {
+            if head.name() == "HEAD" {
+                found.default_branch = head.symref_target().map(str::to_owned);
+            }
+            found.refs.push(Ref {
+                name: head.name().to_owned(),
+                object: head.oid().to_string(),
+            });
+        }
+        Ok(found)
+    }
+}
+
 impl Git {
     /// Takes the clients and credentials; nothing is connected yet.
     pub(crate) fn new(http: Http, credentials: Credentials) -> Self {
@@ -263,22 +281,9 @@ impl Git {
     /// What the host advertises before anything is fetched.
     fn advertised(&self, address: &str) -> Result<Advertised, Error> {
         let _session = transport::Session::begin(self.clone());
-        let list = || {
-            let mut remote = git2::Remote::create_detached(address)?;
-            remote.connect(git2::Direction::Fetch)?;
-            let mut found = Advertised::default();
-            for head in remote.list()? {
-                if head.name() == "HEAD" {
-                    found.default_branch = head.symref_target().map(str::to_owned);
-                }
-                found.refs.push(Ref {
-                    name: head.name().to_owned(),
-                    object: head.oid().to_string(),
-                });
-            }
-            Ok(found)
-        };
-        list().map_err(|error| Error::from_git(address, &error))
+        let remote = git2::Remote::create_detached(address);
+        let list = remote.and_then(|mut remote| Advertised::by(&mut remote));
+        list.map_err(|error| Error::from_git(address, &error))
     }
 
     /// Fetches one revision (a branch, a tag or a commit; the default branch without one) with as

@@ -66,14 +66,23 @@ impl Repository {
             url: redacted(address),
             revision: revision.unwrap_or("HEAD").to_owned(),
         };
-        let wanted = Wanted::among(&git.advertised(address)?, revision).ok_or_else(missing)?;
         let dir = tempfile::tempdir().map_err(|error| Error::Library {
             reason: error.to_string(),
         })?;
         let repository = git2::Repository::init_bare(dir.path())?;
-        match &wanted.source {
-            Some(source) => fetch_refs(git, address, &repository, &[source], true)?,
-            None => fetch_commit(git, address, &repository, wanted.exact.as_deref())?,
+        let wanted = {
+            let _session = Session::begin(git.clone());
+            let mut remote = repository.remote_anonymous(address)?;
+            let advertised = Advertised::by(&mut remote);
+            let advertised = advertised.map_err(|error| Error::from_git(address, &error))?;
+            let wanted = Wanted::among(&advertised, revision).ok_or_else(missing)?;
+            if let Some(source) = &wanted.source {
+                fetch_from(&mut remote, address, &[source], true)?;
+            }
+            wanted
+        };
+        if wanted.source.is_none() {
+            fetch_commit(git, address, &repository, wanted.exact.as_deref())?;
         }
         let commit = match &wanted.exact {
             Some(exact) => git2::Oid::from_str(exact)?,
@@ -348,6 +357,16 @@ fn fetch_refs(
 ) -> Result<(), Error> {
     let _session = Session::begin(git.clone());
     let mut remote = repository.remote_anonymous(address)?;
+    fetch_from(&mut remote, address, sources, shallow)
+}
+
+/// Fetches refs, or commits that no ref names, by a remote that is connected perhaps.
+fn fetch_from(
+    remote: &mut git2::Remote<'_>,
+    address: &str,
+    sources: &[&str],
+    shallow: bool,
+) -> Result<(), Error> {
     let mut options = FetchOptions::new();
     options.download_tags(git2::AutotagOption::None);
     // The library reads local paths without a protocol, and so never in part.

@@ -5,12 +5,13 @@
 //! needs (clients, credentials) is kept for the thread on which it runs.
 
 mod exchange;
+mod quiet;
 mod shallow;
 mod ssh;
 
 use std::{
     cell::RefCell,
-    io::{self, Read, Write},
+    io::{self, Read, Seek as _, Write},
     sync::{
         Arc, Once,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +41,8 @@ struct Current {
     git: Git,
     /// Whether the host asked for credentials.
     asked: Arc<AtomicBool>,
+    /// Set where the host can leave out progress texts.
+    can_be_quiet: Arc<AtomicBool>,
 }
 
 impl Current {
@@ -60,8 +63,12 @@ impl Session {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(register);
         error::forget();
-        let asked = Arc::default();
-        CURRENT.with(|current| *current.borrow_mut() = Some(Current { git, asked }));
+        let new = Current {
+            git,
+            asked: Arc::default(),
+            can_be_quiet: Arc::default(),
+        };
+        CURRENT.with(|current| *current.borrow_mut() = Some(new));
         Self(())
     }
 }
@@ -144,6 +151,7 @@ impl Endpoint {
         let current = Current {
             git: git.clone(),
             asked: Arc::default(),
+            can_be_quiet: Arc::default(),
         };
         Ok(Self { current, url, user })
     }
@@ -166,6 +174,9 @@ impl Endpoint {
         Ok(answer)
     }
 }
+
+/// The part of a first answer that is searched for capabilities, in bytes.
+const MAX_HEAD: u64 = 16 << 10;
 
 /// One request and its answer, as the library writes and reads them.
 struct Stream {
@@ -191,9 +202,20 @@ impl Read for Stream {
         let answer = match &mut self.answer {
             Some(answer) => answer,
             None => {
-                let request = std::mem::take(&mut self.request);
+                let mut request = std::mem::take(&mut self.request);
+                let (service, can_be_quiet) =
+                    (self.exchange.service, &self.exchange.current.can_be_quiet);
+                if matches!(service, Service::UploadPack) && can_be_quiet.load(Ordering::Relaxed) {
+                    quiet::ask(&mut request);
+                }
                 let exchange = Handle::current().block_on(self.exchange.run(request));
-                let bytes = exchange.map_err(|error| io::Error::other(error::keep(error)))?;
+                let mut bytes = exchange.map_err(|error| io::Error::other(error::keep(error)))?;
+                if matches!(service, Service::UploadPackLs) {
+                    let mut head = Vec::new();
+                    bytes.by_ref().take(MAX_HEAD).read_to_end(&mut head)?;
+                    bytes.rewind()?;
+                    can_be_quiet.store(quiet::is_offered(&head), Ordering::Relaxed);
+                }
                 self.answer.insert(bytes)
             }
         };

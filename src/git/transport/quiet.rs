@@ -1,0 +1,81 @@
+//! The capability `no-progress` (`gitprotocol-capabilities`), which the library never asks for: of a
+//! small repository the progress texts are a twentieth of the answer, and are shown nowhere.
+
+const CAPABILITY: &str = "no-progress";
+
+/// Tells whether a host offers it in its first answer.
+pub(super) fn is_offered(advertised: &[u8]) -> bool {
+    let line = advertised.split(|byte| *byte == b'\n');
+    let mut lines = line.filter_map(|line| line.split(|byte| *byte == 0).nth(1));
+    lines.next().is_some_and(|capabilities| {
+        let mut all = capabilities.split(|byte| *byte == b' ');
+        all.any(|own| own == CAPABILITY.as_bytes())
+    })
+}
+
+/// Asks for it in the first `want` of a request, behind the library's own capabilities. Another
+/// request stays as it is.
+pub(super) fn ask(request: &mut Vec<u8>) {
+    let Some((length, rest)) = request.split_at_checked(4) else {
+        return;
+    };
+    let length = std::str::from_utf8(length).ok();
+    let length = length.and_then(|length| usize::from_str_radix(length, 16).ok());
+    let line = length.and_then(|length| rest.get(..length.checked_sub(4)?));
+    let Some(line) = line.filter(|line| line.starts_with(b"want ")) else {
+        return;
+    };
+    let text = line.trim_ascii_end();
+    let is_asked = text
+        .split(|byte| *byte == b' ')
+        .any(|own| own == CAPABILITY.as_bytes());
+    // The words are `want`, the object and at least one capability.
+    if is_asked || text.split(|byte| *byte == b' ').count() < 3 {
+        return;
+    }
+    let mut first = text.to_vec();
+    first.extend_from_slice(format!(" {CAPABILITY}\n").as_bytes());
+    let mut asked = format!("{:04x}", first.len() + 4).into_bytes();
+    asked.append(&mut first);
+    asked.extend_from_slice(rest.get(line.len()..).unwrap_or_default());
+    *request = asked;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_offered_in_the_first_line_of_refs_alone() {
+        let refs = |capabilities: &str| {
+            format!("001e# service=git-upload-pack\n00000000aaaa HEAD\0{capabilities}\n0000")
+        };
+        assert!(is_offered(refs("thin-pack no-progress shallow").as_bytes()));
+        assert!(is_offered(refs("shallow no-progress").as_bytes()));
+        assert!(!is_offered(refs("no-progression shallow").as_bytes()));
+        assert!(!is_offered(b"0000"));
+    }
+
+    #[test]
+    fn only_the_first_want_is_changed() {
+        let object = "a".repeat(40);
+        let packet = |text: &str| format!("{:04x}{text}", text.len() + 4);
+        let rest = format!("{}000ddeepen 1\n0000", packet(&format!("want {object}\n")));
+        let mut request = packet(&format!("want {object} ofs-delta shallow \n")) + &rest;
+        let expected = packet(&format!("want {object} ofs-delta shallow no-progress\n")) + &rest;
+        let mut bytes = std::mem::take(&mut request).into_bytes();
+        ask(&mut bytes);
+        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
+        ask(&mut bytes);
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        for other in ["", "0000", "0009done\n", "0032have", "zzzzwant a b"] {
+            let mut bytes = other.as_bytes().to_vec();
+            ask(&mut bytes);
+            assert_eq!(bytes, other.as_bytes());
+        }
+        let bare = packet(&format!("want {object}\n"));
+        let mut bytes = bare.clone().into_bytes();
+        ask(&mut bytes);
+        assert_eq!(bytes, bare.as_bytes());
+    }
+}
