@@ -10,7 +10,7 @@ mod release;
 
 pub(crate) use copied::Copied;
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
-use grammar::{check_names, check_revision};
+use grammar::{check_identities, check_revision};
 pub(crate) use release::{Destination, Release, ReleasedComponent, ReleasedSource};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -153,6 +153,9 @@ pub(crate) struct Identity {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VerifiedComponent {
     pub(crate) name: String,
+    /// The component's version, where the Snapshot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
     pub(crate) container_image: DigestReference,
     pub(crate) success: bool,
     pub(crate) violations: u64,
@@ -196,7 +199,11 @@ impl Vouched {
         let digest = check_digest(bytes, origin, expected)?;
         let verified: Verified = parse(bytes, origin, "verified.json", &json::VERIFIED)?;
         check_version(verified.version, origin)?;
-        check_names(verified.components.iter().map(|c| c.name.as_str()), origin)?;
+        let identities = verified.components.iter();
+        check_identities(
+            identities.map(|c| (c.name.as_str(), c.version.as_deref())),
+            origin,
+        )?;
         check_revision(
             verified.git_tag.as_deref(),
             verified.commit.as_deref(),
@@ -232,10 +239,13 @@ impl Vouched {
     /// The image of the component, if verify-ec passed exactly it.
     ///
     /// # Errors
-    /// [`Error::NotListed`] or [`Error::Refused`].
-    pub(crate) fn image(&self, name: &str) -> Result<&DigestReference, Error> {
-        let found = self.verified.components.iter().find(|c| c.name == name);
-        self.passed(found, name).map(|c| &c.container_image)
+    /// [`Error::Refused`].
+    pub(crate) fn image<'a>(
+        &'a self,
+        component: &'a VerifiedComponent,
+    ) -> Result<&'a DigestReference, Error> {
+        self.passed(Some(component), &component.name)
+            .map(|c| &c.container_image)
     }
 
     /// Checks that verify-ec passed this digest, in whatever repository it was.
@@ -302,6 +312,9 @@ pub(crate) struct Promoted {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PromotedComponent {
     pub(crate) name: String,
+    /// The component's version, where the Snapshot has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
     pub(crate) source: DigestReference,
     /// The tags that now name it.
     pub(crate) destinations: Vec<Reference>,
@@ -340,7 +353,11 @@ impl Placed {
         let digest = check_digest(bytes, origin, expected)?;
         let promoted: Promoted = parse(bytes, origin, "promoted.json", &json::PROMOTED)?;
         check_version(promoted.version, origin)?;
-        check_names(promoted.components.iter().map(|c| c.name.as_str()), origin)?;
+        let identities = promoted.components.iter();
+        check_identities(
+            identities.map(|c| (c.name.as_str(), c.version.as_deref())),
+            origin,
+        )?;
         check_revision(
             promoted.git_tag.as_deref(),
             promoted.commit.as_deref(),
@@ -365,21 +382,7 @@ impl Placed {
         self.digest
     }
 
-    /// Where the component was put.
-    ///
-    /// # Errors
-    /// [`Error::NotListed`].
-    pub(crate) fn component(&self, name: &str) -> Result<&PromotedComponent, Error> {
-        let components = &self.promoted.components;
-        let found = components.iter().find(|c| c.name == name);
-        found.ok_or_else(|| Error::NotListed {
-            origin: self.origin.clone(),
-            name: name.to_owned(),
-            listed: list(components.iter().map(|c| c.name.as_str())),
-        })
-    }
-
-    /// Checks that the component was promoted with this digest.
+    /// Checks that a component of this name, in any version, was promoted with this digest.
     ///
     /// # Errors
     /// [`Error::NotListed`] or [`Error::OtherDigest`].
@@ -388,16 +391,21 @@ impl Placed {
         name: &str,
         asked: Digest,
     ) -> Result<&PromotedComponent, Error> {
-        let component = self.component(name)?;
-        if component.digest != asked {
-            return Err(Error::OtherDigest {
+        let components = &self.promoted.components;
+        let mut named = components.iter().filter(|c| c.name == name);
+        let first = named.clone().next().ok_or_else(|| Error::NotListed {
+            origin: self.origin.clone(),
+            name: name.to_owned(),
+            listed: list(components.iter().map(|c| c.name.as_str())),
+        })?;
+        named
+            .find(|component| component.digest == asked)
+            .ok_or_else(|| Error::OtherDigest {
                 origin: self.origin.clone(),
                 name: name.to_owned(),
-                vouched: component.digest,
+                vouched: first.digest,
                 asked,
-            });
-        }
-        Ok(component)
+            })
     }
 }
 
@@ -487,13 +495,33 @@ mod tests {
         let document = verified(&[component("web", ONE, true), component("api", TWO, false)]);
         let vouched = vouched(&document).unwrap();
         let digest = |text: &str| text.parse().unwrap();
-        assert_eq!(vouched.image("web").unwrap().digest, digest(ONE));
+        let image = |name: &str| {
+            let mut all = vouched.verified().components.iter();
+            vouched.image(all.find(|one| one.name == name).unwrap())
+        };
+        assert_eq!(image("web").unwrap().digest, digest(ONE));
         assert!(vouched.vouches_for(digest(ONE)).is_ok());
-        assert!(matches!(vouched.image("api"), Err(Error::Refused { .. })));
+        assert!(matches!(image("api"), Err(Error::Refused { .. })));
         let refused = vouched.vouches_for(digest(TWO));
         assert!(matches!(refused, Err(Error::Refused { .. })));
         let other = vouched.vouches_for(digest(&ONE.replace('1', "3")));
         assert!(matches!(other, Err(Error::NotListed { .. })));
+    }
+
+    #[test]
+    fn components_are_told_apart_by_name_and_version() {
+        let of = |version: Value, digest: &str| {
+            let mut one = component("web", digest, true);
+            one["version"] = version;
+            one
+        };
+        let two = verified(&[of("v1".into(), ONE), of("v2".into(), TWO)]);
+        let vouched_for = vouched(&two).unwrap();
+        assert!(vouched_for.vouches_for(TWO.parse().unwrap()).is_ok());
+        for bad in [Value::Null, "v2".into(), "v2\nx: y".into(), 2.into()] {
+            let same = verified(&[of(bad.clone(), ONE), of(bad.clone(), TWO)]);
+            assert!(vouched(&same).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -77,6 +77,14 @@ pub(crate) enum Error {
         /// The name that stands twice.
         name: String,
     },
+    /// The version of a component cannot go into logs and commit messages.
+    #[error("{origin} has a component with the version {version:?}: expected a text such as v1.2")]
+    ComponentVersion {
+        /// The file.
+        origin: String,
+        /// The version.
+        version: String,
+    },
     /// It was written by a later version of this program.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
     Version {
@@ -301,7 +309,27 @@ impl Snapshot {
     }
 }
 
+/// Returns `NAME`, or `NAME@VERSION` where there is a version. A name has no `@`.
+pub(crate) fn identity(name: &str, version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("{name}@{version}"),
+        None => name.to_owned(),
+    }
+}
+
 impl Component {
+    /// The version, which tells components of one name apart (Konflux); `null` and an empty text are
+    /// none.
+    pub(crate) fn version(&self) -> Option<&str> {
+        let version = self.other.get("version").and_then(Value::as_str);
+        version.filter(|version| !version.is_empty())
+    }
+
+    /// Returns `NAME`, or `NAME@VERSION` where there is a version.
+    pub(crate) fn identity(&self) -> String {
+        identity(&self.name, self.version())
+    }
+
     /// The image as a reference, pinned or not.
     ///
     /// # Errors
@@ -365,10 +393,13 @@ impl Images {
                     name: component.name.clone(),
                 });
             }
-            // Konflux: a version is needed only where a Snapshot has several of one component.
-            let version = component.other.get("version").cloned();
-            let version = version.map(|version| version.to_string());
-            if !names.insert((component.name.clone(), version)) {
+            if let Some(version) = component.version().filter(|text| !text::is_git_tag(text)) {
+                return Err(Error::ComponentVersion {
+                    origin: origin.to_owned(),
+                    version: version.to_owned(),
+                });
+            }
+            if !names.insert(component.identity()) {
                 return Err(Error::Duplicate {
                     origin: origin.to_owned(),
                     name: component.name.clone(),

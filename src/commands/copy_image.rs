@@ -393,8 +393,11 @@ fn promoted(
             continue;
         };
         let destinations = job.tags.iter().map(|tag| to.tagged(tag));
-        let same =
-            |known: &&mut PromotedComponent| known.name == job.name && known.digest == digest;
+        let same = |known: &&mut PromotedComponent| {
+            known.name == job.name
+                && known.version == job.component_version
+                && known.digest == digest
+        };
         // A release may name several repositories for one component.
         if let Some(known) = components.iter_mut().find(same) {
             known.destinations.extend(destinations);
@@ -405,6 +408,7 @@ fn promoted(
         copied.add(done);
         components.push(PromotedComponent {
             name: job.name.clone(),
+            version: job.component_version.clone(),
             source: from.pinned(digest),
             destinations: destinations.collect(),
             digest,

@@ -203,12 +203,9 @@ async fn planned(
 }
 
 fn identity(component: &Component) -> Identity {
-    let version = component.other.get("version").and_then(Value::as_str);
     Identity {
         name: component.name.clone(),
-        version: version
-            .filter(|version| !version.is_empty())
-            .map(str::to_owned),
+        version: component.version().map(str::to_owned),
     }
 }
 

@@ -120,7 +120,7 @@ impl Gate {
             }
         }
         // The children of an index are searched with it.
-        let seen = match self.wording.is_conforma() || target.component.name != target.of {
+        let seen = match self.wording.is_conforma() || target.is_child {
             true => Vec::new(),
             false => {
                 let repository = &target.image.repository;

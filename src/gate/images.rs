@@ -28,8 +28,10 @@ pub(super) struct Target {
     pub(super) component: Component,
     /// The image.
     pub(super) image: DigestReference,
-    /// The component of the list that it belongs to.
+    /// The identity of the component of the list that it belongs to.
     pub(super) of: String,
+    /// Set for an image that an index of the component holds.
+    pub(super) is_child: bool,
     /// True for an index, whose images are targets of their own.
     pub(super) index: bool,
     /// Why the images of its index are unknown; nothing passes then.
@@ -126,7 +128,8 @@ pub(super) async fn with_children(
     targets.push(Target {
         component: component.clone(),
         image: image.clone(),
-        of: component.name.clone(),
+        of: component.identity(),
+        is_child: false,
         index: children.index,
         unlisted,
         left_out: children.left_out,
@@ -219,7 +222,8 @@ fn target(component: &Component, image: &DigestReference, child: &Descriptor, at
             container_image: image.to_string(),
             ..component.clone()
         },
-        of: component.name.clone(),
+        of: component.identity(),
+        is_child: true,
         image,
         index: MediaType::parse(&child.media_type).is_some_and(MediaType::is_index),
         unlisted: None,

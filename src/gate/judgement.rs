@@ -155,11 +155,12 @@ impl Judgement {
     ) -> Verified {
         let promote = images.snapshot.promote.as_ref();
         let components = images.components().map(|(component, image)| {
+            let identity = component.identity();
             // A child of an index decides over its parent too.
             let own = || {
                 self.components
                     .iter()
-                    .filter(|judged| judged.of == component.name)
+                    .filter(|judged| judged.of == identity)
             };
             let exceptions: BTreeSet<_> = own()
                 .flat_map(|judged| judged.report.exceptions.clone())
@@ -180,6 +181,7 @@ impl Judgement {
             own().for_each(|judged| record.add(&judged.record));
             VerifiedComponent {
                 name: component.name.clone(),
+                version: component.version().map(str::to_owned),
                 container_image: image.clone(),
                 success: own().any(|judged| judged.is_about(image)) && own().all(Judged::passes),
                 violations: count(|report| report.violations.len()),

@@ -39,7 +39,7 @@ impl Inaccessible {
             violations: vec![ACCESSIBLE.says(text)],
             ..ReportComponent::default()
         };
-        Judged::new(report, &self.component.name)
+        Judged::new(report, &self.component.identity())
     }
 }
 

@@ -3,26 +3,30 @@
 use std::collections::BTreeSet;
 
 use super::Error;
-use crate::text;
+use crate::{snapshot, text};
 
-/// A name that stood twice would let one component answer for another.
-pub(super) fn check_names<'a>(
-    names: impl Iterator<Item = &'a str>,
+/// An identity that is there twice would let one component answer for another.
+pub(super) fn check_identities<'a>(
+    identities: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     origin: &str,
 ) -> Result<(), Error> {
     let mut known = BTreeSet::new();
-    for name in names {
+    for (name, version) in identities {
+        let wrong = |what, found: &str| Error::Text {
+            origin: origin.to_owned(),
+            what,
+            found: found.to_owned(),
+        };
         if !text::is_name(name) {
-            return Err(Error::Text {
-                origin: origin.to_owned(),
-                what: "name of a component",
-                found: name.to_owned(),
-            });
+            return Err(wrong("name of a component", name));
         }
-        if !known.insert(name) {
+        if let Some(version) = version.filter(|version| !text::is_git_tag(version)) {
+            return Err(wrong("version of a component", version));
+        }
+        if !known.insert((name, version)) {
             return Err(Error::Contradiction {
                 origin: origin.to_owned(),
-                name: name.to_owned(),
+                name: snapshot::identity(name, version),
                 what: "it is there twice",
             });
         }

@@ -249,7 +249,7 @@ pub(crate) const SNAPSHOT: Shape = Object(&[
                     ]),
                 )]),
             ),
-            ("version", Any),
+            ("version", Text),
         ])),
     ),
     ("artifacts", Any),
@@ -283,6 +283,7 @@ pub(crate) const VERIFIED: Shape = Object(&[
         "components",
         List(&Object(&[
             ("name", Text),
+            ("version", Text),
             ("containerImage", Text),
             (
                 "evidence",
@@ -322,6 +323,7 @@ pub(crate) const PROMOTED: Shape = Object(&[
         "components",
         List(&Object(&[
             ("name", Text),
+            ("version", Text),
             ("source", Text),
             ("destinations", List(&Text)),
             ("digest", Text),

@@ -6,6 +6,7 @@ mod floating;
 mod killed;
 mod rollback;
 mod trio;
+mod versions;
 
 use lab::{
     registry::Server,

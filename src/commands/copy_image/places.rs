@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) name: String,
+    /// The component's version, where it has one.
+    pub(super) component_version: Option<String>,
     from: End,
     version: Option<Version>,
     to: End,
@@ -84,6 +86,7 @@ impl Jobs {
             }
             let job = |(to, tags): (&Repository, _)| Job {
                 name: component.name.clone(),
+                component_version: component.version.clone(),
                 from: End::Repository(to.clone()),
                 version: Some(component.digest.into()),
                 to: End::Repository(to.clone()),
@@ -110,7 +113,7 @@ impl Jobs {
                 if other.is_some_and(|other| other.version != job.version) {
                     let message = format!("two images would get the tag {place}");
                     return Err(Failure::message(Kind::Usage, message)
-                        .hint("write {name} into --to or --tag, or name repositories by --map"));
+                        .hint("write {name} or {version} into --tag, {name} into --to, or name repositories by --map"));
                 }
             }
         }
@@ -219,6 +222,7 @@ fn of_release(release: &Release) -> Vec<Job> {
         };
         jobs.extend(component.destinations.iter().map(|place| Job {
             name: component.name.clone(),
+            component_version: component.version.clone(),
             from: End::Repository(image.repository.clone()),
             version: Some(image.digest.into()),
             to: End::Repository(place.repository.clone()),
@@ -246,17 +250,20 @@ fn one(
         Some(repository) => repository.last_segment().to_owned(),
         None => "image".to_owned(),
     };
-    let name = match (vouched, digest) {
-        (Some(vouched), Some(digest)) => vouched
-            .vouches_for(digest)
-            .map_err(handover_failure)?
-            .name
-            .clone(),
-        _ => name,
+    let (name, component_version) = match (vouched, digest) {
+        (Some(vouched), Some(digest)) => {
+            let component = vouched.vouches_for(digest).map_err(handover_failure)?;
+            (component.name.clone(), component.version.clone())
+        }
+        _ => (name, None),
     };
     let mut tags: Vec<Tag> = tag.into_iter().collect();
     for template in &request.tags {
-        tags.push(fill(template, &name, vouched)?);
+        tags.push(fill(
+            template,
+            (&name, component_version.as_deref()),
+            vouched,
+        )?);
     }
     if tags.is_empty() {
         let message = format!(
@@ -276,6 +283,7 @@ fn one(
     };
     Ok(Job {
         name,
+        component_version,
         from,
         version,
         to,
@@ -300,18 +308,26 @@ fn all(
             "--unverified needs SRC and DST",
         ));
     };
-    let mut map: BTreeMap<&str, &str> = map
-        .iter()
-        .map(|(name, repository)| (name.as_str(), repository.as_str()))
-        .collect();
+    let components = &vouched.verified().components;
+    let is_listed = |name: &&String| components.iter().any(|known| known.name == **name);
+    if let Some(name) = map.keys().find(|name| !is_listed(name)) {
+        let message = format!("--map names {name:?}, which verified.json does not list");
+        return Err(Failure::message(Kind::Usage, message));
+    }
     let mut jobs = Vec::new();
-    for component in &vouched.verified().components {
+    for component in components {
         let name = component.name.as_str();
-        let image = vouched.image(name).map_err(handover_failure)?;
-        let to = destination(map.remove(name), to, name, &image.repository)?;
+        let image = vouched.image(component).map_err(handover_failure)?;
+        let to = destination(
+            map.get(name).map(String::as_str),
+            to,
+            name,
+            &image.repository,
+        )?;
         let mut tags = Vec::new();
         for template in &request.tags {
-            tags.push(fill(template, name, Some(vouched))?);
+            let identity = (name, component.version.as_deref());
+            tags.push(fill(template, identity, Some(vouched))?);
         }
         if tags.is_empty() {
             tags.extend(vouched.verified().destination_tag.clone());
@@ -322,6 +338,7 @@ fn all(
         }
         jobs.push(Job {
             name: name.to_owned(),
+            component_version: component.version.clone(),
             from: End::Repository(image.repository.clone()),
             version: Some(image.digest.into()),
             to,
@@ -332,13 +349,7 @@ fn all(
             built_from: None,
         });
     }
-    match map.keys().next() {
-        Some(name) => {
-            let message = format!("--map names {name:?}, which verified.json does not list");
-            Err(Failure::message(Kind::Usage, message))
-        }
-        None => Ok(jobs),
-    }
+    Ok(jobs)
 }
 
 /// The destination of a component: its own of --map, else --to, else the repository that it is in.
@@ -390,7 +401,11 @@ fn unique(tags: Vec<Tag>) -> Vec<Tag> {
 }
 
 /// Fills a tag's template in one pass: what a Git tag contains is never read as a placeholder.
-fn fill(template: &str, name: &str, vouched: Option<&Vouched>) -> Result<Tag, Failure> {
+fn fill(
+    template: &str,
+    (name, version): (&str, Option<&str>),
+    vouched: Option<&Vouched>,
+) -> Result<Tag, Failure> {
     let verified = vouched.map(Vouched::verified);
     let (mut text, mut rest) = (String::new(), template);
     while let Some((before, behind)) = rest.split_once('{') {
@@ -401,9 +416,10 @@ fn fill(template: &str, name: &str, vouched: Option<&Vouched>) -> Result<Tag, Fa
             .ok_or_else(|| wrong("a { without }"))?;
         let value = match placeholder {
             "name" => Some(name),
+            "version" => version,
             "tag" => verified.and_then(|verified| verified.git_tag.as_deref()),
             "commit" => verified.and_then(|verified| verified.commit.as_deref()),
-            _ => return Err(wrong("expected {tag}, {commit} or {name}")),
+            _ => return Err(wrong("expected {tag}, {commit}, {name} or {version}")),
         };
         text.push_str(before);
         text.push_str(value.ok_or_else(|| wrong(&format!("verified.json has no {placeholder}")))?);

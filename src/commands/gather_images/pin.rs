@@ -48,15 +48,9 @@ impl GatherRequest {
                     .clone_into(&mut component.name);
             }
             component.container_image = reference.repository.pinned(manifest.digest).to_string();
-            let version = component
-                .other
-                .get("version")
-                .and_then(|version| version.as_str());
-            let key = match version {
-                Some(version) if found.contains_key(&component.name) => {
-                    format!("{}@{version}", component.name)
-                }
-                _ => component.name.clone(),
+            let key = match found.contains_key(&component.name) {
+                true => component.identity(),
+                false => component.name.clone(),
             };
             found.insert(key, describe(reference.tag, &manifest)?);
             if matches!(self.source, ImageSource::Overlay { .. }) {
