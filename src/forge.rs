@@ -13,6 +13,7 @@ mod gitea;
 mod github;
 mod gitlab;
 mod kind;
+mod located;
 mod pulls;
 
 use address::Address;
@@ -262,10 +263,40 @@ impl Forge {
         on_host!(self, host => host.set_status(status).await)
     }
 
+    /// A number of an answer: without it a later request would be about something else.
+    fn number(&self, raw: &Value, key: &str) -> Result<u64, Error> {
+        raw[key]
+            .as_u64()
+            .ok_or_else(|| self.unclear(format!("its answer has no number {key:?}")))
+    }
+
+    /// A list of an answer; a missing one is not an empty one.
+    fn list<'a>(&self, raw: &'a Value) -> Result<&'a [Value], Error> {
+        let list = raw.as_array().map(Vec::as_slice);
+        list.ok_or_else(|| self.unclear("its answer has no list".to_owned()))
+    }
+
+    fn unclear(&self, reason: String) -> Error {
+        Error::Remote {
+            kind: self.kind,
+            host: self.api.host(),
+            doing: "answer as its API does",
+            reason,
+        }
+    }
+
     /// The page of a commit.
     pub(crate) fn commit_page(&self, commit: &str) -> String {
         self.address.commit_page(self.kind, commit)
     }
+}
+
+/// The page of a commit; `None` where neither the URL nor a kind tells its host's pages.
+pub(crate) fn commit_page(repository: &str, kind: Option<Kind>, commit: &str) -> Option<String> {
+    let web = web_url(repository).ok()?;
+    let kind = kind.or_else(|| Kind::of(&web))?;
+    let address = Address::parse(kind, &web).ok()?;
+    (!commit.is_empty()).then(|| address.commit_page(kind, commit))
 }
 
 /// A member of an answer, by its path.

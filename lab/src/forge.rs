@@ -131,6 +131,8 @@ struct State {
 pub struct Forge {
     kind: Kind,
     token: String,
+    /// The path below which the host is installed, `/ROOT` or empty.
+    below: String,
     state: Mutex<State>,
 }
 
@@ -152,8 +154,16 @@ impl Forge {
         Self {
             kind,
             token: token.to_owned(),
+            below: String::new(),
             state: Mutex::default(),
         }
+    }
+
+    /// The same host installed below a path, such as `gitlab`.
+    #[must_use]
+    pub fn below(self, root: &str) -> Self {
+        let below = format!("/{root}");
+        Self { below, ..self }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -236,6 +246,9 @@ impl Forge {
 
     /// Tells whether a path is one of the API.
     pub(crate) fn is_for(&self, path: &str) -> bool {
+        let Some(path) = path.strip_prefix(&self.below) else {
+            return false;
+        };
         let begins = |beginnings: &[&str]| beginnings.iter().any(|one| path.starts_with(one));
         match self.kind {
             Kind::GitLab => begins(&["/api/v4/"]),
@@ -297,6 +310,7 @@ impl Forge {
                 Err(error) => return (400, json!({"message": error.to_string()})),
             },
         };
+        let path = path.strip_prefix(&self.below).unwrap_or(path);
         let parts = path.split('/').skip(1).map(decoded);
         let ask = Ask {
             method: method.as_str(),
@@ -346,6 +360,8 @@ impl Forge {
 
     /// Takes note of a push; GitLab opens what its push options demand and prints the page.
     pub(crate) fn pushed(&self, repository: &str, push: &Push) -> Option<String> {
+        let below = format!("{}/", self.below.trim_start_matches('/'));
+        let repository = repository.strip_prefix(&below).unwrap_or(repository);
         match self.kind {
             Kind::GitLab => gitlab::pushed(self, repository, push),
             _ => None,
@@ -354,7 +370,7 @@ impl Forge {
 
     /// The commit of a branch, `None` if there is none.
     fn branch(&self, repository: &str, branch: &str) -> Option<String> {
-        let path = self.state().root.join(format!("{repository}.git"));
+        let path = self.path_of(repository);
         fs::metadata(&path).ok()?;
         let output = Command::new("git")
             .current_dir(path)
@@ -367,7 +383,7 @@ impl Forge {
     }
 
     fn has_commit(&self, repository: &str, commit: &str) -> bool {
-        let path = self.state().root.join(format!("{repository}.git"));
+        let path = self.path_of(repository);
         let found = Command::new("git")
             .current_dir(path)
             .args(["cat-file", "-e", &format!("{commit}^{{commit}}")])
@@ -442,7 +458,15 @@ impl Forge {
     }
 
     fn page(&self, path: &str) -> String {
-        format!("{}/{path}", self.state().address)
+        format!("{}{}/{path}", self.state().address, self.below)
+    }
+
+    fn path_of(&self, repository: &str) -> PathBuf {
+        let below = self.below.trim_start_matches('/');
+        self.state()
+            .root
+            .join(below)
+            .join(format!("{repository}.git"))
     }
 }
 

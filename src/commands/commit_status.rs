@@ -71,6 +71,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         token,
     );
     let forge = forge.map_err(forge_failure)?;
+    let forge = forge.located().await.map_err(forge_failure)?;
     let violation = match &args.report {
         Some(path) => Some(first_violation(path, context, args.state.is_some())?),
         None => None,

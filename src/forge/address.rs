@@ -78,7 +78,7 @@ impl Address {
         let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
         let origin = web.origin().ascii_serialization();
         let found = match kind {
-            Kind::GitLab => of_gitlab(&origin, &parts),
+            Kind::GitLab => of_gitlab(&origin, &parts, 0),
             Kind::GitHub => {
                 let is_public = web.host_str() == Some("github.com");
                 let api = is_public.then_some("https://api.github.com/");
@@ -106,6 +106,28 @@ impl Address {
         })
     }
 
+    /// How many names are before the project's and its group's: so many may be a root's.
+    pub(super) fn names_before(&self) -> usize {
+        match self.owner.matches("%2F").count() {
+            0 => 0,
+            more => more + 1,
+        }
+    }
+
+    /// The same GitLab project with its first names as the root of the instance.
+    pub(super) fn below(&self, names: usize) -> Option<Self> {
+        let parts = self.web.path_segments()?;
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        let origin = self.web.origin().ascii_serialization();
+        let (api, owner, name) = of_gitlab(&origin, &parts, names)?;
+        Some(Self {
+            web: self.web.clone(),
+            api,
+            owner,
+            name,
+        })
+    }
+
     /// The page of a commit.
     pub(super) fn commit_page(&self, kind: Kind, commit: &str) -> String {
         let web = self.web.as_str();
@@ -126,10 +148,13 @@ impl Address {
 
 type Found = Option<(String, String, String)>;
 
-fn of_gitlab(origin: &str, parts: &[&str]) -> Found {
-    let (name, groups) = parts.split_last()?;
+/// `[ROOT/]GROUP/…/NAME`, where the root has so many names.
+fn of_gitlab(origin: &str, parts: &[&str], root: usize) -> Found {
+    let (name, before) = parts.split_last()?;
+    let (root, groups) = before.split_at_checked(root)?;
     (!groups.is_empty()).then(|| {
-        let api = format!("{origin}/api/v4/");
+        let root: String = root.iter().map(|part| format!("{part}/")).collect();
+        let api = format!("{origin}/{root}api/v4/");
         (api, groups.join("%2F"), (*name).to_owned())
     })
 }

@@ -115,6 +115,15 @@ struct Authorization {
     origin: String,
 }
 
+/// The result of a look without a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probe {
+    /// The API, which answers in JSON.
+    Speaks,
+    /// Something else, or nothing.
+    Other,
+}
+
 /// What became of one try.
 enum Tried {
     Done(Value),
@@ -144,6 +153,49 @@ impl Api {
 
     pub(super) fn host(&self) -> String {
         self.repository.host_str().unwrap_or_default().to_owned()
+    }
+
+    /// Moves to another root.
+    pub(super) fn rebase(&mut self, address: &Address) {
+        self.base.clone_from(&address.api);
+    }
+
+    /// Looks without a token whether an API is at a URL: an answer in JSON that grants the request
+    /// or demands a token.
+    pub(super) async fn probe(&self, url: &str) -> Result<Probe, Error> {
+        let failed = |reason: String| Error::Remote {
+            kind: self.kind,
+            host: self.host(),
+            doing: "show its API",
+            reason,
+        };
+        let url = Url::parse(url).map_err(|error| failed(error.to_string()))?;
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let client = self.http.client(&url, Traffic::Small)?;
+            let request = client
+                .get(url.clone())
+                .header(header::ACCEPT, "application/json");
+            let error = match request.send().await {
+                Err(error) => failed(chain(&error)),
+                Ok(response) => {
+                    let status = response.status();
+                    let kind = response.headers().get(header::CONTENT_TYPE);
+                    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+                    let is_json = kind.starts_with("application/json");
+                    let is_busy = status == StatusCode::TOO_MANY_REQUESTS;
+                    if !status.is_server_error() && !is_busy {
+                        let speaks = is_json && matches!(status.as_u16(), 200 | 401 | 403);
+                        return Ok(if speaks { Probe::Speaks } else { Probe::Other });
+                    }
+                    failed(format!("status {status}"))
+                }
+            };
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
     }
 
     /// Sends a request and returns the JSON of its answer, `null` for an empty one.

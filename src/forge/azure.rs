@@ -20,9 +20,9 @@ impl Azure<'_> {
         format!("repositories/{}/pullrequests", self.0.address.name)
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
-        let number = raw["pullRequestId"].as_u64().unwrap_or_default();
-        ChangeRequest {
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
+        let number = self.0.number(&raw, "pullRequestId")?;
+        Ok(ChangeRequest {
             number,
             url: format!("{}/pullrequest/{number}", self.0.address.web),
             state: match raw["status"].as_str() {
@@ -31,7 +31,7 @@ impl Azure<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 
     async fn send(
@@ -64,8 +64,8 @@ impl Host for Azure<'_> {
         ];
         let call = Call::get(self.requests(), &query, Right::Read);
         let found = self.0.api.send(call).await?;
-        let first = found["value"].as_array().and_then(|all| all.first());
-        Ok(first.map(|raw| self.read(raw.clone())))
+        let first = self.0.list(&found["value"])?.first();
+        first.map(|raw| self.read(raw.clone())).transpose()
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
@@ -82,7 +82,7 @@ impl Host for Azure<'_> {
         });
         let call = Call::send(Method::POST, self.requests(), body, Right::Write);
         let call = call.query(&[VERSION]).once();
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -134,7 +134,7 @@ impl Host for Azure<'_> {
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let path = format!("{}/{number}", self.requests());
         let call = Call::get(path, &[VERSION], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

@@ -24,9 +24,9 @@ impl Cloud<'_> {
         format!("{}/pullrequests/{number}", self.repository())
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
-        ChangeRequest {
-            number: raw["id"].as_u64().unwrap_or_default(),
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
+        Ok(ChangeRequest {
+            number: self.0.number(&raw, "id")?,
             url: text(&raw, &["links", "html", "href"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
                 Some("MERGED") => State::Merged(text(&raw, &["merge_commit", "hash"])),
@@ -34,7 +34,7 @@ impl Cloud<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 }
 
@@ -60,8 +60,8 @@ impl Host for Cloud<'_> {
             .api
             .send(Call::get(path, &query, Right::Read))
             .await?;
-        let first = found["values"].as_array().and_then(|all| all.first());
-        Ok(first.map(|raw| self.read(raw.clone())))
+        let first = self.0.list(&found["values"])?.first();
+        first.map(|raw| self.read(raw.clone())).transpose()
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
@@ -80,7 +80,7 @@ impl Host for Cloud<'_> {
         });
         let path = format!("{}/pullrequests", self.repository());
         let call = Call::send(Method::POST, path, body, Right::Write).once();
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -125,7 +125,7 @@ impl Host for Cloud<'_> {
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let call = Call::get(self.path(number), &[], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

@@ -20,9 +20,9 @@ impl Server<'_> {
         )
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
-        ChangeRequest {
-            number: raw["id"].as_u64().unwrap_or_default(),
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
+        Ok(ChangeRequest {
+            number: self.0.number(&raw, "id")?,
             url: raw["links"]["self"][0]["href"]
                 .as_str()
                 .unwrap_or_default()
@@ -33,7 +33,7 @@ impl Server<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 
     fn branch(&self, name: &str) -> Value {
@@ -58,9 +58,9 @@ impl Host for Server<'_> {
         ];
         let call = Call::get(self.requests(), &query, Right::Read);
         let found = self.0.api.send(call).await?;
-        let all = found["values"].as_array().into_iter().flatten();
+        let all = self.0.list(&found["values"])?.iter();
         let mut own = all.filter(|raw| *at(raw, &["toRef", "id"]) == to);
-        Ok(own.next().map(|raw| self.read(raw.clone())))
+        own.next().map(|raw| self.read(raw.clone())).transpose()
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
@@ -76,7 +76,7 @@ impl Host for Server<'_> {
             "reviewers": reviewers,
         });
         let call = Call::send(Method::POST, self.requests(), body, Right::Write).once();
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -123,7 +123,7 @@ impl Host for Server<'_> {
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let path = format!("{}/{number}", self.requests());
         let call = Call::get(path, &[], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

@@ -26,9 +26,9 @@ impl Gitea<'_> {
         format!("{}/pulls/{number}", self.repository())
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
-        ChangeRequest {
-            number: raw["number"].as_u64().unwrap_or_default(),
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
+        Ok(ChangeRequest {
+            number: self.0.number(&raw, "number")?,
             url: text(&raw, &["html_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
                 _ if raw["merged"] == true => State::Merged(text(&raw, &["merge_commit_sha"])),
@@ -36,7 +36,7 @@ impl Gitea<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 
     /// The ID of a label, which is made if the repository has none of the name.
@@ -47,10 +47,10 @@ impl Gitea<'_> {
             let query = [("page", page.as_str()), ("limit", limit.as_str())];
             let call = Call::get(path.clone(), &query, Right::Label);
             let found = self.0.api.send(call).await?;
-            let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let all = self.0.list(&found)?;
             let own = all.iter().find(|label| label["name"] == name);
-            if let Some(id) = own.and_then(|label| label["id"].as_u64()) {
-                return Ok(id);
+            if let Some(own) = own {
+                return self.0.number(own, "id");
             }
             if all.is_empty() {
                 break;
@@ -59,7 +59,7 @@ impl Gitea<'_> {
         let body = json!({"name": name, "color": COLOUR});
         let call = Call::send(Method::POST, path, body, Right::Label).once();
         let made = self.0.api.send(call).await?;
-        Ok(made["id"].as_u64().unwrap_or_default())
+        self.0.number(&made, "id")
     }
 }
 
@@ -75,12 +75,12 @@ impl Host for Gitea<'_> {
             ];
             let call = Call::get(path.clone(), &query, Right::Read);
             let found = self.0.api.send(call).await?;
-            let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let all = self.0.list(&found)?;
             let own = all.iter().find(|raw| {
                 *at(raw, &["head", "ref"]) == branch && *at(raw, &["base", "ref"]) == target
             });
             if let Some(own) = own {
-                return Ok(Some(self.read(own.clone())));
+                return self.read(own.clone()).map(Some);
             }
             if all.is_empty() {
                 break;
@@ -91,7 +91,7 @@ impl Host for Gitea<'_> {
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
         let made = pulls::create(self.0, &self.repository(), proposal).await?;
-        Ok(self.read(made))
+        self.read(made)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -137,7 +137,7 @@ impl Host for Gitea<'_> {
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let call = Call::get(self.path(number), &[], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

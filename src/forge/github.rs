@@ -23,10 +23,10 @@ impl GitHub<'_> {
         format!("{}/pulls/{number}", self.repository())
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
         let merged = raw["merged"] == true || !raw["merged_at"].is_null();
-        ChangeRequest {
-            number: raw["number"].as_u64().unwrap_or_default(),
+        Ok(ChangeRequest {
+            number: self.0.number(&raw, "number")?,
             url: text(&raw, &["html_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
                 _ if merged => State::Merged(text(&raw, &["merge_commit_sha"])),
@@ -34,7 +34,7 @@ impl GitHub<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 
     /// Merges at once: GitHub takes no auto-merge where nothing is waited for.
@@ -56,16 +56,16 @@ impl Host for GitHub<'_> {
             .api
             .send(Call::get(path, &query, Right::Read))
             .await?;
-        let all = found.as_array().into_iter().flatten();
+        let all = self.0.list(&found)?.iter();
         // A repository that was renamed does not filter by the old owner.
         let own = all.filter(|raw| *at(raw, &["head", "ref"]) == branch);
         let own = own.filter(|raw| *at(raw, &["base", "ref"]) == target);
-        Ok(own.map(|raw| self.read(raw.clone())).next())
+        own.map(|raw| self.read(raw.clone())).next().transpose()
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
         let made = pulls::create(self.0, &self.repository(), proposal).await?;
-        Ok(self.read(made))
+        self.read(made)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -128,7 +128,7 @@ impl Host for GitHub<'_> {
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let call = Call::get(self.path(number), &[], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

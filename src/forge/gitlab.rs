@@ -44,11 +44,11 @@ impl GitLab<'_> {
         format!("{}/merge_requests/{number}", self.project())
     }
 
-    fn read(&self, raw: Value) -> ChangeRequest {
+    fn read(&self, raw: Value) -> Result<ChangeRequest, Error> {
         let commit = ["merge_commit_sha", "squash_commit_sha", "sha"];
         let commit = commit.iter().find_map(|name| text(&raw, &[name]));
-        ChangeRequest {
-            number: raw["iid"].as_u64().unwrap_or_default(),
+        Ok(ChangeRequest {
+            number: self.0.number(&raw, "iid")?,
             url: text(&raw, &["web_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
                 Some("merged") => State::Merged(commit),
@@ -56,7 +56,7 @@ impl GitLab<'_> {
                 _ => State::Open,
             },
             raw,
-        }
+        })
     }
 
     async fn reviewer_ids(&self, names: &[String]) -> Result<Vec<u64>, Error> {
@@ -89,8 +89,8 @@ impl Host for GitLab<'_> {
             .api
             .send(Call::get(path, &query, Right::Read))
             .await?;
-        let first = found.as_array().and_then(|all| all.first());
-        Ok(first.map(|raw| self.read(raw.clone())))
+        let first = self.0.list(&found)?.first();
+        first.map(|raw| self.read(raw.clone())).transpose()
     }
 
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error> {
@@ -106,7 +106,7 @@ impl Host for GitLab<'_> {
         }
         let path = format!("{}/merge_requests", self.project());
         let call = Call::send(Method::POST, path, body, Right::Write).once();
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error> {
@@ -179,7 +179,7 @@ impl Host for GitLab<'_> {
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let call = Call::get(self.path(number), &[], Right::Read);
-        Ok(self.read(self.0.api.send(call).await?))
+        self.read(self.0.api.send(call).await?)
     }
 
     async fn set_status(&self, status: &Status) -> Result<(), Error> {

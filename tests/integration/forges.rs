@@ -6,7 +6,9 @@ mod habits;
 mod killed;
 mod refusals;
 mod requests;
+mod roots;
 mod statuses;
+mod trailers;
 mod writers;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -53,22 +55,28 @@ struct Scene {
     source: String,
     kind: Kind,
     name: &'static str,
+    /// The path of the GitOps repository on the host.
+    repository: &'static str,
 }
 
 impl Scene {
-    fn new((kind, name): (Kind, &'static str)) -> Self {
+    fn new(host: (Kind, &'static str)) -> Self {
+        Self::with(host, repository_of(host.0), Forge::new(host.0, TOKEN))
+    }
+
+    fn with((kind, name): (Kind, &'static str), repository: &'static str, forge: Forge) -> Self {
         let account = Account {
             user: "bot".to_owned(),
             password: TOKEN.to_owned(),
         };
         let (dir, server) = (Workdir::new(), Server::start(Some(account)).unwrap());
-        let gitops = server.repository(repository_of(kind)).unwrap();
+        let gitops = server.repository(repository).unwrap();
         let first = gitops.commit("source", "first", &[("a", "0")]).unwrap();
         let source = gitops.commit("source", "build", &[("a", "1")]).unwrap();
         let start = format!("start\n\nImage-Digest: web {OLD}\nSource-Commit: {first}");
         let file = patch(&deployed("v0", OLD));
         gitops.commit("main", &start, &[(FILE, &file)]).unwrap();
-        let forge = Arc::new(Forge::new(kind, TOKEN));
+        let forge = Arc::new(forge);
         server.set_forge(Arc::clone(&forge));
         dir.write("credentials/username", "bot");
         dir.write("credentials/password", TOKEN);
@@ -80,6 +88,7 @@ impl Scene {
             source,
             kind,
             name,
+            repository,
         };
         scene.promote("prod-v1.0", NEW);
         scene
@@ -103,7 +112,7 @@ impl Scene {
 
     /// The URL as the host shows it.
     fn url(&self) -> String {
-        let url = self.server.url(repository_of(self.kind));
+        let url = self.server.url(self.repository);
         match self.kind {
             Kind::Azure => url.trim_end_matches(".git").to_owned(),
             _ => url,

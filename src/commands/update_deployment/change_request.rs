@@ -21,7 +21,7 @@ use super::{
     images::Wanted,
     message,
     plan::{Plan, plan},
-    remote::{Remote, change, pause},
+    remote::{REFUSALS, Remote, change, pause},
     remote_tree,
 };
 use crate::{
@@ -91,12 +91,13 @@ pub(super) async fn propose(
 ) -> Result<Done, Failure> {
     let options = &request.change_request;
     let forge = forge_of(options, &remote.url, true, context)?;
+    let forge = forge.located().await.map_err(forge_failure)?;
     if options.auto_merge && forge.kind() == forge::Kind::BitbucketCloud {
         let text = "Bitbucket Cloud has no automatic merge in its API";
         return Err(Failure::message(Kind::Usage, text).hint("leave --auto-merge out"));
     }
     let guard = Guard::new(&request, &wanted, context);
-    let mut attempt = 0;
+    let (mut attempt, mut refusals) = (0, 0);
     loop {
         attempt += 1;
         let prepared = prepare(&request, &wanted, &remote, &guard, context).await?;
@@ -135,11 +136,18 @@ pub(super) async fn propose(
                 let off = open.err();
                 return conclude(&forge, options, &proposal, change, pushed, off).await;
             }
-            Err(moved) if attempt < ATTEMPTS => {
-                tracing::info!("a branch moved, preparing the change again: {moved}");
+            Err(error) => {
+                // A refusal may be a lock that another push held.
+                refusals = match error {
+                    git::Error::Rejected { .. } => refusals + 1,
+                    _ => 0,
+                };
+                if attempt >= ATTEMPTS || refusals >= REFUSALS {
+                    return Err(git_failure(error));
+                }
+                tracing::info!("the push was not taken, preparing the change again: {error}");
                 tokio::time::sleep(pause(attempt)).await;
             }
-            Err(moved) => return Err(git_failure(moved)),
         }
     }
 }
@@ -366,7 +374,7 @@ impl Job {
                 tracing::info!("pushed {commit} to {}", push.branch);
                 Ok(Ok(Pushed { commit, said }))
             }
-            Err(moved @ git::Error::Moved { .. }) => Ok(Err(moved)),
+            Err(error @ (git::Error::Moved { .. } | git::Error::Rejected { .. })) => Ok(Err(error)),
             Err(error) => Err(git_failure(error)),
         }
     }

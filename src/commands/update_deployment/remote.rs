@@ -19,7 +19,7 @@ use crate::{
 const ATTEMPTS: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a push is tried on a branch that does not move.
-const REFUSALS: u32 = 3;
+pub(super) const REFUSALS: u32 = 3;
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(4);
 

@@ -9,7 +9,10 @@ use super::{
     images::Wanted,
 };
 use crate::{
-    commands::commit_status::{description, set},
+    commands::{
+        commit_status::{description, set},
+        failures::forge_failure,
+    },
     failure::Failure,
     forge::{self, Progress, Status},
 };
@@ -147,7 +150,10 @@ impl<'a> Statuses<'a> {
 
     async fn send(&self, url: &str, status: Status) {
         let sent = match self.forge(url) {
-            Ok(forge) => set(&forge, &status).await,
+            Ok(forge) => match forge.located().await {
+                Ok(forge) => set(&forge, &status).await,
+                Err(error) => Err(forge_failure(error)),
+            },
             Err(failure) => Err(failure),
         };
         if let Err(failure) = sent {

@@ -1,0 +1,30 @@
+//! The root of a GitLab that is installed below a path: `https://HOST/ROOT/GROUP/NAME` and
+//! `https://HOST/GROUP/SUBGROUP/NAME` look the same, only the host tells them apart.
+
+use super::{Error, Forge, Kind, api::Probe};
+
+impl Forge {
+    /// Finds the root below which the host's API answers. Only a GitLab of one's own with more than
+    /// one name before the project's is asked, and no token is sent before the root is known.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] and [`Error::Busy`] for a host that does not answer.
+    pub(crate) async fn located(mut self) -> Result<Self, Error> {
+        let is_public = self.address.web.host_str() == Some("gitlab.com");
+        if self.kind != Kind::GitLab || is_public {
+            return Ok(self);
+        }
+        for names in 0..self.address.names_before() {
+            let Some(below) = self.address.below(names) else {
+                break;
+            };
+            if self.api.probe(&format!("{}version", below.api)).await? == Probe::Speaks {
+                self.api.rebase(&below);
+                self.address = below;
+                return Ok(self);
+            }
+        }
+        // What the API says at the usual place names the reason.
+        Ok(self)
+    }
+}
