@@ -408,11 +408,7 @@ pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
         E::NotExact { .. } => Kind::Bug,
     };
     let hint = error.hint();
-    let failure = Failure::new(kind, error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(kind, error).hint(hint)
 }
 
 /// Refuses a document that is not a list of images.

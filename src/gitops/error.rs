@@ -54,7 +54,7 @@ pub(crate) enum Error {
         reason: String,
     },
     /// The file is a symbolic link, or is reached through one.
-    #[error("{file} is a symbolic link to {target}")]
+    #[error("{file}:1:1: it is a symbolic link to {target}")]
     Link {
         /// The link.
         file: String,
@@ -98,7 +98,7 @@ pub(crate) enum Error {
         containers: String,
     },
     /// No setter marker names the component.
-    #[error("no marker {{\"$imagepolicy\": \"NAMESPACE:{name}\"}} in {file}{others}")]
+    #[error("{file}: no marker {{\"$imagepolicy\": \"NAMESPACE:{name}\"}}{others}")]
     NoMarker {
         /// The file.
         file: String,
@@ -186,10 +186,10 @@ pub(crate) enum Error {
         reason: String,
     },
     /// The proof of a single edit failed: a bug, and nothing is written.
-    #[error("the edit of {path} in {file} would change something else too")]
+    #[error("{at}: the edit of {path} would change something else too")]
     NotExact {
-        /// The file.
-        file: String,
+        /// The scalar or list.
+        at: Position,
         /// The place.
         path: String,
     },
@@ -200,13 +200,19 @@ const BY_HAND: &str =
 
 impl Error {
     /// The next thing to type.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let text = match self {
+    pub(crate) fn hint(&self) -> String {
+        match self {
             Self::Parse { at, .. } => format!(
                 "mend {}, or name another place by --file, --kustomize or --helm-values",
                 at.file
             ),
-            Self::Read { .. } | Self::NotExact { .. } => return None,
+            Self::Read { .. } => {
+                "make it a regular file of at most 64 MiB that may be read, or name another place by --file, --kustomize or --helm-values".to_owned()
+            }
+            Self::NotExact { at, .. } => format!(
+                "edit {} by hand, and report its form: promote cannot prove an edit of it",
+                at.file
+            ),
             Self::Link { target, .. } => format!("name the file itself: {target}"),
             Self::PathSyntax { .. } => {
                 "write .key[0][name=web].key; quote keys with dots or slashes: .\"a.b/c\".d".to_owned()
@@ -233,7 +239,6 @@ impl Error {
             }
             Self::NoEffect { .. } => BY_HAND.to_owned(),
             Self::Outside { .. } => "give the directory above, which holds it too".to_owned(),
-        };
-        Some(text)
+        }
     }
 }

@@ -36,6 +36,21 @@ const REPOSITORIES: [&str; 6] = [
 const TAGS: [&str; 5] = ["tag", "version", "imageTag", "newTag", "imageVersion"];
 const DIGESTS: [&str; 5] = ["digest", "sha", "sha256", "imageDigest", "imageSha"];
 
+const REGISTRIES: [&str; 2] = ["registry", "imageRegistry"];
+/// Keys that charts join with the others to an image, and that no edit can split it into.
+const JOINED: [&str; 10] = [
+    "org",
+    "organization",
+    "organisation",
+    "imagePrefix",
+    "repositoryPrefix",
+    "registryUrl",
+    "tagSuffix",
+    "imageTagSuffix",
+    "variant",
+    "flavor",
+];
+
 /// An image at a path of the values.
 pub(super) struct Target<'a> {
     pub(super) document: &'a Value,
@@ -73,7 +88,7 @@ pub(super) fn present(value: &Value) -> Option<String> {
         .chain(&DIGESTS)
         .any(|key| value.get(key).is_some());
     let repository = text(&REPOSITORIES).filter(|_| versioned)?;
-    match value.get("registry").and_then(Value::text) {
+    match text(&REGISTRIES) {
         None | Some("") => Some(repository.to_owned()),
         Some(registry) => Some(format!("{registry}/{repository}")),
     }
@@ -116,10 +131,8 @@ impl Target<'_> {
                 ),
             });
         };
-        let registry = value
-            .get("registry")
-            .and_then(Value::scalar)
-            .filter(|registry| !registry.text.is_empty());
+        let registry = first(&REGISTRIES).map(|(_, registry)| registry);
+        let registry = registry.filter(|registry| !registry.text.is_empty());
         self.check_present(registry, &repository.text, repository)?;
         self.check_entry(value, repository)?;
         let (tag, digest) = (first(&TAGS).map(|(_, scalar)| scalar), first(&DIGESTS));
@@ -227,6 +240,11 @@ impl Target<'_> {
 
     /// Refuses siblings with 64 hex digits under a key that is not known.
     fn check_strays(&self, value: &Value, digest: Option<(&str, &Scalar)>) -> Result<(), Error> {
+        // A name with its registry needs no beginning from elsewhere.
+        let is_short = present(value).is_some_and(|name| {
+            let first = name.split('/').next().unwrap_or_default();
+            !first.contains(['.', ':'])
+        });
         for (key, inner) in value.entries() {
             let text = inner.text().unwrap_or_default();
             // ingress-nginx keeps the digest of a variant that `chroot: true` deploys.
@@ -244,8 +262,34 @@ impl Target<'_> {
                     "name the scalars one by one by --file and --path",
                 ));
             }
+            let is_joined = JOINED.contains(&key.as_str()) && !text.is_empty();
+            if is_joined || is_short && self.is_beginning(key, text) {
+                let reason = format!("{key} is a part of the image too");
+                return Err(self.refused(
+                    inner,
+                    &reason,
+                    "name the scalars one by one by --file and --path",
+                ));
+            }
         }
         Ok(())
+    }
+
+    /// Tells whether another key than those of an image holds the beginning of the new image's name,
+    /// or of its path: a chart that joins them would have it twice.
+    fn is_beginning(&self, key: &str, text: &str) -> bool {
+        let is_own = [&REPOSITORIES[..], &TAGS, &DIGESTS, &REGISTRIES]
+            .iter()
+            .any(|keys| keys.contains(&key));
+        let text = text.trim_matches('/');
+        let begins = |whole: &str| {
+            let rest = whole.strip_prefix(text);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let repository = &self.image.repository;
+        !is_own
+            && !text.is_empty()
+            && (begins(&repository.to_string()) || begins(repository.path()))
     }
 
     /// The scalars for tag and digest. A tag's key alone takes `tag@digest`.

@@ -180,7 +180,7 @@ fn proved(file: &str, before: &str, after: &str, change: impl Fn(&mut Value)) ->
         Ok(())
     } else {
         Err(Error::NotExact {
-            file: file.to_owned(),
+            at: Position::start(file),
             path: ".images".to_owned(),
         })
     }

@@ -1,7 +1,9 @@
 //! Edits the scalars behind Flux's setter markers.
 
 use super::{
-    Done, Error, setter,
+    Done, Error,
+    error::Position,
+    setter,
     tree::Tree,
     update::{Edit, existing, yaml_files},
 };
@@ -53,7 +55,9 @@ impl Edit {
         let Some(first) = found.first() else {
             let others: Vec<_> = others.into_iter().collect();
             return Err(Error::NoMarker {
-                file: file.unwrap_or("the repository").to_owned(),
+                file: file.map_or("the repository".to_owned(), |file| {
+                    Position::start(file).to_string()
+                }),
                 name: self.component.name.clone(),
                 others: if others.is_empty() {
                     String::new()

@@ -24,6 +24,21 @@ pub(super) fn written(image: &Reference, present: &str) -> String {
     text
 }
 
+/// The image as it will be in a built object: an `images:` entry of a digest alone gets no tag,
+/// unless keys that are missing are to be created.
+pub(super) fn built(image: &Reference, present: &Scalar, create: bool) -> String {
+    let entry = present.entry.as_deref();
+    let digest_alone = entry.is_some_and(|entry| entry.digest.is_some() && entry.new_tag.is_none());
+    if !digest_alone || create || image.digest.is_none() {
+        return written(image, &present.text);
+    }
+    let image = Reference {
+        tag: None,
+        ..image.clone()
+    };
+    written(&image, &present.text)
+}
+
 /// The repository as text; the present name stays where it means the same.
 pub(super) fn repository(repository: &Repository, present: &str) -> String {
     match present.parse::<Repository>() {
@@ -99,7 +114,8 @@ pub(super) fn entry_edits(
         || entry
             .name
             .parse::<Repository>()
-            .is_ok_and(|known| Ok(known) == name.parse());
+            .is_ok_and(|known| Ok(known) == name.parse())
+        || (!create && entry.pattern()?.is_match(name));
     match &entry.new_name {
         Some(new_name) => put(new_name, name.to_owned())?,
         None if same_name => {}

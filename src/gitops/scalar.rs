@@ -59,6 +59,12 @@ pub(super) fn write(
         path: mark.file.to_string(),
     })?;
     protected(&mark.file, &before)?;
+    if mark.range.is_empty() {
+        return Err(refuse(
+            "it is empty",
+            "write a placeholder there, such as \"\"",
+        ));
+    }
     let documents = yaml::parse(&mark.file, &before)?;
     let node = documents
         .iter()
@@ -193,7 +199,7 @@ fn inside(
         Ok(after)
     } else {
         Err(Error::NotExact {
-            file: mark.file.to_string(),
+            at: mark.position(),
             path: mark.path.clone(),
         })
     }

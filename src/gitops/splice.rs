@@ -76,7 +76,7 @@ pub(super) fn replace(
         return Ok(edited);
     }
     Err(Error::NotExact {
-        file: file.to_owned(),
+        at: node.position(file),
         path: path.to_owned(),
     })
 }

@@ -124,7 +124,7 @@ impl Overlay<'_> {
             let Some(place) = places(&now.resources).into_iter().find(same) else {
                 continue;
             };
-            let wanted = parts::written(self.image, &place.scalar.text);
+            let wanted = parts::built(self.image, &place.scalar, self.options.create);
             let written = self.set(tree, &now, &place, &wanted, reach.as_ref())?;
             done.places.push(Written {
                 old: place.scalar.text.clone(),
@@ -150,7 +150,7 @@ impl Overlay<'_> {
     fn names(&self, chosen: &super::places::Chosen) -> Vec<(String, String)> {
         let mut names = Vec::new();
         for place in &chosen.edit {
-            let wanted = parts::written(self.image, &place.scalar.text);
+            let wanted = parts::built(self.image, &place.scalar, self.options.create);
             let entry = place.scalar.entry.as_ref().map(|entry| entry.name.clone());
             let now = super::images::split(&place.scalar.text).0.to_owned();
             names.extend(

@@ -37,7 +37,7 @@ impl Overlay<'_> {
             let found = now
                 .iter()
                 .find(|other| other.resource == place.resource && other.path == place.path);
-            let wanted = parts::written(self.image, &place.scalar.text);
+            let wanted = parts::built(self.image, &place.scalar, self.options.create);
             match found {
                 Some(found) if found.scalar.text == wanted => {}
                 Some(found) => {
@@ -62,7 +62,10 @@ impl Overlay<'_> {
                 let image = images
                     .iter()
                     .find(|place| place.resource == index && place.path == difference.path);
-                let wanted = parts::written(self.image, &difference.old);
+                let wanted = match image {
+                    Some(place) => parts::built(self.image, &place.scalar, self.options.create),
+                    None => parts::written(self.image, &difference.old),
+                };
                 let ours = |place: &Place| {
                     chosen.contains(place)
                         || self.component.knows(&place.scalar.text)
