@@ -30,6 +30,7 @@ pub(crate) use status::show_at_source;
 use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
+    forge,
     git::{self, Author, Repository, SigningError, SigningKey},
     gitops,
     handover::Placed,
@@ -39,6 +40,7 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &[
     "GITOPS_COMMIT",
+    "GITOPS_COMMIT_URL",
     "GITOPS_BRANCH",
     "CHANGED",
     "CHANGE_REQUEST_URL",
@@ -169,6 +171,8 @@ pub(crate) struct Done {
     pub(crate) changed: bool,
     /// The commit with the edit, else the head.
     pub(crate) commit: String,
+    /// The page of the commit, where the repository's URL tells its kind of host.
+    pub(crate) page: Option<String>,
     /// The branch.
     pub(crate) branch: String,
     /// The page of the change request.
@@ -229,12 +233,16 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
             };
             let statuses = status::Statuses::new(&request, &wanted, &remote.url, context);
             statuses.begin().await;
+            let (gitops, kind) = (remote.url.clone(), request.change_request.forge);
             let edited = match request.change_request.is_on {
                 true => change_request::propose(request, wanted, remote, context).await,
                 false => edit_remote(request, wanted, remote, context).await,
             };
             statuses.end(&edited).await;
-            edited
+            edited.map(|mut done| {
+                done.page = forge::commit_page(&gitops, kind, &done.commit);
+                done
+            })
         }
     }
 }
@@ -332,6 +340,7 @@ fn done(changed: bool, commit: &str, branch: &str) -> Done {
         stdout: Vec::new(),
         changed,
         commit: commit.to_owned(),
+        page: None,
         branch: branch.to_owned(),
         change_request: None,
         places: Vec::new(),
@@ -343,6 +352,8 @@ impl From<Done> for Outcome {
         let mut outcome = Self::default();
         outcome.results.set("CHANGED", done.changed.to_string());
         outcome.results.set("GITOPS_COMMIT", done.commit);
+        let page = done.page.unwrap_or_default();
+        outcome.results.set("GITOPS_COMMIT_URL", page);
         outcome.results.set("GITOPS_BRANCH", done.branch);
         let url = done.change_request.unwrap_or_default();
         outcome.results.set("CHANGE_REQUEST_URL", url);

@@ -17,7 +17,8 @@ use serde_json::Value as Json;
 use crate::docs::{check, root};
 
 /// All Tasks that are shipped.
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
+    "commit-status",
     "extract-tag",
     "gather-images",
     "verify-ec",
@@ -104,6 +105,7 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
         }
         (_, "policy" | "git-url" | "gitops-repo-url") => Some("https://git.example.com/acme/web"),
         (_, "commit") => Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7"),
+        ("commit-status", "state") => Some("Failed"),
         ("plan-release", "snapshot") => Some("k8s:acme/web-x1abc"),
         (_, "public-key") => Some("k8s://release/cosign-pub"),
         (_, "images-digest" | "verified-digest" | "promoted-digest" | "release-digest") => {
@@ -473,6 +475,17 @@ fn both_pipelines_have_the_same_interface() {
 }
 
 #[test]
+fn every_resource_has_a_name_for_people() {
+    let tasks = ALL.map(path_of);
+    for path in tasks.iter().map(String::as_str).chain([PIPELINE, ONE_POD, TO_REGISTRY]) {
+        let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
+        let shown = &document["metadata"]["annotations"]["tekton.dev/displayName"];
+        assert!(shown.is_string(), "{path}");
+        assert!(document["spec"]["displayName"].is_string(), "{path}");
+    }
+}
+
+#[test]
 fn the_run_comes_from_the_default_branch() {
     let repository: Json =
         serde_saphyr::from_str(&text("pipelines/promote-to-prod/pac/repository.yaml")).unwrap();
@@ -526,8 +539,24 @@ fn docs_tables_of_the_tasks_are_fresh() {
             words > 40,
             "{path}: what the Task is for, and what it refuses, is written by hand"
         );
-        check(&path, &format!("{by_hand}{MARK}\n{}", tables(&task(name))));
+        let task = task(name);
+        let mut generated = tables(&task);
+        if task.spec.params.iter().any(|param| param.name == "path") {
+            write!(generated, "\n## Paths\n\n{}\n", path_grammar()).unwrap();
+        }
+        check(&path, &format!("{by_hand}{MARK}\n{generated}"));
     }
+}
+
+/// How paths in files are written, as the help of the flag says it.
+fn path_grammar() -> String {
+    let command = promote::cli::command();
+    let command = command.find_subcommand("update-deployment").unwrap();
+    let mut flags = command.get_arguments();
+    let flag = flags.find(|flag| flag.get_id() == "path").unwrap();
+    let help = flag.get_long_help().unwrap().to_string();
+    let (_, grammar) = help.split_once("\n\n").unwrap();
+    grammar.to_owned()
 }
 
 fn tables(task: &Task) -> String {
