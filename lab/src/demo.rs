@@ -11,6 +11,7 @@ use std::{
     num::NonZero,
     path::Path,
     process::ExitCode,
+    sync::Arc,
     thread,
     time::Instant,
 };
@@ -21,7 +22,7 @@ use stage::{Done, Played, Stage};
 use story::Story;
 pub use story::has_colours;
 
-use crate::{binary::Missing, chain::Step, tekton::Show};
+use crate::{binary::Missing, chain::Step, tekton::Show, universe::Universe};
 
 /// Show the chain and the attacks on this machine
 #[derive(Debug, clap::Args)]
@@ -120,6 +121,50 @@ fn find(name: &str) -> Result<&'static Attack> {
                 "no attack is named {name:?}; there are {names}"
             )))
         })
+}
+
+/// A promotion for commands that are typed by hand.
+pub struct Prepared {
+    /// The Git tag that is promoted.
+    pub tag: String,
+    /// The deed of the attacker, and how the promotion ends.
+    pub told: Option<String>,
+}
+
+impl Prepared {
+    /// A promotion without an attacker.
+    #[must_use]
+    pub fn honest() -> Self {
+        Self {
+            tag: crate::universe::TAG.to_owned(),
+            told: None,
+        }
+    }
+}
+
+/// Lets an attacker do in a universe what is done before the first step.
+pub fn prepare(universe: &Arc<Universe>, promote: &Path, name: &str) -> Result<Prepared> {
+    let attack = find(name)?;
+    if let Some((step, _)) = attack.meddle {
+        return Err(anyhow!(Missing(format!(
+            "{name} happens after {}, so only lab demo --attack {name} shows it",
+            step.command()
+        ))));
+    }
+    let mut stage = Stage::of(Arc::clone(universe), promote, true)?;
+    (attack.prepare)(&mut stage)?;
+    let ending = match attack.ending {
+        Ending::Refused { by, code, .. } => format!("{} ends with {code}", by.command()),
+        Ending::NoEffect(what) => what.to_owned(),
+    };
+    let told = format!(
+        "# The attacker {}.\n# {}: {ending}",
+        attack.deed, attack.check
+    );
+    Ok(Prepared {
+        tag: stage.tag.clone(),
+        told: Some(told),
+    })
 }
 
 fn tour(story: Story, promote: &Path, score: &mut Score) -> Result<()> {

@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
     net::IpAddr,
     path::Path,
+    sync::Arc,
 };
 
 use anyhow::{Result, anyhow};
@@ -13,6 +14,8 @@ use anyhow::{Result, anyhow};
 use crate::{
     binary::Missing,
     chain::{CONFIG, Chain, Step},
+    demo, forge,
+    git::Habit,
     tls::Tls,
     universe::{COMPONENT, Site, TAG, Universe},
 };
@@ -29,10 +32,23 @@ pub struct Args {
     /// Speak TLS with a certificate of a private authority, which is printed
     #[arg(long)]
     pub tls: bool,
+    /// Offer the API of this Git host beside its repositories: change requests and commit statuses
+    #[arg(long, value_name = "KIND", value_parser = ["gitlab", "github", "gitea", "bitbucket"])]
+    pub forge: Option<String>,
+    /// Let the Git host behave so, in place of GitLab's redirects
+    #[arg(long, value_name = "HABIT", value_parser = HABITS)]
+    pub habit: Option<String>,
+    /// Let an attacker have been there first (lab demo --list names them): the commands below end as it must
+    #[arg(long, value_name = "NAME")]
+    pub attack: Option<String>,
 }
 
+/// The habits by their names: the host limits the rate, refuses pushes to the branch, loses races for
+/// a while, or serves only programs that call themselves git.
+const HABITS: [&str; 4] = ["limits", "protected", "races", "user-agent"];
+
 /// Starts the servers and prints what to do with them; they end when the universe is dropped.
-pub fn start(args: &Args, promote: &Path) -> Result<Universe> {
+pub fn start(args: &Args, promote: &Path) -> Result<Arc<Universe>> {
     let (universe, text) = prepare(args, promote)?;
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -41,7 +57,7 @@ pub fn start(args: &Args, promote: &Path) -> Result<Universe> {
 }
 
 /// Starts the servers and returns what to do with them.
-pub fn prepare(args: &Args, promote: &Path) -> Result<(Universe, String)> {
+pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
     crate::binary::need_git()?;
     if args.listen.is_unspecified() {
         let text = format!(
@@ -58,26 +74,93 @@ pub fn prepare(args: &Args, promote: &Path) -> Result<(Universe, String)> {
         tls: tls.transpose()?,
     };
     let universe = Universe::at(&site).map_err(|error| anyhow!(Missing(format!("{error:#}"))))?;
-    universe.vouch()?;
+    let universe = Arc::new(universe);
+    let served = match &args.attack {
+        Some(name) => demo::prepare(&universe, promote, name)?,
+        None => {
+            universe.vouch()?;
+            demo::Prepared::honest()
+        }
+    };
+    behave(&universe, args)?;
     let dir = universe.path("data");
     fs::create_dir_all(&dir)?;
     let chain = Chain {
         universe: &universe,
         promote: promote.to_owned(),
         dir: dir.clone(),
-        tag: TAG.to_owned(),
+        tag: served.tag.clone(),
         more: Vec::new(),
     };
     fs::write(dir.join(CONFIG), chain.config())?;
     let mut text = String::new();
     describe(&mut text, &universe, promote)?;
+    if let Some(told) = &served.told {
+        writeln!(text, "\n{told}")?;
+    }
     commands(&mut text, &chain, &site)?;
+    if let Some(kind) = &args.forge {
+        let globals = globals(&universe, &site);
+        by_request(&mut text, &chain, &globals, kind)?;
+    }
     on_tekton(&mut text, &universe)?;
     if args.tls || !args.listen.is_loopback() {
         on_cluster(&mut text, &universe, &site)?;
     }
     writeln!(text, "\n# Ctrl-C ends the servers and removes everything.")?;
     Ok((universe, text))
+}
+
+/// Gives the Git host its API and its habits.
+fn behave(universe: &Universe, args: &Args) -> Result<()> {
+    if let Some(habit) = &args.habit {
+        universe.git.set_habit(match habit.as_str() {
+            "limits" => Habit::Limited {
+                status: 429,
+                times: 1,
+                seconds: 1,
+            },
+            "protected" => Habit::Protected("main".to_owned()),
+            "races" => Habit::Refuses {
+                reason: "cannot lock ref".to_owned(),
+                times: 2,
+            },
+            _ => Habit::UserAgent,
+        });
+    }
+    if let Some(name) = &args.forge {
+        let kind = forge::Kind::ALL.iter().find(|(_, own)| own == name);
+        let (kind, _) = kind.ok_or_else(|| anyhow!(Missing(format!("no forge {name}"))))?;
+        let token = fs::read_to_string(universe.path("git-credentials/password"))?;
+        let forge = forge::Forge::new(*kind, token.trim());
+        universe.git.set_forge(Arc::new(forge));
+    }
+    Ok(())
+}
+
+/// The last command as a change request, and a commit status.
+fn by_request(text: &mut String, chain: &Chain<'_>, globals: &[String], kind: &str) -> Result<()> {
+    let universe = chain.universe;
+    let result =
+        |of: Step, name: &str| format!("$(cat {}/{}/{name})", chain.dir.display(), of.command());
+    writeln!(
+        text,
+        "\n# In place of the last command: a change request, and the state at the tag's commit:\n"
+    )?;
+    let mut request = chain.arguments(Step::UpdateDeployment, result);
+    request.extend(["--change-request".to_owned(), format!("--forge={kind}")]);
+    let status = [
+        "commit-status".to_owned(),
+        format!("--git-url={}", universe.source_url()),
+        format!("--commit={}", universe.commit),
+        "--state=success".to_owned(),
+        format!("--git-credentials-dir={}", universe.credentials().display()),
+        format!("--forge={kind}"),
+    ];
+    for arguments in [request, status.into()] {
+        writeln!(text, "{}", command(&chain.promote, globals, &arguments))?;
+    }
+    Ok(())
 }
 
 fn describe(text: &mut String, universe: &Universe, promote: &Path) -> Result<()> {
@@ -322,8 +405,11 @@ fn command(promote: &Path, globals: &[String], arguments: &[String]) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,@%+".contains(c);
         if argument.chars().all(plain) {
             line.push_str(&format!(" \\\n  {argument}"));
-        } else {
+        } else if argument.contains("$(cat ") {
             line.push_str(&format!(" \\\n  \"{argument}\""));
+        } else {
+            let quoted = argument.replace('\'', "'\\''");
+            line.push_str(&format!(" \\\n  '{quoted}'"));
         }
     }
     line

@@ -55,8 +55,13 @@ pub(super) struct Played {
 
 impl Stage {
     pub(super) fn new(promote: &Path, lie: bool) -> Result<Self> {
+        Self::of(Arc::new(Universe::new()?), promote, lie)
+    }
+
+    /// A stage in a universe that is there already.
+    pub(super) fn of(universe: Arc<Universe>, promote: &Path, lie: bool) -> Result<Self> {
         let stage = Self {
-            universe: Arc::new(Universe::new()?),
+            universe,
             promote: promote.to_owned(),
             tag: TAG.to_owned(),
             lie,

@@ -35,6 +35,8 @@ pub enum Habit {
         /// How many pushes; further ones are taken.
         times: usize,
     },
+    /// Every push to this branch is refused; other branches are free.
+    Protected(String),
     /// The first requests of each path are answered by 429 (or 503) with `Retry-After`.
     Limited {
         /// The status.
@@ -105,6 +107,15 @@ pub(super) fn answer(habit: &Habit, counts: &Counts, seen: &Seen<'_>) -> Option<
                 return None;
             }
             Some(refusal(seen.body, reason))
+        }
+        Habit::Protected(branch) => {
+            let own = format!("refs/heads/{branch}");
+            let is_own = seen.is_push()
+                && Push::parse(seen.body)
+                    .refs
+                    .iter()
+                    .any(|one| one.name == own);
+            is_own.then(|| refusal(seen.body, "pre-receive hook declined"))
         }
         Habit::Limited {
             status,
