@@ -16,8 +16,6 @@ use super::{
 /// The declarations that references in a Pipeline resolve against.
 pub(super) struct PipelineScope<'a> {
     pub(super) interface: TaskInterface,
-    /// Whether the params of a PipelineRun reach into it.
-    pub(super) open: bool,
     pub(super) tasks: BTreeMap<&'a str, Member>,
     pub(super) finally: BTreeMap<&'a str, Member>,
     /// The part of the Pipeline that is being checked.
@@ -58,7 +56,6 @@ pub(super) fn check(
     }
     let mut scope = PipelineScope {
         interface,
-        open: propagated.is_some(),
         tasks: members(spec.list("tasks"), known),
         finally: members(spec.list("finally"), known),
         part: Part::Tasks,
@@ -263,7 +260,7 @@ impl PipelineScope<'_> {
         // Params of the Pipeline reach into an embedded spec by their names.
         if embedded {
             for (name, spec) in &mut declared {
-                if self.open || self.interface.params.contains_key(name) {
+                if self.interface.params.contains_key(name) {
                     spec.required = false;
                 }
             }

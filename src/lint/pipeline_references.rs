@@ -47,7 +47,6 @@ impl PipelineScope<'_> {
         match reference.parts().as_slice() {
             ["params", name, keys @ ..] => match self.interface.params.get(*name) {
                 Some(declared) => check_use(reference, declared, keys, site, findings),
-                None if self.open => {}
                 None => {
                     let own = &self.interface.params;
                     unknown("param", name, own, reference, site, findings);

@@ -293,8 +293,7 @@ impl TaskScope<'_> {
                     .or_else(|| outer.and_then(|outer| outer.interface.params.get(*name)));
                 match declared {
                     Some(declared) => check_use(reference, declared, keys, site, findings),
-                    // The params of a PipelineRun reach into its embedded Pipeline.
-                    None if outer.is_some_and(|outer| outer.open) || is_given(name) => {}
+                    None if is_given(name) => {}
                     None => unknown("param", name, &self.own.params, reference, site, findings),
                 }
             }
@@ -313,9 +312,7 @@ impl TaskScope<'_> {
                 let own = &self.own.workspaces;
                 let is_bound = self.outer.is_some_and(|outer| outer.bound.contains(name));
                 let propagated = is_bound
-                    || outer.is_some_and(|outer| {
-                        outer.open || outer.interface.workspaces.contains_key(*name)
-                    });
+                    || outer.is_some_and(|outer| outer.interface.workspaces.contains_key(*name));
                 if !own.contains_key(*name) && !propagated {
                     unknown("workspace", name, own, reference, site, findings);
                 }

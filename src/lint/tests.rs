@@ -135,8 +135,10 @@ tasks:
         ("params.greeting", "params.greetin"),
         ("workspaces.data", "workspaces.date"),
     ] {
-        let wrong = pipeline.replace(from, to);
-        assert_eq!(check(&[("file", &wrong)]).findings.len(), 1, "{to}");
+        for whole in [&pipeline, &run] {
+            let wrong = whole.replace(from, to);
+            assert_eq!(check(&[("file", &wrong)]).findings.len(), 1, "{to}");
+        }
     }
 }
 
