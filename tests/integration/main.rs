@@ -30,6 +30,7 @@ mod lint;
 mod many_referrers;
 mod neighbours;
 mod networks;
+mod newcomer;
 mod outputs;
 mod outside;
 mod overlays;
