@@ -176,8 +176,9 @@ impl Api {
             let request = client
                 .get(url.clone())
                 .header(header::ACCEPT, "application/json");
-            let error = match request.send().await {
-                Err(error) => failed(chain(&error)),
+            let sent = self.http.send(request, &Method::GET, &url, Sent::default());
+            let error = match sent.await {
+                Err(error) => failed(error.to_string()),
                 Ok(response) => {
                     let status = response.status();
                     let kind = response.headers().get(header::CONTENT_TYPE);
