@@ -176,8 +176,8 @@ impl Api {
             let request = client
                 .get(url.clone())
                 .header(header::ACCEPT, "application/json");
-            let sent = self.http.send(request, &Method::GET, &url, Sent::default());
-            let error = match sent.await {
+            let (get, body) = (Method::GET, Sent::default());
+            let error = match self.http.send(request, &get, &url, body).await {
                 Err(error) => failed(error.to_string()),
                 Ok(response) => {
                     let status = response.status();

@@ -212,7 +212,7 @@ impl Read for Stream {
                 let mut bytes = exchange.map_err(|error| io::Error::other(error::keep(error)))?;
                 if matches!(service, Service::UploadPackLs) {
                     let mut head = Vec::new();
-                    bytes.by_ref().take(MAX_HEAD).read_to_end(&mut head)?;
+                    Read::take(&mut bytes, MAX_HEAD).read_to_end(&mut head)?;
                     bytes.rewind()?;
                     can_be_quiet.store(quiet::is_offered(&head), Ordering::Relaxed);
                 }

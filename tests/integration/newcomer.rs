@@ -68,7 +68,14 @@ fn typed(command: &str, made: &mut Objects) {
     };
     match words.as_slice() {
         ["kubectl", "create", "namespace", name] => assert_eq!(*name, NAMESPACE),
-        ["kubectl", "create", "secret", "generic" | "docker-registry", name, ..] => {
+        [
+            "kubectl",
+            "create",
+            "secret",
+            "generic" | "docker-registry",
+            name,
+            ..,
+        ] => {
             assert_eq!(behind("--namespace"), Some(NAMESPACE), "{command}");
             made.insert(("Secret".to_owned(), (*name).to_owned()));
         }
@@ -79,7 +86,10 @@ fn typed(command: &str, made: &mut Objects) {
         }
         ["kubectl", "patch", kind, name, ..] => {
             let patched = ("ServiceAccount".to_owned(), (*name).to_owned());
-            assert!(*kind == "serviceaccount" && made.contains(&patched), "{command}");
+            assert!(
+                *kind == "serviceaccount" && made.contains(&patched),
+                "{command}"
+            );
         }
         ["kubectl", "get" | "logs", ..] | ["git", "tag" | "push", ..] => {}
         ["make", target] => {
@@ -102,7 +112,10 @@ fn named() -> Objects {
             names.insert((kind.to_owned(), name));
         }
     };
-    add("ServiceAccount", &run["taskRunTemplate"]["serviceAccountName"]);
+    add(
+        "ServiceAccount",
+        &run["taskRunTemplate"]["serviceAccountName"],
+    );
     for workspace in run["workspaces"].as_array().unwrap() {
         if workspace["secret"].is_object() {
             add("Secret", &workspace["secret"]["secretName"]);
@@ -118,7 +131,10 @@ fn named() -> Objects {
     }
     for param in run["params"].as_array().unwrap() {
         let value = param["value"].as_str().unwrap_or_default();
-        if let Some((_, secret)) = value.strip_prefix("k8s://").and_then(|at| at.rsplit_once('/')) {
+        if let Some((_, secret)) = value
+            .strip_prefix("k8s://")
+            .and_then(|at| at.rsplit_once('/'))
+        {
             add("Secret", &secret.into());
         }
     }
@@ -150,7 +166,10 @@ fn the_run_finds_what_the_page_lets_one_make() {
     assert!(missing.is_empty(), "no command makes {missing:?}");
     // The role reads the key and nothing else.
     let role = documents("install/service-account.yaml");
-    assert_eq!(role[1]["rules"][0]["resourceNames"], serde_json::json!(["cosign-pub"]));
+    assert_eq!(
+        role[1]["rules"][0]["resourceNames"],
+        serde_json::json!(["cosign-pub"])
+    );
     // A page without one of its steps is found out.
     for (number, command) in commands.iter().enumerate() {
         if !command.starts_with("kubectl create secret") && !command.contains(" -k install") {

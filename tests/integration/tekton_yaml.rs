@@ -477,7 +477,11 @@ fn both_pipelines_have_the_same_interface() {
 #[test]
 fn every_resource_has_a_name_for_people() {
     let tasks = ALL.map(path_of);
-    for path in tasks.iter().map(String::as_str).chain([PIPELINE, ONE_POD, TO_REGISTRY]) {
+    for path in tasks
+        .iter()
+        .map(String::as_str)
+        .chain([PIPELINE, ONE_POD, TO_REGISTRY])
+    {
         let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
         let shown = &document["metadata"]["annotations"]["tekton.dev/displayName"];
         assert!(shown.is_string(), "{path}");
