@@ -33,7 +33,7 @@ mod units;
 mod urls;
 mod uuid;
 mod x509;
-mod yaml;
+pub mod yaml;
 
 pub use context::CallContext;
 pub use declarations::{declarations, not_offered, offered, refused};

@@ -9,6 +9,14 @@ pub(super) use scalar::json_float;
 use super::operand::{Answer, Failure, give, string, value};
 use crate::value::Value;
 
+/// Reads the first document of a text, as `yaml.unmarshal` does.
+///
+/// # Errors
+/// The reason in words.
+pub fn document(text: &str) -> Result<Value, String> {
+    read::document(text)
+}
+
 /// `yaml.unmarshal(text)`: the first document.
 pub(super) fn unmarshal(operands: &[Value]) -> Answer {
     let read = read::document(string(operands, 0)?);
