@@ -3,6 +3,9 @@
 //!
 //! What was verified stays in a cache, which is the floor below which no later answer may fall,
 //! and serves later runs without the network as long as it has not expired.
+//!
+//! The cache has the layout of cosign and Conforma's `ec` (sigstore-go, `pkg/tuf`), so that each reads what
+//! another laid down: `remote.json` names the repository, `HOST-PORT-PATH/` holds its metadata and targets.
 
 use std::{
     fs,
@@ -13,8 +16,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{
-    Error as Refusal, FileStore, MetadataStore as _, Repository, StoreRepository, Updater,
-    transport::FetchFuture,
+    Error as Refusal, FileStore, MetadataStore as _, Repository, Updater, transport::FetchFuture,
 };
 
 use super::{
@@ -79,7 +81,7 @@ impl Tuf {
     /// # Errors
     /// [`Error::Tuf`], [`Error::RootChecksum`], [`Error::Remote`], [`Error::Missing`].
     pub(crate) async fn initialize(&self, start: &Start) -> Result<Vec<u8>, Error> {
-        let mirror = start.mirror.trim_end_matches('/').to_owned();
+        let mirror = start.mirror.clone();
         let dir = self.directory(&mirror)?;
         let first = self.first_root(start, &dir).await?;
         let remote = HttpRepository::new(self.http.clone(), &mirror)?;
@@ -111,7 +113,7 @@ impl Tuf {
         let mirror = named.mirror;
         let dir = self.directory(&mirror)?;
         let first = read_file(&dir.join("root.json"))?;
-        let offline = StoreRepository::new(FileStore::new(&dir));
+        let offline = LocalRepository(FileStore::new(&dir));
         if let Ok(found) = verify(offline, &first, &dir, &mirror).await {
             return Ok(Some((mirror, found)));
         }
@@ -122,8 +124,11 @@ impl Tuf {
 
     /// The directory of a repository, for its user only.
     pub(super) fn directory(&self, mirror: &str) -> Result<PathBuf, Error> {
-        let name = Digest::of(mirror.as_bytes()).hex();
-        let dir = self.cache.join(name.get(..32).unwrap_or(&name));
+        let name = directory_name(mirror).ok_or_else(|| Error::Remote {
+            url: mirror.to_owned(),
+            reason: "expected http:// or https:// and a host".to_owned(),
+        })?;
+        let dir = self.cache.join(name);
         let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -190,6 +195,51 @@ fn cached_root(dir: &Path) -> Result<Option<Vec<u8>>, Error> {
             origin: path.display().to_string(),
             reason: error.to_string(),
         }),
+    }
+}
+
+/// The name of a repository's directory in the cache, as sigstore-go makes it of the URL. `None` where it
+/// would not be a directory of the cache's own.
+fn directory_name(mirror: &str) -> Option<String> {
+    let rest = mirror.strip_prefix("https://").unwrap_or(mirror);
+    let rest = rest.strip_prefix("http://").unwrap_or(rest);
+    let name = rest.replace(['/', ':'], "-").to_lowercase();
+    let is_directory = !name.trim_matches('.').is_empty() && !name.contains(['\\', '\0']);
+    (is_directory && name != REMOTE).then_some(name)
+}
+
+/// A cache as a repository, for runs without the network.
+struct LocalRepository(FileStore);
+
+impl LocalRepository {
+    /// Reads a file. cosign keeps versioned metadata without the version in the name, and the metadata
+    /// above say which version is expected; a versioned root is the question for a newer one.
+    fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut found = self.0.load(name)?;
+        let plain = name.split_once('.').filter(|(version, rest)| {
+            version.bytes().all(|b| b.is_ascii_digit()) && *rest != "root.json"
+        });
+        if let (None, Some((_, plain))) = (&found, plain) {
+            found = self.0.load(plain)?;
+        }
+        match found {
+            Some(bytes) if bytes.len() as u64 > limit => Err(Refusal::transport(format!(
+                "{name} in the cache exceeds {limit} bytes"
+            ))),
+            found => Ok(found),
+        }
+    }
+}
+
+impl Repository for LocalRepository {
+    fn fetch_metadata<'a>(&'a self, name: &'a str, max_length: u64) -> FetchFuture<'a> {
+        let found = self.read(name, max_length);
+        Box::pin(async move { found })
+    }
+
+    fn fetch_target<'a>(&'a self, path: &'a str, max_length: u64) -> FetchFuture<'a> {
+        let found = self.read(&format!("targets/{path}"), max_length);
+        Box::pin(async move { found })
     }
 }
 
