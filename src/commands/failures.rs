@@ -231,6 +231,9 @@ pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
         R::NoLogEntry => Some(
             "--rekor-url asks a log for entries that are not stored with the signature; with a key --ignore-rekor does without",
         ),
+        R::NotLogged { .. } => Some(
+            "the signature was not logged there: sign it with a log, or with a key do without by --ignore-rekor",
+        ),
         R::UnknownLog { .. } | R::Chain { .. } => Some(
             "signatures of a private Sigstore need its trusted root: --trusted-root, --tuf-mirror or trust init",
         ),
@@ -254,6 +257,7 @@ fn kube_kind(error: &kube::Error) -> Kind {
         | kube::Error::Config { .. }
         | kube::Error::Name { .. }
         | kube::Error::Denied { .. }
+        | kube::Error::Config { .. }
         | kube::Error::Http(_) => Kind::Usage,
         kube::Error::Remote { .. } => Kind::Remote,
     }

@@ -92,6 +92,7 @@ impl From<TrustFlags> for TrustRequest {
             ignore_rekor: flags.ignore_rekor,
             insecure_ignore_sct: flags.insecure_ignore_sct,
             root: flags.root.choice(),
+            refuse_unreachable: false,
             patterns: Patterns::Whole,
             loaded: Loaded::default(),
         }

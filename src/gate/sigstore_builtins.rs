@@ -159,6 +159,7 @@ fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest>
         rekor_url: text("rekor_url"),
         ignore_rekor: options.get("ignore_rekor")?.as_bool()?,
         // In Rego an expression means what it means upstream: a deny rule by a prefix has to match.
+        refuse_unreachable: false,
         patterns: Patterns::Part,
         ..request.clone()
     })

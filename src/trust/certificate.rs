@@ -107,11 +107,51 @@ fn time(time: ASN1Time) -> String {
     time.map(|time| time.to_string()).unwrap_or_default()
 }
 
-/// The name as RFC 2253 writes it: the last part first.
+/// The attributes that Go's `pkix` names, by their identifiers; others are written as numbers.
+const ATTRIBUTES: [(&str, &str); 9] = [
+    ("2.5.4.6", "C"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.11", "OU"),
+    ("2.5.4.3", "CN"),
+    ("2.5.4.5", "SERIALNUMBER"),
+    ("2.5.4.7", "L"),
+    ("2.5.4.8", "ST"),
+    ("2.5.4.9", "STREET"),
+    ("2.5.4.17", "POSTALCODE"),
+];
+
+/// The name as Go's `pkix.Name` writes it (RFC 2253): the last part first, special characters escaped.
 fn name(name: &X509Name<'_>) -> String {
-    let text = name.to_string();
-    let parts: Vec<_> = text.split(", ").collect();
+    let parts = name.iter_rdn().map(|part| {
+        let attributes = part.iter().map(|attribute| {
+            let oid = attribute.attr_type().to_id_string();
+            let known = ATTRIBUTES.iter().find(|(known, _)| *known == oid);
+            match (known, attribute.as_str()) {
+                (Some((_, name)), Ok(value)) => format!("{name}={}", escaped(value)),
+                (None, Ok(value)) => format!("{oid}={}", escaped(value)),
+                // Go writes the DER of a value that is not a text.
+                (_, Err(_)) => format!("{oid}=#{}", hex::encode(attribute.attr_value().data)),
+            }
+        });
+        attributes.collect::<Vec<_>>().join("+")
+    });
+    let parts: Vec<_> = parts.collect();
     parts.into_iter().rev().collect::<Vec<_>>().join(",")
+}
+
+fn escaped(value: &str) -> String {
+    let last = value.chars().count().saturating_sub(1);
+    let mut text = String::new();
+    for (at, c) in value.chars().enumerate() {
+        let special = matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
+            || c == '#' && at == 0
+            || c == ' ' && (at == 0 || at == last);
+        if special {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
 }
 
 fn alternative_names(names: &[GeneralName<'_>]) -> String {

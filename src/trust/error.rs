@@ -197,6 +197,18 @@ pub(crate) enum Reason {
     /// Nothing proves that it was logged.
     #[error("no transparency log entry is stored with it")]
     NoLogEntry,
+    /// The log that was looked up has no entry either.
+    #[error("no transparency log entry is stored with it, and {log} has none for it")]
+    NotLogged {
+        /// The log's URL.
+        log: String,
+    },
+    /// The log could not be looked up.
+    #[error("no transparency log entry is stored with it, and the log cannot be read: {reason}")]
+    LogUnreachable {
+        /// The failure of the request.
+        reason: String,
+    },
     /// The log entry is of a kind that cannot be checked.
     #[error("log entries of kind {kind}/{version} are not supported")]
     UnsupportedLogEntry {
@@ -288,6 +300,14 @@ pub(crate) enum Reason {
         /// Who vouches for the signer.
         issuer: String,
     },
+    /// An expression for the signer matches a part of the name only.
+    #[error("the expression {pattern} matches only a part of {name}; end it with .*")]
+    IdentityPart {
+        /// The expression.
+        pattern: String,
+        /// The signer or the issuer.
+        name: String,
+    },
     /// A bundle of an old or unknown version, which needs less proof.
     #[error("bundle version {found:?}, expected v0.3")]
     BundleVersion {
@@ -364,7 +384,8 @@ impl SignatureFailure {
     /// Tells whether every candidate lacks nothing but an entry in a transparency log.
     pub(crate) fn is_unlogged(&self) -> bool {
         let mut reasons = self.rejected.iter().map(|rejected| &rejected.reason);
-        !self.is_absence() && reasons.all(|reason| *reason == Reason::NoLogEntry)
+        !self.is_absence()
+            && reasons.all(|reason| matches!(reason, Reason::NoLogEntry | Reason::NotLogged { .. }))
     }
 }
 

@@ -18,6 +18,13 @@ pub(crate) enum Matcher {
     Exact(String),
     /// A pattern for the whole text.
     Pattern(Regex),
+    /// A pattern for the whole text, and the same without its anchors for the message.
+    Anchored {
+        /// The pattern that decides.
+        whole: Regex,
+        /// The pattern as it was given.
+        given: Regex,
+    },
 }
 
 impl Matcher {
@@ -45,10 +52,9 @@ impl Matcher {
         }
         // Compiled alone first, so that a stray parenthesis cannot reach out of the anchored group.
         let compile = |text: &str| RegexBuilder::new(text).size_limit(MAX_PATTERN).build();
-        compile(text)
-            .and_then(|_| compile(&format!("^(?:{text})$")))
-            .map(Self::Pattern)
-            .map_err(|error| wrong(error.to_string()))
+        let given = compile(text).map_err(|error| wrong(error.to_string()))?;
+        let whole = compile(&format!("^(?:{text})$")).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self::Anchored { whole, given })
     }
 
     /// Expects a text of which a part matches, as cosign does.
@@ -69,6 +75,17 @@ impl Matcher {
         match self {
             Self::Exact(expected) => expected == text,
             Self::Pattern(pattern) => pattern.is_match(text),
+            Self::Anchored { whole, .. } => whole.is_match(text),
+        }
+    }
+
+    /// The pattern, if it matches a part of the text only.
+    fn partly(&self, text: &str) -> Option<&str> {
+        match self {
+            Self::Anchored { whole, given } if !whole.is_match(text) && given.is_match(text) => {
+                Some(given.as_str())
+            }
+            _ => None,
         }
     }
 }
@@ -78,6 +95,7 @@ impl fmt::Display for Matcher {
         match self {
             Self::Exact(text) => f.write_str(text),
             Self::Pattern(pattern) => f.write_str(pattern.as_str()),
+            Self::Anchored { given, .. } => f.write_str(given.as_str()),
         }
     }
 }
@@ -95,6 +113,25 @@ impl Identity {
     /// Tells whether the certificate's claims are the expected ones.
     pub(super) fn matches(&self, subject: &str, issuer: &str) -> bool {
         self.subject.matches(subject) && self.issuer.matches(issuer)
+    }
+
+    /// Names the pattern that only a part of the signer's name matches, and the name. The other claim
+    /// must match at least in part.
+    pub(super) fn partly<'a>(
+        &'a self,
+        subject: &'a str,
+        issuer: &'a str,
+    ) -> Option<(&'a str, &'a str)> {
+        let parts = [(&self.subject, subject), (&self.issuer, issuer)];
+        let near = |(matcher, text): &(&Matcher, &str)| {
+            matcher.matches(text) || matcher.partly(text).is_some()
+        };
+        if !parts.iter().all(near) {
+            return None;
+        }
+        parts
+            .into_iter()
+            .find_map(|(matcher, text)| Some((matcher.partly(text)?, text)))
     }
 }
 

@@ -23,6 +23,12 @@ pub(crate) struct Rekor {
     url: Url,
 }
 
+impl std::fmt::Display for Rekor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::http::authority(&self.url))
+    }
+}
+
 impl Rekor {
     /// Names a log by its base URL.
     ///

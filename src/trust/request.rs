@@ -25,6 +25,8 @@ pub(crate) struct TrustRequest {
     pub(crate) rekor_url: Option<String>,
     /// Accept signatures without a transparency log entry; only with a key.
     pub(crate) ignore_rekor: bool,
+    /// Refuse signatures whose log cannot be read, in place of ending the run.
+    pub(crate) refuse_unreachable: bool,
     /// Accept certificates that no certificate log has.
     pub(crate) insecure_ignore_sct: bool,
     /// Where the trusted root comes from.
@@ -55,6 +57,24 @@ impl Patterns {
 }
 
 impl TrustRequest {
+    /// The request of a run that verifies no signature of its own.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            public_key: Vec::new(),
+            certificate_identity: Vec::new(),
+            certificate_identity_regexp: Vec::new(),
+            certificate_oidc_issuer: None,
+            certificate_oidc_issuer_regexp: None,
+            rekor_url: None,
+            ignore_rekor: false,
+            refuse_unreachable: false,
+            insecure_ignore_sct: false,
+            root: Choice::Default,
+            patterns: Patterns::Part,
+            loaded: Loaded::default(),
+        }
+    }
+
     /// Makes the verifier: reads keys and patterns, loads the trusted root.
     ///
     /// # Errors
@@ -97,6 +117,7 @@ impl TrustRequest {
             who,
             root,
             rekor,
+            refuse_unreachable: self.refuse_unreachable,
             skip_certificate_log: self.insecure_ignore_sct,
             repository,
         }))

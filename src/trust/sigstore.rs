@@ -86,9 +86,17 @@ fn certified<'a>(
         .iter()
         .any(|identity| identity.matches(subject, issuer))
     {
-        return Err(Reason::Identity {
-            subject: subject.to_owned(),
-            issuer: issuer.to_owned(),
+        let mut expected = expected.iter();
+        let partly = expected.find_map(|identity| identity.partly(subject, issuer));
+        return Err(match partly {
+            Some((pattern, name)) => Reason::IdentityPart {
+                pattern: pattern.to_owned(),
+                name: name.to_owned(),
+            },
+            None => Reason::Identity {
+                subject: subject.to_owned(),
+                issuer: issuer.to_owned(),
+            },
         });
     }
     Ok(Keyless {

@@ -189,6 +189,7 @@ fn asking(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Verifier {
         who,
         root: root.map(std::sync::Arc::new),
         rekor,
+        refuse_unreachable: false,
         skip_certificate_log: false,
         repository: None,
     })

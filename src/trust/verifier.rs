@@ -74,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) root: Option<Arc<Root>>,
     /// The log to ask for entries that were not stored.
     pub(crate) rekor: Option<Rekor>,
+    /// Refuse a candidate whose log cannot be read, in place of ending the run.
+    pub(crate) refuse_unreachable: bool,
     /// Accept certificates that no certificate log has, as of a private authority without one.
     pub(crate) skip_certificate_log: bool,
     /// Where signatures are kept instead of beside the image.
@@ -102,6 +104,7 @@ impl Trust {
 pub(crate) struct Verifier {
     trust: Arc<Trust>,
     rekor: Option<Rekor>,
+    refuse_unreachable: bool,
     repository: Option<Repository>,
 }
 
@@ -115,6 +118,7 @@ impl Verifier {
                 skip_certificate_log: options.skip_certificate_log,
             }),
             rekor: options.rekor,
+            refuse_unreachable: options.refuse_unreachable,
             repository: options.repository,
         }
     }
@@ -189,7 +193,18 @@ impl Verifier {
         candidate: Candidate,
         digest: Digest,
     ) -> Result<Result<Verdict, Reason>, Error> {
-        let looked_up = self.look_up(&candidate).await?;
+        let looked_up = match self.look_up(&candidate).await {
+            Ok(looked_up) => looked_up,
+            // Without its entry the signature is refused, so that nothing passes by a log that fails.
+            Err(error @ Error::Remote { .. }) if self.refuse_unreachable => {
+                let reason = error.to_string();
+                return Ok(Err(Reason::LogUnreachable { reason }));
+            }
+            Err(error) => return Err(error),
+        };
+        let nothing = looked_up.as_ref().is_some_and(Vec::is_empty);
+        let log = self.rekor.as_ref().filter(|_| nothing);
+        let log = log.map(|rekor| rekor.to_string());
         let trust = Arc::clone(&self.trust);
         let work = tokio::task::spawn_blocking(move || {
             let mut last = Err(Reason::NoLogEntry);
@@ -207,7 +222,10 @@ impl Verifier {
                     break;
                 }
             }
-            last
+            match (last, log) {
+                (Err(Reason::NoLogEntry), Some(log)) => Err(Reason::NotLogged { log }),
+                (last, _) => last,
+            }
         });
         // A panic below is a refusal, never a pass.
         Ok(work.await.unwrap_or_else(|error| {

@@ -102,11 +102,11 @@ fn verifies_an_index_and_every_platform() {
     // A pattern must match the whole subject.
     run("github.com/acme/")
         .exits(4)
-        .prints("who is not expected");
+        .prints("matches only a part of");
 }
 
 /// A registry with one image that a key signed and attested.
-fn signed() -> (Server, signer::Key, signer::Image) {
+pub(crate) fn signed() -> (Server, signer::Key, signer::Image) {
     let registry = Server::start(Options::default()).unwrap();
     let key = signer::Key::generate().unwrap();
     let image = signer::push_image(&registry, "acme/app", "v1.0", "seed", 1).unwrap();

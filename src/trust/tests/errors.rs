@@ -48,6 +48,7 @@ async fn request(signer: &[&str]) -> Error {
         ignore_rekor: false,
         insecure_ignore_sct: false,
         root: Choice::PublicGood,
+        refuse_unreachable: false,
         patterns: Patterns::Whole,
         loaded: Loaded::default(),
     };

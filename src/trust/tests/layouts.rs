@@ -300,6 +300,7 @@ async fn signatures_of_another_repository_are_about_this_image() {
             who: keys(world.expected_key(), LogPolicy::Ignored),
             root: None,
             rekor: None,
+            refuse_unreachable: false,
             skip_certificate_log: false,
             repository: Some(repository.parse().unwrap()),
         })
