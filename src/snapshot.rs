@@ -281,7 +281,19 @@ impl Snapshot {
             origin: origin.to_owned(),
             reason,
         };
-        let mut document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
+        let document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
+        Self::of_document(document, origin)
+    }
+
+    /// Takes a document: a bare spec or a Snapshot resource with `spec`.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(crate) fn of_document(mut document: Value, origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| Error::Parse {
+            origin: origin.to_owned(),
+            reason,
+        };
         if let Some(spec) = document.get_mut("spec").filter(|spec| spec.is_object()) {
             document = spec.take();
         }

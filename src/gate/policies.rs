@@ -52,6 +52,8 @@ impl PolicyRequest {
             }
             tracing::warn!("the policy has no sources: no rule decides, signatures alone do");
         }
+        let dates = spec.check_dates(self.dialect);
+        dates.map_err(LocateError::from)?;
         spec.bind_local(self.paths).map_err(LocateError::Source)?;
         self.add_rule_data(&mut spec, fetcher).await?;
         complete(trust, &mut spec);

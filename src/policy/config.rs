@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::local::Reach;
+use super::{dialect::Dialect, local::Reach};
 
 /// The files that hold the configuration in a directory or repository, the first one wins.
 pub(crate) const FILES: [&str; 6] = [
@@ -327,15 +327,6 @@ impl Spec {
             .iter()
             .filter_map(|g| g.volatile_config.as_ref());
         for entry in volatile.flat_map(|v| v.include.iter().chain(&v.exclude)) {
-            for date in [&entry.effective_on, &entry.effective_until] {
-                if !date.is_empty() && parse_time(date).is_none() {
-                    return Err(Error::Date {
-                        origin: origin.to_owned(),
-                        value: entry.value.clone(),
-                        date: date.clone(),
-                    });
-                }
-            }
             let scopes = [
                 !entry.image_ref.is_empty(),
                 !entry.image_digest.is_empty(),
@@ -347,6 +338,47 @@ impl Spec {
                     origin: origin.to_owned(),
                     value: entry.value.clone(),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the dates of volatile entries. Under `ec` an entry with a broken one does not hold, with a warning,
+    /// as upstream leaves it out.
+    ///
+    /// # Errors
+    /// [`Error::Date`].
+    pub(crate) fn check_dates(&self, dialect: Dialect) -> Result<(), Error> {
+        let groups = self.sources.iter();
+        let volatile = groups.filter_map(|group| group.volatile_config.as_ref());
+        for list in volatile.flat_map(|volatile| [&volatile.include, &volatile.exclude]) {
+            let broken = |entry: &Volatile| {
+                let mut dates = [&entry.effective_on, &entry.effective_until].into_iter();
+                dates
+                    .find(|date| !date.is_empty() && parse_time(date).is_none())
+                    .cloned()
+            };
+            if dialect.is_conforma() {
+                for (entry, date) in list
+                    .iter()
+                    .filter_map(|entry| Some((entry, broken(entry)?)))
+                {
+                    tracing::warn!(
+                        value = entry.value,
+                        date,
+                        "volatileConfig: an entry with a date that cannot be read is left out"
+                    );
+                }
+            } else {
+                let mut entries = list.iter();
+                if let Some((entry, date)) = entries.find_map(|entry| Some((entry, broken(entry)?)))
+                {
+                    return Err(Error::Date {
+                        origin: "the policy".to_owned(),
+                        value: entry.value.clone(),
+                        date,
+                    });
+                }
             }
         }
         Ok(())
@@ -426,10 +458,24 @@ mod tests {
         assert!(matches!(parse("{a"), Err(Error::Parse { .. })));
     }
 
+    fn dated(text: &str) -> Result<Spec, Error> {
+        let spec = parse(text)?;
+        spec.check_dates(Dialect::Promote).map(|()| spec)
+    }
+
+    #[test]
+    fn ec_leaves_out_a_volatile_entry_with_a_broken_date() {
+        let text =
+            "sources: [{volatileConfig: {exclude: [{value: a, effectiveOn: soon}, {value: b}]}}]";
+        let spec = parse(text).unwrap();
+        spec.check_dates(Dialect::Conforma).unwrap();
+        assert!(spec.check_dates(Dialect::Promote).is_err());
+    }
+
     #[test]
     fn refuses_volatile_entries_that_cannot_be_understood() {
         let with = |entry: &str| {
-            parse(&format!(
+            dated(&format!(
                 "sources: [{{volatileConfig: {{exclude: [{{value: a, {entry}}}]}}}}]"
             ))
         };

@@ -256,9 +256,12 @@ fn child_of(name: &str) -> Option<&str> {
 }
 
 fn holds(entry: &Volatile, at: Timestamp) -> bool {
-    let bound = |text: &str| parse_time(text);
-    bound(&entry.effective_on).is_none_or(|from| from <= at)
-        && bound(&entry.effective_until).is_none_or(|until| at <= until)
+    // A date that cannot be read was refused before; the entry would not hold.
+    let holds = |text: &str, holds: &dyn Fn(Timestamp) -> bool| {
+        text.is_empty() || parse_time(text).is_some_and(holds)
+    };
+    holds(&entry.effective_on, &|from| from <= at)
+        && holds(&entry.effective_until, &|until| at <= until)
 }
 
 fn total(criteria: &[String], matchers: &[String]) -> u32 {

@@ -29,6 +29,7 @@ mod uri;
 
 #[cfg(test)]
 pub(crate) use archive::of_any_files as archive_of_any_files;
+pub(crate) use archive::{all as files_of_archive, clean as clean_path};
 pub(crate) use config::Spec;
 pub(crate) use dialect::Dialect;
 pub(crate) use evidence::{Evidence, Opinion, Pass, UnverifiedEvidence, VerifiedEvidence};

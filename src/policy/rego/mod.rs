@@ -17,6 +17,7 @@ mod places;
 mod policy;
 mod rules;
 pub(crate) mod testing;
+pub(crate) mod yaml;
 
 pub(crate) use check::gives_results;
 pub(crate) use ec::{Answer, Host, Question, Subject, Verify, recorded};

@@ -95,7 +95,10 @@ impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         refuse_plain_http(text)?;
         if let Some(reference) = text.strip_prefix("oci://").or(text.strip_prefix("oci::")) {
-            return oci(text, reference.trim_start_matches("//"));
+            let reference = reference.trim_start_matches("//");
+            // The registry's scheme is its host's, as for every reference.
+            let reference = reference.strip_prefix("https://").unwrap_or(reference);
+            return oci(text, reference.strip_prefix("http://").unwrap_or(reference));
         }
         if text.starts_with("https://") && !on_git_host(text) && !text.ends_with(".git") {
             return http(text, text);
