@@ -11,7 +11,7 @@ use crate::{git, http::HostPort, registry};
 /// Flags whose value is the URL of a Git repository.
 const REPOSITORIES: [&str; 2] = ["git_url", "gitops_repo_url"];
 /// Flags and arguments whose value may be the URL of a policy.
-const POLICIES: [&str; 2] = ["policy", "source"];
+const POLICIES: [&str; 3] = ["policy", "source", "policy_configuration"];
 
 /// Flags and arguments whose value names an image, a repository or a URL.
 const PLACES: [&str; 13] = [

@@ -1,25 +1,94 @@
-//! `completions`: shell completion scripts.
+//! `completions`: shell completion scripts, for each name that the program answers to.
+//!
+//! Behind `ec` the script offers the commands and flags of `ec`, and none of the global ones, which it refuses.
 
-use clap::Command;
+use clap::{Arg, Command};
 use clap_complete::{Shell, generate};
 
 use super::Outcome;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
+
+/// The names by which the image links this program, besides its own and `ec`.
+const APPLETS: [&str; 6] = [
+    "extract-tag",
+    "gather-images",
+    "plan-release",
+    "verify-ec",
+    "copy-image",
+    "update-deployment",
+];
+const DROP_IN: &str = "ec";
 
 /// Flags of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell that will read the script
     shell: Shell,
+    /// Complete this name alone: promote, ec or a command that the program is linked as [default: all of them]
+    #[arg(long, value_name = "PROGRAM")]
+    name: Option<String>,
 }
 
 /// Prints the script.
 ///
 /// # Errors
-/// Never; the signature is every command's.
-pub(crate) fn run(args: &Args, mut command: Command) -> Result<Outcome, Failure> {
+/// [`Kind::Usage`] for a name that the program does not answer to.
+pub(crate) fn run(args: &Args, command: Command, ec: &Command) -> Result<Outcome, Failure> {
+    let own = command.get_name().to_owned();
+    let names = [own.as_str(), DROP_IN].into_iter().chain(APPLETS);
+    let names: Vec<_> = match &args.name {
+        None => names.collect(),
+        Some(name) => {
+            let known = names.clone().find(|known| known == name);
+            vec![known.ok_or_else(|| {
+                let names: Vec<_> = names.collect();
+                let text = format!("--name {name}: expected one of {}", names.join(", "));
+                Failure::message(Kind::Usage, text)
+            })?]
+        }
+    };
     let mut outcome = Outcome::default();
-    let name = command.get_name().to_owned();
-    generate(args.shell, &mut command, name, &mut outcome.stdout);
+    for name in names {
+        let mut tree = match name {
+            DROP_IN => ec.clone(),
+            name if name == own => with_ec(&command, ec),
+            applet => linked(&command, applet)?,
+        };
+        generate(args.shell, &mut tree, name, &mut outcome.stdout);
+    }
     Ok(outcome)
+}
+
+/// The command with the whole tree of `ec`, which does not inherit the global flags.
+fn with_ec(command: &Command, ec: &Command) -> Command {
+    let mut command = command.clone();
+    command.build();
+    let mut tree = ec.clone();
+    tree.build();
+    let path = format!("{} {DROP_IN}", command.get_name());
+    command.mut_subcommand(DROP_IN, |_| named(tree, &path))
+}
+
+/// Gives a command and those below it the names by which a completion script finds them.
+fn named(command: Command, path: &str) -> Command {
+    let below: Vec<_> = command
+        .get_subcommands()
+        .map(|below| below.get_name().to_owned())
+        .collect();
+    let command = command.bin_name(path.to_owned());
+    below.into_iter().fold(command, |command, name| {
+        let path = format!("{path} {name}");
+        command.mut_subcommand(name, |below| named(below, &path))
+    })
+}
+
+/// A command as the program is called by its name: with the global flags as its own.
+fn linked(command: &Command, name: &str) -> Result<Command, Failure> {
+    let missing = || Failure::message(Kind::Bug, format!("{name} is not a command"));
+    let found = command.find_subcommand(name).ok_or_else(missing)?;
+    let global = command
+        .get_arguments()
+        .filter(|argument| argument.is_global_set());
+    let global = global.cloned().map(|argument: Arg| argument.global(false));
+    Ok(found.clone().args(global))
 }

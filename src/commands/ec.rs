@@ -4,7 +4,10 @@
 //! known faults included. Where a fault would let an image pass that nobody verified, this program
 //! stays strict and says so. A flag without a counterpart here is refused by name.
 
+mod completion;
+mod elsewhere;
 mod image;
+mod input;
 mod inspect;
 mod policy;
 mod sigstore;
@@ -16,6 +19,7 @@ mod version;
 use std::{ffi::OsString, time::Duration};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+pub(crate) use snapshot::of_cluster as snapshot_of_cluster;
 pub(crate) use usage::{Usage, in_go};
 
 use super::{Context, Outcome};
@@ -27,7 +31,7 @@ pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
 /// The arguments of `ec`, read later and in another way than those of the other commands.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A command of Conforma's ec with its flags: validate image, validate policy, inspect policy, sigstore initialize, version
+    /// A command of Conforma's ec with its flags: validate image, validate input, validate policy, inspect policy, sigstore initialize, version
     #[arg(
         value_name = "ARGUMENT",
         trailing_var_arg = true,
@@ -42,7 +46,6 @@ pub(crate) struct Args {
     name = "ec",
     version = version::VERSION,
     args_override_self = true,
-    disable_help_subcommand = true,
     subcommand_required = true
 )]
 struct Cli {
@@ -122,6 +125,10 @@ enum Command {
     },
     /// Print version information
     Version(version::Args),
+    /// Print a completion script for a shell
+    Completion(completion::Args),
+    #[command(flatten)]
+    Elsewhere(elsewhere::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -150,14 +157,20 @@ struct Shown {
 enum Validated {
     /// Validate conformance of container images with the provided policies
     Image(Box<image::Args>),
+    /// Validate conformance of files, JSON and YAML, with the provided policies
+    Input(Box<input::Args>),
     /// Validate the provided EnterpriseContractPolicy spec
     Policy(policy::Args),
+    #[command(flatten)]
+    Elsewhere(elsewhere::Validated),
 }
 
 #[derive(Debug, Subcommand)]
 enum Inspect {
     /// Read policies from source urls and show information about the rules inside them
     Policy(inspect::Args),
+    #[command(flatten)]
+    Elsewhere(elsewhere::Inspected),
 }
 
 #[derive(Debug, Subcommand)]
@@ -184,6 +197,7 @@ impl Call {
         let matches = command().try_get_matches_from(program.chain(arguments));
         let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
         let Cli { root, command } = cli.map_err(Usage::of)?;
+        command.check()?;
         root.check()?;
         Ok(Self { root, command })
     }
@@ -200,15 +214,37 @@ impl Call {
         match self.command {
             Command::Validate(Validate { show, command }) => match command {
                 Validated::Image(args) => image::run(*args, &show, context).await,
+                Validated::Input(args) => input::run(*args, &show, context).await,
                 Validated::Policy(args) => policy::run(&args, context).await,
+                Validated::Elsewhere(command) => Err(command.refusal().into()),
             },
-            Command::Inspect {
-                command: Inspect::Policy(args),
-            } => inspect::run(args, context).await,
+            Command::Inspect { command } => match command {
+                Inspect::Policy(args) => inspect::run(args, context).await,
+                Inspect::Elsewhere(command) => Err(command.refusal().into()),
+            },
             Command::Sigstore {
                 command: Sigstore::Initialize(args),
             } => sigstore::run(args, context).await,
             Command::Version(args) => version::run(&args),
+            Command::Completion(args) => completion::run(&args),
+            Command::Elsewhere(command) => Err(command.refusal().into()),
+        }
+    }
+}
+
+impl Command {
+    /// Refuses a command that another program has, before anything is read.
+    fn check(&self) -> Result<(), Usage> {
+        match self {
+            Self::Elsewhere(command) => Err(command.refusal()),
+            Self::Validate(Validate {
+                command: Validated::Elsewhere(command),
+                ..
+            }) => Err(command.refusal()),
+            Self::Inspect {
+                command: Inspect::Elsewhere(command),
+            } => Err(command.refusal()),
+            _ => Ok(()),
         }
     }
 }

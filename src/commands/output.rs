@@ -158,8 +158,18 @@ impl Output {
         Ok(output)
     }
 
+    /// How the report is written.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The file that the report goes to; standard output without.
+    pub(crate) fn path(&self) -> Option<&std::path::Path> {
+        self.path.as_deref()
+    }
+
     /// What this report shows. Options count in text only, as upstream has it.
-    fn show(&self, show: Show) -> Show {
+    pub(crate) fn show(&self, show: Show) -> Show {
         if self.format != Format::Text {
             return show;
         }

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Clients, Error, Judged, Judgement, Moment, PolicyRequest, policies::fetcher};
 use crate::{
     image::DigestReference,
-    policy::{Evidence, Policies, Subject},
-    report::Component,
+    policy::{Evidence, Finding, Policies, Spec, Subject},
+    report::{Component, Input},
     trust::TrustRequest,
 };
 
@@ -21,6 +22,8 @@ const SKIPPED: [&str; 2] = ["image-signature", "attestation-signature"];
 #[derive(Debug)]
 pub(crate) struct Replay {
     policies: Policies,
+    /// The configuration as it was found, sources not pinned.
+    found: Spec,
     moment: Moment,
 }
 
@@ -37,12 +40,84 @@ impl Replay {
     ) -> Result<Self, Error> {
         let fetcher = fetcher(clients);
         let spec = policy.locate(&mut trust, &fetcher, clients).await?;
+        let found = spec.clone();
         let key = trust.first_key(&clients.env, &clients.http).await?;
         let at = moment.start();
         let policies = policy
             .load(spec, &trust, key.as_ref(), at, fetcher, clients)
             .await?;
-        Ok(Self { policies, moment })
+        Ok(Self {
+            policies,
+            found,
+            moment,
+        })
+    }
+
+    /// Locates, fetches and compiles a policy for documents that are not images: no key is read.
+    ///
+    /// # Errors
+    /// Configuration that cannot be used, or a source that failed.
+    pub(crate) async fn of_documents(
+        policy: &PolicyRequest,
+        mut trust: TrustRequest,
+        moment: Moment,
+        clients: &Clients,
+    ) -> Result<Self, Error> {
+        let fetcher = fetcher(clients);
+        let spec = policy.locate(&mut trust, &fetcher, clients).await?;
+        let found = spec.clone();
+        let at = moment.start();
+        let policies = policy
+            .load(spec, &trust, None, at, fetcher, clients)
+            .await?;
+        Ok(Self {
+            policies,
+            found,
+            moment,
+        })
+    }
+
+    /// The policy's configuration as it was found, and the moment for which rules are judged.
+    pub(crate) fn configuration(&self) -> (Spec, Timestamp) {
+        (self.found.clone(), self.moment.start())
+    }
+
+    /// Judges the documents of one file as Conftest does: each for itself, and a rule has passed that
+    /// says nothing of any of them.
+    ///
+    /// # Errors
+    /// The first document that could not be judged.
+    pub(crate) async fn judge_file(&self, documents: Vec<Value>) -> Result<Input, Error> {
+        let mut found = Input::default();
+        let mut passed: Option<Vec<Finding>> = None;
+        for document in documents {
+            let at = self.moment.start();
+            let subject = Subject {
+                image: None,
+                component: "",
+                at,
+            };
+            let evidence = Evidence::Replayed(Arc::new(document));
+            let opinion = self.policies.evaluate(evidence, subject).await?;
+            let (outcome, unread, _) = opinion.into_parts();
+            if !unread.needed.is_empty() {
+                return Err(Error::Unreadable(unread.needed));
+            }
+            let again = outcome.successes;
+            passed = Some(match passed {
+                None => again,
+                Some(mut known) => {
+                    known.retain(|one| again.iter().any(|other| other.code() == one.code()));
+                    known
+                }
+            });
+            found.violations.extend(outcome.violations);
+            found.warnings.extend(outcome.warnings);
+        }
+        if let Some(passed) = passed {
+            found.successes = passed;
+        }
+        Ok(found)
     }
 
     /// Judges every input.

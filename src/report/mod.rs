@@ -7,12 +7,14 @@ mod advice;
 mod appstudio;
 mod evidence;
 mod html;
+mod inputs;
 mod json;
 mod junit;
 mod summary;
 mod text;
 mod yaml;
 
+pub(crate) use inputs::{Input, InputReport};
 pub(crate) use json::in_go as go_json;
 
 use std::{borrow::Cow, sync::Arc};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Report, Show, json};
 use crate::policy::Finding;
 
-type ByCode = BTreeMap<String, Vec<String>>;
+pub(super) type ByCode = BTreeMap<String, Vec<String>>;
 
 #[derive(Serialize)]
 struct Summary<'a> {
@@ -66,7 +66,8 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
     })
 }
 
-fn by_code(findings: &[Finding]) -> ByCode {
+/// The first message of each code, and how many more there are.
+pub(super) fn by_code(findings: &[Finding]) -> ByCode {
     let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         if let Some(code) = finding.code() {

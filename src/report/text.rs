@@ -7,11 +7,11 @@ use crate::policy::Finding;
 
 const WIDTH: usize = 130;
 const INDENT: &str = "  ";
-const DOCS: &str = "For more information about policy issues, see the policy documentation: https://conforma.dev/docs/policy/";
+pub(super) const DOCS: &str = "For more information about policy issues, see the policy documentation: https://conforma.dev/docs/policy/";
 
 /// A kind of result: how it is marked, in which colour.
 #[derive(Clone, Copy)]
-enum Mark {
+pub(super) enum Mark {
     Violation,
     Warning,
     Success,
@@ -98,7 +98,7 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
 }
 
 fn components(text: &mut String, many: &[Component]) {
-    text.push_str("Components:\n");
+    text.push_str("\nComponents:\n");
     for component in many {
         let counts = component.counts();
         line(
@@ -136,13 +136,21 @@ fn results(text: &mut String, report: &Report, show: Show) {
     for (mark, _, of) in lists.into_iter().filter(|(_, shown, _)| *shown) {
         for component in &report.components {
             for finding in of(component) {
-                result(text, mark, component, finding, show);
+                let place = ("ImageRef", component.container_image.as_str());
+                result(text, mark, place, finding, show);
             }
         }
     }
 }
 
-fn result(text: &mut String, mark: Mark, component: &Component, finding: &Finding, show: Show) {
+/// One result with the label and name of what it is about.
+pub(super) fn result(
+    text: &mut String,
+    mark: Mark,
+    (label, place): (&str, &str),
+    finding: &Finding,
+    show: Show,
+) {
     let (sign, name, color) = mark.parts();
     let colored = |part: &str| match show.color {
         true => format!("\x1b[{color}m{part}\x1b[0m"),
@@ -156,10 +164,10 @@ fn result(text: &mut String, mark: Mark, component: &Component, finding: &Findin
     line(
         text,
         format_args!(
-            "{} {}\n  ImageRef: {}",
+            "{} {}\n  {label}: {}",
             colored(&sign.to_string()),
             colored(&format!("[{name}]{code}")),
-            one_line(&component.container_image)
+            one_line(place)
         ),
     );
     let is_success = matches!(mark, Mark::Success);
@@ -235,7 +243,7 @@ fn wrapped(text: &mut String, part: &str) {
     line(text, format_args!("{INDENT}{current}"));
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     clean(text).replace('\n', " ")
 }
 

@@ -1,12 +1,16 @@
 //! The images of `ec validate image`: Snapshots and references, merged as upstream merges them.
 //!
-//! Unlike `images.json` of the other commands, images may be tags, and names may be missing.
+//! Unlike `images.json` of the other commands, images may be tags, and names may be missing. Members are found
+//! as Go's decoder finds them, in any case; two that differ in case alone are refused.
+
+use serde_json::Value;
 
 use super::{Context, image::Args};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
+    json,
     kube::Kube,
-    snapshot::{Component, Snapshot},
+    snapshot::{Component, MAX_BYTES, Snapshot},
 };
 
 const UNNAMED: &str = "Unnamed";
@@ -63,13 +67,108 @@ fn given(text: &str) -> Option<&str> {
 }
 
 fn read(text: &str) -> Result<Snapshot, Failure> {
-    Snapshot::parse(text, "the input").map_err(|error| {
-        let text = format!("unable to parse Snapshot specification from {text}: {error}");
+    let failed = |reason: String| {
+        let text = format!("unable to parse Snapshot specification from {text}: {reason}");
         Failure::message(Kind::Usage, text)
-    })
+    };
+    if text.len() > MAX_BYTES {
+        return Err(failed(format!("it has more than {MAX_BYTES} bytes")));
+    }
+    let document = json::json_or_yaml(text).map_err(|error| failed(error.to_string()))?;
+    let document = in_go(document).map_err(failed)?;
+    Snapshot::of_document(document, "the input").map_err(|error| failed(error.to_string()))
 }
 
-async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> {
+/// Gives the members of a Snapshot the case that they have in the resource.
+fn in_go(mut document: Value) -> Result<Value, String> {
+    fold(&mut document, &["spec"])?;
+    let spec = match document.get_mut("spec") {
+        Some(spec) if spec.is_object() => spec,
+        _ => &mut document,
+    };
+    fold(
+        spec,
+        &[
+            "application",
+            "displayName",
+            "displayDescription",
+            "components",
+            "artifacts",
+        ],
+    )?;
+    text(spec, &["application", "displayName", "displayDescription"]);
+    let components = spec.get_mut("components").and_then(Value::as_array_mut);
+    for component in components.into_iter().flatten() {
+        fold(component, &["name", "containerImage", "source"])?;
+        text(component, &["name", "containerImage"]);
+        let Some(source) = component.get_mut("source") else {
+            continue;
+        };
+        fold(source, &["git"])?;
+        if let Some(git) = source.get_mut("git") {
+            fold(
+                git,
+                &["url", "revision", "context", "devfileUrl", "dockerfileUrl"],
+            )?;
+            if let Some(git) = git.as_object_mut() {
+                git.entry("url").or_insert_with(|| Value::from(""));
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// Gives a member the text of a number or boolean, as Go's YAML reader does where a text is expected.
+fn text(object: &mut Value, names: &[&str]) {
+    for name in names {
+        let Some(value) = object.get_mut(*name) else {
+            continue;
+        };
+        let scalar = match &*value {
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+            _ => None,
+        };
+        if let Some(scalar) = scalar {
+            *value = scalar.into();
+        }
+    }
+}
+
+fn fold(object: &mut Value, names: &[&str]) -> Result<(), String> {
+    let Some(members) = object.as_object_mut() else {
+        return Ok(());
+    };
+    for name in names {
+        let same: Vec<_> = members
+            .keys()
+            .filter(|member| member.eq_ignore_ascii_case(name))
+            .cloned()
+            .collect();
+        match same.as_slice() {
+            [] => {}
+            [one] if one == name => {}
+            [one] => {
+                if let Some(value) = members.shift_remove(one) {
+                    members.insert((*name).to_owned(), value);
+                }
+            }
+            many => {
+                return Err(format!(
+                    "the members {} differ in case alone",
+                    many.join(" and ")
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a Snapshot of the cluster, as `[NAMESPACE/]NAME`.
+///
+/// # Errors
+/// What the cluster says.
+pub(crate) async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> {
     let kube = Kube::open(&context.env).or_fail(Kind::Usage)?;
     let (namespace, name) = name.split_once('/').unwrap_or((kube.namespace(), name));
     let api = ["apis", "appstudio.redhat.com", "v1alpha1"];
@@ -77,7 +176,7 @@ async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> 
         .object(&api, "snapshots", "Snapshot", namespace, name)
         .await
         .or_fail(Kind::Usage)?;
-    read(&serde_json::Value::Object(object).to_string())
+    read(&Value::Object(object).to_string())
 }
 
 /// The first text wins; an image stands once, under the first real name.
@@ -141,6 +240,23 @@ mod tests {
             merged.components,
             snapshot(&[("a", "a:1"), ("b", "b:1"), ("c", "c:1")]).components
         );
+    }
+
+    #[test]
+    fn members_are_found_in_any_case() {
+        let read_text = |text: &str| read(text).map_err(|failure| failure.cause());
+        let found = read_text(
+            r#"{"Components": [{"NAME": "a", "containerimage": "a:1", "source": {"Git": {}}}]}"#,
+        );
+        let found = found.unwrap();
+        assert_eq!(found.components[0].name, "a");
+        assert_eq!(found.components[0].container_image, "a:1");
+        let twice =
+            read_text(r#"{"components": [{"containerImage": "a:1", "ContainerImage": "b:1"}]}"#);
+        assert!(twice.unwrap_err().contains("case alone"));
+        let number = read_text(r#"{"components": [{"name": 1, "containerImage": "a:1"}]}"#);
+        assert_eq!(number.unwrap().components[0].name, "1");
+        assert!(read_text(r#"{"components": [{"name": {}, "containerImage": "a:1"}]}"#).is_err());
     }
 
     #[test]

@@ -49,6 +49,9 @@ impl Usage {
                     let letter: String = short.chars().skip(1).take(1).collect();
                     format!("unknown shorthand flag: '{letter}' in {short}")
                 }
+                word if boolean(&word).is_ok() => format!(
+                    "unknown command {word:?} for \"ec\": a boolean takes its value by =, as in --strict={word}"
+                ),
                 other => format!("unknown command {other:?} for \"ec\""),
             },
             ErrorKind::InvalidSubcommand => {

@@ -261,13 +261,18 @@ fn reference(text: &str) -> Result<Reference, Failure> {
 /// # Errors
 /// [`Kind::Usage`] for a text without `=`.
 pub(in crate::commands) fn rule_data(pairs: &[String]) -> Result<Vec<(String, String)>, Failure> {
-    let split = pairs.iter().enumerate().map(|(index, pair)| {
-        let wrong = || {
-            let text = format!("incorrect syntax for --extra-rule-data {index}");
-            Failure::message(Kind::Usage, text).hint("write it as KEY=VALUE")
-        };
-        let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
-        Ok((key.to_owned(), value.to_owned()))
-    });
-    split.collect()
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for (index, pair) in pairs.iter().enumerate() {
+        match pair.split_once('=') {
+            Some((key, value)) => read.push((key.to_owned(), value.to_owned())),
+            None => wrong.push(format!("incorrect syntax for --extra-rule-data {index}")),
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(read),
+        false => {
+            let failure = Failure::message(Kind::Usage, wrong.join("\n"));
+            Err(failure.hint("write it as KEY=VALUE"))
+        }
+    }
 }

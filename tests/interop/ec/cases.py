@@ -129,3 +129,100 @@ def inspections(sources):
         for form in ["text", "names", "short-names", "json"]:
             for more in filters:
                 yield ["inspect", "policy", "--source", source, "--output", form, *more]
+
+
+# --- rows of upstream's other commands and of how it is set up ---------------------------------------------------------
+
+SPAM = """package main
+
+import rego.v1
+
+# METADATA
+# title: Spam
+# description: Has spam
+# custom:
+#   short_name: spam
+deny contains result if {
+	input.spam
+	result := {"code": "main.spam", "msg": "has spam"}
+}
+
+# METADATA
+# title: Kind
+# custom:
+#   short_name: kind
+warn contains result if {
+	not input.kind
+	result := {"code": "main.kind", "msg": "no kind"}
+}
+"""
+
+# Files that `validate input` reads, by name.
+INPUT_FILES = {
+    "spam/main.rego": SPAM,
+    "spam.yaml": "name: t\nsources: [{policy: [./spam]}]\n",
+    "in/a.json": '{"spam": true}', "in/b.yaml": "kind: x\n", "in/c.yaml": "a: 1\n---\nspam: true\n", "in/d.json": "[1, 2]",
+    "in/e.yaml": "---\nspam: yes\n---\n---\nkind: a\n", "in/f.yaml": "spam: no\nkind: on\n", "in/g.yaml": "- spam: true\n- kind: 1\n",
+    "in/h.yaml": "a: 1\n---\n- spam: true\n", "in/i.yaml": "kind: 010\n", "in/j.json": '{"kind": 1} {"spam": true}', "in/k.json": '{"x":',
+    "in/l.txt": "hello", "in/m.yml": "kind: &x 1\nb: *x\n", "in/n.yaml": "kind: {{ x }}\n", "in/o.json": "3", "in/p.json": "null",
+    "in/q.json": '{"kind": 12345678901234567890123}', "in/r.yaml": "", "in/s.yaml": "kind: 2020-01-01\n",
+    "dir/a.json": '{"spam": true}', "dir/b.yaml": "kind: x\n", "dir/sub/c.yaml": "a: 1\n", "dir/sub/notes.txt": "x",
+    "mixed/a.json": "{}", "mixed/notes.txt": "x",
+}
+
+# What is different on purpose: arguments behind `validate input`, the exit codes of ec and of promote, and why.
+INPUT_KNOWN = [
+    (["in/twice.json"], 0, 1, "a key that is there twice"),
+    (["in/twice.yaml"], 0, 1, "a key that is there twice"),
+    (["in/empty.json"], 0, 1, "an empty list"),
+    (["in/hidden.yaml"], 0, 1, "a document behind another separator"),
+    (["in/x.toml"], 0, 1, "TOML"),
+]
+INPUT_KNOWN_FILES = {"in/twice.json": '{"kind": 1, "kind": 2}', "in/twice.yaml": "kind: 1\nkind: 2\n", "in/empty.json": "[]",
+                     "in/hidden.yaml": "kind: 1\n...\nspam: true\n", "in/x.toml": "kind = 1\n"}
+
+
+def inputs():
+    """What follows `validate input`."""
+    policy = ["--policy", "spam.yaml"]
+    for name in sorted(name for name in INPUT_FILES if name.startswith("in/")):
+        yield [name, *policy, "--output", "json", "--show-successes"]
+    for paths in [["in/a.json", "in/b.yaml"], ["in/a.json", "in/a.json"], ["dir"], ["dir", "in/b.yaml"], ["mixed"], ["nope.json"],
+                  ["nope.json", "in/k.json"], []]:
+        yield [*paths, *policy, "--output", "json"]
+    for form in ["text", "yaml", "json", "summary", "text?show-successes=true", "junit", "appstudio", "bogus"]:
+        yield ["in/a.json", "in/b.yaml", *policy, "--output", form]
+        yield ["in/a.json", *policy, "--output", form, "--info", "--show-successes"]
+    for more in [["--show-warnings=false"], ["--show-policy-docs-link"], ["--strict=false"], ["-s=f"], ["--info"], ["--no-color"],
+                 ["--effective-time", "2020-01-01"], ["--effective-time", "soon"],
+                 ["--effective-time", "2020-01-01", "--allow-past-effective-time"], ["--extra-rule-data", "a=b"], ["--workers", "2"]]:
+        yield ["in/a.json", *policy, *more]
+    yield ["--file", "in/a.json", "--file", "in/b.yaml", *policy]
+    yield ["-f", "in/a.json,in/b.yaml", "dir/sub/c.yaml", *policy]
+    yield ["in/b.yaml"]
+    yield ["in/b.yaml", "--policy", '{"sources": []}']
+    yield ["in/b.yaml", "--policy", "in/b.yaml"]
+
+
+def setups():
+    """What follows `validate image --image IMAGE`, and the variables: how policies, clusters and logs are named."""
+    by_key = ["--public-key", "ours.pub", "--ignore-rekor", "--output", "json"]
+    yield "good", ["--policy", "OCI", *by_key], {}
+    yield "good", ["--policy", "team/default", *by_key], {"KUBECONFIG": "kubeconfig"}
+    yield "good", ["--policy", "team/default", *by_key, "--kubeconfig", "kubeconfig"], {}
+    yield "good", ["--policy", "team/absent", *by_key, "--kubeconfig", "kubeconfig"], {}
+    yield "good", ["--policy", "broken-date.json", *by_key], {}
+    yield "good", ["--policy", "own.json", "--public-key", "ours.pub", "--rekor-url", "http://127.0.0.1:1", "--output", "json"], \
+        {"SIGSTORE_REKOR_PUBLIC_KEY": "ours.pub"}
+    yield "unsigned", ["--policy", "own.json", "--public-key", "ours.pub", "--rekor-url", "http://127.0.0.1:1", "--output", "json"], \
+        {"SIGSTORE_REKOR_PUBLIC_KEY": "ours.pub"}
+
+
+def snapshots(image):
+    """Snapshots as lax as Go's decoder takes them, and as strict."""
+    yield f'{{"Components": [{{"NAME": "a", "containerimage": "{image}"}}]}}'
+    yield f'{{"components": [{{"name": "a", "containerImage": "{image}", "source": {{"git": {{}}}}}}]}}'
+    yield f'{{"components": [{{"name": 1, "containerImage": "{image}"}}]}}'
+    yield f'{{"spec": {{"components": [{{"name": "a", "containerImage": "{image}"}}]}}}}'
+    yield f"components:\n- name: a\n  containerImage: {image}\n"
+    yield "{"

@@ -227,6 +227,7 @@ impl Args {
             ignore_rekor: self.ignore_rekor,
             insecure_ignore_sct: false,
             root: Choice::Default,
+            refuse_unreachable: true,
             patterns: Patterns::Part,
             loaded: Loaded::default(),
         }
