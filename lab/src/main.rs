@@ -47,6 +47,12 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Tekton {
     Run(tekton::command::Args),
+    /// Run the test cases of Tasks: Pipelines that set up, run and check
+    Test {
+        /// Files, or directories with them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,6 +79,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             release::run(&args, &promote()?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Tekton(Tekton::Test { paths }) => test(&paths, &promote()?),
         Command::Serve(args) => {
             let _serving = serve::start(&args, &promote()?)?;
             until_interrupted()
@@ -93,6 +100,27 @@ fn run(cli: Cli) -> Result<ExitCode> {
             until_interrupted()
         }
     }
+}
+
+/// Runs the cases one after the other: 1 when one did not pass.
+fn test(paths: &[PathBuf], promote: &std::path::Path) -> Result<ExitCode> {
+    let mut failed = false;
+    for path in paths {
+        let cases = match path.is_dir() {
+            true => tekton::cases::cases(path)?,
+            false => vec![path.clone()],
+        };
+        for case in cases {
+            match tekton::cases::run(&case, promote) {
+                Ok(()) => writeln!(io::stdout(), "ok      {}", case.display())?,
+                Err(error) => {
+                    failed = true;
+                    writeln!(io::stdout(), "FAILED  {}: {error:#}", case.display())?;
+                }
+            }
+        }
+    }
+    Ok(ExitCode::from(u8::from(failed)))
 }
 
 /// Waits for Ctrl-C or SIGTERM, so that temporary directories are taken away.

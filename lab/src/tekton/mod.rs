@@ -4,6 +4,7 @@
 //! matters. Semantics are those of Tekton Pipelines v1.15 for what the shipped YAML uses;
 //! a field that is not implemented is refused by its name.
 
+pub mod cases;
 mod cel;
 mod check;
 pub mod command;
@@ -13,13 +14,16 @@ pub mod model;
 mod pac;
 mod picture;
 mod prepared;
+mod programs;
 mod resources;
 mod schedule;
 mod status;
+mod step_actions;
 mod task_run;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod volumes;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +34,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 pub use picture::Show;
+pub use programs::{Call, git_clone};
 pub use resources::parse;
 pub use status::{Attempt, Fate, Skip, Status, StepStatus, TaskStatus};
 
@@ -56,6 +61,8 @@ pub struct Run {
     show: Show,
     colour: bool,
     hooks: Hooks,
+    programs: programs::Programs,
+    objects: volumes::Objects,
 }
 
 /// The Pipeline of this checkout with its Tasks.
@@ -173,7 +180,7 @@ impl Run {
         let event = self.event.as_deref().map(Event::parse).transpose();
         event.is_ok_and(|event| {
             self.texts()
-                .and_then(|texts| Resources::read(texts, event.as_ref()))
+                .and_then(|texts| Resources::read(texts, event.as_ref(), &self.programs))
                 .is_ok()
         })
     }
@@ -188,7 +195,7 @@ impl Run {
             .take()
             .map(|body| Event::parse(&body))
             .transpose()?;
-        let resources = Resources::read(self.texts()?, event.as_ref())?;
+        let resources = Resources::read(self.texts()?, event.as_ref(), &self.programs)?;
         let root = tempfile::tempdir()?;
         let hooks = std::mem::take(&mut self.hooks);
         let plan = self.plan(resources, root.path().to_owned())?;
@@ -216,15 +223,18 @@ impl Run {
 
     fn plan(&self, resources: Resources, root: PathBuf) -> Result<Plan> {
         let Resources {
-            tasks,
+            mut tasks,
+            step_actions,
             pipeline,
             run,
             documents,
             unfilled,
         } = resources;
-        for (name, spec) in &tasks {
+        for (name, spec) in &mut tasks {
+            step_actions::inline(name, spec, &step_actions)?;
             check::task(name, spec)?;
-            resources::only_ours(name, spec)?;
+            volumes::check(name, spec)?;
+            resources::only_ours(name, spec, &self.programs)?;
         }
         let pipeline = match pipeline {
             Some(pipeline) => pipeline,
@@ -234,7 +244,8 @@ impl Run {
         for task in pipeline.spec.tasks.iter().chain(&pipeline.spec.finally) {
             if let Some(spec) = &task.task_spec {
                 check::task(&task.name, spec)?;
-                resources::only_ours(&task.name, spec)?;
+                volumes::check(&task.name, spec)?;
+                resources::only_ours(&task.name, spec, &self.programs)?;
             }
         }
         check::pipeline(&name, &pipeline.spec, &tasks)?;
@@ -256,6 +267,8 @@ impl Run {
             spec: pipeline.spec,
             tasks,
             promote: self.promote.clone(),
+            programs: self.programs.clone(),
+            objects: self.objects.clone(),
             env: self.env.clone(),
             root,
         })

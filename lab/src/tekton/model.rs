@@ -5,6 +5,8 @@
 //! `computeResources`) is checked for its shape and has no effect here.
 
 mod pipeline;
+mod step_action;
+mod volume;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,8 @@ pub use pipeline::{
     PipelineSpec, PipelineTask, Resolver, SecretRef, TaskRef, When, WorkspaceBinding, WorkspaceUse,
 };
 use serde::{Deserialize, Serialize};
+pub use step_action::{ActionParam, ActionRef, StepAction, StepActionSpec};
+pub use volume::{ConfigMapVolume, Item, SecretVolume, Volume, VolumeMount};
 
 /// One resource of a file.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub enum Resource {
     Pipeline(Pipeline),
     /// A PipelineRun.
     PipelineRun(PipelineRun),
+    /// A StepAction.
+    StepAction(StepAction),
 }
 
 /// `kind: Task`.
@@ -188,6 +194,8 @@ pub struct ResultSpec {
     /// What it holds.
     #[serde(default)]
     pub description: String,
+    /// The result of a step that it is, as `$(steps.STEP.results.NAME)`.
+    pub value: Option<String>,
 }
 
 /// The type of a result.
@@ -223,6 +231,9 @@ pub struct TaskSpec {
     pub step_template: StepTemplate,
     /// The steps, run one after the other.
     pub steps: Vec<Step>,
+    /// Directories of Secrets and ConfigMaps.
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
 }
 
 /// What all steps of a Task share.
@@ -236,6 +247,9 @@ pub struct StepTemplate {
     pub security_context: Option<SecurityContext>,
     /// Its share of the node.
     pub compute_resources: Option<Resources>,
+    /// Where steps see volumes.
+    #[serde(default)]
+    pub volume_mounts: Vec<VolumeMount>,
 }
 
 /// One program run of a Task.
@@ -244,13 +258,23 @@ pub struct StepTemplate {
 pub struct Step {
     /// The name.
     pub name: String,
+    /// The StepAction that it is, in place of an image and a program.
+    pub r#ref: Option<ActionRef>,
+    /// Values for the params of the StepAction.
+    #[serde(default)]
+    pub params: Vec<ActionParam>,
     /// The container image.
+    #[serde(default)]
     pub image: String,
     /// The program and its first arguments.
+    #[serde(default)]
     pub command: Vec<String>,
     /// Further arguments.
     #[serde(default)]
     pub args: Vec<String>,
+    /// Where it sees volumes.
+    #[serde(default)]
+    pub volume_mounts: Vec<VolumeMount>,
     /// Variables.
     #[serde(default)]
     pub env: Vec<EnvVar>,

@@ -59,6 +59,8 @@ impl Prepared {
                 params: &self.params,
                 workspaces: &self.workspaces,
                 promote: &plan.promote,
+                programs: &plan.programs,
+                objects: &plan.objects,
                 env: &plan.env,
                 timeout: self.timeout,
                 root: root

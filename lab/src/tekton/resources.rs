@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     model::{
         Metadata, OnError, Param, Pipeline, PipelineRun, PipelineSpec, PipelineTask, Resource,
-        Task, TaskRef, TaskSpec, Type, Value, WorkspaceUse,
+        StepAction, StepActionSpec, Task, TaskRef, TaskSpec, Type, Value, WorkspaceUse,
     },
     pac::Event,
+    programs::Programs,
     task_run,
 };
 
@@ -21,6 +22,8 @@ const MAX_FILE: u64 = 1 << 20;
 pub(crate) struct Resources {
     /// The Tasks by their names.
     pub(crate) tasks: BTreeMap<String, TaskSpec>,
+    /// The StepActions by their names.
+    pub(crate) step_actions: BTreeMap<String, StepActionSpec>,
     /// The Pipeline, if there is one.
     pub(crate) pipeline: Option<Pipeline>,
     /// The PipelineRun, if there is one.
@@ -36,7 +39,11 @@ pub(crate) const KEY: &str = "k8s://";
 
 impl Resources {
     /// Reads named texts; an event fills what stands in `{{ … }}`.
-    pub(crate) fn read(texts: Vec<(String, String)>, event: Option<&Event>) -> Result<Self> {
+    pub(crate) fn read(
+        texts: Vec<(String, String)>,
+        event: Option<&Event>,
+        programs: &Programs,
+    ) -> Result<Self> {
         let mut found = Self::default();
         for (name, text) in texts {
             let text = match event {
@@ -45,10 +52,24 @@ impl Resources {
                 None => text,
             };
             found.keep_document(&text).with_context(|| name.clone())?;
+            let document: serde_json::Value = serde_saphyr::from_str(&text)?;
+            if let Some((task, spec)) = programs
+                .stand_in_for(&document)
+                .with_context(|| name.clone())?
+            {
+                if found.tasks.insert(task, spec).is_some() {
+                    bail!("{name}: there is one of these already");
+                }
+                continue;
+            }
             let twice = match parse(&text).with_context(|| name.clone())? {
                 Resource::Task(task) => found.tasks.insert(task.metadata.name, task.spec).is_some(),
                 Resource::Pipeline(pipeline) => found.pipeline.replace(pipeline).is_some(),
                 Resource::PipelineRun(run) => found.run.replace(run).is_some(),
+                Resource::StepAction(action) => found
+                    .step_actions
+                    .insert(action.metadata.name, action.spec)
+                    .is_some(),
             };
             if twice {
                 bail!("{name}: there is one of these already");
@@ -93,7 +114,11 @@ pub fn parse(text: &str) -> Result<Resource> {
         kind: String,
     }
     let head: Head = serde_saphyr::from_str(text).context("no Kubernetes resource")?;
-    if head.api_version != "tekton.dev/v1" {
+    let versions: &[&str] = match head.kind.as_str() {
+        "StepAction" => &["tekton.dev/v1", "tekton.dev/v1beta1"],
+        _ => &["tekton.dev/v1"],
+    };
+    if !versions.contains(&head.api_version.as_str()) {
         bail!(
             "apiVersion {} is not implemented by the runner",
             head.api_version
@@ -103,6 +128,7 @@ pub fn parse(text: &str) -> Result<Resource> {
         "Task" => serde_saphyr::from_str::<Task>(text).map(Resource::Task),
         "Pipeline" => serde_saphyr::from_str::<Pipeline>(text).map(Resource::Pipeline),
         "PipelineRun" => serde_saphyr::from_str::<PipelineRun>(text).map(Resource::PipelineRun),
+        "StepAction" => serde_saphyr::from_str::<StepAction>(text).map(Resource::StepAction),
         kind => bail!("kind {kind} is not implemented by the runner"),
     };
     resource.with_context(|| {
@@ -184,10 +210,10 @@ pub(crate) fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
 }
 
 /// Refuses a step whose program is another's: there is no container to run it in.
-pub(crate) fn only_ours(name: &str, spec: &TaskSpec) -> Result<()> {
+pub(crate) fn only_ours(name: &str, spec: &TaskSpec, programs: &Programs) -> Result<()> {
     for step in &spec.steps {
         let program = step.command.first().map(String::as_str).unwrap_or_default();
-        if program != task_run::PROGRAM {
+        if program != task_run::PROGRAM && programs.function(&step.command).is_none() {
             bail!(
                 "Task {name}: step {} runs {program}; the runner runs only {}",
                 step.name,

@@ -25,8 +25,10 @@ use super::{
     model::{OnError, Operator, PipelineSpec, PipelineTask, TaskSpec, Value, When},
     picture::Picture,
     prepared::Prepared,
+    programs::Programs,
     status::{Attempt, Fate, Skip, Status, TaskStatus},
     variables::{Variables, references},
+    volumes::Objects,
 };
 
 /// What a workspace of the Pipeline is.
@@ -58,6 +60,10 @@ pub(crate) struct Plan {
     pub(crate) workspaces: BTreeMap<String, Bound>,
     /// What stands for the program of the steps.
     pub(crate) promote: PathBuf,
+    /// The programs besides, and the stand-ins.
+    pub(crate) programs: Programs,
+    /// Directories in place of Secrets and ConfigMaps.
+    pub(crate) objects: Objects,
     /// Variables of every pod.
     pub(crate) env: Vec<(String, String)>,
     /// Where TaskRuns get their directories.

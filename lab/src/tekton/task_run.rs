@@ -22,8 +22,10 @@ use serde_json::json;
 use super::{
     documents, kubelet,
     model::{EnvVar, OnError, Step, TaskSpec, Value},
+    programs::Programs,
     status::{Attempt, StepStatus},
     variables::{Variables, references},
+    volumes,
 };
 
 /// What one container may leave as termination message, in bytes.
@@ -51,6 +53,10 @@ pub(crate) struct TaskRun<'a> {
     pub(crate) workspaces: &'a BTreeMap<String, PathBuf>,
     /// What stands for [`PROGRAM`].
     pub(crate) promote: &'a Path,
+    /// The programs besides, and the stand-ins.
+    pub(crate) programs: &'a Programs,
+    /// Directories in place of Secrets and ConfigMaps.
+    pub(crate) objects: &'a volumes::Objects,
     /// Variables of every pod.
     pub(crate) env: &'a [(String, String)],
     /// How long it may take.
@@ -71,6 +77,7 @@ impl TaskRun<'_> {
         self.make_directories()
             .with_context(|| format!("cannot make {}", self.root.display()))?;
         let variables = self.variables();
+        volumes::mount(self.spec, &variables, self.objects, &self.root)?;
         let mut attempt = Attempt {
             started: Timestamp::now(),
             completed: Timestamp::now(),
@@ -256,6 +263,15 @@ impl TaskRun<'_> {
         });
         arguments.next();
         let log = self.open_log()?;
+        if let Some(function) = self.programs.function(&step.command) {
+            // The first argument names the stand-in.
+            let arguments: Vec<_> = arguments.collect();
+            let env: Vec<_> = env
+                .iter()
+                .map(|(name, value)| (name.clone(), self.localize(value)))
+                .collect();
+            return Programs::call(function, &arguments, &env, &log).map(End::Exited);
+        }
         let child = Command::new(self.promote)
             .args(arguments)
             .env_clear()
@@ -305,7 +321,10 @@ impl TaskRun<'_> {
             if at > 0 {
                 local.push('=');
             }
-            if part.starts_with("/tekton/") || part.starts_with("/workspace/") {
+            if ["/tekton/", "/workspace/", "/mnt/"]
+                .iter()
+                .any(|root| part.starts_with(root))
+            {
                 local.push_str(&self.root.display().to_string());
             }
             local.push_str(part);
