@@ -8,6 +8,41 @@ use crate::{
     image::Digest,
 };
 
+impl Args {
+    /// The flags of a copy of one image without a verdict.
+    pub(in crate::commands) fn unverified(source: String, destination: String) -> Self {
+        Self {
+            src: Some(source),
+            dst: Some(destination),
+            source: None,
+            destination: None,
+            verified: None,
+            verified_digest: None,
+            unverified: true,
+            tag: Vec::new(),
+            to: None,
+            release: None,
+            release_digest: None,
+            map: Vec::new(),
+            allow_empty: false,
+            attached: None,
+            with_reports: false,
+            stage_only: false,
+            tags_only: false,
+            promoted: None,
+            promoted_digest: None,
+            // skopeo moves a tag wherever it is told.
+            allow_rollback: true,
+            immutable: false,
+            deep: false,
+            dry_run: false,
+            platform: None,
+            jobs: None,
+            retries: None,
+        }
+    }
+}
+
 /// Flags of `copy-image`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    DeployImages, DeployRequest, DeployTarget, SignKey, forge_args::ForgeArgs, images::parse,
+    DeployImages, DeployRequest, DeployTarget, Image, SignKey, forge_args::ForgeArgs, images::parse,
 };
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
@@ -133,6 +133,57 @@ pub(crate) struct Args {
     dry_run: bool,
     #[command(flatten)]
     forge: ForgeArgs,
+}
+
+impl DeployRequest {
+    /// The request of the Task `update-deployment` of other catalogues: one image into one environment.
+    pub(in crate::commands) fn of_task(url: String, environment: String, image: Image) -> Self {
+        Self {
+            target: DeployTarget::Remote {
+                url,
+                branch: None,
+                sign_key: None,
+            },
+            environments: vec![environment],
+            message: Some(format!(
+                "Update '{}' component image to: {}",
+                image.name, image.reference
+            )),
+            images: DeployImages::Unverified(vec![image]),
+            allow_empty: false,
+            // The original writes what it is told.
+            allow_rollback: true,
+            file: None,
+            path: None,
+            kustomize: None,
+            helm_values: None,
+            key: None,
+            setter: false,
+            auto: false,
+            setter_namespace: None,
+            document: None,
+            options: Options {
+                all: false,
+                create: false,
+                shared_base: false,
+                allow_shared: false,
+                adopt: true,
+                overwrite_variable: false,
+                single: false,
+                copy: false,
+            },
+            pin: Pin::TagAndDigest,
+            author: Author {
+                name: "gitops-update".to_owned(),
+                email: "rhtap@noreplay.com".to_owned(),
+            },
+            signoff: false,
+            run_url: None,
+            dry_run: false,
+            change_request: Default::default(),
+            commit_status: false,
+        }
+    }
 }
 
 /// What is written for an image.

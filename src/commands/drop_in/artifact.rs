@@ -1,0 +1,114 @@
+//! `verify-conforma-konflux-ta`: the Snapshot out of a trusted artifact (Konflux ADR 36), by digest.
+
+use super::verify::{self, How};
+use crate::{
+    commands::{Context, Outcome, failures::registry_failure},
+    failure::{Failure, Kind, OrFail as _},
+    image::{DigestReference, Reference},
+    policy,
+};
+
+/// The largest artifact, in bytes.
+const MAX_ARTIFACT: u64 = 256 << 20;
+
+/// Flags of `verify-conforma-konflux-ta`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file with the Snapshot in the artifact
+    #[arg(long, value_name = "PATH")]
+    snapshot_filename: String,
+    /// The trusted artifact, as oci:REPOSITORY@DIGEST
+    #[arg(long, value_name = "URI")]
+    source_data_artifact: String,
+    #[command(flatten)]
+    how: How,
+    /// Not supported
+    #[arg(long)]
+    enable_vsa: bool,
+    /// Not supported: read with --enable-vsa alone
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    attestation_format: Option<String>,
+    /// Not supported: read with --enable-vsa alone
+    #[arg(long, value_name = "KEY", hide = true)]
+    vsa_signing_key: Option<String>,
+    /// Not supported: read with --enable-vsa alone
+    #[arg(long, value_name = "PLACE", hide = true)]
+    vsa_upload: Option<String>,
+    /// Not supported: read with --enable-vsa alone
+    #[arg(long, value_name = "REPOSITORY", hide = true)]
+    oci_storage: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    if args.enable_vsa {
+        let text = "ENABLE_VSA is not supported: no verification summary is written";
+        let failure = Failure::message(Kind::Usage, text);
+        return Err(
+            failure.hint("leave it at false, and attest the promotion by a Task of its own")
+        );
+    }
+    let artifact = reference(&args.source_data_artifact)?;
+    let snapshot = snapshot(&artifact, &args.snapshot_filename, context).await?;
+    let mut outcome = verify::verify(&snapshot, &args.how, context).await?;
+    outcome.results.set("VSA_GENERATED", "false");
+    Ok(outcome)
+}
+
+/// `oci:REPOSITORY@DIGEST`. What names no digest could be another artifact at the next look.
+fn reference(uri: &str) -> Result<DigestReference, Failure> {
+    let wrong = |reason: &str| {
+        let text = format!("the trusted artifact {uri:?} {reason}");
+        Failure::message(Kind::Usage, text)
+            .hint("the Task that wrote it reports oci:REPOSITORY@sha256:DIGEST")
+    };
+    let text = uri
+        .strip_prefix("oci:")
+        .ok_or_else(|| wrong("is not one of a registry"))?;
+    let reference: Reference = text.parse().map_err(|_| wrong("is not a reference"))?;
+    let digest = reference.digest.ok_or_else(|| wrong("names no digest"))?;
+    Ok(reference.repository.pinned(digest))
+}
+
+async fn snapshot(
+    artifact: &DigestReference,
+    name: &str,
+    context: &Context,
+) -> Result<String, Failure> {
+    let registry = &context.registry;
+    let archive = registry.blob_by_digest(&artifact.repository, &artifact.digest, MAX_ARTIFACT);
+    let archive = archive.await.map_err(registry_failure)?;
+    let path = policy::clean_path(name).unwrap_or_default();
+    let found = policy::files_of_archive(&archive, &|found| found == path);
+    let found = found.or_fail(Kind::Refused);
+    let mut found =
+        found.map_err(|failure| failure.context(format!("the trusted artifact {artifact}")))?;
+    let content = found.remove(&path).ok_or_else(|| {
+        let text = format!("the trusted artifact {artifact} has no file {name:?}");
+        Failure::message(Kind::NotFound, text)
+    })?;
+    String::from_utf8(content).or_fail(Kind::Refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_artifact_is_named_by_digest() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let uri = format!("oci:quay.example/team/data@{digest}");
+        assert_eq!(
+            reference(&uri).unwrap().to_string(),
+            format!("quay.example/team/data@{digest}")
+        );
+        for uri in [
+            "oci:quay.example/team/data:latest",
+            "quay.example/a@sha256:00",
+            "file:/x",
+            "oci:",
+        ] {
+            assert!(reference(uri).is_err(), "{uri}");
+        }
+    }
+}
