@@ -1,8 +1,8 @@
 //! The command line: the global flags, the table of commands, and how the program starts and ends.
 
 mod arguments;
+mod as_ec;
 mod bounds;
-mod drop_in;
 mod environment;
 mod hosts;
 mod log;
@@ -26,8 +26,9 @@ use crate::{
     budget::Size,
     clock::Clock,
     commands::{
-        Context, Outcome, attest, commit_status, completions, copy_image, doctor, ec, extract_tag,
-        gather_images, help, init, inspect, lint, man, plan_release, policy, render, report, run,
+        Context, Outcome, attest, bundle, commit_status, completions, copy_image, doctor, drop_in,
+        ec, extract_tag, gather_images, help, init, inspect, lint, man, plan_release, policy, render,
+        report, run,
         trust, update_deployment, verify_ec, why, write_file,
     },
     env::Env,
@@ -101,6 +102,15 @@ struct Global {
     results_dir: Option<PathBuf>,
 }
 
+impl Global {
+    /// Takes the global flags that the params of a Task imply.
+    fn take(&mut self, own: drop_in::Globals) {
+        let unchecked = own.unchecked.iter().filter_map(|host| host.parse().ok());
+        self.insecure_skip_tls_verify.extend(unchecked);
+        self.git_credentials_dir = own.git_credentials.or(self.git_credentials_dir.take());
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the Git tag out of a release or tag event and derive the destination image tag
@@ -149,6 +159,10 @@ enum Command {
     /// Also when the program is called `ec`. Everything behind `ec` is read as upstream reads it.
     #[command(disable_help_flag = true)]
     Ec(ec::Args),
+    /// Push Tasks, Pipelines and StepActions to a registry as Tekton bundles
+    Bundle(bundle::Args),
+    /// Do the work of a Task of another catalogue, under its name, params and results
+    DropIn(drop_in::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write the pages of all commands
@@ -179,7 +193,9 @@ impl Command {
             Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
             Self::Report(args) => report::run(&args, context),
             Self::Ec(args) => ec::Call::parse(args.arguments)?.run(context).await,
-            Self::Completions(args) => completions::run(&args, command()),
+            Self::Bundle(args) => bundle::run(args, context).await,
+            Self::DropIn(args) => drop_in::run(args, context).await,
+            Self::Completions(args) => completions::run(&args, command(), &ec_command()),
             Self::Man(args) => man::run(&args, command(), ec_command()),
             Self::Help(args) => help::run(&args, command()),
         }
@@ -221,13 +237,21 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let Cli { global, command } = cli;
+    let Cli {
+        mut global,
+        command,
+    } = cli;
     if let Command::Ec(args) = command {
         env.read_sigstore();
-        return drop_in::run(global, args, env, &known);
+        return as_ec::run(global, args, env, &known);
     }
-    if matches!(command, Command::Trust(_)) {
-        env.read_sigstore();
+    match &command {
+        Command::Trust(_) => env.read_sigstore(),
+        Command::DropIn(args) => {
+            env.read_sigstore();
+            global.take(args.globals());
+        }
+        _ => {}
     }
     if let Some(file) = &global.kubeconfig {
         env.set_kubeconfig(file.clone());
@@ -298,9 +322,11 @@ pub fn results(command: &str) -> Vec<&'static str> {
         ("attest", attest::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
         ("render", render::RESULTS),
+        ("drop-in", drop_in::RESULTS),
     ];
     let of_command = |step: &&(&str, _)| {
-        step.0 == command || (command == "run" && !matches!(step.0, "plan-release" | "render"))
+        step.0 == command
+            || (command == "run" && !matches!(step.0, "plan-release" | "render" | "drop-in"))
     };
     steps
         .iter()

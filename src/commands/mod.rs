@@ -2,11 +2,13 @@
 //! is made of them, and how what was done is shown.
 
 pub(crate) mod attest;
+pub(crate) mod bundle;
 pub(crate) mod commit_status;
 pub(crate) mod completions;
 mod context;
 pub(crate) mod copy_image;
 pub(crate) mod doctor;
+pub(crate) mod drop_in;
 pub(crate) mod ec;
 pub(crate) mod extract_tag;
 mod failures;

@@ -1,5 +1,6 @@
 //! What Tekton gives to a step and takes from it: results. The only code that knows its limits and paths.
 
+pub(crate) mod bundle;
 mod results;
 
 pub(crate) use results::{ResultFlag, Results};

@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("release", &["image", "json"]),
     ("handover", &["image", "json", "snapshot", "text"]),
     ("progress", &[]),
-    ("tekton", &[]),
+    ("tekton", &["image"]),
     ("stop", &[]),
     ("evidence", &["image", "json"]),
     ("lint", &[]),

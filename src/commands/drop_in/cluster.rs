@@ -1,6 +1,5 @@
 //! Lookups of a Task in the cluster: a Snapshot by name, the resource that a run is about, the text of a policy.
 
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,7 +8,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::Digest,
     json,
-    kube::{Kube, SERVICE_ACCOUNT},
+    kube::Kube,
     snapshot::Snapshot,
 };
 
@@ -111,7 +110,7 @@ async fn component_of(single: &Single, context: &Context) -> Result<Option<Strin
         );
         return Err(Failure::message(Kind::Usage, text));
     };
-    let kube = Kube::connect(&context.env, Path::new(SERVICE_ACCOUNT)).map_err(kube_failure)?;
+    let kube = Kube::open(&context.env).map_err(kube_failure)?;
     let namespace = single.single_component_custom_resource_ns.as_deref();
     let namespace = namespace.unwrap_or(kube.namespace()).to_owned();
     let object = kube
@@ -165,7 +164,7 @@ pub(super) async fn pinned(
 }
 
 async fn of_cluster(name: &str, context: &Context) -> Result<String, Failure> {
-    let kube = Kube::connect(&context.env, Path::new(SERVICE_ACCOUNT)).map_err(kube_failure)?;
+    let kube = Kube::open(&context.env).map_err(kube_failure)?;
     let (namespace, name) = name.split_once('/').unwrap_or((kube.namespace(), name));
     let api = ["apis", "appstudio.redhat.com", "v1alpha1"];
     let kind = "EnterpriseContractPolicy";

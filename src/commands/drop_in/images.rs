@@ -19,7 +19,7 @@ use crate::{
     },
     failure::{Failure, Kind, OrFail as _},
     git, json,
-    kube::{Kube, SERVICE_ACCOUNT},
+    kube::Kube,
 };
 
 const ENVIRONMENTS: [&str; 3] = ["development", "stage", "prod"];
@@ -108,7 +108,7 @@ async fn key(reference: &str, context: &Context) -> Result<String, Failure> {
         Failure::message(Kind::Usage, text).hint("name the Secret as k8s://NAMESPACE/NAME")
     };
     let rest = reference.strip_prefix("k8s://").ok_or_else(wrong)?;
-    let kube = Kube::connect(&context.env, Path::new(SERVICE_ACCOUNT)).map_err(kube_failure)?;
+    let kube = Kube::open(&context.env).map_err(kube_failure)?;
     let (namespace, name) = rest.split_once('/').ok_or_else(wrong)?;
     let entry = kube
         .secret(namespace, name, "cosign.pub")

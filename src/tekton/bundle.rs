@@ -1,0 +1,138 @@
+//! Tekton bundles: resources as the layers of an image (Tekton Pipelines, "Tekton Bundle Contract" 0.1).
+//!
+//! The same resources make the same bytes: no time and no user of the machine goes in.
+
+use std::{fs, io, io::Write as _, path::Path};
+
+use flate2::{Compression, GzBuilder};
+use serde_json::json;
+
+use crate::image::Digest;
+
+/// The most resources of one bundle.
+pub(crate) const MAX_RESOURCES: usize = 20;
+/// The kinds that a cluster resolves out of a bundle.
+pub(crate) const KINDS: [&str; 3] = ["Task", "Pipeline", "StepAction"];
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// go-containerregistry, by which clusters read layers, takes a layer for gzip whatever its type.
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+/// A resource of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resource {
+    /// `Task`, `Pipeline` or `StepAction`.
+    pub(crate) kind: String,
+    /// The name.
+    pub(crate) name: String,
+    /// The API version without its group, as `v1`.
+    pub(crate) version: String,
+    /// The version of the resource itself, by its label.
+    pub(crate) release: Option<String>,
+    /// The document.
+    pub(crate) text: String,
+}
+
+/// Writes a bundle as an OCI image layout and returns its digest.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn write(resources: &[Resource], dir: &Path) -> io::Result<Digest> {
+    let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
+    for resource in resources {
+        let archive = archive(resource)?;
+        diff_ids.push(Digest::of(&archive).to_string());
+        let layer = packed(&archive)?;
+        let digest = blob(dir, &layer)?;
+        layers.push(json!({
+            "mediaType": LAYER, "digest": digest.to_string(), "size": layer.len(),
+            "annotations": {
+                "dev.tekton.image.apiVersion": resource.version,
+                "dev.tekton.image.kind": resource.kind.to_lowercase(),
+                "dev.tekton.image.name": resource.name,
+            },
+        }));
+    }
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    });
+    let config = config.to_string().into_bytes();
+    let mut manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, "digest": blob(dir, &config)?.to_string(), "size": config.len()},
+        "layers": layers,
+    });
+    if let [one] = resources
+        && let Some(release) = &one.release
+    {
+        manifest["annotations"] = json!({"org.opencontainers.image.version": release});
+    }
+    let manifest = manifest.to_string().into_bytes();
+    let digest = blob(dir, &manifest)?;
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": MANIFEST, "digest": digest.to_string(), "size": manifest.len()}],
+    });
+    fs::write(dir.join("index.json"), index.to_string())?;
+    fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    Ok(digest)
+}
+
+fn blob(dir: &Path, bytes: &[u8]) -> io::Result<Digest> {
+    let digest = Digest::of(bytes);
+    let dir = dir.join("blobs").join(digest.algorithm());
+    fs::create_dir_all(&dir)?;
+    fs::write(dir.join(digest.hex()), bytes)?;
+    Ok(digest)
+}
+
+/// A tar archive with the one file that a cluster reads.
+fn archive(resource: &Resource) -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(resource.text.len() as u64);
+    header.set_mode(0o600);
+    header.set_mtime(0);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, &resource.name, resource.text.as_bytes())?;
+    archive.into_inner()
+}
+
+/// The archive packed by gzip, without a time.
+fn packed(archive: &[u8]) -> io::Result<Vec<u8>> {
+    let mut packer = GzBuilder::new()
+        .mtime(0)
+        .write(Vec::new(), Compression::default());
+    packer.write_all(archive)?;
+    packer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_follows_the_contract_and_is_the_same_each_time() {
+        let resource = Resource {
+            kind: "Task".to_owned(),
+            name: "verify".to_owned(),
+            version: "v1".to_owned(),
+            release: Some("0.1.0".to_owned()),
+            text: "kind: Task\n".to_owned(),
+        };
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let digests = dirs
+            .each_ref()
+            .map(|dir| write(std::slice::from_ref(&resource), dir.path()).unwrap());
+        assert_eq!(digests[0], digests[1]);
+        let path = dirs[0].path().join("blobs/sha256").join(digests[0].hex());
+        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let layer = &manifest["layers"][0];
+        assert_eq!(layer["annotations"]["dev.tekton.image.kind"], "task");
+        assert_eq!(layer["annotations"]["dev.tekton.image.apiVersion"], "v1");
+        assert_eq!(
+            manifest["annotations"]["org.opencontainers.image.version"],
+            "0.1.0"
+        );
+    }
+}
