@@ -27,7 +27,9 @@ pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &
     environment(step, path, findings);
     plain_arguments(step, path, findings);
     let resources = |node: &Node| node.get("computeResources").is_some();
-    if step.get("ref").is_none()
+    // A StepAction has no such field: the step of the Task has it.
+    if path != "spec"
+        && step.get("ref").is_none()
         && step.get("image").is_some()
         && !resources(step)
         && !template.is_some_and(resources)

@@ -563,7 +563,7 @@ fn path_grammar() -> String {
     grammar.to_owned()
 }
 
-fn tables(task: &Task) -> String {
+pub(crate) fn tables(task: &Task) -> String {
     let mut text = String::new();
     text.push_str("\n## Params\n\n| param | default | what it is |\n|---|---|---|\n");
     for param in &task.spec.params {
@@ -594,6 +594,7 @@ fn tables(task: &Task) -> String {
         )
         .unwrap();
     }
+    text.push_str(&crate::task_folders::sections(task));
     text
 }
 
