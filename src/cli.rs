@@ -27,9 +27,8 @@ use crate::{
     clock::Clock,
     commands::{
         Context, Outcome, attest, bundle, commit_status, completions, copy_image, doctor, drop_in,
-        ec, extract_tag, gather_images, help, init, inspect, lint, man, plan_release, policy, render,
-        report, run,
-        trust, update_deployment, verify_ec, why, write_file,
+        ec, extract_tag, gather_images, help, init, inspect, lint, man, plan_release, policy,
+        render, report, run, trust, update_deployment, verify_ec, why, write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},

@@ -257,7 +257,6 @@ fn kube_kind(error: &kube::Error) -> Kind {
         | kube::Error::Config { .. }
         | kube::Error::Name { .. }
         | kube::Error::Denied { .. }
-        | kube::Error::Config { .. }
         | kube::Error::Http(_) => Kind::Usage,
         kube::Error::Remote { .. } => Kind::Remote,
     }

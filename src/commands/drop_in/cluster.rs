@@ -1,6 +1,5 @@
 //! Lookups of a Task in the cluster: a Snapshot by name, the resource that a run is about, the text of a policy.
 
-
 use std::path::Path;
 
 use serde_json::Value;
