@@ -173,7 +173,7 @@ fn help_is_a_command_and_others_are_refused_with_what_to_use() {
         ),
         (&["track", "bundle", "--bundle", "x"], "Conforma's own ec"),
         (&["fetch", "policy", "-s", "x"], "ec inspect policy"),
-        (&["init", "policies"], "promote policy test"),
+        (&["init", "policies"], "promote init"),
         (&["opa", "eval", "1"], "promote policy check"),
         (&["compare", "a", "b"], "ec validate policy"),
         (&["validate", "vsa", "x", "-p", "y"], "promote trust verify"),

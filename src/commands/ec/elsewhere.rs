@@ -66,7 +66,7 @@ impl Command {
             ),
             Self::Init(_) => (
                 "init",
-                "start with a rule of your own and promote policy test",
+                "promote init writes a first policy with its test, promote policy test runs it",
             ),
             Self::Opa(_) => (
                 "opa",

@@ -121,6 +121,54 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "bundle push",
+        &[
+            "promote bundle push --to=registry.example.com/promote/{kind}-{name}:{version} tasks/verify-ec/verify-ec.yaml",
+        ],
+    ),
+    (
+        "drop-in verify-enterprise-contract",
+        &[
+            "promote drop-in verify-enterprise-contract --images=snapshot.json --policy-configuration=policy.yaml --public-key=cosign.pub",
+        ],
+    ),
+    (
+        "drop-in verify-conforma-konflux-ta",
+        &[
+            "promote drop-in verify-conforma-konflux-ta --source-data-artifact=oci:registry.example.com/data@sha256:0c2fc34f783d7aa89ef984c695cf43f361341c4472527f4a0e52383391971fb6 --snapshot-filename=snapshot.json",
+        ],
+    ),
+    (
+        "drop-in verify-gitops-conforma",
+        &[
+            "promote drop-in verify-gitops-conforma --source=checkout --policy-configuration=policy.yaml --rekor-host=none",
+        ],
+    ),
+    (
+        "drop-in gather-deploy-images",
+        &[
+            "promote drop-in gather-deploy-images --source=checkout --target-branch=main -- stage prod",
+        ],
+    ),
+    (
+        "drop-in fetch-gitops-images",
+        &[
+            "promote drop-in fetch-gitops-images --source=checkout --public-key-url=k8s://acme-web/cosign-pub",
+        ],
+    ),
+    (
+        "drop-in skopeo-copy",
+        &[
+            "promote drop-in skopeo-copy --source-image-url=docker://registry.example.com/web:v1.0 --destination-image-url=docker://registry.example.com/web:prod-v1.0",
+        ],
+    ),
+    (
+        "drop-in update-deployment",
+        &[
+            "promote drop-in update-deployment --gitops-repo-url=https://git.example.com/acme/web-gitops.git --image=registry.example.com/web:v1.0",
+        ],
+    ),
+    (
         "completions",
         &["promote completions bash > ~/.local/share/bash-completion/completions/promote"],
     ),
