@@ -63,6 +63,7 @@ impl Requirement {
                 rekor_url: None,
                 ignore_rekor: !trusted.transparency_log.unwrap_or(!by_key),
                 insecure_ignore_sct: false,
+                refuse_unreachable: false,
                 root: root.clone(),
                 patterns: Patterns::Whole,
                 loaded: loaded.clone(),

@@ -28,6 +28,7 @@ impl Args {
             attached: None,
             with_reports: false,
             stage_only: false,
+            check_tags: false,
             tags_only: false,
             promoted: None,
             promoted_digest: None,

@@ -179,6 +179,8 @@ impl DeployRequest {
             },
             signoff: false,
             run_url: None,
+            evidence: None,
+            require_attestation: None,
             dry_run: false,
             change_request: Default::default(),
             commit_status: false,
