@@ -95,6 +95,8 @@ impl From<TransportError> for Failed {
         let problem = problem(&error);
         let text = match problem {
             Problem::Refused => "connection refused".to_owned(),
+            // The resolver itself refuses names with private addresses.
+            Problem::Name if deepest(&error).contains("must not be asked") => deepest(&error),
             Problem::Name => "its name cannot be resolved".to_owned(),
             Problem::Unreachable if error.is_timeout() => "no connection within 10 s".to_owned(),
             Problem::SpeaksPlain => "it answers plain HTTP, not TLS".to_owned(),

@@ -86,8 +86,12 @@ pub(crate) fn named_host(value: &str) -> Option<HostPort> {
     if value.starts_with(['{', '-', '/', '.']) || value.contains('\n') {
         return None;
     }
-    let place = value.rsplit_once("://").or(value.rsplit_once("::"));
-    let place = place.map_or(value, |(_, place)| place);
+    // A getter such as git:: or oci:: may precede a URL.
+    let place = match value.split_once("::") {
+        Some((getter, place)) if getter.bytes().all(|b| b.is_ascii_alphanumeric()) => place,
+        _ => value,
+    };
+    let place = place.rsplit_once("://").map_or(place, |(_, place)| place);
     let (authority, _) = place.split_once('/')?;
     let authority = authority.rsplit_once(['@', '=']);
     let authority = authority.map_or(place.split('/').next()?, |(_, host)| host);
