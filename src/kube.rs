@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Where Kubernetes mounts the service account.
-pub(crate) const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const MAX_OBJECT: u64 = 4 << 20;
 
 /// Why an object could not be read.

@@ -46,7 +46,7 @@ pub(crate) enum Error {
         text: String,
     },
     /// Nothing of that name is here, and there is no cluster to ask.
-    #[error("policy {name:?} is not a file or directory here{}, and this is not a pod that could read a resource of that name", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
+    #[error("policy {name:?} is not a file or directory here{}, and neither a pod nor a kubeconfig leads to a cluster with a resource of that name", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
     Absent {
         /// The text.
         name: String,
