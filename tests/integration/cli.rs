@@ -177,6 +177,7 @@ fn global_flags_stand_before_or_after_the_command() {
         ("git-credentials-dir", "x"),
         ("https", "localhost:5000"),
         ("insecure-skip-tls-verify", "a.example"),
+        ("kubeconfig", "x"),
         ("log-file", "x"),
         ("log-format", "json"),
         ("log-level", "debug"),
