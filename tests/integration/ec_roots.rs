@@ -1,5 +1,5 @@
-//! State that `ec` shares with cosign and Conforma's own program: the cache of trust roots, a kubeconfig, and a log that
-//! cannot be read.
+//! State that `ec` shares with cosign and Conforma's own program: the cache of trust roots, and a log that cannot be
+//! read.
 
 use std::fs;
 
@@ -111,55 +111,6 @@ fn a_root_is_laid_down_where_cosign_reads_it() {
         assert!(fs::metadata(&path).is_ok(), "{}", path.display());
     }
     world.verify(&dir).exits(0);
-}
-
-/// A policy of the cluster, behind a kubeconfig.
-#[test]
-fn ec_reads_the_cluster_by_a_kubeconfig() {
-    let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
-    let dir = Workdir::new();
-    dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# custom:\n#   short_name: a\ndeny contains {\"code\": \"main.a\", \"msg\": \"x\"} if false\n");
-    let web = sigstore::Web::start().unwrap();
-    let object = json!({
-        "apiVersion": "appstudio.redhat.com/v1alpha1", "kind": "EnterpriseContractPolicy",
-        "metadata": {"name": "default", "namespace": "team"},
-        "spec": {"sources": [{"policy": [dir.path("policy").display().to_string()]}]},
-    });
-    let place =
-        "apis/appstudio.redhat.com/v1alpha1/namespaces/team/enterprisecontractpolicies/default";
-    web.serve_files([(place.to_owned(), object.to_string().into_bytes())].into());
-    dir.write("cosign.pub", universe.key.public_pem());
-    let config = |user: &str| {
-        format!(
-            "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u, namespace: team}}}}]\n\
-             clusters: [{{name: k, cluster: {{server: \"{}\"}}}}]\nusers: [{{name: u, user: {user}}}]\n",
-            web.url()
-        )
-    };
-    dir.write("kubeconfig", config("{token: t}"));
-    let image = format!("{}@{}", universe.staging(), universe.image.digest);
-    let line = |config: &str| {
-        let arguments = [
-            "ec",
-            "validate",
-            "image",
-            "-i",
-            &image,
-            "-p",
-            "team/default",
-            "-k",
-            "cosign.pub",
-            "--ignore-rekor",
-            "--kubeconfig",
-            config,
-        ];
-        dir.promote(&arguments)
-    };
-    line("kubeconfig").exits(0);
-    dir.write("foreign", config("{exec: {command: aws}}"));
-    line("foreign").exits(1).says("exec is not supported");
-    line("absent").exits(1).says("kubeconfig");
 }
 
 /// The signature is not logged with the image, so that the log has to be read.
