@@ -50,6 +50,35 @@ impl Origin {
         repository: &Repository,
         digest: Digest,
     ) -> Result<Self, Error> {
+        let config = Self::config(registry, repository, digest).await?;
+        Ok(config.map_or_else(Self::default, |config| Self::of_config(&config)))
+    }
+
+    /// Reads the time at which an image was made, by its configuration; for an index, by that of its first
+    /// platform. `None` when it is not set.
+    ///
+    /// # Errors
+    /// Any [`Error`] of the registry.
+    pub(crate) async fn created(
+        registry: &Registry,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<Option<Timestamp>, Error> {
+        #[derive(Deserialize)]
+        struct Config {
+            created: Option<String>,
+        }
+        let config = Self::config(registry, repository, digest).await?;
+        let config = config.and_then(|config| serde_json::from_slice::<Config>(&config).ok());
+        Ok(config.and_then(|config| config.created?.parse().ok()))
+    }
+
+    /// The configuration of an image, or of the first platform of an index.
+    async fn config(
+        registry: &Registry,
+        repository: &Repository,
+        digest: Digest,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let missing = |digest: Digest| Error::NotFound {
             what: format!("manifest {digest}"),
             repository: repository.to_string(),
@@ -61,7 +90,7 @@ impl Origin {
             match manifest.ok_or_else(|| missing(at))?.content()? {
                 Content::Image(image) => {
                     let config = registry.blob(repository, &image.config, MAX_CONFIG).await?;
-                    return Ok(Self::of_config(&config));
+                    return Ok(Some(config.to_vec()));
                 }
                 Content::Index(index) => {
                     let known = |platform: &str| platform != "unknown";
@@ -77,7 +106,7 @@ impl Origin {
                 }
             }
         }
-        Ok(Self::default())
+        Ok(None)
     }
 
     fn of_config(config: &[u8]) -> Self {

@@ -63,6 +63,25 @@ pub(crate) struct RootFlags {
     pub(crate) staging: bool,
 }
 
+impl TrustFlags {
+    /// Tells whether no flag is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        let lists = [
+            &self.public_key,
+            &self.certificate_identity,
+            &self.certificate_identity_regexp,
+        ];
+        lists.iter().all(|list| list.is_empty())
+            && self.certificate_oidc_issuer.is_none()
+            && self.certificate_oidc_issuer_regexp.is_none()
+            && self.rekor_url.is_none()
+            && !self.ignore_rekor
+            && !self.insecure_ignore_sct
+            && self.root.trusted_root.is_none()
+            && self.root.tuf_mirror.is_none()
+    }
+}
+
 impl RootFlags {
     /// Returns the choice of the flags.
     fn choice(&self) -> Choice {

@@ -8,6 +8,7 @@
 mod args;
 mod attested;
 mod change_request;
+mod follow;
 mod forge_args;
 mod guard;
 mod images;
@@ -20,6 +21,7 @@ mod status;
 use std::path::{Path, PathBuf};
 
 pub(crate) use args::{Args, Pin};
+pub(crate) use follow::Follow;
 use guard::Guard;
 pub(crate) use images::Image;
 pub(crate) use place::local_tree;
@@ -142,6 +144,10 @@ pub(crate) enum DeployImages {
     },
     /// Those of a `promoted.json` that copy-image has just written.
     Placed(Box<Placed>),
+    /// Those that a floating tag names, once they are resolved and verified.
+    Follow(Box<Follow>),
+    /// Those that a floating tag named, with their verdict.
+    Followed(Box<Placed>),
     /// These, without a `promoted.json`.
     Unverified(Vec<Image>),
     /// These, which will be promoted if the edit can be made: a trial that must not write.
@@ -209,6 +215,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// # Errors
 /// As [`run`].
 pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result<Done, Failure> {
+    let Some(request) = request.followed(context).await? else {
+        return Ok(done(false, "", ""));
+    };
     let wanted = images::wanted(&request, context)?;
     attested::check(&request, &wanted, context).await?;
     if wanted.images.is_empty() {

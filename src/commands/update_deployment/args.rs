@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    DeployImages, DeployRequest, DeployTarget, Image, SignKey, forge_args::ForgeArgs, images::parse,
+    DeployImages, DeployRequest, DeployTarget, Follow, Image, SignKey, follow::FollowFlags,
+    forge_args::ForgeArgs, images::parse,
 };
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
@@ -132,6 +133,8 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    follow: FollowFlags,
+    #[command(flatten)]
     forge: ForgeArgs,
 }
 
@@ -204,11 +207,14 @@ impl TryFrom<Args> for DeployRequest {
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         let given = args.image.iter().chain(&args.images);
-        let given = given.map(|text| parse(text));
+        let follow = Follow::new(args.follow, given.clone())?;
+        let given = given.filter(|_| follow.is_none()).map(|text| parse(text));
         let given = given.collect::<Result<Vec<_>, _>>()?;
-        let images = match args.unverified && !given.is_empty() && args.promoted.is_none() {
-            true => DeployImages::Unverified(given),
-            false => DeployImages::Promoted {
+        let unverified = args.unverified && !given.is_empty() && args.promoted.is_none();
+        let images = match (follow, unverified) {
+            (Some(follow), _) => DeployImages::Follow(Box::new(follow)),
+            (None, true) => DeployImages::Unverified(given),
+            (None, false) => DeployImages::Promoted {
                 file: args.promoted,
                 digest: args.promoted_digest,
                 only: given,

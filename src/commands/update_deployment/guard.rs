@@ -6,16 +6,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 
-use super::{DeployRequest, Image, Release, images::Wanted};
+use super::{DeployImages, DeployRequest, Image, Release, images::Wanted};
 use crate::{
-    commands::Context,
+    commands::{Context, failures::registry_failure},
     failure::{Failure, Kind},
     git::Git,
     image::Reference,
     lineage::{self, Order, Origin},
-    registry::Registry,
+    registry::{self, Registry},
 };
 
 /// Checks that are made before each edit is written. Cheap to clone.
@@ -24,6 +25,8 @@ pub(super) struct Guard {
     git: Git,
     registry: Registry,
     allow_rollback: bool,
+    /// Set when a floating tag is followed: images that have no other order are compared by their times.
+    by_time: bool,
     release: Release,
     /// By component, the image that the first attempt saw.
     first: Arc<Mutex<Option<BTreeMap<String, String>>>>,
@@ -36,6 +39,7 @@ impl Guard {
             git: context.git.clone(),
             registry: context.registry.clone(),
             allow_rollback: request.allow_rollback,
+            by_time: matches!(request.images, DeployImages::Followed(_)),
             release: wanted.release.clone(),
             first: Arc::default(),
         }
@@ -107,7 +111,11 @@ impl Guard {
         if old.digest.is_some() && old.digest == image.reference.digest {
             return Ok(());
         }
-        let version = |reference: &Reference| reference.tag.as_ref().map(ToString::to_string);
+        // A floating tag that looks like a version says nothing about the order.
+        let version = |reference: &Reference| {
+            let tag = reference.tag.as_ref().filter(|_| !self.by_time);
+            tag.map(ToString::to_string)
+        };
         let running = Origin {
             commit: self.running_commit(name, &old, head),
             version: version(&old),
@@ -125,10 +133,50 @@ impl Guard {
                 Err(Failure::message(Kind::Refused, text)
                     .hint("--allow-rollback deploys it all the same"))
             }
+            Order::Unknown(_) if self.by_time => self.check_time(image, &old),
             Order::Unknown(reason) => {
                 tracing::warn!("{name} replaces {previous}, which cannot be ordered: {reason}");
                 Ok(())
             }
+        }
+    }
+
+    /// Compares the times at which two images were made: a floating tag that was moved back moves nothing, and where
+    /// the times do not tell the order nothing is deployed either.
+    fn check_time(&self, image: &Image, old: &Reference) -> Result<(), Failure> {
+        let name = &image.name;
+        // A place without a digest was not written by an earlier run.
+        if old.digest.is_none() {
+            tracing::warn!("{name} replaces {old}, which is not pinned and cannot be ordered");
+            return Ok(());
+        }
+        let reason = match (self.made(old)?, self.made(&image.reference)?) {
+            (Some(running), Some(new)) if new < running => {
+                format!(
+                    "would go back to an older image: it was made at {new}, the running one at {running}"
+                )
+            }
+            (Some(_), Some(_)) => return Ok(()),
+            (None, _) => format!("cannot be ordered: it is not known when {old} was made"),
+            (_, None) => format!(
+                "cannot be ordered: {} does not say when it was made",
+                image.reference
+            ),
+        };
+        Err(Failure::message(Kind::Refused, format!("{name} {reason}"))
+            .hint("--allow-rollback deploys it all the same"))
+    }
+
+    /// The time at which an image was made; `None` where it does not say, or is gone from its registry.
+    fn made(&self, reference: &Reference) -> Result<Option<Timestamp>, Failure> {
+        let Some(digest) = reference.digest else {
+            return Ok(None);
+        };
+        let made = Origin::created(&self.registry, &reference.repository, digest);
+        match Handle::current().block_on(made) {
+            Ok(made) => Ok(made),
+            Err(registry::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(registry_failure(error)),
         }
     }
 

@@ -95,7 +95,11 @@ fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> 
             }
             Ok(alone(images, Release::default()))
         }
-        DeployImages::Placed(placed) => {
+        DeployImages::Follow(_) => Err(Failure::message(
+            Kind::Bug,
+            "the followed tag was not resolved",
+        )),
+        DeployImages::Placed(placed) | DeployImages::Followed(placed) => {
             check_verdict(placed.promoted(), false, "promoted.json")?;
             listed(placed, &[])
         }
