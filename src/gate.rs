@@ -26,6 +26,8 @@ pub(crate) use policies::{PolicyRequest, fetcher};
 pub(crate) use replay::Replay;
 pub(crate) use request::{Checks, Clients, GateRequest, Keep};
 
+use std::collections::BTreeSet;
+
 use crate::{
     handover,
     policy::{self, Dialect, Policies},
@@ -104,11 +106,18 @@ impl Gate {
 
     /// Judges every image of the list and the images of its indexes.
     pub(crate) async fn judge(&self, images: &Images) -> Judgement {
+        self.judge_part(images, images).await
+    }
+
+    /// Judges the components of `part`; rules see the whole list.
+    pub(crate) async fn judge_part(&self, images: &Images, part: &Images) -> Judgement {
         let registry = &self.clients.registry;
         registry.named_by_snapshot(images.components().map(|(_, image)| &image.repository));
-        let targets = images::expand(images, registry, self.dialect).await;
+        let mut targets = images::expand(images, registry, self.dialect).await;
         let all = targets.iter().map(|target| &target.component);
         let snapshot = images::shown(&images.snapshot, all);
+        let judged: BTreeSet<_> = part.components().map(|(one, _)| one.identity()).collect();
+        targets.retain(|target| judged.contains(&target.of));
         let components = self.check_all(&targets, &snapshot).await;
         self.judgement(components)
     }

@@ -7,12 +7,14 @@ mod copied;
 mod evidence;
 mod grammar;
 mod release;
+mod shard;
 
 pub(crate) use copied::Copied;
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
 use grammar::{check_identities, check_revision};
 pub(crate) use release::{Destination, Release, ReleasedComponent, ReleasedSource};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+pub(crate) use shard::Shard;
 
 use crate::{
     image::{Digest, DigestReference, Reference, Tag},
@@ -61,6 +63,11 @@ pub(crate) enum Error {
         /// The members that contradict each other.
         what: &'static str,
     },
+    /// The file is the verdict over a part of the list alone.
+    #[error(
+        "{origin} is the verdict over shard {shard} of the list: expected one over the whole list, which verify-ec --merge writes"
+    )]
+    Part { origin: String, shard: Shard },
     /// The file does not list the component.
     #[error("{origin} does not list {name:?}: it lists {listed}")]
     NotListed {
@@ -119,6 +126,9 @@ pub(crate) struct Verified {
     /// Hand-over files that were read without a digest to compare with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unchecked: Vec<String>,
+    /// The part of the list that this is the verdict over; absent for a verdict over all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<Shard>,
     /// The commit that is being promoted, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
@@ -192,6 +202,25 @@ impl Vouched {
     /// # Errors
     /// [`Error::Changed`], [`Error::Parse`], [`Error::Version`] or [`Error::Contradiction`].
     pub(crate) fn parse(
+        bytes: &[u8],
+        origin: &str,
+        expected: Option<Digest>,
+    ) -> Result<Self, Error> {
+        let read = Self::parse_part(bytes, origin, expected)?;
+        match read.verified.shard {
+            Some(shard) => Err(Error::Part {
+                origin: origin.to_owned(),
+                shard,
+            }),
+            None => Ok(read),
+        }
+    }
+
+    /// Reads the verdict over a shard, or over the whole list.
+    ///
+    /// # Errors
+    /// As for the whole list, but for [`Error::Part`].
+    pub(crate) fn parse_part(
         bytes: &[u8],
         origin: &str,
         expected: Option<Digest>,

@@ -427,6 +427,27 @@ impl Images {
         })
     }
 
+    /// The components at some positions of the list, with the digest of the whole list.
+    pub(crate) fn part(&self, has: impl Fn(usize) -> bool) -> Self {
+        let chosen = |position: &usize| has(*position);
+        let positions: Vec<_> = (0..self.pinned.len()).filter(chosen).collect();
+        let components = &self.snapshot.components;
+        let kept = positions
+            .iter()
+            .filter_map(|at| components.get(*at).cloned());
+        Self {
+            snapshot: Snapshot {
+                components: kept.collect(),
+                ..self.snapshot.clone()
+            },
+            digest: self.digest,
+            pinned: positions
+                .iter()
+                .filter_map(|at| self.pinned.get(*at).cloned())
+                .collect(),
+        }
+    }
+
     /// The components with their pinned images.
     pub(crate) fn components(&self) -> impl Iterator<Item = (&Component, &DigestReference)> {
         self.snapshot.components.iter().zip(&self.pinned)

@@ -257,6 +257,7 @@ fn kube_kind(error: &kube::Error) -> Kind {
         | kube::Error::Config { .. }
         | kube::Error::Name { .. }
         | kube::Error::Denied { .. }
+        | kube::Error::ReadOnly { .. }
         | kube::Error::Http(_) => Kind::Usage,
         kube::Error::Remote { .. } => Kind::Remote,
     }
@@ -373,6 +374,7 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
         E::Changed { .. }
         | E::Contradiction { .. }
         | E::NotListed { .. }
+        | E::Part { .. }
         | E::Refused { .. }
         | E::OtherDigest { .. } => Kind::Refused,
     };

@@ -110,6 +110,18 @@ pub(crate) fn write(
 }
 
 impl Output {
+    /// Names the file after a part of the list, so that the parts of one volume do not share it.
+    pub(crate) fn of_part(mut self, name: impl Fn(&str) -> String) -> Self {
+        self.path = self.path.map(
+            |path| match path.file_name().and_then(|file| file.to_str()) {
+                // `file:report.json` is a name in the data directory, and keeps its prefix so.
+                Some(file) => path.with_file_name(name(file)),
+                None => path,
+            },
+        );
+        self
+    }
+
     /// What is written when nothing was asked for.
     pub(crate) fn text() -> Self {
         Self {
@@ -118,6 +130,15 @@ impl Output {
             successes: None,
             warnings: None,
             docs_link: None,
+        }
+    }
+
+    /// The report as JSON in the data directory.
+    pub(crate) fn report() -> Self {
+        Self {
+            format: Format::Json,
+            path: Some(PathBuf::from("file:report.json")),
+            ..Self::text()
         }
     }
 

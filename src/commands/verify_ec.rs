@@ -8,6 +8,7 @@
 
 mod args;
 mod inputs;
+mod merge;
 mod promotion;
 mod verdict;
 
@@ -57,6 +58,9 @@ enum Verdict {
 /// Configuration that cannot be used. What concerns the images is in [`Outcome::failure`],
 /// because the reports are written then.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    if let Some(merge) = args.merge(context.clock, context.color)? {
+        return merge::perform(&merge, context);
+    }
     let request = args.request(context.clock, context.color)?;
     Ok(perform(request, context).await?.into())
 }
@@ -75,6 +79,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
         strict,
         verified_out,
         promotion,
+        shard,
     } = request;
     let clients = context.clients();
     output::remove_old(&outputs, context)?;
@@ -89,12 +94,22 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
             failure: verdict::failure(judgement, strict),
         });
     }
-    let path = context.path(verified_out.as_deref(), "verified.json");
+    let name = shard.map_or_else(
+        || "verified.json".to_owned(),
+        |shard| shard.file("verified.json"),
+    );
+    let path = context.path(verified_out.as_deref(), &name);
     remove_file(&path)?;
     let images = inputs::images(&subject, allow_empty, context).await?;
     promotion::check(promotion.as_ref(), &images, context).await?;
     let gate = Gate::open(gate, &clients).await.map_err(gate_failure)?;
-    let judgement = gate.judge(&images).await;
+    let (judgement, images) = match shard {
+        None => (gate.judge(&images).await, images),
+        Some(shard) => {
+            let part = images.part(|position| shard.has(position));
+            (gate.judge_part(&images, &part).await, part)
+        }
+    };
     let report = Report {
         release: release(&images.snapshot),
         ..judgement.report()
@@ -105,13 +120,14 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
         true => {
             let now = context.clock.written();
             let mut verified = judgement.verified(&images, written.report_digest, now);
+            verified.shard = shard;
             if let Subject::List { digest, .. } = &subject {
                 let unchecked = unchecked(*digest, "images.json", "--images-digest");
                 verified.unchecked.extend(unchecked);
             }
             let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
             write_file(&path, &bytes)?;
-            let read = Vouched::parse(&bytes, &path.display().to_string(), None);
+            let read = Vouched::parse_part(&bytes, &path.display().to_string(), None);
             Verdict::Written(Box::new(read.map_err(handover_failure)?))
         }
     };

@@ -211,6 +211,7 @@ impl Judgement {
             identity: self.identity.clone(),
             skipped_checks: self.skipped_checks.clone(),
             unchecked: Vec::new(),
+            shard: None,
             source: images.snapshot.source_commit(),
             components: components.collect(),
         }

@@ -47,6 +47,9 @@ pub(crate) struct ReleasedComponent {
     /// When it was built (RFC 3339), by its label or configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) built: Option<String>,
+    /// Its platforms as `os/arch`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) platforms: Vec<String>,
     /// The repositories with their tags.
     pub(crate) destinations: Vec<Destination>,
 }

@@ -2,8 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::PromotionDemand;
-
+use super::{PromotionDemand, merge::Merge};
 use crate::{
     clock::Clock,
     commands::{
@@ -12,6 +11,7 @@ use crate::{
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Checks, GateRequest, Moment, PolicyRequest},
+    handover::Shard,
     http::HostPort,
     image::{Digest, Reference},
     policy::{Dialect, Paths},
@@ -22,7 +22,7 @@ use crate::{
 /// Flags of `verify-ec`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The list of images: a file, file:NAME in the data directory, or the JSON itself [default: images.json]
+    /// The list of images: a file, file:NAME in the data directory, oci:REPO@DIGEST or the JSON itself [default: images.json]
     #[arg(long, value_name = "FILE|JSON", conflicts_with = "image")]
     images: Option<String>,
     /// The digest of the list that gather-images reported
@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(long)]
     allow_unattested: bool,
     /// The policy: a configuration (file, inline text, URL) or a directory or repository with rules
-    #[arg(long, value_name = "POLICY")]
-    policy: String,
+    #[arg(long, value_name = "POLICY", required_unless_present = "merge")]
+    policy: Option<String>,
     #[command(flatten)]
     trust: TrustFlags,
     /// Evaluate inputs that --output policy-input saved, instead of images; no image passes by it
@@ -112,6 +112,15 @@ pub(crate) struct Args {
     /// Select rules, read results and expand indexes with the known faults of upstream
     #[arg(long)]
     compat: bool,
+    /// Judge only the I-th of N parts of the list; rules see all of it. Files are named after the part, as in verified-1-of-4.json
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["image", "policy_input", "merge"])]
+    shard: Option<Shard>,
+    /// Join the verdicts and reports of all parts into one: of N parts, by default as many as there are digests or files
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with_all = ["image", "policy", "policy_input"], value_parser = clap::value_parser!(u16).range(0..=256))]
+    merge: Option<u16>,
+    /// With --merge: the digests that verify-ec reported for the parts, in their order
+    #[arg(last = true, value_name = "DIGEST", requires = "merge")]
+    shard_digests: Vec<Digest>,
     /// Where to write the verdict [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified_out: Option<PathBuf>,
@@ -145,6 +154,8 @@ pub(crate) struct Request {
     pub(crate) verified_out: Option<PathBuf>,
     /// The earlier promotion that is demanded.
     pub(crate) promotion: Option<PromotionDemand>,
+    /// The part of the list that is judged; `None` is all of it.
+    pub(crate) shard: Option<Shard>,
 }
 
 /// The subject of the verdict.
@@ -171,6 +182,49 @@ pub(crate) enum Subject {
 }
 
 impl Args {
+    /// Makes the request to join parts; `None` without `--merge`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for another number of digests than of parts.
+    pub(crate) fn merge(&self, clock: Clock, color: bool) -> Result<Option<Merge>, Failure> {
+        let Some(count) = self.merge else {
+            return Ok(None);
+        };
+        let digests = &self.shard_digests;
+        let count = match (usize::from(count), digests.len()) {
+            (0, 0) => None,
+            (0, digests) => Some(digests),
+            (count, digests) if digests == 0 || digests == count => Some(count),
+            (count, digests) => {
+                let text = format!("--merge={count} with {digests} digests: expected one a part");
+                return Err(Failure::message(Kind::Usage, text));
+            }
+        };
+        Ok(Some(Merge {
+            images: self.images.clone(),
+            images_digest: self.images_digest,
+            count,
+            digests: digests.clone(),
+            allow_empty: self.allow_empty,
+            outputs: self.output.clone(),
+            show: self.show(clock, color),
+            strict: self.strict,
+            verified_out: self.verified_out.clone(),
+        }))
+    }
+
+    fn show(&self, clock: Clock, color: bool) -> Show {
+        Show {
+            info: self.info,
+            successes: self.show_successes,
+            warnings: self.show_warnings,
+            docs_link: self.show_policy_docs_link,
+            color,
+            dialect: Dialect::Promote,
+            now: clock.written(),
+        }
+    }
+
     /// Makes the typed request.
     ///
     /// # Errors
@@ -180,21 +234,13 @@ impl Args {
             true => Dialect::Conforma,
             false => Dialect::Promote,
         };
-        let show = Show {
-            info: self.info,
-            successes: self.show_successes,
-            warnings: self.show_warnings,
-            docs_link: self.show_policy_docs_link,
-            color,
-            dialect: Dialect::Promote,
-            now: clock.written(),
-        };
+        let show = self.show(clock, color);
         let (time, allow_past) = (&self.effective_time, self.allow_past_effective_time);
         let moment = Moment::parse(time, allow_past, clock.now());
         let gate = GateRequest {
             trust: self.trust.into(),
             policy: PolicyRequest {
-                policy: self.policy,
+                policy: self.policy.unwrap_or_default(),
                 rule_data: rule_data(&self.extra_rule_data)?,
                 dialect,
                 by_intention: self.filter_type == FilterType::EcPolicy,
@@ -230,7 +276,22 @@ impl Args {
             subject,
             allow_empty: self.allow_empty,
             gate,
-            outputs: self.output,
+            outputs: match self.shard {
+                Some(shard) => {
+                    let named = |output: Output| output.of_part(|name| shard.file(name));
+                    // --merge joins the reports of all parts.
+                    let mut outputs = self.output;
+                    if outputs.is_empty() {
+                        outputs.push(Output::text());
+                    }
+                    let report = Output::report();
+                    if !outputs.contains(&report) {
+                        outputs.push(report);
+                    }
+                    outputs.into_iter().map(named).collect()
+                }
+                None => self.output,
+            },
             show,
             strict: self.strict,
             verified_out: self.verified_out,
@@ -241,6 +302,7 @@ impl Args {
                     min_age: self.min_age,
                 },
             ),
+            shard: self.shard,
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     commands::{
         Context,
         failures::{gate_failure, handover_failure, no_components},
+        gather_images::read_artifact,
     },
     failure::{Failure, Kind, OrFail as _},
     gate, handover,
@@ -33,7 +34,15 @@ pub(super) async fn images(
             check(&images, *digest)?;
             images
         }
-        Subject::List { source, digest } => list(source.as_deref(), *digest, context)?,
+        Subject::List { source, digest } => {
+            match source.as_deref().and_then(|text| text.strip_prefix("oci:")) {
+                Some(artifact) => {
+                    let bytes = read_artifact(artifact, context).await?;
+                    of_bytes(&bytes, artifact, *digest)?
+                }
+                None => list(source.as_deref(), *digest, context)?,
+            }
+        }
         Subject::Gathered(images) => images.as_ref().clone(),
         Subject::Saved(_) => {
             return Err(Failure::message(Kind::Bug, "saved inputs are not a list"));
@@ -61,7 +70,10 @@ fn check(images: &Images, expected: Option<Digest>) -> Result<(), Failure> {
 }
 
 /// Reads the JSON itself, or a file. A list of another digest is not even parsed.
-fn list(
+///
+/// # Errors
+/// As [`images`].
+pub(super) fn list(
     source: Option<&str>,
     expected: Option<Digest>,
     context: &Context,
@@ -75,11 +87,15 @@ fn list(
             (context.read(&path)?, path.display().to_string())
         }
     };
-    handover::check_digest(&bytes, &origin, expected).map_err(handover_failure)?;
-    let images = Images::parse(&bytes, &origin).or_fail(Kind::Usage)?;
+    of_bytes(&bytes, &origin, expected)
+}
+
+fn of_bytes(bytes: &[u8], origin: &str, expected: Option<Digest>) -> Result<Images, Failure> {
+    handover::check_digest(bytes, origin, expected).map_err(handover_failure)?;
+    let images = Images::parse(bytes, origin).or_fail(Kind::Usage)?;
     let snapshot = &images.snapshot;
-    if snapshot.components.is_empty() && !names_components(&bytes) {
-        return Err(no_components(&origin));
+    if snapshot.components.is_empty() && !names_components(bytes) {
+        return Err(no_components(origin));
     }
     Ok(images)
 }
