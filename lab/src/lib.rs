@@ -14,6 +14,7 @@ pub mod event;
 pub mod evidence;
 pub mod forge;
 pub mod git;
+pub mod kube;
 pub mod registry;
 pub mod release;
 pub mod serve;

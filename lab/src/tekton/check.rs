@@ -128,7 +128,9 @@ pub(crate) fn results_used(task: &PipelineTask) -> impl Iterator<Item = (&str, &
 
 /// Every text of a Pipeline's Task in which Tekton replaces variables.
 fn texts(task: &PipelineTask) -> impl Iterator<Item = &str> {
-    let params = task.params.iter().flat_map(|param| param.value.strings());
+    let matrix = task.matrix.iter().flat_map(|matrix| &matrix.params);
+    let params = task.params.iter().chain(matrix);
+    let params = params.flat_map(|param| param.value.strings());
     let when = task.when.iter();
     let when = when.flat_map(|when| std::iter::once(&when.input).chain(&when.values));
     let paths = task
@@ -153,6 +155,12 @@ fn has_result(
         .iter()
         .chain(finally)
         .find(|one| one.name == task);
+    // The results of a matrix are lists.
+    let (result, list) = match result.strip_suffix("[*]") {
+        Some(result) => (result, true),
+        None => (result, false),
+    };
+    let found = found.filter(|one| one.matrix.is_some() == list);
     let found = found.and_then(|one| spec_of(one, tasks));
     found.is_some_and(|spec| spec.results.iter().any(|given| given.name == result))
 }
@@ -215,6 +223,13 @@ impl PipelineCheck<'_> {
                 add(format!("nothing gives $({reference})"));
             }
         }
+        if one
+            .matrix
+            .as_ref()
+            .is_some_and(|matrix| matrix.params.len() != 1)
+        {
+            add("the runner has a matrix of one list alone".to_owned());
+        }
         let Some(spec) = spec_of(one, self.tasks) else {
             let name = one.task_ref.as_ref().map(|named| named.name.as_str());
             add(format!(
@@ -238,7 +253,9 @@ impl PipelineCheck<'_> {
             }
         }
         for param in spec.params.iter().filter(|param| param.default.is_none()) {
-            if !self.one.params.iter().any(|given| given.name == param.name) {
+            let matrix = self.one.matrix.iter().flat_map(|matrix| &matrix.params);
+            let mut given = self.one.params.iter().chain(matrix);
+            if !given.any(|given| given.name == param.name) {
                 add(format!("the Task needs the param {}", param.name));
             }
         }
@@ -299,8 +316,9 @@ impl PipelineCheck<'_> {
 }
 
 /// The variables of every Pipeline.
-const CONTEXT: [&str; 3] = [
+const CONTEXT: [&str; 4] = [
     "context.pipelineRun.name",
+    "context.pipelineRun.uid",
     "context.pipelineRun.namespace",
     "context.pipeline.name",
 ];

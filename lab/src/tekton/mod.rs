@@ -17,6 +17,7 @@ mod prepared;
 mod programs;
 mod resources;
 mod schedule;
+mod stand_in;
 mod status;
 mod step_actions;
 mod task_run;
@@ -36,6 +37,8 @@ use anyhow::{Context as _, Result, bail};
 pub use picture::Show;
 pub use programs::{Call, git_clone};
 pub use resources::parse;
+pub use schedule::UID;
+pub use stand_in::Invocation;
 pub use status::{Attempt, Fate, Skip, Status, StepStatus, TaskStatus};
 
 use model::{PipelineRun, PipelineSpec, Type, Value};
@@ -43,6 +46,7 @@ use pac::Event;
 use picture::Picture;
 use resources::Resources;
 use schedule::{Bound, Hooks, Plan};
+use stand_in::StandIns;
 
 /// The namespace in which everything seems to run.
 const NAMESPACE: &str = "local";
@@ -63,6 +67,10 @@ pub struct Run {
     hooks: Hooks,
     programs: programs::Programs,
     objects: volumes::Objects,
+    account: Option<PathBuf>,
+    others: StandIns,
+    resolved: BTreeMap<String, String>,
+    cancel_after: Option<String>,
 }
 
 /// The Pipeline of this checkout with its Tasks.
@@ -142,6 +150,38 @@ impl Run {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Mounts the directory as the service account of every pod.
+    #[must_use]
+    pub fn service_account(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.account = Some(dir.into());
+        self
+    }
+
+    /// Lets a function answer for a program that is not ours; it returns the exit code.
+    #[must_use]
+    pub fn other_program(
+        mut self,
+        program: &str,
+        function: impl Fn(&Invocation) -> i32 + Send + Sync + 'static,
+    ) -> Self {
+        self.others.add(program, function);
+        self
+    }
+
+    /// Sets the Task that a resolver would find for a task of the Pipeline.
+    #[must_use]
+    pub fn resolved(mut self, task: &str, text: impl Into<String>) -> Self {
+        self.resolved.insert(task.to_owned(), text.into());
+        self
+    }
+
+    /// Cancels the run when the task has ended, as `CancelledRunFinally` does.
+    #[must_use]
+    pub fn cancel_after(mut self, task: &str) -> Self {
+        self.cancel_after = Some(task.to_owned());
         self
     }
 
@@ -234,18 +274,19 @@ impl Run {
             step_actions::inline(name, spec, &step_actions)?;
             check::task(name, spec)?;
             volumes::check(name, spec)?;
-            resources::only_ours(name, spec, &self.programs)?;
+            resources::only_ours(name, spec, &self.programs, &self.others)?;
         }
-        let pipeline = match pipeline {
+        let mut pipeline = match pipeline {
             Some(pipeline) => pipeline,
             None => resources::alone(&tasks)?,
         };
+        self.resolve(&mut pipeline.spec, &mut tasks)?;
         let name = pipeline.metadata.name;
         for task in pipeline.spec.tasks.iter().chain(&pipeline.spec.finally) {
             if let Some(spec) = &task.task_spec {
                 check::task(&task.name, spec)?;
                 volumes::check(&task.name, spec)?;
-                resources::only_ours(&task.name, spec, &self.programs)?;
+                resources::only_ours(&task.name, spec, &self.programs, &self.others)?;
             }
         }
         check::pipeline(&name, &pipeline.spec, &tasks)?;
@@ -270,8 +311,44 @@ impl Run {
             programs: self.programs.clone(),
             objects: self.objects.clone(),
             env: self.env.clone(),
+            account: self.account.clone(),
+            others: self.others.clone(),
+            cancel_after: self.cancel_after.clone(),
             root,
         })
+    }
+
+    /// Puts the given Tasks in place of those that a resolver would look up.
+    fn resolve(
+        &self,
+        spec: &mut PipelineSpec,
+        tasks: &mut BTreeMap<String, model::TaskSpec>,
+    ) -> Result<()> {
+        for task in spec.tasks.iter_mut().chain(&mut spec.finally) {
+            let Some(reference) = task.task_ref.as_mut().filter(|one| one.resolver.is_some())
+            else {
+                continue;
+            };
+            let text = self.resolved.get(&task.name).with_context(|| {
+                format!(
+                    "the task {} is looked up by a resolver: give the Task in its place",
+                    task.name
+                )
+            })?;
+            let model::Resource::Task(found) = parse(text)? else {
+                bail!("what is given for {} is not a Task", task.name);
+            };
+            check::task(&task.name, &found.spec)?;
+            volumes::check(&task.name, &found.spec)?;
+            resources::only_ours(&task.name, &found.spec, &self.programs, &self.others)?;
+            let name = format!("resolved-{}", task.name);
+            *reference = model::TaskRef {
+                name: name.clone(),
+                ..model::TaskRef::default()
+            };
+            tasks.insert(name, found.spec);
+        }
+        Ok(())
     }
 
     /// Every param of the Pipeline: what the caller gave, else the PipelineRun, else the default.

@@ -11,8 +11,9 @@ mod volume;
 use std::collections::BTreeMap;
 
 pub use pipeline::{
-    ClaimSpec, ClaimTemplate, Empty, Operator, PipelineRef, PipelineResult, PipelineRunSpec,
-    PipelineSpec, PipelineTask, Resolver, SecretRef, TaskRef, When, WorkspaceBinding, WorkspaceUse,
+    ClaimSpec, ClaimTemplate, Empty, Matrix, Operator, PipelineRef, PipelineResult,
+    PipelineRunSpec, PipelineSpec, PipelineTask, Resolver, SecretRef, TaskRef, When,
+    WorkspaceBinding, WorkspaceUse,
 };
 use serde::{Deserialize, Serialize};
 pub use step_action::{ActionParam, ActionRef, StepAction, StepActionSpec};
@@ -229,11 +230,11 @@ pub struct TaskSpec {
     /// What all steps share.
     #[serde(default)]
     pub step_template: StepTemplate,
-    /// The steps, run one after the other.
-    pub steps: Vec<Step>,
-    /// Directories of Secrets and ConfigMaps.
+    /// The volumes that steps mount.
     #[serde(default)]
     pub volumes: Vec<Volume>,
+    /// The steps, run one after the other.
+    pub steps: Vec<Step>,
 }
 
 /// What all steps of a Task share.

@@ -33,6 +33,9 @@ impl Event {
             let found = body.pointer(pointer).and_then(Value::as_str);
             found.filter(|text| !text.is_empty()).map(str::to_owned)
         };
+        if let (Some(branch), Some(_)) = (text("/branch"), text("/pipelinerun")) {
+            return Self::incoming(&body, &branch);
+        }
         let kind = text("/object_kind");
         let (reference, revision, url, path, sender) = if kind.as_deref() == Some("tag_push") {
             // Not `checkout_sha`: the last of the commits, and without any there is no run.
@@ -84,11 +87,34 @@ impl Event {
             ("target_branch", reference.clone()),
             ("source_branch", reference.clone()),
             ("sender", sender.unwrap_or_default()),
+            ("event", "push".to_owned()),
             ("event_type", "push".to_owned()),
             ("target_namespace", super::NAMESPACE.to_owned()),
             ("git_auth_secret", "pac-gitauth-local".to_owned()),
         ];
         Ok(Self(known.into()))
+    }
+
+    /// A request to the incoming webhook: a push of a branch, with params that are texts.
+    fn incoming(body: &Value, branch: &str) -> Result<Self> {
+        let mut known = BTreeMap::from([
+            ("event", "incoming".to_owned()),
+            ("event_type", "incoming".to_owned()),
+            ("target_branch", branch.to_owned()),
+            ("source_branch", branch.to_owned()),
+            ("repo_url", "https://git.invalid/acme/web".to_owned()),
+            ("repo_owner", "acme".to_owned()),
+            ("repo_name", "web".to_owned()),
+            ("target_namespace", super::NAMESPACE.to_owned()),
+            ("git_auth_secret", "pac-gitauth-local".to_owned()),
+        ]);
+        for (name, value) in body["params"].as_object().into_iter().flatten() {
+            match (name.as_str(), value.as_str()) {
+                ("git_tag", Some(tag)) => known.insert("git_tag", tag.to_owned()),
+                (name, _) => bail!("the param {name} is not listed, or is not a text"),
+            };
+        }
+        Ok(Self(known))
     }
 
     /// The text with every `{{ name }}` replaced; an unknown name is refused.
@@ -123,10 +149,7 @@ impl Event {
         }
         if let Some(expression) = metadata.annotations.get(ON_CEL) {
             // It decides alone, as in Pipelines-as-Code.
-            let variable = |name: &str| match name {
-                "event" => Some("push"),
-                _ => self.0.get(name).map(String::as_str),
-            };
+            let variable = |name: &str| self.0.get(name).map(String::as_str);
             return match cel::evaluate(expression, &variable)? {
                 true => Ok(()),
                 false => bail!("the event does not start it: {expression} is false"),
@@ -148,7 +171,8 @@ impl Event {
             .get("target_branch")
             .map(String::as_str)
             .unwrap_or_default();
-        let on_push = listed(ON_EVENT).iter().any(|event| event == "push");
+        let own = self.0.get("event").map(String::as_str).unwrap_or_default();
+        let on_push = listed(ON_EVENT).iter().any(|event| event == own);
         let on_target = listed(ON_TARGET).iter().any(|glob| matches(glob, target));
         if !on_push || !on_target {
             bail!(

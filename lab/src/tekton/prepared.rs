@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) params: BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
     pub(crate) workspaces: BTreeMap<String, PathBuf>,
+    /// The values of its matrix, each with the name of the param; empty without one.
+    pub(crate) matrix: Vec<(String, String)>,
     /// Its conditions as they are written.
     pub(crate) when: Vec<When>,
     /// How many attempts it has.
@@ -48,25 +50,44 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Runs it until an attempt succeeds or none is left.
     pub(crate) fn run(&self, plan: &Plan) -> Result<Vec<Attempt>> {
+        if self.matrix.is_empty() {
+            return self.attempts(&self.task_run, &self.params, plan);
+        }
+        let mut lasts: Vec<Attempt> = Vec::new();
+        for (number, (param, value)) in self.matrix.iter().enumerate() {
+            let mut params = self.params.clone();
+            params.insert(param.clone(), Value::String(value.clone()));
+            let name = format!("{}-{number}", self.task_run);
+            let last = self.attempts(&name, &params, plan)?.pop();
+            lasts.push(last.context("a Task has an attempt")?);
+        }
+        Ok(joined(lasts).into_iter().collect())
+    }
+
+    fn attempts(
+        &self,
+        task_run: &str,
+        params: &BTreeMap<String, Value>,
+        plan: &Plan,
+    ) -> Result<Vec<Attempt>> {
         let mut attempts = Vec::new();
         for number in 0..self.attempts {
             let root: &Path = &plan.root;
             let attempt = TaskRun {
-                name: &self.task_run,
+                name: task_run,
                 task: &self.task,
                 spec: &self.spec,
                 document: &self.document,
-                params: &self.params,
+                params,
                 workspaces: &self.workspaces,
                 promote: &plan.promote,
                 programs: &plan.programs,
                 objects: &plan.objects,
                 env: &plan.env,
+                account: plan.account.as_deref(),
+                others: &plan.others,
                 timeout: self.timeout,
-                root: root
-                    .join("pods")
-                    .join(&self.task_run)
-                    .join(number.to_string()),
+                root: root.join("pods").join(task_run).join(number.to_string()),
             };
             let attempt = attempt
                 .attempt()
@@ -104,4 +125,33 @@ impl Prepared {
         }
         spec
     }
+}
+
+/// One attempt for all runs of a matrix: it failed where one of them did, and its results are lists.
+fn joined(runs: Vec<Attempt>) -> Option<Attempt> {
+    let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for run in &runs {
+        for (name, value) in &run.results {
+            lists
+                .entry(format!("{name}[*]"))
+                .or_default()
+                .push(value.clone());
+        }
+    }
+    let log: String = runs.iter().map(|run| run.log.as_str()).collect();
+    let failed = runs.iter().position(|run| !run.succeeded);
+    let mut runs = runs;
+    let mut one = match failed {
+        Some(at) => runs.swap_remove(at),
+        None => runs.pop()?,
+    };
+    // A list lacks the results of a run that did not write them, as in Tekton.
+    let all = runs.len() + 1;
+    lists.retain(|_, values| values.len() == all);
+    one.results = lists
+        .into_iter()
+        .map(|(name, values)| (name, json!(values).to_string()))
+        .collect();
+    one.log = log;
+    Some(one)
 }

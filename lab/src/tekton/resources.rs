@@ -11,6 +11,7 @@ use super::{
     },
     pac::Event,
     programs::Programs,
+    stand_in::StandIns,
     task_run,
 };
 
@@ -175,8 +176,9 @@ pub(crate) fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
         description: String::new(),
         task_ref: Some(TaskRef {
             name: name.clone(),
-            kind: None,
+            ..TaskRef::default()
         }),
+        matrix: None,
         task_spec: None,
         params: spec
             .params
@@ -209,13 +211,19 @@ pub(crate) fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
     })
 }
 
-/// Refuses a step whose program is another's: there is no container to run it in.
-pub(crate) fn only_ours(name: &str, spec: &TaskSpec, programs: &Programs) -> Result<()> {
+/// Refuses a step whose program has no stand-in: no container runs it here.
+pub(crate) fn only_ours(
+    name: &str,
+    spec: &TaskSpec,
+    programs: &Programs,
+    others: &StandIns,
+) -> Result<()> {
     for step in &spec.steps {
         let program = step.command.first().map(String::as_str).unwrap_or_default();
-        if program != task_run::PROGRAM && programs.function(&step.command).is_none() {
+        let is_function = programs.function(&step.command).is_some() || others.has(program);
+        if program != task_run::PROGRAM && !is_function {
             bail!(
-                "Task {name}: step {} runs {program}; the runner runs only {}",
+                "Task {name}: step {} runs {program}, which has no stand-in; the runner runs only {}",
                 step.name,
                 task_run::PROGRAM
             );

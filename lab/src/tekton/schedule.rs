@@ -26,6 +26,7 @@ use super::{
     picture::Picture,
     prepared::Prepared,
     programs::Programs,
+    stand_in::StandIns,
     status::{Attempt, Fate, Skip, Status, TaskStatus},
     variables::{Variables, references},
     volumes::Objects,
@@ -66,9 +67,25 @@ pub(crate) struct Plan {
     pub(crate) objects: Objects,
     /// Variables of every pod.
     pub(crate) env: Vec<(String, String)>,
+    /// The service account of every pod.
+    pub(crate) account: Option<PathBuf>,
+    /// Functions in place of programs of others.
+    pub(crate) others: StandIns,
+    /// The task after which the run is cancelled.
+    pub(crate) cancel_after: Option<String>,
     /// Where TaskRuns get their directories.
     pub(crate) root: PathBuf,
 }
+
+impl Plan {
+    /// The UID of the PipelineRun.
+    pub(crate) fn uid(&self) -> &'static str {
+        UID
+    }
+}
+
+/// The UID that every run has here.
+pub const UID: &str = "3f8c2a51-7d04-4c7e-9b0e-5a1c6d2e4f70";
 
 /// What is called when a Task has ended, before any other starts.
 pub(crate) type Hooks = BTreeMap<String, Box<dyn FnOnce() + Send>>;
@@ -81,6 +98,7 @@ pub(crate) fn run(plan: &Plan, hooks: Hooks, picture: &mut Picture) -> Result<St
         picture,
         done: BTreeMap::new(),
         invalid: None,
+        cancelled: false,
     };
     let started = Timestamp::now();
     schedule.picture.begin(plan);
@@ -100,6 +118,8 @@ struct Schedule<'a> {
     done: BTreeMap<String, TaskStatus>,
     /// Why no further Task may start although none failed.
     invalid: Option<String>,
+    /// Set once the run is cancelled.
+    cancelled: bool,
 }
 
 /// What is to be done with a Task now.
@@ -184,7 +204,7 @@ impl Schedule<'_> {
             if self.invalid.is_some() {
                 return Ok(Next::Wait);
             }
-            if self.done.values().any(|done| done.fate == Fate::Failed) {
+            if self.cancelled || self.done.values().any(|done| done.fate == Fate::Failed) {
                 return Ok(Next::Skip(Skip::Stopping, Vec::new()));
             }
             let parents: Vec<_> = check::parents(task)
@@ -237,6 +257,7 @@ impl Schedule<'_> {
         variables.pass([
             pair("context.pipelineRun.name", &plan.name),
             pair("context.pipelineRun.namespace", super::NAMESPACE),
+            pair("context.pipelineRun.uid", plan.uid()),
             pair("context.pipeline.name", &plan.pipeline),
         ]);
         variables
@@ -263,6 +284,11 @@ impl Schedule<'_> {
         for (name, done) in &self.done {
             let results = done.attempts.last().map(|attempt| &attempt.results);
             for (result, value) in results.into_iter().flatten() {
+                if let Some(result) = result.strip_suffix("[*]") {
+                    let items = serde_json::from_str(value).unwrap_or_default();
+                    variables.array(format!("tasks.{name}.results.{result}"), items);
+                    continue;
+                }
                 tasks.push((format!("tasks.{name}.results.{result}"), value.clone()));
             }
         }
@@ -299,7 +325,13 @@ impl Schedule<'_> {
             (param.name.clone(), value)
         });
         let named = task.task_ref.as_ref().map(|named| &named.name);
+        let matrix = task.matrix.iter().flat_map(|matrix| &matrix.params);
+        let matrix = matrix.flat_map(|param| {
+            let items = variables.replace_all(param.value.strings());
+            items.into_iter().map(|item| (param.name.clone(), item))
+        });
         Ok(Prepared {
+            matrix: matrix.collect(),
             name: task.name.clone(),
             is_named: named.is_some(),
             task: named.unwrap_or(&task.name).clone(),
@@ -402,6 +434,7 @@ impl Schedule<'_> {
         };
         self.picture.end(&status);
         self.done.insert(prepared.name.clone(), status);
+        self.cancelled |= self.plan.cancel_after.as_ref() == Some(&prepared.name);
         if let Some(hook) = self.hooks.remove(&prepared.name) {
             hook();
         }
@@ -450,6 +483,7 @@ impl Schedule<'_> {
         );
         let (reason, message) = match &self.invalid {
             Some(message) => ("PipelineValidationFailed", message.clone()),
+            None if self.cancelled => ("Cancelled", counts),
             None if failed > 0 => ("Failed", counts),
             None if skipped > 0 => ("Completed", counts),
             None => ("Succeeded", counts),
@@ -463,7 +497,7 @@ impl Schedule<'_> {
             result_order: declared.map(|result| result.name.clone()).collect(),
             name: plan.name.clone(),
             pipeline: plan.pipeline.clone(),
-            succeeded: failed == 0 && self.invalid.is_none(),
+            succeeded: failed == 0 && self.invalid.is_none() && !self.cancelled,
             reason,
             message,
             started,

@@ -20,9 +20,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    documents, kubelet,
+    Invocation, documents, kubelet,
     model::{EnvVar, OnError, Step, TaskSpec, Value},
     programs::Programs,
+    stand_in::StandIns,
     status::{Attempt, StepStatus},
     variables::{Variables, references},
     volumes,
@@ -33,6 +34,11 @@ const TERMINATION_MESSAGE: usize = 4096;
 
 /// What is kept of a log, in bytes.
 const LOG: u64 = 1 << 20;
+
+/// Where the service account is mounted.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The beginnings of paths that are the pod's own.
+const PATHS: [&str; 4] = ["/tekton/", "/workspace/", "/mnt/", "/var/run/secrets/"];
 
 /// What the Tasks of our own Pipeline run.
 pub(crate) const PROGRAM: &str = "/usr/bin/promote";
@@ -59,6 +65,10 @@ pub(crate) struct TaskRun<'a> {
     pub(crate) objects: &'a volumes::Objects,
     /// Variables of every pod.
     pub(crate) env: &'a [(String, String)],
+    /// The service account.
+    pub(crate) account: Option<&'a Path>,
+    /// Functions in place of programs of others.
+    pub(crate) others: &'a StandIns,
     /// How long it may take.
     pub(crate) timeout: Option<Duration>,
     /// Its directory, still to be made.
@@ -171,6 +181,9 @@ impl TaskRun<'_> {
         for step in &self.spec.steps {
             fs::create_dir_all(self.root.join(format!("tekton/steps/step-{}", step.name)))?;
         }
+        if let Some(account) = self.account {
+            copy(account, &self.root.join(ACCOUNT.trim_start_matches('/')))?;
+        }
         for declared in &self.spec.workspaces {
             let Some(bound) = self.workspaces.get(&declared.name) else {
                 continue;
@@ -261,7 +274,10 @@ impl TaskRun<'_> {
             let expanded = kubelet::expand(text, &env);
             self.localize(&expanded)
         });
-        arguments.next();
+        let program = arguments.next().unwrap_or_default();
+        if self.others.has(&program) {
+            return self.other(program, arguments.collect(), &env);
+        }
         let log = self.open_log()?;
         if let Some(function) = self.programs.function(&step.command) {
             // The first argument names the stand-in.
@@ -295,6 +311,24 @@ impl TaskRun<'_> {
         }
     }
 
+    /// Calls the stand-in of a program that is not ours.
+    fn other(&self, program: String, args: Vec<String>, env: &[(String, String)]) -> Result<End> {
+        let env = env.iter();
+        let call = Invocation {
+            program,
+            args,
+            env: env
+                .map(|(name, value)| (name.clone(), self.localize(value)))
+                .collect(),
+            task: self.task.to_owned(),
+            root: self.root.clone(),
+        };
+        self.say(&call.line())?;
+        let code = self.others.call(&call);
+        code.map(End::Exited)
+            .with_context(|| format!("{} has no stand-in", call.program))
+    }
+
     /// The variables of a step with the values that the kubelet gives them.
     fn environment(&self, step: &Step, variables: &Variables) -> Vec<(String, String)> {
         let declared = |name: &str| {
@@ -321,10 +355,7 @@ impl TaskRun<'_> {
             if at > 0 {
                 local.push('=');
             }
-            if ["/tekton/", "/workspace/", "/mnt/"]
-                .iter()
-                .any(|root| part.starts_with(root))
-            {
+            if PATHS.iter().any(|root| part.starts_with(root)) {
                 local.push_str(&self.root.display().to_string());
             }
             local.push_str(part);

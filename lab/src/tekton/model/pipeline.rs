@@ -62,6 +62,8 @@ pub struct PipelineTask {
     /// Values for the Task.
     #[serde(default)]
     pub params: Vec<Param>,
+    /// Lists of which each value is run once.
+    pub matrix: Option<Matrix>,
     /// Directories for the Task.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceUse>,
@@ -81,14 +83,28 @@ pub struct PipelineTask {
     pub on_error: OnError,
 }
 
-/// A Task by its name.
+/// Lists of which each value is run once; the runner has one list.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matrix {
+    /// The param with its list.
+    pub params: Vec<Param>,
+}
+
+/// A Task by its name, or looked up by a resolver.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskRef {
     /// The Task's name.
+    #[serde(default)]
     pub name: String,
     /// `Task`.
     pub kind: Option<String>,
+    /// How the Task is looked up; a run of the lab is given the Task in its place.
+    pub resolver: Option<String>,
+    /// Params of the resolver.
+    #[serde(default)]
+    pub params: Vec<Param>,
 }
 
 /// A Pipeline's workspace given to a Task.
