@@ -28,7 +28,8 @@ use crate::{
     commands::{
         Context, Outcome, attest, bundle, commit_status, completions, copy_image, doctor, drop_in,
         ec, extract_tag, gather_images, help, init, inspect, lint, man, plan_release, policy,
-        render, report, run, trust, update_deployment, verify_ec, why, write_file,
+        release_status, render, report, run, test_output, trust, update_deployment, verify_ec, why,
+        write_file,
     },
     env::Env,
     failure::{Failure, Kind, OrFail as _},
@@ -145,6 +146,10 @@ enum Command {
     Inspect(inspect::Args),
     /// Tell how an image came to production, from its registry and the GitOps repository alone
     Why(why::Args),
+    /// Tell which tags of a Konflux release name their images, and note it in the Release
+    ReleaseStatus(release_status::Args),
+    /// Write the result TEST_OUTPUT of a test Pipeline by how its tasks ended
+    TestOutput(test_output::Args),
     /// Fetch a trust root, or check signatures, attestations and bundles alone, without policy
     Trust(trust::Args),
     /// Test the rules of a policy, or list them
@@ -181,6 +186,8 @@ impl Command {
             Self::Attest(args) => attest::run(args, context).await,
             Self::UpdateDeployment(args) => update_deployment::run(args, context).await,
             Self::CommitStatus(args) => commit_status::run(args, context).await,
+            Self::ReleaseStatus(args) => release_status::run(args, context).await,
+            Self::TestOutput(args) => test_output::run(&args, context),
             Self::Run(args) => run::run(*args, context).await,
             Self::Doctor(args) => doctor::run(*args, context).await,
             Self::Inspect(args) => inspect::run(args, context).await,
@@ -321,11 +328,17 @@ pub fn results(command: &str) -> Vec<&'static str> {
         ("attest", attest::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
         ("render", render::RESULTS),
+        ("release-status", release_status::RESULTS),
+        ("test-output", test_output::RESULTS),
         ("drop-in", drop_in::RESULTS),
     ];
     let of_command = |step: &&(&str, _)| {
         step.0 == command
-            || (command == "run" && !matches!(step.0, "plan-release" | "render" | "drop-in"))
+            || (command == "run"
+                && !matches!(
+                    step.0,
+                    "plan-release" | "render" | "release-status" | "test-output" | "drop-in"
+                ))
     };
     steps
         .iter()

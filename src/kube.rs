@@ -8,6 +8,7 @@
 //! name that were read.
 
 mod config;
+mod write;
 
 use std::{
     fs,
@@ -15,8 +16,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Map, Value};
+pub(crate) use write::Right;
 
 use crate::{
     env::Env,
@@ -60,6 +65,12 @@ pub(crate) enum Error {
     /// The object does not exist.
     #[error("{what} not found in the cluster")]
     NotFound {
+        /// The object.
+        what: String,
+    },
+    /// The service account may not change it.
+    #[error("the service account may not change {what}")]
+    ReadOnly {
         /// The object.
         what: String,
     },
@@ -179,6 +190,16 @@ impl Kube {
         }
     }
 
+    /// The name of the service account, as far as its token says (the claim `sub`, which is not checked).
+    pub(crate) fn account(&self) -> Option<String> {
+        let payload = self.token.as_ref()?.0.split('.').nth(1)?;
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let subject = claims.get("sub")?.as_str()?;
+        let name = subject.strip_prefix("system:serviceaccount:")?;
+        let (_, name) = name.split_once(':')?;
+        is_subdomain(name).then(|| name.to_owned())
+    }
+
     /// The namespace of the pod, or of the kubeconfig's context.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
@@ -259,18 +280,22 @@ impl Kube {
         Ok(object)
     }
 
+    /// The URL of a path; segments are escaped, so that no name can reach another path.
+    fn url(&self, path: &[&str]) -> Option<Url> {
+        let mut url = self.base.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().extend(path);
+        Some(url)
+    }
+
     async fn get(&self, path: &[&str], what: &str) -> Result<Vec<u8>, Error> {
         let what = what.to_owned();
         let failed = |reason: String| Error::Remote {
             what: what.clone(),
             reason,
         };
-        let mut url = self.base.clone();
-        match url.path_segments_mut() {
-            // Segments are escaped, so that no name can reach another path.
-            Ok(mut segments) => segments.pop_if_empty().extend(path),
-            Err(()) => return Err(failed("the server's URL has no path".to_owned())),
-        };
+        let url = self
+            .url(path)
+            .ok_or_else(|| failed("the server's URL has no path".to_owned()))?;
         let client = self.http.client(&url, Traffic::Small)?;
         let mut request = client.get(url.clone());
         if let Some(token) = &self.token {

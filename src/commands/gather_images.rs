@@ -6,12 +6,18 @@
 //! 4. write `images.json`
 
 mod args;
+mod artifact;
+mod commit;
+mod konflux;
 mod overlay;
 mod pin;
 
 use std::path::PathBuf;
 
+use args::Emit;
 pub(crate) use args::{Args, Strategy};
+pub(crate) use artifact::read as read_artifact;
+use commit::source_commit;
 pub(crate) use pin::read as read_snapshot;
 use serde_json::Map;
 
@@ -25,9 +31,7 @@ use crate::{
     git,
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Manifest, Version},
-    snapshot::{
-        Component, Found, GitSource, Images, Promote, Snapshot, Source, SourceCommit, VERSION,
-    },
+    snapshot::{Component, Found, GitSource, Images, Promote, Snapshot, Source, VERSION},
 };
 
 /// The Tekton results of the command.
@@ -109,7 +113,26 @@ struct Origin {
 /// [`Kind::NotFound`] when the tag, an image or everything is missing, [`Kind::Refused`] when the
 /// two tags of `--cross-check` name different images.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    perform(&args.try_into()?, context).await?.outcome()
+    let after = args.after();
+    let mut request: GatherRequest = args.try_into()?;
+    if let ImageSource::Snapshot(text) = request.source {
+        request.source = ImageSource::Snapshot(konflux::text(text, &after.cluster, context).await?);
+    }
+    let mut done = perform(&request, context).await?;
+    if let Some(repository) = &after.artifact {
+        let pushed = artifact::push(&done.bytes, repository, context).await?;
+        done.pointer = format!("oci:{pushed}");
+    }
+    let mut outcome = done.outcome()?;
+    if after.artifact.is_some() {
+        outcome
+            .results
+            .set("IMAGES_TO_VERIFY", done.pointer.clone());
+    }
+    if after.emit == Some(Emit::Snapshot) {
+        outcome.stdout = konflux::resource(&done.images, after.application.as_deref())?;
+    }
+    Ok(outcome)
 }
 
 /// Finds the images and writes the list.
@@ -435,42 +458,6 @@ fn component(name: String, image: &DigestReference, source: Option<Source>) -> C
         source,
         other: Map::new(),
     }
-}
-
-/// The commit with what its author wrote, as far as the host tells.
-async fn source_commit(url: String, commit: &str, context: &Context) -> SourceCommit {
-    let (address, wanted) = (url.clone(), commit.to_owned());
-    let details = context.git.run(move |git| {
-        let history = git.history(&address, &[&wanted], Some(1))?;
-        history.details(&wanted)
-    });
-    let mut source = SourceCommit {
-        url,
-        commit: commit.to_owned(),
-        ..SourceCommit::default()
-    };
-    match details.await {
-        Ok(details) => {
-            source.author = Some(one_line(&details.author));
-            source.subject = Some(one_line(&details.subject));
-            source.body = Some(capped(&details.body)).filter(|body| !body.is_empty());
-            source.date = details.date.map(|date| date.to_string());
-        }
-        Err(error) => tracing::warn!("author and subject of {commit} are not known: {error}"),
-    }
-    source
-}
-
-/// A text of somebody else as one line without control characters, capped.
-fn one_line(text: &str) -> String {
-    let shown = text.chars().filter(|c| !c.is_control());
-    shown.take(200).collect()
-}
-
-/// The lines of somebody else without control characters, capped.
-fn capped(text: &str) -> String {
-    let shown = text.chars().filter(|c| *c == '\n' || !c.is_control());
-    shown.take(400).collect()
 }
 
 fn promote(components: std::collections::BTreeMap<String, Found>) -> Promote {

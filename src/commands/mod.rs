@@ -3,6 +3,7 @@
 
 pub(crate) mod attest;
 pub(crate) mod bundle;
+pub(crate) mod cluster;
 pub(crate) mod commit_status;
 pub(crate) mod completions;
 mod context;
@@ -24,9 +25,11 @@ mod output;
 pub(crate) mod plan_release;
 pub(crate) mod policy;
 mod record_failures;
+pub(crate) mod release_status;
 pub(crate) mod render;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod test_output;
 pub(crate) mod trust;
 pub(crate) mod trust_flags;
 pub(crate) mod update_deployment;

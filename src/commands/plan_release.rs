@@ -9,6 +9,7 @@
 mod args;
 mod facts;
 mod read;
+mod rights;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::{
     Context, Outcome,
+    cluster::ClusterFlags,
     files::{remove_file, write_file},
 };
 use crate::{
@@ -53,6 +55,10 @@ pub(crate) struct PlanRequest {
     pub(crate) allow_unmapped: bool,
     /// Whether images are released that the registry will delete.
     pub(crate) allow_expiring: bool,
+    /// Try the right to push for every repository that gets a tag.
+    pub(crate) check_rights: bool,
+    /// How the cluster is reached.
+    pub(crate) cluster: ClusterFlags,
     /// Where the images are written; `None` is the default name.
     pub(crate) images_out: Option<PathBuf>,
     /// Where the destinations are written; `None` is the default name.
@@ -102,6 +108,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         &request, &objects, &images, &mapping, &choice, &data, context,
     )
     .await?;
+    if request.check_rights {
+        rights::check(&release, context).await?;
+    }
     let bytes = serde_json::to_vec(&release).or_fail(Kind::Bug)?;
     write_file(&images_out, &images.snapshot.to_bytes().or_fail(Kind::Bug)?)?;
     write_file(&release_out, &bytes)?;
@@ -179,6 +188,7 @@ async fn planned(
             version: identity.version.clone(),
             container_image: image.clone(),
             built: facts.built.map(|built| built.to_string()),
+            platforms: found.platforms,
             source,
         });
     }

@@ -56,7 +56,10 @@ pub(crate) struct RenderRequest {
 /// [`Kind::Usage`] for a component without a digest, an object that the target cannot hold, and a place that
 /// cannot be edited.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    perform(&args.try_into()?, context)
+    let mut request: RenderRequest = args.try_into()?;
+    request.dir = context.path(Some(&request.dir), "");
+    request.out = context.path(Some(&request.out), "");
+    perform(&request, context)
 }
 
 fn perform(request: &RenderRequest, context: &Context) -> Result<Outcome, Failure> {

@@ -10,11 +10,14 @@ use crate::json;
 
 /// The API group of the resources.
 pub(crate) const GROUP: &str = "appstudio.redhat.com";
+/// The groups in which the resources are looked for: that of today, and the one that is announced.
+pub(crate) const GROUPS: [&str; 2] = [GROUP, "konflux-ci.dev"];
 const TYPE: &str = "test.appstudio.openshift.io/type";
 const COMPONENT: &str = "appstudio.openshift.io/component";
 const AUTO_RELEASE: &str = "release.appstudio.openshift.io/auto-release";
 const BLOCKED: &str = "release.appstudio.openshift.io/block-releases";
 const EVENT: &str = "pac.test.appstudio.openshift.io/event-type";
+const PULL_REQUEST: &str = "pac.test.appstudio.openshift.io/pull-request";
 
 /// Reads JSON or YAML.
 ///
@@ -104,12 +107,13 @@ impl Object {
         };
         let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or("none");
         let group = text("apiVersion").split('/').next().unwrap_or("none");
-        if text("kind") != of.name() || group != GROUP {
+        if text("kind") != of.name() || !GROUPS.contains(&group) {
             let problem = format!(
-                "it is of kind {:?} of {:?}, expected {} of {GROUP}",
+                "it is of kind {:?} of {:?}, expected {} of {}",
                 text("kind"),
                 text("apiVersion"),
-                of.name()
+                of.name(),
+                GROUPS.join(" or ")
             );
             return Err(Error::Object {
                 object: origin.to_owned(),
@@ -312,9 +316,15 @@ impl Objects {
                 snapshot.refuse("it is of pull requests (type group), which are not released")
             );
         }
-        if snapshot
-            .label(EVENT)?
-            .is_some_and(|event| event.starts_with("pull_request"))
+        // GitLab calls it a merge request; an event that is a comment says nothing, the number of a pull request does.
+        let is_proposal = |event: &str| {
+            let event = event.to_ascii_lowercase().replace([' ', '_'], "");
+            event.starts_with("pullrequest") || event.starts_with("mergerequest")
+        };
+        let event = snapshot.label(EVENT)?;
+        let number = snapshot.label(PULL_REQUEST)?;
+        if event.is_some_and(|event| is_proposal(&event))
+            || number.is_some_and(|number| !number.is_empty())
         {
             return Err(snapshot.refuse("it was built for a pull request, which is not released"));
         }
@@ -454,6 +464,16 @@ mod tests {
             (ObjectKind::Release, json!({}), renamed),
             (ObjectKind::Snapshot, json!({TYPE: "group"}), shop()),
             (ObjectKind::Snapshot, json!({EVENT: "pull_request"}), shop()),
+            (
+                ObjectKind::Snapshot,
+                json!({EVENT: "Merge Request"}),
+                shop(),
+            ),
+            (
+                ObjectKind::Snapshot,
+                json!({EVENT: "retest-all-comment", PULL_REQUEST: "7"}),
+                shop(),
+            ),
             (ObjectKind::Snapshot, json!({TYPE: 1}), shop()),
         ];
         for (of, labels, spec) in changes {

@@ -60,11 +60,12 @@ pub(crate) fn assign<'a>(
         }
     }
     for entry in &mapping.entries {
-        let fits = components.iter().filter(|c| entry.fits(c)).count();
-        if fits > 1 {
+        let fits = components.iter().filter(|c| entry.fits(c));
+        let fits: Vec<_> = fits.map(ToString::to_string).collect();
+        if fits.len() > 1 {
             return Err(Error::Mapping {
                 place: format!("component {:?} of the mapping", entry.name),
-                problem: format!("fits {fits} versions of the Snapshot"),
+                problem: format!("fits several of the Snapshot: {}", fits.join(", ")),
                 way: "name the version".to_owned(),
             });
         }

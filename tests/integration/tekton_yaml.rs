@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 use crate::docs::{check, root};
 
 /// All Tasks that are shipped.
-const ALL: [&str; 12] = [
+const ALL: [&str; 17] = [
     "commit-status",
     "extract-tag",
     "gather-images",
@@ -30,9 +30,14 @@ const ALL: [&str; 12] = [
     "move-tags",
     "plan-release",
     "push-snapshot",
+    "render",
+    "verify-shard",
+    "merge-verdicts",
+    "release-status",
+    "test-output",
 ];
 /// The Tasks of a promotion.
-pub(crate) const TASKS: [&str; 9] = [
+pub(crate) const TASKS: [&str; 10] = [
     "extract-tag",
     "gather-images",
     "verify-ec",
@@ -42,9 +47,12 @@ pub(crate) const TASKS: [&str; 9] = [
     "update-deployment",
     "preflight",
     "promote-run",
+    "render",
 ];
 /// The command of a Task that is not named as it.
-const COMMANDS: [(&str, &str); 4] = [
+const COMMANDS: [(&str, &str); 6] = [
+    ("merge-verdicts", "verify-ec"),
+    ("verify-shard", "verify-ec"),
     ("move-tags", "copy-image"),
     ("preflight", "doctor"),
     ("promote-run", "run"),
@@ -52,6 +60,11 @@ const COMMANDS: [(&str, &str); 4] = [
 ];
 const ONE_POD: &str = "pipelines/promote-run/promote-run.yaml";
 const TO_REGISTRY: &str = "pipelines/push-to-registry/push-to-registry.yaml";
+const OF_SNAPSHOTS: [&str; 3] = [
+    "pipelines/push-to-registry/push-to-registry-in-shards.yaml",
+    "pipelines/test-snapshot/test-snapshot.yaml",
+    "pipelines/test-snapshot/test-snapshot-on-cluster.yaml",
+];
 const PIPELINE: &str = "pipelines/promote-to-prod/promote-to-prod.yaml";
 const ON_TAG: &str = "pipelines/promote-to-prod/pac/on-tag.yaml";
 const MARK: &str =
@@ -111,6 +124,8 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
         (_, "images-digest" | "verified-digest" | "promoted-digest" | "release-digest") => {
             Some(DIGEST)
         }
+        ("render", "snapshot" | "dir") | ("test-output", "required") => Some("x"),
+        ("verify-shard", "shard") => Some("1/2"),
         _ => None,
     }
 }
@@ -142,7 +157,10 @@ fn filled(task: &Task, argument: &str, with_values: bool) -> Vec<String> {
             .filter(|_| with_values || param.default.is_none() || needs_value(&param.name));
         match (&param.default, param.kind()) {
             (_, tekton::model::Type::Array) if text == format!("$(params.{}[*])", param.name) => {
-                return vec!["web=registry.example.com/acme/web".to_owned()];
+                return vec![match param.name.as_str() {
+                    "verified-digests" => DIGEST.to_owned(),
+                    _ => "web=registry.example.com/acme/web".to_owned(),
+                }];
             }
             (_, tekton::model::Type::Array) => {}
             (default, tekton::model::Type::String) => {
@@ -301,7 +319,7 @@ fn both_containerfiles_end_in_the_same_image() {
     assert_eq!(last("Containerfile"), last("Containerfile.static"));
     let (file, layout) = (text("Containerfile"), text(".ci/rootfs"));
     for part in [
-        "extract-tag gather-images plan-release verify-ec copy-image attest update-deployment ec",
+        "commit-status extract-tag gather-images plan-release verify-ec copy-image attest release-status render test-output update-deployment ec",
         "nonroot:x:65532:65532::/tmp:/sbin/nologin",
         "install -d -m 1777",
         "libgit2-COPYING",
@@ -507,11 +525,12 @@ fn tektons_own_schemas_accept_it() {
         eprintln!("skipped: no schemas at {}", schemas.display());
         return;
     }
-    for path in
-        ALL.map(path_of)
-            .iter()
-            .map(String::as_str)
-            .chain([PIPELINE, ONE_POD, TO_REGISTRY, ON_TAG])
+    for path in ALL
+        .map(path_of)
+        .iter()
+        .map(String::as_str)
+        .chain([PIPELINE, ONE_POD, TO_REGISTRY, ON_TAG])
+        .chain(OF_SNAPSHOTS)
     {
         let document: Json = serde_saphyr::from_str(&text(path)).unwrap();
         let kind = document["kind"].as_str().unwrap().to_owned();

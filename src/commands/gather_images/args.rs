@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::{GatherRequest, ImageSource, NamedRepository};
 use crate::{
+    commands::cluster::ClusterFlags,
     failure::{Failure, Kind},
     image::Repository,
 };
@@ -28,8 +29,8 @@ pub(crate) struct Args {
     /// The commit that the event named: refuse a --revision that is another one
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
-    /// A Snapshot instead of --image: a file, - for standard input, or the JSON itself
-    #[arg(long, value_name = "FILE|JSON")]
+    /// A Snapshot instead of --image: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME; in a pod a name that is not a file is one of the cluster
+    #[arg(long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
     /// Take the images that the files of this GitOps directory deploy
     #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
@@ -49,9 +50,48 @@ pub(crate) struct Args {
     /// Accept an empty list of images
     #[arg(long)]
     allow_empty: bool,
+    /// Print a resource instead of one line per image: snapshot is an override Snapshot of Konflux, for kubectl create
+    #[arg(long, value_name = "WHAT")]
+    emit: Option<Emit>,
+    /// The application of --emit snapshot [default: that of --snapshot]
+    #[arg(long, value_name = "NAME", requires = "emit")]
+    application: Option<String>,
+    /// Push images.json to this repository; IMAGES_TO_VERIFY is then oci:REPO@DIGEST, which verify-ec --images reads
+    #[arg(long, value_name = "REPO")]
+    images_artifact: Option<Repository>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// Where to write the Snapshot [default: images.json]
     #[arg(long, value_name = "FILE")]
     images_out: Option<PathBuf>,
+}
+
+/// Resources that can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Emit {
+    /// An override Snapshot
+    Snapshot,
+}
+
+/// How the cluster is reached, and what happens to the list once it is written.
+#[derive(Debug, Clone)]
+pub(super) struct After {
+    pub(super) cluster: ClusterFlags,
+    pub(super) emit: Option<Emit>,
+    pub(super) application: Option<String>,
+    pub(super) artifact: Option<Repository>,
+}
+
+impl Args {
+    /// The flags that do not decide which images are gathered.
+    pub(super) fn after(&self) -> After {
+        After {
+            cluster: self.cluster.clone(),
+            emit: self.emit,
+            application: self.application.clone(),
+            artifact: self.images_artifact.clone(),
+        }
+    }
 }
 
 /// By which tag an image is found.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::PlanRequest;
+use crate::commands::cluster::ClusterFlags;
 
 /// Flags of `plan-release`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,11 @@ pub(crate) struct Args {
     /// Release images that the registry will delete because of their label quay.expires-after
     #[arg(long)]
     allow_expiring: bool,
+    /// Try whether the credentials may push to every repository that gets a tag; an upload is opened and cancelled
+    #[arg(long)]
+    check_rights: bool,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// Where to write the Snapshot's images [default: images.json]
     #[arg(long, value_name = "FILE")]
     images_out: Option<PathBuf>,
@@ -47,6 +53,8 @@ impl From<Args> for PlanRequest {
             single_component: args.single_component,
             allow_unmapped: args.allow_unmapped,
             allow_expiring: args.allow_expiring,
+            check_rights: args.check_rights,
+            cluster: args.cluster,
             images_out: args.images_out,
             release_out: args.release_out,
         }

@@ -34,6 +34,8 @@ pub(super) struct Image {
     pub(super) expires: Option<String>,
     /// Whether the platforms were built at different times.
     pub(super) disagree: bool,
+    /// The platforms as `os/arch`, by their configurations.
+    pub(super) platforms: Vec<String>,
 }
 
 impl Image {
@@ -53,6 +55,7 @@ impl Image {
             created: None,
             expires: None,
             disagree: false,
+            platforms: Vec::new(),
         };
         let mut platforms = Vec::new();
         match root.content().map_err(registry_failure)? {
@@ -78,6 +81,10 @@ impl Image {
             let bytes = registry.blob(repository, &image.config, MAX_CONFIG).await;
             let config = image.read_config(&bytes.map_err(registry_failure)?);
             let config = config.map_err(registry_failure)?.unwrap_or(Value::Null);
+            let text = |member: &str| config[member].as_str().filter(|text| !text.is_empty());
+            if let (Some(os), Some(architecture)) = (text("os"), text("architecture")) {
+                found.platforms.push(format!("{os}/{architecture}"));
+            }
             let labels = labels(&config);
             found.note_expiry(&labels, "a label");
             let created = config["created"].as_str().map(str::to_owned);

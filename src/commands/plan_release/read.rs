@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::PlanRequest;
 use crate::{
-    commands::{Context, failures::kube_failure},
+    commands::{
+        Context,
+        cluster::{self, API_VERSION, ObjectName},
+        failures::kube_failure,
+    },
     failure::{Failure, Kind, OrFail as _},
-    kube::Kube,
     release::objects::{GROUP, Object, ObjectKind, Objects, document},
 };
-
-/// The version of the API in paths.
-const API_VERSION: &str = "v1alpha1";
 
 /// Reads all resources of a release.
 ///
@@ -21,41 +21,32 @@ const API_VERSION: &str = "v1alpha1";
 /// [`Kind::NotFound`] for one that does not exist, [`Kind::Usage`] for one that cannot be read.
 pub(super) async fn objects(request: &PlanRequest, context: &Context) -> Result<Objects, Failure> {
     let optional = async |from: &Option<String>, of| match from {
-        Some(from) => object(from, of, context).await.map(Some),
+        Some(from) => object(from, of, request, context).await.map(Some),
         None => Ok(None),
     };
     Ok(Objects {
         release: optional(&request.release, ObjectKind::Release).await?,
         plan: optional(&request.plan, ObjectKind::Plan).await?,
         admission: optional(&request.admission, ObjectKind::Admission).await?,
-        snapshot: object(&request.snapshot, ObjectKind::Snapshot, context).await?,
+        snapshot: object(&request.snapshot, ObjectKind::Snapshot, request, context).await?,
     })
 }
 
-async fn object(from: &str, of: ObjectKind, context: &Context) -> Result<Object, Failure> {
+async fn object(
+    from: &str,
+    of: ObjectKind,
+    request: &PlanRequest,
+    context: &Context,
+) -> Result<Object, Failure> {
     let value = match from.strip_prefix("k8s:") {
-        Some(name) => in_cluster(name, of, context).await?,
+        Some(name) => {
+            let name = ObjectName::parse(name).map_err(kube_failure)?;
+            let kube = request.cluster.open(context)?;
+            cluster::object(&kube, of, &name).await?.0
+        }
         None => in_file(from, of, context)?,
     };
     Object::new(value, of, &format!("{} {from}", of.name())).or_fail(Kind::Usage)
-}
-
-async fn in_cluster(name: &str, of: ObjectKind, context: &Context) -> Result<Value, Failure> {
-    let kube = Kube::open(&context.env).map_err(kube_failure)?;
-    let (namespace, name) = match name.split_once('/') {
-        Some((namespace, name)) => (namespace, name),
-        None => (kube.namespace(), name),
-    };
-    let api = ["apis", GROUP, API_VERSION];
-    let object = kube
-        .object(&api, of.resource(), of.name(), namespace, name)
-        .await;
-    let missing = format!(
-        "the Role of the release needs get of {} in {GROUP}; examples/konflux/role.yaml has it",
-        of.resource()
-    );
-    let object = object.map_err(|error| kube_failure(error).hint(missing))?;
-    Ok(Value::Object(object))
 }
 
 fn in_file(from: &str, of: ObjectKind, context: &Context) -> Result<Value, Failure> {

@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// The Snapshot, or images.json: a file, - for standard input, or the JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     snapshot: String,
-    /// The directory to copy: a kustomization, a Helm chart, or files of objects
+    /// The directory to copy: a kustomization, a Helm chart, or files of objects; file:NAME is in the data directory
     ///
     /// Files that a kustomization reads outside of it, such as ../../base, are copied too. The copy of a
     /// kustomization is ready for kubectl apply -k, that of a chart for helm, other files for kubectl apply -f.
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// The repository by which the directory names the image of a component
     #[arg(long, value_name = "NAME=REPO")]
     map: Vec<String>,
+    /// The same as --map
+    #[arg(last = true, value_name = "NAME=REPO")]
+    maps: Vec<String>,
     /// Leave objects of these kinds out
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     skip_kinds: Vec<String>,
@@ -63,7 +66,7 @@ impl TryFrom<Args> for RenderRequest {
             ));
         }
         let mut map = Vec::new();
-        for given in &args.map {
+        for given in args.map.iter().chain(&args.maps) {
             let Some((name, repository)) = given.split_once('=') else {
                 let text = format!("--map {given} is not NAME=REPO");
                 return Err(Failure::message(Kind::Usage, text));

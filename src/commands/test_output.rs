@@ -1,0 +1,111 @@
+//! `test-output`: the Tekton result TEST_OUTPUT of a Pipeline, made of how its tasks ended.
+//!
+//! For the `finally` task of an integration test of Konflux, whose integration service reads the result: the
+//! members `result`, `timestamp`, `successes`, `failures` and `warnings` are required.
+
+use serde_json::json;
+
+use super::{Context, Outcome};
+use crate::failure::{Failure, Kind};
+
+/// The Tekton results of the command.
+pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
+
+/// Flags of `test-output`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How a task ended: Succeeded, Failed or None, as $(tasks.NAME.status) is in Tekton; a task that was left out is None
+    #[arg(long, value_name = "TASK=STATUS")]
+    task: Vec<String>,
+    /// The same as --task
+    #[arg(last = true, value_name = "TASK=STATUS")]
+    tasks: Vec<String>,
+    /// The tasks that must have succeeded, joined by commas; of others only a failure fails the test
+    #[arg(long, value_name = "TASK", required = true, value_delimiter = ',')]
+    required: Vec<String>,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Succeeded,
+    Failed,
+    None,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Kind::Usage`] for a status that Tekton does not have, and a required task without one.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
+    let tasks: Vec<_> = args
+        .task
+        .iter()
+        .chain(&args.tasks)
+        .map(|given| task(given))
+        .collect::<Result<_, _>>()?;
+    for name in &args.required {
+        if !tasks.iter().any(|(known, _)| known == name) {
+            let text = format!("--required {name} has no --task {name}=STATUS");
+            return Err(Failure::message(Kind::Usage, text));
+        }
+    }
+    let of = |wanted: Status| tasks.iter().filter(move |(_, status)| *status == wanted);
+    let failed: Vec<_> = of(Status::Failed).map(|(name, _)| *name).collect();
+    let missing = of(Status::None).map(|(name, _)| *name);
+    let missing: Vec<_> = missing
+        .filter(|name| args.required.iter().any(|required| required == name))
+        .collect();
+    let (result, note) = match (failed.as_slice(), missing.as_slice()) {
+        ([], []) => ("SUCCESS", "every task succeeded".to_owned()),
+        ([], missing) => ("ERROR", format!("not run: {}", missing.join(", "))),
+        (failed, _) => ("FAILURE", format!("failed: {}", failed.join(", "))),
+    };
+    let output = json!({
+        "result": result,
+        "timestamp": context.clock.written().as_second().to_string(),
+        "namespace": "default",
+        "successes": of(Status::Succeeded).count(),
+        "failures": failed.len() + missing.len(),
+        "warnings": 0,
+        "note": note,
+    });
+    let mut outcome = Outcome {
+        stdout: format!("{output}\n").into_bytes(),
+        ..Outcome::default()
+    };
+    outcome.results.set("TEST_OUTPUT", output.to_string());
+    Ok(outcome)
+}
+
+fn task(given: &str) -> Result<(&str, Status), Failure> {
+    let wrong = || {
+        let text = format!("--task {given:?}: expected NAME=Succeeded, NAME=Failed or NAME=None");
+        Failure::message(Kind::Usage, text)
+    };
+    let (name, status) = given.split_once('=').ok_or_else(wrong)?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err(wrong());
+    }
+    let status = match status {
+        "Succeeded" => Status::Succeeded,
+        "Failed" => Status::Failed,
+        "None" => Status::None,
+        _ => return Err(wrong()),
+    };
+    Ok((name, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_tekton_writes() {
+        assert!(matches!(task("test=Failed"), Ok(("test", Status::Failed))));
+        for wrong in ["test", "=Failed", "test=", "test=failed", "a\"b=None"] {
+            assert!(task(wrong).is_err(), "{wrong}");
+        }
+    }
+}
