@@ -378,7 +378,7 @@ fn a_task_of_another_image_has_a_stand_in_or_is_refused() {
     );
     let status = run()
         .stand_in("scan", |call| {
-            std::fs::write(call.value("result-FOUND")?, call.value("url")?)?;
+            fs::write(call.value("result-FOUND")?, call.value("url")?)?;
             Ok(())
         })
         .run()
