@@ -45,6 +45,8 @@ pub(super) struct Bounds {
     pub(super) time: Option<(Duration, Failure)>,
     /// How much memory it may use.
     pub(super) memory: Size,
+    /// Tells work that looks at a flag that the run is over.
+    end: fn(),
 }
 
 /// Ends when the command must.
@@ -60,6 +62,7 @@ impl Bounds {
         Self {
             time,
             memory: memory.unwrap_or_else(budget::default_limit),
+            end: stop::end,
         }
     }
 
@@ -104,7 +107,7 @@ impl Bounds {
                 break failure;
             }
         };
-        stop::end();
+        (self.end)();
         // A command that has ended hears nothing.
         let _ = send.send(());
         let _ = result.recv_timeout(GRACE);
@@ -136,7 +139,11 @@ mod tests {
     use super::*;
 
     fn bounds(limit: Duration) -> Bounds {
-        Bounds::new(Some(limit), Some(Size::of(usize::MAX)))
+        // The flag belongs to the process, which other tests share.
+        Bounds {
+            end: || (),
+            ..Bounds::new(Some(limit), Some(Size::of(usize::MAX)))
+        }
     }
 
     #[test]

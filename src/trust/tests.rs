@@ -185,14 +185,18 @@ fn verifier(who: Who, root: Option<Root>) -> Verifier {
 }
 
 fn asking(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Verifier {
-    Verifier::new(Options {
+    Verifier::new(options(who, root, rekor))
+}
+
+fn options(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Options {
+    Options {
         who,
         root: root.map(std::sync::Arc::new),
         rekor,
         refuse_unreachable: false,
         skip_certificate_log: false,
         repository: None,
-    })
+    }
 }
 
 fn parse_root(document: &Value) -> Root {

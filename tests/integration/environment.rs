@@ -170,6 +170,9 @@ fn value(universe: &Universe, task: &str, param: &str, results: &Workdir) -> Opt
         (_, "ignore-rekor") => "true".to_owned(),
         (_, "effective-time") => EFFECTIVE_TIME.to_owned(),
         (_, "to") => universe.production(),
+        ("render", "snapshot") => "file:images.json".to_owned(),
+        ("render", "dir") => "file:objects".to_owned(),
+        ("render", "allow-missing") => "true".to_owned(),
         ("copy-image", "tag") | (_, "destination-tag") => result("DESTINATION_IMAGE_TAG"),
         (_, "gitops-repo-url") => universe.gitops_url(),
         (_, "environment") => "prod".to_owned(),
@@ -188,6 +191,9 @@ fn argv(universe: &Universe, task: &Task, dir: &Workdir) -> Vec<String> {
     for argument in arguments(task) {
         if argument == "$(params.images[*])" {
             filled.push(format!("{COMPONENT}={}", universe.staging()));
+            continue;
+        }
+        if argument == "$(params.maps[*])" {
             continue;
         }
         let mut text = argument;
@@ -246,7 +252,9 @@ fn files(dir: &Workdir) -> BTreeMap<String, Vec<u8>> {
 fn a_hostile_environment_changes_no_exit_code_and_no_file() {
     let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
     universe.vouch().unwrap();
-    fs::create_dir(dir.path("data")).unwrap();
+    fs::create_dir_all(dir.path("data/objects")).unwrap();
+    let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n";
+    dir.write("data/objects/settings.yaml", settings);
     let names = hostile();
     let mut runs = 0;
     for name in TASKS {
@@ -257,6 +265,10 @@ fn a_hostile_environment_changes_no_exit_code_and_no_file() {
             arguments.insert(1, time);
         }
         let run = |value: Option<&str>| {
+            if name == "render" {
+                // It writes into a new directory only.
+                drop(fs::remove_dir_all(dir.path("data/rendered")));
+            }
             let mut command = dir.command();
             command.args(&arguments);
             for name in value.iter().flat_map(|_| &names) {

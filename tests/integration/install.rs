@@ -47,7 +47,11 @@ fn one_reference_reaches_the_image_of_every_step() {
             let kind = document["kind"].as_str().unwrap_or_default().to_owned();
             let mut found = Vec::new();
             collect(document, String::new(), &mut found);
-            for (path, image) in found {
+            // The images of other programs are parameters.
+            let own = found
+                .into_iter()
+                .filter(|(_, image)| !image.starts_with("$(params."));
+            for (path, image) in own {
                 assert!(image.starts_with(IMAGE), "{kind} {path}: {image}");
                 let field = (kind.clone(), path);
                 assert!(fields.contains(&field), "no field for {field:?}");
@@ -154,7 +158,9 @@ fn each_yaml(dir: &Path, visit: &mut dyn FnMut(&Value)) {
             each_yaml(&path, visit);
         } else if path.extension().is_some_and(|ext| ext == "yaml") {
             let text = fs::read_to_string(&path).unwrap();
-            visit(&serde_saphyr::from_str(&text).unwrap());
+            for document in text.split("\n---\n") {
+                visit(&serde_saphyr::from_str(document).unwrap());
+            }
         }
     }
 }

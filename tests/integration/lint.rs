@@ -95,9 +95,9 @@ fn holds_the_arguments_of_our_steps_against_the_command_line() {
         ("/usr/bin/copy-image", "--jobs=many", "'many'"),
         ("/usr/bin/copy-image", "--dry-run=perhaps", "perhaps"),
         (
-            "/usr/bin/promote, verify-ec",
-            "--images=x",
-            "needs --policy",
+            "/usr/bin/promote, test-output",
+            "--log-level=info",
+            "needs --required",
         ),
         (
             "/usr/bin/promote, report",

@@ -86,6 +86,7 @@ pub fn shipped() -> Vec<PathBuf> {
         "attest",
         "move-tags",
         "update-deployment",
+        "commit-status",
     ];
     let tasks = tasks.map(|name| root.join(format!("tasks/{name}/{name}.yaml")));
     let mut files = tasks.to_vec();

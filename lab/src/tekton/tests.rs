@@ -198,7 +198,11 @@ fn a_field_that_is_not_implemented_is_refused_by_name() {
             "script",
         ),
         ("  steps:", "  sidecars: []\n  steps:", "sidecars"),
-        ("  steps:", "  volumes: []\n  steps:", "volumes"),
+        (
+            "  steps:",
+            "  volumes: [{name: v, nfs: {server: s, path: /}}]\n  steps:",
+            "nfs",
+        ),
         (
             "    image: promote",
             "    image: promote\n    securityContext: {readonlyRootFilesystem: true}",

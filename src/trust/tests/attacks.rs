@@ -38,7 +38,25 @@ fn name(reason: &Reason) -> String {
 }
 
 /// Reasons of other questions: the file and the test that shows each, and how that test names it.
-const ELSEWHERE: [(&str, &str, &str, &str); 5] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
+    (
+        "IdentityPart",
+        include_str!("../../../tests/integration/trust.rs"),
+        "verifies_an_index_and_every_platform",
+        "matches only a part of",
+    ),
+    (
+        "LogUnreachable",
+        include_str!("servers.rs"),
+        "the_log_is_asked_for_an_entry_that_was_not_stored",
+        "Reason::LogUnreachable",
+    ),
+    (
+        "NotLogged",
+        include_str!("servers.rs"),
+        "the_log_is_asked_for_an_entry_that_was_not_stored",
+        "Reason::NotLogged",
+    ),
     (
         "OnlyDigest",
         include_str!("schemes.rs"),

@@ -460,7 +460,11 @@ async fn cve_2026_24686_a_mirrors_name_is_no_path() {
         .collect();
     made.sort();
     assert_eq!(made.len(), 2, "{made:?}");
-    assert!(made[0].chars().all(|c| c.is_ascii_hexdigit()), "{made:?}");
+    assert!(
+        made[0].starts_with("127.0.0.1-") && made[0].ends_with("-..-..-.."),
+        "{made:?}"
+    );
+    assert!(mirror.cache.path().join(&made[0]).is_dir());
     assert_eq!(made[1], "remote.json");
 }
 

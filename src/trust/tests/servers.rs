@@ -112,6 +112,13 @@ async fn the_log_is_asked_for_an_entry_that_was_not_stored() {
     web.break_down();
     let down = ask(&web).examine(&registry(), &world.reference()).await;
     assert!(matches!(down, Err(Error::Remote { .. })), "{down:?}");
+    let who = keys(world.expected_key(), LogPolicy::Required);
+    let refusing = Verifier::new(Options {
+        refuse_unreachable: true,
+        ..options(who, Some(world.root()), Some(rekor(&web)))
+    });
+    let down = reason(world.examine(&refusing).await.signatures);
+    assert!(matches!(down, Reason::LogUnreachable { .. }), "{down}");
 }
 
 #[tokio::test]
