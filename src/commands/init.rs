@@ -240,12 +240,12 @@ fn origin(dir: &Path) -> Result<Option<String>, Failure> {
     };
     let section = text.split("[remote \"origin\"]").nth(1).unwrap_or_default();
     let section = section.split("\n[").next().unwrap_or_default();
-    let urls = section.lines().filter_map(|line| {
+    let mut urls = section.lines().filter_map(|line| {
         let (key, value) = line.split_once('=')?;
         (key.trim() == "url").then(|| value.trim().to_owned())
     });
     let usable = |url: &String| url.starts_with("https://") && !url.contains('@');
-    Ok(urls.filter(usable).next_back())
+    Ok(urls.rfind(usable))
 }
 
 #[cfg(test)]

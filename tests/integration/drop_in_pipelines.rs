@@ -1,7 +1,5 @@
 //! The Pipelines with the params of other catalogues, run by the lab's runner, and bundles of what is shipped.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
-
 use std::{fs, path::PathBuf};
 
 use lab::{

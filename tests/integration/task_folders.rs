@@ -263,7 +263,7 @@ fn step_action(task: &Task) -> String {
         match &param.default {
             None => {}
             Some(Value::String(value)) => {
-                writeln!(text, "      default: {}", quoted(value)).unwrap()
+                writeln!(text, "      default: {}", quoted(value)).unwrap();
             }
             Some(Value::Array(items)) => {
                 let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();

@@ -155,6 +155,20 @@ fn files(dir: &Path, all: &mut String) {
     }
 }
 
+/// Writes the directory to deploy: a chart, or a kustomization.
+fn check_out(dir: &Path, helm: bool) {
+    fs::create_dir_all(dir.join("templates")).unwrap();
+    if helm {
+        let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
+        fs::write(dir.join("Chart.yaml"), chart).unwrap();
+        let values = "web: {image: 'builds/web:old'}\napi: {image: 'builds/api:old'}\n";
+        fs::write(dir.join("values.yaml"), values).unwrap();
+    } else {
+        fs::write(dir.join("kustomization.yaml"), KUSTOMIZATION).unwrap();
+        fs::write(dir.join("deployment.yaml"), deployment(&["web", "api"])).unwrap();
+    }
+}
+
 fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
     let (web, api) = (tenant.image("web", "1"), tenant.image("api", "1"));
     let components = [tenant.component("web", &web), tenant.component("api", &api)];
@@ -196,20 +210,7 @@ fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
     let git = move |call: &Invocation| {
         recorded.add(call);
         if call.args.iter().any(|arg| arg == "checkout") {
-            let dir = Path::new(&call.args[1]).join("overlays/test");
-            fs::create_dir_all(dir.join("templates")).unwrap();
-            if helm {
-                fs::write(
-                    dir.join("Chart.yaml"),
-                    "apiVersion: v2\nname: shop\nversion: 1.0.0\n",
-                )
-                .unwrap();
-                let values = "web: {image: 'builds/web:old'}\napi: {image: 'builds/api:old'}\n";
-                fs::write(dir.join("values.yaml"), values).unwrap();
-            } else {
-                fs::write(dir.join("kustomization.yaml"), KUSTOMIZATION).unwrap();
-                fs::write(dir.join("deployment.yaml"), deployment(&["web", "api"])).unwrap();
-            }
+            check_out(&Path::new(&call.args[1]).join("overlays/test"), helm);
         }
         0
     };
@@ -222,7 +223,6 @@ fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
         fs::write(&call.args[0], "cluster-secret").unwrap();
         0
     };
-    let at = tenant.registry.address();
     let mut run = Run::new(files_of_run)
         .promote(PROMOTE)
         .other_program("kubectl", other.clone())
@@ -255,7 +255,6 @@ fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
     if !behaviour.cancelled_after.is_empty() {
         run = run.cancel_after(behaviour.cancelled_after);
     }
-    let _ = at;
     Outcome {
         status: run.run().unwrap(),
         calls,
