@@ -160,6 +160,8 @@ async fn planned(
         .map(|release| release.created())
         .transpose()
         .or_fail(Kind::Usage)?;
+    let named = images.components().map(|(_, image)| &image.repository);
+    context.registry.named_by_snapshot(named);
     let (mut components, mut left_out) = (Vec::new(), Vec::new());
     for ((component, image), (identity, entry)) in
         images.components().zip(identities.iter().zip(assigned))

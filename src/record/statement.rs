@@ -108,18 +108,25 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The verdict about a component.
-    pub(super) fn verdict(&self, name: &str) -> Option<&VerifiedComponent> {
+    /// Returns the verdict about a component, which its name and version identify.
+    pub(super) fn verdict(&self, promoted: &PromotedComponent) -> Option<&VerifiedComponent> {
         let mut components = self.verified.components.iter();
-        components.find(|component| component.name == name)
+        components
+            .find(|verified| (&verified.name, &verified.version) == (&promoted.name, &promoted.version))
     }
 
     /// Returns the levels that rules proved for a component, and the property of its own.
-    fn levels(&self, name: &str) -> Vec<String> {
-        let passed = self.passed.iter().find(|(of, _)| of == name);
-        let excepted = self.verdict(name).is_some_and(|v| !v.exceptions.is_empty());
+    ///
+    /// The report names components without their versions: every version must have passed.
+    fn levels(&self, component: &PromotedComponent) -> Vec<String> {
+        let named = self.passed.iter().filter(|(of, _)| *of == component.name);
+        let passed: Vec<_> = named.map(|(_, codes)| codes).collect();
+        let verdict = self.verdict(component);
+        let excepted = verdict.is_none_or(|verdict| !verdict.exceptions.is_empty());
         let proved = |level: &&Level| {
-            let has = |rule: &String| passed.is_some_and(|(_, passed)| passed.contains(rule));
+            let has = |rule: &String| {
+                !passed.is_empty() && passed.iter().all(|codes| codes.contains(rule))
+            };
             !excepted && !level.rules.is_empty() && level.rules.iter().all(has)
         };
         let proved = self.levels.iter().filter(proved);
@@ -142,7 +149,7 @@ impl Subject {
         // A list that may lack something would claim to be complete. Without a log the same evidence is opened.
         let is_whole = |check: &String| LOGS.contains(&check.as_str());
         if verified.skipped_checks.iter().all(is_whole)
-            && let Some(verdict) = self.verdict(&component.name)
+            && let Some(verdict) = self.verdict(component)
             && !verdict.opened.is_empty()
         {
             let opened = verdict.opened.iter();
@@ -151,7 +158,7 @@ impl Subject {
                 .collect();
         }
         predicate["verificationResult"] = "PASSED".into();
-        predicate["verifiedLevels"] = self.levels(&component.name).into();
+        predicate["verifiedLevels"] = self.levels(component).into();
         predicate["slsaVersion"] = SLSA_VERSION.into();
         about(image, VSA, predicate)
     }
@@ -174,7 +181,7 @@ impl Subject {
         let gitops: Vec<_> = gitops
             .filter(|place| place.component.is_empty() || place.component == component.name)
             .collect();
-        let exceptions = self.verdict(&component.name);
+        let exceptions = self.verdict(component);
         let exceptions = exceptions.map(|verdict| verdict.exceptions.clone());
         let mut predicate = json!({
             "verifier": {"id": self.verifier_id},

@@ -40,6 +40,9 @@ impl GatherRequest {
         let mut found = std::collections::BTreeMap::new();
         for component in &mut snapshot.components {
             let reference = component.reference(name).or_fail(Kind::Usage)?;
+            if matches!(self.source, ImageSource::Snapshot(_)) {
+                context.registry.named_by_snapshot([&reference.repository]);
+            }
             let manifest = pinned(&reference, self.cross_check, context).await?;
             if component.name.is_empty() {
                 reference
