@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
-use super::TransportError;
+use super::{TransportError, target::Barred};
 use crate::budget::Exceeded;
 
 /// Why there is no answer, or not all of it.
@@ -46,6 +46,8 @@ pub(crate) enum Problem {
     Refused,
     /// The name has no address.
     Name,
+    /// The name has only addresses that must not be asked.
+    Barred,
     /// No connection came about.
     Unreachable,
     /// The certificate is not accepted.
@@ -95,8 +97,6 @@ impl From<TransportError> for Failed {
         let problem = problem(&error);
         let text = match problem {
             Problem::Refused => "connection refused".to_owned(),
-            // The resolver itself refuses names with private addresses.
-            Problem::Name if deepest(&error).contains("must not be asked") => deepest(&error),
             Problem::Name => "its name cannot be resolved".to_owned(),
             Problem::Unreachable if error.is_timeout() => "no connection within 10 s".to_owned(),
             Problem::SpeaksPlain => "it answers plain HTTP, not TLS".to_owned(),
@@ -141,6 +141,11 @@ fn problem(error: &TransportError) -> Problem {
             .and_then(io::Error::get_ref)
         {
             error = wrapped;
+        }
+        // Below the library's own error, which says that the look-up failed.
+        let below = error.source().is_some_and(|cause| cause.is::<Barred>());
+        if below || error.is::<Barred>() {
+            return Problem::Barred;
         }
         if let Some(found) = own_problem(error) {
             return found;

@@ -1,11 +1,7 @@
 //! Where a request may go: no link-local address, and no redirect that takes a secret along or
 //! weakens the connection.
 
-use std::{
-    error::Error as StdError,
-    io,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -26,17 +22,17 @@ impl Resolve for Names {
             let (refused, good): (Vec<_>, Vec<SocketAddr>) =
                 found.partition(|address| is_refused(address.ip()));
             if good.is_empty() && !refused.is_empty() {
-                let text = format!(
-                    "{} has only addresses that must not be asked (link-local or private)",
-                    name.as_str()
-                );
-                let error: Box<dyn StdError + Send + Sync> = io::Error::other(text).into();
-                return Err(error);
+                return Err(Barred(name.as_str().to_owned()).into());
             }
             Ok(Box::new(good.into_iter()) as Addrs)
         })
     }
 }
+
+/// A name all of whose addresses are refused by the resolver.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} has only addresses that must not be asked (link-local or private)")]
+pub(super) struct Barred(String);
 
 /// The address of a URL whose host is one.
 pub(crate) fn address_of(url: &Url) -> Option<IpAddr> {

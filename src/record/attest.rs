@@ -253,9 +253,7 @@ impl Recorder<'_> {
             None => Depth::Referrers,
         };
         // The gate saw these; the copy brought them along, or they were here.
-        let verdict = self
-            .subject
-            .and_then(|(about, _)| about.verdict(component));
+        let verdict = self.subject.and_then(|(about, _)| about.verdict(component));
         let evidence = verdict.iter().flat_map(|verdict| &verdict.evidence);
         let bundles = evidence.filter(|found| found.kind == "signature");
         let bundles = bundles.filter_map(|found| found.uri.rsplit_once('@')?.1.parse().ok());

@@ -111,8 +111,9 @@ impl Subject {
     /// Returns the verdict about a component, which its name and version identify.
     pub(super) fn verdict(&self, promoted: &PromotedComponent) -> Option<&VerifiedComponent> {
         let mut components = self.verified.components.iter();
-        components
-            .find(|verified| (&verified.name, &verified.version) == (&promoted.name, &promoted.version))
+        components.find(|verified| {
+            (&verified.name, &verified.version) == (&promoted.name, &promoted.version)
+        })
     }
 
     /// Returns the levels that rules proved for a component, and the property of its own.

@@ -274,8 +274,13 @@ impl Registry {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         let limit = self.0.limits.of(call.access.repository.registry());
         let epoch = limit.epoch();
-        let answer = http.send(request, &call.method, &call.url, sent).await;
-        let answer = answer.map_err(|error| transport(&call.method, &call.url, error))?;
+        let answer = match http.send(request, &call.method, &call.url, sent).await {
+            Ok(answer) => answer,
+            Err(failed) if failed.problem() == Problem::Barred => {
+                return Err(self.barred(call, failed).await?);
+            }
+            Err(failed) => return Err(transport(&call.method, &call.url, failed)),
+        };
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             limit.throttled(epoch);
         }
@@ -407,13 +412,14 @@ pub(super) fn transport(method: &Method, url: &Url, failed: Failed) -> Error {
             host,
             tls: problem == Problem::SpeaksTls,
         },
-        (problem @ (Problem::Refused | Problem::Name | Problem::Unreachable), failed) => {
-            Error::Unreachable {
-                host,
-                reason: failed.to_string(),
-                absent: problem != Problem::Unreachable,
-            }
-        }
+        (
+            problem @ (Problem::Refused | Problem::Name | Problem::Barred | Problem::Unreachable),
+            failed,
+        ) => Error::Unreachable {
+            host,
+            reason: failed.to_string(),
+            absent: problem != Problem::Unreachable,
+        },
         (_, failed) => Error::Transport {
             method: method.to_string(),
             url: shown,

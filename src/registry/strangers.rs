@@ -7,9 +7,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Error, Registry, send::Call};
+use super::{
+    Error, Registry,
+    send::{Call, transport},
+};
 use crate::{
-    http::{self, HostPort, Url},
+    http::{self, Failed, HostPort, Url},
     image::Repository,
 };
 
@@ -76,6 +79,20 @@ impl Registry {
         // A registry of this machine may keep its blobs in another server of it.
         let is_local = |url: &Url| http::is_loopback(&http::authority(url));
         Ok(in_pod || !(is_local(home) && is_local(&call.url)))
+    }
+
+    /// Gives a name of private addresses alone the error that such an address has when it is
+    /// written as one.
+    ///
+    /// # Errors
+    /// [`Error::AuthFile`].
+    pub(super) async fn barred(&self, call: &Call, failed: Failed) -> Result<Error, Error> {
+        let home = self.base(&call.access.repository)?;
+        let host = http::authority(&call.url);
+        Ok(match self.is_bound_to_public(call, &home).await? {
+            true => http::Error::Stranger { host }.into(),
+            false => transport(&call.method, &call.url, failed),
+        })
     }
 }
 

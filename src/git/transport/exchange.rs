@@ -311,7 +311,7 @@ impl Exchange {
             .into();
         }
         let is_other = matches!(problem, Problem::SpeaksPlain | Problem::SpeaksTls);
-        let is_absent = matches!(problem, Problem::Refused | Problem::Name);
+        let is_absent = matches!(problem, Problem::Refused | Problem::Name | Problem::Barred);
         let never_sent = is_absent || problem == Problem::Unreachable;
         Failed {
             again: match self.is_repeatable() || never_sent {
