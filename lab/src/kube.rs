@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::Result;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use http_body_util::BodyExt as _;
 use hyper::{Method, Request, Response, body::Incoming, header};
 use serde_json::{Value, json};
@@ -26,6 +29,8 @@ use crate::{
 pub const ACCOUNT: &str = "release-sa";
 /// The namespace of that service account.
 pub const NAMESPACE: &str = "tenant";
+/// The end of its token, which is found again wherever the token goes.
+pub const SIGNATURE: &str = "Sx9ClusterTokenSecret009";
 /// The resources that there are, with their kinds.
 const RESOURCES: [(&str, &str); 5] = [
     ("releases", "Release"),
@@ -64,7 +69,7 @@ impl Cluster {
         let claims = json!({"sub": format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}")});
         let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
         let shared = Arc::new(Mutex::new(State {
-            token: format!("e30.{claims}.c2ln"),
+            token: format!("e30.{claims}.{SIGNATURE}"),
             ..State::default()
         }));
         let state = Arc::clone(&shared);
@@ -143,6 +148,21 @@ impl Cluster {
         fs::write(dir.join("ca.crt"), &self.tls.trusted_pem)?;
         fs::write(dir.join("namespace"), NAMESPACE)?;
         Ok(())
+    }
+
+    /// A kubeconfig of the same account.
+    #[must_use]
+    pub fn kubeconfig(&self) -> String {
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": NAMESPACE}}],
+            "clusters": [{"name": "c", "cluster": {
+                "server": format!("https://{}", self.listener.address()),
+                "certificate-authority-data": STANDARD.encode(&self.tls.trusted_pem),
+            }}],
+            "users": [{"name": "u", "user": {"token": self.change(|state| state.token.clone())}}],
+        });
+        config.to_string()
     }
 
     /// The variables that Kubernetes sets in every pod.

@@ -1,6 +1,8 @@
 //! Secrets go to their own hosts and nowhere else: a promotion with a recognisable secret in every
 //! place that takes one, over wires that keep what was sent.
 
+mod cluster;
+
 use std::{
     collections::BTreeMap,
     fs,
