@@ -17,6 +17,9 @@ use crate::{
 /// The version of the member `promote` that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
 
+/// The `kind` of the resource.
+const KIND: &str = "Snapshot";
+
 /// The largest Snapshot that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 16 << 20;
 
@@ -266,7 +269,7 @@ impl Snapshot {
         })
     }
 
-    /// Reads JSON or YAML: a bare spec or a Snapshot resource with `spec`.
+    /// Reads JSON or YAML: a bare spec or a Snapshot resource with `spec`, never a resource of another kind.
     ///
     /// # Errors
     /// Everything but [`Error::Image`]: the images are not looked at.
@@ -282,7 +285,12 @@ impl Snapshot {
             reason,
         };
         let document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
-        Self::of_document(document, origin)
+        match document.get("kind").and_then(Value::as_str) {
+            Some(kind) if kind != KIND => {
+                Err(wrong(format!("it is of kind {kind:?}, expected {KIND}")))
+            }
+            _ => Self::of_document(document, origin),
+        }
     }
 
     /// Takes a document: a bare spec or a Snapshot resource with `spec`.

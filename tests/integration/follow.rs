@@ -23,13 +23,13 @@ deny contains result if {
 }
 ";
 
-struct World {
-    universe: Universe,
-    dir: Workdir,
+pub(crate) struct World {
+    pub(crate) universe: Universe,
+    pub(crate) dir: Workdir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self {
             universe: Universe::new().unwrap(),
             dir: Workdir::new(),
@@ -38,7 +38,12 @@ impl World {
         world
     }
 
-    fn follow(&self, flags: &[&str]) -> Run {
+    pub(crate) fn follow(&self, flags: &[&str]) -> Run {
+        self.follow_in(&[], flags)
+    }
+
+    /// As [`Self::follow`], with variables of the environment.
+    pub(crate) fn follow_in(&self, env: &[(&str, String)], flags: &[&str]) -> Run {
         let universe = &self.universe;
         let own = [
             "update-deployment".to_owned(),
@@ -57,7 +62,11 @@ impl World {
             .map(String::as_str)
             .chain(flags.iter().copied())
             .collect();
-        self.dir.promote(&all)
+        let mut command = self.dir.command();
+        command
+            .args(all)
+            .envs(env.iter().map(|(name, value)| (*name, value)));
+        Run::of(command.output().unwrap())
     }
 }
 

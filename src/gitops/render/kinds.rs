@@ -68,6 +68,13 @@ const CLUSTER_SCOPED: [&str; 42] = [
 ];
 /// Kinds that a provisioned test namespace has a quota of none for.
 const EXPOSED: [&str; 2] = ["Ingress", "Route"];
+/// Kinds by which a tenant of Konflux gets, or once got, an environment or a cluster.
+const CLAIMS: [&str; 4] = [
+    "ClusterTemplateInstance",
+    "SnapshotEnvironmentBinding",
+    "SpaceRequest",
+    "TestPlatformCluster",
+];
 /// What limits the life of a pod; such pods have a quota of their own.
 const DEADLINE: &str = "activeDeadlineSeconds";
 
@@ -151,6 +158,9 @@ fn reason_against(kind: &str) -> Option<&'static str> {
     }
     if EXPOSED.contains(&kind) {
         return Some("test namespaces have a quota of none for it");
+    }
+    if CLAIMS.contains(&kind) {
+        return Some("it claims an environment, which the Pipeline test-snapshot makes");
     }
     None
 }
