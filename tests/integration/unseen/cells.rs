@@ -1,10 +1,14 @@
 //! The cells of the table that a network and the rights of an account make, for every fact, under
 //! every front, each with its twin in which no selected rule looks.
 
-use lab::registry::Effect;
+use lab::{
+    registry::Effect,
+    signer::{self, Image},
+    universe::STAGING,
+};
+use serde_json::json;
 
-use super::{FACTS, Fact, Front, Scene, every_fact};
-use crate::harness::Run;
+use super::{CONFIG, FACTS, Fact, Front, MANIFEST, Scene, every_fact};
 
 /// Faults of the network and of rights with the code that each has for a fact.
 fn faults(fact: &Fact) -> Vec<(Effect, i32)> {
@@ -52,25 +56,33 @@ fn the_same_holds_under_upstreams_habits() {
     });
 }
 
-#[test]
-fn upstreams_habits_do_not_pass_over_the_network_and_rights_either() {
+/// Asserts the faults of the network and of rights for every fact under one front.
+fn habits_do_not_pass(front: Front) {
     every_fact(|fact, scene| {
-        for front in [Front::Compat, Front::Ec] {
-            for (effect, code) in faults(fact) {
-                // One that is repeated is enough where the code is the same.
-                if matches!(effect, Effect::Reset | Effect::Status(401)) {
-                    scene.cell(fact, front, &effect, code);
-                }
-            }
+        for (effect, code) in faults(fact) {
+            scene.cell(fact, front, &effect, code);
         }
     });
+}
+
+#[test]
+fn the_reports_of_upstreams_task_do_not_pass_over_the_network_and_rights_either() {
+    habits_do_not_pass(Front::Compat);
+}
+
+#[test]
+fn upstreams_command_does_not_pass_over_the_network_and_rights_either() {
+    habits_do_not_pass(Front::Ec);
 }
 
 #[test]
 fn a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
     let named = |name: &str| FACTS.iter().find(|fact| fact.name == name).unwrap();
     for name in [
+        "blob",
         "foreign-blob",
+        "manifest",
+        "manifests",
         "foreign-manifest",
         "descriptor",
         "parsed-blob",
@@ -89,14 +101,47 @@ fn a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
         let elsewhere = source.replace(&address, "127.0.0.1:1");
         assert_ne!(source, elsewhere, "{name}");
         scene.dir.write("rules/a.rego", elsewhere);
-        for front in [Front::VerifyEc, Front::Compat, Front::Ec] {
-            let code = if front == Front::Ec { 1 } else { 5 };
-            let run: Run = scene.run(front, "looks.yaml");
-            assert_eq!(run.code, code, "{name} {front:?}: {}", run.stderr);
-            assert!(front == Front::Ec || !scene.passed(), "{name}");
-            let run = scene.run(front, "spared.yaml").exits(0);
-            assert!(front == Front::Ec || scene.passed(), "{name}");
-            drop(run);
-        }
+        fails_where_a_rule_looks(&scene, name);
+    }
+}
+
+/// Asserts under every front that the remote failed, and that it does not matter unless a rule looks.
+fn fails_where_a_rule_looks(scene: &Scene, name: &str) {
+    for front in [Front::VerifyEc, Front::Compat, Front::Ec] {
+        let code = if front == Front::Ec { 1 } else { 5 };
+        let run = scene.run(front, "looks.yaml");
+        assert_eq!(run.code, code, "{name} {front:?}: {}", run.stderr);
+        assert!(front == Front::Ec || !scene.passed(), "{name}");
+        scene.run(front, "spared.yaml").exits(0);
+        assert!(front == Front::Ec || scene.passed(), "{name}");
+    }
+}
+
+#[test]
+fn a_parent_behind_a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
+    for fact in FACTS.iter().filter(|fact| fact.name.starts_with("parent")) {
+        let mut scene = Scene::new(fact);
+        let registry = &scene.universe.registry;
+        let config = b"{\"config\": {}}";
+        let digest = registry.put_blob(STAGING, config);
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
+            "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
+            "annotations": {
+                "org.opencontainers.image.base.name": "127.0.0.1:1/base/os",
+                "org.opencontainers.image.base.digest": digest,
+            },
+        });
+        let bytes = manifest.to_string();
+        let image = Image {
+            digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
+            size: bytes.len(),
+            ..scene.image.clone()
+        };
+        signer::sign(registry, &image, &scene.universe.key).unwrap();
+        let statements = scene.universe.statements(&image, &scene.universe.commit);
+        signer::attest(registry, &image, &scene.universe.key, &statements).unwrap();
+        scene.image = image;
+        fails_where_a_rule_looks(&scene, fact.name);
     }
 }
