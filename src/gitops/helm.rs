@@ -94,6 +94,12 @@ pub(super) fn present(value: &Value) -> Option<String> {
     }
 }
 
+/// The mapping, where it holds a tag or a digest.
+fn versioned(parent: Option<&Value>) -> Option<&Value> {
+    let mut keys = TAGS.iter().chain(&DIGESTS);
+    parent.filter(|parent| keys.any(|key| parent.get(key).is_some()))
+}
+
 impl Target<'_> {
     fn refused(&self, value: &Value, reason: &str, hint: &str) -> Error {
         let at = value.position(self.file);
@@ -358,6 +364,7 @@ impl Target<'_> {
         let key = self.key();
         let parent = self.parent()?;
         let part = part_of(&key, &scalar.text, parent.as_ref());
+        let beside = versioned(parent.as_ref());
         let (tag, digest) = (&self.image.tag, &self.image.digest);
         let needs = |what: &str| {
             self.refused_at(
@@ -382,19 +389,15 @@ impl Target<'_> {
                 parts::written(self.image, &scalar.text)
             }
             Some(Part::Whole) => {
-                let (name, ..) = split(&scalar.text);
-                let alone = name == scalar.text;
-                let siblings = parent.as_ref().filter(|parent| {
-                    alone
-                        && TAGS
-                            .iter()
-                            .chain(&DIGESTS)
-                            .any(|key| parent.get(key).is_some())
-                });
-                if let Some(parent) = siblings {
+                let alone = split(&scalar.text).0 == scalar.text;
+                if let Some(parent) = beside.filter(|_| alone) {
                     return self.mapping(parent);
                 }
                 self.whole(scalar, alone)?
+            }
+            // Without the tag beside it the edit would deploy the old version.
+            Some(Part::Registry | Part::Repository) if let Some(parent) = beside => {
+                return self.mapping(parent);
             }
             Some(Part::Registry) => self.image.repository.registry().to_owned(),
             Some(Part::Repository) => parts::repository(&self.image.repository, &scalar.text),

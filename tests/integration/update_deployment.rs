@@ -375,6 +375,19 @@ fn follows_a_kustomization_to_what_wins() {
 }
 
 #[test]
+fn a_key_of_the_repository_takes_the_version_beside_it_along() {
+    let world = World::new();
+    let values = "image:\n  repository: registry.example/acme/web\n  tag: v0\n";
+    let files = [("chart/values.yaml", values)];
+    world.gitops.commit("main", "files", &files).unwrap();
+    let flags = ["--helm-values=chart/values.yaml", "--key=image.repository"];
+    world.update(&flags).exits(0);
+    let edited = values.replace("v0", &format!("prod-v1.0@{NEW}"));
+    let found = world.gitops.read("main", "chart/values.yaml").unwrap();
+    assert_eq!(found, edited);
+}
+
+#[test]
 fn edits_helm_values_and_setter_markers() {
     let world = World::new();
     let values = "image:\n  repository: registry.example/acme/web # r\n  tag: v0\n";
