@@ -2,13 +2,13 @@
 //! that record what they would be called with.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
 };
 
-use lab::tekton::{Fate, Invocation, Run, Status, UID};
+use lab::tekton::{Call, Fate, Run, Status, UID};
 use serde_json::{Value, json};
 
 use crate::{docs::root, interop::tool, tenant::Tenant};
@@ -87,7 +87,8 @@ fn tasks(names: &[&str], pipeline: &str) -> Vec<PathBuf> {
 struct Calls(Arc<Mutex<Vec<String>>>);
 
 impl Calls {
-    fn add(&self, call: &Invocation) {
+    fn add(&self, call: &Call<'_>) {
+        call.say(&call.line()).unwrap();
         self.0.lock().unwrap().push(call.line());
     }
 
@@ -182,21 +183,15 @@ fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
     let pipeline = format!("pipelines/test-snapshot/{name}.yaml");
     let files_of_run = tasks(&["gather-images", "render", "test-output"], &pipeline);
     let (recorded, seen) = (calls.clone(), Arc::clone(&applied));
-    let other = move |call: &Invocation| {
+    let other = move |call: &Call<'_>| {
         recorded.add(call);
         if !behaviour.fails.is_empty() && call.line().starts_with(behaviour.fails) {
-            return 1;
+            return Err(io::Error::other("it fails").into());
         }
-        let path = call
-            .args
-            .iter()
-            .find_map(|arg| arg.strip_prefix("--kustomize="));
-        let path = path.or(call
-            .args
-            .iter()
-            .find_map(|arg| arg.strip_prefix("--filename=")));
+        let behind = |flag: &str| call.arguments.iter().find_map(|arg| arg.strip_prefix(flag));
+        let path = behind("--kustomize=").or_else(|| behind("--filename="));
         let chart = (call.program == "helm")
-            .then(|| call.args.get(3).map(String::as_str))
+            .then(|| call.arguments.get(3).map(String::as_str))
             .flatten();
         if let Some(dir) = path.or(chart) {
             files(Path::new(dir), &mut seen.lock().unwrap());
@@ -204,32 +199,32 @@ fn run(tenant: &Tenant, behaviour: Behaviour) -> Outcome {
                 kubectl_builds(Path::new(dir), &seen);
             }
         }
-        0
+        Ok(())
     };
     let (recorded, helm) = (calls.clone(), behaviour.helm);
-    let git = move |call: &Invocation| {
+    let git = move |call: &Call<'_>| {
         recorded.add(call);
-        if call.args.iter().any(|arg| arg == "checkout") {
-            check_out(&Path::new(&call.args[1]).join("overlays/test"), helm);
+        if call.arguments.iter().any(|arg| arg == "checkout") {
+            check_out(&Path::new(&call.arguments[1]).join("overlays/test"), helm);
         }
-        0
+        Ok(())
     };
     let recorded = calls.clone();
-    let provision = move |call: &Invocation| {
+    let provision = move |call: &Call<'_>| {
         recorded.add(call);
         if behaviour.fails == "provision" {
-            return 1;
+            return Err(io::Error::other("it fails").into());
         }
-        fs::write(&call.args[0], "cluster-secret").unwrap();
-        0
+        fs::write(&call.arguments[0], "cluster-secret").unwrap();
+        Ok(())
     };
     let mut run = Run::new(files_of_run)
         .promote(PROMOTE)
-        .other_program("kubectl", other.clone())
-        .other_program("helm", other.clone())
-        .other_program("run-tests", other)
-        .other_program("git", git)
-        .other_program("provision", provision)
+        .program("kubectl", other.clone())
+        .program("helm", other.clone())
+        .program("run-tests", other)
+        .program("git", git)
+        .program("provision", provision)
         .resolved("test", TEST)
         .param("SNAPSHOT", snapshot["spec"].to_string())
         .param("source-url", "https://git.invalid/shop-gitops")

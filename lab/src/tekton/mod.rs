@@ -17,7 +17,6 @@ mod prepared;
 mod programs;
 mod resources;
 mod schedule;
-mod stand_in;
 mod status;
 mod step_actions;
 mod task_run;
@@ -38,7 +37,6 @@ pub use picture::Show;
 pub use programs::{Call, git_clone};
 pub use resources::parse;
 pub use schedule::UID;
-pub use stand_in::Invocation;
 pub use status::{Attempt, Fate, Skip, Status, StepStatus, TaskStatus};
 
 use model::{PipelineRun, PipelineSpec, Type, Value};
@@ -46,7 +44,6 @@ use pac::Event;
 use picture::Picture;
 use resources::Resources;
 use schedule::{Bound, Hooks, Plan};
-use stand_in::StandIns;
 
 /// The namespace in which everything seems to run.
 const NAMESPACE: &str = "local";
@@ -68,7 +65,6 @@ pub struct Run {
     programs: programs::Programs,
     objects: volumes::Objects,
     account: Option<PathBuf>,
-    others: StandIns,
     resolved: BTreeMap<String, String>,
     cancel_after: Option<String>,
 }
@@ -158,17 +154,6 @@ impl Run {
     #[must_use]
     pub fn service_account(mut self, dir: impl Into<PathBuf>) -> Self {
         self.account = Some(dir.into());
-        self
-    }
-
-    /// Lets a function answer for a program that is not ours; it returns the exit code.
-    #[must_use]
-    pub fn other_program(
-        mut self,
-        program: &str,
-        function: impl Fn(&Invocation) -> i32 + Send + Sync + 'static,
-    ) -> Self {
-        self.others.add(program, function);
         self
     }
 
@@ -275,7 +260,7 @@ impl Run {
             step_actions::inline(name, spec, &step_actions)?;
             check::task(name, spec)?;
             volumes::check(name, spec)?;
-            resources::only_ours(name, spec, &self.programs, &self.others)?;
+            resources::only_ours(name, spec, &self.programs)?;
         }
         let mut pipeline = match pipeline {
             Some(pipeline) => pipeline,
@@ -287,7 +272,7 @@ impl Run {
             if let Some(spec) = &task.task_spec {
                 check::task(&task.name, spec)?;
                 volumes::check(&task.name, spec)?;
-                resources::only_ours(&task.name, spec, &self.programs, &self.others)?;
+                resources::only_ours(&task.name, spec, &self.programs)?;
             }
         }
         check::pipeline(&name, &pipeline.spec, &tasks)?;
@@ -313,7 +298,6 @@ impl Run {
             objects: self.objects.clone(),
             env: self.env.clone(),
             account: self.account.clone(),
-            others: self.others.clone(),
             cancel_after: self.cancel_after.clone(),
             root,
         })
@@ -341,7 +325,7 @@ impl Run {
             };
             check::task(&task.name, &found.spec)?;
             volumes::check(&task.name, &found.spec)?;
-            resources::only_ours(&task.name, &found.spec, &self.programs, &self.others)?;
+            resources::only_ours(&task.name, &found.spec, &self.programs)?;
             let name = format!("resolved-{}", task.name);
             *reference = model::TaskRef {
                 name: name.clone(),

@@ -16,7 +16,7 @@ pub use pipeline::{
     WorkspaceBinding, WorkspaceUse,
 };
 use serde::{Deserialize, Serialize};
-pub use step_action::{ActionParam, ActionRef, StepAction, StepActionSpec};
+pub use step_action::{ActionRef, StepAction, StepActionSpec};
 pub use volume::{ConfigMapVolume, Item, SecretVolume, Volume, VolumeMount};
 
 /// One resource of a file.
@@ -263,7 +263,7 @@ pub struct Step {
     pub r#ref: Option<ActionRef>,
     /// Values for the params of the StepAction.
     #[serde(default)]
-    pub params: Vec<ActionParam>,
+    pub params: Vec<Param>,
     /// The container image.
     #[serde(default)]
     pub image: String,

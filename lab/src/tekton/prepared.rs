@@ -85,7 +85,6 @@ impl Prepared {
                 objects: &plan.objects,
                 env: &plan.env,
                 account: plan.account.as_deref(),
-                others: &plan.others,
                 timeout: self.timeout,
                 root: root.join("pods").join(task_run).join(number.to_string()),
             };

@@ -1,10 +1,16 @@
-//! The programs of steps besides `/usr/bin/promote`: functions of this process, by the program's path, and stand-ins for
-//! the Tasks of other images, by the Task's name.
+//! The programs of steps besides `/usr/bin/promote`: functions of this process, by the program as the step names it, and
+//! stand-ins for the Tasks of other images, by the Task's name.
 //!
 //! A stand-in keeps the interface of the Task that it replaces: params, results and workspaces are read from its file, the
 //! steps are not. A Task that the runner cannot run and that has no stand-in is refused by name.
 
-use std::{collections::BTreeMap, fs::File, io::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value as Json;
@@ -21,11 +27,16 @@ const STAND_IN: &str = "/usr/bin/stand-in";
 
 /// A call of a program that is a function.
 pub struct Call<'a> {
+    /// The program as the step names it.
+    pub program: &'a str,
     /// The arguments, with the paths of this machine.
     pub arguments: &'a [String],
     /// The variables.
     pub env: &'a [(String, String)],
-    log: &'a File,
+    /// The directory in place of the pod's file system.
+    pub(crate) root: &'a Path,
+    /// The step's log.
+    pub(crate) log: &'a File,
 }
 
 impl Call<'_> {
@@ -36,6 +47,25 @@ impl Call<'_> {
     pub fn say(&self, line: &str) -> Result<()> {
         let mut log = self.log;
         Ok(writeln!(log, "{line}")?)
+    }
+
+    /// Returns the program with its arguments, with the pod's own paths.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words = std::iter::once(self.program).chain(self.arguments.iter().map(String::as_str));
+        let line = words.collect::<Vec<_>>().join(" ");
+        line.replace(&self.root.display().to_string(), "")
+    }
+
+    /// Calls the function and returns the exit code.
+    pub(crate) fn run(&self, function: &Function) -> Result<i32> {
+        match function(self) {
+            Ok(()) => Ok(0),
+            Err(error) => {
+                self.say(&format!("{error:#}"))?;
+                Ok(1)
+            }
+        }
     }
 
     /// The value of `--NAME=VALUE`.
@@ -65,16 +95,16 @@ pub(crate) struct Programs {
 }
 
 impl Run {
-    /// Lets steps call a function as a program of this path.
+    /// Lets steps call a function as this program, such as `kubectl` or `/usr/bin/lab`.
     #[must_use]
     pub fn program(
         mut self,
-        path: &str,
+        program: &str,
         function: impl Fn(&Call<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.programs
             .functions
-            .insert(path.to_owned(), Arc::new(function));
+            .insert(program.to_owned(), Arc::new(function));
         self
     }
 
@@ -100,27 +130,6 @@ impl Programs {
             [program, task, ..] if program == STAND_IN => self.stand_ins.get(task),
             [program, ..] => self.functions.get(program),
             [] => None,
-        }
-    }
-
-    /// Calls a function and returns the exit code.
-    pub(crate) fn call(
-        function: &Function,
-        arguments: &[String],
-        env: &[(String, String)],
-        log: &File,
-    ) -> Result<i32> {
-        let call = Call {
-            arguments,
-            env,
-            log,
-        };
-        match function(&call) {
-            Ok(()) => Ok(0),
-            Err(error) => {
-                call.say(&format!("{error:#}"))?;
-                Ok(1)
-            }
         }
     }
 

@@ -11,7 +11,6 @@ use super::{
     },
     pac::Event,
     programs::Programs,
-    stand_in::StandIns,
     task_run,
 };
 
@@ -212,15 +211,10 @@ pub(crate) fn alone(tasks: &BTreeMap<String, TaskSpec>) -> Result<Pipeline> {
 }
 
 /// Refuses a step whose program has no stand-in: no container runs it here.
-pub(crate) fn only_ours(
-    name: &str,
-    spec: &TaskSpec,
-    programs: &Programs,
-    others: &StandIns,
-) -> Result<()> {
+pub(crate) fn only_ours(name: &str, spec: &TaskSpec, programs: &Programs) -> Result<()> {
     for step in &spec.steps {
         let program = step.command.first().map(String::as_str).unwrap_or_default();
-        let is_function = programs.function(&step.command).is_some() || others.has(program);
+        let is_function = programs.function(&step.command).is_some();
         if program != task_run::PROGRAM && !is_function {
             bail!(
                 "Task {name}: step {} runs {program}, which has no stand-in; the runner runs only {}",

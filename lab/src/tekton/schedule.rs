@@ -26,7 +26,6 @@ use super::{
     picture::Picture,
     prepared::Prepared,
     programs::Programs,
-    stand_in::StandIns,
     status::{Attempt, Fate, Skip, Status, TaskStatus},
     variables::{Variables, references},
     volumes::Objects,
@@ -69,8 +68,6 @@ pub(crate) struct Plan {
     pub(crate) env: Vec<(String, String)>,
     /// The service account of every pod.
     pub(crate) account: Option<PathBuf>,
-    /// Functions in place of programs of others.
-    pub(crate) others: StandIns,
     /// The task after which the run is cancelled.
     pub(crate) cancel_after: Option<String>,
     /// Where TaskRuns get their directories.

@@ -20,10 +20,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    Invocation, documents, kubelet,
+    documents, kubelet,
     model::{EnvVar, OnError, Step, TaskSpec, Value},
-    programs::Programs,
-    stand_in::StandIns,
+    programs::{Call, Programs},
     status::{Attempt, StepStatus},
     variables::{Variables, references},
     volumes,
@@ -67,8 +66,6 @@ pub(crate) struct TaskRun<'a> {
     pub(crate) env: &'a [(String, String)],
     /// The service account.
     pub(crate) account: Option<&'a Path>,
-    /// Functions in place of programs of others.
-    pub(crate) others: &'a StandIns,
     /// How long it may take.
     pub(crate) timeout: Option<Duration>,
     /// Its directory, still to be made.
@@ -275,9 +272,6 @@ impl TaskRun<'_> {
             self.localize(&expanded)
         });
         let program = arguments.next().unwrap_or_default();
-        if self.others.has(&program) {
-            return self.other(program, arguments.collect(), &env);
-        }
         let log = self.open_log()?;
         if let Some(function) = self.programs.function(&step.command) {
             // The first argument names the stand-in.
@@ -286,7 +280,14 @@ impl TaskRun<'_> {
                 .iter()
                 .map(|(name, value)| (name.clone(), self.localize(value)))
                 .collect();
-            return Programs::call(function, &arguments, &env, &log).map(End::Exited);
+            let call = Call {
+                program: &program,
+                arguments: &arguments,
+                env: &env,
+                root: &self.root,
+                log: &log,
+            };
+            return call.run(function).map(End::Exited);
         }
         let child = Command::new(self.promote)
             .args(arguments)
@@ -309,24 +310,6 @@ impl TaskRun<'_> {
             }
             thread::sleep(Duration::from_millis(4));
         }
-    }
-
-    /// Calls the stand-in of a program that is not ours.
-    fn other(&self, program: String, args: Vec<String>, env: &[(String, String)]) -> Result<End> {
-        let env = env.iter();
-        let call = Invocation {
-            program,
-            args,
-            env: env
-                .map(|(name, value)| (name.clone(), self.localize(value)))
-                .collect(),
-            task: self.task.to_owned(),
-            root: self.root.clone(),
-        };
-        self.say(&call.line())?;
-        let code = self.others.call(&call);
-        code.map(End::Exited)
-            .with_context(|| format!("{} has no stand-in", call.program))
     }
 
     /// The variables of a step with the values that the kubelet gives them.

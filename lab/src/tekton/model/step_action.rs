@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{EnvVar, Metadata, Param, ParamSpec, ResultSpec, SecurityContext, VolumeMount};
+use super::{EnvVar, Metadata, ParamSpec, ResultSpec, SecurityContext, VolumeMount};
 
 /// `kind: StepAction`.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +56,3 @@ pub struct ActionRef {
     /// Its name.
     pub name: String,
 }
-
-/// A value for a param of a StepAction.
-pub type ActionParam = Param;
