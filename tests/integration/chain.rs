@@ -87,7 +87,7 @@ impl ByHand<'_> {
 }
 
 /// `promote run` with the flags of the universe.
-fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
+pub(crate) fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
     let own = [
         "run".to_owned(),
         "--tag=v1.0".to_owned(),

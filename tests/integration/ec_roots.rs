@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use crate::harness::{Run, Workdir};
 
 /// An image whose signature is logged in a private log.
-struct Logged {
-    registry: Server,
+pub(crate) struct Logged {
+    pub(crate) registry: Server,
     tuf: sigstore::Tuf,
     sigstore: Sigstore,
-    web: sigstore::Web,
-    pem: String,
+    pub(crate) web: sigstore::Web,
+    pub(crate) pem: String,
 }
 
 impl Logged {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (registry, key, image) = super::trust::signed();
         let (sigstore, tuf) = (Sigstore::new().unwrap(), sigstore::Tuf::new().unwrap());
         let web = sigstore::Web::start().unwrap();

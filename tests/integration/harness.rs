@@ -8,12 +8,23 @@ use std::{
     process::{Command, Output},
 };
 
+use lab::universe::Universe;
+
 /// A time by which things are judged, for runs whose files must be the same byte for byte.
 pub(crate) const EFFECTIVE_TIME: &str = "2031-01-02T03:04:05Z";
 
 /// A directory of one test in which `promote` runs.
 pub(crate) struct Workdir {
     dir: tempfile::TempDir,
+}
+
+/// Returns a signed and attested image, and a directory with the signer's `cosign.pub`.
+pub(crate) fn vouched() -> (Universe, Workdir) {
+    let universe = Universe::new().unwrap();
+    universe.vouch().unwrap();
+    let dir = Workdir::new();
+    dir.write("cosign.pub", universe.key.public_pem());
+    (universe, dir)
 }
 
 /// What a run left: exit code and the two streams.

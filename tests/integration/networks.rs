@@ -151,8 +151,8 @@ fn of_several_challenges_the_strongest_is_answered() {
         .says("realm");
 }
 
-/// A proxy that refuses everything and counts who comes.
-fn proxy() -> (String, Arc<AtomicUsize>) {
+/// A proxy that refuses everything with the status and counts who comes.
+pub(crate) fn proxy(status: u16) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
     let count = Arc::new(AtomicUsize::new(0));
@@ -162,7 +162,8 @@ fn proxy() -> (String, Arc<AtomicUsize>) {
             counted.fetch_add(1, Ordering::Relaxed);
             let Ok(mut peer) = peer else { continue };
             let _ = peer.read(&mut [0; 4096]);
-            let _ = peer.write_all(b"HTTP/1.1 418 No\r\ncontent-length: 0\r\n\r\n");
+            let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+            let _ = peer.write_all(answer.as_bytes());
         }
     });
     (at, count)
@@ -172,7 +173,7 @@ fn proxy() -> (String, Arc<AtomicUsize>) {
 fn this_machine_and_what_no_proxy_names_are_reached_without_a_proxy() {
     let (dir, from, to) = (Workdir::new(), start(), start());
     push(&from);
-    let (proxy, count) = proxy();
+    let (proxy, count) = proxy(418);
     let all = [
         ("HTTP_PROXY", proxy.as_str()),
         ("HTTPS_PROXY", &proxy),

@@ -3,7 +3,7 @@
 
 use lab::universe::Universe;
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Workdir, vouched};
 
 /// One policy for both fronts.
 struct Pair {
@@ -308,10 +308,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
+        let (universe, dir) = vouched();
         dir.write("data.json", "[1]");
         dir.write("other/a.rego", module("other", &passing_of("other")));
         Self { universe, dir }

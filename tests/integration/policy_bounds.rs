@@ -7,7 +7,7 @@ use lab::{
     universe::Universe,
 };
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Workdir, vouched};
 
 const LEAK: &str = r#"package main
 
@@ -35,10 +35,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
+        let (universe, dir) = vouched();
         dir.write("team/rules/a.rego", LEAK);
         dir.write("team/data/d.json", "{\"known\": 1}");
         dir.write("home/.docker/config.json", CONFIG);

@@ -7,7 +7,7 @@ use lab::{
 };
 use serde_json::json;
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Workdir, vouched};
 
 struct Scene {
     universe: Universe,
@@ -16,10 +16,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
+        let (universe, dir) = vouched();
         let rule = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains {\"code\": \"main.label\", \"msg\": \"no\"} if input.image.config.Labels.bad\n";
         dir.write("rules/a.rego", rule);
         dir.write("policy.yaml", "sources: [{policy: [./rules]}]\n");

@@ -134,23 +134,23 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Writes the required params with sample values.
+fn params(task: &Task, indent: &str, text: &mut String) {
+    if required(task).next().is_some() {
+        writeln!(text, "{indent}params:").unwrap();
+    }
+    for param in required(task) {
+        let (name, value) = (&param.name, sample(param));
+        writeln!(text, "{indent}  - name: {name}\n{indent}    value: {value}").unwrap();
+    }
+}
+
 fn task_run(task: &Task) -> String {
     let name = &task.metadata.name;
     let mut text = format!(
         "{GENERATED}apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata:\n  generateName: {name}-\nspec:\n  taskRef:\n    name: {name}\n"
     );
-    if required(task).next().is_some() {
-        text.push_str("  params:\n");
-    }
-    for param in required(task) {
-        writeln!(
-            text,
-            "    - name: {}\n      value: {}",
-            param.name,
-            sample(param)
-        )
-        .unwrap();
-    }
+    params(task, "  ", &mut text);
     if !task.spec.workspaces.is_empty() {
         text.push_str("  workspaces:\n");
     }
@@ -189,18 +189,7 @@ fn sample(param: &ParamSpec) -> String {
 fn pipeline_task(task: &Task) -> String {
     let name = &task.metadata.name;
     let mut text = format!("tasks:\n  - name: {name}\n    taskRef:\n      name: {name}\n");
-    if required(task).next().is_some() {
-        text.push_str("    params:\n");
-    }
-    for param in required(task) {
-        writeln!(
-            text,
-            "      - name: {}\n        value: {}",
-            param.name,
-            sample(param)
-        )
-        .unwrap();
-    }
+    params(task, "    ", &mut text);
     if !task.spec.workspaces.is_empty() {
         text.push_str("    workspaces:\n");
     }

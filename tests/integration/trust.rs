@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::{
     docs::root,
+    ec_roots::Logged,
     harness::{Run, Workdir},
 };
 
@@ -221,20 +222,9 @@ fn each_exit_code_of_trust_verify_has_its_cause() {
 
 #[test]
 fn trust_init_serves_later_runs() {
-    let (registry, key, image) = signed();
-    let sigstore = Sigstore::new().unwrap();
-    let tuf = sigstore::Tuf::new().unwrap();
-    let web = sigstore::Web::start().unwrap();
-    web.serve_files(tuf.serving(1, &sigstore.trusted_root()));
-    let claims = signer::claims(&image).into_bytes();
-    let signature = key.sign(&claims).unwrap();
-    let owner = sigstore::Signer::key(&key);
-    let entry = sigstore::hashedrekord(&claims, &signature, &owner);
-    let entry = sigstore.log.add(&entry, sigstore::SIGNED).unwrap();
-    let layer = sigstore::Layer::signature(&claims, &signature).logged(&entry);
-    sigstore::put_layers(&registry, &image, "sig", &[layer]);
-
-    let pem = key.public_pem();
+    let Logged {
+        registry, web, pem, ..
+    } = Logged::new();
     let reference = format!("{}/acme/app:v1.0", registry.address());
     let verify = ["trust", "verify", &reference, "--public-key", &pem];
     let workdir = Workdir::new();

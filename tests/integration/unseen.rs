@@ -303,6 +303,21 @@ impl Scene {
         self.dir.write("spared.yaml", excluded);
     }
 
+    /// Puts the manifest, signed and attested, in place of the scene's image.
+    fn signed(&self, manifest: &Value) -> Image {
+        let (universe, bytes) = (&self.universe, manifest.to_string());
+        let registry = &universe.registry;
+        let image = Image {
+            digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
+            size: bytes.len(),
+            ..self.image.clone()
+        };
+        signer::sign(registry, &image, &universe.key).unwrap();
+        let statements = universe.statements(&image, &universe.commit);
+        signer::attest(registry, &image, &universe.key, &statements).unwrap();
+        image
+    }
+
     fn image(&self) -> String {
         format!("{}@{}", self.universe.staging(), self.image.digest)
     }
@@ -459,15 +474,7 @@ fn a_configuration_that_is_not_understood_is_refused_where_a_rule_looks() {
             "schemaVersion": 2, "mediaType": MANIFEST, "layers": [],
             "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
         });
-        let bytes = manifest.to_string();
-        let image = Image {
-            digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
-            size: bytes.len(),
-            ..scene.image.clone()
-        };
-        signer::sign(registry, &image, &scene.universe.key).unwrap();
-        let statements = scene.universe.statements(&image, &scene.universe.commit);
-        signer::attest(registry, &image, &scene.universe.key, &statements).unwrap();
+        let image = scene.signed(&manifest);
         let reference = format!("{}@{}", scene.universe.staging(), image.digest);
         for (policy, code) in [("looks.yaml", 4), ("spared.yaml", 0)] {
             scene
@@ -497,16 +504,7 @@ fn with_layer(scene: &Scene, layer: &Value) -> Image {
         "schemaVersion": 2, "mediaType": MANIFEST, "layers": [layer],
         "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
     });
-    let bytes = manifest.to_string();
-    let image = Image {
-        digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
-        size: bytes.len(),
-        ..scene.image.clone()
-    };
-    signer::sign(registry, &image, &scene.universe.key).unwrap();
-    let statements = scene.universe.statements(&image, &scene.universe.commit);
-    signer::attest(registry, &image, &scene.universe.key, &statements).unwrap();
-    image
+    scene.signed(&manifest)
 }
 
 #[test]

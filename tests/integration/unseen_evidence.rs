@@ -7,11 +7,12 @@ use lab::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Run, Workdir};
+use crate::harness::{Run, Workdir, vouched};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains result if {\n\tinput.image.config.Labels.forbidden\n\tresult := {\"code\": \"main.label\", \"msg\": \"no\"}\n}\n";
+/// A rule that refuses an image with the label `forbidden`.
+pub(crate) const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains result if {\n\tinput.image.config.Labels.forbidden\n\tresult := {\"code\": \"main.label\", \"msg\": \"no\"}\n}\n";
 
 struct Scene {
     universe: Universe,
@@ -21,10 +22,7 @@ struct Scene {
 impl Scene {
     /// A signed and attested image.
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
+        let (universe, dir) = vouched();
         dir.write("policy/label.rego", RULE);
         dir.write("ec.yaml", "sources: [{policy: [./policy]}]\n");
         Self { universe, dir }

@@ -8,9 +8,10 @@ use lab::{
     universe::Universe,
 };
 
-use crate::harness::{Run, Workdir};
-
-const RULE: &str = "package main\n\nimport rego.v1\n\n# METADATA\n# title: Label\n# custom:\n#   short_name: label\ndeny contains result if {\n\tinput.image.config.Labels.forbidden\n\tresult := {\"code\": \"main.label\", \"msg\": \"no\"}\n}\n";
+use crate::{
+    harness::{Run, Workdir, vouched},
+    unseen_evidence::RULE,
+};
 
 struct Scene {
     universe: Universe,
@@ -19,10 +20,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
-        let dir = Workdir::new();
-        dir.write("cosign.pub", universe.key.public_pem());
+        let (universe, dir) = vouched();
         dir.write("rules/label.rego", RULE);
         Self { universe, dir }
     }

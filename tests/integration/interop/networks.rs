@@ -1,16 +1,7 @@
 //! skopeo, which follows Go's rules, judges the cases of networks: an image is read where skopeo
 //! reads it, through a proxy where skopeo asks one, and is refused where skopeo is.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-    process::Command,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{process::Command, sync::atomic::Ordering};
 
 use lab::{
     git::Account,
@@ -20,7 +11,7 @@ use lab::{
 };
 
 use super::{available, find};
-use crate::harness::Workdir;
+use crate::{harness::Workdir, networks::proxy};
 
 /// The input of both tools in one case.
 struct Case<'a> {
@@ -230,23 +221,6 @@ fn skopeo_trusts_the_same_certificates() {
     }
 }
 
-/// A proxy that refuses everything and counts who comes.
-fn proxy() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = format!("http://{}", listener.local_addr().unwrap());
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    thread::spawn(move || {
-        for peer in listener.incoming() {
-            counted.fetch_add(1, Ordering::Relaxed);
-            let Ok(mut peer) = peer else { continue };
-            let _ = peer.read(&mut [0; 4096]);
-            let _ = peer.write_all(b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n");
-        }
-    });
-    (at, count)
-}
-
 #[test]
 fn skopeo_asks_the_proxy_in_the_same_cases() {
     if !available(&["skopeo"]) {
@@ -255,7 +229,7 @@ fn skopeo_asks_the_proxy_in_the_same_cases() {
     let to = Server::start(Options::default()).unwrap();
     let local = server(Options::default());
     let dir = Workdir::new();
-    let (proxy, count) = proxy();
+    let (proxy, count) = proxy(403);
     let far = "reg.example:5000/a/x:v1".to_owned();
     let near = format!("{}/staging/app:v1", local.address());
     for (at, (reference, none)) in [

@@ -3,7 +3,10 @@
 use lab::universe::{COMPONENT, PATCH, Universe};
 
 use super::{PROMOTION, Scene, VERIFIER, VSA, fixture, writes};
-use crate::harness::{Run, Workdir};
+use crate::{
+    chain,
+    harness::{Run, Workdir},
+};
 
 fn deploy(scene: &Scene, flags: &[&str]) -> Run {
     let gitops = format!("--gitops-repo-url={}", scene.universe.gitops_url());
@@ -187,21 +190,7 @@ fn the_promotion_to_one_environment_is_the_ticket_of_the_next() {
 }
 
 fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
-    let own = [
-        "run".to_owned(),
-        "--tag=v1.0".to_owned(),
-        format!("--image={COMPONENT}={}", universe.staging()),
-        format!("--git-url={}", universe.source_url()),
-        format!("--policy={}", universe.policy_url()),
-        format!("--public-key={}", universe.public_key().display()),
-        "--ignore-rekor".to_owned(),
-        format!("--to={}", universe.production()),
-        format!("--gitops-repo-url={}", universe.gitops_url()),
-        format!("--git-credentials-dir={}", universe.credentials().display()),
-        "--results-dir=results".to_owned(),
-    ];
-    let own: Vec<_> = own.iter().map(String::as_str).collect();
-    dir.promote(&[&own, flags].concat())
+    chain::run(universe, dir, &[&["--results-dir=results"], flags].concat())
 }
 
 #[test]

@@ -1,11 +1,7 @@
 //! The cells of the table that a network and the rights of an account make, for every fact, under
 //! every front, each with its twin in which no selected rule looks.
 
-use lab::{
-    registry::Effect,
-    signer::{self, Image},
-    universe::STAGING,
-};
+use lab::{registry::Effect, universe::STAGING};
 use serde_json::json;
 
 use super::{CONFIG, FACTS, Fact, Front, MANIFEST, Scene, every_fact};
@@ -132,16 +128,7 @@ fn a_parent_behind_a_closed_port_is_a_remote_that_failed_where_a_rule_looks() {
                 "org.opencontainers.image.base.digest": digest,
             },
         });
-        let bytes = manifest.to_string();
-        let image = Image {
-            digest: registry.put_manifest(STAGING, None, MANIFEST, bytes.as_bytes()),
-            size: bytes.len(),
-            ..scene.image.clone()
-        };
-        signer::sign(registry, &image, &scene.universe.key).unwrap();
-        let statements = scene.universe.statements(&image, &scene.universe.commit);
-        signer::attest(registry, &image, &scene.universe.key, &statements).unwrap();
-        scene.image = image;
+        scene.image = scene.signed(&manifest);
         fails_where_a_rule_looks(&scene, fact.name);
     }
 }
