@@ -399,23 +399,3 @@ impl Compiled {
         Ok(lower::query(&context, text, body))
     }
 }
-
-/// Tells if a builtin has an infix form.
-pub(crate) fn is_operator(name: &str) -> bool {
-    matches!(
-        name,
-        "equal"
-            | "neq"
-            | "lt"
-            | "lte"
-            | "gt"
-            | "gte"
-            | "plus"
-            | "minus"
-            | "mul"
-            | "div"
-            | "rem"
-            | "and"
-            | "or"
-    )
-}

@@ -73,7 +73,7 @@ fn from_call(span: Span, mut terms: Vec<Term>) -> Result<Rule, String> {
     let builtin = crate::builtins::declarations()
         .iter()
         .any(|builtin| builtin.name == operator);
-    if builtin || crate::compile::is_operator(&operator) {
+    if builtin {
         return Err("rule name conflicts with built-in function".to_owned());
     }
     if terms.len() <= 1 {

@@ -57,6 +57,9 @@ impl From<&Value> for Json {
 }
 
 fn written(number: &Number) -> Json {
+    if let Some(small) = number.small() {
+        return Json::from(small);
+    }
     let text = number.to_string();
     if let Ok(integer) = text.parse::<i64>() {
         return Json::from(integer);

@@ -50,6 +50,14 @@ impl Number {
         Number::parse(&super::decimal::general(value))
     }
 
+    /// Returns the integer if it is stored as one, which is how it is written.
+    pub(super) fn small(&self) -> Option<i64> {
+        match &self.0 {
+            Form::Small(value) => Some(*value),
+            Form::Text(_) => None,
+        }
+    }
+
     /// Returns the integer if it is written without an exponent and fits. As in OPA, `1.0` is 1 (with at most 19
     /// characters), and `1e0` is not.
     pub fn as_i64(&self) -> Option<i64> {
