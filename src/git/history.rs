@@ -338,7 +338,7 @@ fn line(request: &mut Vec<u8>, text: &str) {
 }
 
 /// One packet line (`gitprotocol-common`) and the rest; `None` inside for a flush.
-fn packet(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+pub(super) fn packet(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = bytes.split_at_checked(4)?;
     let length = usize::from_str_radix(std::str::from_utf8(length).ok()?, 16).ok()?;
     match length {

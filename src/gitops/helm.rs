@@ -83,21 +83,17 @@ pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
 /// The image that a mapping of parts holds, without its version.
 pub(super) fn present(value: &Value) -> Option<String> {
     let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(key)?.text());
-    let versioned = TAGS
-        .iter()
-        .chain(&DIGESTS)
-        .any(|key| value.get(key).is_some());
-    let repository = text(&REPOSITORIES).filter(|_| versioned)?;
+    let repository = text(&REPOSITORIES).filter(|_| is_versioned(value))?;
     match text(&REGISTRIES) {
         None | Some("") => Some(repository.to_owned()),
         Some(registry) => Some(format!("{registry}/{repository}")),
     }
 }
 
-/// The mapping, where it holds a tag or a digest.
-fn versioned(parent: Option<&Value>) -> Option<&Value> {
+/// Tells whether a mapping holds a tag or a digest.
+fn is_versioned(value: &Value) -> bool {
     let mut keys = TAGS.iter().chain(&DIGESTS);
-    parent.filter(|parent| keys.any(|key| parent.get(key).is_some()))
+    keys.any(|key| value.get(key).is_some())
 }
 
 impl Target<'_> {
@@ -260,23 +256,19 @@ impl Target<'_> {
                 || digest.is_some_and(|(name, _)| name == key)
                 || REPOSITORIES.contains(&key.as_str())
                 || TAGS.contains(&key.as_str());
-            if !known && is_digest(text) {
-                let reason = format!("{key} holds a digest that would stay");
-                return Err(self.refused(
-                    inner,
-                    &reason,
-                    "name the scalars one by one by --file and --path",
-                ));
-            }
             let is_joined = JOINED.contains(&key.as_str()) && !text.is_empty();
-            if is_joined || is_short && self.is_beginning(key, text) {
-                let reason = format!("{key} is a part of the image too");
-                return Err(self.refused(
-                    inner,
-                    &reason,
-                    "name the scalars one by one by --file and --path",
-                ));
-            }
+            let reason = if !known && is_digest(text) {
+                "holds a digest that would stay"
+            } else if is_joined || is_short && self.is_beginning(key, text) {
+                "is a part of the image too"
+            } else {
+                continue;
+            };
+            return Err(self.refused(
+                inner,
+                &format!("{key} {reason}"),
+                "name the scalars one by one by --file and --path",
+            ));
         }
         Ok(())
     }
@@ -364,7 +356,7 @@ impl Target<'_> {
         let key = self.key();
         let parent = self.parent()?;
         let part = part_of(&key, &scalar.text, parent.as_ref());
-        let beside = versioned(parent.as_ref());
+        let beside = parent.as_ref().filter(|parent| is_versioned(parent));
         let (tag, digest) = (&self.image.tag, &self.image.digest);
         let needs = |what: &str| {
             self.refused_at(

@@ -1,6 +1,8 @@
 //! The capability `no-progress` (`gitprotocol-capabilities`), which the library never asks for: of a
 //! small repository the progress texts are a twentieth of the answer, and are shown nowhere.
 
+use crate::git::history::packet;
+
 const CAPABILITY: &str = "no-progress";
 
 /// Tells whether a host offers it in its first answer.
@@ -16,15 +18,12 @@ pub(super) fn is_offered(advertised: &[u8]) -> bool {
 /// Asks for it in the first `want` of a request, behind the library's own capabilities. Another
 /// request stays as it is.
 pub(super) fn ask(request: &mut Vec<u8>) {
-    let Some((length, rest)) = request.split_at_checked(4) else {
+    let Some((Some(line), rest)) = packet(request) else {
         return;
     };
-    let length = std::str::from_utf8(length).ok();
-    let length = length.and_then(|length| usize::from_str_radix(length, 16).ok());
-    let line = length.and_then(|length| rest.get(..length.checked_sub(4)?));
-    let Some(line) = line.filter(|line| line.starts_with(b"want ")) else {
+    if !line.starts_with(b"want ") {
         return;
-    };
+    }
     let text = line.trim_ascii_end();
     let is_asked = text
         .split(|byte| *byte == b' ')
@@ -37,7 +36,7 @@ pub(super) fn ask(request: &mut Vec<u8>) {
     first.extend_from_slice(format!(" {CAPABILITY}\n").as_bytes());
     let mut asked = format!("{:04x}", first.len() + 4).into_bytes();
     asked.append(&mut first);
-    asked.extend_from_slice(rest.get(line.len()..).unwrap_or_default());
+    asked.extend_from_slice(rest);
     *request = asked;
 }
 
