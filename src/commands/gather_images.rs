@@ -15,6 +15,7 @@ mod pin;
 use std::path::PathBuf;
 
 use args::Emit;
+pub(in crate::commands) use args::named_repository;
 pub(crate) use args::{Args, Strategy};
 pub(crate) use artifact::read as read_artifact;
 use commit::source_commit;

@@ -59,7 +59,7 @@ enum Verdict {
 /// because the reports are written then.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let Some(merge) = args.merge(context.clock, context.color)? {
-        return merge::perform(&merge, context);
+        return merge::perform(&merge, context).await;
     }
     let request = args.request(context.clock, context.color)?;
     Ok(perform(request, context).await?.into())

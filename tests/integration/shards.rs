@@ -78,6 +78,26 @@ fn joined_parts_are_the_verdict_over_the_whole_list() {
 }
 
 #[test]
+fn parts_of_a_list_in_a_registry_are_joined_by_its_digest() {
+    let tenant = world();
+    let list: Value = serde_json::from_str(&tenant.dir.read("data/images.json")).unwrap();
+    let given = format!("--snapshot={list}");
+    let to = format!("--images-artifact={}/lists/shop", tenant.registry.address());
+    tenant.promote(&["gather-images", &given, &to]).exits(0);
+    let images = format!("--images={}", tenant.result("IMAGES_TO_VERIFY"));
+    let digest = format!("--images-digest={}", tenant.result("IMAGES_DIGEST"));
+    for shard in ["--shard=1/2", "--shard=2/2"] {
+        tenant
+            .verify(&[&images, &digest, shard, "--extra-rule-data=least=5"])
+            .exits(0);
+    }
+    std::fs::remove_file(tenant.dir.path("data/images.json")).unwrap();
+    let join = |digest: &str| tenant.promote(&["verify-ec", "--merge=2", &images, digest]);
+    join(&digest).exits(0);
+    join(&format!("--images-digest=sha256:{}", "0".repeat(64))).exits(4);
+}
+
+#[test]
 fn a_refused_component_of_one_part_refuses_the_list() {
     let tenant = world();
     let mut components: Vec<_> = NAMES[..4]

@@ -143,7 +143,7 @@ impl TryFrom<Args> for GatherRequest {
 }
 
 /// Reads `NAME=REPO` or `REPO`.
-fn named_repository(given: &str) -> Result<NamedRepository, Failure> {
+pub(in crate::commands) fn named_repository(given: &str) -> Result<NamedRepository, Failure> {
     let (name, repository) = match given.split_once('=') {
         Some((name, repository)) if !name.is_empty() => (Some(name), repository),
         _ => (None, given),

@@ -17,6 +17,7 @@ use crate::{
     policy::{Dialect, Paths},
     report::Show,
     snapshot::Images,
+    text,
 };
 
 /// Flags of `verify-ec`.
@@ -308,9 +309,7 @@ impl Args {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| "expected a duration with its unit, such as 24h".to_owned())
+    text::duration(text).ok_or_else(|| "expected a duration with its unit, such as 24h".to_owned())
 }
 
 fn reference(text: &str) -> Result<Reference, Failure> {

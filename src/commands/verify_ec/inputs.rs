@@ -70,10 +70,7 @@ fn check(images: &Images, expected: Option<Digest>) -> Result<(), Failure> {
 }
 
 /// Reads the JSON itself, or a file. A list of another digest is not even parsed.
-///
-/// # Errors
-/// As [`images`].
-pub(super) fn list(
+fn list(
     source: Option<&str>,
     expected: Option<Digest>,
     context: &Context,

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Done, Verdict, inputs};
+use super::{Done, Subject, Verdict, inputs};
 use crate::{
     commands::{
         Context, Outcome,
@@ -56,18 +56,16 @@ struct Part {
 ///
 /// # Errors
 /// [`Kind::NotFound`] for a part without a verdict, [`Kind::Refused`] for parts that do not fit together,
-/// and what [`inputs::list`] returns for the list.
-pub(super) fn perform(request: &Merge, context: &Context) -> Result<Outcome, Failure> {
+/// and what [`inputs::images`] returns for the list.
+pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcome, Failure> {
     output::remove_old(&request.outputs, context)?;
     let path = context.path(request.verified_out.as_deref(), VERIFIED);
     remove_file(&path)?;
-    let images = inputs::list(request.images.as_deref(), request.images_digest, context)?;
-    if images.pinned.is_empty() && !request.allow_empty {
-        let text = "the list has no images: nothing was verified";
-        return Err(
-            Failure::message(Kind::NotFound, text).hint("say --allow-empty if that is right")
-        );
-    }
+    let subject = Subject::List {
+        source: request.images.clone(),
+        digest: request.images_digest,
+    };
+    let images = inputs::images(&subject, request.allow_empty, context).await?;
     let mut missed: Vec<String> = Vec::new();
     missed.extend(unchecked(
         request.images_digest,
