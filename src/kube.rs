@@ -25,7 +25,7 @@ pub(crate) use write::Right;
 
 use crate::{
     env::Env,
-    http::{self, Http, Method, Options, Pace, Sent, StatusCode, Traffic, Url, header},
+    http::{self, Http, Method, Options, Pace, Response, Sent, StatusCode, Traffic, Url, header},
     json,
 };
 
@@ -287,23 +287,43 @@ impl Kube {
         Some(url)
     }
 
-    async fn get(&self, path: &[&str], what: &str) -> Result<Vec<u8>, Error> {
-        let what = what.to_owned();
+    /// Sends a request, with a document and its media type where one is given.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        document: Option<(&Value, &str)>,
+        what: &str,
+    ) -> Result<Response, Error> {
         let failed = |reason: String| Error::Remote {
-            what: what.clone(),
+            what: what.to_owned(),
             reason,
         };
         let url = self
             .url(path)
             .ok_or_else(|| failed("the server's URL has no path".to_owned()))?;
         let client = self.http.client(&url, Traffic::Small)?;
-        let mut request = client.get(url.clone());
+        let mut request = client.request(method.clone(), url.clone());
         if let Some(token) = &self.token {
             request = request.bearer_auth(&token.0);
         }
-        let request = request.header(header::ACCEPT, "application/json");
-        let sent = self.http.send(request, &Method::GET, &url, Sent::default());
-        let answer = sent.await.map_err(|error| failed(error.to_string()))?;
+        request = request.header(header::ACCEPT, "application/json");
+        if let Some((document, media_type)) = document {
+            request = request
+                .header(header::CONTENT_TYPE, media_type)
+                .body(document.to_string());
+        }
+        let sent = self.http.send(request, &method, &url, Sent::default());
+        sent.await.map_err(|error| failed(error.to_string()))
+    }
+
+    async fn get(&self, path: &[&str], what: &str) -> Result<Vec<u8>, Error> {
+        let answer = self.answer(Method::GET, path, None, what).await?;
+        let what = what.to_owned();
+        let failed = |reason: String| Error::Remote {
+            what: what.clone(),
+            reason,
+        };
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(Error::NotFound { what }),
@@ -379,7 +399,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     })
 }
 
-fn is_label(text: &str) -> bool {
+/// Tells whether a text is a DNS label (RFC 1123).
+pub(crate) fn is_label(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = text.as_bytes();
     bytes.len() <= 63
@@ -395,6 +416,16 @@ fn is_subdomain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_resources_are_labels() {
+        for name in ["app-x1", "a", &"a".repeat(63)] {
+            assert!(is_label(name), "{name}");
+        }
+        for name in ["", "-a", "a-", "A", "a.b", "{}", &"a".repeat(64)] {
+            assert!(!is_label(name), "{name}");
+        }
+    }
 
     #[tokio::test]
     async fn an_answer_has_one_reading() {

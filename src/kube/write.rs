@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Error, Kube, MAX_OBJECT, check_name, check_namespace};
 use crate::{
-    http::{Method, Pace, Sent, StatusCode, Traffic, header},
+    http::{Method, Pace, StatusCode},
     json,
 };
 
@@ -122,20 +122,8 @@ impl Kube {
             what: what.to_owned(),
             reason,
         };
-        let url = self
-            .url(path)
-            .ok_or_else(|| failed("the server's URL has no path".to_owned()))?;
-        let client = self.http.client(&url, Traffic::Small)?;
-        let mut request = client.request(method.clone(), url.clone());
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(&token.0);
-        }
-        let request = request
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, media_type)
-            .body(document.to_string());
-        let sent = self.http.send(request, &method, &url, Sent::default());
-        let answer = sent.await.map_err(|error| failed(error.to_string()))?;
+        let document = Some((document, media_type));
+        let answer = self.answer(method, path, document, what).await?;
         let status = answer.status();
         let read = Pace::new(self.http.waits())
             .whole(answer, MAX_OBJECT, &what)
