@@ -34,23 +34,11 @@ impl Replay {
     /// Configuration that cannot be used, or a source that failed.
     pub(crate) async fn open(
         policy: &PolicyRequest,
-        mut trust: TrustRequest,
+        trust: TrustRequest,
         moment: Moment,
         clients: &Clients,
     ) -> Result<Self, Error> {
-        let fetcher = fetcher(clients);
-        let spec = policy.locate(&mut trust, &fetcher, clients).await?;
-        let found = spec.clone();
-        let key = trust.first_key(&clients.env, &clients.http).await?;
-        let at = moment.start();
-        let policies = policy
-            .load(spec, &trust, key.as_ref(), at, fetcher, clients)
-            .await?;
-        Ok(Self {
-            policies,
-            found,
-            moment,
-        })
+        Self::load(policy, trust, moment, clients, true).await
     }
 
     /// Locates, fetches and compiles a policy for documents that are not images: no key is read.
@@ -59,16 +47,30 @@ impl Replay {
     /// Configuration that cannot be used, or a source that failed.
     pub(crate) async fn of_documents(
         policy: &PolicyRequest,
+        trust: TrustRequest,
+        moment: Moment,
+        clients: &Clients,
+    ) -> Result<Self, Error> {
+        Self::load(policy, trust, moment, clients, false).await
+    }
+
+    async fn load(
+        policy: &PolicyRequest,
         mut trust: TrustRequest,
         moment: Moment,
         clients: &Clients,
+        reads_key: bool,
     ) -> Result<Self, Error> {
         let fetcher = fetcher(clients);
         let spec = policy.locate(&mut trust, &fetcher, clients).await?;
         let found = spec.clone();
+        let key = match reads_key {
+            true => trust.first_key(&clients.env, &clients.http).await?,
+            false => None,
+        };
         let at = moment.start();
         let policies = policy
-            .load(spec, &trust, None, at, fetcher, clients)
+            .load(spec, &trust, key.as_ref(), at, fetcher, clients)
             .await?;
         Ok(Self {
             policies,

@@ -322,11 +322,7 @@ impl Spec {
     }
 
     fn check(&self, origin: &str) -> Result<(), Error> {
-        let volatile = self
-            .sources
-            .iter()
-            .filter_map(|g| g.volatile_config.as_ref());
-        for entry in volatile.flat_map(|v| v.include.iter().chain(&v.exclude)) {
+        for entry in self.volatile() {
             let scopes = [
                 !entry.image_ref.is_empty(),
                 !entry.image_digest.is_empty(),
@@ -349,39 +345,36 @@ impl Spec {
     /// # Errors
     /// [`Error::Date`].
     pub(crate) fn check_dates(&self, dialect: Dialect) -> Result<(), Error> {
-        let groups = self.sources.iter();
-        let volatile = groups.filter_map(|group| group.volatile_config.as_ref());
-        for list in volatile.flat_map(|volatile| [&volatile.include, &volatile.exclude]) {
-            let broken = |entry: &Volatile| {
-                let mut dates = [&entry.effective_on, &entry.effective_until].into_iter();
-                dates
-                    .find(|date| !date.is_empty() && parse_time(date).is_none())
-                    .cloned()
+        for entry in self.volatile() {
+            let mut dates = [&entry.effective_on, &entry.effective_until].into_iter();
+            let broken = dates.find(|date| !date.is_empty() && parse_time(date).is_none());
+            let Some(date) = broken else {
+                continue;
             };
             if dialect.is_conforma() {
-                for (entry, date) in list
-                    .iter()
-                    .filter_map(|entry| Some((entry, broken(entry)?)))
-                {
-                    tracing::warn!(
-                        value = entry.value,
-                        date,
-                        "volatileConfig: an entry with a date that cannot be read is left out"
-                    );
-                }
-            } else {
-                let mut entries = list.iter();
-                if let Some((entry, date)) = entries.find_map(|entry| Some((entry, broken(entry)?)))
-                {
-                    return Err(Error::Date {
-                        origin: "the policy".to_owned(),
-                        value: entry.value.clone(),
-                        date,
-                    });
-                }
+                tracing::warn!(
+                    value = entry.value,
+                    date,
+                    "volatileConfig: an entry with a date that cannot be read is left out"
+                );
+                continue;
             }
+            return Err(Error::Date {
+                origin: "the policy".to_owned(),
+                value: entry.value.clone(),
+                date: date.clone(),
+            });
         }
         Ok(())
+    }
+
+    /// Returns the volatile entries of all groups, those that include first.
+    fn volatile(&self) -> impl Iterator<Item = &Volatile> {
+        let lists = self
+            .sources
+            .iter()
+            .filter_map(|group| group.volatile_config.as_ref());
+        lists.flat_map(|lists| lists.include.iter().chain(&lists.exclude))
     }
 }
 
