@@ -229,7 +229,7 @@ pub(crate) fn source_commit(messages: &[String], name: &str, digest: Digest) -> 
 }
 
 /// The lines of a message's last paragraph.
-fn trailers(message: &str) -> Vec<&str> {
+pub(crate) fn trailers(message: &str) -> Vec<&str> {
     let last = message.trim_end().rsplit("\n\n").next();
     last.unwrap_or_default().lines().collect()
 }

@@ -10,7 +10,7 @@ mod certificate;
 mod check;
 mod choose;
 mod discover;
-mod dsse;
+pub(crate) mod dsse;
 mod error;
 mod examined;
 #[cfg(test)]
@@ -42,9 +42,11 @@ mod unverified;
 mod verifier;
 
 pub(crate) use artifact::Artifact;
-pub(crate) use bundle::claimed_predicate_type;
+pub(crate) use bundle::{SIGN, claimed_predicate_type};
 pub(crate) use certificate::subject_of;
+pub(crate) use check::{CERTIFICATE, CHAIN, TIMESTAMP};
 pub(crate) use choose::Choice;
+pub(crate) use discover::BUNDLE;
 pub(crate) use error::{Error, Kind, Reason, Rejected, SignatureFailure};
 pub(crate) use examined::{Attestation, Examined, Signature, Signer, VerifiedImage};
 pub(crate) use identity::{Identity, Matcher};

@@ -285,7 +285,7 @@ impl Recorder<'_> {
                 (head.media_type, head.size)
             }
         };
-        Ok(descriptor(media_type, image.digest, size))
+        Ok(Descriptor::of(media_type, image.digest, size))
     }
 
     /// The images of an index, without a builder's attestations among them.
@@ -313,7 +313,7 @@ impl Recorder<'_> {
         };
         let children = index.manifests.into_iter().filter(is_image);
         Ok(children
-            .map(|child| descriptor(child.media_type, child.digest, child.size))
+            .map(|child| Descriptor::of(child.media_type, child.digest, child.size))
             .collect())
     }
 
@@ -329,17 +329,5 @@ impl Recorder<'_> {
         let known = known.into_iter();
         annotations.extend(known.filter_map(|(name, value)| Some((name, value.clone()?))));
         annotations
-    }
-}
-
-fn descriptor(media_type: String, digest: Digest, size: u64) -> Descriptor {
-    Descriptor {
-        media_type,
-        digest,
-        size,
-        annotations: std::collections::BTreeMap::new(),
-        artifact_type: None,
-        platform: None,
-        urls: Vec::new(),
     }
 }

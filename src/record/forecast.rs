@@ -4,8 +4,7 @@
 //! tags `.sig` and `.att`. A bundle beside tags therefore takes signatures away from them. Artifacts of other media
 //! types change nothing.
 
-/// The predicate type of an image signature in a bundle.
-pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+use crate::trust::SIGN;
 
 /// Signatures and attestations that are attached to an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +42,15 @@ pub(crate) enum Forecast {
 }
 
 impl Attachments {
+    /// Tells whether other tools read signatures here that they would no longer read beside what arrives.
+    pub(crate) fn is_hidden_by(&self, arriving: &Self) -> bool {
+        let mut after = self.clone();
+        after.sig |= arriving.sig;
+        after.att |= arriving.att;
+        after.bundles.extend(arriving.bundles.iter().cloned());
+        after.forecast() == Forecast::Hidden && self.forecast() != Forecast::Hidden
+    }
+
     fn is_signed_by_bundle(&self) -> bool {
         self.bundles.iter().any(|kind| kind == SIGN)
     }
@@ -71,12 +79,16 @@ impl Layout {
 
     /// Tells whether a statement in this layout hides signatures that are there.
     pub(crate) fn hides(self, attached: &Attachments) -> bool {
-        let mut after = attached.clone();
-        match self {
-            Self::Bundle => after.bundles.push(String::new()),
-            Self::Tag => after.att = true,
-        }
-        after.forecast() == Forecast::Hidden && attached.forecast() != Forecast::Hidden
+        attached.is_hidden_by(&match self {
+            Self::Bundle => Attachments {
+                bundles: vec![String::new()],
+                ..Attachments::default()
+            },
+            Self::Tag => Attachments {
+                att: true,
+                ..Attachments::default()
+            },
+        })
     }
 
     /// As it is shown.

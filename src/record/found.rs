@@ -6,20 +6,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{
-    Attachments, EVIDENCE, Error, Evidence, PROMOTION,
-    forecast::SIGN,
-    signed::{BUNDLE_TYPE, ENVELOPE, LAYER_TYPE},
-};
+use super::{Attachments, EVIDENCE, Error, Evidence, PROMOTION, signed::LAYER_TYPE};
 use crate::{
     image::{Digest, DigestReference, Repository, Tag},
     json,
-    registry::{Content, Descriptor, ImageManifest, ReadList, Referrers, Registry},
-    trust::claimed_predicate_type,
+    registry::{Content, Descriptor, ImageManifest, PREDICATE_TYPE, ReadList, Referrers, Registry},
+    trust::{BUNDLE, SIGN, claimed_predicate_type, dsse},
 };
 
-/// The beginning of a bundle's artifact type.
-const BUNDLES: &str = "application/vnd.dev.sigstore.bundle";
 /// The largest attestation or evidence bundle that is opened, in bytes.
 const MAX_BLOB: u64 = 64 << 20;
 /// How many statements of one kind are compared with a new one.
@@ -148,8 +142,8 @@ impl FoundImage {
         for entry in self.referrers.list.clone() {
             let kind = entry.artifact_type.as_deref().unwrap_or_default();
             let mut predicate_type = None;
-            if kind.starts_with(BUNDLES) {
-                predicate_type = match entry.annotations.get(BUNDLE_TYPE) {
+            if kind.starts_with(BUNDLE) {
+                predicate_type = match entry.annotations.get(PREDICATE_TYPE) {
                     Some(kind) => Some(kind.clone()),
                     None if signing.contains(&entry.digest) => Some(SIGN.to_owned()),
                     None if depth == Depth::Referrers || depth == Depth::Layout && is_signed => {
@@ -178,7 +172,7 @@ impl FoundImage {
         let Some(manifest) = self.artifact(registry, digest).await? else {
             return Ok(None);
         };
-        if let Some(kind) = manifest.annotations.get(BUNDLE_TYPE) {
+        if let Some(kind) = manifest.annotations.get(PREDICATE_TYPE) {
             return Ok(Some(kind.clone()));
         }
         let Some(layer) = manifest.layers.first() else {
@@ -287,7 +281,7 @@ impl FoundImage {
         };
         let is_kind = |layer: &&Descriptor| {
             let kind = layer.annotations.get(LAYER_TYPE);
-            layer.media_type == ENVELOPE && kind.is_some_and(|kind| kind == predicate_type)
+            layer.media_type == dsse::MEDIA_TYPE && kind.is_some_and(|kind| kind == predicate_type)
         };
         for layer in content
             .layers

@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use super::{Error, SigningKey};
-use crate::{env::Env, kube::Kube};
+use crate::{env::Env, kube::Kube, text::without_newline};
 
 /// The largest key file, in bytes.
 const MAX_FILE: u64 = 64 << 10;
@@ -23,7 +23,7 @@ impl SigningKey {
     ) -> Result<Self, Error> {
         let given = password.map(read_file).transpose()?;
         // An editor's newline is not part of it.
-        let given = given.as_deref().map(trimmed);
+        let given = given.as_deref().map(without_newline);
         match reference.split_once("://") {
             Some(("k8s", rest)) => of_secret(rest, given, env, reference).await,
             Some(_) => Err(Error::Key {
@@ -52,11 +52,6 @@ async fn of_secret(
         None => kube.secret(namespace, name, PASSWORD).await?,
     };
     SigningKey::parse(&key, given.or(stored.as_deref()), origin)
-}
-
-fn trimmed(text: &[u8]) -> &[u8] {
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    text.strip_suffix(b"\r").unwrap_or(text)
 }
 
 /// Reads a small file.

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Error, SigningKey, key_source::read_file};
 use crate::{
-    http::{self, Http, Method, Pace, Traffic, Url, header},
+    http::{self, Http, Method, Pace, Traffic, Url, header, shown},
     json as strict,
     trust::{certificate_key, pem},
 };
@@ -219,14 +219,9 @@ impl Service {
     }
 
     fn failed(&self, reason: String, refused: bool) -> Error {
-        let mut url = self.url.clone();
-        url.set_query(None);
-        // A URL that takes no user has none.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
         Error::Service {
             service: self.name,
-            url: url.to_string(),
+            url: shown(&self.url),
             reason,
             refused,
         }

@@ -8,18 +8,16 @@ use sha2::{Digest as _, Sha256};
 use super::{Error, Keyless, SigningKey, keyless::Certified};
 use crate::{
     http::Http,
-    registry::{NewLayer, NewReferrer},
-    trust::pem,
+    registry::{NewLayer, NewReferrer, PREDICATE_TYPE},
+    trust::{
+        CERTIFICATE, CHAIN, TIMESTAMP,
+        dsse::{self, IN_TOTO, signed_bytes},
+        pem,
+    },
 };
 
 /// The media type of a bundle.
 pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-/// The media type of an envelope.
-pub(super) const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
-/// The payload type of a statement.
-pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
-/// The annotation of a bundle's manifest with its predicate type.
-pub(super) const BUNDLE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 /// The annotation of a layer under a `.att` tag with its predicate type.
 pub(super) const LAYER_TYPE: &str = "predicateType";
 
@@ -86,7 +84,7 @@ impl Signing {
         if !same || text("/payloadType") != Some(IN_TOTO) {
             return false;
         }
-        let message = encoding(payload);
+        let message = signed_bytes(IN_TOTO, payload);
         !self.chain.is_empty()
             || decoded("/signatures/0/sig").is_some_and(|sig| self.key.verifies(&message, &sig))
     }
@@ -100,7 +98,7 @@ impl Signing {
         predicate_type: &str,
         payload: &[u8],
     ) -> Result<SignedStatement, Error> {
-        let message = encoding(payload);
+        let message = signed_bytes(IN_TOTO, payload);
         let signature = self.key.sign(&message)?;
         let (services, http) = (&self.services, &self.http);
         let certificate = self.certificate();
@@ -142,16 +140,13 @@ impl Signing {
             let chain: String = issuers.map(|der| pem::write("CERTIFICATE", der)).collect();
             let stamp = json!({"SignedRFC3161Timestamp": STANDARD.encode(stamp)});
             annotations.extend([
-                (
-                    "dev.sigstore.cosign/certificate",
-                    pem::write("CERTIFICATE", leaf),
-                ),
-                ("dev.sigstore.cosign/chain", chain),
-                ("dev.sigstore.cosign/rfc3161timestamp", stamp.to_string()),
+                (CERTIFICATE, pem::write("CERTIFICATE", leaf)),
+                (CHAIN, chain),
+                (TIMESTAMP, stamp.to_string()),
             ]);
         }
         Ok(NewLayer {
-            media_type: ENVELOPE,
+            media_type: dsse::MEDIA_TYPE,
             content: Bytes::from(signed.envelope.to_string()),
             annotations,
         })
@@ -181,7 +176,7 @@ impl Signing {
             content: Bytes::from(bundle.to_string()),
             annotations: vec![
                 ("dev.sigstore.bundle.content", "dsse-envelope".to_owned()),
-                (BUNDLE_TYPE, signed.predicate_type.clone()),
+                (PREDICATE_TYPE, signed.predicate_type.clone()),
                 ("org.opencontainers.image.created", created.to_owned()),
             ],
             empty_config: true,
@@ -194,12 +189,4 @@ impl SignedStatement {
     pub(super) fn envelope(&self) -> Vec<u8> {
         self.envelope.to_string().into_bytes()
     }
-}
-
-/// The pre-authentication encoding of DSSE.
-fn encoding(payload: &[u8]) -> Vec<u8> {
-    let (kind, length) = (IN_TOTO.len(), payload.len());
-    let mut bytes = format!("DSSEv1 {kind} {IN_TOTO} {length} ").into_bytes();
-    bytes.extend_from_slice(payload);
-    bytes
 }

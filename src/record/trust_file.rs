@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Error;
-use crate::json;
+use crate::{json, text};
 
 /// Whose promotions are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -84,10 +84,8 @@ fn duration<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Duration
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
     };
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
     let wrong = || serde::de::Error::custom("expected a duration with its unit, such as 720h");
-    parsed.map(Some).ok_or_else(wrong)
+    text::duration(&text).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

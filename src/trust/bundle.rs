@@ -26,7 +26,7 @@ use super::{
 use crate::{image::Digest, json};
 
 /// The predicate type of an image signature.
-pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
+pub(crate) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
 /// Reads a bundle within limits.
 ///

@@ -31,10 +31,13 @@ use super::{
 use crate::{evidence::Statement, image::Digest};
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
-const CHAIN: &str = "dev.sigstore.cosign/chain";
+/// The annotation of a layer with its signer's certificate.
+pub(crate) const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+/// The annotation of a layer with the issuers of that certificate.
+pub(crate) const CHAIN: &str = "dev.sigstore.cosign/chain";
 const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
-const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+/// The annotation of a layer with a timestamp of its signature (RFC 3161).
+pub(crate) const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 const MAX_CHAIN: usize = 10;
 
 /// A candidate that counts.

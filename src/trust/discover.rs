@@ -20,7 +20,8 @@ use crate::{
     registry::{Content, Descriptor, ImageManifest, Registry, Version},
 };
 
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
+/// The beginning of the artifact type of a Sigstore bundle.
+pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 /// How many referrers and blobs are fetched at the same time.
 const PARALLEL: usize = 8;
 

@@ -10,9 +10,9 @@ use super::{error::Reason, limits};
 use crate::json;
 
 /// The media type of an envelope.
-pub(super) const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// The payload type of an in-toto statement.
-pub(super) const IN_TOTO: &str = "application/vnd.in-toto+json";
+pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// An envelope whose signatures nobody checked yet.
 #[derive(Debug, Clone)]
@@ -93,13 +93,18 @@ impl Envelope {
         })
     }
 
-    /// The bytes that are signed: the pre-authentication encoding.
+    /// The bytes that are signed.
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
-        let (kind, payload) = (&self.payload_type, &self.payload);
-        let mut bytes = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
-        bytes.extend_from_slice(payload);
-        bytes
+        signed_bytes(&self.payload_type, &self.payload)
     }
+}
+
+/// Returns the pre-authentication encoding of a payload, which is what an envelope's signatures are over.
+pub(crate) fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let (kind, size) = (payload_type.len(), payload.len());
+    let mut bytes = format!("DSSEv1 {kind} {payload_type} {size} ").into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
 }
 
 #[cfg(test)]
