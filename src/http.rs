@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use exchange::{Pace, Sent, upload};
+pub(crate) use exchange::{Pace, Sent, shown, upload};
 pub(crate) use follow::FollowError;
 pub(crate) use patience::Patience;
 pub(crate) use problem::{CertificateProblem, Failed, Problem, chain};

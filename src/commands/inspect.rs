@@ -11,7 +11,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, DigestReference, Reference, Tag},
     record::{EVIDENCE, FoundImage},
-    registry::{Attachment, Content, Registry, SeenArtifact, Version},
+    registry::{Attachment, Content, Manifest, Registry, SeenArtifact, Version},
     text,
 };
 
@@ -57,12 +57,7 @@ struct Line {
 /// [`Kind::NotFound`] without the image.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let registry = &context.registry;
-    let (image, media_type, children) = resolve(&args.image, registry).await?;
-    let manifest = registry
-        .manifest(&image.repository, &image.digest.into())
-        .await
-        .map_err(registry_failure)?;
-    let manifest = manifest.ok_or_else(|| missing(&image))?;
+    let (image, manifest, children) = resolve(&args.image, registry).await?;
     let seen = registry.attachments(&image.repository, &manifest).await;
     let seen = seen.map_err(registry_failure)?;
     let mut shown = Vec::new();
@@ -71,10 +66,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         shown.push(look(registry, name, one, &seen).await?);
     }
     let stdout = match args.output {
-        Format::Text => as_text(&image, &media_type, &shown).into_bytes(),
+        Format::Text => as_text(&image, &manifest.media_type, &shown).into_bytes(),
         Format::Json => {
-            let mut bytes = serde_json::to_vec_pretty(&as_json(&image, &media_type, &shown))
-                .or_fail(Kind::Bug)?;
+            let mut bytes =
+                serde_json::to_vec_pretty(&as_json(&image, &manifest.media_type, &shown))
+                    .or_fail(Kind::Bug)?;
             bytes.push(b'\n');
             bytes
         }
@@ -85,18 +81,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     })
 }
 
-fn missing(image: &DigestReference) -> Failure {
-    Failure::message(Kind::NotFound, format!("{image} does not exist"))
-}
-
 /// Images of an index, each with its platform.
 type Children = Vec<(String, DigestReference)>;
 
-/// Finds the digest of an image, and the images of an index.
+/// Finds the digest and the manifest of an image, and the images of an index.
 pub(in crate::commands) async fn resolve(
     given: &str,
     registry: &Registry,
-) -> Result<(DigestReference, String, Children), Failure> {
+) -> Result<(DigestReference, Manifest, Children), Failure> {
     let given = given.strip_prefix("docker://").unwrap_or(given);
     let reference: Reference = given.parse().or_fail(Kind::Usage)?;
     let repository = &reference.repository;
@@ -117,7 +109,7 @@ pub(in crate::commands) async fn resolve(
         }
     }
     let image = repository.pinned(manifest.digest);
-    Ok((image, manifest.media_type.clone(), children))
+    Ok((image, manifest, children))
 }
 
 async fn look(

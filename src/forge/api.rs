@@ -193,8 +193,8 @@ impl Api {
                 }
             };
             match pauses.next() {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+                Some(pause) if self.http.patience().spend(pause) => tokio::time::sleep(pause).await,
+                _ => return Err(error),
             }
         }
     }

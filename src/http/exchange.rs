@@ -126,7 +126,7 @@ impl Http {
 }
 
 /// The URL without user, password and query, which may hold a secret.
-pub(super) fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     // A URL that takes no user has none.

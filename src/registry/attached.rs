@@ -20,7 +20,7 @@ use super::{
 use crate::image::{Digest, Tag};
 
 /// The annotation with the predicate type of a Sigstore bundle.
-const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+pub(crate) const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 /// The suffixes of the tags under which cosign keeps what belongs to an image.
 pub(super) const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
 /// What an attached artifact, such as an SBOM, may have under such a tag.

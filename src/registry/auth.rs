@@ -19,13 +19,12 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 use super::{
     Error,
     challenge::{Challenge, parse, same_domain},
-    client::shown,
     credentials::{Credential, Files, Places, Proof, Secret},
     send::transport,
     token::{MARGIN, Token, token},
 };
 use crate::{
-    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header},
+    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header, shown},
     image::Repository,
 };
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, client::shown};
-use crate::http::{Url, address_of, authority, header};
+use super::Error;
+use crate::http::{Url, address_of, authority, header, shown};
 
 /// How to authenticate.
 #[derive(Debug, Clone)]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     env::Env,
-    http::{Http, Method, StatusCode, Url, header},
+    http::{Http, Method, StatusCode, Url, header, shown},
     image::{Digest, MediaType, Repository, Tag},
     progress::Progress,
 };
@@ -458,14 +458,4 @@ pub(super) fn too_many_pages(repository: &Repository) -> Error {
 fn accept_manifests(call: Call) -> Call {
     let types: Vec<_> = MediaType::ALL.into_iter().map(MediaType::as_str).collect();
     call.header(header::ACCEPT, types.join(", "))
-}
-
-/// The URL without user, password and query, which may hold a secret.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    // A URL that takes no user has none.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
 }

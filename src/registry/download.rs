@@ -7,12 +7,12 @@ use tokio::io::AsyncReadExt as _;
 use super::{
     Descriptor, Error, Registry,
     auth::Access,
-    client::{no_blob, shown},
+    client::no_blob,
     place::Place,
     send::{Call, transport},
 };
 use crate::{
-    http::{Method, Pace, Response, StatusCode, Url, header},
+    http::{Method, Pace, Response, StatusCode, Url, header, shown},
     image::{Digest, Hasher, Repository},
     progress::Transfer,
 };

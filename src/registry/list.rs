@@ -10,7 +10,7 @@ use super::{
     send::{Call, read},
 };
 use crate::{
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, shown},
     image::Repository,
 };
 
@@ -50,7 +50,7 @@ impl Registry {
             next = next_page(&call.url, answer.headers())?;
             let bytes = read(self.0.http.waits(), &call.url, answer, MAX_PAGE).await?;
             let page: Page = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
-                url: super::client::shown(&call.url),
+                url: shown(&call.url),
                 reason: "its list of tags cannot be read",
             })?;
             let tags = page.tags.into_iter().flatten();

@@ -181,6 +181,21 @@ pub(crate) struct Index {
 /// The most children or layers that a manifest may have.
 const MAX_CHILDREN: usize = 2000;
 
+impl Descriptor {
+    /// Describes content by its media type, digest and size in bytes alone.
+    pub(crate) fn of(media_type: String, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type,
+            digest,
+            size,
+            annotations: BTreeMap::new(),
+            artifact_type: None,
+            platform: None,
+            urls: Vec::new(),
+        }
+    }
+}
+
 impl Manifest {
     /// Takes the bytes that a registry served.
     ///
@@ -210,15 +225,8 @@ impl Manifest {
 
     /// A descriptor of this manifest.
     pub(crate) fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            media_type: self.media_type.clone(),
-            digest: self.digest,
-            size: self.bytes.len() as u64,
-            annotations: BTreeMap::new(),
-            artifact_type: None,
-            platform: None,
-            urls: Vec::new(),
-        }
+        let size = self.bytes.len() as u64;
+        Descriptor::of(self.media_type.clone(), self.digest, size)
     }
 
     /// Tells whether it lists other manifests.

@@ -33,6 +33,7 @@ mod token;
 mod upload;
 
 pub(crate) use attach::{NewLayer, NewReferrer, ReadList};
+pub(crate) use attached::PREDICATE_TYPE;
 pub(crate) use client::{Options, Registry, Version};
 pub(crate) use copy::Done;
 pub(crate) use error::Error;

@@ -2,8 +2,8 @@
 //!
 //! A list that goes on where it cannot be read is an error: without it the list would be cut short.
 
-use super::{Error, client::shown};
-use crate::http::{Url, header};
+use super::Error;
+use crate::http::{Url, header, shown};
 
 /// Returns the URL of the next page. Proxies that end TLS let registries name another scheme or
 /// port: the path is read from where the page came.

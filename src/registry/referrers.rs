@@ -6,13 +6,13 @@ use std::time::Instant;
 use super::{
     Descriptor, Error, Manifest, Registry, Version,
     auth::Access,
-    client::{MAX_MANIFEST, MAX_PAGES, shown, too_many_pages},
+    client::{MAX_MANIFEST, MAX_PAGES, too_many_pages},
     pages::next_page,
     send::{Call, read},
 };
 use crate::{
     budget,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, shown},
     image::{Digest, Repository, Tag},
     json,
 };

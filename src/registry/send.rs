@@ -10,11 +10,11 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Error, Registry, auth::Access, client::shown};
+use super::{Error, Registry, auth::Access};
 use crate::{
     http::{
         self, Body, Failed, Method, Pace, Problem, Redirect, Response, Sent, StatusCode, Traffic,
-        Url, Waits, header, retry_after,
+        Url, Waits, header, retry_after, shown,
     },
     text,
 };

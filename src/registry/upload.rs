@@ -17,7 +17,7 @@ use futures_util::stream::try_unfold;
 use super::{
     Descriptor, Error, Registry,
     auth::Access,
-    client::{refuses_head, shown},
+    client::refuses_head,
     download::Download,
     place::Place,
     send::{Call, worth_repeating},
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     http::{
         Body, Method, Redirect, Response, Sent, StatusCode, Url, authority, header, redirected,
+        shown,
     },
     image::{Digest, Repository},
     progress::Transfer,

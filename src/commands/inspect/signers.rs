@@ -8,14 +8,13 @@ use crate::{
     image::Repository,
     json,
     registry::{Attachment, Content, Descriptor, Registry, SeenArtifact},
-    trust::{pem, subject_of},
+    trust::{BUNDLE, CERTIFICATE, pem, subject_of},
 };
 
 /// The largest bundle that is opened, in bytes.
 const MAX_BUNDLE: u64 = 16 << 20;
 /// The most layers of one artifact that are described.
 const MOST: usize = 50;
-const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 
 /// Returns a line for each signature in an artifact.
 pub(super) async fn of(
@@ -23,9 +22,7 @@ pub(super) async fn of(
     repository: &Repository,
     artifact: &SeenArtifact,
 ) -> Result<Vec<String>, Failure> {
-    let is_bundle = artifact
-        .kind
-        .starts_with("application/vnd.dev.sigstore.bundle");
+    let is_bundle = artifact.kind.starts_with(BUNDLE);
     let is_tag = matches!(&artifact.at, Attachment::Tag(_));
     if !is_bundle && !is_tag || artifact.kind == "sbom" {
         return Ok(Vec::new());
