@@ -38,6 +38,7 @@ use crate::{
     progress::Progress,
     registry::{self, Registry},
     tekton::{ResultFlag, Results, docker_dir},
+    text,
 };
 
 /// Promote verified container images to production
@@ -210,9 +211,8 @@ impl Command {
 
 /// `90s`, `5m` or `1h30m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
+    text::duration(text)
+        .ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
 }
 
 /// Runs the program and returns its exit code.
@@ -318,33 +318,34 @@ pub fn exit_codes() -> Vec<(u8, &'static str)> {
 /// The Tekton results that a command may write.
 #[must_use]
 pub fn results(command: &str) -> Vec<&'static str> {
-    let steps = [
+    let of_run = [
         ("extract-tag", extract_tag::RESULTS),
         ("gather-images", gather_images::RESULTS),
-        ("plan-release", plan_release::RESULTS),
         ("verify-ec", verify_ec::RESULTS),
         ("ec", ec::RESULTS),
         ("copy-image", copy_image::RESULTS),
         ("attest", attest::RESULTS),
         ("update-deployment", update_deployment::RESULTS),
+    ];
+    let others = [
+        ("plan-release", plan_release::RESULTS),
         ("render", render::RESULTS),
         ("release-status", release_status::RESULTS),
         ("test-output", test_output::RESULTS),
         ("drop-in", drop_in::RESULTS),
     ];
-    let of_command = |step: &&(&str, _)| {
-        step.0 == command
-            || (command == "run"
-                && !matches!(
-                    step.0,
-                    "plan-release" | "render" | "release-status" | "test-output" | "drop-in"
-                ))
-    };
-    steps
-        .iter()
-        .filter(of_command)
-        .flat_map(|(_, results)| results.iter().copied())
-        .collect()
+    if command == "run" {
+        return of_run
+            .iter()
+            .flat_map(|(_, results)| *results)
+            .copied()
+            .collect();
+    }
+    let mut all = of_run.iter().chain(&others);
+    let found = all.find(|(name, _)| *name == command);
+    found
+        .map(|(_, results)| results.to_vec())
+        .unwrap_or_default()
 }
 
 /// Runs what there is to do with everything that a command has at hand, until it ends or must.

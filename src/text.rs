@@ -4,7 +4,7 @@
 //! before it reaches a terminal, a log line, a report or a commit. Data that goes on to another
 //! program as data (hand-over files, JSON members) keeps its content.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
 /// The most characters of one line that are shown.
 const MAX_LINE: usize = 4096;
@@ -14,6 +14,18 @@ const MAX_VALUE: usize = 500;
 const MAX_NAME: usize = 253;
 /// The longest Git tag that is promoted.
 const MAX_TAG: usize = 255;
+
+/// Reads a duration with its unit, such as `90s`, `5m` or `1h30m`; `None` for other text and a negative one.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let parsed: jiff::SignedDuration = text.parse().ok()?;
+    Duration::try_from(parsed).ok()
+}
+
+/// Returns a secret without the line break that an editor puts behind it.
+pub(crate) fn without_newline(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
 
 /// Tells whether the character changes how a terminal or an editor shows what is around it: control
 /// characters, line separators, marks of direction, invisible format characters.

@@ -65,8 +65,7 @@ fn image(text: &str) -> Result<Image, String> {
     let repository: Repository = repository
         .parse()
         .map_err(|error| format!("{error}; expected [NAME=]REPO"))?;
-    let last = repository.path().rsplit('/').next().unwrap_or_default();
-    let name = name.unwrap_or(last).to_owned();
+    let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
     match text::is_name(&name) {
         true => Ok(Image { name, repository }),
         false => Err(format!("{name:?} is not a name of a component")),

@@ -37,6 +37,7 @@ use crate::{
     gitops,
     handover::Placed,
     image::Digest,
+    text,
 };
 
 /// The Tekton results of the command.
@@ -303,11 +304,7 @@ fn signing_key(key: &SignKey, context: &Context) -> Result<SigningKey, Failure> 
     let bytes = context.read(path)?;
     let passphrase = key.passphrase.as_deref().map(|file| context.read(file));
     let passphrase = passphrase.transpose()?;
-    // An editor's newline is not part of it.
-    let passphrase = passphrase.as_deref().map(|text| {
-        let text = text.strip_suffix(b"\n").unwrap_or(text);
-        text.strip_suffix(b"\r").unwrap_or(text)
-    });
+    let passphrase = passphrase.as_deref().map(text::without_newline);
     SigningKey::parse(&bytes, passphrase, context.clock.written()).map_err(|error| {
         let hint = match error {
             SigningError::Encrypted => {

@@ -43,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "record",
         &[
-            "env", "handover", "http", "image", "json", "kube", "registry", "trust",
+            "env", "handover", "http", "image", "json", "kube", "registry", "text", "trust",
         ],
     ),
     ("lineage", &["git", "image", "registry"]),

@@ -8,6 +8,7 @@ use crate::{
     http::Url,
     image::Digest,
     record::{Approval, GitopsPlace, Keyless, Layout, Level, Run, is_level},
+    text,
 };
 
 /// Flags of `attest`.
@@ -119,9 +120,8 @@ enum LayoutChoice {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    let parsed = parsed.ok().and_then(|span| Duration::try_from(span).ok());
-    parsed.ok_or_else(|| "expected a duration with its unit, such as 2160h".to_owned())
+    text::duration(text)
+        .ok_or_else(|| "expected a duration with its unit, such as 2160h".to_owned())
 }
 
 impl TryFrom<Args> for AttestRequest {

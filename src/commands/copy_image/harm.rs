@@ -38,13 +38,10 @@ pub(super) async fn warn(jobs: &Jobs, plans: &[Planned], context: &Context) -> R
         let image = target.pinned(plan.root.digest);
         let found = FoundImage::of(&context.registry, &image).await;
         let before = found.map_err(record_failure)?.attachments;
-        let mut after = before.clone();
-        after.sig |= arriving.sig;
-        after.bundles.extend(arriving.bundles);
-        if after.forecast() == Forecast::Hidden && before.forecast() != Forecast::Hidden {
+        if before.is_hidden_by(&arriving) {
             tracing::warn!(
                 "{image} will have signatures under tags and bundles none of which is a signature: cosign, ec, Kyverno and policy-controller {}",
-                after.forecast().sentence()
+                Forecast::Hidden.sentence()
             );
         }
     }

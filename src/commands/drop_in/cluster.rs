@@ -9,7 +9,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::Digest,
     json,
-    kube::Kube,
+    kube::{Kube, is_label},
     snapshot::Snapshot,
 };
 
@@ -173,28 +173,4 @@ async fn of_cluster(name: &str, context: &Context) -> Result<String, Failure> {
     let object = object.await.map_err(kube_failure)?;
     let spec = object.get("spec").cloned().unwrap_or(Value::Null);
     serde_json::to_string(&spec).or_fail(Kind::Bug)
-}
-
-/// A name of Kubernetes: a DNS label.
-fn is_label(text: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_resources_are_labels() {
-        for name in ["app-x1", "a", &"a".repeat(63)] {
-            assert!(is_label(name), "{name}");
-        }
-        for name in ["", "-a", "a-", "A", "a.b", "{}", &"a".repeat(64)] {
-            assert!(!is_label(name), "{name}");
-        }
-    }
 }

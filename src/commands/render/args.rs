@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::RenderRequest;
-use crate::failure::{Failure, Kind, OrFail as _};
-use crate::image::Repository;
+use crate::{
+    failure::{Failure, Kind, OrFail as _},
+    image::Repository,
+    kube::is_label,
+};
 
 /// Flags of `render`.
 #[derive(Debug, clap::Args)]
@@ -88,13 +91,4 @@ impl TryFrom<Args> for RenderRequest {
             allow_missing: args.allow_missing,
         })
     }
-}
-
-/// Tells whether a text is a DNS label (RFC 1123).
-fn is_label(text: &str) -> bool {
-    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&text.len())
-        && text.chars().all(inside)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }

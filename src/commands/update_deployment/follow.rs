@@ -14,14 +14,16 @@ use crate::{
     commands::{
         Context, Outcome,
         failures::{handover_failure, registry_failure},
-        gather_images::{self, GatherRequest, ImageSource, NamedRepository, Strategy},
+        gather_images::{
+            self, GatherRequest, ImageSource, NamedRepository, Strategy, named_repository,
+        },
         trust_flags::TrustFlags,
         verify_ec,
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Checks, GateRequest, Keep, Moment, PolicyRequest},
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION},
-    image::{Reference, Repository, Tag},
+    image::{Reference, Tag},
     lineage::Origin,
     policy::{Dialect, Paths},
     report::Show,
@@ -272,18 +274,8 @@ fn show(context: &Context) -> Show {
 
 /// `[NAME=]REPO`
 fn repository(given: &str) -> Result<NamedRepository, Failure> {
-    let (name, text) = match given.split_once('=') {
-        Some((name, text)) if !name.is_empty() => (Some(name), text),
-        _ => (None, given),
-    };
-    let text = text.strip_prefix("docker://").unwrap_or(text);
-    let repository: Repository = text.parse().map_err(|error| {
-        Failure::new(Kind::Usage, error)
-            .context(format!("--image {given}"))
-            .hint("with --follow it names a repository alone: the tag is that of --follow")
-    })?;
-    let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
-    Ok(NamedRepository { name, repository })
+    let hint = "with --follow it names a repository alone: the tag is that of --follow";
+    named_repository(given).map_err(|failure| failure.hint(hint))
 }
 
 /// A number with its unit: s, m, h or d.

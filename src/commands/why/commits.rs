@@ -5,6 +5,7 @@ use crate::{
     failure::{Failure, Kind},
     git::{self, Git},
     image::Digest,
+    lineage,
 };
 
 /// The trailers that are shown, and the names that they are shown by.
@@ -93,9 +94,8 @@ fn search(
     Ok(Some(commits))
 }
 
-/// The trailers of a commit's message.
+/// The trailers of a commit's message, as pairs.
 fn trailers(message: &str) -> Vec<(&str, &str)> {
-    let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
-    let lines = last.lines();
+    let lines = lineage::trailers(message).into_iter();
     lines.filter_map(|line| line.split_once(": ")).collect()
 }
