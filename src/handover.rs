@@ -357,7 +357,6 @@ pub(crate) struct PromotedComponent {
     /// The size of its manifest in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) size: Option<u64>,
-    /// Counts of what was transferred.
     pub(crate) copied: Copied,
 }
 

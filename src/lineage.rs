@@ -22,7 +22,6 @@ pub(crate) const SEARCHED: u32 = 500;
 pub(crate) struct Origin {
     /// The commit that it was built from.
     pub(crate) commit: Option<String>,
-    /// Its tag or version.
     pub(crate) version: Option<String>,
     /// When it was built; it decides only in releases of Snapshots.
     pub(crate) built: Option<Timestamp>,

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::Statement;
 use crate::image::Digest;
 
-/// The name of the result.
 const RESULT: &str = "REPORTS";
 
 /// The digests of all reports that a statement's task results name.

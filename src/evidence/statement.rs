@@ -14,7 +14,6 @@ const TYPES: [&str; 2] = [
     "https://in-toto.io/Statement/v0.1",
     "https://in-toto.io/Statement/v1",
 ];
-/// How many subjects are read.
 const MAX_SUBJECTS: usize = 1024;
 /// How many digests a subject may have.
 const MAX_DIGESTS: usize = 32;
@@ -24,38 +23,23 @@ const MAX_DIGESTS: usize = 32;
 pub(crate) enum StatementError {
     /// It is no JSON object of the right shape.
     #[error("the statement cannot be read: {reason}")]
-    Malformed {
-        /// What the parser said.
-        reason: String,
-    },
+    Malformed { reason: String },
     /// `_type` names another kind of document.
     #[error("_type is {found:?}, expected an in-toto statement v0.1 or v1")]
-    Type {
-        /// What it names.
-        found: String,
-    },
-    /// It has no predicate type.
+    Type { found: String },
     #[error("the statement has no predicateType")]
     NoPredicateType,
-    /// It is about nothing.
     #[error("the statement has no subject")]
     NoSubject,
-    /// It is about too much.
     #[error("the statement has {found} {what}, expected at most {limit}")]
     TooMany {
-        /// Subjects, or digests of one.
         what: &'static str,
-        /// How many there are.
         found: usize,
-        /// How many there may be.
         limit: usize,
     },
     /// A subject has no digest at all.
     #[error("subject {index} has no digest")]
-    NoDigest {
-        /// Its position.
-        index: usize,
-    },
+    NoDigest { index: usize },
 }
 
 /// A statement about some artifacts.

@@ -12,10 +12,8 @@ pub(crate) enum Error {
     /// Keys, roots, or the examination of an image failed.
     #[error(transparent)]
     Trust(#[from] trust::Error),
-    /// The registry failed.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The policy cannot be located.
     #[error(transparent)]
     Locate(#[from] LocateError),
     /// The policy cannot be used or evaluated.
@@ -33,18 +31,11 @@ pub(crate) enum Error {
     /// The policy has no sources, so no rule could say no.
     #[error("the policy has no sources: no rule would decide")]
     EmptyPolicy,
-    /// The image does not exist.
     #[error("image {image} not found")]
-    ImageNotFound {
-        /// The image.
-        image: String,
-    },
+    ImageNotFound { image: String },
     /// The signer is not described well enough, in the words of Conforma's `ec`.
     #[error("{reason}")]
-    Signer {
-        /// Which parts are missing.
-        reason: String,
-    },
+    Signer { reason: String },
     /// The index cannot be read, so its images are not known.
     #[error("cannot tell which images its index holds: {0}")]
     Unlisted(registry::Error),
@@ -54,11 +45,8 @@ pub(crate) enum Error {
     /// Nothing is known of one component.
     #[error("error validating image {image} of component {component}: {source}")]
     Component {
-        /// The image.
         image: String,
-        /// The component's name.
         component: String,
-        /// Why.
         source: Box<Self>,
     },
 }

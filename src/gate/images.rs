@@ -26,7 +26,6 @@ const PARALLEL: usize = 5;
 pub(super) struct Target {
     /// The component as rules and reports see it.
     pub(super) component: Component,
-    /// The image.
     pub(super) image: DigestReference,
     /// The identity of the component of the list that it belongs to.
     pub(super) of: String,
@@ -40,13 +39,11 @@ pub(super) struct Target {
     pub(super) left_out: Vec<Digest>,
 }
 
-/// The content of an index.
 #[derive(Debug, Default)]
 struct Children {
     /// True if the image is an index.
     index: bool,
     images: Vec<Target>,
-    /// The attestations of its builder.
     left_out: Vec<Digest>,
 }
 

@@ -17,7 +17,6 @@ use crate::{
 /// The judgement over one image.
 #[derive(Debug)]
 pub(crate) struct Judged {
-    /// The component in the report.
     pub(crate) report: Component,
     /// The component of the list that it belongs to.
     pub(super) of: String,

@@ -13,7 +13,6 @@ const FINISHED: &str = "/predicate/metadata/buildFinishedOn";
 /// Why a text is not a moment that may be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MomentError {
-    /// It is not a moment.
     #[error(
         "invalid policy time argument: {0:?}, expected now, attestation, RFC 3339 or YYYY-MM-DD"
     )]
@@ -26,11 +25,9 @@ pub(crate) enum MomentError {
 /// A moment that is known, or known for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// This one for every image.
     Fixed(Timestamp),
     /// When the image's youngest provenance says that it was built; else the time of the run.
     OfAttestation {
-        /// The time of the run.
         now: Timestamp,
     },
 }

@@ -8,13 +8,10 @@ use crate::{
 /// Everything that decides about a list of images.
 #[derive(Debug, Clone)]
 pub(crate) struct GateRequest {
-    /// Whose signatures are accepted.
     pub(crate) trust: TrustRequest,
-    /// The policy.
     pub(crate) policy: PolicyRequest,
     /// The moment for which the dates of rules are judged.
     pub(crate) moment: Moment,
-    /// Which signatures are checked.
     pub(crate) checks: Checks,
     /// How many images are examined at the same time.
     pub(crate) workers: u16,
@@ -35,20 +32,15 @@ pub(crate) struct GateRequest {
 pub(crate) struct Clients {
     /// The environment as it was at the start.
     pub(crate) env: Env,
-    /// The HTTP clients.
     pub(crate) http: Http,
-    /// The client for every registry.
     pub(crate) registry: Registry,
-    /// Access to Git repositories.
     pub(crate) git: Git,
 }
 
 /// Which checks of signatures are made. Without one of them no image passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checks {
-    /// Those of the image.
     pub(crate) image_signature: bool,
-    /// Those of its attestations.
     pub(crate) attestation_signature: bool,
 }
 
@@ -67,9 +59,7 @@ impl Checks {
 /// Details of each component that are kept because a report shows them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Keep {
-    /// The statements of attestations.
     pub(crate) statements: bool,
-    /// The documents that rules saw.
     pub(crate) inputs: bool,
     /// The details of rules that passed: of a policy with many, most of what a run would hold.
     pub(crate) passed: bool,

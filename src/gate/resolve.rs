@@ -22,9 +22,7 @@ const PARALLEL: usize = 5;
 
 /// A component whose image cannot be had, and why.
 pub(super) struct Inaccessible {
-    /// The component.
     pub(super) component: Component,
-    /// The registry's answer.
     pub(super) reason: String,
 }
 

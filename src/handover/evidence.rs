@@ -28,7 +28,6 @@ pub(crate) struct AttachedArtifact {
     pub(crate) kind: String,
     /// The tag, or `referrers/<digest of the subject>`.
     pub(crate) place: String,
-    /// The digest of its manifest.
     pub(crate) digest: Digest,
     /// Set when it holds accepted evidence or is named by some.
     pub(crate) accepted: bool,

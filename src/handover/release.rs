@@ -22,7 +22,6 @@ pub(crate) struct Release {
     pub(crate) snapshot: String,
     /// SHA-256 of the merged data, from which the destinations were computed.
     pub(crate) data_digest: Digest,
-    /// The components that are released.
     pub(crate) components: Vec<ReleasedComponent>,
     /// Components of the Snapshot that are left out.
     pub(crate) left_out: Vec<String>,
@@ -34,12 +33,10 @@ pub(crate) struct Release {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ReleasedComponent {
-    /// The component's name.
     pub(crate) name: String,
     /// The component's version, where the Snapshot has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
-    /// The image.
     pub(crate) container_image: DigestReference,
     /// The commit that it was built from, as the Snapshot names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +47,6 @@ pub(crate) struct ReleasedComponent {
     /// Its platforms as `os/arch`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) platforms: Vec<String>,
-    /// The repositories with their tags.
     pub(crate) destinations: Vec<Destination>,
 }
 
@@ -60,7 +56,6 @@ pub(crate) struct ReleasedComponent {
 pub(crate) struct ReleasedSource {
     /// The URL of its repository.
     pub(crate) url: String,
-    /// The revision.
     pub(crate) revision: String,
 }
 
@@ -68,9 +63,7 @@ pub(crate) struct ReleasedSource {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Destination {
-    /// The repository.
     pub(crate) repository: Repository,
-    /// The tags.
     pub(crate) tags: Vec<Tag>,
 }
 

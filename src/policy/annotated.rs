@@ -12,7 +12,6 @@ use super::rego::Rule;
 pub(crate) struct Annotated {
     /// `package.short_name`.
     pub(crate) code: String,
-    /// The package.
     pub(crate) package: String,
     /// The annotated members, as results show them.
     pub(crate) metadata: BTreeMap<String, Value>,

@@ -22,18 +22,13 @@ pub(crate) const FILES: [&str; 6] = [
 /// Why a text is not a policy configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The file has no content.
     #[error("file {origin} is empty")]
-    Empty {
-        /// The file.
-        origin: String,
-    },
+    Empty { origin: String },
     /// It is neither JSON nor YAML.
     #[error("{origin} is neither JSON nor YAML: {reason}")]
     Parse {
         /// The file, or where else the text came from.
         origin: String,
-        /// The parser's message.
         reason: String,
     },
     /// It is not of the specification's shape.
@@ -53,7 +48,6 @@ pub(crate) enum Error {
     Date {
         /// The file, or where else the text came from.
         origin: String,
-        /// The entry's criterion.
         value: String,
         /// The text in place of a date.
         date: String,
@@ -65,7 +59,6 @@ pub(crate) enum Error {
     Scopes {
         /// The file, or where else the text came from.
         origin: String,
-        /// The entry's criterion.
         value: String,
     },
 }
@@ -74,10 +67,8 @@ pub(crate) enum Error {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Spec {
-    /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) name: String,
-    /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) description: String,
     /// The groups of sources; each is evaluated on its own.
@@ -90,13 +81,11 @@ pub(crate) struct Spec {
     /// Criteria for the groups that have none of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) configuration: Option<Configuration>,
-    /// The transparency log.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) rekor_url: String,
     /// The key, as the reference that the author wrote.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) public_key: String,
-    /// The keyless signer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Identity>,
     /// The local paths that its sources may be; not part of the text.
@@ -115,27 +104,22 @@ impl Spec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Group {
-    /// For people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) name: String,
-    /// Where the rules are.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) policy: Vec<String>,
-    /// Where the data documents are.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) data: Vec<String>,
-    /// Data of the configuration itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule_data: Option<Map<String, Value>>,
-    /// Which rules count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<Criteria>,
     /// Which rules count for a time or for some images only.
@@ -181,7 +165,6 @@ pub(crate) struct Configuration {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) include: Vec<String>,
-    /// Collections to take.
     #[serde(
         default,
         deserialize_with = "list",
@@ -214,7 +197,6 @@ pub(crate) struct VolatileConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Volatile {
-    /// The criterion.
     pub(crate) value: String,
     /// The first moment at which it holds.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -247,10 +229,8 @@ pub(crate) struct Volatile {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Identity {
-    /// The subject alternative name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) subject: String,
-    /// An expression for it.
     #[serde(
         default,
         rename = "subjectRegExp",
@@ -260,7 +240,6 @@ pub(crate) struct Identity {
     /// The OIDC issuer.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) issuer: String,
-    /// An expression for it.
     #[serde(
         default,
         rename = "issuerRegExp",

@@ -35,7 +35,6 @@ struct Lists {
 pub(crate) struct Candidate<'a> {
     /// `package.rule`, the package perhaps nested.
     pub(crate) code: &'a str,
-    /// The terms of the result.
     pub(crate) terms: &'a [String],
     /// The collections that the rule belongs to.
     pub(crate) collections: &'a [String],

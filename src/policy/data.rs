@@ -19,18 +19,13 @@ pub(crate) enum Error {
     Parse(#[from] config::Error),
     /// The file is not an object.
     #[error("data file {file} is no object: expected members by name")]
-    Shape {
-        /// The file.
-        file: String,
-    },
+    Shape { file: String },
     /// Two documents say something of the same member.
     #[error("{place}: merge error: data member {path} stands in {other} too")]
     Collision {
         /// Its line in the file that came later.
         place: String,
-        /// The member, from the root.
         path: String,
-        /// Where it stood before.
         other: String,
     },
 }

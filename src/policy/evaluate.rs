@@ -16,11 +16,9 @@ use super::{
 
 /// The results of a group for an image.
 pub(super) struct Said {
-    /// The results.
     pub(super) outcome: Outcome,
     /// The values of rules that they were read from.
     raws: Vec<Raw>,
-    /// The packages that were evaluated.
     opened: BTreeSet<String>,
 }
 

@@ -18,11 +18,9 @@ use crate::{
 /// Evidence about one image, as the document that rules see.
 #[derive(Debug, Clone)]
 pub(crate) enum Evidence {
-    /// Signatures and attestations are verified.
     Verified(VerifiedEvidence),
     /// Something is missing or was not checked.
     Unverified(UnverifiedEvidence),
-    /// A saved document.
     Replayed(Arc<Value>),
 }
 
@@ -68,7 +66,6 @@ pub(crate) struct Pass {
 /// The answer of a policy about one image.
 #[derive(Debug)]
 pub(crate) struct Opinion {
-    /// The results of the rules.
     pub(crate) outcome: Outcome,
     /// The facts that could not be read.
     pub(crate) unreadable: Unread,

@@ -16,7 +16,6 @@ const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
 /// A message with its metadata: `code`, `term`, `effective_on`, `title`, `description` …
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Finding {
-    /// The message of the rule.
     pub(crate) msg: String,
     /// Further members of the result and its rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -29,10 +29,8 @@ use crate::image::{Digest, DigestReference};
 /// Why a policy cannot be used or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A source cannot be fetched.
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] data::Error),
     /// The policy cannot be compiled, or a rule not evaluated.
@@ -43,10 +41,7 @@ pub(crate) enum Error {
     Outcome(#[from] outcome::Error),
     /// The sources of a group hold no policy.
     #[error("no rego files found in policy sources {sources}")]
-    NoPolicy {
-        /// The sources.
-        sources: String,
-    },
+    NoPolicy { sources: String },
     /// No rule said anything, not even that it passed.
     #[error("no rule of the policy gave a result: {reason}")]
     Nothing {
@@ -55,10 +50,7 @@ pub(crate) enum Error {
     },
     /// The work was interrupted: a bug of ours.
     #[error("the evaluation was interrupted: {reason}")]
-    Interrupted {
-        /// The runtime's message.
-        reason: String,
-    },
+    Interrupted { reason: String },
 }
 
 /// Data and functions of rules besides the data of the group.
@@ -123,7 +115,6 @@ pub(super) struct Rule {
 pub(crate) struct Subject<'a> {
     /// The image; `None` when a saved input names none that can be read.
     pub(crate) image: Option<&'a DigestReference>,
-    /// The component's name.
     pub(crate) component: &'a str,
     /// The moment for which dates are judged.
     pub(crate) at: Timestamp,

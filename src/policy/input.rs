@@ -69,7 +69,6 @@ pub(crate) struct Sig {
     /// The issuing certificates as PEM.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) chain: Vec<String>,
-    /// Details of the certificate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, String>,
 }
@@ -321,11 +320,8 @@ pub(crate) fn source(component: &Component) -> Value {
 pub(crate) struct Background<'a> {
     /// The image, as reports name it.
     pub(crate) image: &'a str,
-    /// The image.
     pub(crate) pinned: &'a DigestReference,
-    /// Further facts of it.
     pub(crate) facts: &'a Facts,
-    /// The component.
     pub(crate) component: &'a Component,
     /// All components, as [`snapshot`] shows them.
     pub(crate) snapshot: &'a Value,

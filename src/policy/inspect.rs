@@ -12,15 +12,11 @@ use super::{
 pub(crate) struct Inspected {
     /// `package.short_name`.
     pub(crate) code: String,
-    /// The package.
     pub(crate) package: String,
-    /// The annotated short name.
     pub(crate) short_name: String,
     /// `deny`, `warn` or `other`.
     pub(crate) kind: &'static str,
-    /// The title.
     pub(crate) title: String,
-    /// The description.
     pub(crate) description: String,
     /// The collections that it belongs to.
     pub(crate) collections: Vec<String>,

@@ -12,26 +12,20 @@ use crate::{
 
 /// The largest layer that is read, in bytes.
 const MAX_LAYER: u64 = 128 << 20;
-/// The endings of documents.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Why the files of an image are unknown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A layer cannot be fetched.
     #[error("layer {layer}: {source}")]
     Registry {
-        /// The digest of the layer.
         layer: Digest,
         /// The error of the registry client.
         source: registry::Error,
     },
-    /// A layer cannot be read.
     #[error("layer {layer}: {source}")]
     Archive {
-        /// The digest of the layer.
         layer: Digest,
-        /// The defect.
         source: archive::Error,
     },
     /// A file in them cannot be read.

@@ -18,7 +18,6 @@ use crate::{
 
 /// The largest file with a configuration or rule data, in bytes.
 const MAX_FILE: u64 = 16 << 20;
-/// Where the cluster keeps configurations.
 const RESOURCE: [&str; 3] = ["apis", "appstudio.redhat.com", "v1alpha1"];
 const KIND: &str = "EnterpriseContractPolicy";
 
@@ -28,7 +27,6 @@ pub(crate) enum Error {
     /// The text is not a configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// The source cannot be fetched.
     #[error(transparent)]
     Source(#[from] source::Error),
     /// The source holds neither a configuration nor policies.
@@ -41,26 +39,16 @@ pub(crate) enum Error {
     #[error(
         "the rule data {text:?} is a path of this machine, which only ec reads: give the content itself, or the file as a data source of the policy"
     )]
-    LocalRuleData {
-        /// The text.
-        text: String,
-    },
+    LocalRuleData { text: String },
     /// Nothing of that name is here, and there is no cluster to ask.
     #[error("policy {name:?} is not a file or directory here{}, and neither a pod nor a kubeconfig leads to a cluster with a resource of that name", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
     Absent {
-        /// The text.
         name: String,
-        /// A path that is there.
         similar: Option<String>,
     },
     /// The cluster does not give the resource.
     #[error("policy {name:?} is not a file, and as a resource of the cluster: {source}")]
-    Cluster {
-        /// The text.
-        name: String,
-        /// The error of the cluster.
-        source: kube::Error,
-    },
+    Cluster { name: String, source: kube::Error },
 }
 
 /// Finds the configuration.

@@ -28,7 +28,6 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The results of a group of sources for one image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outcome {
-    /// Results that forbid the promotion.
     pub(crate) violations: Vec<Finding>,
     /// Results that do not forbid it, or not yet.
     pub(crate) warnings: Vec<Finding>,
@@ -73,7 +72,6 @@ pub(crate) enum Error {
     Value {
         /// The rule with its package and where it starts.
         rule: String,
-        /// The type of the value.
         given: &'static str,
     },
     /// A result is neither a message nor an object with one.
@@ -81,7 +79,6 @@ pub(crate) enum Error {
     Result {
         /// The rule with its package and where it starts.
         rule: String,
-        /// The type of the value.
         given: &'static str,
     },
     /// No rule said anything, not even that it passed.
@@ -92,7 +89,6 @@ pub(crate) enum Error {
 /// How results are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'a> {
-    /// The criteria for this image.
     pub(crate) selection: &'a Selection,
     /// The rules with a code, of the evaluated packages.
     pub(crate) annotated: &'a BTreeMap<String, Annotated>,
@@ -107,7 +103,6 @@ pub(crate) struct Reading<'a> {
 /// Which rules count by the pipelines that they are meant for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meant<'a> {
-    /// That does not matter.
     All,
     /// All but those with these codes.
     AllBut(&'a BTreeSet<String>),

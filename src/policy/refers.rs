@@ -18,7 +18,6 @@ pub(super) struct References {
     clauses: Vec<Clause>,
 }
 
-/// One clause of a rule.
 #[derive(Debug)]
 struct Clause {
     file: String,

@@ -9,12 +9,10 @@ use crate::registry;
 /// A fact for rules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) enum Seen<T> {
-    /// The fact.
     Value(T),
     /// The signed content does not have it.
     #[default]
     Absent,
-    /// It could not be read.
     Unreadable(Reason),
 }
 

@@ -39,100 +39,52 @@ const MAX_DEPTH: usize = 32;
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The text names no source.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// It is a path of this machine that its configuration must not name.
     #[error("policy source {origin}: {reason}")]
-    Local {
-        /// The source.
-        origin: String,
-        /// Why not.
-        reason: String,
-    },
+    Local { origin: String, reason: String },
     /// The work was interrupted: a bug of ours.
     #[error("policy source {origin}: reading it was interrupted: {reason}")]
-    Interrupted {
-        /// The source.
-        origin: String,
-        /// The runtime's message.
-        reason: String,
-    },
-    /// Nothing is there.
+    Interrupted { origin: String, reason: String },
     #[error("policy source {origin} does not exist: {what} not found")]
-    Missing {
-        /// The source.
-        origin: String,
-        /// The object of the search.
-        what: String,
-    },
-    /// A file cannot be read.
+    Missing { origin: String, what: String },
     #[error("policy source {origin}: cannot read {path}: {source}")]
     File {
-        /// The source.
         origin: String,
-        /// The file or directory.
         path: String,
-        /// The system's error.
         source: std::io::Error,
     },
     /// It is larger than what is read.
     #[error("policy source {origin} has more than {limit}")]
-    TooLarge {
-        /// The source.
-        origin: String,
-        /// The limit.
-        limit: String,
-    },
+    TooLarge { origin: String, limit: String },
     /// It is a packed file, which is not taken apart.
     #[error(
         "policy source {origin} is an archive: expected a directory, a Git repository, an OCI artifact or one .rego, .json or .yaml file"
     )]
-    Archive {
-        /// The source.
-        origin: String,
-    },
+    Archive { origin: String },
     /// A layer of an artifact cannot be read, or holds rules in a form that is not taken apart.
     #[error("policy source {origin}: layer {layer}: {reason}")]
     Layer {
-        /// The source.
         origin: String,
-        /// The digest of the layer.
         layer: Digest,
-        /// The defect.
         reason: String,
     },
-    /// A file is not text.
     #[error("policy source {origin}: {path} is no UTF-8 text")]
-    Encoding {
-        /// The source.
-        origin: String,
-        /// The file.
-        path: String,
-    },
+    Encoding { origin: String, path: String },
     /// The Git repository cannot be fetched.
     #[error("policy source {origin}: {source}")]
-    Git {
-        /// The source.
-        origin: String,
-        /// Why.
-        source: git::Error,
-    },
-    /// The artifact cannot be fetched.
+    Git { origin: String, source: git::Error },
     #[error("policy source {origin}: {source}")]
     Registry {
-        /// The source.
         origin: String,
-        /// Why.
         source: registry::Error,
     },
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// The server refused to answer.
     #[error("policy source {origin}: answered with status {status}")]
     Denied {
-        /// The source.
         origin: String,
         /// 401 or 403.
         status: u16,
@@ -140,21 +92,14 @@ pub(crate) enum Error {
     /// The server's certificate is not accepted.
     #[error("policy source {origin}: {reason}")]
     Certificate {
-        /// The source.
         origin: String,
-        /// Why it is not accepted.
         problem: CertificateProblem,
         /// The report of the TLS library.
         reason: String,
     },
     /// The server could not be reached or answered with an error.
     #[error("policy source {origin}: {reason}")]
-    Remote {
-        /// The source.
-        origin: String,
-        /// The cause.
-        reason: String,
-    },
+    Remote { origin: String, reason: String },
 }
 
 /// A file of a source.
@@ -162,7 +107,6 @@ pub(crate) enum Error {
 pub(crate) struct File {
     /// The path from the root of the source.
     pub(crate) path: String,
-    /// The content.
     pub(crate) text: String,
 }
 

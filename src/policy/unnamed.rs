@@ -8,7 +8,6 @@ use super::{
     rego::{Policy, without_metadata},
 };
 
-/// How many rules are named.
 const NAMED: usize = 3;
 
 /// Says which rules with results have no code, and what to add.

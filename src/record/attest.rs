@@ -22,16 +22,13 @@ const PARALLEL: usize = 4;
 /// An image to be recorded.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// The component.
     pub(crate) component: PromotedComponent,
-    /// The image at its destination.
     pub(crate) image: DigestReference,
 }
 
 /// Writes records.
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
-    /// The registries.
     pub(crate) registry: &'a Registry,
     /// The files of the promotion, if they are recorded.
     pub(crate) evidence: Option<&'a Evidence>,
@@ -43,7 +40,6 @@ pub(crate) struct Recorder<'a> {
     pub(crate) layout: Option<Layout>,
     /// The time of the verdict, for annotations.
     pub(crate) verified_at: &'a str,
-    /// Set when nothing is written.
     pub(crate) dry_run: bool,
 }
 
@@ -60,7 +56,6 @@ pub(crate) struct Written {
     pub(crate) layout: Option<Layout>,
     /// Set when this run wrote it.
     pub(crate) is_new: bool,
-    /// The statement or document.
     pub(crate) document: Vec<u8>,
     /// The signed envelope, of a statement that this run signed.
     pub(crate) envelope: Option<Vec<u8>>,
@@ -69,9 +64,7 @@ pub(crate) struct Written {
 /// The record of one image.
 #[derive(Debug, Clone)]
 pub(crate) struct Attested {
-    /// The component.
     pub(crate) name: String,
-    /// The image.
     pub(crate) image: DigestReference,
     /// The digest of the evidence bundle.
     pub(crate) evidence: Option<Digest>,

@@ -10,7 +10,6 @@ use crate::{handover::Policy, image::Digest, json, registry::NewReferrer};
 
 /// The artifact type of an evidence bundle, and the media type of its document.
 pub(crate) const EVIDENCE: &str = "application/vnd.promote.evidence.v1+json";
-/// The version of the document.
 const VERSION: u32 = 1;
 
 /// A file of a promotion.
@@ -29,14 +28,11 @@ pub(crate) struct File {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Evidence {
-    /// The version of the document.
     pub(crate) version: u32,
-    /// The program that wrote it.
     pub(crate) tool: String,
     /// The environment that the images were promoted to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<String>,
-    /// The page of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) run_url: Option<String>,
     /// The policy that decided, its sources pinned.
@@ -44,7 +40,6 @@ pub(crate) struct Evidence {
     /// Files that the promotion names and that were not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) missing: Vec<String>,
-    /// The files.
     pub(crate) files: Vec<File>,
 }
 

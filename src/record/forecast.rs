@@ -29,9 +29,7 @@ pub(crate) enum Layout {
 /// The signatures that other tools read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forecast {
-    /// Neither signatures nor attestations.
     Nothing,
-    /// The tags.
     Tags,
     /// The bundles, one of which is a signature.
     Bundles,

@@ -35,22 +35,18 @@ pub(crate) struct FoundImage {
     digest: Digest,
     /// The referrers as the registry keeps them.
     pub(super) referrers: Referrers,
-    /// The referrers.
     pub(crate) artifacts: Vec<FoundArtifact>,
     /// The tag `.att`, if it was read.
     pub(super) att: Option<ReadList>,
-    /// Signatures and attestations.
     pub(crate) attachments: Attachments,
 }
 
 /// How far an image is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// The referrers alone.
     Referrers,
     /// As far as the layout needs.
     Layout,
-    /// Everything.
     Whole,
 }
 

@@ -7,7 +7,6 @@ use crate::{env::Env, kube::Kube, text::without_newline};
 
 /// The largest key file, in bytes.
 const MAX_FILE: u64 = 64 << 10;
-/// The entries of a Secret.
 const KEY: &str = "cosign.key";
 const PASSWORD: &str = "cosign.password";
 

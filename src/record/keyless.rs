@@ -31,16 +31,13 @@ pub(crate) struct Keyless {
     pub(crate) fulcio: Option<(String, PathBuf)>,
     /// The Rekor v2 log.
     pub(crate) rekor_url: Option<String>,
-    /// The timestamp authority.
     pub(crate) tsa_url: Option<String>,
 }
 
 /// A key with its certificate.
 #[derive(Debug)]
 pub(super) struct Certified {
-    /// The key.
     pub(super) key: SigningKey,
-    /// The certificate, then its issuers.
     pub(super) chain: Vec<Vec<u8>>,
 }
 
@@ -193,7 +190,6 @@ fn subject(token: &str) -> Option<String> {
     mail.or_else(|| text("sub")).map(str::to_owned)
 }
 
-/// One endpoint of a service.
 struct Service {
     name: &'static str,
     url: Url,

@@ -27,9 +27,7 @@ pub(crate) struct Requirement {
 /// A promotion that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Promotion {
-    /// The verifier that signed it.
     pub(crate) verifier: String,
-    /// When the image was promoted.
     pub(crate) at: Timestamp,
 }
 

@@ -29,7 +29,6 @@ const PASSED: &str = "PROMOTE_POLICY_PASSED";
 pub(crate) struct Level {
     /// Such as `SLSA_BUILD_LEVEL_3`.
     pub(crate) name: String,
-    /// The codes of the rules.
     pub(crate) rules: Vec<String>,
 }
 
@@ -37,7 +36,6 @@ pub(crate) struct Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Approval {
-    /// The person or group.
     pub(crate) by: String,
 }
 
@@ -47,15 +45,11 @@ pub(crate) struct GitopsPlace {
     /// The component; empty for every one.
     #[serde(skip)]
     pub(crate) component: String,
-    /// The repository.
     pub(crate) uri: String,
-    /// The file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
-    /// The image before the promotion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<String>,
-    /// The image after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<String>,
 }
@@ -64,16 +58,12 @@ pub(crate) struct GitopsPlace {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Run {
-    /// Its page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
-    /// The name of the PipelineRun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pipeline_run: Option<String>,
-    /// The name of the TaskRun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) task_run: Option<String>,
-    /// The identifier of its trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_id: Option<String>,
 }
@@ -81,27 +71,21 @@ pub(crate) struct Run {
 /// The facts that every statement of a run is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
-    /// The verdict.
     pub(crate) verified: Verified,
-    /// The copy.
     pub(crate) promoted: Promoted,
     /// SHA-256 of `promoted.json`.
     pub(crate) promoted_digest: Digest,
-    /// The verifier.
     pub(crate) verifier_id: String,
     /// The stable name of the policy.
     pub(crate) policy_uri: String,
-    /// The environment.
     pub(crate) environment: String,
     /// The levels that may be named.
     pub(crate) levels: Vec<Level>,
     /// The codes of the rules that passed, by component.
     pub(crate) passed: Vec<(String, BTreeSet<String>)>,
-    /// The approvals.
     pub(crate) approvals: Vec<Approval>,
     /// The places in the GitOps repository.
     pub(crate) gitops: Vec<GitopsPlace>,
-    /// The run.
     pub(crate) run: Run,
     /// When the promotion statement expires (RFC 3339).
     pub(crate) expires: Option<String>,

@@ -11,7 +11,6 @@ use crate::{json, text};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TrustFile {
-    /// The verifiers.
     pub(crate) verifiers: Vec<TrustedVerifier>,
     /// The Sigstore trusted root, a file or `public-good`; only for identities and logged keys.
     #[serde(default)]
@@ -27,7 +26,6 @@ pub(crate) struct TrustedVerifier {
     /// Its key: a file, a PEM text, `k8s://…` or `https://…`.
     #[serde(default)]
     pub(crate) public_key: Option<String>,
-    /// The subject of its certificate.
     #[serde(default)]
     pub(crate) identity: Option<String>,
     /// The OIDC issuer of its certificate.

@@ -15,7 +15,6 @@ use crate::{image::Digest, json};
 /// What a bundle should be about.
 #[derive(Debug, Clone)]
 pub(crate) enum Artifact {
-    /// Some bytes.
     Bytes(Vec<u8>),
     /// The SHA-256 of some bytes.
     Digest(Digest),

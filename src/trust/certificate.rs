@@ -42,7 +42,6 @@ const ARC: &str = "1.3.6.1.4.1.57264.1.";
 pub(super) struct Details {
     /// The subject key identifier in hex.
     pub(super) key_id: Option<String>,
-    /// Everything else.
     pub(super) metadata: BTreeMap<String, String>,
 }
 

@@ -43,9 +43,7 @@ const MAX_CHAIN: usize = 10;
 /// A candidate that counts.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// An image signature.
     Signature(Signature),
-    /// A statement about the image.
     Attestation(Attestation),
 }
 
@@ -305,7 +303,6 @@ fn log_entry(subject: &Subject<'_>) -> Result<LogEntry, Reason> {
 
 /// What has to be known of a legacy candidate to ask the log for its entry.
 pub(super) struct Unlogged {
-    /// The signatures' bytes.
     pub(super) signatures: Vec<Vec<u8>>,
     /// The certificate's PEM, if it has one.
     pub(super) certificate: Option<String>,

@@ -23,9 +23,7 @@ pub(crate) enum Choice {
     PublicGood,
     /// The staging instance's, as built in: for tests of clients only.
     Staging,
-    /// From a TUF repository.
     Tuf(Start),
-    /// The flags say nothing.
     Default,
 }
 

@@ -28,11 +28,8 @@ const PARALLEL: usize = 8;
 /// Bytes that may be a signature or attestation.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    /// Where it was found.
     pub(super) origin: String,
-    /// What it is.
     pub(super) container: Container,
-    /// The bytes of its layer.
     pub(super) bytes: Bytes,
     /// The unsigned annotations of its layer, which hold signatures, certificates and log entries.
     pub(super) annotations: BTreeMap<String, String>,
@@ -43,9 +40,7 @@ pub(super) struct Candidate {
 pub(super) enum Container {
     /// A simple-signing payload with its signature in an annotation.
     SimpleSigning,
-    /// A DSSE envelope.
     Envelope,
-    /// A Sigstore bundle.
     Bundle,
 }
 
@@ -63,9 +58,7 @@ impl Container {
 /// All candidates, and those that are out before anything was fetched.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What has to be checked.
     pub(super) candidates: Vec<Candidate>,
-    /// What cannot count.
     pub(super) rejected: Vec<Rejected>,
 }
 
@@ -209,12 +202,10 @@ async fn referrers(
     Ok(found)
 }
 
-/// A referrer.
 enum Opened {
     Artifact(Digest, Box<ImageManifest>),
     /// It cannot be had or read.
     Odd(Rejected),
-    /// It holds no signature.
     Other,
 }
 

@@ -17,11 +17,8 @@ pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// An envelope whose signatures nobody checked yet.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
-    /// What the payload is.
     pub(super) payload_type: String,
-    /// The payload's bytes.
     pub(super) payload: Vec<u8>,
-    /// The signatures.
     pub(super) signatures: Vec<EnvelopeSignature>,
 }
 
@@ -30,7 +27,6 @@ pub(super) struct Envelope {
 pub(super) struct EnvelopeSignature {
     /// A hint without meaning for trust.
     pub(super) keyid: String,
-    /// The signature's bytes.
     pub(super) bytes: Vec<u8>,
 }
 

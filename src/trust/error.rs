@@ -19,57 +19,32 @@ use crate::{
 pub(crate) enum Error {
     /// A public key cannot be used: our user's configuration is wrong.
     #[error("the public key from {origin} cannot be used: {reason}")]
-    Key {
-        /// Where it came from.
-        origin: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Key { origin: String, reason: String },
     /// A file, variable or URL with a key or trusted root does not exist.
     #[error("{origin} does not exist")]
-    Missing {
-        /// What was looked for.
-        origin: String,
-    },
+    Missing { origin: String },
     /// A regular expression or an identity cannot be used.
     #[error("the expected identity cannot be used: {reason}")]
-    Identity {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The request names no signer.
+    Identity { reason: String },
     #[error("no trusted key or identity given")]
     NoSigner,
-    /// The request contradicts itself.
     #[error("{reason}")]
-    Contradiction {
-        /// What does not fit together.
-        reason: String,
-    },
+    Contradiction { reason: String },
     /// The trusted root cannot be used.
     #[error("the trusted root from {origin} cannot be used: {reason}")]
-    Root {
-        /// Where it came from.
-        origin: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Root { origin: String, reason: String },
     /// The TUF repository failed a check, or served something older than what was seen before.
     #[error("the TUF repository {mirror} is refused: {reason}")]
     Tuf {
         /// The repository's URL.
         mirror: String,
-        /// Which check failed.
         reason: String,
     },
     /// The first TUF root is not the one that was asked for.
     #[error("the TUF root from {origin} has checksum {found}, expected {expected}")]
     RootChecksum {
-        /// Where it came from.
         origin: String,
-        /// What we hashed.
         found: String,
-        /// What was asked for.
         expected: String,
     },
     /// A server with keys, roots or log entries cannot be reached or answered with an error.
@@ -77,7 +52,6 @@ pub(crate) enum Error {
     Remote {
         /// The URL without its query.
         url: String,
-        /// What happened.
         reason: String,
     },
     /// The cluster's API did not give the key.
@@ -89,22 +63,14 @@ pub(crate) enum Error {
     /// The registry failed, which is never the same as having no signatures.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// The image does not exist.
     #[error("image {image} not found", image = .image)]
-    ImageNotFound {
-        /// The image.
-        image: DigestReference,
-    },
+    ImageNotFound { image: DigestReference },
     /// More hangs on the image than is read.
     #[error("{found} {what} hang on {image}, expected at most {limit}")]
     TooMany {
-        /// Referrers or layers.
         what: &'static str,
-        /// The image.
         image: DigestReference,
-        /// How many there are.
         found: usize,
-        /// How many there may be.
         limit: usize,
     },
 }
@@ -115,21 +81,12 @@ pub(crate) enum Reason {
     /// It is larger than what is read.
     #[error("{what} of {found} exceeds the limit of {limit}")]
     TooLarge {
-        /// What is too large.
         what: &'static str,
-        /// Bytes, or a count.
         found: u64,
-        /// The limit.
         limit: u64,
     },
-    /// A part cannot be read.
     #[error("the {what} cannot be read: {reason}")]
-    Malformed {
-        /// Which part.
-        what: &'static str,
-        /// What the parser said.
-        reason: String,
-    },
+    Malformed { what: &'static str, reason: String },
     /// There is no signature on it.
     #[error("it carries no signature")]
     NoSignature,
@@ -144,31 +101,16 @@ pub(crate) enum Reason {
     OnlyDigest,
     /// It is no statement of an image signature.
     #[error("critical.type is {found:?}, expected \"cosign container image signature\"")]
-    ClaimType {
-        /// What it says.
-        found: String,
-    },
+    ClaimType { found: String },
     /// It is the signature of another image.
     #[error("the signature is for {found}, not for this image")]
-    ClaimDigest {
-        /// The signed digest.
-        found: String,
-    },
+    ClaimDigest { found: String },
     /// A demanded annotation is not signed.
     #[error("the signed annotations lack {name}={value}")]
-    Annotation {
-        /// Its name.
-        name: String,
-        /// Its value.
-        value: String,
-    },
+    Annotation { name: String, value: String },
     /// The envelope holds something else than a statement.
     #[error("payload type {found:?}, expected application/vnd.in-toto+json")]
-    PayloadType {
-        /// What it names.
-        found: String,
-    },
-    /// The signed statement is unusable.
+    PayloadType { found: String },
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// The signed statement is about other artifacts.
@@ -176,14 +118,10 @@ pub(crate) enum Reason {
     Subject,
     /// An attestation is offered where a signature is asked for.
     #[error("it is an attestation of type {predicate_type}, which is no image signature")]
-    NotASignature {
-        /// The signed predicate type.
-        predicate_type: String,
-    },
+    NotASignature { predicate_type: String },
     /// Another kind of attestation is asked for.
     #[error("the attestation is of type {found}, expected {expected}")]
     PredicateType {
-        /// The signed predicate type.
         found: String,
         /// The one that was asked for.
         expected: String,
@@ -205,10 +143,7 @@ pub(crate) enum Reason {
     },
     /// The log could not be looked up.
     #[error("no transparency log entry is stored with it, and the log cannot be read: {reason}")]
-    LogUnreachable {
-        /// The failure of the request.
-        reason: String,
-    },
+    LogUnreachable { reason: String },
     /// The log entry is of a kind that cannot be checked.
     #[error("log entries of kind {kind}/{version} are not supported")]
     UnsupportedLogEntry {
@@ -219,124 +154,66 @@ pub(crate) enum Reason {
     },
     /// The log is not in the trusted root, or was not yet or no longer trusted then.
     #[error("log {log} is not trusted at the time of the entry")]
-    UnknownLog {
-        /// Its identifier.
-        log: String,
-    },
+    UnknownLog { log: String },
     /// The inclusion proof does not prove it.
     #[error("the inclusion proof is wrong: {reason}")]
-    LogProof {
-        /// What is wrong.
-        reason: String,
-    },
+    LogProof { reason: String },
     /// The checkpoint is not the log's.
     #[error("the checkpoint is wrong: {reason}")]
-    Checkpoint {
-        /// What is wrong.
-        reason: String,
-    },
+    Checkpoint { reason: String },
     /// The log did not sign this entry.
     #[error("the signed entry timestamp is wrong: {reason}")]
-    LogPromise {
-        /// What is wrong.
-        reason: String,
-    },
+    LogPromise { reason: String },
     /// The log entry is real, but of another signature.
     #[error("the log entry is for another {what}")]
-    LogEntry {
-        /// Signature, key, artifact …
-        what: String,
-    },
+    LogEntry { what: String },
     /// The log's time is in the future, or not in the certificate's life.
     #[error("the log's time is wrong: {reason}")]
-    LogTime {
-        /// What is wrong.
-        reason: String,
-    },
+    LogTime { reason: String },
     /// The certificate does not lead to a trusted authority, or not at the time of the signature.
     #[error("the certificate is not trusted: {reason}")]
-    Chain {
-        /// What is wrong.
-        reason: String,
-    },
+    Chain { reason: String },
     /// The authority was not valid when it was signed.
     #[error("no trusted certificate authority is valid at {time}")]
-    AuthorityTime {
-        /// The authenticated time.
-        time: Timestamp,
-    },
+    AuthorityTime { time: Timestamp },
     /// The certificate was not logged in a trusted certificate log.
     #[error("the certificate's log timestamp is wrong: {reason}")]
-    CertificateLog {
-        /// What is wrong.
-        reason: String,
-    },
+    CertificateLog { reason: String },
     /// Nothing authenticates when it was signed.
     #[error("nothing proves when it was signed")]
     NoTime,
     /// The key came in a certificate that was not alive when it was signed.
     #[error("signed at {time}, outside the life of the key's certificate")]
-    KeyTime {
-        /// The proven time.
-        time: Timestamp,
-    },
+    KeyTime { time: Timestamp },
     /// A timestamp token is not of a trusted authority, or for other bytes.
     #[error("the timestamp is wrong: {reason}")]
-    Timestamp {
-        /// What is wrong.
-        reason: String,
-    },
+    Timestamp { reason: String },
     /// A timestamp authority signed outside its own time.
     #[error("the timestamp {time} is outside the life of its authority")]
-    TimestampTime {
-        /// The signed time.
-        time: Timestamp,
-    },
-    /// Somebody else signed it.
+    TimestampTime { time: Timestamp },
     #[error("signed by {subject} of {issuer}, who is not expected")]
-    Identity {
-        /// Who signed.
-        subject: String,
-        /// Who vouches for the signer.
-        issuer: String,
-    },
+    Identity { subject: String, issuer: String },
     /// An expression for the signer matches a part of the name only.
     #[error("the expression {pattern} matches only a part of {name}; end it with .*")]
-    IdentityPart {
-        /// The expression.
-        pattern: String,
-        /// The signer or the issuer.
-        name: String,
-    },
+    IdentityPart { pattern: String, name: String },
     /// A bundle of an old or unknown version, which needs less proof.
     #[error("bundle version {found:?}, expected v0.3")]
-    BundleVersion {
-        /// Its media type.
-        found: String,
-    },
+    BundleVersion { found: String },
     /// A bundle without an envelope says nothing about an image.
     #[error("the bundle holds no DSSE envelope")]
     BundleContent,
     /// The bundle hangs on this image, but says that it belongs to another.
     #[error("the artifact's subject is {found}, not this image")]
-    ForeignSubject {
-        /// The manifest's subject.
-        found: Digest,
-    },
+    ForeignSubject { found: Digest },
     /// A bundle artifact has one layer.
     #[error("the artifact has {found} layers, expected 1")]
-    Layers {
-        /// How many.
-        found: usize,
-    },
+    Layers { found: usize },
 }
 
 /// What kind of evidence was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// An image signature.
     Signature,
-    /// A signed statement.
     Attestation,
 }
 
@@ -352,11 +229,9 @@ impl fmt::Display for Kind {
 /// A candidate that does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejected {
-    /// Where it was found.
     pub(crate) origin: String,
     /// For which question it was a candidate; without one, for both.
     pub(crate) kind: Option<Kind>,
-    /// Why it does not count.
     pub(crate) reason: Reason,
 }
 
@@ -369,7 +244,6 @@ impl fmt::Display for Rejected {
 /// No candidate counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureFailure {
-    /// What was asked for.
     pub(crate) kind: Kind,
     /// Each candidate with its reason; empty when there was none.
     pub(crate) rejected: Vec<Rejected>,

@@ -13,13 +13,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signer {
     /// The owner of one of the expected keys.
-    Key {
-        /// The hash of the key.
-        fingerprint: Digest,
-    },
-    /// Somebody with a certificate.
+    Key { fingerprint: Digest },
     Identity {
-        /// The certificate's subject alternative name.
         subject: String,
         /// The OIDC issuer.
         issuer: String,
@@ -29,13 +24,11 @@ pub(crate) enum Signer {
 /// A signature that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signature {
-    /// Where it was found.
     pub(crate) origin: String,
     /// The digest of the layer that holds it.
     pub(crate) digest: Digest,
     /// The `docker-reference` that was signed, of a simple-signing payload.
     pub(crate) reference: Option<String>,
-    /// Who made it.
     pub(crate) signer: Signer,
     /// The identifier that policies see: the envelope's hint, or the certificate's key identifier.
     pub(crate) keyid: String,
@@ -47,7 +40,6 @@ pub(crate) struct Signature {
     pub(crate) chain: Vec<String>,
     /// What the certificate says, by the names that policies know.
     pub(crate) metadata: BTreeMap<String, String>,
-    /// The signed annotations.
     pub(crate) annotations: BTreeMap<String, String>,
     /// Whether a transparency log has it.
     pub(crate) logged: bool,
@@ -56,11 +48,9 @@ pub(crate) struct Signature {
 /// A statement about the image whose signature was verified.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Attestation {
-    /// Where it was found.
     pub(crate) origin: String,
     /// The digest of the layer that holds it.
     pub(crate) digest: Digest,
-    /// The statement.
     pub(crate) statement: Statement,
     /// Whether it came as a Sigstore bundle.
     pub(crate) bundled: bool,
@@ -71,7 +61,6 @@ pub(crate) struct Attestation {
 /// All that is known about one image.
 #[derive(Debug)]
 pub(crate) struct Examined {
-    /// The image.
     pub(crate) image: DigestReference,
     /// Its manifest, whose bytes have the digest.
     pub(crate) manifest: Manifest,

@@ -14,13 +14,11 @@ const MAX_PATTERN: usize = 1 << 20;
 /// A text that is expected, or a pattern for it.
 #[derive(Debug, Clone)]
 pub(crate) enum Matcher {
-    /// The whole text.
     Exact(String),
     /// A pattern for the whole text.
     Pattern(Regex),
     /// A pattern for the whole text, and the same without its anchors for the message.
     Anchored {
-        /// The pattern that decides.
         whole: Regex,
         /// The pattern as it was given.
         given: Regex,

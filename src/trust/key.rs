@@ -40,7 +40,6 @@ const OF_P521: [&EcdsaVerificationAlgorithm; 2] =
 /// What was signed, or its SHA-256 where no more is known.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Message<'a> {
-    /// The bytes themselves.
     Bytes(&'a [u8]),
     /// Their SHA-256.
     Sha256(&'a [u8; 32]),

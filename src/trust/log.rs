@@ -79,9 +79,7 @@ struct Fields {
 pub(super) struct Logged<'a> {
     /// The signed payload, or the whole envelope as it is stored; bundles do not store it.
     pub(super) blob: Option<&'a [u8]>,
-    /// The payload inside.
     pub(super) payload: Message<'a>,
-    /// The signature's bytes.
     pub(super) signature: &'a [u8],
     /// The signer's DER `SubjectPublicKeyInfo`.
     pub(super) spki: &'a [u8],

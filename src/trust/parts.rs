@@ -20,7 +20,6 @@ const VARIABLES: [(&str, Part); 4] = [
 /// What a file contributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// Certificates of certificate authorities.
     Authority,
     /// The key of a transparency log.
     Log,

@@ -7,7 +7,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 pub(crate) struct Block {
     /// Such as `PUBLIC KEY`.
     pub(crate) label: String,
-    /// The bytes inside.
     pub(crate) der: Vec<u8>,
 }
 

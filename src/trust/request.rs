@@ -13,9 +13,7 @@ const REPOSITORY: &str = "COSIGN_REPOSITORY";
 pub(crate) struct TrustRequest {
     /// Keys: a file, a PEM text, `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE` or `https://…`.
     pub(crate) public_key: Vec<String>,
-    /// Signers by their exact names.
     pub(crate) certificate_identity: Vec<String>,
-    /// Signers by expressions.
     pub(crate) certificate_identity_regexp: Vec<String>,
     /// The OIDC issuer by its exact name.
     pub(crate) certificate_oidc_issuer: Option<String>,
@@ -40,7 +38,6 @@ pub(crate) struct TrustRequest {
 /// How an expression has to match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
-    /// The whole text.
     #[default]
     Whole,
     /// A part of the text is enough, as for cosign and Conforma's `ec`.

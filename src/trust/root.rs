@@ -172,9 +172,7 @@ impl Root {
 
 /// A root as it was loaded, or with the names of a bundle's logs.
 pub(super) enum Known<'a> {
-    /// As it was loaded.
     AsIs(&'a Root),
-    /// With names.
     Named(Box<Root>),
 }
 

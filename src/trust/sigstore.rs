@@ -15,7 +15,6 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the library found out about a keyless signature.
 pub(super) struct Keyless {
-    /// The certificate's subject alternative name.
     pub(super) subject: String,
     /// The certificate's OIDC issuer.
     pub(super) issuer: String,
@@ -117,7 +116,6 @@ pub(super) fn by_key<'a>(
     key.lives_at(result.verified_timestamps())
 }
 
-/// Calls the library's verifier.
 fn verify<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
@@ -144,7 +142,6 @@ pub(super) fn not_of_the_future(time: Timestamp) -> Result<(), Reason> {
     })
 }
 
-/// Names the library's refusal.
 fn reason(refusal: Refusal) -> Reason {
     let malformed = |what, reason: String| Reason::Malformed { what, reason };
     match refusal {

@@ -39,7 +39,6 @@ struct Identity {
 /// What a signed payload claims besides the digest.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Claims {
-    /// The signed annotations.
     pub(super) annotations: BTreeMap<String, String>,
     /// The signed `docker-reference`.
     pub(super) reference: Option<String>,

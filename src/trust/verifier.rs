@@ -26,7 +26,6 @@ use crate::{
 /// Whether a transparency log must have the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogPolicy {
-    /// It must.
     Required,
     /// Neither log nor time are looked at: the key alone decides.
     Ignored,
@@ -37,12 +36,7 @@ pub(crate) enum LogPolicy {
 #[derive(Debug)]
 pub(crate) enum Who {
     /// The owners of these keys; one is enough.
-    Keys {
-        /// The keys.
-        keys: Vec<Key>,
-        /// Whether the log is needed.
-        log: LogPolicy,
-    },
+    Keys { keys: Vec<Key>, log: LogPolicy },
     /// These signers with certificates; one is enough.
     Identities(Vec<Identity>),
     /// The same, where there is no log: a timestamp authority proves when the certificate was used.
@@ -68,7 +62,6 @@ impl Who {
 /// What a verifier is made of.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Whose signatures count.
     pub(crate) who: Who,
     /// The trusted root; without one only keys with an ignored log can be checked.
     pub(crate) root: Option<Arc<Root>>,

@@ -15,7 +15,6 @@ const MAX_SPECIAL: u64 = 1 << 20;
 pub(crate) struct Entry {
     /// The cleaned path from the root; empty for the root itself.
     pub(crate) path: String,
-    /// The type of the entry.
     pub(crate) kind: Kind,
     /// The content of a file that is kept.
     pub(crate) content: Option<Vec<u8>>,
@@ -24,9 +23,7 @@ pub(crate) struct Entry {
 /// The type of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A regular file.
     File,
-    /// A directory.
     Directory,
     /// Another name for an earlier file; the name is from the root.
     Hard(String),

@@ -13,13 +13,10 @@ const DIFFERS: Error = Error::Differs {
 /// The fields of a header that decide what an entry is.
 #[derive(Debug)]
 pub(super) struct Fields {
-    /// The name with its prefix.
     pub(super) name: String,
     /// The type flag; zero for files of old archives.
     pub(super) flag: u8,
-    /// The size field.
     pub(super) size: u64,
-    /// The target of a link.
     pub(super) link: String,
 }
 

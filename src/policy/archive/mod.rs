@@ -31,22 +31,13 @@ const MAX_ENTRIES: usize = 500_000;
 pub(crate) enum Error {
     /// It ends before its last entry does, or has no byte at all.
     #[error("the archive is cut: {what}")]
-    Cut {
-        /// Where it ends.
-        what: &'static str,
-    },
+    Cut { what: &'static str },
     /// The compression is not gzip or zstd.
     #[error("the archive is compressed by {found}, expected gzip, zstd or none")]
-    Compression {
-        /// The name of the compression.
-        found: &'static str,
-    },
+    Compression { found: &'static str },
     /// It is not a tar archive, or the compressed bytes are damaged.
     #[error("the archive is damaged: {reason}")]
-    Damaged {
-        /// The defect.
-        reason: String,
-    },
+    Damaged { reason: String },
     /// Two common readers find different files in it.
     #[error("readers differ about the archive: {what}")]
     Differs {
@@ -56,42 +47,19 @@ pub(crate) enum Error {
     /// Something follows the end of the archive.
     #[error("bytes follow the end of the archive")]
     Trailing,
-    /// It exceeds a limit.
     #[error("{what} of the archive exceeds the limit of {limit}")]
-    TooLarge {
-        /// Bytes, entries, a file.
-        what: &'static str,
-        /// The limit.
-        limit: u64,
-    },
-    /// A sparse file.
+    TooLarge { what: &'static str, limit: u64 },
     #[error("{path:?} is a sparse file, which is not supported")]
-    Sparse {
-        /// Its name in the archive.
-        path: String,
-    },
+    Sparse { path: String },
     /// A name or the target of a link leads out of the archive.
     #[error("{path:?} leads out of the archive")]
-    Escapes {
-        /// The name or target.
-        path: String,
-    },
+    Escapes { path: String },
     /// The target of a link is not in the archive.
     #[error("{path:?} is a link without a target: {reason}")]
-    Link {
-        /// The name of the link.
-        path: String,
-        /// The defect of the target.
-        reason: &'static str,
-    },
+    Link { path: String, reason: &'static str },
     /// A file is not the document that its name says.
     #[error("{path:?} cannot be read: {reason}")]
-    Document {
-        /// Its name in the archive.
-        path: String,
-        /// The parser's message.
-        reason: String,
-    },
+    Document { path: String, reason: String },
 }
 
 /// Reads YAML or JSON documents by their paths; paths that are not there are left out.

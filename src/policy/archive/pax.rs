@@ -5,11 +5,8 @@ use super::Error;
 /// The records that change an entry.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// The name of the entry.
     pub(super) path: Option<String>,
-    /// The target of a link.
     pub(super) link: Option<String>,
-    /// The size of the content.
     pub(super) size: Option<u64>,
     /// True for a sparse file of GNU tar.
     pub(super) sparse: bool,
@@ -57,7 +54,6 @@ impl Records {
     }
 }
 
-/// Splits the first record off.
 fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = content.iter().take(12).position(|byte| *byte == b' ')?;
     let (length, _) = content.split_at(space);

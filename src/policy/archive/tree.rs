@@ -32,13 +32,11 @@ enum Node {
 /// Where the content of a file is.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    /// It was kept.
     Kept(Arc<[u8]>),
     /// In an entry of a layer.
     At {
         /// The number of the layer, from 0.
         layer: usize,
-        /// The number of the entry.
         entry: usize,
     },
 }

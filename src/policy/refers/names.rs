@@ -23,9 +23,7 @@ pub(super) struct Token {
 enum Kind {
     /// Words joined by dots, or by brackets around a text.
     Chain(Vec<String>),
-    /// A text.
     Text(String),
-    /// Any other character.
     Sign(char),
 }
 

@@ -27,7 +27,6 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(super) program: rego::Program,
-    /// Where rules start.
     pub(super) places: Arc<Places>,
     /// The time that all evaluations have.
     pub(super) now_ns: i64,
@@ -60,9 +59,7 @@ pub(crate) struct Query {
 pub(crate) struct Raw {
     /// The package without `data`.
     pub(crate) package: String,
-    /// The name of the rule.
     pub(crate) rule: String,
-    /// Where the rule starts.
     pub(crate) place: Option<Place>,
     /// The value; sets are arrays in the order of their elements.
     pub(crate) value: serde_json::Value,

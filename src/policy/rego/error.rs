@@ -23,55 +23,39 @@ pub(crate) enum Error {
     /// There is no rule in any module.
     #[error("the policy has no rules: expected at least one .rego file with rules")]
     Empty,
-    /// A module cannot be parsed.
     #[error("{}", shown(.0))]
     Syntax(rego::Errors),
     /// A call names a function that reaches outside of the evaluation.
     #[error("{place}:{column}: function {function} is not available to policies: {reason}")]
     ForbiddenFunction {
-        /// Where the call is.
         place: Place,
         /// Its column, counted from 1.
         column: u32,
-        /// The full name.
         function: String,
-        /// Why it is not.
         reason: &'static str,
     },
     /// A deny or warn rule gives something that is no result.
     #[error("{place}: {rule} gives {given}, expected a string or an object with msg")]
     ResultKind {
-        /// Where the rule starts.
         place: Place,
-        /// The rule with its package.
         rule: String,
-        /// The kind of value.
         given: &'static str,
     },
     /// A rule with results is in a package that its code could not name.
     #[error(
         "{place}: the package's name has a part with a dot, {part:?}: codes and criteria could not name its rules"
     )]
-    PackageName {
-        /// Where the rule starts.
-        place: Place,
-        /// The part.
-        part: String,
-    },
+    PackageName { place: Place, part: String },
     /// Two rules carry the same code.
     #[error("{second}: code {code} is already used at {first}")]
     DuplicateCode {
-        /// The code.
         code: String,
-        /// The first rule.
         first: Place,
-        /// The second rule.
         second: Place,
     },
     /// Data stands where a rule of the policy stands.
     #[error("{place}: rule {path} collides with a data document of the same path")]
     DataCollision {
-        /// The rule.
         place: Place,
         /// The path below `data`.
         path: String,

@@ -11,9 +11,7 @@ use serde_json::{Map, Value};
 use super::module::Module;
 use crate::policy::local::{LEADS_OUT, NOT_REGULAR, leads_inside};
 
-/// How deep directories are searched.
 const MAX_DEPTH: usize = 32;
-/// How many files are read.
 const MAX_FILES: usize = 50_000;
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
@@ -24,29 +22,18 @@ pub(crate) enum FilesError {
     /// The path is not there or cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The path.
         path: PathBuf,
-        /// The system's reason.
         source: std::io::Error,
     },
     /// The directories hold more, larger or deeper files than a policy has.
     #[error("{} is too large for a policy: at most {MAX_FILES} files of {MAX_BYTES} bytes, {MAX_DEPTH} levels deep", path.display())]
-    TooLarge {
-        /// Where the limit was reached.
-        path: PathBuf,
-    },
+    TooLarge { path: PathBuf },
     /// A link leads out of the path that was named, or something else than a file is there.
     #[error("{}: {reason}", path.display())]
-    Kind {
-        /// The path.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    Kind { path: PathBuf, reason: &'static str },
     /// A data file is not YAML or JSON.
     #[error("{} is not readable as data: {cause}", path.display())]
     Data {
-        /// The file.
         path: PathBuf,
         /// What the parser says, with the line.
         cause: String,
@@ -54,7 +41,6 @@ pub(crate) enum FilesError {
     /// Two data files have a value at the same place.
     #[error("{} and a file before it both have a value at {at}", path.display())]
     Collision {
-        /// The later file.
         path: PathBuf,
         /// The path below `data`.
         at: String,
@@ -66,7 +52,6 @@ pub(crate) enum FilesError {
 pub(crate) struct Files {
     /// The modules, sorted by path.
     pub(crate) modules: Vec<Module>,
-    /// The merged data.
     pub(crate) data: Map<String, Value>,
     count: usize,
 }

@@ -5,7 +5,6 @@
 pub(crate) struct Module {
     /// The name in messages, normally a path.
     pub(crate) file: String,
-    /// The Rego source.
     pub(crate) source: String,
 }
 

@@ -18,7 +18,6 @@ use crate::stop;
 /// A rule of a policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    /// Where it starts.
     pub(crate) place: Place,
     /// The package without `data`: `release.sbom`.
     pub(crate) package: String,
@@ -26,7 +25,6 @@ pub(crate) struct Rule {
     pub(crate) name: String,
     /// The names from `data` on: those of the package, then its own.
     pub(crate) path: Vec<String>,
-    /// Whether it takes arguments.
     pub(crate) is_function: bool,
     /// The annotations that apply: the rule's own, the document's, the package's, the outer packages'.
     pub(crate) annotations: Vec<Value>,

@@ -21,22 +21,17 @@ use super::{
 pub(crate) struct Tested {
     /// The package and the name: `release.sbom_test.test_found`.
     pub(crate) name: String,
-    /// Where the test starts.
     pub(crate) place: Place,
-    /// How it ended.
     pub(crate) verdict: Verdict,
     /// The expression that failed, with the values of its variables.
     pub(crate) failure: Option<Failure>,
-    /// What the test printed.
     pub(crate) printed: Vec<String>,
-    /// How long it took.
     pub(crate) took: Duration,
 }
 
 /// The expression of a test that failed last.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
-    /// Where it starts.
     pub(crate) place: Place,
     /// The bytes of its file that it takes.
     pub(crate) bytes: std::ops::Range<usize>,
@@ -47,11 +42,8 @@ pub(crate) struct Failure {
 /// The lines of a file on which a rule or an expression starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Coverage {
-    /// The file.
     pub(crate) file: String,
-    /// Those that were evaluated.
     pub(crate) covered: BTreeSet<u32>,
-    /// Those that were not.
     pub(crate) missed: BTreeSet<u32>,
 }
 
@@ -67,11 +59,9 @@ pub(crate) struct Run {
 /// How a test ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is true.
     Passed,
     /// It is undefined or something else than true.
     Failed(String),
-    /// It could not be evaluated.
     Errored(String),
     /// Its name starts with `todo_test_`, so it is not run.
     Skipped,

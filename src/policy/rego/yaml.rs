@@ -3,7 +3,6 @@
 use rego::builtins::yaml;
 use serde_json::Value;
 
-/// The line between two documents.
 const SEPARATOR: &str = "\n---\n";
 
 /// Reads the documents of a YAML file, which lines `---` separate.

@@ -23,13 +23,10 @@ const REGISTRIES: [&str; 7] = [
 /// A source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A file or directory.
     File(PathBuf),
     /// A directory of a Git repository.
     Git(GitAddress),
-    /// One document.
     Http(Url),
-    /// An artifact of a registry.
     Oci(Reference),
 }
 
@@ -47,42 +44,21 @@ pub(crate) struct GitAddress {
 /// Why a text names no source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressError {
-    /// Plain HTTP to another machine.
     #[error("attempting to download from insecure source: {text}")]
-    Insecure {
-        /// The source.
-        text: String,
-    },
+    Insecure { text: String },
     /// It looks like nothing that we know.
     #[error(
         "policy source {text:?} is no file or directory here and of no known kind: expected a path, git::URL, https://URL or oci::REFERENCE"
     )]
-    Unknown {
-        /// The source.
-        text: String,
-    },
+    Unknown { text: String },
     /// The URL cannot be read.
     #[error("policy source {text:?} is no URL: {reason}")]
-    Url {
-        /// The source.
-        text: String,
-        /// The parser's message.
-        reason: String,
-    },
-    /// The directory leaves the repository.
+    Url { text: String, reason: String },
     #[error("policy source {text:?}: directory {dir:?} leaves the repository")]
-    Dir {
-        /// The source.
-        text: String,
-        /// The directory.
-        dir: String,
-    },
-    /// The reference cannot be read.
+    Dir { text: String, dir: String },
     #[error("policy source {text:?}: {source}")]
     Reference {
-        /// The source.
         text: String,
-        /// The defect.
         source: ReferenceError,
     },
 }

@@ -82,7 +82,6 @@ pub(super) async fn artifact(
     })
 }
 
-/// How a layer holds files.
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
     /// It is the file of this path.

@@ -50,7 +50,6 @@ fn another_artifact() {
     }
 }
 
-/// A keyless bundle, changed.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(), Reason> {
     let world = World::new();
     // With another entry before it the proof has a hash.

@@ -89,7 +89,6 @@ const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
     ),
 ];
 
-/// The text of a test.
 fn body_of<'a>(test: &str, file: &'a str) -> &'a str {
     let start = file.find(&format!("fn {test}("));
     let start = start.unwrap_or_else(|| panic!("there is no {test}"));

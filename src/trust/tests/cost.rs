@@ -23,7 +23,6 @@ use crate::{
     },
 };
 
-/// How long each is measured.
 const ENOUGH: Duration = Duration::from_millis(1500);
 
 /// Runs it over and over, and prints how often in a second.

@@ -52,7 +52,6 @@ const FUNCTIONS: [Declaration; 14] = [
 pub(crate) struct Question {
     /// Whether it asks about the image's signatures or about its attestations.
     pub(crate) subject: Subject,
-    /// The image, by digest.
     pub(crate) image: String,
     /// The options as the policy gave them: `public_key`, `certificate_identity`, `ignore_rekor` …
     pub(crate) options: serde_json::Value,

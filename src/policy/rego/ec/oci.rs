@@ -268,7 +268,6 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 enum Fault {
     /// There is nothing: the argument is not a reference, or the content is of another kind.
     Nothing(String),
-    /// It could not be read.
     Unreadable(Reason),
 }
 
@@ -317,7 +316,6 @@ fn member(object: &Json, name: &str, absent: Json) -> Json {
     found.cloned().unwrap_or(absent)
 }
 
-/// A descriptor with every member.
 fn descriptor(raw: &Json) -> Json {
     let text = || Json::from("");
     let mut all = json!({
