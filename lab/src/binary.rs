@@ -1,4 +1,4 @@
-//! Where the real `promote` is: given, freshly built by cargo, or beside this program.
+//! Finds the `promote` to run: given, freshly built by cargo, or beside this program.
 
 use std::{
     env,
@@ -48,7 +48,7 @@ fn existing(program: &Path) -> Result<PathBuf> {
 
 fn build(cargo: &OsStr) -> Result<()> {
     let mut command = Command::new(cargo);
-    // Its lines are all that is seen for minutes the first time.
+    // A first build takes minutes, so cargo's output is shown.
     command.args(["build", "--bin", "promote"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
@@ -61,7 +61,7 @@ fn build(cargo: &OsStr) -> Result<()> {
     }
 }
 
-/// Makes sure that git is there.
+/// Fails if git is not installed.
 pub fn need_git() -> Result<()> {
     if crate::git::is_installed() {
         return Ok(());

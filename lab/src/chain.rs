@@ -1,4 +1,4 @@
-//! The five commands by hand, with the arguments that a person would type.
+//! The five commands by hand, with their arguments as typed.
 
 use std::{
     fs,
@@ -13,23 +13,17 @@ use crate::universe::{COMPONENT, Universe};
 /// The name of the configuration of `promote run`.
 pub const CONFIG: &str = "promote.yaml";
 
-/// One of the five commands.
+/// One command of a promotion by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// `extract-tag`
     ExtractTag,
-    /// `gather-images`
     GatherImages,
-    /// `verify-ec`
     VerifyEc,
-    /// `copy-image`
     CopyImage,
-    /// `update-deployment`
     UpdateDeployment,
 }
 
 impl Step {
-    /// All, in their order.
     pub const ALL: [Self; 5] = [
         Self::ExtractTag,
         Self::GatherImages,
@@ -38,7 +32,6 @@ impl Step {
         Self::UpdateDeployment,
     ];
 
-    /// The command's name.
     #[must_use]
     pub fn command(self) -> &'static str {
         match self {
@@ -51,7 +44,6 @@ impl Step {
     }
 }
 
-/// The output of a command.
 #[derive(Debug, Clone)]
 pub struct Ran {
     /// The exit code; -1 when it was killed.
@@ -60,7 +52,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// A promotion by hand: where, by what, of which tag.
+/// A promotion by hand: universe, program and tag.
 #[derive(Clone)]
 pub struct Chain<'a> {
     /// The universe in which it happens.
@@ -74,7 +66,7 @@ pub struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    /// The arguments of one command; `result` gives a result of an earlier one.
+    /// Returns the arguments of one command; `result` returns a result of an earlier one.
     #[must_use]
     pub fn arguments(&self, step: Step, result: impl Fn(Step, &str) -> String) -> Vec<String> {
         let universe = self.universe;
@@ -211,7 +203,6 @@ update-deployment:
         self.promote(&self.arguments(step, |of, name| self.result(of, name)))
     }
 
-    /// Runs all until one fails.
     pub fn all(&self) -> Result<Vec<(Step, Ran)>> {
         let mut steps = Vec::new();
         for step in Step::ALL {

@@ -30,12 +30,12 @@ pub struct Args {
     /// Show this attack and its honest twin only
     #[arg(long, value_name = "NAME", conflicts_with = "list")]
     attack: Option<String>,
-    /// List the attacks
+    /// List the attacks with the check that stops each
     #[arg(long)]
     list: bool,
 }
 
-/// A promotion without an attack.
+/// A promotion without an attack: all parts are honest.
 const HONEST: Attack = attacks::HONEST;
 
 /// Shows the tour or one attack: 0 when everything ended as it must, else 1.
@@ -77,7 +77,7 @@ pub fn run(args: &Args, promote: impl FnOnce() -> Result<std::path::PathBuf>) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many attacks were stopped, and how many honest twins went through.
+/// Numbers of attacks that were stopped and of honest twins that passed.
 #[derive(Debug, Default)]
 struct Score {
     attacks: (usize, usize),
@@ -132,7 +132,6 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A promotion without an attacker.
     #[must_use]
     pub fn honest() -> Self {
         Self {

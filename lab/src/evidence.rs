@@ -12,9 +12,7 @@ pub const SCAN: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
 /// A vulnerability that a scanner found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finding {
-    /// Such as `CVE-2026-0001`.
     pub id: &'static str,
-    /// `CRITICAL`, `HIGH`, `MEDIUM` or `LOW`.
     pub severity: &'static str,
     /// The version that mends it; empty when there is none.
     pub fixed_version: &'static str,

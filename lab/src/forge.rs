@@ -28,20 +28,13 @@ use crate::{
     server::{Body, response},
 };
 
-/// A kind of Git host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// GitLab.
     GitLab,
-    /// GitHub Enterprise Server.
     GitHub,
-    /// Gitea and Forgejo.
     Gitea,
-    /// Bitbucket Cloud.
     Bitbucket,
-    /// Bitbucket Data Center.
     BitbucketDataCenter,
-    /// Azure DevOps.
     Azure,
 }
 
@@ -57,62 +50,44 @@ impl Kind {
     ];
 }
 
-/// A change request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// Its number.
     pub number: u64,
-    /// The branch with the change.
     pub source: String,
-    /// The branch that is to take it.
+    /// The branch that it is merged into.
     pub target: String,
-    /// The title.
     pub title: String,
-    /// The text.
     pub body: String,
-    /// The labels.
     pub labels: Vec<String>,
-    /// The reviewers.
     pub reviewers: Vec<String>,
-    /// Whether it is to be merged when its checks allow that.
+    /// The request is merged as soon as its checks pass.
     pub auto_merge: bool,
-    /// Whether it was closed without a merge.
+    /// The request was closed without a merge.
     pub closed: bool,
-    /// The commit of the merge.
     pub merged: Option<String>,
-    /// How often it was changed.
     pub version: u64,
 }
 
-/// A commit status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The commit.
     pub commit: String,
-    /// The state, in the host's word.
+    /// The state as the host spells it, such as `success`.
     pub state: String,
-    /// The name.
     pub context: String,
-    /// The line that is shown.
     pub description: String,
-    /// The page.
     pub link: Option<String>,
 }
 
-/// An answer that comes instead of the real one.
+/// An answer in place of the real one.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// The method.
     pub method: &'static str,
-    /// A part of the path.
     pub path: &'static str,
-    /// The status.
     pub status: u16,
-    /// Headers.
     pub headers: Vec<(&'static str, String)>,
-    /// Whether the request is carried out all the same.
+    /// The request is carried out all the same.
     pub is_done: bool,
-    /// How many requests get it.
+    /// Number of requests that get this answer.
     pub times: usize,
 }
 
@@ -136,7 +111,7 @@ pub struct Forge {
     state: Mutex<State>,
 }
 
-/// A request to the API, taken apart.
+/// A parsed request to the API.
 struct Ask<'a> {
     method: &'a str,
     parts: Vec<String>,
@@ -144,11 +119,11 @@ struct Ask<'a> {
     body: Value,
 }
 
-/// A status and a body.
+/// The status and the JSON body of an answer.
 type Answer = (u16, Value);
 
 impl Forge {
-    /// The API of a host that knows one token.
+    /// Returns the API of a host that accepts one token.
     #[must_use]
     pub fn new(kind: Kind, token: &str) -> Self {
         Self {
@@ -159,7 +134,7 @@ impl Forge {
         }
     }
 
-    /// The same host installed below a path, such as `gitlab`.
+    /// Installs the host below a path, such as `gitlab`.
     #[must_use]
     pub fn below(self, root: &str) -> Self {
         let below = format!("/{root}");
@@ -176,25 +151,24 @@ impl Forge {
         state.address = address.to_owned();
     }
 
-    /// Every change request.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.state().requests.clone()
     }
 
-    /// Every status that was set, in order.
+    /// Returns all commit statuses in the order in which they were set.
     #[must_use]
     pub fn statuses(&self) -> Vec<Status> {
         self.state().statuses.clone()
     }
 
-    /// Makes a GitHub App known, by its ID, its installation and its private key.
+    /// Registers a GitHub App by its ID, its installation and its private key.
     pub fn set_app(&self, id: &str, installation: &str, key: &str) -> anyhow::Result<()> {
         self.state().app = Some(App::new(id, installation, key)?);
         Ok(())
     }
 
-    /// Lets requests fail.
+    /// Answers the next requests that match by a fault.
     pub fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
     }
@@ -338,7 +312,7 @@ impl Forge {
         app.answer(path, sent.unwrap_or_default(), &self.token, now.as_secs())
     }
 
-    /// The header in which the host takes tokens, and no other.
+    /// Tells if the token is in the header of this host, and in no other.
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let token = &self.token;
@@ -358,7 +332,7 @@ impl Forge {
         }
     }
 
-    /// Takes note of a push; GitLab opens what its push options demand and prints the page.
+    /// Handles a push: GitLab opens the change request that its push options describe and prints the page.
     pub(crate) fn pushed(&self, repository: &str, push: &Push) -> Option<String> {
         let below = format!("{}/", self.below.trim_start_matches('/'));
         let repository = repository.strip_prefix(&below).unwrap_or(repository);
@@ -448,7 +422,7 @@ impl Forge {
             .ok_or((404, json!({"message": "404 Not found"})))
     }
 
-    /// Keeps a status.
+    /// Stores a commit status if the repository has the commit.
     fn set(&self, repository: &str, status: Status) -> Result<(), Answer> {
         if !self.has_commit(repository, &status.commit) {
             return Err((404, json!({"message": "no such commit"})));
@@ -513,7 +487,7 @@ impl Ask<'_> {
         self.query.get(name).map(String::as_str)
     }
 
-    /// The path as texts, to be matched.
+    /// Returns the segments of the path.
     fn path(&self) -> Vec<&str> {
         self.parts.iter().map(String::as_str).collect()
     }
@@ -550,7 +524,6 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Resolves `%XX`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

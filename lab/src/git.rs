@@ -36,9 +36,7 @@ use crate::{
 /// A user and the password by which it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name.
     pub user: String,
-    /// The password or token.
     pub password: String,
 }
 
@@ -50,7 +48,7 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// What is called after a request, with its name.
+/// The function to call after a request, with the request's name.
 type RequestHook = Arc<dyn Fn(&str) + Send + Sync>;
 
 struct Shared {
@@ -59,17 +57,16 @@ struct Shared {
     requests: Mutex<Vec<String>>,
     before_push: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     after_push: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
-    /// What comes instead of an answer to the next push that was carried out.
+    /// The status of the next push in place of the right one.
     lost: Mutex<Option<u16>>,
     habit: Mutex<Option<Habit>>,
     counts: Counts,
-    /// Whether git's own HTTP server answers.
+    /// git's own HTTP server answers.
     has_backend: AtomicBool,
     forge: Mutex<Option<Arc<Forge>>>,
     after_request: Mutex<Option<RequestHook>>,
 }
 
-/// Tells whether git is installed.
 #[must_use]
 pub fn is_installed() -> bool {
     Command::new("git")
@@ -119,7 +116,6 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:PORT`, or with `https`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("{}://{}", self.scheme, self.listener.address())
@@ -171,7 +167,7 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Changes the account that every request needs.
+    /// Replaces the account that every request must have.
     pub fn set_account(&self, user: &str, password: &str) {
         let mut own = self
             .shared
@@ -184,7 +180,7 @@ impl Server {
         });
     }
 
-    /// Lets it behave as a real host does.
+    /// Sets a habit of real hosts (see [`Habit`]).
     pub fn set_habit(&self, habit: Habit) {
         let mut own = self
             .shared
@@ -199,7 +195,7 @@ impl Server {
         self.shared.has_backend.store(true, Ordering::Relaxed);
     }
 
-    /// Gives it the API of a Git host, on the same address.
+    /// Serves the API of a Git host at the same address.
     pub fn set_forge(&self, forge: Arc<Forge>) {
         forge.set_root(self.root.path(), &self.address());
         let mut own = self
@@ -249,7 +245,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Commits files on top of a branch and gives the commit.
+    /// Commits files on top of a branch and returns the commit.
     pub fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) -> Result<String> {
         let index = tempfile::NamedTempFile::new()?;
         let path = index.path().with_extension("index");
@@ -293,7 +289,7 @@ impl Repository {
             .map(drop)
     }
 
-    /// Sets an annotated tag, moving it if it exists, and gives the tag object.
+    /// Sets an annotated tag, moving it if it exists, and returns the tag object.
     pub fn annotated_tag(&self, name: &str, commit: &str) -> Result<String> {
         self.git(
             &["tag", "--force", "--annotate", "-m", name, name, commit],
@@ -307,7 +303,7 @@ impl Repository {
         self.git(&["rev-parse", "--verify", "--quiet", revision], None)
     }
 
-    /// A file of a revision.
+    /// Reads a file of a revision.
     pub fn read(&self, revision: &str, path: &str) -> Result<String> {
         let output = Command::new("git")
             .current_dir(&self.path)
@@ -319,7 +315,6 @@ impl Repository {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Every ref with its object.
     pub fn refs(&self) -> Result<BTreeMap<String, String>> {
         let list = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"], None)?;
         let pairs = list.lines().filter_map(|line| line.split_once(' '));
@@ -328,12 +323,11 @@ impl Repository {
             .collect())
     }
 
-    /// Runs git in the repository.
+    /// Runs git in the repository and returns its output.
     pub fn git(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
         git(&self.path, arguments, input)
     }
 
-    /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -384,7 +378,7 @@ fn run(
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// Where the branches of a repository were.
+/// The branches of a repository with their commits.
 struct Refs(Vec<(String, String)>);
 
 impl Refs {
@@ -504,7 +498,7 @@ async fn reply(
         (None, Some((name, service))) => (name, service),
         (None, None) => bail!("no repository"),
     };
-    // As hosts do it: `.git` may be left out.
+    // As on real hosts, `.git` may be left out.
     let name = name.trim_start_matches('/');
     let name = name.strip_suffix(".git").unwrap_or(name);
     let repository = shared.root.join(format!("{name}.git"));
@@ -532,7 +526,7 @@ async fn reply(
         })
         .flatten();
     let kept = match lie {
-        // Only a ref that nobody reads moves: the answer is honest about another place.
+        // Only a ref that no test reads moves: the answer is right for another ref.
         Some(200) => Some(Refs::of(&repository)?),
         _ => None,
     };

@@ -51,9 +51,7 @@ pub struct Cluster {
 #[derive(Debug, Default)]
 struct State {
     token: String,
-    /// By `group/resource/namespace/name`.
     objects: BTreeMap<String, Value>,
-    /// `verb resource` or `verb resource/subresource`.
     rights: BTreeSet<String>,
     requests: Vec<String>,
     refused: Vec<String>,
@@ -116,7 +114,7 @@ impl Cluster {
         }
     }
 
-    /// The object with all patches.
+    /// Returns the object as patched so far.
     #[must_use]
     pub fn object(&self, resource: &str, name: &str) -> Value {
         let end = format!("/{resource}/{NAMESPACE}/{name}");
@@ -346,7 +344,7 @@ impl State {
     }
 }
 
-/// Merges as RFC 7396 says.
+/// Merges a patch into a document (JSON Merge Patch, RFC 7396).
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();

@@ -38,7 +38,7 @@ enum Command {
         /// Where to listen; port 0 picks a free one
         #[arg(long, default_value = "127.0.0.1:0", value_name = "HOST:PORT")]
         listen: SocketAddr,
-        /// Do without the referrers API
+        /// Do without the referrers API, as older registries
         #[arg(long)]
         no_referrers: bool,
     },
@@ -49,7 +49,7 @@ enum Tekton {
     Run(tekton::command::Args),
     /// Run the test cases of Tasks: Pipelines that set up, run and check
     Test {
-        /// Files, or directories with them
+        /// Files with test cases, or directories of such files
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },

@@ -1,7 +1,7 @@
 //! An embedded OCI registry (distribution specification 1.1), in memory, on a thread of its own.
 //!
-//! It keeps a log of all requests, so that tests can count them and look at their order, can ask
-//! for names and tokens, and goes wrong on request as real registries do.
+//! It keeps a log of all requests, so that tests can count them and check their order, can require
+//! accounts and tokens, and has faults of real registries on request.
 
 mod access;
 mod blobs;
@@ -31,7 +31,7 @@ use crate::{
     tls::Tls,
 };
 
-/// How the registry behaves.
+/// Behaviour of the registry beyond the specification's defaults.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
@@ -42,16 +42,16 @@ pub struct Options {
     pub fallback_tag_is_image: bool,
     /// Refuses to set a tag that exists.
     pub immutable_tags: bool,
-    /// How many tags or referrers it lists at once, whatever is asked.
+    /// The largest page of tags or referrers, whatever the request says.
     pub page: Option<usize>,
     /// The largest body of one upload request, in bytes; a larger one is answered by 413.
     pub max_body_bytes: Option<u64>,
     /// The origin to which the download of a blob is redirected, as to an object store.
     pub redirect_blobs: Option<String>,
     pub access: Access,
-    /// Lets its token server honour the first scope of a request only.
+    /// The token server honours the first scope of a request only.
     pub one_scope: bool,
-    /// With it, the registry speaks TLS.
+    /// The certificate and key for TLS; plain HTTP without.
     pub tls: Option<Tls>,
 }
 
@@ -79,7 +79,6 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// State that the requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
@@ -133,7 +132,7 @@ impl Shared {
 pub struct Saved(BTreeMap<String, store::Repository>);
 
 impl Server {
-    /// Starts it.
+    /// Starts the registry on a thread of its own.
     pub fn start(options: Options) -> Result<Self> {
         let listen = options.listen;
         let tls = options.tls.as_ref().map(|tls| Arc::clone(&tls.config));
@@ -152,24 +151,22 @@ impl Server {
         Ok(Self { listener, shared })
     }
 
-    /// `127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> String {
         self.listener.address().to_string()
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Returns every request so far, in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.shared.store().requests.clone()
     }
 
-    /// Lets something go wrong from now on.
+    /// Adds a fault for the requests from now on.
     pub fn fail(&self, fault: Fault) {
         self.shared.faults().add(fault);
     }
 
-    /// Forgets all faults.
     pub fn heal(&self) {
         self.shared.faults().clear();
     }
@@ -183,7 +180,6 @@ impl Server {
         }
     }
 
-    /// Forgets the requests so far.
     pub fn forget_requests(&self) {
         self.shared.store().requests.clear();
     }
@@ -220,7 +216,6 @@ impl Server {
         manifests.cloned().collect()
     }
 
-    /// The bytes of a blob.
     #[must_use]
     pub fn blob(&self, repository: &str, digest: &str) -> Option<Vec<u8>> {
         match self.shared.store().blob(repository, digest)? {
@@ -229,14 +224,14 @@ impl Server {
         }
     }
 
-    /// Puts a blob there, as a client with every right would; returns its digest.
+    /// Stores a blob, as a client with every right would; returns its digest.
     pub fn put_blob(&self, repository: &str, bytes: &[u8]) -> String {
         let mut upload = Upload::default();
         upload.push(bytes);
         self.put(repository, upload)
     }
 
-    /// Puts a blob of so many zeros there, which needs no memory; returns its digest.
+    /// Stores a blob of zeros, which needs no memory; returns its digest.
     pub fn put_zeros(&self, repository: &str, count: u64) -> String {
         let mut upload = Upload::default();
         let zeros = [0; 64 << 10];
@@ -259,7 +254,7 @@ impl Server {
         digest
     }
 
-    /// Puts a manifest there under its digest and, if one is given, a tag; returns the digest.
+    /// Stores a manifest under its digest and, if one is given, a tag; returns the digest.
     pub fn put_manifest(
         &self,
         repository: &str,
@@ -272,23 +267,23 @@ impl Server {
             .put_manifest(repository, tag, media_type, bytes.to_vec().into())
     }
 
-    /// Keeps what every repository holds now.
+    /// Returns the content of every repository.
     #[must_use]
     pub fn save(&self) -> Saved {
         Saved(self.shared.store().repositories.clone())
     }
 
-    /// Goes back to what was kept.
+    /// Replaces the content of every repository by saved content.
     pub fn restore(&self, saved: Saved) {
         self.shared.store().repositories = saved.0;
     }
 
-    /// Takes a blob away.
+    /// Removes a blob, although manifests may name it.
     pub fn delete_blob(&self, repository: &str, digest: &str) {
         self.shared.store().forget_blob(repository, digest);
     }
 
-    /// Takes a tag away.
+    /// Removes a tag; its manifest stays.
     pub fn delete_tag(&self, repository: &str, tag: &str) {
         let mut store = self.shared.store();
         if let Some(repository) = store.repositories.get_mut(repository) {

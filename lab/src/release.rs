@@ -33,7 +33,7 @@ pub struct Args {
     /// The checkout whose tag is released
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
-    /// The tag
+    /// The Git tag that is released
     #[arg(long, value_name = "TAG")]
     tag: String,
     /// The builder that the provenance names
@@ -41,7 +41,7 @@ pub struct Args {
     builder: String,
 }
 
-/// Plays the release: first without signatures, which must be refused, then whole.
+/// Rehearses the release: first without signatures, which must be refused, then whole.
 pub fn run(args: &Args, promote: &Path) -> Result<()> {
     let registry = registry::Server::start(registry::Options::default())?;
     let work = tempfile::tempdir()?;
@@ -163,7 +163,7 @@ impl Release<'_> {
         status.code().context("the script was killed")
     }
 
-    /// Signs the checksums, verifies them by the bundle, and sees another text refused.
+    /// Signs the checksums, verifies them by the bundle, and checks that another text is refused.
     fn checksums(&self) -> Result<()> {
         let path = self.args.dist.join("SHA256SUMS");
         let bytes = fs::read(&path)?;
@@ -194,6 +194,6 @@ impl Release<'_> {
 }
 
 fn say(text: &str) {
-    // A reader that has gone away misses a line.
+    // A closed standard output is not an error.
     let _ = writeln!(io::stdout(), "✓ {text}");
 }

@@ -38,7 +38,7 @@ pub struct Args {
     /// Let the Git host behave so, in place of GitLab's redirects
     #[arg(long, value_name = "HABIT", value_parser = HABITS)]
     pub habit: Option<String>,
-    /// Let an attacker have been there first (lab demo --list names them): the commands below end as it must
+    /// Let an attacker act first (lab demo --list has their names); the printed commands then show the refusal
     #[arg(long, value_name = "NAME")]
     pub attack: Option<String>,
 }
@@ -47,7 +47,7 @@ pub struct Args {
 /// a while, or serves only programs that call themselves git.
 const HABITS: [&str; 4] = ["limits", "protected", "races", "user-agent"];
 
-/// Starts the servers and prints what to do with them; they end when the universe is dropped.
+/// Starts the servers and prints the commands to try; they end when the universe is dropped.
 pub fn start(args: &Args, promote: &Path) -> Result<Arc<Universe>> {
     let (universe, text) = prepare(args, promote)?;
     let mut out = io::stdout().lock();
@@ -56,7 +56,7 @@ pub fn start(args: &Args, promote: &Path) -> Result<Arc<Universe>> {
     Ok(universe)
 }
 
-/// Starts the servers and returns what to do with them.
+/// Starts the servers and returns the commands to try.
 pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
     crate::binary::need_git()?;
     if args.listen.is_unspecified() {
@@ -111,7 +111,7 @@ pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
     Ok((universe, text))
 }
 
-/// Gives the Git host its API and its habits.
+/// Sets the API and the habits of the Git host.
 fn behave(universe: &Universe, args: &Args) -> Result<()> {
     if let Some(habit) = &args.habit {
         universe.git.set_habit(match habit.as_str() {
@@ -211,7 +211,7 @@ fn commands(text: &mut String, chain: &Chain<'_>, site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// The flags without which the servers at this site are not talked to.
+/// Returns the global flags for the servers at this site.
 fn globals(universe: &Universe, site: &Site) -> Vec<String> {
     let registry = universe.registry.address();
     let git = universe.git.address();

@@ -33,12 +33,11 @@ use tokio_rustls::TlsAcceptor;
 /// The answer to one request, in the making.
 pub(crate) type Reply = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
-/// How many zeros are sent at once.
+/// Zeros that are sent at once.
 const ZEROS: &[u8] = &[0; 64 << 10];
-/// How long a connection stays open after the last byte before the cut.
+/// Time that a connection stays open after the last byte before the cut.
 const FLUSH: Duration = Duration::from_millis(20);
 
-/// The body of an answer.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     bytes: Bytes,
@@ -50,7 +49,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// So many zeros, which need no memory.
+    /// Returns a body of zeros, which are not held in memory.
     pub(crate) fn zeros(count: u64) -> Self {
         Self {
             zeros: count,
@@ -58,7 +57,7 @@ impl Body {
         }
     }
 
-    /// The length that is announced.
+    /// Returns the length of the whole body, zeros included.
     pub(crate) fn len(&self) -> u64 {
         self.bytes.len() as u64 + self.zeros
     }
@@ -180,7 +179,7 @@ where
     serve_with(listen, None, answer)
 }
 
-/// The same, over TLS when there is a configuration.
+/// Answers every request by the function, over TLS when there is a configuration.
 pub(crate) fn serve_with<F>(
     listen: SocketAddr,
     tls: Option<Arc<rustls::ServerConfig>>,

@@ -1,4 +1,4 @@
-//! Images, signatures and attestations as cosign and Tekton Chains write them, and lies about them.
+//! Images, signatures and attestations as cosign and Tekton Chains write them, and forged ones.
 //!
 //! Signatures lie under the tag `sha256-<hex>.sig` (simple signing), attestations under
 //! `sha256-<hex>.att` (DSSE envelopes of in-toto statements).
@@ -31,7 +31,6 @@ const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub repository: String,
-    /// `sha256:…` of the manifest.
     pub digest: String,
     pub size: usize,
     pub media_type: &'static str,
@@ -44,7 +43,7 @@ impl Image {
         format!("{}.{suffix}", self.digest.replace(':', "-"))
     }
 
-    /// A descriptor of the manifest.
+    /// Returns an OCI descriptor of the manifest.
     #[must_use]
     pub fn descriptor(&self) -> Value {
         json!({"mediaType": self.media_type, "digest": self.digest, "size": self.size})
@@ -77,7 +76,7 @@ pub fn push_image(
     Ok(push(registry, repository, Some(tag), MANIFEST, &manifest))
 }
 
-/// Pushes an image whose one layer is so many zeros, which need no memory.
+/// Pushes an image whose one layer is zeros, which need no memory.
 pub fn push_zeros(registry: &Server, repository: &str, tag: &str, bytes: u64) -> Image {
     let digest = registry.put_zeros(repository, bytes);
     let manifest = json!({
@@ -127,7 +126,7 @@ pub fn push_referrer(
     Ok(push(registry, repository, None, MANIFEST, &manifest))
 }
 
-/// The same on a registry without the referrers API, where clients keep the list themselves:
+/// Attaches an artifact on a registry without the referrers API, where clients keep the list:
 /// an index under the tag `sha256-<hex>`.
 pub fn push_listed_referrer(
     registry: &Server,
@@ -183,7 +182,7 @@ pub fn sign(registry: &Server, image: &Image, key: &Key) -> Result<()> {
     put_signature(registry, image, payload.as_bytes(), &signature)
 }
 
-/// Puts any payload and signature where the image's signature is looked for.
+/// Stores any payload and signature under the tag of the image's signatures.
 pub fn put_signature(
     registry: &Server,
     image: &Image,
@@ -254,7 +253,7 @@ pub fn attest(registry: &Server, image: &Image, key: &Key, statements: &[Value])
     Ok(())
 }
 
-/// Puts any envelopes where the image's attestations are looked for.
+/// Stores any envelopes under the tag of the image's attestations.
 pub fn put_attestations(registry: &Server, image: &Image, envelopes: &[Value]) {
     let layer = |envelope: &Value| {
         let mut layer = descriptor(
@@ -291,7 +290,7 @@ fn put_attached(registry: &Server, image: &Image, suffix: &str, layers: Vec<Valu
     );
 }
 
-/// Makes what is attached to one image look as if it belonged to another: a stolen signature.
+/// Copies the attached artifacts of one image to another: a stolen signature.
 pub fn steal(registry: &Server, suffix: &str, from: &Image, to: &Image) -> Result<()> {
     let tag = from.attached_tag(suffix);
     let bytes = registry
@@ -313,7 +312,7 @@ pub fn steal(registry: &Server, suffix: &str, from: &Image, to: &Image) -> Resul
     Ok(())
 }
 
-/// Changes the content of what is attached to an image and describes it anew, so that every
+/// Changes the content of an attached artifact and describes it anew, so that every
 /// digest is right and only the content is not what was signed.
 pub fn tamper(
     registry: &Server,

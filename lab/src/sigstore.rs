@@ -36,7 +36,7 @@ const INTO_DAY: u64 = 11_045;
 const FULCIO_ISSUER: &[u64] = &[1, 3, 6, 1, 4, 1, 57264, 1, 8];
 const SCT_LIST: &[u64] = &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
 
-/// A private Sigstore.
+/// A private Sigstore: authority, log, timestamps and TUF.
 #[derive(Debug)]
 pub struct Sigstore {
     authority: Authority,
@@ -58,7 +58,6 @@ impl PublicKeyData for Point<'_> {
     }
 }
 
-/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: Vec<u8>,
@@ -93,7 +92,7 @@ pub enum Sct {
 }
 
 impl<'a> Request<'a> {
-    /// An honest request.
+    /// Returns a request for a certificate that is valid and logged.
     #[must_use]
     pub fn new(subject: &'a str, issuer: &'a str) -> Self {
         Self {
@@ -121,7 +120,7 @@ impl Sigstore {
         })
     }
 
-    /// Issues a certificate of ten minutes for a key; gives its DER.
+    /// Issues a certificate of ten minutes for a key; returns its DER.
     pub fn certificate(&self, key: &Key, request: &Request<'_>) -> Result<Vec<u8>> {
         let public = KeyPair::from_pem(&key.private_pem()?)?;
         self.certify(&public, request)
@@ -140,7 +139,7 @@ impl Sigstore {
         params.not_after = day + std::time::Duration::from_secs(INTO_DAY + 540);
         params.serial_number = Some(SerialNumber::from(7));
         params.distinguished_name = DistinguishedName::new();
-        // Fulcio gives one name; tests want several, or none, separated by a blank.
+        // Fulcio sets one name; tests have several, or none, separated by a blank.
         let subjects = request.subject.split_whitespace();
         let names: Result<Vec<_>> = subjects.map(subject_name).collect();
         params.subject_alt_names = names?;
@@ -252,7 +251,6 @@ fn from_pem(text: &str) -> Vec<u8> {
     STANDARD.decode(body).unwrap_or_default()
 }
 
-/// A certificate as PEM.
 #[must_use]
 pub fn certificate_pem(der: &[u8]) -> String {
     let body = STANDARD.encode(der);

@@ -30,7 +30,7 @@ impl Tls {
         Self::private_authority_for(&[])
     }
 
-    /// The same for servers that are also reached by these names or addresses.
+    /// Returns such a certificate for servers that are also reached by these names or addresses.
     pub fn private_authority_for(names: &[String]) -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut authority = CertificateParams::new(Vec::new())?;

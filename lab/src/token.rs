@@ -1,5 +1,5 @@
 //! A token server for registries of others (distribution "token" specification, "JWT"): it
-//! gives one account signed tokens for every scope that is asked for, and counts them.
+//! issues signed tokens to one account, for every requested scope, and counts them.
 
 use std::{
     net::SocketAddr,
@@ -29,7 +29,7 @@ use crate::{
 
 /// The name under which registries know the server and themselves.
 const NAME: &str = "lab";
-/// How long a token is good for, in seconds.
+/// Validity of a token, in seconds.
 const LIFE: i64 = 300;
 
 /// A running token server; it ends when this is dropped.
@@ -88,7 +88,7 @@ impl Server {
         &self.shared.certificate_pem
     }
 
-    /// How many tokens were given out.
+    /// Returns the number of issued tokens.
     #[must_use]
     pub fn given(&self) -> usize {
         self.shared.given.load(Ordering::Relaxed)
@@ -134,7 +134,7 @@ impl Shared {
     }
 }
 
-/// `repository:acme/web:pull,push`, percent-encoded, as a claim.
+/// Returns the claim of a scope such as `repository:acme/web:pull,push`.
 fn access(scope: &str) -> Option<Value> {
     let scope = scope
         .replace("%3A", ":")

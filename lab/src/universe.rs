@@ -20,11 +20,10 @@ use crate::{
 
 /// The Git tag that is released.
 pub const TAG: &str = "v1.0";
-/// Where builds put their images.
+/// The repository to which builds push their images.
 pub const STAGING: &str = "acme/staging/web";
-/// Where production takes its images from.
+/// The repository of the images in production.
 pub const PRODUCTION: &str = "acme/web";
-/// The component that is deployed.
 pub const COMPONENT: &str = "web";
 /// The file of the GitOps repository that sets the image of production.
 pub const PATCH: &str = "components/web/overlays/prod/deployment-patch.yaml";
@@ -33,10 +32,10 @@ const SOURCE: &str = "acme/web";
 const GITOPS: &str = "acme/web-gitops";
 const POLICY: &str = "acme/policy";
 
-/// The servers and what is on them.
+/// The servers with their content, and the keys.
 pub struct Universe {
     pub registry: registry::Server,
-    /// The Git server; it knows one account, whose password is in [`Universe::credentials`].
+    /// The Git server; it accepts one account, whose password is in [`Universe::credentials`].
     pub git: git::Server,
     /// The key of the build system.
     pub key: Key,
@@ -50,13 +49,13 @@ pub struct Universe {
 /// Every tag of the registry and every ref of the Git server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// `repository:tag` and its digest.
+    /// The digest of each tag, by `repository:tag`.
     pub tags: BTreeMap<String, String>,
-    /// `repository ref` and its object.
+    /// The object of each ref, by `repository ref`.
     pub refs: BTreeMap<String, String>,
 }
 
-/// Where the servers of a universe listen.
+/// The addresses and ports of a universe's servers.
 #[derive(Debug, Clone)]
 pub struct Site {
     pub listen: IpAddr,
@@ -195,7 +194,6 @@ impl Universe {
             .commit("main", "policy for releases", &all)
     }
 
-    /// The source repository's URL.
     #[must_use]
     pub fn source_url(&self) -> String {
         self.git.url(SOURCE)
@@ -226,22 +224,19 @@ impl Universe {
         format!("{}/{PRODUCTION}", self.registry.address())
     }
 
-    /// The source repository.
     pub fn source(&self) -> Result<Repository> {
         self.git.repository(SOURCE)
     }
 
-    /// The GitOps repository.
     pub fn gitops(&self) -> Result<Repository> {
         self.git.repository(GITOPS)
     }
 
-    /// The policy repository.
     pub fn policy(&self) -> Result<Repository> {
         self.git.repository(POLICY)
     }
 
-    /// The line that says which image runs in production.
+    /// Returns the line that sets the image of production.
     pub fn deployed(&self) -> Result<String> {
         let patch = self.gitops()?.read("main", PATCH)?;
         let line = patch.lines().find_map(|line| {
@@ -252,7 +247,7 @@ impl Universe {
         line.context("no image in the deployment")
     }
 
-    /// The public key's file.
+    /// Returns the path of the public key's file.
     #[must_use]
     pub fn public_key(&self) -> PathBuf {
         self.path("cosign.pub")
@@ -270,7 +265,7 @@ impl Universe {
         self.dir.path().join(name)
     }
 
-    /// The source repository as its host calls it for people.
+    /// Returns the web address of the source repository.
     #[must_use]
     pub fn source_page(&self) -> String {
         let url = self.source_url();
@@ -293,7 +288,6 @@ impl Universe {
         Ok(text)
     }
 
-    /// Returns all tags and refs.
     pub fn state(&self) -> Result<State> {
         let mut refs = BTreeMap::new();
         for name in [SOURCE, GITOPS, POLICY] {

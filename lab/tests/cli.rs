@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-/// The lab with an environment in which there is no git.
+/// The lab with an environment without git.
 fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
     command.env_clear().env("PATH", "/nowhere").args(arguments);

@@ -23,16 +23,15 @@ const MEMBERS: [&str; 9] = [
     "labels",
 ];
 
-/// One block.
+/// A block of comments that begins with `# METADATA`.
 #[derive(Debug, Clone)]
 pub struct Annotation {
-    /// Place of `# METADATA`.
     pub span: Span,
     /// Known members, in their long forms.
     pub content: Map<String, Value>,
 }
 
-/// A place and what is wrong there.
+/// A place and the error message.
 pub(crate) type Refused = (Span, String);
 
 fn is_metadata(comment: &Comment) -> bool {
@@ -74,7 +73,7 @@ fn parse(yaml: &str) -> Result<Map<String, Value>, (Option<usize>, String)> {
     if yaml.trim().is_empty() {
         return Err((None, "expected METADATA block, found whitespace".to_owned()));
     }
-    // `y` and `on` are texts to OPA here, unlike in data files.
+    // To OPA `y` and `on` are strings here, unlike in data files.
     let options = serde_saphyr::options! {
         strict_booleans: true,
         legacy_octal_numbers: true,
@@ -95,7 +94,7 @@ fn parse(yaml: &str) -> Result<Map<String, Value>, (Option<usize>, String)> {
     Ok(content)
 }
 
-/// Brings the short forms into the long ones and leaves out what is empty.
+/// Rewrites short forms as long ones and removes empty members.
 fn normalise(content: &mut Map<String, Value>) -> Result<(), String> {
     for name in ["scope", "title", "description"] {
         if let Some(text) = content.get_mut(name) {

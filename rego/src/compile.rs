@@ -31,14 +31,13 @@ use crate::{
 use context::Context;
 use tree::Tree;
 
-/// Settings of the compiler.
+/// Settings of the compiler: builtins, `print`, and when to end early.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Declarations of all builtin functions that a module may call; a later one replaces an earlier one of its name.
+    /// Declarations of all builtins that a module may call; a later one replaces an earlier one of the same name.
     pub builtins: Vec<Declaration>,
     /// Keep calls of `print`, as calls of `internal.print`; otherwise they are removed.
     pub print: bool,
-    /// Ends compiling early.
     pub stop: Stop,
 }
 
@@ -233,7 +232,7 @@ fn safety(context: &mut Context, modules: &mut [Module]) -> Result<(), Errors> {
     stage(context)
 }
 
-/// Numbers of arguments by path.
+/// Collects the number of arguments of each function, by path.
 fn functions(context: &mut Context, tree: &Tree, path: &mut Vec<Arc<str>>) {
     if let Some(args) = tree.args() {
         context.functions.insert(path.clone(), args);
@@ -331,7 +330,7 @@ fn check_call(context: &mut Context, expr: &syntax::Expr, terms: &[Term]) {
     context.error(Code::Type, expr.span, message);
 }
 
-/// Refuses functions that Rego v1 has no more.
+/// Refuses functions that Rego v1 has removed.
 fn deprecated(context: &mut Context, rule: &mut Rule) {
     let mut found = Vec::new();
     deprecated_in_body(context, &rule.body, &mut found);

@@ -7,22 +7,16 @@ use crate::syntax::Span;
 /// Code of an error, as OPA spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
-    /// `rego_parse_error`
     Parse,
-    /// `rego_compile_error`
     Compile,
-    /// `rego_type_error`
     Type,
-    /// `rego_unsafe_var_error`
     UnsafeVar,
-    /// `rego_recursion_error`
     Recursion,
     /// `rego_cancel_error`: the host ended parsing or compiling ([`Stop`](crate::Stop)).
     Cancelled,
 }
 
 impl Code {
-    /// Returns OPA's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +36,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// One error with its place.
+/// One error with its code, message and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub code: Code,

@@ -1,4 +1,4 @@
-//! Evaluation of checked modules.
+//! Evaluates checked modules: plans, sessions, limits and errors.
 
 mod call;
 mod error;

@@ -6,8 +6,8 @@ use crate::annotations::{self, Link};
 use crate::error::{Code, Error, Errors};
 use crate::syntax::Module;
 
-/// Returns the annotations that apply to each rule, by module and rule: the rule first, then what
-/// it is part of.
+/// Returns the annotations that apply to each rule, by module and rule: from the rule
+/// outwards.
 ///
 /// # Errors
 /// A block that cannot be read or has nothing to belong to.

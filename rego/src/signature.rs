@@ -8,7 +8,6 @@ pub enum Type {
     Boolean,
     Number,
     String,
-    /// One of several types.
     OneOf(&'static [Type]),
     /// An array whose elements have one type.
     Array(&'static Type),
@@ -24,10 +23,8 @@ pub enum Type {
     ),
 }
 
-/// Declaration of one builtin function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Declaration {
-    /// Whole name, dots included: `io.jwt.decode`.
     pub name: &'static str,
     pub args: &'static [Type],
     /// Type of any number of further arguments (`print`).

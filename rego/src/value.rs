@@ -42,7 +42,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// Returns a string value.
     pub fn string(text: &str) -> Value {
         Value::String(Arc::from(text))
     }
@@ -117,7 +116,6 @@ impl Value {
         }
     }
 
-    /// Returns a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(value) => Some(*value),
@@ -125,7 +123,6 @@ impl Value {
         }
     }
 
-    /// Returns a number.
     pub fn as_number(&self) -> Option<&Number> {
         match self {
             Value::Number(number) => Some(number),
@@ -133,7 +130,6 @@ impl Value {
         }
     }
 
-    /// Returns an array.
     pub fn as_array(&self) -> Option<&Array> {
         match self {
             Value::Array(items) => Some(items),
@@ -141,7 +137,6 @@ impl Value {
         }
     }
 
-    /// Returns an object.
     pub fn as_object(&self) -> Option<&Object> {
         match self {
             Value::Object(object) => Some(object),
@@ -149,7 +144,6 @@ impl Value {
         }
     }
 
-    /// Returns a set.
     pub fn as_set(&self) -> Option<&Set> {
         match self {
             Value::Set(set) => Some(set),

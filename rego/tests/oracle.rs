@@ -32,7 +32,7 @@ impl Engine {
         Self::with_purls(&Value::object(Vec::new()))
     }
 
-    /// An engine that knows the parts of some package URLs.
+    /// A registry with a function that parses some package URLs.
     fn with_purls(purls: &Value) -> Self {
         let mut engine = Self::without_purls();
         let known = purls.clone();
@@ -97,7 +97,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join("tests/oracle").join(name)).unwrap()
 }
 
-/// The value as JSON, numbers with a fraction as doubles: what froze the answers knows no others.
+/// Returns the value as JSON, numbers with a fraction as doubles, as in the recorded answers.
 fn plain(value: &Value) -> Value {
     fn doubles(value: &Value) -> Value {
         match value {
@@ -164,7 +164,7 @@ fn expressions_give_what_open_policy_agent_gave() {
                 known.contains_key(&format!("{file}.{name}")),
             ) {
                 (true, false) | (false, true) => {}
-                (true, true) => wrong.push(format!("{file}.{name} is no difference any more")),
+                (true, true) => wrong.push(format!("{file}.{name} does not differ any more")),
                 (false, false) => {
                     let shown = |value: Option<Value>| {
                         value.map_or("undefined".to_owned(), |value| value.to_json())
@@ -401,7 +401,7 @@ fn programs(text: &str, known: &BTreeSet<String>) -> (Vec<String>, usize, usize)
         let found = found.unwrap_or_else(|_| Some(Difference::Other("panic".to_owned())));
         match (found, known.contains(&seed)) {
             (None, false) | (Some(_), true) => {}
-            (None, true) => wrong.push(format!("program {seed} is no difference any more")),
+            (None, true) => wrong.push(format!("program {seed} does not differ any more")),
             (Some(Difference::Other(why)), false) => wrong.push(format!("program {seed}: {why}")),
             (Some(Difference::Refused(why)), false) => {
                 refused += 1;

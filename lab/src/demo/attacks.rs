@@ -12,14 +12,14 @@ use crate::{
     universe::{PATCH, STAGING, TAG, Universe},
 };
 
-/// How an attack has to end.
+/// The expected end of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// A step refuses with this exit code and says this; nothing moves.
+    /// A step refuses with this exit code and a message; no tag and no ref moves.
     Refused {
         by: Step,
         code: i32,
-        /// A part of what it says.
+        /// A part of the message.
         says: &'static str,
     },
     /// The chain goes on with what was verified, and the attacker has achieved nothing.
@@ -29,7 +29,7 @@ pub enum Ending {
 /// An action in the middle of a promotion.
 type Deed = fn(&Stage) -> Result<()>;
 
-/// One attack of the menu.
+/// An attack of the demo and its honest twin.
 #[derive(Clone, Copy)]
 pub struct Attack {
     /// Its name on the command line.
@@ -184,7 +184,7 @@ pub const ATTACKS: &[Attack] = &[
     },
 ];
 
-/// The case that every twin comes to: all parts are honest.
+/// The case of every twin: all parts are honest.
 pub(super) const HONEST: Attack = Attack {
     name: "honest",
     deed: "did nothing",
@@ -223,7 +223,7 @@ fn wrong_key(stage: &mut Stage) -> Result<()> {
     universe.attest(&universe.key, &universe.commit)
 }
 
-/// Another image of the same builder, signed and attested as it should be.
+/// Returns another image of the same builder, properly signed and attested.
 fn sibling(universe: &Universe) -> Result<signer::Image> {
     let sibling = signer::push_image(&universe.registry, STAGING, "v0.8", "sibling", 2)?;
     signer::sign(&universe.registry, &sibling, &universe.key)?;
@@ -252,7 +252,7 @@ fn stolen_attestation(stage: &mut Stage) -> Result<()> {
     }
 }
 
-/// Both places where a signature is looked for get the provenance, signed by the good key.
+/// Puts the provenance, signed by the trusted key, in both places of image signatures.
 fn provenance_as_signature(stage: &mut Stage) -> Result<()> {
     let universe = &stage.universe;
     universe.attest(&universe.key, &universe.commit)?;
@@ -394,7 +394,7 @@ fn push_race(stage: &mut Stage) -> Result<()> {
     if stage.lie {
         let universe = Arc::clone(&stage.universe);
         stage.universe.git.before_next_push(move || {
-            // A failure shows: the commit is looked for at the end.
+            // A failure is seen: the commit is looked up at the end.
             let _ = universe.gitops().and_then(|gitops| {
                 let other = PATCH.replace("/prod/", "/stage/");
                 gitops.commit("main", "somebody else", &[(&other, "replicas: 1\n")])

@@ -20,7 +20,7 @@ use crate::{
     universe::{COMPONENT, State, TAG, Universe},
 };
 
-/// Where a promotion happens.
+/// One promotion: its universe, its tag, and if the attacker acts in it.
 #[derive(Clone)]
 pub(super) struct Stage {
     pub(super) universe: Arc<Universe>,
@@ -29,12 +29,11 @@ pub(super) struct Stage {
     pub(super) tag: String,
     /// Plays the attack; without it, the same is done honestly.
     pub(super) lie: bool,
-    /// How the run is shown on standard error while it goes on.
+    /// The form in which the run is shown on standard error.
     pub(super) show: Show,
     dir: Arc<tempfile::TempDir>,
 }
 
-/// A step that ran.
 pub(super) struct Done {
     pub(super) step: Step,
     pub(super) code: i32,
@@ -42,7 +41,7 @@ pub(super) struct Done {
     pub(super) results: BTreeMap<String, String>,
 }
 
-/// A promotion that has ended.
+/// The end of a promotion and the state that it left.
 pub(super) struct Played {
     /// The steps that ran, in order; all but the last ended well.
     pub(super) steps: Vec<Done>,
@@ -77,7 +76,7 @@ impl Stage {
         self.path("data")
     }
 
-    /// A path beside the workspace.
+    /// Returns a path in the universe's own directory.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

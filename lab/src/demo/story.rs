@@ -1,4 +1,4 @@
-//! How the demo speaks: calm lines, colours on a terminal only.
+//! The output of the demo: lines in two columns, colours on a terminal only.
 
 use std::{
     env,
@@ -20,7 +20,7 @@ pub fn has_colours(stream: &impl IsTerminal) -> bool {
     !plain && stream.is_terminal()
 }
 
-/// Writes to standard output.
+/// Writes the lines of the demo to standard output.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Story {
     colour: bool,
@@ -37,22 +37,22 @@ impl Story {
         self.line(&format!("\n{}", self.paint("1", text)));
     }
 
-    /// Something that ended well: its name and what it found or did.
+    /// Shows a step that ended well: its name and its result.
     pub(super) fn done(self, name: &str, text: &str) {
         self.marked("32", "✓", name, &[text.to_owned()]);
     }
 
-    /// Something that was stopped, with a paragraph for each text.
+    /// Shows an attack that was stopped, with a paragraph for each text.
     pub(super) fn stop(self, name: &str, texts: &[String]) {
         self.marked("33", "■", name, texts);
     }
 
-    /// Something that must not be.
+    /// Shows a check of the demo that failed, with a paragraph for each text.
     pub(super) fn wrong(self, name: &str, texts: &[String]) {
         self.marked("31", "✗", name, texts);
     }
 
-    /// A fact beside its name.
+    /// Shows a name and a text in two columns.
     pub(super) fn row(self, name: &str, text: &str) {
         self.marked("2", " ", name, &[text.to_owned()]);
     }
@@ -75,7 +75,7 @@ impl Story {
     }
 
     pub(super) fn line(self, text: &str) {
-        // A reader that has gone away ends the demo soon enough.
+        // A closed standard output is not an error.
         let _ = writeln!(io::stdout(), "{text}");
     }
 

@@ -14,7 +14,7 @@ use super::{Answer, not_found};
 pub(super) struct App {
     id: String,
     installation: String,
-    /// The public key.
+    /// The public key of the App, in DER.
     public: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Azure DevOps' API 7.1.
+//! The API of Azure DevOps, version 7.1.
 
 use serde_json::{Value, json};
 

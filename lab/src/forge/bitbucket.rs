@@ -1,4 +1,4 @@
-//! Bitbucket Cloud's API 2.0.
+//! The API of Bitbucket Cloud, version 2.0.
 
 use serde_json::{Value, json};
 

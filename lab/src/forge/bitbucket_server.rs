@@ -1,4 +1,4 @@
-//! Bitbucket Data Center's REST API.
+//! The REST API of Bitbucket Data Center.
 
 use serde_json::{Value, json};
 

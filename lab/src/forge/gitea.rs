@@ -1,4 +1,4 @@
-//! Gitea's API v1.
+//! The API v1 of Gitea and Forgejo.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     }
 }
 
-/// One page of a list.
+/// Returns one page of a list, by the parameters `page` and `limit`.
 fn page(ask: &Ask<'_>, all: &[Value]) -> Value {
     let number = |name: &str| ask.param(name).and_then(|text| text.parse::<usize>().ok());
     let (page, limit) = (number("page").unwrap_or(1), number("limit").unwrap_or(30));

@@ -10,7 +10,7 @@ use hyper::{Method, Response, header::HeaderMap};
 use super::packet::{Push, packet};
 use crate::server::{Body, response};
 
-/// How a host differs from git's own server.
+/// A difference between a real host and git's own server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Habit {
     /// GitLab: a URL without `.git` is redirected for the first request alone, a POST to it is 422.
@@ -19,31 +19,28 @@ pub enum Habit {
     Renamed {
         /// The old name, such as `acme/old`.
         from: String,
-        /// The new name.
         to: String,
     },
     /// GitHub, Bitbucket: 404 for a program that does not call itself git.
     UserAgent,
     /// Azure DevOps: a program that does not call itself git is sent to a sign-in page elsewhere.
     SignIn,
-    /// A page of HTML with this status instead of Git, as to a browser.
+    /// An HTML page with this status in place of Git's answer, as for a browser.
     Page(u16),
-    /// The first pushes are refused by these words, which are printed too; the branch stays.
+    /// The first pushes are refused with this reason, which is also printed; the branch stays.
     Refuses {
-        /// The reason of `ng`.
+        /// The reason that `ng` reports for the ref.
         reason: String,
-        /// How many pushes; further ones are taken.
+        /// Number of refused pushes; further ones are accepted.
         times: usize,
     },
     /// Every push to this branch is refused; other branches are free.
     Protected(String),
     /// The first requests of each path are answered by 429 (or 503) with `Retry-After`.
     Limited {
-        /// The status.
         status: u16,
-        /// How many requests.
         times: usize,
-        /// What `Retry-After` says.
+        /// The value of `Retry-After`, in seconds.
         seconds: u64,
     },
     /// Every push is answered by this status.
@@ -52,12 +49,12 @@ pub enum Habit {
     Header(&'static str, String),
 }
 
-/// How often something happened, by its name.
+/// Numbers of events, by name.
 #[derive(Debug, Default)]
 pub(super) struct Counts(Mutex<BTreeMap<String, usize>>);
 
 impl Counts {
-    /// Counts once more and returns how often it was before.
+    /// Adds one event and returns how many came before.
     fn next(&self, name: &str) -> usize {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(name.to_owned()).or_default();
@@ -66,7 +63,7 @@ impl Counts {
     }
 }
 
-/// A request, as far as a habit looks at it.
+/// The parts of a request that habits read.
 pub(super) struct Seen<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
@@ -86,7 +83,7 @@ impl Seen<'_> {
     }
 }
 
-/// The answer that the habit gives instead of the plain server's.
+/// Returns the answer of the habit in place of the plain server's.
 pub(super) fn answer(habit: &Habit, counts: &Counts, seen: &Seen<'_>) -> Option<Response<Body>> {
     let is_git = seen.header("user-agent").starts_with("git/");
     match habit {

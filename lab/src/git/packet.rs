@@ -3,22 +3,18 @@
 /// A ref that a push changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Update {
-    /// The full name.
     pub(crate) name: String,
-    /// The new object.
     pub(crate) new: String,
 }
 
-/// The head of a push.
+/// The refs and options of a push, which come before the pack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Push {
-    /// What it changes.
     pub(crate) refs: Vec<Update>,
-    /// Its push options.
     pub(crate) options: Vec<String>,
 }
 
-/// One packet line.
+/// Encodes bytes as one packet line.
 pub(crate) fn packet(bytes: &[u8]) -> Vec<u8> {
     let mut line = format!("{:04x}", bytes.len() + 4).into_bytes();
     line.extend_from_slice(bytes);

@@ -14,11 +14,11 @@ use crate::{
     server::{Body, response},
 };
 
-/// Somebody and the repositories that he may read and write.
+/// An account and the repositories that it may read and write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     pub account: Account,
-    /// How the names of his repositories begin; empty for all.
+    /// Prefix of the names of its repositories; empty for all.
     pub prefix: String,
 }
 
@@ -35,12 +35,12 @@ pub enum Access {
         grants: Vec<Grant>,
         /// Lets a token without a name and password read everything.
         anonymous_pull: bool,
-        /// After how many requests a token has expired, whatever was announced.
+        /// Number of requests after which a token has expired, whatever was announced.
         uses: Option<usize>,
     },
 }
 
-/// The tokens that were given out.
+/// The tokens that were issued.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     next: u64,
@@ -86,7 +86,7 @@ fn basic(headers: &header::HeaderMap) -> Option<Account> {
 }
 
 impl Access {
-    /// Why a request is turned away, if it is.
+    /// Returns the refusal of a request without sufficient permission.
     pub(super) fn refusal(
         &self,
         tokens: &mut Tokens,
@@ -120,7 +120,7 @@ impl Access {
         }
     }
 
-    /// Gives out a token with those of the wanted permissions that the caller has.
+    /// Issues a token with those of the requested permissions that the caller has.
     pub(super) fn token(
         &self,
         tokens: &mut Tokens,
@@ -223,7 +223,7 @@ impl Tokens {
     }
 }
 
-/// `repository:a:pull repository:a:push` becomes `repository:a:pull,push`.
+/// Merges scopes: `repository:a:pull repository:a:push` becomes `repository:a:pull,push`.
 fn merged(scopes: &[String]) -> String {
     let mut by_name: Vec<(&str, Vec<&str>)> = Vec::new();
     for (name, action) in scopes.iter().filter_map(|scope| scope.rsplit_once(':')) {

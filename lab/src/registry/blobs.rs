@@ -123,7 +123,7 @@ impl Call {
             Some(part) if part.start >= part.end => return error(416, "SIZE_INVALID", digest),
             Some(part) => part,
         };
-        // Said also of nothing, which the HTTP library leaves out of an answer to HEAD.
+        // Also set for an empty body: the HTTP library leaves it out of an answer to HEAD.
         let mut headers = vec![
             ("content-length", (part.end - part.start).to_string()),
             ("docker-content-digest", digest.to_owned()),
@@ -138,7 +138,7 @@ impl Call {
         response(206, &headers, content.body(part))
     }
 
-    /// The part that is asked for (RFC 9110 §14.1.2), one range at most; empty when there is no
+    /// Returns the requested range (RFC 9110 §14.1.2), one at most; empty when there is no
     /// such part.
     fn range(&self, total: u64) -> Option<Range<u64>> {
         let range = self.headers.get(header::RANGE)?.to_str().ok()?;

@@ -1,8 +1,7 @@
-//! Faults on request: what real registries and networks do to a client, once or always.
+//! Faults on request, as of real registries and networks, once or always.
 
 use std::time::Duration;
 
-/// The kind of the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Answers with this status and nothing is done.
@@ -13,7 +12,7 @@ pub enum Effect {
     Page(u16),
     /// Closes the connection without an answer; nothing is done.
     Reset,
-    /// Does what was asked and closes the connection without an answer.
+    /// Carries out the request and closes the connection without an answer.
     ResetAfter,
     /// Reads so many bytes of the request's body and closes the connection.
     CutUpload(u64),
@@ -21,25 +20,25 @@ pub enum Effect {
     CutAnswer(u64),
     /// Leaves out a header of the answer, such as `location` or `docker-content-digest`.
     Without(&'static str),
-    /// Gives a header of the answer another value.
+    /// Sets a header of the answer to another value.
     Header(&'static str, &'static str),
-    /// Gives the answer's body one changed byte.
+    /// Changes one byte of the answer's body.
     OtherBytes,
-    /// Gives the answer another body under the same headers: a digest that belongs to other bytes.
+    /// Replaces the answer's body under the same headers: the digest belongs to other bytes.
     Body(Vec<u8>),
     /// Answers with another document, its media type and its own digest; nothing is done.
     Document(&'static str, Vec<u8>),
     /// Answers 202 to a mount and opens an upload, as if the blob could not be mounted.
     NoMount,
-    /// Takes its time before it reads the request and before it answers.
+    /// Waits before it reads the request and before it answers.
     Slow(Duration),
     /// Sends the answer's body in eight pieces with a pause before each.
     Drip(Duration),
-    /// Never answers.
+    /// Accepts the request and never answers.
     Hang,
 }
 
-/// One fault: what goes wrong, and with which requests.
+/// A fault: its effect, and the requests that it applies to.
 #[derive(Debug, Clone)]
 pub struct Fault {
     effect: Effect,
@@ -50,7 +49,6 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of every request.
     #[must_use]
     pub fn new(effect: Effect) -> Self {
         Self {
@@ -62,7 +60,7 @@ impl Fault {
         }
     }
 
-    /// Only with requests of the method whose path and query contain the text.
+    /// Limits the fault to requests of the method whose path and query contain the text.
     #[must_use]
     pub fn of(mut self, method: &'static str, path: impl Into<String>) -> Self {
         self.methods = vec![method];
@@ -70,7 +68,7 @@ impl Fault {
         self
     }
 
-    /// Only with requests that read and whose path and query contain the text.
+    /// Limits the fault to requests that read and whose path and query contain the text.
     #[must_use]
     pub fn of_reads(mut self, path: impl Into<String>) -> Self {
         self.methods = vec!["GET", "HEAD"];
@@ -78,21 +76,20 @@ impl Fault {
         self
     }
 
-    /// Not with the first requests that match.
+    /// Skips the first requests that match.
     #[must_use]
     pub fn after(mut self, requests: usize) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Only so many times.
+    /// Limits the fault to so many requests.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Only once.
     #[must_use]
     pub fn once(self) -> Self {
         self.times(1)
@@ -117,7 +114,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The effects on one request, each of which is then counted.
+    /// Returns the effects on one request and counts each.
     pub(super) fn on(&mut self, method: &str, path: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         for fault in &mut self.0 {

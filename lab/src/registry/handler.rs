@@ -52,7 +52,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     answer
 }
 
-/// Puts the request into the log and finds what is to go wrong with it.
+/// Puts the request into the log and finds the faults that apply to it.
 fn note(shared: &Shared, parts: &Parts, path: &str) -> (usize, Vec<Effect>) {
     let method = &parts.method;
     let scheme = parts
@@ -74,7 +74,7 @@ fn note(shared: &Shared, parts: &Parts, path: &str) -> (usize, Vec<Effect>) {
 }
 
 impl Call {
-    /// The answer of a fault that comes before anything is done.
+    /// Returns the answer of a fault that applies before the request is carried out.
     async fn instead(&mut self) -> Option<Response<Body>> {
         for effect in self.effects.clone() {
             match effect {
@@ -108,7 +108,7 @@ impl Call {
         None
     }
 
-    /// Does to the answer what the faults want.
+    /// Applies the faults to the answer.
     fn spoil(&self, answer: &mut Response<Body>) {
         for effect in &self.effects {
             match effect {
@@ -212,12 +212,12 @@ impl Call {
         }
     }
 
-    /// A parameter of the query.
+    /// Returns a parameter of the query, decoded.
     pub(super) fn query(&self, name: &str) -> Option<String> {
         pairs(self.path.split_once('?')?.1).remove(name)
     }
 
-    /// Reads the body piece by piece, at most `limit` bytes of it; tells whether it came to its end.
+    /// Reads the body piece by piece, at most `limit` bytes of it; tells if it was read to its end.
     pub(super) async fn read(&mut self, limit: u64, mut piece: impl FnMut(&[u8])) -> bool {
         let Some(mut body) = self.body.take() else {
             return true;

@@ -1,4 +1,4 @@
-//! The content of the registry.
+//! The content of the registry: blobs, manifests, tags, uploads and the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +16,12 @@ pub struct Request {
     /// The version of HTTP, such as `HTTP/1.1`.
     pub version: String,
     pub status: u16,
-    /// `Basic` or `Bearer` if the request brought such a thing.
+    /// `Basic` or `Bearer` if the request had such a header.
     pub authorization: Option<String>,
-    /// How many bytes of the request's body were read.
+    /// Bytes of the request's body that were read.
     pub received: u64,
 }
 
-/// Everything in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) requests: Vec<Request>,
@@ -32,7 +31,6 @@ pub(crate) struct Store {
     next_upload: u64,
 }
 
-/// One repository.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repository {
     pub(crate) tags: BTreeMap<String, String>,
@@ -72,7 +70,7 @@ impl Store {
         repository.is_some_and(|repository| repository.blobs.remove(digest))
     }
 
-    /// Makes a blob of another repository known here; of this one, it only says that it is there.
+    /// Mounts a blob of another repository; returns false if that one does not have it.
     pub(super) fn mount(&mut self, repository: &str, digest: &str, from: &str) -> bool {
         let found = self.blob(from, digest).is_some();
         if found {
@@ -81,7 +79,7 @@ impl Store {
         found
     }
 
-    /// Takes a tag away, or a manifest with all its tags.
+    /// Removes a tag, or a manifest with all its tags.
     pub(super) fn forget_manifest(&mut self, repository: &str, reference: &str) -> bool {
         let Some(repository) = self.repositories.get_mut(repository) else {
             return false;
@@ -125,7 +123,7 @@ impl Store {
                 .collect()
         };
         let config = manifest["config"]["digest"].as_str().map(str::to_owned);
-        // What may not be distributed need not be there (image specification 1.1).
+        // Non-distributable layers may be missing (image specification 1.1).
         let kept = |layer: &&Value| {
             let kind = layer["mediaType"].as_str().unwrap_or_default();
             !kind.contains("nondistributable") && !kind.contains(".foreign.")
@@ -184,7 +182,6 @@ fn referrer(digest: &str, manifest: &Manifest, subject: &str) -> Option<Value> {
     Some(descriptor)
 }
 
-/// `sha256:` and the hash.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }

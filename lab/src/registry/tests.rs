@@ -1,4 +1,4 @@
-//! The registry and its faults, asked over plain sockets.
+//! The registry and its faults, over plain sockets.
 
 mod conformance;
 

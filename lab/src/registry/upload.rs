@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::server::Body;
 
-/// The content of a blob.
+/// The content of a blob: bytes, or a run of zeros.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     Bytes(Bytes),
@@ -65,7 +65,7 @@ impl Upload {
         self.bytes.extend_from_slice(data);
     }
 
-    /// The digest and the content.
+    /// Returns the digest and the content of the finished upload.
     pub(super) fn finish(self) -> (String, Content) {
         let digest = format!("sha256:{}", hex::encode(self.hash.finalize()));
         let content = match self.zeros {

@@ -13,7 +13,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// How a key signs.
+/// The algorithm of a key: its curve or size, and the digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     P256,
@@ -26,7 +26,6 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Every scheme.
     pub const ALL: [Self; 6] = [
         Self::P256,
         Self::P384,
@@ -37,7 +36,6 @@ impl Scheme {
     ];
 }
 
-/// A key pair.
 #[derive(Debug)]
 pub struct Key {
     scheme: Scheme,
@@ -52,7 +50,6 @@ enum Pair {
 }
 
 impl Key {
-    /// Makes a new P-256 key.
     pub fn generate() -> Result<Self> {
         Self::of(Scheme::P256)
     }
@@ -106,7 +103,6 @@ impl Key {
         Ok(pem("PRIVATE KEY", der.as_ref()))
     }
 
-    /// Signs a message.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
         let random = SystemRandom::new();
         let signature = match (&self.pair, self.scheme) {

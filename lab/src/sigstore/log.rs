@@ -14,14 +14,12 @@ use crate::signer::Key;
 const ORIGIN: &str = "log.lab.example - 1";
 type Hash = [u8; 32];
 
-/// The log.
 #[derive(Debug)]
 pub struct Log {
     key: Key,
     leaves: Mutex<Vec<Hash>>,
 }
 
-/// One entry of the log.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub document: Value,
@@ -90,7 +88,7 @@ impl Log {
         }))
     }
 
-    /// The entry as a bundle holds it. Rekor v2 makes no promises and knows no time.
+    /// The entry as a bundle holds it. Rekor v2 has neither a promise nor a time.
     pub fn bundle_entry(&self, entry: &Entry) -> Result<Value> {
         let leaves = self
             .leaves
@@ -123,7 +121,7 @@ impl Log {
         Ok(found)
     }
 
-    /// A signed note (C2SP tlog-checkpoint).
+    /// Returns a checkpoint: a signed note (C2SP tlog-checkpoint).
     fn checkpoint(&self, leaves: &[Hash]) -> Result<String> {
         let text = format!(
             "{ORIGIN}\n{}\n{}\n",

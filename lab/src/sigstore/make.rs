@@ -13,7 +13,6 @@ use crate::{
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// A signer.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
     pub key: &'a Key,
@@ -22,7 +21,7 @@ pub struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    /// The owner of a key.
+    /// Returns a signer that is known by its public key.
     #[must_use]
     pub fn key(key: &'a Key) -> Self {
         Self {
@@ -31,7 +30,7 @@ impl<'a> Signer<'a> {
         }
     }
 
-    /// A signer with a certificate.
+    /// Returns a signer that is known by a certificate (DER).
     #[must_use]
     pub fn keyless(key: &'a Key, certificate: &'a [u8]) -> Self {
         Self {
@@ -72,7 +71,7 @@ impl Layer {
         }
     }
 
-    /// An envelope.
+    /// Returns the layer of a DSSE envelope.
     #[must_use]
     pub fn envelope(envelope: &Value) -> Self {
         Self {
@@ -91,7 +90,7 @@ impl Layer {
         self
     }
 
-    /// Adds a timestamp token.
+    /// Adds a timestamp token (Base64 of RFC 3161).
     #[must_use]
     pub fn stamped(mut self, token: &str) -> Self {
         let text = json!({"SignedRFC3161Timestamp": token}).to_string();
@@ -100,7 +99,7 @@ impl Layer {
         self
     }
 
-    /// Adds a log entry.
+    /// Adds the log entry as cosign's `bundle` annotation.
     #[must_use]
     pub fn logged(mut self, entry: &Entry) -> Self {
         let text = entry.annotation().into();

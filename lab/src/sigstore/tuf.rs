@@ -12,20 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 const EXPIRES: &str = "2099-01-01T00:00:00Z";
 
-/// The repository's signer.
 #[derive(Debug)]
 pub struct Tuf {
     key: Ed25519KeyPair,
 }
 
-/// The version of each role's metadata, when they expire, and what the targets are.
+/// A release of the repository: versions, expiry and targets.
 #[derive(Debug, Clone, Copy)]
 pub struct Release<'a> {
-    /// The version of `timestamp.json`.
     pub timestamp: u64,
-    /// The version of `snapshot.json`.
     pub snapshot: u64,
-    /// The version of `targets.json`.
     pub targets: u64,
     pub expires: &'a str,
     /// Each target with its name and, in repositories without a trusted root, its
@@ -51,7 +47,7 @@ impl<'a> Release<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Delegated<'a> {
     pub name: &'a str,
-    /// For which names of targets it speaks.
+    /// The pattern of the target names that are delegated.
     pub path: &'a str,
     /// Ends the search for these names.
     pub terminating: bool,
@@ -91,7 +87,6 @@ impl Tuf {
             .into_bytes()
     }
 
-    /// The first `root.json`.
     #[must_use]
     pub fn root(&self) -> Vec<u8> {
         self.root_with(|_| {})
@@ -203,7 +198,7 @@ impl Delegated<'_> {
         format!("{}.json", self.name.replace('/', "%2F"))
     }
 
-    /// Its metadata.
+    /// Returns the metadata of the role, signed.
     #[must_use]
     pub fn metadata(&self) -> Vec<u8> {
         let targets: BTreeMap<_, _> = self
@@ -216,7 +211,7 @@ impl Delegated<'_> {
     }
 }
 
-/// Metadata that list targets, unsigned.
+/// Returns unsigned metadata of type `targets`.
 fn targets_role(version: u64, expires: &str, targets: &Value) -> Value {
     json!({
         "_type": "targets", "spec_version": "1.0.31", "version": version,

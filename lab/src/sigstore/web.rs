@@ -41,7 +41,7 @@ impl Web {
         Self::start_with(None)
     }
 
-    /// The same over TLS.
+    /// Starts the server with TLS and nothing to serve.
     pub fn start_with_tls(tls: &Tls) -> Result<Self> {
         Self::start_with(Some(tls))
     }
@@ -62,13 +62,12 @@ impl Web {
         })
     }
 
-    /// `http://127.0.0.1:PORT`, or with `https`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.listener.address())
     }
 
-    /// Refuses by 401 whoever does not show this bearer token.
+    /// Refuses requests without this bearer token by 401.
     pub fn demand(&self, token: &str) {
         self.change(|content| content.token = Some(token.to_owned()));
     }
@@ -85,7 +84,7 @@ impl Web {
         });
     }
 
-    /// Answers every question for log entries by these.
+    /// Answers every lookup of log entries by these.
     pub fn serve_entries(&self, entries: Vec<Value>) {
         self.change(|content| content.entries = entries);
     }
@@ -95,7 +94,7 @@ impl Web {
         self.change(|content| content.broken = true);
     }
 
-    /// The paths that were asked for.
+    /// Returns the requested paths, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         let content = self.shared.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! Checks the resources together before anything runs.
 //!
 //! What Tekton's admission would refuse, and what it lets through although it cannot work:
-//! references to what nobody declares, params and workspaces that a Task does not have or lacks.
+//! references to undeclared variables, params and workspaces that a Task does not have or lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::{
     variables::{references, result_reference},
 };
 
-/// Checks a Task alone.
+/// Checks a Task alone: steps, params, workspaces, volumes and variables.
 pub(crate) fn task(name: &str, spec: &TaskSpec) -> Result<()> {
     let mut problems = Problems::new(format!("Task {name}"));
     problems.unique("param", spec.params.iter().map(|param| &param.name));
@@ -87,7 +87,7 @@ pub(crate) fn pipeline(
         for reference in references(&result.value) {
             if !has_result(spec, tasks, reference, true) {
                 problems.add(format!(
-                    "result {}: nothing gives $({reference})",
+                    "result {}: unknown variable $({reference})",
                     result.name
                 ));
             }
@@ -211,7 +211,9 @@ impl PipelineCheck<'_> {
         }
         let wrong = |timeout: &&String| duration(timeout).is_err();
         if let Some(timeout) = one.timeout.as_ref().filter(wrong) {
-            add(format!("timeout {timeout} is no duration"));
+            add(format!(
+                "timeout {timeout} is not a duration, expected one such as 5m"
+            ));
         }
         for name in &one.run_after {
             if !self.spec.tasks.iter().any(|task| task.name == *name) {
@@ -220,7 +222,7 @@ impl PipelineCheck<'_> {
         }
         for reference in texts(one).flat_map(references) {
             if !self.is_known(reference) {
-                add(format!("nothing gives $({reference})"));
+                add(format!("unknown variable $({reference})"));
             }
         }
         if one
@@ -315,7 +317,6 @@ impl PipelineCheck<'_> {
     }
 }
 
-/// The variables of every Pipeline.
 const CONTEXT: [&str; 4] = [
     "context.pipelineRun.name",
     "context.pipelineRun.uid",
@@ -323,7 +324,6 @@ const CONTEXT: [&str; 4] = [
     "context.pipeline.name",
 ];
 
-/// The variables of every Task.
 const TASK_CONTEXT: [&str; 4] = [
     "context.taskRun.name",
     "context.taskRun.namespace",
@@ -375,7 +375,7 @@ impl Problems {
                 None => is_known_in_task(spec, reference),
             };
             if !known {
-                self.add(format!("nothing gives $({reference})"));
+                self.add(format!("unknown variable $({reference})"));
             }
         }
     }

@@ -29,7 +29,7 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
-/// Runs the files with the program that stands for `/usr/bin/promote`: 0 when all went well, 1 when a Task failed.
+/// Runs the files with a program in place of `/usr/bin/promote`: 0 when all went well, 1 when a Task failed.
 ///
 /// # Errors
 /// When the files or values were refused before anything ran.

@@ -25,7 +25,7 @@ pub(crate) fn provenance() -> Value {
     }})
 }
 
-/// The `spec` of a Task.
+/// Returns the `spec` of a Task with Tekton's defaults.
 pub(crate) fn task_spec(raw: &Value) -> Value {
     let mut spec = raw.clone();
     fill_types(&mut spec, "params");

@@ -1,8 +1,8 @@
-//! What the kubelet does to a container's arguments and variables after Tekton is done.
+//! Expands a container's arguments and variables as the kubelet does, after Tekton.
 //!
 //! It expands `$(NAME)` with the container's own variables (Kubernetes,
-//! `third_party/forked/golang/expansion`): a second expansion that nobody who wrote the Task
-//! asked for. A secret in a variable would end up in the arguments of a hostile tag name.
+//! `third_party/forked/golang/expansion`): a second expansion that authors of Tasks do not
+//! expect. A secret in a variable would end up in the arguments of a hostile tag name.
 
 /// Expands `$(NAME)` and `$$`; an unknown name stays as it is.
 pub(crate) fn expand(text: &str, variables: &[(String, String)]) -> String {

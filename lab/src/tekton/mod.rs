@@ -48,7 +48,7 @@ use schedule::{Bound, Hooks, Plan};
 /// The namespace in which everything seems to run.
 const NAMESPACE: &str = "local";
 
-/// A run to be: the YAML, the values and what they run with.
+/// A run before it starts: the YAML, the values and the programs.
 #[derive(Default)]
 pub struct Run {
     files: Vec<PathBuf>,
@@ -100,7 +100,7 @@ pub fn shipped_in_one_pod() -> Vec<PathBuf> {
 }
 
 impl Run {
-    /// Takes the files: Tasks, at most one Pipeline and one PipelineRun.
+    /// Returns a run of files: Tasks, at most one Pipeline and one PipelineRun.
     pub fn new(files: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         Self {
             files: files.into_iter().map(Into::into).collect(),
@@ -108,21 +108,21 @@ impl Run {
         }
     }
 
-    /// Takes a resource that is in no file; the name is for messages.
+    /// Adds a resource that is not in a file; the name is for messages.
     #[must_use]
     pub fn text(mut self, name: &str, text: impl Into<String>) -> Self {
         self.texts.push((name.to_owned(), text.into()));
         self
     }
 
-    /// Gives a param its value; of a list, one more item.
+    /// Sets the value of a param; adds an item to a list.
     #[must_use]
     pub fn param(mut self, name: &str, value: impl Into<String>) -> Self {
         self.params.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Gives a param another value than it was given before.
+    /// Replaces the value of a param.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.params.retain(|(known, _)| known != name);
@@ -136,7 +136,7 @@ impl Run {
         self
     }
 
-    /// Sets what stands for `/usr/bin/promote`.
+    /// Sets the program that steps run in place of `/usr/bin/promote`.
     #[must_use]
     pub fn promote(mut self, program: impl Into<PathBuf>) -> Self {
         self.promote = program.into();
@@ -200,7 +200,7 @@ impl Run {
         self
     }
 
-    /// Whether the event starts the PipelineRun, by its annotations and after it was filled in.
+    /// Tells if the event starts the PipelineRun, by its annotations and after it was filled in.
     #[must_use]
     pub fn starts(&self) -> bool {
         let event = self.event.as_deref().map(Event::parse).transpose();
@@ -214,7 +214,7 @@ impl Run {
     /// Checks everything, then runs it.
     ///
     /// # Errors
-    /// When it was refused before anything ran. What fails later is in the [`Status`].
+    /// The files or values were refused before anything ran. A later failure is in the [`Status`].
     pub fn run(mut self) -> Result<Status> {
         let event = self
             .event
@@ -279,7 +279,7 @@ impl Run {
         if let Some(run) = &run {
             let wanted = resources::pipeline_of(run)?;
             if wanted != name {
-                bail!("the PipelineRun wants the Pipeline {wanted}, the files have {name}");
+                bail!("the PipelineRun names the Pipeline {wanted}, the files have {name}");
             }
         }
         Ok(Plan {
@@ -383,7 +383,7 @@ impl Run {
                 }
                 ([one], Type::String) => Value::String(one.clone()),
                 (_, Type::Array) => Value::Array(items),
-                (_, Type::String) => bail!("the param {} is no list", param.name),
+                (_, Type::String) => bail!("the param {} is not a list", param.name),
             };
             values.insert(param.name.clone(), value);
         }
@@ -457,12 +457,13 @@ fn has_task(spec: &PipelineSpec, name: &str) -> bool {
         .any(|task| task.name == name)
 }
 
-/// `1h30m`, `5m` or `90s`.
+/// Parses a duration of hours, minutes and seconds: `1h30m`, `5m` or `90s`.
 fn duration(text: &str) -> Result<Duration> {
     let span: jiff::SignedDuration = text
         .parse()
-        .with_context(|| format!("{text} is no duration"))?;
-    Duration::try_from(span).with_context(|| format!("{text} is no duration"))
+        .with_context(|| format!("{text} is not a duration, expected one such as 1h30m"))?;
+    Duration::try_from(span)
+        .with_context(|| format!("{text} is not a duration, expected one such as 1h30m"))
 }
 
 fn write(status: &Status, out: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Pipelines-as-Code: fills `{{ git_tag }}` and its like from the recorded event of a tag push.
 //!
-//! What each provider's event gives is read as Pipelines-as-Code reads it. It puts the values
+//! The event of each provider is read as Pipelines-as-Code reads it. It puts the values
 //! into the text of the YAML, before any parser sees it. Releases are refused: it has no such event.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(crate) struct Event(BTreeMap<&'static str, String>);
 impl Event {
     /// Reads the body of a webhook.
     pub(crate) fn parse(body: &str) -> Result<Self> {
-        let body: Value = serde_json::from_str(body).context("the event is no JSON")?;
+        let body: Value = serde_json::from_str(body).context("the event is not JSON")?;
         let text = |pointer: &str| {
             let found = body.pointer(pointer).and_then(Value::as_str);
             found.filter(|text| !text.is_empty()).map(str::to_owned)

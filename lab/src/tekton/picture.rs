@@ -22,17 +22,15 @@ const WRAP: &str = "\x1b[?7h";
 /// How a run is shown on standard error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Show {
-    /// Not at all.
     #[default]
     Nothing,
     /// A line when a Task has ended.
     Lines,
-    /// All Tasks, redrawn in place.
     Live,
 }
 
 impl Show {
-    /// What suits standard error: in place on a terminal, else lines.
+    /// Returns the form that suits standard error: in place on a terminal, else lines.
     #[must_use]
     pub fn suited() -> Self {
         if io::stderr().is_terminal() {
@@ -43,7 +41,7 @@ impl Show {
     }
 }
 
-/// The picture of one run.
+/// Shows the Tasks of one run and their times.
 pub(crate) struct Picture {
     show: Show,
     colour: bool,
@@ -59,7 +57,7 @@ struct Row {
 }
 
 impl Picture {
-    /// Prepares it; colours only on a terminal whose user has not refused them.
+    /// Returns a picture; colours only on a terminal without `NO_COLOR`.
     pub(crate) fn new(show: Show, colour: bool) -> Self {
         Self {
             show,
@@ -70,7 +68,7 @@ impl Picture {
         }
     }
 
-    /// Says what will run.
+    /// Takes the Tasks to show from the plan.
     pub(crate) fn begin(&mut self, plan: &Plan) {
         let tasks = plan.spec.tasks.iter().chain(&plan.spec.finally);
         let row = |name: &String| Row {
@@ -126,7 +124,7 @@ impl Picture {
         }
     }
 
-    /// Lets the clocks of running Tasks go on.
+    /// Updates the clocks of running Tasks.
     pub(crate) fn tick(&mut self) {
         self.redraw();
     }
@@ -199,7 +197,7 @@ impl Picture {
     }
 }
 
-/// What a Task gave, in a few words.
+/// Returns the results of a Task in a few words.
 fn told(task: &TaskStatus) -> String {
     let results = task.attempts.last().map(|attempt| &attempt.results);
     let short = results
@@ -233,6 +231,6 @@ fn brief(value: &str) -> String {
 }
 
 fn say(text: &str) {
-    // A closed standard error is no reason to stop a run.
+    // A closed standard error does not stop a run.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

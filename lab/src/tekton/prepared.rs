@@ -19,21 +19,16 @@ use super::{
 
 /// A Task with its values, ready to run in a thread of its own.
 pub(crate) struct Prepared {
-    /// Its name in the Pipeline.
     pub(crate) name: String,
-    /// The name of its TaskRun.
     pub(crate) task_run: String,
-    /// The name of the Task.
     pub(crate) task: String,
-    /// Whether the Pipeline names the Task, or has it itself.
+    /// The Pipeline names the Task; otherwise it has its spec.
     pub(crate) is_named: bool,
-    /// The Task.
     pub(crate) spec: TaskSpec,
-    /// The same as a cluster has it.
+    /// The spec in the form that a cluster has.
     pub(crate) document: serde_json::Value,
-    /// How long one attempt may take, as Go writes it.
+    /// The longest time of one attempt, as Go writes it.
     pub(crate) go_timeout: String,
-    /// The values of its params.
     pub(crate) params: BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
     pub(crate) workspaces: BTreeMap<String, PathBuf>,
@@ -41,9 +36,8 @@ pub(crate) struct Prepared {
     pub(crate) matrix: Vec<(String, String)>,
     /// Its conditions as they are written.
     pub(crate) when: Vec<When>,
-    /// How many attempts it has.
     pub(crate) attempts: u32,
-    /// How long one attempt may take.
+    /// The longest time of one attempt.
     pub(crate) timeout: Option<Duration>,
 }
 

@@ -22,7 +22,7 @@ use super::{
     },
 };
 
-/// The program of the stand-ins.
+/// The command of a stand-in's only step.
 const STAND_IN: &str = "/usr/bin/stand-in";
 
 /// A call of a program that is a function.
@@ -31,11 +31,9 @@ pub struct Call<'a> {
     pub program: &'a str,
     /// The arguments, with the paths of this machine.
     pub arguments: &'a [String],
-    /// The variables.
     pub env: &'a [(String, String)],
     /// The directory in place of the pod's file system.
     pub(crate) root: &'a Path,
-    /// The step's log.
     pub(crate) log: &'a File,
 }
 
@@ -71,7 +69,7 @@ impl Call<'_> {
     /// The value of `--NAME=VALUE`.
     ///
     /// # Errors
-    /// When it is not given.
+    /// The argument is not there.
     pub fn value(&self, name: &str) -> Result<&str> {
         let prefix = format!("--{name}=");
         let mut values = self
@@ -108,7 +106,7 @@ impl Run {
         self
     }
 
-    /// Lets a function stand for all steps of a Task of another image. It is given `--NAME=VALUE` for each param,
+    /// Runs a function in place of all steps of a Task of another image. Its arguments are `--NAME=VALUE` for each param,
     /// `--workspace-NAME=DIR` and `--result-NAME=FILE`.
     #[must_use]
     pub fn stand_in(

@@ -17,12 +17,9 @@ use super::{
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The resources of all files.
 #[derive(Default)]
 pub(crate) struct Resources {
-    /// The Tasks by their names.
     pub(crate) tasks: BTreeMap<String, TaskSpec>,
-    /// The StepActions by their names.
     pub(crate) step_actions: BTreeMap<String, StepActionSpec>,
     /// The Pipeline, if there is one.
     pub(crate) pipeline: Option<Pipeline>,
@@ -38,7 +35,7 @@ pub(crate) struct Resources {
 pub(crate) const KEY: &str = "k8s://";
 
 impl Resources {
-    /// Reads named texts; an event fills what stands in `{{ … }}`.
+    /// Reads named texts; an event fills in the variables `{{ … }}`.
     pub(crate) fn read(
         texts: Vec<(String, String)>,
         event: Option<&Event>,
@@ -226,7 +223,7 @@ pub(crate) fn only_ours(name: &str, spec: &TaskSpec, programs: &Programs) -> Res
     Ok(())
 }
 
-/// The name of the Pipeline that a PipelineRun wants.
+/// Returns the name of the Pipeline that a PipelineRun runs.
 pub(crate) fn pipeline_of(run: &PipelineRun) -> Result<String> {
     let reference = &run.spec.pipeline_ref;
     if reference.resolver.is_none() {
@@ -246,7 +243,7 @@ pub(crate) fn pipeline_of(run: &PipelineRun) -> Result<String> {
         .context("pipelineRef: the cluster resolver needs a name")
 }
 
-/// The name of a PipelineRun.
+/// Returns the name of a PipelineRun, made of `generateName` if it has none.
 pub(crate) fn name_of(run: &PipelineRun) -> String {
     if run.metadata.name.is_empty() {
         format!("{}local", run.metadata.generate_name)

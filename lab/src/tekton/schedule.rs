@@ -1,6 +1,6 @@
 //! Runs a Pipeline: which Task starts when, which is skipped and why, and what `finally` sees.
 //!
-//! The order of the questions and the words of the answers are Tekton's
+//! The order of the checks and the texts of the reasons are Tekton's
 //! (`pkg/reconciler/pipelinerun/resources`), as measured on a cluster with v1.15:
 //! 1. a failed Task stops the run: what has not started is skipped;
 //! 2. a Task whose parent was skipped is skipped, but not when the parent's own condition said so;
@@ -31,7 +31,7 @@ use super::{
     volumes::Objects,
 };
 
-/// What a workspace of the Pipeline is.
+/// The directories that a workspace of the Pipeline is bound to.
 #[derive(Debug, Clone)]
 pub(crate) enum Bound {
     /// A directory that all TaskRuns share.
@@ -42,40 +42,31 @@ pub(crate) enum Bound {
 
 /// A Pipeline with everything that it needs to run.
 pub(crate) struct Plan {
-    /// The PipelineRun's name.
     pub(crate) name: String,
-    /// The Pipeline's name.
     pub(crate) pipeline: String,
-    /// The Pipeline.
     pub(crate) spec: PipelineSpec,
-    /// The Tasks by their names.
     pub(crate) tasks: BTreeMap<String, TaskSpec>,
     /// The `spec` of the Pipeline as it is written.
     pub(crate) document: serde_json::Value,
     /// The `spec` of each Task as it is written.
     pub(crate) documents: BTreeMap<String, serde_json::Value>,
-    /// Every param of the Pipeline.
     pub(crate) params: BTreeMap<String, Value>,
-    /// The bound workspaces.
     pub(crate) workspaces: BTreeMap<String, Bound>,
-    /// What stands for the program of the steps.
+    /// Program that steps run in place of `/usr/bin/promote`.
     pub(crate) promote: PathBuf,
-    /// The programs besides, and the stand-ins.
+    /// Other programs, and the stand-ins.
     pub(crate) programs: Programs,
     /// Directories in place of Secrets and ConfigMaps.
     pub(crate) objects: Objects,
-    /// Variables of every pod.
     pub(crate) env: Vec<(String, String)>,
     /// The service account of every pod.
     pub(crate) account: Option<PathBuf>,
     /// The task after which the run is cancelled.
     pub(crate) cancel_after: Option<String>,
-    /// Where TaskRuns get their directories.
     pub(crate) root: PathBuf,
 }
 
 impl Plan {
-    /// The UID of the PipelineRun.
     pub(crate) fn uid(&self) -> &'static str {
         UID
     }
@@ -84,10 +75,10 @@ impl Plan {
 /// The UID that every run has here.
 pub const UID: &str = "3f8c2a51-7d04-4c7e-9b0e-5a1c6d2e4f70";
 
-/// What is called when a Task has ended, before any other starts.
+/// Functions to call when a Task has ended, before any other starts; by the name of the Task.
 pub(crate) type Hooks = BTreeMap<String, Box<dyn FnOnce() + Send>>;
 
-/// Runs it to the end.
+/// Runs the Pipeline and its `finally` to the end.
 pub(crate) fn run(plan: &Plan, hooks: Hooks, picture: &mut Picture) -> Result<Status> {
     let mut schedule = Schedule {
         plan,
@@ -113,13 +104,13 @@ struct Schedule<'a> {
     hooks: Hooks,
     picture: &'a mut Picture,
     done: BTreeMap<String, TaskStatus>,
-    /// Why no further Task may start although none failed.
+    /// The reason for which no further Task may start although none failed.
     invalid: Option<String>,
     /// Set once the run is cancelled.
     cancelled: bool,
 }
 
-/// What is to be done with a Task now.
+/// The decision about a Task that waits.
 enum Next {
     Wait,
     Skip(Skip, Vec<When>),
@@ -293,7 +284,7 @@ impl Schedule<'_> {
         variables
     }
 
-    /// What `$(tasks.status)` is.
+    /// Returns the value of `$(tasks.status)` for `finally`.
     fn aggregate(&self) -> &'static str {
         let of_pipeline = |done: &&TaskStatus| !done.finally;
         let fates = || {

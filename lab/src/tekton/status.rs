@@ -1,4 +1,4 @@
-//! What a run left: the verdict, each Task's fate, and both as the documents a cluster would show.
+//! The status of a run: its verdict, the fate of each Task, and both as the documents of a cluster.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,19 @@ use serde_json::{Value, json};
 
 use super::{documents, model::When};
 
-/// Why a Task was not run, in Tekton's words.
+/// The reason for which a Task was skipped, as Tekton names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
-    /// A condition did not hold.
     When,
-    /// A Task before it was skipped, and not by its own condition.
+    /// A parent was skipped, and not by its own condition.
     Parent,
-    /// A result that it needs was not given by a skipped Task.
+    /// A skipped Task did not write a result that it needs.
     MissingResult,
-    /// Another Task had failed.
     Stopping,
 }
 
 impl Skip {
-    /// Tekton's text for it.
+    /// Returns the reason that Tekton reports for it.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -33,31 +31,24 @@ impl Skip {
     }
 }
 
-/// How a Task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// All steps ended well.
     Succeeded,
     /// A step failed in the last attempt.
     Failed,
     /// A step failed, and `onError: continue` let it pass.
     Ignored,
-    /// It was not run.
     Skipped(Skip),
     /// The run was over before its turn.
     NotRun,
 }
 
-/// One step of an attempt.
 #[derive(Debug, Clone)]
 pub struct StepStatus {
-    /// The step's name.
     pub name: String,
     /// The image that a cluster would run.
     pub image: String,
-    /// When its program was started.
     pub started: Timestamp,
-    /// When its program ended.
     pub finished: Timestamp,
     /// The results that it left, as JSON.
     pub message: Option<String>,
@@ -67,37 +58,25 @@ pub struct StepStatus {
     pub reason: &'static str,
 }
 
-/// One attempt of a Task.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// When it began.
     pub started: Timestamp,
-    /// When it ended.
     pub completed: Timestamp,
-    /// Whether all steps ended well.
     pub succeeded: bool,
-    /// `Succeeded`, `StepFailed`, `TaskRunTimeout` or `PodCreationFailed`.
     pub reason: &'static str,
-    /// One line for people.
     pub message: String,
-    /// The steps.
     pub steps: Vec<StepStatus>,
-    /// The results that were written.
     pub results: BTreeMap<String, String>,
-    /// What the steps printed, with the paths of a cluster.
+    /// The output of the steps, with the paths of a cluster.
     pub log: String,
     /// The Task with the values of the run.
     pub spec: Value,
 }
 
-/// A Task of the run.
 #[derive(Debug, Clone)]
 pub struct TaskStatus {
-    /// Its name in the Pipeline.
     pub name: String,
-    /// The name of its TaskRun.
     pub task_run: String,
-    /// How it ended.
     pub fate: Fate,
     /// Its attempts, in order; empty when it was not run.
     pub attempts: Vec<Attempt>,
@@ -105,7 +84,6 @@ pub struct TaskStatus {
     pub spec: Value,
     /// Its conditions: as they are written when it ran, with the values that they had when they skipped it.
     pub when: Vec<When>,
-    /// Whether it belongs to `finally`.
     pub finally: bool,
 }
 
@@ -123,13 +101,11 @@ impl TaskStatus {
         steps.filter_map(|step| step.exit_code).next()
     }
 
-    /// What the last attempt printed.
     #[must_use]
     pub fn log(&self) -> &str {
         self.attempts.last().map_or("", |attempt| &attempt.log)
     }
 
-    /// What `$(tasks.NAME.status)` is.
     pub(crate) fn status(&self) -> &'static str {
         match self.fate {
             Fate::Succeeded => "Succeeded",
@@ -138,7 +114,6 @@ impl TaskStatus {
         }
     }
 
-    /// What `$(tasks.NAME.reason)` is.
     pub(crate) fn reason(&self) -> &'static str {
         match (&self.fate, self.attempts.last()) {
             (Fate::Ignored, _) => "FailureIgnored",
@@ -148,28 +123,19 @@ impl TaskStatus {
     }
 }
 
-/// What a run left.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// The name of the PipelineRun.
     pub name: String,
-    /// The name of the Pipeline.
     pub pipeline: String,
-    /// Whether nothing failed.
     pub succeeded: bool,
-    /// `Succeeded`, `Completed`, `Failed` or `PipelineValidationFailed`.
     pub reason: &'static str,
-    /// One line for people.
     pub message: String,
-    /// When it began.
     pub started: Timestamp,
-    /// When it ended.
     pub completed: Timestamp,
     /// When the Tasks of `finally` began, if there are any.
     pub finally_started: Option<Timestamp>,
     /// Every Task of the Pipeline, in its order, those of `finally` last.
     pub tasks: Vec<TaskStatus>,
-    /// The Pipeline's results.
     pub results: BTreeMap<String, String>,
     /// Their names in the order in which the Pipeline declares them.
     pub(crate) result_order: Vec<String>,
@@ -184,7 +150,6 @@ impl Status {
         self.tasks.iter().find(|task| task.name == name)
     }
 
-    /// The first Task that failed.
     #[must_use]
     pub fn failed_task(&self) -> Option<&TaskStatus> {
         self.tasks.iter().find(|task| task.fate == Fate::Failed)
@@ -298,7 +263,7 @@ fn attempt(attempt: &Attempt, pod: &str) -> Value {
 }
 
 fn step(step: &StepStatus) -> Value {
-    // The kubelet knows two reasons; the entrypoint's own is beside it.
+    // The kubelet has two reasons; the entrypoint's own is beside it.
     let reason = if step.exit_code == Some(0) {
         "Completed"
     } else {
@@ -322,7 +287,7 @@ fn step(step: &StepStatus) -> Value {
     })
 }
 
-/// Where the Pipeline came from.
+/// Returns the provenance of a run: feature flags, and the address of the Pipeline.
 fn provenance(pipeline: &str) -> Value {
     let mut provenance = documents::provenance();
     let namespace = super::NAMESPACE;

@@ -1,6 +1,6 @@
 //! Runs one attempt of a Task: its steps, one program each, in a directory of its own.
 //!
-//! The directory stands for the pod's file system: `/tekton/…` and `/workspace/…` are mapped
+//! The directory is in place of the pod's file system: `/tekton/…` and `/workspace/…` are mapped
 //! into it, in arguments and variables alike. There is no container: a step sees the
 //! machine's other files too.
 
@@ -28,10 +28,10 @@ use super::{
     volumes,
 };
 
-/// What one container may leave as termination message, in bytes.
+/// The largest termination message of one container, in bytes.
 const TERMINATION_MESSAGE: usize = 4096;
 
-/// What is kept of a log, in bytes.
+/// The part of a log that is kept, in bytes.
 const LOG: u64 = 1 << 20;
 
 /// Where the service account is mounted.
@@ -39,47 +39,39 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// The beginnings of paths that are the pod's own.
 const PATHS: [&str; 4] = ["/tekton/", "/workspace/", "/mnt/", "/var/run/secrets/"];
 
-/// What the Tasks of our own Pipeline run.
+/// The program of the shipped Tasks.
 pub(crate) const PROGRAM: &str = "/usr/bin/promote";
 
 /// One attempt of a Task, with everything that it needs.
 pub(crate) struct TaskRun<'a> {
-    /// The TaskRun's name.
     pub(crate) name: &'a str,
-    /// The Task's name.
     pub(crate) task: &'a str,
-    /// The Task.
     pub(crate) spec: &'a TaskSpec,
-    /// The same as a cluster has it.
+    /// The spec in the form that a cluster has.
     pub(crate) document: &'a serde_json::Value,
-    /// The params that were given.
+    /// Values of the params that the Pipeline sets.
     pub(crate) params: &'a BTreeMap<String, Value>,
     /// The bound workspaces: the Task's name for each, and the directory.
     pub(crate) workspaces: &'a BTreeMap<String, PathBuf>,
-    /// What stands for [`PROGRAM`].
     pub(crate) promote: &'a Path,
-    /// The programs besides, and the stand-ins.
+    /// Other programs, and the stand-ins.
     pub(crate) programs: &'a Programs,
     /// Directories in place of Secrets and ConfigMaps.
     pub(crate) objects: &'a volumes::Objects,
-    /// Variables of every pod.
     pub(crate) env: &'a [(String, String)],
-    /// The service account.
     pub(crate) account: Option<&'a Path>,
-    /// How long it may take.
     pub(crate) timeout: Option<Duration>,
     /// Its directory, still to be made.
     pub(crate) root: PathBuf,
 }
 
-/// How a step ended.
 enum End {
     Exited(i32),
     TimedOut,
 }
 
 impl TaskRun<'_> {
-    /// Runs the steps.
+    /// Runs the steps in order until one fails or the time is over.
     pub(crate) fn attempt(&self) -> Result<Attempt> {
         self.make_directories()
             .with_context(|| format!("cannot make {}", self.root.display()))?;
@@ -312,7 +304,7 @@ impl TaskRun<'_> {
         }
     }
 
-    /// The variables of a step with the values that the kubelet gives them.
+    /// Returns the variables of a step with the values that the kubelet sets.
     fn environment(&self, step: &Step, variables: &Variables) -> Vec<(String, String)> {
         let declared = |name: &str| {
             let own = step.env.iter().find(|env| env.name == name);
@@ -428,7 +420,7 @@ fn message(results: &BTreeMap<String, String>) -> Option<String> {
     (!entries.is_empty()).then(|| serde_json::Value::from(entries).to_string())
 }
 
-/// As a shell tells it: a signal is 128 and its number.
+/// Returns the exit code as a shell does: a signal is 128 plus its number.
 fn code_of(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     let signal = status.signal().map(|signal| 128 + signal);

@@ -54,7 +54,7 @@ impl Tiny {
 }
 
 const GIVES: Tiny = Tiny {
-    name: "gives",
+    name: "writes",
     script: "printf %s \"$1\" > \"$2\"",
     args: &["$(params.value)", "$(results.R.path)"],
     params: &["value"],
@@ -115,7 +115,7 @@ fn hands_a_result_on_without_being_told_the_order() {
     let status = tiny(
         &[&TAKES, &GIVES],
         "  tasks:\n  - {name: second, taskRef: {name: takes}, params: [{name: value, value: \"x-$(tasks.first.results.R)\"}]}\n  \
-         - {name: first, taskRef: {name: gives}, params: [{name: value, value: one}]}\n  \
+         - {name: first, taskRef: {name: writes}, params: [{name: value, value: one}]}\n  \
          results: [{name: OUT, value: $(tasks.first.results.R)}]\n",
     )
     .run()
@@ -136,13 +136,13 @@ fn an_undeclared_reference_is_refused_before_anything_runs() {
     assert!(refusal(alone(&task)).contains("$(results.NOPE.path)"));
     let run = tiny(
         &[&TAKES, &GIVES],
-        "  tasks:\n  - {name: a, taskRef: {name: gives}, params: [{name: value, value: x}]}\n  \
+        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
          - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.NOPE)}]}\n",
     );
-    assert!(refusal(run).contains("task b: nothing gives $(tasks.a.results.NOPE)"));
+    assert!(refusal(run).contains("task b: unknown variable $(tasks.a.results.NOPE)"));
     let early = tiny(
         &[&TAKES, &GIVES],
-        "  tasks:\n  - {name: a, taskRef: {name: gives}, params: [{name: value, value: x}]}\n  \
+        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
          - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.status)}]}\n",
     );
     assert!(refusal(early).contains("$(tasks.a.status)"));
@@ -290,7 +290,7 @@ fn results_too_large_fail_the_step() {
     };
     assert!(run(3900).succeeded);
     let status = run(4100);
-    let task = status.task("gives").unwrap();
+    let task = status.task("writes").unwrap();
     assert_eq!((task.reason(), task.exit_code()), ("StepFailed", Some(1)));
     assert!(
         task.log()
@@ -376,7 +376,7 @@ fn an_ignored_failure_passes_but_is_told() {
 }
 
 const GUARDED: &str = "  params: [{name: go, default: \"no\"}]\n  tasks:\n  \
-    - {name: a, taskRef: {name: gives}, params: [{name: value, value: x}], when: [{input: $(params.go), operator: in, values: [\"yes\"]}]}\n  \
+    - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}], when: [{input: $(params.go), operator: in, values: [\"yes\"]}]}\n  \
     - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.R)}]}\n  \
     - {name: c, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [b]}\n  \
     - {name: d, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [a]}\n  \
@@ -482,7 +482,7 @@ fn a_declared_result_that_is_not_written_ends_the_run_when_it_is_needed() {
     };
     let status = tiny(
         &[&silent, &TAKES],
-        "  tasks:\n  - {name: a, taskRef: {name: gives}, params: [{name: value, value: x}]}\n  \
+        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
          - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.R)}]}\n  \
          finally:\n  - {name: end, taskRef: {name: takes}, params: [{name: value, value: $(tasks.status) $(tasks.b.status)}]}\n",
     )

@@ -33,7 +33,7 @@ impl Variables {
         text
     }
 
-    /// The texts with every reference replaced; an element that is a list alone gives its items.
+    /// Replaces every reference in the texts; an element that is a list alone becomes its items.
     pub(crate) fn replace_all(&self, texts: &[String]) -> Vec<String> {
         let mut replaced = Vec::new();
         for text in texts {

@@ -1,4 +1,4 @@
-//! The volumes of a Task: directories of this machine that stand for Secrets and ConfigMaps.
+//! The volumes of a Task: directories of this machine in place of Secrets and ConfigMaps.
 
 use std::{
     collections::BTreeMap,
@@ -14,21 +14,21 @@ use super::{
     variables::Variables,
 };
 
-/// The directories that stand for objects of the cluster, by `Secret/NAME` and `ConfigMap/NAME`.
+/// Directories in place of objects of the cluster, by `Secret/NAME` and `ConfigMap/NAME`.
 pub(crate) type Objects = BTreeMap<String, PathBuf>;
 
-/// Where steps may see volumes: a path that the runner puts into the attempt's directory.
+/// The path below which steps may mount volumes; the runner puts it into the attempt's directory.
 const ROOT: &str = "/mnt/";
 
 impl Run {
-    /// Takes a directory for a Secret: a file for each entry.
+    /// Sets the directory of a Secret: a file for each entry.
     #[must_use]
     pub fn secret(mut self, name: &str, dir: impl Into<PathBuf>) -> Self {
         self.objects.insert(format!("Secret/{name}"), dir.into());
         self
     }
 
-    /// Takes a directory for a ConfigMap: a file for each entry.
+    /// Sets the directory of a ConfigMap: a file for each entry.
     #[must_use]
     pub fn config_map(mut self, name: &str, dir: impl Into<PathBuf>) -> Self {
         self.objects.insert(format!("ConfigMap/{name}"), dir.into());

@@ -7,32 +7,31 @@ use serde_json::Value;
 use super::{Refused, read};
 use crate::syntax::{Module, Rule, Span, TermKind};
 
-/// Path below `data`.
+/// Path below `data`, without `data` itself.
 type Path = Vec<Arc<str>>;
 
 /// An element of a rule's annotation chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
-    /// Path of what it belongs to, without `data`.
+    /// Path of the rule or package that it belongs to, without `data`.
     pub path: Vec<Arc<str>>,
     /// The annotations; only the rule itself may have none.
     pub annotations: Option<Arc<Value>>,
 }
 
-/// Annotations of all modules by what they belong to.
+/// Annotations of all modules, by the item that they belong to.
 #[derive(Default)]
 struct Attached {
-    /// By module and rule.
     rules: BTreeMap<(usize, usize), Vec<Arc<Value>>>,
     documents: BTreeMap<Path, Arc<Value>>,
     packages: BTreeMap<Path, Arc<Value>>,
     subpackages: BTreeMap<Path, Vec<Arc<Value>>>,
 }
 
-/// Returns the chain of each rule, by module and rule: the rule first, then what it is part of.
+/// Returns the chain of each rule, by module and rule: from the rule outwards.
 ///
 /// # Errors
-/// The module and what is wrong there.
+/// The module, and the first block that cannot be read or attached.
 pub(crate) fn chains(modules: &[Module]) -> Result<Vec<Vec<Vec<Link>>>, (usize, Refused)> {
     let mut attached = Attached::default();
     for (at, module) in modules.iter().enumerate() {

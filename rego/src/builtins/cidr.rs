@@ -36,7 +36,7 @@ fn from_bits(bits: u128, length: u8) -> IpAddr {
     }
 }
 
-/// The bits after a prefix.
+/// Returns a mask of the bits behind a prefix.
 fn host(prefix: u8, length: u8) -> u128 {
     match length.saturating_sub(prefix) {
         128 => u128::MAX,
@@ -96,12 +96,12 @@ fn within(whole: &str, part: &str) -> Result<bool, Failure> {
     Ok(whole.contains(part.first) && whole.contains(part.last()))
 }
 
-/// `net.cidr_contains(cidr, cidr_or_ip)`.
+/// `net.cidr_contains(cidr, cidr_or_ip)`: an error for texts that are not addresses.
 pub(super) fn contains(operands: &[Value]) -> Answer {
     give(within(string(operands, 0)?, string(operands, 1)?)?)
 }
 
-/// `net.cidr_intersects(a, b)`.
+/// `net.cidr_intersects(a, b)`: true if one network contains the other.
 pub(super) fn intersects(operands: &[Value]) -> Answer {
     let (a, b) = (
         network(string(operands, 0)?)?,
@@ -119,7 +119,7 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// The networks of an operand with what names each: its index, itself or its key.
+/// Returns the networks of an operand, each with its index, itself or its key as name.
 fn named(operands: &[Value], at: usize) -> Result<Vec<(&str, Value)>, Failure> {
     let wrong = || {
         let text = "element must be string or non-empty array";
@@ -169,7 +169,7 @@ pub(super) fn contains_matches(operands: &[Value]) -> Answer {
     give(Value::set(found))
 }
 
-/// `net.cidr_expand(cidr)`: every address.
+/// `net.cidr_expand(cidr)`: the set of all its addresses.
 pub(super) fn expand(operands: &[Value], context: &mut CallContext) -> Answer {
     let network = network(string(operands, 0)?)?;
     let (first, length) = bits(network.first);
@@ -184,7 +184,7 @@ fn shown(address: IpAddr) -> String {
     address.to_string()
 }
 
-/// `net.cidr_merge(cidrs_or_ips)`: the fewest networks that cover the same.
+/// `net.cidr_merge(cidrs_or_ips)`: the fewest networks that cover the same addresses.
 pub(super) fn merge(operands: &[Value]) -> Answer {
     let items = match value(operands, 0) {
         Value::Array(items) => items.as_ref(),
@@ -245,7 +245,7 @@ fn mergeable(item: &Value) -> Result<Network, Failure> {
     }
 }
 
-/// The networks that cover a range exactly.
+/// Returns the networks that cover a range exactly.
 fn cover(length: u8, mut first: u128, last: u128, found: &mut Vec<String>) {
     loop {
         let mut free = first.trailing_zeros().min(u32::from(length));

@@ -1,4 +1,4 @@
-//! Aggregates, arrays and sets.
+//! Aggregates, arrays and sets: `count`, `sum`, `sort`, `array.*`, `union` …
 
 use num_bigint::BigInt;
 
@@ -52,7 +52,7 @@ fn folded(
     give(rounded(&numbers))
 }
 
-/// `sum(numbers)`.
+/// `sum(numbers)` of an array or a set: 0 for an empty one.
 pub(super) fn sum(operands: &[Value]) -> Answer {
     folded(
         operands,
@@ -62,7 +62,7 @@ pub(super) fn sum(operands: &[Value]) -> Answer {
     )
 }
 
-/// `product(numbers)`.
+/// `product(numbers)` of an array or a set: 1 for an empty one.
 pub(super) fn product(operands: &[Value]) -> Answer {
     folded(
         operands,
@@ -72,38 +72,38 @@ pub(super) fn product(operands: &[Value]) -> Answer {
     )
 }
 
-/// `max(collection)`: of equal ones in an array the last; nothing of an empty collection.
+/// `max(collection)`: the last of equal elements of an array; undefined for an empty collection.
 pub(super) fn max(operands: &[Value]) -> Answer {
     let items = elements(operands, 0, &["set", "array"])?;
     items.iter().max().cloned().ok_or(Failure::Undefined)
 }
 
-/// `min(collection)`: of equal ones in an array the last; nothing of an empty collection.
+/// `min(collection)`: the last of equal elements of an array; undefined for an empty collection.
 pub(super) fn min(operands: &[Value]) -> Answer {
     let items = elements(operands, 0, &["set", "array"])?;
     items.iter().rev().min().cloned().ok_or(Failure::Undefined)
 }
 
-/// `sort(collection)`.
+/// `sort(collection)`: an array in the order of all values, duplicates kept.
 pub(super) fn sort(operands: &[Value]) -> Answer {
     let mut items = elements(operands, 0, &["set", "array"])?.to_vec();
     items.sort();
     give(Value::array(items))
 }
 
-/// `all(collection)`: whether all are `true`.
+/// `all(collection)`: true if each element is `true`, also when there is none.
 pub(super) fn all(operands: &[Value]) -> Answer {
     let items = elements(operands, 0, &["array", "set"])?;
     give(items.iter().all(|item| matches!(item, Value::Bool(true))))
 }
 
-/// `any(collection)`: whether one is `true`.
+/// `any(collection)`: true if at least one element is `true`.
 pub(super) fn any(operands: &[Value]) -> Answer {
     let items = elements(operands, 0, &["array", "set"])?;
     give(items.iter().any(|item| matches!(item, Value::Bool(true))))
 }
 
-/// `element in collection`.
+/// `element in collection`: false for operands that are not collections.
 pub(super) fn member(operands: &[Value]) -> Answer {
     let element = value(operands, 0);
     give(match value(operands, 1) {
@@ -114,7 +114,7 @@ pub(super) fn member(operands: &[Value]) -> Answer {
     })
 }
 
-/// `key, element in collection`.
+/// `key, element in collection`: a set has its elements as keys.
 pub(super) fn member_at(operands: &[Value]) -> Answer {
     let (key, element) = (value(operands, 0), value(operands, 1));
     give(match value(operands, 2) {
@@ -123,7 +123,6 @@ pub(super) fn member_at(operands: &[Value]) -> Answer {
     })
 }
 
-/// `array.concat(a, b)`.
 pub(super) fn concat(operands: &[Value]) -> Answer {
     let (first, second) = (array(operands, 0)?, array(operands, 1)?);
     if first.is_empty() {
@@ -135,7 +134,7 @@ pub(super) fn concat(operands: &[Value]) -> Answer {
     give(Value::array(first.iter().chain(second).cloned().collect()))
 }
 
-/// `array.flatten(array)`: one level.
+/// `array.flatten(array)`: replaces nested arrays by their elements, one level deep.
 pub(super) fn flatten(operands: &[Value]) -> Answer {
     let mut items = Vec::new();
     for item in array(operands, 0)? {
@@ -147,7 +146,7 @@ pub(super) fn flatten(operands: &[Value]) -> Answer {
     give(Value::array(items))
 }
 
-/// `array.slice(array, start, stop)`: what is out of bounds is cut.
+/// `array.slice(array, start, stop)`: bounds are clamped to the array.
 pub(super) fn slice(operands: &[Value]) -> Answer {
     let items = array(operands, 0)?;
     let bound = |index: i64| {
@@ -161,24 +160,20 @@ pub(super) fn slice(operands: &[Value]) -> Answer {
     ))
 }
 
-/// `array.reverse(array)`.
 pub(super) fn reverse(operands: &[Value]) -> Answer {
     give(Value::array(
         array(operands, 0)?.iter().rev().cloned().collect(),
     ))
 }
 
-/// `a & b`.
 pub(super) fn and(operands: &[Value]) -> Answer {
     give(set(operands, 0)?.intersection(set(operands, 1)?))
 }
 
-/// `a | b`.
 pub(super) fn or(operands: &[Value]) -> Answer {
     give(set(operands, 0)?.union(set(operands, 1)?))
 }
 
-/// `set_diff(a, b)`.
 pub(super) fn difference(operands: &[Value]) -> Answer {
     give(set(operands, 0)?.difference(set(operands, 1)?))
 }
@@ -191,14 +186,12 @@ fn sets<'a>(operands: &'a [Value]) -> Result<Vec<&'a Set>, Failure> {
     set(operands, 0)?.iter().map(one).collect()
 }
 
-/// `intersection(sets)`.
 pub(super) fn intersection(operands: &[Value]) -> Answer {
     let mut sets = sets(operands)?.into_iter();
     let first = sets.next().cloned().unwrap_or_default();
     give(sets.fold(first, |found, set| found.intersection(set)))
 }
 
-/// `union(sets)`.
 pub(super) fn union(operands: &[Value]) -> Answer {
     let sets = sets(operands)?;
     give(sets.into_iter().flatten().cloned().collect::<Set>())

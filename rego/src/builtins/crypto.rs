@@ -12,17 +12,14 @@ fn digest<D: Digest>(operands: &[Value]) -> Answer {
     give(hex::encode(D::digest(string(operands, 0)?)))
 }
 
-/// `crypto.md5(text)`.
 pub(super) fn md5(operands: &[Value]) -> Answer {
     digest::<Md5>(operands)
 }
 
-/// `crypto.sha1(text)`.
 pub(super) fn sha1(operands: &[Value]) -> Answer {
     digest::<Sha1>(operands)
 }
 
-/// `crypto.sha256(text)`.
 pub(super) fn sha256(operands: &[Value]) -> Answer {
     digest::<Sha256>(operands)
 }
@@ -45,7 +42,7 @@ keyed!(hmac_sha1, "`crypto.hmac.sha1(text, key)`.", Sha1);
 keyed!(hmac_sha256, "`crypto.hmac.sha256(text, key)`.", Sha256);
 keyed!(hmac_sha512, "`crypto.hmac.sha512(text, key)`.", Sha512);
 
-/// `crypto.hmac.equal(a, b)`: in a time that does not depend on where they differ.
+/// `crypto.hmac.equal(a, b)`: compares in constant time.
 pub(super) fn hmac_equal(operands: &[Value]) -> Answer {
     let (a, b) = (
         string(operands, 0)?.as_bytes(),

@@ -1,4 +1,4 @@
-//! Every builtin of Open Policy Agent 1.20 with its types, and what is not offered.
+//! Every builtin of Open Policy Agent 1.20 with its types, and those that are not offered.
 
 mod crypto;
 mod encoding;
@@ -29,7 +29,7 @@ const NOT_OFFERED: &[(&str, &str)] = &[
     ),
 ];
 
-/// The reason why a builtin of Open Policy Agent is not offered; nothing for one that is, and for unknown names.
+/// Returns the reason for which a builtin of OPA is not offered; `None` for one that is, and for unknown names.
 pub fn not_offered(name: &str) -> Option<&'static str> {
     let found = NOT_OFFERED
         .iter()
@@ -37,12 +37,12 @@ pub fn not_offered(name: &str) -> Option<&'static str> {
     found.map(|(_, reason)| *reason)
 }
 
-/// Every builtin that is not offered, or the start of its family's names, with the reason.
+/// Returns every builtin that is not offered, or the prefix of its family's names, with the reason.
 pub fn refused() -> &'static [(&'static str, &'static str)] {
     NOT_OFFERED
 }
 
-/// The registry of all builtins that are offered.
+/// Returns the registry of all offered builtins.
 pub fn offered() -> Registry {
     let mut registry = Registry::default();
     let families = [
@@ -59,7 +59,7 @@ pub fn offered() -> Registry {
     registry
 }
 
-/// The declarations of all builtins that are offered, for the compiler.
+/// Returns the declarations of all offered builtins, for the compiler.
 pub fn declarations() -> &'static [Declaration] {
     static ALL: LazyLock<Vec<Declaration>> =
         LazyLock::new(|| offered().declarations().copied().collect());

@@ -22,7 +22,7 @@ impl<'a> Der<'a> {
         self.0.is_empty()
     }
 
-    /// The next value.
+    /// Returns the next value, or `None` at the end and for malformed lengths.
     pub(super) fn next(&mut self) -> Option<Item<'a>> {
         let bytes = self.0;
         let (tag, first) = (*bytes.first()?, *bytes.get(1)?);
@@ -78,7 +78,7 @@ impl<'a> Der<'a> {
         Some(BigUint::from_bytes_be(content))
     }
 
-    /// The next whole number.
+    /// Returns the next whole number, which may be negative.
     pub(super) fn signed(&mut self) -> Option<BigInt> {
         Some(BigInt::from_signed_bytes_be(self.expect(INTEGER)?.content))
     }
@@ -122,7 +122,7 @@ pub(super) fn numbers(content: &[u8]) -> Option<Vec<u64>> {
     (!found.is_empty() && content.last()? & 0x80 == 0).then_some(found)
 }
 
-/// An object identifier with points.
+/// Writes an object identifier with dots: `1.2.840.113549`.
 pub(super) fn dotted(numbers: &[u64]) -> String {
     numbers
         .iter()
@@ -131,7 +131,7 @@ pub(super) fn dotted(numbers: &[u64]) -> String {
         .join(".")
 }
 
-/// A value with its header.
+/// Encodes a tag, the length and the content.
 pub(super) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     let length = content.len();

@@ -24,7 +24,7 @@ fn decode(text: &str, letters: &Alphabet) -> Result<Vec<u8>, Failure> {
         })
 }
 
-/// Where Go says that a text stops being Base64.
+/// Returns the offset of the first byte that is not Base64, as Go reports it.
 fn offset(text: &str, letters: &Alphabet) -> usize {
     let known = letters.as_str();
     let body = text.trim_end_matches('=');
@@ -38,7 +38,6 @@ fn offset(text: &str, letters: &Alphabet) -> usize {
     })
 }
 
-/// Decodes standard Base64.
 pub(super) fn standard(text: &str) -> Result<Vec<u8>, Failure> {
     decode(text, &STANDARD_LETTERS)
 }
@@ -58,17 +57,15 @@ pub(super) fn url_safe(text: &str) -> Result<Vec<u8>, Failure> {
     decode(&format!("{text}{padding}"), &URL_LETTERS)
 }
 
-/// Bytes as a string; what is no UTF-8 is replaced.
+/// Returns bytes as a string; invalid UTF-8 is replaced.
 pub(super) fn text(bytes: &[u8]) -> Value {
     Value::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// `base64.encode(text)`.
 pub(super) fn base64_encode(operands: &[Value]) -> Answer {
     give(STANDARD.encode(string(operands, 0)?))
 }
 
-/// `base64.decode(text)`.
 pub(super) fn base64_decode(operands: &[Value]) -> Answer {
     give(text(&standard(string(operands, 0)?)?))
 }
@@ -82,27 +79,23 @@ pub(super) fn base64_is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// `base64url.encode(text)`.
 pub(super) fn base64url_encode(operands: &[Value]) -> Answer {
     give(URL_SAFE.encode(string(operands, 0)?))
 }
 
-/// `base64url.encode_no_pad(text)`.
+/// `base64url.encode_no_pad(text)`: the alphabet for URLs without `=` at the end.
 pub(super) fn base64url_encode_no_pad(operands: &[Value]) -> Answer {
     give(URL_SAFE_NO_PAD.encode(string(operands, 0)?))
 }
 
-/// `base64url.decode(text)`.
 pub(super) fn base64url_decode(operands: &[Value]) -> Answer {
     give(text(&url_safe(string(operands, 0)?)?))
 }
 
-/// `hex.encode(text)`.
 pub(super) fn hex_encode(operands: &[Value]) -> Answer {
     give(hex::encode(string(operands, 0)?))
 }
 
-/// `hex.decode(text)`.
 pub(super) fn hex_decode(operands: &[Value]) -> Answer {
     let given = string(operands, 0)?;
     let bytes = hex::decode(given).map_err(|_| {
@@ -129,12 +122,11 @@ pub(super) fn json_is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// `json.unmarshal(text)`.
 pub(super) fn json_unmarshal(operands: &[Value]) -> Answer {
     give(Value::from_json(string(operands, 0)?).map_err(Failure::failed)?)
 }
 
-/// JSON as Go writes it: with escapes for what HTML would read as markup.
+/// Returns JSON as Go writes it, with escapes for `<`, `>` and `&`.
 pub(super) fn marshalled(value: &Value) -> String {
     escaped(&value.to_json())
 }
@@ -152,7 +144,6 @@ fn escaped(json: &str) -> String {
     out
 }
 
-/// `json.marshal(value)`.
 pub(super) fn json_marshal(operands: &[Value]) -> Answer {
     give(marshalled(value(operands, 0)))
 }

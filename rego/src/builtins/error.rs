@@ -15,14 +15,14 @@ pub enum BuiltinError {
     /// The evaluation ends with an error.
     #[error("{0}")]
     Halt(String),
-    /// A fact of the host could not be read: the call is undefined, and the host learns that the
-    /// result of the evaluation rests on something unseen.
+    /// A fact of the host could not be read: the call is undefined, and the answer reports that the
+    /// result of the evaluation rests on an unseen fact.
     #[error("{0}")]
     Unreadable(String),
 }
 
 impl BuiltinError {
-    /// Returns the error for an operand of a wrong type, as OPA words it.
+    /// Returns the error for an operand of a wrong type, in OPA's words.
     pub fn operand(position: usize, found: &crate::value::Value, expected: &[&str]) -> Self {
         let expected = match expected {
             [one] => (*one).to_owned(),

@@ -10,7 +10,7 @@ use regex::Regex;
 use super::operand::{Answer, Failure, array, give, string, value};
 use crate::value::Value;
 
-/// How many compiled patterns are kept.
+/// Number of compiled patterns that are cached.
 const KEPT: usize = 256;
 
 /// Compiled patterns by their text and delimiters.
@@ -45,7 +45,7 @@ fn letters(operands: &[Value]) -> Result<String, Failure> {
     Ok(letters)
 }
 
-/// `glob.quote_meta(text)`.
+/// `glob.quote_meta(text)`: a backslash before `*?\[]{}`, for an exact match.
 pub(super) fn quote_meta(operands: &[Value]) -> Answer {
     let text = string(operands, 0)?;
     let mut out = String::with_capacity(text.len() + 8);
@@ -76,12 +76,12 @@ fn compiled(pattern: &str, delimiters: &str) -> Result<Arc<Regex>, Failure> {
     Ok(regex)
 }
 
-/// From a glob to a regular expression.
+/// State of the translation of a glob to a regular expression.
 struct Translation<'a> {
     rest: Peekable<Chars<'a>>,
     /// The letters that `*` and `?` match.
     one: String,
-    /// How many braces are open.
+    /// Number of braces that are open.
     level: u32,
     out: String,
 }

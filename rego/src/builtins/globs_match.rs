@@ -1,6 +1,6 @@
-//! `regex.globs_match`: whether two patterns of letters, dots, sets, stars and plusses may match one text.
+//! `regex.globs_match`: tells if two patterns of letters, dots, sets, `*` and `+` may match one text.
 //!
-//! The search is the one of Open Policy Agent, which decides the same in its corner cases.
+//! The search is the one of OPA, so that corner cases have the same result.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -17,7 +17,7 @@ enum Kind {
     Set(BTreeSet<char>),
 }
 
-/// How often a token is repeated.
+/// The repetition of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flag {
     Once,
@@ -37,7 +37,7 @@ const MAX_TOKENS: usize = 2_000;
 /// The most steps of a search.
 const MAX_STEPS: u32 = 1_000_000;
 
-/// `regex.globs_match(first, second)`.
+/// `regex.globs_match(first, second)`: true if a text may match both patterns.
 pub(super) fn globs_match(operands: &[Value]) -> Answer {
     let first = tokens(string(operands, 0)?)?;
     let second = tokens(string(operands, 1)?)?;
@@ -62,7 +62,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next letter, and whether a backslash was before it.
+    /// Returns the next letter, and `true` if a backslash was before it.
     fn next(&mut self) -> Result<Option<(char, bool)>, Failure> {
         let Some(letter) = self.rest.next() else {
             return Ok(None);
@@ -179,7 +179,7 @@ fn matches(first: &Token, second: &Token) -> bool {
     }
 }
 
-/// Both patterns without what matches at both ends, one token of which is kept; nothing when an end differs.
+/// Removes matching tokens at both ends of the patterns but one; `None` when an end differs.
 fn trimmed<'a>(first: &'a [Token], second: &'a [Token]) -> Option<(&'a [Token], &'a [Token])> {
     let once = |pair: &(&Token, &Token)| pair.0.flag == Flag::Once && pair.1.flag == Flag::Once;
     let mut left = 0_usize;

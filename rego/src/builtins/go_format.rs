@@ -10,13 +10,9 @@ use directive::Reader;
 
 /// An argument of a known Go type.
 pub(super) enum Argument {
-    /// `int64`.
     Integer(i64),
-    /// `*big.Int`.
     Big(BigInt),
-    /// `float64`.
     Float(f64),
-    /// `string`.
     Text(String),
 }
 
@@ -26,7 +22,7 @@ struct Spec {
     minus: bool,
     plus: bool,
     sharp: bool,
-    /// `%#v`: Go's syntax.
+    /// `%#v`: the value as Go source.
     syntax: bool,
     zero: bool,
     space: bool,
@@ -255,7 +251,7 @@ fn general(float: f64, precision: Option<usize>) -> String {
     }
 }
 
-/// `1e5` as `1e+05`.
+/// Writes the exponent as Go does: `1e5` as `1e+05`.
 fn exponent(text: &str) -> String {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let digits = exponent.trim_start_matches('-');

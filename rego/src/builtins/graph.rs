@@ -1,4 +1,4 @@
-//! `graph.reachable` and `graph.reachable_paths`.
+//! Builtins over graphs: `graph.reachable` and `graph.reachable_paths`.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -16,7 +16,7 @@ fn neighbours(edges: &Value) -> &[Value] {
     }
 }
 
-/// `graph.reachable(graph, starts)`.
+/// `graph.reachable(graph, starts)`: the nodes of the graph that can be reached.
 pub(super) fn reachable(operands: &[Value]) -> Answer {
     let graph = object(operands, 0)?;
     let mut queue: VecDeque<_> = elements(operands, 1, &["{array, set}"])?.iter().collect();
@@ -43,7 +43,7 @@ struct Search<'a> {
     steps: usize,
 }
 
-/// `graph.reachable_paths(graph, starts)`.
+/// `graph.reachable_paths(graph, starts)`: each path, up to a node that it has already or that has no edges.
 pub(super) fn reachable_paths(operands: &[Value]) -> Answer {
     let graph = object(operands, 0)?;
     let mut search = Search {

@@ -70,7 +70,7 @@ fn missing(key: &Value, kind: &str) -> Failure {
     Failure::new(format!("path {key} does not exist in {kind} term"))
 }
 
-/// The document at a path.
+/// Returns the value at a path, or fails if there is none.
 fn at(document: Option<&Value>, path: &[Value]) -> Result<Value, Failure> {
     let mut found = document.ok_or_else(deleted)?;
     for key in path {

@@ -15,7 +15,7 @@ use crate::value::{Object, Value};
 /// The content type of a nested token.
 const NESTED: &str = "JWT";
 
-/// The deepest token in tokens.
+/// The deepest nesting of tokens in tokens.
 const MAX_NESTED: usize = 16;
 
 /// The three parts of a token.
@@ -136,7 +136,7 @@ pub(super) fn verify(operands: &[Value], algorithm: &str) -> Answer {
     }))
 }
 
-/// `io.jwt.verify_hs*(token, secret)`.
+/// `io.jwt.verify_hs*(token, secret)`: true if the HMAC of the token is right.
 pub(super) fn verify_secret(operands: &[Value], algorithm: &str) -> Answer {
     let text = string(operands, 0)?;
     let secret = string(operands, 1)?;
@@ -150,7 +150,7 @@ pub(super) fn verify_secret(operands: &[Value], algorithm: &str) -> Answer {
     ))
 }
 
-/// `io.jwt.encode_sign(headers, payload, key)`.
+/// `io.jwt.encode_sign(headers, payload, key)`: objects, and a key as a JWK.
 pub(super) fn encode_sign(operands: &[Value]) -> Answer {
     let json = |at: usize| super::encoding::marshalled(value(operands, at));
     signed(&json(0), &json(1), &json(2))

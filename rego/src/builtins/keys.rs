@@ -12,7 +12,6 @@ use super::der::{self, Der, OCTETS, SEQUENCE};
 use super::operand::{Answer, Failure, give, string};
 use crate::value::{Number, Value};
 
-/// A curve of NIST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Curve {
     P256,
@@ -47,7 +46,7 @@ impl Curve {
         }
     }
 
-    /// The bytes of a coordinate.
+    /// Returns the length of a coordinate in bytes.
     pub(super) fn size(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -80,7 +79,7 @@ impl Rsa {
         self.q.modinv(&self.p).unwrap_or_default()
     }
 
-    /// The key in PKCS #1.
+    /// Returns the key in PKCS #1 DER.
     pub(super) fn der(&self) -> Vec<u8> {
         let numbers = [
             &BigUint::ZERO,
@@ -116,7 +115,6 @@ impl Rsa {
     }
 }
 
-/// A private key.
 #[derive(Debug, Clone)]
 pub(super) enum Private {
     Rsa(Box<Rsa>),
@@ -285,7 +283,7 @@ pub(super) fn padded(number: &BigUint, size: usize) -> Vec<u8> {
     [zeros, bytes].concat()
 }
 
-/// An object of named members.
+/// Builds an object with string keys.
 pub(super) fn fields<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::object(
         fields
@@ -310,7 +308,7 @@ pub(super) fn private_keys(text: &str) -> Result<Vec<Private>, Failure> {
     Ok(found)
 }
 
-/// `crypto.parse_private_keys(text)`.
+/// `crypto.parse_private_keys(text)`: the keys of all PEM blocks, as Go's structures.
 pub(super) fn parse_private_keys(operands: &[Value]) -> Answer {
     let text = string(operands, 0)?;
     if text.is_empty() {

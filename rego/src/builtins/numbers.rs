@@ -12,7 +12,6 @@ const MAX_RANGE: u64 = 10_000_000;
 /// The longest result of a shift, in bits.
 const MAX_BITS: u64 = 1_000_000;
 
-/// `a + b`.
 pub(super) fn plus(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.add(number(operands, 1)?))
 }
@@ -30,12 +29,10 @@ pub(super) fn minus(operands: &[Value]) -> Answer {
     }
 }
 
-/// `a * b`.
 pub(super) fn times(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.multiply(number(operands, 1)?))
 }
 
-/// `a / b`.
 pub(super) fn divide(operands: &[Value]) -> Answer {
     let quotient = number(operands, 0)?.divide(number(operands, 1)?);
     give(quotient.ok_or_else(|| Failure::new("divide by zero"))?)
@@ -53,47 +50,40 @@ pub(super) fn remainder(operands: &[Value]) -> Answer {
     )
 }
 
-/// `abs(number)`.
 pub(super) fn abs(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.abs())
 }
 
-/// `round(number)`.
+/// `round(number)`: the nearest integer, halves away from zero.
 pub(super) fn round(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.round())
 }
 
-/// `ceil(number)`.
 pub(super) fn ceil(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.ceil())
 }
 
-/// `floor(number)`.
 pub(super) fn floor(operands: &[Value]) -> Answer {
     give(number(operands, 0)?.floor())
 }
 
-/// `bits.and(a, b)`.
 pub(super) fn bits_and(operands: &[Value]) -> Answer {
     give(Number::from(big(operands, 0)? & big(operands, 1)?))
 }
 
-/// `bits.or(a, b)`.
 pub(super) fn bits_or(operands: &[Value]) -> Answer {
     give(Number::from(big(operands, 0)? | big(operands, 1)?))
 }
 
-/// `bits.xor(a, b)`.
 pub(super) fn bits_xor(operands: &[Value]) -> Answer {
     give(Number::from(big(operands, 0)? ^ big(operands, 1)?))
 }
 
-/// `bits.negate(a)`.
 pub(super) fn bits_negate(operands: &[Value]) -> Answer {
     give(Number::from(!big(operands, 0)?))
 }
 
-/// How far a shift goes.
+/// Returns the number of bits to shift by; fails if it is negative.
 fn shift(operands: &[Value]) -> Result<u64, Failure> {
     let by = big(operands, 1)?;
     if by.sign() == num_bigint::Sign::Minus {
@@ -103,7 +93,6 @@ fn shift(operands: &[Value]) -> Result<u64, Failure> {
     Ok(u64::try_from(&by).unwrap_or(u64::MAX))
 }
 
-/// `bits.lsh(a, by)`.
 pub(super) fn bits_lsh(operands: &[Value]) -> Answer {
     let (number, by) = (big(operands, 0)?, shift(operands)?);
     if number.bits().saturating_add(by) > MAX_BITS {
@@ -114,7 +103,6 @@ pub(super) fn bits_lsh(operands: &[Value]) -> Answer {
     give(Number::from(number << by))
 }
 
-/// `bits.rsh(a, by)`.
 pub(super) fn bits_rsh(operands: &[Value]) -> Answer {
     let (number, by) = (big(operands, 0)?, shift(operands)?);
     give(Number::from(number >> by.min(MAX_BITS * 10)))
@@ -145,7 +133,7 @@ pub(super) fn numbers_range(operands: &[Value]) -> Answer {
     range(&big(operands, 0)?, &big(operands, 1)?, &BigInt::from(1))
 }
 
-/// `numbers.range_step(from, to, step)`.
+/// `numbers.range_step(from, to, step)`: fails for a step that is not positive.
 pub(super) fn numbers_range_step(operands: &[Value]) -> Answer {
     let (from, to, step) = (big(operands, 0)?, big(operands, 1)?, big(operands, 2)?);
     if step <= BigInt::ZERO {
@@ -169,12 +157,10 @@ pub(super) fn rand_intn(operands: &[Value], context: &mut CallContext) -> Answer
     give(Number::from(BigInt::from(drawn)))
 }
 
-/// `a == b`.
 pub(super) fn equal(operands: &[Value]) -> Answer {
     give(value(operands, 0) == value(operands, 1))
 }
 
-/// `a != b`.
 pub(super) fn unequal(operands: &[Value]) -> Answer {
     give(value(operands, 0) != value(operands, 1))
 }
@@ -184,17 +170,14 @@ pub(super) fn less(operands: &[Value]) -> Answer {
     give(value(operands, 0) < value(operands, 1))
 }
 
-/// `a <= b`.
 pub(super) fn at_most(operands: &[Value]) -> Answer {
     give(value(operands, 0) <= value(operands, 1))
 }
 
-/// `a > b`.
 pub(super) fn more(operands: &[Value]) -> Answer {
     give(value(operands, 0) > value(operands, 1))
 }
 
-/// `a >= b`.
 pub(super) fn at_least(operands: &[Value]) -> Answer {
     give(value(operands, 0) >= value(operands, 1))
 }
@@ -294,13 +277,13 @@ pub(super) fn cast(operands: &[Value], name: &str) -> Answer {
     }
 }
 
-/// `cast_array(collection)`.
+/// `cast_array(collection)`: an array as it is, a set as an array.
 pub(super) fn cast_array(operands: &[Value]) -> Answer {
     let items = super::operand::elements(operands, 0, &["array", "set"])?;
     give(Value::array(items.to_vec()))
 }
 
-/// `cast_set(collection)`.
+/// `cast_set(collection)`: a set as it is, an array as a set.
 pub(super) fn cast_set(operands: &[Value]) -> Answer {
     let items = super::operand::elements(operands, 0, &["array", "set"])?;
     give(Value::set(items.to_vec()))
@@ -311,7 +294,6 @@ pub(super) fn is(operands: &[Value], name: &str) -> Answer {
     give(value(operands, 0).type_name() == name)
 }
 
-/// `type_name(value)`.
 pub(super) fn type_name(operands: &[Value]) -> Answer {
     give(value(operands, 0).type_name())
 }

@@ -21,7 +21,7 @@ pub(super) fn get(operands: &[Value]) -> Answer {
     give(found.unwrap_or(default).clone())
 }
 
-/// `object.keys(object)`.
+/// `object.keys(object)`: the set of the keys.
 pub(super) fn keys(operands: &[Value]) -> Answer {
     give(object(operands, 0)?.keys().cloned().collect::<Set>())
 }
@@ -44,14 +44,14 @@ fn kept(object: &Object, keep: impl Fn(&Value) -> bool) -> Answer {
     give(members.finish())
 }
 
-/// `object.remove(object, keys)`.
+/// `object.remove(object, keys)`: keys in an array, a set or an object.
 pub(super) fn remove(operands: &[Value]) -> Answer {
     let object = object(operands, 0)?;
     let keys = named(operands)?;
     kept(object, |key| !keys.contains(key))
 }
 
-/// `object.filter(object, keys)`.
+/// `object.filter(object, keys)`: keeps keys in an array, a set or an object.
 pub(super) fn filter(operands: &[Value]) -> Answer {
     let object = object(operands, 0)?;
     let keys = named(operands)?;
@@ -87,7 +87,7 @@ fn merged(first: &Object, second: &Object) -> Object {
     members.finish()
 }
 
-/// `object.union_n(objects)`: from left to right.
+/// `object.union_n(objects)`: merges from left to right; later members win.
 pub(super) fn union_n(operands: &[Value]) -> Answer {
     let whole = value(operands, 0);
     let mut all = Object::default();
@@ -100,7 +100,7 @@ pub(super) fn union_n(operands: &[Value]) -> Answer {
     give(all)
 }
 
-/// `object.subset(super, sub)`.
+/// `object.subset(super, sub)`: objects in depth, sets, arrays, or a set within an array.
 pub(super) fn subset(operands: &[Value]) -> Answer {
     match is_subset(value(operands, 0), value(operands, 1)) {
         Some(found) => give(found),
@@ -205,7 +205,7 @@ fn without(document: &Value, tree: Option<&Tree>) -> Option<Value> {
     })
 }
 
-/// `json.filter(object, paths)`.
+/// `json.filter(object, paths)`: keeps the parts that the paths lead to.
 pub(super) fn json_filter(operands: &[Value]) -> Answer {
     object(operands, 0)?;
     give(only(value(operands, 0), &tree(operands)?))

@@ -1,4 +1,4 @@
-//! Operands of builtins, and what they fail with: the texts are those of Open Policy Agent.
+//! Operands of builtins, and their errors in the words of Open Policy Agent.
 
 use num_bigint::BigInt;
 
@@ -7,7 +7,7 @@ use crate::value::{Array, Number, Object, Set, Value};
 /// Reasons for which a builtin has no value.
 pub(super) use super::BuiltinError as Failure;
 
-/// Result of a builtin.
+/// The value of a call, or why it has none.
 pub(super) type Answer = Result<Value, Failure>;
 
 impl Failure {
@@ -46,7 +46,7 @@ pub(super) fn value(operands: &[Value], at: usize) -> &Value {
     operands.get(at).unwrap_or(&NULL)
 }
 
-/// A string operand.
+/// Returns the operand at an index if it is a string.
 pub(super) fn string(operands: &[Value], at: usize) -> Result<&str, Failure> {
     let given = value(operands, at);
     given
@@ -54,7 +54,7 @@ pub(super) fn string(operands: &[Value], at: usize) -> Result<&str, Failure> {
         .ok_or_else(|| Failure::wrong_type(at + 1, given, &["string"]))
 }
 
-/// A number operand.
+/// Returns the operand at an index if it is a number.
 pub(super) fn number(operands: &[Value], at: usize) -> Result<&Number, Failure> {
     let given = value(operands, at);
     given
@@ -92,7 +92,7 @@ fn not_integer(at: usize) -> Failure {
     )
 }
 
-/// An array operand.
+/// Returns the operand at an index if it is an array.
 pub(super) fn array(operands: &[Value], at: usize) -> Result<&Array, Failure> {
     let given = value(operands, at);
     given
@@ -100,7 +100,7 @@ pub(super) fn array(operands: &[Value], at: usize) -> Result<&Array, Failure> {
         .ok_or_else(|| Failure::wrong_type(at + 1, given, &["array"]))
 }
 
-/// An object operand.
+/// Returns the operand at an index if it is an object.
 pub(super) fn object(operands: &[Value], at: usize) -> Result<&Object, Failure> {
     let given = value(operands, at);
     given
@@ -108,7 +108,7 @@ pub(super) fn object(operands: &[Value], at: usize) -> Result<&Object, Failure> 
         .ok_or_else(|| Failure::wrong_type(at + 1, given, &["object"]))
 }
 
-/// A set operand.
+/// Returns the operand at an index if it is a set.
 pub(super) fn set(operands: &[Value], at: usize) -> Result<&Set, Failure> {
     let given = value(operands, at);
     given
@@ -143,7 +143,7 @@ pub(super) fn strings<'a>(
     elements(operands, at, expected)?.iter().map(one).collect()
 }
 
-/// A value as an answer.
+/// Wraps a value as the result of a call.
 pub(super) fn give(value: impl Into<Value>) -> Answer {
     Ok(value.into())
 }

@@ -1,7 +1,7 @@
 //! Regular expressions with the syntax and the meaning of Go's `regexp` (RE2).
 //!
-//! A pattern is rewritten for the engine below: there `\d`, `\s`, `\w` and `\b` would mean all of
-//! Unicode, so that a rule which demands `^\w+$` would accept more than its author meant; sets know
+//! A pattern is rewritten for the `regex` crate: there `\d`, `\s`, `\w` and `\b` would mean all of
+//! Unicode, so that a rule which demands `^\w+$` would accept more than its author meant; sets have
 //! operations there, and a repetition may be repeated.
 
 mod template;
@@ -17,9 +17,9 @@ pub(super) use template::template_match;
 use super::operand::{Answer, Failure, give, integer, string, value};
 use crate::value::Value;
 
-/// How many compiled expressions are kept.
+/// Number of compiled expressions that are cached.
 const KEPT: usize = 512;
-/// The most that one compiled expression may take, in bytes.
+/// The largest compiled expression, in bytes.
 const MAX_SIZE: usize = 32 << 20;
 
 /// Compiled expressions by their text; none for text that does not compile.
@@ -27,7 +27,7 @@ type Compiled = HashMap<Box<str>, Option<Arc<Regex>>>;
 
 static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
 
-/// The expression of a pattern, or none. It is shared: a clone would have to warm up its own memory.
+/// Returns the compiled pattern, or `None`. It is shared: a clone would fill a cache of its own.
 pub(super) fn compiled(pattern: &str) -> Option<Arc<Regex>> {
     let kept = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = kept().get(pattern) {
@@ -52,7 +52,7 @@ fn expression(pattern: &str) -> Result<Arc<Regex>, Failure> {
     found.ok_or_else(|| Failure::new(format!("error parsing regexp: `{pattern}`")))
 }
 
-/// `regex.is_valid(pattern)`.
+/// `regex.is_valid(pattern)`: false for other values than strings.
 pub(super) fn is_valid(operands: &[Value]) -> Answer {
     give(
         value(operands, 0)
@@ -61,20 +61,20 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// `regex.match(pattern, text)`.
+/// `regex.match(pattern, text)`: true if the pattern matches somewhere in the text.
 pub(super) fn matches(operands: &[Value]) -> Answer {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     give(expression(pattern)?.is_match(text))
 }
 
-/// The expression, the text and how many matches are given; all for a negative number.
+/// Returns the expression, the text and the limit of matches; a negative operand means all.
 fn limited(operands: &[Value]) -> Result<(Arc<Regex>, &str, usize), Failure> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     let count = usize::try_from(integer(operands, 2)?).unwrap_or(usize::MAX);
     Ok((expression(pattern)?, text, count))
 }
 
-/// `regex.find_n(pattern, text, count)`.
+/// `regex.find_n(pattern, text, count)`: the first matches, all for a negative count.
 pub(super) fn find_n(operands: &[Value]) -> Answer {
     let (regex, text, count) = limited(operands)?;
     let found = regex.find_iter(text).take(count);
@@ -83,7 +83,7 @@ pub(super) fn find_n(operands: &[Value]) -> Answer {
     ))
 }
 
-/// `regex.find_all_string_submatch_n(pattern, text, count)`.
+/// `regex.find_all_string_submatch_n(pattern, text, count)`: each match with its groups.
 pub(super) fn find_all_string_submatch_n(operands: &[Value]) -> Answer {
     let (regex, text, count) = limited(operands)?;
     let groups = |captures: Captures<'_>| {
@@ -95,7 +95,7 @@ pub(super) fn find_all_string_submatch_n(operands: &[Value]) -> Answer {
     give(Value::array(found.collect()))
 }
 
-/// `regex.replace(text, pattern, template)`.
+/// `regex.replace(text, pattern, template)`: `$1` and `${name}` in the template are groups.
 pub(super) fn replace(operands: &[Value]) -> Answer {
     let (text, pattern, template) = (
         string(operands, 0)?,

@@ -18,18 +18,13 @@ pub type HostFunction =
 /// A builtin: its declaration and the code.
 #[derive(Clone)]
 pub struct Builtin {
-    /// Name and types.
     pub declaration: Declaration,
-    /// The code.
     pub call: Call,
 }
 
-/// The code of a builtin.
 #[derive(Clone)]
 pub enum Call {
-    /// Code of this crate.
     Own(Function),
-    /// Code of the host.
     Host(HostFunction),
 }
 
@@ -56,7 +51,6 @@ impl Builtin {
     }
 }
 
-/// Builtin functions by name.
 #[derive(Clone, Default)]
 pub struct Registry {
     functions: BTreeMap<&'static str, Builtin>,

@@ -17,15 +17,15 @@ use crate::value::{Array, Value};
 
 use parse::Schema;
 
-/// How many schemas are kept.
+/// Number of compiled schemas that are cached.
 const KEPT: usize = 64;
 
-/// Schemas by the value that they are from: they take longer to read than to use.
+/// Parsed schemas by their source: parsing one takes longer than applying it.
 type Compiled = HashMap<Value, Arc<Schema>>;
 
 static COMPILED: LazyLock<Mutex<Compiled>> = LazyLock::new(Mutex::default);
 
-/// The JSON document of an operand: a text is read, a list or an object is taken.
+/// Returns the JSON document of an operand: a string is parsed, an array or object is used as it is.
 fn document(given: &Value) -> Result<Value, String> {
     match given {
         Value::String(text) => Value::from_json(text).map_err(|_| "invalid JSON string".to_owned()),
@@ -34,7 +34,7 @@ fn document(given: &Value) -> Result<Value, String> {
     }
 }
 
-/// The value with lists for sets and texts for names.
+/// Returns the value with arrays in place of sets and strings as keys.
 fn as_json(value: &Value) -> Value {
     match value {
         Value::Set(items) => Value::Array(items.iter().map(as_json).collect()),
@@ -58,7 +58,7 @@ fn schema(given: &Value) -> Result<Arc<Schema>, String> {
     if let Some(found) = kept().get(given) {
         return Ok(Arc::clone(found));
     }
-    // Of a list newer versions say that the schema is invalid; Conforma's tests want this.
+    // Newer versions report a list as an invalid schema; Conforma's tests expect this.
     if matches!(given, Value::Array(_)) {
         return Err("wrong type, expected string or object".to_owned());
     }
@@ -71,7 +71,7 @@ fn schema(given: &Value) -> Result<Arc<Schema>, String> {
     Ok(read)
 }
 
-/// `json.verify_schema(schema)`: `[valid, error]`.
+/// `json.verify_schema(schema)`: `[valid, error]`, where the error of a valid schema is `null`.
 pub(super) fn verify_schema(operands: &[Value]) -> Answer {
     let (valid, reason) = match schema(value(operands, 0)) {
         Ok(_) => (true, Value::Null),
@@ -80,7 +80,7 @@ pub(super) fn verify_schema(operands: &[Value]) -> Answer {
     give(Value::array(vec![Value::Bool(valid), reason]))
 }
 
-/// `json.match_schema(document, schema)`: `[matches, errors]`.
+/// `json.match_schema(document, schema)`: `[matches, errors]`, an object for each error.
 pub(super) fn match_schema(operands: &[Value]) -> Answer {
     let document = document(value(operands, 0)).map_err(Failure::new)?;
     let schema = schema(value(operands, 1)).map_err(Failure::new)?;

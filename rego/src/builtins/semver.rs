@@ -17,7 +17,7 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// `semver.compare(a, b)`.
+/// `semver.compare(a, b)`: -1, 0 or 1; fails for texts that are not versions.
 pub(super) fn compare(operands: &[Value]) -> Answer {
     let (first, second) = (string(operands, 0)?, string(operands, 1)?);
     let read = |text, at: usize| {

@@ -6,7 +6,7 @@ use super::go_format::{self, Argument};
 use super::operand::{Answer, Failure, array, give, string, whole};
 use crate::value::Value;
 
-/// `sprintf(format, arguments)`.
+/// `sprintf(format, arguments)`: mistakes of the format are written into the result, as in Go.
 pub(super) fn sprintf(operands: &[Value]) -> Answer {
     let format = string(operands, 0)?;
     let arguments: Vec<_> = array(operands, 1)?.iter().map(argument).collect();

@@ -7,7 +7,7 @@ use super::operand::{
 };
 use crate::value::Value;
 
-/// `concat(joint, parts)`.
+/// `concat(joint, parts)`: joins the strings of an array or a set.
 pub(super) fn concat(operands: &[Value]) -> Answer {
     let joint = string(operands, 0)?;
     let parts = elements(operands, 1, &["set", "array"])?;
@@ -18,17 +18,14 @@ pub(super) fn concat(operands: &[Value]) -> Answer {
     give(parts.join(joint))
 }
 
-/// `contains(text, part)`.
 pub(super) fn contains(operands: &[Value]) -> Answer {
     give(string(operands, 0)?.contains(string(operands, 1)?))
 }
 
-/// `startswith(text, beginning)`.
 pub(super) fn starts_with(operands: &[Value]) -> Answer {
     give(string(operands, 0)?.starts_with(string(operands, 1)?))
 }
 
-/// `endswith(text, end)`.
 pub(super) fn ends_with(operands: &[Value]) -> Answer {
     give(string(operands, 0)?.ends_with(string(operands, 1)?))
 }
@@ -41,7 +38,7 @@ fn texts(operands: &[Value], at: usize) -> Result<Vec<&str>, Failure> {
     }
 }
 
-/// `strings.any_prefix_match(texts, beginnings)`.
+/// `strings.any_prefix_match(texts, beginnings)`: each operand is a string, an array or a set.
 pub(super) fn any_prefix_match(operands: &[Value]) -> Answer {
     let (all, parts) = (texts(operands, 0)?, texts(operands, 1)?);
     give(
@@ -50,7 +47,7 @@ pub(super) fn any_prefix_match(operands: &[Value]) -> Answer {
     )
 }
 
-/// `strings.any_suffix_match(texts, ends)`.
+/// `strings.any_suffix_match(texts, ends)`: each operand is a string, an array or a set.
 pub(super) fn any_suffix_match(operands: &[Value]) -> Answer {
     let (all, parts) = (texts(operands, 0)?, texts(operands, 1)?);
     give(
@@ -191,7 +188,7 @@ fn parts<'a>(text: &'a str, delimiter: &str) -> Vec<&'a str> {
     cut.filter(|part| !part.is_empty()).collect()
 }
 
-/// `split(text, delimiter)`.
+/// `split(text, delimiter)`: all letters for an empty delimiter.
 pub(super) fn split(operands: &[Value]) -> Answer {
     let (text, delimiter) = (string(operands, 0)?, string(operands, 1)?);
     if !text.contains(delimiter) {
@@ -224,7 +221,7 @@ pub(super) fn split_n(operands: &[Value]) -> Answer {
     ))
 }
 
-/// `replace(text, old, new)`.
+/// `replace(text, old, new)`: an empty `old` is found around each letter.
 pub(super) fn replace(operands: &[Value]) -> Answer {
     let (text, old, new) = (
         string(operands, 0)?,
@@ -267,18 +264,17 @@ pub(super) fn replace_n(operands: &[Value]) -> Answer {
     give(out)
 }
 
-/// `strings.reverse(text)`.
+/// `strings.reverse(text)`: letter by letter, not byte by byte.
 pub(super) fn reverse(operands: &[Value]) -> Answer {
     give(string(operands, 0)?.chars().rev().collect::<String>())
 }
 
-/// `trim(text, letters)`.
+/// `trim(text, letters)`: removes any of the letters from both ends.
 pub(super) fn trim(operands: &[Value]) -> Answer {
     let cut = string(operands, 1)?;
     changed(operands, |text| text.trim_matches(|c| cut.contains(c)))
 }
 
-/// `trim_left(text, letters)`.
 pub(super) fn trim_left(operands: &[Value]) -> Answer {
     let cut = string(operands, 1)?;
     changed(operands, |text| {
@@ -286,25 +282,22 @@ pub(super) fn trim_left(operands: &[Value]) -> Answer {
     })
 }
 
-/// `trim_right(text, letters)`.
 pub(super) fn trim_right(operands: &[Value]) -> Answer {
     let cut = string(operands, 1)?;
     changed(operands, |text| text.trim_end_matches(|c| cut.contains(c)))
 }
 
-/// `trim_prefix(text, beginning)`.
 pub(super) fn trim_prefix(operands: &[Value]) -> Answer {
     let cut = string(operands, 1)?;
     changed(operands, |text| text.strip_prefix(cut).unwrap_or(text))
 }
 
-/// `trim_suffix(text, end)`.
 pub(super) fn trim_suffix(operands: &[Value]) -> Answer {
     let cut = string(operands, 1)?;
     changed(operands, |text| text.strip_suffix(cut).unwrap_or(text))
 }
 
-/// `trim_space(text)`.
+/// `trim_space(text)`: removes white space from both ends.
 pub(super) fn trim_space(operands: &[Value]) -> Answer {
     changed(operands, str::trim)
 }

@@ -31,7 +31,7 @@ fn members(whole: &Object, part: &Object) -> bool {
     })
 }
 
-/// Tells if a part follows in the whole; as upstream, a match that breaks off begins again one further.
+/// Tells if a part follows in the whole; as in OPA, a match that breaks off begins again one further.
 fn run(whole: &[Value], part: &[Value]) -> bool {
     part.is_empty() || whole.windows(part.len()).any(|run| run == part)
 }

@@ -31,18 +31,18 @@ fn nanoseconds(found: Option<i128>) -> Answer {
     }
 }
 
-/// `time.parse_ns(layout, text)`.
+/// `time.parse_ns(layout, text)`: the layout is Go's, or the name of one.
 pub(super) fn parse_ns(operands: &[Value]) -> Answer {
     let (layout, text) = (string(operands, 0)?, string(operands, 1)?);
     nanoseconds(read::parse(layout, text))
 }
 
-/// `time.parse_rfc3339_ns(text)`.
+/// `time.parse_rfc3339_ns(text)`: nanoseconds since 1970; fails beyond 64 bits.
 pub(super) fn parse_rfc3339_ns(operands: &[Value]) -> Answer {
     nanoseconds(read::parse("RFC3339", string(operands, 0)?))
 }
 
-/// `time.parse_duration_ns(text)`.
+/// `time.parse_duration_ns(text)`: Go's durations, and `d`, `w` and `y`.
 pub(super) fn parse_duration_ns(operands: &[Value]) -> Answer {
     let text = string(operands, 0)?;
     let found = duration::parse(text);
@@ -98,13 +98,13 @@ fn zone(name: &str) -> Result<TimeZone, Failure> {
     }
 }
 
-/// `time.format(moment)`.
+/// `time.format(moment)`: RFC 3339 unless the operand has a layout.
 pub(super) fn format(operands: &[Value]) -> Answer {
     let (time, layout) = moment(operands, 0)?;
     give(write::format(layout.unwrap_or("RFC3339Nano"), &time))
 }
 
-/// `time.weekday(moment)`.
+/// `time.weekday(moment)`: the English name of the day.
 pub(super) fn weekday(operands: &[Value]) -> Answer {
     give(write::weekday(&moment(operands, 0)?.0))
 }
@@ -131,12 +131,12 @@ fn clock_of(time: &Zoned) -> [i64; 3] {
     ]
 }
 
-/// `time.date(moment)`.
+/// `time.date(moment)`: year, month and day in an array.
 pub(super) fn date(operands: &[Value]) -> Answer {
     numbers(&date_of(&moment(operands, 0)?.0))
 }
 
-/// `time.clock(moment)`.
+/// `time.clock(moment)`: hour, minute and second in an array.
 pub(super) fn clock(operands: &[Value]) -> Answer {
     numbers(&clock_of(&moment(operands, 0)?.0))
 }

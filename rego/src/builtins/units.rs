@@ -73,7 +73,7 @@ impl Amount {
         })
     }
 
-    /// The amount as a fraction.
+    /// Returns numerator and denominator of the amount.
     fn fraction(self) -> (BigInt, BigInt) {
         let ten = BigInt::from(10).pow(u32::try_from(self.power.unsigned_abs()).unwrap_or(0));
         if self.power >= 0 {
@@ -116,7 +116,7 @@ pub(super) fn parse(operands: &[Value]) -> Answer {
     let amount = Amount::parse(number);
     let amount = amount.ok_or_else(|| fail("could not parse amount to a number"))?;
     if thousandth {
-        // The thousandth of upstream is the nearest double, which the ten decimals do not show.
+        // OPA's thousandth is the nearest double, which the ten decimals do not show.
         let (above, below) = amount.fraction();
         return give(rational(above, below * 1000));
     }
@@ -143,7 +143,7 @@ fn rational(above: BigInt, below: BigInt) -> Value {
     Number::parse(&text).map_or(Value::Null, Value::from)
 }
 
-/// `units.parse_bytes(text)`: whole bytes.
+/// `units.parse_bytes(text)`: whole bytes; `K` is 1,000 and `Ki` 1,024.
 pub(super) fn parse_bytes(operands: &[Value]) -> Answer {
     let fail = |text: &str| Failure::new(format!("units.parse_bytes: {text}"));
     let text = string(operands, 0)?.to_lowercase().replace('"', "");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::operand::{Answer, Failure, give, object, string, value};
 use crate::value::{ObjectBuilder, Value};
 
-/// Where a text with escapes is from.
+/// The part of a URL that a text with escapes is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Path,
@@ -16,7 +16,6 @@ enum Mode {
     Zone,
 }
 
-/// The parts of a URL.
 #[derive(Debug, Default)]
 pub(super) struct Url {
     pub(super) scheme: String,
@@ -289,7 +288,7 @@ fn authority_host(authority: &str) -> Result<String, String> {
     unescape(host, Mode::Host)
 }
 
-/// `uri.parse(text)`.
+/// `uri.parse(text)`: an object with the parts of the URL that are not empty.
 pub(super) fn parse(operands: &[Value]) -> Answer {
     let url = Url::parse(string(operands, 0)?).map_err(Failure::new)?;
     let raw_path = if url.raw_path.is_empty() {
@@ -319,12 +318,12 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
     give(value(operands, 0).as_str().is_some_and(valid))
 }
 
-/// `urlquery.encode(text)`.
+/// `urlquery.encode(text)`: escapes a text for a query, a blank as `+`.
 pub(super) fn query_encode(operands: &[Value]) -> Answer {
     give(query_escape(string(operands, 0)?))
 }
 
-/// `urlquery.decode(text)`.
+/// `urlquery.decode(text)`: resolves `%XX` and `+`; fails for a broken escape.
 pub(super) fn query_decode(operands: &[Value]) -> Answer {
     give(unescape(string(operands, 0)?, Mode::Query).map_err(Failure::new)?)
 }

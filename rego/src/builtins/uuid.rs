@@ -1,4 +1,4 @@
-//! `uuid.parse` and `uuid.rfc4122`.
+//! Builtins for UUIDs (RFC 4122): `uuid.parse` and `uuid.rfc4122`.
 
 use super::operand::{Answer, Failure, give, string, value};
 use super::{CallContext, random};
@@ -47,7 +47,7 @@ fn digits(text: &str) -> Option<u128> {
     u128::from_str_radix(text, 16).ok().filter(|_| plain)
 }
 
-/// `uuid.parse(text)`: version and variant, and what versions 1 and 2 say of time and place.
+/// `uuid.parse(text)`: version and variant, and time and node of versions 1 and 2.
 pub(super) fn parse(operands: &[Value]) -> Answer {
     let bits = bits(string(operands, 0)?).ok_or(Failure::Undefined)?;
     let bytes = bits.to_be_bytes();

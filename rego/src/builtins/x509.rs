@@ -54,7 +54,7 @@ fn bytes(text: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// `crypto.x509.parse_certificates(text)`.
+/// `crypto.x509.parse_certificates(text)`: all certificates of PEM, or Base64 of PEM or DER.
 pub(super) fn parse_certificates(operands: &[Value]) -> Answer {
     let bytes = bytes(string(operands, 0)?)?;
     let found = from_der(&bytes)?;
@@ -63,7 +63,7 @@ pub(super) fn parse_certificates(operands: &[Value]) -> Answer {
     ))
 }
 
-/// `[false, []]`.
+/// Returns `[false, []]`: a chain that is not verified.
 fn unverified() -> Answer {
     give(Value::array(vec![
         Value::Bool(false),
@@ -94,7 +94,7 @@ pub(super) fn parse_and_verify(operands: &[Value], context: &mut CallContext) ->
     }
 }
 
-/// `crypto.x509.parse_and_verify_certificates_with_options(text, options)`.
+/// `crypto.x509.parse_and_verify_certificates_with_options(text, options)`: options name host, time and key usages.
 pub(super) fn parse_and_verify_with_options(
     operands: &[Value],
     context: &mut CallContext,
@@ -108,7 +108,7 @@ pub(super) fn parse_and_verify_with_options(
     verified(&bytes, &options, false)
 }
 
-/// `crypto.x509.parse_certificate_request(text)`.
+/// `crypto.x509.parse_certificate_request(text)`: PEM, or DER in Base64.
 pub(super) fn parse_request(operands: &[Value]) -> Answer {
     let text = string(operands, 0)?;
     let bytes = match text.starts_with("-----BEGIN CERTIFICATE REQUEST-----") {
@@ -202,11 +202,9 @@ pub(super) fn parse_key_pair(operands: &[Value]) -> Answer {
 
 /// A public key that verifies signatures.
 pub(super) enum Subject {
-    /// RSA, in PKCS #1.
     Rsa(Vec<u8>),
     /// A curve and an uncompressed point.
     Ec(super::keys::Curve, Vec<u8>),
-    /// Ed25519.
     Ed25519(Vec<u8>),
 }
 

@@ -17,7 +17,7 @@ pub fn document(text: &str) -> Result<Value, String> {
     read::document(text)
 }
 
-/// `yaml.unmarshal(text)`: the first document.
+/// `yaml.unmarshal(text)`: the first document; fails for aliases that grow too large.
 pub(super) fn unmarshal(operands: &[Value]) -> Answer {
     let read = read::document(string(operands, 0)?);
     give(read.map_err(|reason| Failure::new(format!("yaml: {reason}")))?)
@@ -32,7 +32,7 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
     )
 }
 
-/// `yaml.marshal(value)`.
+/// `yaml.marshal(value)`: sets become lists, members are in natural order.
 pub(super) fn marshal(operands: &[Value]) -> Answer {
     give(write::document(value(operands, 0)))
 }

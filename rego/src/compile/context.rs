@@ -12,13 +12,12 @@ use crate::{
     syntax::{Expr, ExprKind, Span, Term, TermKind, Var, line_of},
 };
 
-/// A set of variables.
 pub(super) type Vars = HashSet<Var>;
 
-/// Path below `data`.
+/// Path below `data`, without `data` itself.
 pub(super) type Path = Vec<Arc<str>>;
 
-/// A compilation in progress.
+/// State of a compilation, shared by its stages.
 #[derive(Default)]
 pub(super) struct Context {
     pub(super) builtins: HashMap<&'static str, Declaration>,
@@ -30,7 +29,7 @@ pub(super) struct Context {
     pub(super) errors: Vec<Error>,
     /// File and text of each module.
     pub(super) texts: Vec<(Arc<str>, Arc<str>)>,
-    /// Module that errors are in.
+    /// Index of the module that new errors belong to.
     pub(super) module: usize,
     pub(super) stop: Stop,
 }
@@ -50,7 +49,7 @@ impl Context {
         });
     }
 
-    /// Tells if the host ends the work; then there is one error.
+    /// Tells if the host has cancelled compiling, and records that as an error.
     pub(super) fn cancelled(&mut self) -> bool {
         let Some(reason) = self.stop.reason() else {
             return false;
@@ -60,14 +59,14 @@ impl Context {
         true
     }
 
-    /// Makes a variable.
+    /// Returns a new variable of the compiler: `~0`, `~1` …
     pub(super) fn variable(&mut self) -> Var {
         let name = format!("~{}", self.next);
         self.next += 1;
         name.into()
     }
 
-    /// Makes `variable = term`.
+    /// Returns a new variable and the expression `variable = term`.
     pub(super) fn capture(&mut self, term: Term) -> (Term, Expr) {
         let span = term.span;
         let variable = Term {

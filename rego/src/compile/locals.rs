@@ -18,7 +18,7 @@ use crate::{
 use declare::{assignment, declare, some};
 use heads::{branch, rename_arg};
 
-/// How a name came into a scope.
+/// The way in which a name came into a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occurrence {
     Arg,
@@ -92,7 +92,7 @@ fn fresh(context: &mut Context, scopes: &mut Scopes, name: &Var, occurrence: Occ
     own
 }
 
-/// Renames in a query.
+/// Renames the variables that a query declares.
 pub(super) fn query(context: &mut Context, body: &mut Body) {
     rename_body(context, &mut Scopes::new(), &Vars::new(), body);
 }

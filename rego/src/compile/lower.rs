@@ -12,7 +12,7 @@ use super::{
 };
 use crate::syntax::{self, Module, Var};
 
-/// Slots of one frame.
+/// Slots of one frame while a rule is lowered.
 struct Frame<'a> {
     context: &'a Context,
     slots: Vec<SlotInfo>,
@@ -69,7 +69,7 @@ fn descend<'t>(tree: &'t mut Node, path: &[Arc<str>]) -> &'t mut Node {
     })
 }
 
-/// Makes a query.
+/// Lowers a query whose names are resolved.
 pub(super) fn query(context: &Context, text: &str, body: syntax::Body) -> Query {
     let mut frame = Frame::new(context);
     let body = frame.body(body);

@@ -29,7 +29,7 @@ pub(super) fn rule(context: &mut Context, rule: &mut Rule) {
     checked(context, &mut candidates, &mut rule.body);
 }
 
-/// Puts probes into a query.
+/// Puts probes into the body of a query.
 pub(super) fn query(context: &mut Context, query: &mut Body) {
     checked(context, &mut reserved(), query);
 }

@@ -1,24 +1,22 @@
-//! Checked modules: names resolved, expressions flat and in order. See [`compile`](super::compile) for what holds.
+//! Checked modules: names resolved, expressions flat and in order. [`compile`](super::compile) lists the guarantees.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{annotations::Link, signature::Declaration, syntax::Span};
 
-/// Modules after all checks.
+/// Modules after all checks, ready for planning.
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
     pub modules: Vec<Source>,
-    /// Indexed by [`RuleId`].
     pub rules: Vec<Rule>,
     /// Rules and packages by path below `data`.
     pub tree: Node,
-    /// Annotations that apply to each rule, indexed by [`RuleId`]: the rule first, then what it is part of.
+    /// Annotations that apply to each rule, indexed by [`RuleId`]: from the rule outwards.
     pub chains: Vec<Vec<Link>>,
     /// Number of arguments of the rules at a path, for queries.
     pub(super) functions: BTreeMap<Vec<Arc<str>>, usize>,
 }
 
-/// A module's file.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub file: Arc<str>,
@@ -27,11 +25,9 @@ pub struct Source {
     pub package: Vec<Arc<str>>,
 }
 
-/// Index into [`Compiled::modules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleId(pub u32);
 
-/// Index into [`Compiled::rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub u32);
 
@@ -78,21 +74,20 @@ pub struct Rule {
 #[derive(Debug, Clone)]
 pub struct Branch {
     pub span: Span,
-    /// Patterns of a function's arguments.
+    /// Patterns of a function's arguments; empty for other rules.
     pub args: Vec<Term>,
     /// Element of `contains`; `Some` exactly for [`Kind::Set`].
     pub key: Option<Term>,
     /// Value; `Some` for all other kinds.
     pub value: Option<Term>,
     pub body: Body,
-    /// Frame of this branch.
+    /// Slots of this branch's frame, by [`Slot`].
     pub slots: Vec<SlotInfo>,
     pub otherwise: Option<Box<Branch>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// One value (at each suffix).
     Complete,
     /// `contains`: elements of a set (at each suffix).
     Set,
@@ -100,14 +95,12 @@ pub enum Kind {
     Function,
 }
 
-/// A variable.
 #[derive(Debug, Clone)]
 pub struct SlotInfo {
     /// Name as written; `None` for the compiler's own variables and for wildcards.
     pub name: Option<Arc<str>>,
 }
 
-/// A body compiled by [`Compiled::query`].
 #[derive(Debug, Clone)]
 pub struct Query {
     pub text: Arc<str>,
@@ -163,7 +156,6 @@ pub enum ExprKind {
     Or(Body, Body),
 }
 
-/// Function of a call.
 #[derive(Debug, Clone)]
 pub enum Callee {
     Builtin(Declaration),
@@ -206,7 +198,7 @@ pub struct Term {
 pub enum TermKind {
     Null,
     Bool(bool),
-    /// As written, `-` included.
+    /// Text of the number as written, `-` included.
     Number(Arc<str>),
     String(Arc<str>),
     Slot(Slot),
@@ -216,7 +208,6 @@ pub enum TermKind {
     Object(Vec<(Term, Term)>),
     ArrayComprehension(Box<Term>, Body),
     SetComprehension(Box<Term>, Body),
-    /// Key and value.
     ObjectComprehension(Box<(Term, Term)>, Body),
 }
 

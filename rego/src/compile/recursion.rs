@@ -1,4 +1,4 @@
-//! Recursion: rules that need themselves, also through `data` references with unknown parts.
+//! Recursion: rules that refer to themselves, also through `data` references with unknown parts.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -50,7 +50,7 @@ impl Node {
     }
 }
 
-/// A rule in the graph.
+/// A rule in the dependency graph.
 struct Vertex {
     module: usize,
     span: Span,

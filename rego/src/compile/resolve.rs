@@ -13,7 +13,6 @@ use crate::{
     },
 };
 
-/// References by name.
 type Globals = HashMap<Var, Vec<Term>>;
 
 /// Names that are variables where they are used.

@@ -34,7 +34,7 @@ pub(super) fn templates(context: &mut Context, rule: &mut Rule) {
     }
 }
 
-/// Does it in a body. Returns the variables that are safe in it: an expression in a template string binds none.
+/// Rewrites template strings in a body and returns its safe variables: an expression in a template string binds none.
 pub(super) fn templates_in_body(context: &mut Context, globals: &Vars, body: &mut Body) -> Vars {
     let mut safe = globals.clone();
     for expr in body.iter() {

@@ -15,7 +15,7 @@ use crate::{
 /// Unsafe variables, with the first place where each is.
 type Unsafe = Vec<(Span, Vars)>;
 
-/// Names that are always safe.
+/// Returns the names that are always safe: `input`, `data` and the builtins.
 pub(super) fn reserved() -> Vars {
     ["input".into(), "data".into()].into()
 }
@@ -75,7 +75,7 @@ pub(super) fn rule_body(context: &mut Context, rule: &mut Rule, scope: &str) {
     body(context, &safe, &mut rule.body, scope);
 }
 
-/// Orders a query.
+/// Puts the expressions of a query in order, or refuses unsafe variables.
 pub(super) fn query(context: &mut Context, body_: &mut Body) {
     body(context, &reserved(), body_, "");
 }
@@ -365,7 +365,7 @@ pub(super) fn is_safe(terms: &[Term], safe: &Vars) -> bool {
     })
 }
 
-/// Variables that an equality binds.
+/// Returns the variables that an equality binds if the safe ones are bound.
 pub(super) fn outputs_of_equality(expr: &Expr, safe: &Vars) -> Vars {
     let ExprKind::Call(terms) = &expr.kind else {
         return Vars::new();

@@ -11,13 +11,13 @@ use crate::{
     syntax::{Module, Rule, Span, Term, TermKind, display, walk},
 };
 
-/// A place in the tree.
+/// A node in the tree of packages and rules.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub(super) children: BTreeMap<Arc<str>, Tree>,
     /// Rules whose ground path ends here.
     rules: Vec<Entry>,
-    /// Packages of this path.
+    /// Modules whose package has this path.
     packages: Vec<(usize, Span)>,
 }
 
@@ -29,9 +29,8 @@ struct Entry {
     default: bool,
     args: usize,
     set: bool,
-    /// The reference has no variable.
     ground: bool,
-    /// The whole reference, printed.
+    /// The whole reference as printed in messages.
     shown: String,
     /// Below the string prefix there are other elements, which are ground: `p[1]`.
     package: Span,

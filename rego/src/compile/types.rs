@@ -11,10 +11,9 @@ pub(super) use check::rules;
 
 use crate::{signature, value::Number};
 
-/// Type of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Type {
-    /// Not inferred (yet).
+    /// Not inferred, or not inferred yet.
     Unknown,
     Any,
     Null,
@@ -125,7 +124,7 @@ impl Type {
         }
     }
 
-    /// Returns the type of elements.
+    /// Returns the type of a collection's elements; `None` for a scalar.
     pub(super) fn values(&self) -> Self {
         match self {
             Self::Array(items, rest) => {

@@ -3,14 +3,13 @@
 use super::context::{Context, Vars};
 use crate::syntax::{Body, Expr, ExprKind, TemplatePart, Term, TermKind, Var, With};
 
-/// Parts that are left out.
+/// Parts of an expression in which variables are not collected.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Skip {
     pub(super) ref_head: bool,
     /// The function of a call, and heads of references in `with`.
     pub(super) call_head: bool,
     pub(super) object_keys: bool,
-    /// Comprehensions and nested bodies.
     pub(super) closures: bool,
     pub(super) sets: bool,
 }
@@ -33,7 +32,7 @@ pub(super) const PATTERN: Skip = Skip {
     sets: true,
 };
 
-/// Collects variables.
+/// Collects variables, except those in skipped parts.
 pub(super) struct Visitor<'a> {
     skip: Skip,
     /// With it, variables of operands without braces that come from outside are found in spite of `closures`.

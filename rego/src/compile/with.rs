@@ -1,4 +1,4 @@
-//! Targets and values of `with`.
+//! Checks targets and values of `with`.
 
 use super::{
     context::{Context, requires_eval},

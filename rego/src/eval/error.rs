@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Place {
     pub(crate) file: u32,
@@ -16,24 +15,17 @@ pub(crate) struct Place {
 /// Kind of an error, with OPA's code where OPA has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EvalCode {
-    /// `eval_conflict_error`
     Conflict,
-    /// `eval_type_error`
     Type,
-    /// `eval_builtin_error`
     Builtin,
-    /// `eval_with_merge_error`
     WithMerge,
-    /// `eval_cancel_error`
     Cancelled,
-    /// `eval_internal_error`
     Internal,
     /// `eval_limit_error`: a limit of steps, depth, memory or time is exceeded.
     Limit,
 }
 
 impl EvalCode {
-    /// Returns the code as text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Values of expressions and references.
+//! Evaluates expressions and references that have at most one value.
 
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine};
@@ -62,7 +62,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Follows keys from a value.
+    /// Follows keys from a value; `None` if one is missing.
     pub(crate) fn follow<'a>(&'a self, start: &'a Value, steps: &'a [Expr]) -> Option<&'a Value> {
         let mut value = start;
         for step in steps {

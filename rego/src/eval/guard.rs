@@ -1,4 +1,4 @@
-//! Conditions of a branch: those of OPA's rule index, looked at before its body.
+//! Conditions of a branch, those of OPA's rule index: they are tested before its body.
 
 use super::error::Run;
 use super::machine::Machine;

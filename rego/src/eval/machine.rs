@@ -11,11 +11,10 @@ use super::plan::{Callee, Plan, SetId, SlotId};
 use crate::builtins::CallContext;
 use crate::value::Value;
 
-/// Continues or ends an enumeration.
+/// Tells an enumeration to continue or to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
     Next,
-    /// Enough was found.
     Done,
 }
 
@@ -27,7 +26,7 @@ pub(crate) type Then<'a, 'p> = &'a mut dyn FnMut(&mut Machine<'p>) -> Run<Flow>;
 pub struct Limits {
     /// Expressions and elements that are visited.
     pub steps: u64,
-    /// Nested rules and enumerations.
+    /// Nesting depth of rules and enumerations.
     pub depth: u32,
     /// Bytes of values that are made, roughly, whether or not they are kept.
     pub memory: usize,
@@ -51,10 +50,8 @@ impl Default for Limits {
 /// A fact of the host that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Name of the function.
     pub function: &'static str,
     pub reason: String,
-    /// Rule that called it.
     pub rule: Arc<str>,
     pub file: Arc<str>,
     pub line: u32,
@@ -63,7 +60,7 @@ pub struct Unreadable {
 /// Bit of [`Machine::reads`]: a result rests on a fact that could not be read.
 pub(crate) const UNREADABLE: u64 = 1 << 63;
 
-/// A known result, with the watched facts that it rests on.
+/// A cached result, with the watched facts that it rests on.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) value: Option<Value>,
@@ -78,7 +75,7 @@ pub(crate) struct Members {
     pub(crate) whole_fails: bool,
 }
 
-/// Results that are known while documents and functions are not replaced.
+/// Cached results, valid while documents and functions are not replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     pub(crate) rules: FxHashMap<SetId, Entry>,
@@ -90,7 +87,7 @@ pub(crate) struct Memo {
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     pub(crate) input: Option<Value>,
-    /// Replaced parts of `data`.
+    /// `data` with the parts that `with` replaces.
     pub(crate) data: Option<Value>,
     /// Paths below `data` that are replaced as a whole.
     pub(crate) targets: Vec<Vec<Value>>,
@@ -104,7 +101,6 @@ pub(crate) enum Mock {
     Callee(Callee),
 }
 
-/// Text that `print` wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Printed {
     pub text: String,
@@ -112,12 +108,10 @@ pub struct Printed {
     pub line: u32,
 }
 
-/// Evaluates plans.
 pub(crate) struct Machine<'p> {
     pub(crate) plan: &'p Plan,
     /// Values of rules that depend on data alone.
     pub(crate) constants: &'p [OnceLock<Option<Value>>],
-    /// Base documents.
     pub(crate) base: Value,
     pub(crate) context: Context,
     pub(crate) slots: Vec<Value>,

@@ -5,7 +5,6 @@ use std::collections::btree_map::Entry;
 
 use crate::value::{ObjectBuilder, SetBuilder, Value};
 
-/// A nested object under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Growing {
     members: BTreeMap<Value, Member>,
@@ -47,7 +46,7 @@ impl Growing {
         Value::Object(object.finish())
     }
 
-    /// Compares with a finished value.
+    /// Tells if a finished value equals the object so far.
     fn equals(&self, value: &Value) -> bool {
         let Value::Object(object) = value else {
             return false;

@@ -25,14 +25,11 @@ use super::error::Place;
 use crate::builtins::Builtin;
 use crate::value::Value;
 
-/// Index into [`Plan::sets`].
 pub(crate) type SetId = usize;
-/// Index into [`Layout::nodes`].
 pub(crate) type NodeId = usize;
 /// Index of a slot in a frame.
 pub(crate) type SlotId = usize;
 
-/// All rules, ready for evaluation.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) layout: Layout,
@@ -57,21 +54,20 @@ pub(crate) struct Layout {
 pub(crate) struct Node {
     pub(crate) children: BTreeMap<Arc<str>, NodeId>,
     pub(crate) set: Option<SetId>,
-    /// Path below `data`, as keys.
+    /// Path below `data`, as keys of a reference.
     pub(crate) path: Vec<Value>,
 }
 
-/// All rules of one path.
 #[derive(Debug)]
 pub(crate) struct RuleSet {
-    /// Path below `data`, as keys.
+    /// Path below `data`, as keys of a reference.
     pub(crate) path: Vec<Value>,
-    /// Path with dots, `data` included.
+    /// Path with dots, `data` included: `data.a.b`.
     pub(crate) name: Arc<str>,
     pub(crate) kind: SetKind,
     pub(crate) rules: Vec<Definition>,
     pub(crate) default: Option<Definition>,
-    /// Depends on data alone.
+    /// The rules refer to data alone, so their value is the same for each input.
     pub(crate) constant: bool,
 }
 
@@ -84,7 +80,6 @@ pub(crate) enum SetKind {
     Function,
 }
 
-/// One rule.
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) place: Place,
@@ -92,13 +87,12 @@ pub(crate) struct Definition {
     pub(crate) variants: Vec<Branch>,
 }
 
-/// One body with its head.
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) place: Place,
     /// Conditions without which the branch is not evaluated.
     pub(crate) guard: Option<Arc<Guard>>,
-    /// Size of the frame.
+    /// Number of slots in the frame.
     pub(crate) slots: usize,
     /// Patterns of the arguments of a function, or of the given keys.
     pub(crate) args: Vec<Pattern>,
@@ -110,7 +104,6 @@ pub(crate) struct Branch {
     /// The value is an element of a set.
     pub(crate) contains: bool,
     pub(crate) otherwise: Option<Box<Branch>>,
-    /// Names of slots as written.
     pub(crate) names: Vec<Option<Arc<str>>>,
 }
 
@@ -145,7 +138,6 @@ pub(crate) struct Path {
     pub(crate) reads: u64,
 }
 
-/// The start of a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     Input,
@@ -185,7 +177,6 @@ pub(crate) enum Pattern {
 /// The use of a value that an expression returns.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Holds unless it is `false`.
     Truthy,
     Match(Pattern),
 }
@@ -204,7 +195,6 @@ pub(crate) enum ComprehensionKind {
     Object(Expr, Expr),
 }
 
-/// One expression of a body.
 #[derive(Debug)]
 pub(crate) struct Stmt {
     pub(crate) place: Place,
@@ -228,7 +218,7 @@ pub(crate) enum StmtKind {
     Not(Vec<Stmt>),
     /// Evaluates all solutions of a body without the values of some slots.
     Probe(Box<[SlotId]>, Vec<Stmt>),
-    /// Fails with a message.
+    /// Fails with a message: a builtin has an operand that OPA has not bound.
     Unready(Arc<str>),
     And(Vec<Stmt>, Vec<Stmt>),
     Or(Vec<Stmt>, Vec<Stmt>),
@@ -251,7 +241,6 @@ pub(crate) enum Comparison {
     GreaterEqual,
 }
 
-/// `with target as value`
 #[derive(Debug)]
 pub(crate) enum With {
     Input(Box<[Expr]>, Expr),
@@ -262,7 +251,6 @@ pub(crate) enum With {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Callee {
     Rules(SetId),
-    /// Index into [`Layout::builtins`].
     Builtin(usize),
 }
 
@@ -272,7 +260,6 @@ pub(crate) enum Replacement {
     Callee(Callee),
 }
 
-/// A planned query.
 #[derive(Debug)]
 pub(crate) struct QueryPlan {
     pub(crate) branch: Branch,

@@ -1,4 +1,4 @@
-//! `print`.
+//! Evaluates `print`, which shows undefined operands instead of failing.
 
 use super::error::Run;
 use super::machine::{Machine, Printed};

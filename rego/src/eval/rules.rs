@@ -339,13 +339,13 @@ impl<'p> Machine<'p> {
         Ok((value, keys.len()))
     }
 
-    /// Tells if so many members were looked up that the whole rule is worth its time.
+    /// Tells if so many members were looked up that evaluating the whole rule is cheaper.
     fn many_members(&self, set: SetId) -> bool {
         let members = self.context.memo.members.get(&set);
         members.is_some_and(|members| members.known.len() >= MEMBERS && !members.whole_fails)
     }
 
-    /// Evaluates the whole rule. Returns false if that has a conflict, which is none of the
+    /// Evaluates the whole rule. Returns false if that has a conflict, which does not concern the
     /// members that are looked up.
     fn whole(&mut self, set: SetId) -> Run<bool> {
         let (depth, rules, place) = (self.depth, self.rules.len(), self.place);

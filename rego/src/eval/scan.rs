@@ -1,4 +1,4 @@
-//! References that enumerate, and `walk`.
+//! Evaluates references that enumerate, and `walk`.
 
 use super::error::Run;
 use super::machine::{Flow, Machine, Then};

@@ -1,4 +1,4 @@
-//! Evaluation for one input.
+//! Evaluates documents and queries for one input.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Session {
     printed: Vec<Printed>,
 }
 
-/// The result of a query.
+/// The result of a query, with the facts that it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
     pub value: T,
@@ -49,7 +49,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// Variables with their values.
+/// Variables as named in the query, with their values.
 pub type Bindings = Vec<(Arc<str>, Value)>;
 
 /// The expression of a rule that failed last, with the values of its variables.
@@ -90,7 +90,6 @@ impl Session {
         &self.program
     }
 
-    /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Session {
         self.limits = limits;
@@ -263,7 +262,7 @@ impl Session {
         self.unreadable = machine.unreadable;
         self.printed = machine.printed;
         self.trace = machine.trace;
-        // An error may leave documents replaced.
+        // After an error documents may still be replaced.
         if result.is_ok() {
             self.context = machine.context;
         } else {

@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::plan::Stmt;
 use super::session::Bindings;
 
-/// Record of an evaluation.
+/// Record of an evaluation for tests and coverage.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     /// Expressions and heads that were evaluated.

@@ -7,11 +7,8 @@ use std::sync::Arc;
 /// Place in the text of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Span {
-    /// First byte.
     pub start: u32,
-    /// Byte behind the last one.
     pub end: u32,
-    /// Line of `start`, from 1.
     pub line: u32,
     /// Column of `start` in characters, from 1.
     pub column: u32,
@@ -20,7 +17,6 @@ pub struct Span {
 /// Name of a variable. A wildcard has a name of its own, `$0`, `$1` …; the compiler's have `~0`, `~1` ….
 pub type Var = Arc<str>;
 
-/// One file.
 #[derive(Debug, Clone)]
 pub struct Module {
     pub file: Arc<str>,
@@ -28,19 +24,15 @@ pub struct Module {
     pub package: Package,
     pub imports: Vec<Import>,
     pub rules: Vec<Rule>,
-    /// All comments, in order.
     pub comments: Vec<Comment>,
 }
 
-/// `package a.b`
 #[derive(Debug, Clone)]
 pub struct Package {
     pub span: Span,
-    /// Path without `data`.
     pub path: Vec<Arc<str>>,
 }
 
-/// `import a.b as c`
 #[derive(Debug, Clone)]
 pub struct Import {
     pub span: Span,
@@ -49,7 +41,7 @@ pub struct Import {
     pub alias: Option<Var>,
 }
 
-/// A comment: text behind `#`.
+/// A comment: the text behind `#`, without it.
 #[derive(Debug, Clone)]
 pub struct Comment {
     pub span: Span,
@@ -68,7 +60,6 @@ pub struct Rule {
     pub otherwise: Option<Box<Rule>>,
 }
 
-/// Head of a rule.
 #[derive(Debug, Clone)]
 pub struct Head {
     pub span: Span,
@@ -77,10 +68,8 @@ pub struct Head {
     pub args: Vec<Term>,
     /// Written with parentheses, even without an argument.
     pub function: bool,
-    /// `contains KEY`
     pub key: Option<Term>,
     pub value: Option<Term>,
-    /// `:=` in place of `=`.
     pub assign: bool,
     /// The value is not in the text: `true`.
     pub generated_value: bool,
@@ -88,10 +77,8 @@ pub struct Head {
     pub has_contains: bool,
 }
 
-/// Expressions that all hold.
 pub type Body = Vec<Expr>;
 
-/// One expression of a body.
 #[derive(Debug, Clone)]
 pub struct Expr {
     pub span: Span,
@@ -99,7 +86,7 @@ pub struct Expr {
     pub with: Vec<With>,
     /// `not` before a single expression; `not { … }` is [`ExprKind::Not`].
     pub negated: bool,
-    /// Made by the compiler.
+    /// Made by the compiler, so it has no text of its own.
     pub generated: bool,
     /// An equality that was written as `:=`: its left side is an output only.
     pub assignment: bool,
@@ -127,15 +114,13 @@ pub struct Every {
     pub body: Body,
 }
 
-/// `not` with `import future.keywords.not`.
 #[derive(Debug, Clone)]
 pub struct Not {
     pub body: Body,
-    /// Written with braces.
+    /// Written with braces, not as a single expression.
     pub explicit: bool,
 }
 
-/// Operands of `and` and `or`.
 #[derive(Debug, Clone)]
 pub struct Logical {
     pub left: Body,
@@ -144,7 +129,6 @@ pub struct Logical {
     pub explicit_right: bool,
 }
 
-/// `with target as value`
 #[derive(Debug, Clone)]
 pub struct With {
     pub span: Span,
@@ -162,7 +146,6 @@ pub struct Term {
 pub enum TermKind {
     Null,
     Bool(bool),
-    /// As written.
     Number(Arc<str>),
     String(Arc<str>),
     Var(Var),
@@ -182,7 +165,6 @@ pub enum TermKind {
     },
 }
 
-/// Part of `$"…"`.
 #[derive(Debug, Clone)]
 pub enum TemplatePart {
     Text(Arc<str>, Span),

@@ -6,7 +6,6 @@ use super::{
     parser::{Parsed, Parser},
 };
 
-/// Makes an expression without modifiers.
 pub(super) fn plain(span: Span, kind: ExprKind) -> Expr {
     Expr {
         span,
@@ -18,7 +17,7 @@ pub(super) fn plain(span: Span, kind: ExprKind) -> Expr {
     }
 }
 
-/// Builtin that a term calls.
+/// Returns the name of the builtin that a term calls.
 fn callee(term: &Term) -> Option<String> {
     match &term.kind {
         TermKind::Call(terms) => terms.first().map(super::display::term),

@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Parser<'_> {
-    /// `[…]`
+    /// Parses an array or its comprehension: `[…]`.
     pub(super) fn array(&mut self) -> Parsed<Term> {
         let start = self.span();
         self.scan();
@@ -71,7 +71,7 @@ impl Parser<'_> {
         body
     }
 
-    /// `{…}`
+    /// Parses a set, an object or a comprehension of either: `{…}`.
     pub(super) fn set_or_object(&mut self) -> Parsed<Term> {
         let start = self.span();
         self.scan();
@@ -157,7 +157,7 @@ impl Parser<'_> {
         Some(TermKind::Object(members))
     }
 
-    /// `$"…{expr}…"`
+    /// Parses a template string with its expressions: `$"…{expr}…"`.
     pub(super) fn template(&mut self, raw: bool) -> Parsed<Term> {
         let start = self.span();
         let mut parts = Vec::new();

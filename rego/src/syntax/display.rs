@@ -23,7 +23,7 @@ const INFIX: [(&str, &str); 15] = [
     ("or", "|"),
 ];
 
-/// Prints a term.
+/// Prints a term as OPA's messages do.
 #[must_use]
 pub fn term(term: &Term) -> String {
     let mut out = String::new();
@@ -31,7 +31,7 @@ pub fn term(term: &Term) -> String {
     out
 }
 
-/// Prints a reference.
+/// Prints a reference with dots where OPA does: `data.a["b-c"]`.
 #[must_use]
 pub fn reference(terms: &[Term]) -> String {
     let mut out = String::new();
@@ -45,7 +45,7 @@ pub fn kind(kind: &TermKind) -> &'static str {
     super::names::kind_name(kind)
 }
 
-/// Prints an expression.
+/// Prints an expression as OPA's messages do, with `not` and `with`.
 #[must_use]
 pub fn expr(expr: &Expr) -> String {
     let mut out = String::new();

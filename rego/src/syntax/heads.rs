@@ -8,7 +8,7 @@ use super::{
     rules::{true_at, true_body},
 };
 
-/// A place and what is wrong there.
+/// A place and the error message.
 type Refused = (Span, String);
 
 /// Makes a rule from an expression at the top of a module: `p := 1`, `p.q`, `f(x) := y`.
@@ -152,7 +152,7 @@ fn rule(
     })
 }
 
-/// Checks what Rego v1 demands of a rule and its branches.
+/// Checks the demands of Rego v1 on a rule and its branches.
 pub(super) fn check(rule: &Rule) -> Vec<Refused> {
     let mut refused = Vec::new();
     let mut next = Some(rule);

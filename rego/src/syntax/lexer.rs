@@ -10,7 +10,7 @@ pub(super) enum Tok {
     Eof,
     Ident,
     Number,
-    /// With quotes or backticks.
+    /// The token has its quotes or backticks.
     String,
     /// Template part up to an opening brace; the delimiters are part of the token.
     Part,
@@ -75,7 +75,6 @@ pub(super) struct Token {
 
 #[derive(Debug, Default)]
 pub(super) struct Lexed {
-    /// Ends with [`Tok::Eof`].
     pub(super) tokens: Vec<Token>,
     /// Comments: number of tokens before it, and place.
     pub(super) comments: Vec<(usize, Span)>,
@@ -83,7 +82,6 @@ pub(super) struct Lexed {
     pub(super) errors: Vec<(usize, &'static str)>,
 }
 
-/// Splits a text into tokens.
 pub(super) fn lex(text: &str) -> Lexed {
     let mut lexer = Lexer {
         text,
@@ -151,7 +149,7 @@ pub(super) fn lex(text: &str) -> Lexed {
     }
 }
 
-/// An open template string.
+/// A template string whose closing quote is not read yet.
 struct Template {
     raw: bool,
     /// Braces that are open in the current expression.
@@ -194,7 +192,6 @@ impl Lexer<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Steps over one character.
     fn next(&mut self) {
         let Some(first) = self.peek() else { return };
         if first == b'\n' {

@@ -94,7 +94,7 @@ impl Parser<'_> {
         union
     }
 
-    /// Reports `with` on an operand.
+    /// Reports `with` on an operand of `and` or `or`, which is not allowed.
     pub(super) fn with_on_operand(&mut self, with: Span) {
         let word = super::names::name_of(self.tok());
         self.hint(format!(
@@ -260,7 +260,7 @@ impl Parser<'_> {
         left.pop()
     }
 
-    /// Refuses operands that only print.
+    /// Refuses operands that call a function without a result.
     fn check_void(&mut self, logical: &Logical, word: &str) {
         for body in [&logical.left, &logical.right] {
             let prints = body.iter().all(|expr| {

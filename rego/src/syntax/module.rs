@@ -19,7 +19,7 @@ enum Statement {
 }
 
 impl Parser<'_> {
-    /// Parses the whole text.
+    /// Parses the whole text as a module.
     pub(super) fn module(mut self, text: &Arc<str>) -> Result<Module, Vec<Error>> {
         self.report_lexer();
         self.cancelled();

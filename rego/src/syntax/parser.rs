@@ -1,4 +1,4 @@
-//! Parser: state and errors.
+//! State of the parser: cursor, imported keywords, limits and errors.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,10 +22,8 @@ const STEPS_PER_TOKEN: usize = 100;
 /// Result of a parser function; the reason for `None` is in [`Parser::errors`], if there is one.
 pub(super) type Parsed<T> = Option<T>;
 
-/// Keywords that a module imports.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Keywords {
-    /// `not { … }`
     pub(super) not: bool,
     pub(super) and: bool,
     pub(super) or: bool,
@@ -33,7 +31,7 @@ pub(super) struct Keywords {
     pub(super) names: bool,
 }
 
-/// A state to return to.
+/// A position that [`Parser::restore`] returns to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Saved {
     at: usize,
@@ -54,7 +52,7 @@ pub(super) struct Parser<'a> {
     wildcards: u32,
     depth: u32,
     steps: usize,
-    /// A limit was reached.
+    /// A limit was reached, so parsing ends.
     stopped: bool,
     pub(super) stop: Stop,
     pub(super) keywords: Keywords,
@@ -170,7 +168,6 @@ impl<'a> Parser<'a> {
         self.text_of(self.span())
     }
 
-    /// Steps to the next token.
     pub(super) fn scan(&mut self) {
         if self.at + 1 < self.lexed.tokens.len() {
             self.at += 1;
@@ -271,7 +268,7 @@ impl<'a> Parser<'a> {
         true
     }
 
-    /// Gives up if the host ends the work.
+    /// Ends parsing if the host has cancelled it.
     pub(super) fn cancelled(&mut self) -> bool {
         let Some(reason) = self.stop.reason() else {
             return false;
@@ -297,7 +294,7 @@ impl<'a> Parser<'a> {
         );
     }
 
-    /// Tells if the parser gave up for good: taking back and reading otherwise would not help.
+    /// Tells if parsing has ended for good, so that backtracking would not help.
     pub(super) fn gave_up(&self) -> bool {
         self.stopped
     }

@@ -1,4 +1,4 @@
-//! Rules: heads, bodies and `else`.
+//! Parses rules: heads, bodies and `else`.
 
 use super::{
     ast::{Body, ExprKind, Head, Rule, Span, Term, TermKind},

@@ -177,7 +177,7 @@ impl Parser<'_> {
         Some(left)
     }
 
-    /// A term without operators.
+    /// Parses a term without infix operators.
     pub(super) fn term(&mut self) -> Parsed<Term> {
         if !self.enter() {
             return None;
@@ -485,7 +485,7 @@ impl Parser<'_> {
     }
 }
 
-/// Makes `input` and `data` references.
+/// Makes `input` and `data` references of one element.
 pub(super) fn root(term: Term) -> Term {
     match &term.kind {
         TermKind::Var(name) if matches!(&**name, "input" | "data") => Term {

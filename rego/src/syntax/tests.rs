@@ -1,4 +1,4 @@
-//! Tests of the parser.
+//! Tests of the parser: places, messages and printed trees.
 
 use super::*;
 

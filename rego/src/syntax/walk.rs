@@ -1,4 +1,4 @@
-//! Walks over terms and bodies.
+//! Visits the terms in terms and bodies.
 
 use super::ast::{Body, Expr, ExprKind, TemplatePart, Term, TermKind};
 

@@ -1,4 +1,4 @@
-//! Conversions from and to `serde_json`.
+//! Conversions from `serde_json` values and back.
 
 use std::str::FromStr as _;
 use std::sync::Arc;

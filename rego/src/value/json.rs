@@ -42,7 +42,7 @@ impl Value {
         out
     }
 
-    /// Appends JSON text.
+    /// Appends the value as JSON text; see [`Value::to_json`].
     pub fn write_json(&self, out: &mut String) {
         match self {
             Value::Null => out.push_str("null"),
@@ -100,7 +100,7 @@ pub(super) fn member_name(key: &Value) -> Cow<'_, str> {
     }
 }
 
-/// Appends a JSON string.
+/// Appends a string in quotes, with the escapes that OPA writes.
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut written = 0;

@@ -19,7 +19,7 @@ pub struct Number(Form);
 enum Form {
     /// An integer whose text is its canonical decimal form.
     Small(i64),
-    /// Any other number.
+    /// Any other number, by its text.
     Text(Arc<str>),
 }
 
@@ -152,7 +152,6 @@ impl Number {
         (!b.is_zero()).then(|| Number::from(a % b))
     }
 
-    /// Returns the absolute value.
     pub fn abs(&self) -> Number {
         match &self.0 {
             Form::Small(value) => Number::from(BigInt::from(*value).abs()),

@@ -1,4 +1,4 @@
-//! Objects: entries sorted by key.
+//! Objects of Rego: entries sorted by key.
 
 use super::Value;
 use super::shared::Shared;
@@ -8,7 +8,6 @@ use super::shared::Shared;
 pub struct Object(pub(super) Shared<(Value, Value)>);
 
 impl Object {
-    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries().len()
     }
@@ -28,7 +27,6 @@ impl Object {
         self.entries().iter().map(|(key, value)| (key, value))
     }
 
-    /// Returns the keys in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.entries().iter().map(|(key, _)| key)
     }
@@ -145,7 +143,6 @@ impl ObjectBuilder {
         self.entries.push((key, value));
     }
 
-    /// Returns the object.
     pub fn finish(mut self) -> Object {
         if self.unsorted {
             self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -1,4 +1,4 @@
-//! Sets: sorted, distinct items.
+//! Sets of Rego: sorted, distinct items.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,6 @@ use super::shared::Shared;
 pub struct Set(pub(super) Shared<Value>);
 
 impl Set {
-    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.items().len()
     }
@@ -20,12 +19,10 @@ impl Set {
         self.items().is_empty()
     }
 
-    /// Returns the items in order.
     pub fn items(&self) -> &[Value] {
         self.0.items()
     }
 
-    /// Returns the items in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Value> {
         self.items().iter()
     }
@@ -140,7 +137,6 @@ impl SetBuilder {
         self.items.push(item);
     }
 
-    /// Returns the set.
     pub fn finish(mut self) -> Set {
         if self.unsorted {
             self.items.sort();

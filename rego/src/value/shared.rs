@@ -74,7 +74,6 @@ impl<T: fmt::Debug> fmt::Debug for Shared<T> {
     }
 }
 
-/// An array.
 #[derive(Clone, Debug)]
 pub struct Array(pub(super) Shared<Value>);
 

@@ -3,7 +3,7 @@
 //!
 //! The suite itself is written in Go and not part of this repository. To run it against
 //! `lab registry --listen 127.0.0.1:5799`: `OCI_REGISTRY=127.0.0.1:5799 OCI_TLS=disabled
-//! OCI_VERSION=1.1 OCI_DATA_SHA512=false conformance`; this registry knows SHA-256 only.
+//! OCI_VERSION=1.1 OCI_DATA_SHA512=false conformance`; this registry has SHA-256 only.
 
 use super::*;
 
@@ -146,7 +146,7 @@ fn push_of_a_manifest_that_is_wrong() {
     let refused = put("v2", lacking.as_bytes());
     assert_eq!(code(&refused), "MANIFEST_BLOB_UNKNOWN");
     assert!(server.manifest("a", "v2").is_none());
-    // What may not be distributed need not be there.
+    // Non-distributable layers may be missing.
     let kind = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
     let layer = format!(r#""layers":[{{"mediaType":"{kind}","size":7,"digest":"{missing}"}}]"#);
     let foreign = text.replace("\"layers\":[]", &layer);

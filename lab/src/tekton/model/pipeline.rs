@@ -1,84 +1,62 @@
-//! What a Pipeline and a PipelineRun say.
+//! `kind: Pipeline` and `kind: PipelineRun`.
 
 use serde::{Deserialize, Serialize};
 
 use super::{OnError, Param, ParamSpec, Resources, TaskSpec, WorkspaceSpec};
 
-/// What a Pipeline does.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineSpec {
-    /// A name for people.
     #[serde(default)]
     pub display_name: String,
-    /// What it does.
     #[serde(default)]
     pub description: String,
-    /// What it takes.
     #[serde(default)]
     pub params: Vec<ParamSpec>,
-    /// The directories that it uses.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceSpec>,
-    /// Its Tasks.
     pub tasks: Vec<PipelineTask>,
-    /// What runs at the end, whatever happened.
+    /// Tasks that run at the end, also after a failure.
     #[serde(default)]
     pub finally: Vec<PipelineTask>,
-    /// What it gives.
     #[serde(default)]
     pub results: Vec<PipelineResult>,
 }
 
-/// A result of a Pipeline.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineResult {
-    /// The name.
     pub name: String,
-    /// What it holds.
     #[serde(default)]
     pub description: String,
-    /// References to results of Tasks.
     pub value: String,
 }
 
-/// A Task of a Pipeline.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineTask {
-    /// Its name in this Pipeline.
     pub name: String,
-    /// A name for people.
     #[serde(default)]
     pub display_name: String,
-    /// What it is for.
     #[serde(default)]
     pub description: String,
-    /// The Task by its name.
     pub task_ref: Option<TaskRef>,
-    /// The Task itself.
     pub task_spec: Option<TaskSpec>,
-    /// Values for the Task.
     #[serde(default)]
     pub params: Vec<Param>,
     /// Lists of which each value is run once.
     pub matrix: Option<Matrix>,
-    /// Directories for the Task.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceUse>,
-    /// What must be done before.
     #[serde(default)]
     pub run_after: Vec<String>,
-    /// When it runs.
     #[serde(default)]
     pub when: Vec<When>,
-    /// How many more attempts it has.
+    /// Number of further attempts after a failure.
     #[serde(default)]
     pub retries: u32,
-    /// How long one attempt may take, such as `5m`.
+    /// The longest time of one attempt, such as `5m`.
     pub timeout: Option<String>,
-    /// What a failure means.
     #[serde(default)]
     pub on_error: OnError,
 }
@@ -87,7 +65,6 @@ pub struct PipelineTask {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matrix {
-    /// The param with its list.
     pub params: Vec<Param>,
 }
 
@@ -95,14 +72,11 @@ pub struct Matrix {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskRef {
-    /// The Task's name.
     #[serde(default)]
     pub name: String,
-    /// `Task`.
     pub kind: Option<String>,
     /// How the Task is looked up; a run of the lab is given the Task in its place.
     pub resolver: Option<String>,
-    /// Params of the resolver.
     #[serde(default)]
     pub params: Vec<Param>,
 }
@@ -111,11 +85,10 @@ pub struct TaskRef {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkspaceUse {
-    /// The Task's name for it.
     pub name: String,
     /// The Pipeline's name for it; the same one if absent.
     pub workspace: Option<String>,
-    /// A directory within it.
+    /// A directory within the workspace, relative to it.
     pub sub_path: Option<String>,
 }
 
@@ -123,15 +96,11 @@ pub struct WorkspaceUse {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct When {
-    /// What is looked at.
     pub input: String,
-    /// How.
     pub operator: Operator,
-    /// What it is compared with.
     pub values: Vec<String>,
 }
 
-/// How a condition compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operator {
@@ -141,28 +110,23 @@ pub enum Operator {
     NotIn,
 }
 
-/// What a PipelineRun runs, with which values.
+/// The Pipeline that a PipelineRun runs, and its values.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PipelineRunSpec {
-    /// The Pipeline.
     pub pipeline_ref: PipelineRef,
-    /// Values for it.
     #[serde(default)]
     pub params: Vec<Param>,
-    /// Directories for it.
     #[serde(default)]
     pub workspaces: Vec<WorkspaceBinding>,
-    /// How its pods run.
     #[serde(default)]
     pub task_run_template: TaskRunTemplate,
 }
 
-/// The pods of a run, which the runner has none of: only the name of their service account is taken.
+/// The pods of a run. The runner has none: only the name of their service account is read.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskRunTemplate {
-    /// The service account.
     pub service_account_name: Option<String>,
 }
 
@@ -170,11 +134,9 @@ pub struct TaskRunTemplate {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineRef {
-    /// The Pipeline's name.
     pub name: Option<String>,
-    /// `cluster`.
     pub resolver: Option<Resolver>,
-    /// What the resolver looks for: `kind`, `name`, `namespace`.
+    /// Params of the resolver: `kind`, `name`, `namespace`.
     #[serde(default)]
     pub params: Vec<Param>,
 }
@@ -187,11 +149,10 @@ pub enum Resolver {
     Cluster,
 }
 
-/// What a PipelineRun binds to a workspace.
+/// The volume that a PipelineRun binds to a workspace.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkspaceBinding {
-    /// The Pipeline's name for it.
     pub name: String,
     /// A directory of its own for each TaskRun: nothing is shared.
     pub empty_dir: Option<Empty>,
@@ -201,33 +162,27 @@ pub struct WorkspaceBinding {
     pub secret: Option<SecretRef>,
 }
 
-/// `{}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// A volume to be claimed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimTemplate {
-    /// How large, and who may mount it.
+    /// The size, and the access modes.
     pub spec: ClaimSpec,
 }
 
-/// How large a claimed volume is, and who may mount it.
+/// The size of a claimed volume, and its access modes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClaimSpec {
-    /// Such as `ReadWriteOnce`.
     pub access_modes: Vec<String>,
-    /// Its size.
     pub resources: Resources,
 }
 
-/// A Secret by its name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretRef {
-    /// The name.
     pub secret_name: String,
 }

@@ -2,25 +2,18 @@
 
 use serde::Deserialize;
 
-/// A volume.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Volume {
-    /// The name.
     pub name: String,
-    /// A Secret as files.
     pub secret: Option<SecretVolume>,
-    /// A ConfigMap as files.
     pub config_map: Option<ConfigMapVolume>,
-    /// An empty directory.
     pub empty_dir: Option<super::Empty>,
 }
 
-/// A Secret as files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretVolume {
-    /// The Secret.
     pub secret_name: String,
     /// True if it may be missing.
     #[serde(default)]
@@ -30,11 +23,9 @@ pub struct SecretVolume {
     pub items: Vec<Item>,
 }
 
-/// A ConfigMap as files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigMapVolume {
-    /// The ConfigMap.
     pub name: String,
     /// True if it may be missing.
     #[serde(default)]
@@ -48,9 +39,7 @@ pub struct ConfigMapVolume {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
-    /// The entry.
     pub key: String,
-    /// The file.
     pub path: String,
 }
 
@@ -58,9 +47,7 @@ pub struct Item {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumeMount {
-    /// The volume.
     pub name: String,
-    /// The directory.
     pub mount_path: String,
     /// True if the step may only read it.
     #[serde(default)]

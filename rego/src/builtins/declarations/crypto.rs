@@ -1,4 +1,4 @@
-//! Digests, certificates, keys and tokens.
+//! Declarations of `crypto.*` and `io.jwt.*`: digests, certificates, keys and tokens.
 
 use super::Entry;
 use super::types::{B, NAMED, NAMED_LIST, S, TOKEN, TOKEN_VERIFIED, VERIFIED};

@@ -1,4 +1,4 @@
-//! Strings, patterns, versions and units.
+//! Declarations of builtins for strings, patterns, versions and units.
 
 use super::types::{
     A, ARRAY, B, DELIMITERS, N, NAMED, NUMBERS, S, STRING_LIST, STRING_LISTS, STRING_MAP,

@@ -1,4 +1,4 @@
-//! Types of arguments and results.
+//! Types of arguments and results that the declarations share.
 
 use crate::signature::{Declaration, Type};
 

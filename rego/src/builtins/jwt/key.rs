@@ -25,7 +25,7 @@ pub(super) fn is_known(algorithm: &str) -> bool {
     ALGORITHMS.contains(&algorithm)
 }
 
-/// A key of a token.
+/// The key that a token is signed or verified with.
 #[derive(Debug, Clone)]
 pub(super) enum Material {
     /// A public key of RSA in PKCS #1.
@@ -220,7 +220,7 @@ fn ecdsa(algorithm: &str, curve: Curve) -> Option<&'static dyn VerificationAlgor
 }
 
 impl Key {
-    /// Signs a text.
+    /// Returns the signature of a text; fails if key and algorithm do not fit.
     pub(super) fn sign(&self, algorithm: &str, text: &[u8]) -> Result<Vec<u8>, Failure> {
         let unfit = || Failure::new(format!("the key does not sign with {algorithm}"));
         if let Material::Secret(secret) = &self.material {

@@ -6,7 +6,7 @@ use crate::builtins::CallContext;
 use crate::builtins::operand::{Answer, Failure, give, object as object_operand, string};
 use crate::value::{Number, Object, Value};
 
-/// Constraints on a token.
+/// Constraints of `io.jwt.decode_verify`: key, algorithm, issuer, audience and time.
 #[derive(Default)]
 struct Constraints {
     keys: Option<Vec<Key>>,
@@ -141,7 +141,7 @@ fn unverified() -> Answer {
     give(Value::array(vec![Value::Bool(false), empty(), empty()]))
 }
 
-/// `io.jwt.decode_verify(token, constraints)`: `[valid, header, payload]`.
+/// `io.jwt.decode_verify(token, constraints)`: `[valid, header, payload]`, both empty objects if it is not valid.
 pub(in crate::builtins) fn decode_verify(operands: &[Value], context: &mut CallContext) -> Answer {
     let constraints = Constraints::read(object_operand(operands, 1)?)?;
     let time = match constraints.time {

@@ -261,13 +261,12 @@ fn class(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// The names of POSIX sets.
 const POSIX: [&str; 14] = [
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
     "space", "upper", "word", "xdigit",
 ];
 
-/// `[:name:]`.
+/// Reads a POSIX class in a set: `[:name:]` or `[:^name:]`.
 fn posix(rest: &mut Rest<'_>, out: &mut String) -> Option<()> {
     let mut name = String::from("[");
     while let Some(c) = rest.next() {

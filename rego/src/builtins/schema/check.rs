@@ -1,4 +1,4 @@
-//! Checking a document: the errors in the order and the words of the reference implementation, which of several
+//! Checks a document: errors in the order and the words of the reference implementation, which of several
 //! alternatives shows those of the one that got furthest.
 
 mod members;
@@ -17,7 +17,6 @@ const MAX_DEPTH: usize = 1_000;
 /// The most schemas that one document is checked by.
 const MAX_STEPS: usize = 5_000_000;
 
-/// An error of a document.
 #[derive(Debug, Clone)]
 pub(super) struct Error {
     pub(super) kind: &'static str,
@@ -25,7 +24,7 @@ pub(super) struct Error {
     pub(super) text: String,
 }
 
-/// Findings of a check, and how far it got.
+/// Errors of a check, and a score of the parts that matched.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     errors: Vec<Error>,
@@ -50,7 +49,7 @@ impl Outcome {
     }
 }
 
-/// Where a value is in its document.
+/// The place of a value in its document.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     parent: Option<(&'a Place<'a>, &'a str)>,
@@ -80,7 +79,7 @@ struct Checker<'s> {
 }
 
 impl Schema {
-    /// The errors of a document.
+    /// Returns the errors of a document, in the order of the reference implementation.
     pub(super) fn check(&self, document: &Value) -> Result<Vec<Error>, Failure> {
         let mut checker = Checker {
             nodes: &self.nodes,

@@ -11,7 +11,7 @@ pub(super) fn invalid(expected: &str, given: &str) -> String {
     format!("Invalid type. Expected: {expected}, given: {given}")
 }
 
-/// The text of a keyword.
+/// Returns the value of a keyword that must be a string.
 pub(super) fn text<'a>(members: &'a Object, name: &str) -> Result<Option<&'a str>, String> {
     match members.get_str(name) {
         None => Ok(None),
@@ -20,7 +20,7 @@ pub(super) fn text<'a>(members: &'a Object, name: &str) -> Result<Option<&'a str
     }
 }
 
-/// The list of a keyword.
+/// Returns the value of a keyword that must be a list.
 pub(super) fn list<'a>(members: &'a Object, name: &str) -> Result<Option<&'a [Value]>, String> {
     match members.get_str(name) {
         None => Ok(None),
@@ -69,7 +69,7 @@ fn kind(name: &str, known: &[&'static str]) -> Result<&'static str, String> {
     Ok(found)
 }
 
-/// Reads the types.
+/// Reads `type`: a name or a list of names.
 pub(super) fn types(members: &Object, node: &mut Node) -> Result<(), String> {
     let wrong = || invalid("type", "string/Array Of Strings");
     match members.get_str("type") {
@@ -111,7 +111,7 @@ fn exclusive(
     }
 }
 
-/// Reads what is demanded of numbers.
+/// Reads the keywords for numbers.
 pub(super) fn numbers(members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
     match members.get_str("multipleOf") {
         None => {}
@@ -132,7 +132,7 @@ pub(super) fn numbers(members: &Object, draft: Draft, node: &mut Node) -> Result
     Ok(())
 }
 
-/// Reads what is demanded of texts.
+/// Reads the keywords for strings.
 pub(super) fn texts(members: &Object, node: &mut Node) -> Result<(), String> {
     (node.min_length, node.max_length) = sizes(members, "minLength", "maxLength")?;
     if node
@@ -151,7 +151,7 @@ pub(super) fn texts(members: &Object, node: &mut Node) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads sizes, names and choices.
+/// Reads the keywords for sizes, required names, `enum` and `const`.
 pub(super) fn limits(members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
     (node.min_properties, node.max_properties) = sizes(members, "minProperties", "maxProperties")?;
     if node

@@ -76,7 +76,7 @@ pub(super) fn shown(number: &Number) -> String {
     format!("{sign}{shown}")
 }
 
-/// The JSON of a value with its numbers as doubles: what equal values have in common.
+/// Returns the JSON of a value with its numbers as doubles: equal for equal values.
 pub(super) fn normal(value: &Value) -> String {
     fn plain(value: &Value) -> Value {
         match value {

@@ -1,4 +1,4 @@
-//! Reading a schema: what it demands, by number, so that schemas may contain themselves.
+//! Parses a schema into nodes that refer to each other by index, so that schemas may contain themselves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use super::reference::{self, Document, Draft, Pool};
 use crate::builtins::regex::compiled;
 use crate::value::{Number, Object, Value};
 
-/// The types of JSON Schema.
 pub(super) const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "number", "null", "object", "string",
 ];
@@ -30,14 +29,12 @@ pub(super) enum Additional {
     Schema(At),
 }
 
-/// The constraint of one keyword.
 #[derive(Debug, Clone)]
 pub(super) enum Dependency {
     Names(Vec<String>),
     Schema(At),
 }
 
-/// The constraints of one schema.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     /// A schema that is `true` or `false`.
@@ -50,7 +47,7 @@ pub(super) struct Node {
     pub(super) names: Option<At>,
     pub(super) dependencies: Vec<(String, Dependency)>,
     pub(super) items: Vec<At>,
-    /// One schema for all items.
+    /// `items` is one schema for all items, not a list of schemas.
     pub(super) each_item: bool,
     pub(super) additional_items: Additional,
     pub(super) multiple: Option<Number>,

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use crate::value::{Array, Object, Value};
 
-/// A version of JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Draft {
     Four,
@@ -21,7 +20,7 @@ pub(super) struct Document {
     pub(super) draft: Option<Draft>,
 }
 
-/// Documents by their reference.
+/// Documents by the absolute reference that names them.
 pub(super) type Pool = HashMap<String, Document>;
 
 /// A reference in its normal form: without an empty fragment.
@@ -191,7 +190,7 @@ pub(super) fn find(reference: &str, pool: &Pool) -> Result<Document, String> {
     })
 }
 
-/// A fragment without its escapes.
+/// Decodes the percent signs of a fragment.
 fn unescaped(fragment: &str) -> String {
     let bytes = fragment.as_bytes();
     let (mut out, mut at) = (Vec::new(), 0);

@@ -6,7 +6,7 @@ use super::number::{is_multiple, normal, shown};
 use super::parse::Node;
 use crate::value::{Number, Value};
 
-/// Checks what any value may be held to.
+/// Checks the keywords for values of any type.
 pub(super) fn common(node: &Node, value: &Value, out: &mut Outcome, place: &Place<'_>) {
     if node.constant.is_some() || node.choices.is_some() {
         let own = normal(value);
@@ -36,7 +36,7 @@ pub(super) fn common(node: &Node, value: &Value, out: &mut Outcome, place: &Plac
     out.score += 1;
 }
 
-/// Checks a text.
+/// Checks length, `pattern` and `format` of a string.
 pub(super) fn texts(node: &Node, text: &str, out: &mut Outcome, place: &Place<'_>) {
     if node.min_length.is_some() || node.max_length.is_some() {
         let length = text.chars().count();
@@ -63,7 +63,7 @@ pub(super) fn texts(node: &Node, text: &str, out: &mut Outcome, place: &Place<'_
     out.score += 1;
 }
 
-/// Checks a number.
+/// Checks the bounds and `multipleOf` of a number.
 pub(super) fn numbers(node: &Node, number: &Number, out: &mut Outcome, place: &Place<'_>) {
     let bad = |multiple: &&Number| !is_multiple(number, multiple).unwrap_or(false);
     if let Some(multiple) = node.multiple.as_ref().filter(bad) {

@@ -1,6 +1,6 @@
 //! `time.parse_duration_ns`: Go's durations, and days, weeks and years.
 
-/// The nanoseconds of a duration; nothing for what is none, or too long.
+/// Returns the nanoseconds of a duration; `None` for other text, or one that is too long.
 pub(super) fn parse(text: &str) -> Option<i64> {
     if !text.contains(['d', 'w', 'y']) {
         return nanoseconds(text);
@@ -48,7 +48,7 @@ fn in_hours(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Go's `time.ParseDuration`.
+/// Parses a duration as Go's `time.ParseDuration` does: `1h30m`, `-1.5s`.
 fn nanoseconds(text: &str) -> Option<i64> {
     let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -1,33 +1,25 @@
 //! Go's time layouts (`2006-01-02T15:04:05Z07:00`): their elements.
 
-/// An element of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part<'a> {
     Literal(&'a str),
     Year,
     ShortYear,
-    /// Padded to two digits.
     Month(bool),
     MonthName,
     ShortMonth,
     WeekdayName,
     ShortWeekday,
-    /// Padded to two digits.
     Day(bool),
-    /// Padded by a space.
     SpacedDay,
     /// Padded by zeros, else by spaces.
     DayOfYear(bool),
     Hour,
-    /// Padded to two digits.
     Hour12(bool),
-    /// Padded to two digits.
     Minute(bool),
-    /// Padded to two digits.
     Second(bool),
-    /// How many digits and whether trailing zeros go.
+    /// Number of digits, `true` if trailing zeros are removed, and the separator.
     Fraction(usize, bool, char),
-    /// Written in capitals.
     HalfDay(bool),
     ZoneName,
     Offset(Offset),
@@ -36,11 +28,9 @@ pub(super) enum Part<'a> {
 /// The form of an offset from UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offset {
-    /// Zero is written as `Z`.
     pub(super) zulu: bool,
-    /// Colons are between the numbers.
     pub(super) colon: bool,
-    /// How many numbers: hours, minutes, seconds.
+    /// Number of fields: hours, minutes, seconds.
     pub(super) numbers: usize,
 }
 
@@ -129,7 +119,7 @@ pub(super) fn named(layout: &str) -> &str {
     }
 }
 
-/// The elements of a layout.
+/// Splits a layout into its elements and the texts between them.
 pub(super) fn parts(mut layout: &str) -> Vec<Part<'_>> {
     let mut found = Vec::new();
     while !layout.is_empty() {

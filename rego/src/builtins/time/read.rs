@@ -77,7 +77,7 @@ impl Reading<'_> {
             Part::Minute(padded) => self.minute = self.padded(padded)?,
             Part::Second(padded) => {
                 self.second = self.padded(padded)?;
-                // Go takes a fraction after the seconds although the layout has none.
+                // Go accepts a fraction after the seconds although the layout has none.
                 if !fraction_follows {
                     self.free_fraction()?;
                 }

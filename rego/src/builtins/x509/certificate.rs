@@ -42,12 +42,12 @@ pub(super) struct Certificate<'a> {
     pub(super) signature: &'a [u8],
 }
 
-/// Bytes in Base64.
+/// Encodes bytes as a Base64 string, as Go's JSON does.
 pub(super) fn base64(bytes: &[u8]) -> Value {
     Value::from(STANDARD.encode(bytes))
 }
 
-/// An algorithm and its parameters.
+/// Reads an `AlgorithmIdentifier`: the identifier and the bytes of its parameters.
 pub(super) fn algorithm<'a>(mut content: Der<'a>) -> Option<Algorithm<'a>> {
     let identifier = content.identifier()?;
     Some((identifier, content.0))
@@ -177,7 +177,7 @@ fn time(content: &mut Der<'_>) -> Option<jiff::Timestamp> {
 }
 
 impl<'a> Certificate<'a> {
-    /// Reads one certificate; nothing for what is none.
+    /// Reads one certificate; `None` for other bytes.
     pub(super) fn parse(all: &'a [u8]) -> Option<Self> {
         let mut reader = Der(all);
         let mut outer = reader.sequence()?;
@@ -365,7 +365,7 @@ pub(super) fn texts(texts: &[String]) -> Value {
     or_null(texts.iter().map(|text| Value::from(text.as_str())))
 }
 
-/// An address as Go's `url.URL`.
+/// Returns a URI as the members of Go's `url.URL`.
 pub(super) fn address(text: &str) -> Value {
     Url::parse(text).map_or(Value::Null, |url| url.as_go())
 }

@@ -17,11 +17,11 @@ const MAX_CHAIN: usize = 10;
 /// The most signatures that are verified.
 const MAX_SIGNATURES: usize = 100;
 
-/// Purpose of a chain's verification.
+/// Purpose of a chain's verification: host name, time and extended key usages.
 pub(super) struct Options {
     time: jiff::Timestamp,
     host: String,
-    /// Numbers of extended usages, of which one is wanted.
+    /// Numbers of extended usages, of which one is required.
     usages: Vec<i64>,
 }
 
@@ -54,7 +54,7 @@ impl Options {
         }
     }
 
-    /// Options of the rule.
+    /// Reads the options object of `parse_and_verify_certificates_with_options`.
     pub(super) fn read(options: &Object, now: i64) -> Result<Self, Failure> {
         let mut read = Self::at(now);
         for (key, value) in options.iter() {
@@ -104,11 +104,11 @@ fn usages(value: &Value) -> Result<Vec<i64>, Failure> {
             "invalid entries for 'KeyUsages' found: [{wrong}]"
         )));
     }
-    // None asks for what there is without options.
+    // An empty list means the default.
     Ok(if found.is_empty() { vec![1] } else { found })
 }
 
-/// The chain from the last certificate to the first, the root; nothing when there is none.
+/// Returns the chain from the last certificate to the first, the root; `None` when there is none.
 pub(super) fn verify<'a>(
     certificates: &'a [Certificate<'a>],
     options: &Options,

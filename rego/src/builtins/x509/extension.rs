@@ -1,4 +1,4 @@
-//! Extensions of certificates.
+//! Extensions of certificates (RFC 5280 section 4.2) as Go reads them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -181,7 +181,7 @@ fn address(bytes: &[u8]) -> Option<String> {
     four.or_else(|| sixteen.map(|bytes| Ipv6Addr::from(bytes).to_canonical().to_string()))
 }
 
-/// The addresses of revocation lists.
+/// Reads the addresses of the CRL distribution points.
 fn points(mut content: Der<'_>) -> Option<Vec<String>> {
     let mut found = Vec::new();
     while !content.is_empty() {

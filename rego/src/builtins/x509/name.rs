@@ -1,4 +1,4 @@
-//! Distinguished names as Go's `pkix.Name`.
+//! Distinguished names in the form of Go's `pkix.Name`.
 
 use crate::builtins::der::{self, Der};
 use crate::builtins::keys::fields;
@@ -32,7 +32,7 @@ pub(super) fn attributes(content: &[u8]) -> Option<Attributes> {
     Some(found)
 }
 
-/// A string of DER.
+/// Decodes a DER string of any of the types that Go reads.
 pub(super) fn text(item: der::Item<'_>) -> Option<String> {
     match item.tag {
         // UTF8, Numeric, Printable, IA5 and Visible.
@@ -58,7 +58,7 @@ pub(super) fn numbers(identifier: &[u64]) -> Value {
     Value::array(numbers.collect())
 }
 
-/// The structure.
+/// Returns the name as the members of `pkix.Name`.
 pub(super) fn as_go(attributes: &Attributes) -> Value {
     let known = |identifier: &[u64], last: u64| *identifier == [2, 5, 4, last];
     let list = |last: u64| {

@@ -1,4 +1,4 @@
-//! Reading YAML into values.
+//! Reads the first document of a YAML text into a value.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use crate::value::{Array, Object, Value};
 /// The most values that aliases may make of one document.
 const MAX_VALUES: usize = 2_000_000;
 
-/// The deepest nesting.
 const MAX_DEPTH: usize = 1_000;
 
 /// A collection that is being read.
@@ -25,7 +24,7 @@ struct Open {
 struct Mapping {
     key: Option<Key>,
     members: Vec<(Value, Value)>,
-    /// The mappings that `<<` names, which give what is not there.
+    /// The mappings that `<<` names, whose members are defaults.
     merged: Vec<Value>,
 }
 
@@ -187,7 +186,7 @@ fn tagged(tag: &str, text: &str) -> Result<Scalar, String> {
     }
 }
 
-/// How many values are in a value.
+/// Returns the number of values in a value.
 fn size(value: &Value) -> usize {
     let sum = |items: &mut dyn Iterator<Item = &Value>| {
         items.fold(1_usize, |sum, item| sum.saturating_add(size(item)))

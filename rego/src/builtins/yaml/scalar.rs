@@ -1,8 +1,7 @@
-//! Which value a plain scalar of YAML 1.1 is, as Go decides.
+//! Resolves plain scalars of YAML 1.1, as Go's library does.
 
 use crate::value::{Number, Value};
 
-/// A scalar without quotes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar {
     Null,
@@ -47,7 +46,7 @@ pub(in crate::builtins) fn json_float(number: f64) -> Option<String> {
     Some(format!("{number}"))
 }
 
-/// Resolves a plain scalar.
+/// Resolves a plain scalar by the rules of YAML 1.1, as Go's library applies them.
 pub(super) fn resolve(text: &str) -> Scalar {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
@@ -120,7 +119,7 @@ fn integer(text: &str) -> Option<Scalar> {
     }
 }
 
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
+/// Tells if the text matches `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
 fn is_float(text: &str) -> bool {
     let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -11,7 +11,7 @@ const WIDTH: usize = 80;
 /// The longest key that is written without a question mark.
 const MAX_KEY: usize = 128;
 
-/// The text of a document.
+/// Writes one document, which ends with a line break.
 pub(super) fn document(value: &Value) -> String {
     let mut out = Writer::default();
     out.node(value, 0, Place::Root);
@@ -21,13 +21,11 @@ pub(super) fn document(value: &Value) -> String {
     out.text
 }
 
-/// Where a node is.
+/// The text in front of a node on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Root,
-    /// After `- `.
     Item,
-    /// After `key:`.
     Member,
     Key,
 }
@@ -263,7 +261,7 @@ fn name(key: &Value) -> String {
     }
 }
 
-/// In which styles a text may be written.
+/// The styles in which a text may be written.
 struct Facts {
     plain: bool,
     single: bool,

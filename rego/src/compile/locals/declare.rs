@@ -1,4 +1,4 @@
-//! Declarations: `:=` and `some`.
+//! Renames the variables that `:=` and `some` declare.
 
 use super::{IN_NEGATED, Occurrence, Scopes, fresh, rename_term, rename_with};
 use crate::compile::context::{Context, is_root, operator};

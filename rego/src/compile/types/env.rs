@@ -8,7 +8,7 @@ use crate::{
     syntax::{Term, TermKind, Var, display},
 };
 
-/// Types of a function.
+/// Types of a function's arguments and of its result.
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
     pub(super) args: Vec<Type>,
@@ -22,7 +22,7 @@ pub(super) enum Known {
     Function(Signature),
 }
 
-/// Rules by path below `data`.
+/// Inferred types of rules, by path below `data`.
 #[derive(Default)]
 pub(super) struct Node {
     pub(super) children: HashMap<Arc<str>, Node>,

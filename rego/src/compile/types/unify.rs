@@ -43,7 +43,7 @@ pub(super) fn terms(env: &mut Env<'_>, left: &Term, right: &Term) -> bool {
             let of = if of.is_unknown() { Type::Any } else { of };
             fits && term(env, right, &of, false)
         }
-        // Parts without a type on both sides: nothing is known to be wrong.
+        // Parts without a type on both sides are accepted.
         _ => true,
     }
 }

@@ -1,4 +1,4 @@
-//! Planning of bodies and expressions.
+//! Plans bodies and expressions: which of them test, bind or enumerate.
 
 use super::build::{Planned, Planner, Scope};
 use super::{Callee, Comparison, Expr, Output, Replacement, Stmt, StmtKind, With};

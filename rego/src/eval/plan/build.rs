@@ -55,7 +55,7 @@ impl Scope {
 
 pub(crate) type Planned<T> = Result<T, EvalError>;
 
-/// Plans all rules.
+/// Plans all rules of checked modules and groups them by path.
 pub(crate) fn plan_rules(
     compiled: &Compiled,
     registry: &Registry,

@@ -19,7 +19,7 @@ impl Facts {
     }
 }
 
-/// References of a rule.
+/// Facts and rules that a rule refers to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Uses {
     pub(crate) sets: BTreeSet<SetId>,

@@ -23,7 +23,7 @@ pub(crate) struct Guard {
     pub(crate) reads: u64,
 }
 
-/// A condition on one document.
+/// A condition on one document: it has one of the accepted values.
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) site: Arc<Site>,
@@ -37,9 +37,7 @@ pub(crate) struct Condition {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Site {
     Input(Vec<Value>),
-    /// Base documents.
     Data(Vec<Value>),
-    /// Argument of a function.
     Arg(usize),
 }
 
@@ -197,7 +195,7 @@ fn watched(layout: &Layout, site: &Site) -> u64 {
     overlapping.fold(0, |bits, (at, _)| bits | 1 << at)
 }
 
-/// How often each document occurs, and where first: frequent ones come first in OPA's index.
+/// Occurrences of a document, and its first place: frequent ones come first in OPA's index.
 #[derive(Default)]
 struct Frequency {
     sites: Vec<(Site, u32, u32)>,

@@ -5,11 +5,10 @@ use super::{Expr, Output, Pattern, Stmt, StmtKind};
 use crate::compile::program::{Term, TermKind};
 use crate::eval::error::Place;
 
-/// Two terms that are unified.
 type Pair<'t> = (&'t Term, &'t Term);
 
 impl Planner<'_> {
-    /// Plans `a = b`.
+    /// Plans `a = b`: the side whose value is known is unified with the other.
     pub(super) fn unify(
         &mut self,
         scope: &mut Scope,

@@ -1,4 +1,4 @@
-//! Members of objects.
+//! Checks of an object's members: required, additional, by pattern, dependencies.
 
 use super::{Checker, Done, Outcome, Place};
 use crate::builtins::schema::parse::{Additional, Node};

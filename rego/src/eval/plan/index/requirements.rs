@@ -8,7 +8,7 @@ use crate::compile::program::{Branch, Callee, Expr, ExprKind, Head, Slot, Term, 
 use crate::eval::plan::Layout;
 use crate::value::{Number, Value};
 
-/// OPA gives up on `or` beyond so many ways to a rule.
+/// The most ways to a rule that OPA follows through `or`.
 const MAX_PATHS: usize = 32;
 
 type Constants = HashMap<Slot, Value>;
@@ -245,7 +245,7 @@ impl Indexer<'_> {
         }
     }
 
-    /// `input.x[_] = "a"`
+    /// Reads `input.x[_] = "a"`: a requirement on an element of a document.
     fn element(&mut self, a: &Term, b: &Term, constants: &Constants, place: u32) -> bool {
         let TermKind::Ref(reference) = &a.kind else {
             return false;
