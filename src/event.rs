@@ -60,7 +60,7 @@ pub(crate) enum Error {
     },
     /// No Git host that we know sends this.
     #[error(
-        "the event has no shape that we know: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo, Bitbucket or Azure DevOps"
+        "the event has an unknown shape: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo, Bitbucket or Azure DevOps"
     )]
     Unknown,
     /// The event is of a host that we know, but about something else.

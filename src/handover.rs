@@ -39,7 +39,7 @@ pub(crate) enum Error {
         expected: Digest,
     },
     /// The file has not the shape of a hand-over file.
-    #[error("{origin} is no {kind}: {reason}")]
+    #[error("{origin} is not a {kind}: {reason}")]
     Parse {
         origin: String,
         kind: &'static str,

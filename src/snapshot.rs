@@ -27,7 +27,7 @@ pub(crate) const MAX_BYTES: usize = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// It is neither JSON nor YAML of the Snapshot's shape.
-    #[error("{origin} is no Snapshot: {reason}")]
+    #[error("{origin} is not a Snapshot: {reason}")]
     Parse {
         /// The file, or where else the text came from.
         origin: String,

@@ -86,11 +86,13 @@ impl Context {
             )),
             Ok(_) => Ok(bytes),
             Err(error) => {
-                let kind = match error.kind() {
-                    io::ErrorKind::NotFound => Kind::NotFound,
-                    _ => Kind::Usage,
-                };
-                Err(Failure::new(kind, error).context(format!("cannot read {}", path.display())))
+                let path = path.display();
+                Err(match error.kind() {
+                    io::ErrorKind::NotFound => {
+                        Failure::message(Kind::NotFound, format!("{path} does not exist"))
+                    }
+                    _ => Failure::new(Kind::Usage, error).context(format!("cannot read {path}")),
+                })
             }
         }
     }

@@ -261,7 +261,7 @@ impl TagRequest {
             && let Err(error) = &version
         {
             return Err(refuse(format!(
-                "tag {stripped:?} is not a semantic version: {error}"
+                "tag {stripped:?} is not a semantic version (MAJOR.MINOR.PATCH, such as v1.2.3): {error}"
             )));
         }
         let text = fill(

@@ -383,6 +383,7 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
             "the file may belong to another run: run verify-ec for this image, or say --unverified",
         ),
         E::Refused { .. } => Some("the report of verify-ec names each violation"),
+        E::Parse { .. } => Some("verify-ec writes verified.json, copy-image promoted.json"),
         _ => None,
     };
     let failure = Failure::new(kind, error);

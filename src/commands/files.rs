@@ -32,11 +32,13 @@ pub(crate) fn list_files(dir: &Path) -> Result<Vec<String>, Failure> {
     while let Some(at) = open.pop() {
         let full = dir.join(&at);
         let entries = fs::read_dir(&full).map_err(|error| {
-            let kind = match error.kind() {
-                io::ErrorKind::NotFound => Kind::NotFound,
-                _ => Kind::Usage,
-            };
-            Failure::new(kind, error).context(format!("cannot read {}", full.display()))
+            let full = full.display();
+            match error.kind() {
+                io::ErrorKind::NotFound => {
+                    Failure::message(Kind::NotFound, format!("{full} does not exist"))
+                }
+                _ => Failure::new(Kind::Usage, error).context(format!("cannot read {full}")),
+            }
         })?;
         for entry in entries {
             let entry = entry.or_fail(Kind::Usage)?;

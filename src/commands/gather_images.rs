@@ -291,7 +291,7 @@ impl GatherRequest {
         let tag = revision.strip_prefix("refs/tags/").unwrap_or(revision);
         let Some(url) = self.git_url.clone() else {
             let message = format!(
-                "--revision {tag:?} is no full commit: --git-url is needed to find its commit"
+                "--revision {tag:?} is not a full commit: --git-url is needed to find its commit"
             );
             return Err(Failure::message(Kind::Usage, message));
         };

@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     // The parser's own words may show a part of a file that is something else.
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        let text = format!("{origin} is no report of verify-ec (line {line}, column {column})");
-        Failure::message(Kind::Usage, text)
+        let text = format!("{origin} is not a report of verify-ec (line {line}, column {column})");
+        Failure::message(Kind::Usage, text).hint("verify-ec --output json=FILE writes one")
     })?;
     if let Some(contradiction) = report.contradiction() {
         let file = file.display();

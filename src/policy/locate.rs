@@ -77,6 +77,11 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
         let found = resource(&kube, namespace, name).await.map_err(cluster)?;
         return Ok(Spec::parse(&found, text)?);
     }
+    if object_name(text).is_some() {
+        tracing::warn!(
+            "the policy {text} is read from the path of that name here: write k8s://{text} for the resource of the cluster, or ./{text} for the path"
+        );
+    }
     let path = text.strip_prefix("file::").unwrap_or(text);
     let path = path
         .strip_prefix("file:")
@@ -162,30 +167,29 @@ fn is_local_repository(text: &str) -> bool {
         if git.url.starts_with("file://") || !git.url.contains("://"))
 }
 
-/// `k8s://[NAMESPACE/]NAME`, or `[NAMESPACE/]NAME` when nothing of that name is on the disk.
+/// Returns namespace and name of `k8s://[NAMESPACE/]NAME`, or of `[NAMESPACE/]NAME` when no file has that path.
 pub(super) fn resource_name(text: &str) -> Option<(Option<&str>, &str)> {
-    let split = |text| match str::split_once(text, '/') {
+    match text.strip_prefix("k8s://") {
+        Some(certain) => Some(split_name(certain)),
+        None => object_name(text).filter(|_| !Path::new(text).exists()),
+    }
+}
+
+fn split_name(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('/') {
         Some((namespace, name)) => (Some(namespace), name),
         None => (None, text),
-    };
-    if let Some(certain) = text.strip_prefix("k8s://") {
-        return Some(split(certain));
     }
+}
+
+/// Returns namespace and name when both have the form of a Kubernetes object's.
+fn object_name(text: &str) -> Option<(Option<&str>, &str)> {
     let is_name = |name: &str| {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         !name.is_empty() && name.bytes().all(allowed) && !name.starts_with('-')
     };
-    let (namespace, name) = split(text);
-    if !is_name(name) || !namespace.is_none_or(is_name) {
-        return None;
-    }
-    if Path::new(text).exists() {
-        tracing::warn!(
-            "the policy {text} is read from the path of that name here: write k8s://{text} for the resource of the cluster, or ./{text} for the path"
-        );
-        return None;
-    }
-    Some((namespace, name))
+    let (namespace, name) = split_name(text);
+    (is_name(name) && namespace.is_none_or(is_name)).then_some((namespace, name))
 }
 
 async fn resource(kube: &Kube, namespace: Option<&str>, name: &str) -> Result<String, kube::Error> {

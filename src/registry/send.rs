@@ -128,9 +128,10 @@ impl Registry {
                 Err(error) => error.to_string(),
             };
             tracing::warn!(
-                "{reason} (try {} of {} in {pause:.1?})",
+                "{reason} (try {} of {} in {:.1} s)",
                 attempt + 1,
-                most + 1
+                most + 1,
+                pause.as_secs_f64()
             );
             tokio::time::sleep(pause).await;
         }

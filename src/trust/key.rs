@@ -107,18 +107,23 @@ impl Key {
             origin: origin.to_owned(),
             reason,
         };
-        let blocks = pem::parse(text).ok_or_else(|| wrong("it is no valid PEM".to_owned()))?;
+        let blocks = pem::parse(text).ok_or_else(|| wrong("it is not valid PEM".to_owned()))?;
         let [block] = blocks.as_slice() else {
             let found = blocks.len();
             return Err(wrong(format!(
-                "it holds {found} PEM blocks, expected one public key"
+                "it holds {found} PEM blocks, expected one public key such as cosign.pub"
             )));
         };
         let spki = match block.label.as_str() {
             "PUBLIC KEY" => Ok(block.der.clone()),
             "RSA PUBLIC KEY" => wrap_rsa(&block.der),
             "CERTIFICATE" => certificate_key(&block.der),
-            label => Err(format!("it holds a {label}, expected a PUBLIC KEY")),
+            label if label.ends_with("PRIVATE KEY") => Err(format!(
+                "it holds one labelled {label}, expected a PUBLIC KEY: give its public half (cosign public-key, or openssl pkey -pubout)"
+            )),
+            label => Err(format!(
+                "it holds one labelled {label}, expected a PUBLIC KEY"
+            )),
         };
         let mut key = Self::from_spki(spki.map_err(wrong)?).map_err(wrong)?;
         if block.label == "CERTIFICATE" {

@@ -33,7 +33,7 @@ fn refuses_what_is_no_report() {
     dir.write("other.json", "{}");
     dir.promote(&["report", "other.json"])
         .exits(2)
-        .says("other.json is no report");
+        .says("other.json is not a report");
     dir.promote(&["report", "absent.json"]).exits(3);
     dir.write("report.json", REPORT);
     dir.promote(&["report", "report.json", "--output", "pdf"])

@@ -58,7 +58,10 @@ pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instan
                 shown_bytes(bytes)
             ),
         };
-        tracing::info!("copied {images} {noun}: {did}; {requests} requests in {took:.2?}");
+        tracing::info!(
+            "copied {images} {noun}: {did}; {requests} requests in {:.1} s",
+            took.as_secs_f64()
+        );
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
     let (image, kind, count) = (&finding.image, finding.kind, finding.rejected.len());
     let why = match count {
         0 => format!("no {kind}s found"),
-        1 => format!("the only {kind} does not count"),
-        _ => format!("none of {count} {kind}s counts"),
+        1 => format!("the only {kind} is not accepted"),
+        _ => format!("none of {count} {kind}s is accepted"),
     };
     let failure = Failure::message(Kind::Refused, why).context(format!("{image} is refused"));
     let mut reasons = finding.rejected.iter().map(|rejected| &rejected.reason);

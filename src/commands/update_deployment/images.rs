@@ -110,7 +110,9 @@ fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> 
             unverified,
         } => {
             let path = context.path(file.as_deref(), "promoted.json");
-            let bytes = context.read(&path)?;
+            let bytes = context.read(&path).map_err(|failure| {
+                failure.hint("run copy-image first, or name what to deploy as [NAME=]REF@DIGEST")
+            })?;
             let origin = path.display().to_string();
             let placed = Placed::parse(&bytes, &origin, *digest).map_err(handover_failure)?;
             unchecked(*digest, "promoted.json", "--promoted-digest");

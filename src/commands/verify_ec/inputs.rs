@@ -81,7 +81,12 @@ fn list(
         }
         given => {
             let path = context.path(given.map(Path::new), "images.json");
-            (context.read(&path)?, path.display().to_string())
+            (
+                context.read(&path).map_err(|failure| {
+                    failure.hint("run gather-images first, or name one image by --image REF")
+                })?,
+                path.display().to_string(),
+            )
         }
     };
     of_bytes(&bytes, &origin, expected)
