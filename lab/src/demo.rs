@@ -283,8 +283,8 @@ fn show_attack(story: Story, attack: &Attack, ended: &Ended) -> bool {
             story.stop(attack.name, &[deed, refusal, short(&last.reason())]);
         }
         Ending::NoEffect(outcome) => {
-            let vain = format!("In vain: {}; {outcome}.", attack.check);
-            story.stop(attack.name, &[deed, vain]);
+            let effect = format!("It had no effect: {}; {outcome}.", attack.check);
+            story.stop(attack.name, &[deed, effect]);
         }
     }
     true

@@ -216,10 +216,10 @@ fn section(page: &mut String, number: usize, component: &Component) {
         );
     }
     for finding in &component.violations {
-        card(page, ("bad", "Violation of the rule"), finding, component);
+        card(page, ("bad", "Violation of the rule"), finding);
     }
     for finding in &component.warnings {
-        card(page, ("warn", "Warning from the rule"), finding, component);
+        card(page, ("warn", "Warning from the rule"), finding);
     }
     if !component.exceptions.is_empty() {
         let names = codes(&component.exceptions);
@@ -248,7 +248,7 @@ fn codes(texts: &[String]) -> String {
     codes.join(", ")
 }
 
-fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, component: &Component) {
+fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding) {
     let title = finding.text("title").map(failed_title);
     let title = title.as_deref().or(finding.code());
     put!(
@@ -260,8 +260,6 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
     let terms = finding.terms().join(", ");
     let place = finding.location.as_ref().map(ToString::to_string);
     let place = place.unwrap_or_default();
-    let digest = component.container_image.split_once('@');
-    let digest = digest.map(|(_, digest)| digest).unwrap_or_default();
     for (label, text, is_code) in [
         ("What to do", solution(finding), false),
         (
@@ -277,7 +275,6 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding, compo
         ),
         ("Code", finding.code().unwrap_or_default(), true),
         ("Written in", place.as_str(), true),
-        ("Evidence", digest, true),
     ] {
         if text.is_empty() {
             continue;

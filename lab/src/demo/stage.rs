@@ -236,6 +236,24 @@ fn alias(step: Step) -> &'static str {
     }
 }
 
+/// Returns the cause in an error's only line: in a log file, candidates are behind escaped line
+/// breaks, hint and exit code behind the message.
+fn cause_in_line(line: &str) -> &str {
+    let line = line
+        .trim_start_matches("error: ")
+        .trim_start_matches("ERROR ");
+    let message = line.split_once(" hint=\"").map_or(line, |(start, _)| start);
+    let message = message
+        .rsplit_once(" exitCode=")
+        .map_or(message, |(start, _)| start);
+    match message.rsplit_once("\\n") {
+        Some((_, candidate)) => candidate.split_once(": ").map_or(candidate, |(_, why)| why),
+        None => message
+            .rsplit_once(", first ")
+            .map_or(message, |(_, first)| first),
+    }
+}
+
 /// Returns the end of a step, if it ran, with the lines of its log file on the workspace.
 fn done(step: Step, status: &Status, data: &Path) -> Option<Done> {
     let task = status.tasks.iter().find(|task| task.name == alias(step))?;
@@ -278,16 +296,24 @@ impl Done {
             .collect();
         let cause = match error.as_slice() {
             [] => return None,
-            [only] => only.rsplit_once(", first ").map_or_else(
-                || {
-                    only.trim_start_matches("error: ")
-                        .trim_start_matches("ERROR ")
-                },
-                |(_, first)| first,
-            ),
+            [only] => cause_in_line(only),
             // A line for each candidate: where it lies and what is wrong with it.
             [.., last] => last.split_once(": ").map_or(*last, |(_, cause)| cause),
         };
         Some(cause.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cause_in_line;
+
+    #[test]
+    fn a_line_of_a_log_file_ends_in_its_cause() {
+        let line = r#"ERROR the images are refused: web has 2 violation(s), first a.b: No. Error: none\n  x.att layer 0: no subject is this image hint="the report" exitCode=4"#;
+        assert_eq!(cause_in_line(line), "no subject is this image");
+        let line = r#"ERROR it is refused: web has 1 violation(s), first a.b: Frozen hint="x""#;
+        assert_eq!(cause_in_line(line), "a.b: Frozen");
+        assert_eq!(cause_in_line("error: not there"), "not there");
     }
 }
