@@ -14,15 +14,19 @@ import data.attested
 #   short_name: commit
 #   solution: Build the tagged commit, and promote the image of that build.
 deny contains result if {
-	not commit in built_from
+	not is_built_from_commit
 	result := {
 		"code": "source.commit",
-		"msg": sprintf("no provenance is about commit %s", [commit]),
+		"msg": message,
 	}
 }
 
-# An image without a source has no commit that could match.
-default commit := "that was never named"
+default message := "the image was given without its source commit, which a list of images names (promote gather-images)"
+
+message := sprintf("no provenance is about commit %s", [commit])
+
+# Undefined for an image without a commit, which is then refused.
+is_built_from_commit if commit in built_from
 
 commit := input.image.source.git.revision if input.image.source.git.revision != ""
 
