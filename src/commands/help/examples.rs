@@ -26,7 +26,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "# The list that gather-images wrote, a policy in Git, a key in the cluster:",
             "promote verify-ec --policy=git::https://git.example.com/acme/policy.git//release --public-key=k8s://cosign-pub",
             "# One image, signed by a workflow, with a report to look at:",
-            "promote verify-ec --image=registry.example.com/web:v1.0 --policy=policies/release --certificate-identity=https://github.com/acme/web/.github/workflows/build.yml@refs/tags/v1.0 --certificate-oidc-issuer=https://token.actions.githubusercontent.com --output=html=report.html",
+            "promote verify-ec --image=registry.example.com/web:v1.0 --policy=./policies/release --certificate-identity=https://github.com/acme/web/.github/workflows/build.yml@refs/tags/v1.0 --certificate-oidc-issuer=https://token.actions.githubusercontent.com --output=html=report.html",
         ],
     ),
     (
