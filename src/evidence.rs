@@ -1,4 +1,4 @@
-//! What signed documents say, once somebody else has checked who signed them.
+//! Reads signed documents; their signatures are verified in `trust`.
 
 mod reports;
 mod statement;

@@ -1,8 +1,9 @@
-//! Given a list of images, whom we trust and a policy: what may go on?
+//! Decides which images of a list may be promoted, by trusted signers and a policy.
 //!
 //! [`Gate::open`] locates, fetches and compiles the policy and loads keys and roots,
-//! [`Gate::judge`] examines every image and asks the policy about it. [`Replay`] asks a policy
-//! about saved inputs. The fronts are `verify-ec` and `ec validate image`; no flag is known here.
+//! [`Gate::judge`] examines every image and evaluates the policy for it. [`Replay`] evaluates a
+//! policy for saved inputs. The commands `verify-ec` and `ec validate image` use it; flags are
+//! parsed there.
 
 mod attached;
 mod builtins;
@@ -51,7 +52,7 @@ pub(crate) struct Gate {
     wording: Dialect,
     /// The stable name of the policy.
     policy_uri: Option<String>,
-    /// Weakenings that are recorded beside the checks that are left out.
+    /// Weakened checks that are recorded in addition to the skipped ones.
     recorded: Vec<String>,
     /// True if evidence must name the component's own repository or source.
     require_source: bool,
@@ -63,7 +64,7 @@ impl Gate {
     /// Locates, fetches and compiles the policy, and loads keys and roots.
     ///
     /// # Errors
-    /// Configuration that cannot be used, or a source that failed.
+    /// Returns an error for a configuration that cannot be used, or a source that cannot be fetched.
     pub(crate) async fn open(request: GateRequest, clients: &Clients) -> Result<Self, Error> {
         let mut trust = request.trust;
         let fetcher = fetcher(clients);
@@ -104,12 +105,12 @@ impl Gate {
         })
     }
 
-    /// Judges every image of the list and the images of its indexes.
+    /// Judges every image of the list and the platform images of its indexes.
     pub(crate) async fn judge(&self, images: &Images) -> Judgement {
         self.judge_part(images, images).await
     }
 
-    /// Judges the components of `part`; rules see the whole list.
+    /// Judges the components of `part`; rules see the whole list as the Snapshot.
     pub(crate) async fn judge_part(&self, images: &Images, part: &Images) -> Judgement {
         let registry = &self.clients.registry;
         registry.named_by_snapshot(images.components().map(|(_, image)| &image.repository));

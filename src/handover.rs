@@ -1,7 +1,7 @@
-//! `verified.json` and `promoted.json`: the verdict and the copies that the next step relies on.
+//! Hand-over files between steps: `verified.json` (the verdict) and `promoted.json` (the copies).
 //!
-//! Each file names the one it was made from by SHA-256. The digest of the file itself travels
-//! apart from it (a Tekton result), so that a file changed on the workspace is noticed.
+//! Each file has the SHA-256 of the file that it was made from. The digest of the file itself is
+//! passed separately (as a Tekton result), so that a change on the workspace is detected.
 
 mod copied;
 mod evidence;
@@ -22,13 +22,13 @@ use crate::{
     snapshot::SourceCommit,
 };
 
-/// The version of both files that this program writes and reads.
+/// The version of the hand-over files that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
 
-/// Why a hand-over file is not accepted.
+/// A hand-over file that is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The bytes are not what the earlier step wrote.
+    /// The file is not the one that the earlier step wrote.
     #[error(
         "{origin} has digest {found}, the earlier step wrote {expected}: the file was changed or belongs to another run"
     )]
@@ -38,24 +38,24 @@ pub(crate) enum Error {
         /// The digest that the earlier step reported.
         expected: Digest,
     },
-    /// The file has not the shape of a hand-over file.
+    /// The file is not JSON, or lacks members of a hand-over file.
     #[error("{origin} is not a {kind}: {reason}")]
     Parse {
         origin: String,
         kind: &'static str,
         reason: String,
     },
-    /// A name, tag or commit in it is none.
-    #[error("{origin} has the {what} {found:?}, which is not one")]
+    /// A name, tag or commit in the file is malformed.
+    #[error("{origin} has the invalid {what} {found:?}")]
     Text {
         origin: String,
         what: &'static str,
         found: String,
     },
-    /// It was written by another version of this program.
+    /// Another version of this program wrote the file.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
     Version { origin: String, found: u32 },
-    /// The file contradicts itself: it lists a component twice, or passed in spite of violations.
+    /// The file contradicts itself: it lists a component twice, or as passed despite violations.
     #[error("{origin} contradicts itself about {name:?}: {what}")]
     Contradiction {
         origin: String,
@@ -63,7 +63,7 @@ pub(crate) enum Error {
         /// The members that contradict each other.
         what: &'static str,
     },
-    /// The file is the verdict over a part of the list alone.
+    /// The file is the verdict over one shard of the list.
     #[error(
         "{origin} is the verdict over shard {shard} of the list: expected one over the whole list, which verify-ec --merge writes"
     )]
@@ -72,11 +72,11 @@ pub(crate) enum Error {
     #[error("{origin} does not list {name:?}: it lists {listed}")]
     NotListed {
         origin: String,
-        /// The component or image that was asked for.
+        /// The requested component or image.
         name: String,
         listed: String,
     },
-    /// The file lists the component, but as one that was refused.
+    /// The file lists the component as refused.
     #[error("{origin} lists {name:?} as refused: {violations} violation(s)")]
     Refused {
         origin: String,
@@ -90,52 +90,52 @@ pub(crate) enum Error {
         name: String,
         /// The digest that was verified or promoted.
         vouched: Digest,
-        /// The digest that was asked for.
+        /// The requested digest.
         asked: Digest,
     },
 }
 
-/// `verified.json`: the verdict of verify-ec.
+/// The content of `verified.json`: the verdict of verify-ec over a list of images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Verified {
-    /// [`VERSION`].
+    /// Always [`VERSION`] in a file that was accepted.
     pub(crate) version: u32,
     /// SHA-256 of the `images.json` that was verified.
     pub(crate) images_digest: Digest,
-    /// The Git tag that is being promoted.
+    /// The Git tag of the promotion.
     pub(crate) git_tag: Option<String>,
     /// The commit to which the tag was peeled.
     pub(crate) commit: Option<String>,
     /// The tag that the images get at their destination.
     pub(crate) destination_tag: Option<Tag>,
-    /// When the verdict was reached (RFC 3339, UTC).
+    /// The time of the verdict (RFC 3339, UTC).
     pub(crate) verified_at: String,
-    /// The time for which the rules were evaluated (RFC 3339, UTC).
+    /// The effective time of the rules (RFC 3339, UTC).
     pub(crate) effective_time: String,
     pub(crate) policy: Policy,
     pub(crate) report_digest: Digest,
-    /// The public key (PEM) by which signatures were checked, if one was.
+    /// The public key (PEM) of accepted signatures, for a run with a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
-    /// The signer's identity by which signatures were checked, if one was.
+    /// The identity of accepted signers, for a keyless run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Identity>,
-    /// Checks that were switched off for this run, by name.
+    /// The skipped checks, by name.
     pub(crate) skipped_checks: Vec<String>,
-    /// Hand-over files that were read without a digest to compare with.
+    /// The hand-over files that were read without comparing a digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unchecked: Vec<String>,
-    /// The part of the list that this is the verdict over; absent for a verdict over all of it.
+    /// The shard of the list that was judged; absent for the whole list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shard: Option<Shard>,
-    /// The commit that is being promoted, as far as it is known.
+    /// The source commit of the promotion, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
     pub(crate) components: Vec<VerifiedComponent>,
 }
 
-/// The policy that decided.
+/// The policy of a verdict, with pinned sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Policy {
@@ -148,47 +148,47 @@ pub(crate) struct Policy {
     pub(crate) digest: Digest,
 }
 
-/// A keyless signer.
+/// A keyless signer, by exact values or expressions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Identity {
-    /// The subject alternative name, or the expression that it had to match.
+    /// The subject alternative name, or an expression for it.
     pub(crate) subject: String,
-    /// The OIDC issuer, or the expression that it had to match.
+    /// The OIDC issuer, or an expression for it.
     pub(crate) issuer: String,
 }
 
-/// The verdict for one component.
+/// The verdict for one component of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VerifiedComponent {
     pub(crate) name: String,
-    /// The component's version, where the Snapshot has one.
+    /// The component's version, if the Snapshot has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
     pub(crate) container_image: DigestReference,
     pub(crate) success: bool,
     pub(crate) violations: u64,
     pub(crate) warnings: u64,
-    /// The rules that the policy's configuration let off for this component.
+    /// The rules that the policy's configuration excludes for this component.
     pub(crate) exceptions: Vec<String>,
-    /// Signatures and attestations that were accepted.
+    /// The accepted signatures and attestations.
     #[serde(default)]
     pub(crate) evidence: Vec<AcceptedEvidence>,
-    /// Everything that was attached to the image when it was verified.
+    /// Every artifact that was attached to the image during verification.
     #[serde(default)]
     pub(crate) attached: Vec<AttachedArtifact>,
-    /// The digests of all signatures and attestations that were opened, accepted or not.
+    /// The digests of all signatures and attestations that were read, accepted or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) opened: Vec<Digest>,
-    /// Facts that could not be read and that no selected rule needed.
+    /// Facts that could not be read and are not used by a selected rule.
     #[serde(default)]
     pub(crate) unreadable: Vec<UnreadableFact>,
 }
 
-/// A `verified.json` that was read and whose digest was checked.
+/// A `verified.json` that was parsed and whose digest was compared.
 ///
-/// Only parsing makes one; `copy-image` into a gated destination takes nothing else.
+/// Only parsing creates it; `copy-image` into a gated destination accepts nothing else.
 #[derive(Debug, Clone)]
 pub(crate) struct Vouched {
     verified: Verified,
@@ -243,7 +243,7 @@ impl Vouched {
             return Err(Error::Contradiction {
                 origin: origin.to_owned(),
                 name: component.name.clone(),
-                what: "it passed in spite of violations",
+                what: "it passed despite violations",
             });
         }
         Ok(Self {
@@ -259,13 +259,13 @@ impl Vouched {
         &self.verified
     }
 
-    /// SHA-256 of the file.
+    /// Returns the SHA-256 of the file, as the earlier step reported it.
     #[must_use]
     pub(crate) fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// The image of the component, if verify-ec passed exactly it.
+    /// Returns the image of the component, if verify-ec passed exactly that one.
     ///
     /// # Errors
     /// [`Error::Refused`].
@@ -277,7 +277,7 @@ impl Vouched {
             .map(|c| &c.container_image)
     }
 
-    /// Checks that verify-ec passed this digest, in whatever repository it was.
+    /// Checks that verify-ec passed this digest, in any repository.
     ///
     /// # Errors
     /// [`Error::NotListed`] or [`Error::Refused`].
@@ -309,47 +309,47 @@ impl Vouched {
     }
 }
 
-/// `promoted.json`: what copy-image put where.
+/// The content of `promoted.json`: the images that copy-image promoted, with their destinations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Promoted {
-    /// [`VERSION`].
+    /// Always [`VERSION`] in a file that was accepted.
     pub(crate) version: u32,
     /// SHA-256 of the `verified.json` that allowed the copy; absent after `--unverified`.
     pub(crate) verified_digest: Option<Digest>,
-    /// The Git tag that is being promoted.
+    /// The Git tag of the promotion.
     pub(crate) git_tag: Option<String>,
     /// The commit to which the tag was peeled.
     pub(crate) commit: Option<String>,
-    /// The digest of the policy that decided.
+    /// The digest of the policy of the verdict.
     pub(crate) policy_digest: Option<Digest>,
     pub(crate) report_digest: Option<Digest>,
-    /// Hand-over files that were read without a digest to compare with.
+    /// The hand-over files that were read without comparing a digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unchecked: Vec<String>,
-    /// When the images were put there (RFC 3339, UTC).
+    /// The time of the copy (RFC 3339, UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) promoted_at: Option<String>,
-    /// The commit that is being promoted, as far as it is known.
+    /// The source commit of the promotion, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
     pub(crate) components: Vec<PromotedComponent>,
 }
 
-/// One promoted image.
+/// A promoted image with its destinations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PromotedComponent {
     pub(crate) name: String,
-    /// The component's version, where the Snapshot has one.
+    /// The component's version, if the Snapshot has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
     pub(crate) source: DigestReference,
-    /// The tags that now name it.
+    /// The tags that name the image now.
     pub(crate) destinations: Vec<Reference>,
-    /// Its digest, the same at both ends.
+    /// The digest, which a copy never changes.
     pub(crate) digest: Digest,
-    /// The digest that the first destination named before; `null` when it was new.
+    /// The digest that the first destination named before; `null` for a new tag.
     pub(crate) previous_digest: Option<Digest>,
     /// The media type of its manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -360,7 +360,7 @@ pub(crate) struct PromotedComponent {
     pub(crate) copied: Copied,
 }
 
-/// A `promoted.json` that was read and whose digest was checked.
+/// A `promoted.json` that was parsed and whose digest was compared.
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     promoted: Promoted,
@@ -404,13 +404,13 @@ impl Placed {
         &self.promoted
     }
 
-    /// SHA-256 of the file.
+    /// Returns the SHA-256 of the file, as the earlier step reported it.
     #[must_use]
     pub(crate) fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Checks that a component of this name, in any version, was promoted with this digest.
+    /// Checks that a component with this name, in any version, was promoted with this digest.
     ///
     /// # Errors
     /// [`Error::NotListed`] or [`Error::OtherDigest`].

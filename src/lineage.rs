@@ -1,5 +1,5 @@
 //! Tells whether an image is older than the one that it would replace: by the source commits
-//! of both, else by their versions. Decides nothing; refusing is up to the commands.
+//! of both, else by their versions. The commands decide whether to refuse it.
 
 use std::cmp::Ordering;
 
@@ -14,16 +14,16 @@ use crate::{
 
 /// The largest image configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
-/// How many commits of a GitOps repository are searched for the one that set an image.
+/// How many commits of a GitOps repository are searched for the commit that set an image.
 pub(crate) const SEARCHED: u32 = 500;
 
-/// Facts about an image by which it is compared.
+/// The facts by which two images are compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// The commit that it was built from.
+    /// The source commit of the build.
     pub(crate) commit: Option<String>,
     pub(crate) version: Option<String>,
-    /// When it was built; it decides only in releases of Snapshots.
+    /// The time of the build; used only for releases of Snapshots.
     pub(crate) built: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Order {
     Newer,
     /// The new image is older, with the reason.
     Older(String),
-    /// They cannot be ordered, with the reason.
+    /// The two cannot be ordered, with the reason.
     Unknown(String),
 }
 
@@ -72,7 +72,7 @@ impl Origin {
         Ok(config.and_then(|config| config.created?.parse().ok()))
     }
 
-    /// The configuration of an image, or of the first platform of an index.
+    /// Returns the configuration of an image, or of the first platform of an index.
     async fn config(
         registry: &Registry,
         repository: &Repository,
@@ -162,7 +162,7 @@ pub(crate) fn compare(git: &Git, source: Option<&str>, running: &Origin, new: &O
     }
 }
 
-/// Compares versions, where both are some; `reason` says why commits do not decide.
+/// Compares versions if both are set; `reason` explains why commits do not decide.
 fn by_versions(running: &Origin, new: &Origin, reason: &str) -> Order {
     let (old, new) = match (running.version.as_deref(), new.version.as_deref()) {
         (Some(old), Some(new)) => (old, new),
@@ -179,21 +179,20 @@ fn by_versions(running: &Origin, new: &Origin, reason: &str) -> Order {
     }
 }
 
-/// Orders two tags that are versions behind the same prefix, such as `prod-v1.9` and `prod-v1.10`.
+/// Orders two tags that are versions after the same prefix, such as `prod-v1.9` and `prod-v1.10`.
 fn compare_versions(old: &str, new: &str) -> Option<Ordering> {
     let (old, new) = (version(old)?, version(new)?);
     let prefix = |text: &str| text.trim_end_matches(['v', 'V']).to_owned();
     (prefix(old.0) == prefix(new.0)).then(|| old.1.cmp_precedence(&new.1))
 }
 
-/// Splits a tag into a prefix and a semantic version; a version may lack its last numbers, but
-/// has at least two.
+/// Splits a tag into a prefix and a semantic version of two or three numbers.
 fn version(tag: &str) -> Option<(&str, semver::Version)> {
     let digit = |at: usize| tag.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     let starts = (0..tag.len()).filter(|at| digit(*at) && (*at == 0 || !digit(*at - 1)));
     let mut found = starts.filter_map(|at| {
         let (prefix, rest) = tag.split_at_checked(at)?;
-        // In the middle of a word or a number there is no version.
+        // A version does not start in the middle of a word or a number.
         let apart = prefix.is_empty() || prefix.ends_with(['v', 'V', '-', '_', '.', '/']);
         let versioned = apart && !prefix.ends_with('.');
         let version = versioned.then(|| padded(rest)).flatten()?;
@@ -205,7 +204,7 @@ fn version(tag: &str) -> Option<(&str, semver::Version)> {
 fn padded(text: &str) -> Option<semver::Version> {
     let numbers = text.find(['-', '+', '_']).unwrap_or(text.len());
     let (numbers, rest) = text.split_at_checked(numbers)?;
-    // A tag cannot have the plus of build metadata; an underscore takes its place.
+    // A tag cannot contain the plus of build metadata; an underscore replaces it.
     let rest = rest.replacen('_', "+", 1);
     let text = match numbers.matches('.').count() {
         1 => format!("{numbers}.0{rest}"),
@@ -215,8 +214,8 @@ fn padded(text: &str) -> Option<semver::Version> {
     semver::Version::parse(&text).ok()
 }
 
-/// The source commit that the trailers of a promotion's commit name, if that commit set the
-/// component to the digest; `messages` are newest first.
+/// Returns the source commit in the trailers of the promotion commit that set the component to the
+/// digest; `messages` are newest first.
 pub(crate) fn source_commit(messages: &[String], name: &str, digest: Digest) -> Option<String> {
     let set = format!("Image-Digest: {name} {digest}");
     let trailers = messages.iter().map(|message| trailers(message));
@@ -227,7 +226,7 @@ pub(crate) fn source_commit(messages: &[String], name: &str, digest: Digest) -> 
     })
 }
 
-/// The lines of a message's last paragraph.
+/// Returns the lines of a message's last paragraph, where Git keeps trailers.
 pub(crate) fn trailers(message: &str) -> Vec<&str> {
     let last = message.trim_end().rsplit("\n\n").next();
     last.unwrap_or_default().lines().collect()

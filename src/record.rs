@@ -1,8 +1,8 @@
-//! The record of a promotion: the evidence bundle, the verification summary and the promotion statement that are attached to
-//! a promoted image, and their reading.
+//! Writes and reads the record of a promotion: the evidence bundle, the verification summary and the promotion statement,
+//! which are attached to a promoted image.
 //!
-//! Nothing here changes what other tools say of an image: the layout of a statement follows that of the image's own
-//! signatures ([`Layout`]), and the key that signs statements is never one that is trusted for images.
+//! A record does not change the result of other tools for an image: the layout of a statement follows that of the image's
+//! own signatures ([`Layout`]), and the key that signs statements must not be one that is trusted for images.
 
 mod attest;
 mod error;

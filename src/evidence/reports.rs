@@ -1,4 +1,4 @@
-//! The scan reports that SLSA provenance names (v0.2 and v1, as Tekton Chains writes it).
+//! Reads the scan reports named in SLSA provenance (v0.2 and v1, as Tekton Chains writes it).
 //!
 //! A scanning task has the result `REPORTS`: a JSON object from the digest of an image to the
 //! digest of the manifest of its report, in the image's own repository.
@@ -13,12 +13,12 @@ use crate::image::Digest;
 
 const RESULT: &str = "REPORTS";
 
-/// The digests of all reports that a statement's task results name.
+/// Returns the digests of all reports in a statement's task results.
 ///
-/// What is no such result is passed over: whether provenance is sound is not decided here.
+/// Ignores other results: the policy decides whether provenance is sound.
 pub(crate) fn reports(statement: &Statement) -> BTreeSet<Digest> {
     let predicate = &statement.document()["predicate"];
-    // v0.2 keeps the tasks themselves.
+    // v0.2 lists the tasks themselves.
     let tasks = list(&predicate["buildConfig"]["tasks"]).map(Clone::clone);
     // v1 keeps each task run as a dependency, and results of the pipeline as by-products.
     let runs = list(&predicate["buildDefinition"]["resolvedDependencies"]).filter_map(content);
@@ -34,19 +34,19 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// The last part of a name such as `taskRunResults/scan/REPORTS`.
+/// Tells whether a name such as `taskRunResults/scan/REPORTS` ends in the result's name.
 fn is_result(name: &Value) -> bool {
     let name = name.as_str().unwrap_or_default();
     name.rsplit('/').next() == Some(RESULT)
 }
 
-/// The JSON of a resource descriptor's content.
+/// Decodes the JSON in the base64 `content` of a resource descriptor.
 fn content(descriptor: &Value) -> Option<Value> {
     let text = STANDARD.decode(descriptor["content"].as_str()?).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
-/// The values of the task's result, wherever this version of Tekton keeps it.
+/// Returns the values of the task's result, in each member where Tekton versions keep it.
 fn results_of(task: Value) -> Vec<Value> {
     let status = &task["status"];
     let places = [&task["results"], &status["results"], &status["taskResults"]];
@@ -55,7 +55,7 @@ fn results_of(task: Value) -> Vec<Value> {
     results.map(|result| result["value"].clone()).collect()
 }
 
-/// The values of the map, which may be written as JSON within a string.
+/// Returns the values of the map, which may be JSON inside a string.
 fn digests(value: &Value) -> Vec<Digest> {
     let map: BTreeMap<String, String> = match value {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),

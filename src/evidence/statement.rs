@@ -1,6 +1,6 @@
 //! In-toto statements (in-toto attestation framework, "Statement" v0.1 and v1).
 //!
-//! Reads what a statement says and whom it is about. Who signed it is checked in `trust`.
+//! Reads the subjects and the predicate. The signature is verified in `trust`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,10 +18,10 @@ const MAX_SUBJECTS: usize = 1024;
 /// How many digests a subject may have.
 const MAX_DIGESTS: usize = 32;
 
-/// Why a document is no statement that anything can rely on. The maker of the document is at fault.
+/// A document that is not a usable statement; the fault is in the document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StatementError {
-    /// It is no JSON object of the right shape.
+    /// The document is not a JSON object with the members of a statement.
     #[error("the statement cannot be read: {reason}")]
     Malformed { reason: String },
     /// `_type` names another kind of document.
@@ -37,12 +37,12 @@ pub(crate) enum StatementError {
         found: usize,
         limit: usize,
     },
-    /// A subject has no digest at all.
+    /// A subject has an empty digest set.
     #[error("subject {index} has no digest")]
     NoDigest { index: usize },
 }
 
-/// A statement about some artifacts.
+/// A parsed statement: subjects, predicate type and the document itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
     predicate_type: String,
@@ -73,7 +73,7 @@ impl Statement {
     /// Reads a statement.
     ///
     /// # Errors
-    /// Any [`StatementError`]; a key that stands twice is one of them.
+    /// Any [`StatementError`]; a duplicate key in the JSON is one of them.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
         let malformed = |error: json::Error| StatementError::Malformed {
             reason: error.to_string(),
@@ -99,27 +99,27 @@ impl Statement {
         })
     }
 
-    /// What kind of predicate it makes about its subjects.
+    /// Returns the URI of the predicate type.
     pub(crate) fn predicate_type(&self) -> &str {
         &self.predicate_type
     }
 
-    /// The whole document.
+    /// Returns the document as parsed JSON.
     pub(crate) fn document(&self) -> &Value {
         &self.document
     }
 
-    /// The whole document as it was signed.
+    /// Returns the document as it was signed, byte for byte.
     pub(crate) fn text(&self) -> &Arc<str> {
         &self.text
     }
 
-    /// Tells whether one of its subjects has this digest; names do not count.
+    /// Tells whether a subject has this digest; names of subjects are ignored.
     pub(crate) fn is_about(&self, digest: &Digest) -> bool {
         self.subjects_with(digest).next().is_some()
     }
 
-    /// The annotations of the subjects with this digest that are plain text.
+    /// Returns the annotations with text values of the subjects with this digest.
     pub(crate) fn annotations(&self, digest: &Digest) -> BTreeMap<String, String> {
         self.subjects_with(digest)
             .flat_map(|subject| &subject.annotations)
@@ -135,8 +135,8 @@ impl Statement {
     }
 }
 
-/// Demands an object, as the attestation framework does: rules cannot look into anything else.
-/// `null` is an empty one, and cosign writes SPDX of the tag-value format as a text.
+/// Refuses a predicate that is not an object, as the attestation framework requires. `null` is
+/// accepted as an empty one, and text because cosign stores SPDX in tag-value format so.
 fn check_predicate(kind: &str, document: &Value) -> Result<(), StatementError> {
     let found = match document.get("predicate") {
         None | Some(Value::Null | Value::Object(_)) => return Ok(()),

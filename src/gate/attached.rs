@@ -1,5 +1,5 @@
-//! The part of a verdict about what was attached: which evidence was accepted, what else was
-//! there, and why it was not accepted. A later step copies exactly this.
+//! The part of a verdict about attached artifacts: the accepted evidence, everything else that was
+//! attached, and why it was not accepted. The copy takes exactly the accepted artifacts.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     trust::{Attestation, Examined, Rejected, Signature, Signer},
 };
 
-/// Everything beside one image that the gate saw.
+/// The artifacts attached to one image, and which of them are accepted.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     evidence: Vec<(Found, AcceptedEvidence)>,
@@ -30,7 +30,7 @@ struct Found {
 }
 
 impl Record {
-    /// Notes the accepted evidence of an image, and everything that is attached to it.
+    /// Records the accepted evidence of an image, and everything that is attached to it.
     pub(super) fn new(examined: &Examined, seen: Vec<SeenArtifact>) -> Self {
         let mut record = Self {
             rejected: examined.rejected.clone(),
@@ -105,7 +105,7 @@ impl Record {
         self.seen.extend(other.seen.iter().cloned());
     }
 
-    /// The accepted evidence, sorted.
+    /// Returns the accepted evidence, sorted and without duplicates.
     pub(super) fn evidence(&self) -> Vec<AcceptedEvidence> {
         let evidence: BTreeSet<_> = self.evidence.iter().map(|(_, accepted)| accepted).collect();
         evidence.into_iter().cloned().collect()
@@ -116,7 +116,7 @@ impl Record {
         self.opened.iter().copied().collect()
     }
 
-    /// Everything that was attached, sorted.
+    /// Returns everything that was attached, sorted by place, with the reason if it is not accepted.
     pub(super) fn attached(&self) -> Vec<AttachedArtifact> {
         let seen: BTreeSet<_> = self.seen.iter().map(|seen| self.judged(seen)).collect();
         seen.into_iter().collect()
@@ -133,7 +133,7 @@ impl Record {
                 .evidence
                 .iter()
                 .any(|(found, _)| found.origin == origin);
-        // Those under a tag are the work of several: each is accepted alone.
+        // Several tools may write layers under one tag: each layer is accepted by itself.
         let layers: Vec<usize> = seen
             .layers
             .iter()
@@ -165,7 +165,7 @@ impl Record {
         holds || self.named.contains(&layer)
     }
 
-    /// Why evidence of a place was not accepted.
+    /// Returns why the evidence at a place was not accepted.
     fn reason(&self, origin: &str) -> String {
         let own = |rejected: &&Rejected| {
             let rest = rejected.origin.strip_prefix(origin);
@@ -179,7 +179,7 @@ impl Record {
     }
 }
 
-/// Every run of 64 hexadecimal digits in a text, as digests.
+/// Returns every run of 64 hexadecimal digits in a text as a digest.
 fn digests(text: &str) -> BTreeSet<Digest> {
     let words = text.split(|c: char| !matches!(c, '0'..='9' | 'a'..='f'));
     let digests = words.filter(|word| word.len() == 64);

@@ -1,4 +1,4 @@
-//! The checks that no policy can switch off, and the results that they leave in the report.
+//! The built-in checks, which no policy can switch off, and their results in the report.
 
 use super::{Gate, Judged};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     trust::{Attestation, Examined, Kind, Signature, SignatureFailure, Who},
 };
 
-/// The image can be had; only upstream makes a result of it that it cannot.
+/// The image can be fetched. Only Conforma's `ec` reports a failure as a result.
 pub(super) const ACCESSIBLE: Builtin = Builtin {
     code: "builtin.image.accessible",
     title: "Image URL is accessible",
@@ -45,7 +45,7 @@ pub(super) struct Builtin {
 }
 
 impl Builtin {
-    /// Makes the result of the check.
+    /// Returns a result of the check with this message.
     pub(super) fn says(&self, msg: impl Into<String>) -> Finding {
         Finding::new(self.code, msg)
             .with("title", self.title)
@@ -72,14 +72,14 @@ pub(super) fn syntax(attestations: &[Attestation], report: &mut Component) {
 }
 
 impl Gate {
-    /// Describes attestations for the report.
+    /// Returns the attestations as the report lists them.
     pub(super) fn attested(&self, attestations: &[Attestation]) -> Vec<Attested> {
         let shown = attestations.iter().map(|found| {
             let sigs = found.signatures.iter().map(Sig::from).collect();
             let statement = found.statement.document();
             let mut attested = Attested::new(statement, sigs);
             if self.wording.is_conforma() && found.bundled {
-                // Upstream reads less of an attestation in a bundle.
+                // Conforma's ec reads fewer fields of an attestation in a bundle.
                 attested.predicate_build_type.clear();
             }
             match self.keep.statements {
@@ -107,7 +107,7 @@ impl Gate {
                 let attestations = examined.attestations.iter().flatten();
                 if self.wording.is_conforma() && attestations.into_iter().any(|found| found.bundled)
                 {
-                    tracing::warn!(image = %examined.image, "an attestation bundle passes upstream as an image signature and is refused here");
+                    tracing::warn!(image = %examined.image, "Conforma's ec accepts an attestation bundle as an image signature, which is refused here");
                 }
                 let text = if self.is_unlogged(error) {
                     unlogged(error)
@@ -142,12 +142,12 @@ impl Gate {
                 goes_on.then_some(&[])
             }
             Err(error) => {
-                // Without any candidate upstream speaks of the key here, unlike for signatures.
+                // Without any candidate Conforma's ec names the key here, unlike for signatures.
                 let text = if self.is_unlogged(error) {
                     unlogged(error)
                 } else if self.no_match(error) || self.by_key() && error.is_absence() {
                     let reasons = match self.wording.is_conforma() && error.is_absence() {
-                        // Upstream lists the reasons even where there is none.
+                        // Conforma's ec writes the list of reasons even if it is empty.
                         true => "no matching attestations: ".to_owned(),
                         false => error.to_string(),
                     };
@@ -164,7 +164,7 @@ impl Gate {
         }
     }
 
-    /// Tells whether rules are evaluated although nothing is attested; otherwise it is a violation.
+    /// Tells whether rules are evaluated without any attestation; otherwise adds a violation.
     pub(super) fn does_without(
         &self,
         failure: &SignatureFailure,
@@ -185,7 +185,7 @@ impl Gate {
         false
     }
 
-    /// Tells whether nothing but the entry in a log is missing, in this program's own wording.
+    /// Tells whether only the transparency-log entry is missing, in this program's own wording.
     fn is_unlogged(&self, failure: &SignatureFailure) -> bool {
         !self.wording.is_conforma() && failure.is_unlogged()
     }

@@ -1,7 +1,7 @@
-//! One image: its signatures, its attestations, the shape of provenance, then the policy.
+//! Judges one image: its signatures, its attestations, the syntax of provenance, then the policy.
 //!
-//! An image signature that is missing does not end the examination; attestations that are
-//! missing do, because there is nothing to ask the policy about.
+//! A missing image signature does not end the examination. Missing attestations do, because the
+//! policy has nothing to evaluate.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
 };
 
 impl Gate {
-    /// Examines images, some at a time; the answers are in the order of the images.
+    /// Examines images, a few in parallel; returns the judgements in the order of the images.
     pub(super) async fn check_all(&self, targets: &[Target], snapshot: &Value) -> Vec<Judged> {
         for skipped in self.checks.skipped() {
             tracing::warn!(check = skipped, "a check is skipped: no image passes");
@@ -35,7 +35,7 @@ impl Gate {
         checks.collect().await
     }
 
-    /// Examines one image. An error is in the report too.
+    /// Examines one image. An error also becomes part of the report.
     async fn check(&self, target: &Target, snapshot: &Value) -> Judged {
         let report = Component {
             name: target.component.name.clone(),
@@ -67,7 +67,7 @@ impl Gate {
         judged
     }
 
-    /// Says which component an error is about.
+    /// Adds the component to an error, as Conforma's `ec` does.
     fn about(&self, target: &Target, error: Error) -> Error {
         let image = match self.wording.is_conforma() {
             true => target.component.container_image.clone(),
@@ -80,7 +80,7 @@ impl Gate {
         }
     }
 
-    /// Upstream writes out where Docker Hub's images are.
+    /// Returns the reference as reports show it: Conforma's `ec` writes Docker Hub's host in full.
     fn shown(&self, image: &DigestReference) -> String {
         let text = image.to_string();
         match text
@@ -100,26 +100,26 @@ impl Gate {
     ) -> Result<(), Error> {
         if let Some(error) = &target.unlisted {
             if self.wording.is_conforma() {
-                tracing::warn!(image = %target.image, "upstream passes over an index that cannot be read, which is an error here");
+                tracing::warn!(image = %target.image, "Conforma's ec ignores an index that cannot be read, which is an error here");
             }
             return Err(Error::Unlisted(error.clone()));
         }
         let registry = &self.clients.registry;
         let examined = self.verifier.examine(registry, &target.image).await?;
-        // A descriptor that calls an index an image would hide the images in it.
+        // A descriptor that declares an index to be an image would hide the images in it.
         if examined.manifest.is_index() && !target.index {
             let digest = target.image.digest;
             let reason = "it is an index, but its descriptor calls it an image".to_owned();
             let error = crate::registry::Error::Manifest { digest, reason };
             return Err(Error::Unlisted(error));
         }
-        // Where something else is accepted, these reasons are not in the report.
+        // If other evidence is accepted, these reasons are not in the report.
         if examined.signatures.is_ok() && examined.attestations.is_ok() {
             for rejected in &examined.rejected {
                 tracing::warn!("ignored {rejected}");
             }
         }
-        // The children of an index are searched with it.
+        // The artifacts of an index's children are listed with the index.
         let seen = match self.wording.is_conforma() || target.is_child {
             true => Vec::new(),
             false => {
@@ -135,7 +135,7 @@ impl Gate {
         };
         let report = &mut judged.report;
         let Some(attestations) = attestations else {
-            // Upstream lists signatures only of images that are attested too.
+            // Conforma's ec lists signatures only of images that have attestations.
             if self.wording.is_conforma() && self.checks.attestation_signature {
                 report.signatures.clear();
             }
@@ -145,7 +145,7 @@ impl Gate {
         if !attestations.is_empty() || !self.allow_unattested {
             builtins::syntax(&attestations, report);
         }
-        // Upstream gets here only where signatures are not checked.
+        // Conforma's ec reaches this only if signatures are not checked.
         if attestations.is_empty() && !self.allow_unattested {
             let text = "No attestations contain a subject that match the given image.";
             report.violations.push(Finding {
@@ -171,7 +171,7 @@ impl Gate {
         let evidence = self.evidence(&examined, signatures, &attestations, &background);
         let statements = attestations.iter().map(|found| found.statement.document());
         let at = self.moment.of(statements);
-        // Rules take their time; all that they see is in the evidence.
+        // Evaluation takes long, and rules read the evidence alone: free the memory first.
         drop(attestations);
         drop(examined);
         let input = evidence.document();
@@ -186,7 +186,7 @@ impl Gate {
         Ok(())
     }
 
-    /// Verified evidence, unless a check was skipped or failed.
+    /// Returns the verified evidence, unless a check was skipped or failed.
     fn evidence(
         &self,
         examined: &Examined,

@@ -1,4 +1,4 @@
-//! Why nothing is known about a list or an image.
+//! Errors that leave a list or an image without a judgement.
 
 use crate::{
     image,
@@ -6,7 +6,7 @@ use crate::{
     registry, snapshot, trust,
 };
 
-/// Why the gate could not decide.
+/// An error that prevented a decision.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Keys, roots, or the examination of an image failed.
@@ -22,27 +22,27 @@ pub(crate) enum Error {
     /// An image is not a reference.
     #[error(transparent)]
     Reference(#[from] image::ReferenceError),
-    /// The list that was formed cannot be read back.
+    /// The generated list cannot be parsed.
     #[error(transparent)]
     Snapshot(#[from] snapshot::Error),
-    /// The list that was formed cannot be written.
+    /// The generated list cannot be serialised.
     #[error(transparent)]
     Encode(#[from] serde_json::Error),
-    /// The policy has no sources, so no rule could say no.
-    #[error("the policy has no sources: no rule would decide")]
+    /// The policy has no sources, so no rule can refuse an image.
+    #[error("the policy has no sources, so no rule would decide: expected at least one")]
     EmptyPolicy,
     #[error("image {image} not found")]
     ImageNotFound { image: String },
-    /// The signer is not described well enough, in the words of Conforma's `ec`.
+    /// The description of the signer is incomplete; the text is that of Conforma's `ec`.
     #[error("{reason}")]
     Signer { reason: String },
-    /// The index cannot be read, so its images are not known.
-    #[error("cannot tell which images its index holds: {0}")]
+    /// The index cannot be read, so the images to judge are unknown.
+    #[error("the images of the index cannot be listed: {0}")]
     Unlisted(registry::Error),
     /// Selected rules refer to facts that could not be read.
-    #[error("a selected rule refers to what could not be read: {}", list(.0))]
+    #[error("a selected rule refers to facts that could not be read: {}", list(.0))]
     Unreadable(Vec<Unreadable>),
-    /// Nothing is known of one component.
+    /// One component could not be judged; the text is that of Conforma's `ec`.
     #[error("error validating image {image} of component {component}: {source}")]
     Component {
         image: String,

@@ -1,4 +1,4 @@
-//! The images that are judged: a list, one reference, and the children of indexes.
+//! Expands the images to judge: a list or one reference, and the children of indexes.
 
 use std::collections::BTreeSet;
 
@@ -18,24 +18,24 @@ const ATTESTATION_CHILD: (&str, &str) = ("vnd.docker.reference.type", "attestati
 
 /// The most images that an index may hold.
 const MAX_CHILDREN: usize = 1_000;
-/// How many images are looked at for children at the same time.
+/// How many images are searched for children in parallel.
 const PARALLEL: usize = 5;
 
-/// An image to verify.
+/// An image to verify: an entry of the list, or the child of an index in it.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     /// The component as rules and reports see it.
     pub(super) component: Component,
     pub(super) image: DigestReference,
-    /// The identity of the component of the list that it belongs to.
+    /// The identity of the listed component that the image belongs to.
     pub(super) of: String,
-    /// Set for an image that an index of the component holds.
+    /// Set for an image inside an index of the component.
     pub(super) is_child: bool,
     /// True for an index, whose images are targets of their own.
     pub(super) index: bool,
-    /// Why the images of its index are unknown; nothing passes then.
+    /// Why the index cannot be read; then the component does not pass.
     pub(super) unlisted: Option<registry::Error>,
-    /// Entries of its index that are not images.
+    /// Entries of the index that are not images.
     pub(super) left_out: Vec<Digest>,
 }
 
@@ -47,10 +47,10 @@ struct Children {
     left_out: Vec<Digest>,
 }
 
-/// Forms the list for one reference, pinned to what its tag names now.
+/// Makes a list of one reference, pinned to the digest that its tag names now.
 ///
 /// # Errors
-/// [`Error::ImageNotFound`], or what the registry says.
+/// [`Error::ImageNotFound`], or the registry's error.
 pub(crate) async fn image_list(
     reference: &Reference,
     registry: &Registry,
@@ -79,7 +79,7 @@ pub(crate) async fn image_list(
     Ok(Images::parse(&snapshot.to_bytes()?, "--image")?)
 }
 
-/// The images of the list and those of their indexes, by reference.
+/// Returns the images of the list and the children of indexes, sorted by reference.
 pub(super) async fn expand(images: &Images, registry: &Registry, dialect: Dialect) -> Vec<Target> {
     let components = images.components();
     let expanded =
@@ -90,14 +90,14 @@ pub(super) async fn expand(images: &Images, registry: &Registry, dialect: Dialec
     targets
 }
 
-/// Puts images into the order in which rules see them.
+/// Sorts images into the order in which rules see them.
 pub(super) fn sort(targets: &mut [Target]) {
     targets.sort_by(|a, b| {
         (&a.component.container_image, &a.of).cmp(&(&b.component.container_image, &b.of))
     });
 }
 
-/// The Snapshot with these components instead of its own, as rules see it.
+/// Returns the Snapshot with these components in place of its own, as rules see it.
 pub(super) fn shown<'a>(
     snapshot: &Snapshot,
     components: impl Iterator<Item = &'a Component>,
@@ -110,7 +110,7 @@ pub(super) fn shown<'a>(
     })
 }
 
-/// An image and, if it is an index, the images in it.
+/// Returns an image and, if it is an index, the images in it.
 pub(super) async fn with_children(
     registry: &Registry,
     component: &Component,
@@ -134,7 +134,7 @@ pub(super) async fn with_children(
     targets
 }
 
-/// The images of an index, those of the indexes in it too.
+/// Returns the images of an index, including those of nested indexes.
 async fn children(
     registry: &Registry,
     component: &Component,
@@ -153,12 +153,12 @@ async fn children(
             continue;
         };
         if dialect == Dialect::Conforma && digest != image.digest {
-            tracing::warn!(image = %image.repository.pinned(digest), "upstream does not look at the images of an index in an index, which are verified here");
+            tracing::warn!(image = %image.repository.pinned(digest), "Conforma's ec does not verify the images of a nested index, which are verified here");
         }
         found.index |= digest == image.digest;
         let (before, mut repeated) = (found.images.len(), false);
         for (at, child) in index.manifests.iter().enumerate() {
-            // Upstream takes them for images, which then fail.
+            // Conforma's ec treats them as images, which then fail.
             if is_builders_attestation(child) && dialect == Dialect::Promote {
                 tracing::info!(digest = %child.digest, "skipped a builder's attestation inside the index");
                 found.left_out.push(child.digest);
@@ -179,7 +179,7 @@ async fn children(
                 });
             }
         }
-        // What runs nowhere says nothing about what runs.
+        // An index without a single image proves nothing about images that run.
         if found.images.len() == before && !repeated {
             return Err(registry::Error::Manifest {
                 digest,
@@ -190,8 +190,8 @@ async fn children(
     Ok(found)
 }
 
-/// Tells whether a builder added it to describe an image. The annotation alone would let a builder
-/// hide an image that nodes still run, so that its platform must be one that none of them has.
+/// Tells whether a builder added the entry to describe an image. By the annotation alone a builder
+/// could hide an image that nodes still run, so its platform must be `unknown` as well.
 fn is_builders_attestation(child: &Descriptor) -> bool {
     let (kind, value) = ATTESTATION_CHILD;
     let says_so = child

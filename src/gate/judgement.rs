@@ -1,4 +1,4 @@
-//! The judgement over a list: what every image got, the report, and `verified.json`.
+//! The judgement over a list: the result of each image, the report, and `verified.json`.
 
 use std::collections::BTreeSet;
 
@@ -14,30 +14,30 @@ use crate::{
     trust::SignatureFailure,
 };
 
-/// The judgement over one image.
+/// The judgement over one image, as far as it could be examined.
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) report: Component,
-    /// The component of the list that it belongs to.
+    /// The identity of the listed component that the image belongs to.
     pub(super) of: String,
-    /// The pass that verified evidence and the policy gave.
+    /// The pass by verified evidence and the policy.
     pub(super) pass: Option<Pass>,
     /// Accepted evidence and everything that was attached.
     pub(super) record: Record,
-    /// Why nothing is known of it.
+    /// Why the image could not be judged.
     pub(crate) error: Option<Error>,
     /// The signatures or attestations that are missing.
     pub(crate) missing: Vec<SignatureFailure>,
-    /// Facts that could not be read and that no selected rule refers to.
+    /// Facts that could not be read and are not used by a selected rule.
     pub(super) spared: Vec<Unreadable>,
-    /// Facts that a selected rule refers to and that could not be read: it does not pass.
+    /// Facts that a selected rule uses and that could not be read: the image does not pass.
     pub(crate) unread: Option<Error>,
-    /// The moment for which rules were judged, if they were.
+    /// The effective time of the rules, if they were evaluated.
     pub(super) at: Option<Timestamp>,
 }
 
 impl Judged {
-    /// Starts with nothing known.
+    /// Returns a judgement without any result, which does not pass.
     pub(super) fn new(report: Component, of: &str) -> Self {
         Self {
             report,
@@ -52,11 +52,11 @@ impl Judged {
         }
     }
 
-    /// Takes what the policy said for a moment.
+    /// Adds the policy's results for an effective time.
     pub(super) fn take(&mut self, opinion: Opinion, at: Timestamp) {
         let (outcome, unread, pass) = opinion.into_parts();
         for spared in &unread.spared {
-            tracing::warn!("{spared}; no selected rule refers to it");
+            tracing::warn!("{spared}, and no selected rule uses it");
         }
         self.report.unreadable = unread.spared.iter().map(ToString::to_string).collect();
         self.spared = unread.spared;
@@ -69,23 +69,23 @@ impl Judged {
         self.at = Some(at);
     }
 
-    /// Notes that nothing is known, and why.
+    /// Records the error that prevented a judgement.
     pub(super) fn fail(&mut self, error: Error) {
         self.report.error = Some(error.to_string());
         self.error = Some(error);
     }
 
-    /// Tells whether the pass is for exactly this image.
+    /// Tells whether the pass is for exactly this image, by repository and digest.
     fn is_about(&self, image: &DigestReference) -> bool {
         self.pass.as_ref().is_some_and(|pass| pass.image() == image)
     }
 
-    /// Tells whether the image may go on.
+    /// Tells whether the image may be promoted.
     fn passes(&self) -> bool {
         self.pass.is_some() && self.report.success
     }
 
-    /// Tells whether the image was judged, whatever the judgement is.
+    /// Tells whether the image was judged, with whatever result.
     fn is_judged(&self) -> bool {
         self.error.is_none()
     }
@@ -96,20 +96,20 @@ impl Judged {
 pub(crate) struct Judgement {
     /// The images, in the order in which rules see them.
     pub(crate) components: Vec<Judged>,
-    /// The moment for which rules were judged.
+    /// The latest effective time of the rules.
     pub(super) at: Timestamp,
     pub(super) policies: Policies,
     /// The public keys as PEM; empty for keyless signers.
     pub(super) key: String,
     pub(super) identity: Option<handover::Identity>,
-    /// The checks that were left out, by the names that reports use.
+    /// The skipped checks, by their names in reports.
     pub(super) skipped_checks: Vec<String>,
     /// The stable name of the policy.
     pub(super) policy_uri: Option<String>,
 }
 
 impl Judgement {
-    /// Takes what was judged; the latest moment for which rules were judged becomes its own.
+    /// Collects the judgements; the latest effective time among them becomes that of the list.
     pub(super) fn new(components: Vec<Judged>, policies: Policies, start: Timestamp) -> Self {
         let latest = components.iter().filter_map(|judged| judged.at).max();
         Self {
@@ -123,12 +123,12 @@ impl Judgement {
         }
     }
 
-    /// Tells whether any image was judged; an empty list is.
+    /// Tells whether any image was judged; true for an empty list.
     pub(crate) fn is_judged(&self) -> bool {
         self.components.is_empty() || self.components.iter().any(Judged::is_judged)
     }
 
-    /// The report, sorted.
+    /// Returns the report, with components and results sorted.
     pub(crate) fn report(&self) -> Report {
         let components = self.components.iter();
         let mut report = Report {
@@ -145,7 +145,7 @@ impl Judgement {
         report
     }
 
-    /// The content of `verified.json`.
+    /// Returns the content of `verified.json` for the list with this digest.
     pub(crate) fn verified(
         &self,
         images: &Images,
@@ -155,7 +155,7 @@ impl Judgement {
         let promote = images.snapshot.promote.as_ref();
         let components = images.components().map(|(component, image)| {
             let identity = component.identity();
-            // A child of an index decides over its parent too.
+            // A component passes only if every child of its index passes.
             let own = || {
                 self.components
                     .iter()

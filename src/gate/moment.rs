@@ -1,32 +1,32 @@
-//! The moment for which the dates of rules are judged: now, a given time, or when an image was built.
+//! The effective time of rules: now, a given time, or the time at which an image was built.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::policy::config::parse_time;
 
-/// How far a time may lie back and still count as now.
+/// How far in the past a time may be and still be treated as now.
 const GRACE: SignedDuration = SignedDuration::from_secs(2);
-/// Where provenance says when the build was done (SLSA v0.2).
+/// The member of SLSA provenance v0.2 with the end of the build.
 const FINISHED: &str = "/predicate/metadata/buildFinishedOn";
 
-/// Why a text is not a moment that may be used.
+/// An effective time that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MomentError {
     #[error(
         "invalid policy time argument: {0:?}, expected now, attestation, RFC 3339 or YYYY-MM-DD"
     )]
     Syntax(String),
-    /// It is in the past, at which later rules were not in force.
+    /// The time is in the past, when newer rules were not effective yet.
     #[error("effective time {0} is in the past; use --allow-past-effective-time to override")]
     Past(Timestamp),
 }
 
-/// A moment that is known, or known for each image.
+/// An effective time, the same for all images or derived from each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     Fixed(Timestamp),
-    /// When the image's youngest provenance says that it was built; else the time of the run.
+    /// The end of the build by the latest provenance of the image; else the time of the run.
     OfAttestation {
         now: Timestamp,
     },
@@ -36,7 +36,7 @@ impl Moment {
     /// Reads `now`, `attestation`, RFC 3339 or a date.
     ///
     /// # Errors
-    /// [`MomentError`] for another text, or a past that was not allowed.
+    /// [`MomentError`] for another text, or for a time in the past without permission.
     pub(crate) fn parse(text: &str, allow_past: bool, now: Timestamp) -> Result<Self, MomentError> {
         if text.eq_ignore_ascii_case("now") {
             return Ok(Self::Fixed(now));
@@ -51,14 +51,14 @@ impl Moment {
         Ok(Self::Fixed(at))
     }
 
-    /// The moment before any image is known.
+    /// Returns the effective time before any image is examined.
     pub(super) fn start(self) -> Timestamp {
         match self {
             Self::Fixed(at) | Self::OfAttestation { now: at } => at,
         }
     }
 
-    /// The moment for an image with these statements.
+    /// Returns the effective time for an image with these statements.
     pub(super) fn of<'a>(self, statements: impl IntoIterator<Item = &'a Value>) -> Timestamp {
         let Self::OfAttestation { now } = self else {
             return self.start();

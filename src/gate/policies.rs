@@ -1,4 +1,4 @@
-//! The policy of a run: found, completed by the request, fetched and compiled.
+//! Loads the policy of a run: locates it, merges it with the request, fetches and compiles it.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,10 +12,10 @@ use crate::{
     trust::{Key, TrustRequest},
 };
 
-/// Which policy decides, and how its results are read.
+/// The policy to evaluate, and how its results are read.
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyRequest {
-    /// Where the policy is: a configuration, a directory, a repository, or the text itself.
+    /// A configuration file, a directory, a repository, or the inline text.
     pub(crate) policy: String,
     /// Members that are added to the rule data of every group, by name.
     pub(crate) rule_data: Vec<(String, String)>,
@@ -27,12 +27,12 @@ pub(crate) struct PolicyRequest {
     pub(crate) allow_empty: bool,
     /// Which local paths the configuration and rule data may name.
     pub(crate) paths: Paths,
-    /// The hosts that rules may ask besides those that the run asks itself; any if there is none.
+    /// The hosts that rules may contact besides those of the run itself; every host if empty.
     pub(crate) hosts: Vec<HostPort>,
 }
 
 impl PolicyRequest {
-    /// Finds the configuration and lets the request and it complete each other.
+    /// Locates the configuration and fills members that the request or it leaves open from the other.
     ///
     /// # Errors
     /// [`Error::Locate`].
@@ -50,7 +50,7 @@ impl PolicyRequest {
             if !self.allow_empty {
                 return Err(Error::EmptyPolicy);
             }
-            tracing::warn!("the policy has no sources: no rule decides, signatures alone do");
+            tracing::warn!("the policy has no sources: signatures alone decide, no rule is evaluated");
         }
         let dates = spec.check_dates(self.dialect);
         dates.map_err(LocateError::from)?;
@@ -60,7 +60,7 @@ impl PolicyRequest {
         Ok(spec)
     }
 
-    /// Fetches and compiles what the configuration names. The fetcher goes with what it holds.
+    /// Fetches and compiles the sources of the configuration. The fetcher is dropped with its cache.
     ///
     /// # Errors
     /// [`Error::Policy`].
@@ -99,7 +99,7 @@ impl PolicyRequest {
     }
 }
 
-/// Makes what fetches policies with the run's credentials.
+/// Returns a fetcher of policy sources that uses the run's credentials.
 pub(crate) fn fetcher(clients: &Clients) -> Fetcher {
     Fetcher::new(
         clients.git.clone(),
@@ -109,14 +109,14 @@ pub(crate) fn fetcher(clients: &Clients) -> Fetcher {
     .hiding(hidden(clients))
 }
 
-/// The places of this run's credentials.
+/// Returns the files with this run's credentials, which a policy source may not read.
 fn hidden(clients: &Clients) -> Hidden {
     let mut own = clients.registry.credential_files();
     own.extend(clients.git.credentials_dir());
     Hidden::new(own, &clients.env)
 }
 
-/// Demands a whole description of the signer, in the words of Conforma's `ec`.
+/// Refuses an incomplete description of the signer with the text of Conforma's `ec`.
 ///
 /// # Errors
 /// [`Error::Signer`].
@@ -138,12 +138,12 @@ pub(super) fn check_identity(trust: &TrustRequest) -> Result<(), Error> {
     }
 }
 
-/// Takes from the policy's configuration what the request leaves open; the request wins as a whole.
+/// Takes the signers from the policy's configuration if the request names none; never mixes both.
 fn complete(trust: &mut TrustRequest, spec: &mut Spec) {
     if trust.names_identity() && trust.public_key.is_empty() {
         spec.public_key.clear();
     } else if let [key] = trust.public_key.as_slice() {
-        // A key that is given as text does not name itself.
+        // The text of an inline key is not recorded as its source.
         if !key.contains("-----BEGIN") {
             spec.public_key.clone_from(key);
         }
@@ -165,7 +165,7 @@ fn complete(trust: &mut TrustRequest, spec: &mut Spec) {
     }
 }
 
-/// The value of `data.config.default_sigstore_opts`: the key itself, not where it is.
+/// Returns `data.config.default_sigstore_opts`, with the key itself in place of its source.
 fn sigstore_options(trust: &TrustRequest, key: Option<&Key>) -> Value {
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Asks a policy again about inputs that a run saved.
+//! Evaluates a policy for inputs that an earlier run saved.
 //!
 //! No signature is checked, so no image passes.
 
@@ -15,20 +15,20 @@ use crate::{
     trust::TrustRequest,
 };
 
-/// The checks that a replay leaves out, by the names that reports use.
+/// The checks that a replay skips, by their names in reports.
 const SKIPPED: [&str; 2] = ["image-signature", "attestation-signature"];
 
-/// A policy, ready for saved inputs.
+/// A compiled policy to evaluate for saved inputs.
 #[derive(Debug)]
 pub(crate) struct Replay {
     policies: Policies,
-    /// The configuration as it was found, sources not pinned.
+    /// The configuration as it was located, before sources are pinned.
     found: Spec,
     moment: Moment,
 }
 
 impl Replay {
-    /// Locates, fetches and compiles the policy. Of the signers only a key is looked at.
+    /// Locates, fetches and compiles the policy. Of the signers only a public key is loaded.
     ///
     /// # Errors
     /// Configuration that cannot be used, or a source that failed.
@@ -79,13 +79,13 @@ impl Replay {
         })
     }
 
-    /// The policy's configuration as it was found, and the moment for which rules are judged.
+    /// Returns the policy's configuration as it was located, and the effective time of the rules.
     pub(crate) fn configuration(&self) -> (Spec, Timestamp) {
         (self.found.clone(), self.moment.start())
     }
 
-    /// Judges the documents of one file as Conftest does: each for itself, and a rule has passed that
-    /// says nothing of any of them.
+    /// Judges the documents of one file as Conftest does: each by itself, and a rule passes if it has
+    /// no result for any of them.
     ///
     /// # Errors
     /// The first document that could not be judged.
@@ -122,7 +122,7 @@ impl Replay {
         Ok(found)
     }
 
-    /// Judges every input.
+    /// Judges every input; an error of one is part of its judgement.
     pub(crate) async fn judge(&self, inputs: Vec<Arc<Value>>) -> Judgement {
         tracing::warn!("a saved input is evaluated: no signature is checked and no image passes");
         let mut judged = Vec::with_capacity(inputs.len());

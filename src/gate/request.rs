@@ -1,25 +1,25 @@
-//! The request to the gate and what it works with.
+//! The request to the gate, and the clients that the gate uses.
 
 use super::{Moment, PolicyRequest};
 use crate::{
     env::Env, git::Git, http::Http, policy::Dialect, registry::Registry, trust::TrustRequest,
 };
 
-/// Everything that decides about a list of images.
+/// Every setting that influences the verdict over a list of images.
 #[derive(Debug, Clone)]
 pub(crate) struct GateRequest {
     pub(crate) trust: TrustRequest,
     pub(crate) policy: PolicyRequest,
-    /// The moment for which the dates of rules are judged.
+    /// The effective time of the rules.
     pub(crate) moment: Moment,
     pub(crate) checks: Checks,
-    /// How many images are examined at the same time.
+    /// How many images are examined in parallel.
     pub(crate) workers: u16,
     /// Details that reports need besides the results.
     pub(crate) keep: Keep,
     /// How names and messages are worded.
     pub(crate) wording: Dialect,
-    /// Weakenings beside the checks that are left out, as reports and `verified.json` record them.
+    /// Weakened checks besides the skipped ones, as reports and `verified.json` record them.
     pub(crate) recorded: Vec<String>,
     /// True if evidence must name the component's own repository or source.
     pub(crate) require_source: bool,
@@ -30,14 +30,14 @@ pub(crate) struct GateRequest {
 /// The clients that a gate works with.
 #[derive(Debug, Clone)]
 pub(crate) struct Clients {
-    /// The environment as it was at the start.
+    /// The environment variables at the start of the program.
     pub(crate) env: Env,
     pub(crate) http: Http,
     pub(crate) registry: Registry,
     pub(crate) git: Git,
 }
 
-/// Which checks of signatures are made. Without one of them no image passes.
+/// The signature checks to make. If one of them is off, no image passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checks {
     pub(crate) image_signature: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// Returns the names that reports use for what is left out.
+    /// Returns the skipped checks by their names in reports.
     pub(crate) fn skipped(self) -> Vec<String> {
         let names = [
             (self.image_signature, "image-signature"),
@@ -56,11 +56,11 @@ impl Checks {
     }
 }
 
-/// Details of each component that are kept because a report shows them.
+/// Details of each component to keep for the report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Keep {
     pub(crate) statements: bool,
     pub(crate) inputs: bool,
-    /// The details of rules that passed: of a policy with many, most of what a run would hold.
+    /// The details of rules that passed: most of the memory of a run with a large policy.
     pub(crate) passed: bool,
 }

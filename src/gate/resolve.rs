@@ -1,4 +1,4 @@
-//! The images of a Snapshot that may name tags, as Conforma's `ec` resolves them.
+//! Resolves the tags in a Snapshot to digests, as Conforma's `ec` does.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ use crate::{
     snapshot::{Component, Snapshot},
 };
 
-/// How many images are looked up at the same time.
+/// How many images are looked up in parallel.
 const PARALLEL: usize = 5;
 
-/// A component whose image cannot be had, and why.
+/// A component whose image cannot be fetched, with the reason.
 pub(super) struct Inaccessible {
     pub(super) component: Component,
     pub(super) reason: String,
 }
 
 impl Inaccessible {
-    /// The violation that upstream makes of it.
+    /// Returns the judgement with the violation that Conforma's `ec` reports.
     pub(super) fn judged(self) -> Judged {
         let text = format!("Image URL is not accessible: {}", self.reason);
         let report = ReportComponent {
@@ -41,7 +41,7 @@ impl Inaccessible {
     }
 }
 
-/// Resolves every image to a digest and adds the images of indexes, in upstream's order.
+/// Resolves every image to a digest and adds the images of indexes, in the order of Conforma's `ec`.
 ///
 /// # Errors
 /// [`Error::Component`] for an image that is not a reference.
@@ -102,7 +102,7 @@ async fn head(reference: &Reference, registry: &Registry) -> Result<DigestRefere
     };
     match registry.head(&reference.repository, &version).await {
         Ok(Some(head)) => Ok(reference.repository.pinned(head.digest)),
-        // Upstream's words.
+        // The text of Conforma's ec.
         Ok(None) => Err(format!(
             "HEAD {}: unexpected status code 404 Not Found (HEAD responses have no body, use GET for details)",
             registry.manifest_url(&reference.repository, &version)

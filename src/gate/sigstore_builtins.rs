@@ -1,7 +1,7 @@
-//! Answers what rules ask about the signatures of other images (`ec.sigstore.*`).
+//! Implements the functions of rules about the signatures of other images (`ec.sigstore.*`).
 //!
-//! Whatever goes wrong is an answer without success that says what, as rules expect it. What
-//! could not be read is noted besides: a rule may ask for the opposite of success.
+//! Every failure is returned as `success: false` with a message, as rules expect it. Facts that could
+//! not be read are recorded as well, because a rule may test for the opposite of success.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use crate::{
     trust::{self, Examined, Patterns, TrustRequest, Verifier},
 };
 
-/// Makes the function that rules call; it blocks, so only on threads that may.
+/// Returns the function that rules call. It blocks, so it must run on a thread that may block.
 pub(super) fn verify(
     clients: &Clients,
     registry: Registry,
@@ -47,7 +47,7 @@ pub(super) fn verify(
 
 type Made = Arc<OnceCell<Result<Verifier, Fault>>>;
 
-/// A verifier for each set of options that rules give: keys, patterns and the root are loaded once for a run.
+/// A cache of verifiers by the options of the call: keys, patterns and the root are loaded once per run.
 struct Verifiers {
     clients: Clients,
     registry: Registry,
@@ -76,7 +76,7 @@ impl Verifiers {
         })
     }
 
-    /// Refuses a URL of a host that rules may not ask, unless it is the run's own.
+    /// Refuses a URL whose host is not allowed for rules, unless the run itself uses the URL.
     fn check_host(&self, options: &Value, name: &str) -> Result<(), Fault> {
         let given = options.get(name).and_then(Value::as_str);
         let url = given.and_then(|text| Url::parse(text).ok());
@@ -115,11 +115,11 @@ impl Verifiers {
     }
 }
 
-/// Why a question has no answer with success.
+/// The reason of a call without success.
 #[derive(Debug, Clone)]
 struct Fault {
     text: String,
-    /// Why something could not be read, if that is the cause.
+    /// Set if the cause is a fact that could not be read.
     unreadable: Option<Reason>,
 }
 
@@ -132,7 +132,7 @@ impl From<String> for Fault {
     }
 }
 
-/// The part that could not be read; a key or option that cannot be used is the rule's own.
+/// Returns the fact that could not be read; `None` for a key or option that the rule got wrong.
 fn unreadable(error: trust::Error) -> Option<Reason> {
     use trust::Error as E;
     match error {
@@ -144,7 +144,7 @@ fn unreadable(error: trust::Error) -> Option<Reason> {
     }
 }
 
-/// The roots are those of the run; who has to have signed is what the rule says.
+/// Returns a request with the trusted root of the run and the signers of the call.
 fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest> {
     let text = |name: &str| {
         let text = options.get(name).and_then(Value::as_str);
@@ -158,7 +158,7 @@ fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest>
         certificate_oidc_issuer_regexp: text("certificate_oidc_issuer_regexp"),
         rekor_url: text("rekor_url"),
         ignore_rekor: options.get("ignore_rekor")?.as_bool()?,
-        // In Rego an expression means what it means upstream: a deny rule by a prefix has to match.
+        // In Rego an expression matches as in Conforma's ec: a deny rule by a prefix has to match.
         refuse_unreachable: false,
         patterns: Patterns::Part,
         ..request.clone()
@@ -210,7 +210,7 @@ fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> 
     }
 }
 
-/// A signature under the names that these functions use, which are not those of the input.
+/// Returns a signature with the member names of these functions, which differ from the input's.
 fn signature(sig: &Sig) -> Value {
     json!({
         "keyid": sig.keyid,

@@ -1,5 +1,5 @@
-//! Compares evidence with the component's own repository or source (`--require-source`): the
-//! image of another product under the same key has neither.
+//! Compares evidence with the component's own repository or source (`--require-source`), which
+//! refuses the image of another product that the same key signed.
 
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ fn names(reference: &str, image: &DigestReference) -> bool {
     parsed.is_ok_and(|parsed| parsed.repository == image.repository)
 }
 
-/// The source repositories that SLSA provenance names (v0.2 and v1).
+/// Returns the source repositories that SLSA provenance names (v0.2 and v1).
 fn sources(statement: &Value) -> Vec<String> {
     let predicate = &statement["predicate"];
     let lists = [
@@ -48,7 +48,7 @@ fn sources(statement: &Value) -> Vec<String> {
     uris.chain(config).map(str::to_owned).collect()
 }
 
-/// A Git URL without what differs between tools: `git+`, a revision, `.git` and a trailing slash.
+/// Returns a Git URL without the parts that differ between tools: `git+`, a revision, `.git`, a trailing slash.
 fn plain(url: &str) -> String {
     let url = url.strip_prefix("git+").unwrap_or(url);
     let path = url.find("://").map_or(0, |at| at + 3);

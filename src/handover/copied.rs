@@ -1,8 +1,8 @@
-//! The counts of a copy in `promoted.json`.
+//! The numbers of transferred manifests and blobs in `promoted.json`.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that a copy moved.
+/// The numbers of manifests, blobs and bytes that a copy transferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Copied {

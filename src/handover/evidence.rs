@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::Digest;
 
-/// A signature or attestation that was accepted.
+/// An accepted signature or attestation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AcceptedEvidence {
-    /// `signature` or `attestation`.
+    /// Either `signature` or `attestation`, in lower case.
     pub(crate) kind: String,
     /// The predicate type of an attestation.
     pub(crate) predicate_type: Option<String>,
@@ -20,7 +20,7 @@ pub(crate) struct AcceptedEvidence {
     pub(crate) signer: String,
 }
 
-/// An artifact that was attached to an image when it was verified.
+/// An artifact that was attached to an image during verification.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AttachedArtifact {
@@ -29,9 +29,9 @@ pub(crate) struct AttachedArtifact {
     /// The tag, or `referrers/<digest of the subject>`.
     pub(crate) place: String,
     pub(crate) digest: Digest,
-    /// Set when it holds accepted evidence or is named by some.
+    /// Set if it holds accepted evidence, or accepted evidence names it.
     pub(crate) accepted: bool,
-    /// The positions of the layers that were accepted, from 0; none where it was accepted whole.
+    /// The positions of the accepted layers, from 0; empty if the artifact is accepted as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<usize>,
     /// Why it was not accepted, or which evidence names it.
@@ -42,7 +42,7 @@ pub(crate) struct AttachedArtifact {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UnreadableFact {
-    /// The fact, such as `image.config`.
+    /// The name of the fact, such as `image.config`.
     pub(crate) fact: String,
     /// Why it could not be read.
     pub(crate) reason: String,

@@ -1,11 +1,11 @@
-//! The grammar of names, tags and commits in hand-over files: they go on into paths and commit messages.
+//! The grammar of names, tags and commits in hand-over files, which become parts of paths and commit messages.
 
 use std::collections::BTreeSet;
 
 use super::Error;
 use crate::{snapshot, text};
 
-/// An identity that is there twice would let one component answer for another.
+/// Refuses malformed names and a duplicate identity, by which one component could pass for another.
 pub(super) fn check_identities<'a>(
     identities: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     origin: &str,
@@ -27,14 +27,14 @@ pub(super) fn check_identities<'a>(
             return Err(Error::Contradiction {
                 origin: origin.to_owned(),
                 name: snapshot::identity(name, version),
-                what: "it is there twice",
+                what: "it is listed twice",
             });
         }
     }
     Ok(())
 }
 
-/// A Git tag or commit goes on into commit messages.
+/// Refuses a malformed Git tag or commit, because commit messages contain both.
 pub(super) fn check_revision(
     tag: Option<&str>,
     commit: Option<&str>,

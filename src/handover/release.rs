@@ -1,4 +1,4 @@
-//! `release.json`: the repositories and tags of each component of a release, computed and checked.
+//! The hand-over file `release.json`: the repositories and tags of each component of a release.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{
     json,
 };
 
-/// The decisions of plan-release.
+/// The content of `release.json`: the components and destinations that plan-release computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Release {
@@ -20,7 +20,7 @@ pub(crate) struct Release {
     pub(crate) release: Option<String>,
     /// The Snapshot as `namespace/name`; empty when it has no name.
     pub(crate) snapshot: String,
-    /// SHA-256 of the merged data, from which the destinations were computed.
+    /// SHA-256 of the merged release data from which the destinations were computed.
     pub(crate) data_digest: Digest,
     pub(crate) components: Vec<ReleasedComponent>,
     /// Components of the Snapshot that are left out.
@@ -29,28 +29,28 @@ pub(crate) struct Release {
     pub(crate) ignored: Vec<String>,
 }
 
-/// Where one component goes.
+/// A released component with its destinations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ReleasedComponent {
     pub(crate) name: String,
-    /// The component's version, where the Snapshot has one.
+    /// The component's version, if the Snapshot has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
     pub(crate) container_image: DigestReference,
-    /// The commit that it was built from, as the Snapshot names it.
+    /// The source commit of the build, by the Snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<ReleasedSource>,
-    /// When it was built (RFC 3339), by its label or configuration.
+    /// The time of the build (RFC 3339), by its label or configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) built: Option<String>,
-    /// Its platforms as `os/arch`.
+    /// The platforms of the image, each as `os/arch`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) platforms: Vec<String>,
     pub(crate) destinations: Vec<Destination>,
 }
 
-/// The commit of a component.
+/// The source repository and revision of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ReleasedSource {
@@ -59,7 +59,7 @@ pub(crate) struct ReleasedSource {
     pub(crate) revision: String,
 }
 
-/// A repository with the tags that the image gets there.
+/// A destination repository with the tags of the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Destination {
@@ -89,7 +89,7 @@ impl Release {
                 return Err(Error::Contradiction {
                     origin: origin.to_owned(),
                     name: component.name.clone(),
-                    what: "it is released without a tag",
+                    what: "it has a destination without a tag",
                 });
             }
         }

@@ -1,10 +1,10 @@
-//! A part of a list that one run of verify-ec judges: `I/N`, the I-th of N parts.
+//! A shard: the part `I/N` of a list that one run of verify-ec judges.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The most parts that a list is split into.
+/// The largest number of shards of a list.
 const MOST: u16 = 256;
 
 /// The I-th of N parts, counted from 1.
@@ -21,12 +21,12 @@ impl Shard {
         self.index
     }
 
-    /// Tells whether the component at this position of the list, from 0, is in the part.
+    /// Tells whether the component at this position of the list, from 0, is in the shard.
     pub(crate) fn has(self, position: usize) -> bool {
         position % usize::from(self.count) == usize::from(self.index - 1)
     }
 
-    /// The name of a file of this part: `verified.json` becomes `verified-1-of-4.json`.
+    /// Returns the name of a file of this shard: `verified.json` becomes `verified-1-of-4.json`.
     pub(crate) fn file(self, name: &str) -> String {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "json"));
         format!("{stem}-{}-of-{}.{extension}", self.index, self.count)

@@ -1,8 +1,8 @@
 //! Writes the record of a promotion beside each promoted image.
 //!
-//! For each digest and repository: look at what is attached; make the evidence bundle, the summary and the promotion; write
-//! those that are missing. The statements follow from the files alone, so a second run finds them and writes nothing,
-//! and a run after one that was killed adds what lacks.
+//! For each digest and repository: list the attached artifacts, make the evidence bundle, the summary and the promotion
+//! statement, and write those that are missing. The statements depend on the files alone, so a second run finds them and
+//! writes nothing, and a run after an interrupted one adds the rest.
 
 use std::collections::BTreeSet;
 
@@ -16,59 +16,59 @@ use crate::{
     registry::{Content, Descriptor, Registry},
 };
 
-/// How many images are recorded at the same time.
+/// How many images are recorded in parallel.
 const PARALLEL: usize = 4;
 
-/// An image to be recorded.
+/// A promoted image to record at its destination.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) component: PromotedComponent,
     pub(crate) image: DigestReference,
 }
 
-/// Writes records.
+/// Writes the records of a promotion to registries.
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
     pub(crate) registry: &'a Registry,
-    /// The files of the promotion, if they are recorded.
+    /// The files of the promotion for the evidence bundle; `None` writes no bundle.
     pub(crate) evidence: Option<&'a Evidence>,
-    /// The facts of the statements, and which of them are written.
+    /// The facts of the statements, and the predicate types to write.
     pub(crate) subject: Option<(&'a Subject, &'a [&'static str])>,
-    /// The signer of the statements; without one they are only shown.
+    /// The signer of the statements; `None` only prints them.
     pub(crate) signing: Option<&'a Signing>,
-    /// The layout; `None` is the one that changes nothing for other tools.
+    /// The layout; `None` chooses the one that does not change the result of other tools.
     pub(crate) layout: Option<Layout>,
     /// The time of the verdict, for annotations.
     pub(crate) verified_at: &'a str,
     pub(crate) dry_run: bool,
 }
 
-/// A document that was attached, or is attached already.
+/// A document that was attached by this run or earlier.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
     /// The predicate type, or the artifact type of the evidence bundle.
     pub(crate) kind: &'static str,
-    /// The image that it is about.
+    /// The image that the document refers to.
     pub(crate) image: DigestReference,
     /// The digest of the referrer's manifest, or of the layer under the tag.
     pub(crate) digest: Option<Digest>,
-    /// Where it is put, of a statement.
+    /// The layout of a statement; `None` for an evidence bundle.
     pub(crate) layout: Option<Layout>,
     /// Set when this run wrote it.
     pub(crate) is_new: bool,
     pub(crate) document: Vec<u8>,
-    /// The signed envelope, of a statement that this run signed.
+    /// The signed envelope of a statement that this run signed.
     pub(crate) envelope: Option<Vec<u8>>,
 }
 
-/// The record of one image.
+/// The record of one image: the documents attached to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Attested {
     pub(crate) name: String,
     pub(crate) image: DigestReference,
     /// The digest of the evidence bundle.
     pub(crate) evidence: Option<Digest>,
-    /// Everything that was written or found.
+    /// Every document that was written or found.
     pub(crate) written: Vec<Written>,
 }
 
@@ -76,7 +76,7 @@ impl Recorder<'_> {
     /// Records all images.
     ///
     /// # Errors
-    /// The first [`Error`]; what was written before it stays, and a second run goes on from there.
+    /// The first [`Error`]. Documents written before remain, and a second run continues from there.
     pub(crate) async fn record(&self, jobs: Vec<Job>) -> Result<Vec<Attested>, Error> {
         let jobs = iter(jobs).map(|job| self.one(job));
         jobs.buffered(PARALLEL).try_collect().await
@@ -148,7 +148,7 @@ impl Recorder<'_> {
             .await
     }
 
-    /// Writes the artifacts and the statements that are not there.
+    /// Writes the artifacts and the statements that are missing.
     async fn write(
         &self,
         image: &DigestReference,
@@ -219,7 +219,7 @@ impl Recorder<'_> {
         Ok(written)
     }
 
-    /// Returns where a statement by the same signer is, if it is attached.
+    /// Returns the digest of an equal statement by the same signer, if one is attached.
     async fn find(
         &self,
         found: &FoundImage,
@@ -245,7 +245,7 @@ impl Recorder<'_> {
             Some(_) => Depth::Layout,
             None => Depth::Referrers,
         };
-        // The gate saw these; the copy brought them along, or they were here.
+        // The gate accepted these, and the copy took them along or found them.
         let verdict = self.subject.and_then(|(about, _)| about.verdict(component));
         let evidence = verdict.iter().flat_map(|verdict| &verdict.evidence);
         let bundles = evidence.filter(|found| found.kind == "signature");
@@ -258,7 +258,7 @@ impl Recorder<'_> {
         FoundImage::look(self.registry, image, depth, &bundles, signed).await
     }
 
-    /// The descriptor of the image, by which artifacts refer to it.
+    /// Returns the image's descriptor, which becomes the `subject` of artifacts.
     async fn descriptor(
         &self,
         component: &PromotedComponent,
@@ -281,7 +281,7 @@ impl Recorder<'_> {
         Ok(Descriptor::of(media_type, image.digest, size))
     }
 
-    /// The images of an index, without a builder's attestations among them.
+    /// Returns the images of an index, without attestation entries of a builder.
     async fn platforms(
         &self,
         image: &DigestReference,

@@ -1,8 +1,8 @@
-//! Errors when a promotion is recorded or a record is read.
+//! Errors while a promotion is recorded or a record is read.
 
 use crate::{kube, registry, trust};
 
-/// An error of the record.
+/// An error while writing or reading a record.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -21,7 +21,7 @@ pub(crate) enum Error {
     /// A signing key cannot be used.
     #[error("cannot sign with {origin}: {reason}")]
     Key { origin: String, reason: String },
-    /// The signing key is trusted for images.
+    /// The signing key is also trusted for image signatures.
     #[error(
         "{signer} signs images: a summary by the same signer would make an unsigned image look signed"
     )]
@@ -29,13 +29,12 @@ pub(crate) enum Error {
     #[error("{service} {url}: {reason}")]
     Service {
         service: &'static str,
-        /// Its URL.
         url: String,
         reason: String,
-        /// Set when it refused what was sent.
+        /// Set if the service rejected the request (4xx except 429).
         refused: bool,
     },
-    /// The way of signing does not fit what is attached to the image.
+    /// The layout of the image's signatures does not support this kind of signature.
     #[error("{image}: {reason}")]
     Layout { image: String, reason: &'static str },
     #[error("{what} cannot be read: {reason}")]

@@ -1,6 +1,6 @@
-//! The evidence bundle: one JSON document with the files that a promotion rests on, byte for byte.
+//! The evidence bundle: one JSON document with the files that justify a promotion, byte for byte.
 //!
-//! It is attached to the promoted image as an OCI referrer of a media type of its own, which no Sigstore client opens.
+//! It is attached to the promoted image as an OCI referrer with its own media type, which Sigstore clients ignore.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,39 +12,37 @@ use crate::{handover::Policy, image::Digest, json, registry::NewReferrer};
 pub(crate) const EVIDENCE: &str = "application/vnd.promote.evidence.v1+json";
 const VERSION: u32 = 1;
 
-/// A file of a promotion.
+/// A file in an evidence bundle, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
-    /// Such as `verified.json`.
+    /// The file name, such as `verified.json`.
     pub(crate) name: String,
-    /// SHA-256 of the content.
     pub(crate) digest: Digest,
-    /// The content, which is UTF-8.
     pub(crate) content: String,
 }
 
-/// The files of a promotion with what is known of the run.
+/// The files of a promotion with facts about the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Evidence {
     pub(crate) version: u32,
     pub(crate) tool: String,
-    /// The environment that the images were promoted to.
+    /// The environment to which the images were promoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) run_url: Option<String>,
-    /// The policy that decided, its sources pinned.
+    /// The policy of the verdict, with pinned sources.
     pub(crate) policy: Policy,
-    /// Files that the promotion names and that were not there.
+    /// Files that the promotion names but that were not found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) missing: Vec<String>,
     pub(crate) files: Vec<File>,
 }
 
 impl File {
-    /// Takes a file.
+    /// Makes an entry of a file's name and content.
     ///
     /// # Errors
     /// [`Error::Document`] when it is not UTF-8.
@@ -63,7 +61,7 @@ impl File {
 }
 
 impl Evidence {
-    /// Makes the document of some files.
+    /// Makes the document; `missing` are the names of files that were not found.
     pub(crate) fn new(policy: Policy, files: Vec<File>, missing: Vec<String>) -> Self {
         Self {
             version: VERSION,
@@ -76,7 +74,7 @@ impl Evidence {
         }
     }
 
-    /// Reads a document; each file must have the digest that it is listed with.
+    /// Parses a document and compares each file with its listed digest.
     ///
     /// # Errors
     /// [`Error::Document`].
@@ -95,7 +93,7 @@ impl Evidence {
         }
         let changed = |file: &&File| Digest::of(file.content.as_bytes()) != file.digest;
         if let Some(file) = found.files.iter().find(changed) {
-            return Err(wrong(format!("{} has not the digest listed", file.name)));
+            return Err(wrong(format!("the content of {} differs from its listed digest", file.name)));
         }
         Ok(found)
     }
@@ -105,7 +103,7 @@ impl Evidence {
         self.files.iter().find(|file| file.name == name)
     }
 
-    /// Makes the artifact.
+    /// Makes the referrer with the bundle as its only layer.
     ///
     /// # Errors
     /// [`Error::Document`].
@@ -123,5 +121,5 @@ impl Evidence {
     }
 }
 
-/// Annotations of a manifest.
+/// The annotations of a manifest as keys and values.
 pub(super) type Annotations = Vec<(&'static str, String)>;

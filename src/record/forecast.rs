@@ -1,23 +1,21 @@
-//! The view of other tools on an image: which of its signatures they look at.
+//! Forecasts which signatures of an image other tools read.
 //!
-//! cosign 3, Conforma's ec, Kyverno and policy-controller read Sigstore bundles where an image has one, and then ignore the
-//! tags `.sig` and `.att`. A bundle beside tags therefore takes signatures away from them. Artifacts of other media
-//! types change nothing.
+//! cosign 3, Conforma's ec, Kyverno and policy-controller read Sigstore bundles if an image has one, and then ignore the
+//! tags `.sig` and `.att`. A bundle in addition to tags therefore hides signatures from them. Artifacts of other media
+//! types have no effect.
 
 use crate::trust::SIGN;
 
 /// Signatures and attestations that are attached to an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Attachments {
-    /// Set when the tag `.sig` exists.
     pub(crate) sig: bool,
-    /// Set when the tag `.att` exists.
     pub(crate) att: bool,
-    /// The predicate types of the bundles; empty for one that is not known.
+    /// The predicate types of the bundles; an empty text for an unknown one.
     pub(crate) bundles: Vec<String>,
 }
 
-/// Where a statement is put.
+/// The place of a statement: a referrer or a layer under a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// A Sigstore bundle that refers to the image.
@@ -33,14 +31,14 @@ pub(crate) enum Forecast {
     Tags,
     /// The bundles, one of which is a signature.
     Bundles,
-    /// Bundles none of which is a signature: there may be attestations.
+    /// Bundles of which none is a signature, though they may be attestations.
     OnlyAttestations,
-    /// The same, and the signatures under tags are not seen.
+    /// The same, and the signatures under tags are ignored.
     Hidden,
 }
 
 impl Attachments {
-    /// Tells whether other tools read signatures here that they would no longer read beside what arrives.
+    /// Tells whether other tools would no longer read signatures of this image after `arriving` is added.
     pub(crate) fn is_hidden_by(&self, arriving: &Self) -> bool {
         let mut after = self.clone();
         after.sig |= arriving.sig;
@@ -53,7 +51,7 @@ impl Attachments {
         self.bundles.iter().any(|kind| kind == SIGN)
     }
 
-    /// Returns what other tools read of the image.
+    /// Returns the signatures that other tools read.
     pub(crate) fn forecast(&self) -> Forecast {
         match (self.bundles.is_empty(), self.sig || self.att) {
             (true, false) => Forecast::Nothing,
@@ -66,7 +64,7 @@ impl Attachments {
 }
 
 impl Layout {
-    /// Chooses the layout that changes nothing for other tools.
+    /// Chooses the layout that does not change the signatures that other tools read.
     pub(crate) fn of(attached: &Attachments) -> Self {
         let legacy = attached.sig || attached.att;
         match legacy && !attached.is_signed_by_bundle() {
@@ -75,7 +73,7 @@ impl Layout {
         }
     }
 
-    /// Tells whether a statement in this layout hides signatures that are there.
+    /// Tells whether a statement in this layout hides existing signatures.
     pub(crate) fn hides(self, attached: &Attachments) -> bool {
         attached.is_hidden_by(&match self {
             Self::Bundle => Attachments {
@@ -89,7 +87,7 @@ impl Layout {
         })
     }
 
-    /// As it is shown.
+    /// Returns the name of the layout in options and output.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
@@ -99,7 +97,7 @@ impl Layout {
 }
 
 impl Forecast {
-    /// Describes it in a sentence that begins behind the tools' names.
+    /// Returns the predicate of a sentence whose subject is the names of the tools.
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Nothing => "no signature or attestation to read",

@@ -1,4 +1,4 @@
-//! Everything that is attached to an image, opened as far as it tells what it is. Nothing here is verified.
+//! Lists everything that is attached to an image and reads the type of each artifact. Nothing here is verified.
 
 use std::collections::BTreeSet;
 
@@ -14,26 +14,26 @@ use crate::{
     trust::{BUNDLE, SIGN, claimed_predicate_type, dsse},
 };
 
-/// The largest attestation or evidence bundle that is opened, in bytes.
+/// The largest attestation or evidence bundle that is read, in bytes.
 const MAX_BLOB: u64 = 64 << 20;
-/// How many statements of one kind are compared with a new one.
+/// How many statements of one type are compared with a new one.
 const MOST_COMPARED: usize = 64;
 
-/// A referrer.
+/// A referrer with its type, as far as it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct FoundArtifact {
-    /// Its descriptor as it is listed.
+    /// The descriptor in the list of referrers.
     pub(crate) entry: Descriptor,
-    /// The predicate type, of a bundle that was looked at.
+    /// The predicate type of a bundle that was read.
     pub(crate) predicate_type: Option<String>,
 }
 
-/// An image with what is attached to it.
+/// An image with its attached artifacts.
 #[derive(Debug)]
 pub(crate) struct FoundImage {
     repository: Repository,
     digest: Digest,
-    /// The referrers as the registry keeps them.
+    /// The referrers and how the registry lists them.
     pub(super) referrers: Referrers,
     pub(crate) artifacts: Vec<FoundArtifact>,
     /// The tag `.att`, if it was read.
@@ -41,18 +41,18 @@ pub(crate) struct FoundImage {
     pub(crate) attachments: Attachments,
 }
 
-/// How far an image is looked at.
+/// How much of the attached artifacts is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
     Referrers,
-    /// As far as the layout needs.
+    /// Only the parts that decide the layout.
     Layout,
     Whole,
 }
 
 impl FoundImage {
-    /// Looks at an image; `signing` are bundles that are known to be signatures, `signed` tells that the tag `.sig` is
-    /// known to exist.
+    /// Reads the artifacts of an image; `signing` are bundles that are known to be signatures, `signed` is true if the tag
+    /// `.sig` is known to exist.
     ///
     /// # Errors
     /// [`Error::Registry`].
@@ -93,7 +93,7 @@ impl FoundImage {
         Ok(found)
     }
 
-    /// Looks at everything that is attached to an image.
+    /// Reads everything that is attached to an image.
     ///
     /// # Errors
     /// [`Error::Registry`].
@@ -101,7 +101,7 @@ impl FoundImage {
         Self::look(registry, image, Depth::Whole, &BTreeSet::new(), false).await
     }
 
-    /// Looks at the referrers of an image.
+    /// Reads the referrers of an image, without the tags.
     ///
     /// # Errors
     /// [`Error::Registry`].
@@ -120,7 +120,7 @@ impl FoundImage {
         })
     }
 
-    /// The tag under which attestations are kept.
+    /// Returns the tag `sha256-<hex>.att` of the image.
     ///
     /// # Errors
     /// [`Error::Document`].
@@ -159,7 +159,7 @@ impl FoundImage {
         Ok(())
     }
 
-    /// Reads the predicate type of a bundle whose entry does not tell it; `None` for one that is listed and gone, or odd.
+    /// Reads the predicate type of a bundle whose descriptor lacks it; `None` if the bundle is deleted or malformed.
     async fn bundle_type(
         &self,
         registry: &Registry,
@@ -182,7 +182,7 @@ impl FoundImage {
         }
     }
 
-    /// Reads the manifest of an artifact; `None` for one that is gone or is not one.
+    /// Reads the manifest of an artifact; `None` if it is deleted or malformed.
     async fn artifact(
         &self,
         registry: &Registry,
@@ -209,7 +209,7 @@ impl FoundImage {
         }
     }
 
-    /// Reads the one layer of an artifact.
+    /// Reads the layer of an artifact that has exactly one.
     async fn layer_of(&self, registry: &Registry, digest: &Digest) -> Result<Option<Bytes>, Error> {
         let Some(manifest) = self.artifact(registry, digest).await? else {
             return Ok(None);
@@ -222,8 +222,7 @@ impl FoundImage {
         }
     }
 
-    /// Opens the evidence bundles that refer to the image, with their digests; one that cannot be read is named in a
-    /// warning.
+    /// Reads the evidence bundles that refer to the image, with their digests; warns about those that cannot be read.
     ///
     /// # Errors
     /// [`Error::Registry`].
@@ -239,7 +238,7 @@ impl FoundImage {
             let digest = found.entry.digest;
             let Some(bytes) = self.layer_of(registry, &digest).await? else {
                 tracing::warn!(
-                    "the evidence bundle {digest} is listed, but it is not there or not one"
+                    "the evidence bundle {digest} is listed, but it is missing or malformed"
                 );
                 continue;
             };
@@ -251,7 +250,7 @@ impl FoundImage {
         Ok(opened)
     }
 
-    /// Returns the envelopes of a predicate type that are attached, unverified, by the digest of where they are.
+    /// Returns the attached envelopes of a predicate type, unverified, by the digest of their manifest or layer.
     ///
     /// # Errors
     /// [`Error::Registry`].
@@ -323,7 +322,7 @@ impl FoundImage {
     }
 }
 
-/// The statement in an envelope, unverified.
+/// Decodes the statement in an envelope, unverified.
 fn payload(envelope: &Value) -> Option<Value> {
     let text = envelope.get("payload").and_then(Value::as_str)?;
     let bytes = STANDARD.decode(text).ok()?;

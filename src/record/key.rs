@@ -1,6 +1,6 @@
-//! Private keys that sign statements: PKCS#8 and SEC 1 PEM, and the encrypted form that cosign writes (scrypt, then NaCl's
-//! secretbox). ECDSA P-256 and P-384, Ed25519, RSA from 2048 bits. Tokens (PKCS#11) need a loadable library, which a static
-//! program cannot open.
+//! Private keys that sign statements: PKCS#8 and SEC 1 PEM, and the encrypted form of cosign (scrypt, then NaCl's
+//! secretbox). ECDSA P-256 and P-384, Ed25519, RSA from 2048 bits. Hardware tokens (PKCS#11) are not supported, because a
+//! static binary cannot load their library.
 
 use std::fmt;
 
@@ -25,10 +25,10 @@ use crate::{image::Digest, json, trust::pem};
 /// The largest cost of scrypt that is accepted, as a power of two; cosign writes 16, which takes 64 MiB.
 const MOST_COST: u32 = 17;
 
-/// The hash that a log has of what a key signs.
+/// The function that hashes a signed message for the transparency log.
 pub(super) type LogHash = fn(&[u8]) -> Vec<u8>;
 
-/// A private key.
+/// A private key with its public key; `Debug` does not print it.
 pub(crate) struct SigningKey {
     pair: Pair,
     spki: Vec<u8>,
@@ -58,9 +58,9 @@ impl SigningKey {
             origin: origin.to_owned(),
             reason: reason.to_owned(),
         };
-        let text = std::str::from_utf8(text).map_err(|_| wrong("it is not a PEM text"))?;
-        let blocks = pem::parse(text).ok_or_else(|| wrong("it is not a PEM text"))?;
-        // openssl writes the curve before the key.
+        let text = std::str::from_utf8(text).map_err(|_| wrong("it is not PEM"))?;
+        let blocks = pem::parse(text).ok_or_else(|| wrong("it is not PEM"))?;
+        // openssl writes the curve parameters in a block before the key.
         let mut keys = blocks
             .into_iter()
             .filter(|block| block.label != "EC PARAMETERS");
@@ -72,7 +72,7 @@ impl SigningKey {
             "EC PRIVATE KEY" => Pair::of_sec1(&block.der),
             "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => {
                 let password = password.ok_or_else(|| {
-                    wrong("it is encrypted; --signing-key-password-file names the file with its password")
+                    wrong("it is encrypted: expected --signing-key-password-file with the file that contains its password")
                 })?;
                 let der = decrypt(&block.der, password).map_err(|reason| wrong(&reason))?;
                 Pair::of_pkcs8(&der)
@@ -82,7 +82,7 @@ impl SigningKey {
                     "PKCS#8 with a password is not supported; expected PKCS#8 without one, or a key of cosign generate-key-pair",
                 ));
             }
-            "PUBLIC KEY" | "CERTIFICATE" => return Err(wrong("it holds no private key")),
+            "PUBLIC KEY" | "CERTIFICATE" => return Err(wrong("it contains no private key")),
             _ => {
                 return Err(wrong(
                     "expected a PRIVATE KEY (PKCS#8) or a key of cosign generate-key-pair",
@@ -95,10 +95,10 @@ impl SigningKey {
         Self::of_pair(pair, origin)
     }
 
-    /// Makes a P-256 key that lives as long as this value.
+    /// Generates a P-256 key that is never stored.
     ///
     /// # Errors
-    /// [`Error::Key`] where there is no randomness.
+    /// [`Error::Key`] if the system's random generator fails.
     pub(crate) fn ephemeral() -> Result<Self, Error> {
         let origin = "an ephemeral key";
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING);
@@ -147,7 +147,7 @@ impl SigningKey {
         Ok(signature)
     }
 
-    /// Tells whether this key made a signature.
+    /// Tells whether a signature is by this key.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let holds = |algorithm: &'static dyn aws_lc_rs::signature::VerificationAlgorithm,
                      key: &[u8]| {
@@ -162,22 +162,22 @@ impl SigningKey {
         }
     }
 
-    /// The DER `SubjectPublicKeyInfo`.
+    /// Returns the public key as DER `SubjectPublicKeyInfo`.
     pub(crate) fn spki(&self) -> &[u8] {
         &self.spki
     }
 
-    /// The public key as PEM.
+    /// Returns the public key as a PEM block `PUBLIC KEY`.
     pub(crate) fn public_pem(&self) -> String {
         pem::write("PUBLIC KEY", &self.spki)
     }
 
-    /// `sha256:` and the hash of the DER `SubjectPublicKeyInfo`.
+    /// Returns the SHA-256 of the DER `SubjectPublicKeyInfo`.
     pub(crate) fn fingerprint(&self) -> Digest {
         Digest::of(&self.spki)
     }
 
-    /// The hash of an ECDSA key and the name of both in a Rekor v2 log.
+    /// Returns the name of an ECDSA key's algorithm in Rekor v2 logs, with its hash; `None` for other keys.
     pub(super) fn log_details(&self) -> Option<(&'static str, LogHash)> {
         use sha2::{Digest as _, Sha256, Sha384};
         match &self.pair {
@@ -228,7 +228,7 @@ impl Pair {
     }
 }
 
-/// The document in an encrypted key (go-securesystemslib, "encrypted").
+/// The JSON in an encrypted key (go-securesystemslib, "encrypted").
 #[derive(Deserialize)]
 struct Encrypted {
     kdf: Kdf,
@@ -257,14 +257,14 @@ struct Cipher {
     nonce: String,
 }
 
-/// Decrypts the document; returns PKCS#8.
+/// Decrypts the JSON in an encrypted key; returns PKCS#8 in DER.
 fn decrypt(document: &[u8], password: &[u8]) -> Result<Vec<u8>, String> {
     let found: Encrypted = json::read(document, &json::Shape::Any)
-        .map_err(|_| "its encrypted content is not the JSON that cosign writes".to_owned())?;
+        .map_err(|_| "its encrypted content is not JSON as cosign writes it".to_owned())?;
     if found.kdf.name != "scrypt" || found.cipher.name != "nacl/secretbox" {
-        return Err("it is encrypted otherwise than by scrypt and nacl/secretbox".to_owned());
+        return Err("its encryption is not supported: expected scrypt and nacl/secretbox".to_owned());
     }
-    let odd = || "its encryption has values out of range".to_owned();
+    let odd = || "its encryption parameters are out of range".to_owned();
     let Cost { cost, r, p } = found.kdf.params;
     let power = cost.trailing_zeros();
     if !cost.is_power_of_two() || !(1..=MOST_COST).contains(&power) || r > 8 || p > 4 {

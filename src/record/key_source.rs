@@ -1,4 +1,4 @@
-//! Where signing keys come from: a file, or a Secret as `cosign generate-key-pair k8s://…` makes it.
+//! Loads signing keys from a file, or from a Secret as `cosign generate-key-pair k8s://…` creates it.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -21,7 +21,7 @@ impl SigningKey {
         env: &Env,
     ) -> Result<Self, Error> {
         let given = password.map(read_file).transpose()?;
-        // An editor's newline is not part of it.
+        // The final newline that editors add is not part of the password.
         let given = given.as_deref().map(without_newline);
         match reference.split_once("://") {
             Some(("k8s", rest)) => of_secret(rest, given, env, reference).await,
@@ -53,7 +53,7 @@ async fn of_secret(
     SigningKey::parse(&key, given.or(stored.as_deref()), origin)
 }
 
-/// Reads a small file.
+/// Reads a file of at most [`MAX_FILE`] bytes.
 ///
 /// # Errors
 /// [`Error::Missing`], else [`Error::Key`].
@@ -66,7 +66,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
         Ok(size) if size as u64 <= MAX_FILE => Ok(bytes),
         Ok(_) => Err(Error::Key {
             origin,
-            reason: format!("it has more than {MAX_FILE} bytes"),
+            reason: format!("it is larger than {MAX_FILE} bytes"),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::Missing { what: origin })

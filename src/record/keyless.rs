@@ -18,7 +18,7 @@ use crate::{
     trust::{certificate_key, pem},
 };
 
-/// The largest answer of a service, in bytes.
+/// The largest response of a service, in bytes.
 const MAX_ANSWER: u64 = 1 << 20;
 const FULCIO: &str = "Fulcio";
 const REKOR: &str = "Rekor";
@@ -27,14 +27,14 @@ const TSA: &str = "the timestamp authority";
 /// The services that prove who signed and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Keyless {
-    /// The certificate authority and the file with the token; without it a key signs.
+    /// The URL of Fulcio and the file with the token; `None` if a key signs.
     pub(crate) fulcio: Option<(String, PathBuf)>,
-    /// The Rekor v2 log.
+    /// The URL of a Rekor v2 log.
     pub(crate) rekor_url: Option<String>,
     pub(crate) tsa_url: Option<String>,
 }
 
-/// A key with its certificate.
+/// An ephemeral key with its certificate chain.
 #[derive(Debug)]
 pub(super) struct Certified {
     pub(super) key: SigningKey,
@@ -42,7 +42,7 @@ pub(super) struct Certified {
 }
 
 impl Keyless {
-    /// Asks Fulcio to certify a new key.
+    /// Requests a certificate of Fulcio for a new key.
     ///
     /// # Errors
     /// [`Error::Service`], [`Error::Missing`] or [`Error::Key`] for the token's file.
@@ -82,18 +82,18 @@ impl Keyless {
             ders.extend(blocks.into_iter().map(|block| block.der));
         }
         let Some(leaf) = ders.first() else {
-            return Err(service.odd("its answer has no certificate"));
+            return Err(service.odd("its response has no certificate"));
         };
         if certificate_key(leaf).ok().as_deref() != Some(key.spki()) {
-            return Err(service.odd("it certified another key"));
+            return Err(service.odd("its certificate is for another key"));
         }
         Ok(Some(Certified { key, chain: ders }))
     }
 
-    /// Adds an entry about a signature to the log; returns it as bundles have it.
+    /// Adds an entry for a signature to the log; returns the entry as bundles contain it.
     ///
     /// # Errors
-    /// [`Error::Service`]; [`Error::Key`] for a key that the log does not take.
+    /// [`Error::Service`]; [`Error::Key`] for a key type that the log does not support.
     pub(super) async fn log(
         &self,
         http: &Http,
@@ -108,7 +108,7 @@ impl Keyless {
         let service = Service::new(REKOR, base, "api/v2/log/entries")?;
         let (details, hash) = key.log_details().ok_or_else(|| Error::Key {
             origin: "the key".to_owned(),
-            reason: "a Rekor v2 log takes ECDSA keys only; leave --rekor-url out".to_owned(),
+            reason: "a Rekor v2 log accepts only ECDSA keys; omit --rekor-url".to_owned(),
         })?;
         let digest = STANDARD.encode(hash(message));
         let mut verifier = match certificate {
@@ -125,12 +125,12 @@ impl Keyless {
         let logged = logged.and_then(|body| STANDARD.decode(body).ok());
         let logged = logged.map(|body| String::from_utf8_lossy(&body).into_owned());
         if !logged.is_some_and(|body| body.contains(&digest)) {
-            return Err(service.odd("its entry is about something else"));
+            return Err(service.odd("its entry is for another signature"));
         }
         Ok(Some(entry))
     }
 
-    /// Asks the authority for a timestamp over a signature; returns the response as DER.
+    /// Requests a timestamp over a signature; returns the authority's response as DER.
     ///
     /// # Errors
     /// [`Error::Service`].
@@ -158,12 +158,12 @@ impl Keyless {
             .any(|bytes| bytes == hash.as_slice());
         match granted && is_about {
             true => Ok(Some(answer.to_vec())),
-            false => Err(service.odd("it gave no timestamp over the signature")),
+            false => Err(service.odd("its response has no timestamp over the signature")),
         }
     }
 }
 
-/// A `TimeStampReq` (RFC 3161, section 2.4.1) over a SHA-256, which names no policy and leaves the certificate out.
+/// Encodes a `TimeStampReq` (RFC 3161, section 2.4.1) over a SHA-256, without a policy and without `certReq`.
 fn timestamp_query(hash: &[u8], nonce: Option<&[u8; 8]>) -> Vec<u8> {
     let mut query = vec![
         0x30, 0x40, 0x02, 0x01, 0x01, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09,
@@ -180,7 +180,7 @@ fn timestamp_query(hash: &[u8], nonce: Option<&[u8; 8]>) -> Vec<u8> {
     query
 }
 
-/// The subject that a token is for, which Fulcio expects to be signed: the mail address, else `sub`.
+/// Returns the subject of a token, which Fulcio requires to be signed: the mail address, else `sub`.
 fn subject(token: &str) -> Option<String> {
     let claims = token.split('.').nth(1)?;
     let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
@@ -231,7 +231,7 @@ impl Service {
         let body = Bytes::from(body.to_string());
         let answer = self.post(http, body, "application/json").await?;
         let read = strict::document(&answer, &strict::Shape::Map(&strict::Shape::Any));
-        read.map_err(|error| self.failed(format!("its answer cannot be read: {error}"), false))
+        read.map_err(|error| self.failed(format!("its response cannot be read: {error}"), false))
     }
 
     async fn post(
@@ -256,9 +256,9 @@ impl Service {
         let read = Pace::new(http.waits());
         let bytes = read.whole(answer, MAX_ANSWER, &self.url).await;
         if !status.is_success() {
-            // The body of a refusal may repeat the token.
+            // The body of an error response may repeat the token.
             let refused = status.is_client_error() && status.as_u16() != 429;
-            return Err(self.failed(format!("it answered {status}"), refused));
+            return Err(self.failed(format!("it responded with {status}"), refused));
         }
         let bytes = bytes.map_err(|error| broken(error.to_string()))?;
         Ok(Bytes::from(bytes))

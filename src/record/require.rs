@@ -1,4 +1,4 @@
-//! Accepts an image for an environment by a promotion statement that a trusted verifier signed.
+//! Accepts an image for an environment by a promotion statement of a trusted verifier.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,17 +14,17 @@ use crate::{
     trust::{self, Choice, Loaded, Patterns, TrustRequest, Verifier},
 };
 
-/// A demand on an image.
+/// The promotion that an image must have.
 #[derive(Debug)]
 pub(crate) struct Requirement {
     verifiers: Vec<(TrustedVerifier, Verifier)>,
-    /// The promotion must be at least so old.
+    /// The minimum age of the promotion.
     pub(crate) min_age: Option<Duration>,
-    /// The time by which ages are judged.
+    /// The time from which ages are computed.
     pub(crate) now: Timestamp,
 }
 
-/// A promotion that was accepted.
+/// An accepted promotion, with its verifier and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Promotion {
     pub(crate) verifier: String,
@@ -76,10 +76,10 @@ impl Requirement {
         })
     }
 
-    /// Returns the promotion of an image to an environment; with a tag it must be one that the promotion set.
+    /// Returns the accepted promotion of an image to an environment; a tag must be one that the promotion set.
     ///
     /// # Errors
-    /// [`Error::NotPromoted`], which names why each candidate was refused; a registry that fails is never "not promoted".
+    /// [`Error::NotPromoted`] with the reason for each refused candidate; a failed registry is another error.
     pub(crate) async fn promotion(
         &self,
         registry: &Registry,
@@ -152,22 +152,22 @@ impl Requirement {
             let tags = predicate.get("tags").and_then(Value::as_array);
             let mut tags = tags.into_iter().flatten();
             if !tags.any(|found| found.as_str() == Some(tag.as_str())) {
-                return Err(format!("it is not about the tag {tag}"));
+                return Err(format!("it does not list the tag {tag}"));
             }
         }
         let time = |pointer: &str| text(pointer).and_then(|at| at.parse::<Timestamp>().ok());
-        let at = time("/promotedAt").ok_or("it does not say when the image was promoted")?;
+        let at = time("/promotedAt").ok_or("its promotedAt is missing or not a time")?;
         if predicate
             .get("expires")
             .is_some_and(|expires| !expires.is_null())
         {
-            let expires = time("/expires").ok_or("its expiry cannot be read")?;
+            let expires = time("/expires").ok_or("its expires is not a time")?;
             if expires <= self.now {
                 return Err(format!("it expired at {expires}"));
             }
         }
         let age = self.now.duration_since(at);
-        // Clocks differ by seconds; a promotion of the future is a lie.
+        // Clocks differ by seconds; a promotion further in the future is refused.
         if age.as_secs() < -300 {
             return Err(format!("it was promoted at {at}, which is in the future"));
         }

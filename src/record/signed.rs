@@ -1,4 +1,4 @@
-//! Statements as they are stored: a bare DSSE envelope for a `.att` tag, a Sigstore bundle v0.3 for a referrer.
+//! Signs statements and stores them: a DSSE envelope under a `.att` tag, or a Sigstore bundle v0.3 as a referrer.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -16,22 +16,21 @@ use crate::{
     },
 };
 
-/// The media type of a bundle.
 pub(super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-/// The annotation of a layer under a `.att` tag with its predicate type.
+/// The annotation with the predicate type of a layer under a `.att` tag.
 pub(super) const LAYER_TYPE: &str = "predicateType";
 
 /// The signer of the statements of a run.
 #[derive(Debug)]
 pub(crate) struct Signing {
     key: SigningKey,
-    /// The certificate and its issuers, of a keyless signer.
+    /// The certificate of a keyless signer and its issuers, as DER.
     chain: Vec<Vec<u8>>,
     services: Keyless,
     http: Http,
 }
 
-/// A signed statement.
+/// A signed statement: the envelope, and the proofs of its time.
 #[derive(Debug)]
 pub(super) struct SignedStatement {
     predicate_type: String,
@@ -41,7 +40,7 @@ pub(super) struct SignedStatement {
 }
 
 impl Signing {
-    /// Signs with a key; the services log and stamp where they are named.
+    /// Makes a signer with a key; the configured services log and timestamp its signatures.
     pub(crate) fn with_key(key: SigningKey, services: Keyless, http: Http) -> Self {
         Self {
             key,
@@ -51,7 +50,7 @@ impl Signing {
         }
     }
 
-    /// Signs with a certified ephemeral key; `None` where no authority is named.
+    /// Makes a signer with a certified ephemeral key; `None` without a configured Fulcio.
     ///
     /// # Errors
     /// Those of [`Keyless`].
@@ -65,18 +64,18 @@ impl Signing {
         }))
     }
 
-    /// The key.
+    /// Returns the key that signs, which is ephemeral for a keyless signer.
     pub(crate) fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// The certificate of a keyless signer.
+    /// Returns the certificate of a keyless signer as DER.
     pub(crate) fn certificate(&self) -> Option<&[u8]> {
         self.chain.first().map(Vec::as_slice)
     }
 
-    /// Tells whether an envelope is by this signer over exactly these bytes. The certificate of a keyless signer is
-    /// a new one each time, so its bytes decide alone.
+    /// Tells whether an envelope is by this signer over exactly these bytes. A keyless signer has a new certificate
+    /// each time, so only the bytes are compared.
     pub(super) fn made(&self, envelope: &Value, payload: &[u8]) -> bool {
         let text = |pointer: &str| envelope.pointer(pointer).and_then(Value::as_str);
         let decoded = |pointer: &str| STANDARD.decode(text(pointer)?).ok();
@@ -89,7 +88,7 @@ impl Signing {
             || decoded("/signatures/0/sig").is_some_and(|sig| self.key.verifies(&message, &sig))
     }
 
-    /// Signs a statement.
+    /// Signs a statement, then logs and timestamps the signature.
     ///
     /// # Errors
     /// [`Error::Key`], [`Error::Service`].
@@ -106,7 +105,7 @@ impl Signing {
             .log(http, &self.key, certificate, &message, &signature)
             .await?;
         let stamp = services.stamp(http, &signature).await?;
-        // The readers of summaries expect an empty key identifier.
+        // Verifiers of summaries expect an empty key identifier.
         let envelope = json!({
             "payloadType": IN_TOTO,
             "payload": STANDARD.encode(payload),
@@ -123,7 +122,7 @@ impl Signing {
     /// Makes the layer for a `.att` tag.
     ///
     /// # Errors
-    /// [`Error::Layout`] for a keyless signature that no timestamp proves: the layout has no place for a Rekor v2 entry.
+    /// [`Error::Layout`] for a keyless signature without a timestamp: this layout cannot store a Rekor v2 entry.
     pub(super) fn layer(&self, signed: &SignedStatement, image: &str) -> Result<NewLayer, Error> {
         let mut annotations = vec![
             ("dev.cosignproject.cosign/signature", String::new()),
@@ -185,7 +184,7 @@ impl Signing {
 }
 
 impl SignedStatement {
-    /// The envelope, as verifiers of summaries read it.
+    /// Returns the envelope as JSON, as verifiers of summaries read it.
     pub(super) fn envelope(&self) -> Vec<u8> {
         self.envelope.to_string().into_bytes()
     }

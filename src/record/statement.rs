@@ -1,5 +1,5 @@
-//! The statements about a promoted image: the verification summary (SLSA 1.2, "Verification Summary Attestation") and the
-//! promotion. Both are made of the hand-over files alone, so the same files give the same bytes.
+//! Makes the statements about a promoted image: the verification summary (SLSA 1.2, "Verification Summary Attestation")
+//! and the promotion. Both depend on the hand-over files alone, so the same files result in the same bytes.
 
 use std::collections::BTreeSet;
 
@@ -17,22 +17,22 @@ pub(crate) const VSA: &str = "https://slsa.dev/verification_summary/v1";
 pub(crate) const PROMOTION: &str = "urn:promote:promotion:v1";
 /// The type of an in-toto statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-/// The version of SLSA that summaries speak of.
+/// The SLSA version in summaries.
 const SLSA_VERSION: &str = "1.2";
-/// Skipped checks that leave the evidence whole.
+/// Checks that may be skipped without losing evidence.
 const LOGS: [&str; 2] = ["transparency-log", "certificate-log"];
-/// The property of an image that a policy passed.
+/// The property in the summary of an image that passed a policy.
 const PASSED: &str = "PROMOTE_POLICY_PASSED";
 
-/// A level that a summary names where all its rules passed.
+/// A level that a summary lists if all its rules passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Level {
-    /// Such as `SLSA_BUILD_LEVEL_3`.
+    /// The name of the level, such as `SLSA_BUILD_LEVEL_3`.
     pub(crate) name: String,
     pub(crate) rules: Vec<String>,
 }
 
-/// Somebody who approved the promotion, as the caller says.
+/// An approval of the promotion, as the caller passes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Approval {
@@ -42,7 +42,7 @@ pub(crate) struct Approval {
 /// The place in the GitOps repository that names the image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct GitopsPlace {
-    /// The component; empty for every one.
+    /// The component; empty for all components.
     #[serde(skip)]
     pub(crate) component: String,
     pub(crate) uri: String,
@@ -54,7 +54,7 @@ pub(crate) struct GitopsPlace {
     pub(crate) after: Option<String>,
 }
 
-/// The run that promotes.
+/// The pipeline run of the promotion, by its page and names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Run {
@@ -68,18 +68,18 @@ pub(crate) struct Run {
     pub(crate) trace_id: Option<String>,
 }
 
-/// The facts that every statement of a run is made of.
+/// The facts from which every statement of a run is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
     pub(crate) verified: Verified,
     pub(crate) promoted: Promoted,
-    /// SHA-256 of `promoted.json`.
+    /// SHA-256 of the file `promoted.json`.
     pub(crate) promoted_digest: Digest,
     pub(crate) verifier_id: String,
     /// The stable name of the policy.
     pub(crate) policy_uri: String,
     pub(crate) environment: String,
-    /// The levels that may be named.
+    /// The levels that summaries may list.
     pub(crate) levels: Vec<Level>,
     /// The codes of the rules that passed, by component.
     pub(crate) passed: Vec<(String, BTreeSet<String>)>,
@@ -92,7 +92,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the verdict about a component, which its name and version identify.
+    /// Returns the verdict about a component, by name and version.
     pub(super) fn verdict(&self, promoted: &PromotedComponent) -> Option<&VerifiedComponent> {
         let mut components = self.verified.components.iter();
         components.find(|verified| {
@@ -100,9 +100,9 @@ impl Subject {
         })
     }
 
-    /// Returns the levels that rules proved for a component, and the property of its own.
+    /// Returns the levels that rules proved for a component, and the property of a passed policy.
     ///
-    /// The report names components without their versions: every version must have passed.
+    /// The report lists components without their versions, so every version must have passed.
     fn levels(&self, component: &PromotedComponent) -> Vec<String> {
         let named = self.passed.iter().filter(|(of, _)| *of == component.name);
         let passed: Vec<_> = named.map(|(_, codes)| codes).collect();
@@ -131,7 +131,7 @@ impl Subject {
             "resourceUri": image.to_string(),
             "policy": {"uri": self.policy_uri, "digest": digest_set(verified.policy.digest)},
         });
-        // A list that may lack something would claim to be complete. Without a log the same evidence is opened.
+        // A summary lists all evidence; skipped log checks do not change the evidence that is read.
         let is_whole = |check: &String| LOGS.contains(&check.as_str());
         if verified.skipped_checks.iter().all(is_whole)
             && let Some(verdict) = self.verdict(component)
@@ -202,7 +202,7 @@ impl Subject {
     }
 }
 
-/// Checks the name of a level: a SLSA track and number, or a property of one's own.
+/// Checks the name of a level: a SLSA track and number, or a custom property.
 pub(crate) fn is_level(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
@@ -211,7 +211,7 @@ pub(crate) fn is_level(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("SLSA_") else {
         return true;
     };
-    // Verifiers refuse a summary whole for another name of this form.
+    // Verifiers refuse the entire summary if it has another name of this form.
     let parts = rest.split_once("_LEVEL_");
     parts.is_some_and(|(track, level)| {
         !track.is_empty()

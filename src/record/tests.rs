@@ -1,4 +1,4 @@
-//! The record against the facts that readers of summaries insist on: each row is a probe of a reader's check.
+//! Tests the record by the checks of tools that verify summaries: each row is one check.
 
 use std::collections::BTreeSet;
 
@@ -103,7 +103,7 @@ fn a_summary_has_what_each_reader_compares() {
             json!(env!("CARGO_PKG_VERSION")),
         ),
         ("/predicate/timeVerified", json!("2026-11-28T10:00:00Z")),
-        // No tag and no scheme: a reader on the node compares it as a whole.
+        // No tag and no scheme: verifiers on the node compare the whole text.
         ("/predicate/resourceUri", json!(image().to_string())),
         (
             "/predicate/policy/uri",
@@ -273,7 +273,7 @@ fn refuses_what_is_not_a_usable_key_without_showing_it() {
     let broken = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
     let text = SigningKey::parse(broken.as_bytes(), None, "file").unwrap_err();
     assert!(!text.to_string().contains("c2VjcmV0"), "{text}");
-    // A cost that would take the memory of the machine is refused before it is spent.
+    // A cost that would exceed the machine's memory is refused before any is allocated.
     let costly = json!({
         "kdf": {"name": "scrypt", "params": {"N": 1u64 << 40, "r": 8, "p": 1}, "salt": "AAAA"},
         "cipher": {"name": "nacl/secretbox", "nonce": "AAAA"}, "ciphertext": "AAAA",

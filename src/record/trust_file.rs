@@ -1,4 +1,4 @@
-//! The file that says whose promotions are accepted for which environments. One file serves every reader.
+//! The trust file: the verifiers whose promotions are accepted, by environment.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Error;
 use crate::{json, text};
 
-/// Whose promotions are accepted.
+/// The content of a trust file: verifiers and their environments.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TrustFile {
@@ -17,11 +17,11 @@ pub(crate) struct TrustFile {
     pub(crate) trusted_root: Option<String>,
 }
 
-/// A verifier and how its signature is recognised.
+/// A verifier, with the key or identity of its signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TrustedVerifier {
-    /// The URI by which it calls itself.
+    /// The URI of the verifier in its statements.
     pub(crate) id: String,
     /// Its key: a file, a PEM text, `k8s://…` or `https://…`.
     #[serde(default)]
@@ -31,21 +31,21 @@ pub(crate) struct TrustedVerifier {
     /// The OIDC issuer of its certificate.
     #[serde(default)]
     pub(crate) issuer: Option<String>,
-    /// The environments that it promotes to.
+    /// The environments for which its promotions are accepted.
     pub(crate) environments: Vec<String>,
-    /// How long a promotion is accepted, such as `720h`.
+    /// The maximum age of a promotion, such as `720h`.
     #[serde(default, deserialize_with = "duration")]
     pub(crate) max_age: Option<Duration>,
-    /// Set when a transparency log must have the signature; by default that of an identity, not of a key.
+    /// Set if the signature must be in a transparency log; by default true for an identity and false for a key.
     #[serde(default)]
     pub(crate) transparency_log: Option<bool>,
 }
 
 impl TrustFile {
-    /// Reads the file.
+    /// Parses a trust file, as YAML or JSON.
     ///
     /// # Errors
-    /// [`Error::Document`] for a file that names no verifier, or one without a key or identity.
+    /// [`Error::Document`] for a file without verifiers, or a verifier without a key or identity.
     pub(crate) fn parse(bytes: &[u8], origin: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Document {
             what: format!("the trust file {origin}"),
@@ -55,7 +55,7 @@ impl TrustFile {
         let document = json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))?;
         let found: Self = json::decode(&document).map_err(|error| wrong(error.to_string()))?;
         if found.verifiers.is_empty() {
-            return Err(wrong("it names no verifiers".to_owned()));
+            return Err(wrong("it lists no verifiers".to_owned()));
         }
         for verifier in &found.verifiers {
             let id = &verifier.id;
