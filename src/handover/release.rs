@@ -89,7 +89,7 @@ impl Release {
                 return Err(Error::Contradiction {
                     origin: origin.to_owned(),
                     name: component.name.clone(),
-                    what: "it has a destination without a tag",
+                    what: "it has no destination, or one without a tag",
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! The annotations of a rule that reports show: title, description, collections, dates.
+//! Reads the annotations of a rule that reports show: title, description, collections, dates.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::rego::Rule;
 
-/// The annotations of a rule that has a code.
+/// The annotations of a rule with a code.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Annotated {
     /// `package.short_name`.
@@ -15,9 +15,9 @@ pub(crate) struct Annotated {
     pub(crate) package: String,
     /// The annotated members, as results show them.
     pub(crate) metadata: BTreeMap<String, Value>,
-    /// The collections that it belongs to.
+    /// The collections of the rule.
     pub(crate) collections: Vec<String>,
-    /// The pipelines that it is meant for.
+    /// The pipelines for which the rule is intended.
     pub(crate) pipeline_intention: Vec<String>,
 }
 
@@ -55,18 +55,18 @@ impl Annotated {
     }
 }
 
-/// AsciiDoc's cross references: to a section of a document in a component, or to anything else.
+/// Matches AsciiDoc's cross references: to a section of a document in a component, or any other.
 static CROSS_REFERENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let pattern = r"xref:(?:([^:]+):ROOT:(.+?)\.adoc(#[^\[]+)?|[\w.$#/]+)\[([\w\s/.]+)\]";
     Regex::new(pattern).ok()
 });
 
-/// Cross references are reduced to their labels.
+/// Replaces cross references by their labels.
 fn without_links(text: &str) -> String {
     replaced(text, |found| found[4].to_owned())
 }
 
-/// Cross references to a section become its address, others their labels.
+/// Replaces cross references to a section by its URL, others by their labels.
 fn with_addresses(text: &str) -> String {
     replaced(text, |found| {
         match (found.get(1), found.get(2), found.get(3)) {
@@ -88,7 +88,7 @@ fn replaced(text: &str, new: impl Fn(&Captures<'_>) -> String) -> String {
     }
 }
 
-/// YAML writes a moment also as a bare date.
+/// Completes a bare date, which YAML allows, to a time in RFC 3339.
 fn as_moment(text: &str) -> String {
     match text.parse::<jiff::civil::Date>() {
         Ok(date) if text.len() == 10 => format!("{date}T00:00:00Z"),

@@ -1,7 +1,7 @@
 //! The policy's configuration: Conforma's `EnterpriseContractPolicy` spec (API v1alpha1).
 //!
-//! Unknown members are refused at every level, as upstream's schema does: a misspelt `exclude`
-//! must not silently change a verdict. Where the text comes from is [`super::source`]'s subject.
+//! Unknown members are refused at every level, as Conforma's schema does: a misspelt `exclude`
+//! must not silently change a verdict. [`super::locate`] reads the text.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{dialect::Dialect, local::Reach};
 
-/// The files that hold the configuration in a directory or repository, the first one wins.
+/// The file names of the configuration in a directory or repository; the first that exists is used.
 pub(crate) const FILES: [&str; 6] = [
     ".ec/policy.json",
     ".ec/policy.yaml",
@@ -19,19 +19,19 @@ pub(crate) const FILES: [&str; 6] = [
     "policy.yml",
 ];
 
-/// Why a text is not a policy configuration.
+/// A text that is not a policy configuration.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("file {origin} is empty")]
     Empty { origin: String },
-    /// It is neither JSON nor YAML.
+    /// The text is neither JSON nor YAML.
     #[error("{origin} is neither JSON nor YAML: {reason}")]
     Parse {
         /// The file, or where else the text came from.
         origin: String,
         reason: String,
     },
-    /// It is not of the specification's shape.
+    /// A member is unknown or has the wrong type.
     #[error(
         "{origin}: policy configuration does not conform to the EnterpriseContractPolicy spec: {reason}"
     )]
@@ -41,7 +41,7 @@ pub(crate) enum Error {
         /// The member and what was expected.
         reason: String,
     },
-    /// A date of a volatile entry cannot be read.
+    /// A date of a volatile entry is malformed.
     #[error(
         "{origin}: volatileConfig entry {value:?} has the date {date:?}: expected RFC 3339 or YYYY-MM-DD"
     )]
@@ -63,7 +63,7 @@ pub(crate) enum Error {
     },
 }
 
-/// The whole configuration.
+/// The spec of a policy configuration, which is also the root of an inline one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Spec {
@@ -71,30 +71,30 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) description: String,
-    /// The groups of sources; each is evaluated on its own.
+    /// The groups of sources; each is evaluated separately.
     #[serde(
         default,
         deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) sources: Vec<Group>,
-    /// Criteria for the groups that have none of their own.
+    /// Criteria for the groups without their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) configuration: Option<Configuration>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) rekor_url: String,
-    /// The key, as the reference that the author wrote.
+    /// The reference of the public key, as it is written.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) public_key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Identity>,
-    /// The local paths that its sources may be; not part of the text.
+    /// The local paths that sources may name; not a member of the text.
     #[serde(skip)]
     pub(crate) local: Reach,
 }
 
 impl Spec {
-    /// Tells whether no group names a policy, so that no rule could say no.
+    /// Tells whether no group names a policy, so that no rule can refuse an image.
     pub(crate) fn is_empty(&self) -> bool {
         self.sources.iter().all(|group| group.policy.is_empty())
     }
@@ -122,12 +122,12 @@ pub(crate) struct Group {
     pub(crate) rule_data: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<Criteria>,
-    /// Which rules count for a time or for some images only.
+    /// Criteria for a limited time or for some images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) volatile_config: Option<VolatileConfig>,
 }
 
-/// Criteria of a group.
+/// The include and exclude criteria of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Criteria {
@@ -147,7 +147,7 @@ pub(crate) struct Criteria {
     pub(crate) include: Vec<String>,
 }
 
-/// Global criteria, deprecated upstream.
+/// Global criteria for all groups, deprecated in Conforma.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Configuration {
@@ -198,10 +198,10 @@ pub(crate) struct VolatileConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Volatile {
     pub(crate) value: String,
-    /// The first moment at which it holds.
+    /// The time at which the criterion becomes effective.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) effective_on: String,
-    /// The last moment at which it holds.
+    /// The last time at which the criterion is effective.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) effective_until: String,
     /// Only for the image with this digest; deprecated for `imageDigest`.
@@ -220,12 +220,12 @@ pub(crate) struct Volatile {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) component_names: Vec<String>,
-    /// Where the decision is written down.
+    /// The URL or name of a document with the decision.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) reference: String,
 }
 
-/// A keyless signer.
+/// A keyless signer, by exact values or regular expressions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Identity {
@@ -237,7 +237,6 @@ pub(crate) struct Identity {
         skip_serializing_if = "String::is_empty"
     )]
     pub(crate) subject_regexp: String,
-    /// The OIDC issuer.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) issuer: String,
     #[serde(
@@ -248,13 +247,13 @@ pub(crate) struct Identity {
     pub(crate) issuer_regexp: String,
 }
 
-/// A list that may also be `null`, as Go reads and writes it.
+/// Deserialises a list that may also be `null`, as in Go.
 fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Vec<T>, D::Error> {
     Option::deserialize(source).map(Option::unwrap_or_default)
 }
 
 impl Spec {
-    /// Reads JSON or YAML: a bare spec, or a resource with `spec`.
+    /// Parses JSON or YAML: a bare spec, or a resource with `spec`.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -267,7 +266,7 @@ impl Spec {
         Self::from_document(document(text, origin)?, origin)
     }
 
-    /// Takes an already parsed document: a bare spec, or a resource with `spec`.
+    /// Converts a parsed document: a bare spec, or a resource with `spec`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Date`] or [`Error::Scopes`].
@@ -288,7 +287,7 @@ impl Spec {
         Ok(spec)
     }
 
-    /// One group of one policy, for a directory or repository without a configuration.
+    /// Returns a spec of one group with one policy, for a directory or repository without a configuration.
     pub(crate) fn of_policy(source: String) -> Self {
         Self {
             sources: vec![Group {
@@ -318,8 +317,8 @@ impl Spec {
         Ok(())
     }
 
-    /// Checks the dates of volatile entries. Under `ec` an entry with a broken one does not hold, with a warning,
-    /// as upstream leaves it out.
+    /// Checks the dates of volatile entries. Under `ec` an entry with a malformed date is ignored with a warning,
+    /// as Conforma's `ec` does.
     ///
     /// # Errors
     /// [`Error::Date`].
@@ -334,7 +333,7 @@ impl Spec {
                 tracing::warn!(
                     value = entry.value,
                     date,
-                    "volatileConfig: an entry with a date that cannot be read is left out"
+                    "volatileConfig: ignored an entry with a malformed date"
                 );
                 continue;
             }
@@ -347,7 +346,7 @@ impl Spec {
         Ok(())
     }
 
-    /// Returns the volatile entries of all groups, those that include first.
+    /// Returns the volatile entries of all groups, includes before excludes.
     fn volatile(&self) -> impl Iterator<Item = &Volatile> {
         let lists = self
             .sources
@@ -357,7 +356,7 @@ impl Spec {
     }
 }
 
-/// Reads JSON or YAML.
+/// Parses JSON or YAML; `origin` is named in the error.
 ///
 /// # Errors
 /// [`Error::Parse`].
@@ -372,7 +371,7 @@ pub(crate) fn document(text: &str, origin: &str) -> Result<Value, Error> {
     }
 }
 
-/// Reads a moment: RFC 3339, or a date, which is its first moment in UTC.
+/// Parses a time: RFC 3339, or a date, which means its start in UTC.
 pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     if let Ok(date) = text.parse::<Date>()
         && text.len() == 10

@@ -1,10 +1,9 @@
-//! Which rules count: include and exclude criteria, scored as Conforma does.
+//! Selects rules by include and exclude criteria, scored as Conforma does.
 //!
-//! A criterion is `*`, `package`, `package.*`, `package.rule`, each perhaps with `:term`, or
-//! `@collection`. A result is accepted when its includes score higher than its excludes. This goes
-//! further than upstream in three places, unless upstream's behaviour is requested: the full
-//! name of a nested package matches, an include with a term opens its package, and so does one
-//! for a component.
+//! A criterion is `*`, `package`, `package.*`, `package.rule`, each optionally with `:term`, or
+//! `@collection`. A result is selected if its includes score higher than its excludes. Unless the
+//! behaviour of Conforma's `ec` is requested, three more cases match: the full name of a nested
+//! package, and an include with a term or for a component opens its package.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::image::{DigestReference, Repository};
 
-/// The criteria of one group of sources that hold at one time.
+/// The criteria of one group of sources that are effective at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Criteria {
     everywhere: Lists,
@@ -30,18 +29,18 @@ struct Lists {
     exclude: Vec<String>,
 }
 
-/// A result that criteria are compared with.
+/// A result to be compared with criteria.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate<'a> {
-    /// `package.rule`, the package perhaps nested.
+    /// The code `package.rule`, where the package may be nested.
     pub(crate) code: &'a str,
     pub(crate) terms: &'a [String],
-    /// The collections that the rule belongs to.
+    /// The collections of the rule.
     pub(crate) collections: &'a [String],
 }
 
 impl Criteria {
-    /// Collects the criteria of a group that hold at the time.
+    /// Collects the criteria of a group that are effective at the time.
     pub(crate) fn new(group: &Group, global: Option<&Configuration>, at: Timestamp) -> Self {
         let mut criteria = Self::default();
         if let Some(config) = &group.config {
@@ -92,7 +91,7 @@ impl Criteria {
         }
     }
 
-    /// The criteria for one image. Without an image only what holds everywhere counts.
+    /// Returns the criteria for one image. Without an image only unscoped criteria apply.
     pub(crate) fn select(
         &self,
         image: Option<&DigestReference>,
@@ -121,7 +120,7 @@ impl Criteria {
             }
         }
         if dialect == Dialect::Conforma {
-            // Upstream also warns of includes that are meant for other images.
+            // Conforma's ec also warns of includes for other images.
             expected = self
                 .images
                 .values()
@@ -146,7 +145,7 @@ impl Lists {
     }
 }
 
-/// The criteria that hold for one image of one component.
+/// The criteria for one image of one component.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     all: Lists,
@@ -156,7 +155,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Tells whether a result counts. One without a code cannot be named, so it always counts.
+    /// Tells whether a result is selected. Criteria cannot name a result without a code, so it always is.
     pub(crate) fn includes(&self, candidate: Option<Candidate<'_>>) -> bool {
         let Some(candidate) = candidate else {
             return true;
@@ -165,14 +164,14 @@ impl Selection {
         total(&self.all.include, &matchers) > total(&self.all.exclude, &matchers)
     }
 
-    /// Tells whether a result would count but for an exclude.
+    /// Tells whether only an exclude prevents the selection of a result.
     pub(crate) fn excepts(&self, candidate: Candidate<'_>) -> bool {
         let matchers = matchers(candidate, self.dialect);
         let include = total(&self.all.include, &matchers);
         include > 0 && include <= total(&self.all.exclude, &matchers)
     }
 
-    /// Tells whether a rule can return an accepted result, so that its package has to be evaluated.
+    /// Tells whether a rule can return a selected result, so that its package has to be evaluated.
     pub(crate) fn opens(&self, code: &str, collections: &[String]) -> bool {
         let candidate = Candidate {
             code,
@@ -191,8 +190,8 @@ impl Selection {
         include > total(&self.opening.exclude, &matchers)
     }
 
-    /// Tells whether a rule without a code can return an accepted result. The codes of its results
-    /// are unknown, so that it may be whatever the includes name in its package.
+    /// Tells whether a rule without a code can return a selected result. The codes of its results are
+    /// unknown before evaluation, so any include for its package may match.
     pub(crate) fn opens_unnamed(&self, package: &str, rule: &str) -> bool {
         let short = package.rsplit_once('.').map_or(package, |(_, last)| last);
         let named = self.opening.include.iter().filter_map(|criterion| {
@@ -206,7 +205,7 @@ impl Selection {
         possible.any(|rule| self.opens(&format!("{package}.{rule}"), &[]))
     }
 
-    /// The includes that matched none of the candidates, once each.
+    /// Returns the includes that match none of the candidates, without duplicates.
     pub(crate) fn unmatched<'a>(
         &self,
         candidates: impl Iterator<Item = Candidate<'a>>,
@@ -224,8 +223,8 @@ impl Selection {
     }
 }
 
-/// Tells whether the key of an entry, a repository or a digest, means the image. The short names of
-/// Docker Hub mean the same repository as its long ones; upstream compares texts.
+/// Tells whether the key of an entry, a repository or a digest, matches the image. Short and long names
+/// of Docker Hub repositories are equal; Conforma's `ec` compares texts.
 fn means(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
     if key == image.digest.to_string() {
         return true;
@@ -239,7 +238,7 @@ fn means(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
     key == theirs || (dialect == Dialect::Promote && key.parse().is_ok_and(same))
 }
 
-/// The name without the suffix that the expansion of an index adds to a child.
+/// Returns the name without the suffix of an index's child.
 fn child_of(name: &str) -> Option<&str> {
     let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     let is_suffix = |suffix: &str| {
@@ -255,7 +254,7 @@ fn child_of(name: &str) -> Option<&str> {
 }
 
 fn holds(entry: &Volatile, at: Timestamp) -> bool {
-    // A date that cannot be read was refused before; the entry would not hold.
+    // Malformed dates were refused earlier; here they never match.
     let holds = |text: &str, holds: &dyn Fn(Timestamp) -> bool| {
         text.is_empty() || parse_time(text).is_some_and(holds)
     };
@@ -270,7 +269,7 @@ fn total(criteria: &[String], matchers: &[String]) -> u32 {
     matched.map(|criterion| score(criterion)).sum()
 }
 
-/// How much a criterion weighs: the more it names, the more.
+/// Returns the score of a criterion, which is higher for a more specific one.
 fn score(criterion: &str) -> u32 {
     if criterion.starts_with('@') {
         return 10;
@@ -291,7 +290,7 @@ fn score(criterion: &str) -> u32 {
     value
 }
 
-/// Every criterion that matches the candidate.
+/// Returns every criterion that matches the candidate.
 fn matchers(candidate: Candidate<'_>, dialect: Dialect) -> Vec<String> {
     let (full, rule) = candidate
         .code

@@ -1,7 +1,7 @@
-//! The data documents of a group of sources, merged into the one that rules see as `data`.
+//! Merges the data documents of a group of sources into the document that rules see as `data`.
 //!
-//! Objects merge deeply; anything else that is there twice is an error, because whichever value
-//! won, a rule could decide by the wrong one.
+//! Objects are merged recursively. Any other duplicate member is an error, because a rule could
+//! otherwise decide by the wrong value.
 
 mod lines;
 
@@ -11,19 +11,19 @@ use serde_json::{Map, Value, json};
 
 use super::{config, source::Fetched};
 
-/// Why the data cannot be used.
+/// Data documents that cannot be read or merged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The file is neither JSON nor YAML.
     #[error(transparent)]
     Parse(#[from] config::Error),
     /// The file is not an object.
-    #[error("data file {file} is no object: expected members by name")]
+    #[error("data file {file} is not an object: expected members by name")]
     Shape { file: String },
-    /// Two documents say something of the same member.
-    #[error("{place}: merge error: data member {path} stands in {other} too")]
+    /// Two documents have the same member.
+    #[error("{place}: merge error: data member {path} is also set in {other}")]
     Collision {
-        /// Its line in the file that came later.
+        /// File and line of the member in the later document.
         place: String,
         path: String,
         other: String,
@@ -34,15 +34,15 @@ pub(crate) enum Error {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Data {
     merged: Map<String, Value>,
-    /// The names and texts of what was merged, to find the line of a member.
+    /// The names and texts of the merged documents, to find the line of a member.
     texts: Vec<(String, String)>,
 }
 
 impl Data {
     /// Adds the files of one source.
     ///
-    /// Each directory that holds a data file is a root of its own, and is also seen from the
-    /// roots above it, below its name.
+    /// Each directory with a data file is a root. Its members are also visible from the roots above
+    /// it, below the name of the directory.
     ///
     /// # Errors
     /// Any [`Error`], naming the file.
@@ -95,7 +95,7 @@ impl Data {
         })
     }
 
-    /// Adds the data of the configuration itself.
+    /// Adds the `ruleData` of the configuration.
     ///
     /// # Errors
     /// [`Error::Collision`].
@@ -107,10 +107,10 @@ impl Data {
         self.merge(document, "ruleData of the configuration")
     }
 
-    /// The document with what the program itself tells the rules.
+    /// Returns the merged document with the members that this program provides.
     ///
     /// # Errors
-    /// [`Error::Collision`] when a data source has a member `config` that says the same.
+    /// [`Error::Collision`] if a data source sets the same member below `config`.
     pub(crate) fn document(&self, own: &Value) -> Result<Value, Error> {
         let mut all = self.clone();
         let own = Map::from_iter([("config".to_owned(), own.clone())]);
@@ -123,13 +123,13 @@ fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
-/// The path of a directory as seen from a root; `None` when it is elsewhere.
+/// Returns the path of a directory relative to a root; `None` if it is not below the root.
 fn below<'a>(root: &str, directory: &'a str) -> Option<&'a str> {
     let rest = directory.strip_prefix(root)?;
     (root.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
-/// Adds the members, or returns the path of one that is there already.
+/// Adds the members; returns the path of a duplicate as the error.
 fn merge(
     into: &mut Map<String, Value>,
     from: Map<String, Value>,
@@ -190,7 +190,7 @@ mod tests {
         let twice = data(&[("a.yml", "a:\n  b: 1"), ("b.yml", "# c\nx: 1\na: {b: 1}")]);
         assert_eq!(
             twice.unwrap_err().to_string(),
-            "d/b.yml:3: merge error: data member a.b stands in d/a.yml:2 too"
+            "d/b.yml:3: merge error: data member a.b is also set in d/a.yml:2"
         );
         let mixed = data(&[("a.yml", "a: {b: 1}"), ("b.yml", "a: 1")]);
         assert!(matches!(mixed, Err(Error::Collision { .. })));

@@ -1,7 +1,7 @@
-//! Evaluation of one group for one image: rules are evaluated, then their results are read.
+//! Evaluates one group for one image: the rules first, then the meaning of their results.
 //!
-//! Where Conforma's `ec` is reproduced, the results are read in this program's own way too, and everything that `ec`
-//! drops is named in a warning.
+//! In the dialect of Conforma's `ec` the results are also read in this program's own dialect, and a warning names
+//! everything that `ec` ignores.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,13 @@ use super::{
 /// The results of a group for an image.
 pub(super) struct Said {
     pub(super) outcome: Outcome,
-    /// The values of rules that they were read from.
+    /// The values of rules from which the results were read.
     raws: Vec<Raw>,
     opened: BTreeSet<String>,
 }
 
 impl Ready {
-    /// Evaluates the rules of the packages that the criteria open, and reads what they say.
+    /// Evaluates the rules of the packages that the criteria open, and reads their results.
     pub(super) fn evaluate(
         &self,
         input: &rego::Input,
@@ -106,7 +106,7 @@ impl Ready {
         Ok(outcome)
     }
 
-    /// Names every package and every violation that `ec` drops.
+    /// Warns of every package and every violation that `ec` ignores.
     pub(super) fn name_what_is_dropped(
         &self,
         input: &rego::Input,
@@ -143,7 +143,7 @@ impl Ready {
         let ours = match ours {
             Ok(ours) => ours,
             Err(error) => {
-                tracing::warn!(component, "ec passes over what verify-ec refuses: {error}");
+                tracing::warn!(component, "ec ignores an error by which verify-ec refuses the image: {error}");
                 return;
             }
         };

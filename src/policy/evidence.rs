@@ -1,9 +1,9 @@
-//! The evidence about one image that a policy is asked about, and the pass that only verified
-//! evidence can give.
+//! The evidence about one image that a policy judges, and the pass that only verified evidence
+//! can lead to.
 //!
-//! [`Evidence::Verified`] is made of an examination whose signatures and attestations were both
-//! verified (attestations may be absent where the user does without them), and of nothing else. [`Pass`] has no public constructor: a policy without violations
-//! over verified evidence makes one.
+//! [`Evidence::Verified`] is made only from an examination whose signatures and attestations were both
+//! verified (attestations may be absent if the user allows it). [`Pass`] has no public constructor: it is
+//! made for verified evidence without violations.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) enum Evidence {
     Verified(VerifiedEvidence),
-    /// Something is missing or was not checked.
+    /// A signature is missing, or a check was skipped.
     Unverified(UnverifiedEvidence),
     Replayed(Arc<Value>),
 }
 
-/// Evidence of an image that is signed and attested by the trusted signers.
+/// The evidence of an image that trusted signers signed and attested.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedEvidence {
     image: VerifiedImage,
@@ -37,7 +37,7 @@ pub(crate) struct UnverifiedEvidence {
     content: Content,
 }
 
-/// The document that rules see, and the facts that are missing in it.
+/// The document that rules see, and the facts missing in it.
 #[derive(Debug, Clone)]
 struct Content {
     document: Arc<Value>,
@@ -57,32 +57,31 @@ impl Content {
     }
 }
 
-/// An image that verified evidence and a policy without violations let pass.
+/// An image that passes: verified evidence and no violation of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pass {
     image: DigestReference,
 }
 
-/// The answer of a policy about one image.
+/// The results of a policy for one image, with the pass if there is one.
 #[derive(Debug)]
 pub(crate) struct Opinion {
     pub(crate) outcome: Outcome,
-    /// The facts that could not be read.
     pub(crate) unreadable: Unread,
     pass: Option<Pass>,
 }
 
-/// The facts that could not be read.
+/// The facts that could not be read, by their effect on the pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unread {
-    /// Those that a selected rule refers to: the image does not pass.
+    /// Facts that a selected rule uses: the image does not pass.
     pub(crate) needed: Vec<Unreadable>,
-    /// Those that no selected rule refers to.
+    /// Facts that no selected rule uses.
     pub(crate) spared: Vec<Unreadable>,
 }
 
 impl VerifiedEvidence {
-    /// Takes signatures and attestations from the examination itself.
+    /// Makes evidence of the verified signatures and attestations of an examination.
     ///
     /// # Errors
     /// The failure of the signatures, else of the attestations.
@@ -101,10 +100,10 @@ impl VerifiedEvidence {
 }
 
 impl VerifiedEvidence {
-    /// Takes signatures from the examination, and attestations if there are any.
+    /// Makes evidence of the verified signatures, and of attestations if there are any.
     ///
     /// # Errors
-    /// The failure of the signatures, else of attestations that are there and refused.
+    /// The failure of the signatures, else of existing attestations that were refused.
     pub(crate) fn signed<'e>(
         examined: &'e Examined,
         background: &Background<'_>,
@@ -120,7 +119,7 @@ impl VerifiedEvidence {
 }
 
 impl UnverifiedEvidence {
-    /// Takes what there is.
+    /// Makes evidence of the available signatures and attestations.
     pub(crate) fn new(
         signatures: &[Signature],
         attestations: &[Attestation],
@@ -133,7 +132,7 @@ impl UnverifiedEvidence {
 }
 
 impl Evidence {
-    /// The document that rules see as `input`.
+    /// Returns the document that rules see as `input`.
     pub(crate) fn document(&self) -> &Arc<Value> {
         match self {
             Self::Verified(evidence) => &evidence.content.document,
@@ -142,7 +141,7 @@ impl Evidence {
         }
     }
 
-    /// Splits off the facts that could not be read, and the verified image if there is one.
+    /// Returns the document, the facts that could not be read, and the verified image if there is one.
     pub(super) fn into_parts(self) -> (Arc<Value>, Vec<Unreadable>, Option<VerifiedImage>) {
         let (content, image) = match self {
             Self::Verified(evidence) => (evidence.content, Some(evidence.image)),
@@ -154,8 +153,8 @@ impl Evidence {
 }
 
 impl Opinion {
-    /// Gives a pass to verified evidence without violations, if every fact that a selected rule
-    /// refers to was read.
+    /// Makes a pass of verified evidence without violations, if every fact that a selected rule uses
+    /// was read.
     pub(super) fn new(
         outcome: Outcome,
         unreadable: Unread,
@@ -172,14 +171,14 @@ impl Opinion {
         }
     }
 
-    /// Splits the results and the facts that could not be read from the pass.
+    /// Returns the results, the facts that could not be read, and the pass.
     pub(crate) fn into_parts(self) -> (Outcome, Unread, Option<Pass>) {
         (self.outcome, self.unreadable, self.pass)
     }
 }
 
 impl Pass {
-    /// The image that may pass, by digest.
+    /// Returns the image that passes, by digest.
     pub(crate) fn image(&self) -> &DigestReference {
         &self.image
     }

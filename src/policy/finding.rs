@@ -1,4 +1,4 @@
-//! One result of a rule or of a builtin check, as reports show it.
+//! A result of a rule or of a built-in check, as reports show it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::rego::Place;
 /// The message of a passed check.
 pub(crate) const PASS: &str = "Pass";
 
-/// The members of the metadata that every report shows; the others come with `--info`.
+/// The members of the metadata in every report; `--info` adds the others.
 const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
 
 /// A message with its metadata: `code`, `term`, `effective_on`, `title`, `description` …
@@ -20,13 +20,13 @@ pub(crate) struct Finding {
     /// Further members of the result and its rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, Value>,
-    /// Where the rule starts that it comes from.
+    /// Where the rule of the result starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<Place>,
 }
 
 impl Finding {
-    /// A finding of a builtin check or of a rule's code.
+    /// Makes a finding with the code of a built-in check or a rule.
     pub(crate) fn new(code: &str, msg: impl Into<String>) -> Self {
         let metadata = BTreeMap::from([("code".to_owned(), Value::from(code))]);
         Self {
@@ -43,17 +43,17 @@ impl Finding {
         self
     }
 
-    /// A member of the metadata that is a text.
+    /// Returns a member of the metadata if it is a text.
     pub(crate) fn text(&self, member: &str) -> Option<&str> {
         self.metadata.get(member).and_then(Value::as_str)
     }
 
-    /// The code, if the result has one. An empty one is none.
+    /// Returns the code, if the result has one that is not empty.
     pub(crate) fn code(&self) -> Option<&str> {
         self.text("code").filter(|code| !code.is_empty())
     }
 
-    /// The texts of a member that is one text or a list of them.
+    /// Returns the texts of a member that is one text or a list of texts.
     pub(crate) fn list(&self, member: &str) -> Vec<String> {
         match self.metadata.get(member) {
             Some(Value::String(one)) => vec![one.clone()],
@@ -70,7 +70,7 @@ impl Finding {
         self.list("term")
     }
 
-    /// The finding as reports without `--info` show it.
+    /// Returns the finding as reports without `--info` show it.
     pub(crate) fn brief(&self) -> Self {
         let metadata = self.metadata.iter();
         let metadata = metadata.filter(|(member, _)| ALWAYS.contains(&member.as_str()));
@@ -83,13 +83,13 @@ impl Finding {
         }
     }
 
-    /// The finding without the place of its rule.
+    /// Returns the finding without the place of its rule.
     pub(crate) fn unplaced(mut self) -> Self {
         self.location = None;
         self
     }
 
-    /// The order of reports: by code, first term and message.
+    /// Returns the sort key of reports: code, first term and message.
     pub(crate) fn order(&self) -> (String, String, String) {
         let term = self.terms().into_iter().next().unwrap_or_default();
         (

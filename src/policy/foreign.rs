@@ -1,4 +1,4 @@
-//! References of other repositories than the component's, which may be absent.
+//! References to other repositories than the component's, which may be absent.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::image::Reference;
 
-/// Tells whether a look-up failed only because a foreign reference does not exist: one in another
-/// repository than the component's, and that no evidence names.
+/// Tells whether a lookup failed only because a foreign reference does not exist: one to another
+/// repository than the component's that no evidence names.
 pub(super) fn is_absent(failed: &Unreadable, input: &Value, subject: Subject<'_>) -> bool {
     if failed.reason.cause != Cause::Missing {
         return false;

@@ -1,5 +1,5 @@
-//! The groups of sources of a policy, ready for evaluation: fetched, compiled, with the inventory
-//! of their rules. One group is evaluated on its own, only where its criteria can reach.
+//! Loads the groups of sources of a policy: fetches and compiles them, and lists their rules. Each
+//! group is evaluated separately, and only the packages that its criteria open.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,47 +26,45 @@ use super::{
 };
 use crate::image::{Digest, DigestReference};
 
-/// Why a policy cannot be used or evaluated.
+/// A policy that cannot be used or evaluated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Source(#[from] source::Error),
     #[error(transparent)]
     Data(#[from] data::Error),
-    /// The policy cannot be compiled, or a rule not evaluated.
+    /// The policy cannot be compiled, or a rule cannot be evaluated.
     #[error(transparent)]
     Rego(#[from] rego::Error),
-    /// The results of a rule have no meaning.
+    /// The results of a rule are malformed.
     #[error(transparent)]
     Outcome(#[from] outcome::Error),
-    /// The sources of a group hold no policy.
+    /// The sources of a group contain no policy.
     #[error("no rego files found in policy sources {sources}")]
     NoPolicy { sources: String },
-    /// No rule said anything, not even that it passed.
-    #[error("no rule of the policy gave a result: {reason}")]
+    /// No rule returned a result, and none passed.
+    #[error("no rule of the policy returned a result: {reason}")]
     Nothing {
-        /// The rules and criteria to look at.
         reason: String,
     },
-    /// The work was interrupted: a bug of ours.
+    /// The evaluation thread panicked, which is a bug of this program.
     #[error("the evaluation was interrupted: {reason}")]
     Interrupted { reason: String },
 }
 
-/// Data and functions of rules besides the data of the group.
+/// Data and functions for rules in addition to the data of the group.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The hosts and clients of `ec.*` functions.
     pub(crate) host: Host,
-    /// `data.config.default_sigstore_opts`.
+    /// The value of `data.config.default_sigstore_opts`.
     pub(crate) sigstore_options: Value,
-    /// The program whose behavior is reproduced.
     pub(crate) dialect: Dialect,
     /// True to evaluate only rules for the configured pipelines.
     pub(crate) by_intention: bool,
 }
 
-/// A policy that is ready. Cheap to clone.
+/// A loaded policy. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Policies(Arc<Inner>);
 
@@ -98,30 +96,30 @@ impl std::fmt::Debug for Ready {
     }
 }
 
-/// A rule that returns results.
+/// A rule with results (`deny`, `warn` …) and its code.
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
-    /// The code; `package.name` without an annotation that sets one.
+    /// The code; without an annotation `package.name`.
     pub(super) code: String,
     pub(super) is_annotated: bool,
     pub(super) collections: Vec<String>,
     pipeline_intention: Vec<String>,
 }
 
-/// The image that a policy is asked about.
+/// The image to evaluate a policy for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    /// The image; `None` when a saved input names none that can be read.
+    /// The image; `None` if a saved input has no valid reference.
     pub(crate) image: Option<&'a DigestReference>,
     pub(crate) component: &'a str,
-    /// The moment for which dates are judged.
+    /// The effective time of rules.
     pub(crate) at: Timestamp,
 }
 
 impl Policies {
-    /// Fetches and reads the sources of every group; rules with errors are found here.
+    /// Fetches and compiles the sources of every group; reports rules with errors.
     ///
     /// # Errors
     /// Any [`Error`] but those of an evaluation.
@@ -143,7 +141,7 @@ impl Policies {
             }
             let (group, global) = (group.clone(), spec.configuration.clone());
             let settings = settings.clone();
-            // A policy may be large: the run's time limit ends its parsing too.
+            // A policy may be large, so parsing also ends at the run's time limit.
             let work = move || {
                 let ready = Ready::new(group, global, &policies, &data)?;
                 ready.program(at, &settings)?;
@@ -155,7 +153,7 @@ impl Policies {
             let ready = tokio::task::spawn_blocking(work).await;
             groups.push(ready.unwrap_or_else(interrupted)?);
         }
-        // The text of the configuration decides too, whatever the sources say.
+        // The configuration is part of the digest, because it influences the verdict.
         let text = serde_json::to_vec(&spec).map_err(|error| Error::Interrupted {
             reason: error.to_string(),
         })?;
@@ -171,25 +169,25 @@ impl Policies {
         })))
     }
 
-    /// The configuration with its sources pinned.
+    /// Returns the configuration with pinned sources.
     pub(crate) fn spec(&self) -> &Spec {
         &self.0.spec
     }
 
-    /// SHA-256 over the configuration and the content of its sources.
+    /// Returns the SHA-256 over the configuration and the content of its sources.
     pub(crate) fn digest(&self) -> Digest {
         self.0.digest
     }
 
-    /// Every source, pinned.
+    /// Returns every source with its commit or digest.
     pub(crate) fn pinned(&self) -> &[String] {
         &self.0.pinned
     }
 
-    /// Asks all groups about one input, off the threads that serve connections.
+    /// Evaluates all groups for one input, on a thread that may block.
     ///
     /// # Errors
-    /// Any [`Error`]: then nothing is known of the image.
+    /// Any [`Error`]: then the image has no judgement.
     pub(crate) async fn evaluate(
         &self,
         evidence: Evidence,
@@ -213,7 +211,7 @@ impl Policies {
                     rego::recorded(|| group.evaluate(&document, subject, settings));
                 let said = said?;
                 if settings.dialect.is_conforma() {
-                    // What could not be read here takes no pass away.
+                    // Facts that could not be read here do not affect the pass.
                     let name = || group.name_what_is_dropped(&document, subject, settings, &said);
                     let ((), _) = rego::recorded(name);
                 }
@@ -292,7 +290,7 @@ impl Ready {
         })
     }
 
-    /// The program for a moment. Components share it.
+    /// Returns the compiled program for an effective time. Components share it.
     pub(super) fn program(&self, at: Timestamp, settings: &Settings) -> Result<Program, Error> {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = programs.get(&at) {
@@ -314,7 +312,7 @@ impl Ready {
         criteria.select(subject.image, subject.component, settings.dialect)
     }
 
-    /// Tells whether the rule can give a result that is accepted.
+    /// Tells whether the rule can return a selected result.
     pub(super) fn opens(
         &self,
         package: &str,
@@ -329,7 +327,7 @@ impl Ready {
         opens && is_intended(&rule.pipeline_intention, &self.intended(settings))
     }
 
-    /// Returns the packages in which a rule can return an accepted result.
+    /// Returns the packages in which a rule can return a selected result.
     pub(super) fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
         let passing = self.packages.iter().filter(|(package, rules)| {
             rules
@@ -341,7 +339,7 @@ impl Ready {
             return self.packages.keys().cloned().collect();
         }
         if settings.dialect == Dialect::Conforma {
-            // Upstream uses the first segment of a package's name only.
+            // Conforma's ec uses only the first segment of a package's name.
             let first = |package: String| package.split('.').next().map(str::to_owned);
             passing = passing.into_iter().filter_map(first).collect();
             passing.retain(|package| self.packages.contains_key(package));
@@ -349,7 +347,7 @@ impl Ready {
         passing
     }
 
-    /// The rules that would count but for an exclude, whatever they would say.
+    /// Returns the rules that only an exclude prevents from selection, whatever their results.
     pub(super) fn let_off(&self, selection: &Selection) -> Vec<String> {
         let rules = self.packages.values().flatten().filter(|rule| {
             selection.excepts(Candidate {
@@ -367,7 +365,7 @@ impl Ready {
             .any(|rule| rule.package == package && rule.name == name)
     }
 
-    /// The pipelines that rules have to be meant for; `None` when it does not matter.
+    /// Returns the pipelines for which rules must be intended; `None` without such a limit.
     pub(super) fn intended(&self, settings: &Settings) -> Option<Vec<String>> {
         let list = |value: &Value| match value {
             Value::String(one) => vec![one.clone()],
@@ -394,7 +392,7 @@ pub(super) fn is_intended(rule: &[String], configured: &Option<Vec<String>>) -> 
     }
 }
 
-/// The rules that give results, by package.
+/// Returns the rules with results, by package.
 fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
     let mut packages: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
     for rule in policy

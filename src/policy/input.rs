@@ -1,7 +1,7 @@
-//! The document that rules see as `input` (Conforma's policy input).
+//! Makes the document that rules see as `input` (Conforma's policy input).
 //!
-//! Statements are passed on as they were signed. What comes from the registry besides them (the
-//! image's configuration, its parent) is a fact that was read, is absent, or could not be read.
+//! Statements are included as they were signed. Other content of the registry (the image's
+//! configuration, its parent) is a fact that was read, is absent, or could not be read.
 
 use std::collections::BTreeMap;
 
@@ -22,12 +22,12 @@ use crate::{
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
-/// The label by which the bundle of an operator says where its manifests are.
+/// The label of an operator bundle with the path of its manifests.
 const OLM_MANIFESTS: &str = "operators.operatorframework.io.bundle.manifests.v1";
 /// The largest image configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
 
-/// The members of an image's configuration that rules see, in upstream's order.
+/// The members of an image's configuration that rules see, in the order of Conforma's `ec`.
 const CONFIG_MEMBERS: [&str; 23] = [
     "AttachStderr",
     "AttachStdin",
@@ -60,13 +60,13 @@ pub(crate) struct Sig {
     /// The identifier of the key; often empty.
     #[serde(default)]
     pub(crate) keyid: String,
-    /// The signature in base64.
+    /// The signature, encoded in base64.
     #[serde(default)]
     pub(crate) sig: String,
-    /// The certificate as PEM.
+    /// The certificate of the signer as PEM.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) certificate: String,
-    /// The issuing certificates as PEM.
+    /// The certificates of the issuers as PEM.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) chain: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -85,7 +85,7 @@ impl From<&Signature> for Sig {
     }
 }
 
-/// Facts of an image besides its signatures.
+/// Facts about an image besides its signatures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
     config: Seen<Value>,
@@ -93,7 +93,7 @@ pub(crate) struct Facts {
     files: Seen<Value>,
 }
 
-/// The image that an image was built on, as its manifest names it.
+/// The base image named in an image's manifest.
 #[derive(Debug, Clone, PartialEq)]
 struct Parent {
     reference: String,
@@ -101,7 +101,7 @@ struct Parent {
 }
 
 impl Facts {
-    /// Looks up the image's configuration and that of the image it was built on.
+    /// Reads the configurations of the image and of its base image.
     pub(crate) async fn of(
         registry: &Registry,
         image: &DigestReference,
@@ -137,7 +137,7 @@ impl Facts {
         }
     }
 
-    /// Unreadable facts, by the paths under which rules read them.
+    /// Returns the unreadable facts, by the paths under which rules read them.
     pub(crate) fn unreadable(&self, image: &DigestReference) -> Vec<Unreadable> {
         let parent = self.parent.value();
         let facts = [
@@ -160,7 +160,7 @@ impl Facts {
     }
 }
 
-/// The manifest itself, or the one for linux/amd64 of an index.
+/// Returns the manifest itself, or that for linux/amd64 of an index.
 async fn platform_manifest(
     registry: &Registry,
     image: &DigestReference,
@@ -213,7 +213,7 @@ async fn config(
     Ok(Some(Value::Object(shown)))
 }
 
-/// The manifests in the bundle of an operator.
+/// Reads the manifests in an operator bundle.
 async fn files(
     registry: &Registry,
     image: &DigestReference,
@@ -232,8 +232,8 @@ async fn files(
     }
 }
 
-/// The image that the manifest names as its base. Builders write both annotations empty when they
-/// do not know it; without a digest nothing says which image it was.
+/// Returns the base image named in the manifest. Builders leave both annotations empty if it is
+/// unknown; without a digest the base image is not identified.
 fn parent_reference(own: &ImageManifest) -> Option<String> {
     let digest = own.annotations.get(BASE_DIGEST);
     let digest = digest.filter(|digest| !digest.is_empty());
@@ -263,7 +263,7 @@ async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>,
     }
 }
 
-/// Tells whether Go leaves a value out of a document.
+/// Tells whether a value is Go's zero value, which `omitempty` leaves out.
 fn is_zero(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -275,7 +275,7 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
-/// The Snapshot as rules see it.
+/// Returns the Snapshot as rules see it.
 pub(crate) fn snapshot(snapshot: &Snapshot) -> Value {
     let components: Vec<_> = snapshot
         .components
@@ -303,7 +303,7 @@ pub(crate) fn snapshot(snapshot: &Snapshot) -> Value {
     Value::Object(document)
 }
 
-/// Where a component was built from, as rules and reports see it.
+/// Returns the source of a component as rules and reports see it.
 pub(crate) fn source(component: &Component) -> Value {
     let git = component
         .source
@@ -315,22 +315,22 @@ pub(crate) fn source(component: &Component) -> Value {
     }
 }
 
-/// Sources of the document besides signatures and attestations.
+/// Parts of the document besides signatures and attestations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Background<'a> {
-    /// The image, as reports name it.
+    /// The reference of the image, as reports show it.
     pub(crate) image: &'a str,
     pub(crate) pinned: &'a DigestReference,
     pub(crate) facts: &'a Facts,
     pub(crate) component: &'a Component,
     /// All components, as [`snapshot`] shows them.
     pub(crate) snapshot: &'a Value,
-    /// The policy's configuration, pinned.
+    /// The policy's configuration with pinned sources.
     pub(crate) spec: &'a Spec,
 }
 
 impl Background<'_> {
-    /// The document about these signatures (none when their check failed) and attestations.
+    /// Returns the document with these signatures (empty if their check failed) and attestations.
     pub(super) fn document(&self, signatures: &[Signature], attestations: &[Attestation]) -> Value {
         let attestations: Vec<_> = attestations.iter().map(attestation).collect();
         let mut image = Map::from_iter([("ref".to_owned(), Value::from(self.image))]);

@@ -1,4 +1,4 @@
-//! The rules of a source with their annotations, for people who want to know what a policy checks.
+//! Lists the rules of a source with their annotations, to show what a policy checks.
 
 use super::{
     annotated::Annotated,
@@ -10,26 +10,26 @@ use super::{
 /// A rule as its annotations describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inspected {
-    /// `package.short_name`.
+    /// The code `package.short_name` of the rule.
     pub(crate) code: String,
     pub(crate) package: String,
     pub(crate) short_name: String,
-    /// `deny`, `warn` or `other`.
+    /// Either `deny`, `warn` or `other`.
     pub(crate) kind: &'static str,
     pub(crate) title: String,
     pub(crate) description: String,
-    /// The collections that it belongs to.
+    /// The collections of the rule.
     pub(crate) collections: Vec<String>,
     /// True if the rule has annotations of its own.
     pub(crate) annotated: bool,
-    /// True if its name is that of a rule with results.
+    /// True if the name is that of a rule with results, such as `deny`.
     pub(crate) gives_results: bool,
     /// The annotation chain, each element with its place.
     pub(crate) links: Vec<(Link, Place)>,
 }
 
 impl Inspected {
-    /// Where the Conforma project would explain the rule; empty without a short name.
+    /// Returns the URL of the rule in Conforma's documentation; empty without a short name.
     pub(crate) fn documentation_url(&self) -> String {
         let package = self.package.rsplit('.').next().unwrap_or_default();
         if package.is_empty() || self.short_name.is_empty() {
@@ -42,7 +42,7 @@ impl Inspected {
     }
 }
 
-/// Fetches a source and lists its rules, file by file, with the source as it was pinned.
+/// Fetches a source and lists its rules file by file; also returns the pinned source.
 ///
 /// # Errors
 /// Any [`Error`] of sources and of their rules.
@@ -66,7 +66,7 @@ pub(crate) async fn inspect(
     }
     let mut all = Vec::new();
     for module in modules {
-        // As upstream does: what another file says of the package is not seen.
+        // As in Conforma's ec: annotations of the package in another file are ignored.
         all.extend(rego::list(vec![module])?.iter().map(inspected));
     }
     Ok((fetched.pinned.clone(), all))
@@ -107,7 +107,7 @@ fn inspected(rule: &Rule) -> Inspected {
     }
 }
 
-/// Where what a link belongs to is declared: the rule or its package.
+/// Returns the place where the rule or package of a link is declared.
 fn place(link: &Link, rule: &Rule) -> Place {
     let of_package = link.path.join(".") == rule.package;
     Place {

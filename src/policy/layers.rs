@@ -1,4 +1,4 @@
-//! The documents in some directories of an image, as the file system of all its layers has them.
+//! Reads the documents in directories of an image, from the merged file system of its layers.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,12 @@ use crate::{
 const MAX_LAYER: u64 = 128 << 20;
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Why the files of an image are unknown.
+/// Files of an image that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("layer {layer}: {source}")]
     Registry {
         layer: Digest,
-        /// The error of the registry client.
         source: registry::Error,
     },
     #[error("layer {layer}: {source}")]
@@ -28,16 +27,16 @@ pub(crate) enum Error {
         layer: Digest,
         source: archive::Error,
     },
-    /// A file in them cannot be read.
+    /// A file in the layers cannot be read.
     #[error("files of the image: {0}")]
     File(#[from] archive::Error),
 }
 
-/// The YAML and JSON documents directly in one of the directories, by path. Case does not matter
-/// in the directories, as in Conforma's ec.
+/// Returns the YAML and JSON documents directly in one of the directories, by path. Directories are
+/// compared without case, as in Conforma's `ec`.
 ///
 /// # Errors
-/// When a layer cannot be had or read: what it hides or adds is then unknown.
+/// Returns an error if any layer cannot be fetched or read, because it may add or hide files.
 pub(super) async fn documents(
     registry: &Registry,
     repository: &Repository,
@@ -65,7 +64,7 @@ pub(super) async fn documents(
             linked.entry(*layer).or_default().push(*entry);
         }
     }
-    // Files behind links from other directories take a second look at their layer.
+    // Targets of links from other directories require a second pass over their layer.
     let mut read = BTreeMap::new();
     for (number, entries) in linked {
         let layer = image.layers.get(number);

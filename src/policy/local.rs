@@ -1,8 +1,8 @@
-//! Files of this machine that policies may be made of, and those that they must not see.
+//! Restricts the local files that policy sources may read.
 //!
-//! Whoever writes a policy may print what its rules see, or send it away in the name of a look-up. So a configuration
-//! names local paths only if it is a local file itself, and only below its own directory, and no policy holds what
-//! proves who this run is.
+//! The author of a policy can print everything that its rules see, or send it away in the name of a lookup. So only a
+//! configuration that is a local file may name local paths, only below its own directory, and no policy source may
+//! contain credentials of this run.
 
 use std::{
     fs, io,
@@ -20,11 +20,11 @@ pub(super) const LEADS_OUT: &str = "the link leads out of the policy";
 /// Why a file is not opened.
 pub(super) const NOT_REGULAR: &str = "not a regular file";
 /// Why a path is not read.
-const CREDENTIALS: &str = "credentials of this run are kept there, which no policy may see";
+const CREDENTIALS: &str = "it contains credentials of this run, which no policy may read";
 
-/// Where secrets are mounted into a pod, and where Tekton keeps what is its own.
+/// The directories where pods mount secrets, and Tekton's own.
 const MOUNTED: [&str; 3] = ["/var/run/secrets", "/run/secrets", "/tekton"];
-/// Where tools keep logins, below the home directory.
+/// The directories and files below the home directory where tools store credentials.
 const AT_HOME: [&str; 8] = [
     ".docker",
     ".config/containers",
@@ -47,22 +47,22 @@ pub(super) fn leads_inside(root: &Path, link: &Path) -> io::Result<bool> {
 /// The local paths that a configuration may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// None: the configuration is not a local file.
+    /// No path, because the configuration is not a local file.
     #[default]
     Nothing,
-    /// Those below the directory of the configuration.
+    /// Paths below the directory of the configuration.
     Below(PathBuf),
-    /// The one that the user named: there is no configuration.
+    /// The path that the user named, without a configuration.
     Named,
 }
 
-/// True if configurations may name any local path.
+/// The restriction of the local paths in a configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Paths {
-    /// Only those that their own place allows.
+    /// Only paths that the place of the configuration allows.
     #[default]
     Own,
-    /// Any, as for Conforma's `ec`: what would be refused otherwise is named in a warning.
+    /// Any path, as in Conforma's `ec`; a warning names those that are otherwise refused.
     Any,
 }
 
@@ -90,7 +90,7 @@ impl Spec {
 }
 
 impl Reach {
-    /// The source with its path resolved; `None` for one that is not local or that needs no change.
+    /// Returns the source with its path resolved; `None` if it is not local or does not change.
     fn resolve(&self, text: &str) -> Result<Option<String>, Error> {
         let outside = |reason: String| Error::Local {
             origin: text.to_owned(),
@@ -100,7 +100,7 @@ impl Reach {
             Ok(Address::File(path)) => Some(path),
             Ok(Address::Git(git)) => local_repository(&git.url),
             Ok(Address::Http(_) | Address::Oci(_)) => return Ok(None),
-            // It may be a path as seen from the configuration.
+            // It may be a path relative to the configuration.
             Err(_) => None,
         };
         let dir = match self {
@@ -133,13 +133,13 @@ impl Reach {
                 "the path is not below {}, the directory of the configuration",
                 dir.display()
             ))),
-            // Nothing is there: fetching it says so.
+            // It does not exist, which fetching reports.
             false => Ok(None),
         }
     }
 }
 
-/// The path of a repository on this machine.
+/// Returns the local path of a repository's URL; `None` for a remote one.
 fn local_repository(url: &str) -> Option<PathBuf> {
     match url.split_once("://") {
         Some(("file", path)) => Some(PathBuf::from(path)),
@@ -148,12 +148,12 @@ fn local_repository(url: &str) -> Option<PathBuf> {
     }
 }
 
-/// Files and directories that no policy may see.
+/// The files and directories that no policy source may read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hidden(Vec<PathBuf>);
 
 impl Hidden {
-    /// Takes the places of this run's credentials; adds those that tools and pods have.
+    /// Collects the files with this run's credentials, and the usual ones of tools and pods.
     pub(crate) fn new(own: Vec<PathBuf>, env: &Env) -> Self {
         let mut all = own;
         all.extend(MOUNTED.iter().map(PathBuf::from));
@@ -170,7 +170,7 @@ impl Hidden {
             let found = env.get(name).filter(|value| !value.is_empty());
             all.extend(found.map(|value| Path::new(value).join(below)));
         }
-        // What is not there hides nothing; a path that cannot be resolved is compared as it is.
+        // A path that does not exist is dropped; one that cannot be resolved is compared as it is.
         Self(
             all.into_iter()
                 .map(|path| fs::canonicalize(&path).unwrap_or(path))

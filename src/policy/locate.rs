@@ -1,5 +1,5 @@
-//! From the text of `--policy` to the configuration: inline, a file, a directory, a repository, a
-//! document, or a resource of the cluster.
+//! Locates the configuration named by `--policy`: inline text, a file, a directory, a repository,
+//! a document, or a resource of the cluster.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const MAX_FILE: u64 = 16 << 20;
 const RESOURCE: [&str; 3] = ["apis", "appstudio.redhat.com", "v1alpha1"];
 const KIND: &str = "EnterpriseContractPolicy";
 
-/// Why there is no configuration.
+/// A configuration that cannot be located or read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The text is not a configuration.
@@ -29,31 +29,30 @@ pub(crate) enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Source(#[from] source::Error),
-    /// The source holds neither a configuration nor policies.
+    /// The source contains neither a configuration nor policies.
     #[error("no suitable config file found at {origin}: expected policy.yaml or .rego files")]
     Nothing {
-        /// The source, pinned.
         origin: String,
     },
-    /// Rule data names a file, which only `ec` reads.
+    /// Rule data is the path of a file, which only `ec` reads.
     #[error(
-        "the rule data {text:?} is a path of this machine, which only ec reads: give the content itself, or the file as a data source of the policy"
+        "the rule data {text:?} is a local path, which only ec reads: pass the content itself, or list the file as a data source of the policy"
     )]
     LocalRuleData { text: String },
-    /// Nothing of that name is here, and there is no cluster to ask.
-    #[error("policy {name:?} is not a file or directory here{}, and neither a pod nor a kubeconfig leads to a cluster with a resource of that name", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
+    /// No such path exists, and no cluster is configured.
+    #[error("policy {name:?} is not an existing file or directory{}, and no cluster is configured, by a pod or a kubeconfig, that may have it as a resource", similar.as_ref().map(|path| format!(" (did you mean {path}?)")).unwrap_or_default())]
     Absent {
         name: String,
         similar: Option<String>,
     },
-    /// The cluster does not give the resource.
+    /// The cluster did not return the resource.
     #[error("policy {name:?} is not a file, and as a resource of the cluster: {source}")]
     Cluster { name: String, source: kube::Error },
 }
 
-/// Finds the configuration.
+/// Locates and parses the configuration.
 ///
-/// A directory or repository without one is a single source with everything in it.
+/// A directory or repository without a configuration file becomes the only source.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -93,7 +92,7 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     }
     let fetched = fetcher.fetch(text).await?;
     let found = FILES.iter().find_map(|name| fetched.file(name));
-    // A document from a web server is named as the server names it.
+    // A document from a web server has the name of its URL.
     let only = fetched
         .files
         .first()
@@ -111,8 +110,8 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     }
 }
 
-/// The value of rule data that a text names: the content of a document, else itself. Upstream
-/// fetches whatever could be the address of a document or a repository.
+/// Returns the value of rule data: the content of a document at a URL, else the text itself. Conforma's
+/// `ec` fetches every text that could be the address of a document or a repository.
 ///
 /// # Errors
 /// Any [`Error`] but those of the cluster.
@@ -239,14 +238,14 @@ async fn contents(file: &Path) -> Result<String, Error> {
     match size as u64 > MAX_FILE {
         true => Err(failed(std::io::Error::new(
             std::io::ErrorKind::FileTooLarge,
-            format!("it has more than {MAX_FILE} bytes"),
+            format!("it is larger than {MAX_FILE} bytes"),
         ))
         .into()),
         false => Ok(text),
     }
 }
 
-/// A path beside one that does not exist whose name is nearly the same.
+/// Returns an existing path in the same directory with a similar name.
 fn similar(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
@@ -260,7 +259,7 @@ fn similar(path: &Path) -> Option<String> {
     Some(path.with_file_name(found).display().to_string())
 }
 
-/// A text with members is a configuration itself, whichever hosts it mentions.
+/// Parses a text with members as a configuration; `None` for a path, URL or name.
 fn inline(text: &str) -> Result<Option<serde_json::Value>, config::Error> {
     if text.trim_start().starts_with('{') {
         return config::document(text, "--policy").map(Some);

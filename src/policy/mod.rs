@@ -1,5 +1,5 @@
-//! The verdict of a policy on an image: sources, the document that rules see, their results and the
-//! verdict, as of Conforma's `ec validate image`. The Rego engine is behind [`rego`].
+//! Evaluates a policy for an image: its sources, the document that rules see, their results and the
+//! verdict, as in Conforma's `ec validate image`. [`rego`] wraps the Rego engine.
 
 mod annotated;
 mod archive;

@@ -1,6 +1,6 @@
-//! From what rules gave to violations, warnings and successes (Conforma's rules for results).
+//! Sorts the values of rules into violations, warnings and successes (Conforma's rules for results).
 //!
-//! A result that cannot be understood is an error, never "no violation".
+//! A malformed result is an error, never "no violation".
 
 mod elements;
 mod purpose;
@@ -22,23 +22,23 @@ use elements::{finding, kind};
 pub(crate) use purpose::Purpose;
 use purpose::without_purpose;
 
-/// A date in the past is shown for this long.
+/// How long reports show an effective date in the past.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The results of a group of sources for one image.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<Finding>,
-    /// Results that do not forbid it, or not yet.
+    /// Results that do not forbid the promotion, or not yet.
     pub(crate) warnings: Vec<Finding>,
-    /// The rules that had nothing to say.
+    /// The rules without a result, which passed.
     pub(crate) successes: Vec<Finding>,
-    /// Results that the configuration or the policy's own exceptions let off, as `code[:term]`.
+    /// Results that the configuration or the policy's own exceptions exclude, as `code[:term]`.
     pub(crate) exceptions: Vec<String>,
 }
 
 impl Outcome {
-    /// Adds what another group says.
+    /// Adds the results of another group.
     pub(crate) fn extend(&mut self, other: Self) {
         self.violations.extend(other.violations);
         self.warnings.extend(other.warnings);
@@ -46,7 +46,7 @@ impl Outcome {
         self.exceptions.extend(other.exceptions);
     }
 
-    /// Puts the results into the order of reports.
+    /// Sorts the results into the order of reports.
     pub(crate) fn sort(&mut self) {
         for list in [
             &mut self.violations,
@@ -64,49 +64,47 @@ impl Outcome {
     }
 }
 
-/// Why the results of a rule have no meaning: the policy's author has to mend it.
+/// A malformed result of a rule, which the policy's author has to correct.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The rule's value is not a list of results.
-    #[error("rule {rule} gives {given}, expected a set of messages or objects")]
+    #[error("rule {rule} returns {given}, expected a set of messages or objects")]
     Value {
         /// The rule with its package and where it starts.
         rule: String,
         given: &'static str,
     },
     /// A result is neither a message nor an object with one.
-    #[error("rule {rule} gives {given}, expected a message or an object with the text msg")]
+    #[error("rule {rule} returns {given}, expected a message or an object with the text msg")]
     Result {
         /// The rule with its package and where it starts.
         rule: String,
         given: &'static str,
     },
-    /// No rule said anything, not even that it passed.
+    /// No rule returned a result, and none passed.
     #[error("no successes, warnings, or failures, check input: no rule of the policy was selected")]
     Nothing,
 }
 
-/// How results are read.
+/// The settings by which the results of rules are read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) selection: &'a Selection,
-    /// The rules with a code, of the evaluated packages.
+    /// The rules with a code in the evaluated packages.
     pub(crate) annotated: &'a BTreeMap<String, Annotated>,
-    /// Which rules count by the pipelines that they are meant for.
     pub(crate) meant: Meant<'a>,
-    /// The moment for which dates are judged.
+    /// The effective time of rules.
     pub(crate) at: Timestamp,
-    /// The program whose behavior is reproduced.
     pub(crate) dialect: Dialect,
 }
 
-/// Which rules count by the pipelines that they are meant for.
+/// Selects rules by the pipelines for which they are intended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Meant<'a> {
     All,
-    /// All but those with these codes.
+    /// All rules except those with these codes.
     AllBut(&'a BTreeSet<String>),
-    /// Only annotated ones, chosen without regard to terms (upstream).
+    /// Only annotated rules, without regard to terms, as in Conforma's `ec`.
     Annotated,
 }
 
@@ -117,7 +115,7 @@ struct Judged {
 }
 
 impl Reading<'_> {
-    /// Reads the values of the rules of one group.
+    /// Sorts the values of the rules of one group.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -149,7 +147,7 @@ impl Reading<'_> {
         Ok(outcome)
     }
 
-    /// Reads the results of a package's rules, annotations added, exceptions left out.
+    /// Reads the results of a package's rules, adds annotations and removes exceptions.
     fn results<'r>(
         &self,
         raws: impl Iterator<Item = &'r Raw> + Clone,
@@ -188,7 +186,7 @@ impl Reading<'_> {
         Ok(results)
     }
 
-    /// Annotations win over members of the result.
+    /// Adds the annotations of the rule, which replace members of the result.
     fn enriched(&self, mut finding: Finding) -> Finding {
         let Some(code) = finding.text("code") else {
             return finding;
@@ -232,7 +230,7 @@ impl Reading<'_> {
                 continue;
             }
             if self.dialect == Dialect::Conforma {
-                // Upstream finds out by the code, warnings first, what a result was.
+                // Conforma's ec classifies a result by its code, warnings first.
                 let same = |other: &Finding| match finding.code() {
                     Some(code) => other.code() == Some(code),
                     None => other.msg == finding.msg,
@@ -248,7 +246,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A violation of a rule that is not in force yet is a warning; a severity decides otherwise.
+    /// Downgrades violations of rules that are not effective yet; an explicit `severity` overrides that.
     fn sentence(&self, purpose: Purpose, mut finding: Finding) -> (Purpose, Finding) {
         let severity = finding.text("severity").map(str::to_owned);
         match (purpose, severity.as_deref()) {
@@ -270,7 +268,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The annotated rules of the package that are not among the results.
+    /// Adds the annotated rules of the package without a result as successes.
     fn passed(&self, package: &str, outcome: &mut Outcome, all: &mut Vec<Finding>) {
         let seen: BTreeSet<String> = outcome
             .violations
@@ -350,7 +348,7 @@ impl Reading<'_> {
             collections,
         });
         let mut unmatched = self.selection.unmatched(candidates);
-        // A result without a code always counts, so that everything is a criterion for it.
+        // A result without a code is always selected, so every criterion matches it.
         if all.iter().any(|finding| finding.code().is_none()) {
             unmatched.retain(|criterion| *criterion != "*");
         }
@@ -362,7 +360,7 @@ impl Reading<'_> {
         unmatched.into_iter().map(warning).collect()
     }
 
-    /// Leaves out what only follows from something that is reported already.
+    /// Removes results that depend on rules (`depends_on`) with results in the report.
     fn trim(&self, outcome: &mut Outcome) {
         let found = outcome.violations.iter().chain(&outcome.warnings);
         let reported: BTreeSet<String> = found
@@ -370,7 +368,7 @@ impl Reading<'_> {
             .collect();
         let once = self.dialect == Dialect::Promote;
         let times = |finding: &Finding| {
-            // Only annotations are believed: a result must not take itself out of the report.
+            // Only annotations are used: a result must not remove itself from the report.
             let annotated = finding.code().and_then(|code| self.annotated.get(code));
             if annotated.is_none_or(|rule| !rule.metadata.contains_key("depends_on")) {
                 return 1;
@@ -380,7 +378,7 @@ impl Reading<'_> {
                 .iter()
                 .filter(|code| !reported.contains(*code))
                 .count();
-            // Upstream repeats a result for each dependency that is not reported.
+            // Conforma's ec repeats a result for each dependency that is not reported.
             if once { open.min(1) } else { open }
         };
         for list in [
@@ -396,7 +394,7 @@ impl Reading<'_> {
     }
 }
 
-/// The rule with its place, as errors name it.
+/// Returns the rule with its place, as error messages show it.
 fn located(rule: &str, place: Option<&Place>) -> String {
     match place {
         Some(place) => format!("{rule} at {place}"),
@@ -404,8 +402,8 @@ fn located(rule: &str, place: Option<&Place>) -> String {
     }
 }
 
-/// Reads the only form of a moment that upstream understands here, `2006-01-02T15:04:05Z`.
-/// Another one would postpone a violation that upstream reports.
+/// Parses the only format of a time that Conforma's `ec` accepts here, `2006-01-02T15:04:05Z`.
+/// Any other format would postpone a violation that `ec` reports.
 fn moment(text: &str) -> Option<Timestamp> {
     let shape = b"0000-00-00T00:00:00Z";
     let same = |(given, wanted): (u8, &u8)| match wanted {
@@ -417,7 +415,7 @@ fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|_| exact)
 }
 
-/// A finding as a criterion would name it.
+/// Returns the criteria that match a finding: the code with each term, or the code alone without terms.
 fn names(finding: &Finding) -> Vec<String> {
     let Some(code) = finding.code() else {
         return Vec::new();
@@ -430,7 +428,7 @@ fn names(finding: &Finding) -> Vec<String> {
     terms.iter().map(|term| format!("{code}:{term}")).collect()
 }
 
-/// Says in the description how the rule could be excluded.
+/// Adds a sentence to the description on how to exclude the rule.
 fn hint_exclusion(finding: &mut Finding) {
     let Some(description) = finding.text("description").map(str::to_owned) else {
         return;

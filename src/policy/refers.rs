@@ -1,8 +1,8 @@
-//! Which facts a rule refers to, by its text and that of every rule it may reach.
+//! Finds the facts that a rule refers to, by its text and that of every rule it may reach.
 //!
-//! Texts are split into names alone, so that the answer is the larger set where it is in doubt:
-//! a name that is shadowed, a member that is computed, or `input` used as a whole refers to more
-//! than the rule may read. The engine that evaluates is not asked.
+//! Texts are only split into names, so the result is a superset in doubtful cases: a shadowed name,
+//! a computed member, or `input` as a whole refers to more than the rule may read. The Rego engine
+//! is not involved.
 
 mod names;
 
@@ -22,15 +22,14 @@ pub(super) struct References {
 struct Clause {
     file: String,
     line: u32,
-    /// The path below `data`.
     path: String,
     names: Vec<Name>,
-    /// The codes of results in its text.
+    /// The codes of results in the text of the clause.
     codes: BTreeSet<String>,
 }
 
 impl References {
-    /// Reads the texts of the rules.
+    /// Collects the names in the texts of the rules.
     pub(super) fn of<'r>(modules: &[Module], rules: impl Iterator<Item = &'r Rule>) -> Self {
         let mut by_file: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
         let mut own: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -57,7 +56,7 @@ impl References {
                 let tokens: Vec<&Token> = tokens.iter().filter(within).collect();
                 let own = own.get(rule.package.as_str()).unwrap_or(&nothing);
                 let path = format!("{}.{}", rule.package, rule.name);
-                // The head names the rule itself, which cannot refer to itself otherwise.
+                // The head contains the rule's own name, to which its body cannot refer.
                 let named = names::names(&tokens, &rule.package, own, &aliases);
                 clauses.push(Clause {
                     file: module.file.clone(),
@@ -80,7 +79,7 @@ impl References {
         own.flat_map(|clause| clause.codes.iter().map(String::as_str))
     }
 
-    /// Tells whether one of the clauses, or what they reach, refers to the fact.
+    /// Tells whether one of the clauses, or a rule that they reach, refers to the fact.
     pub(super) fn refers(&self, roots: &[(&str, u32)], fact: &str) -> bool {
         let mut reached: BTreeSet<usize> = BTreeSet::new();
         let roots = roots
@@ -127,7 +126,7 @@ fn related(a: &str, b: &str) -> bool {
     below(a, b) || below(b, a)
 }
 
-/// The same below `data`, whose own path is empty.
+/// Compares paths below `data`, where the path of `data` itself is empty.
 fn related_data(a: &str, b: &str) -> bool {
     a.is_empty() || related(a, b)
 }

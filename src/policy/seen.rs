@@ -1,23 +1,23 @@
-//! Facts that rules may look at. What could not be read is never taken for absent: a rule of the
-//! form "refuse when X is there" would pass.
+//! Facts that rules may use. A fact that could not be read is never treated as absent, because a rule
+//! of the form "refuse if X exists" would pass.
 
 use std::fmt;
 
 use super::layers;
 use crate::registry;
 
-/// A fact for rules.
+/// A fact that was read, is absent, or could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) enum Seen<T> {
     Value(T),
-    /// The signed content does not have it.
+    /// The signed content proves that the fact does not exist.
     #[default]
     Absent,
     Unreadable(Reason),
 }
 
 impl<T> Seen<T> {
-    /// The fact, if it was read and is there.
+    /// Returns the fact, if it was read and exists.
     pub(crate) fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
@@ -25,7 +25,7 @@ impl<T> Seen<T> {
         }
     }
 
-    /// Why it could not be read.
+    /// Returns the reason if the fact could not be read.
     pub(crate) fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Unreadable(reason) => Some(reason),
@@ -44,29 +44,29 @@ impl<T, E: Into<Reason>> From<Result<Option<T>, E>> for Seen<T> {
     }
 }
 
-/// Why a fact could not be read.
+/// The reason for which a fact could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reason {
-    /// The kind of cause, which decides about the exit code.
+    /// The kind of cause, which decides the exit code.
     pub(crate) cause: Cause,
     text: String,
 }
 
-/// The kinds of causes.
+/// The kind of cause of an unreadable fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The registry does not have it.
+    /// The registry does not have the content.
     Missing,
     /// The registry refused the credentials, or cannot be trusted or used as configured.
     Denied,
     /// The registry failed after all retries.
     Failed,
-    /// Other bytes were served, they are not understood, or exceed a limit.
+    /// The content is malformed, has another digest, or exceeds a limit.
     Unusable,
 }
 
 impl Reason {
-    /// Something that was read and is not understood.
+    /// Makes the reason for content that is malformed.
     pub(crate) fn unusable(text: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Unusable,
@@ -74,7 +74,7 @@ impl Reason {
         }
     }
 
-    /// Something that the registry does not have.
+    /// Makes the reason for content that the registry does not have.
     pub(crate) fn missing(text: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Missing,
@@ -82,7 +82,7 @@ impl Reason {
         }
     }
 
-    /// A server that failed.
+    /// Makes the reason for a server that failed.
     pub(crate) fn failed(text: impl fmt::Display) -> Self {
         Self {
             cause: Cause::Failed,
@@ -134,14 +134,13 @@ impl From<layers::Error> for Reason {
     }
 }
 
-/// A fact that could not be read.
+/// A fact that could not be read, with its subject and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     /// The fact as rules refer to it: a path such as `input.image.config`, or a function.
     pub(crate) fact: String,
-    /// The image or blob that it is about.
+    /// The image or blob that the fact is about.
     pub(crate) of: String,
-    /// Why it could not be read.
     pub(crate) reason: Reason,
 }
 

@@ -1,7 +1,7 @@
-//! Where policies, data and configurations come from: `file`, `git`, `http` and `oci` sources.
+//! Fetches policies, data and configurations from `file`, `git`, `http` and `oci` sources.
 //!
-//! Each source is classified as upstream's go-gather does, fetched once in a run and pinned: the
-//! commit of a repository, the digest of an artifact. Only Rego, JSON and YAML files are kept.
+//! Each source is classified as Conforma's go-gather does, fetched once per run and pinned to the
+//! commit of a repository or the digest of an artifact. Only Rego, JSON and YAML files are kept.
 
 mod address;
 mod document;
@@ -29,22 +29,22 @@ use crate::{
     registry::{self, Registry},
 };
 
-/// The most files that a source may have.
+/// The largest number of files of a source.
 const MAX_FILES: usize = 20_000;
-/// The largest source, in bytes of the files that are kept.
+/// The largest source, in bytes of the kept files.
 const MAX_BYTES: usize = 128 << 20;
-/// The most directories below each other.
+/// The largest depth of nested directories.
 const MAX_DEPTH: usize = 32;
 
-/// Why a source cannot be used.
+/// A policy source that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// It is a path of this machine that its configuration must not name.
+    /// The configuration must not name this local path.
     #[error("policy source {origin}: {reason}")]
     Local { origin: String, reason: String },
-    /// The work was interrupted: a bug of ours.
+    /// The reading thread panicked, which is a bug of this program.
     #[error("policy source {origin}: reading it was interrupted: {reason}")]
     Interrupted { origin: String, reason: String },
     #[error("policy source {origin} does not exist: {what} not found")]
@@ -55,22 +55,22 @@ pub(crate) enum Error {
         path: String,
         source: std::io::Error,
     },
-    /// It is larger than what is read.
+    /// The source exceeds a limit.
     #[error("policy source {origin} has more than {limit}")]
     TooLarge { origin: String, limit: String },
-    /// It is a packed file, which is not taken apart.
+    /// The source is an archive, which is not unpacked.
     #[error(
         "policy source {origin} is an archive: expected a directory, a Git repository, an OCI artifact or one .rego, .json or .yaml file"
     )]
     Archive { origin: String },
-    /// A layer of an artifact cannot be read, or holds rules in a form that is not taken apart.
+    /// A layer of an artifact cannot be read, or contains rules in an unsupported form.
     #[error("policy source {origin}: layer {layer}: {reason}")]
     Layer {
         origin: String,
         layer: Digest,
         reason: String,
     },
-    #[error("policy source {origin}: {path} is no UTF-8 text")]
+    #[error("policy source {origin}: {path} is not UTF-8 text")]
     Encoding { origin: String, path: String },
     /// The Git repository cannot be fetched.
     #[error("policy source {origin}: {source}")]
@@ -83,10 +83,9 @@ pub(crate) enum Error {
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] http::Error),
-    #[error("policy source {origin}: answered with status {status}")]
+    #[error("policy source {origin}: the server responded with status {status}")]
     Denied {
         origin: String,
-        /// 401 or 403.
         status: u16,
     },
     /// The server's certificate is not accepted.
@@ -94,15 +93,14 @@ pub(crate) enum Error {
     Certificate {
         origin: String,
         problem: CertificateProblem,
-        /// The report of the TLS library.
         reason: String,
     },
-    /// The server could not be reached or answered with an error.
+    /// The server could not be reached or returned an error.
     #[error("policy source {origin}: {reason}")]
     Remote { origin: String, reason: String },
 }
 
-/// A file of a source.
+/// A file of a source, by its path and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct File {
     /// The path from the root of the source.
@@ -111,12 +109,12 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Tells whether it is a data document.
+    /// Tells whether the file is a data document, by its extension.
     pub(crate) fn is_data(&self) -> bool {
         has_extension(&self.path, &["json", "yaml", "yml"])
     }
 
-    /// Tells whether it is a policy.
+    /// Tells whether the file is a policy, by its extension.
     pub(crate) fn is_policy(&self) -> bool {
         has_extension(&self.path, &["rego"])
     }
@@ -133,17 +131,17 @@ fn is_kept(path: &str) -> bool {
     has_extension(path, &["rego", "json", "yaml", "yml"])
 }
 
-/// A source that was fetched.
+/// A fetched source: its pinned name and its files.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fetched {
-    /// The source as it was found: with its commit or digest.
+    /// The source with its commit or digest.
     pub(crate) pinned: String,
-    /// Its Rego, JSON and YAML files, sorted by path.
+    /// The Rego, JSON and YAML files, sorted by path.
     pub(crate) files: Vec<File>,
 }
 
 impl Fetched {
-    /// The SHA-256 over the files' paths and contents.
+    /// Returns the SHA-256 over the files' paths and contents.
     pub(crate) fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
         for file in &self.files {
@@ -155,7 +153,7 @@ impl Fetched {
         Digest::from_sha256(hash.finalize().into())
     }
 
-    /// The policies; files of unit tests are none.
+    /// Returns the policies without files of unit tests.
     pub(crate) fn modules(&self) -> impl Iterator<Item = Module> {
         let policies = self.files.iter().filter(|file| file.is_policy());
         let modules = policies.map(|file| Module {
@@ -165,7 +163,7 @@ impl Fetched {
         modules.filter(|module| !module.is_test())
     }
 
-    /// The name of a file in messages: a path of this machine, or the pinned source with the path in it.
+    /// Returns the name of a file in messages: a local path, or the pinned source with the path in it.
     pub(crate) fn name_of(&self, path: &str) -> String {
         let root = self.pinned.strip_prefix("file::").unwrap_or(&self.pinned);
         if root == path || root.ends_with(&format!("/{path}")) {
@@ -179,13 +177,13 @@ impl Fetched {
         }
     }
 
-    /// A file by its path.
+    /// Returns the file with this path from the root of the source.
     pub(crate) fn file(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|file| file.path == path)
     }
 }
 
-/// Fetches sources, each once.
+/// Fetches sources and caches them by their text.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     git: Git,
@@ -196,7 +194,7 @@ pub(crate) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Takes the clients; nothing is fetched yet.
+    /// Makes a fetcher that uses these clients.
     pub(crate) fn new(git: Git, http: Http, registry: Registry) -> Self {
         Self {
             git,
@@ -207,14 +205,14 @@ impl Fetcher {
         }
     }
 
-    /// Refuses local sources in these places.
+    /// Refuses local sources at these paths.
     #[must_use]
     pub(crate) fn hiding(mut self, hidden: Hidden) -> Self {
         self.hidden = hidden;
         self
     }
 
-    /// Fetches a source, or returns what an earlier call fetched.
+    /// Fetches a source, or returns it from the cache.
     ///
     /// # Errors
     /// Any [`Error`], naming the source.
@@ -236,7 +234,7 @@ impl Fetcher {
         Ok(fetched)
     }
 
-    /// Reads a path of this machine on a thread that may wait.
+    /// Reads a local path on a thread that may block.
     async fn directory(&self, origin: &str, root: PathBuf) -> Result<Fetched, Error> {
         let (text, hidden) = (origin.to_owned(), self.hidden.clone());
         let read = tokio::task::spawn_blocking(move || directory(&text, &root, &hidden)).await;
@@ -293,7 +291,7 @@ impl Fetcher {
     }
 }
 
-/// Checks the limits and makes texts of the files.
+/// Checks the limits and decodes the files as UTF-8.
 fn texts(origin: &str, files: Vec<(String, Vec<u8>)>) -> Result<Vec<File>, Error> {
     let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     if files.len() > MAX_FILES || size > MAX_BYTES {
@@ -318,7 +316,7 @@ fn too_large(origin: &str) -> Error {
     }
 }
 
-/// An archive would be kept as a file without rules.
+/// Refuses an archive, which would otherwise be treated as a file without rules.
 fn refuse_archive(origin: &str, path: &str) -> Result<(), Error> {
     let packed = [
         ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst",

@@ -1,6 +1,6 @@
-//! Checks that SLSA provenance has the shape of its specification (v0.2 and v1).
+//! Validates SLSA provenance against the schema of its specification (v0.2 and v1).
 //!
-//! Says nothing of other predicates. Members that the specification does not name are allowed.
+//! Other predicates are not checked. Members that the specification does not name are allowed.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ fn validator(schema: &str) -> Option<Validator> {
         .ok()
 }
 
-/// Why a statement has not the shape of its type.
+/// A statement that does not conform to the schema of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("attestation does not conform to {version} schema: {reason}")]
 pub(crate) struct Error {
@@ -31,10 +31,10 @@ pub(crate) struct Error {
     reason: String,
 }
 
-/// Checks a statement of a known type.
+/// Validates a statement of a known type; accepts any other type.
 ///
 /// # Errors
-/// The first members that are wrong.
+/// The first members that violate the schema.
 pub(crate) fn check(statement: &Value) -> Result<(), Error> {
     let (version, schema) = match statement.get("predicateType").and_then(Value::as_str) {
         Some(V0_2) => ("SLSA v0.2", &SCHEMA_V0_2),

@@ -1,4 +1,4 @@
-//! Rules without a code: nothing can name them, and no report shows them when they pass.
+//! Warns of rules without a code: criteria cannot name them, and reports do not show them when they pass.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{
 
 const NAMED: usize = 3;
 
-/// Says which rules with results have no code, and what to add.
+/// Warns of rules with results but without a code, with the annotation to add.
 pub(super) fn warn(policy: &Policy) {
     let rules = policy.rules().filter(|rule| rule.gives_results());
     let unnamed: Vec<_> = rules.filter(|rule| rule.code().is_none()).collect();
@@ -23,7 +23,7 @@ pub(super) fn warn(policy: &Policy) {
 }
 
 impl Ready {
-    /// Why no rule of the evaluated packages gave a result: criteria that match nothing, rules without a code.
+    /// Explains why no rule of the evaluated packages returned a result: criteria that match nothing, rules without a code.
     pub(super) fn nothing(&self, selection: &Selection, opened: &BTreeSet<String>) -> String {
         let named = self.packages.values().flatten();
         let candidates = named.map(|rule| Candidate {

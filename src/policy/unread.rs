@@ -1,4 +1,4 @@
-//! Sorts the facts that could not be read: those that a selected rule refers to, and the others.
+//! Splits the facts that could not be read into those that a selected rule uses and the others.
 
 use super::{
     criteria::{Candidate, Selection},
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Ready {
-    /// Sorts facts; one that is needed in any group stays needed.
+    /// Splits facts; one that any group needs remains needed.
     pub(super) fn sort_unread(
         &self,
         facts: impl Iterator<Item = Unreadable>,
@@ -40,7 +40,7 @@ impl Ready {
         }
     }
 
-    /// The clauses whose results can be among those of the image, by file and line.
+    /// Returns the clauses whose results can be selected for the image, by file and line.
     fn selected(&self, selection: &Selection, settings: &Settings) -> Vec<(String, u32)> {
         let opened = self.opened(selection, settings);
         let rules = opened.iter().filter_map(|package| {
@@ -51,7 +51,7 @@ impl Ready {
             .flatten()
             .filter(|(package, rule)| self.is_selected(package, rule, selection, settings))
             .map(|(_, rule)| (rule.file.clone(), rule.line));
-        // Exceptions decide over results too.
+        // Exceptions influence the results too.
         let exceptions = self
             .policy
             .rules()
@@ -68,7 +68,7 @@ impl Ready {
         settings: &Settings,
     ) -> bool {
         if !self.opens(package, rule, selection, settings) {
-            // Its text may give results another code than its annotation has.
+            // The results in the rule's text may have another code than its annotation.
             let mut codes = self.references.codes(&rule.file, rule.line);
             return codes.any(|code| code != rule.code && selection.opens(code, &[]));
         }

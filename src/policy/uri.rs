@@ -1,4 +1,4 @@
-//! The stable name of a policy: where it is, without revision, digest or credentials.
+//! Derives the stable name of a policy: its location without revision, digest or credentials.
 
 use super::{
     locate::resource_name,
@@ -6,8 +6,8 @@ use super::{
 };
 use crate::http::Url;
 
-/// Returns the stable name of the policy that `--policy` names; `None` for an inline text and
-/// for what names no source.
+/// Returns the stable name of the policy in `--policy`; `None` for an inline text and for a text
+/// that is not a source.
 pub(crate) fn policy_uri(text: &str) -> Option<String> {
     let is_inline = text.trim_start().starts_with('{') || text.contains('\n');
     if is_inline || text.is_empty() {
@@ -35,10 +35,10 @@ fn of_git(address: &GitAddress) -> String {
     format!("git::{url}{}", dir.unwrap_or_default())
 }
 
-/// The URL without user, password, query and fragment.
+/// Returns the URL without user, password, query and fragment.
 fn plain(url: &Url) -> String {
     let mut url = url.clone();
-    // A URL without an authority has neither.
+    // The setters fail only for a URL without an authority, which has neither.
     let _ = (url.set_username(""), url.set_password(None));
     url.set_query(None);
     url.set_fragment(None);

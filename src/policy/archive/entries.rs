@@ -1,4 +1,4 @@
-//! The entries of a tar archive in their order, with extended headers and long names applied.
+//! Iterates over the entries of a tar archive, with extended headers and long names applied.
 
 use super::{
     Error, MAX_ENTRIES, MAX_FILE, clean,
@@ -10,35 +10,35 @@ use super::{
 /// The largest extended header or long name, in bytes.
 const MAX_SPECIAL: u64 = 1 << 20;
 
-/// One entry.
+/// An entry of a tar archive: path, kind and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The cleaned path from the root; empty for the root itself.
     pub(crate) path: String,
     pub(crate) kind: Kind,
-    /// The content of a file that is kept.
+    /// The content of a file that `Keep` selects.
     pub(crate) content: Option<Vec<u8>>,
 }
 
-/// The type of an entry.
+/// The type of an entry, with the target of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
     Directory,
-    /// Another name for an earlier file; the name is from the root.
+    /// A hard link to an earlier file, whose path is from the root.
     Hard(String),
-    /// A symbolic link with its target as it is written.
+    /// A symbolic link with its unresolved target.
     Symbolic(String),
     /// A device, a pipe or an unknown type.
     Other,
 }
 
-/// Tells by number and path whether a file's content is kept.
+/// A predicate by number and path that selects the files whose content is kept.
 pub(crate) type Keep<'a> = dyn Fn(usize, &str) -> bool + 'a;
-/// Takes an entry with its number.
+/// A callback that receives each entry with its number.
 pub(crate) type Take<'a> = dyn FnMut(usize, Entry) -> Result<(), Error> + 'a;
 
-/// Headers that precede an entry and change it.
+/// The headers before an entry that change its name, link or size.
 #[derive(Debug, Default)]
 struct Pending {
     records: Option<Records>,
@@ -52,7 +52,7 @@ impl Pending {
     }
 }
 
-/// Goes through an archive.
+/// Reads an archive and passes each entry to `take`.
 ///
 /// # Errors
 /// Any [`Error`] but those of links and documents, and what `take` returns.
@@ -69,7 +69,7 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
         let (name, link, size) = apply(fields.name, fields.link, fields.size, &mut pending)?;
         let kind = kind(fields.flag, &raw, &name, link)?;
         let path = clean(&name).ok_or_else(|| Error::Escapes { path: name.clone() })?;
-        // Links, directories and devices have no content, whatever their size says.
+        // Links, directories and devices have no content, whatever their size field contains.
         let size = if kind == Kind::File { size } else { 0 };
         let kept = kind == Kind::File && keep(number, &path);
         let content = content(&mut source, size, kept)?;
@@ -97,7 +97,7 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
     Ok(())
 }
 
-/// The next header block; `None` at the end.
+/// Returns the next header block; `None` at the end.
 fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Error> {
     let mut block = [0; BLOCK];
     let is_zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
@@ -111,7 +111,7 @@ fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Err
         BLOCK => {}
         _ => {
             return Err(Error::Cut {
-                what: "a header is not whole",
+                what: "a header is incomplete",
             });
         }
     }
@@ -132,7 +132,7 @@ fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Err
     Ok(None)
 }
 
-/// Reads an entry that is about the next one.
+/// Reads a special entry, which describes the next one.
 fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> Result<bool, Error> {
     let twice = Error::Differs {
         what: "an entry has two extended headers",
@@ -187,7 +187,7 @@ fn small(source: &mut Source<'_>, size: u64) -> Result<Vec<u8>, Error> {
     Ok(content(source, size, true)?.unwrap_or_default())
 }
 
-/// The name, link and size that are in force.
+/// Applies pending headers and returns the effective name, link and size.
 fn apply(
     name: String,
     link: String,
@@ -231,7 +231,7 @@ fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<Kind, Error> {
         b'2' => Kind::Symbolic(link),
         b'5' => Kind::Directory,
         b'3' | b'4' | b'6' => Kind::Other,
-        // Some readers unpack it as a file, others refuse or skip it.
+        // Some tools unpack it as a file, others refuse or skip it.
         _ => {
             return Err(Error::Differs {
                 what: "an entry of unknown type",
@@ -259,7 +259,7 @@ fn content(source: &mut Source<'_>, size: u64, kept: bool) -> Result<Option<Vec<
     let mut content = vec![0; size];
     if source.fill(&mut content)? < size {
         return Err(Error::Cut {
-            what: "a file is not whole",
+            what: "a file is incomplete",
         });
     }
     source.skip(padding)?;

@@ -1,4 +1,4 @@
-//! One header block of a tar archive: V7, POSIX ustar or GNU.
+//! Parses a header block of a tar archive: V7, POSIX ustar or GNU.
 
 use tar::Header;
 
@@ -10,7 +10,7 @@ const DIFFERS: Error = Error::Differs {
     what: "the prefix of a name",
 };
 
-/// The fields of a header that decide what an entry is.
+/// The fields of a header that identify an entry.
 #[derive(Debug)]
 pub(super) struct Fields {
     pub(super) name: String,
@@ -20,7 +20,7 @@ pub(super) struct Fields {
     pub(super) link: String,
 }
 
-/// Checks a header block and takes it apart.
+/// Checks and parses a header block.
 ///
 /// # Errors
 /// [`Error::Damaged`] or [`Error::Differs`].
@@ -28,7 +28,7 @@ pub(super) fn fields(block: &[u8; BLOCK]) -> Result<Fields, Error> {
     let header = Header::from_byte_slice(block);
     let old = header.as_old();
     check_sum(block, &old.cksum)?;
-    // Both readers refuse a header of which a number cannot be read.
+    // Go and Python both refuse a header with a malformed number.
     for field in [&old.mode, &old.uid, &old.gid] {
         number(field)?;
     }
@@ -61,8 +61,8 @@ fn part(block: &[u8; BLOCK], from: usize, to: usize) -> &[u8] {
     block.get(from..to).unwrap_or_default()
 }
 
-/// The prefix of a long name in POSIX archives. Python's reader takes these bytes for a prefix in
-/// archives of other formats too, where Go's finds times or nothing.
+/// Returns the prefix of a long name in POSIX archives. Python treats these bytes as a prefix in other
+/// formats too, where Go reads times or nothing.
 fn prefix(block: &[u8; BLOCK]) -> Result<String, Error> {
     let posix = part(block, 257, 263) == b"ustar\0";
     let prefix = part(block, 345, 500);
@@ -73,14 +73,15 @@ fn prefix(block: &[u8; BLOCK]) -> Result<String, Error> {
         };
     }
     let prefix = text(prefix);
-    // Schily's tar has a shorter one.
+    // Schily's tar has a shorter prefix field.
     if part(block, 508, 512) == b"tar\0" && prefix.len() > 131 {
         return Err(DIFFERS);
     }
     Ok(prefix)
 }
 
-/// The sum of all bytes with the field itself as spaces, unsigned or signed.
+/// Compares the checksum with the sum of all bytes, where the field itself is replaced by spaces; the bytes may be
+/// unsigned or signed.
 fn check_sum(block: &[u8; BLOCK], field: &[u8]) -> Result<(), Error> {
     let (mut unsigned, mut signed) = (0_i64, 0_i64);
     for (at, byte) in block.iter().enumerate() {
@@ -101,14 +102,14 @@ fn check_sum(block: &[u8; BLOCK], field: &[u8]) -> Result<(), Error> {
     ))
 }
 
-/// Text up to the first zero byte.
+/// Returns the text up to the first zero byte.
 pub(super) fn text(field: &[u8]) -> String {
     let end = field.iter().position(|byte| *byte == 0);
     let field = end.and_then(|end| field.get(..end)).unwrap_or(field);
     String::from_utf8_lossy(field).into_owned()
 }
 
-/// A number in octal digits or in base 256; `None` for a negative one.
+/// Parses a number in octal digits or in base 256; `None` for a negative one.
 fn number(field: &[u8]) -> Result<Option<u64>, Error> {
     let too_large = || damaged("a number in a header is too large");
     match field {
@@ -133,7 +134,7 @@ fn number(field: &[u8]) -> Result<Option<u64>, Error> {
         .position(|byte| *byte == 0)
         .unwrap_or(field.len());
     let (digits, rest) = field.split_at(end);
-    // Go's reader trims zero bytes on both sides, Python's ends at the first.
+    // Go trims zero bytes on both sides, Python stops at the first.
     if !rest.iter().all(padding) {
         return Err(Error::Differs {
             what: "a number in a header",
@@ -145,7 +146,7 @@ fn number(field: &[u8]) -> Result<Option<u64>, Error> {
     }
     if !digits.bytes().all(|byte| matches!(byte, b'0'..=b'7')) {
         return Err(damaged(
-            "a number in a header cannot be read, so it is not a tar archive",
+            "a number in a header is malformed, so it is not a tar archive",
         ));
     }
     let value = i64::from_str_radix(digits, 8).map_err(|_| too_large())?;

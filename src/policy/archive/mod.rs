@@ -1,8 +1,8 @@
 //! Reads the archives of image layers and policy bundles: tar, plain or compressed by gzip or zstd.
 //!
-//! Rules judge what a runtime unpacks. So an archive is read as Python's `tarfile` and Go's
-//! `archive/tar` read it (POSIX pax and ustar, GNU long names, V7); where these two differ, where
-//! bytes follow the end, and where a part is cut or of unknown compression, it is an error.
+//! Rules must see the files that a runtime unpacks. So an archive is read as Python's `tarfile` and
+//! Go's `archive/tar` read it (POSIX pax and ustar, GNU long names, V7). An archive that these two
+//! read differently, that is truncated, has trailing bytes or an unknown compression is an error.
 
 mod entries;
 mod header;
@@ -19,50 +19,49 @@ use serde_json::Value;
 pub(crate) use entries::{Entry, Kind, walk};
 pub(crate) use tree::{Content, Tree};
 
-/// The most bytes that an archive may unpack to.
+/// The largest unpacked size of an archive, in bytes.
 const MAX_UNPACKED: u64 = 2 << 30;
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 32 << 20;
-/// The most entries of one archive.
+/// The largest number of entries of one archive.
 const MAX_ENTRIES: usize = 500_000;
 
-/// Why an archive cannot be read, which is never the same as having no files.
+/// An archive that cannot be read; callers must not treat it as an empty one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// It ends before its last entry does, or has no byte at all.
-    #[error("the archive is cut: {what}")]
+    /// The archive ends inside an entry, or is empty.
+    #[error("the archive is truncated: {what}")]
     Cut { what: &'static str },
     /// The compression is not gzip or zstd.
     #[error("the archive is compressed by {found}, expected gzip, zstd or none")]
     Compression { found: &'static str },
-    /// It is not a tar archive, or the compressed bytes are damaged.
+    /// The content is not a tar archive, or the compressed bytes are damaged.
     #[error("the archive is damaged: {reason}")]
     Damaged { reason: String },
-    /// Two common readers find different files in it.
-    #[error("readers differ about the archive: {what}")]
+    /// Go and Python read different files from the archive.
+    #[error("Go and Python read the archive differently: {what}")]
     Differs {
-        /// The part that they read in different ways.
         what: &'static str,
     },
-    /// Something follows the end of the archive.
+    /// Bytes other than zeros follow the end of the archive.
     #[error("bytes follow the end of the archive")]
     Trailing,
     #[error("{what} of the archive exceeds the limit of {limit}")]
     TooLarge { what: &'static str, limit: u64 },
     #[error("{path:?} is a sparse file, which is not supported")]
     Sparse { path: String },
-    /// A name or the target of a link leads out of the archive.
-    #[error("{path:?} leads out of the archive")]
+    /// A name or the target of a link is outside of the archive.
+    #[error("{path:?} points outside of the archive")]
     Escapes { path: String },
     /// The target of a link is not in the archive.
     #[error("{path:?} is a link without a target: {reason}")]
     Link { path: String, reason: &'static str },
-    /// A file is not the document that its name says.
+    /// A file is not valid in the format of its extension.
     #[error("{path:?} cannot be read: {reason}")]
     Document { path: String, reason: String },
 }
 
-/// Reads YAML or JSON documents by their paths; paths that are not there are left out.
+/// Reads YAML or JSON documents by their paths; missing paths are omitted.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -86,7 +85,7 @@ pub(crate) fn documents(bytes: &[u8], paths: &[String]) -> Result<BTreeMap<Strin
     Ok(found)
 }
 
-/// Reads all files whose paths are as wanted.
+/// Reads all files whose paths match the predicate.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -116,7 +115,7 @@ pub(crate) fn all(
     read.collect()
 }
 
-/// Returns the content of an entry; one that was not read is an error, not an empty file.
+/// Returns the content of an entry; an entry that was not read is an error, not an empty file.
 ///
 /// # Errors
 /// [`Error::Damaged`].
@@ -127,7 +126,7 @@ pub(crate) fn of_entry(files: &BTreeMap<usize, Vec<u8>>, entry: usize) -> Result
     })
 }
 
-/// The contents of files by the numbers of their entries.
+/// Reads the contents of files by the numbers of their entries.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -146,7 +145,7 @@ pub(crate) fn files(bytes: &[u8], entries: &[usize]) -> Result<BTreeMap<usize, V
     Ok(found)
 }
 
-/// Parses a file by its ending; `None` for other endings.
+/// Parses a file by its extension; `None` for other extensions.
 ///
 /// # Errors
 /// [`Error::Document`].
@@ -160,7 +159,7 @@ pub(crate) fn document(path: &str, content: &[u8]) -> Result<Option<Value>, Erro
     let parsed = match ending.to_ascii_lowercase().as_str() {
         "json" => serde_json::from_str(text()?).map_err(|error| failed(error.to_string())),
         "yaml" | "yml" => serde_saphyr::from_str(text()?).map_err(|error| {
-            // Without the excerpt, which may be long.
+            // The excerpt of the parser's message is omitted, because it may be long.
             failed(
                 error
                     .to_string()
@@ -175,13 +174,13 @@ pub(crate) fn document(path: &str, content: &[u8]) -> Result<Option<Value>, Erro
     parsed.map(Some)
 }
 
-/// Unpacks every file of a layer.
+/// Unpacks every file of a layer, for fuzzing.
 #[cfg(test)]
 pub(crate) fn of_any_files(bytes: &[u8]) -> usize {
     all(bytes, &|_| true).map_or(0, |files| files.len())
 }
 
-/// The path from the root without `.`, `..` and doubled slashes; `None` when it leads out.
+/// Normalises a path: no `.`, `..` or repeated slashes; `None` if it points outside of the root.
 pub(crate) fn clean(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

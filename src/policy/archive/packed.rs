@@ -1,4 +1,4 @@
-//! The bytes of an archive, unpacked. The first bytes tell the compression, as in containerd.
+//! Decompresses an archive. The first bytes decide the compression, as in containerd.
 
 use std::io::{self, Read};
 
@@ -6,13 +6,13 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::{Error, MAX_UNPACKED};
 
-/// Unpacked bytes, within the limit.
+/// A reader of decompressed bytes that enforces the size limit.
 pub(super) struct Source<'a> {
     inner: Box<dyn Read + 'a>,
     left: u64,
 }
 
-/// First bytes of compressions that are not supported.
+/// The first bytes of unsupported compressions.
 const UNSUPPORTED: [(&[u8], &str); 4] = [
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
@@ -21,7 +21,7 @@ const UNSUPPORTED: [(&[u8], &str); 4] = [
 ];
 
 impl<'a> Source<'a> {
-    /// Looks at the first bytes.
+    /// Chooses the decompressor by the first bytes.
     ///
     /// # Errors
     /// [`Error::Cut`], [`Error::Compression`] or [`Error::Damaged`].
@@ -38,7 +38,7 @@ impl<'a> Source<'a> {
                 });
             }
             [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(bytes)),
-            // A frame, or a skippable one before it.
+            // A zstd frame, or a skippable frame before it.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Box::new(
                 zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| damaged(&error))?,
             ),
@@ -50,7 +50,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Fills as much as there is.
+    /// Fills the buffer as far as bytes are left; returns the number of bytes read.
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::TooLarge`].
@@ -74,7 +74,7 @@ impl<'a> Source<'a> {
         Ok(filled)
     }
 
-    /// Passes over bytes that must be there.
+    /// Skips bytes, which must exist.
     ///
     /// # Errors
     /// [`Error::Cut`] and those of [`Self::fill`].
@@ -87,7 +87,7 @@ impl<'a> Source<'a> {
             let buffer = buffer.get_mut(..piece).unwrap_or_default();
             if self.fill(buffer)? < piece {
                 return Err(Error::Cut {
-                    what: "a file is not whole",
+                    what: "a file is incomplete",
                 });
             }
             count -= piece as u64;
@@ -117,7 +117,7 @@ impl<'a> Source<'a> {
 fn damaged(error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return Error::Cut {
-            what: "the compressed bytes are not whole",
+            what: "the compressed bytes are incomplete",
         };
     }
     Error::Damaged {

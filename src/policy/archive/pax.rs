@@ -1,4 +1,4 @@
-//! Extended headers (POSIX pax): records of `LENGTH KEY=VALUE` and a line feed.
+//! Parses extended headers (POSIX pax): records of `LENGTH KEY=VALUE` and a line feed.
 
 use super::Error;
 
@@ -13,7 +13,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Reads the content of an extended header; of equal keys the last one is in force.
+    /// Parses the content of an extended header; the last of equal keys is used.
     ///
     /// # Errors
     /// [`Error::Damaged`] or [`Error::Differs`].
@@ -25,7 +25,7 @@ impl Records {
             })?;
             content = rest;
             let decides = matches!(key, b"path" | b"linkpath" | b"size");
-            // An empty value means the header's own to Go, and none to Python.
+            // For an empty value Go uses the header's own, and Python none.
             if decides && (value.is_empty() || value.contains(&0)) {
                 return Err(Error::Differs {
                     what: "an empty record of an extended header",
@@ -48,7 +48,7 @@ impl Records {
         Ok(records)
     }
 
-    /// Tells whether it changes nothing that is read.
+    /// Tells whether no record changes a member that is read.
     pub(super) fn is_idle(&self) -> bool {
         self.path.is_none() && self.link.is_none() && self.size.is_none() && !self.sparse
     }
@@ -73,7 +73,7 @@ fn size(value: &[u8]) -> Result<u64, Error> {
     let digits = value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok().filter(|_| digits);
     let size = text.and_then(|text| text.parse::<i64>().ok());
-    // Python's reader takes what is not a number for zero.
+    // Python reads a malformed number as zero.
     size.and_then(|size| u64::try_from(size).ok())
         .ok_or(Error::Differs {
             what: "the size in an extended header",

@@ -1,18 +1,18 @@
-//! The file system that the layers of an image make together, with links resolved inside it
+//! The merged file system of an image's layers, with links resolved inside it
 //! (OCI image specification 1.1, "Image Layer Filesystem Changeset").
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Entry, Error, Kind, MAX_ENTRIES, clean, walk};
 
-/// The name of the marker that hides what lower layers have in its directory.
+/// The name of the opaque whiteout, which hides the content of its directory in lower layers.
 const OPAQUE: &str = ".wh..wh..opq";
-/// The beginning of the name of a marker for a file that this layer removes.
+/// The prefix of a whiteout, which removes a file of lower layers.
 const WHITEOUT: &str = ".wh.";
-/// How many links may lead to a file.
+/// The largest number of links on the way to a file.
 const MAX_LINKS: usize = 40;
 
-/// The paths of some layers, the lowest added first.
+/// The paths of layers, which are added from the lowest to the highest.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
@@ -24,12 +24,12 @@ enum Node {
     File(Content),
     Directory,
     Link(String),
-    /// A hard link whose target is not there.
+    /// A hard link whose target does not exist.
     Broken,
     Other,
 }
 
-/// Where the content of a file is.
+/// The content of a file, or where to read it.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Kept(Arc<[u8]>),
@@ -42,7 +42,7 @@ pub(crate) enum Content {
 }
 
 impl Tree {
-    /// Adds a layer above the others; `keep` tells which files will probably be read.
+    /// Adds a layer above the others; `keep` selects the files whose content will probably be read.
     ///
     /// # Errors
     /// Any [`Error`] of the archive.
@@ -76,7 +76,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Applies a marker to what lower layers have.
+    /// Applies a whiteout to the files of lower layers.
     fn remove_lower(&mut self, entry: &Entry) {
         let (directory, name) = split(&entry.path);
         if name == OPAQUE {
@@ -109,7 +109,7 @@ impl Tree {
             }),
             Kind::Directory => Node::Directory,
             Kind::Symbolic(target) => Node::Link(target),
-            // It names the file that is there now; a later file of that name is another one.
+            // A hard link refers to the file at this moment; a later file with that name is another one.
             Kind::Hard(target) => {
                 let target = clean(&target).and_then(|target| self.nodes.get(&target));
                 target.cloned().unwrap_or(Node::Broken)
@@ -122,15 +122,15 @@ impl Tree {
         self.nodes.insert(entry.path, node);
     }
 
-    /// Finds a regular file; `None` when there is none of this name.
+    /// Finds a regular file; `None` if the name does not exist.
     ///
     /// # Errors
-    /// [`Error::Link`] or [`Error::Escapes`] when the name is there and leads nowhere.
+    /// [`Error::Link`] or [`Error::Escapes`] for a link that cannot be resolved.
     pub(crate) fn file(&self, path: &str) -> Result<Option<Content>, Error> {
         let Some(start) = clean(path) else {
             return Ok(None);
         };
-        // A name as the archive lists it comes before what links in its directory make of it.
+        // A path that the archive lists has precedence over one that links in its directory produce.
         let node = match self.nodes.get(&start) {
             Some(Node::Link(_)) | None => {
                 let Some(real) = self.real(&start)? else {
@@ -150,7 +150,7 @@ impl Tree {
         }
     }
 
-    /// All files whose paths are as wanted.
+    /// Returns all files whose paths match the predicate.
     ///
     /// # Errors
     /// [`Error::Link`] or [`Error::Escapes`].
@@ -167,8 +167,8 @@ impl Tree {
         Ok(found)
     }
 
-    /// The files directly in a directory whose names are as wanted; case does not matter in the
-    /// directory's path.
+    /// Returns the files directly in a directory whose names match the predicate; the directory's path is
+    /// compared without case.
     ///
     /// # Errors
     /// [`Error::Link`] or [`Error::Escapes`].
@@ -195,7 +195,7 @@ impl Tree {
         Ok(found)
     }
 
-    /// The directories that a path may mean, as they are named and as they are.
+    /// Returns the directories that match a path without case, by name and resolved path.
     fn directories(&self, wanted: &str) -> Result<BTreeMap<String, String>, Error> {
         let mut found = BTreeMap::new();
         let mut linked = Vec::new();
@@ -222,7 +222,7 @@ impl Tree {
         Ok(found)
     }
 
-    /// The path behind all symbolic links; `None` when nothing is there.
+    /// Resolves all symbolic links of a path; `None` if it does not exist.
     fn real(&self, path: &str) -> Result<Option<String>, Error> {
         let mut left: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
         let mut real = String::new();

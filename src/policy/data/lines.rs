@@ -2,14 +2,14 @@
 
 use granit_parser::{Event, Parser};
 
-/// A collection that is open, and in a mapping the key whose value comes next.
+/// An open collection; in a mapping with the key of the next value.
 struct Open {
     mapping: bool,
     key: Option<String>,
 }
 
-/// The line, counted from 1, of the key at the path (names joined by dots). A document that is
-/// merged below the names of its directories has only the end of the path, not the whole.
+/// Returns the line, counted from 1, of the key at the path (names joined by dots). If `whole` is false,
+/// the path starts with names of directories that the document does not contain.
 pub(super) fn of(text: &str, path: &str, whole: bool) -> Option<usize> {
     let mut open: Vec<Open> = Vec::new();
     for event in Parser::new_from_str(text) {
@@ -49,7 +49,7 @@ fn value_read(open: &mut [Open]) {
     }
 }
 
-/// Tells whether the keys of the open mappings are the path, or its end.
+/// Tells whether the keys of the open mappings equal the path, or its end.
 fn leads_to(open: &[Open], path: &str, whole: bool) -> bool {
     let keys: Option<Vec<_>> = open.iter().map(|open| open.key.as_deref()).collect();
     keys.is_some_and(|keys| {

@@ -1,4 +1,4 @@
-//! Elements of the values of rules: messages, or objects with a message.
+//! Parses the elements of the values of rules: messages, or objects with a message.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{super::finding::Finding, Error};
 
-/// Reads one element of a rule's value.
+/// Parses one element of a rule's value.
 ///
 /// # Errors
-/// [`Error::Result`] for what is neither a message nor an object with one.
+/// [`Error::Result`] for an element that is neither a message nor an object with one.
 pub(super) fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
     let wrong = || Error::Result {
         rule: rule.to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
     }
 }
 
-/// The kind of a value, as errors name it.
+/// Returns the type of a value, as error messages name it.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

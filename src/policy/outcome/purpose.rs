@@ -1,6 +1,6 @@
-//! The purpose of rules by their names (conftest's rules for names).
+//! Derives the purpose of rules from their names (conftest's naming).
 
-/// The purpose of a rule, by its name.
+/// The purpose of a rule, derived from its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// `deny`, `violation`, `deny_…`: its results are violations.
@@ -10,7 +10,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// Returns the purpose of a rule of this name; `None` for a rule that others use.
+    /// Returns the purpose of a rule with this name; `None` for a helper rule.
     pub(crate) fn of(name: &str) -> Option<Self> {
         let mut words = name.split('_');
         let purpose = match words.next() {
@@ -24,7 +24,7 @@ impl Purpose {
     }
 }
 
-/// The name of a rule as exceptions write it.
+/// Returns the name of a rule in exceptions: without `deny_`, `violation_` or `warn_`.
 pub(super) fn without_purpose(rule: &str) -> &str {
     let prefixes = ["violation_", "deny_", "warn_"];
     match rule {

@@ -1,20 +1,18 @@
-//! The names in Rego texts: `input` paths, paths below `data`, and functions.
+//! Extracts the names in Rego texts: `input` paths, paths below `data`, and functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A name in a rule, resolved.
+/// A resolved name in a rule: a fact or a path below `data`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
     /// A path from `input` on, or the full name of a function `ec.*`.
     Fact(String),
-    /// A path below `data`.
     Data(String),
 }
 
-/// A part of a text.
+/// A token of a Rego text with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
-    /// The line, counted from 1.
     pub(super) line: u32,
     kind: Kind,
 }
@@ -27,7 +25,7 @@ enum Kind {
     Sign(char),
 }
 
-/// Splits a text. Comments are left out; template strings are split as if they were no strings.
+/// Splits a text. Comments are omitted; the content of template strings is split as code.
 pub(super) fn tokens(source: &str) -> Vec<Token> {
     let chars: Vec<char> = source.chars().collect();
     let mut reader = Reader {
@@ -46,7 +44,7 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
             '"' => Kind::Text(reader.text()),
             '`' => Kind::Text(reader.raw()),
             '$' => {
-                // A template: its delimiters are dropped, and what it contains is split.
+                // A template string: its delimiters are dropped, and its content is split.
                 reader.next();
                 reader.next();
                 continue;
@@ -93,7 +91,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads `"…"`; escapes that are not simple make a text that equals no name.
+    /// Reads `"…"`; a complex escape results in a text that does not equal any name.
     fn text(&mut self) -> String {
         self.next();
         let mut text = String::new();
@@ -175,7 +173,7 @@ impl Reader<'_> {
     }
 }
 
-/// The imported names and the paths that they stand for.
+/// Returns the imported names with the paths that they abbreviate.
 pub(super) fn aliases(tokens: &[Token]) -> BTreeMap<String, Vec<String>> {
     let chain = |at: usize| match tokens.get(at).map(|token| &token.kind) {
         Some(Kind::Chain(chain)) => Some(chain),
@@ -199,7 +197,7 @@ pub(super) fn aliases(tokens: &[Token]) -> BTreeMap<String, Vec<String>> {
     aliases
 }
 
-/// The names of a rule that is in the package, in which rules begin with the own names.
+/// Returns the resolved names of a rule; `own` are the first names of rules in its package.
 pub(super) fn names(
     tokens: &[&Token],
     package: &str,
@@ -235,7 +233,7 @@ pub(super) fn names(
     found.into_iter().collect()
 }
 
-/// The texts that are members `code` of an object.
+/// Returns the texts of the members `code` of objects.
 pub(super) fn codes(tokens: &[&Token]) -> BTreeSet<String> {
     let found = tokens.windows(3).filter_map(|three| match three {
         [key, colon, value] => match (&key.kind, &colon.kind, &value.kind) {

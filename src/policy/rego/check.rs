@@ -1,4 +1,4 @@
-//! Checks beyond the language: results of the wrong kind, data in the place of rules.
+//! Checks beyond the language: results of the wrong type, data at the path of rules.
 
 use rego::{
     compile::Compiled,
@@ -11,14 +11,14 @@ use super::{
     rules,
 };
 
-/// Whether the rules of that name give results: `deny`, `violation`, `warn` and `deny_x` …
+/// Tells whether rules with this name return results: `deny`, `violation`, `warn` and `deny_x` …
 pub(crate) fn gives_results(name: &str) -> bool {
     let mut parts = name.split('_');
     let kind = matches!(parts.next(), Some("deny" | "violation" | "warn"));
     kind && parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Checks that rules with results give strings or objects, as far as the source shows.
+/// Checks that rules with results return strings or objects, as far as the source shows.
 pub(super) fn results(module: &syntax::Module) -> Result<(), Error> {
     for rule in &module.rules {
         let name = rules::head_name(&rule.head);
@@ -56,7 +56,7 @@ fn wrong_kind(rule: &Rule) -> Option<&'static str> {
     }
     match &head.value {
         Some(value) if !head.generated_value => match value.kind {
-            // A whole set or list is looked at when it is there.
+            // A set or list as a whole is checked after evaluation.
             TermKind::Array(_) | TermKind::Set(_) => None,
             _ => scalar(value),
         },
@@ -75,7 +75,7 @@ fn scalar(value: &Term) -> Option<&'static str> {
     }
 }
 
-/// Refuses data at the path of a rule: one of the two would silently win.
+/// Refuses data at the path of a rule, because one of the two would silently be ignored.
 pub(super) fn data(compiled: &Compiled, data: &Value) -> Result<(), Error> {
     for rule in &compiled.rules {
         let mut here = Some(data);

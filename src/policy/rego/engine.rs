@@ -1,7 +1,7 @@
 //! Evaluates rules of a [`Policy`](super::Policy) for one input after another, on any thread.
 //!
-//! What a result means is decided elsewhere; here an evaluation either returns every value that was
-//! requested or an error that names the rule.
+//! An evaluation returns either every requested value or an error that names the rule. The meaning of
+//! results is decided in [`super::super::outcome`].
 
 use std::{
     sync::Arc,
@@ -20,58 +20,57 @@ use super::{
 };
 use crate::stop;
 
-/// The longest that one evaluation may take.
+/// The time limit of one evaluation.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// A policy with its data, ready for any number of inputs at the same time.
+/// A compiled policy with its data, for any number of inputs in parallel.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(super) program: rego::Program,
     pub(super) places: Arc<Places>,
-    /// The time that all evaluations have.
+    /// The value of `time.now_ns()` in all evaluations, in nanoseconds.
     pub(super) now_ns: i64,
-    /// The longest that one evaluation may take.
+    /// The time limit of one evaluation.
     pub(super) limit: Duration,
 }
 
-/// An input as the engine reads it.
+/// An input, converted for the engine.
 #[derive(Debug)]
 pub(crate) struct Input(Value);
 
 impl Input {
-    /// Reads a JSON document, which is not needed any more then.
+    /// Converts a JSON document, which may be dropped afterwards.
     pub(crate) fn read(json: &serde_json::Value) -> Self {
         Self(Value::from(json))
     }
 }
 
-/// The rule to evaluate.
+/// A rule to evaluate, by package and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Query {
     /// The package without `data`: `release.sbom`.
     pub(crate) package: String,
-    /// The name: `deny`.
+    /// The name of the rule: `deny`.
     pub(crate) rule: String,
 }
 
-/// The value of a rule. A rule that is undefined for the input is left out.
+/// The value of a rule. A rule that is undefined for the input is omitted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Raw {
-    /// The package without `data`.
     pub(crate) package: String,
     pub(crate) rule: String,
     pub(crate) place: Option<Place>,
-    /// The value; sets are arrays in the order of their elements.
+    /// The value; sets are arrays in the order of Rego's comparison.
     pub(crate) value: serde_json::Value,
     /// Where the rule of each element starts, for rules that give results.
     pub(crate) origins: Vec<Option<Place>>,
 }
 
 impl Program {
-    /// Evaluates the rules for the input, all in one session so that what they share is computed once.
+    /// Evaluates the rules for the input in one session, so that shared rules are evaluated once.
     ///
     /// # Errors
-    /// [`Error::Evaluation`] naming the first rule that fails: then nothing is known about it.
+    /// [`Error::Evaluation`] with the first rule that fails, whose value is then unknown.
     pub(crate) fn evaluate(&self, input: &Input, queries: &[Query]) -> Result<Vec<Raw>, Error> {
         let mut session = self.session(Some(input.0.clone()));
         let paths: Vec<Vec<&str>> = queries.iter().map(Query::path).collect();
@@ -93,7 +92,7 @@ impl Program {
             .collect())
     }
 
-    /// Starts an evaluation.
+    /// Starts a session with this input and the time limit.
     pub(super) fn session(&self, input: Option<Value>) -> Session {
         let limits = Limits {
             deadline: Instant::now().checked_add(self.limit),

@@ -1,11 +1,11 @@
-//! Why a policy cannot be compiled or evaluated. Each error names the file and line where it has one.
+//! Errors of compiling or evaluating a policy. Each one names the file and line if it has any.
 
-/// A place in a policy source.
+/// A place in a policy source, by file and line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Place {
     /// The file as the caller named it.
     pub(crate) file: String,
-    /// The line, counted from 1.
+    /// The line of the file, counted from 1.
     pub(crate) line: u32,
 }
 
@@ -15,12 +15,12 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Why the engine refused a policy, its data, or could not finish an evaluation.
+/// A policy or data that the engine refused, or an evaluation that failed.
 ///
-/// All but [`Error::Evaluation`] are the policy author's to mend.
+/// The policy's author has to correct all of them but [`Error::Evaluation`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
-    /// There is no rule in any module.
+    /// No module contains a rule.
     #[error("the policy has no rules: expected at least one .rego file with rules")]
     Empty,
     #[error("{}", shown(.0))]
@@ -29,44 +29,42 @@ pub(crate) enum Error {
     #[error("{place}:{column}: function {function} is not available to policies: {reason}")]
     ForbiddenFunction {
         place: Place,
-        /// Its column, counted from 1.
         column: u32,
         function: String,
         reason: &'static str,
     },
-    /// A deny or warn rule gives something that is no result.
-    #[error("{place}: {rule} gives {given}, expected a string or an object with msg")]
+    /// A deny or warn rule returns a value that is not a result.
+    #[error("{place}: {rule} returns {given}, expected a string or an object with msg")]
     ResultKind {
         place: Place,
         rule: String,
         given: &'static str,
     },
-    /// A rule with results is in a package that its code could not name.
+    /// A rule with results is in a package whose name cannot be part of a code.
     #[error(
-        "{place}: the package's name has a part with a dot, {part:?}: codes and criteria could not name its rules"
+        "{place}: the package's name has a part with a dot, {part:?}, so codes and criteria cannot name its rules"
     )]
     PackageName { place: Place, part: String },
-    /// Two rules carry the same code.
+    /// Two rules have the same code.
     #[error("{second}: code {code} is already used at {first}")]
     DuplicateCode {
         code: String,
         first: Place,
         second: Place,
     },
-    /// Data stands where a rule of the policy stands.
+    /// A data document has the path of a rule.
     #[error("{place}: rule {path} collides with a data document of the same path")]
     DataCollision {
         place: Place,
-        /// The path below `data`.
         path: String,
     },
-    /// The modules parse and do not compile.
+    /// The modules were parsed but cannot be compiled.
     #[error("{}", shown(.0))]
     Compile(rego::Errors),
-    /// The run ended while a policy was read: nothing is known of it.
-    #[error("the policy was not read to its end: the run was stopped")]
+    /// The run's time limit ended while a policy was read.
+    #[error("reading the policy was stopped at the time limit of the run")]
     Stopped,
-    /// A rule could not be evaluated: nothing is known about what it would say.
+    /// A rule could not be evaluated, so its results are unknown.
     #[error("rule {rule} could not be evaluated: {cause}")]
     Evaluation {
         /// The rule with its package and where it starts.
@@ -104,18 +102,18 @@ impl From<rego::Errors> for Error {
     }
 }
 
-/// The longest line of a policy that is shown whole, in characters.
+/// The longest line of a policy that is shown completely, in characters.
 const WIDTH: usize = 160;
 /// How much of a longer line is shown before the error.
 const BEFORE: usize = 60;
 
-/// Every error with its place and its line, one behind the other.
+/// Formats every error with its place and its line.
 fn shown(errors: &rego::Errors) -> String {
     let shown: Vec<_> = errors.0.iter().map(with_line).collect();
     shown.join("\n")
 }
 
-/// The error with its line, of which a long one is cut.
+/// Formats an error with its line; a long line is shortened.
 fn with_line(error: &rego::Error) -> String {
     if error.line.chars().count() <= WIDTH {
         return error.to_string();

@@ -1,5 +1,5 @@
-//! Policies and data from files and directories, as `opa test` takes them: Rego files are modules, a data
-//! file that is named stands at the root, one found in a directory below the names of its directories.
+//! Reads policies and data from files and directories, as `opa test` does: Rego files are modules, a named data
+//! file is merged at the root, and one found in a directory below the names of its directories.
 
 use std::{
     fs,
@@ -16,41 +16,39 @@ const MAX_FILES: usize = 50_000;
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Why files cannot be read.
+/// Policy or data files that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilesError {
-    /// The path is not there or cannot be read.
+    /// The path does not exist or cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// The directories hold more, larger or deeper files than a policy has.
+    /// The directories exceed the limits on number, size or depth of files.
     #[error("{} is too large for a policy: at most {MAX_FILES} files of {MAX_BYTES} bytes, {MAX_DEPTH} levels deep", path.display())]
     TooLarge { path: PathBuf },
-    /// A link leads out of the path that was named, or something else than a file is there.
+    /// A link points outside of the named path, or an entry is not a regular file.
     #[error("{}: {reason}", path.display())]
     Kind { path: PathBuf, reason: &'static str },
     /// A data file is not YAML or JSON.
-    #[error("{} is not readable as data: {cause}", path.display())]
+    #[error("{} is not valid YAML or JSON data: {cause}", path.display())]
     Data {
         path: PathBuf,
-        /// What the parser says, with the line.
         cause: String,
     },
-    /// Two data files have a value at the same place.
-    #[error("{} and a file before it both have a value at {at}", path.display())]
+    /// Two data files have a value at the same path.
+    #[error("{} and an earlier file both have a value at {at}", path.display())]
     Collision {
         path: PathBuf,
-        /// The path below `data`.
         at: String,
     },
 }
 
-/// What was read.
+/// The modules and merged data of some paths.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    /// The modules, sorted by path.
+    /// The Rego modules, sorted by path.
     pub(crate) modules: Vec<Module>,
     pub(crate) data: Map<String, Value>,
     count: usize,
@@ -93,7 +91,7 @@ impl Files {
         }
         if !metadata.is_dir() {
             return match is_read(path) {
-                // A pipe would wait, and a device never end.
+                // Reading a pipe may block, and a device may never end.
                 true => Err(refused(NOT_REGULAR)),
                 false => Ok(()),
             };
@@ -170,7 +168,7 @@ fn is_read(path: &Path) -> bool {
     matches!(kind, Some("rego" | "json" | "yaml" | "yml"))
 }
 
-/// Adds the members; gives the path of a value that is there already.
+/// Adds the members; returns the path of a duplicate value as the error.
 fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) -> Result<(), String> {
     for (key, value) in from {
         match (into.get_mut(&key), value) {

@@ -1,10 +1,10 @@
-//! A target for mutated policies: a module, and behind a line of three dashes an input.
+//! The fuzz target for policies: a module, a line of three dashes, and an input.
 
 use std::time::{Duration, Instant};
 
 use rego::{Options, Program, Session, Value, builtins, eval::Limits};
 
-/// Parses, compiles and evaluates whatever the bytes are. None of it may panic or take long.
+/// Parses, compiles and evaluates arbitrary bytes, which must neither panic nor exceed the time limit.
 pub(crate) fn program(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (module, input) = text.split_once("\n---\n").unwrap_or((&*text, "{}"));

@@ -1,9 +1,9 @@
-//! The Rego engine's seam: policies in, values of rules out.
+//! Wraps the Rego engine: compiles policies and returns the values of rules.
 //!
 //! [`Policy::read`] parses and checks the modules and lists their rules, [`Policy::compile`] adds data and makes a
 //! [`Program`], [`Program::evaluate`] returns the values of rules for one input. A program is compiled once and shared
-//! between threads. The language is the crate `rego`; this adds the functions `ec.*`, limits, and places of rules.
-//! What a violation is, is not decided here.
+//! between threads. The crate `rego` implements the language; this module adds the functions `ec.*`, limits, and the
+//! places of rules. It does not decide which value is a violation.
 
 mod check;
 mod ec;

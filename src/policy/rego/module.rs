@@ -1,6 +1,6 @@
-//! Policy sources.
+//! A Rego module: the name and text of a policy file.
 
-/// One policy file.
+/// A policy file: its name and Rego source.
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
     /// The name in messages, normally a path.
@@ -9,7 +9,7 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Whether the file holds unit tests by its name, which production never loads.
+    /// Tells by its name whether the file contains unit tests, which only `policy test` loads.
     pub(crate) fn is_test(&self) -> bool {
         self.file.ends_with("_test.rego")
     }

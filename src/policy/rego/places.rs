@@ -1,4 +1,4 @@
-//! Places of rules, and of the rules that the elements of a set come from.
+//! Finds the places of rules, and of the rules that return the elements of a set.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rego::{Session, Value};
 
 use super::{check::gives_results, engine::Query, error::Place, rules::Rule};
 
-/// Where the rules of a policy start.
+/// The first lines of a policy's rules.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     /// Every definition of a rule, by its name with the package, in the order of the modules.
@@ -16,7 +16,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Notes where the rules start.
+    /// Indexes the places of rules by name and by code.
     pub(super) fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
         let mut places = Self::default();
         for rule in rules {
@@ -31,13 +31,13 @@ impl Places {
         places
     }
 
-    /// The first definition of a rule: where a reader starts.
+    /// Returns the place of a rule's first definition.
     pub(super) fn first(&self, query: &Query) -> Option<&Place> {
         self.by_name.get(&query.to_string())?.first()
     }
 
-    /// Where the rule of each element of a value starts. Elements whose code does not name their rule are traced to it
-    /// by another evaluation of its definitions. No verdict rests on this: what cannot be traced has no place.
+    /// Returns the place of the rule of each element of a value. Elements whose code does not name their rule are traced
+    /// by another evaluation of its definitions. No verdict depends on this: an element that cannot be traced has no place.
     pub(super) fn origins(
         &self,
         query: &Query,

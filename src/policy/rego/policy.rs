@@ -1,4 +1,4 @@
-//! A policy: checked modules with the inventory of their rules.
+//! A policy: checked modules with the list of their rules.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -14,12 +14,12 @@ use super::{
     rules::{self, Rule},
 };
 
-/// The modules of a policy, checked, with the inventory of their rules.
+/// The checked modules of a policy, with the list of their rules.
 #[derive(Debug)]
 pub(crate) struct Policy {
     compiled: Compiled,
     rules: Vec<Rule>,
-    /// Whether the rules that give results give strings or objects.
+    /// The result of the check that rules return strings or objects.
     results: Result<(), Error>,
     /// The lines of each file on which a rule or an expression starts.
     lines: Vec<(String, BTreeSet<u32>)>,
@@ -49,7 +49,7 @@ impl Policy {
             return Err(Error::Empty);
         }
         let results = parsed.iter().try_for_each(check::results);
-        // Only tests measure which of them are evaluated.
+        // Coverage is measured only in tests.
         let lines = parsed.iter().filter(|_| print);
         let lines = lines.map(|module| (module.file.to_string(), rego::syntax::lines(module)));
         let lines = lines.collect();
@@ -69,27 +69,27 @@ impl Policy {
         })
     }
 
-    /// Every rule, in the order of the modules.
+    /// Returns every rule, in the order of the modules.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()
     }
 
-    /// The lines of each file on which a rule or an expression starts; of policies read with their tests.
+    /// Returns the lines of each file on which a rule or an expression starts; empty for policies read without tests.
     pub(super) fn lines(&self) -> &[(String, BTreeSet<u32>)] {
         &self.lines
     }
 
-    /// Checks what production needs beyond the language, and makes the rules ready for evaluation.
+    /// Makes the checks beyond the language and compiles the rules for evaluation.
     ///
     /// # Errors
-    /// The first thing that would be misunderstood at run time, with file and line.
+    /// The first rule or data document that would be misinterpreted at run time, with file and line.
     pub(crate) fn compile(&self, data: &serde_json::Value, host: &Host) -> Result<Program, Error> {
         rules::check_codes(self.rules())?;
         self.results.clone()?;
         self.program(data, host, TIME_LIMIT)
     }
 
-    /// Makes the rules ready for evaluation.
+    /// Compiles the rules with data for evaluation.
     pub(super) fn program(
         &self,
         data: &serde_json::Value,

@@ -1,4 +1,4 @@
-//! The inventory of a policy: every rule with the annotations that apply to it, from the nearest outwards.
+//! Lists the rules of a policy with the annotations that apply to each, from the nearest outwards.
 
 use std::collections::BTreeMap;
 
@@ -15,63 +15,62 @@ use super::{
 };
 use crate::stop;
 
-/// A rule of a policy.
+/// A rule of a policy with its place and annotations.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) place: Place,
-    /// The package without `data`: `release.sbom`.
+    /// The package without `data`, such as `release.sbom`.
     pub(crate) package: String,
-    /// The name: `deny`.
     pub(crate) name: String,
     /// The names from `data` on: those of the package, then its own.
     pub(crate) path: Vec<String>,
     pub(crate) is_function: bool,
     /// The annotations that apply: the rule's own, the document's, the package's, the outer packages'.
     pub(crate) annotations: Vec<Value>,
-    /// The same with the path of what each belongs to.
+    /// The same annotations with the path of the rule or package that each belongs to.
     chain: Vec<annotations::Link>,
-    /// The line of its package's declaration.
+    /// The line of the package's declaration.
     pub(crate) package_line: u32,
 }
 
 /// An element of a rule's annotation chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// The path of what it belongs to, from `data` on, without it.
+    /// The path of the annotated rule or package, below `data`.
     pub(crate) path: Vec<String>,
-    /// The annotations; only the rule itself may have none.
+    /// The annotations; `None` only for the rule itself.
     pub(crate) annotations: Option<Value>,
 }
 
 impl Rule {
-    /// The code `package.short_name`, when the rule or its document is annotated with a short name.
+    /// Returns the code `package.short_name`, if the rule or its document is annotated with a short name.
     pub(crate) fn code(&self) -> Option<String> {
         let name = self.custom("short_name")?.as_str()?;
         Some(format!("{}.{name}", self.package))
     }
 
-    /// Tells whether the rule's name says that it gives results.
+    /// Tells by its name whether the rule returns results.
     pub(crate) fn gives_results(&self) -> bool {
         gives_results(&self.name)
     }
 
-    /// A member of `custom` in the annotation of the rule or of its document.
+    /// Returns a member of `custom` in the annotation of the rule or of its document.
     pub(crate) fn custom(&self, member: &str) -> Option<&Value> {
         let own = self.own().filter_map(|annotation| annotation.get("custom"));
         own.filter_map(|custom| custom.get(member)).next()
     }
 
-    /// The title in the annotation of the rule or of its document.
+    /// Returns the title in the annotation of the rule or of its document.
     pub(crate) fn title(&self) -> Option<&str> {
         self.own().find_map(|own| own.get("title")?.as_str())
     }
 
-    /// The description in the annotation of the rule or of its document.
+    /// Returns the description in the annotation of the rule or of its document.
     pub(crate) fn description(&self) -> Option<&str> {
         self.own().find_map(|own| own.get("description")?.as_str())
     }
 
-    /// A member of `custom` that is a list of strings or a single one.
+    /// Returns a member of `custom` that is a list of strings or a single one.
     pub(crate) fn list(&self, member: &str) -> Vec<&str> {
         match self.custom(member) {
             Some(Value::String(one)) => vec![one],
@@ -80,7 +79,7 @@ impl Rule {
         }
     }
 
-    /// The chain: the rule itself first, then what it is part of.
+    /// Returns the annotation chain: the rule itself first, then its document and packages.
     pub(crate) fn links(&self) -> impl Iterator<Item = Link> {
         self.chain.iter().map(|link| Link {
             path: link.path.iter().map(ToString::to_string).collect(),
@@ -88,7 +87,7 @@ impl Rule {
         })
     }
 
-    /// Whether an annotation belongs to the rule itself.
+    /// Tells whether an annotation belongs to the rule itself.
     pub(crate) fn has_annotations(&self) -> bool {
         let scope = |own: &Value| own.get("scope").and_then(Value::as_str) == Some("rule");
         self.annotations.iter().any(scope)
@@ -102,7 +101,7 @@ impl Rule {
     }
 }
 
-/// Says what to add to a rule whose results nothing can name.
+/// Returns the warning about a rule without a code, with the annotation to add.
 pub(crate) fn without_metadata(rule: &Rule) -> String {
     let missing = match (rule.title(), rule.custom("short_name")) {
         (None, None) => "has no METADATA with title and custom.short_name",
@@ -118,7 +117,7 @@ pub(crate) fn without_metadata(rule: &Rule) -> String {
 /// Lists the rules of parsed modules, in their order.
 ///
 /// # Errors
-/// A `# METADATA` block cannot be read or has nothing to belong to.
+/// A `# METADATA` block is malformed or does not precede a rule or package.
 pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> {
     let chains = rego::inventory::annotations(modules)?;
     let mut all = Vec::new();
@@ -149,7 +148,7 @@ pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> 
     Ok(all)
 }
 
-/// Lists the rules of modules that need not compile; none if there is no rule.
+/// Lists the rules of modules, which need not compile; empty without any rule.
 ///
 /// # Errors
 /// A module cannot be parsed or annotated.
@@ -157,7 +156,7 @@ pub(crate) fn list(modules: Vec<Module>) -> Result<Vec<Rule>, Error> {
     inventory(&parse(modules)?)
 }
 
-/// Parses modules, until the run must end.
+/// Parses modules; stops at the time limit of the run.
 pub(super) fn parse(modules: Vec<Module>) -> Result<Vec<syntax::Module>, Error> {
     parse_until(modules, &end_of_run())
 }
@@ -169,7 +168,7 @@ fn parse_until(modules: Vec<Module>, stop: &rego::Stop) -> Result<Vec<syntax::Mo
     Ok(parsed.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// Ends parsing and compiling with the run.
+/// Returns the condition that stops parsing and compiling at the time limit of the run.
 pub(super) fn end_of_run() -> rego::Stop {
     rego::Stop {
         deadline: None,
@@ -177,7 +176,7 @@ pub(super) fn end_of_run() -> rego::Stop {
     }
 }
 
-/// The names at the start of a head, with dots.
+/// Returns the names at the start of a head, joined by dots.
 pub(super) fn head_name(head: &Head) -> String {
     head_names(head).collect::<Vec<_>>().join(".")
 }
@@ -189,7 +188,7 @@ fn head_names(head: &Head) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Refuses two rules with the same code: results could not be told apart.
+/// Refuses two rules with the same code, whose results could not be distinguished.
 pub(super) fn check_codes<'a>(rules: impl Iterator<Item = &'a Rule>) -> Result<(), Error> {
     let mut seen: BTreeMap<String, &Place> = BTreeMap::new();
     for rule in rules {

@@ -1,6 +1,6 @@
 //! Runs the unit tests of a policy: rules named `test_…`, as `opa test` does, with `ec.*` replaceable by `with`.
 //!
-//! Nothing is fetched: an `ec.oci` or `ec.sigstore` function that a test does not replace is undefined.
+//! Tests have no network: an `ec.oci` or `ec.sigstore` function that a test does not replace is undefined.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ use super::{
     policy::Policy,
 };
 
-/// What became of one test.
+/// The result of one test, with its place and output.
 #[derive(Debug, Clone)]
 pub(crate) struct Tested {
     /// The package and the name: `release.sbom_test.test_found`.
@@ -33,9 +33,9 @@ pub(crate) struct Tested {
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) place: Place,
-    /// The bytes of its file that it takes.
+    /// The byte range of the expression in its file.
     pub(crate) bytes: std::ops::Range<usize>,
-    /// The variables that had a value, with it.
+    /// The bound variables with their values.
     pub(crate) variables: Vec<(String, serde_json::Value)>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Coverage {
     pub(crate) missed: BTreeSet<u32>,
 }
 
-/// What became of all tests, and the lines that they evaluated.
+/// The results of all tests, and the lines that they evaluated.
 #[derive(Debug)]
 pub(crate) struct Run {
     /// The tests, in the order of their names.
@@ -56,21 +56,21 @@ pub(crate) struct Run {
     pub(crate) coverage: Vec<Coverage>,
 }
 
-/// How a test ended.
+/// The result of a test, by its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Passed,
-    /// It is undefined or something else than true.
+    /// The rule is undefined or has a value other than true.
     Failed(String),
     Errored(String),
-    /// Its name starts with `todo_test_`, so it is not run.
+    /// The name starts with `todo_test_`, so the test is not run.
     Skipped,
 }
 
-/// Runs every test of a policy [read with its tests](Policy::read_with_tests) whose path (`data.package.test_name`) is wanted, in the order of their names.
+/// Runs the tests of a policy [read with its tests](Policy::read_with_tests) whose path (`data.package.test_name`) matches the predicate, in the order of their names.
 ///
 /// # Errors
-/// When the policy cannot be compiled.
+/// Returns an error if the policy cannot be compiled.
 pub(crate) fn run(
     policy: &Policy,
     data: &serde_json::Value,
@@ -86,7 +86,7 @@ pub(crate) fn run(
         }
     }
     tests.sort();
-    // A test of several bodies is one test.
+    // A test with several bodies is one test.
     tests.dedup_by(|later, earlier| later.0 == earlier.0);
     let mut visited: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     let run = tests.into_iter();

@@ -1,16 +1,16 @@
-//! YAML as rules see it when Conftest reads it: YAML 1.1 of Go, where `yes` is true and `010` is eight.
+//! Parses YAML as Conftest does for rules: YAML 1.1 as in Go, where `yes` is true and `010` is eight.
 
 use rego::builtins::yaml;
 use serde_json::Value;
 
 const SEPARATOR: &str = "\n---\n";
 
-/// Reads the documents of a YAML file, which lines `---` separate.
+/// Parses the documents of a YAML file, which lines of `---` separate.
 ///
-/// Conftest reads no further than the first document behind any other separator; that is an error here.
+/// Conftest stops at the first document after any other separator, which is an error here.
 ///
 /// # Errors
-/// The reason in words.
+/// The reason as a text.
 pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n");
@@ -28,7 +28,7 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Value>, String> {
     read.collect()
 }
 
-/// Refuses a key that is there twice, of which Go takes the last.
+/// Refuses a duplicate key, of which Go takes the last.
 fn check_keys(part: &str) -> Result<(), String> {
     match crate::json::yaml(part) {
         Err(error) if error.to_string().contains("duplicate") => Err(error.to_string()),
@@ -36,7 +36,7 @@ fn check_keys(part: &str) -> Result<(), String> {
     }
 }
 
-/// Refuses a second document in what is read as one.
+/// Refuses a second document in a part that is parsed as one.
 fn check_single(part: &str) -> Result<(), String> {
     let is_marker = |line: &str, marker: &str| {
         let rest = line.strip_prefix(marker);
@@ -50,7 +50,7 @@ fn check_single(part: &str) -> Result<(), String> {
             ended = true;
         } else if is_marker(line, "---") && (started || ended) || ended && is_content(line) {
             return Err(
-                "a second document begins behind a separator that is not a line of ---".to_owned(),
+                "a second document follows a separator that is not a line of ---".to_owned(),
             );
         } else if is_marker(line, "---") || is_content(line) {
             started = true;

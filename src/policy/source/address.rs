@@ -1,4 +1,4 @@
-//! Reads the text of a source, in the order of upstream's go-gather.
+//! Parses the text of a source, in the order of Conforma's go-gather.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use crate::{
     image::{Reference, ReferenceError},
 };
 
-/// Hosts whose URLs are repositories.
+/// The hosts whose URLs are Git repositories.
 const GIT_HOSTS: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
-/// Hosts whose names are those of registries.
+/// The hosts that are registries.
 const REGISTRIES: [&str; 7] = [
     "azurecr.io",
     "gcr.io",
@@ -20,7 +20,7 @@ const REGISTRIES: [&str; 7] = [
     "ghcr.io",
 ];
 
-/// A source.
+/// The parsed address of a source, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     File(PathBuf),
@@ -33,28 +33,28 @@ pub(crate) enum Address {
 /// A directory of a Git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GitAddress {
-    /// The repository's URL or path.
+    /// The URL or local path of the repository.
     pub(crate) url: String,
-    /// The branch, tag or commit; the default branch without one.
+    /// The branch, tag or commit; `None` for the default branch.
     pub(crate) revision: Option<String>,
-    /// The directory, empty for all of it.
+    /// The directory; empty for the whole repository.
     pub(crate) dir: String,
 }
 
-/// Why a text names no source.
+/// A text that is not the address of a source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressError {
     #[error("attempting to download from insecure source: {text}")]
     Insecure { text: String },
-    /// It looks like nothing that we know.
+    /// The text has no known form.
     #[error(
-        "policy source {text:?} is no file or directory here and of no known kind: expected a path, git::URL, https://URL or oci::REFERENCE"
+        "policy source {text:?} is not an existing file or directory: expected a path, git::URL, https://URL or oci::REFERENCE"
     )]
     Unknown { text: String },
-    /// The URL cannot be read.
-    #[error("policy source {text:?} is no URL: {reason}")]
+    /// The URL is malformed.
+    #[error("policy source {text:?} is not a valid URL: {reason}")]
     Url { text: String, reason: String },
-    #[error("policy source {text:?}: directory {dir:?} leaves the repository")]
+    #[error("policy source {text:?}: directory {dir:?} is outside of the repository")]
     Dir { text: String, dir: String },
     #[error("policy source {text:?}: {source}")]
     Reference {
@@ -64,7 +64,7 @@ pub(crate) enum AddressError {
 }
 
 impl Address {
-    /// Reads the text of a source.
+    /// Parses the text of a source.
     ///
     /// # Errors
     /// Any [`AddressError`].
@@ -72,14 +72,14 @@ impl Address {
         refuse_plain_http(text)?;
         if let Some(reference) = text.strip_prefix("oci://").or(text.strip_prefix("oci::")) {
             let reference = reference.trim_start_matches("//");
-            // The registry's scheme is its host's, as for every reference.
+            // The host decides the registry's scheme, as for every reference.
             let reference = reference.strip_prefix("https://").unwrap_or(reference);
             return oci(text, reference.strip_prefix("http://").unwrap_or(reference));
         }
         if text.starts_with("https://") && !on_git_host(text) && !text.ends_with(".git") {
             return http(text, text);
         }
-        // Of this machine: others were refused before.
+        // The host is this machine: plain HTTP to others was refused before.
         if text.starts_with("http://") && !text.ends_with(".git") {
             return http(text, text);
         }
@@ -92,7 +92,7 @@ impl Address {
         if is_git(text) {
             return git(text).map(Self::Git);
         }
-        // Only this machine is left, where plain HTTP is not read on the way.
+        // The host is this machine, where plain HTTP cannot be intercepted.
         if text.starts_with("http://") {
             return http(text, text);
         }
@@ -111,7 +111,7 @@ impl Address {
         })
     }
 
-    /// An absolute path keeps its root whatever precedes it.
+    /// Restores the root of an absolute path.
     fn rooted(self, path: &str) -> Self {
         match self {
             Self::File(_) if path.starts_with('/') => {
@@ -122,7 +122,7 @@ impl Address {
     }
 }
 
-/// Tells whether the text of `--policy` is a repository's.
+/// Tells whether the text of `--policy` is the address of a Git repository.
 pub(crate) fn is_git(text: &str) -> bool {
     ["git@", "git://", "git::"]
         .iter()
@@ -139,7 +139,7 @@ fn on_git_host(text: &str) -> bool {
         .any(|name| host == *name || host.ends_with(&format!(".{name}")))
 }
 
-/// Loopback is this machine, where no stranger listens.
+/// Refuses plain HTTP to any host but loopback.
 fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
     let lower = text.to_ascii_lowercase();
     let plain = lower.starts_with("http:") && !lower.starts_with("http::")
@@ -176,7 +176,7 @@ fn http(text: &str, url: &str) -> Result<Address, AddressError> {
     Ok(Address::Http(url))
 }
 
-/// `git::[https://]HOST/PATH[//DIR][?ref=REVISION[//DIR]]`.
+/// Parses `git::[https://]HOST/PATH[//DIR][?ref=REVISION[//DIR]]` without its prefix.
 fn git(text: &str) -> Result<GitAddress, AddressError> {
     let rest = text.strip_prefix("git::").unwrap_or(text);
     let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -186,7 +186,7 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
         None if location.starts_with(['/', '.']) => ("", location),
         None => ("https", location),
     };
-    // The short form of SSH means the same repository over HTTPS, as upstream takes it.
+    // As in Conforma's ec, the short form of SSH means the same repository over HTTPS.
     let ssh = location
         .strip_prefix("git@")
         .map(|rest| rest.replacen(':', "/", 1));
@@ -231,10 +231,10 @@ fn has_git_suffix(path: &str) -> bool {
 }
 
 impl GitAddress {
-    /// The source with the commit that it was fetched at.
+    /// Returns the source with the fetched commit.
     pub(crate) fn pinned(&self, commit: &str) -> String {
         let location = match self.url.split_once("://") {
-            // Upstream takes away what goes without saying, and a path of this machine does not.
+            // Conforma's ec omits the scheme, except for local paths.
             Some((scheme, rest)) if scheme != "file" => rest,
             _ => self.url.as_str(),
         };

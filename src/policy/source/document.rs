@@ -1,9 +1,9 @@
-//! One document of a web server. Redirects are followed over TLS.
+//! Fetches one document from a web server. Redirects are followed over TLS.
 
 use super::{Error, Fetched, MAX_BYTES, refuse_archive, texts, too_large};
 use crate::http::{Failed, FollowError, Http, Pace, Url};
 
-/// Fetches a document.
+/// Fetches a document; its file name is the last part of the URL.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::Denied`], [`Error::Remote`], [`Error::Http`], [`Error::TooLarge`].
@@ -37,7 +37,7 @@ pub(super) async fn document(http: &Http, origin: &str, url: &Url) -> Result<Fet
         });
     }
     if !status.is_success() {
-        return Err(remote(format!("answered with status {status}")));
+        return Err(remote(format!("the server responded with status {status}")));
     }
     let pace = Pace::new(http.waits());
     let read = pace.whole(response, MAX_BYTES as u64, &origin).await;
@@ -50,7 +50,7 @@ pub(super) async fn document(http: &Http, origin: &str, url: &Url) -> Result<Fet
         .filter(|name| !name.is_empty())
         .unwrap_or("policy.yaml");
     let shown = match url.scheme() {
-        // Plain HTTP of this machine keeps its scheme.
+        // A URL of this machine keeps its scheme.
         "http" => url.as_str(),
         _ => &url[url::Position::BeforeHost..],
     };

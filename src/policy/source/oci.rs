@@ -1,4 +1,4 @@
-//! Policy bundles in a registry: each layer is a file named by its title, or a directory packed
+//! Fetches policy bundles from a registry: each layer is a file named by its title, or a directory packed
 //! by `oras push` (as ORAS and conftest push them).
 
 use super::{super::archive, Error, Fetched, MAX_BYTES, MAX_FILES, is_kept, texts, too_large};
@@ -9,7 +9,7 @@ use crate::{
 };
 
 const TITLE: &str = "org.opencontainers.image.title";
-/// Marks a layer that is a packed directory.
+/// The annotation of a layer that is a packed directory.
 const UNPACK: &str = "io.deis.oras.content.unpack";
 
 /// Fetches an artifact; without a tag or digest the tag `latest`.
@@ -36,7 +36,7 @@ pub(super) async fn artifact(
         (None, None) => return Err(missing("the tag latest".to_owned())),
     };
     let repository = &reference.repository;
-    // The policy's author is not a writer of Snapshots.
+    // The policy's configuration names this host, which is trusted, unlike the hosts in a Snapshot.
     registry.own(repository.registry().parse());
     let manifest = registry
         .manifest(repository, &version)
@@ -50,7 +50,7 @@ pub(super) async fn artifact(
     for layer in &image.layers {
         kept.extend(form(origin, layer)?.map(|form| (layer, form)));
     }
-    // The limit is for all layers together, and nothing is fetched that exceeds it.
+    // The limit applies to the sum of all layers, before any is fetched.
     let sizes = kept.iter().map(|(layer, _)| layer.size);
     let total = sizes.fold(0, u64::saturating_add);
     if kept.len() > MAX_FILES || total > MAX_BYTES as u64 {
@@ -84,14 +84,14 @@ pub(super) async fn artifact(
 
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
-    /// It is the file of this path.
+    /// The layer is the file with this path.
     File(String),
-    /// It is an archive of the directory of this name.
+    /// The layer is an archive of the directory with this name.
     Directory(String),
 }
 
-/// Tells how a layer holds files; `None` for files that are not rules or data. An archive that
-/// would be dropped is refused, for the rules in it would be missing.
+/// Returns the form of a layer; `None` for files that are not rules or data. An archive that would be
+/// ignored is refused, because the rules in it would be missing.
 fn form(origin: &str, layer: &Descriptor) -> Result<Option<Form>, Error> {
     let title = layer.annotations.get(TITLE);
     let name = title.and_then(|title| archive::clean(title));
@@ -117,18 +117,18 @@ fn form(origin: &str, layer: &Descriptor) -> Result<Option<Form>, Error> {
         return Err(refused(
             origin,
             layer,
-            "it is an archive that is not marked for unpacking, expected files or directories as `oras push` makes them",
+            "it is an archive without the annotation to unpack it: expected files or directories as `oras push` packs them",
         ));
     }
     if title.is_some_and(|title| is_kept(title)) {
         let path =
-            name.ok_or_else(|| refused(origin, layer, "its title leads out of the bundle"))?;
+            name.ok_or_else(|| refused(origin, layer, "its title points outside of the bundle"))?;
         return Ok(Some(Form::File(path)));
     }
     Ok(None)
 }
 
-/// The rules and data in a packed directory. Every name in it starts with the directory's.
+/// Returns the rules and data in a packed directory. Every name in it must start with the directory's.
 fn unpacked(
     origin: &str,
     layer: &Descriptor,

@@ -1,4 +1,4 @@
-//! Files and directories of this machine.
+//! Reads local files and directories.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use super::{
     Error, Fetched, MAX_BYTES, MAX_DEPTH, MAX_FILES, is_kept, refuse_archive, texts, too_large,
 };
 
-/// Reads a directory, or the one file that is named. Links are followed that stay inside.
+/// Reads a directory or one file. Links are followed if their target is inside.
 pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fetched, Error> {
     if root.is_file() {
         refuse_archive(origin, &root.to_string_lossy())?;
@@ -42,8 +42,8 @@ pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fe
             for entry in fs::read_dir(&path).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
                 let name = entry.file_name();
-                // A repository's own files are not part of the policy, nor is what the links of a
-                // mounted Secret lead through (`..data`).
+                // The files of a repository itself are not part of the policy, nor are the directories behind
+                // the links of a mounted Secret (`..data`).
                 if name == ".git" || name.to_string_lossy().starts_with("..") {
                     continue;
                 }
@@ -57,7 +57,7 @@ pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fe
         }
         let name = relative(root, &path);
         if is_kept(&name) {
-            // A pipe would wait and a device never end. What is named itself may be a pipe.
+            // Reading a pipe may block, and a device may never end. The named path itself may be a pipe.
             if !metadata.is_file() && path != root {
                 return Err(refused(&path, NOT_REGULAR));
             }
@@ -79,7 +79,7 @@ pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fe
     })
 }
 
-/// Reads a file, whose size may not be what its directory says.
+/// Reads a file up to the limit, because its size may change meanwhile.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read as _;
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! What functions answered in this run: each question is asked once, whoever asks it again waits or is told.
+//! Caches the results of functions for a run: each call is made once, and concurrent equal calls wait for it.
 
 use std::{
     collections::BTreeMap,
@@ -10,20 +10,20 @@ use serde_json::Value as Json;
 
 use crate::policy::seen::Reason;
 
-/// How much is remembered before all is forgotten, in bytes.
+/// The size of the cache, in bytes, at which it is cleared.
 const MAX_REMEMBERED: usize = 64 << 20;
 
-/// The answer to a question.
+/// The result of a function call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer<T> {
-    /// The value; without one the call is undefined.
+    /// The value; `None` if the call is undefined.
     pub(crate) value: Option<T>,
-    /// Why what was asked for could not be read, if it could not.
+    /// Set if the requested content could not be read.
     pub(crate) unreadable: Option<Reason>,
 }
 
 impl<T> Answer<T> {
-    /// An answer that was read.
+    /// Makes a result of content that was read.
     pub(crate) fn read(value: Option<T>) -> Self {
         Self {
             value,
@@ -31,7 +31,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// No answer, because something could not be read.
+    /// Makes an undefined result for content that could not be read.
     pub(crate) fn unreadable(reason: Reason) -> Self {
         Self {
             value: None,
@@ -40,10 +40,10 @@ impl<T> Answer<T> {
     }
 }
 
-/// An answer that is looked up by whoever asks first while the others wait.
+/// A result that the first caller looks up while the others wait.
 type Slot = Arc<OnceLock<Answer<Value>>>;
 
-/// The answers by function and arguments.
+/// The cache of results by function and arguments.
 #[derive(Default)]
 pub(super) struct Memory(Mutex<Answers>);
 
@@ -54,7 +54,7 @@ struct Answers {
 }
 
 impl Memory {
-    /// The answer to a question, which is looked up only the first time. A failure is an answer too.
+    /// Returns the result of a call from the cache, or makes the call. Failures are cached too.
     pub(super) fn once(
         &self,
         function: &'static str,
@@ -83,7 +83,7 @@ impl Memory {
         answer.clone()
     }
 
-    /// Whether the question was asked already.
+    /// Tells whether the cache has a result for the call.
     pub(super) fn knows(&self, function: &'static str, arguments: &str) -> bool {
         let question = (function, arguments.to_owned());
         self.answers().slots.contains_key(&question)
@@ -94,7 +94,7 @@ impl Memory {
     }
 }
 
-/// Hands the value to the engine.
+/// Converts the value for the engine.
 fn decoded(answer: Answer<Json>) -> Answer<Value> {
     Answer {
         value: answer.value.as_ref().map(Value::from),
@@ -102,7 +102,7 @@ fn decoded(answer: Answer<Json>) -> Answer<Value> {
     }
 }
 
-/// A rough size in memory.
+/// Estimates the size of a value in memory, in bytes.
 fn size(json: &Json) -> usize {
     match json {
         Json::String(text) => text.len(),

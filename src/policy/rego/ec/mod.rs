@@ -1,8 +1,8 @@
-//! The `ec.*` functions of Conforma policies: registry look-ups, signatures, package URLs.
+//! The `ec.*` functions of Conforma policies: registry lookups, signatures, package URLs.
 //!
-//! A function that finds nothing is undefined, as in the reference implementation, except
-//! `ec.sigstore.*`, whose answer says what failed. What could not be read is undefined too and is
-//! noted ([`recorded`]). What a function found is remembered for the whole run.
+//! A function without a result is undefined, as in the reference implementation, except
+//! `ec.sigstore.*`, whose result contains the error. A call whose content could not be read is also
+//! undefined, and is recorded ([`recorded`]). Results are cached for the whole run.
 
 mod memory;
 mod oci;
@@ -29,7 +29,7 @@ use crate::registry::Registry;
 const ONE: &[Type] = &[Type::Any];
 const TWO: &[Type] = &[Type::Any, Type::Any];
 
-/// Every function. Operands of other types than upstream's make a call undefined, as there.
+/// The declarations of all functions. As in Conforma's `ec`, operands of other types make a call undefined.
 const FUNCTIONS: [Declaration; 14] = [
     Declaration::new("ec.oci.blob", ONE, Type::Any).nondeterministic(),
     Declaration::new("ec.oci.blob_files", TWO, Type::Any).nondeterministic(),
@@ -47,32 +47,32 @@ const FUNCTIONS: [Declaration; 14] = [
     Declaration::new("ec.sigstore.verify_image", TWO, Type::Any).nondeterministic(),
 ];
 
-/// What a policy asks about signatures.
+/// A call of a rule about the signatures of an image.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
-    /// Whether it asks about the image's signatures or about its attestations.
+    /// The object of the call: the image's signatures or its attestations.
     pub(crate) subject: Subject,
     pub(crate) image: String,
-    /// The options as the policy gave them: `public_key`, `certificate_identity`, `ignore_rekor` …
+    /// The options of the call: `public_key`, `certificate_identity`, `ignore_rekor` …
     pub(crate) options: serde_json::Value,
 }
 
-/// What signatures are asked for.
+/// The kind of signatures to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
-    /// `ec.sigstore.verify_image`: the answer is `{success, errors, signatures}`.
+    /// `ec.sigstore.verify_image`, which returns `{success, errors, signatures}`.
     Image,
-    /// `ec.sigstore.verify_attestation`: the answer is `{success, errors, attestations}`.
+    /// `ec.sigstore.verify_attestation`, which returns `{success, errors, attestations}`.
     Attestation,
 }
 
-/// Answers questions about signatures; called on a thread that may block.
+/// Verifies signatures for a rule; called on a thread that may block.
 pub(crate) type Verify = Arc<dyn Fn(Question) -> Answer<serde_json::Value> + Send + Sync>;
 
-/// Answers `ec.oci.*` by the function's name and its arguments; notes what cannot be read.
+/// Evaluates `ec.oci.*` by the function's name and its arguments; records content that cannot be read.
 type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut Record) -> Option<Value> + Send + Sync>;
 
-/// What the functions may reach. Clones share what was found.
+/// The access of functions to registries and signatures. Clones share the cache.
 #[derive(Clone, Default)]
 pub(crate) struct Host {
     images: Option<Lookup>,
@@ -81,13 +81,13 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// No registry and no signatures: those functions are undefined unless a test mocks them.
+    /// Returns a host without registries and signatures: these functions are undefined unless a test mocks them.
     pub(crate) fn offline() -> Self {
         Self::default()
     }
 
-    /// The registry and the verifier of this run. Evaluations then block on the runtime, so they
-    /// belong on threads that may block.
+    /// Returns a host with the registries and the verifier of this run. Evaluations then block on the
+    /// runtime, so they must run on threads that may block.
     pub(crate) fn online(
         registry: Registry,
         runtime: tokio::runtime::Handle,
@@ -103,7 +103,7 @@ impl Host {
         }
     }
 
-    /// A registry of which only some manifests are known, by a part of the image's reference.
+    /// Returns a host with some manifests, by a part of the image's reference.
     #[cfg(test)]
     pub(in crate::policy) fn with_manifests(known: &[(&str, serde_json::Value)]) -> Self {
         let known: Vec<_> = known
@@ -131,7 +131,7 @@ impl Host {
         }
     }
 
-    /// Answers a call; undefined when it fails or when there is nothing to ask.
+    /// Evaluates a call; undefined if it fails or has invalid arguments.
     fn answer(
         &self,
         function: &'static str,
@@ -172,7 +172,7 @@ impl Host {
     ) -> Option<Value> {
         let verify = self.verify.as_ref()?;
         let options = serde_json::Value::from(options?);
-        // Members of an object stand in the order of their names, so equal options are equal texts.
+        // Members of an object are sorted by name, so equal options are equal texts.
         let question = format!("{image}\n{options}");
         let answer = self.answers.once(function, question, || {
             verify(Question {
@@ -195,7 +195,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// Registers every function.
+/// Registers every function with the engine.
 pub(super) fn register(functions: &mut Functions, host: &Host) {
     for declaration in FUNCTIONS {
         let (host, name) = (host.clone(), declaration.name);

@@ -1,6 +1,6 @@
-//! `ec.oci.*`: blobs, manifests and referrers, each fetched once for a run.
+//! The functions `ec.oci.*`: blobs, manifests and referrers, each fetched once per run.
 //!
-//! Answers have every member: what is missing is an empty text, list or object.
+//! Results have every member: a missing one is an empty text, list or object.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use crate::{
 
 /// The largest blob that a policy may read, in bytes.
 const MAX_BLOB: u64 = 128 << 20;
-/// How many manifests are fetched at the same time.
+/// How many manifests are fetched in parallel.
 const AT_ONCE: usize = 16;
 
-/// Access to registries with a memory. Clones share it.
+/// Access to registries with a cache. Clones share it.
 #[derive(Clone)]
 pub(super) struct Images(Arc<Inner>);
 
@@ -43,7 +43,7 @@ impl Images {
         }))
     }
 
-    /// Answers a call; undefined when there is nothing, or when it cannot be read, which is noted.
+    /// Evaluates a call; undefined if the content does not exist, or cannot be read, which is recorded.
     pub(super) fn answer(
         &self,
         function: &'static str,
@@ -69,7 +69,7 @@ impl Images {
         answer.value
     }
 
-    /// The manifests of a set of images; those that do not exist are left out.
+    /// Returns the manifests of a set of images; those that do not exist are omitted.
     fn manifests(
         &self,
         function: &'static str,
@@ -78,7 +78,7 @@ impl Images {
     ) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set()?.iter();
-        // Anything but texts makes the call undefined, as upstream.
+        // As in Conforma's ec, an argument other than texts makes the call undefined.
         let images: Vec<&str> = images.map(Value::as_str).collect::<Option<_>>()?;
         let known = |image: &str| self.0.memory.knows(ONE, image);
         let missing: Vec<_> = images.iter().filter(|image| !known(image)).collect();
@@ -160,7 +160,7 @@ impl Images {
         found.ok_or_else(|| Fault::Unreadable(missing()))
     }
 
-    /// The manifest of an image; of an index, the one for linux/amd64.
+    /// Returns the manifest of an image; of an index, the one for linux/amd64.
     async fn image(&self, image: &str) -> Result<(Reference, Manifest), Fault> {
         let mut reference: Reference = image.parse()?;
         let manifest = self.version(&reference).await?;
@@ -240,7 +240,7 @@ impl Images {
         Ok(Json::Object(documents.into_iter().collect()))
     }
 
-    /// The documents directly in one of the directories of an image.
+    /// Returns the documents directly in one of the directories of an image.
     async fn image_files(&self, image: &str, directories: &[String]) -> Result<Json, Fault> {
         let _: DigestReference = image.parse()?;
         let (reference, manifest) = self.image(image).await?;
@@ -254,7 +254,7 @@ impl Images {
     }
 }
 
-/// The texts of a list or set; none if there is something else in it.
+/// Returns the texts of a list or set; `None` if it contains another type.
 fn texts(value: &Value) -> Option<Vec<String>> {
     let items = match value {
         Value::Array(items) => items.iter(),
@@ -264,9 +264,9 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     items.map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-/// Why a look-up has no value.
+/// The reason of a lookup without a value.
 enum Fault {
-    /// There is nothing: the argument is not a reference, or the content is of another kind.
+    /// The argument is not a reference, or the content is of another kind.
     Nothing(String),
     Unreadable(Reason),
 }
@@ -287,7 +287,7 @@ fn not_understood(image: &str, error: impl std::fmt::Display) -> Fault {
     Fault::Unreadable(Reason::unusable(format!("{image} is not usable: {error}")))
 }
 
-/// The answer to remember, said in the log if there is no value.
+/// Makes the result to cache; logs a warning if it has no value.
 fn answer(function: &str, image: &str, found: Result<Json, Fault>) -> Answer<Json> {
     match found {
         Ok(found) => Answer::read(Some(found)),
@@ -310,7 +310,7 @@ fn version(reference: &Reference) -> Result<Version, Fault> {
     }
 }
 
-/// The member of an object, or what stands for its absence.
+/// Returns the member of an object, or `absent` in its place.
 fn member(object: &Json, name: &str, absent: Json) -> Json {
     let found = object.get(name).filter(|found| !found.is_null());
     found.cloned().unwrap_or(absent)

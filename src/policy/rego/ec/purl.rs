@@ -1,8 +1,8 @@
-//! Package URLs: `pkg:type/namespace/name@version?qualifiers#subpath` (purl-spec).
+//! Parses package URLs: `pkg:type/namespace/name@version?qualifiers#subpath` (purl-spec).
 
 use serde_json::{Value, json};
 
-/// The parts of a package URL as `ec.purl.parse` gives them; none when it is no package URL.
+/// Returns the parts of a package URL as `ec.purl.parse` does; `None` for another text.
 pub(super) fn parse(text: &str) -> Option<Value> {
     let (scheme, rest) = text.split_once(':')?;
     if !scheme.eq_ignore_ascii_case("pkg") {
@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Option<Value> {
     let path = rest.trim_matches('/');
     let (kind, rest) = path.split_once('/')?;
     let (path, version) = match rest.rsplit_once('@') {
-        // The @ of a scope such as @angular stands before a slash.
+        // The @ of a scope such as @angular is followed by a slash.
         Some((path, version)) if !version.contains('/') => (path, decoded(version)?),
         _ => (rest, String::new()),
     };
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Option<Value> {
     }))
 }
 
-/// The qualifiers by key; those without a value are left out.
+/// Returns the qualifiers by key, without those that have no value.
 fn qualifiers_of(text: &str) -> Option<Vec<Value>> {
     let mut found = std::collections::BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -70,7 +70,7 @@ fn is_type(kind: &str) -> bool {
     kind.starts_with(|c: char| c.is_ascii_alphabetic()) && kind.bytes().all(valid)
 }
 
-/// The spelling that the package's world considers the same.
+/// Normalises namespace and name by the rules of the package's type.
 fn normalised(kind: &str, namespace: String, name: String) -> (String, String) {
     match kind {
         "bitbucket" | "github" | "golang" | "composer" => {
@@ -83,7 +83,7 @@ fn normalised(kind: &str, namespace: String, name: String) -> (String, String) {
     }
 }
 
-/// The text without its percent signs; none when what they stand for is no text.
+/// Decodes percent-encoding; `None` if the result is not UTF-8.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

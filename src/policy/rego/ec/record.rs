@@ -1,6 +1,6 @@
-//! What functions could not read during an evaluation.
+//! Records the facts that functions could not read during an evaluation.
 //!
-//! The engine keeps a record for each session. At its end it goes to the thread that waits for it, which runs an
+//! The engine keeps a record for each session. At its end the record moves to the current thread, which runs an
 //! evaluation from start to end.
 
 use std::cell::RefCell;
@@ -9,12 +9,12 @@ use rego::Session;
 
 use crate::policy::seen::{Reason, Unreadable};
 
-/// What the functions of one session could not read.
+/// The facts that the functions of one session could not read.
 #[derive(Debug, Default)]
 pub(super) struct Record(Vec<Unreadable>);
 
 impl Record {
-    /// Notes that a function could not read something.
+    /// Adds a fact that a function could not read.
     pub(super) fn note(&mut self, function: &str, of: &str, reason: Reason) {
         let unreadable = Unreadable {
             fact: function.to_owned(),
@@ -31,7 +31,7 @@ thread_local! {
     static RECORD: RefCell<Vec<Unreadable>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Takes the record of a session to this thread.
+/// Moves the record of a session to the current thread.
 pub(crate) fn note(session: &mut Session) {
     let noted = std::mem::take(session.state::<Record>());
     RECORD.with_borrow_mut(|record| {
@@ -43,7 +43,7 @@ pub(crate) fn note(session: &mut Session) {
     });
 }
 
-/// Runs an evaluation and returns with its result what its functions could not read.
+/// Runs an evaluation; returns its result and the facts that its functions could not read.
 pub(crate) fn recorded<T>(evaluate: impl FnOnce() -> T) -> (T, Vec<Unreadable>) {
     RECORD.with_borrow_mut(Vec::clear);
     let result = evaluate();

@@ -1,4 +1,4 @@
-//! What depends on data alone is computed once; what depends on the input is computed for each.
+//! Tests that rules over data alone are evaluated once, and rules over the input for each input.
 
 use serde_json::{Value, json};
 
