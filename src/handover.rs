@@ -253,7 +253,7 @@ impl Vouched {
         })
     }
 
-    /// The document.
+    /// Returns the parsed content of the file.
     #[must_use]
     pub(crate) fn verified(&self) -> &Verified {
         &self.verified
@@ -398,7 +398,7 @@ impl Placed {
         })
     }
 
-    /// The document.
+    /// Returns the parsed content of the file.
     #[must_use]
     pub(crate) fn promoted(&self) -> &Promoted {
         &self.promoted

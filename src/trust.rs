@@ -1,8 +1,8 @@
-//! Is this image signed, and by whom we trust? Knows nothing of policy.
+//! Verifies signatures and attestations of images by trusted signers, without any policy.
 //!
-//! [`Verifier`] finds everything that may be a signature or attestation of an image, checks
-//! each alone and says of each why it counts or not. Everything fails closed: a registry or
-//! log that fails is an error, never an absence.
+//! [`Verifier`] finds every possible signature or attestation of an image, checks each one
+//! separately and returns the reason for each refusal. It fails closed: a failed registry or log
+//! is an error, never an absence.
 
 mod artifact;
 mod bundle;

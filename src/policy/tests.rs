@@ -1,4 +1,4 @@
-//! Whole policies: groups of sources, what is evaluated, and the samples of the Conforma project.
+//! Tests whole policies: groups of sources, the evaluated packages, and the samples of the Conforma project.
 
 use std::{
     fs,
@@ -57,7 +57,7 @@ async fn said(spec: &str, settings: Settings, at: &str, input: Value) -> Result<
     Ok(opinion.await?.outcome)
 }
 
-/// A directory with policies in which a configuration names `DIR`.
+/// Makes a directory with policies, which a configuration names as `DIR`.
 struct Sources(tempfile::TempDir);
 
 impl Sources {
@@ -81,7 +81,7 @@ impl Sources {
     }
 }
 
-/// A package with one rule that always says no.
+/// A package with one rule that always denies.
 fn rule(package: &str, name: &str, more: &str) -> String {
     format!(
         "package {package}\n\n# METADATA\n# title: t\n# custom:\n#   short_name: {name}\n{more}deny contains {{\"code\": \"{package}.{name}\", \"msg\": \"{package} says no\"}}\n"
@@ -105,7 +105,7 @@ async fn each_group_is_evaluated_on_its_own() {
     ]);
     let spec = "sources: [{policy: [DIR/a], data: [DIR/one]}, {policy: [DIR/a, DIR/b], data: [DIR/two]}, {policy: [DIR/b]}]";
     let outcome = sources.say(spec).await.unwrap();
-    // The same rule speaks in both groups, each with its data; what depends on it is left out in its group only.
+    // Both groups have the rule, each with its data; a result that depends on it is removed only in its group.
     let messages: Vec<_> = outcome.violations.iter().map(|v| v.msg.as_str()).collect();
     assert_eq!(messages, ["one", "two", "b says no"]);
 }
@@ -135,7 +135,7 @@ async fn only_packages_in_which_a_rule_can_count_are_evaluated() {
     assert_eq!(codes(&outcome), ["fine.x"]);
     let error = sources.say(&include("'*'")).await.unwrap_err();
     assert!(error.to_string().contains("broken.deny at "), "{error}");
-    // When no package passes, all are evaluated, so that a misspelt include does not pass.
+    // If no package is selected, all are evaluated, so that a misspelt include does not pass.
     let error = sources.say(&include("nosuch")).await.unwrap_err();
     assert!(error.to_string().contains("broken.deny at "), "{error}");
     let outcome = sources.say(&include("deep.fine")).await.unwrap();
@@ -281,7 +281,7 @@ fn certificate() -> String {
 #[tokio::test]
 async fn rules_read_certificates_as_open_policy_agent_shows_them() {
     let certificate = certificate();
-    // Members and values are those that the policies of the Conforma project read.
+    // The members and values are those that policies of the Conforma project use.
     let rule = r#"package a
 
 certificate := crypto.x509.parse_certificates(data.rule_data__configuration__.pem)[0]
@@ -324,7 +324,7 @@ async fn an_intention_leaves_only_the_rules_that_are_meant_for_it() {
         let messages = outcome.violations.iter().map(|found| found.msg.clone());
         messages.collect::<Vec<_>>()
     };
-    // A result whose code has no annotation cannot be told to be meant for something else.
+    // A result whose code has no annotation cannot be intended for other pipelines.
     let release = ask("pipeline_intention: release", Dialect::Promote).await;
     assert_eq!(release, ["bare", "a says no", "m"]);
     let none = ask("", Dialect::Promote).await;
@@ -399,7 +399,7 @@ async fn a_policy_that_cannot_be_used_says_where_and_why() {
     assert!(matches!(error, Err(Error::Source(_))));
 }
 
-/// The checkout that `CONFORMA_POLICY` names. Without one nothing is claimed.
+/// Returns the checkout in `CONFORMA_POLICY`; without one the test is skipped.
 fn checkout() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test run itself")]
     let checkout = std::env::var_os("CONFORMA_POLICY").map(PathBuf::from);
@@ -412,7 +412,7 @@ fn checkout() -> Option<PathBuf> {
     checkout
 }
 
-/// A scenario of the acceptance tests: which sample, which configuration, what is expected.
+/// A scenario of the acceptance tests: sample, configuration and expectations.
 #[derive(Debug, Default)]
 struct Scenario {
     name: String,
@@ -452,7 +452,7 @@ fn scenarios(feature: &str) -> Vec<Scenario> {
 }
 
 impl Scenario {
-    /// Tells whether a sentence of the scenario is true of the outcome.
+    /// Tells whether the outcome meets an expectation of the scenario.
     fn holds(&self, sentence: &str, outcome: &Outcome) -> bool {
         let parts: Vec<_> = sentence.split('"').collect();
         let list = if sentence.contains("warnings") {
@@ -493,7 +493,7 @@ const NEEDS_REGISTRY: [&str; 3] = [
     "labels.optional_labels",
 ];
 
-/// The versions that the manifests of the samples' tasks name, as the scenarios say of them.
+/// The versions in the manifests of the samples' tasks, as the scenarios describe them.
 fn task_manifests() -> Host {
     let version =
         |version: &str| json!({"annotations": {"org.opencontainers.image.version": version}});

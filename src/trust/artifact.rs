@@ -1,5 +1,5 @@
 //! Verifies one Sigstore bundle of any version over a plain artifact (client specification of
-//! Sigstore; the protocol of its conformance suite). Images have stricter rules of their own.
+//! Sigstore; the protocol of its conformance suite). Bundles of images have stricter rules.
 
 use sha2::{Digest as _, Sha512};
 use sigstore_verify::types::{
@@ -12,19 +12,19 @@ use super::{
 };
 use crate::{image::Digest, json};
 
-/// What a bundle should be about.
+/// The artifact that a bundle must refer to.
 #[derive(Debug, Clone)]
 pub(crate) enum Artifact {
     Bytes(Vec<u8>),
-    /// The SHA-256 of some bytes.
+    /// The SHA-256 of the artifact's bytes.
     Digest(Digest),
 }
 
 impl Verifier {
-    /// Verifies a bundle over an artifact and says who signed.
+    /// Verifies a bundle over an artifact and returns its signer.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// The [`Reason`] of the refusal.
     pub(crate) fn verify_bundle(
         &self,
         bytes: &[u8],
@@ -41,8 +41,8 @@ impl Verifier {
     }
 }
 
-/// Checks that what a bundle says is about the artifact: a subject of its statement, or the digest
-/// that stands beside a plain signature.
+/// Checks that a bundle refers to the artifact: by a subject of its statement, or by the digest next
+/// to a plain signature.
 fn is_about(bundle: &Bundle, artifact: Message<'_>) -> Result<(), Reason> {
     let is_about = match &bundle.content {
         SignatureContent::DsseEnvelope(envelope) => {

@@ -1,7 +1,7 @@
-//! Checks a Sigstore bundle v0.3 that refers to an image (cosign, "Bundle Specification").
+//! Verifies a Sigstore bundle v0.3 that refers to an image (cosign, "Bundle Specification").
 //!
-//! A signature and an attestation are packed the same; only the signed predicate type tells
-//! them apart, so an attestation never counts as an image signature.
+//! Signatures and attestations have the same format. Only the signed predicate type distinguishes
+//! them, so an attestation is never accepted as an image signature.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ use crate::{image::Digest, json};
 /// The predicate type of an image signature.
 pub(crate) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// Reads a bundle within limits.
+/// Parses a bundle within limits.
 ///
 /// # Errors
 /// [`Reason::TooLarge`], [`Reason::Malformed`].
@@ -94,7 +94,7 @@ fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), Reason> {
     })
 }
 
-/// The predicate type that a bundle claims, unverified: only good for sorting refusals.
+/// Returns the unverified predicate type of a bundle, which is used only to sort refusals.
 pub(crate) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
     let SignatureContent::DsseEnvelope(envelope) = parse(bytes).ok()?.content else {
         return None;
@@ -112,13 +112,13 @@ pub(crate) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
 }
 
 impl Trust {
-    /// Checks a bundle.
+    /// Verifies a bundle as a signature or attestation of the image with this digest.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// The [`Reason`] of the refusal.
     pub(super) fn bundle(&self, candidate: &Candidate, digest: &Digest) -> Result<Verdict, Reason> {
         let bundle = parse(&candidate.bytes)?;
-        // Older versions need no inclusion proof: a registry must not choose how much proof there is.
+        // Older versions need no inclusion proof: a registry must not choose the amount of proof.
         if bundle.media_type() != MediaType::Bundle0_3 {
             return Err(Reason::BundleVersion {
                 found: bundle.media_type().as_str().to_owned(),
@@ -147,7 +147,7 @@ impl Trust {
                     signatures: vec![signature],
                 }))
             }
-            // Tekton Chains puts simple signing into an envelope, but signs the payload alone.
+            // Tekton Chains wraps simple signing in an envelope, but signs only the payload.
             simple::MEDIA_TYPE => {
                 let payload = envelope.payload.as_bytes();
                 let mut plain = bundle.clone();
@@ -168,10 +168,10 @@ impl Trust {
         }
     }
 
-    /// Checks who signed a bundle over an artifact, of any version and content.
+    /// Verifies a bundle of any version and content over an artifact and returns its signer.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// The [`Reason`] of the refusal.
     pub(super) fn signer(
         &self,
         bundle: &Bundle,
@@ -198,8 +198,8 @@ impl Trust {
 }
 
 impl Trust {
-    /// Checks a bundle without its log entries: what proves the time of the certificate is a
-    /// timestamp alone.
+    /// Verifies a bundle without its log entries: only a timestamp proves the time at which the
+    /// certificate was used.
     fn stamped(
         &self,
         expected: &[Identity],

@@ -1,5 +1,5 @@
-//! What a signing certificate says, by the names that Conforma policies know
-//! (Fulcio, "OID information"). Description only: nothing here decides about trust.
+//! Describes a signing certificate with the member names of Conforma policies (Fulcio, "OID
+//! information"). No decision about trust depends on it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use x509_parser::{
     x509::X509Name,
 };
 
-/// Claims under `1.3.6.1.4.1.57264.1`: raw text up to `.7`, DER strings from `.8` on.
+/// The claims under `1.3.6.1.4.1.57264.1`: raw text up to `.7`, DER strings from `.8` on.
 const CLAIMS: [(u64, &str); 20] = [
     (1, "Fulcio Issuer"),
     (2, "Fulcio GitHub Workflow Trigger"),
@@ -37,7 +37,7 @@ const CLAIMS: [(u64, &str); 20] = [
 ];
 const ARC: &str = "1.3.6.1.4.1.57264.1.";
 
-/// What a certificate says.
+/// The members of a certificate that rules and reports see.
 #[derive(Debug, Default)]
 pub(super) struct Details {
     /// The subject key identifier in hex.
@@ -45,7 +45,7 @@ pub(super) struct Details {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
-/// Returns the subject alternative name and the OIDC issuer that a DER certificate states.
+/// Returns the subject alternative name and the OIDC issuer of a DER certificate.
 pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
     let mut metadata = describe(der).metadata;
     let issuer = metadata
@@ -55,7 +55,7 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
     Some((subject, issuer?))
 }
 
-/// Describes a DER certificate; one that cannot be read says nothing.
+/// Describes a DER certificate; returns an empty description for a malformed one.
 pub(super) fn describe(der: &[u8]) -> Details {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
         return Details::default();
@@ -91,7 +91,7 @@ pub(super) fn describe(der: &[u8]) -> Details {
     details
 }
 
-/// The text of a claim; a DER UTF8String has its tag and length before it.
+/// Returns the text of a claim, without the tag and length of a DER UTF8String.
 fn text(value: &[u8], is_der: bool) -> String {
     let value = match value {
         [0x0c, length, rest @ ..] if is_der && usize::from(*length) == rest.len() => rest,
@@ -119,7 +119,7 @@ const ATTRIBUTES: [(&str, &str); 9] = [
     ("2.5.4.17", "POSTALCODE"),
 ];
 
-/// The name as Go's `pkix.Name` writes it (RFC 2253): the last part first, special characters escaped.
+/// Formats a name as Go's `pkix.Name` does (RFC 2253): the last part first, special characters escaped.
 fn name(name: &X509Name<'_>) -> String {
     let parts = name.iter_rdn().map(|part| {
         let attributes = part.iter().map(|attribute| {
@@ -128,7 +128,7 @@ fn name(name: &X509Name<'_>) -> String {
             match (known, attribute.as_str()) {
                 (Some((_, name)), Ok(value)) => format!("{name}={}", escaped(value)),
                 (None, Ok(value)) => format!("{oid}={}", escaped(value)),
-                // Go writes the DER of a value that is not a text.
+                // Go writes a value that is not a text as DER.
                 (_, Err(_)) => format!("{oid}=#{}", hex::encode(attribute.attr_value().data)),
             }
         });

@@ -1,8 +1,8 @@
-//! Checks one legacy candidate: a simple-signing payload or an envelope, with the evidence in
+//! Verifies a legacy candidate: a simple-signing payload or an envelope, with the evidence in
 //! the annotations of its layer (cosign, "Signature Specification").
 //!
-//! A keyless one becomes a bundle in memory, so that the Sigstore library checks times, chain,
-//! certificate log and transparency log. What the library leaves out is added here.
+//! A keyless one is converted to a bundle, so that the Sigstore library checks times, chain,
+//! certificate log and transparency log. This module adds the checks that the library lacks.
 
 use std::collections::BTreeMap;
 
@@ -31,33 +31,33 @@ use super::{
 use crate::{evidence::Statement, image::Digest};
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// The annotation of a layer with its signer's certificate.
+/// The annotation of a layer with the signer's certificate.
 pub(crate) const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
-/// The annotation of a layer with the issuers of that certificate.
+/// The annotation of a layer with the certificates of the issuers.
 pub(crate) const CHAIN: &str = "dev.sigstore.cosign/chain";
 const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
-/// The annotation of a layer with a timestamp of its signature (RFC 3161).
+/// The annotation of a layer with a timestamp of the signature (RFC 3161).
 pub(crate) const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 const MAX_CHAIN: usize = 10;
 
-/// A candidate that counts.
+/// An accepted candidate: a signature or an attestation.
 #[derive(Debug)]
 pub(super) enum Verdict {
     Signature(Signature),
     Attestation(Attestation),
 }
 
-/// A candidate together with the log entry that was looked up for it.
+/// A candidate with the log entry that was looked up for it.
 pub(super) struct Subject<'a> {
     pub(super) candidate: &'a Candidate,
     pub(super) looked_up: Option<LogEntry>,
 }
 
 impl Trust {
-    /// Checks a candidate of any kind.
+    /// Verifies a candidate of any format.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// The [`Reason`] of the refusal.
     pub(super) fn check(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Verdict, Reason> {
         match subject.candidate.container {
             Container::SimpleSigning => {
@@ -126,7 +126,7 @@ impl Trust {
                     let content = single(&envelope, signature);
                     self.by_certificate(expected, subject, &signed, content, digest)
                 }
-                // Only bundles have timestamps over the signature.
+                // Only bundles contain timestamps over the signature.
                 Who::Stamped(_) => Err(Reason::NoTime),
             };
             match checked {
@@ -157,7 +157,7 @@ impl Trust {
         })
     }
 
-    /// With a key: the signature, then the log entry unless the log is ignored.
+    /// Verifies a signature with a key, then the log entry unless the log is ignored.
     fn by_key(
         &self,
         keys: &[Key],
@@ -179,7 +179,8 @@ impl Trust {
         Ok((signer, Some(entry)))
     }
 
-    /// With a certificate: the library checks a bundle made of the parts, then we what it leaves out.
+    /// Verifies a signature with a certificate: the library verifies a bundle made of the parts, then this module
+    /// makes the remaining checks.
     fn by_certificate(
         &self,
         expected: &[Identity],
@@ -220,7 +221,7 @@ impl Trust {
         let mut stamps = Vec::new();
         if is_envelope {
             if let Some(token) = stamp {
-                // The certificate must have been valid at this time too.
+                // The certificate must also have been valid at the time of the timestamp.
                 let token = TimestampToken::from_base64(&token);
                 let token = token.map_err(|error| malformed("timestamp", error))?;
                 judge(stated_at(stamped_time(&token, signed.blob, root)?)?, &[])?;
@@ -240,7 +241,7 @@ impl Trust {
     }
 }
 
-/// The bytes of a candidate that a signature is about.
+/// The signed bytes of a candidate, with the signature.
 struct Signed<'a> {
     blob: &'a [u8],
     payload: &'a [u8],
@@ -263,10 +264,10 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// The key among the expected ones that made the signature.
+/// Returns the expected key that made the signature.
 ///
 /// # Errors
-/// [`Reason::OnlyDigest`] when one of them might have, [`Reason::Signature`].
+/// [`Reason::OnlyDigest`] if one of the keys needs the bytes themselves, else [`Reason::Signature`].
 pub(super) fn signing_key<'a>(
     keys: &'a [Key],
     message: Message<'_>,
@@ -283,7 +284,7 @@ pub(super) fn signing_key<'a>(
     })
 }
 
-/// Reads a signed statement and checks that it is about the image.
+/// Parses a signed statement and checks that the image is a subject.
 pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<Statement, Reason> {
     let statement = Statement::parse(payload)?;
     if statement.is_about(digest) {
@@ -293,7 +294,7 @@ pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<Statement, Re
     }
 }
 
-/// The entry that is stored with a candidate, else the one that was looked up.
+/// Returns the entry stored with a candidate, else the one that was looked up.
 fn log_entry(subject: &Subject<'_>) -> Result<LogEntry, Reason> {
     match subject.candidate.annotations.get(LOG_ENTRY) {
         Some(text) => LogEntry::from_annotation(text),
@@ -301,14 +302,14 @@ fn log_entry(subject: &Subject<'_>) -> Result<LogEntry, Reason> {
     }
 }
 
-/// What has to be known of a legacy candidate to ask the log for its entry.
+/// The parts of a legacy candidate by which its entry is looked up in the log.
 pub(super) struct Unlogged {
     pub(super) signatures: Vec<Vec<u8>>,
-    /// The certificate's PEM, if it has one.
+    /// The certificate as PEM, if the candidate has one.
     pub(super) certificate: Option<String>,
 }
 
-/// The timestamp token that is stored with a candidate.
+/// Returns the timestamp token stored with a candidate.
 fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<String>, Reason> {
     #[derive(serde::Deserialize)]
     struct Wire {
@@ -322,8 +323,8 @@ fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<Str
     Ok(Some(wire.token))
 }
 
-/// The time in a token over some bytes: on legacy attestations cosign stamps the whole envelope,
-/// where the library looks at tokens over signatures only.
+/// Verifies a token over some bytes and returns its time: for legacy attestations cosign timestamps the
+/// whole envelope, but the library accepts only tokens over signatures.
 pub(super) fn stamped_time(
     token: &TimestampToken,
     stamped: &[u8],
@@ -343,7 +344,7 @@ pub(super) fn stamped_time(
     Err(Reason::Timestamp { reason: refusal })
 }
 
-/// Tells what is needed to ask the log, if the candidate has no entry with it.
+/// Returns the parts for a lookup in the log, if no entry is stored with the candidate.
 pub(super) fn unlogged(candidate: &Candidate) -> Option<Unlogged> {
     if candidate.annotations.contains_key(LOG_ENTRY) {
         return None;
@@ -376,7 +377,7 @@ fn signature_annotation(candidate: &Candidate) -> Result<Vec<u8>, Reason> {
         .map_err(|error| malformed("signature", error))
 }
 
-/// The envelope with one of its signatures, as bundles have it.
+/// Returns the envelope with one of its signatures, in the form of a bundle.
 fn single(envelope: &Envelope, signature: &EnvelopeSignature) -> Value {
     json!({"dsseEnvelope": {
         "payloadType": envelope.payload_type,
@@ -385,7 +386,7 @@ fn single(envelope: &Envelope, signature: &EnvelopeSignature) -> Value {
     }})
 }
 
-/// A bundle v0.1: the version whose proof of logging is the signed entry timestamp.
+/// Makes a bundle v0.1, the version in which the signed entry timestamp proves the log entry.
 fn bundle(
     leaf: &[u8],
     chain: Option<&String>,
@@ -415,9 +416,9 @@ fn bundle(
     serde_json::from_value(document).map_err(|error| malformed("evidence", error))
 }
 
-/// The DER certificates of a PEM text.
+/// Returns the DER certificates of a PEM text.
 fn certificates(text: &str) -> Result<Vec<Vec<u8>>, Reason> {
-    let blocks = pem::parse(text).ok_or_else(|| malformed("certificate", "it is no valid PEM"))?;
+    let blocks = pem::parse(text).ok_or_else(|| malformed("certificate", "it is not valid PEM"))?;
     let is_certificate = |block: &pem::Block| block.label == "CERTIFICATE";
     Ok(blocks
         .into_iter()
@@ -435,14 +436,14 @@ fn describe(
     annotations: BTreeMap<String, String>,
     root: Option<&Root>,
 ) -> Signature {
-    // With a key, a certificate beside the signature was not checked and is not shown.
+    // With a key, a certificate next to the signature was not checked and is not reported.
     let keyless = matches!(signer, Signer::Identity { .. });
     let pem = |name: &str| {
         let text = candidate.annotations.get(name).filter(|_| keyless);
         text.and_then(|text| certificates(text).ok())
             .unwrap_or_default()
     };
-    // What lies beside the signature is shown as its chain only if the trusted root names all of it.
+    // The stored certificates are reported as the chain only if the trusted root contains all of them.
     let chain_is_known =
         root.is_some_and(|root| pem(CHAIN).iter().all(|der| root.names_authority(der)));
     let leaf = pem(CERTIFICATE).into_iter().next();

@@ -1,5 +1,5 @@
-//! Which trusted root a run uses: the flags decide, then cosign's environment variables, then what
-//! `trust init` left, and else the public instance's root that is built in.
+//! Chooses the trusted root of a run: by the flags, else by cosign's environment variables, else the
+//! cache of `trust init`, else the built-in root of the public instance.
 
 use std::path::PathBuf;
 
@@ -10,25 +10,25 @@ use super::{
 };
 use crate::{env::Env, http::Http};
 
-/// The variables by which cosign is told of a TUF repository and its first `root.json`.
+/// cosign's variables for the URL of a TUF repository and its first `root.json`.
 const TUF_MIRROR: &str = "TUF_MIRROR";
 const TUF_ROOT_JSON: &str = "TUF_ROOT_JSON";
 
-/// What the flags say about the root.
+/// The source of the trusted root by the flags.
 #[derive(Debug, Clone)]
 pub(crate) enum Choice {
     /// A trusted root in a file.
     File(PathBuf),
-    /// The public instance's, as built in.
+    /// The built-in root of the public instance.
     PublicGood,
-    /// The staging instance's, as built in: for tests of clients only.
+    /// The built-in root of the staging instance, only for tests of clients.
     Staging,
     Tuf(Start),
     Default,
 }
 
 impl Choice {
-    /// Loads the root.
+    /// Loads the trusted root from the chosen source.
     ///
     /// # Errors
     /// Any [`Error`] of files, TUF or parsing.

@@ -1,8 +1,8 @@
-//! Finds what may be a signature or attestation of an image: the tags `sha256-<hex>.sig` and
-//! `.att`, and everything that refers to the image (OCI distribution 1.1, "Listing Referrers").
+//! Finds the candidates for signatures and attestations of an image: under the tags `sha256-<hex>.sig`
+//! and `.att`, and among the referrers (OCI distribution 1.1, "Listing Referrers").
 //!
-//! Neither a list's artifact type nor any annotation decides what a candidate is: registries
-//! differ in what they repeat, and nothing signs it. Layers are opened by their media type.
+//! The artifact type and annotations in the list do not decide the kind of a candidate: registries
+//! fill them differently, and they are not signed. The media type of the layer decides.
 
 use std::collections::BTreeMap;
 
@@ -20,22 +20,22 @@ use crate::{
     registry::{Content, Descriptor, ImageManifest, Registry, Version},
 };
 
-/// The beginning of the artifact type of a Sigstore bundle.
+/// The prefix of the artifact type of a Sigstore bundle.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
-/// How many referrers and blobs are fetched at the same time.
+/// How many referrers and blobs are fetched in parallel.
 const PARALLEL: usize = 8;
 
-/// Bytes that may be a signature or attestation.
+/// The bytes of a possible signature or attestation.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) origin: String,
     pub(super) container: Container,
     pub(super) bytes: Bytes,
-    /// The unsigned annotations of its layer, which hold signatures, certificates and log entries.
+    /// The unsigned annotations of the layer, which contain signatures, certificates and log entries.
     pub(super) annotations: BTreeMap<String, String>,
 }
 
-/// How a candidate is packed.
+/// The format of a candidate, by the media type of its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     /// A simple-signing payload with its signature in an annotation.
@@ -55,14 +55,14 @@ impl Container {
     }
 }
 
-/// All candidates, and those that are out before anything was fetched.
+/// The candidates to check, and those that were refused before.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     pub(super) rejected: Vec<Rejected>,
 }
 
-/// A layer that is worth fetching.
+/// A layer to fetch, whose media type may be that of a candidate.
 struct Layer {
     origin: String,
     kind: Option<Kind>,
@@ -71,7 +71,7 @@ struct Layer {
     annotations: BTreeMap<String, String>,
 }
 
-/// Looks everywhere, in the repository where signatures are kept.
+/// Finds all candidates in the repository that contains signatures.
 ///
 /// # Errors
 /// [`Error::Registry`] for anything but "not found", [`Error::TooMany`].
@@ -114,7 +114,7 @@ pub(super) async fn candidates(
     Ok(found)
 }
 
-/// Notes what cannot be had or read. It does not hide what is good beside it.
+/// Returns the refusal of an artifact that cannot be fetched or read; other candidates remain.
 fn unusable(origin: String, kind: Option<Kind>, what: &'static str, reason: &str) -> Rejected {
     Rejected {
         origin,
@@ -128,7 +128,7 @@ fn unusable(origin: String, kind: Option<Kind>, what: &'static str, reason: &str
 
 type Layers = (Vec<Layer>, Vec<Rejected>);
 
-/// The layers under `sha256-<hex>.<suffix>`.
+/// Returns the layers under the tag `sha256-<hex>.<suffix>`.
 async fn attached(
     registry: &Registry,
     repository: &Repository,
@@ -169,7 +169,7 @@ async fn attached(
         } else {
             let reason = Reason::Malformed {
                 what: "layer",
-                reason: format!("media type {:?} is no {kind}", layer.media_type),
+                reason: format!("media type {:?} is not that of a {kind}", layer.media_type),
             };
             found.1.push(Rejected {
                 origin,
@@ -181,7 +181,7 @@ async fn attached(
     Ok(found)
 }
 
-/// The layers of what refers to the image.
+/// Returns the layers of the artifacts that refer to the image.
 async fn referrers(
     registry: &Registry,
     repository: &Repository,
@@ -204,7 +204,7 @@ async fn referrers(
 
 enum Opened {
     Artifact(Digest, Box<ImageManifest>),
-    /// It cannot be had or read.
+    /// The referrer cannot be fetched or read.
     Odd(Rejected),
     Other,
 }
@@ -222,8 +222,8 @@ async fn open(
         .manifest(repository, &Version::Digest(digest))
         .await;
     let content = match found {
-        // The fallback list may still name what was deleted.
-        Ok(None) => return odd("it is listed, but not there"),
+        // The list under the fallback tag may contain deleted artifacts.
+        Ok(None) => return odd("it is listed, but does not exist"),
         Ok(Some(manifest)) => manifest.content(),
         Err(error) => Err(error),
     };

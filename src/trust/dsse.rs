@@ -1,4 +1,4 @@
-//! DSSE envelopes with one or several signatures (DSSE protocol v1).
+//! Parses DSSE envelopes with one or several signatures (DSSE protocol v1).
 
 use base64::{
     Engine as _,
@@ -14,7 +14,7 @@ pub(crate) const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// The payload type of an in-toto statement.
 pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// An envelope whose signatures nobody checked yet.
+/// An envelope whose signatures are not verified yet.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
     pub(super) payload_type: String,
@@ -22,10 +22,10 @@ pub(super) struct Envelope {
     pub(super) signatures: Vec<EnvelopeSignature>,
 }
 
-/// A signature in an envelope.
+/// A signature in an envelope, with the identifier of its key.
 #[derive(Debug, Clone)]
 pub(super) struct EnvelopeSignature {
-    /// A hint without meaning for trust.
+    /// A hint, which is not used for any decision.
     pub(super) keyid: String,
     pub(super) bytes: Vec<u8>,
 }
@@ -47,7 +47,7 @@ struct WireSignature {
 }
 
 impl Envelope {
-    /// Reads an envelope.
+    /// Parses an envelope within limits.
     ///
     /// # Errors
     /// [`Reason::Malformed`], [`Reason::NoSignature`], [`Reason::TooLarge`].
@@ -69,7 +69,7 @@ impl Envelope {
                 limit: limits::ENVELOPE_SIGNATURES as u64,
             });
         }
-        // The protocol lets both alphabets be used.
+        // The protocol allows both base64 alphabets.
         let decode = |text: &str| {
             let bytes = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
             bytes.map_err(|error| malformed(error.to_string()))
@@ -89,13 +89,13 @@ impl Envelope {
         })
     }
 
-    /// The bytes that are signed.
+    /// Returns the signed bytes: the pre-authentication encoding.
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
         signed_bytes(&self.payload_type, &self.payload)
     }
 }
 
-/// Returns the pre-authentication encoding of a payload, which is what an envelope's signatures are over.
+/// Returns the pre-authentication encoding of a payload, over which the signatures are made.
 pub(crate) fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let (kind, size) = (payload_type.len(), payload.len());
     let mut bytes = format!("DSSEv1 {kind} {payload_type} {size} ").into_bytes();

@@ -1,7 +1,7 @@
-//! Why an image could not be examined, and why a candidate does not count.
+//! Errors of an examination, and reasons for which a candidate is refused.
 //!
-//! [`Error`] ends the run: configuration, registry or log failed, so nothing is known.
-//! [`Reason`] is the verdict about one candidate, with a variant for each cause.
+//! [`Error`] ends the run: configuration, registry or log failed, so there is no result.
+//! [`Reason`] is the refusal of one candidate, with a variant for each cause.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ use crate::{
     kube, registry,
 };
 
-/// Nothing can be said about the image.
+/// An error that leaves the image without a result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// A public key cannot be used: our user's configuration is wrong.
+    /// A configured public key cannot be used.
     #[error("the public key from {origin} cannot be used: {reason}")]
     Key { origin: String, reason: String },
     /// A file, variable or URL with a key or trusted root does not exist.
@@ -33,40 +33,38 @@ pub(crate) enum Error {
     /// The trusted root cannot be used.
     #[error("the trusted root from {origin} cannot be used: {reason}")]
     Root { origin: String, reason: String },
-    /// The TUF repository failed a check, or served something older than what was seen before.
+    /// The TUF repository failed a check, or served an older version than before.
     #[error("the TUF repository {mirror} is refused: {reason}")]
     Tuf {
-        /// The repository's URL.
         mirror: String,
         reason: String,
     },
-    /// The first TUF root is not the one that was asked for.
+    /// The first TUF root does not have the expected checksum.
     #[error("the TUF root from {origin} has checksum {found}, expected {expected}")]
     RootChecksum {
         origin: String,
         found: String,
         expected: String,
     },
-    /// A server with keys, roots or log entries cannot be reached or answered with an error.
+    /// A server with keys, roots or log entries cannot be reached or returned an error.
     #[error("{url} failed: {reason}")]
     Remote {
-        /// The URL without its query.
         url: String,
         reason: String,
     },
-    /// The cluster's API did not give the key.
+    /// The cluster's API did not return the key.
     #[error(transparent)]
     Kube(#[from] kube::Error),
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// The registry failed, which is never the same as having no signatures.
+    /// The registry failed, which is never treated as having no signatures.
     #[error(transparent)]
     Registry(#[from] registry::Error),
     #[error("image {image} not found", image = .image)]
     ImageNotFound { image: DigestReference },
-    /// More hangs on the image than is read.
-    #[error("{found} {what} hang on {image}, expected at most {limit}")]
+    /// The image has more attached artifacts or layers than are read.
+    #[error("{image} has {found} attached {what}, expected at most {limit}")]
     TooMany {
         what: &'static str,
         image: DigestReference,
@@ -75,10 +73,10 @@ pub(crate) enum Error {
     },
 }
 
-/// Why a candidate does not count.
+/// The reason for which a candidate is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
-    /// It is larger than what is read.
+    /// A part is larger, or has more elements, than the limit.
     #[error("{what} of {found} exceeds the limit of {limit}")]
     TooLarge {
         what: &'static str,
@@ -87,130 +85,128 @@ pub(crate) enum Reason {
     },
     #[error("the {what} cannot be read: {reason}")]
     Malformed { what: &'static str, reason: String },
-    /// There is no signature on it.
-    #[error("it carries no signature")]
+    /// The candidate has no signature.
+    #[error("it has no signature")]
     NoSignature,
-    /// The signature was not made by the expected key, or not over these bytes.
+    /// The signature is not by the expected key, or not over these bytes.
     #[error("the signature does not verify over these bytes with {with}")]
     Signature {
         /// The expected keys, or the certificate.
         with: &'static str,
     },
-    /// The key's scheme hashes otherwise than with SHA-256, and only that hash is known.
+    /// The key's scheme uses a hash other than SHA-256, but only the SHA-256 is available.
     #[error("a signature of this kind of key needs the artifact itself, not its digest")]
     OnlyDigest,
-    /// It is no statement of an image signature.
+    /// The payload is not that of an image signature.
     #[error("critical.type is {found:?}, expected \"cosign container image signature\"")]
     ClaimType { found: String },
-    /// It is the signature of another image.
+    /// The signature is for another image.
     #[error("the signature is for {found}, not for this image")]
     ClaimDigest { found: String },
-    /// A demanded annotation is not signed.
+    /// A required annotation is not among the signed ones.
     #[error("the signed annotations lack {name}={value}")]
     Annotation { name: String, value: String },
-    /// The envelope holds something else than a statement.
+    /// The payload of the envelope is not a statement.
     #[error("payload type {found:?}, expected application/vnd.in-toto+json")]
     PayloadType { found: String },
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// The signed statement is about other artifacts.
+    /// The subjects of the signed statement are other artifacts.
     #[error("no subject of the statement is this image")]
     Subject,
-    /// An attestation is offered where a signature is asked for.
-    #[error("it is an attestation of type {predicate_type}, which is no image signature")]
+    /// The candidate for a signature is an attestation.
+    #[error("it is an attestation of type {predicate_type}, not an image signature")]
     NotASignature { predicate_type: String },
-    /// Another kind of attestation is asked for.
+    /// The attestation has another predicate type than expected.
     #[error("the attestation is of type {found}, expected {expected}")]
     PredicateType {
         found: String,
-        /// The one that was asked for.
         expected: String,
     },
-    /// A keyless signature is asked for, this one has no certificate.
+    /// A keyless signature is expected, but it has no certificate.
     #[error("it has no certificate")]
     NoCertificate,
-    /// A signature by key is asked for, this one names a certificate.
+    /// A signature by key is expected, but it has a certificate.
     #[error("it was made with a certificate, expected a key")]
     NotByKey,
-    /// Nothing proves that it was logged.
+    /// No log entry is stored with the signature.
     #[error("no transparency log entry is stored with it")]
     NoLogEntry,
-    /// The log that was looked up has no entry either.
+    /// The lookup in the log found no entry either.
     #[error("no transparency log entry is stored with it, and {log} has none for it")]
     NotLogged {
-        /// The log's URL.
         log: String,
     },
-    /// The log could not be looked up.
+    /// The lookup in the log failed.
     #[error("no transparency log entry is stored with it, and the log cannot be read: {reason}")]
     LogUnreachable { reason: String },
-    /// The log entry is of a kind that cannot be checked.
+    /// The kind of the log entry is not supported.
     #[error("log entries of kind {kind}/{version} are not supported")]
     UnsupportedLogEntry {
-        /// Such as `rekord`.
+        /// The kind of the entry, such as `rekord`.
         kind: String,
-        /// Such as `0.0.1`.
+        /// The version of the kind, such as `0.0.1`.
         version: String,
     },
-    /// The log is not in the trusted root, or was not yet or no longer trusted then.
+    /// The log is not in the trusted root, or was not trusted at that time.
     #[error("log {log} is not trusted at the time of the entry")]
     UnknownLog { log: String },
-    /// The inclusion proof does not prove it.
+    /// The inclusion proof is invalid.
     #[error("the inclusion proof is wrong: {reason}")]
     LogProof { reason: String },
-    /// The checkpoint is not the log's.
+    /// The checkpoint is not signed by the log.
     #[error("the checkpoint is wrong: {reason}")]
     Checkpoint { reason: String },
-    /// The log did not sign this entry.
+    /// The signed entry timestamp is not by the log, or for another entry.
     #[error("the signed entry timestamp is wrong: {reason}")]
     LogPromise { reason: String },
-    /// The log entry is real, but of another signature.
+    /// The log entry is valid, but for another signature.
     #[error("the log entry is for another {what}")]
     LogEntry { what: String },
-    /// The log's time is in the future, or not in the certificate's life.
+    /// The log's time is in the future, or outside of the certificate's validity.
     #[error("the log's time is wrong: {reason}")]
     LogTime { reason: String },
-    /// The certificate does not lead to a trusted authority, or not at the time of the signature.
+    /// The certificate has no chain to an authority that is trusted at the time of the signature.
     #[error("the certificate is not trusted: {reason}")]
     Chain { reason: String },
-    /// The authority was not valid when it was signed.
+    /// No authority was valid at the time of the signature.
     #[error("no trusted certificate authority is valid at {time}")]
     AuthorityTime { time: Timestamp },
-    /// The certificate was not logged in a trusted certificate log.
+    /// The certificate has no valid timestamp of a trusted certificate log.
     #[error("the certificate's log timestamp is wrong: {reason}")]
     CertificateLog { reason: String },
-    /// Nothing authenticates when it was signed.
-    #[error("nothing proves when it was signed")]
+    /// The time of the signature is not proven.
+    #[error("nothing proves the time of the signature")]
     NoTime,
-    /// The key came in a certificate that was not alive when it was signed.
-    #[error("signed at {time}, outside the life of the key's certificate")]
+    /// The key is from a certificate that was not valid at the time of the signature.
+    #[error("signed at {time}, when the key's certificate was not valid")]
     KeyTime { time: Timestamp },
-    /// A timestamp token is not of a trusted authority, or for other bytes.
+    /// A timestamp token is not by a trusted authority, or for other bytes.
     #[error("the timestamp is wrong: {reason}")]
     Timestamp { reason: String },
-    /// A timestamp authority signed outside its own time.
-    #[error("the timestamp {time} is outside the life of its authority")]
+    /// A timestamp authority was not valid at the time of its token.
+    #[error("the timestamp authority was not valid at {time}")]
     TimestampTime { time: Timestamp },
-    #[error("signed by {subject} of {issuer}, who is not expected")]
+    #[error("signed by {subject} of {issuer}, expected another signer")]
     Identity { subject: String, issuer: String },
-    /// An expression for the signer matches a part of the name only.
+    /// An expression for the signer matches only a part of the name.
     #[error("the expression {pattern} matches only a part of {name}; end it with .*")]
     IdentityPart { pattern: String, name: String },
-    /// A bundle of an old or unknown version, which needs less proof.
+    /// The bundle has an old or unknown version, which needs less proof.
     #[error("bundle version {found:?}, expected v0.3")]
     BundleVersion { found: String },
-    /// A bundle without an envelope says nothing about an image.
-    #[error("the bundle holds no DSSE envelope")]
+    /// The bundle has no envelope, so it does not refer to an image.
+    #[error("the bundle has no DSSE envelope")]
     BundleContent,
-    /// The bundle hangs on this image, but says that it belongs to another.
+    /// The bundle is listed for this image, but its `subject` is another.
     #[error("the artifact's subject is {found}, not this image")]
     ForeignSubject { found: Digest },
-    /// A bundle artifact has one layer.
+    /// The manifest of a bundle does not have exactly one layer.
     #[error("the artifact has {found} layers, expected 1")]
     Layers { found: usize },
 }
 
-/// What kind of evidence was asked for.
+/// The kind of evidence: signature or attestation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Signature,
@@ -226,11 +222,11 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A candidate that does not count.
+/// A refused candidate, with its place and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejected {
     pub(crate) origin: String,
-    /// For which question it was a candidate; without one, for both.
+    /// The kind of evidence that it may be; `None` for both.
     pub(crate) kind: Option<Kind>,
     pub(crate) reason: Reason,
 }
@@ -241,21 +237,21 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// No candidate counts.
+/// The failure to find any accepted candidate of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureFailure {
     pub(crate) kind: Kind,
-    /// Each candidate with its reason; empty when there was none.
+    /// The refused candidates with their reasons; empty without any candidate.
     pub(crate) rejected: Vec<Rejected>,
 }
 
 impl SignatureFailure {
-    /// Tells whether nothing was there that could have been one.
+    /// Tells whether the image has no candidate of this kind.
     pub(crate) fn is_absence(&self) -> bool {
         self.rejected.is_empty()
     }
 
-    /// Tells whether every candidate lacks nothing but an entry in a transparency log.
+    /// Tells whether every candidate lacks only an entry in a transparency log.
     pub(crate) fn is_unlogged(&self) -> bool {
         let mut reasons = self.rejected.iter().map(|rejected| &rejected.reason);
         !self.is_absence()

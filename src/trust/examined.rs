@@ -1,4 +1,4 @@
-//! What the examination of an image found. [`VerifiedImage`] is made here and nowhere else.
+//! The result of an image's examination. Only this module makes a [`VerifiedImage`].
 
 use std::collections::BTreeMap;
 
@@ -9,76 +9,75 @@ use crate::{
     registry::Manifest,
 };
 
-/// Who signed.
+/// The signer of an accepted signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signer {
-    /// The owner of one of the expected keys.
+    /// The owner of an expected key.
     Key { fingerprint: Digest },
     Identity {
         subject: String,
-        /// The OIDC issuer.
         issuer: String,
     },
 }
 
-/// A signature that was verified.
+/// A verified signature with its signer and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Signature {
     pub(crate) origin: String,
-    /// The digest of the layer that holds it.
+    /// The digest of the layer with the signature or statement.
     pub(crate) digest: Digest,
-    /// The `docker-reference` that was signed, of a simple-signing payload.
+    /// The signed `docker-reference` of a simple-signing payload.
     pub(crate) reference: Option<String>,
     pub(crate) signer: Signer,
-    /// The identifier that policies see: the envelope's hint, or the certificate's key identifier.
+    /// The key identifier for policies: the envelope's hint, or that of the certificate.
     pub(crate) keyid: String,
-    /// The signature in base64.
+    /// The bytes of the signature in base64.
     pub(crate) sig: String,
-    /// The certificate as PEM.
+    /// The certificate of a keyless signer as PEM.
     pub(crate) certificate: Option<String>,
-    /// The issuing certificates as PEM, as they were stored.
+    /// The stored certificates of the issuers as PEM.
     pub(crate) chain: Vec<String>,
-    /// What the certificate says, by the names that policies know.
+    /// The members of the certificate by the names in policies.
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
-    /// Whether a transparency log has it.
+    /// True if an entry in a transparency log was verified.
     pub(crate) logged: bool,
 }
 
-/// A statement about the image whose signature was verified.
+/// A statement about the image with a verified signature.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Attestation {
     pub(crate) origin: String,
-    /// The digest of the layer that holds it.
+    /// The digest of the layer with the signature or statement.
     pub(crate) digest: Digest,
     pub(crate) statement: Statement,
-    /// Whether it came as a Sigstore bundle.
+    /// True for a statement in a Sigstore bundle.
     pub(crate) bundled: bool,
-    /// The verified signature. An envelope's further ones are left out: nobody vouches for them.
+    /// The verified signature. Further signatures of the envelope are omitted, because they are not verified.
     pub(crate) signatures: Vec<Signature>,
 }
 
-/// All that is known about one image.
+/// The result of the examination of one image.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) image: DigestReference,
-    /// Its manifest, whose bytes have the digest.
+    /// The manifest, whose bytes have the digest.
     pub(crate) manifest: Manifest,
-    /// The image signatures, or why there is none.
+    /// The accepted image signatures, or the failure to find any.
     pub(crate) signatures: Result<Vec<Signature>, SignatureFailure>,
-    /// The attestations, or why there is none.
+    /// The accepted attestations, or the failure to find any.
     pub(crate) attestations: Result<Vec<Attestation>, SignatureFailure>,
-    /// Every candidate that does not count, whatever else does.
+    /// Every refused candidate, even if others are accepted.
     pub(crate) rejected: Vec<Rejected>,
-    /// The digests of all candidates that were opened, accepted or not.
+    /// The digests of all candidates that were read, accepted or not.
     pub(crate) opened: Vec<Digest>,
 }
 
 impl Examined {
-    /// The image, if it is signed and attested by whom it has to be.
+    /// Returns the image, if the trusted signers signed and attested it.
     ///
     /// # Errors
-    /// What is missing: the failure of the signatures, else of the attestations.
+    /// The failure of the signatures, else of the attestations.
     pub(crate) fn verified(&self) -> Result<VerifiedImage, &SignatureFailure> {
         self.signatures.as_ref()?;
         self.attestations.as_ref()?;
@@ -87,10 +86,10 @@ impl Examined {
         })
     }
 
-    /// The image, if it is signed, and attested unless there is nothing that could attest it.
+    /// Returns the image, if it is signed, and attested unless it has no candidate for an attestation.
     ///
     /// # Errors
-    /// What is missing or refused: the failure of the signatures, else of the attestations.
+    /// The failure of the signatures, else of refused attestations.
     pub(crate) fn signed(&self) -> Result<VerifiedImage, &SignatureFailure> {
         self.signatures.as_ref()?;
         match &self.attestations {
@@ -103,14 +102,14 @@ impl Examined {
 }
 
 /// An image with at least one verified signature, and with a verified attestation unless the user
-/// does without one.
+/// allows images without any.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedImage {
     image: DigestReference,
 }
 
 impl VerifiedImage {
-    /// The image by digest.
+    /// Returns the image as a reference by digest.
     pub(crate) fn image(&self) -> &DigestReference {
         &self.image
     }

@@ -1,43 +1,43 @@
-//! What `crate::fuzz` feeds with mutated bytes.
+//! The targets of `crate::fuzz` for mutated signatures, keys and roots.
 
 use super::{bundle, certificate, dsse::Envelope, key::Key, root::Root, simple, subject};
 use crate::image::Digest;
 
-/// A DSSE envelope.
+/// Parses a DSSE envelope and computes its signed bytes.
 pub(crate) fn envelope(bytes: &[u8]) {
     if let Ok(envelope) = Envelope::parse(bytes) {
         let _ = envelope.signed_bytes();
     }
 }
 
-/// A Sigstore bundle.
+/// Parses a Sigstore bundle and reads its predicate type.
 pub(crate) fn bundle(bytes: &[u8]) {
     let _ = bundle::parse(bytes);
     let _ = bundle::claimed_predicate_type(bytes);
 }
 
-/// The names of a certificate, and what a report says of it.
+/// Checks the names of a certificate and describes it.
 pub(crate) fn certificate(bytes: &[u8]) {
     let _ = subject::check(bytes);
     let _ = certificate::describe(bytes);
 }
 
-/// A key in PEM.
+/// Parses a public key in PEM.
 pub(crate) fn key(bytes: &[u8]) {
     let _ = Key::from_pem(&String::from_utf8_lossy(bytes), "fuzz");
 }
 
-/// A trusted root.
+/// Parses the JSON of a trusted root.
 pub(crate) fn root(bytes: &[u8]) {
     let _ = Root::parse(bytes, "fuzz");
 }
 
-/// TUF metadata, as the library reads it.
+/// Parses TUF metadata as the library does.
 pub(crate) fn metadata(bytes: &[u8]) {
     let _ = super::tuf::read_metadata(bytes);
 }
 
-/// A simple-signing payload.
+/// Parses the payload of a simple-signing signature.
 pub(crate) fn payload(bytes: &[u8]) {
     let _ = simple::check(bytes, &Digest::of(b"x"));
 }

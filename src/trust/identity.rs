@@ -1,6 +1,6 @@
-//! Whom keyless signatures are expected from: subject and OIDC issuer, exactly or by pattern.
+//! Expected keyless signers: subject and OIDC issuer, by exact text or pattern.
 //!
-//! Patterns of the command line are anchored: unanchored, `https://github.com/org/.*` would also match
+//! Patterns of the command line are anchored. Without anchors, `https://github.com/org/.*` would also match
 //! `https://evil.example/?https://github.com/org/`.
 
 use std::fmt;
@@ -11,25 +11,25 @@ use super::Error;
 
 const MAX_PATTERN: usize = 1 << 20;
 
-/// A text that is expected, or a pattern for it.
+/// An expected text, or a pattern for it.
 #[derive(Debug, Clone)]
 pub(crate) enum Matcher {
     Exact(String),
-    /// A pattern for the whole text.
+    /// A pattern that may match a part of the text.
     Pattern(Regex),
-    /// A pattern for the whole text, and the same without its anchors for the message.
+    /// A pattern that must match the whole text, and the same without anchors for the message.
     Anchored {
         whole: Regex,
-        /// The pattern as it was given.
+        /// The pattern without anchors, as the user wrote it.
         given: Regex,
     },
 }
 
 impl Matcher {
-    /// Expects this text.
+    /// Makes a matcher of exactly this text.
     ///
     /// # Errors
-    /// [`Error::Identity`] when it is empty.
+    /// [`Error::Identity`] for an empty text.
     pub(crate) fn exact(text: &str) -> Result<Self, Error> {
         if text.is_empty() {
             return Err(Error::Identity {
@@ -39,26 +39,26 @@ impl Matcher {
         Ok(Self::Exact(text.to_owned()))
     }
 
-    /// Expects a text that the pattern matches from its first to its last character.
+    /// Makes a matcher of a pattern that must match the whole text.
     ///
     /// # Errors
-    /// [`Error::Identity`] when the pattern is empty or wrong.
+    /// [`Error::Identity`] for an empty or invalid pattern.
     pub(crate) fn pattern(text: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Identity { reason };
         if text.is_empty() {
             return Err(wrong("the pattern is empty".to_owned()));
         }
-        // Compiled alone first, so that a stray parenthesis cannot reach out of the anchored group.
+        // Compiled without anchors first, so that a stray parenthesis cannot end the anchored group.
         let compile = |text: &str| RegexBuilder::new(text).size_limit(MAX_PATTERN).build();
         let given = compile(text).map_err(|error| wrong(error.to_string()))?;
         let whole = compile(&format!("^(?:{text})$")).map_err(|error| wrong(error.to_string()))?;
         Ok(Self::Anchored { whole, given })
     }
 
-    /// Expects a text of which a part matches, as cosign does.
+    /// Makes a matcher of a pattern that may match a part of the text, as in cosign.
     ///
     /// # Errors
-    /// [`Error::Identity`] when the pattern is empty or wrong.
+    /// [`Error::Identity`] for an empty or invalid pattern.
     pub(crate) fn part(text: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Identity { reason };
         if text.is_empty() {
@@ -77,7 +77,7 @@ impl Matcher {
         }
     }
 
-    /// The pattern, if it matches a part of the text only.
+    /// Returns the pattern, if it matches only a part of the text.
     fn partly(&self, text: &str) -> Option<&str> {
         match self {
             Self::Anchored { whole, given } if !whole.is_match(text) && given.is_match(text) => {
@@ -98,22 +98,22 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// An expected signer.
+/// An expected keyless signer, by subject and issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    /// Who signs: the certificate's subject alternative name.
+    /// The expected subject alternative name of the certificate.
     pub(crate) subject: Matcher,
-    /// Who vouches for the signer: the OIDC issuer.
+    /// The expected OIDC issuer, which authenticated the signer.
     pub(crate) issuer: Matcher,
 }
 
 impl Identity {
-    /// Tells whether the certificate's claims are the expected ones.
+    /// Tells whether the subject and issuer of a certificate are the expected ones.
     pub(super) fn matches(&self, subject: &str, issuer: &str) -> bool {
         self.subject.matches(subject) && self.issuer.matches(issuer)
     }
 
-    /// Names the pattern that only a part of the signer's name matches, and the name. The other claim
+    /// Returns the pattern that matches only a part of the signer's name, and the name. The other claim
     /// must match at least in part.
     pub(super) fn partly<'a>(
         &'a self,

@@ -1,7 +1,7 @@
 //! Public keys: SPKI, PKCS#1 and certificate PEM; ECDSA P-256, P-384 and P-521, RSA from 2048 bits,
-//! Ed25519.
+//! and Ed25519.
 //!
-//! The key alone decides which schemes are tried; nothing in a signature does.
+//! Only the key decides which signature schemes are tried, never the signature.
 
 use std::fmt;
 
@@ -37,19 +37,18 @@ const RSA_BITS: usize = 2048;
 const OF_P521: [&EcdsaVerificationAlgorithm; 2] =
     [&ECDSA_P521_SHA512_ASN1, &ECDSA_P521_SHA256_ASN1];
 
-/// What was signed, or its SHA-256 where no more is known.
+/// The signed bytes, or only their SHA-256 if the bytes are not available.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Message<'a> {
     Bytes(&'a [u8]),
-    /// Their SHA-256.
     Sha256(&'a [u8; 32]),
 }
 
 impl<'a> Message<'a> {
-    /// Takes an artifact of the Sigstore library.
+    /// Converts an artifact of the Sigstore library.
     ///
     /// # Errors
-    /// [`Reason::Malformed`] for a kind that is not known.
+    /// [`Reason::Malformed`] for an unknown kind.
     pub(super) fn of(artifact: &'a Artifact<'_>) -> Result<Self, Reason> {
         let known = match artifact {
             Artifact::Blob(bytes) => Some(Self::Bytes(bytes)),
@@ -59,7 +58,7 @@ impl<'a> Message<'a> {
         known.ok_or_else(|| malformed("artifact", "it is of an unknown kind"))
     }
 
-    /// The SHA-256.
+    /// Returns the SHA-256 of the bytes.
     pub(super) fn sha256(self) -> Digest {
         match self {
             Self::Bytes(bytes) => Digest::of(bytes),
@@ -67,8 +66,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The hash by its name in the logs – Rekor v2 has that of Sigstore's protobuf messages – if it
-    /// can be had.
+    /// Computes the hash with this name in logs (in Rekor v2 that of Sigstore's protobuf messages); `None`
+    /// if the algorithm is unknown or needs the bytes.
     pub(super) fn hash(self, algorithm: &str) -> Option<Vec<u8>> {
         match (algorithm, self) {
             ("sha256" | "SHA2_256", Self::Bytes(bytes)) => Some(Sha256::digest(bytes).to_vec()),
@@ -80,13 +79,13 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A public key that somebody is trusted to sign with.
+/// A trusted public key.
 pub(crate) struct Key {
     spki: DerPublicKey,
     schemes: Vec<VerificationKey>,
-    /// The point of a P-521 key, which the Sigstore library does not know.
+    /// The point of a P-521 key, which the Sigstore library does not support.
     p521: Option<Vec<u8>>,
-    /// The life of the certificate that it came in.
+    /// The validity of the certificate that contained the key.
     life: Option<TimeRange>,
 }
 
@@ -97,11 +96,11 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Reads a PEM text with exactly one key or certificate. A key from a certificate counts for
-    /// signatures that were made in the certificate's life.
+    /// Parses a PEM text with exactly one key or certificate. A key from a certificate is accepted only for
+    /// signatures made while the certificate was valid.
     ///
     /// # Errors
-    /// [`Error::Key`], with where the text came from.
+    /// [`Error::Key`] with the origin of the text.
     pub(crate) fn from_pem(text: &str, origin: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Key {
             origin: origin.to_owned(),
@@ -132,7 +131,7 @@ impl Key {
         Ok(key)
     }
 
-    /// Takes a DER `SubjectPublicKeyInfo`.
+    /// Makes a key of a DER `SubjectPublicKeyInfo`.
     fn from_spki(der: Vec<u8>) -> Result<Self, String> {
         let info = SubjectPublicKeyInfoOwned::from_der(&der).map_err(|error| error.to_string())?;
         let point = info.subject_public_key.raw_bytes();
@@ -153,14 +152,14 @@ impl Key {
         let algorithm = KeyAlgorithm::from_spki(&spki).map_err(|error| error.to_string())?;
         let schemes: &[SigningScheme] = match algorithm {
             KeyAlgorithm::EcdsaP256 => &[SigningScheme::EcdsaP256Sha256],
-            // cosign up to 3.1.2 hashed with SHA-256 whatever the curve; later ones use the curve's hash.
+            // cosign up to 3.1.2 uses SHA-256 for every curve, later versions the hash of the curve.
             KeyAlgorithm::EcdsaP384 => &[
                 SigningScheme::EcdsaP384Sha384,
                 SigningScheme::EcdsaP384Sha256,
             ],
             KeyAlgorithm::Rsa => &[SigningScheme::RsaPkcs1Sha256, SigningScheme::RsaPssSha256],
             KeyAlgorithm::Ed25519 => &[SigningScheme::Ed25519],
-            other => return Err(format!("keys of kind {other:?} are not supported")),
+            other => return Err(format!("keys of type {other:?} are not supported")),
         };
         let schemes: Result<Vec<_>, _> = schemes
             .iter()
@@ -174,10 +173,10 @@ impl Key {
         })
     }
 
-    /// Checks that a key from a certificate was alive at every proven time of a signature.
+    /// Checks that the certificate of a key was valid at every proven time of a signature.
     ///
     /// # Errors
-    /// [`Reason::NoTime`] when no time is proven, [`Reason::KeyTime`].
+    /// [`Reason::NoTime`] without a proven time, [`Reason::KeyTime`].
     pub(super) fn lives_at(&self, times: &[Timestamp]) -> Result<(), Reason> {
         let Some(life) = &self.life else {
             return Ok(());
@@ -191,12 +190,12 @@ impl Key {
         }
     }
 
-    /// Tells whether the key made the signature, by any scheme that is right for this key.
+    /// Tells whether the key made the signature, by any scheme for this type of key.
     pub(super) fn verifies(&self, message: Message<'_>, signature: &[u8]) -> bool {
         self.scheme(message, signature).is_some() || self.verifies_p521(message, signature)
     }
 
-    /// A P-521 key needs the bytes: which hash was signed is not known before.
+    /// Verifies with a P-521 key, which needs the bytes because the hash is not known in advance.
     fn verifies_p521(&self, message: Message<'_>, signature: &[u8]) -> bool {
         let (Some(point), Message::Bytes(bytes)) = (&self.p521, message) else {
             return false;
@@ -208,17 +207,17 @@ impl Key {
         })
     }
 
-    /// Tells whether it did so by the scheme that the Sigstore library goes by.
+    /// Tells whether the key made the signature by the scheme that the Sigstore library uses.
     pub(super) fn verifies_as_usual(&self, message: Message<'_>, signature: &[u8]) -> bool {
         self.scheme(message, signature) == Some(0)
     }
 
-    /// The number of the scheme by which the key made the signature.
+    /// Returns the index of the scheme by which the key made the signature.
     fn scheme(&self, message: Message<'_>, signature: &[u8]) -> Option<usize> {
         let signature = SignatureBytes::new(signature.to_vec());
         self.schemes.iter().position(|scheme| match message {
             Message::Bytes(bytes) => scheme.verify(bytes, &signature).is_ok(),
-            // A scheme with another hash refuses one of this length.
+            // A scheme with another hash refuses a hash of this length.
             Message::Sha256(hash) => scheme.verify_prehashed(hash, &signature).is_ok(),
         })
     }
@@ -234,7 +233,7 @@ impl Key {
             .any(|hash| hash != Some(HashAlgorithm::Sha2256))
     }
 
-    /// Tells whether it is the kind that everything in Sigstore knows.
+    /// Tells whether the key is ECDSA P-256, which every Sigstore component supports.
     pub(super) fn is_p256(&self) -> bool {
         matches!(
             KeyAlgorithm::from_spki(&self.spki),
@@ -242,23 +241,23 @@ impl Key {
         )
     }
 
-    /// The DER `SubjectPublicKeyInfo`.
+    /// Returns the key as DER `SubjectPublicKeyInfo`.
     pub(super) fn spki(&self) -> &DerPublicKey {
         &self.spki
     }
 
-    /// `sha256:` and the hash of the DER `SubjectPublicKeyInfo`.
+    /// Returns the SHA-256 of the DER `SubjectPublicKeyInfo`.
     pub(crate) fn fingerprint(&self) -> Digest {
         Digest::of(self.spki.as_bytes())
     }
 
-    /// The key as `cosign.pub` has it.
+    /// Returns the key as a PEM block, as in `cosign.pub`.
     pub(crate) fn to_pem(&self) -> String {
         pem::write("PUBLIC KEY", self.spki.as_bytes())
     }
 }
 
-/// Refuses an RSA key that is too short, which no signature would verify with.
+/// Refuses an RSA key that is too short for any accepted signature.
 fn check_rsa(pkcs1: &[u8]) -> Result<(), String> {
     let read = || {
         let mut outer = SliceReader::new(pkcs1)?;
@@ -279,7 +278,7 @@ fn check_rsa(pkcs1: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Puts a PKCS#1 key into a `SubjectPublicKeyInfo`.
+/// Wraps a PKCS#1 key in a `SubjectPublicKeyInfo`.
 fn wrap_rsa(der: &[u8]) -> Result<Vec<u8>, String> {
     let info = SubjectPublicKeyInfoOwned {
         algorithm: AlgorithmIdentifierOwned {
@@ -291,7 +290,7 @@ fn wrap_rsa(der: &[u8]) -> Result<Vec<u8>, String> {
     info.to_der().map_err(|error| error.to_string())
 }
 
-/// The time in which a certificate is valid.
+/// Returns the validity of a DER certificate.
 pub(super) fn life(der: &[u8]) -> Result<TimeRange, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let validity = certificate.tbs_certificate.validity;
@@ -301,7 +300,7 @@ pub(super) fn life(der: &[u8]) -> Result<TimeRange, String> {
     Ok(TimeRange::new(time(validity.not_before)?, Some(end)))
 }
 
-/// The key of a certificate.
+/// Returns the `SubjectPublicKeyInfo` of a DER certificate.
 pub(crate) fn certificate_key(der: &[u8]) -> Result<Vec<u8>, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let info = certificate.tbs_certificate.subject_public_key_info;

@@ -1,8 +1,8 @@
-//! Checks a bundle by a key, whether it hangs on an image or lies beside a file.
+//! Verifies a Sigstore bundle with a public key, for an image or a plain artifact.
 //!
-//! The Sigstore library does it where it can. Here stands what it leaves out: P-384 with SHA-256,
-//! as cosign hashed for every curve, RSA-PSS, and keys other than P-256 in a Rekor v2 log or with
-//! a plain signature.
+//! The Sigstore library verifies the usual cases. This module adds P-384 with SHA-256, which cosign
+//! used for every curve, RSA-PSS, and keys other than P-256 in a Rekor v2 log or with a plain
+//! signature.
 
 use sigstore_verify::types::{
     Artifact, Bundle, SignatureContent, bundle::VerificationMaterialContent,
@@ -20,22 +20,22 @@ use super::{
     verifier::{LogPolicy, Trust},
 };
 
-/// What the signature in a bundle is, and over what.
+/// The signature in a bundle, with the message that it signs.
 struct Signed<'a> {
     signature: &'a [u8],
     /// The encoding of an envelope, if there is one.
     encoding: Option<Vec<u8>>,
-    /// What a signature without an envelope is over.
+    /// The signed message of a signature without an envelope.
     artifact: Message<'a>,
     content: &'a SignatureContent,
 }
 
 impl Trust {
-    /// Checks that the owner of one of the keys signed a bundle, and that the log has it unless it
-    /// is ignored. Whether a statement in it is about the artifact is for the caller to check.
+    /// Checks that one of the keys signed a bundle, and that the log has an entry unless the log is
+    /// ignored. The caller must check the subject of a statement.
     ///
     /// # Errors
-    /// Why it does not count.
+    /// The [`Reason`] of the refusal.
     pub(super) fn keyed(
         &self,
         keys: &[Key],
@@ -81,14 +81,14 @@ impl<'a> Signed<'a> {
         })
     }
 
-    /// The bytes that the signature is over.
+    /// Returns the signed message.
     fn message(&self) -> Message<'_> {
         let encoding = self.encoding.as_deref();
         encoding.map_or(self.artifact, Message::Bytes)
     }
 
-    /// Tells whether the library takes this key for it: in an envelope, in a Rekor v1 log, by the
-    /// scheme that it goes by.
+    /// Tells whether the library supports the key for this signature: in an envelope, in a Rekor v1 log,
+    /// by the library's scheme.
     fn is_usual(&self, key: &Key, bundle: &Bundle) -> bool {
         let entries = &bundle.verification_material.tlog_entries;
         self.encoding.is_some()
@@ -96,7 +96,7 @@ impl<'a> Signed<'a> {
             && key.verifies_as_usual(self.message(), self.signature)
     }
 
-    /// Checks the log's part: every entry and every timestamp must be right.
+    /// Checks every log entry and every timestamp of the bundle.
     fn logged_by(&self, key: &Key, bundle: &Bundle, root: &Root) -> Result<(), Reason> {
         let material = &bundle.verification_material;
         if material.tlog_entries.is_empty() {
@@ -126,7 +126,7 @@ impl<'a> Signed<'a> {
         key.lives_at(&times)
     }
 
-    /// What a Rekor v1 entry is about: envelopes and messages have kinds of their own.
+    /// Returns the message of a Rekor v1 entry, whose kind differs for envelopes and plain messages.
     fn logged_payload(&self, entry: &LogEntry) -> Result<Message<'_>, Reason> {
         let (kind, version) = entry.kind();
         match (self.content, kind == "hashedrekord") {

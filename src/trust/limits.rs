@@ -1,18 +1,18 @@
-//! How much of what a registry serves is read (trust decisions on bounded input only).
+//! Limits of the content that is read from registries, logs and files for trust decisions.
 
 /// The largest signature payload, envelope or bundle, in bytes.
 pub(super) const BLOB: u64 = 96 << 20;
-/// How many layers of `.sig` and `.att` are looked at, each.
+/// The largest number of layers under `.sig`, and under `.att`.
 pub(super) const CANDIDATES: usize = 1000;
-/// How many referrers are looked at: an image of a busy repository has thousands.
+/// The largest number of referrers: an image of a busy repository has thousands.
 pub(super) const REFERRERS: usize = 6000;
-/// How many bytes all candidates of one image may have together.
+/// The largest total size of all candidates of one image, in bytes.
 pub(super) const TOTAL: u64 = 256 << 20;
-/// How many signatures an envelope may have.
+/// The largest number of signatures in an envelope.
 pub(super) const ENVELOPE_SIGNATURES: usize = 16;
-/// How many log entries, and how many timestamps, a bundle may have.
+/// The largest number of log entries, and of timestamps, in a bundle.
 pub(super) const EVIDENCE: usize = 32;
 /// The largest key, certificate file or trusted root, in bytes.
 pub(super) const TRUST_FILE: u64 = 4 << 20;
-/// The largest answer of a transparency log, in bytes.
+/// The largest response of a transparency log, in bytes.
 pub(super) const LOG_ANSWER: u64 = 8 << 20;

@@ -1,4 +1,4 @@
-//! Keys and the trusted root that a run has loaded. Rules may ask about many images: each is loaded once.
+//! Caches the keys and the trusted root of a run, because rules may verify many images.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,19 +7,19 @@ use tokio::sync::{Mutex, OnceCell};
 use super::{Choice, Error, Key, Root};
 use crate::{env::Env, http::Http};
 
-/// What was loaded. Clones share it.
+/// The cache of keys and the trusted root. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Loaded {
     root: Arc<OnceCell<Arc<Root>>>,
-    /// Keys as PEM, by their references.
+    /// The keys as PEM, by their references.
     keys: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Loaded {
-    /// Returns the trusted root, of which a run has one.
+    /// Returns the trusted root of the run, loaded at the first call.
     ///
     /// # Errors
-    /// Those of [`Choice::load`]; a failure is not kept.
+    /// Those of [`Choice::load`]; a failure is not cached.
     pub(super) async fn root(
         &self,
         choice: &Choice,
@@ -34,10 +34,10 @@ impl Loaded {
         self.root.get_or_try_init(load).await.cloned()
     }
 
-    /// Returns the key that a reference names.
+    /// Returns the key of a reference, loaded at the first call.
     ///
     /// # Errors
-    /// Those of [`Key::load`]; a failure is not kept.
+    /// Those of [`Key::load`]; a failure is not cached.
     pub(super) async fn key(&self, reference: &str, env: &Env, http: &Http) -> Result<Key, Error> {
         let mut keys = self.keys.lock().await;
         if let Some(pem) = keys.get(reference) {

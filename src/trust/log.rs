@@ -1,7 +1,7 @@
-//! Entries of a Rekor v1 log as they are stored beside legacy signatures or answered by the log.
+//! Verifies entries of a Rekor v1 log, stored with legacy signatures or returned by the log.
 //!
-//! Checks the signed entry timestamp, the inclusion proof with its checkpoint, and that the
-//! entry is about the very signature at hand. Bundles v0.3 are checked by the Sigstore library.
+//! Checks the signed entry timestamp, the inclusion proof with its checkpoint, and that the entry
+//! is for exactly this signature. The Sigstore library verifies the entries of bundles v0.3.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use super::{
     root::Root,
 };
 
-/// An entry that nobody checked yet.
+/// An entry that is not verified yet.
 #[derive(Debug, Clone)]
 pub(super) struct LogEntry {
     body: String,
@@ -30,7 +30,7 @@ pub(super) struct LogEntry {
     document: Value,
 }
 
-/// An inclusion proof of Rekor's own interface.
+/// An inclusion proof in the format of Rekor's API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Proof {
@@ -41,7 +41,7 @@ struct Proof {
     tree_size: u64,
 }
 
-/// The `dev.sigstore.cosign/bundle` annotation.
+/// The content of the annotation `dev.sigstore.cosign/bundle`.
 #[derive(Deserialize)]
 struct Annotation {
     #[serde(rename = "SignedEntryTimestamp")]
@@ -50,7 +50,7 @@ struct Annotation {
     payload: Fields,
 }
 
-/// An entry as the log's own interface answers it.
+/// An entry in the format of Rekor's API.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(flatten)]
@@ -75,26 +75,26 @@ struct Fields {
     log_id: String,
 }
 
-/// What an entry has to be about.
+/// The signature to which an entry must refer.
 pub(super) struct Logged<'a> {
-    /// The signed payload, or the whole envelope as it is stored; bundles do not store it.
+    /// The signed payload, or the whole stored envelope; `None` in bundles, which do not store it.
     pub(super) blob: Option<&'a [u8]>,
     pub(super) payload: Message<'a>,
     pub(super) signature: &'a [u8],
-    /// The signer's DER `SubjectPublicKeyInfo`.
+    /// The signer's public key as DER `SubjectPublicKeyInfo`.
     pub(super) spki: &'a [u8],
-    /// The signer's DER certificate, if it signed with one.
+    /// The certificate of a keyless signer as DER.
     pub(super) certificate: Option<&'a [u8]>,
 }
 
 impl LogEntry {
-    /// Reads the annotation that cosign stores.
+    /// Parses the annotation that cosign stores.
     pub(super) fn from_annotation(text: &str) -> Result<Self, Reason> {
         let annotation: Annotation = serde_json::from_str(text).map_err(malformed)?;
         Self::new(annotation.payload, Some(annotation.promise), None)
     }
 
-    /// Reads an answer of the log, which must hold an inclusion proof.
+    /// Parses a response of the log, which must contain an inclusion proof.
     pub(super) fn from_answer(answer: &Value) -> Result<Self, Reason> {
         let answer = Answer::deserialize(answer).map_err(malformed)?;
         let Verification {
@@ -105,8 +105,8 @@ impl LogEntry {
         Self::new(answer.fields, promise, Some(inclusion_proof))
     }
 
-    /// Takes the entry of a bundle. In version 0.1 it must hold a promise, and may hold an inclusion
-    /// proof; later it is the other way round.
+    /// Converts the entry of a bundle. In version 0.1 it must contain a signed entry timestamp, and may
+    /// contain an inclusion proof; in later versions it is the other way round.
     pub(super) fn from_bundle(
         entry: &TransparencyLogEntry,
         version: MediaType,
@@ -155,15 +155,15 @@ impl LogEntry {
         value.unwrap_or_default()
     }
 
-    /// The kind and version of the entry.
+    /// Returns the kind and version of the entry.
     pub(super) fn kind(&self) -> (&str, &str) {
         (self.text("/kind"), self.text("/apiVersion"))
     }
 
-    /// The same of an entry that may hold a proof alone, which tells no time.
+    /// Verifies an entry that may have only an inclusion proof, which does not prove a time.
     ///
     /// # Errors
-    /// As [`Self::verify`]; [`Reason::NoLogEntry`] when it holds neither.
+    /// As [`Self::verify`]; [`Reason::NoLogEntry`] for an entry without any proof.
     pub(super) fn verify_either(&self, root: &Root) -> Result<Option<Timestamp>, Reason> {
         match (&self.promise, &self.proof) {
             (Some(_), _) => self.verify(root).map(Some),
@@ -172,7 +172,7 @@ impl LogEntry {
         }
     }
 
-    /// Checks that a trusted log took the entry in, and gives the time of that.
+    /// Checks that a trusted log contains the entry, and returns the time of its integration.
     ///
     /// # Errors
     /// [`Reason::LogTime`], [`Reason::UnknownLog`], [`Reason::LogPromise`], [`Reason::LogProof`],
@@ -195,7 +195,7 @@ impl LogEntry {
             reason: "there is none".to_owned(),
         })?;
         let promise = SignatureBytes::from_base64(promise).map_err(malformed)?;
-        // RFC 8785 of a flat object: keys sorted, no spaces; base64 and hex need no escapes.
+        // RFC 8785 for a flat object: sorted keys, no spaces; base64 and hex need no escapes.
         let signed = format!(
             r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
             self.body,
@@ -223,7 +223,7 @@ impl LogEntry {
         let hash = |text: &String| Sha256Hash::from_hex(text).map_err(malformed);
         let root_hash = hash(&proof.root_hash)?;
         if *note.root_hash() != root_hash || note.tree_size() != proof.tree_size {
-            return Err(checkpoint("it is of another tree than the proof"));
+            return Err(checkpoint("its tree differs from that of the proof"));
         }
         let hashes: Result<Vec<_>, _> = proof.hashes.iter().map(hash).collect();
         let body = STANDARD.decode(&self.body).map_err(malformed)?;
@@ -240,10 +240,10 @@ impl LogEntry {
         })
     }
 
-    /// Checks that the entry is about this signature: hash, signature bytes and key.
+    /// Checks that the entry is for this signature: hash, signature bytes and key.
     ///
     /// # Errors
-    /// [`Reason::LogEntry`] naming what differs, [`Reason::UnsupportedLogEntry`].
+    /// [`Reason::LogEntry`] with the differing part, [`Reason::UnsupportedLogEntry`].
     pub(super) fn binds(&self, logged: &Logged<'_>) -> Result<(), Reason> {
         let unsupported = || {
             let (kind, version) = self.kind();
@@ -280,7 +280,7 @@ impl LogEntry {
             }
             ("intoto", "0.0.2") => {
                 self.same_hash("/spec/content/payloadHash", logged.payload)?;
-                // Rekor stores the signature's base64 text once more in base64.
+                // Rekor encodes the signature's base64 text in base64 again.
                 let twice = |text: &str| STANDARD.decode(STANDARD.decode(text).ok()?).ok();
                 let list = "/spec/content/envelope/signatures";
                 let signature = self.signature_entry(list, logged, twice)?;
@@ -301,7 +301,7 @@ impl LogEntry {
         }
     }
 
-    /// The element of a list of signatures that has our signature's bytes.
+    /// Returns the element of a list of signatures with these signature bytes.
     fn signature_entry(
         &self,
         list: &str,
@@ -337,7 +337,7 @@ impl LogEntry {
         }
     }
 
-    /// The entry in the form of a bundle, for the Sigstore library.
+    /// Converts the entry to the form of a bundle, for the Sigstore library.
     pub(super) fn to_bundle_entry(&self) -> Result<Value, Reason> {
         let (kind, version) = self.kind();
         let id = hex::decode(&self.log_id).map_err(malformed)?;

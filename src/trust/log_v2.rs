@@ -1,5 +1,5 @@
-//! Entries of a Rekor v2 log by keys that the Sigstore library does not know there: it reads
-//! `hashedrekord` 0.0.2 of P-256 keys only, where the log takes P-384 and RSA keys too.
+//! Verifies entries of a Rekor v2 log by keys that the Sigstore library does not support there: it
+//! reads `hashedrekord` 0.0.2 only for P-256 keys, but the log accepts P-384 and RSA keys too.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -52,13 +52,13 @@ struct PublicKey {
     raw_bytes: String,
 }
 
-/// Tells whether an entry is of a Rekor v2 log.
+/// Tells whether an entry is of a Rekor v2 log, by its kind and version.
 pub(super) fn is_v2(entry: &TransparencyLogEntry) -> bool {
     entry.kind_version == KindVersion::HashedRekordV002
 }
 
-/// Checks that a trusted log took the entry in: its checkpoint, and the way from the entry to it.
-/// Index and checkpoint count; what else stands in the proof is signed by nobody.
+/// Checks that a trusted log contains the entry: its checkpoint, and the inclusion proof for it.
+/// Of the proof only the index, the hashes and the checkpoint are used; other members are not signed.
 ///
 /// # Errors
 /// [`Reason::NoLogEntry`], [`Reason::Checkpoint`], [`Reason::LogProof`].
@@ -89,10 +89,10 @@ pub(super) fn included(entry: &TransparencyLogEntry, root: &Root) -> Result<(), 
     })
 }
 
-/// Checks that the entry is about this signature: hash of the message, signature bytes and key.
+/// Checks that the entry is for this signature: hash of the message, signature bytes and key.
 ///
 /// # Errors
-/// [`Reason::LogEntry`] naming what differs, [`Reason::Malformed`].
+/// [`Reason::LogEntry`] with the differing part, [`Reason::Malformed`].
 pub(super) fn binds(
     entry: &TransparencyLogEntry,
     message: Message<'_>,

@@ -1,5 +1,5 @@
-//! The log that an entry names must be trusted, and be the one that proves the entry: a proof by
-//! another trusted log says nothing about this one.
+//! Checks that the log named in an entry is trusted and is the one that signed the proof: a proof by
+//! another trusted log is not accepted.
 
 use sigstore_verify::{
     crypto::VerificationKey,
@@ -8,7 +8,7 @@ use sigstore_verify::{
 
 use super::{error::Reason, root::Root};
 
-/// Checks every log entry of a bundle.
+/// Checks the log of every entry of a bundle.
 ///
 /// # Errors
 /// [`Reason::UnknownLog`], [`Reason::Checkpoint`].

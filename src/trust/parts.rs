@@ -1,5 +1,5 @@
-//! A trusted root made of single files, as the variables `SIGSTORE_…` name them or an old TUF
-//! repository serves them.
+//! Assembles a trusted root from single files, which the variables `SIGSTORE_…` name or an old TUF
+//! repository serves.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Error, pem, source::read_file};
 use crate::{env::Env, image::Digest};
 
-/// The variables that name files, and what is in them.
+/// The variables that name files, with the kind of content.
 const VARIABLES: [(&str, Part); 4] = [
     ("SIGSTORE_ROOT_FILE", Part::Authority),
     ("SIGSTORE_REKOR_PUBLIC_KEY", Part::Log),
@@ -17,20 +17,20 @@ const VARIABLES: [(&str, Part); 4] = [
     ("SIGSTORE_TSA_CERTIFICATE_FILE", Part::TimestampAuthority),
 ];
 
-/// What a file contributes.
+/// The kind of content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Authority,
-    /// The key of a transparency log.
+    /// The public key of a transparency log.
     Log,
-    /// The key of a certificate log.
+    /// The public key of a certificate log.
     CertificateLog,
-    /// The chain of a timestamp authority.
+    /// The certificate chain of a timestamp authority.
     TimestampAuthority,
 }
 
 impl Part {
-    /// The part by its name in a TUF repository's `custom.sigstore.usage`.
+    /// Returns the kind by its name in a TUF repository's `custom.sigstore.usage`.
     pub(super) fn of_usage(usage: &str) -> Option<Self> {
         match usage {
             "Fulcio" => Some(Self::Authority),
@@ -42,7 +42,7 @@ impl Part {
     }
 }
 
-/// Reads the files that the environment names; `None` when it names none.
+/// Reads the files that the environment names; `None` without any.
 pub(super) fn of_env(env: &Env) -> Result<Option<Vec<u8>>, Error> {
     let mut parts = Vec::new();
     for (variable, part) in VARIABLES {
@@ -56,7 +56,7 @@ pub(super) fn of_env(env: &Env) -> Result<Option<Vec<u8>>, Error> {
     assemble(&parts).map(Some)
 }
 
-/// Makes a trusted root of PEM files, each with its origin.
+/// Makes the JSON of a trusted root from PEM files, each with its origin.
 pub(super) fn assemble(parts: &[(Part, Vec<u8>, String)]) -> Result<Vec<u8>, Error> {
     let (mut authorities, mut logs) = (Vec::new(), Vec::new());
     let (mut certificate_logs, mut stampers) = (Vec::new(), Vec::new());
@@ -65,11 +65,11 @@ pub(super) fn assemble(parts: &[(Part, Vec<u8>, String)]) -> Result<Vec<u8>, Err
         let blocks = pem::parse(&text).filter(|blocks| !blocks.is_empty());
         let blocks = blocks.ok_or_else(|| Error::Root {
             origin: origin.clone(),
-            reason: "it is no valid PEM".to_owned(),
+            reason: "it is not valid PEM".to_owned(),
         })?;
         let ders: Vec<_> = blocks.into_iter().map(|block| block.der).collect();
         match part {
-            // Each certificate is an authority of its own, with its own time.
+            // Each certificate becomes an authority with its own validity.
             Part::Authority => authorities.extend(ders.iter().map(|der| authority(&[der]))),
             Part::Log => logs.extend(ders.iter().map(|der| log(der))),
             Part::CertificateLog => certificate_logs.extend(ders.iter().map(|der| log(der))),
@@ -97,7 +97,7 @@ fn log(der: &[u8]) -> Value {
     let id = STANDARD.encode(Digest::of(der).as_bytes());
     json!({
         "baseUrl": "", "hashAlgorithm": "SHA2_256", "logId": {"keyId": id},
-        // The details are a name only: the library goes by the key itself.
+        // The library uses the key itself and ignores the name in keyDetails.
         "publicKey": {"rawBytes": STANDARD.encode(der), "keyDetails": "PKIX_ECDSA_P256_SHA_256"},
     })
 }

@@ -1,16 +1,16 @@
-//! PEM texts (RFC 7468), read strictly: base64 must be canonical and labels must match.
+//! Parses PEM (RFC 7468) strictly: base64 must be canonical and labels must match.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// One block of a PEM text.
+/// A block of a PEM text, with its label and decoded content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Such as `PUBLIC KEY`.
+    /// The label, such as `PUBLIC KEY`.
     pub(crate) label: String,
     pub(crate) der: Vec<u8>,
 }
 
-/// Reads every block of a text; `None` when a block is broken or unended.
+/// Parses every block of a text; `None` if a block is malformed or has no end.
 pub(crate) fn parse(text: &str) -> Option<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Block>> {
     Some(blocks)
 }
 
-/// Writes one block.
+/// Encodes a block with lines of 64 characters.
 pub(crate) fn write(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");

@@ -1,6 +1,6 @@
-//! Asks a Rekor v1 log for entries that were not stored with a signature, as Tekton Chains
-//! before 0.28 left them (Rekor, "entries/retrieve"). What the log answers is checked like
-//! what a registry serves: timestamp, inclusion proof, and that it is about this signature.
+//! Looks up entries in a Rekor v1 log that are not stored with a signature, as Tekton Chains before
+//! 0.28 left them (Rekor, "entries/retrieve"). A returned entry is verified like a stored one:
+//! timestamp, inclusion proof, and that it is for this signature.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -11,12 +11,12 @@ use crate::{
     image::Digest,
 };
 
-/// How many entries of an answer are looked at.
+/// The largest number of entries that are read from a response.
 const MAX_ENTRIES: usize = 32;
-/// How many proposals the log takes at once.
+/// The largest number of proposals in a request.
 const MAX_PROPOSALS: usize = 10;
 
-/// A transparency log on the network.
+/// A client of a Rekor v1 log.
 #[derive(Debug, Clone)]
 pub(crate) struct Rekor {
     http: Http,
@@ -30,10 +30,10 @@ impl std::fmt::Display for Rekor {
 }
 
 impl Rekor {
-    /// Names a log by its base URL.
+    /// Makes a client of the log with this base URL.
     ///
     /// # Errors
-    /// [`Error::Remote`] when the URL cannot be used.
+    /// [`Error::Remote`] for an invalid URL.
     pub(crate) fn new(http: Http, base: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Remote {
             url: base.to_owned(),
@@ -47,10 +47,10 @@ impl Rekor {
         Ok(Self { http, url })
     }
 
-    /// Every entry of the log that may be about the blob; nothing in them is checked yet.
+    /// Returns every entry of the log that may be for the blob, unverified.
     ///
     /// # Errors
-    /// [`Error::Remote`]: a log that fails is never one without the entry.
+    /// [`Error::Remote`]: a failed log is never treated as one without the entry.
     pub(super) async fn entries(
         &self,
         blob: &[u8],
@@ -74,7 +74,7 @@ impl Rekor {
         let answer: Vec<Value> =
             serde_json::from_slice(&answer).map_err(|error| Error::Remote {
                 url: self.url.to_string(),
-                reason: format!("its answer cannot be read: {error}"),
+                reason: format!("its response cannot be read: {error}"),
             })?;
         let entries = answer
             .iter()

@@ -1,14 +1,14 @@
-//! Small bounded requests to servers with keys, trust roots and log entries.
+//! Fetches small documents from servers with keys, trusted roots and log entries.
 
 use super::Error;
 use crate::http::{
     self, FollowError, Http, Method, Pace, Response, Sent, StatusCode, Traffic, Url, header,
 };
 
-/// Fetches a document; `None` when it does not exist.
+/// Fetches a document; `None` if it does not exist.
 ///
 /// # Errors
-/// [`Error::Remote`] for every other answer, a redirect among them, and for too long a body.
+/// [`Error::Remote`] for every other status, including redirects, and for a body over the limit.
 pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     let response = send(http, url, None).await?;
     match response.status() {
@@ -18,10 +18,10 @@ pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec
     }
 }
 
-/// Fetches a document and follows redirects over TLS; `None` when it does not exist.
+/// Fetches a document and follows redirects over TLS; `None` if it does not exist.
 ///
 /// # Errors
-/// [`Error::Remote`] for every other answer, for a redirect that is not followed, and for too long a body.
+/// [`Error::Remote`] for every other status, for a redirect without TLS, and for a body over the limit.
 pub(super) async fn get_following(
     http: &Http,
     url: &Url,
@@ -39,7 +39,7 @@ pub(super) async fn get_following(
     }
 }
 
-/// Posts a JSON document and gives the answer.
+/// Posts a JSON document and returns the body of the response.
 ///
 /// # Errors
 /// [`Error::Remote`].

@@ -1,41 +1,41 @@
-//! Whose signatures are accepted, and what proves when they were made: a typed request.
+//! The typed request for verification: the accepted signers, and the proof of signing time.
 
 use super::{
     Choice, Error, Identity, Key, Loaded, LogPolicy, Matcher, Options, Rekor, Verifier, Who,
 };
 use crate::{env::Env, http::Http, image::Repository};
 
-/// The variable by which cosign keeps signatures in another repository.
+/// cosign's variable for a separate repository of signatures.
 const REPOSITORY: &str = "COSIGN_REPOSITORY";
 
-/// Whose signatures are accepted.
+/// The accepted signers, the trusted root, and the checks to skip.
 #[derive(Debug, Clone)]
 pub(crate) struct TrustRequest {
     /// Keys: a file, a PEM text, `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE` or `https://…`.
     pub(crate) public_key: Vec<String>,
     pub(crate) certificate_identity: Vec<String>,
     pub(crate) certificate_identity_regexp: Vec<String>,
-    /// The OIDC issuer by its exact name.
+    /// The exact OIDC issuer.
     pub(crate) certificate_oidc_issuer: Option<String>,
-    /// The OIDC issuer by an expression.
+    /// A regular expression for the OIDC issuer.
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// The Rekor log to ask for entries that are not stored with the signature.
+    /// The URL of a Rekor log for the lookup of entries that are not stored with the signature.
     pub(crate) rekor_url: Option<String>,
     /// Accept signatures without a transparency log entry; only with a key.
     pub(crate) ignore_rekor: bool,
-    /// Refuse signatures whose log cannot be read, in place of ending the run.
+    /// Refuse signatures whose log cannot be read, instead of ending the run.
     pub(crate) refuse_unreachable: bool,
-    /// Accept certificates that no certificate log has.
+    /// Accept certificates without a timestamp of a certificate log.
     pub(crate) insecure_ignore_sct: bool,
-    /// Where the trusted root comes from.
+    /// The source of the trusted root.
     pub(crate) root: Choice,
-    /// How expressions for signers and issuers are read.
+    /// How expressions for signers and issuers match.
     pub(crate) patterns: Patterns,
-    /// The keys and the root that were loaded before.
+    /// The cache of keys and the trusted root.
     pub(crate) loaded: Loaded,
 }
 
-/// How an expression has to match.
+/// The part of the text that an expression must match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Patterns {
     #[default]
@@ -54,7 +54,7 @@ impl Patterns {
 }
 
 impl TrustRequest {
-    /// The request of a run that verifies no signature of its own.
+    /// Returns the request of a run without its own verification of signatures.
     pub(crate) fn of_nobody() -> Self {
         Self {
             public_key: Vec::new(),
@@ -75,8 +75,8 @@ impl TrustRequest {
     /// Makes the verifier: reads keys and patterns, loads the trusted root.
     ///
     /// # Errors
-    /// [`Error::NoSigner`] or [`Error::Contradiction`] for a request that names no signer or
-    /// contradicts itself, else what keys and roots say.
+    /// [`Error::NoSigner`] or [`Error::Contradiction`] for a request without a signer or with options
+    /// that exclude each other, else the errors of keys and roots.
     pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<Verifier, Error> {
         let who = self.who(env, http).await?;
         let root = if who.needs_root() {
@@ -91,7 +91,7 @@ impl TrustRequest {
                     .is_none_or(|root| root.timestamp_authorities().is_empty()) =>
             {
                 return Err(Error::Contradiction {
-                    reason: "--ignore-rekor with --certificate-identity needs a trusted root with a timestamp authority: else nothing proves when a certificate was used".to_owned(),
+                    reason: "--ignore-rekor with --certificate-identity needs a trusted root with a timestamp authority, which proves the time of the signature".to_owned(),
                 });
             }
             Who::Stamped(_) => tracing::warn!(
@@ -123,7 +123,7 @@ impl TrustRequest {
     /// Loads the first key, if the request names one.
     ///
     /// # Errors
-    /// When it cannot be had or used.
+    /// Returns an error if the key cannot be loaded or used.
     pub(crate) async fn first_key(&self, env: &Env, http: &Http) -> Result<Option<Key>, Error> {
         match self.public_key.first() {
             Some(reference) => self.loaded.key(reference, env, http).await.map(Some),
@@ -131,17 +131,17 @@ impl TrustRequest {
         }
     }
 
-    /// Tells whether signers are named in any way.
+    /// Tells whether the request names a subject or an issuer.
     pub(crate) fn names_identity(&self) -> bool {
         self.names_subject() || self.names_issuer()
     }
 
-    /// Tells whether the subject of certificates is named.
+    /// Tells whether the request names a subject of certificates.
     pub(crate) fn names_subject(&self) -> bool {
         !self.certificate_identity.is_empty() || !self.certificate_identity_regexp.is_empty()
     }
 
-    /// Tells whether the OIDC issuer is named.
+    /// Tells whether the request names an OIDC issuer.
     pub(crate) fn names_issuer(&self) -> bool {
         self.certificate_oidc_issuer.is_some() || self.certificate_oidc_issuer_regexp.is_some()
     }

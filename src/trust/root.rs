@@ -1,8 +1,8 @@
 //! The trusted root: certificate authorities, logs and timestamp authorities
 //! (Sigstore protobuf specification, `TrustedRoot` 0.1).
 //!
-//! Read leniently where private roots leave fields out, and then tightened: an authority is
-//! trusted no longer than every certificate of its chain is valid.
+//! Missing fields of private roots are tolerated. The validity of an authority is then limited to the
+//! time in which every certificate of its chain is valid.
 
 use std::{collections::BTreeSet, ops::Deref, sync::OnceLock};
 
@@ -21,17 +21,17 @@ use sigstore_verify::{
 
 use super::{Error, key::life, log_v2, root_parts, stand_in::StandIn};
 
-/// Fields that ProtoJSON leaves out when they are empty and the library wants to be there.
+/// Fields that ProtoJSON omits if they are empty, but that the library requires.
 const REQUIRED: [(&str, &str); 3] = [
     ("tlogs", "baseUrl"),
     ("ctlogs", "baseUrl"),
     ("certificateAuthorities", "uri"),
 ];
 
-/// The kind of key in the identifier of a log (C2SP, signed notes).
+/// The type of an Ed25519 key in the identifier of a log (C2SP, signed notes).
 const ED25519: u8 = 1;
 
-/// A trusted root, ready to verify with.
+/// A parsed trusted root, with the verifier that uses it.
 pub(crate) struct Root {
     verifier: Verifier,
     logs: Keyring,
@@ -48,10 +48,10 @@ impl std::fmt::Debug for Root {
 }
 
 impl Root {
-    /// Reads a trusted root.
+    /// Parses the JSON of a trusted root.
     ///
     /// # Errors
-    /// [`Error::Root`], naming where it came from.
+    /// [`Error::Root`] with the origin.
     pub(crate) fn parse(json: &[u8], origin: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Root {
             origin: origin.to_owned(),
@@ -82,7 +82,7 @@ impl Root {
         })
     }
 
-    /// The root of the public Sigstore instance, as this binary was built with.
+    /// Returns the built-in root of the public Sigstore instance.
     ///
     /// # Errors
     /// [`Error::Root`].
@@ -91,7 +91,7 @@ impl Root {
         Self::parse(json, "this program (public-good)")
     }
 
-    /// The root of Sigstore's staging instance, as this binary was built with.
+    /// Returns the built-in root of Sigstore's staging instance.
     ///
     /// # Errors
     /// [`Error::Root`].
@@ -100,9 +100,9 @@ impl Root {
         Self::parse(json, "this program (staging)")
     }
 
-    /// The root that knows the logs of a bundle by their names. A Rekor v2 log with an Ed25519 key
-    /// goes by the hash of its name and key, and whoever trusts a single key does not know the name:
-    /// the checkpoint tells it, and is signed with it by that key.
+    /// Returns the root with the names of a bundle's logs. The identifier of a Rekor v2 log with an Ed25519
+    /// key is a hash over its name and key, but a root of single keys lacks the name: it is taken from the
+    /// checkpoint, which that key signs together with the name.
     pub(super) fn knowing(&self, bundle: &Bundle) -> Known<'_> {
         let entries = bundle.verification_material.tlog_entries.iter();
         let notes = entries
@@ -134,29 +134,29 @@ impl Root {
         Self::of(root, &self.origin).map_or(Known::AsIs(self), |root| Known::Named(Box::new(root)))
     }
 
-    /// Tells whether a certificate is one of an authority that the root names.
+    /// Tells whether a certificate belongs to an authority of the root.
     pub(super) fn names_authority(&self, der: &[u8]) -> bool {
         let authorities = self.authorities.certificate_authorities.iter();
         let mut named = authorities.flat_map(|authority| &authority.cert_chain.certificates);
         named.any(|named| named.raw_bytes.as_bytes() == der)
     }
 
-    /// Where the root came from.
+    /// Returns the origin of the root for messages.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The library's verifier, which serves a whole run.
+    /// Returns the library's verifier for this root.
     pub(super) fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// The keys of the transparency logs.
+    /// Returns the keys of the transparency logs.
     pub(super) fn logs(&self) -> &Keyring {
         &self.logs
     }
 
-    /// The stand-in for logs whose entries the library cannot read, made when first needed.
+    /// Returns the stand-in for logs whose entries the library cannot read, made at the first call.
     pub(super) fn stand_in(&self) -> Result<&StandIn, String> {
         let made = self
             .stand_in
@@ -164,13 +164,13 @@ impl Root {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// The timestamp authorities.
+    /// Returns the timestamp authorities of the root.
     pub(super) fn timestamp_authorities(&self) -> &[TsaAuthority] {
         &self.timestamp_authorities
     }
 }
 
-/// A root as it was loaded, or with the names of a bundle's logs.
+/// A root as loaded, or with the names of a bundle's logs.
 pub(super) enum Known<'a> {
     AsIs(&'a Root),
     Named(Box<Root>),
@@ -187,7 +187,7 @@ impl Deref for Known<'_> {
     }
 }
 
-/// The raw key of a log that is known by its key alone, if the key is an Ed25519 one.
+/// Returns the raw Ed25519 key of a log whose name is unknown; `None` for other logs.
 fn nameless(log: &TransparencyLog) -> Option<&[u8]> {
     let spki = &log.public_key.raw_bytes;
     let by_key = log.log_id.key_id.as_bytes() == Sha256::digest(spki.as_bytes()).as_slice();
@@ -196,7 +196,7 @@ fn nameless(log: &TransparencyLog) -> Option<&[u8]> {
     (by_key && is_ed25519).then_some(key)
 }
 
-/// `base_url` becomes `baseUrl`: protobuf's JSON allows both.
+/// Converts member names such as `base_url` to `baseUrl`, because protobuf's JSON allows both.
 fn camel_case(value: Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -232,7 +232,7 @@ fn complete(mut root: Value) -> Value {
     root
 }
 
-/// Limits each authority's time to that in which its whole chain is valid.
+/// Limits the validity of each authority to the time in which its whole chain is valid.
 fn clamp(root: &mut TrustedRoot) -> Result<(), String> {
     let authorities = root
         .certificate_authorities
@@ -252,7 +252,7 @@ fn clamp(root: &mut TrustedRoot) -> Result<(), String> {
             start = start.max(life.start);
             end = end.min(life.end.unwrap_or(end));
         }
-        // A chain that was never valid as a whole vouches for a moment that nobody can have signed in.
+        // A chain that was never valid as a whole gets a validity that contains no signature.
         *window = Some(if start <= end {
             TimeRange::new(start, Some(end))
         } else {

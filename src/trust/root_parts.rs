@@ -1,12 +1,12 @@
-//! The parts of a trusted root one by one: one that cannot be read, or is there twice, does not spoil
-//! the others.
+//! Checks the parts of a trusted root separately, so that a malformed or duplicate part does not make
+//! the others unusable.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sigstore_verify::{Verifier, trust_root::TrustedRoot};
 
-/// The lists of a trusted root.
+/// The members of a trusted root that are lists.
 const LISTS: [&str; 4] = [
     "tlogs",
     "ctlogs",
@@ -15,8 +15,8 @@ const LISTS: [&str; 4] = [
 ];
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 
-/// Leaves out the parts that cannot be used, with a warning for each. A root whose every part is
-/// unusable stays as it is, so that reading it fails.
+/// Removes the parts that cannot be used, with a warning for each. A root without any usable part is
+/// not changed, so that parsing it fails.
 pub(super) fn usable(mut root: Value, origin: &str) -> Value {
     let mut kept = 0;
     let before = root.clone();
@@ -50,7 +50,7 @@ pub(super) fn usable(mut root: Value, origin: &str) -> Value {
     if kept == 0 { before } else { root }
 }
 
-/// Tells whether the library reads a root of this part alone.
+/// Checks that the library can parse a root with only this part.
 fn readable(list: &str, element: &Value) -> Result<(), String> {
     let alone = json!({"mediaType": MEDIA_TYPE, list: [element]}).to_string();
     let root = TrustedRoot::from_json(&alone).map_err(|error| error.to_string())?;
@@ -68,7 +68,7 @@ fn id(element: &Value) -> Option<String> {
     Some(id.to_owned())
 }
 
-/// Identifiers that several logs have, and which of these is kept: the first, if all have one key.
+/// Returns the identifiers of several logs, with the log to keep: the first, if all have the same key.
 fn doubled(elements: &[Value]) -> BTreeMap<String, Option<usize>> {
     let mut by_id = BTreeMap::<String, Vec<usize>>::new();
     for (at, element) in elements.iter().enumerate() {

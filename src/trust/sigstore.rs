@@ -1,4 +1,4 @@
-//! The one way to the Sigstore library: calls its verifier and names its refusals.
+//! Wraps the Sigstore library: calls its verifier and converts its refusals to reasons.
 
 use jiff::{SignedDuration, Timestamp};
 use sigstore_verify::{
@@ -10,18 +10,17 @@ use sigstore_verify::{
 
 use super::{error::Reason, identity::Identity, key::Key, subject};
 
-/// How far the clock of a timestamp authority may be ahead of ours.
+/// How far the clock of a timestamp authority may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-/// What the library found out about a keyless signature.
+/// The library's result for a keyless signature.
 pub(super) struct Keyless {
     pub(super) subject: String,
-    /// The certificate's OIDC issuer.
     pub(super) issuer: String,
 }
 
-/// Verifies a bundle against its certificate: times, chain, certificate log, transparency log,
-/// signature and the entry's content; then checks who signed.
+/// Verifies a bundle with its certificate: times, chain, certificate log, transparency log,
+/// signature and the entry's content; then checks the signer.
 pub(super) fn keyless<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
@@ -40,7 +39,7 @@ pub(super) fn keyless<'a>(
     )
 }
 
-/// The same for a bundle without log entries, whose timestamps prove the time.
+/// Verifies a keyless bundle without log entries, whose timestamps prove the time.
 pub(super) fn by_timestamp<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
@@ -104,7 +103,7 @@ fn certified<'a>(
     })
 }
 
-/// Verifies a bundle against a key: transparency log, timestamps, signature and the entry's content.
+/// Verifies a bundle with a key: transparency log, timestamps, signature and the entry's content.
 pub(super) fn by_key<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
@@ -129,7 +128,7 @@ fn verify<'a>(
     Ok(result)
 }
 
-/// Refuses a time stamp of the future, but for what two clocks may differ.
+/// Refuses a timestamp in the future, except for the allowed difference of clocks.
 ///
 /// # Errors
 /// [`Reason::Timestamp`].
@@ -148,7 +147,7 @@ fn reason(refusal: Refusal) -> Reason {
         Refusal::SignatureInvalid(_) => Reason::Signature {
             with: "the bundle's key or certificate",
         },
-        // One name for two causes: of a log entry, and of the statement.
+        // The library has one variant for two causes: the log entry and the statement.
         Refusal::ArtifactMismatch(what) if what.contains("entry") => Reason::LogEntry {
             what: "artifact".to_owned(),
         },

@@ -1,6 +1,6 @@
-//! The claims of a simple-signing payload (cosign, "Signature Specification").
+//! Checks the claims of a simple-signing payload (cosign, "Signature Specification").
 //!
-//! `docker-reference` does not count: an image that was copied keeps its old one.
+//! `docker-reference` is not compared, because a copied image keeps its old one.
 
 use std::collections::BTreeMap;
 
@@ -36,11 +36,11 @@ struct Identity {
     reference: Option<String>,
 }
 
-/// What a signed payload claims besides the digest.
+/// The claims of a signed payload besides the digest.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Claims {
     pub(super) annotations: BTreeMap<String, String>,
-    /// The signed `docker-reference`.
+    /// The reference in `critical.identity.docker-reference`.
     pub(super) reference: Option<String>,
 }
 
@@ -50,7 +50,7 @@ struct Image {
     digest: String,
 }
 
-/// Checks that a signed payload is an image signature of this digest; returns its other claims.
+/// Checks that a signed payload is an image signature for this digest; returns its other claims.
 pub(super) fn check(payload: &[u8], digest: &Digest) -> Result<Claims, Reason> {
     let payload: Payload =
         json::read(payload, &json::PAYLOAD).map_err(|error| Reason::Malformed {

@@ -1,4 +1,4 @@
-//! Where public keys come from: a file, a PEM text, a variable, a Kubernetes secret, a URL.
+//! Loads public keys from a file, a PEM text, a variable, a Kubernetes Secret or a URL.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -9,12 +9,12 @@ use crate::{
     kube::Kube,
 };
 
-/// The entry of a secret that holds the public key.
+/// The entry of a Secret with the public key.
 const SECRET_ENTRY: &str = "cosign.pub";
 
 impl Key {
-    /// Reads the key that a reference names: `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE`,
-    /// `https://…`, a PEM text, else the path of a file.
+    /// Loads the key of a reference: `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE`, `https://…`, a PEM
+    /// text, else the path of a file.
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Key`], [`Error::Remote`], [`Error::Kube`].
@@ -41,7 +41,7 @@ impl Key {
                 let url = url.map_err(|error| unusable(reference, &error.to_string()))?;
                 let authority = crate::http::authority(&url);
                 if url.scheme() != "https" && url.scheme() != http.scheme(&authority) {
-                    return Err(unusable(reference, "a key is fetched by https:// only"));
+                    return Err(unusable(reference, "keys are fetched only over https://"));
                 }
                 let bytes = remote::get_following(http, &url, limits::TRUST_FILE).await?;
                 Self::from_bytes(&bytes.ok_or_else(missing)?, reference)
@@ -53,7 +53,7 @@ impl Key {
         }
     }
 
-    /// Reads the key in a secret.
+    /// Loads the key from a Secret of the cluster.
     ///
     /// # Errors
     /// [`Error::Kube`], [`Error::Missing`], [`Error::Key`].
@@ -86,10 +86,10 @@ fn unusable(origin: &str, reason: &str) -> Error {
     }
 }
 
-/// Reads a small file.
+/// Reads a file up to [`limits::TRUST_FILE`] bytes.
 ///
 /// # Errors
-/// [`Error::Missing`] when it does not exist, else [`Error::Root`].
+/// [`Error::Missing`] if it does not exist, else [`Error::Root`].
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let origin = path.display().to_string();
     let mut bytes = Vec::new();
@@ -99,7 +99,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
         Ok(size) if size as u64 <= limits::TRUST_FILE => Ok(bytes),
         Ok(_) => Err(Error::Root {
             origin,
-            reason: format!("it has more than {} bytes", limits::TRUST_FILE),
+            reason: format!("it is larger than {} bytes", limits::TRUST_FILE),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::Missing { origin })

@@ -1,11 +1,11 @@
 //! A stand-in for a log whose entries the Sigstore library cannot read.
 //!
 //! Tekton Chains 0.28 and cosign before 2.2 logged attestations as `intoto` 0.0.1, which the
-//! library does not know. We check such an entry ourselves: the log's promise, its time, and
-//! that it is about this envelope and certificate. What we cannot do ourselves – chain,
-//! certificate log, the certificate's life at that time – the library does over an entry of a
-//! kind that it knows, which states the same facts and is signed by a key that never leaves
-//! this process. The real logs are not trusted in that step, so nothing else can slip in.
+//! library does not support. This crate verifies such an entry itself: the signed entry timestamp,
+//! its time, and that it is for this envelope and certificate. The library makes the remaining
+//! checks – chain, certificate log, validity of the certificate at that time – with an entry of a
+//! supported kind, which has the same content and is signed by a key that never leaves this
+//! process. The real logs are not trusted in that step, so no other entry can be accepted.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use sigstore_verify::{Verifier, crypto::KeyPair, trust_root::TrustedRoot};
 use super::{log::Logged, pem};
 use crate::image::Digest;
 
-/// The stand-in: a log of this process, and a verifier that trusts no other.
+/// A log inside this process, and a verifier that trusts only this log.
 pub(super) struct StandIn {
     key: KeyPair,
     id: Digest,
@@ -23,7 +23,7 @@ pub(super) struct StandIn {
 }
 
 impl StandIn {
-    /// Makes one with the authorities of a trusted root.
+    /// Makes a stand-in with the authorities of a trusted root.
     pub(super) fn new(root: &TrustedRoot) -> Result<Self, String> {
         let text = |error: &dyn std::error::Error| error.to_string();
         let key = KeyPair::generate_ecdsa_p256().map_err(|error| text(&error))?;
@@ -40,12 +40,12 @@ impl StandIn {
         Ok(Self { key, id, verifier })
     }
 
-    /// The verifier that trusts this stand-in's entries.
+    /// Returns the verifier that trusts the entries of this stand-in.
     pub(super) fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// An entry that says what was checked: this certificate signed this at that time.
+    /// Makes an entry of the checked facts: the certificate, the signed message and the time.
     pub(super) fn entry(
         &self,
         logged: &Logged<'_>,

@@ -1,4 +1,4 @@
-//! The subject of a signing certificate: exactly one name, without characters that hide what it says.
+//! Checks the subject of a signing certificate: exactly one name, without control characters.
 
 use x509_parser::{
     certificate::X509Certificate,
@@ -9,11 +9,11 @@ use x509_parser::{
 use super::error::Reason;
 use crate::text;
 
-/// Checks the subject alternative names of a certificate. Fulcio gives exactly one; with several, the
-/// name that is compared need not be the one that somebody reads.
+/// Checks the subject alternative names of a certificate. Fulcio issues exactly one; with several, the
+/// compared name may differ from the one that is shown.
 ///
 /// # Errors
-/// [`Reason::Chain`] naming what is wrong, [`Reason::Malformed`].
+/// [`Reason::Chain`] with the defect, [`Reason::Malformed`].
 pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(|error| Reason::Malformed {
         what: "certificate",
@@ -47,7 +47,7 @@ pub(super) fn check(der: &[u8]) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The text of an `OtherName`, which is a DER UTF8String in an explicit tag.
+/// Returns the text of an `OtherName`, which is a DER UTF8String in an explicit tag.
 fn other_name(value: &[u8]) -> String {
     let text = match value {
         [0xa0, _, 0x0c, length, rest @ ..] | [0x0c, length, rest @ ..]

@@ -1,5 +1,5 @@
-//! Pairs against the lab: each good artefact counts, and with one thing changed it is refused by
-//! the reason that names it. A reason without a case fails the suite.
+//! Tests pairs with the lab: each good artefact is accepted, and with one change it is refused for
+//! the expected reason. A reason without a case fails the suite.
 
 mod advisories;
 mod artifacts;
@@ -45,7 +45,7 @@ const ISSUER: &str = "https://token.actions.example";
 const PREDICATE: &str = "https://slsa.dev/provenance/v0.2";
 const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// A registry, a private Sigstore, a key and an image that nobody signed yet.
+/// A registry, a private Sigstore, a key and an unsigned image.
 struct World {
     registry: Server,
     sigstore: Sigstore,
@@ -117,12 +117,12 @@ impl World {
         Key::from_pem(&self.key.public_pem(), "the lab").unwrap()
     }
 
-    /// Who is expected: the key's owner, without any log.
+    /// Expects the owner of the key, without any log.
     fn by_key(&self) -> Verifier {
         verifier(keys(self.expected_key(), LogPolicy::Ignored), None)
     }
 
-    /// Who is expected: the key's owner, and the log must have it.
+    /// Expects the owner of the key and an entry in the log.
     fn by_logged_key(&self) -> Verifier {
         verifier(
             keys(self.expected_key(), LogPolicy::Required),
@@ -130,7 +130,7 @@ impl World {
         )
     }
 
-    /// Who is expected: the workflow with a certificate.
+    /// Expects the workflow with a certificate.
     fn keyless(&self) -> Verifier {
         verifier(identity(SUBJECT, ISSUER), Some(self.root()))
     }
@@ -151,7 +151,7 @@ impl World {
 }
 
 fn registry() -> Registry {
-    // Repeating a request that is made to fail would only take time.
+    // Retries of requests that fail on purpose would only take time.
     let options = crate::registry::Options {
         retries: crate::registry::Retries {
             most: 0,
@@ -203,7 +203,7 @@ fn parse_root(document: &Value) -> Root {
     Root::parse(document.to_string().as_bytes(), "the lab").unwrap()
 }
 
-/// The first reason in a failure.
+/// Returns the first reason in a failure.
 #[track_caller]
 fn reason<T: std::fmt::Debug>(outcome: Result<Vec<T>, SignatureFailure>) -> Reason {
     let failure = outcome.expect_err("it counts");
@@ -213,7 +213,7 @@ fn reason<T: std::fmt::Debug>(outcome: Result<Vec<T>, SignatureFailure>) -> Reas
 
 const ERRORS: &str = include_str!("error.rs");
 
-/// The variants of an enumeration, read from its source so that none is forgotten.
+/// Returns the variants of an enumeration, read from its source so that none is missed.
 fn variants(of: &str, source: &'static str, least: usize) -> BTreeSet<&'static str> {
     let start = source.find(&format!("pub(crate) enum {of} {{")).unwrap();
     let body = source[start..].split("\n}").next().unwrap();
@@ -232,7 +232,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(dir.join(name)).unwrap()
 }
 
-/// The bundles among the real artefacts of cosign v3, by image.
+/// Returns the bundles among the real artefacts of cosign v3, by image.
 fn real_bundles() -> Vec<(BTreeMap<String, String>, Vec<u8>)> {
     let dir =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/cosign-v3/layout/blobs/sha256");

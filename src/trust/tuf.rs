@@ -1,11 +1,11 @@
 //! Fetches the trusted root from a TUF repository (TUF specification 1.0, "Detailed client
-//! workflow"; `cosign initialize`), over our own HTTP client.
+//! workflow"; `cosign initialize`), with this crate's HTTP client.
 //!
-//! What was verified stays in a cache, which is the floor below which no later answer may fall,
-//! and serves later runs without the network as long as it has not expired.
+//! Verified metadata are cached. Later runs refuse any older version, and use the cache without the
+//! network until it expires.
 //!
-//! The cache has the layout of cosign and Conforma's `ec` (sigstore-go, `pkg/tuf`), so that each reads what
-//! another laid down: `remote.json` names the repository, `HOST-PORT-PATH/` holds its metadata and targets.
+//! The cache has the layout of cosign and Conforma's `ec` (sigstore-go, `pkg/tuf`), so that they can share it:
+//! `remote.json` names the repository, `HOST-PORT-PATH/` contains its metadata and targets.
 
 use std::{
     fs,
@@ -35,18 +35,17 @@ const TARGET: &str = "trusted_root.json";
 const REMOTE: &str = "remote.json";
 /// The TUF repository of the public Sigstore instance.
 pub(crate) const PUBLIC_GOOD: &str = "https://tuf-repo-cdn.sigstore.dev";
-/// Its root.json, version 16, from which later ones follow.
+/// Version 16 of its `root.json`, from which later versions are verified.
 const PUBLIC_GOOD_ROOT: &[u8] = include_bytes!("roots/public-good.json");
 
-/// Where trust in a TUF repository starts.
+/// A TUF repository and the root from which its trust starts.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
-    /// The repository's URL.
     pub(crate) mirror: String,
-    /// Its first `root.json`: a file or URL. Without one a cached root must be there, or it must be
-    /// the public instance's repository, whose root is built in.
+    /// The first `root.json`, as a file or URL. `None` requires a cached root, or the repository of the
+    /// public instance, whose root is built in.
     pub(crate) root: Option<String>,
-    /// The SHA-256 of that root in hex.
+    /// The expected SHA-256 of that root in hex.
     pub(crate) checksum: Option<String>,
 }
 
@@ -63,20 +62,20 @@ struct Remote {
 }
 
 impl Tuf {
-    /// Takes the cache directory from `TUF_ROOT`, else below the home directory.
+    /// Makes a client with the cache in `TUF_ROOT`, else below the home directory.
     ///
     /// # Errors
-    /// [`Error::Missing`] when there is neither.
+    /// [`Error::Missing`] without `TUF_ROOT` and a home directory.
     pub(crate) fn new(http: Http, env: &Env) -> Result<Self, Error> {
         let home = || env.home().map(|home| home.join(".sigstore").join("root"));
         let cache = env.of_sigstore("TUF_ROOT").map(PathBuf::from).or_else(home);
         let cache = cache.ok_or_else(|| Error::Missing {
-            origin: "a place for the trusted root: neither TUF_ROOT nor HOME".to_owned(),
+            origin: "the cache directory of the trusted root (set TUF_ROOT or HOME)".to_owned(),
         })?;
         Ok(Self { http, cache })
     }
 
-    /// Fetches and verifies the repository, remembers it for later runs, and gives the trusted root.
+    /// Fetches and verifies the repository, caches it for later runs, and returns the trusted root.
     ///
     /// # Errors
     /// [`Error::Tuf`], [`Error::RootChecksum`], [`Error::Remote`], [`Error::Missing`].
@@ -96,8 +95,8 @@ impl Tuf {
         Ok(found)
     }
 
-    /// The trusted root of the last repository, without the network while it is fresh; `None`
-    /// when there was never one.
+    /// Returns the trusted root of the last repository, from the cache until it expires; `None` without
+    /// a cache.
     ///
     /// # Errors
     /// As [`Self::initialize`].
@@ -122,7 +121,7 @@ impl Tuf {
         Ok(Some((mirror, found)))
     }
 
-    /// The directory of a repository, for its user only.
+    /// Returns the cache directory of a repository, created with access only for the user.
     pub(super) fn directory(&self, mirror: &str) -> Result<PathBuf, Error> {
         let name = directory_name(mirror).ok_or_else(|| Error::Remote {
             url: mirror.to_owned(),
@@ -140,8 +139,8 @@ impl Tuf {
         Ok(dir)
     }
 
-    /// The root that trust starts from: pinned by a checksum, from a file, cached, or – said
-    /// loudly – whatever the repository serves the first time.
+    /// Returns the root from which trust starts: pinned by a checksum, from a file, cached, or, with a
+    /// warning, the one that the repository serves the first time.
     pub(super) async fn first_root(&self, start: &Start, dir: &Path) -> Result<Vec<u8>, Error> {
         let cached = cached_root(dir)?;
         let Some(origin) = &start.root else {
@@ -175,7 +174,7 @@ impl Tuf {
                 tracing::warn!(
                     url = origin,
                     checksum = found,
-                    "the TUF root is trusted on first use: nothing but the connection vouches for it"
+                    "the TUF root is trusted on first use: only the connection authenticates it"
                 );
                 Ok(bytes)
             }
@@ -184,8 +183,8 @@ impl Tuf {
     }
 }
 
-/// The root that an earlier run verified; one that is there and cannot be read is not absent, for an
-/// older one would be trusted in its place.
+/// Returns the root that an earlier run verified. An unreadable one is an error, because otherwise an
+/// older root would be trusted in its place.
 fn cached_root(dir: &Path) -> Result<Option<Vec<u8>>, Error> {
     let path = dir.join("root.json");
     match fs::read(&path) {
@@ -198,8 +197,8 @@ fn cached_root(dir: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// The name of a repository's directory in the cache, as sigstore-go makes it of the URL. `None` where it
-/// would not be a directory of the cache's own.
+/// Returns the name of a repository's directory in the cache, as sigstore-go derives it from the URL. `None` if
+/// it would be outside of the cache.
 fn directory_name(mirror: &str) -> Option<String> {
     let rest = mirror.strip_prefix("https://").unwrap_or(mirror);
     let rest = rest.strip_prefix("http://").unwrap_or(rest);
@@ -208,12 +207,12 @@ fn directory_name(mirror: &str) -> Option<String> {
     (is_directory && name != REMOTE).then_some(name)
 }
 
-/// A cache as a repository, for runs without the network.
+/// Reads the cache as a repository, for runs without the network.
 struct LocalRepository(FileStore);
 
 impl LocalRepository {
-    /// Reads a file. cosign keeps versioned metadata without the version in the name, and the metadata
-    /// above say which version is expected; a versioned root is the question for a newer one.
+    /// Reads a file. cosign stores versioned metadata without the version in the name, which the parent
+    /// metadata define; a request for a versioned root is one for a newer root.
     fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Refusal> {
         let mut found = self.0.load(name)?;
         let plain = name.split_once('.').filter(|(version, rest)| {
@@ -243,7 +242,7 @@ impl Repository for LocalRepository {
     }
 }
 
-/// Runs the whole client workflow and gives the trusted root.
+/// Runs the whole client workflow and returns the trusted root.
 async fn verify(
     repository: impl Repository + 'static,
     first: &[u8],
@@ -268,7 +267,7 @@ async fn verify(
     }
 }
 
-/// Old repositories have no trusted root, but single keys and certificates.
+/// Assembles the trusted root from the single keys and certificates of an old repository.
 async fn single_targets(
     updater: &mut Updater,
     mirror: &str,
@@ -318,7 +317,7 @@ fn parse(url: &str) -> Result<Url, Error> {
     }
 }
 
-/// A repository behind our HTTP client.
+/// A remote repository that is read over HTTP.
 struct HttpRepository {
     http: Http,
     base: Url,
@@ -350,7 +349,7 @@ impl Repository for HttpRepository {
     }
 }
 
-/// Reads bytes as the first root of a repository.
+/// Parses bytes as the first root of a repository, for fuzzing.
 #[cfg(test)]
 pub(super) fn read_metadata(bytes: &[u8]) -> bool {
     let http = Http::new(http::Options::default(), &Env::default());

@@ -1,6 +1,6 @@
 //! Reads attestations without verifying them (`--skip-att-sig-check`).
 //!
-//! No [`super::VerifiedImage`] comes out of it.
+//! The result is never a [`super::VerifiedImage`].
 
 use super::{
     Error,
@@ -14,11 +14,11 @@ use crate::{
     registry::Registry,
 };
 
-/// Reads the statements under the tag for attestations, of which there may be none, or says why
-/// one cannot be read.
+/// Reads the statements under the tag for attestations, which may be empty, or returns why one
+/// cannot be read.
 ///
 /// # Errors
-/// When the registry failed.
+/// Returns an error if the registry failed.
 pub(crate) async fn unverified(
     registry: &Registry,
     image: &DigestReference,

@@ -1,7 +1,7 @@
-//! Examines an image: who signed it, who attested what about it.
+//! Examines an image: finds and verifies its signatures and attestations.
 //!
-//! Steps: fetch the manifest and hash it; find all candidates; look up missing log entries, if
-//! a log was named; check each candidate alone; sort what counts and what does not.
+//! Steps: fetch the manifest and hash it; find all candidates; look up missing log entries, if a log
+//! is configured; verify each candidate separately; sort accepted and refused ones.
 
 use std::sync::Arc;
 
@@ -23,23 +23,23 @@ use crate::{
     registry::{Registry, Version},
 };
 
-/// Whether a transparency log must have the signature.
+/// The use of the transparency log for signatures by key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogPolicy {
     Required,
-    /// Neither log nor time are looked at: the key alone decides.
+    /// Neither log nor time is checked: the key alone decides.
     Ignored,
 }
 
-/// Whose signatures count. Without a log a certificate needs another proven time: it lives ten
-/// minutes.
+/// The accepted signers. Without a log a certificate needs another proof of time, because it is valid
+/// for ten minutes.
 #[derive(Debug)]
 pub(crate) enum Who {
-    /// The owners of these keys; one is enough.
+    /// The owners of these keys; a signature by one of them is enough.
     Keys { keys: Vec<Key>, log: LogPolicy },
-    /// These signers with certificates; one is enough.
+    /// Keyless signers; a signature by one of them is enough.
     Identities(Vec<Identity>),
-    /// The same, where there is no log: a timestamp authority proves when the certificate was used.
+    /// Keyless signers without a log: a timestamp authority proves the time of the signature.
     Stamped(Vec<Identity>),
 }
 
@@ -59,23 +59,23 @@ impl Who {
     }
 }
 
-/// What a verifier is made of.
+/// The settings of a verifier.
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) who: Who,
-    /// The trusted root; without one only keys with an ignored log can be checked.
+    /// The trusted root; `None` only for keys with an ignored log.
     pub(crate) root: Option<Arc<Root>>,
-    /// The log to ask for entries that were not stored.
+    /// The log for the lookup of entries that are not stored with the signature.
     pub(crate) rekor: Option<Rekor>,
-    /// Refuse a candidate whose log cannot be read, in place of ending the run.
+    /// Refuse a candidate whose log cannot be read, instead of ending the run.
     pub(crate) refuse_unreachable: bool,
-    /// Accept certificates that no certificate log has, as of a private authority without one.
+    /// Accept certificates without a certificate log, as of a private authority.
     pub(crate) skip_certificate_log: bool,
-    /// Where signatures are kept instead of beside the image.
+    /// A separate repository with the signatures.
     pub(crate) repository: Option<Repository>,
 }
 
-/// What the checks of single candidates rely on.
+/// The accepted signers and the trusted root, for the checks of candidates.
 #[derive(Debug)]
 pub(super) struct Trust {
     pub(super) who: Who,
@@ -84,15 +84,15 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// The trusted root. Without one nothing that needs it counts.
+    /// Returns the trusted root; refuses a candidate that needs one if none is loaded.
     pub(super) fn root(&self) -> Result<&Root, Reason> {
         self.root.as_deref().ok_or_else(|| Reason::UnknownLog {
-            log: "(there is no trusted root)".to_owned(),
+            log: "(no trusted root is loaded)".to_owned(),
         })
     }
 }
 
-/// Examines images; one serves a whole run. Cheap to clone.
+/// Examines images. One verifier is used for a whole run; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Verifier {
     trust: Arc<Trust>,
@@ -102,7 +102,6 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Makes a verifier.
     pub(crate) fn new(options: Options) -> Self {
         Self {
             trust: Arc::new(Trust {
@@ -116,17 +115,17 @@ impl Verifier {
         }
     }
 
-    /// What single checks rely on.
+    /// Returns the signers and the root for checks of single candidates.
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
     }
 
-    /// Whose signatures count.
+    /// Returns the accepted signers, with the use of the log.
     pub(crate) fn who(&self) -> &Who {
         &self.trust.who
     }
 
-    /// The checks that are left out, by the names that reports use.
+    /// Returns the skipped checks, by their names in reports.
     pub(crate) fn skipped_checks(&self) -> Vec<String> {
         let log = !self.trust.who.needs_log();
         let certificate_log = self.trust.skip_certificate_log;
@@ -138,11 +137,11 @@ impl Verifier {
         skipped.map(|(_, name)| name.to_owned()).collect()
     }
 
-    /// Examines an image.
+    /// Examines an image: fetches it, finds its candidates and verifies each one.
     ///
     /// # Errors
-    /// When nothing can be said about it: it does not exist, or a server failed. That no
-    /// signature counts is no error here, but in [`Examined`].
+    /// Returns an error if the image does not exist or a server failed. The absence of an accepted
+    /// signature is part of [`Examined`], not an error.
     pub(crate) async fn examine(
         &self,
         registry: &Registry,
@@ -180,7 +179,7 @@ impl Verifier {
         Ok(sorted.into_examined(image.clone(), manifest))
     }
 
-    /// Checks one candidate, off the threads that serve connections.
+    /// Verifies one candidate, on a thread that may block.
     async fn check(
         &self,
         candidate: Candidate,
@@ -188,7 +187,7 @@ impl Verifier {
     ) -> Result<Result<Verdict, Reason>, Error> {
         let looked_up = match self.look_up(&candidate).await {
             Ok(looked_up) => looked_up,
-            // Without its entry the signature is refused, so that nothing passes by a log that fails.
+            // Without its entry the signature is refused, so a failed log never makes it pass.
             Err(error @ Error::Remote { .. }) if self.refuse_unreachable => {
                 let reason = error.to_string();
                 return Ok(Err(Reason::LogUnreachable { reason }));
@@ -220,7 +219,7 @@ impl Verifier {
                 (last, _) => last,
             }
         });
-        // A panic below is a refusal, never a pass.
+        // A panic in the check is a refusal, never a pass.
         Ok(work.await.unwrap_or_else(|error| {
             Err(Reason::Malformed {
                 what: "candidate",
@@ -253,7 +252,7 @@ impl Verifier {
     }
 }
 
-/// For which question a candidate is one. What cannot be read is a candidate for both.
+/// Returns the kind of evidence that a candidate may be; `None` for both, as for an unreadable one.
 fn kind_of(candidate: &Candidate) -> Option<Kind> {
     match candidate.container {
         Container::SimpleSigning => Some(Kind::Signature),
@@ -276,8 +275,8 @@ struct Sorted {
 }
 
 impl Sorted {
-    /// A bundle with an attestation is a candidate for a signature too, and refused as one;
-    /// what is kept under the tag of attestations is not.
+    /// Adds an attestation. A bundle with one is also a candidate for a signature, and refused as such;
+    /// an attestation under its tag is not.
     fn attest(&mut self, attestation: Attestation, container: Container) {
         if container == Container::Bundle {
             self.refused_signatures.push(Rejected {

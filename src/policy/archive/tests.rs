@@ -1,4 +1,4 @@
-//! Archives of many shapes and what is in them.
+//! Tests archives of many formats against their expected files.
 
 pub(crate) mod shapes;
 
@@ -73,7 +73,7 @@ fn every_cut_of_a_compressed_archive_is_an_error() {
             assert!(read(&packed[..end]).is_err(), "{end} of {}", packed.len());
         }
     }
-    // A plain one may end after any whole entry, as both readers accept.
+    // A plain archive may end after any complete entry, as Go and Python accept.
     for end in 0..plain.len() - 1024 {
         let whole = end > 0 && end % 1024 == 0;
         assert_eq!(read(&plain[..end]).is_ok(), whole, "{end}");

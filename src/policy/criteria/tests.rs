@@ -237,10 +237,10 @@ fn criteria_of_any_scope_are_a_groups_own() {
                 "configuration: {{include: [z]}}\nsources: [{{volatileConfig: {{{side}: [{{value: a.b, {scope}}}]}}}}]"
             )
         };
-        // The global criteria are ignored, and without an include of its own everything is taken.
+        // The global criteria are ignored, and without its own include everything is selected.
         let excluding = selection(&entries("exclude"));
         assert!(counts(&excluding, "a.b", &[], &[]), "{scope}");
-        // An include for another image is one too: nothing is left for this one.
+        // An include for another image also replaces the default, so nothing is selected for this one.
         let including = selection(&entries("include"));
         assert!(!counts(&including, "a.b", &[], &[]), "{scope}");
         assert!(!counts(&including, "z.z", &[], &[]), "{scope}");
@@ -402,8 +402,7 @@ fn names_the_includes_that_matched_nothing() {
     assert_eq!(upstream.unmatched(found()), ["d", "@none"]);
 }
 
-/// The independent model: takes each criterion apart and asks what it means, instead of
-/// comparing it with a list of texts.
+/// An independent model, which parses each criterion instead of comparing it with a list of texts.
 mod model {
     pub(super) struct Result<'a> {
         pub(super) package: &'a str,

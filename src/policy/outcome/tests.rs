@@ -142,7 +142,7 @@ fn a_violation_of_the_future_is_a_warning() {
     assert!(future.violations.is_empty());
     let past = deny("2026-05-31T23:59:59Z");
     assert_eq!(messages(&past.violations), ["No."]);
-    // A date in another form does not postpone anything.
+    // A date in another format does not postpone a violation.
     for date in [
         "2099-01-01",
         "2099-01-01 00:00:00Z",
@@ -248,7 +248,7 @@ fn rules_without_results_are_successes_unless_excluded() {
     let results = json!([{"msg": "no", "code": "p.b"}, {"msg": "no", "code": "p.c"}, {"msg": "no", "code": "p.d", "term": "x"}]);
     let outcome = case.read(&[("deny", results)]).unwrap();
     let codes: Vec<_> = outcome.successes.iter().filter_map(Finding::code).collect();
-    // A rule whose every result was excluded by term has nothing left to say.
+    // A rule without results after exclusion by term passes.
     assert_eq!(codes, ["p.a", "p.d"]);
     assert!(!outcome.successes[0].metadata.contains_key("solution"));
     assert_eq!(outcome.exceptions, ["p.c", "p.d:x"]);
@@ -374,7 +374,7 @@ fn a_code_shared_by_deny_and_warn_keeps_its_kinds() {
         ..Case::default()
     };
     assert!(upstream.read(&raws).unwrap().violations.is_empty());
-    // Without a code it is the message that upstream looks for.
+    // Without a code Conforma's ec compares the message.
     let raws = [
         ("deny", json!(["same", "another"])),
         ("warn", json!([{"msg": "same", "code": "p.a"}])),

@@ -1,4 +1,4 @@
-//! The engine as a whole: errors with file and line, limits, what is loaded.
+//! Tests the wrapped engine: errors with file and line, limits, loaded files.
 
 mod once;
 

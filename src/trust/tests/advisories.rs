@@ -1,6 +1,6 @@
-//! A pair for each published advisory that touches what we do: the good artefact counts, the
-//! attack is refused by the reason that names it. Those of TUF stand in `repositories.rs`.
-//! `docs/trust.md` has the list; a test there compares it with the names of the tests.
+//! A pair for each relevant published advisory: the good artefact is accepted, the attack is refused
+//! for the expected reason. Advisories of TUF are in `repositories.rs`.
+//! `docs/trust.md` has the list; a test compares it with the names of the tests.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
@@ -20,7 +20,7 @@ use crate::trust::{
 type Make = fn(&World);
 type Expect = fn(&World) -> Verifier;
 
-/// The good one counts; the attack on another image of the same kind is refused for the reason.
+/// Checks that the good artefact is accepted, and the attack on another image is refused for the reason.
 async fn pair(kind: Kind, expect: Expect, good: Make, attack: Make, expected: &str) {
     let world = World::new();
     good(&world);
@@ -74,7 +74,7 @@ async fn cve_2022_23649_a_promise_of_the_log_for_another_signature() {
 
 #[tokio::test]
 async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
-    // The entry is real and of a trusted signer, the signature is a stranger's.
+    // The entry is real and by a trusted signer, the signature is by another.
     let stolen = |world: &World| {
         let stranger = signer::Key::generate().unwrap();
         let mut layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
@@ -83,7 +83,7 @@ async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
         put_sig(world, layer);
     };
     pair(Kind::Signature, keyless, good_keyless, stolen, "LogEntry").await;
-    // The identity is checked in every form.
+    // The identity is checked in every format.
     let stranger = |world: &World| {
         let request = Request::new("mallory@evil.example", ISSUER);
         put_sig(
@@ -92,7 +92,7 @@ async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
         );
     };
     pair(Kind::Signature, keyless, good_keyless, stranger, "Identity").await;
-    // A bundle that cannot be read is not passed over.
+    // An unreadable bundle is not skipped.
     let broken = |world: &World| {
         let layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
         put_sig(world, annotated(layer, "dev.sigstore.cosign/bundle", "{}"));
@@ -114,7 +114,7 @@ async fn cve_2023_46737_endless_attestations() {
     assert!(matches!(error, Error::TooMany { .. }), "{error}");
 }
 
-/// A `.sig` of layers that are only claimed to be so large.
+/// Makes a `.sig` whose layers only claim their size.
 fn claim(world: &World, count: usize, size: u64) {
     let digest = world.registry.put_blob("acme/app", b"small");
     let layer = json!({
@@ -146,7 +146,7 @@ async fn cve_2024_29903_memory_by_the_registrys_numbers() {
     let world = World::new();
     put_sig(&world, signed_layer(&world, &world.claims()));
     assert!(world.examine(&world.by_key()).await.signatures.is_ok());
-    // Each is as large as may be, all together are not.
+    // Each one is within the limit, but their sum is not.
     claim(&world, 9, 32 << 20);
     let verifier = world.by_key();
     let error = verifier.examine(&registry(), &world.reference()).await;
@@ -191,7 +191,7 @@ async fn cve_2026_24122_the_authority_had_expired() {
         put(&world);
         assert!(world.examine(&world.keyless()).await.signatures.is_ok());
         world = World::new();
-        // The root itself says nothing about the end of the authority.
+        // The root itself has no end for the authority.
         world.sigstore = Sigstore::with_authority(2020, 2021).unwrap();
         put(&world);
         let refused = reason(world.examine(&world.keyless()).await.signatures);
@@ -278,7 +278,7 @@ async fn ghsa_cq38_jh5f_37mq_thousands_of_entries_timestamps_and_subjects() {
     .await;
 }
 
-/// Who is expected: the key in a certificate, whose life is that of the certificate.
+/// Expects the key of a certificate, which is valid as long as the certificate.
 fn certified(world: &World) -> Verifier {
     let pem = crate::trust::pem::write("CERTIFICATE", &world.honest_certificate());
     let key = Key::from_pem(&pem, "a test").unwrap();
@@ -299,7 +299,7 @@ async fn ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life() {
         at(&world, SIGNED + hours * 3600);
         let refused = reason(world.examine(&certified(&world)).await.signatures);
         assert!(matches!(refused, Reason::KeyTime { .. }), "{refused}");
-        // The same key without a life of its own.
+        // The same key without a limited validity.
         assert!(
             world
                 .examine(&world.by_logged_key())
@@ -311,7 +311,7 @@ async fn ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life() {
     let world = World::new();
     at(&world, SIGNED);
     assert!(world.examine(&certified(&world)).await.signatures.is_ok());
-    // In a bundle, and where the log proves no time at all.
+    // In a bundle, and with a log that does not prove a time.
     let bundled = |world: &World| attach(world, &key_bundle(world, SIGN));
     let late = |world: &World| {
         let envelope = world.envelope(&world.statement(SIGN));
@@ -347,7 +347,7 @@ async fn a_log_whose_key_had_ended_proves_nothing_after() {
             .await
             .signatures
     };
-    // A log that has ended since is still good for what it took in before.
+    // A log that has ended is still accepted for earlier entries.
     assert!(
         check("2025-01-01T00:00:00Z", "2026-01-03T00:00:00Z")
             .await
@@ -427,8 +427,8 @@ async fn cve_2023_33199_a_malformed_entry_of_an_attestation() {
     }
 }
 
-/// There is no threshold of several logs to be met: one entry is enough, and none may be wrong, so
-/// that an entry more never makes a bundle better.
+/// There is no threshold of several logs: one entry is enough and none may be invalid, so an
+/// additional entry is never an advantage.
 #[tokio::test]
 async fn ghsa_9vcr_p3rj_q5q6_entries_are_not_counted() {
     let of_two_logs = |world: &World| {
@@ -448,8 +448,8 @@ async fn ghsa_9vcr_p3rj_q5q6_entries_are_not_counted() {
 
 #[tokio::test]
 async fn tob_sigstore_6_the_scheme_is_the_keys_whatever_is_said_about_it() {
-    // What the root says about a log's key changes nothing: neither for the key's own signature,
-    // nor for one by the scheme that is named.
+    // The key details in the root have no effect: neither for the key's own signature, nor for one by
+    // the named scheme.
     for scheme in signer::Scheme::ALL {
         let world = World::new();
         good_logged(&world);
@@ -471,7 +471,7 @@ async fn tob_sigstore_6_the_scheme_is_the_keys_whatever_is_said_about_it() {
         let refused = reason(check(&world, &root).await.signatures);
         assert!(matches!(refused, Reason::LogPromise { .. }), "{refused}");
     }
-    // A signature by one scheme is none by another.
+    // A signature by one scheme is not accepted for another.
     for scheme in signer::Scheme::ALL {
         let mut world = World::new();
         world.key = signer::Key::of(scheme).unwrap();
@@ -494,7 +494,7 @@ async fn tob_sigstore_6_the_scheme_is_the_keys_whatever_is_said_about_it() {
     }
 }
 
-/// While nothing but connections can be served, no check is made: it would hold them up.
+/// Checks that verification does not block the threads that serve connections.
 #[test]
 fn tob_sigstore_8_checks_do_not_hold_up_connections() {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -507,7 +507,7 @@ fn tob_sigstore_8_checks_do_not_hold_up_connections() {
     put_sig(&signed, signed_layer(&signed, &signed.claims()));
     runtime.block_on(async {
         let busy = tokio::task::spawn_blocking(move || wait.recv());
-        // Without anything to check the busy thread does no harm.
+        // Without a candidate the busy thread has no effect.
         assert!(bare.examine(&bare.by_key()).await.signatures.is_err());
         let verifier = signed.by_key();
         let mut examined = std::pin::pin!(signed.examine(&verifier));
@@ -556,12 +556,12 @@ fn rustsec_2026_0098_the_certificate_library_is_a_repaired_one() {
     );
 }
 
-/// The real root, changed, and the real bundle of the image `keyless`, changed.
+/// Verifies the real bundle of the image `keyless` with the real root, both changed by the test.
 fn check_keyless(change_root: fn(&mut Value), change: fn(&mut Value)) -> Result<(), Reason> {
     check_bundle(Who::Identities(anybody()), change_root, change)
 }
 
-/// Any signer with a certificate.
+/// Expects any signer with a certificate.
 pub(super) fn anybody() -> Vec<Identity> {
     let anything = || Matcher::pattern(".*").unwrap();
     vec![Identity {
@@ -570,7 +570,7 @@ pub(super) fn anybody() -> Vec<Identity> {
     }]
 }
 
-/// The same for these signers.
+/// Verifies the changed bundle for these signers.
 pub(super) fn check_bundle(
     who: Who,
     change_root: fn(&mut Value),
@@ -621,7 +621,7 @@ fn cve_2026_39984_a_forged_certificate_first_in_the_token() {
         matches!(forged_alone, Err(Reason::Timestamp { .. })),
         "{forged_alone:?}"
     );
-    // A forged one beside a good one is refused too, whichever comes first.
+    // A forged one next to a good one is refused too, in either order.
     let before = check_keyless(
         |_| {},
         |bundle| {
@@ -645,7 +645,7 @@ fn cve_2026_39984_a_forged_certificate_first_in_the_token() {
 
 #[test]
 fn tob_sigstore_11_another_authority_lends_no_time() {
-    // The right authority has ended; another one of the same form has not.
+    // The right authority has ended; another one of the same form is valid.
     let ended = |root: &mut Value| {
         let list = root["timestampAuthorities"].as_array_mut().unwrap();
         let mut other = list[0].clone();
@@ -669,7 +669,7 @@ fn tob_sigstore_11_another_authority_lends_no_time() {
     );
 }
 
-/// The tests of `docs/trust.md`, by their names, are those that there are.
+/// Compares the tests named in `docs/trust.md` with those that exist.
 #[test]
 fn the_documents_list_of_advisories_is_that_of_the_tests() {
     let sources = [

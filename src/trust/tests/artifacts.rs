@@ -1,5 +1,5 @@
-//! Twins of cases of the conformance suite that our parsers refuse before the check in the case's
-//! name is reached: here everything but the one thing is right, so that the check itself refuses.
+//! Variants of cases of the conformance suite that the parsers refuse before the check in the case's
+//! name: here only one part is wrong, so that the check itself refuses.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::signer;
@@ -29,7 +29,7 @@ fn managed_key_wrong_key() {
     let world = World::new();
     let bundle = key_bundle(&world, SIGN);
     verify(&world.by_logged_key(), &world, &bundle).unwrap();
-    // The key is written as canonically as the right one.
+    // The key is encoded as canonically as the right one.
     let other = signer::Key::generate().unwrap().public_pem();
     let other = Key::from_pem(&other, "a test").unwrap();
     let other = verifier(keys(other, LogPolicy::Required), Some(world.root()));
@@ -52,7 +52,7 @@ fn another_artifact() {
 
 fn changed(change: impl FnOnce(&mut Value)) -> Result<(), Reason> {
     let world = World::new();
-    // With another entry before it the proof has a hash.
+    // With an earlier entry in the log the proof has a hash.
     world.log(&json!({"kind": "filler", "apiVersion": "0.0.1"}));
     let mut bundle = keyless_bundle(&world, SIGN);
     verify(&world.keyless(), &world, &bundle).unwrap();
@@ -62,7 +62,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<(), Reason> {
 
 #[test]
 fn invalid_inclusion_proof() {
-    // The checkpoint stays as the log signed it.
+    // The checkpoint is unchanged, as the log signed it.
     let wrong = changed(|bundle| {
         entry_of(bundle)["inclusionProof"]["hashes"][0] = STANDARD.encode([7; 32]).into();
     });
@@ -132,7 +132,7 @@ fn certificates_in_another_place() {
     refused(none, "Malformed");
 }
 
-/// The real bundles of cosign, with the token of another one.
+/// Checks the real bundles of cosign, each with the token of another one.
 #[test]
 fn rekor2_timestamp_of_another_signature() {
     let root = fixture("cosign-v3/trusted_root.json");

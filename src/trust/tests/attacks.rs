@@ -1,4 +1,4 @@
-//! One row for each lie: how it is made, who is expected, and by which reason it is refused.
+//! One row for each attack: how it is made, the expected signer, and the reason of the refusal.
 
 mod bundles;
 mod legacy;
@@ -27,17 +27,17 @@ use crate::trust::{
 type Make = fn(&World);
 type Expect = fn(&World) -> Verifier;
 
-/// A lie: what is asked, who is expected, how it is made, the name of the reason.
+/// An attack: the kind of evidence, the expected signer, the change, and the name of the reason.
 struct Lie(Kind, Expect, Make, &'static str);
 
-/// The name of a reason, which is that of its variant.
+/// Returns the name of a reason's variant.
 fn name(reason: &Reason) -> String {
     let shown = format!("{reason:?}");
     let end = shown.find(|c: char| !c.is_alphanumeric());
     shown[..end.unwrap_or(shown.len())].to_owned()
 }
 
-/// Reasons of other questions: the file and the test that shows each, and how that test names it.
+/// Reasons that other tests cover: the file, the test, and the text by which it names the reason.
 const ELSEWHERE: [(&str, &str, &str, &str); 8] = [
     (
         "IdentityPart",
@@ -155,7 +155,7 @@ async fn the_good_artefacts_count() {
             examined.signatures.is_ok()
         };
         assert!(counts, "{what}: {:?}", examined.rejected);
-        // Neither is ever both: the other question stays unanswered.
+        // A candidate of one kind is never accepted as the other.
         assert_eq!(examined.signatures.is_ok(), !attests, "{what}");
         assert!(examined.verified().is_err(), "{what}");
     }
@@ -187,7 +187,7 @@ async fn each_lie_is_refused_by_its_reason() {
     let mut seen = BTreeSet::new();
     for (number, Lie(kind, expect, make, expected)) in lies().into_iter().enumerate() {
         let world = match expected {
-            // Lists of referrers that lie are those kept under a tag.
+            // Forged lists of referrers are those under a tag.
             "ForeignSubject" => World::without_referrers(),
             _ => World::new(),
         };
@@ -210,7 +210,7 @@ async fn each_lie_is_refused_by_its_reason() {
     assert_eq!(seen, variants("Reason", ERRORS, 11));
 }
 
-/// What is wrong with a signed statement is a reason with a variant for each cause of its own.
+/// Checks that each defect of a signed statement has its own reason.
 #[tokio::test]
 async fn each_wrong_statement_is_refused_by_its_cause() {
     type Change = fn(&mut Value);
@@ -326,7 +326,7 @@ fn a_real_bundle_is_refused_by_what_was_changed() {
         .iter()
         .filter_map(|(_, bytes)| token(&serde_json::from_slice(bytes).unwrap()))
         .collect();
-    // A real token, but of another signature.
+    // A real token, but for another signature.
     counted("Timestamp", &|bundle| {
         let own = token(bundle);
         let other = tokens
@@ -339,14 +339,14 @@ fn a_real_bundle_is_refused_by_what_was_changed() {
                 other;
         }
     });
-    // Rekor v2 has no time of its own: without a token there is none.
+    // Rekor v2 does not prove a time, so a token is required.
     counted("NoTime", &|bundle| {
         bundle["verificationMaterial"]["timestampVerificationData"] = json!({});
     });
     counted("NoLogEntry", &|bundle| {
         bundle["verificationMaterial"]["tlogEntries"] = json!([]);
     });
-    // A whole chain instead of the one certificate that this version has.
+    // A whole chain in place of the single certificate of this version.
     counted("Malformed", &|bundle| {
         let material = bundle["verificationMaterial"].as_object_mut().unwrap();
         if let Some(certificate) = material.remove("certificate") {

@@ -1,4 +1,4 @@
-//! What a certificate, a trusted root and the evidence beside a signature may not smuggle in.
+//! Tests unusual certificates, trusted roots and evidence stored with a signature.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::sigstore::{Layer, Signer, hashedrekord};

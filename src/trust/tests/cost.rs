@@ -1,4 +1,4 @@
-//! What verification costs, by format. Not part of the tests: `benches/trust` runs it optimised.
+//! Measures the cost of verification by format. It is not a test: `benches/trust` runs it optimised.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::{
 
 const ENOUGH: Duration = Duration::from_millis(1500);
 
-/// Runs it over and over, and prints how often in a second.
+/// Repeats a function and prints the number of calls per second.
 #[expect(clippy::print_stdout, reason = "the table is what this is for")]
 fn measure(what: &str, mut run: impl FnMut()) {
     run();
@@ -66,7 +66,7 @@ fn check(what: &str, verifier: &Verifier, candidate: &Candidate, digest: &Digest
     });
 }
 
-/// A public key and its signature over a message.
+/// Generates a key; returns the public key and its signature over a message.
 type Made = (Vec<u8>, Vec<u8>);
 
 fn p384(message: &[u8]) -> Made {
@@ -92,7 +92,7 @@ fn ed25519(message: &[u8]) -> Made {
     (der.as_ref().to_vec(), key.sign(message).as_ref().to_vec())
 }
 
-/// A statement with a predicate of so many bytes.
+/// Makes a statement with a predicate of this size in bytes.
 fn attested(world: &World, size: usize) -> Candidate {
     let mut statement = world.statement("https://spdx.dev/Document");
     statement["predicate"] = json!({"files": vec!["x".repeat(56); size / 60]});
@@ -208,7 +208,7 @@ fn how_much_each_format_costs() {
     });
 }
 
-/// Keyless bundles of the real cosign: Rekor v2 and a timestamp.
+/// Measures keyless bundles of the real cosign: Rekor v2 and a timestamp.
 fn real(root: &[u8]) {
     let anybody = || Matcher::pattern(".*").unwrap();
     let who = Who::Identities(vec![Identity {

@@ -1,4 +1,4 @@
-//! TUF roles to which others delegate, and names in a repository that are no paths of ours.
+//! Tests delegated TUF roles, and names in a repository that must not become paths.
 
 use lab::sigstore::{Delegated, Release, Tuf as Repository};
 
@@ -11,7 +11,7 @@ use crate::trust::{Choice, Error};
 const FAR: &str = "2099-01-01T00:00:00Z";
 const TARGET: &str = "trusted_root.json";
 
-/// A role that speaks for every name.
+/// A role that is delegated every name.
 fn role<'a>(mirror: &'a Mirror, name: &'a str, files: &'a [(&'a str, &'a [u8])]) -> Delegated<'a> {
     Delegated {
         name,
@@ -24,7 +24,7 @@ fn role<'a>(mirror: &'a Mirror, name: &'a str, files: &'a [(&'a str, &'a [u8])])
     }
 }
 
-/// Serves roles in a version of everything above them, and fetches the trusted root.
+/// Serves delegated roles in a new version of the other metadata, and fetches the trusted root.
 async fn fetch(mirror: &Mirror, version: u64, roles: &[Delegated<'_>]) -> Result<Vec<u8>, Error> {
     let release = Release::new(version, &[]);
     let files = mirror.repository.delegating(&release, roles);
@@ -42,7 +42,7 @@ fn refused(found: Result<Vec<u8>, Error>, why: &str) {
 #[tokio::test]
 async fn cve_2024_47534_the_first_role_that_has_the_target_speaks() {
     let mine = Mirror::new().root.to_string();
-    // As long as mine, so that the hash is what refuses it and not the length.
+    // The length is equal, so that the hash causes the refusal.
     let other = mine.replace("2000-01-01T", "2001-01-01T").into_bytes();
     let mine = mine.into_bytes();
     assert_ne!(mine, other);
@@ -56,11 +56,11 @@ async fn cve_2024_47534_the_first_role_that_has_the_target_speaks() {
         ];
         let release = Release::new(1, &[]);
         let mut files = mirror.repository.delegating(&release, &roles);
-        // Both have a target of this name; the place has one file.
+        // Both roles have a target with this name, but there is one file.
         files.insert(format!("targets/{TARGET}"), mine.clone());
         mirror.web.serve_files(files.clone());
         assert_eq!(&mirror.initialize().await.unwrap(), expected);
-        // What the role that comes later vouches for is no answer.
+        // The target of the later role is not used.
         let mirror = Mirror {
             cache: tempfile::tempdir().unwrap(),
             ..mirror
@@ -86,7 +86,7 @@ async fn cve_2025_2886_nobody_is_asked_after_a_role_that_ends_the_search() {
         ..first
     };
     refused(fetch(&mirror, 2, &[ends, second]).await, "no target");
-    // It speaks for these names only.
+    // The role is delegated only these names.
     let ends = Delegated {
         path: "other*",
         ..ends
@@ -142,7 +142,7 @@ async fn cve_2026_6967_a_delegated_role_is_fresh_pinned_and_signed() {
     fetch(&mirror, 5, &[pinned]).await.unwrap();
 }
 
-/// Every file below the directory that holds the cache, but those in the cache's own directories.
+/// Returns every file below the parent of the cache, except those in the cache's own directories.
 fn strays(outer: &tempfile::TempDir) -> Vec<String> {
     let mut found = Vec::new();
     let mut dirs = vec![outer.path().to_owned()];
@@ -161,7 +161,7 @@ fn strays(outer: &tempfile::TempDir) -> Vec<String> {
     found
 }
 
-/// A repository whose cache lies three directories deep in one of its own.
+/// Makes a repository whose cache is three directories deep in a separate directory.
 fn deep() -> (Mirror, tempfile::TempDir) {
     let outer = tempfile::tempdir().unwrap();
     let cache = outer.path().join("a/b");
@@ -194,7 +194,7 @@ async fn cve_2021_41150_a_delegated_roles_name_is_no_path() {
         let target = mirror.root.to_string().into_bytes();
         let files = [(TARGET, &target[..])];
         let roles = [role(&mirror, name, &files)];
-        // The role's metadata lie where its encoded name says, and nowhere else.
+        // The role's metadata are stored only under the encoded name.
         let found = fetch(&mirror, 1, &roles).await;
         if name == "plain" {
             assert_eq!(found.unwrap(), target);
@@ -224,7 +224,7 @@ async fn cve_2026_6968_a_link_in_the_cache_is_not_written_through() {
     let (mirror, outer) = deep();
     mirror.serve(1);
     mirror.initialize().await.unwrap();
-    // Somebody else's file, where a target of the repository would be kept.
+    // A foreign file at the place of a target of the repository.
     let victim = outer.path().join("victim");
     fs::write(&victim, "precious").unwrap();
     let kept = find(mirror.cache.path(), TARGET);
@@ -241,7 +241,7 @@ async fn cve_2020_15163_a_refused_root_is_not_kept() {
     let mirror = Mirror::new();
     mirror.serve(1);
     mirror.initialize().await.unwrap();
-    // The next root is signed by those whom it names itself, and by nobody else.
+    // The next root is signed only by the keys that it names itself.
     let stranger = Repository::new().unwrap();
     let mut files = stranger.serving(2, &mirror.root);
     let next = stranger.root_with(|root| root["version"] = 2.into());
@@ -249,13 +249,13 @@ async fn cve_2020_15163_a_refused_root_is_not_kept() {
     files.insert("root.json".to_owned(), mirror.repository.root());
     mirror.web.serve_files(files);
     refused(mirror.initialize().await, "threshold");
-    // Asked again, it is still nobody's.
+    // A second request is refused too.
     refused(mirror.initialize().await, "threshold");
     mirror.serve(2);
     mirror.initialize().await.unwrap();
     mirror.web.break_down();
     Choice::Default.load(&mirror.env(), &http()).await.unwrap();
-    // The same by those who may is followed.
+    // The same root signed by authorised keys is accepted.
     let mirror = Mirror::new();
     mirror.serve(1);
     mirror.initialize().await.unwrap();

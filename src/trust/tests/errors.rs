@@ -1,4 +1,4 @@
-//! One case for each error that ends a run: nothing is known then, so nothing counts.
+//! One case for each error that ends a run, after which no signature is accepted.
 
 use lab::{
     registry::{Effect, Fault},
@@ -8,7 +8,7 @@ use lab::{
 use super::*;
 use crate::trust::{Choice, Error, Loaded, Patterns, Start, TrustRequest, Tuf};
 
-/// The name of an error, which is that of its variant.
+/// Returns the name of an error's variant.
 fn name(error: &Error) -> String {
     let shown = format!("{error:?}");
     let end = shown.find(|c: char| !c.is_alphanumeric());
@@ -20,7 +20,7 @@ async fn key(reference: &str) -> Error {
     loaded.unwrap_err()
 }
 
-/// A repository without its metadata, or with another root than the one that is asked for.
+/// A repository without its metadata, or with another root than the expected one.
 async fn tuf(checksum: Option<&str>) -> Error {
     let (web, cache) = (Web::start().unwrap(), tempfile::tempdir().unwrap());
     let mut files = Repository::new().unwrap().serving(1, &json!({}));
@@ -36,7 +36,7 @@ async fn tuf(checksum: Option<&str>) -> Error {
     tuf.initialize(&start).await.unwrap_err()
 }
 
-/// A request that names this signer and no issuer.
+/// Makes a request with this signer and without an issuer.
 async fn request(signer: &[&str]) -> Error {
     let request = TrustRequest {
         public_key: Vec::new(),
@@ -56,7 +56,7 @@ async fn request(signer: &[&str]) -> Error {
     verifier.unwrap_err()
 }
 
-/// An image with so many signatures, all of them good.
+/// Makes an image with this number of good signatures.
 async fn signed(times: usize) -> Result<Examined, Error> {
     let world = World::new();
     let claims = world.claims();

@@ -1,4 +1,4 @@
-//! Every kind of key in every form, each with a signature that counts and one of another kind.
+//! Tests every type of key in every format, each with a good signature and one of another type.
 
 use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
@@ -62,7 +62,7 @@ fn each_kind_of_key_verifies_its_own_signature_only() {
         ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING),
         ecdsa(&ECDSA_P521_SHA512_ASN1_SIGNING),
         ecdsa(&ECDSA_P521_SHA256_ASN1_SIGNING),
-        // cosign hashed with SHA-256 for every curve.
+        // cosign used SHA-256 for every curve.
         (
             STANDARD.decode(P384).unwrap(),
             STANDARD.decode(P384_SHA256).unwrap(),
@@ -95,7 +95,7 @@ fn a_key_reads_the_same_in_every_form() {
     let certificate = load("CERTIFICATE", &world.honest_certificate()).unwrap();
     assert_eq!(certificate.fingerprint(), key.fingerprint());
     let (rsa, _) = rsa(KeySize::Rsa2048, &signature::RSA_PKCS1_SHA256);
-    // A PKCS#1 key is what stands in the bit string of the other form, behind 24 bytes.
+    // A PKCS#1 key is the content of the bit string of the other format, after 24 bytes.
     let spki = spki(&rsa);
     let pkcs1 = load("RSA PUBLIC KEY", &spki[24..]).unwrap();
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Every place where evidence may lie: what belongs there counts, and an attestation by the right
-//! signer never counts as an image signature, wherever it lies.
+//! Tests every place of evidence: the right kind is accepted there, and an attestation by the right
+//! signer is never accepted as an image signature.
 
 use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
@@ -22,7 +22,7 @@ use crate::trust::pem;
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-/// Refers to the image with these layers, as artifacts of OCI 1.1 do.
+/// Pushes an OCI 1.1 artifact with these layers that refers to the image.
 fn put_referrer(world: &World, layers: &[Layer]) -> Image {
     let put = |media_type: &str, bytes: &[u8]| {
         let digest = world.registry.put_blob("acme/app", bytes);
@@ -49,7 +49,7 @@ fn put_referrer(world: &World, layers: &[Layer]) -> Image {
     }
 }
 
-/// A layer with those bytes under another name.
+/// Makes a layer with the same bytes and another media type.
 fn relabelled(mut layer: Layer, media_type: &'static str) -> Layer {
     layer.media_type = media_type;
     layer
@@ -77,7 +77,7 @@ fn attested(world: &World, certificate: Option<&[u8]>, predicate_type: &str) -> 
 
 #[tokio::test]
 async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
-    /// The layer that lies there, made of the envelope's layer or of the bundle.
+    /// Makes the layer for a place from the layer of the envelope or of the bundle.
     type Made = fn(&Layer, &Value) -> Layer;
     let places: [(&str, Made, bool); 11] = [
         ("referrer", |_, bundle| document(bundle), true),
@@ -136,7 +136,7 @@ async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
                 let examined = world.examine(&expect(&world)).await;
                 let case = format!("{number} {place}, {signer}: {:?}", examined.rejected);
                 assert!(examined.signatures.is_err(), "{case}");
-                // Where envelopes belong, the very same one does count as an attestation.
+                // In the place of envelopes the same one is accepted as an attestation.
                 assert_eq!(examined.attestations.is_ok(), attests, "{case}");
             }
         }
@@ -145,7 +145,7 @@ async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
 
 type Expect = fn(&World) -> Verifier;
 
-/// Adds what looks like the signature of a simple-signing layer: that of the envelope.
+/// Adds the envelope's signature in the form of a simple-signing layer.
 fn signed(layer: &Layer) -> Layer {
     let envelope: Value = serde_json::from_slice(&layer.bytes).unwrap();
     let mut signed = layer.clone();
@@ -161,7 +161,7 @@ async fn a_signature_statement_counts_in_a_bundle_only() {
     let world = World::new();
     attach(&world, &attested(&world, None, SIGN).1);
     assert!(world.examine(&world.by_key()).await.signatures.is_ok());
-    // A bare envelope or `.att` is a place for attestations: there it is one, of an odd type.
+    // A bare envelope or `.att` is a place for attestations, so it is accepted as one of an unusual type.
     for bare in [true, false] {
         let world = World::new();
         let (layer, _) = attested(&world, None, SIGN);
@@ -209,7 +209,7 @@ async fn each_of_several_layers_counts_or_not_alone() {
         .iter()
         .map(|s| &s.origin)
         .collect();
-    // Tags and bundles are both tried, and each says where it was found.
+    // Tags and bundles are both tried, and each result has its place.
     assert_eq!(origins.len(), 2, "{origins:?}");
     assert!(origins[0].ends_with(".sig layer 1") && origins[1].starts_with("referrer "));
     let refused: Vec<_> = examined.rejected.iter().map(|r| r.reason.clone()).collect();
@@ -332,8 +332,8 @@ async fn chains_signs_the_payload_and_not_its_encoding() {
     let world = World::new();
     attach(&world, &chains_bundle(&world, &world.claims()));
     assert!(world.examine(&world.by_key()).await.signatures.is_ok());
-    // The same payload type over the encoding is what nobody writes, and no in-toto statement
-    // gets away without its encoding.
+    // No tool writes the same payload type with the encoding, and an in-toto statement is refused
+    // without it.
     let world = World::new();
     let mut bundle = key_bundle(&world, PREDICATE);
     let payload = bundle["dsseEnvelope"]["payload"].as_str().unwrap();
@@ -383,7 +383,7 @@ async fn chains_bundles_need_the_log_like_all_others() {
     assert!(matches!(refused, Reason::LogEntry { .. }), "{refused}");
 }
 
-/// A key of another kind than the lab's own, and what signs with it.
+/// A key of another type than the lab's own, with a function that signs.
 struct Rsa(RsaKeyPair);
 
 impl Rsa {
@@ -401,7 +401,7 @@ impl Rsa {
     }
 }
 
-/// A logged bundle of an RSA key with some padding, changed before it is attached.
+/// Attaches a logged bundle of an RSA key with some padding, after a change.
 async fn rsa_bundle(
     padding: &'static dyn RsaEncoding,
     change: impl FnOnce(&World, &mut Value),

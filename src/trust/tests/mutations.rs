@@ -1,6 +1,6 @@
-//! 100,000 mutated signatures, envelopes, certificates, log entries and bundles from a fixed
-//! seed: none panics, and none counts. Where a byte belongs to nothing that is signed, what
-//! counts is still the very same statement by the very same signer.
+//! Checks 100,000 mutated signatures, envelopes, certificates, log entries and bundles from a fixed
+//! seed: none panics, and none is accepted. If the mutated byte is not signed, the accepted
+//! statement and signer must be unchanged.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::sigstore::{Layer, Signer, bundle, dsse_entry, hashedrekord};
@@ -16,7 +16,7 @@ use crate::{
 
 const SEED: u64 = 0x005e_ed0f_7a57;
 
-/// A small generator (xorshift64*), so that each run mutates the same.
+/// A small random generator (xorshift64*), so that each run makes the same mutations.
 struct Dice(u64);
 
 impl Dice {
@@ -28,7 +28,7 @@ impl Dice {
         usize::try_from(value).unwrap() % limit
     }
 
-    /// Changes one bit, cuts the end, or doubles a byte.
+    /// Changes one bit, truncates the bytes, or doubles a byte.
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len());
         match self.below(16) {
@@ -59,7 +59,7 @@ fn of_layer(container: Container, layer: &Layer) -> Candidate {
     candidate(container, layer.bytes.clone(), annotations.collect())
 }
 
-/// What counts: the signer, and the statement if there is one.
+/// The accepted signer, with the statement if there is one.
 fn check(verifier: &Verifier, candidate: &Candidate, digest: &Digest) -> Option<String> {
     let subject = Subject {
         candidate,
@@ -81,7 +81,7 @@ fn check(verifier: &Verifier, candidate: &Candidate, digest: &Digest) -> Option<
     }
 }
 
-/// Mutates the signed bytes of a candidate, or one of its annotations behind their base64.
+/// Mutates the signed bytes of a candidate, or the decoded content of one of its annotations.
 fn mutate_parts(dice: &mut Dice, candidate: &Candidate) -> Candidate {
     let mut mutated = candidate.clone();
     let names: Vec<_> = candidate.annotations.keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! TUF repositories that are honest, that go back in time, and that lie in other ways.
+//! Tests TUF repositories: good ones, rollbacks and other attacks.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::sigstore::{Release, SIGNED, Tuf as Repository, Web};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::trust::{Artifact, Choice, Error, PUBLIC_GOOD, Start, Tuf, pem};
 
-/// A TUF repository of the lab, a client with a cache of its own.
+/// A TUF repository of the lab, and a client with a separate cache.
 pub(super) struct Mirror {
     pub(super) repository: Repository,
     pub(super) web: Web,
@@ -74,7 +74,7 @@ async fn tuf_metadata_never_goes_back() {
     mirror.serve(2);
     let error = mirror.initialize().await.unwrap_err();
     assert!(error.to_string().contains("rollback"), "{error}");
-    // Another repository's metadata under the same address is no way around it.
+    // Metadata of another repository at the same address do not reset the cache.
     let stranger = Repository::new().unwrap();
     mirror.web.serve_files(stranger.serving(9, &mirror.root));
     let error = mirror.initialize().await.unwrap_err();
@@ -128,7 +128,7 @@ async fn a_targets_name_cannot_leave_the_cache() {
     assert!(!parent.join("outside").exists() && !mirror.cache.path().join("outside").exists());
 }
 
-/// The releases that a client sees one after the other; the last must be refused as a rollback.
+/// Serves releases one after the other; the last must be refused as a rollback.
 async fn goes_back(versions: &[[u64; 3]]) {
     let mirror = Mirror::new();
     let root = mirror.root.to_string().into_bytes();
@@ -234,7 +234,7 @@ async fn tob_sigstore_10_a_changed_target_in_the_cache_is_not_used() {
     let target = find(mirror.cache.path(), "trusted_root.json");
     let good = fs::read(&target).unwrap();
     fs::write(&target, b"{}").unwrap();
-    // The repository is asked again, and what it serves is used.
+    // The repository is fetched again, and the new root is used.
     Choice::Default.load(&mirror.env(), &http()).await.unwrap();
     assert_eq!(fs::read(&target).unwrap(), good);
     fs::write(&target, b"{}").unwrap();
@@ -243,7 +243,7 @@ async fn tob_sigstore_10_a_changed_target_in_the_cache_is_not_used() {
     assert!(matches!(error, Err(Error::Remote { .. })), "{error:?}");
 }
 
-/// The file of that name somewhere below a directory.
+/// Returns the file with this name below a directory.
 pub(super) fn find(dir: &Path, name: &str) -> std::path::PathBuf {
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {
@@ -262,7 +262,7 @@ pub(super) fn find(dir: &Path, name: &str) -> std::path::PathBuf {
     panic!("no {name} in the cache")
 }
 
-/// The parts of a trusted root as PEM, by the names that TUF and the environment have for them.
+/// Returns the parts of a trusted root as PEM, by their names in TUF and in the environment.
 fn parts(root: &Value) -> [(&'static str, &'static str, String); 4] {
     let chain = |list: &str| {
         let list = root[list].as_array().unwrap().iter();
@@ -298,7 +298,7 @@ fn parts(root: &Value) -> [(&'static str, &'static str, String); 4] {
     ]
 }
 
-/// Whether the keyless signature of a world counts under a root.
+/// Tells whether the keyless signature of a world is accepted with a root.
 async fn counts(world: &World, root: Root) -> Result<(), Reason> {
     let verifier = verifier(identity(SUBJECT, ISSUER), Some(root));
     let examined = world.examine(&verifier).await;
@@ -353,7 +353,7 @@ async fn a_root_can_be_made_of_the_files_that_variables_name() {
     assert!(matches!(error, Error::Root { .. }), "{error}");
 }
 
-/// The real root in files, one of them with another content.
+/// Splits the real root into files, one of them with another content.
 async fn of_files(changed: Option<(&str, &str)>) -> Root {
     let root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -488,7 +488,7 @@ async fn cosigns_variables_name_a_repository() {
         .await
         .unwrap();
     assert_eq!(root.origin(), url);
-    // Without a first root nothing vouches for the repository.
+    // Without a first root the repository is not authenticated.
     let variables = [
         ("TUF_ROOT", first.to_str().unwrap()),
         ("TUF_MIRROR", url.as_str()),

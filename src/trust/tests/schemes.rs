@@ -1,5 +1,5 @@
-//! Each scheme of keys through `trust verify-bundle`, and on an image: envelopes and plain
-//! signatures, logged by Rekor v1 and v2. The good one counts, each lie is refused by its reason.
+//! Tests each signature scheme with `trust verify-bundle` and for images: envelopes and plain
+//! signatures, logged by Rekor v1 and v2. Good ones are accepted, each attack is refused by its reason.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
@@ -10,7 +10,7 @@ use lab::{
 use super::{attacks::parts::*, *};
 use crate::trust::Artifact;
 
-/// What a bundle holds, and which log has it.
+/// The content of a bundle, and the log with its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Envelope,
@@ -35,12 +35,12 @@ impl Form {
 fn world(scheme: Scheme) -> World {
     let mut world = World::new();
     world.key = signer::Key::of(scheme).unwrap();
-    // With another entry before it the proof has a hash.
+    // With an earlier entry in the log the proof has a hash.
     world.log(&json!({"kind": "filler", "apiVersion": "0.0.1"}));
     world
 }
 
-/// The image's manifest, which is what is signed.
+/// Returns the image's manifest, whose bytes are signed.
 fn artifact(world: &World) -> Vec<u8> {
     manifest(world, &world.image)
 }
@@ -97,7 +97,7 @@ fn each_scheme_counts_in_each_form() {
             let (verifier, bundle) = (world.by_logged_key(), make(&world, form));
             let found = verify(&verifier, &bundle, &Artifact::Bytes(artifact(&world)));
             assert_eq!(found, Ok(()), "{about:?}");
-            // A SHA-256 is no help where the scheme hashes otherwise.
+            // A SHA-256 is not enough if the scheme uses another hash.
             let found = verify(
                 &verifier,
                 &bundle,
@@ -155,7 +155,7 @@ fn another_artifact_and_another_key_are_refused() {
             let (world, about) = (world(scheme), (scheme, form));
             let (verifier, bundle) = (world.by_logged_key(), make(&world, form));
             let other = verify(&verifier, &bundle, &Artifact::Bytes(b"other".to_vec()));
-            // A plain signature is over the artifact, a statement names it.
+            // A plain signature is over the artifact, and a statement names it.
             let expected = if form.is_envelope() {
                 "Subject"
             } else {
@@ -209,7 +209,7 @@ fn the_log_must_have_this_very_signature() {
 
 const V0_1: &str = "application/vnd.dev.sigstore.bundle+json;version=0.1";
 
-/// What proves that it is in a Rekor v1 log: a promise in version 0.1, a proof in later ones.
+/// The proof of a Rekor v1 entry: a signed entry timestamp in version 0.1, an inclusion proof in later ones.
 #[test]
 fn each_version_of_bundles_has_its_own_proof() {
     for scheme in Scheme::ALL {
@@ -237,7 +237,7 @@ fn each_version_of_bundles_has_its_own_proof() {
     }
 }
 
-/// Which hash was signed is the scheme's, whatever the digest beside the signature is.
+/// The scheme decides the signed hash, not the digest next to the signature.
 #[test]
 fn the_digest_beside_a_plain_signature_is_that_of_the_artifact() {
     for scheme in Scheme::ALL {

@@ -1,4 +1,4 @@
-//! Servers that fail or go back in time: a failure is never "no signatures".
+//! Tests failing servers and rollbacks: a failure is never "no signatures".
 
 use lab::{
     registry::{Effect, Fault},
@@ -26,7 +26,7 @@ async fn a_registry_that_fails_is_never_one_without_signatures() {
         "/manifests/sha256-",
     ] {
         for status in [401, 403, 500, 503] {
-            // Without the referrers API the tag `sha256-<hex>` holds the list.
+            // Without the referrers API the tag `sha256-<hex>` contains the list.
             let world = match suffix {
                 "/manifests/sha256-" => World::without_referrers(),
                 _ => World::new(),
@@ -146,7 +146,7 @@ async fn reads_a_key_from_a_secret() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let world = World::new();
     let web = Web::start().unwrap();
-    // An entry that nobody reads need not be readable.
+    // An entry that is not used need not be readable.
     let data = json!({"cosign.pub": STANDARD.encode(world.key.public_pem()), "other": "!!"});
     let secret =
         json!({"kind": "Secret", "metadata": {"namespace": "ns", "name": "signing"}, "data": data});

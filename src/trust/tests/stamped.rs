@@ -1,4 +1,4 @@
-//! Signers whose certificate a timestamp authority dates, where there is no log.
+//! Tests keyless signers without a log, whose time a timestamp authority proves.
 
 use super::{
     advisories::{anybody, check_bundle},
@@ -17,7 +17,7 @@ fn stamps(bundle: &mut Value) -> &mut Value {
 fn a_timestamp_takes_the_place_of_the_log() {
     let without_log = |bundle: &mut Value| *entries(bundle) = json!([]);
     check_bundle(Who::Stamped(anybody()), |_| {}, without_log).unwrap();
-    // What the log says is not looked at, for good or for bad.
+    // The log entry is ignored, whether valid or not.
     check_bundle(Who::Stamped(anybody()), |_| {}, |_| {}).unwrap();
     assert!(check_bundle(Who::Identities(anybody()), |_| {}, without_log).is_err());
 }

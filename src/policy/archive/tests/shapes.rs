@@ -1,9 +1,9 @@
-//! Archives of many shapes, made byte by byte: what common writers make, and what two readers
-//! would take for two things.
+//! Archives of many formats, made byte by byte: those of common writers, and those that Go and Python
+//! read differently.
 
 use std::io::Write as _;
 
-/// An archive and what is in it.
+/// An archive with its expected files or refusal.
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) bytes: Vec<u8>,
@@ -18,7 +18,7 @@ pub(crate) enum Expected {
 
 const END: [u8; 1024] = [0; 1024];
 
-/// A header with a right checksum.
+/// Makes a header with a correct checksum.
 pub(crate) fn header(name: &str, size: usize, kind: u8) -> Vec<u8> {
     sealed(|block| {
         block[..name.len()].copy_from_slice(name.as_bytes());
@@ -27,7 +27,7 @@ pub(crate) fn header(name: &str, size: usize, kind: u8) -> Vec<u8> {
     })
 }
 
-/// A header of which some bytes are set by the caller.
+/// Makes a header of which the caller sets some bytes.
 fn sealed(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let mut block = vec![0_u8; 512];
     block[100..108].copy_from_slice(b"0000644\0");
@@ -48,12 +48,12 @@ fn padded(content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A regular file.
+/// Makes the blocks of a regular file.
 pub(crate) fn file(name: &str, content: &[u8]) -> Vec<u8> {
     [header(name, content.len(), b'0'), padded(content)].concat()
 }
 
-/// A hard (`1`) or symbolic (`2`) link.
+/// Makes the block of a hard (`1`) or symbolic (`2`) link.
 pub(crate) fn link(name: &str, target: &str, kind: u8) -> Vec<u8> {
     sized_link(name, target, kind, 0)
 }
@@ -88,14 +88,14 @@ fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     pax_of(b'x', records)
 }
 
-/// Compressed by gzip.
+/// Compresses bytes with gzip.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
 }
 
-/// Compressed by zstd, with a checksum.
+/// Compresses bytes with zstd, with a checksum.
 pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     let mut packer = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
     packer.include_checksum(true).unwrap();
@@ -103,7 +103,7 @@ pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// All shapes.
+/// Returns the archives of all formats.
 pub(crate) fn shapes() -> Vec<Shape> {
     let mut all = Vec::new();
     plain(&mut all);
@@ -127,7 +127,7 @@ fn reads(all: &mut Vec<Shape>, name: &'static str, bytes: Vec<u8>, files: &[(&st
     });
 }
 
-/// One that has the one file.
+/// Makes a case that contains exactly one file.
 fn usual(all: &mut Vec<Shape>, name: &'static str, bytes: Vec<u8>) {
     reads(all, name, bytes, &[(NAME, "kind: A\n")]);
 }

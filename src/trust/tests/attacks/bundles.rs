@@ -1,4 +1,4 @@
-//! Lies in bundles that refer to the image.
+//! Attacks with bundles that refer to the image.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 pub(super) fn lies() -> Vec<Lie> {
     use Kind::Signature as Sig;
     vec![
-        // An attestation by the right signer is no image signature, in any layout.
+        // An attestation by the right signer is not an image signature, in any layout.
         Lie(
             Sig,
             owner,
@@ -70,7 +70,7 @@ pub(super) fn lies() -> Vec<Lie> {
             },
             "BundleContent",
         ),
-        // The bundle of another image under this one's referrers.
+        // The bundle of another image among this one's referrers.
         Lie(
             Sig,
             owner,
@@ -154,7 +154,7 @@ pub(super) fn lies() -> Vec<Lie> {
             },
             "LogProof",
         ),
-        // No fallback to the present: a proof of inclusion says nothing about when.
+        // The current time is not used instead: a proof of inclusion does not prove a time.
         Lie(
             Sig,
             keyless,

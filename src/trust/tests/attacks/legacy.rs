@@ -1,4 +1,4 @@
-//! Lies in `.sig` and `.att`.
+//! Attacks with layers under the tags `.sig` and `.att`.
 
 use super::*;
 
@@ -69,14 +69,14 @@ pub(super) fn by_key() -> Vec<Lie> {
             },
             "Malformed",
         ),
-        // An envelope offered where a signature belongs.
+        // An envelope in the place of a signature.
         Lie(
             Sig,
             owner,
             |w| put_sig(w, Layer::envelope(&w.envelope(&w.statement(PREDICATE)))),
             "Malformed",
         ),
-        // CVE-2024-29902: a huge attachment is not read at all.
+        // CVE-2024-29902: a huge attachment is not read.
         Lie(
             Sig,
             owner,
@@ -145,7 +145,7 @@ pub(super) fn by_key() -> Vec<Lie> {
             },
             "Statement",
         ),
-        // CVE-2026-39395: a payload that is no statement.
+        // CVE-2026-39395: a payload that is not a statement.
         Lie(
             Att,
             owner,
@@ -175,7 +175,7 @@ pub(super) fn logged() -> Vec<Lie> {
             |w| put_sig(w, signed_layer(w, &w.claims())),
             "NoLogEntry",
         ),
-        // CVE-2022-23649: the entry of another signature does not count.
+        // CVE-2022-23649: the entry of another signature is not accepted.
         Lie(
             Sig,
             super::logged,
@@ -384,7 +384,7 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Timestamp",
         ),
-        // The certificate had ended at the time of the token, although not when it was logged.
+        // The certificate had expired at the time of the token, but not at the time of the entry.
         Lie(
             Att,
             super::keyless,
@@ -403,7 +403,7 @@ pub(super) fn keyless() -> Vec<Lie> {
             |w| put_sig(w, stamped_layer(w, SIGNED + 3600)),
             "Chain",
         ),
-        // A token of another envelope, and one of an authority that nobody trusts.
+        // A token of another envelope, and one of an untrusted authority.
         Lie(
             Att,
             super::keyless,
@@ -436,7 +436,7 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Timestamp",
         ),
-        // What the stand-in states is still checked against the authorities.
+        // The facts in the stand-in's entry are still checked against the authorities.
         Lie(
             Att,
             super::keyless,

@@ -1,4 +1,4 @@
-//! Who is expected, and building blocks of the good artefacts: each lie changes one thing in one.
+//! The expected signers, and parts of the good artefacts: each attack changes one of them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
@@ -68,7 +68,7 @@ pub(in crate::trust::tests) fn keyless_envelope_layer(
         .certified(&certificate)
         .logged(&entry)
 }
-/// A keyless `.att` with a timestamp over the whole envelope, as cosign stamps it.
+/// Makes a keyless `.att` with a timestamp over the whole envelope, as cosign does.
 pub(in crate::trust::tests) fn stamped_envelope_layer(
     world: &World,
     entry: fn(&Value, &Signer<'_>) -> Value,
@@ -78,7 +78,7 @@ pub(in crate::trust::tests) fn stamped_envelope_layer(
     let token = world.sigstore.stamper.token(&layer.bytes, time).unwrap();
     layer.stamped(&token)
 }
-/// A keyless `.sig` with a timestamp over the signature.
+/// Makes a keyless `.sig` with a timestamp over the signature.
 pub(in crate::trust::tests) fn stamped_layer(world: &World, time: i64) -> Layer {
     let layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
     let signature = &layer.annotations["dev.cosignproject.cosign/signature"];
