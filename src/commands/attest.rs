@@ -328,23 +328,15 @@ fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
     let fingerprint = signing.key().fingerprint();
     let shown = format!("key {fingerprint}");
     let mut same = evidence.into_iter().any(|found| found.signer == shown);
-    for pem in verified.key.iter().flat_map(|keys| public_keys(keys)) {
-        let key = Key::from_pem(&pem, "verified.json");
-        let key = key.map_err(super::failures::trust_failure)?;
-        same |= key.fingerprint() == fingerprint;
+    if let Some(text) = &verified.key {
+        let keys = Key::list_from_pem(text, "verified.json");
+        let keys = keys.map_err(super::failures::trust_failure)?;
+        same |= keys.iter().any(|key| key.fingerprint() == fingerprint);
     }
     match same {
         true => Err(refused(shown)),
         false => Ok(()),
     }
-}
-
-/// Splits a PEM text with several keys.
-fn public_keys(text: &str) -> Vec<String> {
-    const END: &str = "-----END PUBLIC KEY-----";
-    let parts = text.split_inclusive(END).map(str::trim);
-    let parts = parts.filter(|part| !part.is_empty());
-    parts.map(|part| format!("{part}\n")).collect()
 }
 
 impl Done {

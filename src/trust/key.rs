@@ -102,17 +102,35 @@ impl Key {
     /// # Errors
     /// [`Error::Key`] with the origin of the text.
     pub(crate) fn from_pem(text: &str, origin: &str) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::Key {
-            origin: origin.to_owned(),
-            reason,
-        };
-        let blocks = pem::parse(text).ok_or_else(|| wrong("it is not valid PEM".to_owned()))?;
+        let blocks = Self::pem_blocks(text, origin)?;
         let [block] = blocks.as_slice() else {
             let found = blocks.len();
-            return Err(wrong(format!(
-                "it holds {found} PEM blocks, expected one public key such as cosign.pub"
-            )));
+            let reason = format!("it contains {found} PEM blocks, expected one public key such as cosign.pub");
+            return Err(unusable(origin, reason));
         };
+        Self::from_block(block, origin)
+    }
+
+    /// Parses a PEM text with one or several keys, such as the member `key` of `verified.json`.
+    ///
+    /// # Errors
+    /// [`Error::Key`] with the origin of the text, also without any key.
+    pub(crate) fn list_from_pem(text: &str, origin: &str) -> Result<Vec<Self>, Error> {
+        let blocks = Self::pem_blocks(text, origin)?;
+        if blocks.is_empty() {
+            let reason = "it contains no PEM block, expected public keys".to_owned();
+            return Err(unusable(origin, reason));
+        }
+        let keys = blocks.iter().map(|block| Self::from_block(block, origin));
+        keys.collect()
+    }
+
+    fn pem_blocks(text: &str, origin: &str) -> Result<Vec<pem::Block>, Error> {
+        pem::parse(text).ok_or_else(|| unusable(origin, "it is not valid PEM".to_owned()))
+    }
+
+    fn from_block(block: &pem::Block, origin: &str) -> Result<Self, Error> {
+        let wrong = |reason: String| unusable(origin, reason);
         let spki = match block.label.as_str() {
             "PUBLIC KEY" => Ok(block.der.clone()),
             "RSA PUBLIC KEY" => wrap_rsa(&block.der),
@@ -254,6 +272,13 @@ impl Key {
     /// Returns the key as a PEM block, as in `cosign.pub`.
     pub(crate) fn to_pem(&self) -> String {
         pem::write("PUBLIC KEY", self.spki.as_bytes())
+    }
+}
+
+fn unusable(origin: &str, reason: String) -> Error {
+    Error::Key {
+        origin: origin.to_owned(),
+        reason,
     }
 }
 

@@ -48,6 +48,19 @@ fn load(label: &str, der: &[u8]) -> Result<Key, crate::trust::Error> {
 }
 
 #[test]
+fn reads_each_key_of_a_list_and_refuses_a_bad_one() {
+    let der = STANDARD.decode(P384).unwrap();
+    let one = pem::write("PUBLIC KEY", &der);
+    let keys = Key::list_from_pem(&format!("{one}{one}"), "a test").unwrap();
+    assert_eq!(keys.len(), 2);
+    let short = pem::write("PUBLIC KEY", &STANDARD.decode(RSA_1024).unwrap());
+    for bad in ["", "no key", &format!("{one}{short}")] {
+        let error = Key::list_from_pem(bad, "a test").unwrap_err();
+        assert!(matches!(error, crate::trust::Error::Key { .. }), "{error}");
+    }
+}
+
+#[test]
 fn each_kind_of_key_verifies_its_own_signature_only() {
     let ed25519 = {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
