@@ -327,7 +327,7 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
         E::Locate(error) => locate_failure(error),
         E::Policy(error) => policy_failure(error),
         E::Unlisted(error) => {
-            image_failure(error).context("cannot tell which images its index holds")
+            image_failure(error).context("the images of the index cannot be listed")
         }
         E::Component {
             image,

@@ -50,7 +50,9 @@ impl PolicyRequest {
             if !self.allow_empty {
                 return Err(Error::EmptyPolicy);
             }
-            tracing::warn!("the policy has no sources: signatures alone decide, no rule is evaluated");
+            tracing::warn!(
+                "the policy has no sources: signatures alone decide, no rule is evaluated"
+            );
         }
         let dates = spec.check_dates(self.dialect);
         dates.map_err(LocateError::from)?;

@@ -143,7 +143,10 @@ impl Ready {
         let ours = match ours {
             Ok(ours) => ours,
             Err(error) => {
-                tracing::warn!(component, "ec ignores an error by which verify-ec refuses the image: {error}");
+                tracing::warn!(
+                    component,
+                    "ec ignores an error by which verify-ec refuses the image: {error}"
+                );
                 return;
             }
         };

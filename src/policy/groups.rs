@@ -44,9 +44,7 @@ pub(crate) enum Error {
     NoPolicy { sources: String },
     /// No rule returned a result, and none passed.
     #[error("no rule of the policy returned a result: {reason}")]
-    Nothing {
-        reason: String,
-    },
+    Nothing { reason: String },
     /// The evaluation thread panicked, which is a bug of this program.
     #[error("the evaluation was interrupted: {reason}")]
     Interrupted { reason: String },

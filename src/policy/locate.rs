@@ -31,9 +31,7 @@ pub(crate) enum Error {
     Source(#[from] source::Error),
     /// The source contains neither a configuration nor policies.
     #[error("no suitable config file found at {origin}: expected policy.yaml or .rego files")]
-    Nothing {
-        origin: String,
-    },
+    Nothing { origin: String },
     /// Rule data is the path of a file, which only `ec` reads.
     #[error(
         "the rule data {text:?} is a local path, which only ec reads: pass the content itself, or list the file as a data source of the policy"

@@ -84,10 +84,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Http(#[from] http::Error),
     #[error("policy source {origin}: the server responded with status {status}")]
-    Denied {
-        origin: String,
-        status: u16,
-    },
+    Denied { origin: String, status: u16 },
     /// The server's certificate is not accepted.
     #[error("policy source {origin}: {reason}")]
     Certificate {

@@ -357,7 +357,7 @@ async fn a_policy_that_cannot_be_used_says_where_and_why() {
         ("package a\n\ndeny contains \"x\" if {\n", "a.rego:"),
         (
             "package a\n\ndeny if input.x\n",
-            "a.rego:3: a.deny gives a boolean",
+            "a.rego:3: a.deny returns a boolean",
         ),
         (
             "package a\n\ndeny contains x if x := true\n",

@@ -93,7 +93,10 @@ impl Evidence {
         }
         let changed = |file: &&File| Digest::of(file.content.as_bytes()) != file.digest;
         if let Some(file) = found.files.iter().find(changed) {
-            return Err(wrong(format!("the content of {} differs from its listed digest", file.name)));
+            return Err(wrong(format!(
+                "the content of {} differs from its listed digest",
+                file.name
+            )));
         }
         Ok(found)
     }

@@ -262,7 +262,9 @@ fn decrypt(document: &[u8], password: &[u8]) -> Result<Vec<u8>, String> {
     let found: Encrypted = json::read(document, &json::Shape::Any)
         .map_err(|_| "its encrypted content is not JSON as cosign writes it".to_owned())?;
     if found.kdf.name != "scrypt" || found.cipher.name != "nacl/secretbox" {
-        return Err("its encryption is not supported: expected scrypt and nacl/secretbox".to_owned());
+        return Err(
+            "its encryption is not supported: expected scrypt and nacl/secretbox".to_owned(),
+        );
     }
     let odd = || "its encryption parameters are out of range".to_owned();
     let Cost { cost, r, p } = found.kdf.params;

@@ -35,10 +35,7 @@ pub(crate) enum Error {
     Root { origin: String, reason: String },
     /// The TUF repository failed a check, or served an older version than before.
     #[error("the TUF repository {mirror} is refused: {reason}")]
-    Tuf {
-        mirror: String,
-        reason: String,
-    },
+    Tuf { mirror: String, reason: String },
     /// The first TUF root does not have the expected checksum.
     #[error("the TUF root from {origin} has checksum {found}, expected {expected}")]
     RootChecksum {
@@ -48,10 +45,7 @@ pub(crate) enum Error {
     },
     /// A server with keys, roots or log entries cannot be reached or returned an error.
     #[error("{url} failed: {reason}")]
-    Remote {
-        url: String,
-        reason: String,
-    },
+    Remote { url: String, reason: String },
     /// The cluster's API did not return the key.
     #[error(transparent)]
     Kube(#[from] kube::Error),
@@ -119,10 +113,7 @@ pub(crate) enum Reason {
     NotASignature { predicate_type: String },
     /// The attestation has another predicate type than expected.
     #[error("the attestation is of type {found}, expected {expected}")]
-    PredicateType {
-        found: String,
-        expected: String,
-    },
+    PredicateType { found: String, expected: String },
     /// A keyless signature is expected, but it has no certificate.
     #[error("it has no certificate")]
     NoCertificate,
@@ -134,9 +125,7 @@ pub(crate) enum Reason {
     NoLogEntry,
     /// The lookup in the log found no entry either.
     #[error("no transparency log entry is stored with it, and {log} has none for it")]
-    NotLogged {
-        log: String,
-    },
+    NotLogged { log: String },
     /// The lookup in the log failed.
     #[error("no transparency log entry is stored with it, and the log cannot be read: {reason}")]
     LogUnreachable { reason: String },

@@ -13,7 +13,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signer {
     /// The owner of an expected key.
-    Key { fingerprint: Digest },
+    Key {
+        fingerprint: Digest,
+    },
     Identity {
         subject: String,
         issuer: String,

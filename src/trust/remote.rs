@@ -14,7 +14,7 @@ pub(super) async fn get(http: &Http, url: &Url, limit: u64) -> Result<Option<Vec
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         StatusCode::OK => read(http, url, response, limit).await.map(Some),
-        status => Err(failed(url, format!("it answered {status}"))),
+        status => Err(failed(url, format!("it responded with {status}"))),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn get_following(
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         StatusCode::OK => read(http, url, response, limit).await.map(Some),
-        status => Err(failed(url, format!("it answered {status}"))),
+        status => Err(failed(url, format!("it responded with {status}"))),
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn post(
     let response = send(http, url, Some(body)).await?;
     match response.status() {
         status if status.is_success() => read(http, url, response, limit).await,
-        status => Err(failed(url, format!("it answered {status}"))),
+        status => Err(failed(url, format!("it responded with {status}"))),
     }
 }
 

@@ -394,12 +394,12 @@ fn cosign_signed_for_somebody_else_or_under_another_root() {
                 (
                     "--certificate-identity",
                     "mallory@evil.example",
-                    "who is not expected",
+                    "expected another signer",
                 ),
                 (
                     "--certificate-oidc-issuer",
                     "https://evil.example",
-                    "who is not expected",
+                    "expected another signer",
                 ),
                 ("--trusted-root", "public-good", unknown),
                 ("--annotation", "env=test", "lack env=test"),

@@ -303,7 +303,8 @@ fn what_is_refused_although_it_passes_upstream_is_said() {
     });
     let bundle = bundle.to_string();
     signer::push_referrer(&universe.registry, &universe.image, kind, bundle.as_bytes()).unwrap();
-    let said = "an attestation bundle passes upstream as an image signature and is refused here";
+    let said =
+        "Conforma's ec accepts an attestation bundle as an image signature, which is refused here";
     let run = scene.validate("good.yaml", &["--output", "json"]).exits(1);
     let run = run.says(&format!("level=warning msg=\"{said}\""));
     let report = json(&run.stdout);
@@ -332,11 +333,11 @@ fn an_index_that_passes_upstream_unread_is_said() {
     // The last value of a flag counts.
     let validate = || scene.validate("good.yaml", &["-i", &image]);
     let said =
-        "upstream does not look at the images of an index in an index, which are verified here";
+        "Conforma's ec does not verify the images of a nested index, which are verified here";
     validate().exits(0).says(&format!("msg=\"{said}\""));
     let fault = Fault::new(Effect::OtherBytes).of("GET", format!("manifests/{}", outer.digest));
     registry.fail(fault.once());
-    let said = "upstream passes over an index that cannot be read, which is an error here";
+    let said = "Conforma's ec ignores an index that cannot be read, which is an error here";
     validate().exits(1).says(&format!("msg=\"{said}\""));
 }
 

@@ -86,7 +86,7 @@ fn production_checks_are_made_too() {
     };
     check("package a\n\ndeny := true\n")
         .exits(2)
-        .says("wrong/a.rego:3: a.deny gives a boolean");
+        .says("wrong/a.rego:3: a.deny returns a boolean");
     check("package a[\"b.c\"]\n\nimport rego.v1\n\ndeny contains \"x\"\n")
         .exits(2)
         .says("part with a dot");

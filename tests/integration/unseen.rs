@@ -359,7 +359,7 @@ impl Scene {
         }
         let run = self.run(front, "spared.yaml").exits(0);
         if code != 0 {
-            run.says("no selected rule refers to it");
+            run.says("no selected rule uses it");
         }
         if code != 0 && front != Front::Ec {
             let unreadable = &self.verified()["components"][0]["unreadable"];
@@ -539,7 +539,7 @@ fn a_layer_of_unknown_compression_cut_damaged_or_over_the_limit_is_refused_where
             assert_eq!(run.code, code, "{name} {front:?}: {}", run.stderr);
             assert!(front == Front::Ec || !scene.passed(), "{name}");
             let run = scene.run(front, "spared.yaml").exits(0);
-            run.says("no selected rule refers to it");
+            run.says("no selected rule uses it");
         }
     }
 }

@@ -265,7 +265,7 @@ fn an_excluded_rule_is_named_as_an_exception() {
     scene
         .verify(&["--policy", "policy.yaml"])
         .exits(2)
-        .says("no rule of the policy gave a result");
+        .says("no rule of the policy returned a result");
     scene.dir.write("rules/other.rego", "package other\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"other.r\", \"msg\": \"no\"} if input.absent\n");
     scene.verify(&["--policy", "policy.yaml"]).exits(0);
     assert_eq!(
@@ -319,7 +319,7 @@ fn configurations_that_cannot_be_used_verify_nothing() {
     }
     for (policy, said) in [
         ("broken", "broken/a.rego:"),
-        ("boolean", "boolean/a.rego:3: a.deny gives a boolean"),
+        ("boolean", "boolean/a.rego:3: a.deny returns a boolean"),
         (
             "unknown",
             "unknown/a.rego:3:25: rego_type_error: undefined function nosuch.f",
@@ -328,7 +328,7 @@ fn configurations_that_cannot_be_used_verify_nothing() {
             "forbidden",
             "forbidden/a.rego:4:7: function http.send is not available",
         ),
-        ("value", "rule a.deny at value/a.rego:3 gives a number"),
+        ("value", "rule a.deny at value/a.rego:3 returns a number"),
         (
             "conflict",
             "rule a.deny at conflict/a.rego:3 could not be evaluated",
@@ -342,7 +342,7 @@ fn configurations_that_cannot_be_used_verify_nothing() {
         ("./absent", "./absent"),
         (
             "collision.yaml",
-            "data/b.yaml:1: merge error: data member a stands in ./data/a.yaml:1 too",
+            "data/b.yaml:1: merge error: data member a is also set in ./data/a.yaml:1",
         ),
         ("misspelt.yaml", "exlude"),
         ("http://policy.example/p", "insecure source"),

@@ -132,7 +132,7 @@ fn an_index_whose_images_cannot_be_listed_is_never_vouched_for() {
     scene
         .verify()
         .exits(4)
-        .says("cannot tell which images its index holds");
+        .says("the images of the index cannot be listed");
     assert!(!scene.dir.exists("verified.json"));
 }
 

@@ -98,7 +98,7 @@ pub const ATTACKS: &[Attack] = &[
         name: "provenance-as-signature",
         deed: "offered the signed provenance in the place of an image signature",
         check: "a statement about the build is not a signature of the image",
-        ending: refused(Step::VerifyEc, 4, "which is no image signature"),
+        ending: refused(Step::VerifyEc, 4, "not an image signature"),
         prepare: provenance_as_signature,
         meddle: None,
     },
@@ -137,7 +137,7 @@ pub const ATTACKS: &[Attack] = &[
         ending: refused(
             Step::VerifyEc,
             4,
-            "a selected rule refers to what could not be read",
+            "a selected rule refers to facts that could not be read",
         ),
         prepare: registry_lies::failing_registry,
         meddle: None,

@@ -40,9 +40,7 @@ pub(crate) enum Error {
     Damaged { reason: String },
     /// Go and Python read different files from the archive.
     #[error("Go and Python read the archive differently: {what}")]
-    Differs {
-        what: &'static str,
-    },
+    Differs { what: &'static str },
     /// Bytes other than zeros follow the end of the archive.
     #[error("bytes follow the end of the archive")]
     Trailing,

@@ -54,10 +54,7 @@ pub(crate) enum Error {
     },
     /// A data document has the path of a rule.
     #[error("{place}: rule {path} collides with a data document of the same path")]
-    DataCollision {
-        place: Place,
-        path: String,
-    },
+    DataCollision { place: Place, path: String },
     /// The modules were parsed but cannot be compiled.
     #[error("{}", shown(.0))]
     Compile(rego::Errors),

@@ -33,16 +33,10 @@ pub(crate) enum FilesError {
     Kind { path: PathBuf, reason: &'static str },
     /// A data file is not YAML or JSON.
     #[error("{} is not valid YAML or JSON data: {cause}", path.display())]
-    Data {
-        path: PathBuf,
-        cause: String,
-    },
+    Data { path: PathBuf, cause: String },
     /// Two data files have a value at the same path.
     #[error("{} and an earlier file both have a value at {at}", path.display())]
-    Collision {
-        path: PathBuf,
-        at: String,
-    },
+    Collision { path: PathBuf, at: String },
 }
 
 /// The modules and merged data of some paths.

@@ -268,7 +268,7 @@ pub(super) fn alterations() -> Vec<(&'static str, Alter, &'static [&'static str]
                     annotations.remove(&LOGGED[1..].replace("~1", "/"));
                 }
             },
-            &["no transparency log entry", "nothing proves when"],
+            &["no transparency log entry", "nothing proves the time"],
         ),
         (
             "a byte of the timestamp",

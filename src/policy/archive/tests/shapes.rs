@@ -347,7 +347,7 @@ fn refused(all: &mut Vec<Shape>) {
         all,
         "out of the archive",
         &[&file("../a.yaml", TEXT), &END],
-        "leads out",
+        "points outside",
     );
     refuse(all, "sparse", &[&header("s", 0, b'S'), &END], "sparse");
     let unknown = [header(NAME, 0, b'Z'), header("v", 0, b'V')];
@@ -363,13 +363,13 @@ fn broken(all: &mut Vec<Shape>, one: &[u8], more: &[u8]) {
     let mut wrong = one.to_vec();
     wrong[0] ^= 1;
     refuse(all, "checksum", &[&wrong, &END], "checksum");
-    refuse(all, "cut in a file", &[&one[..600]], "cut");
-    refuse(all, "cut in a header", &[one, &more[..100]], "cut");
+    refuse(all, "cut in a file", &[&one[..600]], "truncated");
+    refuse(all, "cut in a header", &[one, &more[..100]], "truncated");
     refuse(
         all,
         "nothing behind a pax header",
         &[&pax(&[("path", NAME)])],
-        "cut",
+        "truncated",
     );
     refuse(all, "empty", &[], "empty");
     refuse(all, "xz", &[b"\xfd7zXZ\0more"], "xz");
