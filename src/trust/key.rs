@@ -105,7 +105,9 @@ impl Key {
         let blocks = Self::pem_blocks(text, origin)?;
         let [block] = blocks.as_slice() else {
             let found = blocks.len();
-            let reason = format!("it contains {found} PEM blocks, expected one public key such as cosign.pub");
+            let reason = format!(
+                "it contains {found} PEM blocks, expected one public key such as cosign.pub"
+            );
             return Err(unusable(origin, reason));
         };
         Self::from_block(block, origin)

@@ -908,7 +908,7 @@ fn a_name_that_is_no_file_is_looked_for_in_the_cluster() {
     scene
         .verify(&["--policy", "team/policy"])
         .exits(3)
-        .says("policy \"team/policy\" is not a file or directory here");
+        .says("policy \"team/policy\" is not an existing file or directory");
     scene.dir.write("team/policies/a.rego", DENY_ALL);
     scene
         .verify(&["--policy", "team/policie"])
