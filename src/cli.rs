@@ -209,7 +209,7 @@ impl Command {
     }
 }
 
-/// `90s`, `5m` or `1h30m`.
+/// Parses a duration such as `90s`, `5m` or `1h30m`.
 fn duration(text: &str) -> Result<Duration, String> {
     text::duration(text)
         .ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
@@ -284,7 +284,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The whole command line, as it is parsed and documented.
+/// Returns the whole command line, as it is parsed and documented.
 #[must_use]
 pub fn command() -> clap::Command {
     arguments::with_variables(parser(), None, |_| false)
@@ -294,13 +294,13 @@ fn parser() -> clap::Command {
     help::dress(arguments::apply(Cli::command()))
 }
 
-/// The arguments of a process as they are given to the parser, without those that are absent.
+/// Returns the arguments for the parser, without flags that are absent.
 #[must_use]
 pub fn arrange(given: Vec<OsString>) -> Vec<OsString> {
     arguments::arrange(given, &command()).arguments
 }
 
-/// The command line of `ec`, as it is parsed and documented.
+/// Returns the command line of `ec`, as it is parsed and documented.
 #[must_use]
 pub fn ec_command() -> clap::Command {
     ec::command()
@@ -348,7 +348,7 @@ pub fn results(command: &str) -> Vec<&'static str> {
         .unwrap_or_default()
 }
 
-/// Runs what there is to do with everything that a command has at hand, until it ends or must.
+/// Runs the command with its context, until it ends or a bound is exceeded.
 fn start<F: Future<Output = Result<Outcome, Failure>>>(
     global: &Global,
     env: Env,
@@ -358,7 +358,7 @@ fn start<F: Future<Output = Result<Outcome, Failure>>>(
 ) -> Result<(), Failure> {
     let progress = log::init(&global.log, global.data_dir.as_deref(), &env)?;
     environment::warn(&env);
-    // A result that the command does not have is found before the command does anything.
+    // An unknown result name is refused before the command does anything.
     Results::check_names(&global.result, known_results).or_fail(Kind::Usage)?;
     let context = context(global, env, progress.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -375,7 +375,7 @@ fn start<F: Future<Output = Result<Outcome, Failure>>>(
     let outcome = runtime.block_on(bounds::until_stopped(run, stop));
     // Blocking work that outlives its time limit must not keep the process alive.
     runtime.shutdown_background();
-    // The main thread knows why it was stopped.
+    // The main thread has the reason.
     let outcome = outcome.unwrap_or_else(|| Err(Failure::message(Kind::Remote, "stopped")))?;
     debug_assert!(
         outcome
@@ -400,7 +400,7 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     });
     let shown = std::io::stdout().lock().write_all(&outcome.stdout);
     match outcome.failure {
-        // The report says it, and the log has it for who looks there.
+        // The report explains the refusal, the log repeats it.
         Some(failure) if global.log.is_in_file() && !outcome.stdout.is_empty() => {
             log::record(&failure);
             return Err(failure.told());
@@ -410,7 +410,7 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     }
     written?;
     match shown {
-        // A reader such as `head` that went away is not a failure of this program.
+        // A reader such as `head` that closed the pipe is not a failure of this program.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Kind::Usage, error).context("cannot write to standard output"))
         }
@@ -418,8 +418,8 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a file or directory that a flag names and that cannot be used, also where this run would
-/// not read it: going on without it would end in a refusal that does not name it.
+/// Refuses a file or directory that a flag names and that cannot be used, even if this run would
+/// not read it: a later refusal would not name it.
 fn check_named(global: &Global) -> Result<(), Failure> {
     let authfile = global.authfile.iter().map(|path| ("--authfile", path));
     let authorities = global.ca_file.iter().map(|path| ("--ca-file", path));

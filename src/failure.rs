@@ -1,33 +1,30 @@
-//! How a command fails: what kind of failure (the exit code), why, and what to do next.
+//! The failure of a command: its kind (the exit code), its cause and the next thing to do.
 //!
-//! Domain modules have error enums of their own; only `commands` and `cli` speak of failures.
+//! Domain modules have error enums of their own; only `commands` and `cli` use failures.
 
 use std::fmt;
 
 use crate::text;
 
-/// What kind of failure it is. Each kind is one exit code of the contract.
+/// The kind of a failure. Each kind is one exit code of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
-    /// A bug of ours.
     Bug,
     /// Flags, files, policy syntax or other input cannot be used as they are.
     Usage,
     /// The tag, image, component or file does not exist.
     NotFound,
-    /// A signature, attestation, policy or hand-over check said no.
+    /// A signature, attestation, policy or hand-over check refused an image.
     Refused,
-    /// A remote failed after retries.
     Remote,
     /// An immutable tag has another digest, or a push was rejected for good.
     Conflict,
-    /// The user interrupted the run.
     Interrupted,
 }
 
 impl Kind {
     /// Every kind with an exit code of the contract, in their order. A signal has the code that
-    /// shells give it.
+    /// shells use for it.
     pub(crate) const ALL: [Self; 6] = [
         Self::Bug,
         Self::Usage,
@@ -37,7 +34,7 @@ impl Kind {
         Self::Conflict,
     ];
 
-    /// The exit code of the process.
+    /// Returns the exit code of the process.
     #[must_use]
     pub(crate) fn exit_code(self) -> u8 {
         match self {
@@ -51,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The meaning in one line, as the documentation prints it.
+    /// Returns the meaning in one line, as the documentation prints it.
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
@@ -70,7 +67,7 @@ impl Kind {
     }
 }
 
-/// Why a command did not do what it was asked to.
+/// The cause of a failed command, with its kind and hint.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: Kind,
@@ -80,7 +77,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure of the kind from any error or message.
+    /// Returns a failure of the kind from any error or message.
     pub(crate) fn new(kind: Kind, source: impl Into<anyhow::Error>) -> Self {
         Self {
             kind,
@@ -90,7 +87,7 @@ impl Failure {
         }
     }
 
-    /// Makes a failure of the kind from a message.
+    /// Returns a failure of the kind from a message.
     pub(crate) fn message(kind: Kind, message: impl fmt::Display) -> Self {
         Self::new(kind, anyhow::anyhow!("{message}"))
     }
@@ -102,51 +99,51 @@ impl Failure {
         self
     }
 
-    /// Says what was being done when it failed.
+    /// Adds the operation that failed.
     #[must_use]
     pub(crate) fn context(mut self, doing: impl fmt::Display) -> Self {
         self.source = self.source.context(doing.to_string());
         self
     }
 
-    /// Marks the failure as one that the user knows of already.
+    /// Marks the failure as shown to the user already.
     #[must_use]
     pub(crate) fn told(mut self) -> Self {
         self.told = true;
         self
     }
 
-    /// Whether the user knows of it already.
+    /// Tells whether the failure was shown to the user already.
     #[must_use]
     pub(crate) fn is_told(&self) -> bool {
         self.told
     }
 
-    /// Why, without the hint.
+    /// Returns the cause without the hint.
     #[must_use]
     pub(crate) fn cause(&self) -> String {
         format!("{:#}", self.source)
     }
 
-    /// The hint: the next thing to type or to look at.
+    /// Returns the hint: the next thing to type or to look at.
     #[must_use]
     pub(crate) fn next(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// The cause as it is shown: a line that somebody else wrote must not pass for one of ours.
+    /// Returns the cause as it is shown: a foreign text must not look like a line of this program.
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         text::indented(&self.cause())
     }
 
-    /// The hint as it is shown.
+    /// Returns the hint as it is shown.
     #[must_use]
     pub(crate) fn shown_hint(&self) -> Option<String> {
         self.hint.as_deref().map(text::indented)
     }
 
-    /// The kind of the failure.
+    /// Returns the kind, from which the exit code follows.
     #[must_use]
     pub(crate) fn kind(&self) -> Kind {
         self.kind
@@ -165,7 +162,7 @@ impl fmt::Display for Failure {
 
 /// Turns an error of a domain module into a failure: `result.kind(Kind::Usage)?`.
 pub(crate) trait OrFail<T> {
-    /// Gives the error its kind.
+    /// Adds the kind to the error.
     ///
     /// # Errors
     /// The same error, as a [`Failure`] of that kind.

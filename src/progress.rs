@@ -1,4 +1,4 @@
-//! Shows how far the transfers of a run are: bars on a terminal, lines in a log, events for
+//! Shows the progress of a run's transfers: bars on a terminal, lines in a log, events for
 //! machines, or nothing. The only user of the library that draws bars.
 
 use std::{
@@ -13,35 +13,33 @@ use std::{
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
-/// How often a log gets a line.
+/// The interval between lines of a log.
 const EVERY: Duration = Duration::from_secs(10);
-/// How much of a digest is shown beside a bar: `sha256:` and twelve digits.
+/// The length of a digest that is shown beside a bar: `sha256:` and twelve digits.
 const SHORT: usize = 19;
-/// Only what is larger gets a bar of its own, in bytes.
+/// The size above which a transfer gets a bar of its own, in bytes.
 const OWN_BAR: u64 = 1 << 20;
 
-/// How progress is shown.
+/// The form in which progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Bars on standard error.
     Bars,
     /// A log line now and then; for machines an event with fields, also for each blob.
     Lines,
-    /// Nothing.
     Quiet,
 }
 
-/// Where progress is shown. Cheap to clone.
+/// The display of progress. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Progress {
     mode: Mode,
     for_machines: bool,
     bars: MultiProgress,
-    /// What the run changed so far, for whoever interrupts it.
+    /// The changes of the run so far, for the message of an interruption.
     changed: Arc<Changed>,
 }
 
-/// What a run changed so far.
+/// The changes of a run so far.
 #[derive(Debug, Default)]
 struct Changed {
     blobs: AtomicU64,
@@ -63,7 +61,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Nothing is shown before transfers begin.
+    /// Returns a display that shows nothing before transfers begin.
     pub(crate) fn new(mode: Mode, for_machines: bool) -> Self {
         Self {
             mode,
@@ -79,7 +77,7 @@ impl Progress {
         tags.unwrap_or_else(PoisonError::into_inner).push(name);
     }
 
-    /// What a run that ends now leaves behind.
+    /// Describes the changes that a run leaves behind when it ends now.
     pub(crate) fn left_behind(&self) -> String {
         let blobs = self.changed.blobs.load(Ordering::Relaxed);
         let tags = self.changed.tags.lock();
@@ -100,7 +98,7 @@ impl Progress {
         self.for_machines
     }
 
-    /// Begins to show transfers of so many blobs and bytes.
+    /// Begins to show the transfers of this many blobs and bytes.
     pub(crate) fn begin(&self, blobs: u64, bytes: u64) -> Transfers {
         let bar = (self.mode == Mode::Bars && bytes > 0).then(|| {
             // The wide part is cut at the terminal's width: a line that wraps is drawn wrongly.
@@ -130,24 +128,24 @@ impl Progress {
     }
 }
 
-/// A number of bytes in the unit that bars have.
+/// Formats a number of bytes in the unit of the bars.
 pub(crate) fn shown_bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
-/// The state of all transfers beside their bar.
+/// Returns the state of all transfers, for the text beside their bar.
 fn state(done: u64, blobs: u64, bytes: u64) -> String {
     format!("{done} of {blobs} blobs, {} in all", HumanBytes(bytes))
 }
 
 fn bar(length: u64, style: &str) -> ProgressBar {
-    // The templates are ours; a bar without a template is still a bar.
+    // The templates are constants; a bar without a template is still drawn.
     let style =
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style)
 }
 
-/// Transfers that belong together. They are shown until this is dropped.
+/// Transfers that belong together. They are shown until dropped.
 #[derive(Clone)]
 pub(crate) struct Transfers(Arc<Shared>);
 
@@ -158,7 +156,7 @@ struct Shared {
     bytes: u64,
     blobs_done: AtomicU64,
     bytes_done: AtomicU64,
-    /// When the last line was written.
+    /// The time when the last line was written.
     said: Mutex<Instant>,
 }
 
@@ -171,7 +169,7 @@ impl Drop for Shared {
 }
 
 impl Transfers {
-    /// One of the transfers: of a digest to a place.
+    /// Begins one of the transfers: of a digest to a place.
     pub(crate) fn one(&self, digest: String, to: String, bytes: u64) -> Transfer {
         Transfer(Arc::new(One {
             all: self.clone(),
@@ -184,7 +182,7 @@ impl Transfers {
     }
 }
 
-/// One transfer. Cheap to clone.
+/// One transfer of a blob. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Transfer(Arc<One>);
 
@@ -206,7 +204,7 @@ impl Drop for One {
 }
 
 impl Transfer {
-    /// Notes how many bytes have passed; fewer than before when the transfer started again.
+    /// Sets the number of bytes that have passed; fewer than before when the transfer started again.
     pub(crate) fn at(&self, bytes: u64) {
         let one = &*self.0;
         let shared = &*one.all.0;
@@ -225,7 +223,7 @@ impl Transfer {
         }
     }
 
-    /// Notes that the transfer has ended, and how: `sent`, `mounted` or `present`.
+    /// Marks the transfer as ended: `sent`, `mounted` or `present`.
     pub(crate) fn done(&self, how: &str) {
         let one = &*self.0;
         let shared = &*one.all.0;
@@ -253,7 +251,7 @@ impl One {
         if let Some(all) = &shared.bar {
             all.set_position(shared.bytes_done.load(Ordering::Relaxed));
         }
-        // What needs no transfer jumps to its end and needs no bar.
+        // A blob that needs no transfer needs no bar.
         if self.bytes < OWN_BAR || bytes >= self.bytes {
             return;
         }

@@ -4,8 +4,8 @@
 //! 2. A flag with an empty value is absent: a Tekton Task has no shell, so an optional param
 //!    arrives as `--flag=` or `--flag` and an empty argument. A digest or the source repository is never
 //!    optional once its flag is given: an empty one is an error.
-//! 3. The global flags for places, credentials and talk have a variable `PROMOTE_<FLAG>`; flags of
-//!    commands have none. A flag on the line, empty or not, shuts its variable out.
+//! 3. The global flags for directories, credentials and logs have a variable `PROMOTE_<FLAG>`; flags of
+//!    commands have none. A flag on the line, empty or not, overrides its variable.
 //! 4. Every boolean takes `=true|false`; `=false` for what is false anyway is absent.
 
 use std::{collections::BTreeSet, ffi::OsString, iter::Peekable, path::Path};
@@ -14,7 +14,7 @@ use clap::{Arg, Command};
 
 use crate::commands::{booleans, switches};
 
-/// The global flags that have a variable; the command line has each or will.
+/// Lists the global flags that have a variable.
 pub const WITH_VARIABLE: [&str; 12] = [
     "log-level",
     "log-format",
@@ -31,7 +31,7 @@ pub const WITH_VARIABLE: [&str; 12] = [
 ];
 
 /// Flags whose empty value is an error: a digest that an earlier step did not report must not
-/// switch the comparison off, nor a repository without a name the look at the tag.
+/// switch the comparison off, and an empty repository must not switch off the check of the tag.
 const NEVER_EMPTY: [&str; 5] = [
     "git-url",
     "images-digest",
@@ -40,7 +40,7 @@ const NEVER_EMPTY: [&str; 5] = [
     "report-digest",
 ];
 
-/// The command whose arguments are read as another program reads them.
+/// The command whose arguments are parsed as Conforma's `ec` parses them.
 const DROP_IN: &str = "ec";
 
 /// The commands that read flags of other commands from a file.
@@ -66,8 +66,8 @@ pub(super) fn apply(command: Command) -> Command {
         .fold(command, |command, name| command.mut_subcommand(name, apply))
 }
 
-/// Applies rule 3: gives the global flags that are not on the line their variables. One that is set
-/// to nothing is as if it were not set.
+/// Applies rule 3: sets the global flags that are not on the line from their variables. An empty
+/// variable is treated as unset.
 pub(super) fn with_variables(
     command: Command,
     line: Option<&Line>,
@@ -111,7 +111,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     let addressed = applet_command.or_else(|| rest.iter().find_map(named));
     // Another command may have a flag of the same name that is on unless it is switched off.
     let switches = switches(addressed.unwrap_or(command));
-    // A configuration file may switch on what the line switches off: there the line must be heard.
+    // A configuration file may switch on a flag that the line switches off: the line must win.
     let has_file = addressed.is_some_and(|addressed| WITH_FILE.contains(&addressed.get_name()));
     let is_off = |text: &str| {
         let long = text
@@ -126,7 +126,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
         arguments.push(first);
     }
     if arguments.get(1).is_some_and(|called| called == DROP_IN) {
-        // Nothing behind it is ours to read.
+        // The arguments behind it are left to its own parser.
         arguments.push("--".into());
         arguments.extend(given);
         return Line {
@@ -139,7 +139,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
         is_off: &is_off,
     };
     let shut_out = dropped.filter(&mut given, &mut arguments);
-    // What follows `--` is not a flag.
+    // An argument behind `--` is not a flag.
     arguments.extend(given);
     Line {
         arguments,
@@ -147,11 +147,11 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     }
 }
 
-/// The flags that are as good as absent.
+/// Recognizes flags that are equivalent to absent ones.
 struct Dropped<'a> {
     /// Flags whose value may be the next argument.
     with_value: BTreeSet<&'a str>,
-    /// Recognizes a flag that switches off what is off anyway.
+    /// Tells whether a flag switches off what is off by default.
     is_off: &'a dyn Fn(&str) -> bool,
 }
 
@@ -201,7 +201,7 @@ fn flags_with_value(command: &Command) -> BTreeSet<&str> {
     own.chain(below).collect()
 }
 
-/// `--flag=` with nothing behind it.
+/// Tells whether a text is `--flag=` with an empty value.
 fn is_empty_flag(text: &str) -> bool {
     let name = text
         .strip_prefix("--")

@@ -1,4 +1,4 @@
-//! `ec`: how upstream's program starts, logs, ends and fails, around its commands.
+//! Runs `ec` as upstream's program does: its start, log, exit codes and failures.
 
 use std::{io::IsTerminal as _, io::Write as _, process::ExitCode, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     text,
 };
 
-/// Runs a command of `ec` and gives its exit code: 0 or 1.
+/// Runs a command of `ec` and returns its exit code: 0 or 1.
 pub(super) fn run(
     mut global: Global,
     args: ec::Args,
@@ -86,7 +86,7 @@ fn too_long(limit: std::time::Duration) -> Failure {
     Failure::message(Kind::Remote, text)
 }
 
-#[expect(clippy::print_stderr, reason = "as upstream says why it fails")]
+#[expect(clippy::print_stderr, reason = "as upstream prints its failures")]
 fn failed(message: &str) -> ExitCode {
     eprintln!("Error: {}", text::lines(message));
     ExitCode::FAILURE

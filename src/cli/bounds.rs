@@ -24,9 +24,9 @@ use crate::{
     json, stop,
 };
 
-/// How often time and memory are looked at.
+/// The interval between two checks of time and memory.
 const TICK: Duration = Duration::from_millis(2);
-/// How long a command may take to clean up once it must end.
+/// The time that a command has to clean up once it must end.
 const GRACE: Duration = Duration::from_millis(500);
 /// The stack of the command's thread: documents may be nested deeply.
 const STACK: usize = 16 << 20;
@@ -34,26 +34,24 @@ const STACK: usize = 16 << 20;
 /// Lists what an interrupted run left behind.
 static INTERRUPTED: OnceLock<String> = OnceLock::new();
 
-/// Ends the run, saying what it leaves behind.
+/// Interrupts the run and records what it leaves behind.
 pub(super) fn interrupt(left_behind: &str) {
     INTERRUPTED.get_or_init(|| left_behind.to_owned());
 }
 
-/// The bounds of a run.
 pub(super) struct Bounds {
-    /// How long it may take, and what is said when it is over.
+    /// The time limit, and the failure when it is exceeded.
     pub(super) time: Option<(Duration, Failure)>,
-    /// How much memory it may use.
     pub(super) memory: Size,
-    /// Tells work that looks at a flag that the run is over.
+    /// Sets the flag by which long-running work is told to stop.
     end: fn(),
 }
 
-/// Ends when the command must.
+/// Receives a message when the command must end.
 pub(super) type Stop = oneshot::Receiver<()>;
 
 impl Bounds {
-    /// Bounds with the message of `--timeout`.
+    /// Returns bounds whose failure over the time limit names `--timeout`.
     pub(super) fn new(timeout: Option<Duration>, memory: Option<Size>) -> Self {
         let time = timeout.map(|limit| {
             let text = format!("the run took longer than --timeout {limit:?}");
@@ -66,10 +64,10 @@ impl Bounds {
         }
     }
 
-    /// Does the work within the bounds.
+    /// Runs the work within the bounds.
     ///
     /// # Errors
-    /// What the work says; [`Kind::Remote`] over the time, [`Kind::Usage`] over the memory.
+    /// Those of the work; [`Kind::Remote`] over the time, [`Kind::Usage`] over the memory.
     pub(super) fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(Stop) -> Result<T, Failure> + Send + 'static,
@@ -82,13 +80,13 @@ impl Bounds {
         thread::Builder::new()
             .name("command".to_owned())
             .stack_size(STACK)
-            // The main thread does not listen any more once it has ended the run.
+            // The receiver is gone once the main thread has ended the run.
             .spawn(move || drop(done.send(work(stopped))))
             .or_fail(Kind::Bug)?;
         let mut time = self.time;
         let over = loop {
             match result.recv_timeout(TICK) {
-                // What was read in part decides nothing, whatever was made of it.
+                // A result from partial input is discarded: it must not decide anything.
                 Ok(done) => return budget::over().map_or(done, |over| Err(too_large(over))),
                 Err(RecvTimeoutError::Disconnected) => return Err(panicked()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -108,7 +106,7 @@ impl Bounds {
             }
         };
         (self.end)();
-        // A command that has ended hears nothing.
+        // A command that has ended has dropped its receiver.
         let _ = send.send(());
         let _ = result.recv_timeout(GRACE);
         Err(over)
@@ -116,14 +114,14 @@ impl Bounds {
 }
 
 fn too_large(over: Exceeded) -> Failure {
-    Failure::new(Kind::Usage, over).hint("give the run more by --memory, if that input is right")
+    Failure::new(Kind::Usage, over).hint("raise --memory, if that input is right")
 }
 
 fn panicked() -> Failure {
     Failure::message(Kind::Bug, "the command ended without a result")
 }
 
-/// Runs a future until it ends or must end; `None` when it was stopped.
+/// Runs a future until it ends or is stopped; `None` when it was stopped.
 pub(super) async fn until_stopped<T>(
     mut run: Pin<Box<impl Future<Output = T>>>,
     stop: Stop,

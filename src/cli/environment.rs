@@ -1,4 +1,4 @@
-//! Warnings about variables: those that no flag has, and those by which cosign is told whom to trust.
+//! Warns of variables that no flag reads, and of those that tell cosign whom to trust.
 
 use super::arguments::variables;
 use crate::{env::Env, text};

@@ -1,6 +1,6 @@
-//! What the command line says beside the values of flags: the hosts that it names (Git logins without
+//! The hosts that a command line names (Git logins without
 //! a host of their own go to these alone, and registries among them may have private addresses), and
-//! what it switches off.
+//! the booleans that it switches off.
 
 use std::ffi::OsString;
 

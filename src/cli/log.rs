@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Flags {
-    /// What to log on standard error
+    /// The least important level to log on standard error
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: Level,
     /// Log each request and decision too, as --log-level debug
@@ -40,7 +40,7 @@ pub(super) struct Flags {
     /// Log errors only, as --log-level error
     #[arg(short = 'q', global = true)]
     say_less: bool,
-    /// How log lines look
+    /// Write log lines as text, or as one JSON object each
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: Format,
     /// Write the log to this file (appended) instead of standard error; file:NAME is in the data directory
@@ -57,7 +57,6 @@ pub(super) struct Flags {
     pub(super) progress: Shown,
 }
 
-/// How transfers are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Shown {
     Auto,
@@ -85,12 +84,12 @@ impl Flags {
         }
     }
 
-    /// Whether the log goes to a file.
+    /// Tells whether the log goes to a file.
     pub(super) fn is_in_file(&self) -> bool {
         self.log_file.is_some()
     }
 
-    /// The log as upstream's `ec` writes it.
+    /// Returns flags for a log in the format of upstream's `ec`.
     pub(super) fn of_ec(level: Level, file: Option<&str>) -> Self {
         Self {
             log_level: level,
@@ -128,17 +127,15 @@ impl From<Level> for LevelFilter {
     }
 }
 
-/// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Text,
     Json,
-    /// As Go's logrus writes it, under `ec`.
+    /// The format of Go's logrus, used under `ec`.
     #[value(skip)]
     Logrus,
 }
 
-/// When output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
     Auto,
@@ -157,7 +154,7 @@ impl Color {
     }
 }
 
-/// Starts the log; gives the place where transfers are shown.
+/// Starts the log and returns the display of transfers.
 ///
 /// # Errors
 /// [`Kind::Usage`] when the log file cannot be opened.
@@ -219,7 +216,7 @@ impl Write for AboveBars {
     }
 }
 
-/// Prints what the parser of arguments says: help and version as they are, an error without the
+/// Prints the message of the argument parser: help and version unchanged, an error without the
 /// control characters that a value may have brought in.
 #[expect(
     clippy::print_stderr,
@@ -229,7 +226,7 @@ pub(super) fn usage(error: &clap::Error) {
     let message = error.render().to_string();
     match text::lines(&message) {
         Cow::Owned(shown) if error.use_stderr() => eprint!("{shown}"),
-        // That standard error is closed is nothing that could be said there.
+        // A closed standard error cannot be reported on itself.
         _ => drop(error.print()),
     }
 }

@@ -29,11 +29,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::budget;
 
-/// How many promotions there are without `SOAK_ROUNDS`.
+/// The number of promotions without `SOAK_ROUNDS`.
 const ROUNDS: usize = 200;
-/// The promotions after which the process has what it keeps.
+/// The number of promotions that fill the caches before growth is measured.
 const WARM: usize = 60;
-/// How much more heap may be in use at the end than after the first rounds, in bytes.
+/// The bytes of heap that may be in use at the end beyond those after the first rounds.
 const GROWTH: i64 = 1 << 20;
 
 fn variable(name: &str) -> Option<String> {
@@ -58,7 +58,7 @@ async fn promote(arguments: Vec<String>) -> Result<(), Failure> {
     outcome.failure.map_or(Ok(()), Err)
 }
 
-/// The descriptors of this process: all, and those that are sockets.
+/// Counts the descriptors of this process: all, and the sockets among them.
 fn descriptors() -> (usize, usize) {
     let entries = fs::read_dir("/proc/self/fd").unwrap();
     let targets: Vec<_> = entries
@@ -91,7 +91,7 @@ fn serve() {
         .enable_all()
         .build()
         .unwrap();
-    // The runtime has sockets of its own, by which it hears of signals.
+    // The runtime has sockets of its own, for signals.
     let own = descriptors().1;
     let temporary = variable("TMPDIR").unwrap();
     for line in std::io::stdin().lines() {
@@ -118,7 +118,6 @@ fn serve() {
     }
 }
 
-/// The process that promotes.
 struct Promoter {
     process: Child,
     input: ChildStdin,
@@ -202,7 +201,7 @@ impl Chance {
                     _ => Effect::Page(502),
                 };
                 let fault = Fault::new(effect).after(self.up_to(60));
-                // Now and then for longer than there are tries.
+                // Some outages outlast all retries.
                 let times = if self.below(25) == 0 {
                     12
                 } else {
@@ -214,7 +213,7 @@ impl Chance {
     }
 }
 
-/// A way to the Git server that breaks connections once in a while.
+/// A proxy before the Git server that breaks connections at random.
 struct Wire {
     address: String,
     is_bad: Arc<AtomicBool>,
@@ -254,7 +253,7 @@ impl Wire {
     }
 }
 
-/// Passes on so many bytes, with a pause before each piece; then the connection breaks.
+/// Passes on this many bytes, with a pause before each piece, then breaks the connection.
 fn pass(mut from: TcpStream, mut to: TcpStream, limit: u64, pause: Duration) {
     use std::io::Read as _;
     let mut left = limit;
@@ -284,7 +283,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Builds, signs and attests the image of a round; a bad one lacks what the gate asks for.
+    /// Builds, signs and attests the image of a round; a bad one lacks what the gate requires.
     fn build(&self, round: usize, is_bad: bool) -> Image {
         let (universe, tag) = (&self.universe, format!("v2.{round}"));
         let source = universe.source().unwrap();
@@ -378,7 +377,7 @@ impl Scene {
             assert_eq!(commits, before + 1, "round {round}");
         } else {
             assert_eq!(code, 5, "round {round}");
-            // The commit may be there, the answer lost: but never twice.
+            // The commit may be there although its answer was lost, but never twice.
             assert!(commits <= before + 1, "round {round}");
         }
     }

@@ -30,74 +30,60 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["ATTESTED", "EVIDENCE_DIGEST", "LINK_TO_EVIDENCE"];
 
-/// A document that is attached.
+/// A document that `attest` attaches to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Statement {
     /// The evidence bundle: hand-over files, report and policy
     Evidence,
-    /// The verification summary (SLSA VSA)
+    /// The signed verification summary (SLSA VSA)
     Vsa,
-    /// The promotion statement
+    /// The signed promotion statement of this program
     Promotion,
-    /// Nothing at all
+    /// No document at all: nothing is attached
     None,
 }
 
 /// The documents to attach, and the images.
 #[derive(Debug, Clone)]
 pub(crate) struct AttestRequest {
-    /// Where the files are.
     pub(crate) files: FilesRequest,
-    /// The environment.
     pub(crate) environment: String,
-    /// The URI of the verifier.
     pub(crate) verifier_id: Option<String>,
     /// The stable name of the policy; `None` is that of the verdict.
     pub(crate) policy_uri: Option<String>,
     /// The key that signs: a file or a Secret.
     pub(crate) signing_key: Option<String>,
-    /// The file with its password.
     pub(crate) password: Option<PathBuf>,
     /// The services that certify, log and stamp.
     pub(crate) services: Keyless,
     /// The documents; empty is everything that can be.
     pub(crate) statements: Vec<Statement>,
-    /// The layout; `None` chooses.
+    /// The layout; `None` follows the image's own signatures.
     pub(crate) layout: Option<Layout>,
-    /// The levels that rules prove.
     pub(crate) levels: Vec<Level>,
-    /// The approvals.
     pub(crate) approvals: Vec<Approval>,
     /// The places in the GitOps repository.
     pub(crate) gitops: Vec<GitopsPlace>,
-    /// The run.
     pub(crate) run: Run,
     /// How long the promotion statement is accepted.
     pub(crate) valid_for: Option<std::time::Duration>,
     /// The directory for copies of everything that was attached.
     pub(crate) out: Option<PathBuf>,
-    /// Set when nothing is written.
     pub(crate) dry_run: bool,
 }
 
 /// The hand-over files by the flags that name them; `None` is the default name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FilesRequest {
-    /// `images.json`.
     pub(crate) images: Option<PathBuf>,
-    /// `verified.json`.
     pub(crate) verified: Option<PathBuf>,
-    /// The digest that verify-ec reported.
     pub(crate) verified_digest: Option<Digest>,
-    /// `promoted.json`.
     pub(crate) promoted: Option<PathBuf>,
-    /// The digest that copy-image reported.
     pub(crate) promoted_digest: Option<Digest>,
-    /// The JSON report.
     pub(crate) report: Option<PathBuf>,
 }
 
-/// Everything that was attached.
+/// The documents that `attest` attached to each image.
 #[derive(Debug)]
 pub(crate) struct Done {
     /// The record of each image, in the order of `promoted.json`.
@@ -175,7 +161,7 @@ pub(crate) async fn perform(request: &AttestRequest, context: &Context) -> Resul
     Ok(done)
 }
 
-/// The address of the first evidence bundle, for people and portals.
+/// Returns the address of the first evidence bundle, for people and portals.
 fn link(attested: &[Attested], context: &Context) -> Option<String> {
     let first = attested.first()?;
     let version = first.evidence?.into();
@@ -204,7 +190,7 @@ impl AttestRequest {
             |statement: &&Statement| matches!(statement, Statement::Vsa | Statement::Promotion);
         if !self.statements.is_empty() {
             if self.statements.contains(&Statement::None) && self.statements.len() > 1 {
-                let text = "--statements=none goes with no other statement";
+                let text = "--statements=none cannot be combined with another statement";
                 return Err(Failure::message(Kind::Usage, text));
             }
             if !signs && !self.dry_run && self.statements.iter().any(|one| needs_key(&one)) {
@@ -224,8 +210,8 @@ impl AttestRequest {
     fn subject(&self, files: &Files) -> Result<Subject, Failure> {
         let verified = files.vouched.verified();
         let missing = |flag: &str, what: &str| {
-            let text = format!("the statements name {what}, and there is none");
-            Failure::message(Kind::Usage, text).hint(format!("give it by {flag}"))
+            let text = format!("the statements need {what}, which is not given");
+            Failure::message(Kind::Usage, text).hint(format!("name it by {flag}"))
         };
         let verifier_id = self.verifier_id.clone();
         let verifier_id = verifier_id.ok_or_else(|| {
@@ -248,7 +234,10 @@ impl AttestRequest {
             let from: Option<jiff::Timestamp> = from.parse().ok();
             let end = from.and_then(|from| from.checked_add(valid).ok());
             end.map(|end| end.to_string()).ok_or_else(|| {
-                Failure::message(Kind::Usage, "--valid-for leads out of the calendar")
+                Failure::message(
+                    Kind::Usage,
+                    "--valid-for ends after the last date of the calendar",
+                )
             })
         });
         let passed = files.passed();
@@ -298,8 +287,8 @@ impl AttestRequest {
     }
 }
 
-/// Refuses a key or identity by which the images were verified: an unsigned image with a summary by it would pass for a
-/// signed one.
+/// Refuses a key or identity by which the images were verified: an unsigned image with a summary by it would be accepted as
+/// a signed one.
 fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
     let verified = vouched.verified();
     let refused = |signer: String| {
@@ -340,7 +329,7 @@ fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
 }
 
 impl Done {
-    /// The digests of the evidence bundles, in the order of `promoted.json`.
+    /// Returns the digests of the evidence bundles, in the order of `promoted.json`.
     pub(crate) fn evidence(&self) -> Vec<(String, Digest)> {
         let attested = self.attested.iter();
         attested
@@ -348,7 +337,7 @@ impl Done {
             .collect()
     }
 
-    /// One line a document, and the Tekton results.
+    /// Returns one line for each document, and the Tekton results.
     pub(crate) fn outcome(self) -> Outcome {
         output::outcome(&self)
     }

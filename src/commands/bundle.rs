@@ -14,7 +14,6 @@ use crate::{
     tekton::bundle::{self, KINDS, MAX_RESOURCES, Resource},
 };
 
-/// The arguments of `bundle`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,10 +26,9 @@ enum Command {
     Push(Push),
 }
 
-/// Flags of `bundle push`.
 #[derive(Debug, clap::Args)]
 struct Push {
-    /// The bundle, REPOSITORY:TAG; {name}, {kind} and {version} stand for those of a resource, which then has a bundle of its own
+    /// The bundle, REPOSITORY:TAG; {name}, {kind} and {version} are replaced by those of a resource, which then has a bundle of its own
     #[arg(long, value_name = "REPO:TAG")]
     to: String,
     /// Refuse to move a tag that names another bundle
@@ -47,7 +45,7 @@ struct Push {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a file that is not a resource, else what the registry says.
+/// [`Kind::Usage`] for a file that is not a resource, else the registry's failure.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let Command::Push(args) = args.command;
     let mut bundles: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
@@ -117,7 +115,7 @@ async fn push(
     Ok(())
 }
 
-/// Refuses what a cluster would not resolve.
+/// Refuses a bundle that a cluster would not resolve.
 fn check(to: &str, resources: &[Resource]) -> Result<(), Failure> {
     if resources.len() > MAX_RESOURCES {
         let text = format!(

@@ -22,17 +22,16 @@ pub(crate) struct ClusterFlags {
     service_account: Option<PathBuf>,
 }
 
-/// An object's place.
+/// An object of the cluster, by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObjectName {
     /// The namespace; `None` is the pod's.
     pub(crate) namespace: Option<String>,
-    /// The name.
     pub(crate) name: String,
 }
 
 impl ObjectName {
-    /// Reads `[NAMESPACE/]NAME`, with or without `k8s:` before it.
+    /// Parses `[NAMESPACE/]NAME`, with or without `k8s:` before it.
     ///
     /// # Errors
     /// [`kube::Error::Name`].
@@ -54,10 +53,10 @@ impl ObjectName {
 }
 
 impl ClusterFlags {
-    /// The API of the cluster.
+    /// Opens the API of the cluster.
     ///
     /// # Errors
-    /// A configuration error where there is no cluster.
+    /// A configuration error without a cluster.
     pub(crate) fn open(&self, context: &Context) -> Result<Kube, Failure> {
         let opened = match &self.service_account {
             Some(account) => Kube::of_pod(&context.env, account),
@@ -84,7 +83,7 @@ pub(crate) async fn object(
         match found.await {
             Ok(object) => return Ok((Value::Object(object), group)),
             Err(error @ kube::Error::NotFound { .. }) => absent = absent.or(Some(error)),
-            // Without the later group in its Role an object that does not exist is still that.
+            // A Role without the later group must not turn an absent object into a refusal.
             Err(kube::Error::Denied { .. }) if absent.is_some() => {}
             Err(error @ kube::Error::Denied { .. }) => {
                 let role = role(
@@ -105,7 +104,7 @@ pub(crate) async fn object(
     })))
 }
 
-/// The rules of a Role, as YAML.
+/// Returns the rules of a Role, as YAML.
 pub(crate) fn rules(resource: &str, verb: &str) -> String {
     format!(
         "- apiGroups: [{}]\n  resources: [{resource}]\n  verbs: [{verb}]",
@@ -113,7 +112,7 @@ pub(crate) fn rules(resource: &str, verb: &str) -> String {
     )
 }
 
-/// A Role with its binding for the service account, as YAML.
+/// Returns a Role with its binding for the service account, as YAML.
 pub(crate) fn role(kube: &Kube, namespace: &str, name: &str, rules: &str) -> String {
     let account = kube
         .account()

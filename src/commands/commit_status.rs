@@ -14,28 +14,27 @@ use crate::{
 /// The most characters of a description that every host takes.
 const MAX_DESCRIPTION: usize = 140;
 
-/// Flags of `commit-status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The repository of the commit
+    /// The URL of the repository that has the commit
     #[arg(long, value_name = "URL")]
     git_url: String,
-    /// The commit
+    /// The commit, as 40 hex digits
     #[arg(long, value_name = "COMMIT")]
     commit: String,
-    /// How far it is: pending, success or failure, or a status of Tekton (Succeeded, Failed, Completed, None)
+    /// The state to show: pending, success or failure, or a status of Tekton (Succeeded, Failed, Completed, None)
     #[arg(long, value_name = "STATE", value_parser = progress, required_unless_present = "report")]
     state: Option<Progress>,
     /// The JSON report of verify-ec: decides the state unless --state does, and its first violation is the description
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// One line that is shown, instead of one that follows from the state
+    /// The line to show, instead of one that follows from the state
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// The page that explains it, such as the run's
     #[arg(long, value_name = "URL")]
     link: Option<String>,
-    /// The name of the status; a later one of the name replaces it
+    /// The name of the status; a later one of the same name replaces it
     #[arg(long, value_name = "NAME", default_value = "promote")]
     context: String,
     /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
@@ -134,8 +133,8 @@ pub(crate) fn token(path: &std::path::Path, context: &Context) -> Result<forge::
     Ok(forge::Token { secret, origin })
 }
 
-/// The first violation of a report. With a state of its own, a report that was never written is
-/// none.
+/// Returns the first violation of a report; `None` with a given state and a report that was never
+/// written.
 fn first_violation(
     path: &std::path::Path,
     context: &Context,
@@ -163,7 +162,9 @@ fn first_violation(
         return Ok(Some("refused".to_owned()));
     }
     Ok(first.map(|violation| {
-        let message = violation["msg"].as_str().unwrap_or("a rule said no");
+        let message = violation["msg"]
+            .as_str()
+            .unwrap_or("a rule refused the image");
         match violation["metadata"]["code"].as_str() {
             Some(code) => format!("{code}: {message}"),
             None => message.to_owned(),

@@ -1,4 +1,4 @@
-//! `completions`: shell completion scripts, for each name that the program answers to.
+//! `completions`: shell completion scripts, for each name of the program.
 //!
 //! Behind `ec` the script offers the commands and flags of `ec`, and none of the global ones, which it refuses.
 
@@ -19,7 +19,6 @@ const APPLETS: [&str; 6] = [
 ];
 const DROP_IN: &str = "ec";
 
-/// Flags of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell that will read the script
@@ -32,7 +31,7 @@ pub(crate) struct Args {
 /// Prints the script.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a name that the program does not answer to.
+/// [`Kind::Usage`] for a name that the program does not have.
 pub(crate) fn run(args: &Args, command: Command, ec: &Command) -> Result<Outcome, Failure> {
     let own = command.get_name().to_owned();
     let names = [own.as_str(), DROP_IN].into_iter().chain(APPLETS);
@@ -59,7 +58,7 @@ pub(crate) fn run(args: &Args, command: Command, ec: &Command) -> Result<Outcome
     Ok(outcome)
 }
 
-/// The command with the whole tree of `ec`, which does not inherit the global flags.
+/// Returns the command with the whole tree of `ec`, which does not inherit the global flags.
 fn with_ec(command: &Command, ec: &Command) -> Command {
     let mut command = command.clone();
     command.build();
@@ -69,7 +68,7 @@ fn with_ec(command: &Command, ec: &Command) -> Command {
     command.mut_subcommand(DROP_IN, |_| named(tree, &path))
 }
 
-/// Gives a command and those below it the names by which a completion script finds them.
+/// Renames a command and those below it as completion scripts look them up.
 fn named(command: Command, path: &str) -> Command {
     let below: Vec<_> = command
         .get_subcommands()
@@ -82,7 +81,7 @@ fn named(command: Command, path: &str) -> Command {
     })
 }
 
-/// A command as the program is called by its name: with the global flags as its own.
+/// Returns a command as it is called by its own name: with the global flags as its own.
 fn linked(command: &Command, name: &str) -> Result<Command, Failure> {
     let missing = || Failure::message(Kind::Bug, format!("{name} is not a command"));
     let found = command.find_subcommand(name).ok_or_else(missing)?;

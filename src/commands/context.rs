@@ -1,4 +1,4 @@
-//! What every command gets and what it leaves behind.
+//! The context in which every command runs, and the outcome that it returns.
 
 use std::{
     fs, io,
@@ -21,27 +21,24 @@ use crate::{
 /// The largest hand-over file or event that is read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// What every command has at hand.
+/// The environment, the clock, the clients and the directories of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The environment as it was at the start.
     pub(crate) env: Env,
     /// The time that goes into files.
     pub(crate) clock: Clock,
-    /// The HTTP clients.
     pub(crate) http: Http,
-    /// The client for every registry.
     pub(crate) registry: Registry,
     /// Where hand-over files and reports are read and written by their default names.
     pub(crate) data_dir: Option<PathBuf>,
-    /// Access to Git repositories.
     pub(crate) git: Git,
-    /// Whether standard output gets colours.
+    /// Set when standard output is coloured.
     pub(crate) color: bool,
 }
 
 impl Context {
-    /// The clients that the gate works with.
+    /// Returns the clients that the gate uses.
     pub(crate) fn clients(&self) -> Clients {
         Clients {
             env: self.env.clone(),
@@ -51,7 +48,7 @@ impl Context {
         }
     }
 
-    /// Where a hand-over file is: the path of a flag as it is, the default name in the data directory.
+    /// Returns the path of a hand-over file: that of a flag unchanged, the default name in the data directory.
     pub(crate) fn path(&self, flag: Option<&Path>, default: &str) -> PathBuf {
         match (flag, &self.data_dir) {
             (Some(path), _) => self.named(path),
@@ -114,14 +111,12 @@ fn regular_in(dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// What a command leaves behind: standard output, Tekton results and, when it was refused
+/// The result of a command: standard output, Tekton results and, when it was refused
 /// after its report was written, the failure.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// The bytes for standard output.
     pub(crate) stdout: Vec<u8>,
-    /// The Tekton results.
     pub(crate) results: Results,
-    /// Why the exit code is not 0 although there are results.
+    /// The reason for an exit code other than 0 although there are results.
     pub(crate) failure: Option<Failure>,
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. read `verified.json`, unless the gate is switched off by name
 //! 2. for each image: source, destination and tags
-//! 3. plan, which only reads; refuse what `verified.json` does not vouch for
+//! 3. plan, which only reads; refuse what `verified.json` does not list
 //! 4. carry out the plan; tags move last
 //! 5. write `promoted.json`
 
@@ -47,12 +47,11 @@ pub(crate) const RESULTS: &[&str] = &[
     "PROMOTED_DIGEST",
 ];
 
-/// Which images are copied where, and what has to allow it.
+/// The images to copy, their destinations, and the verdict that must allow it.
 #[derive(Debug, Clone)]
 pub(crate) struct CopyRequest {
-    /// The verdict that has to allow the copy.
+    /// The verdict that must allow the copy.
     pub(crate) verdict: VerdictSource,
-    /// The images.
     pub(crate) source: CopySource,
     /// Templates of the tags at the destination.
     pub(crate) tags: Vec<String>,
@@ -62,7 +61,7 @@ pub(crate) struct CopyRequest {
     pub(crate) mode: Mode,
     /// Refuses a tag that would move back, also where none moves yet.
     pub(crate) check_tags: bool,
-    /// Which attached artifacts are copied; `None` is what was seen, without a verdict everything.
+    /// The selection of attached artifacts; `None` is what the verdict lists, without a verdict everything.
     pub(crate) attached: Option<Attached>,
     /// Copies scan reports that the provenance names too.
     pub(crate) with_reports: bool,
@@ -85,7 +84,6 @@ pub(crate) struct CopyRequest {
 /// The parts of a copy that are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Everything.
     Both,
     /// Everything by digest, and no tag.
     StageOnly,
@@ -93,53 +91,44 @@ pub(crate) enum Mode {
     TagsOnly,
 }
 
-/// The verdict that has to allow a copy.
+/// The verdict that must allow a copy.
 #[derive(Debug, Clone)]
 pub(crate) enum VerdictSource {
-    /// A `verified.json`.
     File {
         /// The file; `None` is its default name.
         path: Option<PathBuf>,
-        /// The digest that verify-ec reported.
         digest: Option<Digest>,
     },
     /// The `verified.json` that verify-ec has just written.
     Given(Box<Vouched>),
-    /// None.
     Unverified,
 }
 
-/// The images that are copied.
+/// The images to copy, by the flags that select them.
 #[derive(Debug, Clone)]
 pub(crate) enum CopySource {
-    /// One.
     One {
-        /// Its source.
         from: Box<Endpoint>,
-        /// Its destination.
         to: Box<Endpoint>,
     },
     /// The images that an earlier copy staged.
     Staged {
         /// Its `promoted.json`; `None` is its default name.
         file: Option<PathBuf>,
-        /// The digest that copy-image reported.
         digest: Option<Digest>,
         /// Accepts images that were staged without a verdict.
         unverified: bool,
     },
-    /// The mapping that plan-release computed.
+    /// The repositories and tags of plan-release's mapping.
     Released {
         /// Its `release.json`; `None` is its default name.
         file: Option<PathBuf>,
-        /// The digest that plan-release reported.
         digest: Option<Digest>,
     },
-    /// All of the verdict.
+    /// Every image of the verdict, each to one repository.
     All {
         /// The repository they are copied into; `None` is their own. `{name}` is the component.
         to: Option<String>,
-        /// Repositories by component.
         map: BTreeMap<String, String>,
     },
 }
@@ -147,13 +136,10 @@ pub(crate) enum CopySource {
 /// A copy that was made or planned.
 #[derive(Debug)]
 pub(crate) enum Done {
-    /// Nothing: the plan is shown.
+    /// The plan as text: nothing was copied.
     Planned(Vec<u8>),
-    /// The images of this `promoted.json`.
     Copied {
-        /// The file that was written.
         placed: Box<Placed>,
-        /// SHA-256 of it.
         digest: Digest,
     },
 }
@@ -161,7 +147,7 @@ pub(crate) enum Done {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Refused`] for an image that `verified.json` does not vouch for, [`Kind::Conflict`] for
+/// [`Kind::Refused`] for an image that `verified.json` does not list, [`Kind::Conflict`] for
 /// a tag that must not move, [`Kind::NotFound`] for an image that does not exist.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(perform(&args.try_into()?, context).await?.outcome())
@@ -231,7 +217,7 @@ async fn plan(
     if jobs.0.is_empty() && !request.allow_empty {
         let message = "there are no images: nothing would be promoted";
         return Err(
-            Failure::message(Kind::NotFound, message).hint("say --allow-empty if that is right")
+            Failure::message(Kind::NotFound, message).hint("give --allow-empty if that is right")
         );
     }
     jobs.tell_who_names(&request.source, registry);
@@ -260,7 +246,7 @@ async fn plan(
     Ok(plans)
 }
 
-/// Writes `promoted.json`.
+/// Writes `promoted.json` and returns its digest.
 fn hand_over(promoted: &Promoted, context: &Context) -> Result<Done, Failure> {
     let bytes = serde_json::to_vec(promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
@@ -271,7 +257,7 @@ fn hand_over(promoted: &Promoted, context: &Context) -> Result<Done, Failure> {
     })
 }
 
-/// Returns by component where the images will be; no registry is asked.
+/// Returns by component where the images will be, without a request to a registry.
 ///
 /// # Errors
 /// As [`run`], as far as the request and `verified.json` are concerned.
@@ -329,14 +315,14 @@ impl CopyRequest {
                 path.display()
             );
             return Err(Failure::message(Kind::Refused, text)
-                .hint("stage what verify-ec passed; --unverified tags it all the same"));
+                .hint("stage what verify-ec passed; --unverified tags it anyway"));
         }
         Ok(Some(placed))
     }
 }
 
 impl Job {
-    /// The scan reports that go with the image.
+    /// Finds the scan reports to copy with the image.
     async fn reports(
         &self,
         registry: &Registry,
@@ -349,7 +335,7 @@ impl Job {
                 Kind::Usage,
                 "--with-reports needs a source in a registry",
             )
-            .hint("an image layout holds what was copied into it: leave the flag out")),
+            .hint("leave the flag out: an image layout holds everything that was copied into it")),
         }
     }
 
@@ -434,7 +420,7 @@ fn promoted(
 }
 
 impl Done {
-    /// The `promoted.json` that was written.
+    /// Returns the `promoted.json` that was written; `None` for a plan.
     pub(crate) fn placed(&self) -> Option<&Placed> {
         match self {
             Self::Planned(_) => None,
@@ -442,7 +428,7 @@ impl Done {
         }
     }
 
-    /// The plan, or the Tekton results and one line per tag.
+    /// Returns the plan, or the Tekton results and one line per tag.
     pub(crate) fn outcome(self) -> Outcome {
         match self {
             Self::Planned(stdout) => Outcome {

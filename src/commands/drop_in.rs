@@ -1,6 +1,6 @@
 //! `drop-in`: the work of the ecosystem's Tasks, under their names, params and results, in one step without a shell.
 //!
-//! Each command is what a Task's steps do together. Verification is that of `ec`, so that verdicts and reports are
+//! Each command does the work of all steps of a Task. Verification is that of `ec`, so that verdicts and reports are
 //! upstream's; nothing here hands over to the steps of this program, which need `verify-ec`.
 
 mod artifact;
@@ -30,14 +30,12 @@ pub(crate) const RESULTS: &[&str] = &[
     "DESTINATION_DIGEST",
 ];
 
-/// The arguments of `drop-in`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     task: Task,
 }
 
-/// The Tasks.
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Verify images as the Task verify-enterprise-contract does
@@ -50,23 +48,22 @@ enum Task {
     GatherDeployImages(images::Args),
     /// Find images and the public key as the Task fetch-gitops-images does
     FetchGitopsImages(images::FetchArgs),
-    /// Copy an image as the Task skopeo-copy does, without asking whether it was verified
+    /// Copy an image as the Task skopeo-copy does, without a check that it was verified
     SkopeoCopy(copy::Args),
-    /// Write an image into a GitOps repository as the Task update-deployment does, without asking whether it was verified
+    /// Write an image into a GitOps repository as the Task update-deployment does, without a check that it was verified
     UpdateDeployment(update::Args),
 }
 
-/// Global flags that a Task's params stand for.
+/// Global flags that follow from a Task's params.
 #[derive(Debug, Default)]
 pub(crate) struct Globals {
     /// Hosts whose certificate is not checked.
     pub(crate) unchecked: Vec<String>,
-    /// The directory with Git credentials.
     pub(crate) git_credentials: Option<PathBuf>,
 }
 
 impl Args {
-    /// The global flags that the params stand for.
+    /// Returns the global flags that follow from the params.
     pub(crate) fn globals(&self) -> Globals {
         match &self.task {
             Task::SkopeoCopy(args) => args.globals(),
@@ -79,7 +76,7 @@ impl Args {
 /// Runs the command.
 ///
 /// # Errors
-/// As the commands that it is made of.
+/// Those of the commands that it calls.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.task {
         Task::VerifyEnterpriseContract(args) => verify::run(*args, context).await,

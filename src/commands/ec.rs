@@ -1,7 +1,7 @@
 //! `ec`: the command line of Conforma's own program, so that a script swaps the binary and edits nothing.
 //!
 //! Flags are read as Go's pflag reads them; output, messages and exit codes (0 and 1) are upstream's,
-//! known faults included. Where a fault would let an image pass that nobody verified, this program
+//! known faults included. Where a fault would let an unverified image pass, this program
 //! stays strict and says so. A flag without a counterpart here is refused by name.
 
 mod completion;
@@ -28,7 +28,7 @@ use crate::{env::Env, failure::Failure, registry::Retries};
 /// The Tekton results that `ec validate image` may write.
 pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
 
-/// The arguments of `ec`, read later and in another way than those of the other commands.
+/// The arguments of `ec`, parsed later and by other rules than those of the other commands.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A command of Conforma's ec with its flags: validate image, validate input, validate policy, inspect policy, sigstore initialize, version
@@ -59,10 +59,10 @@ struct Cli {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Root {
-    /// Stop the whole run after this time; 0 is no limit
+    /// Stop the whole run after this time; 0 sets no limit
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = usage::duration)]
     pub(crate) timeout: Duration,
-    /// Log errors only
+    /// Log errors only, and no warnings
     #[arg(long, global = true)]
     pub(crate) quiet: bool,
     /// Log more
@@ -139,16 +139,15 @@ struct Validate {
     command: Validated,
 }
 
-/// What reports show.
 #[derive(Debug, Clone, clap::Args)]
 struct Shown {
-    /// Show what passed
+    /// Show the results that passed too
     #[arg(long, global = true)]
     show_successes: bool,
-    /// Show warnings in text
+    /// Show warnings in the text report too
     #[arg(long, global = true, action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     show_warnings: bool,
-    /// Say in text where the policies of the Conforma project are explained
+    /// Name in text the page that explains the policies of the Conforma project
     #[arg(long, global = true)]
     show_policy_docs_link: bool,
 }
@@ -179,7 +178,7 @@ enum Sigstore {
     Initialize(sigstore::Args),
 }
 
-/// A call of `ec` that was understood.
+/// A call of `ec` whose arguments were parsed.
 #[derive(Debug)]
 pub(crate) struct Call {
     /// The flags that every command takes.
@@ -188,10 +187,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Reads the arguments behind `ec`.
+    /// Parses the arguments behind `ec`.
     ///
     /// # Errors
-    /// Help that was asked for, or what is wrong with the arguments.
+    /// Requested help, or the error in the arguments.
     pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Self, Usage> {
         let program = std::iter::once(OsString::from("ec"));
         let matches = command().try_get_matches_from(program.chain(arguments));
@@ -205,7 +204,7 @@ impl Call {
     /// Runs the command.
     ///
     /// # Errors
-    /// Whatever upstream's program would end with 1 for.
+    /// Every failure for which upstream's program exits with 1.
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
         let context = &Context {
             registry: context.registry.limited(Some(self.root.retries()), None),
@@ -233,7 +232,7 @@ impl Call {
 }
 
 impl Command {
-    /// Refuses a command that another program has, before anything is read.
+    /// Refuses a command that only upstream's program has, before anything is read.
     fn check(&self) -> Result<(), Usage> {
         match self {
             Self::Elsewhere(command) => Err(command.refusal()),
@@ -261,7 +260,7 @@ impl Root {
         }
     }
 
-    /// Refuses what has no counterpart here.
+    /// Refuses flags without a counterpart here.
     fn check(&self) -> Result<(), Usage> {
         match self.trace.as_str() {
             "none" | "log" => Ok(()),
@@ -270,12 +269,12 @@ impl Root {
     }
 }
 
-/// The whole command line of `ec`, as it is parsed and documented.
+/// Returns the whole command line of `ec`, as it is parsed and documented.
 pub(crate) fn command() -> clap::Command {
     usage::booleans(Cli::command())
 }
 
-/// Whether output gets colours: the flags, then upstream's variables, then the terminal decide.
+/// Tells whether output is coloured: the flags, then upstream's variables, then the terminal decide.
 pub(crate) fn decide_color(env: &Env, terminal: bool) -> bool {
     if refuses_color(env) {
         return false;
@@ -289,7 +288,7 @@ pub(crate) fn decide_color(env: &Env, terminal: bool) -> bool {
     terminal || forced.iter().any(|name| env.get(name).is_some())
 }
 
-/// Whether a variable forbids colours, whatever the flags say.
+/// Tells whether a variable forbids colours, whatever the flags say.
 fn refuses_color(env: &Env) -> bool {
     let forbid = ["EC_NO_COLOR", "EC_NO_COLOUR", "NO_COLOR", "NO_COLOUR"];
     forbid.iter().any(|name| env.get(name).is_some())

@@ -1,7 +1,7 @@
 //! `extract-tag`: the Git tag out of an event, and the destination image tag from it.
 //!
 //! 1. read the tag from the one input that was given
-//! 2. hold it against `--strip-prefix`, `--pattern` and `--semver`
+//! 2. check it against `--strip-prefix`, `--pattern` and `--semver`
 //! 3. form the destination tag by the template and check the grammar of OCI tags
 //! 4. with `--git-url`, peel the tag there and refuse one that moved since the event
 
@@ -28,10 +28,9 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["TAG", "DESTINATION_IMAGE_TAG", "COMMIT"];
 
-/// Which tag is read, and what it has to be.
+/// The source of the tag, and the conditions that it must meet.
 #[derive(Debug, Clone)]
 pub(crate) struct TagRequest {
-    /// Where the tag comes from.
     pub(crate) source: TagSource,
     /// The template of the destination tag.
     pub(crate) template: String,
@@ -39,39 +38,34 @@ pub(crate) struct TagRequest {
     pub(crate) strip_prefix: Option<String>,
     /// The expression that the tag must match as a whole.
     pub(crate) pattern: Option<String>,
-    /// Requires a semantic version.
     pub(crate) semver: bool,
     /// Replaces characters that OCI does not allow in a tag.
     pub(crate) sanitize: bool,
-    /// Accepts a prerelease.
     pub(crate) allow_prerelease: bool,
-    /// Accepts a draft.
     pub(crate) allow_draft: bool,
     /// The repository in which the tag is peeled.
     pub(crate) git_url: Option<String>,
     /// The commit that the event named.
     pub(crate) commit: Option<String>,
-    /// When the release is due, as its event says.
+    /// The publication time of the release, as its event has it.
     pub(crate) released_at: Option<String>,
 }
 
-/// Where a tag comes from.
+/// The input that the tag is read from.
 #[derive(Debug, Clone)]
 pub(crate) enum TagSource {
     /// A full ref, such as `refs/tags/v1.0`.
     Ref(String),
-    /// A tag.
     Tag(String),
-    /// The payload of a webhook.
+    /// The payload of a webhook, in a file.
     EventFile(PathBuf),
     /// A local repository whose HEAD has exactly one tag.
     Repository(PathBuf),
 }
 
-/// A tag and what is known about it.
+/// A tag with its destination tag and its commit.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
-    /// The Git tag.
     pub(crate) tag: String,
     /// The tag that images get at their destination.
     pub(crate) destination: Tag,
@@ -134,7 +128,7 @@ pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<D
 }
 
 impl Done {
-    /// The Tekton results.
+    /// Returns the Tekton results and the printed answer.
     pub(crate) fn outcome(&self) -> Outcome {
         let mut outcome = Outcome::default();
         let commit = self.commit.clone().unwrap_or_default();
@@ -160,7 +154,7 @@ impl Done {
 }
 
 impl Found {
-    /// Takes over the commit that `--commit` names; what the event says must not contradict it.
+    /// Takes over the commit that `--commit` names; the event's commit must not contradict it.
     fn expect(&mut self, commit: Option<&str>) -> Result<(), Failure> {
         let Some(commit) = commit else {
             return Ok(());
@@ -172,7 +166,7 @@ impl Found {
         match self.commit.replace(commit.to_owned()) {
             Some(event) if event != commit => Err(Failure::message(
                 Kind::Refused,
-                format!("the event is about commit {event}, --commit says {commit}"),
+                format!("the event is about commit {event}, --commit names {commit}"),
             )),
             _ => Ok(()),
         }
@@ -234,7 +228,7 @@ impl TagRequest {
         Ok(())
     }
 
-    /// The destination tag of a Git tag.
+    /// Returns the destination tag of a Git tag.
     fn destination(&self, tag: &str) -> Result<Tag, Failure> {
         let refuse = |reason: String| Failure::message(Kind::Usage, reason);
         let stripped = match &self.strip_prefix {
@@ -244,7 +238,7 @@ impl TagRequest {
             None => tag,
         };
         if let Some(pattern) = &self.pattern {
-            // Alone first: `a)|(?:b` makes an expression only together with our own parentheses.
+            // Compiled alone first: `a)|(?:b` is valid only inside of the added parentheses.
             let alone = regex::Regex::new(pattern);
             let whole = alone.and_then(|_| regex::Regex::new(&format!("^(?:{pattern})$")));
             let whole = whole.map_err(|error| {
@@ -271,7 +265,7 @@ impl TagRequest {
             version.ok().as_ref(),
         )?;
         match text.parse::<Tag>() {
-            // What looks like a replaced tag gets a hash of its own, so that the two never meet.
+            // A tag that looks like a sanitized one gets a hash too, so that the two never collide.
             Ok(tag) if self.sanitize && ends_with_hash(tag.as_str()) => {
                 sanitized(&text).or_fail(Kind::Usage)
             }
@@ -284,12 +278,12 @@ impl TagRequest {
     }
 }
 
-/// The semantic version that a tag names; a leading v is allowed.
+/// Parses the semantic version that a tag names; a leading v is allowed.
 fn version(tag: &str) -> Result<semver::Version, semver::Error> {
     semver::Version::parse(tag.strip_prefix('v').unwrap_or(tag))
 }
 
-/// Fills the template of a destination tag, which another command got by --destination-tag.
+/// Fills the template of a destination tag, which another command has as --destination-tag.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a placeholder that does not exist or that the tag has no value for.
@@ -302,7 +296,7 @@ pub(crate) fn filled(template: &str, tag: &str) -> Result<String, Failure> {
     )
 }
 
-/// Fills the template in one pass: what a tag contains is never read as a placeholder.
+/// Fills the template in one pass: a tag's own text is never read as a placeholder.
 fn fill(
     flag: &str,
     template: &str,
@@ -344,17 +338,17 @@ fn fill(
     Ok(text)
 }
 
-/// The hexadecimal digits of the hash that are added: 128 bits.
+/// The number of hexadecimal digits of the hash that are added: 128 bits.
 const HASH: usize = 32;
 
-/// Tells whether a tag ends as those that were replaced do.
+/// Tells whether a tag ends as sanitized ones do.
 fn ends_with_hash(tag: &str) -> bool {
     let digits = tag.rsplit_once('-').map(|(_, digits)| digits);
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     digits.is_some_and(|digits| digits.len() == HASH && digits.bytes().all(digit))
 }
 
-/// Replaces what OCI does not allow (`+` by `_`, as Helm does) and adds a part of the hash.
+/// Replaces characters that OCI does not allow (`+` by `_`, as Helm does) and adds a part of the hash.
 fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
     let replace = |(at, c): (usize, char)| match c {
         '+' => '_',
@@ -374,7 +368,7 @@ fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
     format!("{kept}-{}", &hash[..HASH]).parse()
 }
 
-/// Peels the tag at the host and compares it with what the event said.
+/// Peels the tag at the host and compares it with the event's commit.
 async fn peel(found: &Found, url: &str, context: &Context) -> Result<String, Failure> {
     let address = url.to_owned();
     let refs = context

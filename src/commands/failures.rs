@@ -1,4 +1,4 @@
-//! The one place where errors of domain modules become exit codes and hints.
+//! The conversion of every module's errors into exit codes and hints.
 
 use crate::{
     failure::{Failure, Kind},
@@ -9,14 +9,14 @@ use crate::{
     registry, trust,
 };
 
-/// The refusal of a tag that names another commit than the event: the same words in every step.
+/// Returns the refusal of a tag that names another commit than the event: the same words in every step.
 pub(crate) fn moved(tag: &str, expected: &str, found: &str, place: &str) -> Failure {
     let text =
         format!("tag {tag:?} moved: the event is about commit {expected}, {place} has {found} now");
     Failure::message(Kind::Refused, text).hint("push a new tag: a release is never moved")
 }
 
-/// Gives an error of Git its kind and a hint.
+/// Converts an error of Git into a failure with a hint.
 pub(crate) fn git_failure(error: git::Error) -> Failure {
     use git::Error as E;
     let kind = match &error {
@@ -75,7 +75,7 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
     }
 }
 
-/// Gives an error of a Git host's API its kind and a hint.
+/// Converts an error of a Git host's API into a failure with a hint.
 pub(crate) fn forge_failure(error: forge::Error) -> Failure {
     use forge::Error as E;
     let kind = match &error {
@@ -109,7 +109,7 @@ pub(crate) fn forge_failure(error: forge::Error) -> Failure {
     }
 }
 
-/// Gives an error of a registry its kind and a hint.
+/// Converts an error of a registry into a failure with a hint.
 pub(crate) fn registry_failure(error: registry::Error) -> Failure {
     use registry::Error as E;
     let kind = match &error {
@@ -132,22 +132,22 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
             Some("give --authfile a file with credentials for this repository")
         }
         E::Denied { .. } => {
-            Some("the account may lack the right, or the repository must be made first")
+            Some("the account may lack the right, or the repository must be created first")
         }
         E::Certificate { problem, .. } => certificate_hint(*problem),
         E::Http(http::Error::Stranger { .. }) => Some(
             "if it is yours: name it by a flag (--image, --to, --https HOST), or give --authfile a file with an entry for it",
         ),
         E::UploadElsewhere { .. } => Some(
-            "the registry does not know the address under which it is reached: set its external URL (REGISTRY_HTTP_HOST, X-Forwarded-Proto)",
+            "the registry announces an address that is not its own: set its external URL (REGISTRY_HTTP_HOST, X-Forwarded-Proto)",
         ),
         E::Status {
             status: 404,
             method,
             ..
-        } if method == "POST" => {
-            Some("this registry makes no repositories by itself: make the destination's first")
-        }
+        } if method == "POST" => Some(
+            "this registry does not create repositories on a push: create the destination's first",
+        ),
         E::Immutable { .. } => Some("promote under another tag, or allow this one to move"),
         _ => None,
     };
@@ -162,11 +162,11 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
     }
 }
 
-/// The flag that makes both sides speak the same.
+/// Returns the flag that makes both sides use the same protocol.
 fn other_protocol_hint(host: &str, tls: bool) -> String {
     match tls {
         false if is_loopback(host) => format!("leave out --https {host}"),
-        false => format!("say --plain-http {host}, if what goes over this network may be read"),
+        false => format!("give --plain-http {host}, if this network may see what is sent"),
         true if is_loopback(host) => format!("say --https {host}"),
         true => format!("leave out --plain-http {host}"),
     }
@@ -175,12 +175,12 @@ fn other_protocol_hint(host: &str, tls: bool) -> String {
 fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
     match problem {
         CertificateProblem::Authority => Some(
-            "the server shows an authority's certificate (CA:TRUE) as its own: give --ca-file this very certificate, or let that authority issue one for the server",
+            "the server presents an authority's certificate (CA:TRUE) as its own: give --ca-file this certificate, or let that authority issue one for the server",
         ),
         CertificateProblem::UnknownIssuer => {
             Some("give --ca-file the certificate of the authority that issued it")
         }
-        CertificateProblem::OtherName => Some("call the host by a name that its certificate has"),
+        CertificateProblem::OtherName => Some("name the host as its certificate does"),
         CertificateProblem::Expired => {
             Some("renew the server's certificate, or set this machine's clock")
         }
@@ -188,7 +188,7 @@ fn certificate_hint(problem: CertificateProblem) -> Option<&'static str> {
     }
 }
 
-/// Gives an error of `trust` its kind.
+/// Converts an error of `trust` into a failure.
 pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     use trust::Error as E;
     let kind = match &error {
@@ -213,26 +213,26 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
     }
 }
 
-/// Returns what to type when evidence is missing, or may be good and only the question is wrong.
+/// Returns the next thing to type when evidence is missing, or may be good under other flags.
 pub(crate) fn evidence_hint(failure: &trust::SignatureFailure) -> Option<&'static str> {
     if failure.is_absence() && failure.kind == trust::Kind::Attestation {
         return Some(
-            "attest its provenance (Tekton Chains, cosign attest), or say --allow-unattested to let the policy decide by the image and its signature alone; promote trust verify checks the signature",
+            "attest its provenance (Tekton Chains, cosign attest), or give --allow-unattested to let the policy decide by the image and its signature alone; promote trust verify checks the signature",
         );
     }
     let mut reasons = failure.rejected.iter().map(|rejected| &rejected.reason);
     reasons.find_map(candidate_hint)
 }
 
-/// Returns what to type next when the candidate may be good and only the question is wrong.
+/// Returns the next thing to type when a signature may be good under other flags.
 pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
     use trust::Reason as R;
     match reason {
         R::NoLogEntry => Some(
-            "--rekor-url asks a log for entries that are not stored with the signature; with a key --ignore-rekor does without",
+            "--rekor-url looks up entries that are not stored with the signature; with a key, --ignore-rekor accepts it without an entry",
         ),
         R::NotLogged { .. } => Some(
-            "the signature was not logged there: sign it with a log, or with a key do without by --ignore-rekor",
+            "the signature was not logged there: sign it with a log, or verify by a key with --ignore-rekor",
         ),
         R::UnknownLog { .. } | R::Chain { .. } => Some(
             "signatures of a private Sigstore need its trusted root: --trusted-root, --tuf-mirror or trust init",
@@ -245,7 +245,7 @@ pub(crate) fn candidate_hint(reason: &trust::Reason) -> Option<&'static str> {
     }
 }
 
-/// Gives an error of the cluster its kind.
+/// Converts an error of the cluster into a failure.
 pub(crate) fn kube_failure(error: kube::Error) -> Failure {
     Failure::new(kube_kind(&error), error)
 }
@@ -263,7 +263,7 @@ fn kube_kind(error: &kube::Error) -> Kind {
     }
 }
 
-/// Gives an error on the way to the configuration its kind.
+/// Converts an error of locating the configuration into a failure.
 pub(crate) fn locate_failure(error: LocateError) -> Failure {
     match error {
         LocateError::Source(error) => source_failure(error),
@@ -277,7 +277,7 @@ pub(crate) fn locate_failure(error: LocateError) -> Failure {
     }
 }
 
-/// Gives an error of a source its kind.
+/// Converts an error of a policy source into a failure.
 pub(crate) fn source_failure(error: source::Error) -> Failure {
     use registry::Error as R;
     use source::Error as E;
@@ -295,7 +295,7 @@ pub(crate) fn source_failure(error: source::Error) -> Failure {
         E::Remote { .. } => Kind::Remote,
         E::Git { source, .. } => git_failure(source).kind(),
         E::Registry { source, .. } => match source {
-            // A limit is about the source, other bytes are about the registry.
+            // A limit is an error of the source, other bytes are one of the registry.
             R::WrongSize { ref expected, .. } if expected.starts_with("at most") => Kind::Usage,
             R::Manifest { .. } => Kind::Usage,
             source => registry_failure(source).kind(),
@@ -309,7 +309,7 @@ pub(crate) fn source_failure(error: source::Error) -> Failure {
     }
 }
 
-/// Gives an error of the policy its kind.
+/// Converts an error of the policy into a failure.
 pub(crate) fn policy_failure(error: policy::Error) -> Failure {
     match error {
         policy::Error::Source(error) => source_failure(error),
@@ -318,7 +318,7 @@ pub(crate) fn policy_failure(error: policy::Error) -> Failure {
     }
 }
 
-/// Gives an error of the gate its kind.
+/// Converts an error of the gate into a failure.
 pub(crate) fn gate_failure(error: gate::Error) -> Failure {
     use gate::Error as E;
     match error {
@@ -344,12 +344,13 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
             });
             // A refusal wins over configuration, and that over a remote.
             let worst = kinds.min_by_key(|kind| (*kind != Kind::Refused, *kind));
-            Failure::new(worst.unwrap_or(Kind::Refused), E::Unreadable(facts))
-                .hint("leave rules out that need it, or make it readable: nothing passes unseen")
+            Failure::new(worst.unwrap_or(Kind::Refused), E::Unreadable(facts)).hint(
+                "exclude the rules that need it, or make it readable: unread data never passes",
+            )
         }
         error @ E::ImageNotFound { .. } => Failure::new(Kind::NotFound, error),
         E::EmptyPolicy => Failure::new(Kind::Usage, E::EmptyPolicy)
-            .hint("name one under sources, or say --allow-empty-policy"),
+            .hint("name one under sources, or give --allow-empty-policy"),
         error @ (E::Reference(_) | E::Snapshot(_) | E::Signer { .. }) => {
             Failure::new(Kind::Usage, error)
         }
@@ -357,7 +358,7 @@ pub(crate) fn gate_failure(error: gate::Error) -> Failure {
     }
 }
 
-/// Gives an error about an image that is judged its kind: other bytes than its digest's are refused.
+/// Converts a registry error about an evaluated image: bytes other than its digest's are refused.
 fn image_failure(error: registry::Error) -> Failure {
     use registry::Error as E;
     match error {
@@ -366,7 +367,7 @@ fn image_failure(error: registry::Error) -> Failure {
     }
 }
 
-/// Gives an error of a hand-over file its kind.
+/// Converts an error of a hand-over file into a failure.
 pub(crate) fn handover_failure(error: handover::Error) -> Failure {
     use handover::Error as E;
     let kind = match &error {
@@ -380,7 +381,7 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
     };
     let hint = match &error {
         E::NotListed { .. } => Some(
-            "the file may belong to another run: run verify-ec for this image, or say --unverified",
+            "the file may belong to another run: run verify-ec for this image, or give --unverified",
         ),
         E::Refused { .. } => Some("the report of verify-ec names each violation"),
         E::Parse { .. } => Some("verify-ec writes verified.json, copy-image promoted.json"),
@@ -393,7 +394,7 @@ pub(crate) fn handover_failure(error: handover::Error) -> Failure {
     }
 }
 
-/// Gives an error of an edit its kind.
+/// Converts an error of an edit into a failure.
 pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
     use gitops::Error as E;
     let kind = match &error {

@@ -1,4 +1,4 @@
-//! How files are found, read and written.
+//! Files that commands find, read and write.
 
 use std::{
     fs,
@@ -22,10 +22,10 @@ pub(crate) fn in_data_dir(path: &Path, data_dir: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The regular files below a directory, without hidden directories such as `.git`, by their paths there.
+/// Returns the regular files below a directory, without hidden directories such as `.git`, by their paths there.
 ///
 /// # Errors
-/// [`Kind::NotFound`] when there is no such directory, else [`Kind::Usage`].
+/// [`Kind::NotFound`] without the directory, else [`Kind::Usage`].
 pub(crate) fn list_files(dir: &Path) -> Result<Vec<String>, Failure> {
     let mut files = Vec::new();
     let mut open = vec![String::new()];
@@ -62,31 +62,31 @@ pub(crate) fn list_files(dir: &Path) -> Result<Vec<String>, Failure> {
     Ok(files)
 }
 
-/// Says that a hand-over file was read without a digest to compare with, and names it for the
+/// Warns that a hand-over file was read without a digest for comparison, and returns its name for the
 /// next file.
 pub(crate) fn unchecked(digest: Option<Digest>, name: &str, flag: &str) -> Option<String> {
     if digest.is_some() {
         return None;
     }
-    tracing::warn!("{name} is read without {flag}: a change since it was written goes unnoticed");
+    tracing::warn!("{name} is read without {flag}: a change since it was written is not detected");
     Some(name.to_owned())
 }
 
-/// Where a path leads when something is written to it.
+/// The destination of a path that is written to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A regular file, there or not; it is replaced as a whole.
+    /// A regular file, which may not exist yet; it is replaced as a whole.
     File(PathBuf),
     /// A device, a pipe or a socket, which is opened and never replaced.
     Special(PathBuf),
 }
 
 impl Target {
-    /// Follows a link to what it leads to.
+    /// Follows a link to its target.
     ///
     /// # Errors
-    /// A link to a regular file outside of its own directory: whoever may write to a workspace would
-    /// choose which file is overwritten.
+    /// A link to a regular file outside of its own directory: anyone who may write to a workspace could
+    /// choose the file that is overwritten.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let found = match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -121,7 +121,7 @@ impl Target {
     }
 }
 
-/// The file that a link names and that does not exist, as when it was removed; `None` where it would be
+/// Returns the file that a link names and that does not exist, as when it was removed; `None` where it would be
 /// made outside of the link's own directory.
 fn dangling(path: &Path) -> io::Result<Option<PathBuf>> {
     let above = path.parent().filter(|dir| !dir.as_os_str().is_empty());
@@ -139,10 +139,10 @@ fn dangling(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(target).filter(|target| !is_link && target.starts_with(&above)))
 }
 
-/// How long a pipe may have no reader.
+/// The longest time that a pipe may have no reader.
 const READER_TIME: Duration = Duration::from_secs(5);
 
-/// Writes a file so that it is there whole or not at all; a device or a pipe is written to.
+/// Writes a file so that it exists whole or not at all; a device or a pipe is written to.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming the file.
@@ -189,7 +189,7 @@ pub(crate) fn open_special(path: PathBuf) -> io::Result<fs::File> {
     within_reader_time(move || fs::OpenOptions::new().append(true).open(path))
 }
 
-/// Does something with a pipe, which waits for its reader; the run must not wait for ever.
+/// Runs an operation on a pipe, which waits for its reader; the run must not wait for ever.
 fn within_reader_time<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -202,7 +202,7 @@ fn within_reader_time<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(io::Error::other("nothing reads from it")))
 }
 
-/// Removes a regular file of an earlier run, if there is one. What is not a regular file stays.
+/// Removes a regular file of an earlier run, if there is one. Other kinds of files are kept.
 ///
 /// # Errors
 /// [`Kind::Usage`], naming the file.
@@ -256,7 +256,7 @@ mod tests {
         assert!(!at("made").exists());
         remove_file(&at("out/inside")).unwrap();
         assert!(!at("out/own").exists() && at("out/inside").is_symlink());
-        // The link that is left is written through again; one link after another is not.
+        // The link that is left is written through again; a chain of links is not.
         write_file(&at("out/inside"), b"again").unwrap();
         assert_eq!(fs::read(at("out/own")).unwrap(), b"again");
         symlink("first", at("out/second")).unwrap();

@@ -1,4 +1,4 @@
-//! How flags are read that clap alone reads otherwise.
+//! Parses flags in ways that clap alone does not.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ pub(crate) fn booleans(command: clap::Command) -> clap::Command {
 
 /// Returns the booleans that are false unless they are given, in every command that has them.
 ///
-/// For them `=false` says what holds anyway, so it is taken away before clap would count it as
-/// given and find a conflict with another flag.
+/// For them `=false` sets the default, so it is removed before clap would treat it as
+/// given and report a conflict with another flag.
 pub(crate) fn switches(command: &clap::Command) -> BTreeSet<&str> {
     let is_off = |argument: &clap::Arg| {
         let boolean = argument.get_value_parser().type_id() == ValueParser::bool().type_id();

@@ -2,7 +2,7 @@
 //!
 //! 1. peel the revision at the Git host, once
 //! 2. find each image by the Git tag, by the commit, or as a Snapshot or a GitOps directory names it
-//! 3. ask the registry for its digest; from here on nothing names a tag
+//! 3. resolve its digest at the registry; no later step names a tag
 //! 4. write `images.json`
 
 mod args;
@@ -43,10 +43,9 @@ pub(crate) const RESULTS: &[&str] = &[
     "COMMIT",
 ];
 
-/// Which images are gathered, and for which revision.
+/// The images to gather, and the revision to find them for.
 #[derive(Debug, Clone)]
 pub(crate) struct GatherRequest {
-    /// Where the images are named.
     pub(crate) source: ImageSource,
     /// The source repository, where the revision is peeled to a commit.
     pub(crate) git_url: Option<String>,
@@ -54,51 +53,46 @@ pub(crate) struct GatherRequest {
     pub(crate) revision: Option<String>,
     /// The commit that the revision must be.
     pub(crate) commit: Option<String>,
-    /// By which tag an image is found.
+    /// The tag by which an image is found.
     pub(crate) strategy: Strategy,
-    /// Whether the Git tag and the commit must name the same image.
+    /// Requires the Git tag and the commit to name the same image.
     pub(crate) cross_check: bool,
     /// The tag that the images will get, or its template.
     pub(crate) destination_tag: Option<String>,
-    /// Whether an empty list is accepted.
+    /// Accepts a list without images.
     pub(crate) allow_empty: bool,
     /// Where the list is written; `None` is its default name.
     pub(crate) images_out: Option<PathBuf>,
 }
 
-/// Where images are named.
+/// The input that names the images.
 #[derive(Debug, Clone)]
 pub(crate) enum ImageSource {
-    /// By their repositories.
     Repositories(Vec<NamedRepository>),
     /// In a Snapshot: a file, `-` or the JSON itself.
     Snapshot(String),
     /// In the files of a GitOps directory.
     Overlay {
-        /// The directory.
         dir: PathBuf,
         /// The branch whose images there are left out.
         target_branch: Option<String>,
     },
 }
 
-/// The repository of a component.
+/// A component's name and its repository.
 #[derive(Debug, Clone)]
 pub(crate) struct NamedRepository {
-    /// The component's name.
     pub(crate) name: String,
-    /// The repository.
     pub(crate) repository: Repository,
 }
 
 /// The list that was written.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// The list.
     pub(crate) images: Images,
     bytes: Vec<u8>,
     commit: String,
-    /// The result that replaces a Snapshot which is too large to be one.
+    /// The result in place of a Snapshot that is too large for one.
     pointer: String,
 }
 
@@ -187,7 +181,7 @@ pub(crate) async fn find(
 }
 
 impl Done {
-    /// The Tekton results and one line per image.
+    /// Returns the Tekton results and one line per image.
     ///
     /// # Errors
     /// Never for a list that this program wrote.
@@ -213,21 +207,21 @@ impl Done {
 }
 
 impl GatherRequest {
-    /// The images of the request, and the revision that they were found for.
+    /// Returns the images of the request, and the revision that they were found for.
     async fn snapshot(&self, context: &Context) -> Result<(Origin, Snapshot), Failure> {
         self.check()?;
         let origin = self.peel(context).await?;
         self.expect(&origin)?;
         let snapshot = self.find_all(&origin, context).await?;
         if snapshot.components.is_empty() && !self.allow_empty {
-            let text = "there are no images: nothing would be verified";
+            let text = "the list has no images: nothing would be verified";
             let failure = Failure::message(Kind::NotFound, text);
-            return Err(failure.hint("name one by --image, or say --allow-empty"));
+            return Err(failure.hint("name one by --image, or give --allow-empty"));
         }
         Ok((origin, snapshot))
     }
 
-    /// The tag that the images will get.
+    /// Returns the tag that the images will get.
     fn destination(&self, origin: &Origin) -> Result<Option<Tag>, Failure> {
         let Some(template) = &self.destination_tag else {
             return Ok(None);
@@ -243,7 +237,7 @@ impl GatherRequest {
         filled.parse().map(Some).or_fail(Kind::Usage)
     }
 
-    /// Refuses what needs a revision and has none.
+    /// Refuses a request that needs a revision and has none.
     fn check(&self) -> Result<(), Failure> {
         let needs = [
             ("--git-url", self.git_url.is_some()),
@@ -274,7 +268,7 @@ impl GatherRequest {
         }
     }
 
-    /// Peels `--revision` at `--git-url`; a full commit is taken as it is.
+    /// Peels `--revision` at `--git-url`; a full commit is taken unchanged.
     async fn peel(&self, context: &Context) -> Result<Origin, Failure> {
         let Some(revision) = &self.revision else {
             return Ok(Origin {
@@ -346,7 +340,7 @@ impl GatherRequest {
         Ok(snapshot)
     }
 
-    /// Where images were built from: `--git-url` at the commit of `--revision`.
+    /// Returns the source of the images: `--git-url` at the commit of `--revision`.
     fn source(&self, origin: &Origin) -> Option<Source> {
         self.git_url.as_ref().map(|url| Source {
             git: Some(GitSource {
@@ -358,7 +352,7 @@ impl GatherRequest {
         })
     }
 
-    /// The image of a repository by the strategy, with the tag that led to it.
+    /// Finds the image of a repository by the strategy, with the tag that led to it.
     async fn find(
         &self,
         repository: &Repository,
@@ -399,7 +393,7 @@ impl GatherRequest {
         self.agree(repository, found)
     }
 
-    /// With `--cross-check` every tag must name one digest.
+    /// Requires with `--cross-check` that every tag names one digest.
     fn agree(
         &self,
         repository: &Repository,
@@ -431,7 +425,7 @@ impl GatherRequest {
 
 fn no_image(reference: &str) -> Failure {
     Failure::message(Kind::NotFound, format!("no image {reference}"))
-        .hint("was it built and pushed? --strategy says by which tag it is found")
+        .hint("was it built and pushed? --strategy sets the tag by which it is found")
 }
 
 fn describe(tag: Option<Tag>, manifest: &Manifest) -> Result<Found, Failure> {

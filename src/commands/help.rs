@@ -13,7 +13,6 @@ pub(crate) use topics::{TOPICS, exit_codes, variables};
 use super::Outcome;
 use crate::failure::{Failure, Kind};
 
-/// Flags of `help`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A command such as `trust verify`, or one of options, variables, exit-codes, credentials
@@ -52,7 +51,7 @@ fn of_command(path: &[String], command: &mut Command) -> Result<String, Failure>
     Ok(at.render_long_help().to_string())
 }
 
-/// Gives the command and all below it headings, examples and a short list of the global options.
+/// Adds headings, examples and a short list of the global options to the command and all below it.
 pub(crate) fn dress(command: Command) -> Command {
     let names = |command: &Command| -> Vec<String> {
         let subs = command.get_subcommands();
@@ -83,7 +82,7 @@ pub(crate) fn dress(command: Command) -> Command {
 }
 
 fn dress_below(command: Command, path: &str, globals: &str) -> Command {
-    // Fixed, or an error would show each variable of the environment as an option that must be given.
+    // Fixed, or an error would show each variable of the environment as a required option.
     let usage = command
         .clone()
         .bin_name(format!("promote {path}"))

@@ -16,15 +16,14 @@ use crate::{
 const CONFIG: &str = include_str!("init/promote.yaml");
 const RULE: &str = include_str!("init/owner.rego");
 const RULE_TEST: &str = include_str!("init/owner_test.rego");
-/// The shipped trigger.
+/// The shipped trigger of Pipelines-as-Code for Git tags.
 const ON_TAG: &str = include_str!("../../pipelines/promote-to-prod/pac/on-tag.yaml");
 
-/// Values for answers that were not given; the domain `.example` has no hosts.
+/// Values for flags that were not given; the domain `.example` has no hosts.
 const IMAGE: &str = "registry.example/staging/web";
 const DESTINATION: &str = "registry.example/production/web";
 const SOURCE: &str = "https://git.example/team/web.git";
 
-/// Flags of `init`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The repository into which builds push the image
@@ -45,7 +44,7 @@ pub(crate) struct Args {
     /// The public key of the signer
     #[arg(long, value_name = "KEY", default_value = "cosign.pub")]
     public_key: String,
-    /// The checkout to write into
+    /// The checkout to write the files into
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }
@@ -72,11 +71,11 @@ fn image(text: &str) -> Result<Image, String> {
     }
 }
 
-/// Writes the files and says what to fill in.
+/// Writes the files and prints what to fill in.
 ///
 /// # Errors
-/// [`Kind::NotFound`] without the directory, [`Kind::Conflict`] when one of the files exists; nothing is
-/// written then.
+/// [`Kind::NotFound`] without the directory, [`Kind::Conflict`] when one of the files exists; then nothing is
+/// written.
 pub(crate) fn run(args: &Args, _: &Context) -> Result<Outcome, Failure> {
     if !args.dir.is_dir() {
         let text = format!("--dir {} is not a directory", args.dir.display());
@@ -107,10 +106,10 @@ pub(crate) fn run(args: &Args, _: &Context) -> Result<Outcome, Failure> {
     })
 }
 
-/// The values that the files are filled in with.
+/// The values that are filled into the files.
 struct Answers {
     values: [(&'static str, String); 7],
-    /// The keys of `promote.yaml` for which nothing was given.
+    /// The keys of `promote.yaml` without a given value.
     open: Vec<&'static str>,
 }
 
@@ -171,7 +170,7 @@ impl Answers {
         })
     }
 
-    /// The shipped trigger with the repositories of the images.
+    /// Returns the shipped trigger with the repositories of the images.
     fn trigger(&self) -> String {
         let image = format!("{}={}", self.value("@NAME@"), self.value("@IMAGE@"));
         ON_TAG
@@ -197,7 +196,7 @@ impl Answers {
     }
 }
 
-/// Refuses what would not be one plain scalar of YAML.
+/// Refuses a value that is not one plain scalar of YAML.
 fn plain(flag: &str, value: &str) -> Result<(), Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+~%=".contains(c);
     let starts = value.starts_with(|c: char| c.is_ascii_alphanumeric() || "./~_".contains(c));
@@ -210,13 +209,13 @@ fn plain(flag: &str, value: &str) -> Result<(), Failure> {
     }
 }
 
-/// The repository beside a source repository: its name with `-gitops` behind it.
+/// Returns the repository beside a source repository: its name with `-gitops` behind it.
 fn beside(url: &str) -> String {
     let name = url.trim_end_matches('/').trim_end_matches(".git");
     format!("{name}-gitops.git")
 }
 
-/// Returns the URL of the remote origin if it is one that needs no account in it.
+/// Returns the URL of the remote origin if it has no account in it.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a configuration that cannot be read.

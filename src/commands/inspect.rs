@@ -1,4 +1,4 @@
-//! `inspect`: shows everything that is attached to an image, and what other tools make of it. Verifies nothing.
+//! `inspect`: shows everything that is attached to an image, and what other tools read of it. Verifies nothing.
 
 mod signers;
 
@@ -15,27 +15,26 @@ use crate::{
     text,
 };
 
-/// Flags of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The image: REPO:TAG or REPO@DIGEST
+    /// The image, as REPO:TAG or REPO@DIGEST
     #[arg(value_name = "IMAGE")]
     image: String,
-    /// How to print it
+    /// Print it in this format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
 
-/// How a document is printed.
+/// The format of a printed document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Lines for people to read, without a fixed layout
     Text,
-    /// For programs
+    /// One JSON document for other programs
     Json,
 }
 
-/// One image or platform with what is attached to it.
+/// An image or platform with the artifacts attached to it.
 struct Shown {
     name: String,
     image: DigestReference,
@@ -43,7 +42,7 @@ struct Shown {
     attached: Vec<Line>,
 }
 
-/// An attached artifact.
+/// One attached artifact as it is listed.
 struct Line {
     kind: String,
     place: String,
@@ -81,7 +80,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     })
 }
 
-/// Images of an index, each with its platform.
+/// The images of an index, each with its platform.
 type Children = Vec<(String, DigestReference)>;
 
 /// Finds the digest and the manifest of an image, and the images of an index.

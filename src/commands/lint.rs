@@ -15,7 +15,6 @@ use crate::{
 /// The largest number of files that a directory may hold.
 const MAX_FILES: usize = 10_000;
 
-/// Flags of `lint`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// YAML files, or directories with YAML files; - reads standard input
@@ -31,9 +30,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
-    /// FILE:LINE:COLUMN: LEVEL[CODE]: PATH: MESSAGE
+    /// Lines FILE:LINE:COLUMN: LEVEL[CODE]: PATH: MESSAGE
     Text,
-    /// A list of objects
+    /// A list of objects, one a finding
     Json,
 }
 
@@ -103,7 +102,7 @@ fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         for entry in std::fs::read_dir(&dir).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let path = entry.path();
-            // A link may lead out of the directory or in a circle.
+            // A link may lead out of the directory or form a cycle.
             let kind = entry.file_type().map_err(unreadable)?;
             let yaml = path
                 .extension()

@@ -1,4 +1,4 @@
-//! `man`: manual pages.
+//! `man`: manual pages in troff, one for each command.
 
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -12,7 +12,6 @@ use super::{
 };
 use crate::failure::{Failure, Kind, OrFail as _};
 
-/// Flags of `man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Write one page for each command into this directory, instead of the main page to standard output
@@ -20,7 +19,7 @@ pub(crate) struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Prints the main page or writes all pages; `ec` is parsed on its own.
+/// Prints the main page or writes all pages; `ec` is passed on its own.
 ///
 /// # Errors
 /// [`Kind::Usage`] when a page cannot be written.
@@ -51,7 +50,7 @@ fn shown(command: &Command) -> impl Iterator<Item = &Command> {
     all.filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-/// Writes pages of one program.
+/// Writes the pages of one program.
 struct Pages {
     variables: Vec<(String, String)>,
 }
@@ -63,7 +62,7 @@ impl Pages {
         }
     }
 
-    /// Returns the pages of the command and all below it, by what is typed: `promote copy-image`.
+    /// Returns the pages of the command and all below it, by the words to type: `promote copy-image`.
     fn tree(&self, command: &Command, path: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
         let mut all = vec![(path.to_owned(), self.page(command, path)?)];
         for sub in shown(command) {
@@ -155,7 +154,7 @@ fn list(page: &mut Vec<u8>, title: &str, entries: &[(String, String)]) {
     page.extend(text.into_bytes());
 }
 
-/// Returns the text so that troff prints it as it is written.
+/// Returns the text escaped, so that troff prints it unchanged.
 fn escaped(line: &str) -> String {
     let line = line.replace('\\', "\\e").replace('-', "\\-");
     match line.starts_with(['.', '\'']) {
@@ -164,7 +163,7 @@ fn escaped(line: &str) -> String {
     }
 }
 
-/// Writes other characters than ASCII as troff names them: without that, readers print two wrong ones.
+/// Writes non-ASCII characters as troff names them: without that, readers print two wrong ones.
 fn ascii(page: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(page);
     let mut written = String::with_capacity(text.len());

@@ -1,5 +1,5 @@
 //! One file for each subcommand: its flags (whose comments are the help), the typed request that
-//! is made of them, and how what was done is shown.
+//! they become, and the text of its result.
 
 pub(crate) mod attest;
 pub(crate) mod bundle;

@@ -1,4 +1,4 @@
-//! `--output FORMAT[=FILE][?option=value&…]`.
+//! Reports named by `--output FORMAT[=FILE][?option=value&…]`.
 
 use std::{path::PathBuf, str::FromStr};
 
@@ -13,19 +13,18 @@ use crate::{
     report::{Format, Report, Show},
 };
 
-/// One report that was asked for.
+/// A requested report with its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Output {
-    /// How it is written.
     format: Format,
-    /// Where it goes; standard output without.
+    /// The file that it is written to; `None` is standard output.
     path: Option<PathBuf>,
     successes: Option<bool>,
     warnings: Option<bool>,
     docs_link: Option<bool>,
 }
 
-/// Returns what the judgement has to keep of each component for these reports.
+/// Returns which parts of each component's evaluation are kept for these reports.
 pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
     let any = |format| outputs.iter().any(|output| output.format == format);
     let lists = |show: Show| show.successes || show.info;
@@ -37,7 +36,7 @@ pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
     }
 }
 
-/// Removes the reports of an earlier run from where these will be written.
+/// Removes the reports of an earlier run at the paths of these.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be removed.
@@ -49,12 +48,12 @@ pub(crate) fn remove_old(outputs: &[Output], context: &Context) -> Result<(), Fa
     Ok(())
 }
 
-/// The reports that were written.
+/// The results of writing every report.
 #[derive(Debug)]
 pub(crate) struct Written {
-    /// Those for standard output.
+    /// The text of the reports without a file.
     pub(crate) stdout: Vec<u8>,
-    /// The Tekton result `TEST_OUTPUT`.
+    /// The value of the Tekton result `TEST_OUTPUT`.
     pub(crate) test_output: String,
     /// SHA-256 of the report as JSON.
     pub(crate) report_digest: Digest,
@@ -78,7 +77,7 @@ pub(crate) fn write_all(
     })
 }
 
-/// Writes every report; gives what goes to standard output. Text is written when none is named.
+/// Writes every report and returns the text for standard output. Text is written when none is named.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be written.
@@ -110,11 +109,11 @@ pub(crate) fn write(
 }
 
 impl Output {
-    /// Names the file after a part of the list, so that the parts of one volume do not share it.
+    /// Names the file after a part of the list, so that parts on one volume do not share it.
     pub(crate) fn of_part(mut self, name: impl Fn(&str) -> String) -> Self {
         self.path = self.path.map(
             |path| match path.file_name().and_then(|file| file.to_str()) {
-                // `file:report.json` is a name in the data directory, and keeps its prefix so.
+                // `file:report.json` is a name in the data directory, and keeps its prefix.
                 Some(file) => path.with_file_name(name(file)),
                 None => path,
             },
@@ -122,7 +121,7 @@ impl Output {
         self
     }
 
-    /// What is written when nothing was asked for.
+    /// Returns the report of a run without `--output`: text on standard output.
     pub(crate) fn text() -> Self {
         Self {
             format: Format::Text,
@@ -133,7 +132,7 @@ impl Output {
         }
     }
 
-    /// The report as JSON in the data directory.
+    /// Returns the report as JSON in the data directory.
     pub(crate) fn report() -> Self {
         Self {
             format: Format::Json,
@@ -142,10 +141,10 @@ impl Output {
         }
     }
 
-    /// Reads what upstream reads: unknown options are left out, and all behind a wrong one.
+    /// Parses as upstream does: unknown options are ignored, and so is everything behind a wrong one.
     ///
     /// # Errors
-    /// Upstream's message for a format that is none.
+    /// Upstream's message for an unknown format.
     pub(crate) fn lenient(text: &str) -> Result<Self, String> {
         let (target, options) = text.split_once('?').unwrap_or((text, ""));
         let (name, path) = target.split_once('=').unwrap_or((target, ""));
@@ -179,17 +178,17 @@ impl Output {
         Ok(output)
     }
 
-    /// How the report is written.
+    /// Returns the format of the report.
     pub(crate) fn format(&self) -> Format {
         self.format
     }
 
-    /// The file that the report goes to; standard output without.
+    /// Returns the file that the report is written to; `None` is standard output.
     pub(crate) fn path(&self) -> Option<&std::path::Path> {
         self.path.as_deref()
     }
 
-    /// What this report shows. Options count in text only, as upstream has it.
+    /// Returns the parts that this report shows. Options apply to text only, as upstream has it.
     pub(crate) fn show(&self, show: Show) -> Show {
         if self.format != Format::Text {
             return show;

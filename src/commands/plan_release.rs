@@ -1,9 +1,9 @@
-//! `plan-release`: what a Konflux release does with each image of a Snapshot.
+//! `plan-release`: computes the repositories and tags of a Konflux release for each image of a Snapshot.
 //!
 //! 1. read Release, ReleasePlan, ReleasePlanAdmission and Snapshot; check that they belong together
 //! 2. merge their data and read the mapping
-//! 3. compute and check every tag; the registry is asked for labels and numbers only
-//! 4. write `images.json` with all images, which verify-ec judges, and `release.json` with the
+//! 3. compute and check every tag; the registry is read for labels and numbers only
+//! 4. write `images.json` with all images, which verify-ec verifies, and `release.json` with the
 //!    repositories and tags of those that are released
 
 mod args;
@@ -38,26 +38,22 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["IMAGES_COUNT", "IMAGES_DIGEST", "RELEASE_DIGEST"];
 
-/// Which release is planned.
+/// The resources of the release to plan, and its options.
 #[derive(Debug, Clone)]
 pub(crate) struct PlanRequest {
     /// Where the Snapshot is: a file, `-`, JSON, or `k8s:` with its name.
     pub(crate) snapshot: String,
-    /// Where the Release is.
     pub(crate) release: Option<String>,
-    /// Where the ReleasePlan is.
     pub(crate) plan: Option<String>,
-    /// Where the ReleasePlanAdmission is.
     pub(crate) admission: Option<String>,
-    /// Whether only the component is released that the Snapshot was made for.
+    /// Releases only the component that the Snapshot was made for.
     pub(crate) single_component: bool,
-    /// Whether components without an entry are left out.
+    /// Accepts components without an entry, which are left out.
     pub(crate) allow_unmapped: bool,
-    /// Whether images are released that the registry will delete.
+    /// Accepts images that the registry will delete.
     pub(crate) allow_expiring: bool,
     /// Try the right to push for every repository that gets a tag.
     pub(crate) check_rights: bool,
-    /// How the cluster is reached.
     pub(crate) cluster: ClusterFlags,
     /// Where the images are written; `None` is the default name.
     pub(crate) images_out: Option<PathBuf>,
@@ -68,7 +64,7 @@ pub(crate) struct PlanRequest {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Usage`] for objects that do not fit together and tags that cannot be, [`Kind::NotFound`]
+/// [`Kind::Usage`] for objects that do not fit together and invalid tags, [`Kind::NotFound`]
 /// for what does not exist, [`Kind::Refused`] for an image that expires.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let request = PlanRequest::from(args);
@@ -117,7 +113,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome(&release, &images, Digest::of(&bytes)))
 }
 
-/// The images of the Snapshot as `images.json` has them.
+/// Returns the images of the Snapshot as `images.json` has them.
 fn images(objects: &Objects) -> Result<Images, Failure> {
     let shown = &objects.snapshot.shown;
     let spec = objects.snapshot.spec().or_fail(Kind::Usage)?;
@@ -179,7 +175,7 @@ async fn planned(
         if let Some(mark) = found.expires.as_ref().filter(|_| !request.allow_expiring) {
             let text = format!("{image} has {mark}: the registry would delete the released image");
             return Err(Failure::message(Kind::Refused, text)
-                .hint("build it without the label; --allow-expiring releases it all the same"));
+                .hint("build it without the label; --allow-expiring releases it anyway"));
         }
         let source = source(component);
         let revision = source.as_ref().map(|source| source.revision.clone());
@@ -258,7 +254,7 @@ async fn destinations(
     Ok(destinations)
 }
 
-/// Two images must not get one tag.
+/// Refuses two images that would get one tag.
 fn check_collisions(components: &[ReleasedComponent]) -> Result<(), Failure> {
     let mut known = std::collections::BTreeMap::new();
     for component in components {

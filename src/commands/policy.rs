@@ -12,7 +12,6 @@ use crate::{
     policy::rego::files::{Files, FilesError},
 };
 
-/// Flags of `policy`.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -30,7 +29,7 @@ enum Command {
     Check(check::Args),
     /// Run the unit tests of a policy: rules named test_
     ///
-    /// Functions ec.* can be replaced by `with`; unless a test does so, those that would ask a
+    /// Functions ec.* can be replaced by `with`; unless a test does so, those that would read a
     /// registry are undefined. The last line is `N passed, N failed`; the exit code is 4 when one fails.
     #[command(
         after_help = "Example:\n  promote policy test policies/release --run sbom --coverage"
@@ -54,7 +53,7 @@ enum Format {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::Usage`] for policies that cannot be used, [`Kind::NotFound`] when there is nothing.
+/// [`Kind::Usage`] for policies that cannot be used, [`Kind::NotFound`] for paths without any.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // Parsing and evaluating block.
     let work = match args.command {

@@ -1,4 +1,4 @@
-//! Errors of the record as failures with an exit code, and the trust file that flags name.
+//! Converts errors of the record into failures, and reads the trust file of a flag.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     record::{Error, TrustFile},
 };
 
-/// Turns an error of the record into a failure.
+/// Converts an error of the record into a failure.
 pub(crate) fn record_failure(error: Error) -> Failure {
     match error {
         Error::Registry(error) => registry_failure(error),

@@ -1,7 +1,7 @@
-//! `release-status`: what of a release is in the registries now, as a file, a result and in the Release's status.
+//! `release-status`: the images that a release's tags name now, as a file, a result and in the Release's status.
 //!
 //! 1. read `release.json`
-//! 2. ask for every tag; what cannot be read is neither released nor missing
+//! 2. look up every tag; one that cannot be read is neither released nor missing
 //! 3. write the results, also for a release that failed half-way
 //! 4. patch the one member of the Release's status, where a Role for that was installed
 
@@ -32,10 +32,9 @@ pub(crate) const RESULTS: &[&str] = &["RELEASED", "RELEASE_RESULTS", "RELEASE_RE
 
 /// The name of the results' file in the data directory.
 const FILE: &str = "release-results.json";
-/// How many tags are looked up at once.
+/// The number of tags that are looked up at once.
 const PARALLEL: usize = 8;
 
-/// Flags of `release-status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file that plan-release wrote [default: release.json]
@@ -44,7 +43,7 @@ pub(crate) struct Args {
     /// The digest of --release that plan-release reported
     #[arg(long, value_name = "DIGEST")]
     release_digest: Option<Digest>,
-    /// The Release whose status gets the results: k8s:[NAMESPACE/]NAME; without the right to do that it is left alone
+    /// The Release whose status gets the results: k8s:[NAMESPACE/]NAME; left unchanged without the right to patch it
     #[arg(long, value_name = "RELEASE")]
     patch: Option<String>,
     /// The member of status.artifacts that is written
@@ -60,8 +59,8 @@ pub(crate) struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Kind::NotFound`] without `release.json`, [`Kind::Remote`] when a tag could not be read; the results are
-/// written then.
+/// [`Kind::NotFound`] without `release.json`, [`Kind::Remote`] when a tag could not be read; then the results are
+/// written too.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let path = context.path(args.release.as_deref(), "release.json");
     let bytes = context
@@ -96,7 +95,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// Asks every registry for every tag.
+/// Looks up every tag at its registry.
 async fn look(release: &Release, context: &Context) -> Vec<Found> {
     let tags = release.components.iter().flat_map(|component| {
         let places = component.destinations.iter();
@@ -112,7 +111,7 @@ async fn look(release: &Release, context: &Context) -> Vec<Found> {
     stream::iter(heads).buffered(PARALLEL).collect().await
 }
 
-/// Writes the one member of the status, where the service account may.
+/// Patches the one member of the status, where the service account may.
 async fn patch(
     name: &str,
     args: &Args,
@@ -149,7 +148,7 @@ async fn patch(
     };
     if !kube.may(right).await.map_err(kube_failure)? {
         tracing::info!(
-            "the status of Release {namespace}/{} is left alone: the service account may not change it; this Role lets it:\n{}",
+            "the status of Release {namespace}/{} is left unchanged: the service account may not patch it; this Role permits it:\n{}",
             name.name,
             role()
         );

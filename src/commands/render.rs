@@ -1,4 +1,4 @@
-//! `render`: the digests of a Snapshot in a copy of a directory, for a test deployment.
+//! `render`: writes the digests of a Snapshot into a copy of a directory, for a test deployment.
 //!
 //! 1. read the Snapshot; every component has a digest
 //! 2. copy the directory and what its kustomization reads outside of it, into memory
@@ -31,19 +31,16 @@ pub(crate) const RESULTS: &[&str] = &["LAYOUT", "PLACES"];
 pub(crate) struct RenderRequest {
     /// The Snapshot: JSON, a file, or `-`.
     pub(crate) snapshot: String,
-    /// The directory that is copied.
     pub(crate) dir: PathBuf,
     /// The directory that is written; new or empty.
     pub(crate) out: PathBuf,
-    /// The kind of target.
     pub(crate) target: Target,
-    /// The namespace of every object.
     pub(crate) namespace: Option<String>,
-    /// Names of components and the repositories by which the directory knows them.
+    /// Names of components, and the repositories by which the directory names them.
     pub(crate) map: Vec<(String, String)>,
     /// Kinds to leave out of the copy.
     pub(crate) skip: Vec<String>,
-    /// Kinds that the target can hold all the same.
+    /// Kinds to keep although the target may not hold them.
     pub(crate) allow: Vec<String>,
     /// Accept components that the directory does not deploy.
     pub(crate) allow_missing: bool,
@@ -111,7 +108,7 @@ fn perform(request: &RenderRequest, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// Each component of the Snapshot with its pinned image.
+/// Returns each component of the Snapshot with its pinned image.
 fn components(
     request: &RenderRequest,
     context: &Context,
@@ -130,7 +127,7 @@ fn components(
             return Err(Failure::message(Kind::Usage, text)
                 .hint("gather-images --snapshot resolves every tag once"));
         }
-        // The digest decides what runs; the tag beside it may have moved on.
+        // The digest decides which image runs; the tag beside it may have moved.
         image.tag = None;
         if let Some(other) = versions.insert(name.clone(), image.to_string())
             && other != image.to_string()
@@ -159,7 +156,7 @@ fn components(
 }
 
 /// Sets the image by its digest; where the present place can hold a digest beside a tag alone, with a tag that
-/// is made of the digest.
+/// is derived from the digest.
 fn filled(
     tree: &Tree<'_>,
     dir: &str,
@@ -178,7 +175,7 @@ fn filled(
     gitops::fill(tree, dir, layout, component, &tagged).map_err(|_| refused)
 }
 
-/// One line a place: file, path, the text before and after.
+/// Returns one line for each place: file, path, the text before and after.
 fn lines(places: &[Written]) -> String {
     let one = |place: &Written| {
         let path = crate::text::line(&place.path);

@@ -12,7 +12,6 @@ use crate::{
     text,
 };
 
-/// Flags of `report`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The report that verify-ec wrote as JSON; - reads standard input
@@ -23,7 +22,7 @@ pub(crate) struct Args {
     /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
     output: Format,
-    /// The digest of the report that verify-ec reported as REPORT_DIGEST: refuse another report
+    /// The digest that verify-ec reported as REPORT_DIGEST: refuse another report
     #[arg(long, value_name = "DIGEST")]
     report_digest: Option<Digest>,
     /// Print first how this task of a Pipeline ended: $(tasks.NAME.status)
@@ -41,7 +40,7 @@ fn task(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// How the tasks of a Pipeline ended, in the words of Tekton.
+/// Returns how the tasks of a Pipeline ended, in the words of Tekton.
 fn states(args: &Args) -> String {
     let all = args.tasks_status.iter();
     let all = all.map(|status| ("all tasks", status.as_str()));
@@ -94,7 +93,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = context.read(file)?;
     let origin = file.display().to_string();
     handover::check_digest(&bytes, &origin, args.report_digest).map_err(handover_failure)?;
-    // The parser's own words may show a part of a file that is something else.
+    // The parser's own words may quote a part of another file.
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let text = format!("{origin} is not a report of verify-ec (line {line}, column {column})");

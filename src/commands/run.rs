@@ -1,12 +1,12 @@
 //! `run`: all steps in one process, by the same code as the commands.
 //!
 //! Each step gets a typed request: the flags of its section in the configuration file and those
-//! of `run` itself make one, and what the steps before did is put into it.
+//! of `run` itself make one, and the results of the steps before are put into it.
 //!
 //! 1. extract-tag
 //! 2. gather-images
-//! 3. verify-ec; a "no" ends the run here
-//! 4. the edit of the GitOps repository is tried without writing, so that a missing file or
+//! 3. verify-ec; a refusal ends the run here
+//! 4. the edit of the GitOps repository is tried without writing, so that a missing file,
 //!    missing credentials or an older image are found before a tag moves
 //! 5. copy-image, everything by digest
 //! 6. attest: the record is there before a tag names the image
@@ -47,7 +47,6 @@ use crate::{
     registry, text,
 };
 
-/// Flags of `run`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Read the steps' flags from this file: one section per command, named as it
@@ -61,13 +60,13 @@ pub(crate) struct Args {
     /// The Git tag, such as v1.0
     #[arg(long, value_name = "TAG", group = "event")]
     tag: Option<String>,
-    /// The event that a Git host sent, as JSON; - reads standard input
+    /// The event that a Git host sent, as JSON in a file; - reads standard input
     #[arg(long, value_name = "FILE", group = "event")]
     event_file: Option<PathBuf>,
     /// The repository of the image that was built at staging
     #[arg(long, value_name = "[NAME=]REPO")]
     image: Vec<String>,
-    /// The same as --image
+    /// The same as --image, as arguments behind --
     #[arg(last = true, value_name = "[NAME=]REPO")]
     images: Vec<String>,
     /// The source repository, where the tag is peeled to its commit
@@ -90,13 +89,13 @@ pub(crate) struct Args {
     /// Refuse to move a tag that names another image; each tag is read again a second after it was written
     #[arg(long)]
     immutable: bool,
-    /// Demand that the signed repository, or the source of the provenance, is the component's own
+    /// Require that the signed repository, or the source of the provenance, is the component's own
     #[arg(long)]
     require_source: bool,
     /// Promote an image that is older than the one that a tag names or that is deployed
     #[arg(long)]
     allow_rollback: bool,
-    /// The GitOps repository
+    /// The URL of the GitOps repository
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
     /// The branch of the GitOps repository
@@ -117,7 +116,7 @@ pub(crate) struct Args {
     /// Write the hand-over files and the report into this directory [default: the data directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The flags that the command line switches off: the file does not switch them on again.
+    /// Flags that the command line switches off, and that the file must not switch on again.
     #[arg(skip)]
     pub(crate) off: Vec<String>,
     /// Allows a promotion without a tag: its requests then name one that does not exist.
@@ -125,10 +124,10 @@ pub(crate) struct Args {
     pub(super) tag_is_optional: bool,
 }
 
-/// Runs the chain.
+/// Runs the steps in order.
 ///
 /// # Errors
-/// What the first failing step says, with the name of the step.
+/// The failure of the first failing step, with the name of the step.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let context = args.context(context);
     let prepared = Prepared::new(&args, &context)?;
@@ -146,9 +145,9 @@ impl Args {
     }
 }
 
-/// Everything that the five steps need, checked before anything is done.
+/// The requests of the five steps, checked before any of them runs.
 pub(super) struct Prepared {
-    /// The requests of the steps.
+    /// The requests of the five steps.
     pub(super) requests: Requests,
     /// Set when a tag, ref or event was given.
     pub(super) has_tag: bool,
@@ -214,7 +213,7 @@ fn gitops_context(args: &Args, deploy: &DeployRequest, context: &Context) -> Con
     context
 }
 
-/// The requests of the steps.
+/// The request of each step, in order.
 pub(super) struct Requests {
     pub(super) tag: TagRequest,
     pub(super) gather: GatherRequest,
@@ -238,7 +237,7 @@ const NAMES_PLACES: [&str; 7] = [
     "destination",
 ];
 
-/// The results that give way when all together are too large for Tekton.
+/// The shorter values of results, for a run whose results are too large for Tekton.
 const SHORTER: [(&str, &str); 4] = [
     ("IMAGES_TO_VERIFY", "file:images.json"),
     ("ATTESTED", "file:attested.json"),
@@ -247,7 +246,7 @@ const SHORTER: [(&str, &str); 4] = [
 ];
 
 impl Prepared {
-    /// Carries out the steps; a failure comes with the results of the steps before it.
+    /// Runs the steps; a failure comes with the results of the steps before it.
     async fn perform(self, dry_run: bool, context: &Context) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
         let deploy = self.requests.deploy.clone();
@@ -268,7 +267,7 @@ impl Prepared {
         Ok(outcome)
     }
 
-    /// Carries out the steps; what each did goes into the request of the next.
+    /// Runs the steps; the result of each goes into the request of the next.
     async fn steps(
         self,
         dry_run: bool,
@@ -314,7 +313,7 @@ impl Prepared {
             outcome.stdout = planned.stdout;
             return Ok(());
         }
-        // A missing file, container or credential is found before a tag moves.
+        // A missing file, container or credential must be found before a tag moves.
         let tried = update_deployment::perform(trial, &self.gitops).await;
         let tried = tried.map_err(in_step("update-deployment"))?;
         let recorded = recorded::copy(
@@ -327,7 +326,7 @@ impl Prepared {
         );
         let recorded = match recorded.await {
             Ok(recorded) => recorded,
-            // It names the step already: copy-image or attest.
+            // The failure names its step already: copy-image or attest.
             Err(failure) => {
                 picture.refused("copy-image", "");
                 return Err(failure);
@@ -367,7 +366,7 @@ async fn gather(
     gather_images::perform(&request, context).await
 }
 
-/// The images that were found, by name and the first digits of the digest.
+/// Returns the images that were found, by name and the first digits of the digest.
 fn pinned(gathered: &gather_images::Done) -> String {
     let components = gathered.images.components();
     let pinned = components.map(|(component, image)| {
@@ -431,7 +430,7 @@ async fn deploy(
     Ok(())
 }
 
-/// The first violation, as `TEST_OUTPUT` has it.
+/// Returns the first violation, as `TEST_OUTPUT` has it.
 fn first_violation(outcome: &Outcome) -> Option<String> {
     let test_output = outcome.results.get("TEST_OUTPUT")?;
     let test_output: serde_json::Value = serde_json::from_str(test_output).ok()?;
@@ -440,7 +439,7 @@ fn first_violation(outcome: &Outcome) -> Option<String> {
     Some(note.to_owned())
 }
 
-/// The edit that will follow, for images that are not copied yet.
+/// Returns the request of the edit that will follow, for images that are not copied yet.
 fn trial(
     copy: &CopyRequest,
     deploy: &DeployRequest,
@@ -461,7 +460,7 @@ fn trial(
     })
 }
 
-/// Shows what would be copied and edited; the registry and the GitOps repository are only read.
+/// Prints the copies and the edit as a plan; the registry and the GitOps repository are only read.
 async fn show_plan(
     copy: CopyRequest,
     trial: DeployRequest,
@@ -480,7 +479,7 @@ async fn show_plan(
     Ok(outcome)
 }
 
-/// Names the step that failed.
+/// Adds the name of the failed step to a failure.
 fn in_step(name: &'static str) -> impl Fn(Failure) -> Failure {
     move |failure| failure.context(name)
 }

@@ -1,4 +1,4 @@
-//! `test-output`: the Tekton result TEST_OUTPUT of a Pipeline, made of how its tasks ended.
+//! `test-output`: the Tekton result TEST_OUTPUT of a Pipeline, computed from how its tasks ended.
 //!
 //! For the `finally` task of an integration test of Konflux, whose integration service reads the result: the
 //! members `result`, `timestamp`, `successes`, `failures` and `warnings` are required.
@@ -11,21 +11,20 @@ use crate::failure::{Failure, Kind};
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT"];
 
-/// Flags of `test-output`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How a task ended: Succeeded, Failed or None, as $(tasks.NAME.status) is in Tekton; a task that was left out is None
+    /// How a task ended: Succeeded, Failed or None, as $(tasks.NAME.status) is in Tekton; a task that was skipped is None
     #[arg(long, value_name = "TASK=STATUS")]
     task: Vec<String>,
-    /// The same as --task
+    /// The same as --task, as arguments behind --
     #[arg(last = true, value_name = "TASK=STATUS")]
     tasks: Vec<String>,
-    /// The tasks that must have succeeded, joined by commas; of others only a failure fails the test
+    /// The tasks that must have succeeded, joined by commas; any other task only fails the test if it failed
     #[arg(long, value_name = "TASK", required = true, value_delimiter = ',')]
     required: Vec<String>,
 }
 
-/// How a task ended.
+/// The final status of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
     Succeeded,

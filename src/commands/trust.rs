@@ -37,7 +37,6 @@ const SHORT_NAMES: [(&str, &str); 8] = [
     ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1"),
 ];
 
-/// Flags of `trust`.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -57,13 +56,13 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct InitArgs {
-    /// The TUF repository
+    /// The URL of the TUF repository
     #[arg(long, value_name = "URL", default_value = trust::PUBLIC_GOOD)]
     mirror: String,
     /// Start the trust from this root.json; without it from the one that an earlier run left, or that of the public instance
     #[arg(long, value_name = "FILE|URL")]
     root: Option<String>,
-    /// Demand that the root.json has this SHA-256
+    /// Require this SHA-256 of the root.json
     #[arg(long, value_name = "HEX", requires = "root")]
     root_checksum: Option<String>,
     /// Write the trusted root to this file too
@@ -76,19 +75,19 @@ struct VerifyArgs {
     /// The image, by digest or tag
     #[arg(value_name = "IMAGE")]
     image: Reference,
-    /// Which kind of evidence to check
+    /// The kind of evidence to check
     #[arg(long, value_name = "KIND", default_value = "signature")]
     kind: Asked,
     /// Accept attestations of this type only: a predicate type, or a short name such as slsaprovenance or spdxjson
     #[arg(long = "type", value_name = "TYPE")]
     predicate_type: Option<String>,
-    /// Which annotation must be signed
+    /// Require this annotation in the signed claims
     #[arg(long, value_name = "KEY=VALUE")]
     annotation: Vec<Annotation>,
     /// Check every platform's image of an index too
     #[arg(long)]
     each_platform: bool,
-    /// How to print what was found
+    /// The format to print the findings in
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Format,
     #[command(flatten)]
@@ -97,13 +96,13 @@ struct VerifyArgs {
 
 #[derive(Debug, clap::Args)]
 struct BundleArgs {
-    /// The bundle
+    /// The file with the Sigstore bundle
     #[arg(long, value_name = "FILE")]
     bundle: PathBuf,
     /// The artifact: a file, or sha256:HEX
     #[arg(value_name = "ARTIFACT|sha256:HEX")]
     artifact: String,
-    /// Verify with this key
+    /// Verify with this public key
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: Option<String>,
     /// Expect a certificate for this signer
@@ -112,7 +111,7 @@ struct BundleArgs {
     /// Expect a certificate for a signer whom this OIDC issuer authenticated
     #[arg(long, value_name = "URL")]
     certificate_oidc_issuer: Option<String>,
-    /// Trust Sigstore's staging instance, as the conformance suite may ask
+    /// Trust Sigstore's staging instance, as the conformance suite may require
     #[arg(long, conflicts_with_all = ["trusted_root", "tuf_mirror"])]
     staging: bool,
     #[command(flatten)]
@@ -121,17 +120,17 @@ struct BundleArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Asked {
-    /// Image signatures
+    /// The signatures of the image
     Signature,
-    /// Signed statements
+    /// The signed statements about it
     Attestation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Lines for people
+    /// Lines for people to read
     Text,
-    /// One JSON document
+    /// One JSON document for programs
     Json,
 }
 
@@ -155,7 +154,7 @@ impl FromStr for Annotation {
     }
 }
 
-/// Runs the command.
+/// Runs the subcommand that was given.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.command {
         Command::Init(args) => init(args, context).await,
@@ -250,7 +249,7 @@ async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure>
     })
 }
 
-/// The image by digest and, if asked for, the images of an index.
+/// Returns the image by digest and, if requested, the images of an index.
 async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestReference>, Failure> {
     let Reference {
         repository,
@@ -279,7 +278,7 @@ async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestRefere
     Ok(images)
 }
 
-/// The result for one image.
+/// The results of checking one image.
 struct Finding {
     image: DigestReference,
     kind: trust::Kind,

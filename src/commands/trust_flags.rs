@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use crate::trust::{Choice, Loaded, Patterns, Start, TrustRequest};
 
-/// The built-in root's name.
+/// The name of the root that is compiled in.
 const PUBLIC_GOOD: &str = "public-good";
 
-/// Whose signatures are accepted, and what proves when they were made.
+/// The flags that name accepted signers, and the proofs of signing time.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Trust options")]
 pub(crate) struct TrustFlags {
@@ -30,10 +30,10 @@ pub(crate) struct TrustFlags {
     /// Expect an OIDC issuer that matches from the first to the last character
     #[arg(long, value_name = "REGEX")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// Ask this Rekor log for entries that are not stored with the signature
+    /// Look up in this Rekor log the entries that are not stored with the signature
     #[arg(long, value_name = "URL")]
     pub(crate) rekor_url: Option<String>,
-    /// Do not demand a transparency log entry; only with a key
+    /// Do not require a transparency log entry; only with a key
     #[arg(long)]
     pub(crate) ignore_rekor: bool,
     /// Accept certificates that no certificate log has
@@ -43,7 +43,7 @@ pub(crate) struct TrustFlags {
     pub(crate) root: RootFlags,
 }
 
-/// Where the trusted root comes from.
+/// The flags that name the trusted root.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RootFlags {
     /// Take the Sigstore trusted root from this file; public-good is the one in this program
@@ -55,10 +55,10 @@ pub(crate) struct RootFlags {
     /// Start the trust in the TUF repository from this root.json
     #[arg(long, value_name = "FILE|URL", requires = "tuf_mirror")]
     pub(crate) tuf_root: Option<String>,
-    /// Demand that the root.json has this SHA-256
+    /// Require this SHA-256 of the root.json
     #[arg(long, value_name = "HEX", requires = "tuf_root")]
     pub(crate) tuf_root_checksum: Option<String>,
-    /// Sigstore's staging instance; not a flag of every command.
+    /// Selects Sigstore's staging instance; not a flag of every command.
     #[arg(skip)]
     pub(crate) staging: bool,
 }
@@ -83,7 +83,7 @@ impl TrustFlags {
 }
 
 impl RootFlags {
-    /// Returns the choice of the flags.
+    /// Returns the source of the trusted root.
     fn choice(&self) -> Choice {
         match (&self.trusted_root, &self.tuf_mirror) {
             (Some(name), _) if name == PUBLIC_GOOD => Choice::PublicGood,

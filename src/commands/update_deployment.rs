@@ -1,9 +1,9 @@
-//! `update-deployment`: the promoted digests into the GitOps repository.
+//! `update-deployment`: writes the promoted digests into the GitOps repository.
 //!
-//! 1. take the images from `promoted.json`, or from `--image` if that file vouches for them
+//! 1. take the images from `promoted.json`, or from `--image` if that file lists them
 //! 2. fetch the branch, without a checkout
 //! 3. edit one scalar for each image; no change is a success without a commit
-//! 4. commit and push; when somebody else pushed first, edit the new head
+//! 4. commit and push; after a concurrent push, edit the new head
 
 mod args;
 mod attested;
@@ -49,69 +49,60 @@ pub(crate) const RESULTS: &[&str] = &[
     "CHANGE_REQUEST_URL",
 ];
 
-/// Which images are deployed, where, and how the edit is written.
+/// The images to deploy, the files to edit, and the form of the edit.
 #[derive(Debug, Clone)]
 pub(crate) struct DeployRequest {
-    /// Where the files are.
     pub(crate) target: DeployTarget,
     /// The environments whose overlays are edited, in one commit.
     pub(crate) environments: Vec<String>,
-    /// The images.
     pub(crate) images: DeployImages,
-    /// Whether an empty list is accepted.
+    /// Accepts a list without images.
     pub(crate) allow_empty: bool,
-    /// Whether an older image may replace a newer one.
+    /// Accepts an older image in place of a newer one.
     pub(crate) allow_rollback: bool,
-    /// The file to edit.
     pub(crate) file: Option<String>,
-    /// The place in the file.
     pub(crate) path: Option<String>,
-    /// The kustomization to follow.
     pub(crate) kustomize: Option<String>,
     /// The values file of a Helm chart.
     pub(crate) helm_values: Option<String>,
     /// The place in the values file.
     pub(crate) key: Option<String>,
-    /// Whether every scalar with a Flux marker of the component is edited.
+    /// Edits every scalar with a Flux marker of the component.
     pub(crate) setter: bool,
-    /// Whether the environment's files are searched.
+    /// Searches the environment's files for the image.
     pub(crate) auto: bool,
     /// The namespace of the Flux policies.
     pub(crate) setter_namespace: Option<String>,
     /// The document of a file: `KIND/NAME`, or its index.
     pub(crate) document: Option<String>,
-    /// The edits that are allowed.
     pub(crate) options: gitops::Options,
-    /// What is written for an image.
+    /// The form of reference to write.
     pub(crate) pin: Pin,
     /// The first line of the commit message.
     pub(crate) message: Option<String>,
-    /// The author of the commit.
     pub(crate) author: Author,
-    /// Whether the commit is signed off by its author.
+    /// Adds a Signed-off-by line of the author.
     pub(crate) signoff: bool,
     /// The run that makes the commit.
     pub(crate) run_url: Option<String>,
     /// The evidence bundles of the images, as attest reports them.
     pub(crate) evidence: Option<String>,
-    /// The file that says whose promotions are accepted; without it none is demanded.
+    /// The trust file of accepted verifiers; `None` requires no promotion statement.
     pub(crate) require_attestation: Option<String>,
-    /// Whether the edit is shown and nothing is changed.
+    /// Prints the edit and changes nothing.
     pub(crate) dry_run: bool,
-    /// How the Git host is spoken to, and the change request.
+    /// The access to the Git host, and the change request.
     pub(crate) change_request: change_request::Options,
-    /// Whether the commits get a status.
+    /// Sets a status on the commits.
     pub(crate) commit_status: bool,
 }
 
-/// Where the files are.
+/// The files to edit: a directory or a repository.
 #[derive(Debug, Clone)]
 pub(crate) enum DeployTarget {
     /// In a directory, which is edited without a commit.
     Directory(PathBuf),
-    /// In a repository.
     Remote {
-        /// The repository.
         url: String,
         /// The branch; `None` is the default branch.
         branch: Option<String>,
@@ -123,37 +114,31 @@ pub(crate) enum DeployTarget {
 /// The files of a key that signs commits.
 #[derive(Debug, Clone)]
 pub(crate) struct SignKey {
-    /// The private key.
     pub(crate) file: PathBuf,
-    /// The passphrase.
     pub(crate) passphrase: Option<PathBuf>,
 }
 
-/// The images that are deployed.
+/// The images to deploy, by the input that names them.
 #[derive(Debug, Clone)]
 pub(crate) enum DeployImages {
-    /// Those of a `promoted.json`.
     Promoted {
         /// The file; `None` is its default name.
         file: Option<PathBuf>,
-        /// The digest that copy-image reported.
         digest: Option<Digest>,
-        /// Only these, which the file must list.
+        /// The only images to deploy, which the file must list.
         only: Vec<Image>,
-        /// Whether what was copied without a verdict is deployed.
+        /// Accepts images that were copied without a verdict.
         unverified: bool,
     },
     /// Those of a `promoted.json` that copy-image has just written.
     Placed(Box<Placed>),
-    /// Those that a floating tag names, once they are resolved and verified.
+    /// Those that a floating tag names, once resolved and verified.
     Follow(Box<Follow>),
     /// Those that a floating tag named, with their verdict.
     Followed(Box<Placed>),
-    /// These, without a `promoted.json`.
     Unverified(Vec<Image>),
     /// These, which will be promoted if the edit can be made: a trial that must not write.
     Trial {
-        /// The images.
         images: Vec<Image>,
         /// The release that they belong to.
         release: Release,
@@ -163,24 +148,21 @@ pub(crate) enum DeployImages {
 /// The source of a release, by which the images are compared with the running ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Release {
-    /// The source repository.
     pub(crate) url: Option<String>,
-    /// The commit.
     pub(crate) commit: Option<String>,
 }
 
-/// What the edit did.
+/// The edit that was made, or is proposed.
 #[derive(Debug)]
 pub(crate) struct Done {
     /// The diff, or the commit and branch.
     pub(crate) stdout: Vec<u8>,
-    /// Whether something changed.
+    /// Set when a file changed.
     pub(crate) changed: bool,
     /// The commit with the edit, else the head.
     pub(crate) commit: String,
     /// The page of the commit, where the repository's URL tells its kind of host.
     pub(crate) page: Option<String>,
-    /// The branch.
     pub(crate) branch: String,
     /// The page of the change request.
     pub(crate) change_request: Option<String>,
@@ -191,13 +173,9 @@ pub(crate) struct Done {
 /// A place in a file that names an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EditedPlace {
-    /// The component.
     pub(crate) component: String,
-    /// The file.
     pub(crate) file: String,
-    /// The text before.
     pub(crate) before: String,
-    /// The text after.
     pub(crate) after: String,
 }
 
@@ -321,7 +299,7 @@ fn signing_key(key: &SignKey, context: &Context) -> Result<SigningKey, Failure> 
     })
 }
 
-/// The files of a commit.
+/// Returns the files of a commit.
 fn remote_tree(fetched: &Repository) -> gitops::Tree<'_> {
     let failed = |file: &str, error: &git::Error| gitops::Error::Read {
         file: file.to_owned(),

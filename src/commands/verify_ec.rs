@@ -1,10 +1,10 @@
-//! `verify-ec`: signatures, attestations and policy for every image; the report and `verified.json`.
+//! `verify-ec`: verifies signatures, attestations and policy for every image; writes the report and `verified.json`.
 //!
 //! 1. read the list of images and check its digest
-//! 2. open the gate and judge every image
+//! 2. open the gate and evaluate every image
 //! 3. write the reports, then `verified.json`
 //!
-//! An old `verified.json` is removed first: after an error there is none.
+//! An old `verified.json` is removed first: an error leaves none.
 
 mod args;
 mod inputs;
@@ -33,29 +33,29 @@ use crate::{
 /// The Tekton results of the command.
 pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST", "REPORT_DIGEST"];
 
-/// The result of the command.
+/// The verdict, the reports and the failure of a run.
 #[derive(Debug)]
 pub(crate) struct Done {
     written: Written,
-    /// The verdict; saved inputs get none.
+    /// The verdict; `None` for saved inputs.
     verdict: Option<Verdict>,
-    /// Why the images may not go on.
+    /// The reason why the images must not be promoted.
     pub(crate) failure: Option<Failure>,
 }
 
-/// The verdict over a list.
+/// The verdict over a list of images.
 #[derive(Debug)]
 enum Verdict {
-    /// `verified.json` was written.
+    /// The `verified.json` that was written.
     Written(Box<Vouched>),
-    /// Nothing is known of any image.
+    /// No image could be evaluated.
     Unknown,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// Configuration that cannot be used. What concerns the images is in [`Outcome::failure`],
+/// Configuration that cannot be used. Refusals of images are in [`Outcome::failure`],
 /// because the reports are written then.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if let Some(merge) = args.merge(context.clock, context.color)? {
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(perform(request, context).await?.into())
 }
 
-/// Judges what the request names; writes the reports and `verified.json`.
+/// Evaluates the images of the request; writes the reports and `verified.json`.
 ///
 /// # Errors
 /// As [`run`].
@@ -138,7 +138,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
     })
 }
 
-/// The release that the list is of; `None` for images that were not gathered for a tag.
+/// Returns the release of the list; `None` for images that were not gathered for a tag.
 fn release(snapshot: &Snapshot) -> Option<Release> {
     let promote = snapshot.promote.as_ref()?;
     let release = Release {
@@ -151,7 +151,7 @@ fn release(snapshot: &Snapshot) -> Option<Release> {
 }
 
 impl Done {
-    /// The `verified.json` that was written.
+    /// Returns the `verified.json` that was written.
     pub(crate) fn verified(&self) -> Option<&Vouched> {
         match &self.verdict {
             Some(Verdict::Written(verified)) => Some(verified),

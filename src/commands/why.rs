@@ -24,22 +24,21 @@ use crate::{
     text,
 };
 
-/// Flags of `why`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The image: REPO:TAG or REPO@DIGEST
+    /// The image, as REPO:TAG or REPO@DIGEST
     #[arg(value_name = "IMAGE")]
     image: String,
-    /// The GitOps repository, where the commit is that deployed the image
+    /// The GitOps repository to search for the commit that deployed the image
     #[arg(long, value_name = "URL")]
     gitops_repo_url: Option<String>,
     /// Its branch; without it the default branch
     #[arg(long, value_name = "BRANCH", requires = "gitops_repo_url")]
     branch: Option<String>,
-    /// How many commits are searched
+    /// The number of commits to search
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     depth: u32,
-    /// How to print it
+    /// The format to print it in
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
@@ -73,7 +72,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         let text = format!("{image} has no evidence bundle of a promotion");
         let failure = Failure::message(Kind::NotFound, text);
         return Err(match args.gitops_repo_url {
-            Some(_) => failure.hint("no commit that was searched names it; --depth searches more"),
+            Some(_) => failure.hint("no searched commit names it; --depth searches more"),
             None => failure.hint("--gitops-repo-url searches the commits that deployed it"),
         });
     }
@@ -115,9 +114,7 @@ fn as_text(image: &DigestReference, stories: &[Story], commits: &[Commit]) -> St
         section(format!("deployed by commit {}", commit.id), &commit.rows);
     }
     if stories.is_empty() {
-        out.push_str(
-            "\nThe registry has no evidence bundle: what follows from the commits is all.\n",
-        );
+        out.push_str("\nThe registry has no evidence bundle: only the commits are shown.\n");
     }
     out
 }

@@ -1,10 +1,10 @@
-//! Findings: what is wrong, where, and how much it matters.
+//! Findings of the linter: the mistake, its place and its level.
 
 use std::fmt;
 
 use super::tree::Position;
 
-/// What kind of mistake it is, by the name that a comment `# lint: ignore NAME: reason` gives.
+/// The kind of a mistake, by the name in a comment `# lint: ignore NAME: reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Code {
@@ -33,7 +33,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    /// The name in messages and comments.
+    /// Returns the name in messages and comments.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::UnknownField => "unknown-field",
@@ -68,31 +68,27 @@ impl fmt::Display for Code {
     }
 }
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
-    /// The resource cannot work, or not as it says.
+    /// The resource cannot work, or not as written.
     Error,
     /// A rule of good practice is broken.
     Warning,
 }
 
-/// One mistake.
+/// A mistake in a resource, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Finding {
-    /// The file as it was named.
+    /// The file as named on the command line.
     pub(crate) file: String,
-    /// The place in the file.
     #[serde(flatten)]
     pub(crate) at: Position,
-    /// How much it matters.
     pub(crate) level: Level,
-    /// The kind of mistake.
     pub(crate) code: Code,
     /// The resource and the path of the field in it.
     pub(crate) path: String,
-    /// The mistake in words.
     pub(crate) message: String,
 }
 
@@ -110,7 +106,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings about one resource.
+/// Collects the findings about one resource.
 pub(super) struct Findings<'a> {
     file: &'a str,
     /// The kind and name of the resource.
@@ -128,7 +124,6 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Adds an error.
     pub(super) fn error(
         &mut self,
         code: Code,
@@ -139,7 +134,6 @@ impl<'a> Findings<'a> {
         self.add(Level::Error, code, at, path, message.into());
     }
 
-    /// Adds a warning.
     pub(super) fn warn(
         &mut self,
         code: Code,

@@ -5,7 +5,7 @@ use super::{
     tree::{Node, Type},
 };
 
-/// Checks a step.
+/// Warns of a step that breaks good practice.
 pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &mut Findings<'_>) {
     if let Some(script) = step.get("script") {
         let text = "a script puts params into a shell, expected command and args";
@@ -39,7 +39,7 @@ pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &
     }
 }
 
-/// Warns of secrets in environment variables: Kubernetes puts them into every argument that names them.
+/// Warns of secrets in environment variables: Kubernetes expands them in every argument that names them.
 pub(super) fn environment(node: &Node, path: &str, findings: &mut Findings<'_>) {
     for (at, variable) in node.list("env").iter().enumerate() {
         let secret = variable

@@ -1,10 +1,10 @@
 //! Checks Tekton resources before a cluster does: Task, Pipeline, PipelineRun (v1) and StepAction (v1beta1).
 //!
-//! 1. The shape: every field is known and has its type (`shape`). Tekton's own webhook drops what it does not know.
-//! 2. References: each `$(…)` names what is declared where it is used, with its type (`task`, `pipeline`).
+//! 1. The shape: every field is known and has its type (`shape`). Tekton's own webhook drops unknown fields.
+//! 2. References: each `$(…)` names something that is declared where it is used, with its type (`task`, `pipeline`).
 //! 3. Across files: params, results and workspaces of the Tasks that a Pipeline names, and of the Pipeline that a
 //!    PipelineRun names (`pipeline`, `run`).
-//! 4. The arguments of our own steps, by a function of the caller that knows the command line.
+//! 4. The arguments of this program's own steps, by a function of the caller that has the command line.
 //! 5. Good practice, as warnings (`house`).
 
 mod finding;
@@ -27,10 +27,9 @@ pub(crate) use shape::nearest;
 use task::TaskInterface;
 use tree::{Ignore, Node};
 
-/// A file to check.
+/// A file to check, with its text.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// The name for messages.
     pub(crate) name: String,
     /// The YAML, of one document or several.
     pub(crate) text: String,
@@ -49,9 +48,8 @@ pub(crate) struct Error {
 /// A mistake in the arguments of a step that runs this program.
 #[derive(Debug)]
 pub(crate) struct ArgumentError {
-    /// The index of the argument in `args`, or none where something is missing.
+    /// The index of the argument in `args`; `None` where an argument is missing.
     pub(crate) index: Option<usize>,
-    /// The mistake in words.
     pub(crate) message: String,
 }
 
@@ -59,18 +57,18 @@ pub(crate) struct ArgumentError {
 /// programs have no errors.
 pub(crate) type ArgumentCheck<'a> = dyn Fn(&[&str], &[&str]) -> Vec<ArgumentError> + 'a;
 
-/// The outcome of a check.
+/// The findings about all files.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// The findings in the order of files and lines.
     pub(crate) findings: Vec<Finding>,
-    /// How many Tekton resources were checked.
+    /// The number of Tekton resources that were checked.
     pub(crate) checked: usize,
     /// Documents of other kinds, which were not checked: file and kind.
     pub(crate) skipped: Vec<(String, String)>,
 }
 
-/// A resource with its file.
+/// A resource with the file that it is in.
 struct Resource<'a> {
     file: &'a str,
     kind: &'a str,
@@ -90,11 +88,11 @@ struct Known<'a> {
     tasks: BTreeMap<&'a str, TaskInterface>,
     step_actions: BTreeMap<&'a str, TaskInterface>,
     pipelines: BTreeMap<&'a str, TaskInterface>,
-    /// Names that several resources have.
+    /// The names that several resources share.
     unclear: BTreeSet<&'a str>,
 }
 
-/// Checks files together: a Pipeline is held against the Tasks among them.
+/// Checks files together: a Pipeline is checked against the Tasks among them.
 ///
 /// # Errors
 /// The first file that is not YAML.
@@ -131,7 +129,7 @@ pub(crate) fn lint(files: &[File], arguments: &ArgumentCheck<'_>) -> Result<Repo
 /// Versions of Tekton's resources with other fields than those that are checked.
 const OTHER_VERSIONS: [&str; 2] = ["tekton.dev/v1alpha1", "tekton.dev/v1beta1"];
 
-/// The resource of a document, if it is one of Tekton's that are checked.
+/// Returns the resource of a document, if it is one of Tekton's that are checked.
 fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Resource<'a>> {
     let kind = node.text_of("kind")?;
     let metadata = node.get("metadata");
@@ -192,7 +190,7 @@ fn known<'a>(resources: &[Resource<'a>], report: &mut Report) -> Known<'a> {
                 false => findings.warn(Code::DuplicateName, at, "metadata.name", text),
             }
         }
-        // What is wrong in a declaration is reported when the resource itself is checked.
+        // Mistakes in a declaration are reported when the resource itself is checked.
         let mut unreported = Vec::new();
         let mut quiet = Findings::new(resource.file, String::new(), &mut unreported);
         let interface = TaskInterface::of(spec, "spec", &mut quiet);
@@ -230,7 +228,7 @@ fn check(
     }
 }
 
-/// Whether a comment on the line of a finding or the line before it names its code.
+/// Tells whether a comment on the line of a finding or the line before it names its code.
 fn is_ignored(finding: &Finding, ignores: &[(&str, Vec<Ignore>)]) -> bool {
     let of_file = ignores.iter().filter(|(file, _)| *file == finding.file);
     let mut comments = of_file.flat_map(|(_, comments)| comments);

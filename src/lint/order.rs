@@ -1,4 +1,4 @@
-//! The order of a Pipeline's tasks: each may wait for others, none for itself.
+//! The order of a Pipeline's tasks: a task must not wait for itself.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) fn cycles(tasks: &[Node], path: &str, findings: &mut Findings<'_>) {
         }
         waits.insert(name, before);
     }
-    // Tasks whose predecessors are all done are done, until nothing changes.
+    // A task whose predecessors are all done is done, until no more follow.
     let mut done: Vec<&str> = Vec::new();
     loop {
         let ready: Vec<_> = waits

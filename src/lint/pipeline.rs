@@ -1,4 +1,4 @@
-//! Pipelines: their tasks against each other and against the Tasks among the files.
+//! Checks Pipelines: their tasks against each other and against the Tasks among the files.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(super) enum Part {
     Results,
 }
 
-/// A task of a Pipeline.
+/// A task of a Pipeline, with the interface of its Task.
 pub(super) struct Member {
     /// The declarations of its Task, where that is embedded or among the files.
     pub(super) interface: Option<TaskInterface>,
@@ -90,7 +90,7 @@ fn members<'a>(list: &'a [Node], known: &Known<'_>) -> BTreeMap<&'a str, Member>
     named.collect()
 }
 
-/// The declarations of the Task that a task of a Pipeline runs, where they are known.
+/// Returns the declarations of the Task that a task of a Pipeline runs, where they are known.
 fn interface_of(node: &Node, known: &Known<'_>) -> Option<TaskInterface> {
     if let Some(spec) = node.get("taskSpec") {
         // A custom task has a spec of its own kind.
@@ -114,7 +114,7 @@ fn interface_of(node: &Node, known: &Known<'_>) -> Option<TaskInterface> {
     tasks.get(referred(named)?).cloned()
 }
 
-/// The name that a reference gives: its own, or that in the params of a resolver.
+/// Returns the name of a reference: its own, or that in the params of a resolver.
 pub(super) fn referred(named: &Node) -> Option<&str> {
     if named.get("resolver").is_none() {
         return named.text_of("name");
@@ -257,7 +257,7 @@ impl PipelineScope<'_> {
                 findings.error(Code::UnknownParam, param.at, &path, text);
             }
         }
-        // Params of the Pipeline reach into an embedded spec by their names.
+        // Params of the Pipeline are visible in an embedded spec by their names.
         if embedded {
             for (name, spec) in &mut declared {
                 if self.interface.params.contains_key(name) {
@@ -318,7 +318,7 @@ impl PipelineScope<'_> {
         }
     }
 
-    /// The type of what a reference names.
+    /// Returns the type that a reference names.
     fn declared(&self, reference: &Reference) -> Option<ValueType> {
         match reference.parts().as_slice() {
             ["params", name] => self.interface.params.get(*name).map(|declared| declared.ty),
@@ -355,7 +355,7 @@ impl PipelineScope<'_> {
                 let text = format!("the Pipeline declares no workspace {source}{near}");
                 findings.error(Code::UnknownWorkspace, used.at, &path, text);
             }
-            // A workspace reaches into an embedded spec that does not declare it.
+            // A workspace is visible in an embedded spec that does not declare it.
             let declares = interface.is_none_or(|task| task.workspaces.contains_key(name));
             if !declares && node.get("taskSpec").is_none() {
                 let text = format!("the Task declares no workspace {name}");

@@ -10,7 +10,7 @@ use super::{
     tree::{Node, Type},
 };
 
-/// Checks a PipelineRun.
+/// Checks the spec of a PipelineRun.
 pub(super) fn check(
     node: &Node,
     spec: &Node,
@@ -59,7 +59,7 @@ pub(super) fn check(
     }
 }
 
-/// The declarations that the given params and workspaces amount to.
+/// Returns the declarations that the given params and workspaces amount to.
 fn given(spec: &Node) -> TaskInterface {
     let declared = |node: &Node, ty| {
         let spec = Declared {

@@ -27,7 +27,7 @@ impl ValueType {
         }
     }
 
-    /// The type that the field `type` names, else that of the default, else string.
+    /// Returns the type that the field `type` names, else that of the default, else string.
     fn declared(node: &Node) -> Self {
         match node.text_of("type") {
             Some("array") => Self::Array,
@@ -47,16 +47,16 @@ impl ValueType {
 #[derive(Debug, Clone)]
 pub(super) struct Declared {
     pub(super) ty: ValueType,
-    /// Whether a value must be given: a param without default, a workspace that is not optional.
+    /// Set when a value is required: a param without default, a workspace that is not optional.
     pub(super) required: bool,
     /// The keys of an object, where they are declared.
     pub(super) keys: Vec<String>,
 }
 
-/// Declarations by name.
+/// The declarations of a list, by name.
 pub(super) type Declarations = BTreeMap<String, Declared>;
 
-/// Reads a list of declarations and refuses a name that is there twice.
+/// Reads a list of declarations and refuses a duplicate name.
 pub(super) fn declarations(list: &[Node], path: &str, findings: &mut Findings<'_>) -> Declarations {
     let mut declared = Declarations::new();
     for (at, node) in list.iter().enumerate() {
@@ -75,7 +75,7 @@ pub(super) fn declarations(list: &[Node], path: &str, findings: &mut Findings<'_
         };
         if declared.insert(name.to_owned(), spec).is_some() {
             let path = format!("{path}[{at}]");
-            let text = format!("name {name} is there twice");
+            let text = format!("name {name} is declared twice");
             findings.error(Code::DuplicateName, node.at, &path, text);
         }
         default_fits(node, &format!("{path}[{at}]"), findings);
@@ -104,25 +104,23 @@ fn default_fits(node: &Node, path: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Where a reference was found.
+/// The place of a reference.
 pub(super) struct Site<'a> {
     pub(super) at: Position,
     pub(super) path: &'a str,
     pub(super) place: Place,
 }
 
-/// What an array may fill: a text never, an item or a value when it is the reference alone.
+/// The place of a reference, which decides whether an array may fill it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A text of its own.
     Text,
-    /// An item of a list.
     Item,
     /// The value of a param or a result.
     Value,
 }
 
-/// Checks how a reference uses what it names, given the rest of its segments.
+/// Checks how a reference uses its target, by the rest of its segments.
 pub(super) fn check_use(
     reference: &Reference,
     declared: &Declared,

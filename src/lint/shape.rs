@@ -7,11 +7,11 @@ use super::{
     tree::{Kind, Node, Type},
 };
 
-/// The shapes by name.
+/// The shapes of `shapes.txt`, by name.
 static SHAPES: LazyLock<BTreeMap<&'static str, Shape>> =
     LazyLock::new(|| read(include_str!("shapes.txt")));
 
-/// The fields of an object.
+/// The fields of an object, by name.
 #[derive(Debug, Default)]
 struct Shape {
     fields: BTreeMap<&'static str, Field>,
@@ -96,11 +96,11 @@ pub(super) fn check(name: &str, node: &Node, path: &str, findings: &mut Findings
         };
         let at = join(path, key_text);
         if let Some(first) = seen.insert(key_text, key.at) {
-            let text = format!("key is there twice, first in line {}", first.line);
+            let text = format!("duplicate key, first in line {}", first.line);
             findings.error(Code::DuplicateKey, key.at, &at, text);
         }
         match shape.fields.get(key_text) {
-            // A null is the same as an absent field.
+            // A null is equivalent to an absent field.
             Some(_) if value.ty() == Type::Null => {}
             Some(field) => check_type(&field.ty, value, &at, findings),
             None => unknown_field(shape, key, key_text, path, findings),
@@ -175,8 +175,8 @@ fn map(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'_>) {
     }
 }
 
-/// Checks the value of a param: a string, a list of strings or an object of strings. Tekton also takes the text
-/// of a number or a boolean without quotes, which other readers do not.
+/// Checks the value of a param: a string, a list of strings or an object of strings. Tekton also accepts a
+/// number or a boolean without quotes, which other readers do not.
 fn value(node: &Node, path: &str, findings: &mut Findings<'_>) {
     let unquoted = |node: &Node, path: &str, findings: &mut Findings<'_>| match node.ty() {
         Type::String => {}
@@ -242,7 +242,7 @@ fn is_reference(node: &Node) -> bool {
     node.text().is_some_and(|text| text.contains("$("))
 }
 
-/// A path below another one.
+/// Returns the path of a key below a path.
 pub(super) fn join(path: &str, key: &str) -> String {
     match path.is_empty() {
         true => key.to_owned(),
@@ -250,7 +250,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// The name that is most like the given one, if any is.
+/// Returns the name that is most like the given one, if any is.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let ranked = known.map(|known| (distance(&lower, &known.to_lowercase()), known));
@@ -258,7 +258,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (best.0 <= 1 + name.chars().count() / 4).then_some(best.1)
 }
 
-/// The Levenshtein distance.
+/// Returns the Levenshtein distance between two texts.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<_> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,4 +1,4 @@
-//! Tasks, embedded task specs and StepActions: declarations, references, steps.
+//! Checks Tasks, embedded task specs and StepActions: declarations, references, steps.
 
 use super::{
     ArgumentCheck, Known,
@@ -36,7 +36,7 @@ struct TaskScope<'a> {
     own: TaskInterface,
     steps: Vec<&'a str>,
     volumes: Vec<&'a str>,
-    /// The Pipeline around an embedded spec, whose params and results reach into it.
+    /// The Pipeline around an embedded spec, whose params and results are visible in it.
     outer: Option<&'a Outer<'a>>,
     step_action: bool,
 }
@@ -44,9 +44,9 @@ struct TaskScope<'a> {
 /// The surroundings of an embedded spec.
 pub(super) struct Outer<'a> {
     pub(super) pipeline: &'a PipelineScope<'a>,
-    /// The params that the Pipeline gives to it, declared or not.
+    /// The params that the Pipeline passes to it, declared or not.
     pub(super) given: Vec<&'a str>,
-    /// The workspaces that the task of the Pipeline is given.
+    /// The workspaces that the task of the Pipeline binds.
     pub(super) bound: Vec<&'a str>,
 }
 
@@ -138,7 +138,7 @@ pub(super) fn check_step_action(
     step_arguments(spec, "spec", arguments, findings);
 }
 
-/// Refuses a name that is there twice in a list.
+/// Refuses a duplicate name in a list.
 pub(super) fn unique(list: &[Node], path: &str, findings: &mut Findings<'_>) {
     let mut seen = Vec::new();
     for (at, node) in list.iter().enumerate() {
@@ -146,7 +146,7 @@ pub(super) fn unique(list: &[Node], path: &str, findings: &mut Findings<'_>) {
             continue;
         };
         if seen.contains(&name) {
-            let text = format!("name {name} is there twice");
+            let text = format!("name {name} is declared twice");
             findings.error(Code::DuplicateName, node.at, &format!("{path}[{at}]"), text);
         }
         seen.push(name);
@@ -229,7 +229,7 @@ impl TaskScope<'_> {
         );
     }
 
-    /// Checks the references of a step, sidecar or template, and what it mounts.
+    /// Checks the references of a step, sidecar or template, and its mounts.
     fn check_container(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
         for (key, value) in node.entries() {
             if let Some(key) = key.text() {
@@ -355,7 +355,7 @@ const PREFIXES: [&str; 9] = [
     "inputs",
 ];
 
-/// Reports a reference that nothing replaces. In a script an unknown first word can be a program.
+/// Reports a reference that Tekton does not replace. In a script an unknown first word can be a program.
 pub(super) fn unresolved(
     reference: &Reference,
     script: bool,
@@ -369,7 +369,7 @@ pub(super) fn unresolved(
     let near = nearest(first, PREFIXES.into_iter()).filter(|near| *near != first);
     let near = near.map(|near| format!(", did you mean {near}?"));
     let text = format!(
-        "nothing replaces $({}) here{}",
+        "Tekton does not replace $({}) here{}",
         reference.text,
         near.unwrap_or_default()
     );

@@ -98,7 +98,7 @@ fn names_one_of(finding: &str, words: &[&str]) -> bool {
     words.is_empty() || words.iter().any(|word| finding.contains(word))
 }
 
-/// In an embedded spec the params and workspaces of what surrounds it are known.
+/// In an embedded spec the params and workspaces around it are known.
 #[test]
 fn an_embedded_spec_sees_what_surrounds_it() {
     let tasks = "\

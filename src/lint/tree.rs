@@ -1,7 +1,7 @@
 //! A YAML document as a tree of nodes with positions (YAML 1.2, scalars typed as Kubernetes reads them).
 //!
 //! Aliases and merge keys are expanded. Templates of Pipelines-as-Code (`{{ revision }}`) are replaced by
-//! text of the same length first, as they are filled in before the YAML is read.
+//! text of the same length first, because they are filled in before the YAML is read.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -13,13 +13,11 @@ const MAX_NODES: usize = 200_000;
 /// A line and a column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
 pub(crate) struct Position {
-    /// The line.
     pub(crate) line: usize,
-    /// The column in characters.
     pub(crate) column: usize,
 }
 
-/// A node and where it begins.
+/// A node with its position.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) at: Position,
@@ -50,7 +48,7 @@ pub(super) enum Type {
 }
 
 impl Type {
-    /// The name with its article, for messages.
+    /// Returns the name with its article, for messages.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -65,7 +63,7 @@ impl Type {
 }
 
 impl Node {
-    /// The JSON type of the node.
+    /// Returns the JSON type of the node.
     pub(super) fn ty(&self) -> Type {
         match &self.kind {
             Kind::Sequence(_) => Type::Array,
@@ -75,7 +73,7 @@ impl Node {
         }
     }
 
-    /// The text of a scalar that is not null.
+    /// Returns the text of a scalar that is not null.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, .. } if self.ty() != Type::Null => Some(text),
@@ -83,7 +81,7 @@ impl Node {
         }
     }
 
-    /// The entries of a mapping.
+    /// Returns the entries of a mapping; empty for other nodes.
     pub(super) fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
             Kind::Mapping(entries) => entries,
@@ -91,7 +89,7 @@ impl Node {
         }
     }
 
-    /// The items of a sequence.
+    /// Returns the items of a sequence; empty for other nodes.
     pub(super) fn items(&self) -> &[Self] {
         match &self.kind {
             Kind::Sequence(items) => items,
@@ -99,7 +97,7 @@ impl Node {
         }
     }
 
-    /// The value of a key, unless it is null.
+    /// Returns the value of a key, unless it is null.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let mut entries = self.entries().iter();
         let found = entries.find(|(name, _)| name.text() == Some(key));
@@ -108,17 +106,17 @@ impl Node {
             .filter(|value| value.ty() != Type::Null)
     }
 
-    /// The text of the value of a key.
+    /// Returns the text of the value of a key.
     pub(super) fn text_of(&self, key: &str) -> Option<&str> {
         self.get(key).and_then(Self::text)
     }
 
-    /// The items of the value of a key.
+    /// Returns the items of the value of a key.
     pub(super) fn list(&self, key: &str) -> &[Self] {
         self.get(key).map(Self::items).unwrap_or_default()
     }
 
-    /// Every scalar below the node and the node itself, with whether it is an item of a list.
+    /// Returns every scalar below the node and the node itself, and whether it is an item of a list.
     pub(super) fn scalars(&self) -> Vec<(&Self, bool)> {
         let mut found = Vec::new();
         self.collect_scalars(false, &mut found);
@@ -171,7 +169,7 @@ fn is_number(text: &str) -> bool {
         && text.parse::<f64>().is_ok()
 }
 
-/// A document that cannot be read.
+/// The reason why a document cannot be read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub(super) at: Position,
@@ -185,7 +183,7 @@ pub(super) struct Ignore {
     pub(super) code: String,
 }
 
-/// The documents of a file and the comments that silence findings.
+/// Parses the documents of a file and the comments that silence findings.
 pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Vec<Ignore>), Unreadable> {
     let text = without_templates(text);
     let mut builder = Builder::default();
@@ -211,7 +209,7 @@ fn position(marker: granit_parser::Marker) -> Position {
     }
 }
 
-/// Replaces each `{{ … }}` of one line by letters, so that quotes and braces inside have no meaning.
+/// Replaces each `{{ … }}` of one line by letters, so that quotes and braces inside have no effect.
 fn without_templates(text: &str) -> Cow<'_, str> {
     let mut replaced = String::new();
     let mut rest = text;
@@ -301,10 +299,7 @@ impl Builder {
     }
 
     fn end(&mut self) -> Result<(), &'static str> {
-        let open = self
-            .open
-            .pop()
-            .ok_or("a collection ends that never began")?;
+        let open = self.open.pop().ok_or("a collection ends without a start")?;
         let kind = match open.mapping {
             false => Kind::Sequence(open.nodes),
             true => {

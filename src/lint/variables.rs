@@ -5,11 +5,11 @@
 pub(super) struct Reference {
     /// The reference as written, for messages.
     pub(super) text: String,
-    /// The segments; quoted names in brackets are segments of their own.
+    /// The segments; a quoted name in brackets is one segment.
     pub(super) segments: Vec<String>,
-    /// What an index in brackets at the end selects.
+    /// The index in brackets at the end.
     pub(super) index: Index,
-    /// Whether the reference is the whole text.
+    /// Set when the reference is the whole text.
     pub(super) whole: bool,
 }
 
@@ -17,21 +17,21 @@ pub(super) struct Reference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Index {
     None,
-    /// `[*]`: every element.
+    /// Every element, written as `[*]`.
     All,
-    /// `[0]`: one element.
+    /// One element, such as `[0]`.
     At,
 }
 
 impl Reference {
-    /// The segments as strings, to match on.
+    /// Returns the segments as strings, to match on.
     pub(super) fn parts(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
     }
 }
 
-/// The references of a text that can be Tekton's: names with at least one dot or bracket. What a shell would run
-/// (`$(date)`, `$(cat FILE)`) has none or holds blanks.
+/// Returns the references of a text that can be Tekton's: names with at least one dot or bracket. A shell's commands
+/// (`$(date)`, `$(cat FILE)`) have none or hold blanks.
 pub(super) fn references(text: &str) -> Vec<Reference> {
     let mut found = Vec::new();
     for (start, _) in text.match_indices("$(") {

@@ -70,7 +70,7 @@ fn add(base: &mut Value, over: &Value, path: &str, document: &str) -> Result<(),
     }
 }
 
-/// Tells whether two entries of a list are one: equal, of one name and version, or of one URL.
+/// Tells whether two entries of a list are the same: equal, of one name and version, or of one URL.
 fn same(first: &Value, second: &Value) -> bool {
     let member = |value: &Value, name: &str| value.get(name).filter(|v| v.is_string()).cloned();
     let identity = |value: &Value| match member(value, "name") {

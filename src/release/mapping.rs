@@ -1,6 +1,6 @@
 //! The member `mapping` of a release's data: repositories and tag templates by component.
 //!
-//! What would have no effect is an error, never a release with fewer tags: misspelt members,
+//! A member without effect is an error, never a release with fewer tags: misspelt members,
 //! `tags` beside `repositories`, the former `data.images`. The former `repository` with `tags` is
 //! read as one repository. A mapping cannot name the image or its source: the Snapshot does.
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Error, kind, template::Template};
 use crate::image::{Reference, Repository};
 
-/// The members that are read.
+/// Names of the members of `mapping` that are read.
 const MAPPING: &[&str] = &["components", "defaults"];
 const DEFAULTS: &[&str] = &["tags", "timestampFormat", "pushSourceContainer"];
 const COMPONENT: &[&str] = &[
@@ -26,34 +26,32 @@ const REPOSITORY: &[&str] = &["url", "tags"];
 /// Members of other release pipelines that resemble those above.
 const IGNORED: &[&str] = &["public", "staged", "files", "type"];
 
-/// A mapping that was read.
+/// The mapping of a release, as parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
     /// One entry for each component, in the document's order.
     pub(crate) entries: Vec<Entry>,
     /// Members that this program ignores, by path, without an order.
     pub(crate) ignored: Vec<String>,
-    /// Notices about deprecated forms.
+    /// Notices about the deprecated forms that it uses.
     pub(crate) notices: Vec<String>,
 }
 
-/// Where one component goes.
+/// The destinations of one component.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// The component's name.
     pub(crate) name: String,
-    /// The component's version; `None` fits a Snapshot that has one version of it.
+    /// The component's version; `None` matches a Snapshot that has one version of it.
     pub(crate) version: Option<String>,
-    /// The repositories.
+    /// The repositories that the image is copied to.
     pub(crate) targets: Vec<Target>,
     /// The format of times in its tags (`strftime`).
     pub(crate) timestamp_format: String,
 }
 
-/// A repository with its tags.
+/// A repository with the tags to set in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// The repository.
     pub(crate) repository: Repository,
     /// Templates of the tags, each once.
     pub(crate) templates: Vec<Template>,
@@ -141,7 +139,7 @@ impl Reader {
             None => flag(defaults, "pushSourceContainer", "mapping.defaults")?.unwrap_or(false),
         };
         if push_source {
-            let problem = "demands the image of its sources, which the gate does not verify";
+            let problem = "requires the image of its sources, which the gate does not verify";
             let way = "write pushSourceContainer: false and release it as a component";
             return Err(mistake(&place, problem.to_owned(), way));
         }
@@ -169,7 +167,7 @@ impl Reader {
         })
     }
 
-    /// The repositories, also in the former form of one `repository` with `tags`.
+    /// Reads the repositories, also in the former form of one `repository` with `tags`.
     fn repositories(
         &mut self,
         component: &Map<String, Value>,
@@ -234,7 +232,7 @@ impl Reader {
         if templates.is_empty() {
             return Err(mistake(
                 place,
-                format!("gives {url} no tag"),
+                format!("has no tag for {url}"),
                 "write tags here, componentTags, or defaults.tags",
             ));
         }
@@ -244,7 +242,7 @@ impl Reader {
         })
     }
 
-    /// Notes members that are ignored; refuses those that resemble a member that is read.
+    /// Collects members that are ignored; refuses those that resemble a member that is read.
     fn unknown(
         &mut self,
         object: &Map<String, Value>,
@@ -265,7 +263,7 @@ impl Reader {
     }
 }
 
-/// Reads a repository: no scheme, tag or digest.
+/// Parses a repository: no scheme, tag or digest.
 fn parse_repository(url: &str, place: &str) -> Result<Repository, Error> {
     if url.contains("://") {
         let problem = format!("the url {url:?} has a scheme");
@@ -291,7 +289,7 @@ fn parse_repository(url: &str, place: &str) -> Result<Repository, Error> {
     Ok(reference.repository)
 }
 
-/// The former `data.images`, with what to write in its place.
+/// Refuses the former `data.images`, with the members to write in its place.
 fn former_images(images: &Value) -> Error {
     let strings = |value: &Value| match value {
         Value::Array(tags) => tags.iter().map(Value::to_string).collect(),

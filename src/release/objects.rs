@@ -10,7 +10,7 @@ use crate::json;
 
 /// The API group of the resources.
 pub(crate) const GROUP: &str = "appstudio.redhat.com";
-/// The groups in which the resources are looked for: that of today, and the one that is announced.
+/// The groups in which the resources are looked up: the present one, and the announced one.
 pub(crate) const GROUPS: [&str; 2] = [GROUP, "konflux-ci.dev"];
 const TYPE: &str = "test.appstudio.openshift.io/type";
 const COMPONENT: &str = "appstudio.openshift.io/component";
@@ -19,7 +19,7 @@ const BLOCKED: &str = "release.appstudio.openshift.io/block-releases";
 const EVENT: &str = "pac.test.appstudio.openshift.io/event-type";
 const PULL_REQUEST: &str = "pac.test.appstudio.openshift.io/pull-request";
 
-/// Reads JSON or YAML.
+/// Parses JSON or YAML.
 ///
 /// # Errors
 /// [`Error::Object`].
@@ -32,21 +32,21 @@ pub(crate) fn document(bytes: &[u8], origin: &str) -> Result<Value, Error> {
     json::json_or_yaml(text).map_err(|error| wrong(error.to_string()))
 }
 
-/// The kinds of resources.
+/// The kinds of resources that a release names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ObjectKind {
     /// One release of one Snapshot by one plan.
     Release,
-    /// What a tenant releases, and how.
+    /// A tenant's plan: the application that it releases, and its data.
     Plan,
-    /// What the managed side accepts of it.
+    /// The managed side's admission of releases by that plan.
     Admission,
     /// A list of images that were built together.
     Snapshot,
 }
 
 impl ObjectKind {
-    /// The `kind` of the resource.
+    /// Returns the `kind` of the resource.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Release => "Release",
@@ -56,7 +56,7 @@ impl ObjectKind {
         }
     }
 
-    /// The name of the resource in paths of the API.
+    /// Returns the name of the resource in paths of the API.
     pub(crate) fn resource(self) -> &'static str {
         match self {
             Self::Release => "releases",
@@ -67,7 +67,7 @@ impl ObjectKind {
     }
 }
 
-/// A resource that was read.
+/// A resource as read from a file or the cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     /// Kind, namespace and name, for messages.
@@ -75,16 +75,13 @@ pub(crate) struct Object {
     value: Map<String, Value>,
 }
 
-/// What a release consists of.
+/// The resources of one release.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
     /// The Release; `None` for a release by hand.
     pub(crate) release: Option<Object>,
-    /// The plan.
     pub(crate) plan: Option<Object>,
-    /// The admission.
     pub(crate) admission: Option<Object>,
-    /// The Snapshot.
     pub(crate) snapshot: Object,
 }
 
@@ -135,7 +132,7 @@ impl Object {
         Ok(object)
     }
 
-    /// `namespace/name`, as far as they are given.
+    /// Returns `namespace/name`, as far as they are given.
     pub(crate) fn name(&self) -> Result<String, Error> {
         let name = [
             self.member("metadata", "namespace")?,
@@ -144,7 +141,7 @@ impl Object {
         Ok(name.into_iter().flatten().collect::<Vec<_>>().join("/"))
     }
 
-    /// The specification.
+    /// Returns the specification.
     ///
     /// # Errors
     /// [`Error::Shape`] when there is none.
@@ -156,7 +153,7 @@ impl Object {
         }
     }
 
-    /// When the resource was created.
+    /// Returns the time when the resource was created.
     ///
     /// # Errors
     /// [`Error::Shape`] for another form than RFC 3339.
@@ -178,7 +175,7 @@ impl Object {
         self.texts(&[parent, member])
     }
 
-    /// A text below a path of members; `None` where one of them is absent or null.
+    /// Returns the text at a path of members; `None` where one of them is absent or null.
     fn texts(&self, path: &[&str]) -> Result<Option<String>, Error> {
         let (last, parents) = match path.split_last() {
             Some(split) => split,
@@ -219,7 +216,7 @@ impl Object {
         }
     }
 
-    /// The application or component group that the resource belongs to.
+    /// Returns the application or component group that the resource belongs to.
     fn owner(&self) -> Result<Option<(&'static str, String)>, Error> {
         for member in ["application", "componentGroup"] {
             let owner = self.member("spec", member)?;
@@ -248,7 +245,7 @@ impl Objects {
         }
     }
 
-    /// A Release names its plan and its Snapshot.
+    /// Checks that a Release names its plan and its Snapshot.
     fn check_names(&self) -> Result<(), Error> {
         let Some(release) = &self.release else {
             return Ok(());
@@ -275,7 +272,7 @@ impl Objects {
         Ok(())
     }
 
-    /// Plan, admission and Snapshot are of one application or component group.
+    /// Checks that plan, admission and Snapshot have one application or component group.
     fn check_owner(&self) -> Result<(), Error> {
         let snapshot = self.snapshot.owner()?;
         if let Some(plan) = &self.plan {
@@ -308,7 +305,7 @@ impl Objects {
         }
     }
 
-    /// A Snapshot of pull requests is never released, one without the consent of its label only by hand.
+    /// Refuses a Snapshot of pull requests, and one without the consent of its label unless released by hand.
     fn check_snapshot(&self) -> Result<(), Error> {
         let snapshot = &self.snapshot;
         if snapshot.label(TYPE)?.as_deref() == Some("group") {
@@ -316,7 +313,7 @@ impl Objects {
                 snapshot.refuse("it is of pull requests (type group), which are not released")
             );
         }
-        // GitLab calls it a merge request; an event that is a comment says nothing, the number of a pull request does.
+        // GitLab's term is merge request; an event that is a comment decides nothing, the number of a pull request does.
         let is_proposal = |event: &str| {
             let event = event.to_ascii_lowercase().replace([' ', '_'], "");
             event.starts_with("pullrequest") || event.starts_with("mergerequest")
@@ -346,7 +343,7 @@ impl Objects {
         Ok(())
     }
 
-    /// The component that the Snapshot was made for, which a release of one component needs.
+    /// Returns the component that the Snapshot was made for, which a release of one component needs.
     ///
     /// # Errors
     /// [`Error::Object`] for a Snapshot of another type or without the label.
@@ -364,7 +361,7 @@ impl Objects {
         label.ok_or_else(|| snapshot.refuse(format!("{wanted} the label {COMPONENT}")))
     }
 
-    /// The data of all resources, in the order of increasing precedence.
+    /// Returns the data of all resources, in the order of increasing precedence.
     ///
     /// # Errors
     /// [`Error::Shape`].
@@ -379,7 +376,7 @@ impl Objects {
 }
 
 impl Object {
-    /// Tells whether a machine made the Release.
+    /// Tells whether a machine created the Release.
     fn is_automated(&self) -> Result<bool, Error> {
         if self
             .label("release.appstudio.openshift.io/automated")?

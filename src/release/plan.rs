@@ -1,4 +1,4 @@
-//! Which component of a Snapshot is released by which entry of the mapping.
+//! Assigns the entries of the mapping to the components of a Snapshot.
 
 use super::{
     Error,
@@ -8,9 +8,8 @@ use super::{
 /// A component of a Snapshot: its name and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// The name.
     pub(crate) name: String,
-    /// The version, where the Snapshot gives one.
+    /// The version, where the Snapshot has one.
     pub(crate) version: Option<String>,
 }
 
@@ -23,12 +22,12 @@ impl std::fmt::Display for Identity {
     }
 }
 
-/// What is left out of a release, and why that is right.
+/// The components that may be left out of a release.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Choice {
     /// The name of the one component that is released.
     pub(crate) single: Option<String>,
-    /// Whether components without an entry, and entries without a component, are left out.
+    /// Leaves out components without an entry, and entries without a component.
     pub(crate) allow_unmapped: bool,
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn assign<'a>(
     if !ghosts.is_empty() {
         problems.push(format!("the Snapshot does not have {}", ghosts.join(", ")));
     }
-    // A single component without an entry would release nothing.
+    // A single component without an entry would leave the release empty.
     let nothing = choice.single.is_some() && !without.is_empty();
     if !problems.is_empty() && (!choice.allow_unmapped || nothing) {
         return Err(Error::Unmapped(problems.join("; ")));

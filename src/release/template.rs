@@ -1,6 +1,6 @@
 //! Tag templates: text with `{{ variable }}` in it, as Konflux's release pipelines have them.
 //!
-//! A value is inserted once: what an image's label contains is never read as a template. A
+//! A value is inserted once: the text of an image's label is never read as a template. A
 //! variable without a value is an error and never a text such as `null`.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use jiff::{Timestamp, fmt::strtime};
 use super::Error;
 use crate::image::{Digest, Tag};
 
-/// A template that was read.
+/// A parsed template of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     /// The text as it is written.
@@ -24,7 +24,7 @@ enum Part {
     Variable(Variable),
 }
 
-/// A variable of a template.
+/// A variable that a template may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Variable {
     Timestamp,
@@ -38,43 +38,39 @@ enum Variable {
     ComponentIncrementer,
 }
 
-/// Facts about one image, by which its templates are filled.
+/// Facts about one image that fill its templates.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     /// The digest of the image or index.
     pub(crate) digest: Digest,
     /// The source commit, as the Snapshot names it.
     pub(crate) revision: Option<String>,
-    /// When the image was built.
+    /// The time when the image was built.
     pub(crate) built: Option<Timestamp>,
-    /// When the Release was created.
+    /// The time when the Release was created.
     pub(crate) released: Option<Timestamp>,
     /// The labels of its configuration; of an index, of its first platform.
     pub(crate) labels: BTreeMap<String, String>,
     /// The version by its annotation, else by its label.
     pub(crate) version: Option<String>,
-    /// The format of times (`strftime`).
     pub(crate) format: String,
 }
 
-/// A filled template.
+/// The result of filling a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// A tag.
     Tag(Tag),
-    /// A tag with a number that the registry decides.
+    /// A tag with a number that the registry determines.
     Numbered {
-        /// The text before the number.
         prefix: String,
-        /// The text behind the number.
         suffix: String,
-        /// Whether the number is above those of all repositories of the component.
+        /// Requires a number above those of all repositories of the component.
         everywhere: bool,
     },
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
     /// [`Error::Tag`] for an empty one, an unknown variable and an unclosed brace.
@@ -152,7 +148,7 @@ impl Template {
             return tag(&text).map(Filled::Tag);
         };
         let (prefix, suffix) = text.split_at(at);
-        // The longest number that is counted has six digits.
+        // The longest number that is recognized has six digits.
         tag(&format!("{prefix}999999{suffix}"))?;
         Ok(Filled::Numbered {
             prefix: prefix.to_owned(),
@@ -216,7 +212,7 @@ impl Variable {
     }
 }
 
-/// The number of a tag that a template with an incrementer made: one to six digits.
+/// Returns the number of a tag that a template with an incrementer made: one to six digits.
 pub(crate) fn number(tag: &str, prefix: &str, suffix: &str) -> Option<u32> {
     let digits = tag.strip_prefix(prefix)?.strip_suffix(suffix)?;
     let plain = (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());

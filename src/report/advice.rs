@@ -1,4 +1,4 @@
-//! Sentences for people: what to do about the checks that no policy contains, and what a skipped check means.
+//! Advice for people: how to satisfy the built-in checks, and what a skipped check means.
 
 use super::Finding;
 
@@ -43,7 +43,7 @@ pub(super) fn skipped(name: &str) -> &'static str {
             "no entry in a transparency log was required (--ignore-rekor), so the key alone decides. \
              Usual with Tekton Chains, which writes no entry by default."
         }
-        "image-signature" => "the image's signature was not looked at: no image passes.",
+        "image-signature" => "the image's signature was not verified: no image passes.",
         "attestation-signature" => {
             "attestations were read without their signatures: no image passes."
         }

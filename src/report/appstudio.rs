@@ -19,7 +19,7 @@ struct TestOutput {
 /// The longest note, in characters: all results of a step share 4,096 bytes.
 const NOTE: usize = 300;
 
-/// The result as text without a newline.
+/// Returns the result as text without a newline.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
     let counts = report.counts();
     serde_json::to_string(&TestOutput {
@@ -35,7 +35,7 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
     })
 }
 
-/// The first reason of a refusal in one line, so that a dashboard shows more than an exit code.
+/// Returns the first reason of a refusal in one line, so that a dashboard shows more than an exit code.
 fn note(report: &Report) -> Option<String> {
     let refused = report.components.iter().find(|one| !one.success)?;
     let violation = refused

@@ -1,4 +1,4 @@
-//! What the verdict rests on, a document after the other: the statements, or what the rules saw.
+//! The documents that the verdict rests on, one after the other: the statements, or the policy inputs.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Report, json};
 
-/// Every verified statement, component by component, byte for byte as it was signed.
+/// Returns every verified statement, component by component, byte for byte as it was signed.
 pub(super) fn statements(report: &Report) -> String {
     let components = report.components.iter();
     let statements = components.flat_map(|component| &component.attestations);
@@ -16,7 +16,7 @@ pub(super) fn statements(report: &Report) -> String {
     texts.join("\n")
 }
 
-/// The input of each component; an empty line for one that no rule was asked about.
+/// Returns the policy input of each component; an empty line for one without an evaluation.
 pub(super) fn inputs(report: &Report) -> Result<String, serde_json::Error> {
     let line = |input: &Option<Arc<Value>>| {
         let input = input.as_deref();

@@ -1,5 +1,5 @@
 //! The report as one page for a release manager: the verdict and the release, each image's state, then each
-//! result with its reason and what to do. Nothing is loaded from elsewhere, and no script runs.
+//! result with its reason and its solution. The page loads nothing, and no script runs.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use super::{
 use crate::policy::{Finding, Sig};
 
 const STYLE: &str = include_str!("html.css");
-/// Neither scripts nor anything from elsewhere, whatever a signed document smuggles in.
+/// Forbids scripts and loads from elsewhere, whatever a signed document contains.
 const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
     <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
     <meta name=\"referrer\" content=\"no-referrer\">";
 
-/// The page without the last newline.
+/// Returns the page without the last newline.
 pub(super) fn render(report: &Report, show: Show) -> String {
     let (class, verdict) = verdict(report);
     let title = match report
@@ -31,7 +31,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
          <style>{STYLE}</style></head><body><main>"
     );
     banner(&mut page, report, class, verdict);
-    // What needs a decision comes first.
+    // Refused images come first.
     let (good, bad): (Vec<_>, Vec<_>) = report.components.iter().partition(|one| one.success);
     let components: Vec<&Component> = bad.into_iter().chain(good).collect();
     if components.len() > 1 {
@@ -97,7 +97,7 @@ fn banner(page: &mut String, report: &Report, class: &str, verdict: &str) {
     }
 }
 
-/// The release: its tags and commit.
+/// Writes the release: its tags and commit.
 fn release(page: &mut String, report: &Report) {
     let Some(release) = &report.release else {
         return;
@@ -120,7 +120,7 @@ fn release(page: &mut String, report: &Report) {
     page.push_str("</dl>");
 }
 
-/// The number of images that could not be verified: the counts after it do not include them.
+/// Returns the number of images that could not be verified: the counts after it do not include them.
 fn unknown(report: &Report) -> String {
     match report
         .components
@@ -336,7 +336,7 @@ fn evidence(page: &mut String, component: &Component) {
     page.push_str("</ul></details>");
 }
 
-/// Everybody whose signature of the image or of an attestation was accepted, once.
+/// Returns everyone whose signature of the image or of an attestation was accepted, once.
 fn signers(component: &Component) -> Vec<String> {
     let attested = component.attestations.iter();
     let attested = attested.flat_map(|attestation| &attestation.signatures);
@@ -353,7 +353,7 @@ fn signers(component: &Component) -> Vec<String> {
     names
 }
 
-/// Whom the certificate names, else the key's identifier.
+/// Returns the name in the certificate, else the key's identifier.
 fn signer(signature: &Sig) -> String {
     let named = signature.metadata.get("Subject Alternative Name");
     match named.unwrap_or(&signature.keyid).as_str() {
@@ -386,7 +386,7 @@ fn facts(page: &mut String, report: &Report, show: Show) {
     page.push_str("</dl></section>");
 }
 
-/// Text as text: no markup, nothing that steers a terminal or turns the direction of writing.
+/// Escapes markup, and characters that steer a terminal or turn the direction of writing.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The report of `ec validate input`: what rules say of files, in upstream's members and order.
+//! The report of `ec validate input`: the results of rules for files, in upstream's members and order.
 
 use std::fmt::Write as _;
 
@@ -11,12 +11,11 @@ use super::{
 };
 use crate::policy::{Finding, Spec};
 
-/// The report.
+/// The report over all files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputReport {
     /// The files, the last name first.
     pub(crate) inputs: Vec<Input>,
-    /// The policy's configuration.
     pub(crate) policy: Spec,
     /// The program that made the report.
     pub(crate) version: String,
@@ -29,11 +28,9 @@ pub(crate) struct InputReport {
 pub(crate) struct Input {
     /// The path as it was given.
     pub(crate) path: String,
-    /// The results that refuse it.
     pub(crate) violations: Vec<Finding>,
     /// The results that do not, or not yet.
     pub(crate) warnings: Vec<Finding>,
-    /// The rules without a result.
     pub(crate) successes: Vec<Finding>,
 }
 
@@ -98,12 +95,12 @@ impl InputReport {
     pub(crate) const FORMATS: [Format; 4] =
         [Format::Json, Format::Yaml, Format::Text, Format::Summary];
 
-    /// Tells whether every file passed.
+    /// Tells whether every file passed without a violation.
     pub(crate) fn success(&self) -> bool {
         self.inputs.iter().all(Input::success)
     }
 
-    /// The report in one of [`Self::FORMATS`], with one newline at the end. `base` is what the flags show; an
+    /// Returns the report in one of [`Self::FORMATS`], with one newline at the end. `base` is set by the flags; an
     /// option of a text report changes that report alone.
     ///
     /// # Errors
@@ -167,13 +164,13 @@ impl InputReport {
         });
         Summary {
             filepaths: files.collect(),
-            // Upstream never sets it.
+            // Upstream never sets this member.
             success: false,
             key: "",
         }
     }
 
-    /// The text as upstream's template lays it out. Warnings that the flags hide are not counted either.
+    /// Returns the text in the layout of upstream's template. Hidden warnings are not included in the totals either.
     fn text(&self, base: Show, show: Show) -> String {
         let sum = |count: fn(&Input, Show) -> usize| -> usize {
             self.inputs.iter().map(|input| count(input, base)).sum()
@@ -199,7 +196,7 @@ impl InputReport {
             text.push_str("Results:\n");
         }
         let show = Show {
-            // The flags decide what the results hold.
+            // The flags decide which results are listed.
             info: base.info,
             ..show
         };

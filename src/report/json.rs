@@ -1,4 +1,4 @@
-//! The report as JSON: upstream's members in upstream's order, what we add behind them.
+//! The report as JSON: upstream's members in upstream's order, this program's additions behind them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Component, Report, Show};
 use crate::policy::Finding;
 
-/// The report as text without a newline.
+/// Returns the report as text without a newline.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
     match show.dialect.is_conforma() && report.components.is_empty() {
         true => in_go(&document(report, show)?),
@@ -14,10 +14,10 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
     }
 }
 
-/// JSON as Go writes it: what could end a script in a page is escaped.
+/// Encodes JSON as Go does: characters that could end a script in a page are escaped.
 pub(crate) fn in_go(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string(value)?;
-    // None of them stands outside of a text.
+    // These characters only occur inside of texts.
     for (c, escaped) in [
         ('<', "\\u003c"),
         ('>', "\\u003e"),
@@ -32,7 +32,7 @@ pub(crate) fn in_go(value: &impl Serialize) -> Result<String, serde_json::Error>
     Ok(text)
 }
 
-/// The report as a document.
+/// Returns the report as a JSON value.
 pub(super) fn document(report: &Report, show: Show) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(shown(report, show))?;
     if show.dialect.is_conforma() && report.components.is_empty() {
@@ -41,7 +41,7 @@ pub(super) fn document(report: &Report, show: Show) -> Result<Value, serde_json:
     Ok(document)
 }
 
-/// The report without what was not asked for.
+/// Returns the report without the parts that are hidden.
 fn shown(report: &Report, show: Show) -> Report {
     let skipped_checks = match show.dialect.is_conforma() {
         true => Vec::new(),
@@ -64,7 +64,7 @@ fn shown(report: &Report, show: Show) -> Report {
     }
 }
 
-/// Reports of many images are large: only what is shown is copied.
+/// Copies only the shown parts: reports of many images are large.
 fn component(component: &Component, show: Show) -> Component {
     let ours = !show.dialect.is_conforma();
     let listed = |findings: &[Finding]| {
@@ -72,7 +72,7 @@ fn component(component: &Component, show: Show) -> Component {
             true => finding.clone(),
             false => finding.brief(),
         });
-        // Upstream's reports do not say where a rule is.
+        // Upstream's reports do not have the place of a rule.
         let shown = findings.map(|finding| match ours {
             true => finding,
             false => finding.unplaced(),

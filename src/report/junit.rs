@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Component, Report, Show};
 use crate::{policy::Finding, text::is_unsafe};
 
-/// The document without a newline.
+/// Returns the document without a newline.
 pub(super) fn render(report: &Report, show: Show) -> String {
     let suites: Vec<_> = report
         .components
@@ -33,7 +33,7 @@ struct Suite {
     xml: String,
 }
 
-/// The count of warnings, which are skipped tests; without any it is left out.
+/// Returns the attribute of the warnings, which are skipped tests; empty without any.
 fn skipped(count: usize) -> String {
     match count {
         0 => String::new(),
@@ -53,7 +53,7 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
     }
     let marked = |tag: &str, finding: &Finding| {
         let message = escape(&finding.msg);
-        // The end of a CDATA section cannot stand in one.
+        // A CDATA section cannot contain its own end.
         let content = visible(&finding.msg).replace("]]>", "]]]]><![CDATA[>");
         format!("<{tag} message=\"{message}\"><![CDATA[{content}]]></{tag}>")
     };
@@ -146,7 +146,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Escapes what XML 1.0 has no way to write, and what would change how the text is shown.
+/// Escapes characters that XML 1.0 cannot contain, and those that change how the text is shown.
 fn visible(text: &str) -> String {
     let allowed = |c: char| {
         matches!(c, '\t' | '\n' | '\r') || !is_unsafe(c) && !matches!(c, '\u{fffe}' | '\u{ffff}')

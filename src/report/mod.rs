@@ -1,6 +1,6 @@
-//! What a run of verify-ec found: one model, several renderings (Conforma's report formats).
+//! The report of a run of verify-ec: one model, several renderings (Conforma's report formats).
 //!
-//! The model is also what a saved JSON report is read back into. What is decided stands in it;
+//! The model is also what a saved JSON report is parsed into. It holds every decision;
 //! a rendering decides nothing.
 
 mod advice;
@@ -27,10 +27,9 @@ use crate::policy::{Dialect, Finding, Sig, Spec};
 /// The type that every attestation is listed with.
 const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
 
-/// A whole report.
+/// The results of all components, with the policy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// Whether every component passed.
     pub(crate) success: bool,
     /// The Snapshot resource of the cluster, as it was named.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -41,9 +40,7 @@ pub(crate) struct Report {
     /// The public key as PEM; empty for keyless signers.
     #[serde(default)]
     pub(crate) key: String,
-    /// The policy's configuration, sources pinned.
     pub(crate) policy: Spec,
-    /// Which program made the report.
     #[serde(rename = "ec-version", default)]
     pub(crate) version: String,
     /// The moment for which rules were evaluated.
@@ -61,10 +58,8 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Release {
-    /// The application.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) application: String,
-    /// The Git tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) git_tag: Option<String>,
     /// The commit that the tag names.
@@ -75,55 +70,47 @@ pub(crate) struct Release {
     pub(crate) destination_tag: Option<String>,
 }
 
-/// What was found about one component.
+/// The results of one component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Component {
-    /// The component's name.
     #[serde(default)]
     pub(crate) name: String,
-    /// The image.
     pub(crate) container_image: String,
-    /// Where it was built from.
     #[serde(default)]
     pub(crate) source: Value,
-    /// What forbids its promotion.
+    /// The results that refuse it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) violations: Vec<Finding>,
-    /// What does not, or not yet.
+    /// The results that do not, or not yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<Finding>,
-    /// What passed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) successes: Vec<Finding>,
-    /// Whether it may be promoted.
     pub(crate) success: bool,
-    /// Its verified signatures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
-    /// Its verified attestations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) attestations: Vec<Attested>,
-    /// Why nothing is known of it.
+    /// The reason why it could not be evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
-    /// What the configuration let off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) exceptions: Vec<String>,
-    /// The digests of its index's children that are a builder's attestations and no images.
+    /// The digests of its index's children that are a builder's attestations, not images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) left_out: Vec<String>,
     /// Facts that could not be read and that no selected rule refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<String>,
-    /// How many checks passed, whether they are listed or not.
+    /// The number of checks that passed, also those that are not listed.
     #[serde(
         default,
         rename = "successCount",
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) success_count: Option<usize>,
-    /// The document that the rules saw, if it was asked for.
+    /// The policy input, if requested.
     #[serde(skip)]
     pub(crate) policy_input: Option<Arc<Value>>,
 }
@@ -135,22 +122,20 @@ pub(crate) struct Attested {
     /// Always the same text, as upstream has it.
     #[serde(rename = "type", default)]
     pub(crate) kind: String,
-    /// What it is.
     #[serde(default)]
     pub(crate) predicate_type: String,
-    /// How the build was described, in provenance.
+    /// The type of the build, in provenance.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) predicate_build_type: String,
-    /// Who signed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
-    /// The statement itself as it was signed, if it was asked for.
+    /// The statement itself as it was signed, if requested.
     #[serde(skip)]
     pub(crate) statement: Option<Arc<str>>,
 }
 
 impl Attested {
-    /// Lists a statement.
+    /// Lists a statement with its signers.
     pub(crate) fn new(statement: &Value, signatures: Vec<Sig>) -> Self {
         let text = |pointer: &str| {
             let found = statement.pointer(pointer).and_then(Value::as_str);
@@ -179,33 +164,26 @@ impl Attested {
     }
 }
 
-/// Go writes an empty list as `null`.
+/// Reads a list that Go may have written as `null`.
 fn list<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<Component>, D::Error> {
     Option::deserialize(source).map(Option::unwrap_or_default)
 }
 
-/// The formats of a report.
+/// The formats in which a report is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Everything, for programs.
     Json,
-    /// The same as YAML.
     Yaml,
-    /// For people.
     Text,
-    /// The Tekton result `TEST_OUTPUT`.
     Appstudio,
-    /// Messages by code.
     Summary,
-    /// A table of counts.
     SummaryMarkdown,
-    /// For tools that show test results.
+    /// A JUnit document for tools that show test results.
     Junit,
-    /// One page for people.
     Html,
     /// The statements as they were signed, one after the other.
     Attestation,
-    /// What the rules saw, one document a line.
+    /// The policy inputs, one document a line.
     PolicyInput,
 }
 
@@ -218,7 +196,7 @@ impl Format {
         )
     }
 
-    /// Every format with its name.
+    /// Every format with its name in `--output`.
     pub(crate) const ALL: [(&'static str, Self); 11] = [
         ("json", Self::Json),
         ("yaml", Self::Yaml),
@@ -233,50 +211,45 @@ impl Format {
         ("policy-input", Self::PolicyInput),
     ];
 
-    /// Whether a saved report has what the format shows.
+    /// Tells whether a saved report has all that the format shows.
     pub(crate) fn is_of_saved_reports(self) -> bool {
         !matches!(self, Self::Attestation | Self::PolicyInput)
     }
 
-    /// The format of the name.
+    /// Returns the format of a name in `--output`.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
         found.map(|(_, format)| *format)
     }
 }
 
-/// What a rendering shows.
+/// The parts that a rendering shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Show {
-    /// Titles, descriptions, solutions.
+    /// Titles, descriptions and solutions of results.
     pub(crate) info: bool,
-    /// What passed, in every format.
+    /// The results that passed, in every format.
     pub(crate) successes: bool,
-    /// Warnings, in text.
     pub(crate) warnings: bool,
-    /// Where policies are explained, in text.
+    /// The address of the policy documentation, in text.
     pub(crate) docs_link: bool,
-    /// Colours, in text.
     pub(crate) color: bool,
-    /// Only what upstream's reports have, faults included.
+    /// The members of upstream's reports alone, faults included.
     pub(crate) dialect: Dialect,
-    /// The moment that goes into formats with a time.
+    /// The time for formats that have one.
     pub(crate) now: jiff::Timestamp,
 }
 
-/// How many results there are.
+/// The numbers of results by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// What forbids a promotion.
     pub(crate) violations: usize,
-    /// What does not.
     pub(crate) warnings: usize,
-    /// What passed.
     pub(crate) successes: usize,
 }
 
 impl Component {
-    /// Puts the results into the order of reports.
+    /// Sorts the results in the order of reports.
     pub(crate) fn sort(&mut self) {
         for list in [
             &mut self.violations,
@@ -287,7 +260,7 @@ impl Component {
         }
     }
 
-    /// How many results the component has.
+    /// Counts the results of the component.
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             violations: self.violations.len(),
@@ -298,7 +271,7 @@ impl Component {
 }
 
 impl Report {
-    /// Returns what contradicts itself: a report that says yes to something that it also refuses.
+    /// Describes a contradiction: a component that passed although it has violations, or the reverse.
     pub(crate) fn contradiction(&self) -> Option<String> {
         let refused = |one: &&Component| !one.violations.is_empty() || one.error.is_some();
         let mut components = self.components.iter();
@@ -316,13 +289,13 @@ impl Report {
         }
     }
 
-    /// Puts the components into the order of reports.
+    /// Sorts the components in the order of reports.
     pub(crate) fn sort(&mut self) {
         self.components
             .sort_by(|a, b| (&b.container_image, &b.name).cmp(&(&a.container_image, &a.name)));
     }
 
-    /// How many results all components have.
+    /// Counts the results of all components.
     pub(crate) fn counts(&self) -> Counts {
         self.components
             .iter()
@@ -336,7 +309,7 @@ impl Report {
             })
     }
 
-    /// The verdict in one word, as `TEST_OUTPUT` has it.
+    /// Returns the verdict in one word, as `TEST_OUTPUT` has it.
     pub(crate) fn result(&self) -> &'static str {
         let counts = self.counts();
         if counts.violations > 0 || self.components.iter().any(|component| !component.success) {
@@ -350,7 +323,7 @@ impl Report {
         }
     }
 
-    /// The report as reports of this kind show it, with one newline at the end.
+    /// Renders the report in a format, with one newline at the end.
     ///
     /// # Errors
     /// Never for reports that this program made; the signature is serde's.

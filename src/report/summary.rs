@@ -30,7 +30,7 @@ struct Component<'a> {
     total_successes: usize,
 }
 
-/// The first message of each code and how many more there are.
+/// Returns the first message of each code, and the number of the others.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
     let component = |component: &'_ super::Component| -> (ByCode, ByCode, ByCode) {
         (
@@ -60,13 +60,13 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
     json::in_go(&Summary {
         snapshot: &report.snapshot,
         components: components.collect(),
-        // Upstream never sets it.
+        // Upstream never sets this member.
         success: report.success && !show.dialect.is_conforma(),
         key: &report.key,
     })
 }
 
-/// The first message of each code, and how many more there are.
+/// Returns the first message of each code, and the number of the others.
 pub(super) fn by_code(findings: &[Finding]) -> ByCode {
     let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
@@ -90,7 +90,7 @@ pub(super) fn by_code(findings: &[Finding]) -> ByCode {
         .collect()
 }
 
-/// A table of counts.
+/// Returns a Markdown table of the counts.
 pub(super) fn markdown(report: &Report, show: Show) -> String {
     let counts = report.counts();
     let mark = |good: bool| if good { ":white_check_mark:" } else { ":x:" };

@@ -133,7 +133,7 @@ fn evidence_is_a_document_after_the_other() {
     assert_eq!(lines, format!("{statement}\n{statement}\n"));
     let inputs = report.render(Format::PolicyInput, shown).unwrap();
     let escaped = r#"{"note":"\u003ca\u003e \u0026 b"}"#;
-    // The second component stopped before any rule was asked.
+    // The second component stopped before any rule was evaluated.
     assert_eq!(inputs, format!("{escaped}\n"));
 }
 

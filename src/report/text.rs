@@ -9,7 +9,7 @@ const WIDTH: usize = 130;
 const INDENT: &str = "  ";
 pub(super) const DOCS: &str = "For more information about policy issues, see the policy documentation: https://conforma.dev/docs/policy/";
 
-/// A kind of result: how it is marked, in which colour.
+/// The mark and colour of a kind of result.
 #[derive(Clone, Copy)]
 pub(super) enum Mark {
     Violation,
@@ -27,7 +27,7 @@ impl Mark {
     }
 }
 
-/// The text without the last newline.
+/// Returns the text without the last newline.
 pub(super) fn render(report: &Report, show: Show) -> String {
     let counts = report.counts();
     let mut text = format!(
@@ -60,7 +60,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
     text
 }
 
-/// What upstream's report has no place for: what was not checked, let off, left out, or could not be judged.
+/// Writes notes that upstream's report does not have: skipped checks, exceptions, omitted children, errors.
 fn notes(text: &mut String, report: &Report) {
     let start = text.len();
     for check in &report.skipped_checks {
@@ -143,7 +143,7 @@ fn results(text: &mut String, report: &Report, show: Show) {
     }
 }
 
-/// One result with the label and name of what it is about.
+/// Writes one result with the label and name of its subject.
 pub(super) fn result(
     text: &mut String,
     mark: Mark,
@@ -208,14 +208,14 @@ pub(super) fn result(
     text.push('\n');
 }
 
-/// `Label: text`, wrapped; what a signed document says cannot steer the terminal.
+/// Writes `Label: text`, wrapped and without terminal control characters.
 fn paragraph(text: &mut String, label: &str, content: &str) {
     for part in clean(&format!("{label}: {content}")).split('\n') {
         wrapped(text, part);
     }
 }
 
-/// Breaks a line before a word that would pass the width. Spaces between words are kept.
+/// Breaks a line before a word that would exceed the width. Spaces between words are kept.
 fn wrapped(text: &mut String, part: &str) {
     let width = WIDTH - INDENT.len();
     let mut current = String::new();
@@ -227,7 +227,7 @@ fn wrapped(text: &mut String, part: &str) {
         let end = from_word.find(' ').unwrap_or(from_word.len());
         let (word, behind) = from_word.split_at(end);
         let length = word.chars().count();
-        // A word that is longer than a line does not become shorter on a line of its own.
+        // A word longer than a line is not shorter on a line of its own.
         if used + spaces.len() + length.min(width - 1) > width {
             line(text, format_args!("{INDENT}{current}"));
             current.clear();

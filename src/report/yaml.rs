@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::text::is_unsafe;
 
-/// The document without the last newline.
+/// Returns the document without the last newline.
 pub(super) fn render(document: &Value) -> String {
     let mut text = String::new();
     node(&mut text, document, 0);
@@ -69,7 +69,7 @@ fn end(text: &mut String, scalar: &str) {
     text.push('\n');
 }
 
-/// Whether a text can stand as lines: nothing in it that a block would lose.
+/// Tells whether a text can be a block: nothing in it would be lost.
 fn is_block(content: &str) -> bool {
     content.contains('\n')
         && !content.starts_with([' ', '\n'])
@@ -101,13 +101,13 @@ fn scalar(text: &str) -> String {
     }
     let double = text.chars().any(is_unsafe) || could_be_another_type(text);
     if double {
-        // A JSON text is a YAML text.
+        // Every JSON text is valid YAML.
         return crate::text::json(&Value::from(text).to_string()).into_owned();
     }
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Whether a text means itself without quotes, for readers of YAML 1.1 and 1.2.
+/// Tells whether a text needs no quotes, for readers of YAML 1.1 and 1.2.
 fn is_plain(text: &str) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let special = "-?:,[]{}#&*!|>'\"%@` ";

@@ -1,6 +1,6 @@
 //! Tekton bundles: resources as the layers of an image (Tekton Pipelines, "Tekton Bundle Contract" 0.1).
 //!
-//! The same resources make the same bytes: no time and no user of the machine goes in.
+//! The same resources make the same bytes: neither a time nor a user of the machine is included.
 
 use std::{fs, io, io::Write as _, path::Path};
 
@@ -9,34 +9,31 @@ use serde_json::json;
 
 use crate::image::Digest;
 
-/// The most resources of one bundle.
+/// The largest number of resources in one bundle.
 pub(crate) const MAX_RESOURCES: usize = 20;
 /// The kinds that a cluster resolves out of a bundle.
 pub(crate) const KINDS: [&str; 3] = ["Task", "Pipeline", "StepAction"];
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// go-containerregistry, by which clusters read layers, takes a layer for gzip whatever its type.
+/// The type of a layer: go-containerregistry, by which clusters read layers, expects gzip whatever the type.
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// A resource of a bundle.
+/// A resource of a bundle, with its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resource {
-    /// `Task`, `Pipeline` or `StepAction`.
     pub(crate) kind: String,
-    /// The name.
     pub(crate) name: String,
-    /// The API version without its group, as `v1`.
+    /// The API version without its group, such as `v1`.
     pub(crate) version: String,
     /// The version of the resource itself, by its label.
     pub(crate) release: Option<String>,
-    /// The document.
     pub(crate) text: String,
 }
 
 /// Writes a bundle as an OCI image layout and returns its digest.
 ///
 /// # Errors
-/// What the file system says.
+/// Those of the file system.
 pub(crate) fn write(resources: &[Resource], dir: &Path) -> io::Result<Digest> {
     let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
     for resource in resources {
@@ -87,7 +84,7 @@ fn blob(dir: &Path, bytes: &[u8]) -> io::Result<Digest> {
     Ok(digest)
 }
 
-/// A tar archive with the one file that a cluster reads.
+/// Returns a tar archive with the one file that a cluster reads.
 fn archive(resource: &Resource) -> io::Result<Vec<u8>> {
     let mut header = tar::Header::new_gnu();
     header.set_size(resource.text.len() as u64);
@@ -98,7 +95,7 @@ fn archive(resource: &Resource) -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
-/// The archive packed by gzip, without a time.
+/// Packs the archive by gzip, without a time.
 fn packed(archive: &[u8]) -> io::Result<Vec<u8>> {
     let mut packer = GzBuilder::new()
         .mtime(0)

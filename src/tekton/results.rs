@@ -1,15 +1,15 @@
 //! Tekton results: one small file each, the exact bytes, no newline.
 //!
 //! All results of a TaskRun share one termination message of 4,096 bytes together with
-//! Tekton's own records; a step whose results do not fit fails without saying why. So we
-//! measure them as Tekton will write them and refuse first.
+//! Tekton's own records; a step whose results do not fit fails without a reason. The sizes
+//! are therefore computed as Tekton will write them, and checked first.
 
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-/// What all results of one command may take, in bytes of Tekton's JSON.
+/// The most bytes that all results of one command may take in Tekton's JSON.
 const BUDGET: usize = 3 << 10;
 
 /// `NAME=PATH`: where to write one result.
@@ -24,7 +24,7 @@ impl FromStr for ResultFlag {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            // Tekton hands an undeclared result's path on as literal text.
+            // Tekton passes an undeclared result's path on as literal text.
             Some((_, path)) if path.contains("$(") => Err(format!(
                 "the path {path} is not resolved: is the result declared in the Task?"
             )),
@@ -37,15 +37,14 @@ impl FromStr for ResultFlag {
     }
 }
 
-/// Why results were not written.
+/// The reason why results were not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The command has no such result.
     #[error("no result {name}: this command has {known}")]
     Unknown {
-        /// The name that was asked for.
+        /// The name of the requested result.
         name: String,
-        /// The names that exist.
         known: String,
     },
     /// They do not fit into Tekton's termination message.
@@ -53,11 +52,8 @@ pub(crate) enum Error {
         "the results take {size} bytes, Tekton has room for {BUDGET}: {largest} alone takes {bytes}"
     )]
     TooLarge {
-        /// All results together, in bytes.
         size: usize,
-        /// The largest one.
         largest: String,
-        /// Its size in bytes.
         bytes: usize,
     },
 }
@@ -89,25 +85,25 @@ impl Results {
         }
     }
 
-    /// Takes over the results of a step.
+    /// Adds the results of a step.
     pub(crate) fn extend(&mut self, other: &Self) {
         for (name, value) in &other.0 {
             self.set(name, value.clone());
         }
     }
 
-    /// The value of a result.
+    /// Returns the value of a result.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The names of the results, in the order in which they were set.
+    /// Returns the names of the results, in the order in which they were set.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// Checks that a command has the results that flags ask for.
+    /// Checks that a command has the results that flags name.
     ///
     /// # Errors
     /// [`Error::Unknown`].
@@ -118,7 +114,7 @@ impl Results {
         unknown.map_or(Ok(()), |flag| Err(Error::unknown(&flag.name, known)))
     }
 
-    /// Returns those of the flags whose result is set: a command that failed halfway has not all.
+    /// Returns those of the flags whose result is set: a command that failed halfway lacks some.
     pub(crate) fn set_among(&self, flags: &[ResultFlag]) -> Vec<ResultFlag> {
         let flags = flags.iter().filter(|flag| self.get(&flag.name).is_some());
         flags.cloned().collect()
@@ -133,7 +129,7 @@ impl Results {
         }
     }
 
-    /// What the results take in Tekton's termination message, in bytes.
+    /// Returns the size of the results in Tekton's termination message, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0
             .iter()
@@ -141,7 +137,7 @@ impl Results {
             .sum()
     }
 
-    /// How many bytes a further result may take before the message is full.
+    /// Returns the number of bytes that a further result may take before the message is full.
     pub(crate) fn room(&self) -> usize {
         BUDGET.saturating_sub(self.size())
     }
@@ -151,10 +147,10 @@ impl Results {
         size_of(name, value) <= self.room()
     }
 
-    /// Returns the files that `--result` and `--results-dir` ask for, with their content.
+    /// Returns the files that `--result` and `--results-dir` name, with their content.
     ///
     /// # Errors
-    /// Any [`Error`]: nothing is to be written when a name is unknown or the sum too large.
+    /// Any [`Error`]: nothing may be written when a name is unknown or the sum too large.
     pub(crate) fn files(
         &self,
         flags: &[ResultFlag],
@@ -195,7 +191,7 @@ impl Results {
     }
 }
 
-/// The bytes of `{"key":"NAME","value":"VALUE","type":1},` with the value escaped as JSON.
+/// Returns the size of `{"key":"NAME","value":"VALUE","type":1},` with the value escaped as JSON.
 fn size_of(name: &str, value: &str) -> usize {
     let value = serde_json::Value::from(value).to_string();
     name.len() + value.len() + r#"{"key":"","value":,"type":1},"#.len()

@@ -198,7 +198,7 @@ fn waits_until_an_image_is_old_enough() {
     world
         .follow(&["--min-age=1h"])
         .exits(4)
-        .says("does not say when it was made");
+        .says("has no creation time");
     assert!(world.deploys(&first));
 }
 

@@ -265,7 +265,7 @@ fn what_was_copied_without_a_verdict_is_deployed_only_when_it_is_said_again() {
     world
         .update(&["--unverified"])
         .exits(0)
-        .says("nobody vouches");
+        .says("they were not verified");
     assert_eq!(world.file(), patch(&deployed("prod-v1.0", NEW)));
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Opens the file to append. A link to a regular file outside of its own directory is refused:
-/// whoever may write to a workspace would choose which file the log grows into. A device or a pipe
+/// anyone who may write to a workspace could choose the file that the log grows. A device or a pipe
 /// is written to; a pipe without a reader is refused.
 ///
 /// # Errors

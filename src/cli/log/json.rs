@@ -15,7 +15,7 @@ use tracing_subscriber::{
 
 use crate::failure::Failure;
 
-/// One event, one line.
+/// Formats each event as one line of JSON.
 pub(super) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// A failure in the same shape, with its hint and the exit code.
+/// Formats a failure in the same shape, with its hint and the exit code.
 pub(super) fn failure(failure: &Failure) -> String {
     let mut fields = Map::new();
     fields.insert("message".to_owned(), failure.cause().into());

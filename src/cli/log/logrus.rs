@@ -12,7 +12,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// One event, one line.
+/// Formats each event as one line of logrus.
 pub(super) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -75,7 +75,7 @@ impl Visit for Fields {
     }
 }
 
-/// Quoted unless it is made of letters that cannot be mistaken.
+/// Quotes a text unless all its characters are safe without quotes.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/@^+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

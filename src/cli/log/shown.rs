@@ -44,7 +44,7 @@ impl Visit for Visitor<'_> {
     }
 }
 
-/// A log of JSON texts: unsafe characters become JSON's escapes.
+/// Writes a log of JSON texts, with unsafe characters as JSON escapes.
 pub(super) struct Json<W>(pub(super) W);
 
 impl<W: Write> Write for Json<W> {

@@ -1,4 +1,4 @@
-//! The flags of `attest` and the typed request that is made of them.
+//! The flags of `attest` and the typed request that they become.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,7 +11,6 @@ use crate::{
     text,
 };
 
-/// Flags of `attest`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file that copy-image wrote [default: promoted.json]
@@ -52,7 +51,7 @@ pub(crate) struct Args {
     /// Name this level in the summary where all these rules passed, such as SLSA_BUILD_LEVEL_3=slsa_build_build_service.slsa_builder_id_accepted
     #[arg(long, value_name = "LEVEL=CODE[,CODE]")]
     level: Vec<String>,
-    /// Record who approved the promotion
+    /// Record in the statement who approved the promotion
     #[arg(long, value_name = "WHO")]
     approval: Vec<String>,
     /// Record the GitOps repository that the promotion goes to
@@ -61,16 +60,16 @@ pub(crate) struct Args {
     /// Accept the promotion statement for this long, such as 2160h [default: without an end]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     valid_for: Option<Duration>,
-    /// The URL of the run
+    /// Record the URL of the run in the statement
     #[arg(long, value_name = "URL")]
     run_url: Option<String>,
-    /// The name of the PipelineRun
+    /// Record the name of the PipelineRun
     #[arg(long, value_name = "NAME")]
     pipeline_run: Option<String>,
-    /// The name of the TaskRun
+    /// Record the name of the TaskRun
     #[arg(long, value_name = "NAME")]
     task_run: Option<String>,
-    /// The identifier of the run's trace
+    /// Record the identifier of the run's trace
     #[arg(long, value_name = "ID")]
     trace_id: Option<String>,
     /// Write copies of everything that is attached into this directory
@@ -81,7 +80,7 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// The signer of statements.
+/// The flags that name the signer of statements.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Signing options")]
 pub(crate) struct SigningFlags {
@@ -108,7 +107,6 @@ pub(crate) struct SigningFlags {
     tsa_url: Option<String>,
 }
 
-/// The layout of signed statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum LayoutChoice {
     /// As the image's own signatures are stored
@@ -204,12 +202,12 @@ impl TryFrom<Args> for AttestRequest {
     }
 }
 
-/// Takes user and password out of a URL: the statement is public.
+/// Removes user and password from a URL, because the statement is public.
 pub(in crate::commands) fn without_login(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return text.to_owned();
     };
-    // A URL that takes no user has none.
+    // A URL that cannot hold a user has none.
     let _ = url.set_password(None);
     if url.scheme().starts_with("http") {
         let _ = url.set_username("");
@@ -239,7 +237,7 @@ fn check_verifier(id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads `LEVEL=CODE[,CODE]`.
+/// Parses `LEVEL=CODE[,CODE]`; a level without rules is refused.
 fn level(text: &str) -> Result<Level, Failure> {
     let wrong = |reason: &str| {
         let text = format!("--level {text:?}: {reason}");

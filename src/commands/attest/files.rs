@@ -14,16 +14,13 @@ use crate::{
     report::{Format, Report, Show},
 };
 
-/// The files.
 pub(super) struct Files {
     images: Option<Vec<u8>>,
     verified: Vec<u8>,
     promoted: Vec<u8>,
     report: Vec<u8>,
     parsed: Report,
-    /// The verdict.
     pub(super) vouched: Vouched,
-    /// The copy.
     pub(super) placed: Placed,
 }
 
@@ -112,7 +109,7 @@ impl Files {
         Ok(Some(bytes))
     }
 
-    /// The images that are recorded: each component in each repository that it was copied to.
+    /// Returns the images to record: each component in each repository that it was copied to.
     ///
     /// # Errors
     /// [`Kind::Refused`] for a component that the verdict does not pass.
@@ -141,7 +138,7 @@ impl Files {
         Ok(jobs)
     }
 
-    /// The codes of the rules that passed, by component.
+    /// Returns the codes of the rules that passed, by component.
     pub(super) fn passed(&self) -> Vec<(String, BTreeSet<String>)> {
         let components = self.parsed.components.iter();
         let codes = components.map(|component| {
@@ -152,7 +149,7 @@ impl Files {
         codes.collect()
     }
 
-    /// Makes the evidence bundle.
+    /// Builds the evidence bundle from the files.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a file that is not a text.

@@ -1,4 +1,4 @@
-//! The lines, the results and the files that `attest` leaves.
+//! The lines, results and files that `attest` writes.
 
 use std::{fs, path::Path};
 
@@ -41,7 +41,7 @@ fn line(written: &Written, dry_run: bool) -> String {
     )
 }
 
-/// One line a document, and the results.
+/// Returns one line for each document, and the results.
 pub(super) fn outcome(done: &Done) -> Outcome {
     let mut outcome = Outcome::default();
     let written = done.attested.iter().flat_map(|one| &one.written);
@@ -74,7 +74,7 @@ pub(super) fn outcome(done: &Done) -> Outcome {
     outcome
 }
 
-/// Writes `attested.json`.
+/// Writes `attested.json`, the list of everything that was attached.
 pub(super) fn write_attested(done: &Done, files: &Files, context: &Context) -> Result<(), Failure> {
     let components: Vec<_> = done
         .attested

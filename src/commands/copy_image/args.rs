@@ -1,4 +1,4 @@
-//! The flags of `copy-image` and the typed request that is made of them.
+//! The flags of `copy-image` and the typed request that they become.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Args {
-    /// The flags of a copy of one image without a verdict.
+    /// Returns the flags of a copy of one image without a verdict.
     pub(in crate::commands) fn unverified(source: String, destination: String) -> Self {
         Self {
             src: Some(source),
@@ -32,7 +32,7 @@ impl Args {
             tags_only: false,
             promoted: None,
             promoted_digest: None,
-            // skopeo moves a tag wherever it is told.
+            // skopeo moves a tag back without a check.
             allow_rollback: true,
             immutable: false,
             deep: false,
@@ -44,29 +44,28 @@ impl Args {
     }
 }
 
-/// Flags of `copy-image`.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("gate").args(["verified", "unverified"])))]
 pub(crate) struct Args {
     /// The image to copy: docker://REF, REF or oci:DIR[:TAG]; without it, all images of --verified
     #[arg(value_name = "SRC", conflicts_with_all = ["source", "to", "map"])]
     src: Option<String>,
-    /// Where to copy it
+    /// Where to copy it: docker://REF, REF or oci:DIR[:TAG]
     #[arg(value_name = "DST", conflicts_with = "destination")]
     dst: Option<String>,
-    /// The same as SRC
+    /// SRC, by a flag instead of an argument
     #[arg(long, value_name = "REF", requires = "destination", conflicts_with_all = ["to", "map"])]
     source: Option<String>,
-    /// The same as DST
+    /// DST, by a flag instead of an argument
     #[arg(long, value_name = "REF", requires = "source")]
     destination: Option<String>,
-    /// The verdict of verify-ec, which must vouch for each image [default: verified.json]
+    /// The verdict of verify-ec, which must list each image as passed [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified: Option<PathBuf>,
     /// The digest that verify-ec reported for that file
     #[arg(long, value_name = "DIGEST", conflicts_with = "unverified")]
     verified_digest: Option<Digest>,
-    /// Copy without asking whether the image was verified
+    /// Copy without a check that the image was verified
     #[arg(long)]
     unverified: bool,
     /// A tag at the destination; {tag}, {commit} and {name} are replaced by the Git tag, the commit and the component [default: the destination tag of --verified]
@@ -131,14 +130,14 @@ pub(crate) struct Args {
     retries: Option<u32>,
 }
 
-/// Which attached artifacts are copied.
+/// The selection of attached artifacts to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Attached {
-    /// Exactly those that verified.json lists
+    /// Exactly the artifacts that verified.json lists
     Seen,
     /// Of these, accepted evidence and what it names
     Accepted,
-    /// None: the image alone
+    /// None: the image is copied alone
     None,
 }
 
@@ -186,7 +185,7 @@ fn check_attached(args: &Args) -> Result<(), Failure> {
         let text =
             "--attached=seen and =accepted need a verified.json, which --unverified leaves out";
         return Err(Failure::message(Kind::Usage, text)
-            .hint("leave --attached out to copy everything, or say --attached=none"));
+            .hint("leave --attached out to copy everything, or give --attached=none"));
     }
     if args.with_reports && args.attached == Some(Attached::None) {
         let text = "--with-reports copies attached artifacts, which --attached=none leaves out";
@@ -195,7 +194,7 @@ fn check_attached(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The request that moves the tags of a `promoted.json` and copies nothing.
+/// Returns the request that moves the tags of a `promoted.json` and copies nothing.
 fn tags_only(args: Args) -> CopyRequest {
     CopyRequest {
         source: CopySource::Staged {
@@ -220,7 +219,7 @@ fn tags_only(args: Args) -> CopyRequest {
     }
 }
 
-/// The images that the flags name, and where each goes.
+/// Returns the images that the flags name, and where each goes.
 fn source(args: &Args) -> Result<CopySource, Failure> {
     let released = args.release.is_some() || args.release_digest.is_some();
     let from = args.src.as_ref().or(args.source.as_ref());
@@ -249,7 +248,7 @@ fn source(args: &Args) -> Result<CopySource, Failure> {
     }
 }
 
-/// Reads `NAME=REPO`; the later entry of two with one name wins.
+/// Parses `NAME=REPO`; the later entry of two with one name wins.
 fn mapped(entry: &str) -> Result<(String, String), Failure> {
     let split = entry.split_once('=').ok_or_else(|| {
         Failure::message(Kind::Usage, format!("--map {entry:?}: expected NAME=REPO"))

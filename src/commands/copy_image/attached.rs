@@ -1,4 +1,4 @@
-//! Which attached artifacts go with an image: by default exactly those that the verdict lists.
+//! Selects the attached artifacts to copy with an image: by default exactly those that the verdict lists.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     registry::{Attachment, Listed, Selection, Version},
 };
 
-/// The manifests of attached artifacts that the verdict accepted.
+/// Returns the manifests of attached artifacts that the verdict accepted.
 pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
     let components = vouched.verified().components.iter();
     let attached = components.flat_map(|component| &component.attached);
@@ -19,7 +19,7 @@ pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
     accepted.map(|artifact| artifact.digest).collect()
 }
 
-/// Selects what goes with one image.
+/// Selects the artifacts to copy with one image.
 pub(super) fn selection(
     which: Option<Attached>,
     version: &Version,

@@ -1,4 +1,4 @@
-//! The ends of a copy: `docker://REF`, `REF` or `oci:DIR[:TAG]`.
+//! The two ends of a copy: `docker://REF`, `REF` or `oci:DIR[:TAG]`.
 
 use crate::{
     failure::{Failure, Kind, OrFail as _},
@@ -9,7 +9,6 @@ use crate::{
 /// A place that images are read from or written to.
 #[derive(Debug, Clone)]
 pub(super) enum End {
-    /// A repository of a registry.
     Repository(Repository),
     /// An image layout in a directory.
     Layout(Layout),
@@ -18,13 +17,9 @@ pub(super) enum End {
 /// An end of a copy with the image there.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
-    /// The text of the flag.
     pub(super) text: String,
-    /// The place.
     pub(super) end: End,
-    /// The tag there.
     pub(super) tag: Option<Tag>,
-    /// The digest there.
     pub(super) digest: Option<Digest>,
 }
 
@@ -60,7 +55,7 @@ pub(super) fn check_transport(text: &str) -> Result<(), Failure> {
 }
 
 impl Endpoint {
-    /// Reads the text of a flag.
+    /// Parses the value of a flag.
     ///
     /// # Errors
     /// [`Kind::Usage`].
@@ -107,7 +102,7 @@ impl std::fmt::Display for End {
 }
 
 impl End {
-    /// The repository, if it is one.
+    /// Returns the repository; `None` for a layout.
     pub(super) fn repository(&self) -> Option<&Repository> {
         match self {
             Self::Repository(repository) => Some(repository),

@@ -8,7 +8,7 @@ use crate::{
     registry::Planned,
 };
 
-/// Looks at destinations that get bundles beside tags, or tags beside bundles.
+/// Checks destinations that get bundles beside tags, or tags beside bundles.
 ///
 /// # Errors
 /// Those of the destination's registry.
@@ -19,7 +19,7 @@ pub(super) async fn warn(jobs: &Jobs, plans: &[Planned], context: &Context) -> R
             att: false,
             bundles: plan.arriving_bundles().to_vec(),
         };
-        // To a new image comes what other tools see at its source too.
+        // A new image gets everything that other tools see at its source too.
         if !plan.is_at_destination() {
             continue;
         }

@@ -16,7 +16,7 @@ use crate::{
     registry::{Item, Layout, Place, Registry, Selection, Version},
 };
 
-/// One image to be copied.
+/// An image to copy, with its source, destination and tags.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) name: String,
@@ -26,7 +26,7 @@ pub(super) struct Job {
     version: Option<Version>,
     to: End,
     pub(super) tags: Vec<Tag>,
-    /// The digest that the destination's name demands.
+    /// The digest in the destination's name, which the image must have.
     pub(super) pinned_destination: Option<Digest>,
     /// The tag beside the source's digest, which must still name it.
     pub(super) source_tag: Option<Tag>,
@@ -40,11 +40,10 @@ pub(super) struct Job {
 pub(super) struct BuiltFrom {
     /// The URL of the source repository.
     pub(super) url: Option<String>,
-    /// The commit and the time.
     pub(super) origin: Origin,
 }
 
-/// All images to be copied.
+/// The images to copy, in the order of the verdict.
 #[derive(Debug)]
 pub(super) struct Jobs(pub(super) Vec<Job>);
 
@@ -66,7 +65,7 @@ impl Jobs {
         Ok(jobs)
     }
 
-    /// The tags of what an earlier copy staged; its images are where they belong.
+    /// Returns the tags of what an earlier copy staged; its images are at their destinations already.
     pub(super) fn of_staged(staged: &Placed) -> Result<Self, Failure> {
         let mut jobs = Vec::new();
         for component in &staged.promoted().components {
@@ -103,7 +102,7 @@ impl Jobs {
         Ok(jobs)
     }
 
-    /// Two different images must not get one tag.
+    /// Refuses two different images that would get one tag.
     fn check_tags(&self) -> Result<(), Failure> {
         let mut known: BTreeMap<String, &Job> = BTreeMap::new();
         for job in &self.0 {
@@ -120,12 +119,12 @@ impl Jobs {
         Ok(())
     }
 
-    /// The images as the registry client takes them.
+    /// Returns the images as requests to the registry client.
     pub(super) fn items(&self, registry: &Registry) -> Result<Vec<Item>, Failure> {
         self.0.iter().map(|job| job.item(registry)).collect()
     }
 
-    /// Notes the registries that only a Snapshot names: the sources of a verdict. The destinations
+    /// Marks the registries that only a Snapshot names: the sources of a verdict. The destinations
     /// of a release are the administrator's.
     pub(super) fn tell_who_names(&self, source: &CopySource, registry: &Registry) {
         if matches!(source, CopySource::All { .. } | CopySource::Released { .. }) {
@@ -137,7 +136,7 @@ impl Jobs {
         }
     }
 
-    /// By component, the destination's first tag with the digest.
+    /// Returns by component the destination's first tag with the digest.
     pub(super) fn places(&self) -> Vec<(String, Reference)> {
         let jobs = self.0.iter();
         let places = jobs.filter_map(|job| {
@@ -153,12 +152,10 @@ impl Jobs {
 }
 
 impl Job {
-    /// The repository that is read.
     pub(super) fn source(&self) -> Option<&Repository> {
         self.from.repository()
     }
 
-    /// The repository that is written.
     pub(super) fn target(&self) -> Option<&Repository> {
         self.to.repository()
     }
@@ -183,7 +180,7 @@ impl Job {
                 let missing = || {
                     Failure::message(
                         Kind::Usage,
-                        format!("{from} has not exactly one image: name its tag"),
+                        format!("{from} does not have exactly one image: name its tag"),
                     )
                 };
                 only.ok_or_else(missing)?.into()
@@ -201,7 +198,7 @@ impl Job {
     }
 }
 
-/// The repositories and tags of a release.
+/// Returns an image for each repository of a release.
 fn of_release(release: &Release) -> Vec<Job> {
     let mut jobs = Vec::new();
     for component in &release.components {
@@ -236,7 +233,7 @@ fn of_release(release: &Release) -> Vec<Job> {
     jobs
 }
 
-/// The one image of SRC and DST.
+/// Returns the one image of SRC and DST.
 fn one(
     source: &Endpoint,
     destination: &Endpoint,
@@ -295,7 +292,7 @@ fn one(
     })
 }
 
-/// Every image of `verified.json`; one that was refused refuses them all.
+/// Returns every image of `verified.json`; one that was refused refuses them all.
 fn all(
     to: Option<&str>,
     map: &BTreeMap<String, String>,
@@ -352,7 +349,7 @@ fn all(
     Ok(jobs)
 }
 
-/// The destination of a component: its own of --map, else --to, else the repository that it is in.
+/// Returns the destination of a component: its own of --map, else --to, else the repository that it is in.
 fn destination(
     mapped: Option<&str>,
     to: Option<&str>,

@@ -48,7 +48,7 @@ impl CopyRequest {
 }
 
 impl Copied {
-    /// Adds what one more copy of the component had to move.
+    /// Adds the transfers of one more copy of the component.
     pub(super) fn add(&mut self, done: &registry::Done) {
         self.manifests += done.manifests;
         self.blobs += done.blobs;

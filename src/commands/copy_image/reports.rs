@@ -1,8 +1,8 @@
 //! Finds the scan reports that an image's provenance names.
 //!
 //! A policy reads them by their digests from the image's own repository, so that they must go
-//! where the image goes. Nobody's signature is checked here: a statement that lies can only
-//! let more of the same repository be copied, and `verify-ec` decided about the image before.
+//! where the image goes. Signatures are not checked here: a false statement can only
+//! cause more of the same repository to be copied, and `verify-ec` decided about the image before.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,11 @@ const MAX_ATTESTATION: u64 = 32 << 20;
 /// The most attestations of one image, and the most reports that they may name.
 const MAX_MANY: usize = 200;
 
-/// The reports of an image; none when it does not exist. With a verdict, only attestations
+/// Returns the reports of an image; empty when it does not exist. With a verdict, only attestations
 /// whose manifests it accepted are read.
 ///
 /// # Errors
-/// What the registry says; [`Kind::Usage`] when there are too many.
+/// Those of the registry; [`Kind::Usage`] when there are too many.
 pub(super) async fn of_image(
     registry: &Registry,
     repository: &Repository,
@@ -72,7 +72,7 @@ async fn find(
     Ok(found)
 }
 
-/// The layers that may hold a statement about the image: of `.att` and of Sigstore bundles.
+/// Returns the layers that may hold a statement about the image: of `.att` and of Sigstore bundles.
 async fn attestations(
     registry: &Registry,
     repository: &Repository,

@@ -1,4 +1,4 @@
-//! Tags that would move back: an older Snapshot that finishes later than a newer one.
+//! Refuses tags that would move back: an older Snapshot that finishes later than a newer one.
 
 use super::places::{BuiltFrom, Jobs};
 use crate::{
@@ -79,7 +79,7 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// The commit, version and time of the image that a tag names.
+/// Reads the commit, version and time of the image that a tag names.
 async fn origin(
     place: &str,
     repository: &Repository,
@@ -109,7 +109,7 @@ fn by_time(running: &Origin, new: &Origin, reason: String) -> Order {
 fn settle(order: Order, place: &str, running: Digest, release: bool) -> Result<(), Failure> {
     let refused = |text: String| {
         let failure = Failure::message(Kind::Refused, text);
-        Err(failure.hint("--allow-rollback moves the tag all the same"))
+        Err(failure.hint("--allow-rollback moves the tag anyway"))
     };
     match order {
         Order::Newer => Ok(()),

@@ -1,4 +1,4 @@
-//! How a copy is shown: its plan, and a line of the log when it is done.
+//! The plan of a copy as text, and the log line at its end.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
     Done::Planned(text)
 }
 
-/// Logs what was copied.
+/// Logs one line about a finished copy.
 pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instant) {
     let sum = |of: fn(&registry::Done) -> u64| done.iter().map(of).sum::<u64>();
     let (images, bytes) = (done.len(), sum(|done| done.bytes));
@@ -65,7 +65,7 @@ pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instan
     }
 }
 
-/// A number with its noun.
+/// Returns a number with its noun, in the plural except for 1.
 fn counted(number: u64, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),

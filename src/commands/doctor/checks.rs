@@ -27,10 +27,9 @@ struct Found {
     digest: Option<Digest>,
 }
 
-/// The checks of one promotion.
 pub(super) struct Checks<'a> {
     requests: Requests,
-    /// Whether the promotion has a tag, or any tag will do.
+    /// Set when a tag is given; without it any tag will do.
     has_tag: bool,
     context: &'a Context,
     gitops: Context,
@@ -47,7 +46,6 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Makes every check.
     pub(super) async fn all(&self, lines: &mut Lines) {
         let tagged = self.source(lines).await;
         let found = self.images(tagged.as_ref(), lines).await;
@@ -56,7 +54,7 @@ impl<'a> Checks<'a> {
         self.edit(&found, tagged.as_ref(), lines).await;
     }
 
-    /// The source repository, and the tag in it.
+    /// Checks the source repository and looks up the tag in it.
     async fn source(&self, lines: &mut Lines) -> Option<Tagged> {
         let url = self.requests.tag.git_url.clone();
         if !self.has_tag {
@@ -86,7 +84,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The images that were built, each with the right to pull it.
+    /// Finds the images that were built, and checks the right to pull each.
     async fn images(&self, tagged: Option<&Tagged>, lines: &mut Lines) -> Vec<Found> {
         let mut all = Vec::new();
         let ImageSource::Repositories(named) = &self.requests.gather.source else {
@@ -157,7 +155,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Keys, roots and the policy, which are loaded as verify-ec loads them.
+    /// Loads keys, roots and the policy as verify-ec loads them.
     async fn gate(&self, lines: &mut Lines) {
         let request = self.requests.verify.gate.clone();
         let signers = request.trust.clone();
@@ -192,7 +190,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The right to push to every destination.
+    /// Checks the right to push to every destination.
     async fn destinations(&self, found: &[Found], lines: &mut Lines) {
         let mut seen = BTreeSet::new();
         for one in found {
@@ -227,7 +225,7 @@ impl<'a> Checks<'a> {
         Ok("an upload was opened and cancelled".to_owned())
     }
 
-    /// The right to push to the GitOps repository, and the edit as a dry run.
+    /// Checks the right to push to the GitOps repository, and tries the edit as a dry run.
     async fn edit(&self, found: &[Found], tagged: Option<&Tagged>, lines: &mut Lines) {
         if let DeployTarget::Remote { url, .. } = &self.requests.deploy.target {
             let (name, url) = (format!("GitOps repository {url}"), url.clone());
@@ -244,7 +242,7 @@ impl<'a> Checks<'a> {
         lines.add(
             "GitOps edit",
             tried,
-            "docs/gitops.md says where the image is looked for; --set update-deployment.FLAG names another place",
+            "docs/gitops.md lists the files that are searched for the image; --set update-deployment.FLAG names another place",
         );
     }
 
@@ -262,7 +260,7 @@ impl<'a> Checks<'a> {
                 release: Release::default(),
             },
             dry_run: true,
-            // A digest that stands in for an unknown one has no age.
+            // A placeholder digest has no build time.
             allow_rollback: self.requests.deploy.allow_rollback || !is_known,
             ..self.requests.deploy.clone()
         };
@@ -278,7 +276,7 @@ impl<'a> Checks<'a> {
         })
     }
 
-    /// The image as it will be named at its destination.
+    /// Returns the image as it will be named at its destination.
     fn reference(
         &self,
         one: &Found,

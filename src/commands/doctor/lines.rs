@@ -1,4 +1,4 @@
-//! The lines that `doctor` prints, and the exit code that they amount to.
+//! The lines that `doctor` prints, and the exit code that follows from them.
 
 use crate::{
     commands::Outcome,
@@ -16,7 +16,6 @@ const ORDER: [Kind; 6] = [
     Kind::Remote,
 ];
 
-/// The checks that were made.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     text: String,
@@ -25,7 +24,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Adds a check: what was found, or why it failed; `advice` is for failures without a hint.
+    /// Adds a check: its finding, or the reason of its failure; `advice` is for failures without a hint.
     pub(super) fn add(&mut self, name: &str, found: Result<String, Failure>, advice: &str) {
         self.checks += 1;
         match found {
@@ -59,7 +58,7 @@ impl Lines {
             let (failed, all) = (names.len(), self.checks);
             let names = names.join(", ");
             Failure::message(kind, format!("{failed} of {all} checks failed: {names}"))
-                .hint("mend these first: nothing was changed")
+                .hint("correct these first: nothing was changed")
         });
         Outcome {
             stdout: self.text.into_bytes(),

@@ -8,21 +8,20 @@ use crate::{
     policy,
 };
 
-/// The largest artifact, in bytes.
+/// The largest artifact that is read, in bytes.
 const MAX_ARTIFACT: u64 = 256 << 20;
 
-/// Flags of `verify-conforma-konflux-ta`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The file with the Snapshot in the artifact
     #[arg(long, value_name = "PATH")]
     snapshot_filename: String,
-    /// The trusted artifact, as oci:REPOSITORY@DIGEST
+    /// The trusted artifact by its digest, as oci:REPOSITORY@DIGEST
     #[arg(long, value_name = "URI")]
     source_data_artifact: String,
     #[command(flatten)]
     how: How,
-    /// Not supported
+    /// Not supported: no verification summary is written
     #[arg(long)]
     enable_vsa: bool,
     /// Not supported: read with --enable-vsa alone
@@ -39,7 +38,6 @@ pub(super) struct Args {
     oci_storage: Option<String>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.enable_vsa {
         let text = "ENABLE_VSA is not supported: no verification summary is written";
@@ -55,7 +53,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// `oci:REPOSITORY@DIGEST`. What names no digest could be another artifact at the next look.
+/// Parses `oci:REPOSITORY@DIGEST`; a reference without a digest could name another artifact at the next read.
 fn reference(uri: &str) -> Result<DigestReference, Failure> {
     let wrong = |reason: &str| {
         let text = format!("the trusted artifact {uri:?} {reason}");

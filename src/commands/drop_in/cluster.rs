@@ -19,7 +19,7 @@ const BUNDLE_TAG: &str = ":konflux";
 const LABEL_TYPE: &str = "test.appstudio.openshift.io/type";
 const LABEL_COMPONENT: &str = "appstudio.openshift.io/component";
 
-/// Which component of a Snapshot is verified alone.
+/// The flags that select one component of a Snapshot.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Single {
     /// Verify only the component whose build made the Snapshot
@@ -28,7 +28,7 @@ pub(super) struct Single {
     /// The resource whose labels name that component, as KIND/NAME
     #[arg(long, value_name = "KIND/NAME", default_value = "unknown")]
     single_component_custom_resource: String,
-    /// The namespace of that resource
+    /// The namespace of that custom resource
     #[arg(long, value_name = "NAMESPACE")]
     single_component_custom_resource_ns: Option<String>,
 }
@@ -61,7 +61,7 @@ const KINDS: [(&[&str], &[&str], &str, &str); 4] = [
     ),
 ];
 
-/// The images to verify as a Snapshot: the text, the file or the resource of the cluster that `images` is, and one
+/// Returns the images to verify as a Snapshot: the text, the file or the resource of the cluster that `images` is, and one
 /// component of it where one is verified alone.
 pub(super) async fn snapshot(
     images: &str,
@@ -95,7 +95,7 @@ pub(super) async fn snapshot(
     }
 }
 
-/// The component that the resource's labels name, if it was made by the build of one.
+/// Returns the component that the resource's labels name; `None` if it was not made by the build of one.
 async fn component_of(single: &Single, context: &Context) -> Result<Option<String>, Failure> {
     let resource = &single.single_component_custom_resource;
     let (kind, name) = resource.split_once('/').ok_or_else(|| {
@@ -129,7 +129,7 @@ async fn component_of(single: &Single, context: &Context) -> Result<Option<Strin
     Ok(component.map(str::to_owned))
 }
 
-/// The policy with the release bundle pinned to a digest, as text; the policy itself where it does not name the bundle
+/// Returns the policy with the release bundle pinned to a digest, as text; the policy itself where it does not name the bundle
 /// by its tag, or where it is a source without a text of its own.
 pub(super) async fn pinned(
     policy: &str,

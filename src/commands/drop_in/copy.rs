@@ -9,7 +9,7 @@ use crate::{
     image::Reference,
 };
 
-/// Arguments of skopeo that say what is done anyway.
+/// Arguments of skopeo that request what is done anyway.
 const NEEDLESS: [&str; 5] = [
     "--all",
     "--multi-arch=all",
@@ -18,13 +18,12 @@ const NEEDLESS: [&str; 5] = [
     "all",
 ];
 
-/// Flags of `skopeo-copy`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The image to copy
+    /// The reference of the image to copy
     #[arg(long, value_name = "REF")]
     source_image_url: Option<String>,
-    /// Where to copy it
+    /// The reference to copy the image to
     #[arg(long, value_name = "REF")]
     destination_image_url: Option<String>,
     /// Check the certificate of the source's registry
@@ -33,18 +32,17 @@ pub(super) struct Args {
     /// Check the certificate of the destination's registry
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     dest_tls_verify: bool,
-    /// Accepted for scripts: --log-level says how much is logged
+    /// Accepted for scripts: --log-level sets how much is logged
     #[arg(long)]
     verbose: bool,
     /// A directory with url.txt, which has a source and a destination a line
     #[arg(long, value_name = "DIR")]
     images_url: Option<PathBuf>,
-    /// More arguments of skopeo; only those are accepted that say what is done anyway
+    /// More arguments of skopeo; only those that request what is done anyway are accepted
     #[arg(last = true, value_name = "ARGUMENT", allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let foreign = args
         .args
@@ -53,7 +51,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if let Some(foreign) = foreign {
         let text = format!("skopeo's argument {foreign:?} is not supported");
         return Err(Failure::message(Kind::Usage, text)
-            .hint("promote copy-image --help lists what a copy can be told"));
+            .hint("promote copy-image --help lists the options of a copy"));
     }
     let pairs = args.pairs()?;
     if pairs.is_empty() {
@@ -75,7 +73,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 impl Args {
-    /// The images with their destinations.
+    /// Returns each image with its destination.
     fn pairs(&self) -> Result<Vec<(String, String)>, Failure> {
         match (
             &self.source_image_url,
@@ -123,7 +121,7 @@ impl Args {
             let text = text.strip_prefix("docker://").unwrap_or(text);
             let reference: Result<Reference, _> = text.parse();
             let host = reference.ok()?.repository.registry().to_owned();
-            // This machine speaks plain HTTP, as for skopeo without the check.
+            // The loopback host gets plain HTTP, as from skopeo without the check.
             (!crate::http::is_loopback(&host)).then_some(host)
         };
         let sources = pairs

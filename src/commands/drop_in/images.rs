@@ -25,7 +25,7 @@ use crate::{
 const ENVIRONMENTS: [&str; 3] = ["development", "stage", "prod"];
 /// The environments whose images have their SBOMs uploaded.
 const WITH_SBOM: [&str; 2] = ["stage", "prod"];
-/// Images that a new repository is made with.
+/// Placeholder images of a new GitOps repository.
 const PLACEHOLDERS: [&str; 4] = [
     "quay.io/redhat-appstudio/dance-bootstrap-app",
     "registry.access.redhat.com/rhtap-task-runner/rhtap-task-runner-rhel9",
@@ -33,7 +33,6 @@ const PLACEHOLDERS: [&str; 4] = [
     "quay.io/redhat-tssc/task-runner",
 ];
 
-/// Flags of `gather-deploy-images`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The checkout of the GitOps repository
@@ -47,7 +46,6 @@ pub(super) struct Args {
     environments: Vec<String>,
 }
 
-/// Flags of `fetch-gitops-images`.
 #[derive(Debug, clap::Args)]
 pub(super) struct FetchArgs {
     /// The Secret with the public key, as k8s://NAMESPACE/NAME
@@ -64,7 +62,6 @@ struct Checkout {
     before: Option<BTreeMap<String, Vec<u8>>>,
 }
 
-/// Runs `gather-deploy-images`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let environments = args.environments.clone();
     let checkout = Checkout::open(args.source, args.target_branch, context).await?;
@@ -75,7 +72,6 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// Runs `fetch-gitops-images`.
 pub(super) async fn run_fetch(args: FetchArgs, context: &Context) -> Result<Outcome, Failure> {
     let key = key(args.public_key_url.as_deref().unwrap_or_default(), context).await?;
     let environments = args.gather.environments.clone();
@@ -101,7 +97,7 @@ pub(super) async fn run_fetch(args: FetchArgs, context: &Context) -> Result<Outc
     Ok(outcome)
 }
 
-/// The entry `cosign.pub` of a Secret, as base64.
+/// Returns the entry `cosign.pub` of a Secret, as base64.
 async fn key(reference: &str, context: &Context) -> Result<String, Failure> {
     let wrong = || {
         let text = format!("the public key {reference:?} is not one of the cluster");
@@ -165,7 +161,7 @@ impl Checkout {
         })
     }
 
-    /// The Snapshot of the images, or nothing.
+    /// Returns the Snapshot of the images; empty when there are none.
     fn list(&self, environments: &[String], default: &[&str]) -> Result<String, Failure> {
         let names: Vec<&str> = match environments {
             [] => default.to_vec(),
@@ -186,7 +182,7 @@ impl Checkout {
         Ok(json!({"components": components}).to_string())
     }
 
-    /// The images of an environment that the other branch does not deploy there.
+    /// Returns the images of an environment that the other branch does not deploy there.
     fn images(&self, environment: &str) -> Result<BTreeSet<String>, Failure> {
         let clean =
             !environment.is_empty() && !environment.contains("..") && !environment.contains('\\');
@@ -222,13 +218,13 @@ impl Checkout {
     }
 }
 
-/// Tells whether an image is one of the repository: a longer name is another's.
+/// Tells whether an image is in the repository: a longer name is another repository.
 fn is_of(image: &str, repository: &str) -> bool {
     let rest = image.strip_prefix(repository);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
 }
 
-/// The images of a Deployment's patch.
+/// Returns the images of a Deployment's patch.
 fn of_patch(text: &str, path: &str) -> Result<BTreeSet<String>, Failure> {
     let wrong = |reason: &str| Failure::message(Kind::Usage, format!("{path}: {reason}"));
     let document = json::yaml(text).or_fail(Kind::Usage);

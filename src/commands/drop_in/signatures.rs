@@ -1,5 +1,5 @@
-//! Whose signatures a Task accepts, where its log and trust root are, and how long it waits: the params that the
-//! verifying Tasks share.
+//! The params that the verifying Tasks share: the accepted signers, the addresses of log and trust root, and
+//! the retries.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,13 @@ use crate::failure::{Failure, Kind};
 /// The entries of a Secret such as `tas-secret`.
 const REKOR: &str = "rekor_url";
 const TUF: &str = "tuf_url";
-/// The word by which the pipelines of the ecosystem leave an address out.
+/// The value by which the pipelines of the ecosystem leave an address out.
 pub(super) const NONE: &str = "none";
 
-/// The addresses of a Sigstore.
+/// The addresses of a Sigstore instance.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Addresses {
-    /// The Rekor log
+    /// The URL of the Rekor log, or none
     #[arg(long, value_name = "URL")]
     pub(super) rekor_host: Option<String>,
     /// The TUF repository with the trust root
@@ -26,12 +26,12 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// The log: the param, else the mounted file.
+    /// Returns the URL of the log: the param, else the mounted file.
     pub(super) fn rekor(&self) -> Result<Option<String>, Failure> {
         self.of(&self.rekor_host, REKOR)
     }
 
-    /// The TUF repository: the param, else the mounted file.
+    /// Returns the URL of the TUF repository: the param, else the mounted file.
     pub(super) fn tuf(&self) -> Result<Option<String>, Failure> {
         let found = self.of(&self.tuf_mirror, TUF)?;
         Ok(found.filter(|url| url != NONE))
@@ -46,7 +46,7 @@ impl Addresses {
     }
 }
 
-/// The content of a mounted file without blanks around it; `None` when it is not there or empty.
+/// Returns the content of a mounted file without blanks around it; `None` when it is absent or empty.
 fn read(path: &Path) -> Result<Option<String>, Failure> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
@@ -58,7 +58,7 @@ fn read(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Whose signatures are accepted.
+/// The signers whose signatures are accepted.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Signers {
     /// The public key; not used when a certificate's identity or issuer is given
@@ -76,13 +76,13 @@ pub(super) struct Signers {
     /// An expression that the issuer must match
     #[arg(long, value_name = "REGEX")]
     pub(super) certificate_oidc_issuer_regexp: Option<String>,
-    /// Do not demand a transparency log entry; not read for certificates
+    /// Do not require a transparency log entry; not read for certificates
     #[arg(long)]
     pub(super) ignore_rekor: bool,
 }
 
 impl Signers {
-    /// The flags of `ec validate image`: of a certificate if anything of it is given, else of the key.
+    /// Returns the flags of `ec validate image`: for a certificate if an identity or issuer is given, else for the key.
     pub(super) fn flags(&self) -> Vec<String> {
         let first =
             |exact: &Option<String>, pattern: &Option<String>, flag: &str| match (exact, pattern) {
@@ -115,7 +115,7 @@ impl Signers {
     }
 }
 
-/// How failed requests are repeated.
+/// The retries of failed requests, as `ec` takes them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Waits {
     /// The pause before the first repetition
@@ -136,7 +136,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// The flags of `ec`.
+    /// Returns the retry flags of `ec`.
     pub(super) fn flags(&self) -> Vec<String> {
         let flags = [
             ("retry-duration", &self.retry_duration),

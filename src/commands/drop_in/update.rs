@@ -15,13 +15,12 @@ use crate::{
     json,
 };
 
-/// Flags of `update-deployment`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The GitOps repository
+    /// The URL of the GitOps repository
     #[arg(long, value_name = "URL")]
     gitops_repo_url: String,
-    /// The image to deploy
+    /// The reference of the image to deploy
     #[arg(long, value_name = "REF")]
     image: String,
     /// The environment whose overlay is edited
@@ -35,7 +34,6 @@ pub(super) struct Args {
     gitops_auth_secret: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let reference: Reference = args.image.parse().or_fail(Kind::Usage)?;
     let pinned = gate::image_list(&reference, &context.registry).await;
@@ -61,7 +59,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     })
 }
 
-/// The component of a GitOps repository: the name of its `application.yaml`.
+/// Reads the component of a GitOps repository: the name in its `application.yaml`.
 async fn component(url: &str, context: &Context) -> Result<String, Failure> {
     let url = url.to_owned();
     let read = context
@@ -83,7 +81,7 @@ async fn component(url: &str, context: &Context) -> Result<String, Failure> {
 }
 
 impl Args {
-    /// The credentials: the workspace where it is bound, else the Secret where it is there.
+    /// Returns the credentials: the workspace where it is bound, else the Secret where it is mounted.
     pub(super) fn globals(&self) -> Globals {
         let mounted = |dir: &&PathBuf| {
             let mut entries = dir.read_dir().into_iter().flatten();

@@ -24,10 +24,9 @@ pub(super) struct Args {
     pub(super) how: How,
 }
 
-/// How images are verified.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct How {
-    /// The policy configuration
+    /// The policy configuration, as ec validate image takes it
     #[arg(
         long,
         value_name = "POLICY",
@@ -41,10 +40,10 @@ pub(super) struct How {
     /// Show titles, descriptions and solutions of results
     #[arg(long)]
     pub(super) info: bool,
-    /// Fail when the policy says no
+    /// Fail when the policy refuses an image
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) strict: bool,
-    /// Judge the rules' dates for this moment
+    /// Evaluate the dates of rules at this time
     #[arg(long, value_name = "TIME", default_value = "now")]
     pub(super) effective_time: String,
     /// Accept an --effective-time in the past
@@ -68,30 +67,28 @@ pub(super) struct How {
     pub(super) not_read: Vec<String>,
 }
 
-/// Flags of `verify-gitops-conforma`.
 #[derive(Debug, clap::Args)]
 pub(super) struct GitopsArgs {
     /// The checkout, in which fetch-gitops-images left the list of images
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
-    /// The public key as base64
+    /// The public key, encoded as base64
     #[arg(long, value_name = "BASE64")]
     cosign_public_key: Option<String>,
-    /// The policy configuration
+    /// The policy configuration, as ec validate image takes it
     #[arg(
         long,
         value_name = "POLICY",
         default_value = "enterprise-contract-service/default"
     )]
     policy_configuration: String,
-    /// Fail when the policy says no
+    /// Fail when the policy refuses an image
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: bool,
     #[command(flatten)]
     addresses: Addresses,
 }
 
-/// Runs `verify-enterprise-contract`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let images = args.images.as_deref().unwrap_or_default();
     verify(images, &args.how, context).await
@@ -151,7 +148,6 @@ pub(super) async fn verify(images: &str, how: &How, context: &Context) -> Result
     call(line, context).await
 }
 
-/// Runs `verify-gitops-conforma`.
 pub(super) async fn run_gitops(args: GitopsArgs, context: &Context) -> Result<Outcome, Failure> {
     let list = args
         .source
@@ -174,7 +170,7 @@ pub(super) async fn run_gitops(args: GitopsArgs, context: &Context) -> Result<Ou
         let text =
             "no Rekor log is given: neither --rekor-host nor the file rekor_url of --sigstore-dir";
         Failure::message(Kind::Usage, text)
-            .hint("mount the Secret tas-secret, or say none to do without a log")
+            .hint("mount the Secret tas-secret, or give --rekor-host none to verify without a log")
     })?;
     let without = rekor == NONE;
     let how = How {

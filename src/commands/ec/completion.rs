@@ -5,17 +5,15 @@ use clap_complete::{Shell, generate};
 use super::Outcome;
 use crate::failure::Failure;
 
-/// Flags of `ec completion`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell that will read the script
     shell: Shell,
-    /// Accepted for scripts
+    /// Accepted for scripts, without an effect
     #[arg(long, hide = true)]
     no_descriptions: bool,
 }
 
-/// Prints the script.
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     generate(args.shell, &mut super::command(), "ec", &mut outcome.stdout);

@@ -14,22 +14,21 @@ pub(super) struct Rest {
     arguments: Vec<OsString>,
 }
 
-/// Commands of `ec`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Not in promote: compares two policy configurations
     #[command(hide = true)]
     Compare(Rest),
-    /// Not in promote: downloads policies
+    /// Not in promote: downloads the sources of policies
     #[command(hide = true)]
     Fetch(Rest),
     /// Not in promote: writes a first policy
     #[command(hide = true)]
     Init(Rest),
-    /// Not in promote: OPA itself
+    /// Not in promote: the commands of OPA
     #[command(hide = true)]
     Opa(Rest),
-    /// Not in promote: Conftest itself
+    /// Not in promote: the tests of Conftest
     #[command(hide = true)]
     Test(Rest),
     /// Not in promote: lists trusted Task bundles
@@ -37,15 +36,13 @@ pub(super) enum Command {
     Track(Rest),
 }
 
-/// Commands of `ec validate`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Validated {
-    /// Not in promote: verification summaries
+    /// Not in promote: validates verification summaries
     #[command(hide = true)]
     Vsa(Rest),
 }
 
-/// Commands of `ec inspect`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Inspected {
     /// Not in promote: merges data sources

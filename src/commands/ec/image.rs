@@ -1,10 +1,10 @@
 //! `ec validate image`: the flow of `verify-ec`, with upstream's input, reports and messages.
 //!
-//! 1. read the images and the policy; everything that is wrong with them is said at once
-//! 2. resolve and expand the images, examine each and ask the policy about it
+//! 1. read the images and the policy; all errors in them are reported together
+//! 2. resolve and expand the images, examine each and evaluate the policy for it
 //! 3. write the reports, unless a component could not be processed
 //!
-//! No `verified.json` is written: who wants the promotion to rest on it calls `verify-ec`.
+//! No `verified.json` is written: a promotion that rests on the verdict needs `verify-ec`.
 
 mod args;
 
@@ -22,7 +22,6 @@ use crate::{
     snapshot::Snapshot,
 };
 
-/// Runs the command.
 pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<Outcome, Failure> {
     args.check()?;
     let (outputs, wrong) = args.outputs()?;
@@ -84,7 +83,7 @@ async fn open(
     gate.map_err(gate_failure)
 }
 
-/// Both, or everything that is wrong with either.
+/// Returns both values, or the errors of both together.
 fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
     match (a, b) {
         (Ok(a), Ok(b)) => Ok((a, b)),
@@ -96,7 +95,7 @@ fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Fa
     }
 }
 
-/// Judges everything; an error of a component ends the run without a report.
+/// Evaluates every image; an error of a component ends the run without a report.
 async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
     let mut judgement = gate.judge_snapshot(snapshot).await.map_err(gate_failure)?;
     for judged in &judgement.components {
@@ -114,7 +113,7 @@ async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
     Err(Failure::message(first.kind(), texts.join("\n")))
 }
 
-/// Logs what upstream's reports have no place for.
+/// Logs the findings that upstream's reports have no member for.
 fn say_what_reports_leave_out(report: &Report) {
     if !report.skipped_checks.is_empty() {
         tracing::warn!(checks = report.skipped_checks.join(", "), "skipped");

@@ -1,6 +1,6 @@
 //! `ec validate input`: a policy over files that are not images, JSON and YAML.
 //!
-//! A file with several documents, or a list at its root, is judged document by document, and a directory file
+//! A file with several documents, or a list at its root, is evaluated document by document, and a directory file
 //! by file, as Conftest does. What upstream reads and this program does not (HCL, Dockerfile, …) is refused by name.
 
 use std::{
@@ -25,11 +25,11 @@ use crate::{
     trust::TrustRequest,
 };
 
-/// The largest file, in bytes.
+/// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 80 << 20;
 /// The most files of a directory.
 const MAX_FILES: usize = 10_000;
-/// How deep directories are read.
+/// The depth to which directories are read.
 const MAX_DEPTH: usize = 32;
 /// Formats of Conftest besides JSON and YAML.
 const FOREIGN: [&str; 22] = [
@@ -57,10 +57,9 @@ const FOREIGN: [&str; 22] = [
     "xml",
 ];
 
-/// Flags of `ec validate input`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The files or directories
+    /// The files or directories to validate
     #[arg(value_name = "FILE")]
     files: Vec<String>,
     /// The files or directories; deprecated for the arguments
@@ -72,10 +71,10 @@ pub(super) struct Args {
     /// Write a report: FORMAT[=FILE][?OPTIONS], one of json, yaml, text, summary
     #[arg(long, short = 'o', value_name = "FORMAT[=FILE]")]
     output: Vec<String>,
-    /// Fail when the policy says no
+    /// Fail when the policy refuses a file
     #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     strict: bool,
-    /// Judge the rules' dates for this moment: now, RFC 3339 or YYYY-MM-DD
+    /// Evaluate the dates of rules at this time: now, RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
     /// Accept an --effective-time in the past
@@ -84,27 +83,26 @@ pub(super) struct Args {
     /// Show titles, descriptions and solutions of results
     #[arg(long)]
     info: bool,
-    /// Do not colour text
+    /// Do not colour the text report
     #[arg(long)]
     no_color: bool,
-    /// Colour text
+    /// Colour the text report, also in files
     #[arg(long)]
     color: bool,
-    /// Accepted for scripts: files are judged one after the other
+    /// Accepted for scripts: files are evaluated one after the other
     #[arg(long, value_name = "N", default_value = "5")]
     workers: u16,
-    /// Not supported
+    /// Not supported: files are validated directly
     #[arg(long, hide = true)]
     server: bool,
-    /// Not supported
+    /// Not supported: read with --server alone
     #[arg(long, value_name = "ADDRESS", hide = true)]
     server_address: Option<String>,
-    /// Not supported
+    /// Not supported: read with --server alone
     #[arg(long, value_name = "PORT", hide = true)]
     server_port: Option<String>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Args, shown: &Shown, context: &Context) -> Result<Outcome, Failure> {
     let paths = args.paths()?;
     let policy = args
@@ -122,7 +120,7 @@ pub(super) async fn run(args: Args, shown: &Shown, context: &Context) -> Result<
         rule_data: Vec::new(),
         dialect: Dialect::Conforma,
         by_intention: false,
-        // Upstream's answer; the log says what it means.
+        // Upstream's message; the log explains it.
         allow_empty: true,
         paths: Paths::Any,
         hosts: Vec::new(),
@@ -155,7 +153,7 @@ pub(super) async fn run(args: Args, shown: &Shown, context: &Context) -> Result<
     Ok(outcome)
 }
 
-/// Judges every path; everything that is wrong with any of them is said at once.
+/// Evaluates every path; the errors of all paths are reported together.
 async fn judge(paths: &[String], replay: &Replay) -> Result<Vec<Input>, Failure> {
     let (mut inputs, mut wrong, mut kind) = (Vec::new(), Vec::new(), None);
     for path in paths {
@@ -203,7 +201,7 @@ fn wrong(text: impl Into<String>) -> Failure {
     Failure::message(Kind::Usage, text.into())
 }
 
-/// The files that a path names: itself, or those of the directory.
+/// Returns the files that a path names: itself, or those of the directory.
 fn files_of(path: &str) -> Result<Vec<PathBuf>, Failure> {
     let root = Path::new(path);
     let kind = fs::metadata(root);
@@ -219,7 +217,7 @@ fn files_of(path: &str) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in entries {
         match entry.is_dir() {
-            // Conftest refuses a file of the directory itself that it cannot read, and passes over one below.
+            // Conftest refuses an unreadable file of the directory itself, and skips one below.
             true => below(&entry, 1, &mut files)?,
             false => files.push(entry),
         }
@@ -257,7 +255,7 @@ fn below(dir: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failu
     Ok(())
 }
 
-/// The kind of a file by its name: `Some(true)` for JSON, `Some(false)` for YAML.
+/// Returns the kind of a file by its name: `Some(true)` for JSON, `Some(false)` for YAML.
 fn extension(path: &Path) -> Option<bool> {
     match path.extension()?.to_str()? {
         "json" => Some(true),
@@ -324,7 +322,7 @@ fn read(path: &Path) -> Result<Vec<Value>, Failure> {
     Ok(documents)
 }
 
-/// The document `null`, which the strict reader takes for nothing.
+/// Returns the document `null`, which the strict reader treats as an empty one.
 fn null(text: &str, error: json::Error) -> Result<Value, String> {
     match text.trim() {
         "null" => Ok(Value::Null),
@@ -332,7 +330,7 @@ fn null(text: &str, error: json::Error) -> Result<Value, String> {
     }
 }
 
-/// Writes every report; returns what goes to standard output.
+/// Writes every report and returns the text for standard output.
 fn write(
     outputs: &[Output],
     report: &InputReport,
@@ -352,7 +350,7 @@ fn write(
 }
 
 impl Args {
-    /// The paths, each once.
+    /// Returns every path once, in the given order.
     fn paths(&self) -> Result<Vec<String>, Usage> {
         let mut paths: Vec<String> = Vec::new();
         for path in usage::split(&self.file)?
@@ -373,7 +371,7 @@ impl Args {
         Ok(paths)
     }
 
-    /// The reports that can be written, and what is said of the others.
+    /// Returns the reports that can be written, and a message about each of the others.
     fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
         let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
         for text in usage::split(&self.output)? {

@@ -17,7 +17,6 @@ use crate::{
 
 const FORMATS: [&str; 4] = ["json", "text", "names", "short-names"];
 
-/// Flags of `ec inspect policy`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The policy configuration whose sources are read
@@ -29,16 +28,16 @@ pub(super) struct Args {
         hide_default_value = true
     )]
     policy: String,
-    /// A source of policies
+    /// The URL of a source of policies
     #[arg(long, short = 's', value_name = "URL", conflicts_with = "policy")]
     source: Vec<String>,
-    /// Not supported: nothing is left on the disk
+    /// Not supported: sources are not written to disk
     #[arg(long, short = 'd', value_name = "DIR", hide = true)]
     dest: Option<String>,
-    /// How it is printed: json, text, names or short-names
+    /// The format to print: json, text, names or short-names
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "text")]
     output: String,
-    /// Only the rule of this name
+    /// Print only the rule of this name
     #[arg(
         long,
         value_name = "NAME",
@@ -46,7 +45,7 @@ pub(super) struct Args {
         hide_default_value = true
     )]
     rule: String,
-    /// Only the rules of this package
+    /// Print only the rules of this package
     #[arg(
         long,
         value_name = "NAME",
@@ -54,7 +53,7 @@ pub(super) struct Args {
         hide_default_value = true
     )]
     package: String,
-    /// Only the rules of this collection
+    /// Print only the rules of this collection
     #[arg(
         long,
         value_name = "NAME",
@@ -64,7 +63,6 @@ pub(super) struct Args {
     collection: String,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if !FORMATS.contains(&args.output.as_str()) {
         let text = format!(
@@ -118,7 +116,7 @@ fn as_text(args: &Args, read: &[(String, Vec<Inspected>)]) -> String {
     text
 }
 
-/// The annotation chain of each rule. Upstream breaks down at a rule without annotations; here it has none.
+/// Returns the annotation chain of each rule. Upstream fails at a rule without annotations; here its chain is empty.
 fn as_json(args: &Args, read: &[(String, Vec<Inspected>)]) -> Result<String, Failure> {
     let mut document = Map::new();
     for (source, rules) in read {
@@ -138,7 +136,7 @@ fn as_link((link, place): &(Link, Place)) -> Value {
     if let Some(annotations) = &link.annotations {
         let mut annotations = annotations.clone();
         annotations.sort_all_objects();
-        // The one structure among maps, whose order is its own.
+        // Upstream prints this structure in its own order, and maps by their keys.
         let authors = annotations.get_mut("authors").and_then(Value::as_array_mut);
         for author in authors.into_iter().flatten() {
             if let Some(author) = author.as_object_mut() {
@@ -171,7 +169,7 @@ impl Args {
         by_name || by_package || by_collection
     }
 
-    /// Packages are judged by themselves; they have no short names and are in no collection.
+    /// Filters packages by themselves; they have no short names and are in no collection.
     fn wants_link(&self, rule: &Inspected, link: &Link) -> bool {
         let is_rule = link.path.len() > rule.package.split('.').count();
         if is_rule {

@@ -7,7 +7,6 @@ use crate::{
     policy::locate,
 };
 
-/// Flags of `ec validate policy`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The policy configuration: a file, a Git reference or inline text
@@ -15,7 +14,6 @@ pub(super) struct Args {
     policy: String,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     match locate(&args.policy, &fetcher(&context.clients()), &context.env).await {
         Ok(_) => Ok(Outcome {

@@ -7,10 +7,9 @@ use crate::{
     trust::{Root, Start, Tuf},
 };
 
-/// Flags of `ec sigstore initialize`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The TUF repository
+    /// The URL of the TUF repository
     #[arg(
         long,
         value_name = "URL",
@@ -20,15 +19,15 @@ pub(super) struct Args {
     /// Start the trust from this root.json
     #[arg(long, value_name = "FILE|URL")]
     root: Option<String>,
-    /// Demand that the root.json has this SHA-256; upstream reads the flag and demands nothing
+    /// Require this SHA-256 of the root.json; upstream accepts the flag without a check
     #[arg(long, value_name = "HEX")]
     root_checksum: Option<String>,
-    /// Not supported
+    /// Not supported: name a staging instance by --mirror
     #[arg(long, hide = true)]
     staging: bool,
 }
 
-/// Runs the command. Nothing is printed when all went well.
+/// Runs the command; a success prints nothing.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     if args.staging {
         return Err(super::unsupported::refuse("--staging").into());

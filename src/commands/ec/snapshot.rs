@@ -1,7 +1,7 @@
 //! The images of `ec validate image`: Snapshots and references, merged as upstream merges them.
 //!
-//! Unlike `images.json` of the other commands, images may be tags, and names may be missing. Members are found
-//! as Go's decoder finds them, in any case; two that differ in case alone are refused.
+//! Unlike `images.json` of the other commands, images may be tags, and names may be missing. Members are matched
+//! as Go's decoder matches them, in any case; two that differ in case alone are refused.
 
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ pub(super) async fn determine(args: &Args, context: &Context) -> Result<Snapshot
         provided = true;
     };
     if let Some(text) = given(&args.images) {
-        // A text that is no file is the Snapshot itself.
+        // A text that is not the name of a file is the Snapshot itself.
         add(match std::fs::read_to_string(text) {
             Ok(content) => read(&content)?,
             Err(_) => read(text)?,
@@ -79,7 +79,7 @@ fn read(text: &str) -> Result<Snapshot, Failure> {
     Snapshot::of_document(document, "the input").map_err(|error| failed(error.to_string()))
 }
 
-/// Gives the members of a Snapshot the case that they have in the resource.
+/// Renames the members of a Snapshot to the case that they have in the resource.
 fn in_go(mut document: Value) -> Result<Value, String> {
     fold(&mut document, &["spec"])?;
     let spec = match document.get_mut("spec") {
@@ -118,7 +118,7 @@ fn in_go(mut document: Value) -> Result<Value, String> {
     Ok(document)
 }
 
-/// Gives a member the text of a number or boolean, as Go's YAML reader does where a text is expected.
+/// Turns a number or boolean into a text, as Go's YAML reader does where a text is expected.
 fn text(object: &mut Value, names: &[&str]) {
     for name in names {
         let Some(value) = object.get_mut(*name) else {
@@ -167,7 +167,7 @@ fn fold(object: &mut Value, names: &[&str]) -> Result<(), String> {
 /// Reads a Snapshot of the cluster, as `[NAMESPACE/]NAME`.
 ///
 /// # Errors
-/// What the cluster says.
+/// Those of the cluster's API.
 pub(crate) async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot, Failure> {
     let kube = Kube::open(&context.env).or_fail(Kind::Usage)?;
     let (namespace, name) = name.split_once('/').unwrap_or((kube.namespace(), name));
@@ -179,7 +179,7 @@ pub(crate) async fn of_cluster(name: &str, context: &Context) -> Result<Snapshot
     read(&Value::Object(object).to_string())
 }
 
-/// The first text wins; an image stands once, under the first real name.
+/// Merges two Snapshots: the first text wins; an image is listed once, under the first real name.
 fn merge(merged: &mut Snapshot, snapshot: Snapshot) {
     if merged.application.is_empty() {
         merged.application = snapshot.application;

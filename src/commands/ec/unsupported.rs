@@ -1,29 +1,29 @@
-//! Flags of upstream's that have no counterpart here: they are known, so that they are refused by name.
+//! Flags of upstream's without a counterpart here: they are declared, so that they are refused by name.
 
 use super::Usage;
 
-/// Flags about verification summary attestations.
+/// The flags of verification summaries, which are refused.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Vsa {
-    /// Not supported
+    /// Not supported: summaries are not written here
     #[arg(long, hide = true)]
     vsa: bool,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "FORMAT", hide = true)]
     attestation_format: Option<String>,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "KEY", hide = true)]
     vsa_signing_key: Option<String>,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "KEY", hide = true)]
     vsa_public_key: Option<String>,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "BACKEND", hide = true)]
     vsa_upload: Vec<String>,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "DURATION", hide = true)]
     vsa_expiration: Option<String>,
-    /// Not supported
+    /// Not supported: read with --vsa alone
     #[arg(long, value_name = "DIR", hide = true)]
     attestation_output_dir: Option<String>,
 }
@@ -52,7 +52,7 @@ fn refuse_given<const N: usize>(flags: [(&str, bool); N]) -> Result<(), Usage> {
     }
 }
 
-/// What is said of a flag without a counterpart.
+/// Returns the refusal of a flag without a counterpart.
 pub(super) fn refuse(flag: &str) -> Usage {
     Usage::Wrong(format!("{flag} is not supported by promote"))
 }

@@ -1,4 +1,4 @@
-//! Flags as Go's pflag reads them, and what is said when they cannot be read.
+//! Flags as Go's pflag parses them, and its messages for those that cannot be parsed.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use clap::{
 
 use crate::failure::{Failure, Kind};
 
-/// Why the arguments lead to no call.
+/// The result of arguments that are not a call.
 #[derive(Debug)]
 pub(crate) enum Usage {
-    /// Help was asked for.
+    /// The requested help, for standard output.
     Help(String),
-    /// Something is wrong.
+    /// The message about a wrong argument.
     Wrong(String),
 }
 
@@ -26,7 +26,7 @@ impl From<Usage> for Failure {
 }
 
 impl Usage {
-    /// Says it as cobra and pflag would.
+    /// Words an error of clap as cobra and pflag would.
     pub(super) fn of(error: clap::Error) -> Self {
         let text = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => text.clone(),
@@ -81,7 +81,7 @@ impl Usage {
     }
 }
 
-/// pflag names the letter of a flag too; clap names the form that was typed.
+/// Returns a flag with its letter, as pflag names it; clap has the form that was typed.
 fn shorthand(flag: &str) -> String {
     let found = super::command();
     let letter = letters(&found)
@@ -101,7 +101,7 @@ fn letters(command: &Command) -> Vec<(String, char)> {
     own.chain(inner).collect()
 }
 
-/// Lets every boolean of the command and its subcommands take Go's words for a boolean.
+/// Lets every boolean of the command and its subcommands take the words that Go accepts for one.
 pub(super) fn booleans(command: Command) -> Command {
     let names: Vec<_> = command
         .get_subcommands()
@@ -124,7 +124,7 @@ pub(super) fn booleans(command: Command) -> Command {
     })
 }
 
-/// The words that Go takes for a boolean.
+/// Parses the words that Go accepts for a boolean.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
@@ -135,7 +135,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A duration as Go writes it: `1h30m`, `300ms`, `0`.
+/// Parses a duration as Go writes it: `1h30m`, `300ms`, `0`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("time: invalid duration {text:?}");
     if text == "0" {
@@ -145,7 +145,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| wrong())
 }
 
-/// A duration as Go prints it: `5m0s`, `1.5s`, `300ms`.
+/// Formats a duration as Go prints it: `5m0s`, `1.5s`, `300ms`.
 pub(crate) fn in_go(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if duration.is_zero() {
@@ -169,7 +169,7 @@ pub(crate) fn in_go(duration: Duration) -> String {
     }
 }
 
-/// The values of a flag that is repeatable and whose values are lines of CSV too.
+/// Splits the values of a repeatable flag, each of which is a line of CSV.
 pub(super) fn split(values: &[String]) -> Result<Vec<String>, Usage> {
     let mut fields = Vec::new();
     for value in values {
@@ -182,7 +182,7 @@ pub(super) fn split(values: &[String]) -> Result<Vec<String>, Usage> {
     Ok(fields)
 }
 
-/// One line of CSV (RFC 4180); an empty one has no fields.
+/// Parses one line of CSV (RFC 4180); an empty one has no fields.
 fn record(line: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
@@ -209,7 +209,7 @@ fn record(line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The field behind an opening quote and what follows the closing one.
+/// Returns the field behind an opening quote and the text behind the closing one.
 fn quoted_field(mut rest: &str) -> Option<(String, &str)> {
     let mut field = String::new();
     loop {

@@ -1,25 +1,23 @@
-//! `ec version`.
+//! `ec version`: prints the version of this program in the format of `ec`.
 
 use serde_json::json;
 
 use super::Outcome;
 use crate::failure::Failure;
 
-/// What reports and `ec version` name as the version.
+/// The version in reports and in `ec version`.
 pub(super) const VERSION: &str = concat!("promote ", env!("CARGO_PKG_VERSION"));
 
-/// Flags of `ec version`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Print JSON
+    /// Print the version as JSON object
     #[arg(long, short = 'j')]
     json: bool,
-    /// Print the version alone
+    /// Print the version number alone
     #[arg(long, short = 's')]
     short: bool,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
     let stdout = match (args.json, args.short) {
         (true, _) => format!("{}\n", json!({"Version": VERSION, "Components": []})),

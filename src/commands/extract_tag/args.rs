@@ -1,4 +1,4 @@
-//! The flags of `extract-tag` and the typed request that is made of them.
+//! The flags of `extract-tag` and the typed request that they become.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,6 @@ use clap::{ValueEnum, builder::NonEmptyStringValueParser};
 use super::{TagRequest, TagSource};
 use crate::failure::{Failure, Kind};
 
-/// Flags of `extract-tag`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,10 +38,10 @@ pub(crate) struct Args {
     /// The commit that the event named: refuse the tag when --git-url has another one for it
     #[arg(long, value_name = "COMMIT", requires = "git_url")]
     commit: Option<String>,
-    /// When the release is due, as its event says: refuse one of the future
+    /// The publication time of the release, as its event has it: refuse one in the future
     #[arg(long, value_name = "TIME")]
     released_at: Option<String>,
-    /// How to print the tag
+    /// How to print the destination tag
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: Output,
 }
@@ -53,7 +52,7 @@ struct Input {
     /// The full ref, such as refs/tags/v1.0
     #[arg(long, value_name = "REF")]
     r#ref: Option<String>,
-    /// The tag, such as v1.0
+    /// The Git tag, such as v1.0
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// The payload of a webhook of GitLab, GitHub, Gitea, Forgejo or Bitbucket Cloud; - reads standard input
@@ -73,7 +72,6 @@ pub(super) enum OnInvalid {
     Sanitize,
 }
 
-/// How the answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     /// The destination tag and a newline

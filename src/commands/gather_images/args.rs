@@ -1,4 +1,4 @@
-//! The flags of `gather-images` and the typed request that is made of them.
+//! The flags of `gather-images` and the typed request that they become.
 
 use std::path::PathBuf;
 
@@ -11,13 +11,12 @@ use crate::{
     image::Repository,
 };
 
-/// Flags of `gather-images`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The repository of an image, named NAME or by the last segment of its path
     #[arg(long, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
     image: Vec<String>,
-    /// The same as --image
+    /// The same as --image, as arguments behind --
     #[arg(last = true, value_name = "[NAME=]REPO", conflicts_with = "snapshot")]
     images: Vec<String>,
     /// The source repository, where --revision is peeled to a commit
@@ -29,22 +28,22 @@ pub(crate) struct Args {
     /// The commit that the event named: refuse a --revision that is another one
     #[arg(long, value_name = "COMMIT")]
     commit: Option<String>,
-    /// A Snapshot instead of --image: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME; in a pod a name that is not a file is one of the cluster
+    /// A Snapshot instead of --image: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME; in a pod a name that is not a file is looked up in the cluster
     #[arg(long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
     /// Take the images that the files of this GitOps directory deploy
     #[arg(long, value_name = "DIR", conflicts_with_all = ["image", "images", "snapshot"])]
     overlay: Option<PathBuf>,
-    /// Of --overlay only what this branch of the checkout does not deploy there
+    /// With --overlay: skip images that this branch of the checkout already deploys there
     #[arg(long, value_name = "BRANCH", requires = "overlay")]
     target_branch: Option<String>,
-    /// By which tag an image is found
+    /// The tag by which an image is found
     #[arg(long, value_name = "HOW", default_value = "auto")]
     strategy: Strategy,
-    /// Demand that the Git tag and the commit name the same image
+    /// Require that the Git tag and the commit name the same image
     #[arg(long)]
     cross_check: bool,
-    /// The tag that the images will get, recorded for the later steps; {tag} stands for the Git tag, as in extract-tag --template
+    /// The tag that the images will get, recorded for the later steps; {tag} is replaced by the Git tag, as in extract-tag --template
     #[arg(long, value_name = "TEMPLATE")]
     destination_tag: Option<String>,
     /// Accept an empty list of images
@@ -66,14 +65,13 @@ pub(crate) struct Args {
     images_out: Option<PathBuf>,
 }
 
-/// Resources that can be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Emit {
-    /// An override Snapshot
+    /// An override Snapshot of Konflux, as JSON
     Snapshot,
 }
 
-/// How the cluster is reached, and what happens to the list once it is written.
+/// Access to the cluster, and the steps after the list is written.
 #[derive(Debug, Clone)]
 pub(super) struct After {
     pub(super) cluster: ClusterFlags,
@@ -83,7 +81,7 @@ pub(super) struct After {
 }
 
 impl Args {
-    /// The flags that do not decide which images are gathered.
+    /// Returns the flags that do not decide which images are gathered.
     pub(super) fn after(&self) -> After {
         After {
             cluster: self.cluster.clone(),
@@ -94,7 +92,7 @@ impl Args {
     }
 }
 
-/// By which tag an image is found.
+/// The tag by which an image is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Strategy {
     /// By the commit if there is such an image, else by the Git tag
@@ -142,7 +140,7 @@ impl TryFrom<Args> for GatherRequest {
     }
 }
 
-/// Reads `NAME=REPO` or `REPO`.
+/// Parses `NAME=REPO` or `REPO`, whose name is the last segment.
 pub(in crate::commands) fn named_repository(given: &str) -> Result<NamedRepository, Failure> {
     let (name, repository) = match given.split_once('=') {
         Some((name, repository)) if !name.is_empty() => (Some(name), repository),

@@ -51,7 +51,7 @@ pub(super) async fn push(
 /// Reads the list of an artifact.
 ///
 /// # Errors
-/// [`Kind::NotFound`] when it does not exist, [`Kind::Usage`] for another artifact, and what the registry says.
+/// [`Kind::NotFound`] when it does not exist, [`Kind::Usage`] for another artifact, and those of the registry.
 pub(crate) async fn read(text: &str, context: &Context) -> Result<Vec<u8>, Failure> {
     let reference: DigestReference = text.parse().or_fail(Kind::Usage)?;
     let (repository, version) = (&reference.repository, Version::Digest(reference.digest));
@@ -75,7 +75,7 @@ pub(crate) async fn read(text: &str, context: &Context) -> Result<Vec<u8>, Failu
     }
 }
 
-/// Writes an OCI image layout with the artifact; returns the digest of its manifest.
+/// Writes an OCI image layout with the artifact and returns the digest of its manifest.
 fn layout(dir: &Path, list: &[u8]) -> std::io::Result<Digest> {
     let blobs = dir.join("blobs/sha256");
     fs::create_dir_all(&blobs)?;

@@ -1,8 +1,8 @@
-//! The source commit with what its author wrote, for the commit of the deployment.
+//! The source commit with its author and subject, for the commit of the deployment.
 
 use crate::{commands::Context, snapshot::SourceCommit};
 
-/// The commit with what its author wrote, as far as the host tells.
+/// Reads the commit with its author and subject, as far as the host has them.
 pub(super) async fn source_commit(url: String, commit: &str, context: &Context) -> SourceCommit {
     let (address, wanted) = (url.clone(), commit.to_owned());
     let details = context.git.run(move |git| {
@@ -26,13 +26,13 @@ pub(super) async fn source_commit(url: String, commit: &str, context: &Context) 
     source
 }
 
-/// A foreign text as one line without control characters, capped.
+/// Returns a foreign text as one line without control characters, capped.
 fn one_line(text: &str) -> String {
     let shown = text.chars().filter(|c| !c.is_control());
     shown.take(200).collect()
 }
 
-/// Foreign lines without control characters, capped.
+/// Returns foreign lines without control characters, capped.
 fn capped(text: &str) -> String {
     let shown = text.chars().filter(|c| *c == '\n' || !c.is_control());
     shown.take(400).collect()

@@ -15,7 +15,7 @@ use crate::{
     snapshot::Images,
 };
 
-/// Returns what `--snapshot` means: a resource of the cluster as JSON, other texts as they are.
+/// Returns the text of `--snapshot`: a resource of the cluster as JSON, other texts unchanged.
 ///
 /// An integration test has the specification as JSON, or the bare name of the Snapshot in the namespace of its
 /// PipelineRun. A file is preferred to a name.

@@ -20,7 +20,7 @@ use crate::{
     snapshot::{Component, Snapshot},
 };
 
-/// The images of the directory; with a branch, only those that this branch does not deploy there.
+/// Returns the images of the directory; with a branch, only those that this branch does not deploy there.
 pub(super) async fn snapshot(
     dir: PathBuf,
     target: Option<&str>,
@@ -48,7 +48,7 @@ pub(super) async fn snapshot(
     })
 }
 
-/// The images of a directory, whose kustomization may read files anywhere in its checkout.
+/// Returns the images of a directory, whose kustomization may read files anywhere in its checkout.
 fn local(dir: &Path) -> Result<Vec<Deployed>, Failure> {
     if !dir.is_dir() {
         let message = format!("--overlay {} is not a directory", dir.display());
@@ -67,7 +67,7 @@ fn deployed(tree: &Tree<'_>, dir: &str) -> Result<Vec<Deployed>, Failure> {
     Ok(images)
 }
 
-/// The checkout that a directory belongs to, and the directory's path there; without a checkout
+/// Returns the checkout that a directory belongs to, and the directory's path there; without a checkout
 /// the directory itself.
 fn root_of(dir: &Path) -> Result<(PathBuf, String), Failure> {
     let dir = dir.canonicalize().or_fail(Kind::Usage)?;
@@ -77,7 +77,7 @@ fn root_of(dir: &Path) -> Result<(PathBuf, String), Failure> {
     Ok((root.clone(), below.to_string_lossy().into_owned()))
 }
 
-/// Components by the last segment of their repository, or by container where these end alike.
+/// Names components by the last segment of their repository, or by container where these are the same.
 fn named(images: Vec<Deployed>) -> Result<Vec<Component>, Failure> {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     let mut parsed = Vec::new();

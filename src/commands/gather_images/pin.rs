@@ -1,4 +1,4 @@
-//! Snapshots: their images pinned to digests, their sources to commits.
+//! Pins the images of Snapshots to digests and their sources to commits.
 
 use super::{GatherRequest, ImageSource, Origin, describe, no_image, promote};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     snapshot::{GitSource, Promote, Snapshot, names_components},
 };
 
-/// Reads a Snapshot, given as JSON or in a file, and what it is called in messages.
+/// Reads a Snapshot, given as JSON or in a file, and returns its name for messages too.
 pub(crate) fn read(text: &str, context: &Context) -> Result<(Snapshot, String), Failure> {
     let (bytes, name) = if text.trim_start().starts_with('{') {
         (text.as_bytes().to_vec(), "--snapshot")
@@ -87,7 +87,7 @@ impl GatherRequest {
             Some(commit) if same => {
                 if git::is_commit(&source.revision) && source.revision != *commit {
                     let message = format!(
-                        "the Snapshot says that {name} was built from commit {}, --revision is commit {commit}",
+                        "the Snapshot names commit {} as the source of {name}, --revision is commit {commit}",
                         source.revision
                     );
                     return Err(Failure::message(Kind::Refused, message));
@@ -102,7 +102,7 @@ impl GatherRequest {
     }
 }
 
-/// The commit of a tag or branch at its host.
+/// Returns the commit of a tag or branch at its host.
 async fn commit_at(url: &str, revision: &str, context: &Context) -> Result<String, Failure> {
     let address = url.to_owned();
     let refs = context.git.run(move |git| git.ls_remote(&address)).await;
@@ -116,7 +116,7 @@ async fn commit_at(url: &str, revision: &str, context: &Context) -> Result<Strin
     })
 }
 
-/// The manifest of a reference. Beside a digest a tag may have moved on: the digest runs.
+/// Reads the manifest of a reference. A tag beside a digest may have moved: the digest decides.
 async fn pinned(
     reference: &Reference,
     cross_check: bool,

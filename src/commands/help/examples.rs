@@ -1,6 +1,6 @@
 //! An example of each command, as its help and its manual page show them.
 
-/// Commands by their path, with lines to type. A line that begins with `#` explains the next.
+/// Commands by their path, with lines to type. A line that begins with `#` explains the next line.
 const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "extract-tag",
@@ -25,7 +25,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "# The list that gather-images wrote, a policy in Git, a key in the cluster:",
             "promote verify-ec --policy=git::https://git.example.com/acme/policy.git//release --public-key=k8s://cosign-pub",
-            "# One image, signed by a workflow, with a report to look at:",
+            "# One image, signed by a workflow, with a report as a page:",
             "promote verify-ec --image=registry.example.com/web:v1.0 --policy=./policies/release --certificate-identity=https://github.com/acme/web/.github/workflows/build.yml@refs/tags/v1.0 --certificate-oidc-issuer=https://token.actions.githubusercontent.com --output=html=report.html",
         ],
     ),
@@ -34,7 +34,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "# Exactly what verify-ec accepted:",
             "promote copy-image --verified=verified.json --tag=prod-{tag} --to=registry.example.com/prod/web",
-            "# Without a verdict, between two registries; first only look:",
+            "# Without a verdict, between two registries; first the plan:",
             "promote copy-image --unverified --dry-run registry.example.com/web:v1.0 mirror.example.com/web:v1.0",
         ],
     ),

@@ -143,7 +143,7 @@ const COPY_IMAGE: &[Heading] = &[
         "Destination",
         &["destination", "to", "map", "tag", "immutable"],
     ),
-    ("What is copied", &["attached", "with-reports", "deep"]),
+    ("Artifacts to copy", &["attached", "with-reports", "deep"]),
     (
         "Transfer",
         &[
@@ -251,7 +251,7 @@ pub(super) fn apply(command: Command, path: &str) -> Command {
             return argument;
         }
         let long = argument.get_long().unwrap_or_default().to_owned();
-        // A table of the command comes before what holds for all: `--key` is a path in some.
+        // The command's own table comes before the common one: `--key` is a path in some.
         let all = own.iter().chain([&WEAKENING, &SIGNERS, &RECORD]);
         let mut headings = all.filter(|(_, flags)| flags.contains(&long.as_str()));
         let heading = headings.next().map(|(heading, _)| *heading);

@@ -21,7 +21,7 @@ const FOREIGN: [(&str, &str); 10] = [
     ),
     (
         "HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR",
-        "where credentials of registries and Git are looked for",
+        "directories that are searched for credentials of registries and Git",
     ),
     (
         "SSL_CERT_FILE, SSL_CERT_DIR",
@@ -34,7 +34,7 @@ const FOREIGN: [(&str, &str); 10] = [
     ("NO_COLOR", "no colours, unless --color=always"),
     (
         "SOURCE_DATE_EPOCH",
-        "the time that is written into files, in seconds; rules are judged by the clock or --effective-time",
+        "the time that is written into files, in seconds; rules are evaluated at the clock's time or --effective-time",
     ),
     (
         "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
@@ -84,7 +84,7 @@ pub(super) fn text(topic: &str, command: &Command) -> String {
         "exit-codes" => exit_codes(),
         "variables" => {
             let mut text = String::from(
-                "Only global options have a variable; an option on the command line wins over it.\n\n",
+                "Only global options have a variable; an option on the command line overrides it.\n\n",
             );
             text.push_str(&aligned(&variables(command)));
             text

@@ -11,7 +11,7 @@ use crate::{
     trust::{BUNDLE, CERTIFICATE, pem, subject_of},
 };
 
-/// The largest bundle that is opened, in bytes.
+/// The size in bytes above which a bundle is not opened.
 const MAX_BUNDLE: u64 = 16 << 20;
 /// The most layers of one artifact that are described.
 const MOST: usize = 50;
@@ -51,7 +51,7 @@ pub(super) async fn of(
     Ok(lines)
 }
 
-/// A layer under a tag: its predicate type and its certificate.
+/// Describes a layer under a tag: its predicate type and its certificate.
 fn side_layer(layer: &Descriptor) -> String {
     let kind = layer.annotations.get("predicateType");
     let kind = kind.map_or("signature", String::as_str);

@@ -1,4 +1,4 @@
-//! The arguments of a step against this program's own command line.
+//! Checks the arguments of a step against this program's own command line.
 
 use clap::{Arg, Command, error::ErrorKind};
 
@@ -11,14 +11,13 @@ pub(super) struct CommandLine {
 }
 
 impl CommandLine {
-    /// Prepares the command lines.
     pub(super) fn new(mut promote: Command, mut ec: Command) -> Self {
         promote.build();
         ec.build();
         Self { promote, ec }
     }
 
-    /// Checks the words of a step whose program is `promote`, `ec` or a command of ours, by its file name.
+    /// Checks the words of a step whose program is `promote`, `ec` or one of its commands, by its file name.
     pub(super) fn check(&self, command: &[&str], args: &[&str]) -> Vec<ArgumentError> {
         let mut words = command.iter().chain(args);
         let Some(program) = words.next() else {
@@ -50,7 +49,7 @@ impl CommandLine {
     }
 }
 
-/// The way through the words of a step.
+/// The state of the walk through the words of a step.
 struct Walk<'a> {
     line: &'a CommandLine,
     at: &'a Command,
@@ -58,7 +57,7 @@ struct Walk<'a> {
     path: Vec<&'a str>,
     seen: Vec<&'a str>,
     positionals: usize,
-    /// Whether a word can hold any number of arguments.
+    /// Set when a word can hold any number of arguments.
     dynamic: bool,
     errors: Vec<ArgumentError>,
 }
@@ -126,7 +125,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes a flag; returns whether the next word is its value.
+    /// Takes a flag and returns whether the next word is its value.
     fn flag(&mut self, flag: &'a str, index: Option<usize>) -> bool {
         let (name, value) = match flag.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -168,7 +167,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Parses one flag with its value, and ignores what else is missing.
+    /// Parses one flag with its value, and ignores other missing arguments.
     fn check_value(&mut self, flag: &str, index: Option<usize>) {
         let root = match self.path.first() {
             Some(&"ec") => &self.line.ec,

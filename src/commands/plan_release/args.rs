@@ -1,11 +1,10 @@
-//! The flags of `plan-release` and the typed request that is made of them.
+//! The flags of `plan-release` and the typed request that they become.
 
 use std::path::PathBuf;
 
 use super::PlanRequest;
 use crate::commands::cluster::ClusterFlags;
 
-/// Flags of `plan-release`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The Snapshot: a file, - for standard input, the JSON itself, or k8s:[NAMESPACE/]NAME
@@ -20,7 +19,7 @@ pub(crate) struct Args {
     /// The ReleasePlanAdmission: a file or k8s:[NAMESPACE/]NAME
     #[arg(long, value_name = "ADMISSION")]
     release_plan_admission: Option<String>,
-    /// Release only the component that the Snapshot was made for [default: as the data say]
+    /// Release only the component that the Snapshot was made for [default: as the data set it]
     #[arg(long)]
     single_component: bool,
     /// Leave out components that the mapping does not have, and entries without a component

@@ -18,21 +18,21 @@ use crate::{
 
 /// The largest image configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 4 << 20;
-/// By this label or annotation Quay deletes an image after a time.
+/// The label or annotation by which Quay deletes an image after a time.
 const EXPIRES: &str = "quay.expires-after";
 const CREATED: &str = "org.opencontainers.image.created";
 const VERSION: &str = "org.opencontainers.image.version";
 
-/// An image with what its manifests and configurations say.
+/// An image with the labels, dates and platforms of its manifests and configurations.
 #[derive(Debug)]
 pub(super) struct Image {
     /// The labels of the first platform.
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     created: Option<String>,
-    /// Where a mark makes the registry delete the image.
+    /// The mark by which the registry will delete the image.
     pub(super) expires: Option<String>,
-    /// Whether the platforms were built at different times.
+    /// Set when the platforms were built at different times.
     pub(super) disagree: bool,
     /// The platforms as `os/arch`, by their configurations.
     pub(super) platforms: Vec<String>,
@@ -42,7 +42,7 @@ impl Image {
     /// Reads an image: its manifest, and the manifest and configuration of each platform.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] when it does not exist; what the registry says.
+    /// [`Kind::NotFound`] when it does not exist; those of the registry.
     pub(super) async fn read(
         registry: &Registry,
         image: &DigestReference,
@@ -62,7 +62,7 @@ impl Image {
             Content::Image(_) => platforms.push(root),
             Content::Index(index) => {
                 for child in &index.manifests {
-                    // A builder's attestation is of no platform.
+                    // A builder's attestation is not a platform.
                     let known = child.platform.as_ref().is_none_or(|p| p.os != "unknown");
                     if known {
                         platforms.push(manifest(registry, repository, child.digest).await?);
@@ -111,7 +111,7 @@ impl Image {
         }
     }
 
-    /// The facts for the templates of an entry.
+    /// Returns the facts for the templates of an entry.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a build time that cannot be read.
@@ -147,19 +147,19 @@ impl Image {
     }
 }
 
-/// Tags of one component that a number was given to, by repository.
+/// The numbered tags of one component, by repository.
 #[derive(Debug, Default)]
 pub(super) struct Numbers(BTreeMap<String, Vec<String>>);
 
 impl Numbers {
     /// Returns the tag of a filled template in one repository.
     ///
-    /// A number whose tag names the image already is used again, so that a repetition of the
-    /// release gives the same tags; else it is one above the highest there, or in all
+    /// A number whose tag names the image already is reused, so that a repetition of the
+    /// release computes the same tags; otherwise it is one above the highest there, or in all
     /// repositories of the component.
     ///
     /// # Errors
-    /// What the registry says; [`Kind::Usage`] for a number of more than six digits.
+    /// Those of the registry; [`Kind::Usage`] for a number of more than six digits.
     pub(super) async fn tag(
         &mut self,
         filled: Filled,
@@ -249,7 +249,7 @@ fn labels(config: &Value) -> BTreeMap<String, String> {
     labels.collect()
 }
 
-/// Reads a time in RFC 3339, or one without a zone, which is in UTC.
+/// Parses a time in RFC 3339, or one without a zone, which is in UTC.
 fn time(text: &str) -> Option<Timestamp> {
     let with_zone: Result<Timestamp, _> = text.parse();
     let utc = || {

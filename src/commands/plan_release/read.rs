@@ -1,4 +1,4 @@
-//! Resources from files and from the cluster.
+//! Reads the resources of a release from files and from the cluster.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The right to push, tried before the first write.
+//! Checks the right to push before the first write.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
 /// A repository with its tags, each with the image that it gets.
 type Tagged<'a> = (&'a Repository, Vec<(&'a Tag, Digest)>);
 
-/// Tries the right to push to every repository in which a tag has to move; the others are left alone.
+/// Checks the right to push to every repository in which a tag has to move; the others are left alone.
 ///
 /// # Errors
 /// [`Kind::Usage`] naming every repository that may not be pushed to, with what grants it; errors of a registry.
@@ -63,7 +63,7 @@ async fn try_push(
             .await;
         let found = match head {
             Ok(found) => found,
-            // A right to write is not a right to read, and the other way round: the upload decides.
+            // A right to write does not include one to read, or the reverse: the upload decides.
             Err(registry::Error::Denied { .. }) => None,
             Err(error) => return Err(error),
         };

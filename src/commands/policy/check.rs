@@ -10,7 +10,6 @@ use crate::{
     policy::rego::{Host, Module, Policy, without_metadata},
 };
 
-/// Flags of `policy check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Read policies and data from these files and directories

@@ -17,21 +17,20 @@ use crate::{
     },
 };
 
-/// Flags of `policy list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where the policies are: a path, git::URL//DIR?ref=REVISION, github.com/ORG/REPO//DIR, oci::REFERENCE or https://URL
     #[arg(required = true, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Print it in this format
+    /// Print the list in this format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
 }
 
-/// The policies of all sources; unit tests are not part of them.
+/// Fetches the policies of all sources, without their unit tests.
 ///
 /// # Errors
-/// [`Kind::NotFound`] for a source that does not exist, else what fetching it says.
+/// [`Kind::NotFound`] for a source that does not exist, else those of fetching it.
 pub(super) async fn fetch(args: &Args, context: &Context) -> Result<Vec<Module>, Failure> {
     let fetcher = fetcher(&context.clients());
     let mut modules = Vec::new();
@@ -46,10 +45,10 @@ pub(super) async fn fetch(args: &Args, context: &Context) -> Result<Vec<Module>,
     Ok(modules)
 }
 
-/// Compiles the policies as verify-ec does and lists the rules that give results.
+/// Compiles the policies as verify-ec does and lists the rules that return results.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what verify-ec refuses, [`Kind::NotFound`] when no rule gives results.
+/// [`Kind::Usage`] for policies that verify-ec refuses, [`Kind::NotFound`] when no rule returns results.
 pub(super) fn run(args: &Args, modules: Vec<Module>) -> Result<Outcome, Failure> {
     let policy = Policy::read(modules).or_fail(Kind::Usage)?;
     policy
@@ -58,7 +57,7 @@ pub(super) fn run(args: &Args, modules: Vec<Module>) -> Result<Outcome, Failure>
     let rules = policy.rules().filter(|rule| rule.gives_results());
     let mut rules: Vec<_> = rules.collect();
     if rules.is_empty() {
-        return Err(Failure::message(Kind::NotFound, "no rule gives results")
+        return Err(Failure::message(Kind::NotFound, "no rule returns results")
             .hint("rules with results are named deny, violation or warn"));
     }
     rules.sort_by_key(|rule| (code(rule), rule.place.clone()));
@@ -75,7 +74,7 @@ pub(super) fn run(args: &Args, modules: Vec<Module>) -> Result<Outcome, Failure>
     })
 }
 
-/// The code, or the package and name of a rule without one.
+/// Returns the code, or the package and name of a rule without one.
 fn code(rule: &Rule) -> String {
     let unnamed = || format!("{}.{}", rule.package, rule.name);
     rule.code().unwrap_or_else(unnamed)

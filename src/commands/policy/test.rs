@@ -16,7 +16,6 @@ use crate::{
     },
 };
 
-/// Flags of `policy test`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Read policies and data from these files and directories

@@ -1,4 +1,4 @@
-//! The results of a release: each tag with what it names now, in full and within a budget.
+//! The results of a release: each tag with the image it names now, in full and within a budget.
 
 use std::collections::BTreeSet;
 
@@ -13,25 +13,24 @@ use crate::{
 /// The most bytes of an object's status: etcd takes 1.5 MB of an object, and the release service writes into it too.
 pub(super) const STATUS_BUDGET: usize = 256 << 10;
 
-/// The state of a tag.
+/// The state of a tag at its registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
-    /// This image.
+    /// The digest that it names.
     Digest(Digest),
-    /// The tag does not exist.
     Nothing,
-    /// It could not be read.
+    /// The reason why it could not be read.
     Unknown(String),
 }
 
-/// One tag of a component.
+/// A tag of a component, with its state.
 #[derive(Debug)]
 struct Tagged {
     url: String,
     found: Found,
 }
 
-/// A release with what its tags name now.
+/// A release with the images that its tags name now.
 #[derive(Debug)]
 pub(super) struct Outlook<'a> {
     release: &'a Release,
@@ -39,7 +38,7 @@ pub(super) struct Outlook<'a> {
 }
 
 impl<'a> Outlook<'a> {
-    /// Takes what was found for every tag, in the order of the release.
+    /// Takes the state of every tag, in the order of the release.
     pub(super) fn new(release: &'a Release, found: Vec<Found>) -> Self {
         let mut found = found.into_iter();
         let mut components = Vec::new();
@@ -68,7 +67,7 @@ impl<'a> Outlook<'a> {
         self.states().all(|state| state == "released")
     }
 
-    /// The failure of a tag that could not be read.
+    /// Returns the failure of a tag that could not be read.
     pub(super) fn unread(&self) -> Option<Failure> {
         let mut tags = self.components.iter().flat_map(|(_, tags)| tags);
         tags.find_map(|tag| match &tag.found {
@@ -80,7 +79,7 @@ impl<'a> Outlook<'a> {
         })
     }
 
-    /// One line a tag.
+    /// Returns one line for each tag.
     pub(super) fn lines(&self) -> String {
         let mut lines = String::new();
         for (component, tags) in &self.components {
@@ -102,7 +101,7 @@ impl<'a> Outlook<'a> {
         json!({"released": of("released"), "pending": of("pending"), "unknown": of("unknown")})
     }
 
-    /// Everything, with `images` as the release service's own Tasks write it.
+    /// Returns the whole document, with `images` as the release service's own Tasks write it.
     pub(super) fn document(&self) -> Value {
         let images = self.components.iter().map(|(component, tags)| {
             let part = |index| {
@@ -139,7 +138,7 @@ impl<'a> Outlook<'a> {
         })
     }
 
-    /// Names, digests and the first URL of each component; counts alone where that is more than `budget` bytes.
+    /// Returns names, digests and the first URL of each component; counts alone where that is more than `budget` bytes.
     ///
     /// Every member is always there, so that a merge patch leaves nothing of an earlier run.
     pub(super) fn summary(&self, results: Digest, budget: usize) -> Value {

@@ -1,4 +1,4 @@
-//! The flags of `render` and the typed request that is made of them.
+//! The flags of `render` and the typed request that they become.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,6 @@ use crate::{
     kube::is_label,
 };
 
-/// Flags of `render`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The Snapshot, or images.json: a file, - for standard input, or the JSON itself
@@ -26,7 +25,7 @@ pub(crate) struct Args {
     /// The directory to write, which is new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What the objects are applied to
+    /// The kind of target that the objects are applied to
     #[arg(long, value_name = "TARGET", default_value = "namespace")]
     target: Target,
     /// Put every object into this namespace
@@ -35,7 +34,7 @@ pub(crate) struct Args {
     /// The repository by which the directory names the image of a component
     #[arg(long, value_name = "NAME=REPO")]
     map: Vec<String>,
-    /// The same as --map
+    /// The same as --map, as arguments behind --
     #[arg(last = true, value_name = "NAME=REPO")]
     maps: Vec<String>,
     /// Leave objects of these kinds out
@@ -49,12 +48,12 @@ pub(crate) struct Args {
     allow_missing: bool,
 }
 
-/// What the objects are applied to.
+/// The kind of target that the objects are applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Target {
     /// A namespace for tests: nothing of the cluster, no Route, no Ingress, no pod with a deadline
     Namespace,
-    /// A whole cluster
+    /// A whole cluster, with objects of every kind
     Cluster,
 }
 
@@ -74,7 +73,7 @@ impl TryFrom<Args> for RenderRequest {
                 let text = format!("--map {given} is not NAME=REPO");
                 return Err(Failure::message(Kind::Usage, text));
             };
-            // Either spelling may be in the files.
+            // The files may have either spelling.
             let full: Repository = repository.parse().or_fail(Kind::Usage)?;
             map.push((name.to_owned(), full.to_string()));
             map.push((name.to_owned(), repository.to_owned()));

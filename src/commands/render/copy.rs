@@ -12,16 +12,16 @@ use crate::{
     gitops::{self, Layout},
 };
 
-/// How far above the directory files are looked for.
+/// The number of levels above the directory in which files are searched.
 const MAX_ABOVE: usize = 8;
-/// How many files are copied, and how many bytes they may have.
+/// The largest number of files that are copied, and of their bytes.
 const MAX_FILES: usize = 20_000;
 const MAX_BYTES: usize = 64 << 20;
 
-/// Files by their paths.
+/// The contents of files, by their paths.
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Files by their path from a common root.
+/// Files, by their paths from a common root.
 pub(super) struct Copy {
     pub(super) files: Files,
     /// The directory's path from the root.
@@ -31,7 +31,7 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Reads a directory.
+    /// Reads the directory into memory.
     pub(super) fn read(dir: &Path, out: &Path) -> Result<Self, Failure> {
         if !dir.is_dir() {
             let message = format!("--dir {} is not a directory", dir.display());
@@ -74,7 +74,7 @@ impl Copy {
         })
     }
 
-    /// Moves everything into one directory of the copy.
+    /// Moves all files into one directory of the copy.
     pub(super) fn nest(&mut self, name: &str) {
         let files = std::mem::take(&mut self.files);
         self.files = files
@@ -88,7 +88,7 @@ impl Copy {
         };
     }
 
-    /// Writes the files.
+    /// Writes the files below a directory.
     pub(super) fn write(&self, out: &Path) -> Result<(), Failure> {
         for (path, content) in &self.files {
             let full = out.join(path);
@@ -104,7 +104,7 @@ impl Copy {
     }
 }
 
-/// Refuses to write over files.
+/// Refuses an output directory that has files.
 fn check_out(out: &Path) -> Result<(), Failure> {
     match fs::read_dir(out) {
         Ok(mut entries) => match entries.next() {
@@ -123,7 +123,7 @@ fn check_out(out: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The root that holds all that the directory's kustomization reads, the directory's path there, and the files.
+/// Returns the root that holds all that the directory's kustomization reads, the directory's path there, and the files.
 fn outside(dir: &Path) -> Result<(PathBuf, String, Files), Failure> {
     let mut failed = None;
     for root in dir.ancestors().take(MAX_ABOVE) {
@@ -138,7 +138,7 @@ fn outside(dir: &Path) -> Result<(PathBuf, String, Files), Failure> {
             Err(error @ gitops::Error::Outside { .. }) => failed = Some(error),
             Err(error) => return Err(edit_failure(error)),
         }
-        // A checkout is never left.
+        // Files outside of the checkout are not read.
         if root.join(".git").exists() {
             break;
         }
@@ -149,7 +149,7 @@ fn outside(dir: &Path) -> Result<(PathBuf, String, Files), Failure> {
     ))
 }
 
-/// The files of a directory; a link is refused, for it may lead anywhere.
+/// Returns the files of a directory; a link is refused, because it may lead anywhere.
 fn regular_files(dir: &Path) -> Result<Vec<String>, Failure> {
     let mut files = Vec::new();
     let mut open = vec![String::new()];

@@ -9,7 +9,7 @@ use crate::{
     gitops::{self, Layout, Tree},
 };
 
-/// How many objects a message names.
+/// The number of objects that a message names.
 const SHOWN: usize = 10;
 
 /// The kinds that are left out.
@@ -18,7 +18,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Judges the objects of a directory.
+    /// Checks the objects of a directory against the target.
     ///
     /// # Errors
     /// [`Kind::Usage`] for objects that the target cannot hold.
@@ -64,12 +64,12 @@ impl Kinds {
             shown.join("; ")
         );
         Err(Failure::message(Kind::Usage, text).hint(format!(
-            "--skip-kinds KIND,… leaves them out; --allow-kinds {} keeps them; --target cluster judges nothing",
+            "--skip-kinds KIND,… leaves them out; --allow-kinds {} keeps them; --target cluster refuses no kind",
             kinds.join(",")
         )))
     }
 
-    /// Leaves kinds out and sets the namespace.
+    /// Removes objects of the skipped kinds and sets the namespace.
     pub(super) fn apply(
         &self,
         request: &RenderRequest,
@@ -91,7 +91,7 @@ impl Kinds {
         }
     }
 
-    /// A kustomization at the top of the copy, so that the copy itself is one.
+    /// Adds a kustomization at the top of the copy, so that the copy itself is one.
     fn wrap(&self, request: &RenderRequest, copy: &mut Copy) -> Result<(), Failure> {
         let changed = request.namespace.is_some() || !self.skipped.is_empty();
         if copy.dir.is_empty() {
@@ -126,7 +126,7 @@ impl Kinds {
         Ok(())
     }
 
-    /// Cuts documents out of files and rewrites the namespaces that they name.
+    /// Removes documents from files and rewrites the namespaces that they name.
     fn plain(&self, request: &RenderRequest, copy: &mut Copy) -> Result<(), Failure> {
         let skip: Vec<&str> = self.skipped.iter().map(String::as_str).collect();
         let tree = Tree::of(copy.files.clone());

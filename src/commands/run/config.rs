@@ -1,7 +1,7 @@
 //! `promote.yaml`: one section per command, that command's flags as keys.
 //!
-//! A key is checked to be the name of a flag before it is compared with anything: written into an
-//! argument, `public-key=evil.pub` would be another flag than it seems.
+//! A key is checked to be the name of a flag before it is compared: written into an
+//! argument, `public-key=evil.pub` would be another flag than it appears.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,7 +46,7 @@ const OWN: [(&str, &[&str]); 5] = [
             "source",
             "destination",
             "dry-run",
-            // The deployment would name tags that have not moved, or that nothing was verified for.
+            // The deployment would name tags that have not moved, or images without a verdict.
             "stage-only",
             "check-tags",
             "tags-only",
@@ -81,7 +81,7 @@ const OWN: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// The configuration file.
+/// The settings of the configuration file, by step.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Config(BTreeMap<String, Flags>);
 
@@ -159,7 +159,7 @@ impl Config {
         Ok(())
     }
 
-    /// Every setting of the file: command, flag and value.
+    /// Returns every setting of the file: command, flag and value.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         let steps = self.0.iter();
         let keys = steps.flat_map(|(step, flags)| flags.0.iter().map(move |flag| (step, flag)));
@@ -169,13 +169,13 @@ impl Config {
         })
     }
 
-    /// The flags that the file gives to the step.
+    /// Returns the flags that the file sets for the step.
     pub(super) fn step(&self, step: &str) -> Flags {
         self.0.get(step).cloned().unwrap_or_default()
     }
 }
 
-/// Refuses what is not one of the five steps.
+/// Refuses a name that is not one of the five steps.
 fn check_step(step: &str) -> Result<(), String> {
     match STEPS.contains(&step) {
         true => Ok(()),
@@ -198,7 +198,7 @@ fn check_key(step: &str, key: &str) -> Result<(), String> {
     }
 }
 
-/// The names of a command's own flags.
+/// Returns the names of a command's own flags.
 fn flags_of(step: &str) -> BTreeSet<String> {
     let command = Command::new("step");
     let command = match step {
@@ -213,7 +213,7 @@ fn flags_of(step: &str) -> BTreeSet<String> {
     longs.map(str::to_owned).collect()
 }
 
-/// A scalar or a list of scalars as the values of one flag; `null` gives none.
+/// Returns a scalar or a list of scalars as the values of one flag; `null` has none.
 fn values(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Null => Some(Vec::new()),
@@ -229,7 +229,7 @@ fn values(value: &Value) -> Option<Vec<String>> {
 }
 
 impl Flags {
-    /// Sets a flag; what the file says about it is forgotten.
+    /// Sets a flag in place of the file's values.
     pub(super) fn set(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
         self.set_all(key, &[value.into()])
     }
@@ -274,13 +274,13 @@ impl Flags {
         self.0.iter().any(|(known, _)| known == key)
     }
 
-    /// Takes a flag away.
+    /// Removes a flag with its values.
     pub(super) fn remove(&mut self, key: &str) -> &mut Self {
         self.0.retain(|(known, _)| known != key);
         self
     }
 
-    /// Takes flags away.
+    /// Removes several flags with their values.
     pub(super) fn remove_all(&mut self, keys: &[&str]) {
         self.0.retain(|(known, _)| !keys.contains(&known.as_str()));
     }
@@ -288,7 +288,7 @@ impl Flags {
     /// Parses the flags as the step's command line is parsed.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with what a user of the step would read.
+    /// [`Kind::Usage`] with the message that a user of the step would read.
     pub(super) fn parse<A: clap::Args + FromArgMatches>(
         &self,
         step: &'static str,

@@ -1,17 +1,17 @@
-//! The lines by which a run shows its steps: number, name, time and what came of each.
+//! The lines by which a run shows its steps: number, name, time and result of each.
 
 use std::time::Instant;
 
 use crate::{failure::Failure, handover::Promoted, image::Digest, tekton::Results, text};
 
-/// How many steps a run has.
+/// The number of steps in a run.
 const STEPS: usize = 5;
 /// The width of the longest name of a step.
 const NAME_WIDTH: usize = 17;
-/// How many hex digits of a digest are shown to people; files and results have all of them.
+/// The number of hex digits of a digest in lines for people; files and results have all of them.
 const SHORT: usize = 12;
 
-/// Shows each step when it has ended.
+/// Prints a line for each step when it has ended.
 pub(super) struct Picture {
     ended: usize,
     started: Instant,
@@ -45,12 +45,12 @@ impl Picture {
         }
     }
 
-    /// Shows that a step ended well.
+    /// Shows that a step succeeded.
     pub(super) fn passed(&mut self, name: &str, told: &str) {
         self.line('✓', name, told);
     }
 
-    /// Shows that a step refused to go on.
+    /// Shows that a step refused an image.
     pub(super) fn refused(&mut self, name: &str, told: &str) {
         self.line('✗', name, told);
     }
@@ -65,17 +65,17 @@ impl Picture {
     }
 }
 
-/// The first digits of a digest.
+/// Returns the first digits of a digest.
 pub(super) fn short(digest: Digest) -> String {
     let text = digest.to_string();
     let hex = text.split_once(':').map_or(text.as_str(), |(_, hex)| hex);
     hex.chars().take(SHORT).collect()
 }
 
-/// The counts of a judgement, as `TEST_OUTPUT` has them.
+/// Returns the counts of a judgement, as `TEST_OUTPUT` has them.
 pub(super) fn counts_of(results: &Results) -> String {
     let parsed = results.get("TEST_OUTPUT").map(serde_json::from_str);
-    // The result is for show here: the verdict does not rest on it.
+    // For display alone: the verdict does not rest on this value.
     let Some(Ok(serde_json::Value::Object(counts))) = parsed else {
         return String::new();
     };
@@ -92,7 +92,7 @@ pub(super) fn counts_of(results: &Results) -> String {
     shown.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Where the images are now: the tags, and how much of each was sent.
+/// Returns the tags that the images have now, and how much of each was sent.
 pub(super) fn copied(promoted: &Promoted) -> String {
     let places = promoted.components.iter().flat_map(|component| {
         let tags = component.destinations.iter();

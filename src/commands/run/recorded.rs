@@ -1,5 +1,5 @@
-//! Copies the images and records the promotion, in this order: everything by digest, the record, the tags. Nothing can be
-//! pulled by its production tag before its record is there.
+//! Copies the images and records the promotion, in this order: everything by digest, the record, the tags. An image can be
+//! pulled by its production tag only once its record is there.
 
 use super::in_step;
 use crate::{
@@ -15,15 +15,14 @@ use crate::{
     record::{FoundImage, GitopsPlace},
 };
 
-/// The copy and its record.
+/// A copy with its record.
 pub(super) struct Recorded {
-    /// The copy.
     pub(super) placed: Placed,
     /// The evidence bundles, as update-deployment reads them.
     pub(super) evidence: Option<String>,
 }
 
-/// Copies and records.
+/// Copies the images and records the promotion.
 ///
 /// # Errors
 /// Those of copy-image and attest.
@@ -97,7 +96,7 @@ pub(super) async fn copy(
     Ok(Recorded { placed, evidence })
 }
 
-/// Puts what the steps before did into the request.
+/// Adds the results of the steps before to the request.
 fn filled(
     request: AttestRequest,
     placed: &Placed,

@@ -1,4 +1,4 @@
-//! The flags of each step: those of the configuration file, and what the command line says instead.
+//! The flags of each step: those of the configuration file, overridden by the command line.
 
 use clap::ValueEnum as _;
 
@@ -19,9 +19,7 @@ const EVENTS: [&str; 4] = ["ref", "tag", "event-file", "repo"];
 
 /// The flags of every step: those of the configuration file and those of `run`.
 pub(super) struct Steps<'a> {
-    /// The command line.
     pub(super) args: &'a Args,
-    /// The configuration file.
     pub(super) config: &'a Config,
     /// Settings of the file that weaken a check.
     pub(super) weakened: Vec<String>,
@@ -31,7 +29,7 @@ impl Steps<'_> {
     /// Parses the flags of every step.
     ///
     /// # Errors
-    /// What a user of the step would read, with its name.
+    /// The message that a user of the step would read, with its name.
     pub(super) fn requests(&self, context: &Context) -> Result<Requests, Failure> {
         let tag: extract_tag::Args = self.extract_tag().parse("extract-tag")?;
         let gather: gather_images::Args = self.gather_images().parse("gather-images")?;
@@ -100,7 +98,7 @@ impl Steps<'_> {
         EVENTS.iter().any(|flag| flags.has(flag))
     }
 
-    /// The flags of extract-tag with the tag, ref or event that was given.
+    /// Returns the flags of extract-tag with the tag, ref or event that was given.
     fn event(&self) -> Flags {
         let args = self.args;
         let mut flags = self.step("extract-tag");
@@ -184,8 +182,8 @@ impl Steps<'_> {
         flags
     }
 
-    /// Takes away what the file says about questions that the command line answers: who signs, which
-    /// root is trusted, and what it switches off.
+    /// Removes the file's settings that the command line overrides: who signs, which
+    /// root is trusted, and the flags that it switches off.
     fn shut_out(&self, flags: &mut Flags) {
         let trust = &self.args.trust;
         let (keys, root) = (&trust.public_key, &trust.root);
@@ -219,7 +217,7 @@ impl Steps<'_> {
         }
     }
 
-    /// The flags that the file gives to the step, without those that the command line switches off.
+    /// Returns the flags that the file sets for the step, without those that the command line switches off.
     fn step(&self, name: &str) -> Flags {
         let mut flags = self.config.step(name);
         for off in &self.args.off {

@@ -1,4 +1,4 @@
-//! How `trust verify` says what it found: lines, one JSON document, and the reason of a refusal.
+//! The output of `trust verify`: lines, one JSON document, and the reason of a refusal.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::{
     trust::{Signature, Signer, Verifier, Who},
 };
 
-/// Why an image is refused, in one line: what is wrong with each candidate is in the result.
+/// Returns the refusal of an image in one line: the result has the reason of each candidate.
 pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
     if finding.holds() {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
     })
 }
 
-/// Whose signatures count, for people.
+/// Returns the trusted signers in words.
 fn expected(who: &Who) -> String {
     let names: Vec<_> = match who {
         Who::Keys { keys, .. } => keys
@@ -45,7 +45,7 @@ fn expected(who: &Who) -> String {
     names.join(" or ")
 }
 
-/// A signer, for people.
+/// Returns a signer in words.
 pub(super) fn shown(signer: &Signer) -> String {
     match signer {
         Signer::Key { fingerprint } => format!("key {fingerprint}"),
@@ -53,7 +53,7 @@ pub(super) fn shown(signer: &Signer) -> String {
     }
 }
 
-/// The findings as lines for people.
+/// Returns the findings as lines for people.
 pub(super) fn text(findings: &[Finding], who: &Who) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -65,7 +65,7 @@ pub(super) fn text(findings: &[Finding], who: &Who) -> String {
             let logged = if signature.logged { ", logged" } else { "" };
             let signer = shown(&signature.signer);
             line(format!(
-                "  counts   {}: signed by {signer}{logged}",
+                "  accepted {}: signed by {signer}{logged}",
                 signature.origin
             ));
         }
@@ -77,7 +77,7 @@ pub(super) fn text(findings: &[Finding], who: &Who) -> String {
                 .map(|signature| shown(&signature.signer));
             let signers: Vec<_> = signers.collect();
             let (origin, signers) = (&attestation.origin, signers.join(" and "));
-            line(format!("  counts   {origin}: {of}, signed by {signers}"));
+            line(format!("  accepted {origin}: {of}, signed by {signers}"));
         }
         for rejected in &finding.rejected {
             line(format!("  refused  {rejected}"));
@@ -89,7 +89,7 @@ pub(super) fn text(findings: &[Finding], who: &Who) -> String {
     text
 }
 
-/// The findings as one JSON document.
+/// Returns the findings as one JSON document.
 pub(super) fn json(findings: &[Finding], verifier: &Verifier) -> String {
     let signature = |signature: &Signature| {
         json!({

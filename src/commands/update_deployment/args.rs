@@ -1,4 +1,4 @@
-//! The flags of `update-deployment` and the typed request that is made of them.
+//! The flags of `update-deployment` and the typed request that they become.
 
 use std::path::PathBuf;
 
@@ -10,10 +10,9 @@ use super::{
 };
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
 
-/// Flags of `update-deployment`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The GitOps repository
+    /// The URL of the GitOps repository
     #[arg(
         long,
         value_name = "URL",
@@ -30,7 +29,7 @@ pub(crate) struct Args {
     /// The environment whose overlay is edited; several are edited in one commit
     #[arg(long, value_name = "NAME", default_value = "prod")]
     environment: Vec<String>,
-    /// What copy-image wrote [default: promoted.json]
+    /// The file that copy-image wrote [default: promoted.json]
     #[arg(long, value_name = "FILE")]
     promoted: Option<PathBuf>,
     /// The digest of promoted.json that copy-image reported
@@ -39,10 +38,10 @@ pub(crate) struct Args {
     /// Deploy this image, which promoted.json must list; named NAME or by the last segment of its repository
     #[arg(long, value_name = "[NAME=]REF")]
     image: Vec<String>,
-    /// The same as --image
+    /// The same as --image, as arguments behind --
     #[arg(last = true, value_name = "[NAME=]REF")]
     images: Vec<String>,
-    /// Deploy --image although no promoted.json vouches for it, or what was copied with --unverified
+    /// Deploy --image although no promoted.json lists it, or what was copied with --unverified
     #[arg(long)]
     unverified: bool,
     /// Accept an empty list of images
@@ -102,13 +101,13 @@ pub(crate) struct Args {
     /// Search the environment's files for the image when the overlay is not at its usual place
     #[arg(long, conflicts_with = "file")]
     auto: bool,
-    /// What to write
+    /// The form of reference to write
     #[arg(long, value_name = "HOW", default_value = "tag-and-digest")]
     pin: Pin,
     /// The first line of the commit message, instead of one that names the components
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
-    /// Who commits
+    /// The author and committer of the commit
     #[arg(long, value_name = "NAME <MAIL>", default_value = "promote <promote@localhost>", value_parser = author)]
     author: Author,
     /// Sign the commit off: a Signed-off-by line with --author
@@ -139,7 +138,7 @@ pub(crate) struct Args {
 }
 
 impl DeployRequest {
-    /// The request of the Task `update-deployment` of other catalogues: one image into one environment.
+    /// Returns the request of the Task `update-deployment` of other catalogues: one image into one environment.
     pub(in crate::commands) fn of_task(url: String, environment: String, image: Image) -> Self {
         Self {
             target: DeployTarget::Remote {
@@ -154,7 +153,7 @@ impl DeployRequest {
             )),
             images: DeployImages::Unverified(vec![image]),
             allow_empty: false,
-            // The original writes what it is told.
+            // The original replaces any image.
             allow_rollback: true,
             file: None,
             path: None,
@@ -191,14 +190,14 @@ impl DeployRequest {
     }
 }
 
-/// What is written for an image.
+/// The form of the written reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pin {
-    /// repository:tag
+    /// The tag alone: repository:tag
     Tag,
-    /// repository@digest
+    /// The digest alone: repository@digest
     Digest,
-    /// repository:tag@digest
+    /// Tag and digest: repository:tag@digest
     TagAndDigest,
 }
 
@@ -272,7 +271,7 @@ impl TryFrom<Args> for DeployRequest {
     }
 }
 
-/// `NAME <MAIL>`
+/// Parses `NAME <MAIL>` with both parts.
 fn author(text: &str) -> Result<Author, String> {
     let parts = text.strip_suffix('>').and_then(|text| text.split_once('<'));
     match parts.map(|(name, email)| (name.trim(), email.trim())) {

@@ -1,4 +1,4 @@
-//! The record of the promoted images: their evidence bundles, and the promotion that an edit may demand.
+//! The record of the promoted images: their evidence bundles, and the promotion that an edit may require.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::{
     record::Requirement,
 };
 
-/// `attested.json`, as far as it is needed here.
+/// `attested.json`, as far as it is read here.
 #[derive(Deserialize)]
 struct AttestedFile {
     components: Vec<AttestedComponent>,
@@ -75,8 +75,8 @@ pub(super) fn evidence(
     Ok(found)
 }
 
-/// Refuses an image that no trusted verifier promoted to every environment of the edit. A trial, whose images are not
-/// copied yet, need not have one.
+/// Refuses an image that no trusted verifier promoted to every environment of the edit. In a trial, whose images are not
+/// copied yet, the promotion may be missing.
 pub(super) async fn check(
     request: &DeployRequest,
     wanted: &Wanted,

@@ -1,11 +1,11 @@
 //! `--change-request`: the edit on a branch of its own, and a change request for it.
 //!
-//! The branch is named by the change, so that a second run finds what the first one did:
+//! The branch is named by the change, so that a second run finds what the first one pushed:
 //! 1. plan the edit on the target branch; no change needs no request
-//! 2. look for the branch and for an open change request
+//! 2. look up the branch and an open change request
 //! 3. push the branch, unless it holds the edit already
-//! 4. open the change request, or bring the one that is open up to date
-//! 5. wait for the merge, if that is demanded
+//! 4. open the change request, or update the one that is open
+//! 5. wait for the merge, if requested
 
 mod body;
 
@@ -34,35 +34,33 @@ use crate::{
     git::{self, Lease, Push, Repository, commit_of_branch},
 };
 
-/// How often the branch is prepared when others change the branches meanwhile.
+/// The number of times that the branch is prepared when others change the branches meanwhile.
 const ATTEMPTS: u32 = 10;
-/// How long a merge is waited for.
+/// The longest wait for a merge.
 const PATIENCE: Duration = Duration::from_secs(3600);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 
-/// How the Git host is spoken to, and what a change request gets.
+/// The access to the Git host, and the properties of a change request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// Whether a change request is opened.
+    /// Opens a change request in place of a push.
     pub(crate) is_on: bool,
-    /// The kind of host; `None` leaves it to the URL.
+    /// The kind of host; `None` derives it from the URL.
     pub(crate) forge: Option<forge::Kind>,
     /// The file with the token for the API.
     pub(crate) token_file: Option<PathBuf>,
-    /// Labels.
     pub(crate) labels: Vec<String>,
-    /// Reviewers.
     pub(crate) reviewers: Vec<String>,
-    /// Whether the host merges it when its checks allow that.
+    /// Lets the host merge it once its checks allow that.
     pub(crate) auto_merge: bool,
-    /// Whether the merge is waited for.
+    /// Waits until it is merged.
     pub(crate) wait: bool,
 }
 
-/// The branch of a change as it was pushed, or found.
+/// The branch of a change, pushed or found.
 struct Pushed {
     commit: String,
-    /// What the host printed.
+    /// The text that the host printed.
     said: String,
 }
 
@@ -72,7 +70,7 @@ enum Prepared {
     Change(Box<Change>),
 }
 
-/// The edit on the target branch.
+/// The edit as planned on the target branch.
 #[derive(Clone)]
 struct Change {
     target: String,
@@ -82,7 +80,7 @@ struct Change {
     lines: String,
 }
 
-/// Edits what the branch holds and opens a change request for it.
+/// Edits the files of the branch and opens a change request for it.
 pub(super) async fn propose(
     request: DeployRequest,
     wanted: Wanted,
@@ -137,7 +135,7 @@ pub(super) async fn propose(
                 return conclude(&forge, options, &proposal, change, pushed, off).await;
             }
             Err(error) => {
-                // A refusal may be a lock that another push held.
+                // The host may refuse because another push held a lock.
                 refusals = match error {
                     git::Error::Rejected { .. } => refusals + 1,
                     _ => 0,
@@ -145,14 +143,14 @@ pub(super) async fn propose(
                 if attempt >= ATTEMPTS || refusals >= REFUSALS {
                     return Err(git_failure(error));
                 }
-                tracing::info!("the push was not taken, preparing the change again: {error}");
+                tracing::info!("the push was rejected, preparing the change again: {error}");
                 tokio::time::sleep(pause(attempt)).await;
             }
         }
     }
 }
 
-/// The API of a repository's host. Logins without a host go to one that the command line names.
+/// Returns the API of a repository's host. Logins without a host go to one that the command line names.
 pub(super) fn forge_of(
     options: &Options,
     url: &str,
@@ -239,7 +237,7 @@ fn plan_on(
     plan(request, &wanted.images, &tree)
 }
 
-/// The branch that a change has: the same for the same images, environments and target.
+/// Returns the branch of a change: the same for the same images, environments and target.
 fn branch_of(request: &DeployRequest, wanted: &Wanted, target: &str) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
@@ -279,7 +277,7 @@ fn branch_of(request: &DeployRequest, wanted: &Wanted, target: &str) -> String {
 }
 
 /// Tells whether the change request is open already. GitLab takes push options where a token has
-/// no right to its API: there, the inner error tells why it cannot be asked.
+/// no right to its API; then the inner error has the reason why the API cannot be used.
 async fn look(forge: &Forge, proposal: &Proposal) -> Result<Result<bool, forge::Error>, Failure> {
     match forge.find(&proposal.branch, &proposal.target).await {
         Ok(found) => Ok(Ok(found.is_some())),
@@ -296,7 +294,7 @@ async fn look(forge: &Forge, proposal: &Proposal) -> Result<Result<bool, forge::
     }
 }
 
-/// What the branch needs.
+/// A push to the branch of a change.
 struct Job {
     request: DeployRequest,
     wanted: Wanted,
@@ -308,7 +306,7 @@ struct Job {
 }
 
 impl Job {
-    /// Pushes the branch, unless it holds the edit already; the inner error is a branch that moved.
+    /// Pushes the branch, unless it holds the edit already; the inner error is a concurrent push.
     fn push(&self, git: &git::Git) -> Result<Result<Pushed, git::Error>, Failure> {
         let url = &self.remote.url;
         let refs = git.ls_remote(url).map_err(git_failure)?;
@@ -328,7 +326,7 @@ impl Job {
                     commit: found.commit_id(),
                     said: String::new(),
                 })),
-                // Somebody changed the branch: their commits stay.
+                // Another user changed the branch: their commits are kept.
                 false => self.push_on(found, Lease::Fetched),
             };
         }
@@ -340,7 +338,7 @@ impl Job {
                 said: String::new(),
             }));
         }
-        // What an earlier run left behind, whose change request was closed or never opened.
+        // An earlier run left this branch, and its change request was closed or never opened.
         self.push_on(target, Lease::At(head))
     }
 
@@ -351,11 +349,11 @@ impl Job {
     ) -> Result<Result<Pushed, git::Error>, Failure> {
         let plan = plan_on(&base, &self.request, &self.wanted)?;
         if plan.files.is_empty() {
-            // Somebody deployed the image meanwhile.
+            // The image was deployed meanwhile.
             return Ok(Err(git::Error::Moved {
                 url: self.remote.url.clone(),
                 branch: self.change.target.clone(),
-                reason: "it holds the image by now".to_owned(),
+                reason: "it holds the image now".to_owned(),
             }));
         }
         let message = message::of(&self.request, &self.wanted, &plan.changed);
@@ -380,7 +378,7 @@ impl Job {
     }
 }
 
-/// Opens the change request or brings it up to date, and waits for its merge.
+/// Opens the change request or updates it, and waits for its merge.
 async fn conclude(
     forge: &Forge,
     options: &Options,
@@ -402,7 +400,7 @@ async fn conclude(
             return Err(forge_failure(error));
         };
         if options.wait || !options.reviewers.is_empty() {
-            let told = format!("the change request {url} is open, but not as demanded");
+            let told = format!("the change request {url} is open, but not as requested");
             return Err(forge_failure(error).context(told));
         }
         tracing::info!("change request: {url}");
@@ -412,7 +410,7 @@ async fn conclude(
     let found = forge.open(proposal).await.map_err(forge_failure)?;
     let told = |error: forge::Error| {
         let text = format!(
-            "the change request {} is open, but not as demanded",
+            "the change request {} is open, but not as requested",
             found.url
         );
         forge_failure(error).context(text)
@@ -432,7 +430,7 @@ async fn conclude(
     Ok(done)
 }
 
-/// Waits until the change request is merged; returns the commit of the merge if the host tells.
+/// Waits until the change request is merged; returns the commit of the merge if the host has it.
 async fn wait(forge: &Forge, number: u64, url: &str) -> Result<Option<String>, Failure> {
     let begin = Instant::now();
     let mut pause = Duration::from_millis(500);
@@ -449,7 +447,9 @@ async fn wait(forge: &Forge, number: u64, url: &str) -> Result<Option<String>, F
             }
             State::Open if begin.elapsed() > PATIENCE => {
                 let text = format!("the change request {url} is not merged after {PATIENCE:?}");
-                return Err(Failure::message(Kind::Remote, text).hint("run again to go on waiting"));
+                return Err(
+                    Failure::message(Kind::Remote, text).hint("run again to continue waiting")
+                );
             }
             State::Open => {}
         }
@@ -458,7 +458,7 @@ async fn wait(forge: &Forge, number: u64, url: &str) -> Result<Option<String>, F
     }
 }
 
-/// The page of the merge request in what GitLab printed.
+/// Returns the page of the merge request in GitLab's answer to a push.
 fn request_url(said: &str) -> Option<String> {
     let mut words = said.split([' ', ';', '\t']);
     let is_page = |word: &&str| {

@@ -1,9 +1,9 @@
-//! `--follow TAG`: the image that a floating tag names now, verified as `verify-ec` does, then deployed.
+//! `--follow TAG`: resolves the image of a floating tag, verifies it as `verify-ec` does, and deploys it.
 //!
 //! 1. resolve the tag in each repository, once
-//! 2. leave everything as it is while one of the images is too young
-//! 3. judge the images by the policy; a refusal ends here
-//! 4. hand the verdict on as copy-image would: the images are where they are deployed from already
+//! 2. change nothing while one of the images is too young
+//! 3. evaluate the policy for the images; a refusal ends here
+//! 4. return the verdict as copy-image would: the images are where they are deployed from already
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use crate::{
 /// Flags by which the image of a floating tag is verified.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct FollowFlags {
-    /// Deploy what this floating tag names now in the repository of each --image, after it was verified
+    /// Deploy the image that this floating tag names in the repository of each --image, after it was verified
     #[arg(long, value_name = "TAG", requires = "policy", conflicts_with_all = ["promoted", "promoted_digest", "unverified", "allow_empty"])]
     pub(super) follow: Option<Tag>,
     /// With --follow: change nothing while an image is younger than this, as in 6h or 3d
@@ -61,7 +61,7 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    /// Makes the typed request of the flags and the values of `--image`; `None` without `--follow`.
+    /// Converts the flags and the values of `--image` into a request; `None` without `--follow`.
     ///
     /// # Errors
     /// [`Kind::Usage`] without images, for one with a tag or digest, and for flags about signers without `--follow`.
@@ -83,18 +83,19 @@ impl Follow {
             .map(|given| repository(given))
             .collect::<Result<Vec<_>, _>>()?;
         if images.is_empty() {
-            return Err(
-                Failure::message(Kind::Usage, "--follow has no repository to look into")
-                    .hint("name each by --image [NAME=]REPO"),
-            );
+            return Err(Failure::message(
+                Kind::Usage,
+                "--follow has no repository in which to resolve the tag",
+            )
+            .hint("name each by --image [NAME=]REPO"));
         }
         Ok(Some(Self { tag, images, flags }))
     }
 
-    /// Resolves and verifies; `None` while an image is too young.
+    /// Resolves and verifies the images; `None` while one is too young.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] when a repository has no such tag, [`Kind::Refused`] when the policy refuses an image.
+    /// [`Kind::NotFound`] when a repository does not have the tag, [`Kind::Refused`] when the policy refuses an image.
     pub(super) async fn verified(&self, context: &Context) -> Result<Option<Placed>, Failure> {
         let dir = tempfile::tempdir().or_fail(Kind::Usage)?;
         let components: Vec<_> = self
@@ -158,7 +159,7 @@ impl Follow {
         for (component, image) in images.components() {
             let created = Origin::created(&context.registry, &image.repository, image.digest).await;
             let Some(created) = created.map_err(registry_failure)? else {
-                let text = format!("{} {image} does not say when it was made", component.name);
+                let text = format!("{} {image} has no creation time", component.name);
                 return Err(Failure::message(Kind::Refused, text)
                     .hint("leave --min-age out, or build the image with a creation time"));
             };
@@ -167,7 +168,7 @@ impl Follow {
                 continue;
             }
             tracing::info!(
-                "{} {image} was made at {created}: too young for --min-age, nothing is deployed",
+                "{} {image} was created at {created}: too young for --min-age, nothing is deployed",
                 component.name
             );
             return Ok(false);
@@ -202,7 +203,7 @@ impl Follow {
         })
     }
 
-    /// The verdict in the shape of a `promoted.json`: every image is at its destination.
+    /// Returns the verdict in the shape of a `promoted.json`: every image is at its destination.
     fn placed(&self, verdict: &crate::handover::Vouched) -> Result<Placed, Failure> {
         let verified = verdict.verified();
         let mut components = Vec::new();
@@ -248,7 +249,7 @@ impl Follow {
 }
 
 impl DeployRequest {
-    /// Resolves and verifies what `--follow` names; `None` when nothing is old enough.
+    /// Resolves and verifies the images of `--follow`; `None` while one is too young.
     pub(super) async fn followed(mut self, context: &Context) -> Result<Option<Self>, Failure> {
         if let super::DeployImages::Follow(follow) = &self.images {
             let Some(placed) = follow.verified(context).await? else {
@@ -272,13 +273,13 @@ fn show(context: &Context) -> Show {
     }
 }
 
-/// `[NAME=]REPO`
+/// Parses `[NAME=]REPO` without a tag.
 fn repository(given: &str) -> Result<NamedRepository, Failure> {
     let hint = "with --follow it names a repository alone: the tag is that of --follow";
     named_repository(given).map_err(|failure| failure.hint(hint))
 }
 
-/// A number with its unit: s, m, h or d.
+/// Parses a number with its unit: s, m, h or d.
 fn age(text: &str) -> Result<Duration, String> {
     let expected = || "expected a number with its unit: s, m, h or d".to_owned();
     let unit = text.chars().last().ok_or_else(expected)?;

@@ -1,4 +1,4 @@
-//! The flags of `update-deployment` that speak of the Git host.
+//! The flags of `update-deployment` about the Git host.
 
 use std::path::PathBuf;
 
@@ -20,10 +20,10 @@ pub(super) struct ForgeArgs {
     /// The file with the token for the Git host's API [default: the credentials of the repository]
     #[arg(long, value_name = "FILE")]
     forge_token_file: Option<PathBuf>,
-    /// Give the change request this label
+    /// Add this label to the change request
     #[arg(long, value_name = "NAME", requires = "change_request")]
     label: Vec<String>,
-    /// Ask this user for a review
+    /// Request a review from this user
     ///
     /// A user name on GitLab, GitHub (ORGANISATION/TEAM for a team), Gitea and Bitbucket Data Center; a
     /// UUID in braces or account ID on Bitbucket Cloud; an ID on Azure DevOps.
@@ -40,15 +40,15 @@ pub(super) struct ForgeArgs {
     commit_status: bool,
 }
 
-/// What is waited for.
+/// The event to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Wait {
-    /// The merge.
+    /// The merge of the change request
     Merged,
 }
 
 impl ForgeArgs {
-    /// The options, and whether commits get a status.
+    /// Returns the options, and whether commits get a status.
     pub(super) fn into_options(self) -> (Options, bool) {
         let options = Options {
             is_on: self.change_request,

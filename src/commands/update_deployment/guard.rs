@@ -1,4 +1,4 @@
-//! The value decides: an edit is made only on the image that was seen first, and an older image
+//! Checks before an edit is written: only the image that was seen first is replaced, and an older image
 //! replaces a newer one only when that is allowed.
 
 use std::{
@@ -19,16 +19,16 @@ use crate::{
     registry::{self, Registry},
 };
 
-/// Checks that are made before each edit is written. Cheap to clone.
+/// Checks before each edit is written. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Guard {
     git: Git,
     registry: Registry,
     allow_rollback: bool,
-    /// Set when a floating tag is followed: images that have no other order are compared by their times.
+    /// Set when a floating tag is followed: images without another order are compared by their creation times.
     by_time: bool,
     release: Release,
-    /// By component, the image that the first attempt saw.
+    /// The image that the first attempt saw, by component.
     first: Arc<Mutex<Option<BTreeMap<String, String>>>>,
 }
 
@@ -45,7 +45,7 @@ impl Guard {
         }
     }
 
-    /// Checks images that change, each with the one that it replaces; blocks. `head` is the URL
+    /// Checks each changed image against the one that it replaces; blocks. `head` is the URL
     /// and commit of the GitOps repository.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Guard {
                     .get(&name)
                     .map_or("the promoted image", String::as_str);
                 let text = format!(
-                    "{name} was {seen} and is {previous} by now: another image was deployed meanwhile"
+                    "{name} was {seen} and is {previous} now: another image was deployed meanwhile"
                 );
                 return Err(Failure::message(Kind::Conflict, text)
                     .hint("run again if this one is still to be deployed"));
@@ -97,7 +97,7 @@ impl Guard {
         head: Option<(&str, &str)>,
     ) -> Result<(), Failure> {
         let name = &image.name;
-        // An empty value is replaced by anything.
+        // An empty value may be replaced by any image.
         if previous.is_empty() {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl Guard {
         if old.digest.is_some() && old.digest == image.reference.digest {
             return Ok(());
         }
-        // A floating tag that looks like a version says nothing about the order.
+        // A floating tag that looks like a version does not order images.
         let version = |reference: &Reference| {
             let tag = reference.tag.as_ref().filter(|_| !self.by_time);
             tag.map(ToString::to_string)
@@ -131,7 +131,7 @@ impl Guard {
             Order::Older(reason) => {
                 let text = format!("{name} would go back to an older image: {reason}");
                 Err(Failure::message(Kind::Refused, text)
-                    .hint("--allow-rollback deploys it all the same"))
+                    .hint("--allow-rollback deploys it anyway"))
             }
             Order::Unknown(_) if self.by_time => self.check_time(image, &old),
             Order::Unknown(reason) => {
@@ -141,11 +141,11 @@ impl Guard {
         }
     }
 
-    /// Compares the times at which two images were made: a floating tag that was moved back moves nothing, and where
-    /// the times do not tell the order nothing is deployed either.
+    /// Compares the creation times of two images: a floating tag that was moved back is not deployed, and neither is one
+    /// whose times do not order the images.
     fn check_time(&self, image: &Image, old: &Reference) -> Result<(), Failure> {
         let name = &image.name;
-        // A place without a digest was not written by an earlier run.
+        // An earlier run always writes a digest.
         if old.digest.is_none() {
             tracing::warn!("{name} replaces {old}, which is not pinned and cannot be ordered");
             return Ok(());
@@ -153,21 +153,21 @@ impl Guard {
         let reason = match (self.made(old)?, self.made(&image.reference)?) {
             (Some(running), Some(new)) if new < running => {
                 format!(
-                    "would go back to an older image: it was made at {new}, the running one at {running}"
+                    "would go back to an older image: it was created at {new}, the running one at {running}"
                 )
             }
             (Some(_), Some(_)) => return Ok(()),
-            (None, _) => format!("cannot be ordered: it is not known when {old} was made"),
+            (None, _) => format!("cannot be ordered: the creation time of {old} is unknown"),
             (_, None) => format!(
-                "cannot be ordered: {} does not say when it was made",
+                "cannot be ordered: {} has no creation time",
                 image.reference
             ),
         };
         Err(Failure::message(Kind::Refused, format!("{name} {reason}"))
-            .hint("--allow-rollback deploys it all the same"))
+            .hint("--allow-rollback deploys it anyway"))
     }
 
-    /// The time at which an image was made; `None` where it does not say, or is gone from its registry.
+    /// Reads the creation time of an image; `None` where it has none, or is gone from its registry.
     fn made(&self, reference: &Reference) -> Result<Option<Timestamp>, Failure> {
         let Some(digest) = reference.digest else {
             return Ok(None);
@@ -180,7 +180,7 @@ impl Guard {
         }
     }
 
-    /// The source commit of the running image: the trailer of the commit that set it, else the
+    /// Returns the source commit of the running image: the trailer of the commit that set it, else the
     /// image's label. Looked up only where it can be compared.
     fn running_commit(
         &self,

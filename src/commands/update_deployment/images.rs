@@ -1,4 +1,4 @@
-//! Which images are to be deployed, and who vouches for them.
+//! The images to deploy, with the file that lists them.
 
 use super::{DeployImages, DeployRequest, Pin, Release, attested};
 use crate::{
@@ -9,14 +9,13 @@ use crate::{
     image::{Digest, Reference},
 };
 
-/// An image that is to be deployed.
+/// An image to deploy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// The component's name.
     pub(crate) name: String,
-    /// Where it was promoted to: repository, tag and digest.
+    /// The repository, tag and digest that it was promoted to.
     pub(crate) reference: Reference,
-    /// The repositories under which it may stand in a file now.
+    /// The repositories under which a file may name it now.
     pub(crate) repositories: Vec<String>,
 }
 
@@ -30,7 +29,7 @@ impl Image {
         }
     }
 
-    /// What is written into the file.
+    /// Returns the reference to write into the file.
     pub(super) fn written(&self, pin: Pin) -> Reference {
         let mut reference = self.reference.clone();
         match pin {
@@ -41,7 +40,7 @@ impl Image {
         reference
     }
 
-    /// By what a file's place is recognised.
+    /// Returns the component by which a file's place is recognised.
     pub(super) fn component(&self) -> Component {
         Component {
             name: self.name.clone(),
@@ -49,13 +48,13 @@ impl Image {
         }
     }
 
-    /// The digest; every image that is deployed has one.
+    /// Returns the digest; every image that is deployed has one.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.reference.digest
     }
 }
 
-/// The images with the file that vouches for them.
+/// The images to deploy, with the file that lists them.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) images: Vec<Image>,
@@ -65,7 +64,7 @@ pub(super) struct Wanted {
     pub(super) evidence: Vec<(String, Digest)>,
 }
 
-/// Reads `promoted.json`, or takes the images of the request; finds their evidence bundles.
+/// Reads `promoted.json`, or takes the images of the request, and finds their evidence bundles.
 pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
     let mut wanted = named(request, context)?;
     let components = wanted
@@ -122,7 +121,7 @@ fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> 
     }
 }
 
-/// All images of the file, or only those that are named.
+/// Returns all images of the file, or only those that are named.
 fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
     let components = placed.promoted().components.iter();
     let images: Result<Vec<_>, _> = match only {
@@ -144,28 +143,30 @@ fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
     })
 }
 
-/// What copy-image put there without a verdict is deployed only by those who say so too.
+/// Refuses images that were copied without a verdict, unless `--unverified` accepts them.
 fn check_verdict(promoted: &Promoted, unverified: bool, origin: &str) -> Result<(), Failure> {
     match (promoted.verified_digest, unverified) {
         (None, false) => {
             let message = format!("{origin} names no verdict: copy-image ran with --unverified");
             Err(Failure::message(Kind::Refused, message)
-                .hint("copy what verify-ec vouches for; --unverified deploys it all the same"))
+                .hint("copy images that verify-ec passed; --unverified deploys these anyway"))
         }
         (None, true) => {
-            tracing::warn!("deploying what was copied without a verdict: nobody vouches for it");
+            tracing::warn!(
+                "deploying images that were copied without a verdict: they were not verified"
+            );
             Ok(())
         }
         (Some(_), true) => {
             let message = format!("--unverified is not for {origin}, which names its verdict");
             Err(Failure::message(Kind::Usage, message)
-                .hint("leave it out, or name what nobody verified by --image"))
+                .hint("leave it out, or name an unverified image by --image"))
         }
         (Some(_), false) => Ok(()),
     }
 }
 
-/// Reads `[NAME=]REF` with a digest.
+/// Parses `[NAME=]REF`, which must have a digest.
 pub(super) fn parse(given: &str) -> Result<Image, Failure> {
     let (name, reference) = match given.split_once('=') {
         Some((name, reference)) if !name.is_empty() => (Some(name), reference),
@@ -181,7 +182,7 @@ pub(super) fn parse(given: &str) -> Result<Image, Failure> {
     Ok(Image::new(name.to_owned(), reference))
 }
 
-/// An image of `--image` that `promoted.json` lists with the same digest.
+/// Returns an image of `--image` that `promoted.json` lists with the same digest.
 fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
     let digest = image
         .digest()
@@ -189,7 +190,7 @@ fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
     let component = placed
         .vouches_for(&image.name, digest)
         .map_err(handover_failure)?;
-    // With --pin=tag the tag alone decides what runs, so it must be one that the copy set.
+    // With --pin=tag the tag alone decides which image runs, so the copy must have set it.
     let asked = &image.reference;
     let same = |place: &Reference| {
         place.repository == asked.repository && (asked.tag.is_none() || place.tag == asked.tag)

@@ -1,4 +1,4 @@
-//! The commit message, with trailers that lead back to what was verified.
+//! The commit message, with trailers that name what was verified.
 
 use super::{DeployRequest, Image, images::Wanted};
 use crate::text;
@@ -6,7 +6,7 @@ use crate::text;
 /// The message of the source's commit below its first line, as a JSON text (Argo CD 3.1).
 const BODY: &str = "Argocd-reference-commit-body";
 
-/// A first line for people, then `git interpret-trailers` lines for machines.
+/// Returns a first line for people, then `git interpret-trailers` lines for machines.
 pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
     let mut trailers: Vec<(&str, String)> = Vec::new();
     for (image, _) in changed {
@@ -57,7 +57,7 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
     format!("{}\n\n{}", subject.trim_end(), trailers.concat())
 }
 
-/// The source's commit, which Argo CD then shows beside the deployment's.
+/// Returns the source's commit, which Argo CD then shows beside the deployment's.
 fn argocd(wanted: &Wanted) -> Vec<(&'static str, String)> {
     let Some(promoted) = &wanted.promoted else {
         return Vec::new();
@@ -121,7 +121,7 @@ fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
     }
 }
 
-/// The tag of a reference, else the beginning of its digest.
+/// Returns the tag of a reference, else the beginning of its digest.
 fn version_of(reference: &str) -> String {
     let (name, digest) = reference.split_once('@').unwrap_or((reference, ""));
     match name.rsplit_once(':') {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl DeployRequest {
-    /// The edit of one image in one environment.
+    /// Returns the edit of one image in one environment.
     pub(super) fn edit(&self, image: &Image, environment: &str, single: bool) -> Edit {
         let setter = |file: Option<String>| Locator::Setter {
             file,
@@ -44,7 +44,7 @@ impl DeployRequest {
     }
 }
 
-/// The files of a directory, without following links out of it.
+/// Returns the files of a directory, without following links out of it.
 pub(crate) fn local_tree(dir: &Path) -> gitops::Tree<'_> {
     gitops::Tree::new(
         move |path| read(dir, path),
@@ -83,7 +83,7 @@ fn is_missing(error: &io::Error) -> bool {
     )
 }
 
-/// The first part of a path that is a symbolic link, and its target.
+/// Returns the first part of a path that is a symbolic link, and its target.
 fn link(dir: &Path, path: &str) -> io::Result<Option<(String, PathBuf)>> {
     let mut at = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {

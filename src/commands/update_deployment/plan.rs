@@ -7,7 +7,7 @@ use crate::{
     gitops::{self, Changed, Tree, Written},
 };
 
-/// Everything that has to change.
+/// The edits of all images in all environments.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) files: Vec<Changed>,
@@ -15,11 +15,10 @@ pub(super) struct Plan {
     pub(super) changed: Vec<(Image, String)>,
     /// Every place with the image, changed or not.
     pub(super) places: Vec<Written>,
-    /// The component of each place.
     pub(super) components: Vec<String>,
 }
 
-/// Finds out which files change, all of them before any is written.
+/// Finds the files that change, all of them before any is written.
 pub(super) fn plan(
     request: &DeployRequest,
     images: &[Image],
@@ -62,7 +61,7 @@ pub(super) fn plan(
 }
 
 impl Plan {
-    /// Every place with its component.
+    /// Returns every place with its component.
     pub(super) fn edited(&self) -> Vec<EditedPlace> {
         let places = self.places.iter().zip(&self.components);
         let edited = places.map(|(place, component)| EditedPlace {
@@ -74,7 +73,7 @@ impl Plan {
         edited.collect()
     }
 
-    /// One line a place: file, path, the text before and after, the commit.
+    /// Returns one line for each place: file, path, the text before and after, the commit.
     pub(super) fn lines(&self, commit: &str) -> String {
         let one = |place: &Written| {
             let change = if place.old == place.new {
@@ -88,7 +87,7 @@ impl Plan {
         self.places.iter().map(one).collect()
     }
 
-    /// A unified diff of every file.
+    /// Returns a unified diff of every file.
     pub(super) fn diff(&self) -> String {
         let one = |changed: &Changed| {
             let (before, after) = (
@@ -105,7 +104,7 @@ impl Plan {
     }
 }
 
-/// A text of a stranger's file on one line; an empty one is quoted.
+/// Returns a text of a foreign file as one line; an empty one is quoted.
 fn one_line(text: &str) -> String {
     if text.is_empty() || text.chars().any(char::is_control) {
         format!("{text:?}")

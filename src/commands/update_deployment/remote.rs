@@ -1,4 +1,4 @@
-//! The edit in a remote repository: fetch, edit, push, and again when somebody else was faster.
+//! The edit in a remote repository: fetch, edit and push, repeated after a concurrent push.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -15,15 +15,15 @@ use crate::{
     gitops,
 };
 
-/// How often, and how long, a push is tried at least while others push to the same branch.
+/// The least number of attempts to push while others push to the same branch.
 const ATTEMPTS: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often a push is tried on a branch that does not move.
+/// The number of attempts to push to a branch that does not move.
 pub(super) const REFUSALS: u32 = 3;
 /// The longest pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(4);
 
-/// The repository that is edited.
+/// The repository to edit, and its branch.
 #[derive(Clone)]
 pub(super) struct Remote {
     pub(super) url: String,
@@ -35,11 +35,11 @@ enum Tried {
     Done(Done),
     /// The branch moved: the edit is made again on its new head.
     Moved(git::Error),
-    /// The push was not taken, and the branch is where it was.
+    /// The push was rejected, and the branch has not moved.
     Unmoved(git::Error),
 }
 
-/// Edits what the branch holds, commits and pushes.
+/// Edits the files of the branch, commits and pushes.
 pub(super) async fn edit_remote(
     request: DeployRequest,
     wanted: Wanted,
@@ -65,13 +65,13 @@ pub(super) async fn edit_remote(
         match tried.await.map_err(git_failure)?? {
             Tried::Done(done) => {
                 if attempt > 1 {
-                    tracing::info!("the push took {attempt} attempts");
+                    tracing::info!("the push succeeded at attempt {attempt}");
                 }
                 return Ok(done);
             }
             Tried::Moved(reason) if attempt < ATTEMPTS || begin.elapsed() < PATIENCE => {
                 refusals = 0;
-                tracing::info!("somebody else pushed first, editing the new head: {reason}");
+                tracing::info!("the branch moved, editing the new head: {reason}");
             }
             Tried::Moved(reason) => {
                 let message = format!("the branch moved at each of {attempt} attempts: {reason}");
@@ -82,14 +82,14 @@ pub(super) async fn edit_remote(
                 if refusals >= REFUSALS {
                     return Err(git_failure(reason));
                 }
-                tracing::info!("the push was not taken, trying again: {reason}");
+                tracing::info!("the push was rejected, trying again: {reason}");
             }
         }
         tokio::time::sleep(pause(attempt)).await;
     }
 }
 
-/// Edits what was fetched and pushes it.
+/// Edits the fetched files and pushes them.
 fn push_edit(
     request: &DeployRequest,
     wanted: &Wanted,
@@ -150,7 +150,7 @@ fn push_edit(
     }
 }
 
-/// The new content of a file.
+/// Returns the new content of a file.
 pub(super) fn change(changed: &gitops::Changed) -> Change {
     Change {
         path: changed.path.clone(),
@@ -158,7 +158,7 @@ pub(super) fn change(changed: &gitops::Changed) -> Change {
     }
 }
 
-/// Longer and longer, and never the same for two runs that lost the same race.
+/// Returns a pause with exponential backoff and jitter, so that two runs do not collide again.
 pub(super) fn pause(attempt: u32) -> Duration {
     let most = MAX_PAUSE.min(Duration::from_millis(100) * 2_u32.pow(attempt.min(8)));
     let random = RandomState::new().build_hasher().finish() % 1000;

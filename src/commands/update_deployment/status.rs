@@ -1,6 +1,6 @@
-//! `--commit-status`: how far a promotion is, shown at the source's commit and the GitOps commit.
+//! `--commit-status`: shows the state of a promotion at the source's commit and the GitOps commit.
 //!
-//! A status is for people who look at the host: one that cannot be set is warned of and changes
+//! A status is for people who read the host's pages: one that cannot be set is warned of and changes
 //! nothing else.
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     forge::{self, Progress, Status},
 };
 
-/// Where statuses go.
+/// The commits whose statuses are set.
 pub(super) struct Statuses<'a> {
     context: &'a Context,
     is_on: bool,
@@ -29,7 +29,7 @@ pub(super) struct Statuses<'a> {
     run_url: Option<String>,
 }
 
-/// Shows at the source's commit that a promotion runs, or why it failed before the edit.
+/// Shows at the source's commit that a promotion runs, or the reason why it failed before the edit.
 pub(crate) async fn show_at_source(
     request: &DeployRequest,
     (url, commit): (&str, &str),
@@ -65,7 +65,7 @@ fn name_of(request: &DeployRequest) -> String {
 }
 
 impl<'a> Statuses<'a> {
-    /// Collects what is known before the edit.
+    /// Collects the commits that are known before the edit.
     pub(super) fn new(
         request: &DeployRequest,
         wanted: &Wanted,
@@ -85,7 +85,7 @@ impl<'a> Statuses<'a> {
         }
     }
 
-    /// Says that the promotion runs.
+    /// Sets the status of a running promotion.
     pub(super) async fn begin(&self) {
         if self.is_on {
             let text = "the promotion runs".to_owned();
@@ -93,7 +93,7 @@ impl<'a> Statuses<'a> {
         }
     }
 
-    /// Says how the promotion ended.
+    /// Sets the final status of the promotion.
     pub(super) async fn end(&self, edited: &Result<Done, Failure>) {
         if !self.is_on {
             return;
@@ -162,7 +162,7 @@ impl<'a> Statuses<'a> {
         }
     }
 
-    /// The API of a repository's host. The flags are about the GitOps repository's host.
+    /// Returns the API of a repository's host. The flags are about the GitOps repository's host.
     fn forge(&self, url: &str) -> Result<forge::Forge, Failure> {
         let origin = |url: &str| forge::web_url(url).ok().map(|url| url.origin());
         let mut options = self.options.clone();

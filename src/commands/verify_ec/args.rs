@@ -1,4 +1,4 @@
-//! The flags of `verify-ec` and the typed request that is made of them.
+//! The flags of `verify-ec` and the typed request that they become.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -20,7 +20,6 @@ use crate::{
     text,
 };
 
-/// Flags of `verify-ec`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The list of images: a file, file:NAME in the data directory, oci:REPO@DIGEST or the JSON itself [default: images.json]
@@ -54,25 +53,25 @@ pub(crate) struct Args {
     /// Options may follow: FORMAT=FILE?show-successes=true&show-warnings=false&show-policy-docs-link=true.
     #[arg(long, value_name = "FORMAT[=FILE]")]
     output: Vec<Output>,
-    /// Fail when the policy says no; without it only errors fail
+    /// Fail when the policy refuses an image; without it only errors fail
     #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: bool,
     /// Show titles, descriptions and solutions of results
     #[arg(long)]
     info: bool,
-    /// Show what passed
+    /// Show the results that passed too
     #[arg(long)]
     show_successes: bool,
-    /// Show warnings in text
+    /// Show warnings in the text report
     #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     show_warnings: bool,
-    /// Say in text where the policies of the Conforma project are explained
+    /// Name in text the page that explains the policies of the Conforma project
     #[arg(long)]
     show_policy_docs_link: bool,
-    /// Judge the rules' dates for this moment: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
+    /// Evaluate the dates of rules at this time: now, attestation (when the image was built), RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
-    /// Accept an --effective-time in the past, at which later rules were not in force
+    /// Accept an --effective-time in the past, at which later rules were not effective
     #[arg(long)]
     allow_past_effective_time: bool,
     /// Add a member to the rule data of every source group
@@ -81,10 +80,10 @@ pub(crate) struct Args {
     /// How many images are examined at the same time
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
-    /// Let rules ask this host about images (ec.oci.*, ec.sigstore.*); without it they may ask any. The registries of the images and of the policy may always be asked
+    /// Let rules request data about images from this host (ec.oci.*, ec.sigstore.*); without it, from any host. The registries of the images and of the policy are always allowed
     #[arg(long, value_name = "HOST[:PORT]")]
     policy_hosts: Vec<HostPort>,
-    /// Which rules are evaluated: those that the criteria select, or of them those for the configured pipelines
+    /// The rules to evaluate: those that the criteria select, or of them those for the configured pipelines
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: FilterType,
     /// Do not check image signatures; no image passes then
@@ -104,7 +103,7 @@ pub(crate) struct Args {
         conflicts_with = "policy_input"
     )]
     require_promotion: Option<String>,
-    /// The trust file that says whose promotions are accepted; the file, or its text
+    /// The trust file of accepted verifiers; the file, or its text
     #[arg(long, value_name = "FILE", requires = "require_promotion")]
     promotion_trust: Option<String>,
     /// Refuse a promotion that is younger, such as 24h
@@ -113,7 +112,7 @@ pub(crate) struct Args {
     /// Select rules, read results and expand indexes with the known faults of upstream
     #[arg(long)]
     compat: bool,
-    /// Judge only the I-th of N parts of the list; rules see all of it. Files are named after the part, as in verified-1-of-4.json
+    /// Verify only the I-th of N parts of the list; rules see all of it. Files are named after the part, as in verified-1-of-4.json
     #[arg(long, value_name = "I/N", conflicts_with_all = ["image", "policy_input", "merge"])]
     shard: Option<Shard>,
     /// Join the verdicts and reports of all parts into one: of N parts, by default as many as there are digests or files
@@ -127,39 +126,36 @@ pub(crate) struct Args {
     verified_out: Option<PathBuf>,
 }
 
-/// Which rules count.
+/// The selection of rules to evaluate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum FilterType {
-    /// Those that the criteria select
+    /// The rules that the criteria select
     IncludeExclude,
     /// Of those the ones whose pipeline_intention is the rule data's
     EcPolicy,
 }
 
-/// Everything that `verify-ec` does.
+/// The images, the gate's settings and the outputs of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// The subject of the verdict.
+    /// The images to evaluate.
     pub(crate) subject: Subject,
-    /// True to accept an empty list.
+    /// Accepts a list without images.
     pub(crate) allow_empty: bool,
-    /// Everything that decides.
     pub(crate) gate: GateRequest,
-    /// The reports.
     pub(crate) outputs: Vec<Output>,
-    /// The parts that reports show.
     pub(crate) show: Show,
-    /// True if a refusal by the policy fails the command.
+    /// Fails the command when the policy refuses an image.
     pub(crate) strict: bool,
-    /// Where `verified.json` goes; `None` is its default name.
+    /// The path of `verified.json`; `None` is its default name.
     pub(crate) verified_out: Option<PathBuf>,
-    /// The earlier promotion that is demanded.
+    /// The earlier promotion that is required.
     pub(crate) promotion: Option<PromotionDemand>,
-    /// The part of the list that is judged; `None` is all of it.
+    /// The part of the list to evaluate; `None` is all of it.
     pub(crate) shard: Option<Shard>,
 }
 
-/// The subject of the verdict.
+/// The images of a verdict, by the input that names them.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
     /// A list: its JSON or the file with it, and the digest that gather-images reported.
@@ -169,9 +165,7 @@ pub(crate) enum Subject {
         /// The digest that it must have.
         digest: Option<Digest>,
     },
-    /// One image.
     Image {
-        /// The image.
         reference: Reference,
         /// The digest that the list of it must have.
         digest: Option<Digest>,
@@ -183,7 +177,7 @@ pub(crate) enum Subject {
 }
 
 impl Args {
-    /// Makes the request to join parts; `None` without `--merge`.
+    /// Returns the request to join parts; `None` without `--merge`.
     ///
     /// # Errors
     /// [`Kind::Usage`] for another number of digests than of parts.
@@ -226,10 +220,10 @@ impl Args {
         }
     }
 
-    /// Makes the typed request.
+    /// Converts the flags into the typed request.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a text that is not what its flag expects.
+    /// [`Kind::Usage`] for a value that its flag does not accept.
     pub(crate) fn request(self, clock: Clock, color: bool) -> Result<Request, Failure> {
         let dialect = match self.compat {
             true => Dialect::Conforma,

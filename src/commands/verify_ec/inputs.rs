@@ -1,4 +1,4 @@
-//! Reads what is judged: a list of images, one image, or saved inputs.
+//! Reads the images to evaluate: a list, one image, or saved inputs.
 
 use std::{path::Path, sync::Arc};
 
@@ -17,11 +17,11 @@ use crate::{
     snapshot::{Images, names_components},
 };
 
-/// Reads or forms the list of images.
+/// Reads the list of images, or makes one of a single image.
 ///
 /// # Errors
 /// [`Kind::Refused`] for another digest than gather-images reported, [`Kind::NotFound`] for an
-/// empty list, [`Kind::Usage`] for what is not a list.
+/// empty list, [`Kind::Usage`] for a document that is not a list.
 pub(super) async fn images(
     subject: &Subject,
     allow_empty: bool,
@@ -51,7 +51,7 @@ pub(super) async fn images(
     if images.pinned.is_empty() && !allow_empty {
         let text = "the list has no images: nothing would be verified";
         let failure = Failure::message(Kind::NotFound, text);
-        return Err(failure.hint("say --allow-empty if that is right"));
+        return Err(failure.hint("give --allow-empty if that is right"));
     }
     Ok(images)
 }
@@ -69,7 +69,7 @@ fn check(images: &Images, expected: Option<Digest>) -> Result<(), Failure> {
     }
 }
 
-/// Reads the JSON itself, or a file. A list of another digest is not even parsed.
+/// Reads the JSON itself, or a file. A list with another digest is not parsed.
 fn list(
     source: Option<&str>,
     expected: Option<Digest>,

@@ -1,4 +1,4 @@
-//! `--merge`: the verdicts over the parts of a list joined into one over all of it.
+//! `--merge`: joins the verdicts over the parts of a list into one over all of it.
 //!
 //! Each part must be about the same list and by the same policy, key and signer. Every component of the list
 //! must be in exactly one of them, with the image that the list names. The reports are joined too.
@@ -23,30 +23,27 @@ use crate::{
 const VERIFIED: &str = "verified.json";
 const REPORT: &str = "report.json";
 
-/// Which parts are joined.
+/// The request to join the parts of a verdict.
 #[derive(Debug, Clone)]
 pub(crate) struct Merge {
     /// The list: its JSON or the file with it; `None` is the default file.
     pub(crate) images: Option<String>,
     /// The digest that gather-images reported for the list.
     pub(crate) images_digest: Option<Digest>,
-    /// How many parts there are; `None` is as many as there are files.
+    /// The number of parts; `None` takes it from the files.
     pub(crate) count: Option<usize>,
-    /// The digests that verify-ec reported, one a part, or none.
+    /// The digests that verify-ec reported, one for each part, or none.
     pub(crate) digests: Vec<Digest>,
-    /// Accept an empty list.
     pub(crate) allow_empty: bool,
-    /// The reports.
     pub(crate) outputs: Vec<Output>,
-    /// Options of the reports.
     pub(crate) show: Show,
-    /// Fail the command for a refusal.
+    /// Fails the command for a refusal.
     pub(crate) strict: bool,
-    /// Where `verified.json` goes; `None` is its default name.
+    /// The path of `verified.json`; `None` is its default name.
     pub(crate) verified_out: Option<PathBuf>,
 }
 
-/// A part with its report.
+/// The verdict over a part, with its report.
 struct Part {
     verified: Verified,
     report: Report,
@@ -56,7 +53,7 @@ struct Part {
 ///
 /// # Errors
 /// [`Kind::NotFound`] for a part without a verdict, [`Kind::Refused`] for parts that do not fit together,
-/// and what [`inputs::images`] returns for the list.
+/// and those of [`inputs::images`] for the list.
 pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcome, Failure> {
     output::remove_old(&request.outputs, context)?;
     let path = context.path(request.verified_out.as_deref(), VERIFIED);
@@ -101,7 +98,7 @@ pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcom
 }
 
 impl Merge {
-    /// The parts, in their order.
+    /// Returns the parts in their order.
     fn shards(&self, context: &Context) -> Result<Vec<Shard>, Failure> {
         let count = match self.count {
             Some(count) => count,
@@ -134,7 +131,7 @@ fn found(context: &Context) -> Result<usize, Failure> {
         }
         several => {
             let text = format!(
-                "{} has parts of {several:?}: how many there are is not known",
+                "{} has parts of {several:?}: the number of parts is unknown",
                 dir.display()
             );
             Err(Failure::message(Kind::Usage, text).hint("name the number by --merge=N"))
@@ -213,7 +210,7 @@ fn joined(parts: Vec<Part>, images: &Images) -> Result<(Verified, Report), Failu
     Ok((first.verified, first.report))
 }
 
-/// Refuses parts that were not judged alike.
+/// Refuses parts that were evaluated with different settings.
 fn fits(one: &Verified, other: &Verified) -> Result<(), Failure> {
     let same = [
         ("policy", one.policy == other.policy),
@@ -226,13 +223,13 @@ fn fits(one: &Verified, other: &Verified) -> Result<(), Failure> {
     ];
     match same.iter().find(|(_, same)| !same) {
         Some((what, _)) => Err(refused(format!(
-            "two parts were judged by another {what}: expected the same for all"
+            "two parts were evaluated with another {what}: expected the same for all"
         ))),
         None => Ok(()),
     }
 }
 
-/// Every component of the list with its verdict.
+/// Returns every component of the list with its verdict.
 fn in_order(
     components: Vec<VerifiedComponent>,
     images: &Images,
@@ -277,7 +274,7 @@ fn in_order(
     }
 }
 
-/// Why the images may not go on.
+/// Returns the reason why the images must not be promoted.
 fn refusal(components: &[VerifiedComponent]) -> Option<Failure> {
     let refused: Vec<_> = components.iter().filter(|one| !one.success).collect();
     let first = refused.first()?;

@@ -1,4 +1,4 @@
-//! Demands that each image was promoted to an earlier environment, as by stage before production.
+//! Requires that each image was promoted to an earlier environment, as to stage before production.
 
 use std::time::Duration;
 
@@ -12,18 +12,17 @@ use crate::{
     snapshot::Images,
 };
 
-/// The promotion that is demanded.
+/// The earlier promotion that each image must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PromotionDemand {
-    /// The environment.
     pub(crate) environment: String,
-    /// The file that says whose promotions are accepted.
+    /// The trust file of accepted verifiers.
     pub(crate) trust: String,
-    /// How long ago the promotion must be.
+    /// The least age of the promotion.
     pub(crate) min_age: Option<Duration>,
 }
 
-/// Refuses the list when one of its images was not promoted; no rule is asked then, and no verdict is written.
+/// Refuses the list when one of its images was not promoted; then no rule is evaluated, and no verdict is written.
 pub(super) async fn check(
     demand: Option<&PromotionDemand>,
     images: &Images,

@@ -6,8 +6,8 @@ use crate::{
     gate::{Judged, Judgement},
 };
 
-/// Why the images may not go on: a refusal before wrong configuration, before what does not
-/// exist, before a remote that failed. Without `strict` violations alone are not a failure.
+/// Returns the reason why the images must not be promoted: a refusal before wrong configuration, before an image that
+/// does not exist, before a remote that failed. Without `strict` violations alone are not a failure.
 pub(super) fn failure(judgement: Judgement, strict: bool) -> Option<Failure> {
     let is_refused = |judged: &&Judged| {
         let judged_by_rules = judged.error.is_none() && !judged.report.success;
@@ -23,7 +23,7 @@ pub(super) fn failure(judgement: Judgement, strict: bool) -> Option<Failure> {
     failures.min_by_key(|failure| rank(failure.kind()))
 }
 
-/// Which kind of failure wins over the others.
+/// Ranks the kinds of failures; the lowest decides.
 fn rank(kind: Kind) -> u8 {
     match kind {
         Kind::Refused => 0,
@@ -35,7 +35,7 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-/// Where evidence is missing, no rule may have been evaluated; what to do about it is the hint.
+/// Returns the refusal. Where evidence is missing, no rule may have been evaluated; the hint says how to add it.
 fn refusal(refused: &[&Judged]) -> Failure {
     let by = match refused.iter().any(|judged| judged.missing.is_empty()) {
         true => "the policy refuses the images",

@@ -8,7 +8,7 @@ use crate::{
     lineage,
 };
 
-/// The trailers that are shown, and the names that they are shown by.
+/// The trailers that are shown, with their labels.
 const SHOWN: [(&str, &str); 8] = [
     ("Git-Tag", "git tag"),
     ("Source-Commit", "source commit"),
@@ -23,7 +23,6 @@ const SHOWN: [(&str, &str); 8] = [
 /// A commit that names the image.
 #[derive(Debug)]
 pub(super) struct Commit {
-    /// Its id.
     pub(super) id: String,
     /// The known facts, each with its name.
     pub(super) rows: Vec<(&'static str, String)>,
@@ -48,7 +47,7 @@ pub(super) async fn naming(
         .ok_or_else(|| Failure::message(Kind::NotFound, "the GitOps repository has no such branch"))
 }
 
-/// Returns `None` without the branch.
+/// Searches the branch; `None` when it does not exist.
 fn search(
     git: &Git,
     digest: Digest,
@@ -94,7 +93,7 @@ fn search(
     Ok(Some(commits))
 }
 
-/// The trailers of a commit's message, as pairs.
+/// Returns the trailers of a commit's message, as pairs.
 fn trailers(message: &str) -> Vec<(&str, &str)> {
     let lines = lineage::trailers(message).into_iter();
     lines.filter_map(|line| line.split_once(": ")).collect()

@@ -6,12 +6,11 @@ use crate::{
     record::Evidence,
 };
 
-/// The promotion of an image.
+/// The facts about one promotion of an image.
 #[derive(Debug)]
 pub(super) struct Story {
-    /// The environment.
     pub(super) environment: Option<String>,
-    /// When it was promoted, or verified.
+    /// The time when it was promoted, or verified.
     pub(super) when: String,
     /// The known facts, each with its name.
     pub(super) rows: Vec<(&'static str, String)>,
@@ -21,7 +20,7 @@ impl Story {
     /// Reads the files of a bundle, each of which must be the one that the next names.
     ///
     /// # Errors
-    /// The contradiction.
+    /// The contradiction between the files.
     pub(super) fn of(
         image: &DigestReference,
         digest: Digest,

@@ -148,7 +148,7 @@ fn write(flags: &[String]) -> Taken {
     let begin = Instant::now();
     let run = dir.promote(&flags);
     let again = run.stderr.matches("editing the new head").count()
-        + run.stderr.matches("was not taken, trying again").count();
+        + run.stderr.matches("was rejected, trying again").count();
     Taken {
         attempts: u32::try_from(again).unwrap() + 1,
         time: begin.elapsed(),

@@ -1,4 +1,4 @@
-//! The flags of `ec validate image` and the typed request that is made of them.
+//! The flags of `ec validate image` and the typed request that they become.
 
 use jiff::Timestamp;
 
@@ -19,7 +19,6 @@ use crate::{
     trust::{Choice, Loaded, Patterns, TrustRequest},
 };
 
-/// Flags of `ec validate image`.
 #[derive(Debug, clap::Args)]
 pub(in crate::commands::ec) struct Args {
     /// The policy configuration: a resource of the cluster, a file, a Git reference or inline text
@@ -31,7 +30,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     policy: String,
-    /// One image
+    /// The reference of one image
     #[arg(
         long,
         short = 'i',
@@ -84,7 +83,7 @@ pub(in crate::commands::ec) struct Args {
         allow_hyphen_values = true
     )]
     public_key: String,
-    /// The Rekor log; wins over that of the policy
+    /// The URL of the Rekor log; wins over that of the policy
     #[arg(
         long,
         short = 'r',
@@ -93,10 +92,10 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     rekor_url: String,
-    /// Do not demand a transparency log entry
+    /// Do not require a transparency log entry
     #[arg(long)]
     ignore_rekor: bool,
-    /// Do not check image signatures
+    /// Do not check the signatures of images
     #[arg(long)]
     skip_image_sig_check: bool,
     /// Do not check the signatures of attestations
@@ -118,7 +117,7 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     certificate_identity_regexp: String,
-    /// The OIDC issuer that vouches for the signer
+    /// The OIDC issuer that authenticated the signer
     #[arg(
         long,
         value_name = "URL",
@@ -146,10 +145,10 @@ pub(in crate::commands::ec) struct Args {
         hide_default_value = true
     )]
     output_file: String,
-    /// Fail when the policy says no
+    /// Fail when the policy refuses an image
     #[arg(long, short = 's', action = clap::ArgAction::Set, default_value = "true", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = usage::boolean)]
     pub(super) strict: bool,
-    /// Judge the rules' dates for this moment: now, attestation, RFC 3339 or YYYY-MM-DD
+    /// Evaluate the dates of rules at this time: now, attestation, RFC 3339 or YYYY-MM-DD
     #[arg(long, value_name = "TIME", default_value = "now")]
     effective_time: String,
     /// Accept an --effective-time in the past
@@ -161,16 +160,16 @@ pub(in crate::commands::ec) struct Args {
     /// Show titles, descriptions and solutions of results
     #[arg(long)]
     info: bool,
-    /// Do not colour text
+    /// Do not colour the text report
     #[arg(long)]
     no_color: bool,
-    /// Colour text
+    /// Colour the text report, also in files
     #[arg(long)]
     color: bool,
     /// How many images are examined at the same time
     #[arg(long, value_name = "N", default_value = "5")]
     workers: u16,
-    /// Which rules count: include-exclude or ec-policy
+    /// The rules to evaluate: include-exclude or ec-policy
     #[arg(long, value_name = "HOW", default_value = "include-exclude")]
     filter_type: String,
     #[command(flatten)]
@@ -178,7 +177,7 @@ pub(in crate::commands::ec) struct Args {
 }
 
 impl Args {
-    /// Refuses what has no counterpart here.
+    /// Refuses flags without a counterpart here.
     pub(in crate::commands::ec) fn check(&self) -> Result<(), Usage> {
         self.vsa.check()?;
         let outputs = usage::split(&self.output)?;
@@ -233,7 +232,6 @@ impl Args {
         }
     }
 
-    /// Makes the typed request.
     pub(super) fn request(
         &self,
         outputs: &[Output],
@@ -249,7 +247,7 @@ impl Args {
                 rule_data: rule_data(&pairs)?,
                 dialect: Dialect::Conforma,
                 by_intention: self.filter_type == "ec-policy",
-                // Upstream's answer; the log says what it means.
+                // Upstream's message; the log explains it.
                 allow_empty: true,
                 paths: Paths::Any,
                 hosts: Vec::new(),
@@ -268,7 +266,7 @@ impl Args {
         })
     }
 
-    /// The reports that can be written, and what is said of the others.
+    /// Returns the reports that can be written, and a message about each of the others.
     pub(super) fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
         let mut texts = usage::split(&self.output)?;
         if !self.output_file.is_empty() {
@@ -287,7 +285,6 @@ impl Args {
         Ok((outputs, wrong))
     }
 
-    /// Returns how reports are shown.
     pub(super) fn show(&self, shown: &Shown, context: &Context) -> Show {
         Show {
             info: self.info,

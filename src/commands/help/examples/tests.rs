@@ -1,8 +1,8 @@
-//! Examples hold against the command line.
+//! Checks the examples against the command line.
 
 use super::*;
 
-/// The arguments of a line, up to what the shell takes.
+/// Returns the arguments of a line, up to the parts that the shell reads.
 fn words(line: &str) -> Vec<&str> {
     let words = line.split_whitespace();
     words.take_while(|word| *word != ">").collect()

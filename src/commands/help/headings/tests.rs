@@ -1,4 +1,4 @@
-//! Headings hold against the command line.
+//! Checks the headings against the command line.
 
 use super::*;
 

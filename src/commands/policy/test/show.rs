@@ -10,15 +10,15 @@ use crate::{
     text,
 };
 
-/// The most characters of a value that are shown.
+/// The number of characters of a value that are shown.
 const MAX_VALUE: usize = 300;
-/// The most lines of an expression that are shown.
+/// The number of lines of an expression that are shown.
 const MAX_LINES: usize = 12;
 
-/// Texts of the modules by file.
+/// The texts of the modules, by file.
 type Texts = BTreeMap<String, String>;
 
-/// What failed, then the counts; the lines that no test evaluated before them.
+/// Returns the failed tests and the counts, with the lines that no test evaluated before them.
 pub(super) fn text(run: &Run, texts: &Texts, verbose: bool, coverage: bool) -> String {
     let mut out = String::new();
     for test in &run.tests {
@@ -53,7 +53,7 @@ pub(super) fn text(run: &Run, texts: &Texts, verbose: bool, coverage: bool) -> S
     out
 }
 
-/// The expression that failed and the values of the variables in it.
+/// Writes the expression that failed and the values of the variables in it.
 fn explain(out: &mut String, failure: &Failure, texts: &Texts) {
     let expression = expression(failure, texts);
     let mut lines = expression.lines();
@@ -75,7 +75,7 @@ fn expression<'t>(failure: &Failure, texts: &'t Texts) -> &'t str {
     part.unwrap_or_default()
 }
 
-/// The variables that the expression names, in the order of their names.
+/// Returns the variables that the expression names, in the order of their names.
 fn used<'f>(failure: &'f Failure, expression: &str) -> BTreeMap<&'f str, &'f Value> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let names: Vec<&str> = expression.split(|c| !is_name(c)).collect();
@@ -107,7 +107,7 @@ fn cover(out: &mut String, coverage: &[Coverage]) {
     );
 }
 
-/// Lines that were not evaluated, neighbours in the list of lines as one range.
+/// Returns the lines that were not evaluated, neighbours in the list of lines as one range.
 fn ranges(file: &Coverage) -> Vec<String> {
     spans(&file.missed.iter().copied().collect::<Vec<_>>())
         .into_iter()
@@ -143,10 +143,10 @@ fn percent<'c>(files: impl IntoIterator<Item = &'c Coverage>) -> f64 {
     }
 }
 
-/// The tests as `opa test` lists them; with coverage an object of these and of OPA's coverage report.
+/// Returns the tests as `opa test` lists them; with coverage an object of these and of OPA's coverage report.
 ///
 /// # Errors
-/// Never for what tests give; the signature is serde's.
+/// Never for the values of tests; the signature is serde's.
 pub(super) fn json(run: &Run, texts: &Texts, coverage: bool) -> Result<String, serde_json::Error> {
     let tests: Vec<_> = run.tests.iter().map(|test| tested(test, texts)).collect();
     let document = match coverage {

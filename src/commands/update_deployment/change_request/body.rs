@@ -1,11 +1,11 @@
-//! The text of a change request: what changes, and the verdict that it rests on.
+//! The text of a change request: its edits, and the verdict that it rests on.
 
 use std::fmt::Write as _;
 
 use super::super::{DeployRequest, images::Wanted, plan::Plan};
 use crate::text;
 
-/// Returns the text, in Markdown. Every value of a document is code, in which hosts see neither
+/// Returns the text, in Markdown. Every value of a document is written as code, in which hosts recognize neither
 /// mentions nor commands.
 pub(super) fn of(request: &DeployRequest, wanted: &Wanted, plan: &Plan) -> String {
     let mut body = String::new();
@@ -65,7 +65,7 @@ fn verdict(request: &DeployRequest, wanted: &Wanted) -> Vec<(&'static str, Strin
     rows
 }
 
-/// A value as code on one line of a table.
+/// Returns a value as code on one line of a table.
 fn code(value: &str) -> String {
     let value = text::value(value).replace(['`', '|'], "'");
     match value.as_str() {
@@ -74,7 +74,7 @@ fn code(value: &str) -> String {
     }
 }
 
-/// A link if the text is a plain URL of the web, else code.
+/// Returns a link if the text is a plain URL of the web, else code.
 fn link(url: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#=&%+,@".contains(c);
     let is_web = url.starts_with("https://") || url.starts_with("http://");
