@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use arguments::WITH_VARIABLE;
-use bounds::Bounds;
+use bounds::RunBounds;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
@@ -64,7 +64,7 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 struct Global {
     #[command(flatten)]
-    log: log::Flags,
+    log: log::LogFlags,
     /// Trust the certificate authorities of this PEM file, or of the files of this directory, besides the system's
     #[arg(long, global = true, value_name = "PATH")]
     ca_file: Vec<PathBuf>,
@@ -199,7 +199,7 @@ impl Command {
             Self::Policy(args) => policy::run(args, context).await,
             Self::Lint(args) => lint::run(&args, context, command(), ec_command()),
             Self::Report(args) => report::run(&args, context),
-            Self::Ec(args) => ec::Call::parse(args.arguments)?.run(context).await,
+            Self::Ec(args) => ec::EcCall::parse(args.arguments)?.run(context).await,
             Self::Bundle(args) => bundle::run(args, context).await,
             Self::DropIn(args) => drop_in::run(args, context).await,
             Self::Completions(args) => completions::run(&args, command(), &ec_command()),
@@ -262,7 +262,7 @@ pub fn main() -> ExitCode {
     if let Some(file) = &global.kubeconfig {
         env.set_kubeconfig(file.clone());
     }
-    let bounds = Bounds::new(global.timeout, global.memory);
+    let bounds = RunBounds::new(global.timeout, global.memory);
     let global = Arc::new(global);
     let given = Arc::clone(&global);
     let done = bounds.run(move |stop| {

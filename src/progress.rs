@@ -22,7 +22,7 @@ const OWN_BAR: u64 = 1 << 20;
 
 /// The form in which progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum ProgressMode {
     Bars,
     /// A log line now and then; for machines an event with fields, also for each blob.
     Lines,
@@ -32,16 +32,16 @@ pub(crate) enum Mode {
 /// The display of progress. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Progress {
-    mode: Mode,
+    mode: ProgressMode,
     for_machines: bool,
     bars: MultiProgress,
     /// The changes of the run so far, for the message of an interruption.
-    changed: Arc<Changed>,
+    changed: Arc<RunChanges>,
 }
 
 /// The changes of a run so far.
 #[derive(Debug, Default)]
-struct Changed {
+struct RunChanges {
     blobs: AtomicU64,
     tags: Mutex<Vec<String>>,
 }
@@ -56,13 +56,13 @@ impl fmt::Debug for Progress {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self::new(Mode::Quiet, false)
+        Self::new(ProgressMode::Quiet, false)
     }
 }
 
 impl Progress {
     /// Returns a display that shows nothing before transfers begin.
-    pub(crate) fn new(mode: Mode, for_machines: bool) -> Self {
+    pub(crate) fn new(mode: ProgressMode, for_machines: bool) -> Self {
         Self {
             mode,
             for_machines,
@@ -100,7 +100,7 @@ impl Progress {
 
     /// Begins to show the transfers of this many blobs and bytes.
     pub(crate) fn begin(&self, blobs: u64, bytes: u64) -> Transfers {
-        let bar = (self.mode == Mode::Bars && bytes > 0).then(|| {
+        let bar = (self.mode == ProgressMode::Bars && bytes > 0).then(|| {
             // The wide part is cut at the terminal's width: a line that wraps is drawn wrongly.
             let style = "{bar:12} {percent:>3}% {eta:>3} left {wide_msg}";
             let bar = self.bars.add(bar(bytes, style));
@@ -122,8 +122,8 @@ impl Progress {
     /// Writes to standard error, above the bars.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
         match self.mode {
-            Mode::Bars => self.bars.suspend(|| io::stderr().write_all(bytes)),
-            Mode::Lines | Mode::Quiet => io::stderr().write_all(bytes),
+            ProgressMode::Bars => self.bars.suspend(|| io::stderr().write_all(bytes)),
+            ProgressMode::Lines | ProgressMode::Quiet => io::stderr().write_all(bytes),
         }
     }
 }
@@ -171,7 +171,7 @@ impl Drop for Shared {
 impl Transfers {
     /// Begins one of the transfers: of a digest to a place.
     pub(crate) fn one(&self, digest: String, to: String, bytes: u64) -> Transfer {
-        Transfer(Arc::new(One {
+        Transfer(Arc::new(TransferState {
             all: self.clone(),
             digest,
             to,
@@ -184,9 +184,9 @@ impl Transfers {
 
 /// One transfer of a blob. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Transfer(Arc<One>);
+pub(crate) struct Transfer(Arc<TransferState>);
 
-struct One {
+struct TransferState {
     all: Transfers,
     digest: String,
     to: String,
@@ -195,7 +195,7 @@ struct One {
     bar: OnceLock<ProgressBar>,
 }
 
-impl Drop for One {
+impl Drop for TransferState {
     fn drop(&mut self) {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
@@ -237,7 +237,7 @@ impl Transfer {
             bar.set_message(state(done, shared.blobs, shared.bytes));
         }
         let (digest, to, bytes) = (&one.digest, &one.to, one.bytes);
-        if shared.progress.for_machines && shared.progress.mode != Mode::Quiet {
+        if shared.progress.for_machines && shared.progress.mode != ProgressMode::Quiet {
             tracing::info!(event = "blob", digest, to, bytes, how, "blob");
         } else {
             tracing::debug!("blob {digest} of {bytes} bytes to {to}: {how}");
@@ -245,7 +245,7 @@ impl Transfer {
     }
 }
 
-impl One {
+impl TransferState {
     fn draw(&self, bytes: u64) {
         let shared = &*self.all.0;
         if let Some(all) = &shared.bar {
@@ -268,7 +268,7 @@ impl One {
 
 impl Shared {
     fn say_now_and_then(&self) {
-        if matches!(self.progress.mode, Mode::Bars | Mode::Quiet) {
+        if matches!(self.progress.mode, ProgressMode::Bars | ProgressMode::Quiet) {
             return;
         }
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -47,7 +47,7 @@ const DROP_IN: &str = "ec";
 const WITH_FILE: [&str; 2] = ["run", "doctor"];
 
 /// The arguments of a process as they are given to the parser.
-pub(super) struct Line {
+pub(super) struct ArrangedArguments {
     /// The arguments, without those that are absent.
     pub(super) arguments: Vec<OsString>,
     /// The flags with a variable that were given, empty or not.
@@ -70,7 +70,7 @@ pub(super) fn apply(command: Command) -> Command {
 /// variable is treated as unset.
 pub(super) fn with_variables(
     command: Command,
-    line: Option<&Line>,
+    line: Option<&ArrangedArguments>,
     is_empty: impl Fn(&str) -> bool,
 ) -> Command {
     command.mut_args(|argument| {
@@ -96,7 +96,7 @@ fn variable(long: &str) -> String {
 }
 
 /// Applies rules 1, 2 and 4 to the arguments of the process.
-pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
+pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> ArrangedArguments {
     let mut given = given.into_iter();
     let program = given.next().unwrap_or_default();
     let called = Path::new(&program)
@@ -129,7 +129,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
         // The arguments behind it are left to its own parser.
         arguments.push("--".into());
         arguments.extend(given);
-        return Line {
+        return ArrangedArguments {
             arguments,
             given: BTreeSet::new(),
         };
@@ -141,7 +141,7 @@ pub(super) fn arrange(given: Vec<OsString>, command: &Command) -> Line {
     let shut_out = dropped.filter(&mut given, &mut arguments);
     // An argument behind `--` is not a flag.
     arguments.extend(given);
-    Line {
+    ArrangedArguments {
         arguments,
         given: shut_out,
     }
@@ -223,7 +223,7 @@ mod tests {
             .collect()
     }
 
-    fn line(given: &[&str]) -> Line {
+    fn line(given: &[&str]) -> ArrangedArguments {
         let value = Arg::new("tag").long("tag");
         let switch = Arg::new("dry-run")
             .long("dry-run")
@@ -320,7 +320,7 @@ mod tests {
     fn only_listed_global_flags_have_a_variable_and_a_given_one_shuts_it_out() {
         let flag = |name: &'static str| Arg::new(name).long(name);
         let command = || Command::new("promote").args(["authfile", "data-dir", "tag"].map(flag));
-        let with = |line: Option<&Line>, empty: &str| {
+        let with = |line: Option<&ArrangedArguments>, empty: &str| {
             let command = with_variables(command(), line, |name| name == empty);
             let found = command.get_arguments().filter(|a| a.get_env().is_some());
             found.map(|a| a.get_id().to_string()).collect::<Vec<_>>()

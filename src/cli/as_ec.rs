@@ -2,9 +2,9 @@
 
 use std::{io::IsTerminal as _, io::Write as _, process::ExitCode, sync::Arc};
 
-use super::{Bounds, Global, hosts, log, start};
+use super::{Global, RunBounds, hosts, log, start};
 use crate::{
-    commands::ec::{self, Call, Usage, decide_color, in_go},
+    commands::ec::{self, EcCall, Usage, decide_color, in_go},
     env::Env,
     failure::{Failure, Kind},
     text,
@@ -19,7 +19,7 @@ pub(super) fn run(
 ) -> ExitCode {
     let registries = hosts::registries_of_arguments(&args.arguments);
     let hosts = hosts::of_arguments(&args.arguments);
-    let call = match Call::parse(args.arguments) {
+    let call = match EcCall::parse(args.arguments) {
         Ok(call) => call,
         Err(Usage::Help(text)) => {
             return match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -34,18 +34,18 @@ pub(super) fn run(
         root.quiet,
         root.verbose || root.debug || root.trace != "none",
     ) {
-        (_, true) => log::Level::Debug,
-        (true, false) => log::Level::Error,
-        (false, false) => log::Level::Warn,
+        (_, true) => log::LogLevel::Debug,
+        (true, false) => log::LogLevel::Error,
+        (false, false) => log::LogLevel::Warn,
     };
     if !root.kubeconfig.is_empty() {
         env.set_kubeconfig(root.kubeconfig.as_str().into());
     }
     let file = Some(root.logfile.as_str()).filter(|file| !file.is_empty());
-    global.log = log::Flags::of_ec(level, file);
+    global.log = log::LogFlags::of_ec(level, file);
     let limit = Some(root.timeout).filter(|limit| !limit.is_zero());
     let color = decide_color(&env, std::io::stdout().is_terminal());
-    let mut bounds = Bounds::new(None, global.memory);
+    let mut bounds = RunBounds::new(None, global.memory);
     bounds.time = limit.map(|limit| (limit, too_long(limit)));
     let known: Vec<_> = known.to_vec();
     let global = Arc::new(global);

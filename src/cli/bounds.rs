@@ -39,7 +39,7 @@ pub(super) fn interrupt(left_behind: &str) {
     INTERRUPTED.get_or_init(|| left_behind.to_owned());
 }
 
-pub(super) struct Bounds {
+pub(super) struct RunBounds {
     /// The time limit, and the failure when it is exceeded.
     pub(super) time: Option<(Duration, Failure)>,
     pub(super) memory: Size,
@@ -50,7 +50,7 @@ pub(super) struct Bounds {
 /// Receives a message when the command must end.
 pub(super) type Stop = oneshot::Receiver<()>;
 
-impl Bounds {
+impl RunBounds {
     /// Returns bounds whose failure over the time limit names `--timeout`.
     pub(super) fn new(timeout: Option<Duration>, memory: Option<Size>) -> Self {
         let time = timeout.map(|limit| {
@@ -136,9 +136,9 @@ pub(super) async fn until_stopped<T>(
 mod tests {
     use super::*;
 
-    fn bounds(limit: Duration) -> Bounds {
+    fn bounds(limit: Duration) -> RunBounds {
         // The flag belongs to the process, which other tests share.
-        Bounds {
+        RunBounds {
             end: || (),
             ..Bounds::new(Some(limit), Some(Size::of(usize::MAX)))
         }

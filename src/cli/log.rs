@@ -23,17 +23,17 @@ use crate::{
     commands::in_data_dir,
     env::Env,
     failure::{Failure, Kind},
-    progress::{Mode, Progress},
+    progress::{Progress, ProgressMode},
     text,
 };
 
 /// The global flags about the log.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub(super) struct Flags {
+pub(super) struct LogFlags {
     /// The least important level to log on standard error
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
-    pub(super) log_level: Level,
+    pub(super) log_level: LogLevel,
     /// Log each request and decision too, as --log-level debug
     #[arg(short = 'v', global = true)]
     say_more: bool,
@@ -42,7 +42,7 @@ pub(super) struct Flags {
     say_less: bool,
     /// Write log lines as text, or as one JSON object each
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub(super) log_format: Format,
+    pub(super) log_format: LogFormat,
     /// Write the log to this file (appended) instead of standard error; file:NAME is in the data directory
     ///
     /// A refusal that a report on standard output explains is written there too, so that a step's
@@ -54,32 +54,32 @@ pub(super) struct Flags {
     pub(super) color: Color,
     /// How to show transfers: bars on a terminal, else log lines; log lines only; or not at all
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
-    pub(super) progress: Shown,
+    pub(super) progress: TransferDisplay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Shown {
+pub(super) enum TransferDisplay {
     Auto,
     Plain,
     None,
 }
 
-impl Flags {
+impl LogFlags {
     /// How transfers are shown; a log in JSON gets them as events.
-    pub(super) fn mode(&self, terminal: bool) -> Mode {
+    pub(super) fn mode(&self, terminal: bool) -> ProgressMode {
         match (self.progress, self.log_format) {
-            (Shown::None, _) => Mode::Quiet,
-            (Shown::Auto, Format::Text) if terminal => Mode::Bars,
-            (Shown::Auto | Shown::Plain, _) => Mode::Lines,
+            (TransferDisplay::None, _) => ProgressMode::Quiet,
+            (TransferDisplay::Auto, LogFormat::Text) if terminal => ProgressMode::Bars,
+            (TransferDisplay::Auto | TransferDisplay::Plain, _) => ProgressMode::Lines,
         }
     }
 
     /// The least important level, with the short flags.
-    fn level(&self) -> Level {
+    fn level(&self) -> LogLevel {
         match (self.say_more, self.say_less) {
-            (true, _) if self.log_level == Level::Trace => Level::Trace,
-            (true, _) => Level::Debug,
-            (false, true) => Level::Error,
+            (true, _) if self.log_level == LogLevel::Trace => LogLevel::Trace,
+            (true, _) => LogLevel::Debug,
+            (false, true) => LogLevel::Error,
             (false, false) => self.log_level,
         }
     }
@@ -90,22 +90,22 @@ impl Flags {
     }
 
     /// Returns flags for a log in the format of upstream's `ec`.
-    pub(super) fn of_ec(level: Level, file: Option<&str>) -> Self {
+    pub(super) fn of_ec(level: LogLevel, file: Option<&str>) -> Self {
         Self {
             log_level: level,
             say_more: false,
             say_less: false,
-            log_format: Format::Logrus,
+            log_format: LogFormat::Logrus,
             log_file: file.map(PathBuf::from),
             color: Color::Never,
-            progress: Shown::None,
+            progress: TransferDisplay::None,
         }
     }
 }
 
 /// The least important level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Level {
+pub(super) enum LogLevel {
     Off,
     Error,
     Warn,
@@ -114,21 +114,21 @@ pub(super) enum Level {
     Trace,
 }
 
-impl From<Level> for LevelFilter {
-    fn from(level: Level) -> Self {
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
         match level {
-            Level::Off => Self::OFF,
-            Level::Error => Self::ERROR,
-            Level::Warn => Self::WARN,
-            Level::Info => Self::INFO,
-            Level::Debug => Self::DEBUG,
-            Level::Trace => Self::TRACE,
+            LogLevel::Off => Self::OFF,
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum LogFormat {
     Text,
     Json,
     /// The format of Go's logrus, used under `ec`.
@@ -158,9 +158,13 @@ impl Color {
 ///
 /// # Errors
 /// [`Kind::Usage`] when the log file cannot be opened.
-pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<Progress, Failure> {
+pub(super) fn init(
+    flags: &LogFlags,
+    data_dir: Option<&Path>,
+    env: &Env,
+) -> Result<Progress, Failure> {
     let mode = flags.mode(std::io::stderr().is_terminal());
-    let progress = Progress::new(mode, flags.log_format == Format::Json);
+    let progress = Progress::new(mode, flags.log_format == LogFormat::Json);
     let path = flags
         .log_file
         .as_deref()
@@ -182,18 +186,18 @@ pub(super) fn init(flags: &Flags, data_dir: Option<&Path>, env: &Env) -> Result<
         .with_target(env!("CARGO_CRATE_NAME"), own);
     let all = tracing_subscriber::registry().with(targets);
     let started = match flags.log_format {
-        Format::Text => {
-            let log = log.without_time().fmt_fields(shown::Fields);
+        LogFormat::Text => {
+            let log = log.without_time().fmt_fields(shown::SafeFields);
             all.with(log.with_writer(writer)).try_init()
         }
-        Format::Json => {
+        LogFormat::Json => {
             let writer = move || shown::Json(writer());
-            all.with(log.event_format(json::Line).with_writer(writer))
+            all.with(log.event_format(json::JsonLine).with_writer(writer))
                 .try_init()
         }
-        Format::Logrus => {
+        LogFormat::Logrus => {
             let writer = move || shown::Json(writer());
-            all.with(log.event_format(logrus::Line).with_writer(writer))
+            all.with(log.event_format(logrus::LogrusLine).with_writer(writer))
                 .try_init()
         }
     };
@@ -246,7 +250,7 @@ pub(super) fn record(failure: &Failure) {
     clippy::print_stderr,
     reason = "the one place where a failure is shown"
 )]
-pub(super) fn report(failure: &Failure, flags: &Flags) {
+pub(super) fn report(failure: &Failure, flags: &LogFlags) {
     if failure.is_told() {
         return;
     }
@@ -254,7 +258,7 @@ pub(super) fn report(failure: &Failure, flags: &Flags) {
         record(failure);
     }
     match flags.log_format {
-        Format::Text | Format::Logrus => {
+        LogFormat::Text | LogFormat::Logrus => {
             let colored = match flags.color {
                 Color::Always => true,
                 Color::Never => false,
@@ -272,7 +276,7 @@ pub(super) fn report(failure: &Failure, flags: &Flags) {
                 eprintln!("{blue}hint:{end} {hint}");
             }
         }
-        Format::Json => {
+        LogFormat::Json => {
             let line = json::failure(failure);
             eprintln!("{}", text::json(&line));
         }
@@ -286,8 +290,8 @@ mod tests {
     #[test]
     fn bars_are_for_people_at_a_terminal() {
         let mode = |progress, log_format, terminal| {
-            let flags = Flags {
-                log_level: Level::Info,
+            let flags = LogFlags {
+                log_level: LogLevel::Info,
                 say_more: false,
                 say_less: false,
                 log_format,
@@ -297,10 +301,25 @@ mod tests {
             };
             flags.mode(terminal)
         };
-        assert_eq!(mode(Shown::Auto, Format::Text, true), Mode::Bars);
-        assert_eq!(mode(Shown::Auto, Format::Text, false), Mode::Lines);
-        assert_eq!(mode(Shown::Auto, Format::Json, true), Mode::Lines);
-        assert_eq!(mode(Shown::Plain, Format::Text, true), Mode::Lines);
-        assert_eq!(mode(Shown::None, Format::Json, true), Mode::Quiet);
+        assert_eq!(
+            mode(TransferDisplay::Auto, LogFormat::Text, true),
+            ProgressMode::Bars
+        );
+        assert_eq!(
+            mode(TransferDisplay::Auto, LogFormat::Text, false),
+            ProgressMode::Lines
+        );
+        assert_eq!(
+            mode(TransferDisplay::Auto, LogFormat::Json, true),
+            ProgressMode::Lines
+        );
+        assert_eq!(
+            mode(TransferDisplay::Plain, LogFormat::Text, true),
+            ProgressMode::Lines
+        );
+        assert_eq!(
+            mode(TransferDisplay::None, LogFormat::Json, true),
+            ProgressMode::Quiet
+        );
     }
 }

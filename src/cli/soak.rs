@@ -214,12 +214,12 @@ impl Chance {
 }
 
 /// A proxy before the Git server that breaks connections at random.
-struct Wire {
+struct FlakyProxy {
     address: String,
     is_bad: Arc<AtomicBool>,
 }
 
-impl Wire {
+impl FlakyProxy {
     fn to(server: String, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -278,7 +278,7 @@ fn host(universe: &Universe) -> String {
 /// The servers, and what was promoted so far.
 struct Scene {
     universe: Universe,
-    wire: Wire,
+    wire: FlakyProxy,
     out: PathBuf,
 }
 
@@ -397,7 +397,7 @@ fn promotions_in_a_row_while_the_network_fails() {
     };
     let (home, temporary, out) = (at("home"), at("temporary"), at("out"));
     let universe = Universe::new().unwrap();
-    let wire = Wire::to(host(&universe), seed);
+    let wire = FlakyProxy::to(host(&universe), seed);
     let scene = Scene {
         universe,
         wire,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub(crate) use args::Args;
 pub(in crate::commands) use args::without_login;
-use files::Files;
+use files::PromotionFiles;
 
 use super::{Context, Outcome, files::remove_file, record_failures::record_failure};
 use crate::{
@@ -32,7 +32,7 @@ pub(crate) const RESULTS: &[&str] = &["ATTESTED", "EVIDENCE_DIGEST", "LINK_TO_EV
 
 /// A document that `attest` attaches to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Statement {
+pub(crate) enum StatementKind {
     /// The evidence bundle: hand-over files, report and policy
     Evidence,
     /// The signed verification summary (SLSA VSA)
@@ -57,7 +57,7 @@ pub(crate) struct AttestRequest {
     /// The services that certify, log and stamp.
     pub(crate) services: Keyless,
     /// The documents; empty is everything that can be.
-    pub(crate) statements: Vec<Statement>,
+    pub(crate) statements: Vec<StatementKind>,
     /// The layout; `None` follows the image's own signatures.
     pub(crate) layout: Option<Layout>,
     pub(crate) levels: Vec<Level>,
@@ -85,7 +85,7 @@ pub(crate) struct FilesRequest {
 
 /// The documents that `attest` attached to each image.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct AttestedImages {
     /// The record of each image, in the order of `promoted.json`.
     pub(crate) attested: Vec<Attested>,
     link: Option<String>,
@@ -105,28 +105,34 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: &AttestRequest, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(
+    request: &AttestRequest,
+    context: &Context,
+) -> Result<AttestedImages, Failure> {
     let statements = request.statements()?;
     if !request.dry_run {
         remove_file(&context.path(None, "attested.json"))?;
     }
-    if statements.contains(&Statement::None) {
-        return Ok(Done {
+    if statements.contains(&StatementKind::None) {
+        return Ok(AttestedImages {
             attested: Vec::new(),
             link: None,
             dry_run: request.dry_run,
         });
     }
-    let files = Files::read(&request.files, context)?;
+    let files = PromotionFiles::read(&request.files, context)?;
     let jobs = files.jobs()?;
     let mut evidence = files.evidence(context)?;
     evidence.environment = Some(request.environment.clone());
     evidence.run_url.clone_from(&request.run.url);
-    let kinds: Vec<&'static str> = [(Statement::Vsa, VSA), (Statement::Promotion, PROMOTION)]
-        .into_iter()
-        .filter(|(statement, _)| statements.contains(statement))
-        .map(|(_, kind)| kind)
-        .collect();
+    let kinds: Vec<&'static str> = [
+        (StatementKind::Vsa, VSA),
+        (StatementKind::Promotion, PROMOTION),
+    ]
+    .into_iter()
+    .filter(|(statement, _)| statements.contains(statement))
+    .map(|(_, kind)| kind)
+    .collect();
     let subject = match kinds.is_empty() {
         true => None,
         false => Some(request.subject(&files)?),
@@ -136,7 +142,7 @@ pub(crate) async fn perform(request: &AttestRequest, context: &Context) -> Resul
         None => None,
     };
     // A statement that names an evidence bundle is not written without it.
-    let records = statements.contains(&Statement::Evidence) || kinds.contains(&PROMOTION);
+    let records = statements.contains(&StatementKind::Evidence) || kinds.contains(&PROMOTION);
     let recorder = Recorder {
         registry: &context.registry,
         evidence: records.then_some(&evidence),
@@ -147,7 +153,7 @@ pub(crate) async fn perform(request: &AttestRequest, context: &Context) -> Resul
         dry_run: request.dry_run,
     };
     let attested = recorder.record(jobs).await.map_err(record_failure)?;
-    let done = Done {
+    let done = AttestedImages {
         link: link(&attested, context),
         attested,
         dry_run: request.dry_run,
@@ -175,7 +181,7 @@ fn link(attested: &[Attested], context: &Context) -> Option<String> {
 impl AttestRequest {
     /// Tells whether nothing is attached at all.
     pub(crate) fn is_off(&self) -> bool {
-        self.statements.contains(&Statement::None)
+        self.statements.contains(&StatementKind::None)
     }
 
     /// Tells whether a key or certificate is named.
@@ -184,12 +190,13 @@ impl AttestRequest {
     }
 
     /// Returns what is attached; by default everything that can be.
-    fn statements(&self) -> Result<Vec<Statement>, Failure> {
+    fn statements(&self) -> Result<Vec<StatementKind>, Failure> {
         let signs = self.signs();
-        let needs_key =
-            |statement: &&Statement| matches!(statement, Statement::Vsa | Statement::Promotion);
+        let needs_key = |statement: &&StatementKind| {
+            matches!(statement, StatementKind::Vsa | StatementKind::Promotion)
+        };
         if !self.statements.is_empty() {
-            if self.statements.contains(&Statement::None) && self.statements.len() > 1 {
+            if self.statements.contains(&StatementKind::None) && self.statements.len() > 1 {
                 let text = "--statements=none cannot be combined with another statement";
                 return Err(Failure::message(Kind::Usage, text));
             }
@@ -202,12 +209,16 @@ impl AttestRequest {
             return Ok(self.statements.clone());
         }
         Ok(match signs {
-            true => vec![Statement::Evidence, Statement::Vsa, Statement::Promotion],
-            false => vec![Statement::Evidence],
+            true => vec![
+                StatementKind::Evidence,
+                StatementKind::Vsa,
+                StatementKind::Promotion,
+            ],
+            false => vec![StatementKind::Evidence],
         })
     }
 
-    fn subject(&self, files: &Files) -> Result<Subject, Failure> {
+    fn subject(&self, files: &PromotionFiles) -> Result<Subject, Failure> {
         let verified = files.vouched.verified();
         let missing = |flag: &str, what: &str| {
             let text = format!("the statements need {what}, which is not given");
@@ -328,7 +339,7 @@ fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
     }
 }
 
-impl Done {
+impl AttestedImages {
     /// Returns the digests of the evidence bundles, in the order of `promoted.json`.
     pub(crate) fn evidence(&self) -> Vec<(String, Digest)> {
         let attested = self.attested.iter();

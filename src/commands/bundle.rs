@@ -11,23 +11,23 @@ use crate::{
     image::{Digest, Reference, Tag},
     json,
     registry::{Item, Layout, Place, Rules, Selection, Version},
-    tekton::bundle::{self, KINDS, MAX_RESOURCES, Resource},
+    tekton::bundle::{self, BundleResource, KINDS, MAX_RESOURCES},
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: BundleCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum BundleCommand {
     /// Push the resources of files to a registry and print the digests
-    Push(Push),
+    Push(BundlePush),
 }
 
 #[derive(Debug, clap::Args)]
-struct Push {
+struct BundlePush {
     /// The bundle, REPOSITORY:TAG; {name}, {kind} and {version} are replaced by those of a resource, which then has a bundle of its own
     #[arg(long, value_name = "REPO:TAG")]
     to: String,
@@ -47,8 +47,8 @@ struct Push {
 /// # Errors
 /// [`Kind::Usage`] for a file that is not a resource, else the registry's failure.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let Command::Push(args) = args.command;
-    let mut bundles: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
+    let BundleCommand::Push(args) = args.command;
+    let mut bundles: BTreeMap<String, Vec<BundleResource>> = BTreeMap::new();
     for path in &args.files {
         let resource = read(path)?;
         let to = args
@@ -116,7 +116,7 @@ async fn push(
 }
 
 /// Refuses a bundle that a cluster would not resolve.
-fn check(to: &str, resources: &[Resource]) -> Result<(), Failure> {
+fn check(to: &str, resources: &[BundleResource]) -> Result<(), Failure> {
     if resources.len() > MAX_RESOURCES {
         let text = format!(
             "{to} would hold {} resources, a bundle holds {MAX_RESOURCES}",
@@ -138,7 +138,7 @@ fn check(to: &str, resources: &[Resource]) -> Result<(), Failure> {
     }
 }
 
-fn read(path: &PathBuf) -> Result<Resource, Failure> {
+fn read(path: &PathBuf) -> Result<BundleResource, Failure> {
     let shown = path.display();
     let wrong = |reason: String| Failure::message(Kind::Usage, format!("{shown}: {reason}"));
     let text = fs::read_to_string(path).map_err(|error| {
@@ -169,7 +169,7 @@ fn read(path: &PathBuf) -> Result<Resource, Failure> {
     if name.contains(|c: char| !(c.is_ascii_alphanumeric() || "-.".contains(c))) {
         return Err(wrong(format!("the name {name:?} is not one of Kubernetes")));
     }
-    Ok(Resource {
+    Ok(BundleResource {
         kind,
         name,
         version: version.to_owned(),

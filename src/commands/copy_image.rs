@@ -22,11 +22,11 @@ use std::{
     time::Instant,
 };
 
-pub(crate) use args::{Args, Attached};
-use endpoint::Endpoint;
+pub(crate) use args::{Args, AttachedChoice};
+use endpoint::CopyEndpoint;
 
 pub(in crate::commands) use self::places::expected;
-use self::places::{Job, Jobs};
+use self::places::{CopyJob, CopyJobs};
 use super::{
     Context, Outcome,
     failures::{handover_failure, registry_failure},
@@ -58,11 +58,11 @@ pub(crate) struct CopyRequest {
     /// Accepts a verdict over no images.
     pub(crate) allow_empty: bool,
     /// The half that is carried out: staging images, moving tags, or both.
-    pub(crate) mode: Mode,
+    pub(crate) mode: CopyMode,
     /// Refuses a tag that would move back, also where none moves yet.
     pub(crate) check_tags: bool,
     /// The selection of attached artifacts; `None` is what the verdict lists, without a verdict everything.
-    pub(crate) attached: Option<Attached>,
+    pub(crate) attached: Option<AttachedChoice>,
     /// Copies scan reports that the provenance names too.
     pub(crate) with_reports: bool,
     /// Refuses to move a tag that names another image.
@@ -83,7 +83,7 @@ pub(crate) struct CopyRequest {
 
 /// The parts of a copy that are carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum CopyMode {
     Both,
     /// Everything by digest, and no tag.
     StageOnly,
@@ -108,8 +108,8 @@ pub(crate) enum VerdictSource {
 #[derive(Debug, Clone)]
 pub(crate) enum CopySource {
     One {
-        from: Box<Endpoint>,
-        to: Box<Endpoint>,
+        from: Box<CopyEndpoint>,
+        to: Box<CopyEndpoint>,
     },
     /// The images that an earlier copy staged.
     Staged {
@@ -135,7 +135,7 @@ pub(crate) enum CopySource {
 
 /// A copy that was made or planned.
 #[derive(Debug)]
-pub(crate) enum Done {
+pub(crate) enum CopyResult {
     /// The plan as text: nothing was copied.
     Planned(Vec<u8>),
     Copied {
@@ -157,7 +157,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(
+    request: &CopyRequest,
+    context: &Context,
+) -> Result<CopyResult, Failure> {
     let began = Instant::now();
     let (vouched, unchecked) = request.vouched(context)?;
     let staged = request.staged(context)?;
@@ -174,14 +177,14 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         .registry
         .limited(retries, request.jobs.map(usize::from));
     let jobs = match &staged {
-        Some(staged) => Jobs::of_staged(staged)?,
-        None => Jobs::of(request, vouched.as_ref(), released.as_ref())?,
+        Some(staged) => CopyJobs::of_staged(staged)?,
+        None => CopyJobs::of(request, vouched.as_ref(), released.as_ref())?,
     };
     let plans = plan(request, &jobs, vouched.as_ref(), &registry).await?;
     if !request.allow_rollback && request.check_tags {
         let promoted = staged.as_ref().map(Placed::promoted);
         let verified = vouched.as_ref().map(Vouched::verified);
-        let release = rollback::Release::of(verified, promoted);
+        let release = rollback::PromotedRelease::of(verified, promoted);
         rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
     harm::warn(&jobs, &plans, context).await?;
@@ -189,13 +192,13 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
         return Ok(shown::plan(&jobs, &plans));
     }
     let done = match request.mode {
-        Mode::StageOnly => registry.stage(&plans).await,
-        Mode::Both | Mode::TagsOnly => registry.carry_out(&plans).await,
+        CopyMode::StageOnly => registry.stage(&plans).await,
+        CopyMode::Both | CopyMode::TagsOnly => registry.carry_out(&plans).await,
     };
     let done = done.map_err(registry_failure)?;
     shown::report(&registry, &done, began);
     if let Some(staged) = staged {
-        return Ok(Done::Copied {
+        return Ok(CopyResult::Copied {
             digest: staged.digest(),
             placed: Box::new(staged),
         });
@@ -210,7 +213,7 @@ pub(crate) async fn perform(request: &CopyRequest, context: &Context) -> Result<
 /// Plans the copy of each job and checks it against the verdict; only reads.
 async fn plan(
     request: &CopyRequest,
-    jobs: &Jobs,
+    jobs: &CopyJobs,
     vouched: Option<&Vouched>,
     registry: &Registry,
 ) -> Result<Vec<Planned>, Failure> {
@@ -247,11 +250,11 @@ async fn plan(
 }
 
 /// Writes `promoted.json` and returns its digest.
-fn hand_over(promoted: &Promoted, context: &Context) -> Result<Done, Failure> {
+fn hand_over(promoted: &Promoted, context: &Context) -> Result<CopyResult, Failure> {
     let bytes = serde_json::to_vec(promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
     let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
-    Ok(Done::Copied {
+    Ok(CopyResult::Copied {
         placed: Box::new(placed),
         digest: Digest::of(&bytes),
     })
@@ -267,7 +270,7 @@ pub(crate) fn places(
 ) -> Result<Vec<(String, Reference)>, Failure> {
     let (vouched, _) = request.vouched(context)?;
     let (released, _) = request.released(vouched.as_ref(), context)?;
-    Ok(Jobs::of(request, vouched.as_ref(), released.as_ref())?.places())
+    Ok(CopyJobs::of(request, vouched.as_ref(), released.as_ref())?.places())
 }
 
 impl CopyRequest {
@@ -275,7 +278,7 @@ impl CopyRequest {
     fn vouched(&self, context: &Context) -> Result<(Option<Vouched>, Option<String>), Failure> {
         let (path, digest) = match &self.verdict {
             VerdictSource::Unverified => {
-                if self.mode != Mode::TagsOnly {
+                if self.mode != CopyMode::TagsOnly {
                     tracing::warn!("copying without a verdict: --unverified");
                 }
                 return Ok((None, None));
@@ -321,7 +324,7 @@ impl CopyRequest {
     }
 }
 
-impl Job {
+impl CopyJob {
     /// Finds the scan reports to copy with the image.
     async fn reports(
         &self,
@@ -366,7 +369,7 @@ impl Job {
 }
 
 fn promoted(
-    jobs: &Jobs,
+    jobs: &CopyJobs,
     plans: &[Planned],
     done: &[registry::Done],
     vouched: Option<&Vouched>,
@@ -419,7 +422,7 @@ fn promoted(
     })
 }
 
-impl Done {
+impl CopyResult {
     /// Returns the `promoted.json` that was written; `None` for a plan.
     pub(crate) fn placed(&self) -> Option<&Placed> {
         match self {

@@ -6,12 +6,12 @@
 mod checks;
 mod lines;
 
-use checks::Checks;
+use checks::PromotionChecks;
 use lines::Lines;
 
 use super::{
     Context, Outcome,
-    run::{self, Prepared},
+    run::{self, PreparedRun},
 };
 use crate::failure::{Failure, Kind, OrFail as _};
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(mut args: Args, context: &Context) -> Result<Outcome, Fa
     args.run.tag_is_optional = true;
     let context = args.run.context(context);
     let mut lines = Lines::default();
-    match Prepared::new(&args.run, &context) {
+    match PreparedRun::new(&args.run, &context) {
         Ok(prepared) => {
             lines.add(
                 "configuration",
@@ -40,7 +40,9 @@ pub(crate) async fn run(mut args: Args, context: &Context) -> Result<Outcome, Fa
                 "",
             );
             data_directory(&context, &mut lines);
-            Checks::new(prepared, &context).all(&mut lines).await;
+            PromotionChecks::new(prepared, &context)
+                .all(&mut lines)
+                .await;
         }
         Err(failure) => lines.add(
             "configuration",

@@ -48,17 +48,17 @@ pub(crate) struct Args {
     args_override_self = true,
     subcommand_required = true
 )]
-struct Cli {
+struct EcCli {
     #[command(flatten)]
-    root: Root,
+    root: EcFlags,
     #[command(subcommand)]
-    command: Command,
+    command: EcCommand,
 }
 
 /// The flags that every command of `ec` takes.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub(crate) struct Root {
+pub(crate) struct EcFlags {
     /// Stop the whole run after this time; 0 sets no limit
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m", value_parser = usage::duration)]
     pub(crate) timeout: Duration,
@@ -110,7 +110,7 @@ pub(crate) struct Root {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum EcCommand {
     /// Validate conformance with the provided policies
     Validate(Validate),
     /// Inspect policy rules
@@ -128,19 +128,19 @@ enum Command {
     /// Print a completion script for a shell
     Completion(completion::Args),
     #[command(flatten)]
-    Elsewhere(elsewhere::Command),
+    Elsewhere(elsewhere::UnsupportedCommand),
 }
 
 #[derive(Debug, clap::Args)]
 struct Validate {
     #[command(flatten)]
-    show: Shown,
+    show: ReportFlags,
     #[command(subcommand)]
-    command: Validated,
+    command: ValidateCommand,
 }
 
 #[derive(Debug, Clone, clap::Args)]
-struct Shown {
+struct ReportFlags {
     /// Show the results that passed too
     #[arg(long, global = true)]
     show_successes: bool,
@@ -153,7 +153,7 @@ struct Shown {
 }
 
 #[derive(Debug, Subcommand)]
-enum Validated {
+enum ValidateCommand {
     /// Validate conformance of container images with the provided policies
     Image(Box<image::Args>),
     /// Validate conformance of files, JSON and YAML, with the provided policies
@@ -161,7 +161,7 @@ enum Validated {
     /// Validate the provided EnterpriseContractPolicy spec
     Policy(policy::Args),
     #[command(flatten)]
-    Elsewhere(elsewhere::Validated),
+    Elsewhere(elsewhere::UnsupportedValidate),
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,7 +169,7 @@ enum Inspect {
     /// Read policies from source urls and show information about the rules inside them
     Policy(inspect::Args),
     #[command(flatten)]
-    Elsewhere(elsewhere::Inspected),
+    Elsewhere(elsewhere::UnsupportedInspect),
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,13 +180,13 @@ enum Sigstore {
 
 /// A call of `ec` whose arguments were parsed.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct EcCall {
     /// The flags that every command takes.
-    pub(crate) root: Root,
-    command: Command,
+    pub(crate) root: EcFlags,
+    command: EcCommand,
 }
 
-impl Call {
+impl EcCall {
     /// Parses the arguments behind `ec`.
     ///
     /// # Errors
@@ -194,8 +194,8 @@ impl Call {
     pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Self, Usage> {
         let program = std::iter::once(OsString::from("ec"));
         let matches = command().try_get_matches_from(program.chain(arguments));
-        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-        let Cli { root, command } = cli.map_err(Usage::of)?;
+        let cli = matches.and_then(|matches| EcCli::from_arg_matches(&matches));
+        let EcCli { root, command } = cli.map_err(Usage::of)?;
         command.check()?;
         root.check()?;
         Ok(Self { root, command })
@@ -211,33 +211,33 @@ impl Call {
             ..context.clone()
         };
         match self.command {
-            Command::Validate(Validate { show, command }) => match command {
-                Validated::Image(args) => image::run(*args, &show, context).await,
-                Validated::Input(args) => input::run(*args, &show, context).await,
-                Validated::Policy(args) => policy::run(&args, context).await,
-                Validated::Elsewhere(command) => Err(command.refusal().into()),
+            EcCommand::Validate(Validate { show, command }) => match command {
+                ValidateCommand::Image(args) => image::run(*args, &show, context).await,
+                ValidateCommand::Input(args) => input::run(*args, &show, context).await,
+                ValidateCommand::Policy(args) => policy::run(&args, context).await,
+                ValidateCommand::Elsewhere(command) => Err(command.refusal().into()),
             },
-            Command::Inspect { command } => match command {
+            EcCommand::Inspect { command } => match command {
                 Inspect::Policy(args) => inspect::run(args, context).await,
                 Inspect::Elsewhere(command) => Err(command.refusal().into()),
             },
-            Command::Sigstore {
+            EcCommand::Sigstore {
                 command: Sigstore::Initialize(args),
             } => sigstore::run(args, context).await,
-            Command::Version(args) => version::run(&args),
-            Command::Completion(args) => completion::run(&args),
-            Command::Elsewhere(command) => Err(command.refusal().into()),
+            EcCommand::Version(args) => version::run(&args),
+            EcCommand::Completion(args) => completion::run(&args),
+            EcCommand::Elsewhere(command) => Err(command.refusal().into()),
         }
     }
 }
 
-impl Command {
+impl EcCommand {
     /// Refuses a command that only upstream's program has, before anything is read.
     fn check(&self) -> Result<(), Usage> {
         match self {
             Self::Elsewhere(command) => Err(command.refusal()),
             Self::Validate(Validate {
-                command: Validated::Elsewhere(command),
+                command: ValidateCommand::Elsewhere(command),
                 ..
             }) => Err(command.refusal()),
             Self::Inspect {
@@ -248,7 +248,7 @@ impl Command {
     }
 }
 
-impl Root {
+impl EcFlags {
     fn retries(&self) -> Retries {
         Retries {
             most: self.retry_max_retry,
@@ -271,7 +271,7 @@ impl Root {
 
 /// Returns the whole command line of `ec`, as it is parsed and documented.
 pub(crate) fn command() -> clap::Command {
-    usage::booleans(Cli::command())
+    usage::booleans(EcCli::command())
 }
 
 /// Tells whether output is coloured: the flags, then upstream's variables, then the terminal decide.
@@ -298,8 +298,8 @@ fn refuses_color(env: &Env) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<Call, Usage> {
-        Call::parse(arguments.iter().map(OsString::from).collect())
+    fn parse(arguments: &[&str]) -> Result<EcCall, Usage> {
+        EcCall::parse(arguments.iter().map(OsString::from).collect())
     }
 
     fn message(arguments: &[&str]) -> String {
@@ -416,8 +416,8 @@ mod tests {
         for flag in ["--vsa", "--vsa-upload=local@/tmp", "--trace=opa"] {
             let name = flag.split('=').next().unwrap();
             let run = parse(&["validate", "image", flag]).and_then(|call| match call.command {
-                Command::Validate(Validate {
-                    command: Validated::Image(args),
+                EcCommand::Validate(Validate {
+                    command: ValidateCommand::Image(args),
                     ..
                 }) => args.check(),
                 _ => Ok(()),

@@ -10,7 +10,7 @@ mod args;
 use std::path::PathBuf;
 
 pub(crate) use args::Args;
-use args::Output;
+use args::TagFormat;
 use serde_json::json;
 
 use super::{
@@ -65,7 +65,7 @@ pub(crate) enum TagSource {
 
 /// A tag with its destination tag and its commit.
 #[derive(Debug, Clone)]
-pub(crate) struct Done {
+pub(crate) struct ExtractedTag {
     pub(crate) tag: String,
     /// The tag that images get at their destination.
     pub(crate) destination: Tag,
@@ -75,7 +75,7 @@ pub(crate) struct Done {
     repository: Option<String>,
 }
 
-struct Found {
+struct TagEvent {
     tag: String,
     commit: Option<String>,
     event: &'static str,
@@ -91,8 +91,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let output = args.output;
     let done = perform(&args.try_into()?, context).await?;
     let text = match output {
-        Output::Text => format!("{}\n", done.destination),
-        Output::Json => format!("{}\n", done.json()),
+        TagFormat::Text => format!("{}\n", done.destination),
+        TagFormat::Json => format!("{}\n", done.json()),
     };
     let mut outcome = done.outcome();
     outcome.stdout = text.into_bytes();
@@ -103,7 +103,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(
+    request: &TagRequest,
+    context: &Context,
+) -> Result<ExtractedTag, Failure> {
     let mut found = request.find(context).await?;
     found.expect(request.commit.as_deref())?;
     if let Some(due) = &request.released_at {
@@ -118,7 +121,7 @@ pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<D
     if let Some(url) = &request.git_url {
         found.commit = Some(peel(&found, url, context).await?);
     }
-    Ok(Done {
+    Ok(ExtractedTag {
         destination,
         tag: found.tag,
         commit: found.commit,
@@ -127,7 +130,7 @@ pub(crate) async fn perform(request: &TagRequest, context: &Context) -> Result<D
     })
 }
 
-impl Done {
+impl ExtractedTag {
     /// Returns the Tekton results and the printed answer.
     pub(crate) fn outcome(&self) -> Outcome {
         let mut outcome = Outcome::default();
@@ -153,7 +156,7 @@ impl Done {
     }
 }
 
-impl Found {
+impl TagEvent {
     /// Takes over the commit that `--commit` names; the event's commit must not contradict it.
     fn expect(&mut self, commit: Option<&str>) -> Result<(), Failure> {
         let Some(commit) = commit else {
@@ -174,8 +177,8 @@ impl Found {
 }
 
 impl TagRequest {
-    async fn find(&self, context: &Context) -> Result<Found, Failure> {
-        let plain = |tag: &str, event| Found {
+    async fn find(&self, context: &Context) -> Result<TagEvent, Failure> {
+        let plain = |tag: &str, event| TagEvent {
             tag: tag.to_owned(),
             commit: None,
             event,
@@ -188,7 +191,7 @@ impl TagRequest {
                 let event = Event::parse(&context.read(path)?).or_fail(Kind::Usage)?;
                 self.check_release(&event)?;
                 let kind = event.kind.as_str();
-                Ok(Found {
+                Ok(TagEvent {
                     tag: event.tag,
                     commit: event.commit,
                     event: kind,
@@ -206,7 +209,7 @@ impl TagRequest {
                     }
                     error => git_failure(error),
                 })?;
-                Ok(Found {
+                Ok(TagEvent {
                     commit: Some(commit),
                     ..plain(&tag, "repository")
                 })
@@ -369,7 +372,7 @@ fn sanitized(text: &str) -> Result<Tag, crate::image::TagError> {
 }
 
 /// Peels the tag at the host and compares it with the event's commit.
-async fn peel(found: &Found, url: &str, context: &Context) -> Result<String, Failure> {
+async fn peel(found: &TagEvent, url: &str, context: &Context) -> Result<String, Failure> {
     let address = url.to_owned();
     let refs = context
         .git

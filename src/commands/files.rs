@@ -74,14 +74,14 @@ pub(crate) fn unchecked(digest: Option<Digest>, name: &str, flag: &str) -> Optio
 
 /// The destination of a path that is written to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum WriteTarget {
     /// A regular file, which may not exist yet; it is replaced as a whole.
     File(PathBuf),
     /// A device, a pipe or a socket, which is opened and never replaced.
     Special(PathBuf),
 }
 
-impl Target {
+impl WriteTarget {
     /// Follows a link to its target.
     ///
     /// # Errors
@@ -147,9 +147,9 @@ const READER_TIME: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`Kind::Usage`], naming the file.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || match Target::of(path)? {
-        Target::File(path) => replace(&path, bytes),
-        Target::Special(path) => write_special(path, bytes.to_vec()),
+    let write = || match WriteTarget::of(path)? {
+        WriteTarget::File(path) => replace(&path, bytes),
+        WriteTarget::Special(path) => write_special(path, bytes.to_vec()),
     };
     write().map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
@@ -207,9 +207,9 @@ fn within_reader_time<T: Send + 'static>(
 /// # Errors
 /// [`Kind::Usage`], naming the file.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Failure> {
-    let removed = match Target::of(path) {
-        Ok(Target::File(target)) => fs::remove_file(target),
-        Ok(Target::Special(_)) => Ok(()),
+    let removed = match WriteTarget::of(path) {
+        Ok(WriteTarget::File(target)) => fs::remove_file(target),
+        Ok(WriteTarget::Special(_)) => Ok(()),
         Err(error) => Err(error),
     };
     match removed {

@@ -88,7 +88,7 @@ pub(crate) struct NamedRepository {
 
 /// The list that was written.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct GatheredImages {
     pub(crate) images: Images,
     bytes: Vec<u8>,
     commit: String,
@@ -97,7 +97,7 @@ pub(crate) struct Done {
 }
 
 /// The commit of the revision, and the tag that it was peeled from.
-struct Origin {
+struct ResolvedRevision {
     tag: Option<String>,
     commit: Option<String>,
 }
@@ -134,7 +134,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(
+    request: &GatherRequest,
+    context: &Context,
+) -> Result<GatheredImages, Failure> {
     let (origin, mut snapshot) = request.snapshot(context).await?;
     let destination = request.destination(&origin)?;
     let promote = snapshot
@@ -155,7 +158,7 @@ pub(crate) async fn perform(request: &GatherRequest, context: &Context) -> Resul
         || "file:images.json".to_owned(),
         |path| path.display().to_string(),
     );
-    Ok(Done {
+    Ok(GatheredImages {
         images,
         bytes,
         commit,
@@ -180,7 +183,7 @@ pub(crate) async fn find(
         .collect())
 }
 
-impl Done {
+impl GatheredImages {
     /// Returns the Tekton results and one line per image.
     ///
     /// # Errors
@@ -208,7 +211,7 @@ impl Done {
 
 impl GatherRequest {
     /// Returns the images of the request, and the revision that they were found for.
-    async fn snapshot(&self, context: &Context) -> Result<(Origin, Snapshot), Failure> {
+    async fn snapshot(&self, context: &Context) -> Result<(ResolvedRevision, Snapshot), Failure> {
         self.check()?;
         let origin = self.peel(context).await?;
         self.expect(&origin)?;
@@ -222,7 +225,7 @@ impl GatherRequest {
     }
 
     /// Returns the tag that the images will get.
-    fn destination(&self, origin: &Origin) -> Result<Option<Tag>, Failure> {
+    fn destination(&self, origin: &ResolvedRevision) -> Result<Option<Tag>, Failure> {
         let Some(template) = &self.destination_tag else {
             return Ok(None);
         };
@@ -252,7 +255,11 @@ impl GatherRequest {
         }
     }
 
-    async fn find_all(&self, origin: &Origin, context: &Context) -> Result<Snapshot, Failure> {
+    async fn find_all(
+        &self,
+        origin: &ResolvedRevision,
+        context: &Context,
+    ) -> Result<Snapshot, Failure> {
         match &self.source {
             ImageSource::Snapshot(text) => {
                 let (snapshot, name) = pin::read(text, context)?;
@@ -269,15 +276,15 @@ impl GatherRequest {
     }
 
     /// Peels `--revision` at `--git-url`; a full commit is taken unchanged.
-    async fn peel(&self, context: &Context) -> Result<Origin, Failure> {
+    async fn peel(&self, context: &Context) -> Result<ResolvedRevision, Failure> {
         let Some(revision) = &self.revision else {
-            return Ok(Origin {
+            return Ok(ResolvedRevision {
                 tag: None,
                 commit: None,
             });
         };
         if git::is_commit(revision) {
-            return Ok(Origin {
+            return Ok(ResolvedRevision {
                 tag: None,
                 commit: Some(revision.clone()),
             });
@@ -296,7 +303,7 @@ impl GatherRequest {
             .await
             .map_err(git_failure)?;
         match git::commit_of_tag(&refs, tag) {
-            Some(commit) => Ok(Origin {
+            Some(commit) => Ok(ResolvedRevision {
                 tag: Some(tag.to_owned()),
                 commit: Some(commit.to_owned()),
             }),
@@ -308,7 +315,7 @@ impl GatherRequest {
     }
 
     /// Refuses a revision that is not `--commit`: the tag moved since the event.
-    fn expect(&self, origin: &Origin) -> Result<(), Failure> {
+    fn expect(&self, origin: &ResolvedRevision) -> Result<(), Failure> {
         match (&self.commit, &origin.commit) {
             (Some(expected), Some(found)) if expected != found => {
                 let name = origin.tag.as_deref().or(self.revision.as_deref());
@@ -322,7 +329,7 @@ impl GatherRequest {
     async fn find_images(
         &self,
         named: &[NamedRepository],
-        origin: &Origin,
+        origin: &ResolvedRevision,
         context: &Context,
     ) -> Result<Snapshot, Failure> {
         let mut snapshot = Snapshot::default();
@@ -341,7 +348,7 @@ impl GatherRequest {
     }
 
     /// Returns the source of the images: `--git-url` at the commit of `--revision`.
-    fn source(&self, origin: &Origin) -> Option<Source> {
+    fn source(&self, origin: &ResolvedRevision) -> Option<Source> {
         self.git_url.as_ref().map(|url| Source {
             git: Some(GitSource {
                 url: url.clone(),
@@ -356,7 +363,7 @@ impl GatherRequest {
     async fn find(
         &self,
         repository: &Repository,
-        origin: &Origin,
+        origin: &ResolvedRevision,
         context: &Context,
     ) -> Result<(Tag, Manifest), Failure> {
         let (by_commit, by_tag) = (origin.commit.as_deref(), origin.tag.as_deref());

@@ -28,7 +28,7 @@ const SOURCE: &str = "https://git.example/team/web.git";
 pub(crate) struct Args {
     /// The repository into which builds push the image
     #[arg(long, value_name = "[NAME=]REPO", value_parser = image)]
-    image: Option<Image>,
+    image: Option<StagedImage>,
     /// The source repository [default: the remote origin of DIR]
     #[arg(long, value_name = "URL")]
     git_url: Option<String>,
@@ -51,12 +51,12 @@ pub(crate) struct Args {
 
 /// A component and the repository of its images.
 #[derive(Debug, Clone)]
-struct Image {
+struct StagedImage {
     name: String,
     repository: Repository,
 }
 
-fn image(text: &str) -> Result<Image, String> {
+fn image(text: &str) -> Result<StagedImage, String> {
     let (name, repository) = match text.split_once('=') {
         Some((name, repository)) => (Some(name), repository),
         None => (None, text),
@@ -66,7 +66,7 @@ fn image(text: &str) -> Result<Image, String> {
         .map_err(|error| format!("{error}; expected [NAME=]REPO"))?;
     let name = name.unwrap_or_else(|| repository.last_segment()).to_owned();
     match text::is_name(&name) {
-        true => Ok(Image { name, repository }),
+        true => Ok(StagedImage { name, repository }),
         false => Err(format!("{name:?} is not a name of a component")),
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, _: &Context) -> Result<Outcome, Failure> {
         let text = format!("--dir {} is not a directory", args.dir.display());
         return Err(Failure::message(Kind::NotFound, text));
     }
-    let answers = Answers::new(args)?;
+    let answers = TemplateValues::new(args)?;
     let files = [
         ("promote.yaml", answers.fill(CONFIG)),
         ("policy/owner.rego", RULE.to_owned()),
@@ -107,13 +107,13 @@ pub(crate) fn run(args: &Args, _: &Context) -> Result<Outcome, Failure> {
 }
 
 /// The values that are filled into the files.
-struct Answers {
+struct TemplateValues {
     values: [(&'static str, String); 7],
     /// The keys of `promote.yaml` without a given value.
     open: Vec<&'static str>,
 }
 
-impl Answers {
+impl TemplateValues {
     fn new(args: &Args) -> Result<Self, Failure> {
         let mut open = Vec::new();
         let mut answer = |key, given: Option<String>, otherwise: &str| {

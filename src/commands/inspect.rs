@@ -22,12 +22,12 @@ pub(crate) struct Args {
     image: String,
     /// Print it in this format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Format,
+    output: DocumentFormat,
 }
 
 /// The format of a printed document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum DocumentFormat {
     /// Lines for people to read, without a fixed layout
     Text,
     /// One JSON document for other programs
@@ -35,15 +35,15 @@ pub(crate) enum Format {
 }
 
 /// An image or platform with the artifacts attached to it.
-struct Shown {
+struct InspectedImage {
     name: String,
     image: DigestReference,
     forecast: crate::record::Forecast,
-    attached: Vec<Line>,
+    attached: Vec<ArtifactLine>,
 }
 
 /// One attached artifact as it is listed.
-struct Line {
+struct ArtifactLine {
     kind: String,
     place: String,
     digest: Digest,
@@ -65,8 +65,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         shown.push(look(registry, name, one, &seen).await?);
     }
     let stdout = match args.output {
-        Format::Text => as_text(&image, &manifest.media_type, &shown).into_bytes(),
-        Format::Json => {
+        DocumentFormat::Text => as_text(&image, &manifest.media_type, &shown).into_bytes(),
+        DocumentFormat::Json => {
             let mut bytes =
                 serde_json::to_vec_pretty(&as_json(&image, &manifest.media_type, &shown))
                     .or_fail(Kind::Bug)?;
@@ -116,7 +116,7 @@ async fn look(
     name: String,
     image: DigestReference,
     seen: &[SeenArtifact],
-) -> Result<Shown, Failure> {
+) -> Result<InspectedImage, Failure> {
     let found = FoundImage::of(registry, &image)
         .await
         .map_err(record_failure)?;
@@ -141,7 +141,7 @@ async fn look(
         {
             detail.extend(listed.entry.annotations.values().cloned());
         }
-        attached.push(Line {
+        attached.push(ArtifactLine {
             kind: match kind {
                 Some(kind) => format!("bundle {kind}"),
                 None => artifact.kind.clone(),
@@ -151,7 +151,7 @@ async fn look(
             detail,
         });
     }
-    Ok(Shown {
+    Ok(InspectedImage {
         name,
         image,
         forecast: found.attachments.forecast(),
@@ -159,7 +159,7 @@ async fn look(
     })
 }
 
-fn as_text(image: &DigestReference, media_type: &str, shown: &[Shown]) -> String {
+fn as_text(image: &DigestReference, media_type: &str, shown: &[InspectedImage]) -> String {
     let mut out = format!("{image}\nmedia type: {}\n", text::line(media_type));
     for one in shown {
         let _ = writeln!(out, "\n{} {}", text::line(&one.name), one.image.digest);
@@ -187,7 +187,7 @@ fn as_text(image: &DigestReference, media_type: &str, shown: &[Shown]) -> String
     out
 }
 
-fn as_json(image: &DigestReference, media_type: &str, shown: &[Shown]) -> Value {
+fn as_json(image: &DigestReference, media_type: &str, shown: &[InspectedImage]) -> Value {
     let images = shown.iter().map(|one| {
         let attached = one.attached.iter().map(|line| {
             json!({"kind": line.kind, "place": line.place, "digest": line.digest, "claims": line.detail})

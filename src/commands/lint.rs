@@ -9,7 +9,7 @@ use arguments::CommandLine;
 use super::{Context, Outcome};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    lint::{File, Finding, Level, Report, lint},
+    lint::{LintFile, LintFinding, LintReport, Severity, lint},
 };
 
 /// The largest number of files that a directory may hold.
@@ -25,11 +25,11 @@ pub(crate) struct Args {
     strict: bool,
     /// Print the findings as text, one a line, or as JSON
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
+    output: LintFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
+enum LintFormat {
     /// Lines FILE:LINE:COLUMN: LEVEL[CODE]: PATH: MESSAGE
     Text,
     /// A list of objects, one a finding
@@ -63,11 +63,13 @@ pub(crate) fn run(
     }
     if args.strict {
         let warnings = report.findings.iter_mut();
-        warnings.for_each(|finding| finding.level = Level::Error);
+        warnings.for_each(|finding| finding.level = Severity::Error);
     }
     let stdout = match args.output {
-        Output::Text => text(&report.findings),
-        Output::Json => serde_json::to_string_pretty(&report.findings).or_fail(Kind::Bug)? + "\n",
+        LintFormat::Text => text(&report.findings),
+        LintFormat::Json => {
+            serde_json::to_string_pretty(&report.findings).or_fail(Kind::Bug)? + "\n"
+        }
     };
     Ok(Outcome {
         stdout: stdout.into_bytes(),
@@ -77,7 +79,7 @@ pub(crate) fn run(
 }
 
 /// Reads a file, or the YAML files of a directory and of those below it.
-fn read(path: &Path, context: &Context, files: &mut Vec<File>) -> Result<(), Failure> {
+fn read(path: &Path, context: &Context, files: &mut Vec<LintFile>) -> Result<(), Failure> {
     if path.is_dir() {
         for path in yaml_files(path)? {
             read(&path, context, files)?;
@@ -89,7 +91,7 @@ fn read(path: &Path, context: &Context, files: &mut Vec<File>) -> Result<(), Fai
     let text = String::from_utf8(bytes).map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("{name} is not UTF-8"))
     })?;
-    files.push(File { name, text });
+    files.push(LintFile { name, text });
     Ok(())
 }
 
@@ -122,19 +124,19 @@ fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-fn text(findings: &[Finding]) -> String {
+fn text(findings: &[LintFinding]) -> String {
     findings
         .iter()
         .map(|finding| format!("{finding}\n"))
         .collect()
 }
 
-fn failure(report: &Report) -> Option<Failure> {
+fn failure(report: &LintReport) -> Option<Failure> {
     let of = |level| {
         let findings = report.findings.iter();
         findings.filter(|finding| finding.level == level).count()
     };
-    let (errors, warnings) = (of(Level::Error), of(Level::Warning));
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     tracing::info!(
         resources = report.checked,
         errors,

@@ -37,5 +37,5 @@ pub(crate) mod verify_ec;
 pub(crate) mod why;
 
 pub(crate) use context::{Context, Outcome};
-pub(crate) use files::{Target, in_data_dir, open_special, write_file};
+pub(crate) use files::{WriteTarget, in_data_dir, open_special, write_file};
 pub(crate) use flags::{booleans, switches};

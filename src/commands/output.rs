@@ -10,13 +10,13 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::Keep,
     image::Digest,
-    report::{Format, Report, Show},
+    report::{Report, ReportFormat, Show},
 };
 
 /// A requested report with its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Output {
-    format: Format,
+pub(crate) struct ReportOutput {
+    format: ReportFormat,
     /// The file that it is written to; `None` is standard output.
     path: Option<PathBuf>,
     successes: Option<bool>,
@@ -25,14 +25,14 @@ pub(crate) struct Output {
 }
 
 /// Returns which parts of each component's evaluation are kept for these reports.
-pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
+pub(crate) fn keep(outputs: &[ReportOutput], show: Show) -> Keep {
     let any = |format| outputs.iter().any(|output| output.format == format);
     let lists = |show: Show| show.successes || show.info;
     let listed = outputs.iter().any(|output| lists(output.show(show)));
     Keep {
-        statements: any(Format::Attestation),
-        inputs: any(Format::PolicyInput),
-        passed: lists(show) || listed || any(Format::Html) || any(Format::Junit),
+        statements: any(ReportFormat::Attestation),
+        inputs: any(ReportFormat::PolicyInput),
+        passed: lists(show) || listed || any(ReportFormat::Html) || any(ReportFormat::Junit),
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn keep(outputs: &[Output], show: Show) -> Keep {
 ///
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be removed.
-pub(crate) fn remove_old(outputs: &[Output], context: &Context) -> Result<(), Failure> {
+pub(crate) fn remove_old(outputs: &[ReportOutput], context: &Context) -> Result<(), Failure> {
     let paths = outputs.iter().filter_map(|output| output.path.as_deref());
     for path in paths {
         files::remove_file(&context.path(Some(path), ""))?;
@@ -50,7 +50,7 @@ pub(crate) fn remove_old(outputs: &[Output], context: &Context) -> Result<(), Fa
 
 /// The results of writing every report.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenReports {
     /// The text of the reports without a file.
     pub(crate) stdout: Vec<u8>,
     /// The value of the Tekton result `TEST_OUTPUT`.
@@ -64,15 +64,17 @@ pub(crate) struct Written {
 /// # Errors
 /// As [`write`].
 pub(crate) fn write_all(
-    outputs: &[Output],
+    outputs: &[ReportOutput],
     report: &Report,
     show: Show,
     context: &Context,
-) -> Result<Written, Failure> {
-    let json = report.render(Format::Json, show).or_fail(Kind::Bug)?;
-    Ok(Written {
+) -> Result<WrittenReports, Failure> {
+    let json = report.render(ReportFormat::Json, show).or_fail(Kind::Bug)?;
+    Ok(WrittenReports {
         stdout: write(outputs, report, show, context)?,
-        test_output: report.render(Format::Appstudio, show).or_fail(Kind::Bug)?,
+        test_output: report
+            .render(ReportFormat::Appstudio, show)
+            .or_fail(Kind::Bug)?,
         report_digest: Digest::of(json.as_bytes()),
     })
 }
@@ -82,12 +84,12 @@ pub(crate) fn write_all(
 /// # Errors
 /// [`Kind::Usage`] for a file that cannot be written.
 pub(crate) fn write(
-    outputs: &[Output],
+    outputs: &[ReportOutput],
     report: &Report,
     show: Show,
     context: &Context,
 ) -> Result<Vec<u8>, Failure> {
-    let text = Output::text();
+    let text = ReportOutput::text();
     let outputs = match outputs {
         [] => std::slice::from_ref(&text),
         outputs => outputs,
@@ -108,7 +110,7 @@ pub(crate) fn write(
     Ok(stdout)
 }
 
-impl Output {
+impl ReportOutput {
     /// Names the file after a part of the list, so that parts on one volume do not share it.
     pub(crate) fn of_part(mut self, name: impl Fn(&str) -> String) -> Self {
         self.path = self.path.map(
@@ -124,7 +126,7 @@ impl Output {
     /// Returns the report of a run without `--output`: text on standard output.
     pub(crate) fn text() -> Self {
         Self {
-            format: Format::Text,
+            format: ReportFormat::Text,
             path: None,
             successes: None,
             warnings: None,
@@ -135,7 +137,7 @@ impl Output {
     /// Returns the report as JSON in the data directory.
     pub(crate) fn report() -> Self {
         Self {
-            format: Format::Json,
+            format: ReportFormat::Json,
             path: Some(PathBuf::from("file:report.json")),
             ..Self::text()
         }
@@ -149,7 +151,7 @@ impl Output {
         let (target, options) = text.split_once('?').unwrap_or((text, ""));
         let (name, path) = target.split_once('=').unwrap_or((target, ""));
         let name = if name.is_empty() { "json" } else { name };
-        let format = Format::parse(name);
+        let format = ReportFormat::parse(name);
         let format = format.ok_or_else(|| format!("{name:?} is not a valid report format"))?;
         let mut output = Self {
             format,
@@ -179,7 +181,7 @@ impl Output {
     }
 
     /// Returns the format of the report.
-    pub(crate) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> ReportFormat {
         self.format
     }
 
@@ -190,7 +192,7 @@ impl Output {
 
     /// Returns the parts that this report shows. Options apply to text only, as upstream has it.
     pub(crate) fn show(&self, show: Show) -> Show {
-        if self.format != Format::Text {
+        if self.format != ReportFormat::Text {
             return show;
         }
         Show {
@@ -202,15 +204,15 @@ impl Output {
     }
 }
 
-impl FromStr for Output {
+impl FromStr for ReportOutput {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (target, options) = text.split_once('?').unwrap_or((text, ""));
         let (name, path) = target.split_once('=').unwrap_or((target, ""));
         let name = if name.is_empty() { "json" } else { name };
-        let names: Vec<_> = Format::ALL.iter().map(|(name, _)| *name).collect();
-        let format = Format::parse(name).ok_or_else(|| {
+        let names: Vec<_> = ReportFormat::ALL.iter().map(|(name, _)| *name).collect();
+        let format = ReportFormat::parse(name).ok_or_else(|| {
             format!(
                 "{name:?} is not a valid report format: expected one of {}",
                 names.join(", ")
@@ -246,16 +248,16 @@ mod tests {
 
     #[test]
     fn reads_format_file_and_options() {
-        let output: Output = "text=a/b.txt?show-successes=true".parse().unwrap();
+        let output: ReportOutput = "text=a/b.txt?show-successes=true".parse().unwrap();
         assert_eq!(
             (output.format, output.successes),
-            (Format::Text, Some(true))
+            (ReportFormat::Text, Some(true))
         );
         assert_eq!(output.path, Some("a/b.txt".into()));
-        let output: Output = "=r.json".parse().unwrap();
+        let output: ReportOutput = "=r.json".parse().unwrap();
         assert_eq!(
             (output.format, output.path),
-            (Format::Json, Some("r.json".into()))
+            (ReportFormat::Json, Some("r.json".into()))
         );
         for wrong in [
             "pdf",
@@ -263,7 +265,7 @@ mod tests {
             "text?show-successes=maybe",
             "text?show-successes",
         ] {
-            assert!(wrong.parse::<Output>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ReportOutput>().is_err(), "{wrong}");
         }
     }
 }

@@ -14,7 +14,7 @@ mod rights;
 use std::path::PathBuf;
 
 pub(crate) use args::Args;
-use facts::{Image, Numbers};
+use facts::{Numbers, ReleaseImage};
 use serde_json::Value;
 
 use super::{
@@ -28,9 +28,9 @@ use crate::{
     image::{Digest, DigestReference},
     release::{
         data,
-        mapping::{Entry, Mapping},
+        mapping::{Mapping, MappingEntry},
         objects::Objects,
-        plan::{Choice, Identity, assign},
+        plan::{AssignOptions, ComponentIdentity, assign},
     },
     snapshot::{Component, Images, Snapshot},
 };
@@ -93,7 +93,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         );
     }
     let single = request.single_component || single_component(&data)?;
-    let choice = Choice {
+    let choice = AssignOptions {
         single: match single {
             true => Some(objects.built_component().or_fail(Kind::Usage)?),
             false => None,
@@ -142,7 +142,7 @@ async fn planned(
     objects: &Objects,
     images: &Images,
     mapping: &Mapping,
-    choice: &Choice,
+    choice: &AssignOptions,
     data: &Value,
     context: &Context,
 ) -> Result<Release, Failure> {
@@ -166,7 +166,7 @@ async fn planned(
             left_out.push(identity.to_string());
             continue;
         };
-        let found = Image::read(&context.registry, image).await?;
+        let found = ReleaseImage::read(&context.registry, image).await?;
         if found.disagree {
             tracing::info!(
                 "the platforms of {image} were built at different times: the first one's is used"
@@ -210,8 +210,8 @@ async fn planned(
     })
 }
 
-fn identity(component: &Component) -> Identity {
-    Identity {
+fn identity(component: &Component) -> ComponentIdentity {
+    ComponentIdentity {
         name: component.name.clone(),
         version: component.version().map(str::to_owned),
     }
@@ -226,9 +226,9 @@ fn source(component: &Component) -> Option<ReleasedSource> {
 }
 
 async fn destinations(
-    entry: &Entry,
-    identity: &Identity,
-    facts: &crate::release::template::Facts,
+    entry: &MappingEntry,
+    identity: &ComponentIdentity,
+    facts: &crate::release::template::ImageFacts,
     image: &DigestReference,
     context: &Context,
 ) -> Result<Vec<Destination>, Failure> {

@@ -16,11 +16,11 @@ use crate::{
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: PolicyCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+enum PolicyCommand {
     /// Parse and compile the policies in files and directories
     ///
     /// Refuses what verify-ec refuses: each mistake is named with file, line, column and the line itself. The exit
@@ -45,7 +45,7 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum PolicyFormat {
     Text,
     Json,
 }
@@ -57,9 +57,9 @@ enum Format {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     // Parsing and evaluating block.
     let work = match args.command {
-        Command::Check(args) => tokio::task::spawn_blocking(move || check::run(&args)),
-        Command::Test(args) => tokio::task::spawn_blocking(move || test::run(&args)),
-        Command::List(args) => {
+        PolicyCommand::Check(args) => tokio::task::spawn_blocking(move || check::run(&args)),
+        PolicyCommand::Test(args) => tokio::task::spawn_blocking(move || test::run(&args)),
+        PolicyCommand::List(args) => {
             let modules = list::fetch(&args, context).await?;
             tokio::task::spawn_blocking(move || list::run(&args, modules))
         }

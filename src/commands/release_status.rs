@@ -9,7 +9,7 @@ mod document;
 
 use std::path::PathBuf;
 
-use document::{Found, Outlook};
+use document::{Outlook, TagState};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 
@@ -96,16 +96,16 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 /// Looks up every tag at its registry.
-async fn look(release: &Release, context: &Context) -> Vec<Found> {
+async fn look(release: &Release, context: &Context) -> Vec<TagState> {
     let tags = release.components.iter().flat_map(|component| {
         let places = component.destinations.iter();
         places.flat_map(|place| place.tags.iter().map(move |tag| (&place.repository, tag)))
     });
     let heads = tags.map(|(repository, tag)| async move {
         match context.registry.head(repository, &tag.clone().into()).await {
-            Ok(Some(head)) => Found::Digest(head.digest),
-            Ok(None) => Found::Nothing,
-            Err(error) => Found::Unknown(error.to_string()),
+            Ok(Some(head)) => TagState::Digest(head.digest),
+            Ok(None) => TagState::Nothing,
+            Err(error) => TagState::Unknown(error.to_string()),
         }
     });
     stream::iter(heads).buffered(PARALLEL).collect().await

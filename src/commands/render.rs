@@ -12,7 +12,7 @@ mod kinds;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub(crate) use args::{Args, Target};
+pub(crate) use args::{Args, RenderTarget};
 use copy::Copy;
 use kinds::Kinds;
 
@@ -34,7 +34,7 @@ pub(crate) struct RenderRequest {
     pub(crate) dir: PathBuf,
     /// The directory that is written; new or empty.
     pub(crate) out: PathBuf,
-    pub(crate) target: Target,
+    pub(crate) target: RenderTarget,
     pub(crate) namespace: Option<String>,
     /// Names of components, and the repositories by which the directory names them.
     pub(crate) map: Vec<(String, String)>,

@@ -8,7 +8,7 @@ use crate::{
     handover,
     image::Digest,
     policy::Dialect,
-    report::{Format, Report, Show},
+    report::{Report, ReportFormat, Show},
     text,
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     file: Option<PathBuf>,
     /// Write it as one of json, yaml, text, appstudio, summary, summary-markdown, junit, html
     #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = format)]
-    output: Format,
+    output: ReportFormat,
     /// The digest that verify-ec reported as REPORT_DIGEST: refuse another report
     #[arg(long, value_name = "DIGEST")]
     report_digest: Option<Digest>,
@@ -61,14 +61,14 @@ fn states(args: &Args) -> String {
     shown.collect()
 }
 
-fn format(name: &str) -> Result<Format, String> {
+fn format(name: &str) -> Result<ReportFormat, String> {
     let known = || {
-        Format::ALL
+        ReportFormat::ALL
             .iter()
             .filter(|(_, format)| format.is_of_saved_reports())
     };
     let names: Vec<_> = known().map(|(name, _)| *name).collect();
-    Format::parse(name)
+    ReportFormat::parse(name)
         .filter(|format| format.is_of_saved_reports())
         .ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
             ..Outcome::default()
         });
     };
-    if !states.is_empty() && args.output != Format::Text {
+    if !states.is_empty() && args.output != ReportFormat::Text {
         let text = "--task and --tasks-status are printed before a report as text";
         return Err(Failure::message(Kind::Usage, text).hint("add --output=text"));
     }

@@ -25,7 +25,7 @@ mod weakening;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use config::Config;
+use config::RunConfig;
 use picture::Picture;
 use recorded::Recorded;
 use steps::Steps;
@@ -33,12 +33,14 @@ use steps::Steps;
 use super::{
     Context, Outcome,
     attest::AttestRequest,
-    copy_image::{self, Attached, CopyRequest, VerdictSource},
+    copy_image::{self, AttachedChoice, CopyRequest, VerdictSource},
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,
-    update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image, Release},
-    verify_ec::{self, Subject},
+    update_deployment::{
+        self, DeployImages, DeployRequest, DeployTarget, DeployedImage, ReleaseSource,
+    },
+    verify_ec::{self, VerdictSubject},
 };
 use crate::{
     failure::Failure,
@@ -85,7 +87,7 @@ pub(crate) struct Args {
     to: Option<String>,
     /// Which attached signatures, attestations and other artifacts to copy [default: seen]
     #[arg(long, value_name = "WHICH")]
-    attached: Option<Attached>,
+    attached: Option<AttachedChoice>,
     /// Refuse to move a tag that names another image; each tag is read again a second after it was written
     #[arg(long)]
     immutable: bool,
@@ -130,7 +132,7 @@ pub(crate) struct Args {
 /// The failure of the first failing step, with the name of the step.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let context = args.context(context);
-    let prepared = Prepared::new(&args, &context)?;
+    let prepared = PreparedRun::new(&args, &context)?;
     prepared.perform(args.dry_run, &context).await
 }
 
@@ -146,7 +148,7 @@ impl Args {
 }
 
 /// The requests of the five steps, checked before any of them runs.
-pub(super) struct Prepared {
+pub(super) struct PreparedRun {
     /// The requests of the five steps.
     pub(super) requests: Requests,
     /// Set when a tag, ref or event was given.
@@ -155,15 +157,15 @@ pub(super) struct Prepared {
     pub(super) gitops: Context,
 }
 
-impl Prepared {
+impl PreparedRun {
     /// Reads the configuration file and the flags.
     ///
     /// # Errors
     /// Any wrong flag or file.
     pub(super) fn new(args: &Args, context: &Context) -> Result<Self, Failure> {
         let mut config = match &args.config {
-            Some(path) => Config::parse(&context.read(path)?, path)?,
-            None => Config::default(),
+            Some(path) => RunConfig::parse(&context.read(path)?, path)?,
+            None => RunConfig::default(),
         };
         config.set(&args.set)?;
         for (_, key, value) in config.settings() {
@@ -245,7 +247,7 @@ const SHORTER: [(&str, &str); 4] = [
     ("EVIDENCE_DIGEST", "file:attested.json"),
 ];
 
-impl Prepared {
+impl PreparedRun {
     /// Runs the steps; a failure comes with the results of the steps before it.
     async fn perform(self, dry_run: bool, context: &Context) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
@@ -295,7 +297,7 @@ impl Prepared {
             return Ok(());
         };
         let source = verified.verified().source.as_ref();
-        let release = Release {
+        let release = ReleaseSource {
             url: source.map(|source| source.url.clone()),
             commit: verified.verified().commit.clone(),
         };
@@ -353,9 +355,9 @@ impl Prepared {
 /// Finds the images of the tag.
 async fn gather(
     request: GatherRequest,
-    tag: &extract_tag::Done,
+    tag: &extract_tag::ExtractedTag,
     context: &Context,
-) -> Result<gather_images::Done, Failure> {
+) -> Result<gather_images::GatheredImages, Failure> {
     let request = GatherRequest {
         // In full: a tag may be named like a commit.
         revision: Some(format!("refs/tags/{}", tag.tag)),
@@ -367,7 +369,7 @@ async fn gather(
 }
 
 /// Returns the images that were found, by name and the first digits of the digest.
-fn pinned(gathered: &gather_images::Done) -> String {
+fn pinned(gathered: &gather_images::GatheredImages) -> String {
     let components = gathered.images.components();
     let pinned = components.map(|(component, image)| {
         format!("{} is {}", component.name, picture::short(image.digest))
@@ -378,13 +380,13 @@ fn pinned(gathered: &gather_images::Done) -> String {
 /// Verifies the images; `None` after a refusal, whose report and failure are in the outcome.
 async fn judge(
     request: verify_ec::Request,
-    gathered: &gather_images::Done,
+    gathered: &gather_images::GatheredImages,
     context: &Context,
     outcome: &mut Outcome,
     picture: &mut Picture,
 ) -> Result<Option<Vouched>, Failure> {
     let request = verify_ec::Request {
-        subject: Subject::Gathered(Box::new(gathered.images.clone())),
+        subject: VerdictSubject::Gathered(Box::new(gathered.images.clone())),
         ..request
     };
     let judged = verify_ec::perform(request, context).await;
@@ -443,13 +445,13 @@ fn first_violation(outcome: &Outcome) -> Option<String> {
 fn trial(
     copy: &CopyRequest,
     deploy: &DeployRequest,
-    release: Release,
+    release: ReleaseSource,
     context: &Context,
 ) -> Result<DeployRequest, Failure> {
     let places = copy_image::places(copy, context)?;
     let images = places
         .into_iter()
-        .map(|(name, reference)| Image::new(name, reference));
+        .map(|(name, reference)| DeployedImage::new(name, reference));
     Ok(DeployRequest {
         images: DeployImages::Trial {
             images: images.collect(),

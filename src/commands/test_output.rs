@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 /// The final status of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
+enum TaskStatus {
     Succeeded,
     Failed,
     None,
@@ -49,9 +49,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
             return Err(Failure::message(Kind::Usage, text));
         }
     }
-    let of = |wanted: Status| tasks.iter().filter(move |(_, status)| *status == wanted);
-    let failed: Vec<_> = of(Status::Failed).map(|(name, _)| *name).collect();
-    let missing = of(Status::None).map(|(name, _)| *name);
+    let of = |wanted: TaskStatus| tasks.iter().filter(move |(_, status)| *status == wanted);
+    let failed: Vec<_> = of(TaskStatus::Failed).map(|(name, _)| *name).collect();
+    let missing = of(TaskStatus::None).map(|(name, _)| *name);
     let missing: Vec<_> = missing
         .filter(|name| args.required.iter().any(|required| required == name))
         .collect();
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         "result": result,
         "timestamp": context.clock.written().as_second().to_string(),
         "namespace": "default",
-        "successes": of(Status::Succeeded).count(),
+        "successes": of(TaskStatus::Succeeded).count(),
         "failures": failed.len() + missing.len(),
         "warnings": 0,
         "note": note,
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-fn task(given: &str) -> Result<(&str, Status), Failure> {
+fn task(given: &str) -> Result<(&str, TaskStatus), Failure> {
     let wrong = || {
         let text = format!("--task {given:?}: expected NAME=Succeeded, NAME=Failed or NAME=None");
         Failure::message(Kind::Usage, text)
@@ -88,9 +88,9 @@ fn task(given: &str) -> Result<(&str, Status), Failure> {
         return Err(wrong());
     }
     let status = match status {
-        "Succeeded" => Status::Succeeded,
-        "Failed" => Status::Failed,
-        "None" => Status::None,
+        "Succeeded" => TaskStatus::Succeeded,
+        "Failed" => TaskStatus::Failed,
+        "None" => TaskStatus::None,
         _ => return Err(wrong()),
     };
     Ok((name, status))
@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn reads_what_tekton_writes() {
-        assert!(matches!(task("test=Failed"), Ok(("test", Status::Failed))));
+        assert!(matches!(
+            task("test=Failed"),
+            Ok(("test", TaskStatus::Failed))
+        ));
         for wrong in ["test", "=Failed", "test=", "test=failed", "a\"b=None"] {
             assert!(task(wrong).is_err(), "{wrong}");
         }

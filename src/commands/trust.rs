@@ -41,11 +41,11 @@ const SHORT_NAMES: [(&str, &str); 8] = [
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: TrustCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum TrustCommand {
     /// Fetch a Sigstore trust root by TUF and remember it for later runs
     Init(InitArgs),
     /// Check an image's signatures or attestations and name for each the reason why it is accepted or refused
@@ -83,13 +83,13 @@ struct VerifyArgs {
     predicate_type: Option<String>,
     /// Require this annotation in the signed claims
     #[arg(long, value_name = "KEY=VALUE")]
-    annotation: Vec<Annotation>,
+    annotation: Vec<ExpectedAnnotation>,
     /// Check every platform's image of an index too
     #[arg(long)]
     each_platform: bool,
     /// The format to print the findings in
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Format,
+    output: FindingsFormat,
     #[command(flatten)]
     trust: TrustFlags,
 }
@@ -127,7 +127,7 @@ enum Asked {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum FindingsFormat {
     /// Lines for people to read
     Text,
     /// One JSON document for programs
@@ -135,12 +135,12 @@ enum Format {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Annotation {
+struct ExpectedAnnotation {
     name: String,
     value: String,
 }
 
-impl FromStr for Annotation {
+impl FromStr for ExpectedAnnotation {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -157,9 +157,9 @@ impl FromStr for Annotation {
 /// Runs the subcommand that was given.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.command {
-        Command::Init(args) => init(args, context).await,
-        Command::Verify(args) => verify(args, context).await,
-        Command::VerifyBundle(args) => verify_bundle(args, context).await,
+        TrustCommand::Init(args) => init(args, context).await,
+        TrustCommand::Verify(args) => verify(args, context).await,
+        TrustCommand::VerifyBundle(args) => verify_bundle(args, context).await,
     }
 }
 
@@ -235,11 +235,11 @@ async fn verify(args: VerifyArgs, context: &Context) -> Result<Outcome, Failure>
     let mut findings = Vec::new();
     for image in images(&args, context).await? {
         let examined = verifier.examine(&context.registry, &image).await;
-        findings.push(Finding::of(&args, examined.map_err(trust_failure)?));
+        findings.push(ImageFinding::of(&args, examined.map_err(trust_failure)?));
     }
     let stdout = match args.output {
-        Format::Text => text(&findings, verifier.who()),
-        Format::Json => json(&findings, &verifier),
+        FindingsFormat::Text => text(&findings, verifier.who()),
+        FindingsFormat::Json => json(&findings, &verifier),
     };
     let failure = findings.iter().find_map(refusal);
     Ok(Outcome {
@@ -279,7 +279,7 @@ async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestRefere
 }
 
 /// The results of checking one image.
-struct Finding {
+struct ImageFinding {
     image: DigestReference,
     kind: trust::Kind,
     signatures: Vec<Signature>,
@@ -287,7 +287,7 @@ struct Finding {
     rejected: Vec<Rejected>,
 }
 
-impl Finding {
+impl ImageFinding {
     fn of(args: &VerifyArgs, examined: Examined) -> Self {
         let image = examined.image;
         let (mut signatures, mut attestations) = (Vec::new(), Vec::new());
@@ -351,7 +351,7 @@ fn reject(origin: &str, kind: trust::Kind, reason: Reason) -> Rejected {
 }
 
 fn missing_annotation(args: &VerifyArgs, signed: &BTreeMap<String, String>) -> Option<Reason> {
-    let is_missing = |wanted: &&Annotation| signed.get(&wanted.name) != Some(&wanted.value);
+    let is_missing = |wanted: &&ExpectedAnnotation| signed.get(&wanted.name) != Some(&wanted.value);
     let missing = args.annotation.iter().find(is_missing)?;
     Some(Reason::Annotation {
         name: missing.name.clone(),

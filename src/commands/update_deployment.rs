@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 pub(crate) use args::{Args, Pin};
 pub(crate) use follow::Follow;
 use guard::Guard;
-pub(crate) use images::Image;
+pub(crate) use images::DeployedImage;
 pub(crate) use place::local_tree;
 use plan::plan;
-use remote::{Remote, edit_remote};
+use remote::{GitopsRemote, edit_remote};
 pub(crate) use status::show_at_source;
 
 use super::{Context, Outcome, failures::git_failure};
@@ -92,7 +92,7 @@ pub(crate) struct DeployRequest {
     /// Prints the edit and changes nothing.
     pub(crate) dry_run: bool,
     /// The access to the Git host, and the change request.
-    pub(crate) change_request: change_request::Options,
+    pub(crate) change_request: change_request::ChangeRequestOptions,
     /// Sets a status on the commits.
     pub(crate) commit_status: bool,
 }
@@ -126,7 +126,7 @@ pub(crate) enum DeployImages {
         file: Option<PathBuf>,
         digest: Option<Digest>,
         /// The only images to deploy, which the file must list.
-        only: Vec<Image>,
+        only: Vec<DeployedImage>,
         /// Accepts images that were copied without a verdict.
         unverified: bool,
     },
@@ -136,25 +136,25 @@ pub(crate) enum DeployImages {
     Follow(Box<Follow>),
     /// Those that a floating tag named, with their verdict.
     Followed(Box<Placed>),
-    Unverified(Vec<Image>),
+    Unverified(Vec<DeployedImage>),
     /// These, which will be promoted if the edit can be made: a trial that must not write.
     Trial {
-        images: Vec<Image>,
+        images: Vec<DeployedImage>,
         /// The release that they belong to.
-        release: Release,
+        release: ReleaseSource,
     },
 }
 
 /// The source of a release, by which the images are compared with the running ones.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Release {
+pub(crate) struct ReleaseSource {
     pub(crate) url: Option<String>,
     pub(crate) commit: Option<String>,
 }
 
 /// The edit that was made, or is proposed.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct EditResult {
     /// The diff, or the commit and branch.
     pub(crate) stdout: Vec<u8>,
     /// Set when a file changed.
@@ -193,7 +193,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(
+    request: DeployRequest,
+    context: &Context,
+) -> Result<EditResult, Failure> {
     let Some(request) = request.followed(context).await? else {
         return Ok(done(false, "", ""));
     };
@@ -214,7 +217,7 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
             sign_key,
         } => {
             let key = sign_key.map(|key| signing_key(&key, context));
-            let remote = Remote {
+            let remote = GitopsRemote {
                 url,
                 branch,
                 key: key.transpose()?,
@@ -235,7 +238,7 @@ pub(crate) async fn perform(request: DeployRequest, context: &Context) -> Result
     }
 }
 
-fn empty(request: &DeployRequest) -> Result<Done, Failure> {
+fn empty(request: &DeployRequest) -> Result<EditResult, Failure> {
     if request.allow_empty {
         return Ok(done(false, "", ""));
     }
@@ -248,10 +251,10 @@ fn empty(request: &DeployRequest) -> Result<Done, Failure> {
 
 fn edit_local(
     request: &DeployRequest,
-    images: &[Image],
+    images: &[DeployedImage],
     dir: &Path,
     guard: &Guard,
-) -> Result<Done, Failure> {
+) -> Result<EditResult, Failure> {
     if !dir.is_dir() {
         let message = format!("--local {} is not a directory", dir.display());
         return Err(Failure::message(Kind::NotFound, message));
@@ -319,8 +322,8 @@ fn remote_tree(fetched: &Repository) -> gitops::Tree<'_> {
     )
 }
 
-fn done(changed: bool, commit: &str, branch: &str) -> Done {
-    Done {
+fn done(changed: bool, commit: &str, branch: &str) -> EditResult {
+    EditResult {
         stdout: Vec::new(),
         changed,
         commit: commit.to_owned(),
@@ -331,8 +334,8 @@ fn done(changed: bool, commit: &str, branch: &str) -> Done {
     }
 }
 
-impl From<Done> for Outcome {
-    fn from(done: Done) -> Self {
+impl From<EditResult> for Outcome {
+    fn from(done: EditResult) -> Self {
         let mut outcome = Self::default();
         outcome.results.set("CHANGED", done.changed.to_string());
         outcome.results.set("GITOPS_COMMIT", done.commit);

@@ -13,20 +13,20 @@ mod promotion;
 mod verdict;
 
 pub(in crate::commands) use args::rule_data;
-pub(crate) use args::{Args, Request, Subject};
+pub(crate) use args::{Args, Request, VerdictSubject};
 pub(crate) use promotion::PromotionDemand;
 
 use super::{
     Context, Outcome,
     failures::{gate_failure, handover_failure},
     files::{remove_file, unchecked, write_file},
-    output::{self, Written},
+    output::{self, WrittenReports},
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::{Gate, Replay},
     handover::Vouched,
-    report::{Release, Report},
+    report::{Report, ReportedRelease},
     snapshot::Snapshot,
 };
 
@@ -35,17 +35,17 @@ pub(crate) const RESULTS: &[&str] = &["TEST_OUTPUT", "VERIFIED_DIGEST", "REPORT_
 
 /// The verdict, the reports and the failure of a run.
 #[derive(Debug)]
-pub(crate) struct Done {
-    written: Written,
+pub(crate) struct VerifyResult {
+    written: WrittenReports,
     /// The verdict; `None` for saved inputs.
-    verdict: Option<Verdict>,
+    verdict: Option<ListVerdict>,
     /// The reason why the images must not be promoted.
     pub(crate) failure: Option<Failure>,
 }
 
 /// The verdict over a list of images.
 #[derive(Debug)]
-enum Verdict {
+enum ListVerdict {
     /// The `verified.json` that was written.
     Written(Box<Vouched>),
     /// No image could be evaluated.
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done, Failure> {
+pub(crate) async fn perform(request: Request, context: &Context) -> Result<VerifyResult, Failure> {
     let Request {
         subject,
         allow_empty,
@@ -83,12 +83,12 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
     } = request;
     let clients = context.clients();
     output::remove_old(&outputs, context)?;
-    if let Subject::Saved(file) = &subject {
+    if let VerdictSubject::Saved(file) = &subject {
         let inputs = inputs::saved(file, context)?;
         let replay = Replay::open(&gate.policy, gate.trust, gate.moment, &clients).await;
         let judgement = replay.map_err(gate_failure)?.judge(inputs).await;
         let written = output::write_all(&outputs, &judgement.report(), show, context)?;
-        return Ok(Done {
+        return Ok(VerifyResult {
             written,
             verdict: None,
             failure: verdict::failure(judgement, strict),
@@ -116,22 +116,22 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
     };
     let written = output::write_all(&outputs, &report, show, context)?;
     let verdict = match judgement.is_judged() {
-        false => Verdict::Unknown,
+        false => ListVerdict::Unknown,
         true => {
             let now = context.clock.written();
             let mut verified = judgement.verified(&images, written.report_digest, now);
             verified.shard = shard;
-            if let Subject::List { digest, .. } = &subject {
+            if let VerdictSubject::List { digest, .. } = &subject {
                 let unchecked = unchecked(*digest, "images.json", "--images-digest");
                 verified.unchecked.extend(unchecked);
             }
             let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
             write_file(&path, &bytes)?;
             let read = Vouched::parse_part(&bytes, &path.display().to_string(), None);
-            Verdict::Written(Box::new(read.map_err(handover_failure)?))
+            ListVerdict::Written(Box::new(read.map_err(handover_failure)?))
         }
     };
-    Ok(Done {
+    Ok(VerifyResult {
         written,
         verdict: Some(verdict),
         failure: verdict::failure(judgement, strict),
@@ -139,9 +139,9 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Done,
 }
 
 /// Returns the release of the list; `None` for images that were not gathered for a tag.
-fn release(snapshot: &Snapshot) -> Option<Release> {
+fn release(snapshot: &Snapshot) -> Option<ReportedRelease> {
     let promote = snapshot.promote.as_ref()?;
-    let release = Release {
+    let release = ReportedRelease {
         application: snapshot.application.clone(),
         git_tag: promote.git_tag.clone(),
         commit: promote.commit.clone(),
@@ -150,18 +150,18 @@ fn release(snapshot: &Snapshot) -> Option<Release> {
     Some(release)
 }
 
-impl Done {
+impl VerifyResult {
     /// Returns the `verified.json` that was written.
     pub(crate) fn verified(&self) -> Option<&Vouched> {
         match &self.verdict {
-            Some(Verdict::Written(verified)) => Some(verified),
-            Some(Verdict::Unknown) | None => None,
+            Some(ListVerdict::Written(verified)) => Some(verified),
+            Some(ListVerdict::Unknown) | None => None,
         }
     }
 }
 
-impl From<Done> for Outcome {
-    fn from(done: Done) -> Self {
+impl From<VerifyResult> for Outcome {
+    fn from(done: VerifyResult) -> Self {
         let digest = done
             .verified()
             .map(|verified| verified.digest().to_string());

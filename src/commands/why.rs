@@ -14,7 +14,7 @@ use story::Story;
 
 use super::{
     Context, Outcome,
-    inspect::{Format, resolve},
+    inspect::{DocumentFormat, resolve},
     record_failures::record_failure,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     depth: u32,
     /// The format to print it in
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    output: Format,
+    output: DocumentFormat,
 }
 
 /// Runs the command.
@@ -77,8 +77,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         });
     }
     let stdout = match args.output {
-        Format::Text => as_text(&image, &stories, &commits).into_bytes(),
-        Format::Json => {
+        DocumentFormat::Text => as_text(&image, &stories, &commits).into_bytes(),
+        DocumentFormat::Json => {
             let document = as_json(&image, &stories, &commits);
             let mut bytes = serde_json::to_vec_pretty(&document).or_fail(Kind::Bug)?;
             bytes.push(b'\n');

@@ -4,7 +4,7 @@ use super::{Gate, Judged};
 use crate::{
     image::DigestReference,
     policy::{Finding, PASS, Sig, check_syntax},
-    report::{Attested, Component},
+    report::{ReportedAttestation, ReportedComponent},
     trust::{Attestation, Examined, Kind, Signature, SignatureFailure, Who},
 };
 
@@ -54,7 +54,7 @@ impl Builtin {
 }
 
 /// Adds the result about the shape of provenance.
-pub(super) fn syntax(attestations: &[Attestation], report: &mut Component) {
+pub(super) fn syntax(attestations: &[Attestation], report: &mut ReportedComponent) {
     let mut wrong: Vec<_> = attestations
         .iter()
         .filter_map(|found| check_syntax(found.statement.document()).err())
@@ -73,11 +73,11 @@ pub(super) fn syntax(attestations: &[Attestation], report: &mut Component) {
 
 impl Gate {
     /// Returns the attestations as the report lists them.
-    pub(super) fn attested(&self, attestations: &[Attestation]) -> Vec<Attested> {
+    pub(super) fn attested(&self, attestations: &[Attestation]) -> Vec<ReportedAttestation> {
         let shown = attestations.iter().map(|found| {
             let sigs = found.signatures.iter().map(Sig::from).collect();
             let statement = found.statement.document();
-            let mut attested = Attested::new(statement, sigs);
+            let mut attested = ReportedAttestation::new(statement, sigs);
             if self.wording.is_conforma() && found.bundled {
                 // Conforma's ec reads fewer fields of an attestation in a bundle.
                 attested.predicate_build_type.clear();

@@ -20,7 +20,7 @@ use crate::{
     policy::{
         self, Background, Evidence, Facts, Finding, Subject, UnverifiedEvidence, VerifiedEvidence,
     },
-    report::Component,
+    report::ReportedComponent,
     trust::{self, Attestation, Examined, Kind, Signature, SignatureFailure},
 };
 
@@ -37,7 +37,7 @@ impl Gate {
 
     /// Examines one image. An error also becomes part of the report.
     async fn check(&self, target: &Target, snapshot: &Value) -> Judged {
-        let report = Component {
+        let report = ReportedComponent {
             name: target.component.name.clone(),
             container_image: self.shown(&target.image),
             source: policy::input::source(&target.component),

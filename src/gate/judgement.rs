@@ -9,7 +9,7 @@ use crate::{
     handover::{self, UnreadableFact, VERSION, Verified, VerifiedComponent},
     image::{Digest, DigestReference},
     policy::{Opinion, Pass, Policies, Unreadable},
-    report::{Component, Report},
+    report::{Report, ReportedComponent},
     snapshot::Images,
     trust::SignatureFailure,
 };
@@ -17,7 +17,7 @@ use crate::{
 /// The judgement over one image, as far as it could be examined.
 #[derive(Debug)]
 pub(crate) struct Judged {
-    pub(crate) report: Component,
+    pub(crate) report: ReportedComponent,
     /// The identity of the listed component that the image belongs to.
     pub(super) of: String,
     /// The pass by verified evidence and the policy.
@@ -38,7 +38,7 @@ pub(crate) struct Judged {
 
 impl Judged {
     /// Returns a judgement without any result, which does not pass.
-    pub(super) fn new(report: Component, of: &str) -> Self {
+    pub(super) fn new(report: ReportedComponent, of: &str) -> Self {
         Self {
             report,
             of: of.to_owned(),
@@ -174,8 +174,9 @@ impl Judgement {
                     unreadable.push(fact);
                 }
             }
-            let count =
-                |of: fn(&Component) -> usize| own().map(|judged| of(&judged.report) as u64).sum();
+            let count = |of: fn(&ReportedComponent) -> usize| {
+                own().map(|judged| of(&judged.report) as u64).sum()
+            };
             let mut record = Record::default();
             own().for_each(|judged| record.add(&judged.record));
             VerifiedComponent {

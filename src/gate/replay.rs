@@ -11,7 +11,7 @@ use super::{Clients, Error, Judged, Judgement, Moment, PolicyRequest, policies::
 use crate::{
     image::DigestReference,
     policy::{Evidence, Finding, Policies, Spec, Subject},
-    report::{Component, Input},
+    report::{InputResults, ReportedComponent},
     trust::TrustRequest,
 };
 
@@ -89,8 +89,8 @@ impl Replay {
     ///
     /// # Errors
     /// The first document that could not be judged.
-    pub(crate) async fn judge_file(&self, documents: Vec<Value>) -> Result<Input, Error> {
-        let mut found = Input::default();
+    pub(crate) async fn judge_file(&self, documents: Vec<Value>) -> Result<InputResults, Error> {
+        let mut found = InputResults::default();
         let mut passed: Option<Vec<Finding>> = None;
         for document in documents {
             let at = self.moment.start();
@@ -148,7 +148,7 @@ impl Replay {
         };
         let image: Option<DigestReference> = text("/image/ref").parse().ok();
         let name = text("/component_name");
-        let report = Component {
+        let report = ReportedComponent {
             name: name.clone(),
             container_image: text("/image/ref"),
             source: input.pointer("/image/source").cloned().unwrap_or_default(),

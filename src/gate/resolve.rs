@@ -13,7 +13,7 @@ use crate::{
     image::{DigestReference, Reference, Tag},
     policy::{self, Dialect},
     registry::Registry,
-    report::Component as ReportComponent,
+    report::ReportedComponent,
     snapshot::{Component, Snapshot},
 };
 
@@ -30,12 +30,12 @@ impl Inaccessible {
     /// Returns the judgement with the violation that Conforma's `ec` reports.
     pub(super) fn judged(self) -> Judged {
         let text = format!("Image URL is not accessible: {}", self.reason);
-        let report = ReportComponent {
+        let report = ReportedComponent {
             name: self.component.name.clone(),
             container_image: self.component.container_image.clone(),
             source: policy::input::source(&self.component),
             violations: vec![ACCESSIBLE.says(text)],
-            ..ReportComponent::default()
+            ..ReportedComponent::default()
         };
         Judged::new(report, &self.component.identity())
     }

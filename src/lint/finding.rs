@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::tree::Position;
+use super::tree::TextPosition;
 
 /// The kind of a mistake, by the name in a comment `# lint: ignore NAME: reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -71,7 +71,7 @@ impl fmt::Display for Code {
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Level {
+pub(crate) enum Severity {
     /// The resource cannot work, or not as written.
     Error,
     /// A rule of good practice is broken.
@@ -80,23 +80,23 @@ pub(crate) enum Level {
 
 /// A mistake in a resource, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct LintFinding {
     /// The file as named on the command line.
     pub(crate) file: String,
     #[serde(flatten)]
-    pub(crate) at: Position,
-    pub(crate) level: Level,
+    pub(crate) at: TextPosition,
+    pub(crate) level: Severity,
     pub(crate) code: Code,
     /// The resource and the path of the field in it.
     pub(crate) path: String,
     pub(crate) message: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
+            Severity::Error => "error",
+            Severity::Warning => "warning",
         };
         write!(
             f,
@@ -111,12 +111,12 @@ pub(super) struct Findings<'a> {
     file: &'a str,
     /// The kind and name of the resource.
     resource: String,
-    list: &'a mut Vec<Finding>,
+    list: &'a mut Vec<LintFinding>,
 }
 
 impl<'a> Findings<'a> {
     /// Collects findings about a resource into a list.
-    pub(super) fn new(file: &'a str, resource: String, list: &'a mut Vec<Finding>) -> Self {
+    pub(super) fn new(file: &'a str, resource: String, list: &'a mut Vec<LintFinding>) -> Self {
         Self {
             file,
             resource,
@@ -127,25 +127,25 @@ impl<'a> Findings<'a> {
     pub(super) fn error(
         &mut self,
         code: Code,
-        at: Position,
+        at: TextPosition,
         path: &str,
         message: impl Into<String>,
     ) {
-        self.add(Level::Error, code, at, path, message.into());
+        self.add(Severity::Error, code, at, path, message.into());
     }
 
     pub(super) fn warn(
         &mut self,
         code: Code,
-        at: Position,
+        at: TextPosition,
         path: &str,
         message: impl Into<String>,
     ) {
-        self.add(Level::Warning, code, at, path, message.into());
+        self.add(Severity::Warning, code, at, path, message.into());
     }
 
-    fn add(&mut self, level: Level, code: Code, at: Position, path: &str, message: String) {
-        self.list.push(Finding {
+    fn add(&mut self, level: Severity, code: Code, at: TextPosition, path: &str, message: String) {
+        self.list.push(LintFinding {
             file: self.file.to_owned(),
             at,
             level,

@@ -2,11 +2,16 @@
 
 use super::{
     finding::{Code, Findings},
-    tree::{Node, Type},
+    tree::{Type, YamlNode},
 };
 
 /// Warns of a step that breaks good practice.
-pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &mut Findings<'_>) {
+pub(super) fn step(
+    step: &YamlNode,
+    template: Option<&YamlNode>,
+    path: &str,
+    findings: &mut Findings<'_>,
+) {
     if let Some(script) = step.get("script") {
         let text = "a script puts params into a shell, expected command and args";
         findings.warn(Code::Script, script.at, &format!("{path}.script"), text);
@@ -26,7 +31,7 @@ pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &
     }
     environment(step, path, findings);
     plain_arguments(step, path, findings);
-    let resources = |node: &Node| node.get("computeResources").is_some();
+    let resources = |node: &YamlNode| node.get("computeResources").is_some();
     // A StepAction has no such field: the step of the Task has it.
     if path != "spec"
         && step.get("ref").is_none()
@@ -40,7 +45,7 @@ pub(super) fn step(step: &Node, template: Option<&Node>, path: &str, findings: &
 }
 
 /// Warns of secrets in environment variables: Kubernetes expands them in every argument that names them.
-pub(super) fn environment(node: &Node, path: &str, findings: &mut Findings<'_>) {
+pub(super) fn environment(node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     for (at, variable) in node.list("env").iter().enumerate() {
         let secret = variable
             .get("valueFrom")
@@ -61,7 +66,7 @@ pub(super) fn environment(node: &Node, path: &str, findings: &mut Findings<'_>) 
 }
 
 /// Warns of a flag whose value is the next argument: a value that begins with `-` is then a flag itself.
-fn plain_arguments(step: &Node, path: &str, findings: &mut Findings<'_>) {
+fn plain_arguments(step: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     let args = step.list("args");
     for (at, pair) in args.windows(2).enumerate() {
         let [flag, value] = pair else { continue };

@@ -22,14 +22,14 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 
 use finding::{Code, Findings};
-pub(crate) use finding::{Finding, Level};
+pub(crate) use finding::{LintFinding, Severity};
 pub(crate) use shape::nearest;
 use task::TaskInterface;
-use tree::{Ignore, Node};
+use tree::{Ignore, YamlNode};
 
 /// A file to check, with its text.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(crate) struct LintFile {
     pub(crate) name: String,
     /// The YAML, of one document or several.
     pub(crate) text: String,
@@ -59,9 +59,9 @@ pub(crate) type ArgumentCheck<'a> = dyn Fn(&[&str], &[&str]) -> Vec<ArgumentErro
 
 /// The findings about all files.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct LintReport {
     /// The findings in the order of files and lines.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<LintFinding>,
     /// The number of Tekton resources that were checked.
     pub(crate) checked: usize,
     /// Documents of other kinds, which were not checked: file and kind.
@@ -69,14 +69,14 @@ pub(crate) struct Report {
 }
 
 /// A resource with the file that it is in.
-struct Resource<'a> {
+struct LintResource<'a> {
     file: &'a str,
     kind: &'a str,
     name: &'a str,
-    node: &'a Node,
+    node: &'a YamlNode,
 }
 
-impl Resource<'_> {
+impl LintResource<'_> {
     fn title(&self) -> String {
         format!("{} {}", self.kind, self.name)
     }
@@ -84,7 +84,7 @@ impl Resource<'_> {
 
 /// The interfaces of the resources of all files, by name.
 #[derive(Default)]
-struct Known<'a> {
+struct KnownResources<'a> {
     tasks: BTreeMap<&'a str, TaskInterface>,
     step_actions: BTreeMap<&'a str, TaskInterface>,
     pipelines: BTreeMap<&'a str, TaskInterface>,
@@ -96,7 +96,7 @@ struct Known<'a> {
 ///
 /// # Errors
 /// The first file that is not YAML.
-pub(crate) fn lint(files: &[File], arguments: &ArgumentCheck<'_>) -> Result<Report, Error> {
+pub(crate) fn lint(files: &[LintFile], arguments: &ArgumentCheck<'_>) -> Result<LintReport, Error> {
     let mut documents = Vec::new();
     let mut ignores = Vec::new();
     for file in files {
@@ -109,7 +109,7 @@ pub(crate) fn lint(files: &[File], arguments: &ArgumentCheck<'_>) -> Result<Repo
         documents.extend(nodes.into_iter().map(|node| (file.name.as_str(), node)));
         ignores.push((file.name.as_str(), ignored));
     }
-    let mut report = Report::default();
+    let mut report = LintReport::default();
     let resources: Vec<_> = documents
         .iter()
         .filter_map(|(file, node)| resource(file, node, &mut report))
@@ -130,7 +130,11 @@ pub(crate) fn lint(files: &[File], arguments: &ArgumentCheck<'_>) -> Result<Repo
 const OTHER_VERSIONS: [&str; 2] = ["tekton.dev/v1alpha1", "tekton.dev/v1beta1"];
 
 /// Returns the resource of a document, if it is one of Tekton's that are checked.
-fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Resource<'a>> {
+fn resource<'a>(
+    file: &'a str,
+    node: &'a YamlNode,
+    report: &mut LintReport,
+) -> Option<LintResource<'a>> {
     let kind = node.text_of("kind")?;
     let metadata = node.get("metadata");
     let named = |key| metadata.and_then(|metadata| metadata.text_of(key));
@@ -144,7 +148,7 @@ fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Re
             return None;
         }
     };
-    let resource = Resource {
+    let resource = LintResource {
         file,
         kind,
         name: name.unwrap_or("without a name"),
@@ -171,8 +175,8 @@ fn resource<'a>(file: &'a str, node: &'a Node, report: &mut Report) -> Option<Re
     Some(resource)
 }
 
-fn known<'a>(resources: &[Resource<'a>], report: &mut Report) -> Known<'a> {
-    let mut known = Known::default();
+fn known<'a>(resources: &[LintResource<'a>], report: &mut LintReport) -> KnownResources<'a> {
+    let mut known = KnownResources::default();
     let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in resources {
         let (Some(spec), false) = (resource.node.get("spec"), resource.kind == "PipelineRun")
@@ -210,10 +214,10 @@ fn known<'a>(resources: &[Resource<'a>], report: &mut Report) -> Known<'a> {
 }
 
 fn check(
-    resource: &Resource<'_>,
-    known: &Known<'_>,
+    resource: &LintResource<'_>,
+    known: &KnownResources<'_>,
     arguments: &ArgumentCheck<'_>,
-    list: &mut Vec<Finding>,
+    list: &mut Vec<LintFinding>,
 ) {
     let mut findings = Findings::new(resource.file, resource.title(), list);
     shape::check(resource.kind, resource.node, "", &mut findings);
@@ -229,7 +233,7 @@ fn check(
 }
 
 /// Tells whether a comment on the line of a finding or the line before it names its code.
-fn is_ignored(finding: &Finding, ignores: &[(&str, Vec<Ignore>)]) -> bool {
+fn is_ignored(finding: &LintFinding, ignores: &[(&str, Vec<Ignore>)]) -> bool {
     let of_file = ignores.iter().filter(|(file, _)| *file == finding.file);
     let mut comments = of_file.flat_map(|(_, comments)| comments);
     comments.any(|comment| {

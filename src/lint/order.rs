@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     finding::{Code, Findings},
-    tree::Node,
+    tree::YamlNode,
     variables::references,
 };
 
 /// Reports tasks that wait for themselves, by `runAfter` and by results.
-pub(super) fn cycles(tasks: &[Node], path: &str, findings: &mut Findings<'_>) {
+pub(super) fn cycles(tasks: &[YamlNode], path: &str, findings: &mut Findings<'_>) {
     let mut waits: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for node in tasks {
         let Some(name) = node.text_of("name") else {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ArgumentCheck, Known,
+    ArgumentCheck, KnownResources,
     finding::{Code, Findings},
     order::cycles,
     scope::{Declared, ValueType},
     shape::nearest,
     task::{self, Outer, TaskInterface, duration, given_params, unique},
-    tree::Node,
-    variables::{Index, Reference, references},
+    tree::YamlNode,
+    variables::{ElementIndex, VariableReference, references},
 };
 
 /// The declarations that references in a Pipeline resolve against.
@@ -19,12 +19,12 @@ pub(super) struct PipelineScope<'a> {
     pub(super) tasks: BTreeMap<&'a str, Member>,
     pub(super) finally: BTreeMap<&'a str, Member>,
     /// The part of the Pipeline that is being checked.
-    pub(super) part: Part,
+    pub(super) part: PipelinePart,
 }
 
 /// A part of a Pipeline; each may use other variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum PipelinePart {
     Tasks,
     Finally,
     Results,
@@ -39,10 +39,10 @@ pub(super) struct Member {
 
 /// Checks the spec of a Pipeline. `propagated` are the declarations of a PipelineRun around it.
 pub(super) fn check(
-    spec: &Node,
+    spec: &YamlNode,
     path: &str,
     propagated: Option<&TaskInterface>,
-    known: &Known<'_>,
+    known: &KnownResources<'_>,
     arguments: &ArgumentCheck<'_>,
     findings: &mut Findings<'_>,
 ) {
@@ -58,18 +58,21 @@ pub(super) fn check(
         interface,
         tasks: members(spec.list("tasks"), known),
         finally: members(spec.list("finally"), known),
-        part: Part::Tasks,
+        part: PipelinePart::Tasks,
     };
     let all: Vec<_> = [spec.list("tasks"), spec.list("finally")].concat();
     unique(&all, &format!("{path}.tasks"), findings);
-    for (part, key) in [(Part::Tasks, "tasks"), (Part::Finally, "finally")] {
+    for (part, key) in [
+        (PipelinePart::Tasks, "tasks"),
+        (PipelinePart::Finally, "finally"),
+    ] {
         scope.part = part;
         for (at, node) in spec.list(key).iter().enumerate() {
             let path = format!("{path}.{key}[{at}]");
             scope.check_task(node, &path, known, arguments, findings);
         }
     }
-    scope.part = Part::Results;
+    scope.part = PipelinePart::Results;
     for (at, result) in spec.list("results").iter().enumerate() {
         if let Some(value) = result.get("value") {
             let path = format!("{path}.results[{at}].value");
@@ -79,7 +82,7 @@ pub(super) fn check(
     cycles(spec.list("tasks"), &format!("{path}.tasks"), findings);
 }
 
-fn members<'a>(list: &'a [Node], known: &Known<'_>) -> BTreeMap<&'a str, Member> {
+fn members<'a>(list: &'a [YamlNode], known: &KnownResources<'_>) -> BTreeMap<&'a str, Member> {
     let named = list.iter().filter_map(|node| {
         let member = Member {
             interface: interface_of(node, known),
@@ -91,7 +94,7 @@ fn members<'a>(list: &'a [Node], known: &Known<'_>) -> BTreeMap<&'a str, Member>
 }
 
 /// Returns the declarations of the Task that a task of a Pipeline runs, where they are known.
-fn interface_of(node: &Node, known: &Known<'_>) -> Option<TaskInterface> {
+fn interface_of(node: &YamlNode, known: &KnownResources<'_>) -> Option<TaskInterface> {
     if let Some(spec) = node.get("taskSpec") {
         // A custom task has a spec of its own kind.
         if spec.get("apiVersion").is_some() {
@@ -115,7 +118,7 @@ fn interface_of(node: &Node, known: &Known<'_>) -> Option<TaskInterface> {
 }
 
 /// Returns the name of a reference: its own, or that in the params of a resolver.
-pub(super) fn referred(named: &Node) -> Option<&str> {
+pub(super) fn referred(named: &YamlNode) -> Option<&str> {
     if named.get("resolver").is_none() {
         return named.text_of("name");
     }
@@ -127,9 +130,9 @@ pub(super) fn referred(named: &Node) -> Option<&str> {
 impl PipelineScope<'_> {
     fn check_task(
         &self,
-        node: &Node,
+        node: &YamlNode,
         path: &str,
-        known: &Known<'_>,
+        known: &KnownResources<'_>,
         arguments: &ArgumentCheck<'_>,
         findings: &mut Findings<'_>,
     ) {
@@ -164,7 +167,7 @@ impl PipelineScope<'_> {
     }
 
     /// Checks the parts of a task that exclude or need each other.
-    fn check_form(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
+    fn check_form(&self, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         if node.get("name").is_none() {
             let text = "field name is missing";
             findings.error(Code::MissingField, node.at, path, text);
@@ -175,7 +178,7 @@ impl PipelineScope<'_> {
             let text = format!("{count} of taskRef, taskSpec and pipelineRef, expected one");
             findings.error(Code::Conflict, node.at, path, text);
         }
-        if self.part == Part::Finally
+        if self.part == PipelinePart::Finally
             && let Some(after) = node.get("runAfter")
         {
             let text = "tasks of finally have no order";
@@ -183,7 +186,7 @@ impl PipelineScope<'_> {
         }
         for after in node.list("runAfter") {
             let name = after.text().unwrap_or_default();
-            if self.part == Part::Tasks && !self.tasks.contains_key(name) {
+            if self.part == PipelinePart::Tasks && !self.tasks.contains_key(name) {
                 let near = nearest(name, self.tasks.keys().copied());
                 let near = near.map(|near| format!(", did you mean {near}?"));
                 let text = format!("task {name} does not exist{}", near.unwrap_or_default());
@@ -211,7 +214,7 @@ impl PipelineScope<'_> {
         }
     }
 
-    fn check_when(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
+    fn check_when(&self, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         for (at, when) in node.list("when").iter().enumerate() {
             if when.get("cel").is_some() {
                 continue;
@@ -233,7 +236,7 @@ impl PipelineScope<'_> {
     /// Checks the given params, those of a matrix included, against the Task's.
     fn check_params(
         &self,
-        node: &Node,
+        node: &YamlNode,
         interface: &TaskInterface,
         embedded: bool,
         path: &str,
@@ -241,7 +244,7 @@ impl PipelineScope<'_> {
     ) {
         let mut declared = interface.params.clone();
         let matrix = node.get("matrix");
-        let mut of_matrix: Vec<&Node> = Vec::new();
+        let mut of_matrix: Vec<&YamlNode> = Vec::new();
         if let Some(matrix) = matrix {
             of_matrix.extend(matrix.list("params"));
             let include = matrix.list("include").iter();
@@ -287,7 +290,7 @@ impl PipelineScope<'_> {
     fn check_value_type(
         &self,
         name: &str,
-        value: &Node,
+        value: &YamlNode,
         target: &Declared,
         path: &str,
         findings: &mut Findings<'_>,
@@ -304,7 +307,7 @@ impl PipelineScope<'_> {
             return;
         };
         let given = match reference.index {
-            Index::All => source,
+            ElementIndex::All => source,
             _ => ValueType::String,
         };
         if given != target.ty {
@@ -319,7 +322,7 @@ impl PipelineScope<'_> {
     }
 
     /// Returns the type that a reference names.
-    fn declared(&self, reference: &Reference) -> Option<ValueType> {
+    fn declared(&self, reference: &VariableReference) -> Option<ValueType> {
         match reference.parts().as_slice() {
             ["params", name] => self.interface.params.get(*name).map(|declared| declared.ty),
             ["tasks", task, "results", result] => {
@@ -336,7 +339,7 @@ impl PipelineScope<'_> {
 
     fn check_workspaces(
         &self,
-        node: &Node,
+        node: &YamlNode,
         interface: Option<&TaskInterface>,
         path: &str,
         findings: &mut Findings<'_>,
@@ -388,7 +391,12 @@ impl PipelineScope<'_> {
 }
 
 /// Reports a Task that is named but not among the files, when others are.
-fn missing_task(named: &Node, path: &str, known: &Known<'_>, findings: &mut Findings<'_>) {
+fn missing_task(
+    named: &YamlNode,
+    path: &str,
+    known: &KnownResources<'_>,
+    findings: &mut Findings<'_>,
+) {
     let name = named.text_of("name").unwrap_or_default();
     let unclear = known.unclear.contains(name);
     if named.get("resolver").is_some() || known.tasks.is_empty() || unclear {

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use super::{
     finding::{Code, Findings},
-    pipeline::{Member, Part, PipelineScope},
-    scope::{Place, Site, check_use, unknown},
+    pipeline::{Member, PipelinePart, PipelineScope},
+    scope::{ReferencePlace, Site, check_use, unknown},
     shape::nearest,
     task::unresolved,
-    tree::Node,
-    variables::{Reference, references},
+    tree::YamlNode,
+    variables::{VariableReference, references},
 };
 
 impl PipelineScope<'_> {
     /// Checks every reference below a node.
-    pub(super) fn check_texts(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
+    pub(super) fn check_texts(&self, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         // The value of a param or result may be a whole array.
         let place = match path.contains(".params") || path.contains(".results") {
-            true => Place::Value,
-            false if path.ends_with(".matrix") => Place::Value,
-            false => Place::Text,
+            true => ReferencePlace::Value,
+            false if path.ends_with(".matrix") => ReferencePlace::Value,
+            false => ReferencePlace::Text,
         };
         for (scalar, item) in node.scalars() {
             let Some(text) = scalar.text() else { continue };
@@ -27,7 +27,7 @@ impl PipelineScope<'_> {
                 at: scalar.at,
                 path,
                 place: match item {
-                    true => Place::Item,
+                    true => ReferencePlace::Item,
                     false => place,
                 },
             };
@@ -40,7 +40,7 @@ impl PipelineScope<'_> {
     /// Checks a reference, also one in an embedded Task.
     pub(super) fn check_reference(
         &self,
-        reference: &Reference,
+        reference: &VariableReference,
         site: &Site<'_>,
         findings: &mut Findings<'_>,
     ) {
@@ -61,14 +61,16 @@ impl PipelineScope<'_> {
             ["tasks", task, "results", result, keys @ ..] => {
                 self.result(&self.tasks, task, result, keys, reference, site, findings);
             }
-            ["finally", task, "results", result, keys @ ..] if self.part == Part::Results => {
+            ["finally", task, "results", result, keys @ ..]
+                if self.part == PipelinePart::Results =>
+            {
                 self.result(&self.finally, task, result, keys, reference, site, findings);
             }
-            ["tasks", "status"] if self.part == Part::Finally => {}
-            ["tasks", task, "status" | "reason"] if self.part == Part::Finally => {
+            ["tasks", "status"] if self.part == PipelinePart::Finally => {}
+            ["tasks", task, "status" | "reason"] if self.part == PipelinePart::Finally => {
                 self.task_exists(&self.tasks, task, reference, site, findings);
             }
-            ["tasks", task, "status" | "reason"] if self.part == Part::Tasks => {
+            ["tasks", task, "status" | "reason"] if self.part == PipelinePart::Tasks => {
                 self.task_exists(&self.tasks, task, reference, site, findings);
                 let text = format!("$({}) is known in finally only", reference.text);
                 findings.error(Code::UnresolvedVariable, site.at, site.path, text);
@@ -87,7 +89,7 @@ impl PipelineScope<'_> {
         &self,
         members: &BTreeMap<&str, Member>,
         task: &str,
-        reference: &Reference,
+        reference: &VariableReference,
         site: &Site<'_>,
         findings: &mut Findings<'_>,
     ) -> bool {
@@ -112,7 +114,7 @@ impl PipelineScope<'_> {
         task: &str,
         result: &str,
         keys: &[&str],
-        reference: &Reference,
+        reference: &VariableReference,
         site: &Site<'_>,
         findings: &mut Findings<'_>,
     ) {

@@ -1,20 +1,20 @@
 //! PipelineRuns: params and workspaces against the Pipeline that is named or embedded.
 
 use super::{
-    ArgumentCheck, Known,
+    ArgumentCheck, KnownResources,
     finding::{Code, Findings},
     pipeline,
     scope::{Declared, ValueType},
     shape::nearest,
     task::{TaskInterface, duration, given_params, unique},
-    tree::{Node, Type},
+    tree::{Type, YamlNode},
 };
 
 /// Checks the spec of a PipelineRun.
 pub(super) fn check(
-    node: &Node,
-    spec: &Node,
-    known: &Known<'_>,
+    node: &YamlNode,
+    spec: &YamlNode,
+    known: &KnownResources<'_>,
     arguments: &ArgumentCheck<'_>,
     findings: &mut Findings<'_>,
 ) {
@@ -60,8 +60,8 @@ pub(super) fn check(
 }
 
 /// Returns the declarations that the given params and workspaces amount to.
-fn given(spec: &Node) -> TaskInterface {
-    let declared = |node: &Node, ty| {
+fn given(spec: &YamlNode) -> TaskInterface {
+    let declared = |node: &YamlNode, ty| {
         let spec = Declared {
             ty,
             required: false,
@@ -70,7 +70,7 @@ fn given(spec: &Node) -> TaskInterface {
         node.text_of("name").map(|name| (name.to_owned(), spec))
     };
     let params = spec.list("params").iter().filter_map(|param| {
-        let ty = match param.get("value").map(Node::ty) {
+        let ty = match param.get("value").map(YamlNode::ty) {
             Some(Type::Array) => ValueType::Array,
             Some(Type::Object) => ValueType::Object,
             _ => ValueType::String,
@@ -96,7 +96,12 @@ fn given(spec: &Node) -> TaskInterface {
     }
 }
 
-fn check_against(spec: &Node, pipeline: &TaskInterface, closed: bool, findings: &mut Findings<'_>) {
+fn check_against(
+    spec: &YamlNode,
+    pipeline: &TaskInterface,
+    closed: bool,
+    findings: &mut Findings<'_>,
+) {
     given_params(spec, &pipeline.params, closed, "spec.params", findings);
     let bound = spec.list("workspaces");
     for (at, node) in bound.iter().enumerate() {
@@ -120,7 +125,7 @@ fn check_against(spec: &Node, pipeline: &TaskInterface, closed: bool, findings: 
 }
 
 /// Checks that each workspace is bound to exactly one volume.
-fn check_bindings(spec: &Node, findings: &mut Findings<'_>) {
+fn check_bindings(spec: &YamlNode, findings: &mut Findings<'_>) {
     const SOURCES: [&str; 7] = [
         "volumeClaimTemplate",
         "persistentVolumeClaim",
@@ -145,7 +150,7 @@ fn check_bindings(spec: &Node, findings: &mut Findings<'_>) {
     }
 }
 
-fn missing_pipeline(named: &Node, known: &Known<'_>, findings: &mut Findings<'_>) {
+fn missing_pipeline(named: &YamlNode, known: &KnownResources<'_>, findings: &mut Findings<'_>) {
     let name = pipeline::referred(named).unwrap_or_default();
     if let Some(near) = nearest(name, known.pipelines.keys().copied()) {
         let text = format!("Pipeline {name} is not among the files, did you mean {near}?");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     finding::{Code, Findings},
     shape::nearest,
-    tree::{Node, Position, Type},
-    variables::{Index, Reference},
+    tree::{TextPosition, Type, YamlNode},
+    variables::{ElementIndex, VariableReference},
 };
 
 /// The type of a param or result.
@@ -28,12 +28,12 @@ impl ValueType {
     }
 
     /// Returns the type that the field `type` names, else that of the default, else string.
-    fn declared(node: &Node) -> Self {
+    fn declared(node: &YamlNode) -> Self {
         match node.text_of("type") {
             Some("array") => Self::Array,
             Some("object") => Self::Object,
             Some(_) => Self::String,
-            None => match node.get("default").map(Node::ty) {
+            None => match node.get("default").map(YamlNode::ty) {
                 Some(Type::Array) => Self::Array,
                 Some(Type::Object) => Self::Object,
                 _ if node.get("properties").is_some() => Self::Object,
@@ -57,7 +57,11 @@ pub(super) struct Declared {
 pub(super) type Declarations = BTreeMap<String, Declared>;
 
 /// Reads a list of declarations and refuses a duplicate name.
-pub(super) fn declarations(list: &[Node], path: &str, findings: &mut Findings<'_>) -> Declarations {
+pub(super) fn declarations(
+    list: &[YamlNode],
+    path: &str,
+    findings: &mut Findings<'_>,
+) -> Declarations {
     let mut declared = Declarations::new();
     for (at, node) in list.iter().enumerate() {
         let Some(name) = node.text_of("name") else {
@@ -65,7 +69,7 @@ pub(super) fn declarations(list: &[Node], path: &str, findings: &mut Findings<'_
         };
         let properties = node
             .get("properties")
-            .map(Node::entries)
+            .map(YamlNode::entries)
             .unwrap_or_default();
         let keys = properties.iter().filter_map(|(key, _)| key.text());
         let spec = Declared {
@@ -84,7 +88,7 @@ pub(super) fn declarations(list: &[Node], path: &str, findings: &mut Findings<'_
 }
 
 /// Refuses a default of another type than the declared one.
-fn default_fits(node: &Node, path: &str, findings: &mut Findings<'_>) {
+fn default_fits(node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     let (Some(ty), Some(default)) = (node.text_of("type"), node.get("default")) else {
         return;
     };
@@ -106,14 +110,14 @@ fn default_fits(node: &Node, path: &str, findings: &mut Findings<'_>) {
 
 /// The place of a reference.
 pub(super) struct Site<'a> {
-    pub(super) at: Position,
+    pub(super) at: TextPosition,
     pub(super) path: &'a str,
-    pub(super) place: Place,
+    pub(super) place: ReferencePlace,
 }
 
 /// The place of a reference, which decides whether an array may fill it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ReferencePlace {
     Text,
     Item,
     /// The value of a param or a result.
@@ -122,7 +126,7 @@ pub(super) enum Place {
 
 /// Checks how a reference uses its target, by the rest of its segments.
 pub(super) fn check_use(
-    reference: &Reference,
+    reference: &VariableReference,
     declared: &Declared,
     keys: &[&str],
     site: &Site<'_>,
@@ -133,20 +137,21 @@ pub(super) fn check_use(
         findings.error(Code::WrongType, site.at, site.path, text);
     };
     match (declared.ty, keys, reference.index) {
-        (ValueType::String, [], Index::None) | (ValueType::Array, [], Index::At) => {}
+        (ValueType::String, [], ElementIndex::None) | (ValueType::Array, [], ElementIndex::At) => {}
         (ValueType::String, [], _) => wrong("indexes a string".to_owned()),
-        (ValueType::Array | ValueType::Object, [], Index::All) => {
-            if !reference.whole || site.place == Place::Text {
+        (ValueType::Array | ValueType::Object, [], ElementIndex::All) => {
+            if !reference.whole || site.place == ReferencePlace::Text {
                 wrong("must be an element of a list by itself".to_owned());
             }
         }
         // Tekton takes the array here as if it were written with [*].
-        (ValueType::Array, [], Index::None) if reference.whole && site.place == Place::Item => {}
-        (ValueType::Array, [], Index::None) => {
+        (ValueType::Array, [], ElementIndex::None)
+            if reference.whole && site.place == ReferencePlace::Item => {}
+        (ValueType::Array, [], ElementIndex::None) => {
             wrong("is an array, expected an index such as [*]".to_owned());
         }
         (ValueType::Object, [], _) => wrong("is an object, expected a key".to_owned()),
-        (ValueType::Object, [key], Index::None) => {
+        (ValueType::Object, [key], ElementIndex::None) => {
             if !declared.keys.is_empty() && declared.keys.iter().all(|known| known != key) {
                 wrong(format!("names a key that is not declared: {key}"));
             }
@@ -160,7 +165,7 @@ pub(super) fn unknown(
     what: &str,
     name: &str,
     known: &Declarations,
-    reference: &Reference,
+    reference: &VariableReference,
     site: &Site<'_>,
     findings: &mut Findings<'_>,
 ) {

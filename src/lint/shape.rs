@@ -4,16 +4,16 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::{
     finding::{Code, Findings},
-    tree::{Kind, Node, Type},
+    tree::{NodeKind, Type, YamlNode},
 };
 
 /// The shapes of `shapes.txt`, by name.
-static SHAPES: LazyLock<BTreeMap<&'static str, Shape>> =
+static SHAPES: LazyLock<BTreeMap<&'static str, ObjectShape>> =
     LazyLock::new(|| read(include_str!("shapes.txt")));
 
 /// The fields of an object, by name.
 #[derive(Debug, Default)]
-struct Shape {
+struct ObjectShape {
     fields: BTreeMap<&'static str, Field>,
 }
 
@@ -39,7 +39,7 @@ enum FieldType {
     MapOf(Box<Self>),
 }
 
-fn read(text: &'static str) -> BTreeMap<&'static str, Shape> {
+fn read(text: &'static str) -> BTreeMap<&'static str, ObjectShape> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let shapes = lines.filter_map(|line| {
         let (name, fields) = line.split_once(' ')?;
@@ -53,7 +53,7 @@ fn read(text: &'static str) -> BTreeMap<&'static str, Shape> {
             Some((name.trim_end_matches('!'), field))
         });
         let fields = fields.collect();
-        Some((name, Shape { fields }))
+        Some((name, ObjectShape { fields }))
     });
     shapes.collect()
 }
@@ -81,7 +81,7 @@ fn field_type(text: &'static str) -> FieldType {
 }
 
 /// Checks a node against the shape of that name; `path` is the path of the node.
-pub(super) fn check(name: &str, node: &Node, path: &str, findings: &mut Findings<'_>) {
+pub(super) fn check(name: &str, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     let Some(shape) = SHAPES.get(name) else {
         return;
     };
@@ -114,14 +114,20 @@ pub(super) fn check(name: &str, node: &Node, path: &str, findings: &mut Findings
     }
 }
 
-fn unknown_field(shape: &Shape, key: &Node, name: &str, path: &str, findings: &mut Findings<'_>) {
+fn unknown_field(
+    shape: &ObjectShape,
+    key: &YamlNode,
+    name: &str,
+    path: &str,
+    findings: &mut Findings<'_>,
+) {
     let known = shape.fields.keys().copied();
     let similar = nearest(name, known).map(|near| format!(", did you mean {near}?"));
     let text = format!("unknown field {name}{}", similar.unwrap_or_default());
     findings.error(Code::UnknownField, key.at, path, text);
 }
 
-fn check_type(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'_>) {
+fn check_type(ty: &FieldType, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     match ty {
         FieldType::Any => {}
         FieldType::String => expect(node, path, &[Type::String], "a string", findings),
@@ -162,7 +168,7 @@ fn check_type(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'
     }
 }
 
-fn map(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'_>) {
+fn map(ty: &FieldType, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     if node.ty() != Type::Object {
         return wrong_type(node, path, "an object", findings);
     }
@@ -177,8 +183,8 @@ fn map(ty: &FieldType, node: &Node, path: &str, findings: &mut Findings<'_>) {
 
 /// Checks the value of a param: a string, a list of strings or an object of strings. Tekton also accepts a
 /// number or a boolean without quotes, which other readers do not.
-fn value(node: &Node, path: &str, findings: &mut Findings<'_>) {
-    let unquoted = |node: &Node, path: &str, findings: &mut Findings<'_>| match node.ty() {
+fn value(node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
+    let unquoted = |node: &YamlNode, path: &str, findings: &mut Findings<'_>| match node.ty() {
         Type::String => {}
         Type::Boolean | Type::Integer | Type::Number => {
             let text = format!("{} without quotes, expected a string", node.ty().name());
@@ -187,13 +193,13 @@ fn value(node: &Node, path: &str, findings: &mut Findings<'_>) {
         _ => wrong_type(node, path, "a string", findings),
     };
     match &node.kind {
-        Kind::Scalar { .. } => unquoted(node, path, findings),
-        Kind::Sequence(items) => {
+        NodeKind::Scalar { .. } => unquoted(node, path, findings),
+        NodeKind::Sequence(items) => {
             for (at, item) in items.iter().enumerate() {
                 unquoted(item, &format!("{path}[{at}]"), findings);
             }
         }
-        Kind::Mapping(entries) => {
+        NodeKind::Mapping(entries) => {
             for (key, item) in entries {
                 unquoted(item, &join(path, key.text().unwrap_or("?")), findings);
             }
@@ -202,7 +208,7 @@ fn value(node: &Node, path: &str, findings: &mut Findings<'_>) {
 }
 
 /// Checks a quantity of Kubernetes, such as 64Mi, 0.5 or 50m.
-fn quantity(node: &Node, path: &str, findings: &mut Findings<'_>) {
+fn quantity(node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     let fits = match node.ty() {
         Type::Integer | Type::Number => true,
         Type::String => is_reference(node) || node.text().is_some_and(is_quantity),
@@ -227,18 +233,24 @@ fn is_quantity(text: &str) -> bool {
     number.starts_with(|c: char| c.is_ascii_digit() || c == '.') && number.parse::<f64>().is_ok()
 }
 
-fn expect(node: &Node, path: &str, types: &[Type], expected: &str, findings: &mut Findings<'_>) {
+fn expect(
+    node: &YamlNode,
+    path: &str,
+    types: &[Type],
+    expected: &str,
+    findings: &mut Findings<'_>,
+) {
     if !types.contains(&node.ty()) {
         wrong_type(node, path, expected, findings);
     }
 }
 
-fn wrong_type(node: &Node, path: &str, expected: &str, findings: &mut Findings<'_>) {
+fn wrong_type(node: &YamlNode, path: &str, expected: &str, findings: &mut Findings<'_>) {
     let text = format!("{}, expected {expected}", node.ty().name());
     findings.error(Code::WrongType, node.at, path, text);
 }
 
-fn is_reference(node: &Node) -> bool {
+fn is_reference(node: &YamlNode) -> bool {
     node.text().is_some_and(|text| text.contains("$("))
 }
 

@@ -1,14 +1,16 @@
 //! Checks Tasks, embedded task specs and StepActions: declarations, references, steps.
 
 use super::{
-    ArgumentCheck, Known,
+    ArgumentCheck, KnownResources,
     finding::{Code, Findings},
     house,
     pipeline::PipelineScope,
-    scope::{Declarations, Declared, Place, Site, ValueType, check_use, declarations, unknown},
+    scope::{
+        Declarations, Declared, ReferencePlace, Site, ValueType, check_use, declarations, unknown,
+    },
     shape::nearest,
-    tree::{Node, Type},
-    variables::{Reference, references},
+    tree::{Type, YamlNode},
+    variables::{VariableReference, references},
 };
 
 /// The declared params, results and workspaces of a resource.
@@ -21,7 +23,7 @@ pub(super) struct TaskInterface {
 
 impl TaskInterface {
     /// Reads the declarations of a spec.
-    pub(super) fn of(spec: &Node, path: &str, findings: &mut Findings<'_>) -> Self {
+    pub(super) fn of(spec: &YamlNode, path: &str, findings: &mut Findings<'_>) -> Self {
         let mut read = |key| declarations(spec.list(key), &format!("{path}.{key}"), findings);
         Self {
             params: read("params"),
@@ -52,10 +54,10 @@ pub(super) struct Outer<'a> {
 
 /// Checks the spec of a Task.
 pub(super) fn check(
-    spec: &Node,
+    spec: &YamlNode,
     path: &str,
     outer: Option<&Outer<'_>>,
-    known: &Known<'_>,
+    known: &KnownResources<'_>,
     arguments: &ArgumentCheck<'_>,
     findings: &mut Findings<'_>,
 ) {
@@ -101,7 +103,7 @@ pub(super) fn check(
 
 /// Checks the spec of a StepAction.
 pub(super) fn check_step_action(
-    spec: &Node,
+    spec: &YamlNode,
     arguments: &ArgumentCheck<'_>,
     findings: &mut Findings<'_>,
 ) {
@@ -139,7 +141,7 @@ pub(super) fn check_step_action(
 }
 
 /// Refuses a duplicate name in a list.
-pub(super) fn unique(list: &[Node], path: &str, findings: &mut Findings<'_>) {
+pub(super) fn unique(list: &[YamlNode], path: &str, findings: &mut Findings<'_>) {
     let mut seen = Vec::new();
     for (at, node) in list.iter().enumerate() {
         let Some(name) = node.text_of("name").filter(|name| !name.is_empty()) else {
@@ -153,7 +155,7 @@ pub(super) fn unique(list: &[Node], path: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn script_or_command(step: &Node, path: &str, findings: &mut Findings<'_>) {
+fn script_or_command(step: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     if let (Some(script), Some(_)) = (step.get("script"), step.get("command")) {
         let text = "script and command exclude each other";
         findings.error(Code::Conflict, script.at, path, text);
@@ -163,10 +165,10 @@ fn script_or_command(step: &Node, path: &str, findings: &mut Findings<'_>) {
 impl TaskScope<'_> {
     fn check_step(
         &self,
-        step: &Node,
-        template: Option<&Node>,
+        step: &YamlNode,
+        template: Option<&YamlNode>,
         path: &str,
-        known: &Known<'_>,
+        known: &KnownResources<'_>,
         findings: &mut Findings<'_>,
     ) {
         self.check_container(step, path, findings);
@@ -205,9 +207,9 @@ impl TaskScope<'_> {
     /// Checks a step that runs a StepAction.
     fn check_action(
         &self,
-        step: &Node,
+        step: &YamlNode,
         path: &str,
-        known: &Known<'_>,
+        known: &KnownResources<'_>,
         findings: &mut Findings<'_>,
     ) {
         for key in ["image", "command", "args", "script", "env", "volumeMounts"] {
@@ -230,7 +232,7 @@ impl TaskScope<'_> {
     }
 
     /// Checks the references of a step, sidecar or template, and its mounts.
-    fn check_container(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
+    fn check_container(&self, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         for (key, value) in node.entries() {
             if let Some(key) = key.text() {
                 self.check_texts(value, &format!("{path}.{key}"), findings);
@@ -257,7 +259,7 @@ impl TaskScope<'_> {
     }
 
     /// Checks every reference below a node.
-    fn check_texts(&self, node: &Node, path: &str, findings: &mut Findings<'_>) {
+    fn check_texts(&self, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
         let script = path.ends_with(".script");
         for (scalar, item) in node.scalars() {
             let Some(text) = scalar.text() else { continue };
@@ -265,8 +267,8 @@ impl TaskScope<'_> {
                 at: scalar.at,
                 path,
                 place: match item {
-                    true => Place::Item,
-                    false => Place::Text,
+                    true => ReferencePlace::Item,
+                    false => ReferencePlace::Text,
                 },
             };
             for reference in references(text) {
@@ -277,7 +279,7 @@ impl TaskScope<'_> {
 
     fn check_reference(
         &self,
-        reference: &Reference,
+        reference: &VariableReference,
         script: bool,
         site: &Site<'_>,
         findings: &mut Findings<'_>,
@@ -357,7 +359,7 @@ const PREFIXES: [&str; 9] = [
 
 /// Reports a reference that Tekton does not replace. In a script an unknown first word can be a program.
 pub(super) fn unresolved(
-    reference: &Reference,
+    reference: &VariableReference,
     script: bool,
     site: &Site<'_>,
     findings: &mut Findings<'_>,
@@ -379,7 +381,7 @@ pub(super) fn unresolved(
 /// Checks given params against declared ones: missing, of another type and, where the declarations are `closed`,
 /// unknown.
 pub(super) fn given_params(
-    node: &Node,
+    node: &YamlNode,
     declared: &Declarations,
     closed: bool,
     path: &str,
@@ -414,7 +416,7 @@ pub(super) fn given_params(
     }
 }
 
-fn param_type(param: &Node, declared: &Declared, path: &str, findings: &mut Findings<'_>) {
+fn param_type(param: &YamlNode, declared: &Declared, path: &str, findings: &mut Findings<'_>) {
     let Some(value) = param.get("value") else {
         return;
     };
@@ -439,7 +441,7 @@ fn param_type(param: &Node, declared: &Declared, path: &str, findings: &mut Find
 }
 
 /// Checks a duration as Go reads it, such as 1h30m.
-pub(super) fn duration(node: &Node, path: &str, findings: &mut Findings<'_>) {
+pub(super) fn duration(node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
     let text = node.text().unwrap_or_default();
     if !text.contains("$(") && !is_duration(text) {
         let text = format!("{text:.40} is not a duration, expected one such as 1h30m");
@@ -474,12 +476,12 @@ fn is_duration(text: &str) -> bool {
 
 /// Checks the words of a step against the command line of this program.
 fn step_arguments(
-    step: &Node,
+    step: &YamlNode,
     path: &str,
     arguments: &ArgumentCheck<'_>,
     findings: &mut Findings<'_>,
 ) {
-    let texts = |key| -> Vec<&str> { step.list(key).iter().filter_map(Node::text).collect() };
+    let texts = |key| -> Vec<&str> { step.list(key).iter().filter_map(YamlNode::text).collect() };
     let (command, args) = (texts("command"), texts("args"));
     for error in arguments(&command, &args) {
         let argument = error

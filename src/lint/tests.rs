@@ -1,16 +1,16 @@
 //! Good resources pass; each mistake is found where it is.
 
-use super::{ArgumentError, File, Report, lint};
+use super::{ArgumentError, LintFile, LintReport, lint};
 
 const TASK: &str = include_str!("../../tests/fixtures/lint/task.yaml");
 const PIPELINE: &str = include_str!("../../tests/fixtures/lint/pipeline.yaml");
 const RUN: &str = include_str!("../../tests/fixtures/lint/run.yaml");
 const MISTAKES: &str = include_str!("../../tests/fixtures/lint/mistakes.txt");
 
-fn check(files: &[(&str, &str)]) -> Report {
+fn check(files: &[(&str, &str)]) -> LintReport {
     let files: Vec<_> = files
         .iter()
-        .map(|(name, text)| File {
+        .map(|(name, text)| LintFile {
             name: (*name).to_owned(),
             text: (*text).to_owned(),
         })
@@ -18,7 +18,7 @@ fn check(files: &[(&str, &str)]) -> Report {
     lint(&files, &|_, _| Vec::<ArgumentError>::new()).unwrap()
 }
 
-fn shown(report: &Report) -> Vec<String> {
+fn shown(report: &LintReport) -> Vec<String> {
     report.findings.iter().map(ToString::to_string).collect()
 }
 
@@ -162,7 +162,7 @@ fn a_comment_with_a_reason_silences_one_code_at_one_place() {
 
 #[test]
 fn names_the_line_that_is_not_yaml() {
-    let file = File {
+    let file = LintFile {
         name: "a.yaml".to_owned(),
         text: "kind: Task\nspec: [".to_owned(),
     };
@@ -179,7 +179,7 @@ fn nesting_aliases_and_duplicates_end_with_an_error() {
         bomb += &format!("a{at}: &a{at} [{names}]\n");
     }
     for text in [deep, bomb] {
-        let file = File {
+        let file = LintFile {
             name: "a.yaml".to_owned(),
             text,
         };

@@ -12,27 +12,27 @@ const MAX_NODES: usize = 200_000;
 
 /// A line and a column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
-pub(crate) struct Position {
+pub(crate) struct TextPosition {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
 /// A node with its position.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) kind: Kind,
+pub(super) struct YamlNode {
+    pub(super) at: TextPosition,
+    pub(super) kind: NodeKind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     /// A scalar; `plain` without quotes, so that it may be a number, a boolean or null.
     Scalar {
         text: String,
         plain: bool,
     },
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
+    Sequence(Vec<YamlNode>),
+    Mapping(Vec<(YamlNode, YamlNode)>),
 }
 
 /// The JSON type that a YAML reader makes of a node.
@@ -62,21 +62,21 @@ impl Type {
     }
 }
 
-impl Node {
+impl YamlNode {
     /// Returns the JSON type of the node.
     pub(super) fn ty(&self) -> Type {
         match &self.kind {
-            Kind::Sequence(_) => Type::Array,
-            Kind::Mapping(_) => Type::Object,
-            Kind::Scalar { plain: false, .. } => Type::String,
-            Kind::Scalar { text, .. } => plain_type(text),
+            NodeKind::Sequence(_) => Type::Array,
+            NodeKind::Mapping(_) => Type::Object,
+            NodeKind::Scalar { plain: false, .. } => Type::String,
+            NodeKind::Scalar { text, .. } => plain_type(text),
         }
     }
 
     /// Returns the text of a scalar that is not null.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar { text, .. } if self.ty() != Type::Null => Some(text),
+            NodeKind::Scalar { text, .. } if self.ty() != Type::Null => Some(text),
             _ => None,
         }
     }
@@ -84,7 +84,7 @@ impl Node {
     /// Returns the entries of a mapping; empty for other nodes.
     pub(super) fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
-            Kind::Mapping(entries) => entries,
+            NodeKind::Mapping(entries) => entries,
             _ => &[],
         }
     }
@@ -92,7 +92,7 @@ impl Node {
     /// Returns the items of a sequence; empty for other nodes.
     pub(super) fn items(&self) -> &[Self] {
         match &self.kind {
-            Kind::Sequence(items) => items,
+            NodeKind::Sequence(items) => items,
             _ => &[],
         }
     }
@@ -125,13 +125,13 @@ impl Node {
 
     fn collect_scalars<'a>(&'a self, item: bool, found: &mut Vec<(&'a Self, bool)>) {
         match &self.kind {
-            Kind::Scalar { .. } => found.push((self, item)),
-            Kind::Sequence(items) => {
+            NodeKind::Scalar { .. } => found.push((self, item)),
+            NodeKind::Sequence(items) => {
                 items
                     .iter()
                     .for_each(|item| item.collect_scalars(true, found));
             }
-            Kind::Mapping(entries) => {
+            NodeKind::Mapping(entries) => {
                 entries
                     .iter()
                     .for_each(|(_, value)| value.collect_scalars(false, found));
@@ -171,8 +171,8 @@ fn is_number(text: &str) -> bool {
 
 /// The reason why a document cannot be read, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    pub(super) at: Position,
+pub(super) struct UnreadableYaml {
+    pub(super) at: TextPosition,
     pub(super) reason: String,
 }
 
@@ -184,17 +184,17 @@ pub(super) struct Ignore {
 }
 
 /// Parses the documents of a file and the comments that silence findings.
-pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Vec<Ignore>), Unreadable> {
+pub(super) fn parse(text: &str) -> Result<(Vec<YamlNode>, Vec<Ignore>), UnreadableYaml> {
     let text = without_templates(text);
-    let mut builder = Builder::default();
+    let mut builder = TreeBuilder::default();
     for event in Parser::new_from_str(&text) {
-        let (event, span) = event.map_err(|error| Unreadable {
+        let (event, span) = event.map_err(|error| UnreadableYaml {
             at: position(*error.marker()),
             reason: error.info().to_owned(),
         })?;
         let at = position(span.start);
         let taken = builder.take(event, &span);
-        taken.map_err(|reason| Unreadable {
+        taken.map_err(|reason| UnreadableYaml {
             at,
             reason: reason.to_owned(),
         })?;
@@ -202,8 +202,8 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Vec<Ignore>), Unreadable> 
     Ok((builder.documents, ignores(&text)))
 }
 
-fn position(marker: granit_parser::Marker) -> Position {
-    Position {
+fn position(marker: granit_parser::Marker) -> TextPosition {
+    TextPosition {
         line: marker.line(),
         column: marker.col() + 1,
     }
@@ -245,32 +245,32 @@ fn ignores(text: &str) -> Vec<Ignore> {
     found.collect()
 }
 
-struct Open {
-    at: Position,
+struct OpenCollection {
+    at: TextPosition,
     mapping: bool,
     anchor: usize,
-    nodes: Vec<Node>,
+    nodes: Vec<YamlNode>,
 }
 
 #[derive(Default)]
-struct Builder {
-    documents: Vec<Node>,
-    open: Vec<Open>,
-    anchors: BTreeMap<usize, Node>,
+struct TreeBuilder {
+    documents: Vec<YamlNode>,
+    open: Vec<OpenCollection>,
+    anchors: BTreeMap<usize, YamlNode>,
     nodes: usize,
 }
 
-impl Builder {
+impl TreeBuilder {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
         let at = position(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let string = tag.is_some_and(|tag| tag.suffix() == "str");
-                let kind = Kind::Scalar {
+                let kind = NodeKind::Scalar {
                     text: text.into_owned(),
                     plain: style == ScalarStyle::Plain && !string,
                 };
-                self.add(Node { at, kind }, anchor)
+                self.add(YamlNode { at, kind }, anchor)
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
@@ -285,8 +285,13 @@ impl Builder {
         }
     }
 
-    fn start(&mut self, at: Position, mapping: bool, anchor: usize) -> Result<(), &'static str> {
-        self.open.push(Open {
+    fn start(
+        &mut self,
+        at: TextPosition,
+        mapping: bool,
+        anchor: usize,
+    ) -> Result<(), &'static str> {
+        self.open.push(OpenCollection {
             at,
             mapping,
             anchor,
@@ -301,21 +306,21 @@ impl Builder {
     fn end(&mut self) -> Result<(), &'static str> {
         let open = self.open.pop().ok_or("a collection ends without a start")?;
         let kind = match open.mapping {
-            false => Kind::Sequence(open.nodes),
+            false => NodeKind::Sequence(open.nodes),
             true => {
                 let mut nodes = open.nodes.into_iter();
                 let mut entries = Vec::new();
                 while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
                     entries.push((key, value));
                 }
-                Kind::Mapping(merged(entries))
+                NodeKind::Mapping(merged(entries))
             }
         };
-        let node = Node { at: open.at, kind };
+        let node = YamlNode { at: open.at, kind };
         self.add(node, open.anchor)
     }
 
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), &'static str> {
+    fn add(&mut self, node: YamlNode, anchor: usize) -> Result<(), &'static str> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err("the document has too many nodes");
@@ -332,25 +337,25 @@ impl Builder {
     }
 }
 
-fn size(node: &Node) -> usize {
+fn size(node: &YamlNode) -> usize {
     1 + match &node.kind {
-        Kind::Scalar { .. } => 0,
-        Kind::Sequence(items) => items.iter().map(size).sum(),
-        Kind::Mapping(entries) => entries.iter().map(|(_, value)| 1 + size(value)).sum(),
+        NodeKind::Scalar { .. } => 0,
+        NodeKind::Sequence(items) => items.iter().map(size).sum(),
+        NodeKind::Mapping(entries) => entries.iter().map(|(_, value)| 1 + size(value)).sum(),
     }
 }
 
 /// Expands merge keys (`<<`): keys of the mapping itself win.
-fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+fn merged(entries: Vec<(YamlNode, YamlNode)>) -> Vec<(YamlNode, YamlNode)> {
     let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(
-        |(key, _)| matches!(&key.kind, Kind::Scalar { text, plain: true } if text == "<<"),
+        |(key, _)| matches!(&key.kind, NodeKind::Scalar { text, plain: true } if text == "<<"),
     );
     for (_, value) in merges {
         let sources = match value.kind {
-            Kind::Sequence(items) => items,
-            kind => vec![Node { at: value.at, kind }],
+            NodeKind::Sequence(items) => items,
+            kind => vec![YamlNode { at: value.at, kind }],
         };
-        for (key, value) in sources.iter().flat_map(Node::entries) {
+        for (key, value) in sources.iter().flat_map(YamlNode::entries) {
             if own.iter().all(|(name, _)| name.text() != key.text()) {
                 own.push((key.clone(), value.clone()));
             }

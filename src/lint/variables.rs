@@ -2,20 +2,20 @@
 
 /// A reference without `$(` and `)`, split at its dots: `tasks`, `build`, `results`, `IMAGE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reference {
+pub(super) struct VariableReference {
     /// The reference as written, for messages.
     pub(super) text: String,
     /// The segments; a quoted name in brackets is one segment.
     pub(super) segments: Vec<String>,
     /// The index in brackets at the end.
-    pub(super) index: Index,
+    pub(super) index: ElementIndex,
     /// Set when the reference is the whole text.
     pub(super) whole: bool,
 }
 
 /// The index at the end of a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Index {
+pub(super) enum ElementIndex {
     None,
     /// Every element, written as `[*]`.
     All,
@@ -23,7 +23,7 @@ pub(super) enum Index {
     At,
 }
 
-impl Reference {
+impl VariableReference {
     /// Returns the segments as strings, to match on.
     pub(super) fn parts(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
@@ -32,7 +32,7 @@ impl Reference {
 
 /// Returns the references of a text that can be Tekton's: names with at least one dot or bracket. A shell's commands
 /// (`$(date)`, `$(cat FILE)`) have none or hold blanks.
-pub(super) fn references(text: &str) -> Vec<Reference> {
+pub(super) fn references(text: &str) -> Vec<VariableReference> {
     let mut found = Vec::new();
     for (start, _) in text.match_indices("$(") {
         let inner = &text[start + 2..];
@@ -43,7 +43,7 @@ pub(super) fn references(text: &str) -> Vec<Reference> {
         if let Some((segments, index)) = split(inner)
             && segments.len() > 1
         {
-            found.push(Reference {
+            found.push(VariableReference {
                 text: inner.to_owned(),
                 segments,
                 index,
@@ -54,9 +54,9 @@ pub(super) fn references(text: &str) -> Vec<Reference> {
     found
 }
 
-fn split(text: &str) -> Option<(Vec<String>, Index)> {
+fn split(text: &str) -> Option<(Vec<String>, ElementIndex)> {
     let mut segments = Vec::new();
-    let mut index = Index::None;
+    let mut index = ElementIndex::None;
     let mut rest = text;
     loop {
         if let Some(inside) = rest.strip_prefix('[') {
@@ -68,9 +68,9 @@ fn split(text: &str) -> Option<(Vec<String>, Index)> {
             });
             match quoted {
                 Some(name) => segments.push(name.to_owned()),
-                None if inner == "*" => index = Index::All,
+                None if inner == "*" => index = ElementIndex::All,
                 None if !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_digit()) => {
-                    index = Index::At;
+                    index = ElementIndex::At;
                 }
                 // `$(results[name].path)` is not a reference, nor is `[params.x]`.
                 None => return None,
@@ -97,7 +97,7 @@ fn split(text: &str) -> Option<(Vec<String>, Index)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Index, references};
+    use super::{ElementIndex, references};
 
     fn segments(text: &str) -> Vec<String> {
         let found = references(text);
@@ -111,9 +111,9 @@ mod tests {
             ["params/a", "params/b.c", "params/d", "tasks/t/results/r"]
         );
         let found = references("$(params.list[*])");
-        assert_eq!((found[0].index, found[0].whole), (Index::All, true));
+        assert_eq!((found[0].index, found[0].whole), (ElementIndex::All, true));
         let found = references("$(params.list[0]) ");
-        assert_eq!((found[0].index, found[0].whole), (Index::At, false));
+        assert_eq!((found[0].index, found[0].whole), (ElementIndex::At, false));
     }
 
     #[test]

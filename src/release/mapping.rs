@@ -30,7 +30,7 @@ const IGNORED: &[&str] = &["public", "staged", "files", "type"];
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
     /// One entry for each component, in the document's order.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<MappingEntry>,
     /// Members that this program ignores, by path, without an order.
     pub(crate) ignored: Vec<String>,
     /// Notices about the deprecated forms that it uses.
@@ -39,19 +39,19 @@ pub(crate) struct Mapping {
 
 /// The destinations of one component.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct MappingEntry {
     pub(crate) name: String,
     /// The component's version; `None` matches a Snapshot that has one version of it.
     pub(crate) version: Option<String>,
     /// The repositories that the image is copied to.
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<MappedRepository>,
     /// The format of times in its tags (`strftime`).
     pub(crate) timestamp_format: String,
 }
 
 /// A repository with the tags to set in it.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct MappedRepository {
     pub(crate) repository: Repository,
     /// Templates of the tags, each once.
     pub(crate) templates: Vec<Template>,
@@ -70,7 +70,7 @@ impl Mapping {
             None | Some(Value::Null) => return Err(Error::NoMapping(origin.to_owned())),
             Some(mapping) => object(mapping, "mapping")?,
         };
-        let mut reader = Reader::default();
+        let mut reader = MappingReader::default();
         reader.unknown(mapping, MAPPING, "mapping")?;
         let empty = Map::new();
         let defaults = match mapping.get("defaults") {
@@ -79,12 +79,13 @@ impl Mapping {
         };
         reader.unknown(defaults, DEFAULTS, "mapping.defaults")?;
         let components = list(mapping, "components", "mapping")?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<MappingEntry> = Vec::new();
         for (number, component) in components.iter().enumerate() {
             let place = format!("mapping.components[{number}]");
             let entry = reader.entry(object(component, &place)?, defaults, &place)?;
-            let twice =
-                |known: &Entry| (&known.name, &known.version) == (&entry.name, &entry.version);
+            let twice = |known: &MappingEntry| {
+                (&known.name, &known.version) == (&entry.name, &entry.version)
+            };
             if entries.iter().any(twice) {
                 return Err(mistake(
                     &place,
@@ -106,18 +107,18 @@ impl Mapping {
 }
 
 #[derive(Debug, Default)]
-struct Reader {
+struct MappingReader {
     ignored: Vec<String>,
     notices: Vec<String>,
 }
 
-impl Reader {
+impl MappingReader {
     fn entry(
         &mut self,
         component: &Map<String, Value>,
         defaults: &Map<String, Value>,
         place: &str,
-    ) -> Result<Entry, Error> {
+    ) -> Result<MappingEntry, Error> {
         for member in ["containerImage", "source"] {
             if component.contains_key(member) {
                 let way = "remove it: the Snapshot names the image and its source";
@@ -143,7 +144,7 @@ impl Reader {
             let way = "write pushSourceContainer: false and release it as a component";
             return Err(mistake(&place, problem.to_owned(), way));
         }
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets: Vec<MappedRepository> = Vec::new();
         for (number, repository) in self.repositories(component, &place)?.iter().enumerate() {
             let at = format!("repositories[{number}] of {place}");
             let target = self.target(object(repository, &at)?, &common, &at)?;
@@ -159,7 +160,7 @@ impl Reader {
                 None => targets.push(target),
             }
         }
-        Ok(Entry {
+        Ok(MappingEntry {
             version: text(component, "version", &place)?,
             name,
             targets,
@@ -217,7 +218,7 @@ impl Reader {
         repository: &Map<String, Value>,
         common: &[String],
         place: &str,
-    ) -> Result<Target, Error> {
+    ) -> Result<MappedRepository, Error> {
         self.unknown(repository, REPOSITORY, place)?;
         let url = text(repository, "url", place)?
             .ok_or_else(|| mistake(place, "has no url".to_owned(), "name the repository"))?;
@@ -236,7 +237,7 @@ impl Reader {
                 "write tags here, componentTags, or defaults.tags",
             ));
         }
-        Ok(Target {
+        Ok(MappedRepository {
             repository: parse_repository(&url, place)?,
             templates,
         })

@@ -2,18 +2,18 @@
 
 use super::{
     Error,
-    mapping::{Entry, Mapping},
+    mapping::{Mapping, MappingEntry},
 };
 
 /// A component of a Snapshot: its name and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct ComponentIdentity {
     pub(crate) name: String,
     /// The version, where the Snapshot has one.
     pub(crate) version: Option<String>,
 }
 
-impl std::fmt::Display for Identity {
+impl std::fmt::Display for ComponentIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.version {
             Some(version) => write!(f, "{} (version {version})", self.name),
@@ -24,7 +24,7 @@ impl std::fmt::Display for Identity {
 
 /// The components that may be left out of a release.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Choice {
+pub(crate) struct AssignOptions {
     /// The name of the one component that is released.
     pub(crate) single: Option<String>,
     /// Leaves out components without an entry, and entries without a component.
@@ -37,11 +37,11 @@ pub(crate) struct Choice {
 /// [`Error::Unmapped`], naming all that do not fit; [`Error::Mapping`] for an entry that fits two
 /// versions; [`Error::Object`] when a single component is not in the Snapshot exactly once.
 pub(crate) fn assign<'a>(
-    components: &[Identity],
+    components: &[ComponentIdentity],
     mapping: &'a Mapping,
-    choice: &Choice,
-) -> Result<Vec<Option<&'a Entry>>, Error> {
-    let single = |identity: &Identity| {
+    choice: &AssignOptions,
+) -> Result<Vec<Option<&'a MappingEntry>>, Error> {
+    let single = |identity: &ComponentIdentity| {
         choice
             .single
             .as_ref()
@@ -104,8 +104,8 @@ pub(crate) fn assign<'a>(
         .collect())
 }
 
-impl Entry {
-    fn fits(&self, component: &Identity) -> bool {
+impl MappingEntry {
+    fn fits(&self, component: &ComponentIdentity) -> bool {
         let version = self.version.is_none() || self.version == component.version;
         self.name == component.name && version
     }
@@ -126,15 +126,15 @@ mod tests {
         Mapping::of(&json!({"mapping": {"components": entries}}), "plan").unwrap()
     }
 
-    fn components(list: &[(&str, Option<&str>)]) -> Vec<Identity> {
-        let one = |(name, version): &(&str, Option<&str>)| Identity {
+    fn components(list: &[(&str, Option<&str>)]) -> Vec<ComponentIdentity> {
+        let one = |(name, version): &(&str, Option<&str>)| ComponentIdentity {
             name: (*name).to_owned(),
             version: version.map(str::to_owned),
         };
         list.iter().map(one).collect()
     }
 
-    const PLAIN: Choice = Choice {
+    const PLAIN: AssignOptions = AssignOptions {
         single: None,
         allow_unmapped: false,
     };
@@ -147,7 +147,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("api") && error.contains("ghost"), "{error}");
-        let allowed = Choice {
+        let allowed = AssignOptions {
             allow_unmapped: true,
             ..PLAIN
         };
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_single_component_must_be_there_once() {
-        let single = |name: &str| Choice {
+        let single = |name: &str| AssignOptions {
             single: Some(name.to_owned()),
             ..PLAIN
         };
@@ -178,7 +178,7 @@ mod tests {
         let two = components(&[("web", Some("v1")), ("web", Some("v2"))]);
         let both = mapping(&[("web", Some("v1")), ("web", Some("v2"))]);
         assert!(assign(&two, &both, &single("web")).is_err());
-        let unmapped = Choice {
+        let unmapped = AssignOptions {
             allow_unmapped: true,
             ..single("api")
         };

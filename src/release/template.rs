@@ -15,11 +15,11 @@ use crate::image::{Digest, Tag};
 pub(crate) struct Template {
     /// The text as it is written.
     pub(crate) text: String,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Variable(Variable),
 }
@@ -40,7 +40,7 @@ enum Variable {
 
 /// Facts about one image that fill its templates.
 #[derive(Debug, Clone)]
-pub(crate) struct Facts {
+pub(crate) struct ImageFacts {
     /// The digest of the image or index.
     pub(crate) digest: Digest,
     /// The source commit, as the Snapshot names it.
@@ -96,17 +96,17 @@ impl Template {
                 ))
             })?;
             if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+                parts.push(TemplatePart::Text(before.to_owned()));
             }
-            parts.push(Part::Variable(variable));
+            parts.push(TemplatePart::Variable(variable));
             rest = after;
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+            parts.push(TemplatePart::Text(rest.to_owned()));
         }
         let numbers = parts.iter().filter(|part| {
             let number = [Variable::Incrementer, Variable::ComponentIncrementer];
-            matches!(part, Part::Variable(variable) if number.contains(variable))
+            matches!(part, TemplatePart::Variable(variable) if number.contains(variable))
         });
         match numbers.count() {
             0 | 1 => Ok(Self {
@@ -121,7 +121,7 @@ impl Template {
     ///
     /// # Errors
     /// [`Error::Tag`] for a variable without a value and for a result that is not a tag.
-    pub(crate) fn fill(&self, facts: &Facts, place: &str) -> Result<Filled, Error> {
+    pub(crate) fn fill(&self, facts: &ImageFacts, place: &str) -> Result<Filled, Error> {
         let wrong = |problem: String| Error::Tag {
             place: place.to_owned(),
             template: self.text.clone(),
@@ -130,12 +130,12 @@ impl Template {
         let (mut text, mut number) = (String::new(), None);
         for part in &self.parts {
             match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Variable(Variable::Incrementer) => number = Some((text.len(), false)),
-                Part::Variable(Variable::ComponentIncrementer) => {
+                TemplatePart::Text(plain) => text.push_str(plain),
+                TemplatePart::Variable(Variable::Incrementer) => number = Some((text.len(), false)),
+                TemplatePart::Variable(Variable::ComponentIncrementer) => {
                     number = Some((text.len(), true));
                 }
-                Part::Variable(variable) => {
+                TemplatePart::Variable(variable) => {
                     text.push_str(&variable.value(facts).map_err(wrong)?);
                 }
             }
@@ -180,7 +180,7 @@ impl Variable {
         })
     }
 
-    fn value(&self, facts: &Facts) -> Result<String, String> {
+    fn value(&self, facts: &ImageFacts) -> Result<String, String> {
         let time = |time: Option<Timestamp>, missing: &str| {
             let time = time.ok_or_else(|| missing.to_owned())?;
             let shown = strtime::format(&facts.format, &time.to_zoned(jiff::tz::TimeZone::UTC));
@@ -223,7 +223,7 @@ pub(crate) fn number(tag: &str, prefix: &str, suffix: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts {
+    fn facts() -> ImageFacts {
         let labels = [
             ("version", "1.4.2"),
             ("empty", ""),
@@ -232,7 +232,7 @@ mod tests {
             ("plus", "1.0+b"),
         ];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Facts {
+        ImageFacts {
             digest: Digest::of(b"image"),
             revision: Some("1f2e3d4c".repeat(5)),
             built: Some("2026-08-05T10:00:00Z".parse().unwrap()),
@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    fn filled(text: &str, facts: &Facts) -> Result<Filled, Error> {
+    fn filled(text: &str, facts: &ImageFacts) -> Result<Filled, Error> {
         Template::parse(text, "web")?.fill(facts, "web")
     }
 
@@ -272,7 +272,7 @@ mod tests {
                 "{template}"
             );
         }
-        let seconds = Facts {
+        let seconds = ImageFacts {
             format: "%s".to_owned(),
             ..facts
         };
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_tag() {
-        let bare = Facts {
+        let bare = ImageFacts {
             revision: None,
             version: None,
             ..facts()

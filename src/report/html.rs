@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Component, Report, Show,
+    Report, ReportedComponent, Show,
     advice::{commit, failed_title, in_seconds, skipped, solution},
 };
 use crate::policy::{Finding, Sig};
@@ -33,7 +33,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
     banner(&mut page, report, class, verdict);
     // Refused images come first.
     let (good, bad): (Vec<_>, Vec<_>) = report.components.iter().partition(|one| one.success);
-    let components: Vec<&Component> = bad.into_iter().chain(good).collect();
+    let components: Vec<&ReportedComponent> = bad.into_iter().chain(good).collect();
     if components.len() > 1 {
         overview(&mut page, &components);
     }
@@ -47,7 +47,7 @@ pub(super) fn render(report: &Report, show: Show) -> String {
 
 fn verdict(report: &Report) -> (&'static str, &'static str) {
     let undecided = report.components.iter().any(|one| one.error.is_some());
-    let refused = |one: &Component| !one.success && one.error.is_none();
+    let refused = |one: &ReportedComponent| !one.success && one.error.is_none();
     if report.success && !report.components.is_empty() {
         ("good", "Passed")
     } else if undecided && !report.components.iter().any(refused) {
@@ -142,7 +142,7 @@ fn noun(count: usize, what: &str) -> String {
     format!("{what}{plural}")
 }
 
-fn overview(page: &mut String, components: &[&Component]) {
+fn overview(page: &mut String, components: &[&ReportedComponent]) {
     page.push_str(
         "<table><thead><tr><th>Image</th><th>Verdict</th><th class=\"n\">Violations</th>\
          <th class=\"n\">Warnings</th><th class=\"n wide\">Passed</th></tr></thead><tbody>",
@@ -166,14 +166,14 @@ fn overview(page: &mut String, components: &[&Component]) {
     page.push_str("</tbody></table>");
 }
 
-fn name(component: &Component) -> &str {
+fn name(component: &ReportedComponent) -> &str {
     match component.name.as_str() {
         "" => &component.container_image,
         name => name,
     }
 }
 
-fn badge(component: &Component) -> String {
+fn badge(component: &ReportedComponent) -> String {
     let (class, text) = match (&component.error, component.success) {
         (Some(_), _) => ("bad", "Not verified"),
         (None, true) => ("good", "Passed"),
@@ -182,7 +182,7 @@ fn badge(component: &Component) -> String {
     format!("<span class=\"badge {class}\">{text}</span>")
 }
 
-fn section(page: &mut String, number: usize, component: &Component) {
+fn section(page: &mut String, number: usize, component: &ReportedComponent) {
     put!(
         page,
         "<section id=\"c{number}\"><h2><bdi>{}</bdi> {}</h2><p class=\"ref\"><code>{}</code></p>",
@@ -288,7 +288,7 @@ fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding) {
     page.push_str("</dl></article>");
 }
 
-fn passed(page: &mut String, component: &Component) {
+fn passed(page: &mut String, component: &ReportedComponent) {
     if component.successes.is_empty() {
         return;
     }
@@ -310,7 +310,7 @@ fn passed(page: &mut String, component: &Component) {
     page.push_str("</ul></details>");
 }
 
-fn evidence(page: &mut String, component: &Component) {
+fn evidence(page: &mut String, component: &ReportedComponent) {
     let (signatures, attestations) = (&component.signatures, &component.attestations);
     if signatures.is_empty() && attestations.is_empty() {
         return;
@@ -337,7 +337,7 @@ fn evidence(page: &mut String, component: &Component) {
 }
 
 /// Returns everyone whose signature of the image or of an attestation was accepted, once.
-fn signers(component: &Component) -> Vec<String> {
+fn signers(component: &ReportedComponent) -> Vec<String> {
     let attested = component.attestations.iter();
     let attested = attested.flat_map(|attestation| &attestation.signatures);
     let mut names = Vec::new();

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    Format, Show, json, summary,
-    text::{self, Mark},
+    ReportFormat, Show, json, summary,
+    text::{self, ResultMark},
     yaml,
 };
 use crate::policy::{Finding, Spec};
@@ -15,7 +15,7 @@ use crate::policy::{Finding, Spec};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputReport {
     /// The files, the last name first.
-    pub(crate) inputs: Vec<Input>,
+    pub(crate) inputs: Vec<InputResults>,
     pub(crate) policy: Spec,
     /// The program that made the report.
     pub(crate) version: String,
@@ -25,7 +25,7 @@ pub(crate) struct InputReport {
 
 /// The results of one file or directory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Input {
+pub(crate) struct InputResults {
     /// The path as it was given.
     pub(crate) path: String,
     pub(crate) violations: Vec<Finding>,
@@ -37,7 +37,7 @@ pub(crate) struct Input {
 #[derive(Serialize)]
 struct Document<'a> {
     success: bool,
-    filepaths: Vec<File<'a>>,
+    filepaths: Vec<FileResults<'a>>,
     policy: &'a Spec,
     #[serde(rename = "ec-version")]
     version: &'a str,
@@ -46,7 +46,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
-struct File<'a> {
+struct FileResults<'a> {
     filepath: &'a str,
     violations: Vec<Finding>,
     warnings: Option<Vec<Finding>>,
@@ -57,7 +57,7 @@ struct File<'a> {
 }
 
 #[derive(Serialize)]
-struct Summary<'a> {
+struct InputSummary<'a> {
     filepaths: Vec<Short<'a>>,
     success: bool,
     key: &'a str,
@@ -75,7 +75,7 @@ struct Short<'a> {
     total_successes: usize,
 }
 
-impl Input {
+impl InputResults {
     /// Tells whether no rule refuses the file.
     pub(crate) fn success(&self) -> bool {
         self.violations.is_empty()
@@ -92,12 +92,16 @@ impl Input {
 
 impl InputReport {
     /// The formats that upstream has for files.
-    pub(crate) const FORMATS: [Format; 4] =
-        [Format::Json, Format::Yaml, Format::Text, Format::Summary];
+    pub(crate) const FORMATS: [ReportFormat; 4] = [
+        ReportFormat::Json,
+        ReportFormat::Yaml,
+        ReportFormat::Text,
+        ReportFormat::Summary,
+    ];
 
     /// Tells whether every file passed without a violation.
     pub(crate) fn success(&self) -> bool {
-        self.inputs.iter().all(Input::success)
+        self.inputs.iter().all(InputResults::success)
     }
 
     /// Returns the report in one of [`Self::FORMATS`], with one newline at the end. `base` is set by the flags; an
@@ -107,17 +111,17 @@ impl InputReport {
     /// Never for reports that this program made; the signature is serde's.
     pub(crate) fn render(
         &self,
-        format: Format,
+        format: ReportFormat,
         base: Show,
         show: Show,
     ) -> Result<String, serde_json::Error> {
         let mut text = match format {
-            Format::Yaml => yaml::render(&serde_json::to_value(self.document(base))?),
-            Format::Text => self.text(base, show),
-            Format::Summary => json::in_go(&self.summary(base))?,
+            ReportFormat::Yaml => yaml::render(&serde_json::to_value(self.document(base))?),
+            ReportFormat::Text => self.text(base, show),
+            ReportFormat::Summary => json::in_go(&self.summary(base))?,
             _ => json::in_go(&self.document(base))?,
         };
-        if matches!(format, Format::Json | Format::Summary) {
+        if matches!(format, ReportFormat::Json | ReportFormat::Summary) {
             text = crate::text::json(&text).into_owned();
         }
         if !text.ends_with('\n') {
@@ -134,7 +138,7 @@ impl InputReport {
             });
             findings.collect::<Vec<_>>()
         };
-        let files = self.inputs.iter().map(|input| File {
+        let files = self.inputs.iter().map(|input| FileResults {
             filepath: &input.path,
             violations: listed(&input.violations),
             warnings: show.warnings.then(|| listed(&input.warnings)),
@@ -151,7 +155,7 @@ impl InputReport {
         }
     }
 
-    fn summary(&self, show: Show) -> Summary<'_> {
+    fn summary(&self, show: Show) -> InputSummary<'_> {
         let files = self.inputs.iter().map(|input| Short {
             name: &input.path,
             success: input.success(),
@@ -162,7 +166,7 @@ impl InputReport {
             total_warnings: input.shown_warnings(show).len(),
             total_successes: input.successes.len(),
         });
-        Summary {
+        InputSummary {
             filepaths: files.collect(),
             // Upstream never sets this member.
             success: false,
@@ -172,7 +176,7 @@ impl InputReport {
 
     /// Returns the text in the layout of upstream's template. Hidden warnings are not included in the totals either.
     fn text(&self, base: Show, show: Show) -> String {
-        let sum = |count: fn(&Input, Show) -> usize| -> usize {
+        let sum = |count: fn(&InputResults, Show) -> usize| -> usize {
             self.inputs.iter().map(|input| count(input, base)).sum()
         };
         let violations = sum(|input, _| input.violations.len());
@@ -200,19 +204,19 @@ impl InputReport {
             info: base.info,
             ..show
         };
-        let mut list = |mark, of: fn(&Input, Show) -> &[Finding]| {
+        let mut list = |mark, of: fn(&InputResults, Show) -> &[Finding]| {
             for input in &self.inputs {
                 for finding in of(input, base) {
                     text::result(&mut text, mark, ("FilePath", &input.path), finding, show);
                 }
             }
         };
-        list(Mark::Violation, |input, _| &input.violations);
+        list(ResultMark::Violation, |input, _| &input.violations);
         if with_warnings {
-            list(Mark::Warning, Input::shown_warnings);
+            list(ResultMark::Warning, InputResults::shown_warnings);
         }
         if with_successes {
-            list(Mark::Success, Input::shown_successes);
+            list(ResultMark::Success, InputResults::shown_successes);
         }
         if show.docs_link && (violations > 0 || with_warnings) {
             text.push_str(text::DOCS);

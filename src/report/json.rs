@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Component, Report, Show};
+use super::{Report, ReportedComponent, Show};
 use crate::policy::Finding;
 
 /// Returns the report as text without a newline.
@@ -65,7 +65,7 @@ fn shown(report: &Report, show: Show) -> Report {
 }
 
 /// Copies only the shown parts: reports of many images are large.
-fn component(component: &Component, show: Show) -> Component {
+fn component(component: &ReportedComponent, show: Show) -> ReportedComponent {
     let ours = !show.dialect.is_conforma();
     let listed = |findings: &[Finding]| {
         let findings = findings.iter().map(|finding| match show.info {
@@ -79,7 +79,7 @@ fn component(component: &Component, show: Show) -> Component {
         });
         shown.collect()
     };
-    Component {
+    ReportedComponent {
         name: component.name.clone(),
         container_image: component.container_image.clone(),
         source: component.source.clone(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Component, Report, Show};
+use super::{Report, ReportedComponent, Show};
 use crate::{policy::Finding, text::is_unsafe};
 
 /// Returns the document without a newline.
@@ -41,7 +41,7 @@ fn skipped(count: usize) -> String {
     }
 }
 
-fn suite(report: &Report, component: &Component, show: Show) -> Suite {
+fn suite(report: &Report, component: &ReportedComponent, show: Show) -> Suite {
     let mut cases = String::new();
     let successes = if show.successes {
         component.successes.as_slice()
@@ -91,7 +91,7 @@ fn suite(report: &Report, component: &Component, show: Show) -> Suite {
     }
 }
 
-fn properties(report: &Report, component: &Component) -> String {
+fn properties(report: &Report, component: &ReportedComponent) -> String {
     let mut text = String::new();
     let mut add = |name: &str, value: &str| {
         let (name, value) = (escape(name), escape(value));

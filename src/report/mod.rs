@@ -14,7 +14,7 @@ mod summary;
 mod text;
 mod yaml;
 
-pub(crate) use inputs::{Input, InputReport};
+pub(crate) use inputs::{InputReport, InputResults};
 pub(crate) use json::in_go as go_json;
 
 use std::{borrow::Cow, sync::Arc};
@@ -36,7 +36,7 @@ pub(crate) struct Report {
     pub(crate) snapshot: String,
     /// The components, the last reference first.
     #[serde(deserialize_with = "list")]
-    pub(crate) components: Vec<Component>,
+    pub(crate) components: Vec<ReportedComponent>,
     /// The public key as PEM; empty for keyless signers.
     #[serde(default)]
     pub(crate) key: String,
@@ -51,13 +51,13 @@ pub(crate) struct Report {
     pub(crate) skipped_checks: Vec<String>,
     /// The release that the images are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) release: Option<Release>,
+    pub(crate) release: Option<ReportedRelease>,
 }
 
 /// The release that a report is about, as `images.json` names it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Release {
+pub(crate) struct ReportedRelease {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) application: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ pub(crate) struct Release {
 /// The results of one component.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Component {
+pub(crate) struct ReportedComponent {
     #[serde(default)]
     pub(crate) name: String,
     pub(crate) container_image: String,
@@ -91,7 +91,7 @@ pub(crate) struct Component {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) attestations: Vec<Attested>,
+    pub(crate) attestations: Vec<ReportedAttestation>,
     /// The reason why it could not be evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
@@ -118,7 +118,7 @@ pub(crate) struct Component {
 /// An attestation as reports list it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Attested {
+pub(crate) struct ReportedAttestation {
     /// Always the same text, as upstream has it.
     #[serde(rename = "type", default)]
     pub(crate) kind: String,
@@ -134,7 +134,7 @@ pub(crate) struct Attested {
     pub(crate) statement: Option<Arc<str>>,
 }
 
-impl Attested {
+impl ReportedAttestation {
     /// Lists a statement with its signers.
     pub(crate) fn new(statement: &Value, signatures: Vec<Sig>) -> Self {
         let text = |pointer: &str| {
@@ -165,13 +165,13 @@ impl Attested {
 }
 
 /// Reads a list that Go may have written as `null`.
-fn list<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<Component>, D::Error> {
+fn list<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Vec<ReportedComponent>, D::Error> {
     Option::deserialize(source).map(Option::unwrap_or_default)
 }
 
 /// The formats in which a report is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum ReportFormat {
     Json,
     Yaml,
     Text,
@@ -187,7 +187,7 @@ pub(crate) enum Format {
     PolicyInput,
 }
 
-impl Format {
+impl ReportFormat {
     /// Tells whether the rendering is one JSON document.
     fn is_json(self) -> bool {
         matches!(
@@ -248,7 +248,7 @@ pub(crate) struct Counts {
     pub(crate) successes: usize,
 }
 
-impl Component {
+impl ReportedComponent {
     /// Sorts the results in the order of reports.
     pub(crate) fn sort(&mut self) {
         for list in [
@@ -273,7 +273,7 @@ impl Component {
 impl Report {
     /// Describes a contradiction: a component that passed although it has violations, or the reverse.
     pub(crate) fn contradiction(&self) -> Option<String> {
-        let refused = |one: &&Component| !one.violations.is_empty() || one.error.is_some();
+        let refused = |one: &&ReportedComponent| !one.violations.is_empty() || one.error.is_some();
         let mut components = self.components.iter();
         if let Some(one) = components.find(|one| one.success && refused(one)) {
             let name = crate::text::line(&one.name);
@@ -327,18 +327,22 @@ impl Report {
     ///
     /// # Errors
     /// Never for reports that this program made; the signature is serde's.
-    pub(crate) fn render(&self, format: Format, show: Show) -> Result<String, serde_json::Error> {
+    pub(crate) fn render(
+        &self,
+        format: ReportFormat,
+        show: Show,
+    ) -> Result<String, serde_json::Error> {
         let mut text = match format {
-            Format::Json => json::render(self, show)?,
-            Format::Yaml => yaml::render(&json::document(self, show)?),
-            Format::Text => text::render(self, show),
-            Format::Appstudio => appstudio::render(self, show)?,
-            Format::Summary => summary::render(self, show)?,
-            Format::SummaryMarkdown => summary::markdown(self, show),
-            Format::Junit => junit::render(self, show),
-            Format::Html => html::render(self, show),
-            Format::Attestation => evidence::statements(self),
-            Format::PolicyInput => evidence::inputs(self)?,
+            ReportFormat::Json => json::render(self, show)?,
+            ReportFormat::Yaml => yaml::render(&json::document(self, show)?),
+            ReportFormat::Text => text::render(self, show),
+            ReportFormat::Appstudio => appstudio::render(self, show)?,
+            ReportFormat::Summary => summary::render(self, show)?,
+            ReportFormat::SummaryMarkdown => summary::markdown(self, show),
+            ReportFormat::Junit => junit::render(self, show),
+            ReportFormat::Html => html::render(self, show),
+            ReportFormat::Attestation => evidence::statements(self),
+            ReportFormat::PolicyInput => evidence::inputs(self)?,
         };
         if format.is_json()
             && let Cow::Owned(shown) = crate::text::json(&text)

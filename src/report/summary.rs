@@ -10,16 +10,16 @@ use crate::policy::Finding;
 pub(super) type ByCode = BTreeMap<String, Vec<String>>;
 
 #[derive(Serialize)]
-struct Summary<'a> {
+struct ReportSummary<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     snapshot: &'a str,
-    components: Vec<Component<'a>>,
+    components: Vec<ComponentSummary<'a>>,
     success: bool,
     key: &'a str,
 }
 
 #[derive(Serialize)]
-struct Component<'a> {
+struct ComponentSummary<'a> {
     name: &'a str,
     success: bool,
     violations: ByCode,
@@ -32,7 +32,7 @@ struct Component<'a> {
 
 /// Returns the first message of each code, and the number of the others.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
-    let component = |component: &'_ super::Component| -> (ByCode, ByCode, ByCode) {
+    let component = |component: &'_ super::ComponentSummary| -> (ByCode, ByCode, ByCode) {
         (
             by_code(&component.violations),
             by_code(&component.warnings),
@@ -46,7 +46,7 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
     let components = report.components.iter().map(|found| {
         let (violations, warnings, successes) = component(found);
         let counts = found.counts();
-        Component {
+        ComponentSummary {
             name: &found.name,
             success: found.success,
             violations,
@@ -57,7 +57,7 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
             total_successes: counts.successes,
         }
     });
-    json::in_go(&Summary {
+    json::in_go(&ReportSummary {
         snapshot: &report.snapshot,
         components: components.collect(),
         // Upstream never sets this member.

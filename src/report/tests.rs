@@ -42,7 +42,7 @@ fn golden() -> Report {
 #[test]
 fn text_is_upstreams() {
     let text = golden()
-        .render(Format::Text, show("2026-01-01T00:00:00Z"))
+        .render(ReportFormat::Text, show("2026-01-01T00:00:00Z"))
         .unwrap();
     assert_eq!(text, GOLDEN_TEXT);
 }
@@ -53,14 +53,14 @@ fn yaml_is_upstreams() {
         dialect: Dialect::Conforma,
         ..show("2026-01-01T00:00:00Z")
     };
-    let yaml = golden().render(Format::Yaml, upstream).unwrap();
+    let yaml = golden().render(ReportFormat::Yaml, upstream).unwrap();
     assert_eq!(yaml, GOLDEN_YAML);
 }
 
 #[test]
 fn junit_is_upstreams() {
     let junit = golden()
-        .render(Format::Junit, show("2026-11-21T22:58:27Z"))
+        .render(ReportFormat::Junit, show("2026-11-21T22:58:27Z"))
         .unwrap();
     assert_eq!(junit, GOLDEN_JUNIT);
 }
@@ -68,13 +68,13 @@ fn junit_is_upstreams() {
 #[test]
 fn the_table_and_the_test_output_are_upstreams() {
     let table = golden()
-        .render(Format::SummaryMarkdown, show("2026-11-21T22:58:25Z"))
+        .render(ReportFormat::SummaryMarkdown, show("2026-11-21T22:58:25Z"))
         .unwrap();
     assert_eq!(table, GOLDEN_MARKDOWN);
     let mut at = show("2026-11-21T22:58:25Z");
     at.now = jiff::Timestamp::from_second(1_795_301_910).unwrap();
     at.dialect = Dialect::Conforma;
-    let output = golden().render(Format::Appstudio, at).unwrap();
+    let output = golden().render(ReportFormat::Appstudio, at).unwrap();
     assert_eq!(output, GOLDEN_APPSTUDIO);
 }
 
@@ -82,7 +82,7 @@ fn the_table_and_the_test_output_are_upstreams() {
 fn our_test_output_names_the_first_violation_in_one_line() {
     let output = |report: &Report| {
         let text = report
-            .render(Format::Appstudio, show("2026-01-01T00:00:00Z"))
+            .render(ReportFormat::Appstudio, show("2026-01-01T00:00:00Z"))
             .unwrap();
         serde_json::from_str::<Value>(&text).unwrap()
     };
@@ -113,7 +113,7 @@ fn our_test_output_names_the_first_violation_in_one_line() {
 #[test]
 fn the_summary_is_upstreams() {
     let summary = golden()
-        .render(Format::Summary, show("2026-01-01T00:00:00Z"))
+        .render(ReportFormat::Summary, show("2026-01-01T00:00:00Z"))
         .unwrap();
     assert_eq!(summary, GOLDEN_SUMMARY);
 }
@@ -123,15 +123,16 @@ fn evidence_is_a_document_after_the_other() {
     let mut report = golden();
     let statement = "{\"note\": \"<a>\", \"_type\":\n\"x\"}";
     let document = serde_json::from_str(statement).unwrap();
-    let attested = Attested::new(&document, Vec::new()).with_statement(&Arc::from(statement));
+    let attested =
+        ReportedAttestation::new(&document, Vec::new()).with_statement(&Arc::from(statement));
     report.components[0].attestations = vec![attested.clone(), attested];
     report.components[0].policy_input = Some(Arc::new(json!({"note": "<a> & b"})));
-    report.components.push(Component::default());
+    report.components.push(ReportedComponent::default());
     let shown = show("2026-01-01T00:00:00Z");
-    let lines = report.render(Format::Attestation, shown).unwrap();
+    let lines = report.render(ReportFormat::Attestation, shown).unwrap();
     // Not a byte differs from what was signed.
     assert_eq!(lines, format!("{statement}\n{statement}\n"));
-    let inputs = report.render(Format::PolicyInput, shown).unwrap();
+    let inputs = report.render(ReportFormat::PolicyInput, shown).unwrap();
     let escaped = r#"{"note":"\u003ca\u003e \u0026 b"}"#;
     // The second component stopped before any rule was evaluated.
     assert_eq!(inputs, format!("{escaped}\n"));
@@ -143,7 +144,12 @@ fn what_an_index_holds_beside_images_is_said_but_to_upstreams_readers() {
     let digest = format!("sha256:{}", "a".repeat(64));
     report.components[0].left_out = vec![digest.clone()];
     let shown = show("2026-01-01T00:00:00Z");
-    for format in [Format::Json, Format::Yaml, Format::Text, Format::Html] {
+    for format in [
+        ReportFormat::Json,
+        ReportFormat::Yaml,
+        ReportFormat::Text,
+        ReportFormat::Html,
+    ] {
         let ours = Show {
             dialect: Dialect::Promote,
             ..shown
@@ -153,7 +159,7 @@ fn what_an_index_holds_beside_images_is_said_but_to_upstreams_readers() {
             "{format:?}"
         );
     }
-    for format in [Format::Json, Format::Yaml, Format::Text] {
+    for format in [ReportFormat::Json, ReportFormat::Yaml, ReportFormat::Text] {
         let upstreams = Show {
             dialect: Dialect::Conforma,
             ..shown
@@ -173,7 +179,7 @@ fn text_wraps_at_upstreams_width() {
     report.components[0].violations.truncate(1);
     report.components[0].violations[0].msg = format!("{word} {word} {word} {long} end\nnext");
     let text = report
-        .render(Format::Text, show("2026-01-01T00:00:00Z"))
+        .render(ReportFormat::Text, show("2026-01-01T00:00:00Z"))
         .unwrap();
     let reason: Vec<_> = text
         .lines()
@@ -196,14 +202,14 @@ fn a_result_without_a_code_is_shown_as_asked() {
     let mut report = golden();
     report.components[0].violations[0].metadata.remove("code");
     let shown = show("2026-01-01T00:00:00Z");
-    let text = report.render(Format::Text, shown).unwrap();
+    let text = report.render(ReportFormat::Text, shown).unwrap();
     assert!(text.contains("✕ [Violation]\n"), "{text}");
     let upstream = Show {
         dialect: Dialect::Conforma,
         color: true,
         ..shown
     };
-    let text = report.render(Format::Text, upstream).unwrap();
+    let text = report.render(ReportFormat::Text, upstream).unwrap();
     let expected = "\x1b[31m✕\x1b[0m \x1b[31m[Violation] %!s(<nil>)\x1b[0m\n";
     assert!(text.contains(expected), "{text}");
 }
@@ -221,7 +227,7 @@ fn what_upstream_has_no_place_for_is_noted_in_ours_only() {
     };
     for (format, names) in [
         (
-            Format::Text,
+            ReportFormat::Text,
             [
                 "Skipped check: transparency-log",
                 "Exception: Unnamed: a.b:c",
@@ -229,7 +235,7 @@ fn what_upstream_has_no_place_for_is_noted_in_ours_only() {
             ],
         ),
         (
-            Format::Json,
+            ReportFormat::Json,
             [
                 "\"skipped_checks\":[\"transparency-log\"]",
                 "\"exceptions\":[\"a.b:c\"]",
@@ -251,10 +257,10 @@ fn what_upstream_has_no_place_for_is_noted_in_ours_only() {
 #[test]
 fn a_saved_report_is_read_back() {
     let shown = show("2026-01-01T00:00:00Z");
-    let json = golden().render(Format::Json, shown).unwrap();
+    let json = golden().render(ReportFormat::Json, shown).unwrap();
     let read: Report = serde_json::from_str(&json).unwrap();
     assert_eq!(read.counts(), golden().counts());
-    assert_eq!(read.render(Format::Json, shown).unwrap(), json);
+    assert_eq!(read.render(ReportFormat::Json, shown).unwrap(), json);
 }
 
 #[test]
@@ -278,14 +284,14 @@ fn what_a_signer_wrote_cannot_leave_its_place() {
     let evil = "<script>alert(1)</script>]]>\x1b[2J\u{7}\u{202e}";
     report.components[0].violations[0].msg = evil.to_owned();
     let shown = show("2026-01-01T00:00:00Z");
-    let html = report.render(Format::Html, shown).unwrap();
+    let html = report.render(ReportFormat::Html, shown).unwrap();
     assert!(!html.contains("<script") && html.contains("&lt;script&gt;"));
     assert!(!html.contains('\x1b') && !html.contains('\u{202e}'));
-    let junit = report.render(Format::Junit, shown).unwrap();
+    let junit = report.render(ReportFormat::Junit, shown).unwrap();
     assert!(!junit.contains('\x1b') && !junit.contains("alert(1)</script>]]>"));
-    let text = report.render(Format::Text, shown).unwrap();
+    let text = report.render(ReportFormat::Text, shown).unwrap();
     assert!(!text.contains('\x1b') && !text.contains('\u{7}'));
-    let yaml = report.render(Format::Yaml, shown).unwrap();
+    let yaml = report.render(ReportFormat::Yaml, shown).unwrap();
     let read: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(read["components"][0]["violations"][0]["msg"], evil);
 }
@@ -299,7 +305,7 @@ fn the_page_says_what_stands_at_each_image() {
     ]);
     report.components[0].exceptions = vec!["a.b:c".to_owned()];
     report.skipped_checks = vec!["transparency-log".to_owned()];
-    let mut failed = Component {
+    let mut failed = ReportedComponent {
         name: "broken".to_owned(),
         container_image: "reg.example/broken@sha256:00".to_owned(),
         error: Some("the registry answered 503".to_owned()),
@@ -307,7 +313,7 @@ fn the_page_says_what_stands_at_each_image() {
     };
     let shown = show("2026-01-01T00:00:00Z");
     report.components.push(failed.clone());
-    let page = report.render(Format::Html, shown).unwrap();
+    let page = report.render(ReportFormat::Html, shown).unwrap();
     for part in [
         "<h1>Refused</h1><p>2 images: 1 not verified, 3 violations, 0 warnings, 19 checks passed.</p>",
         "<strong>Not checked:</strong> transparency-log",
@@ -333,11 +339,11 @@ fn the_page_says_what_stands_at_each_image() {
     }
     failed.success = false;
     report.components = vec![failed];
-    let page = report.render(Format::Html, shown).unwrap();
+    let page = report.render(ReportFormat::Html, shown).unwrap();
     assert!(page.contains("<h1>Not verified</h1>"));
     report.components.clear();
     report.success = true;
-    let page = report.render(Format::Html, shown).unwrap();
+    let page = report.render(ReportFormat::Html, shown).unwrap();
     assert!(page.contains("<h1>Nothing verified</h1>"));
 }
 

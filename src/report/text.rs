@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Component, Report, Show};
+use super::{Report, ReportedComponent, Show};
 use crate::policy::Finding;
 
 const WIDTH: usize = 130;
@@ -11,13 +11,13 @@ pub(super) const DOCS: &str = "For more information about policy issues, see the
 
 /// The mark and colour of a kind of result.
 #[derive(Clone, Copy)]
-pub(super) enum Mark {
+pub(super) enum ResultMark {
     Violation,
     Warning,
     Success,
 }
 
-impl Mark {
+impl ResultMark {
     fn parts(self) -> (char, &'static str, u8) {
         match self {
             Self::Violation => ('✕', "Violation", 31),
@@ -97,7 +97,7 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{content}");
 }
 
-fn components(text: &mut String, many: &[Component]) {
+fn components(text: &mut String, many: &[ReportedComponent]) {
     text.push_str("\nComponents:\n");
     for component in many {
         let counts = component.counts();
@@ -116,13 +116,15 @@ fn components(text: &mut String, many: &[Component]) {
 }
 
 fn results(text: &mut String, report: &Report, show: Show) {
-    type Of = fn(&Component) -> &Vec<Finding>;
-    let lists: [(Mark, bool, Of); 3] = [
-        (Mark::Violation, true, |component| &component.violations),
-        (Mark::Warning, show.warnings, |component| {
+    type Of = fn(&ReportedComponent) -> &Vec<Finding>;
+    let lists: [(ResultMark, bool, Of); 3] = [
+        (ResultMark::Violation, true, |component| {
+            &component.violations
+        }),
+        (ResultMark::Warning, show.warnings, |component| {
             &component.warnings
         }),
-        (Mark::Success, show.successes, |component| {
+        (ResultMark::Success, show.successes, |component| {
             &component.successes
         }),
     ];
@@ -146,7 +148,7 @@ fn results(text: &mut String, report: &Report, show: Show) {
 /// Writes one result with the label and name of its subject.
 pub(super) fn result(
     text: &mut String,
-    mark: Mark,
+    mark: ResultMark,
     (label, place): (&str, &str),
     finding: &Finding,
     show: Show,
@@ -170,7 +172,7 @@ pub(super) fn result(
             one_line(place)
         ),
     );
-    let is_success = matches!(mark, Mark::Success);
+    let is_success = matches!(mark, ResultMark::Success);
     if !is_success && !finding.msg.is_empty() {
         paragraph(text, "Reason", &finding.msg);
     }

@@ -20,7 +20,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// A resource of a bundle, with its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Resource {
+pub(crate) struct BundleResource {
     pub(crate) kind: String,
     pub(crate) name: String,
     /// The API version without its group, such as `v1`.
@@ -34,7 +34,7 @@ pub(crate) struct Resource {
 ///
 /// # Errors
 /// Those of the file system.
-pub(crate) fn write(resources: &[Resource], dir: &Path) -> io::Result<Digest> {
+pub(crate) fn write(resources: &[BundleResource], dir: &Path) -> io::Result<Digest> {
     let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
     for resource in resources {
         let archive = archive(resource)?;
@@ -85,7 +85,7 @@ fn blob(dir: &Path, bytes: &[u8]) -> io::Result<Digest> {
 }
 
 /// Returns a tar archive with the one file that a cluster reads.
-fn archive(resource: &Resource) -> io::Result<Vec<u8>> {
+fn archive(resource: &BundleResource) -> io::Result<Vec<u8>> {
     let mut header = tar::Header::new_gnu();
     header.set_size(resource.text.len() as u64);
     header.set_mode(0o600);
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_bundle_follows_the_contract_and_is_the_same_each_time() {
-        let resource = Resource {
+        let resource = BundleResource {
             kind: "Task".to_owned(),
             name: "verify".to_owned(),
             version: "v1".to_owned(),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    commands::{Target, open_special},
+    commands::{WriteTarget, open_special},
     failure::{Failure, Kind},
 };
 
@@ -20,9 +20,9 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
     let wrong = |error: std::io::Error| {
         Failure::new(Kind::Usage, error).context(format!("cannot write {}", path.display()))
     };
-    let opened = match Target::of(path).map_err(wrong)? {
-        Target::File(target) => OpenOptions::new().create(true).append(true).open(target),
-        Target::Special(target) => open_special(target),
+    let opened = match WriteTarget::of(path).map_err(wrong)? {
+        WriteTarget::File(target) => OpenOptions::new().create(true).append(true).open(target),
+        WriteTarget::Special(target) => open_special(target),
     };
     opened.map_err(wrong)
 }

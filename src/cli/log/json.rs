@@ -16,9 +16,9 @@ use tracing_subscriber::{
 use crate::failure::Failure;
 
 /// Formats each event as one line of JSON.
-pub(super) struct Line;
+pub(super) struct JsonLine;
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for JsonLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -29,7 +29,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut fields = Fields::default();
+        let mut fields = JsonFields::default();
         event.record(&mut fields);
         let level = event.metadata().level().as_str();
         writeln!(writer, "{}", line(level, fields.0))
@@ -59,15 +59,15 @@ fn line(level: &str, mut fields: Map<String, Value>) -> String {
 }
 
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct JsonFields(Map<String, Value>);
 
-impl Fields {
+impl JsonFields {
     fn add(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name().to_owned(), value.into());
     }
 }
 
-impl Visit for Fields {
+impl Visit for JsonFields {
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.add(field, value);
     }

@@ -13,9 +13,9 @@ use tracing_subscriber::{
 };
 
 /// Formats each event as one line of logrus.
-pub(super) struct Line;
+pub(super) struct LogrusLine;
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LogrusLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -33,7 +33,7 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
-        let mut fields = Fields::default();
+        let mut fields = LogrusFields::default();
         event.record(&mut fields);
         fields.others.sort();
         let now = Timestamp::now();
@@ -51,12 +51,12 @@ where
 }
 
 #[derive(Default)]
-struct Fields {
+struct LogrusFields {
     message: String,
     others: Vec<(String, String)>,
 }
 
-impl Fields {
+impl LogrusFields {
     fn add(&mut self, field: &Field, value: String) {
         match field.name() {
             "message" => self.message = value,
@@ -65,7 +65,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for LogrusFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.add(field, value.to_owned());
     }

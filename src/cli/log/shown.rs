@@ -11,9 +11,9 @@ use tracing_subscriber::{
 use crate::text;
 
 /// Writes the message and the other fields of an event, each as one line of text.
-pub(super) struct Fields;
+pub(super) struct SafeFields;
 
-impl<'w> FormatFields<'w> for Fields {
+impl<'w> FormatFields<'w> for SafeFields {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut visitor = Visitor {
             writer,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{AttestRequest, FilesRequest, Statement};
+use super::{AttestRequest, FilesRequest, StatementKind};
 use crate::{
     failure::{Failure, Kind},
     http::Url,
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     signing: SigningFlags,
     /// The documents to attach [default: evidence, with a key also vsa and promotion]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
-    statements: Vec<Statement>,
+    statements: Vec<StatementKind>,
     /// Where to put signed statements: auto changes nothing for other tools
     #[arg(long, value_name = "LAYOUT", default_value = "auto")]
     layout: LayoutChoice,

@@ -11,10 +11,10 @@ use crate::{
     handover::{self, Placed, Vouched},
     policy::Dialect,
     record::{Evidence, File, Job},
-    report::{Format, Report, Show},
+    report::{Report, ReportFormat, Show},
 };
 
-pub(super) struct Files {
+pub(super) struct PromotionFiles {
     images: Option<Vec<u8>>,
     verified: Vec<u8>,
     promoted: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Files {
     pub(super) placed: Placed,
 }
 
-impl Files {
+impl PromotionFiles {
     /// Reads the files.
     ///
     /// # Errors
@@ -163,7 +163,10 @@ impl Files {
             dialect: Dialect::Promote,
             now: context.clock.written(),
         };
-        let html = self.parsed.render(Format::Html, show).or_fail(Kind::Bug)?;
+        let html = self
+            .parsed
+            .render(ReportFormat::Html, show)
+            .or_fail(Kind::Bug)?;
         let known = [
             ("images.json", self.images.clone()),
             ("verified.json", Some(self.verified.clone())),

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 
-use super::{Done, Files};
+use super::{AttestedImages, PromotionFiles};
 use crate::{
     commands::{Context, Outcome, write_file},
     failure::{Failure, Kind, OrFail as _},
@@ -42,7 +42,7 @@ fn line(written: &Written, dry_run: bool) -> String {
 }
 
 /// Returns one line for each document, and the results.
-pub(super) fn outcome(done: &Done) -> Outcome {
+pub(super) fn outcome(done: &AttestedImages) -> Outcome {
     let mut outcome = Outcome::default();
     let written = done.attested.iter().flat_map(|one| &one.written);
     let lines: String = written.map(|written| line(written, done.dry_run)).collect();
@@ -75,7 +75,11 @@ pub(super) fn outcome(done: &Done) -> Outcome {
 }
 
 /// Writes `attested.json`, the list of everything that was attached.
-pub(super) fn write_attested(done: &Done, files: &Files, context: &Context) -> Result<(), Failure> {
+pub(super) fn write_attested(
+    done: &AttestedImages,
+    files: &PromotionFiles,
+    context: &Context,
+) -> Result<(), Failure> {
     let components: Vec<_> = done
         .attested
         .iter()
@@ -112,7 +116,7 @@ pub(super) fn write_attested(done: &Done, files: &Files, context: &Context) -> R
 }
 
 /// Writes copies of everything into a directory: documents, and signed envelopes as other verifiers read them.
-pub(super) fn write_copies(done: &Done, dir: &Path) -> Result<(), Failure> {
+pub(super) fn write_copies(done: &AttestedImages, dir: &Path) -> Result<(), Failure> {
     fs::create_dir_all(dir).map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot make {}", dir.display()))
     })?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CopyRequest, CopySource, Mode, VerdictSource, endpoint::Endpoint};
+use super::{CopyMode, CopyRequest, CopySource, VerdictSource, endpoint::CopyEndpoint};
 use crate::{
     failure::{Failure, Kind},
     image::Digest,
@@ -88,7 +88,7 @@ pub(crate) struct Args {
     allow_empty: bool,
     /// Which attached signatures, attestations and other artifacts to copy [default: seen; everything with --unverified]
     #[arg(long, value_name = "WHICH")]
-    attached: Option<Attached>,
+    attached: Option<AttachedChoice>,
     /// Copy also the scan reports that the image's provenance names
     #[arg(long)]
     with_reports: bool,
@@ -132,7 +132,7 @@ pub(crate) struct Args {
 
 /// The selection of attached artifacts to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Attached {
+pub(crate) enum AttachedChoice {
     /// Exactly the artifacts that verified.json lists
     Seen,
     /// Of these, accepted evidence and what it names
@@ -162,8 +162,8 @@ impl TryFrom<Args> for CopyRequest {
             tags: args.tag,
             allow_empty: args.allow_empty,
             mode: match args.stage_only {
-                true => Mode::StageOnly,
-                false => Mode::Both,
+                true => CopyMode::StageOnly,
+                false => CopyMode::Both,
             },
             check_tags: args.check_tags || !args.stage_only,
             attached: args.attached,
@@ -181,13 +181,18 @@ impl TryFrom<Args> for CopyRequest {
 
 /// Refuses flags that contradict each other about attached artifacts.
 fn check_attached(args: &Args) -> Result<(), Failure> {
-    if args.unverified && matches!(args.attached, Some(Attached::Seen | Attached::Accepted)) {
+    if args.unverified
+        && matches!(
+            args.attached,
+            Some(AttachedChoice::Seen | AttachedChoice::Accepted)
+        )
+    {
         let text =
             "--attached=seen and =accepted need a verified.json, which --unverified leaves out";
         return Err(Failure::message(Kind::Usage, text)
             .hint("leave --attached out to copy everything, or give --attached=none"));
     }
-    if args.with_reports && args.attached == Some(Attached::None) {
+    if args.with_reports && args.attached == Some(AttachedChoice::None) {
         let text = "--with-reports copies attached artifacts, which --attached=none leaves out";
         return Err(Failure::message(Kind::Usage, text));
     }
@@ -203,11 +208,11 @@ fn tags_only(args: Args) -> CopyRequest {
             unverified: args.unverified,
         },
         verdict: VerdictSource::Unverified,
-        mode: Mode::TagsOnly,
+        mode: CopyMode::TagsOnly,
         tags: Vec::new(),
         allow_empty: args.allow_empty,
         check_tags: true,
-        attached: Some(Attached::None),
+        attached: Some(AttachedChoice::None),
         with_reports: false,
         immutable: args.immutable,
         deep: false,
@@ -226,8 +231,8 @@ fn source(args: &Args) -> Result<CopySource, Failure> {
     let to = args.dst.as_ref().or(args.destination.as_ref());
     match (from, to) {
         (Some(from), Some(to)) => Ok(CopySource::One {
-            from: Box::new(Endpoint::parse(from)?),
-            to: Box::new(Endpoint::parse(to)?),
+            from: Box::new(CopyEndpoint::parse(from)?),
+            to: Box::new(CopyEndpoint::parse(to)?),
         }),
         (Some(from), None) => {
             let text = format!("{from} has no destination: expected SRC DST");

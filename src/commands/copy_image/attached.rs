@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Attached;
+use super::AttachedChoice;
 use crate::{
     commands::failures::handover_failure,
     failure::{Failure, Kind},
@@ -21,17 +21,17 @@ pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
 
 /// Selects the artifacts to copy with one image.
 pub(super) fn selection(
-    which: Option<Attached>,
+    which: Option<AttachedChoice>,
     version: &Version,
     vouched: Option<&Vouched>,
 ) -> Result<Selection, Failure> {
     let Some(vouched) = vouched else {
         return Ok(match which {
-            Some(Attached::None) => Selection::Nothing,
+            Some(AttachedChoice::None) => Selection::Nothing,
             _ => Selection::Everything,
         });
     };
-    if which == Some(Attached::None) {
+    if which == Some(AttachedChoice::None) {
         return Ok(Selection::Nothing);
     }
     // A tag is resolved by the plan, which refuses what the verdict does not list; until then
@@ -46,10 +46,10 @@ pub(super) fn selection(
 }
 
 fn listed<'a>(
-    which: Option<Attached>,
+    which: Option<AttachedChoice>,
     seen: impl Iterator<Item = &'a AttachedArtifact>,
 ) -> Result<Selection, Failure> {
-    let accepted = which == Some(Attached::Accepted);
+    let accepted = which == Some(AttachedChoice::Accepted);
     let seen = seen.filter(|artifact| artifact.accepted || !accepted);
     let listed = seen.map(|artifact| {
         let at = Attachment::parse(&artifact.place).ok_or_else(|| {

@@ -16,7 +16,7 @@ pub(super) enum End {
 
 /// An end of a copy with the image there.
 #[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
+pub(crate) struct CopyEndpoint {
     pub(super) text: String,
     pub(super) end: End,
     pub(super) tag: Option<Tag>,
@@ -54,7 +54,7 @@ pub(super) fn check_transport(text: &str) -> Result<(), Failure> {
     }
 }
 
-impl Endpoint {
+impl CopyEndpoint {
     /// Parses the value of a flag.
     ///
     /// # Errors

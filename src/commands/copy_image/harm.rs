@@ -1,6 +1,6 @@
 //! Warns of a copy after which other tools no longer see an image's signatures.
 
-use super::Jobs;
+use super::CopyJobs;
 use crate::{
     commands::{Context, record_failures::record_failure},
     failure::Failure,
@@ -12,7 +12,11 @@ use crate::{
 ///
 /// # Errors
 /// Those of the destination's registry.
-pub(super) async fn warn(jobs: &Jobs, plans: &[Planned], context: &Context) -> Result<(), Failure> {
+pub(super) async fn warn(
+    jobs: &CopyJobs,
+    plans: &[Planned],
+    context: &Context,
+) -> Result<(), Failure> {
     for (job, plan) in jobs.0.iter().zip(plans) {
         let mut arriving = Attachments {
             sig: plan.arriving_tags(),

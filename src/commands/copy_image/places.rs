@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CopyRequest, CopySource,
-    endpoint::{End, Endpoint, check_transport},
+    endpoint::{CopyEndpoint, End, check_transport},
 };
 use crate::{
     commands::failures::{handover_failure, registry_failure},
@@ -18,7 +18,7 @@ use crate::{
 
 /// An image to copy, with its source, destination and tags.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
+pub(super) struct CopyJob {
     pub(super) name: String,
     /// The component's version, where it has one.
     pub(super) component_version: Option<String>,
@@ -45,9 +45,9 @@ pub(super) struct BuiltFrom {
 
 /// The images to copy, in the order of the verdict.
 #[derive(Debug)]
-pub(super) struct Jobs(pub(super) Vec<Job>);
+pub(super) struct CopyJobs(pub(super) Vec<CopyJob>);
 
-impl Jobs {
+impl CopyJobs {
     /// Finds source, destination and tags of every image.
     pub(super) fn of(
         request: &CopyRequest,
@@ -83,7 +83,7 @@ impl Jobs {
                     None => repositories.push((&place.repository, vec![tag])),
                 }
             }
-            let job = |(to, tags): (&Repository, _)| Job {
+            let job = |(to, tags): (&Repository, _)| CopyJob {
                 name: component.name.clone(),
                 component_version: component.version.clone(),
                 from: End::Repository(to.clone()),
@@ -104,7 +104,7 @@ impl Jobs {
 
     /// Refuses two different images that would get one tag.
     fn check_tags(&self) -> Result<(), Failure> {
-        let mut known: BTreeMap<String, &Job> = BTreeMap::new();
+        let mut known: BTreeMap<String, &CopyJob> = BTreeMap::new();
         for job in &self.0 {
             for tag in &job.tags {
                 let place = format!("{}:{tag}", job.to);
@@ -128,10 +128,10 @@ impl Jobs {
     /// of a release are the administrator's.
     pub(super) fn tell_who_names(&self, source: &CopySource, registry: &Registry) {
         if matches!(source, CopySource::All { .. } | CopySource::Released { .. }) {
-            registry.named_by_snapshot(self.0.iter().filter_map(Job::source));
+            registry.named_by_snapshot(self.0.iter().filter_map(CopyJob::source));
         }
         if matches!(source, CopySource::Released { .. }) {
-            let targets = self.0.iter().filter_map(Job::target);
+            let targets = self.0.iter().filter_map(CopyJob::target);
             registry.own(targets.filter_map(|target| target.registry().parse().ok()));
         }
     }
@@ -151,7 +151,7 @@ impl Jobs {
     }
 }
 
-impl Job {
+impl CopyJob {
     pub(super) fn source(&self) -> Option<&Repository> {
         self.from.repository()
     }
@@ -199,7 +199,7 @@ impl Job {
 }
 
 /// Returns an image for each repository of a release.
-fn of_release(release: &Release) -> Vec<Job> {
+fn of_release(release: &Release) -> Vec<CopyJob> {
     let mut jobs = Vec::new();
     for component in &release.components {
         let image = &component.container_image;
@@ -217,7 +217,7 @@ fn of_release(release: &Release) -> Vec<Job> {
                 built,
             },
         };
-        jobs.extend(component.destinations.iter().map(|place| Job {
+        jobs.extend(component.destinations.iter().map(|place| CopyJob {
             name: component.name.clone(),
             component_version: component.version.clone(),
             from: End::Repository(image.repository.clone()),
@@ -235,11 +235,11 @@ fn of_release(release: &Release) -> Vec<Job> {
 
 /// Returns the one image of SRC and DST.
 fn one(
-    source: &Endpoint,
-    destination: &Endpoint,
+    source: &CopyEndpoint,
+    destination: &CopyEndpoint,
     request: &CopyRequest,
     vouched: Option<&Vouched>,
-) -> Result<Job, Failure> {
+) -> Result<CopyJob, Failure> {
     let (from, source_tag, digest) = (source.end.clone(), source.tag.clone(), source.digest);
     let (to, tag) = (destination.end.clone(), destination.tag.clone());
     let pinned_destination = destination.digest;
@@ -278,7 +278,7 @@ fn one(
         }
         (None, None) => None,
     };
-    Ok(Job {
+    Ok(CopyJob {
         name,
         component_version,
         from,
@@ -298,7 +298,7 @@ fn all(
     map: &BTreeMap<String, String>,
     request: &CopyRequest,
     vouched: Option<&Vouched>,
-) -> Result<Vec<Job>, Failure> {
+) -> Result<Vec<CopyJob>, Failure> {
     let Some(vouched) = vouched else {
         return Err(Failure::message(
             Kind::Usage,
@@ -333,7 +333,7 @@ fn all(
             let message = "no destination tag: neither --tag nor verified.json names one";
             return Err(Failure::message(Kind::Usage, message));
         }
-        jobs.push(Job {
+        jobs.push(CopyJob {
             name: name.to_owned(),
             component_version: component.version.clone(),
             from: End::Repository(image.repository.clone()),

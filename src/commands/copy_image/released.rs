@@ -1,6 +1,6 @@
 //! Copies to the repositories and tags of a release, several of which may be of one component.
 
-use super::{Attached, CopyRequest, CopySource};
+use super::{AttachedChoice, CopyRequest, CopySource};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind},
@@ -11,7 +11,7 @@ use crate::{
 impl CopyRequest {
     /// Warns that evidence which is kept in another repository is not copied.
     pub(super) fn warn_of_other_evidence(&self, context: &Context) {
-        if let (Some(elsewhere), None | Some(Attached::Seen | Attached::Accepted)) =
+        if let (Some(elsewhere), None | Some(AttachedChoice::Seen | AttachedChoice::Accepted)) =
             (context.env.get("COSIGN_REPOSITORY"), self.attached)
         {
             tracing::warn!(

@@ -1,6 +1,6 @@
 //! Refuses tags that would move back: an older Snapshot that finishes later than a newer one.
 
-use super::places::{BuiltFrom, Jobs};
+use super::places::{BuiltFrom, CopyJobs};
 use crate::{
     commands::{Context, failures::git_failure},
     failure::{Failure, Kind},
@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// The commit and version that are being promoted.
-pub(super) struct Release {
+pub(super) struct PromotedRelease {
     url: Option<String>,
     origin: Origin,
 }
 
-impl Release {
+impl PromotedRelease {
     /// Returns the commits that the hand-over files name; `None` without a verdict.
     pub(super) fn of(verified: Option<&Verified>, promoted: Option<&Promoted>) -> Option<Self> {
         let (source, commit, tag) = match (verified, promoted) {
@@ -40,9 +40,9 @@ impl Release {
 /// # Errors
 /// [`Kind::Refused`], naming the tag and why its image is newer.
 pub(super) async fn check(
-    jobs: &Jobs,
+    jobs: &CopyJobs,
     plans: &[Planned],
-    release: Option<Release>,
+    release: Option<PromotedRelease>,
     registry: &Registry,
     context: &Context,
 ) -> Result<(), Failure> {
@@ -52,7 +52,7 @@ pub(super) async fn check(
         };
         let new = match (&job.built_from, &release) {
             (Some(BuiltFrom { url, origin }), _) => (url, origin),
-            (None, Some(Release { url, origin })) => (url, origin),
+            (None, Some(PromotedRelease { url, origin })) => (url, origin),
             // Without a verdict nothing is known of the release.
             (None, None) => continue,
         };

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use super::{Done, Jobs};
+use super::{CopyJobs, CopyResult};
 use crate::{
     progress::shown_bytes,
     registry::{self, Planned, Registry},
 };
 
 /// Returns the plan of the copy, a paragraph for each image.
-pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
+pub(super) fn plan(jobs: &CopyJobs, plans: &[Planned]) -> CopyResult {
     let mut text = Vec::new();
     for (job, plan) in jobs.0.iter().zip(plans) {
         let (from, to) = (&plan.item.from, &plan.item.to);
@@ -21,7 +21,7 @@ pub(super) fn plan(jobs: &Jobs, plans: &[Planned]) -> Done {
         );
         text.extend(line.into_bytes());
     }
-    Done::Planned(text)
+    CopyResult::Planned(text)
 }
 
 /// Logs one line about a finished copy.

@@ -6,11 +6,13 @@ use super::Lines;
 use crate::{
     commands::{
         Context, copy_image,
-        extract_tag::{self, Done as Tagged},
+        extract_tag::{self, ExtractedTag},
         failures::{gate_failure, git_failure, registry_failure},
         gather_images::{self, GatherRequest, ImageSource},
-        run::{Prepared, Requests},
-        update_deployment::{self, DeployImages, DeployRequest, DeployTarget, Image, Release},
+        run::{PreparedRun, Requests},
+        update_deployment::{
+            self, DeployImages, DeployRequest, DeployTarget, DeployedImage, ReleaseSource,
+        },
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{self, Gate},
@@ -20,14 +22,14 @@ use crate::{
 };
 
 /// A component as far as it is known.
-struct Found {
+struct KnownComponent {
     name: String,
     repository: Repository,
     /// The digest that was built for the tag.
     digest: Option<Digest>,
 }
 
-pub(super) struct Checks<'a> {
+pub(super) struct PromotionChecks<'a> {
     requests: Requests,
     /// Set when a tag is given; without it any tag will do.
     has_tag: bool,
@@ -35,9 +37,9 @@ pub(super) struct Checks<'a> {
     gitops: Context,
 }
 
-impl<'a> Checks<'a> {
+impl<'a> PromotionChecks<'a> {
     /// Takes the requests of the five steps.
-    pub(super) fn new(prepared: Prepared, context: &'a Context) -> Self {
+    pub(super) fn new(prepared: PreparedRun, context: &'a Context) -> Self {
         Self {
             requests: prepared.requests,
             has_tag: prepared.has_tag,
@@ -55,7 +57,7 @@ impl<'a> Checks<'a> {
     }
 
     /// Checks the source repository and looks up the tag in it.
-    async fn source(&self, lines: &mut Lines) -> Option<Tagged> {
+    async fn source(&self, lines: &mut Lines) -> Option<ExtractedTag> {
         let url = self.requests.tag.git_url.clone();
         if !self.has_tag {
             let url = url?;
@@ -85,13 +87,17 @@ impl<'a> Checks<'a> {
     }
 
     /// Finds the images that were built, and checks the right to pull each.
-    async fn images(&self, tagged: Option<&Tagged>, lines: &mut Lines) -> Vec<Found> {
+    async fn images(
+        &self,
+        tagged: Option<&ExtractedTag>,
+        lines: &mut Lines,
+    ) -> Vec<KnownComponent> {
         let mut all = Vec::new();
         let ImageSource::Repositories(named) = &self.requests.gather.source else {
             match gather_images::find(&self.gather(tagged), self.context).await {
                 Ok(images) => {
                     lines.add("images", Ok(format!("{} found", images.len())), "");
-                    let found = images.into_iter().map(|(name, image)| Found {
+                    let found = images.into_iter().map(|(name, image)| KnownComponent {
                         name,
                         repository: image.repository,
                         digest: Some(image.digest),
@@ -103,7 +109,7 @@ impl<'a> Checks<'a> {
             return all;
         };
         for one in named {
-            let mut found = Found {
+            let mut found = KnownComponent {
                 name: one.name.clone(),
                 repository: one.repository.clone(),
                 digest: None,
@@ -134,7 +140,7 @@ impl<'a> Checks<'a> {
         all
     }
 
-    fn gather(&self, tagged: Option<&Tagged>) -> GatherRequest {
+    fn gather(&self, tagged: Option<&ExtractedTag>) -> GatherRequest {
         GatherRequest {
             revision: tagged.map(|tagged| format!("refs/tags/{}", tagged.tag)),
             commit: tagged.and_then(|tagged| tagged.commit.clone()),
@@ -191,7 +197,7 @@ impl<'a> Checks<'a> {
     }
 
     /// Checks the right to push to every destination.
-    async fn destinations(&self, found: &[Found], lines: &mut Lines) {
+    async fn destinations(&self, found: &[KnownComponent], lines: &mut Lines) {
         let mut seen = BTreeSet::new();
         for one in found {
             let place = self.destination(one);
@@ -215,7 +221,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    fn destination(&self, one: &Found) -> Result<Option<Repository>, Failure> {
+    fn destination(&self, one: &KnownComponent) -> Result<Option<Repository>, Failure> {
         copy_image::expected(&self.requests.copy.source, &one.name, &one.repository)
     }
 
@@ -226,7 +232,12 @@ impl<'a> Checks<'a> {
     }
 
     /// Checks the right to push to the GitOps repository, and tries the edit as a dry run.
-    async fn edit(&self, found: &[Found], tagged: Option<&Tagged>, lines: &mut Lines) {
+    async fn edit(
+        &self,
+        found: &[KnownComponent],
+        tagged: Option<&ExtractedTag>,
+        lines: &mut Lines,
+    ) {
         if let DeployTarget::Remote { url, .. } = &self.requests.deploy.target {
             let (name, url) = (format!("GitOps repository {url}"), url.clone());
             let tried = self.gitops.git.run(move |git| git.try_push(&url)).await;
@@ -246,18 +257,22 @@ impl<'a> Checks<'a> {
         );
     }
 
-    async fn trial(&self, found: &[Found], tagged: Option<&Tagged>) -> Result<String, Failure> {
+    async fn trial(
+        &self,
+        found: &[KnownComponent],
+        tagged: Option<&ExtractedTag>,
+    ) -> Result<String, Failure> {
         let mut images = Vec::new();
         for one in found {
             if let Some(reference) = self.reference(one, tagged)? {
-                images.push(Image::new(one.name.clone(), reference));
+                images.push(DeployedImage::new(one.name.clone(), reference));
             }
         }
         let is_known = found.iter().all(|one| one.digest.is_some());
         let request = DeployRequest {
             images: DeployImages::Trial {
                 images,
-                release: Release::default(),
+                release: ReleaseSource::default(),
             },
             dry_run: true,
             // A placeholder digest has no build time.
@@ -279,8 +294,8 @@ impl<'a> Checks<'a> {
     /// Returns the image as it will be named at its destination.
     fn reference(
         &self,
-        one: &Found,
-        tagged: Option<&Tagged>,
+        one: &KnownComponent,
+        tagged: Option<&ExtractedTag>,
     ) -> Result<Option<Reference>, Failure> {
         let Some(repository) = self.destination(one)? else {
             return Ok(None);

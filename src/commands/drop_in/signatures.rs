@@ -117,7 +117,7 @@ impl Signers {
 
 /// The retries of failed requests, as `ec` takes them.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Waits {
+pub(super) struct RetryFlags {
     /// The pause before the first repetition
     #[arg(long, value_name = "DURATION")]
     retry_duration: Option<String>,
@@ -135,7 +135,7 @@ pub(super) struct Waits {
     retry_max_wait: Option<String>,
 }
 
-impl Waits {
+impl RetryFlags {
     /// Returns the retry flags of `ec`.
     pub(super) fn flags(&self) -> Vec<String> {
         let flags = [

@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let request = update_deployment::DeployRequest::of_task(
         args.gitops_repo_url,
         args.environment,
-        update_deployment::Image::new(name, written),
+        update_deployment::DeployedImage::new(name, written),
     );
     let done = update_deployment::perform(request, context).await?;
     Ok(Outcome {

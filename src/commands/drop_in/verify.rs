@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     cluster::{self, Single},
-    signatures::{Addresses, NONE, Signers, Waits},
+    signatures::{Addresses, NONE, RetryFlags, Signers},
 };
 use crate::{
     commands::{Context, Outcome, ec, write_file},
@@ -61,7 +61,7 @@ pub(super) struct How {
     #[command(flatten)]
     pub(super) single: Single,
     #[command(flatten)]
-    pub(super) waits: Waits,
+    pub(super) waits: RetryFlags,
     /// A param of the original that has no meaning here, as NAME=VALUE
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) not_read: Vec<String>,
@@ -193,7 +193,7 @@ pub(super) async fn run_gitops(args: GitopsArgs, context: &Context) -> Result<Ou
         policy_bundle_digest: None,
         workers: "5".to_owned(),
         single: Single::default(),
-        waits: Waits::default(),
+        waits: RetryFlags::default(),
         not_read: Vec::new(),
     };
     let outcome = verify(&images, &how, context).await?;
@@ -210,5 +210,5 @@ pub(super) async fn run_gitops(args: GitopsArgs, context: &Context) -> Result<Ou
 /// Runs a command line of `ec`.
 async fn call(line: Vec<String>, context: &Context) -> Result<Outcome, Failure> {
     let line = line.into_iter().map(OsString::from).collect();
-    ec::Call::parse(line)?.run(context).await
+    ec::EcCall::parse(line)?.run(context).await
 }

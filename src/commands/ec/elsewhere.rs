@@ -15,7 +15,7 @@ pub(super) struct Rest {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum UnsupportedCommand {
     /// Not in promote: compares two policy configurations
     #[command(hide = true)]
     Compare(Rest),
@@ -37,20 +37,20 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Validated {
+pub(super) enum UnsupportedValidate {
     /// Not in promote: validates verification summaries
     #[command(hide = true)]
     Vsa(Rest),
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Inspected {
+pub(super) enum UnsupportedInspect {
     /// Not in promote: merges data sources
     #[command(hide = true)]
     PolicyData(Rest),
 }
 
-impl Command {
+impl UnsupportedCommand {
     pub(super) fn refusal(&self) -> Usage {
         let (name, instead) = match self {
             Self::Compare(_) => (
@@ -82,7 +82,7 @@ impl Command {
     }
 }
 
-impl Validated {
+impl UnsupportedValidate {
     pub(super) fn refusal(&self) -> Usage {
         refusal(
             "validate vsa",
@@ -91,7 +91,7 @@ impl Validated {
     }
 }
 
-impl Inspected {
+impl UnsupportedInspect {
     pub(super) fn refusal(&self) -> Usage {
         refusal(
             "inspect policy-data",

@@ -10,19 +10,23 @@ mod args;
 
 pub(super) use args::Args;
 
-use super::{Context, Outcome, Shown, snapshot, version::VERSION};
+use super::{Context, Outcome, ReportFlags, snapshot, version::VERSION};
 use crate::{
     commands::{
         failures::gate_failure,
-        output::{self, Output},
+        output::{self, ReportOutput},
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Gate, Judgement},
-    report::{Format, Report, Show},
+    report::{Report, ReportFormat, Show},
     snapshot::Snapshot,
 };
 
-pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<Outcome, Failure> {
+pub(super) async fn run(
+    args: Args,
+    show: &ReportFlags,
+    context: &Context,
+) -> Result<Outcome, Failure> {
     args.check()?;
     let (outputs, wrong) = args.outputs()?;
     let show = args.show(show, context);
@@ -47,7 +51,9 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
         version: VERSION.to_owned(),
         ..judgement.report()
     };
-    let appstudio = report.render(Format::Appstudio, show).or_fail(Kind::Bug)?;
+    let appstudio = report
+        .render(ReportFormat::Appstudio, show)
+        .or_fail(Kind::Bug)?;
     if !show.successes {
         for component in &mut report.components {
             component.success_count = Some(component.successes.len());
@@ -74,7 +80,7 @@ pub(super) async fn run(args: Args, show: &Shown, context: &Context) -> Result<O
 
 async fn open(
     args: &Args,
-    outputs: &[Output],
+    outputs: &[ReportOutput],
     show: Show,
     context: &Context,
 ) -> Result<Gate, Failure> {

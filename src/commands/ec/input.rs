@@ -10,18 +10,18 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Context, Outcome, Shown, Usage, unsupported, usage, version::VERSION};
+use super::{Context, Outcome, ReportFlags, Usage, unsupported, usage, version::VERSION};
 use crate::{
     commands::{
         failures::gate_failure,
         files::write_file,
-        output::{self, Output},
+        output::{self, ReportOutput},
     },
     failure::{Failure, Kind, OrFail as _},
     gate::{Moment, PolicyRequest, Replay},
     json::{self, Shape},
     policy::{Dialect, Paths, rego::yaml},
-    report::{Input, InputReport, Show},
+    report::{InputReport, InputResults, Show},
     trust::TrustRequest,
 };
 
@@ -103,7 +103,11 @@ pub(super) struct Args {
     server_port: Option<String>,
 }
 
-pub(super) async fn run(args: Args, shown: &Shown, context: &Context) -> Result<Outcome, Failure> {
+pub(super) async fn run(
+    args: Args,
+    shown: &ReportFlags,
+    context: &Context,
+) -> Result<Outcome, Failure> {
     let paths = args.paths()?;
     let policy = args
         .policy
@@ -154,7 +158,7 @@ pub(super) async fn run(args: Args, shown: &Shown, context: &Context) -> Result<
 }
 
 /// Evaluates every path; the errors of all paths are reported together.
-async fn judge(paths: &[String], replay: &Replay) -> Result<Vec<Input>, Failure> {
+async fn judge(paths: &[String], replay: &Replay) -> Result<Vec<InputResults>, Failure> {
     let (mut inputs, mut wrong, mut kind) = (Vec::new(), Vec::new(), None);
     for path in paths {
         match judge_path(path, replay).await {
@@ -172,8 +176,8 @@ async fn judge(paths: &[String], replay: &Replay) -> Result<Vec<Input>, Failure>
     Ok(inputs)
 }
 
-async fn judge_path(path: &str, replay: &Replay) -> Result<Input, Failure> {
-    let mut all = Input {
+async fn judge_path(path: &str, replay: &Replay) -> Result<InputResults, Failure> {
+    let mut all = InputResults {
         path: path.to_owned(),
         ..Input::default()
     };
@@ -332,7 +336,7 @@ fn null(text: &str, error: json::Error) -> Result<Value, String> {
 
 /// Writes every report and returns the text for standard output.
 fn write(
-    outputs: &[Output],
+    outputs: &[ReportOutput],
     report: &InputReport,
     base: Show,
     context: &Context,
@@ -372,10 +376,10 @@ impl Args {
     }
 
     /// Returns the reports that can be written, and a message about each of the others.
-    fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
+    fn outputs(&self) -> Result<(Vec<ReportOutput>, Vec<String>), Usage> {
         let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
         for text in usage::split(&self.output)? {
-            match Output::lenient(&text) {
+            match ReportOutput::lenient(&text) {
                 Ok(output) if InputReport::FORMATS.contains(&output.format()) => {
                     outputs.push(output);
                 }
@@ -387,12 +391,12 @@ impl Args {
             }
         }
         if outputs.is_empty() && wrong.is_empty() {
-            outputs.push(Output::text());
+            outputs.push(ReportOutput::text());
         }
         Ok((outputs, wrong))
     }
 
-    fn show(&self, shown: &Shown, context: &Context) -> Show {
+    fn show(&self, shown: &ReportFlags, context: &Context) -> Show {
         Show {
             info: self.info,
             successes: shown.show_successes,

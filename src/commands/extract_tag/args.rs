@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    input: Input,
+    input: TagInput,
     /// Form the destination tag by this template; {tag} is replaced by the Git tag, {semver.major}, {semver.minor} and {semver.patch} by its parts
     #[arg(long, value_name = "TEMPLATE", default_value = "{tag}")]
     template: String,
@@ -43,12 +43,12 @@ pub(crate) struct Args {
     released_at: Option<String>,
     /// How to print the destination tag
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) output: Output,
+    pub(super) output: TagFormat,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Input {
+struct TagInput {
     /// The full ref, such as refs/tags/v1.0
     #[arg(long, value_name = "REF")]
     r#ref: Option<String>,
@@ -73,7 +73,7 @@ pub(super) enum OnInvalid {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
+pub(super) enum TagFormat {
     /// The destination tag and a newline
     Text,
     /// tag, destinationTag, commit, event and repository
@@ -84,7 +84,7 @@ impl TryFrom<Args> for TagRequest {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
-        let Input {
+        let TagInput {
             r#ref,
             tag,
             event_file,

@@ -1,6 +1,6 @@
 //! Pins the images of Snapshots to digests and their sources to commits.
 
-use super::{GatherRequest, ImageSource, Origin, describe, no_image, promote};
+use super::{GatherRequest, ImageSource, ResolvedRevision, describe, no_image, promote};
 use crate::{
     commands::{
         Context,
@@ -34,7 +34,7 @@ impl GatherRequest {
         &self,
         mut snapshot: Snapshot,
         name: &str,
-        origin: &Origin,
+        origin: &ResolvedRevision,
         context: &Context,
     ) -> Result<Snapshot, Failure> {
         let mut found = std::collections::BTreeMap::new();
@@ -79,7 +79,7 @@ impl GatherRequest {
         &self,
         name: &str,
         source: &mut GitSource,
-        origin: &Origin,
+        origin: &ResolvedRevision,
         context: &Context,
     ) -> Result<(), Failure> {
         let same = self.git_url.as_ref().is_none_or(|url| *url == source.url);

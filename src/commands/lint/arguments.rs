@@ -35,7 +35,7 @@ impl CommandLine {
         let Some((at, path)) = start else {
             return Vec::new();
         };
-        let mut walk = Walk {
+        let mut walk = ArgumentWalk {
             line: self,
             at,
             path,
@@ -50,7 +50,7 @@ impl CommandLine {
 }
 
 /// The state of the walk through the words of a step.
-struct Walk<'a> {
+struct ArgumentWalk<'a> {
     line: &'a CommandLine,
     at: &'a Command,
     /// The program and the commands so far.
@@ -62,7 +62,7 @@ struct Walk<'a> {
     errors: Vec<ArgumentError>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ArgumentWalk<'a> {
     /// Walks over the words behind the program; the first `command - 1` of them are not in `args`.
     fn words(&mut self, words: &[&'a str], command: usize) {
         let mut words = words.iter().enumerate();

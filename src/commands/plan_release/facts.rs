@@ -11,8 +11,8 @@ use crate::{
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Error, Manifest, Registry, Version},
     release::{
-        mapping::Entry,
-        template::{Facts, Filled, number},
+        mapping::MappingEntry,
+        template::{Filled, ImageFacts, number},
     },
 };
 
@@ -25,7 +25,7 @@ const VERSION: &str = "org.opencontainers.image.version";
 
 /// An image with the labels, dates and platforms of its manifests and configurations.
 #[derive(Debug)]
-pub(super) struct Image {
+pub(super) struct ReleaseImage {
     /// The labels of the first platform.
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -38,7 +38,7 @@ pub(super) struct Image {
     pub(super) platforms: Vec<String>,
 }
 
-impl Image {
+impl ReleaseImage {
     /// Reads an image: its manifest, and the manifest and configuration of each platform.
     ///
     /// # Errors
@@ -120,8 +120,8 @@ impl Image {
         image: &DigestReference,
         revision: Option<String>,
         released: Option<Timestamp>,
-        entry: &Entry,
-    ) -> Result<Facts, Failure> {
+        entry: &MappingEntry,
+    ) -> Result<ImageFacts, Failure> {
         let build_date = self
             .labels
             .get("build-date")
@@ -135,7 +135,7 @@ impl Image {
             None => None,
         };
         let version = self.annotations.get(VERSION).or(self.labels.get(VERSION));
-        Ok(Facts {
+        Ok(ImageFacts {
             digest: image.digest,
             revision,
             built,
@@ -164,7 +164,7 @@ impl Numbers {
         &mut self,
         filled: Filled,
         at: &Repository,
-        entry: &Entry,
+        entry: &MappingEntry,
         digest: Digest,
         registry: &Registry,
     ) -> Result<Tag, Failure> {

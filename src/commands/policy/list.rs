@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Context, Outcome, failures::source_failure},
-    Format,
+    PolicyFormat,
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
@@ -23,8 +23,8 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "SOURCE")]
     source: Vec<String>,
     /// Print the list in this format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, value_enum, default_value_t = PolicyFormat::Text)]
+    output: PolicyFormat,
 }
 
 /// Fetches the policies of all sources, without their unit tests.
@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, modules: Vec<Module>) -> Result<Outcome, Failure>
     }
     rules.sort_by_key(|rule| (code(rule), rule.place.clone()));
     let stdout = match args.output {
-        Format::Text => as_text(&rules),
-        Format::Json => {
+        PolicyFormat::Text => as_text(&rules),
+        PolicyFormat::Json => {
             let rules: Vec<_> = rules.into_iter().map(as_json).collect();
             format!("{:#}\n", Value::Array(rules))
         }

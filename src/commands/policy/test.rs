@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use regex::Regex;
 use serde_json::Value;
 
-use super::{super::Outcome, Format, read};
+use super::{super::Outcome, PolicyFormat, read};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     policy::rego::{
@@ -28,8 +28,8 @@ pub(super) struct Args {
     #[arg(long)]
     verbose: bool,
     /// Print the tests in this format; JSON is a list of tests as `opa test` writes it
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PolicyFormat::Text)]
+    format: PolicyFormat,
     /// Tell which lines the tests evaluated; JSON is then an object with tests, coverage and files
     #[arg(long, short = 'c')]
     coverage: bool,
@@ -63,8 +63,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
         Failure::message(Kind::Refused, text)
     });
     let stdout = match args.format {
-        Format::Text => show::text(&run, &texts, args.verbose, args.coverage),
-        Format::Json => show::json(&run, &texts, args.coverage).or_fail(Kind::Bug)?,
+        PolicyFormat::Text => show::text(&run, &texts, args.verbose, args.coverage),
+        PolicyFormat::Json => show::json(&run, &texts, args.coverage).or_fail(Kind::Bug)?,
     };
     Ok(Outcome {
         stdout: stdout.into_bytes(),

@@ -15,7 +15,7 @@ pub(super) const STATUS_BUDGET: usize = 256 << 10;
 
 /// The state of a tag at its registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum TagState {
     /// The digest that it names.
     Digest(Digest),
     Nothing,
@@ -25,21 +25,21 @@ pub(super) enum Found {
 
 /// A tag of a component, with its state.
 #[derive(Debug)]
-struct Tagged {
+struct ReleasedTag {
     url: String,
-    found: Found,
+    found: TagState,
 }
 
 /// A release with the images that its tags name now.
 #[derive(Debug)]
 pub(super) struct Outlook<'a> {
     release: &'a Release,
-    components: Vec<(&'a ReleasedComponent, Vec<Tagged>)>,
+    components: Vec<(&'a ReleasedComponent, Vec<ReleasedTag>)>,
 }
 
 impl<'a> Outlook<'a> {
     /// Takes the state of every tag, in the order of the release.
-    pub(super) fn new(release: &'a Release, found: Vec<Found>) -> Self {
+    pub(super) fn new(release: &'a Release, found: Vec<TagState>) -> Self {
         let mut found = found.into_iter();
         let mut components = Vec::new();
         for component in &release.components {
@@ -48,11 +48,11 @@ impl<'a> Outlook<'a> {
                 let tags = place.tags.iter();
                 tags.map(|tag| format!("{}:{tag}", place.repository))
             });
-            let tags = urls.map(|url| Tagged {
+            let tags = urls.map(|url| ReleasedTag {
                 url,
                 found: found
                     .next()
-                    .unwrap_or_else(|| Found::Unknown("it was not looked up".to_owned())),
+                    .unwrap_or_else(|| TagState::Unknown("it was not looked up".to_owned())),
             });
             components.push((component, tags.collect()));
         }
@@ -71,7 +71,7 @@ impl<'a> Outlook<'a> {
     pub(super) fn unread(&self) -> Option<Failure> {
         let mut tags = self.components.iter().flat_map(|(_, tags)| tags);
         tags.find_map(|tag| match &tag.found {
-            Found::Unknown(reason) => Some(Failure::message(
+            TagState::Unknown(reason) => Some(Failure::message(
                 Kind::Remote,
                 format!("{} cannot be read: {reason}", tag.url),
             )),
@@ -168,23 +168,23 @@ impl<'a> Outlook<'a> {
     }
 }
 
-fn of_tag(component: &ReleasedComponent, tag: &Tagged) -> Value {
+fn of_tag(component: &ReleasedComponent, tag: &ReleasedTag) -> Value {
     let mut written = json!({"url": tag.url, "state": state(component, tag)});
     match &tag.found {
-        Found::Digest(digest) if *digest != component.container_image.digest => {
+        TagState::Digest(digest) if *digest != component.container_image.digest => {
             written["found"] = digest.to_string().into();
         }
-        Found::Unknown(reason) => written["reason"] = reason.clone().into(),
+        TagState::Unknown(reason) => written["reason"] = reason.clone().into(),
         _ => {}
     }
     written
 }
 
-fn state(component: &ReleasedComponent, tag: &Tagged) -> &'static str {
+fn state(component: &ReleasedComponent, tag: &ReleasedTag) -> &'static str {
     match &tag.found {
-        Found::Digest(digest) if *digest == component.container_image.digest => "released",
-        Found::Digest(_) | Found::Nothing => "pending",
-        Found::Unknown(_) => "unknown",
+        TagState::Digest(digest) if *digest == component.container_image.digest => "released",
+        TagState::Digest(_) | TagState::Nothing => "pending",
+        TagState::Unknown(_) => "unknown",
     }
 }
 
@@ -212,7 +212,10 @@ mod tests {
         let digest = release.components[0].container_image.digest;
         let outlook = Outlook::new(
             &release,
-            vec![Found::Digest(digest), Found::Unknown("500".to_owned())],
+            vec![
+                TagState::Digest(digest),
+                TagState::Unknown("500".to_owned()),
+            ],
         );
         assert!(!outlook.is_complete());
         assert_eq!(
@@ -220,20 +223,20 @@ mod tests {
             json!({"released": 1, "pending": 0, "unknown": 1})
         );
         assert!(outlook.unread().is_some());
-        let outlook = Outlook::new(&release, vec![Found::Digest(digest), Found::Nothing]);
+        let outlook = Outlook::new(&release, vec![TagState::Digest(digest), TagState::Nothing]);
         assert!(!outlook.is_complete() && outlook.unread().is_none());
         assert_eq!(
             outlook.document()["images"][0]["urls"],
             json!(["quay.io/acme/released0:released"])
         );
-        let outlook = Outlook::new(&release, vec![Found::Digest(digest); 2]);
+        let outlook = Outlook::new(&release, vec![TagState::Digest(digest); 2]);
         assert!(outlook.is_complete());
     }
 
     #[test]
     fn the_status_of_many_components_stays_small() {
         let release = release(752);
-        let outlook = Outlook::new(&release, vec![Found::Nothing; 1504]);
+        let outlook = Outlook::new(&release, vec![TagState::Nothing; 1504]);
         let digest = Digest::of(b"");
         let all = outlook.summary(digest, STATUS_BUDGET);
         assert!(all.to_string().len() <= STATUS_BUDGET && all["images"].is_array());

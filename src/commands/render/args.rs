@@ -27,7 +27,7 @@ pub(crate) struct Args {
     out: PathBuf,
     /// The kind of target that the objects are applied to
     #[arg(long, value_name = "TARGET", default_value = "namespace")]
-    target: Target,
+    target: RenderTarget,
     /// Put every object into this namespace
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 /// The kind of target that the objects are applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
+pub(crate) enum RenderTarget {
     /// A namespace for tests: nothing of the cluster, no Route, no Ingress, no pod with a deadline
     Namespace,
     /// A whole cluster, with objects of every kind

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Copy, RenderRequest, Target};
+use super::{Copy, RenderRequest, RenderTarget};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
@@ -36,7 +36,7 @@ impl Kinds {
             )
             .hint("switch them off by a value of the chart"));
         }
-        if request.target == Target::Cluster {
+        if request.target == RenderTarget::Cluster {
             return Ok(Self { skipped });
         }
         let found = gitops::unfit(tree, dir, layout).map_err(edit_failure)?;

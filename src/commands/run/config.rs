@@ -83,13 +83,13 @@ const OWN: [(&str, &[&str]); 5] = [
 
 /// The settings of the configuration file, by step.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Config(BTreeMap<String, Flags>);
+pub(super) struct RunConfig(BTreeMap<String, StepFlags>);
 
 /// The flags of one step, in the order in which they were given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flags(Vec<(String, Vec<String>)>);
+pub(super) struct StepFlags(Vec<(String, Vec<String>)>);
 
-impl Config {
+impl RunConfig {
     /// Reads YAML.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Config {
         };
         let mut config = Self::default();
         for (step, keys) in steps {
-            let (step, mut flags) = (step.clone(), Flags::default());
+            let (step, mut flags) = (step.clone(), StepFlags::default());
             check_step(&step).map_err(&wrong)?;
             let keys = match keys {
                 Value::Null => &Map::new(),
@@ -170,7 +170,7 @@ impl Config {
     }
 
     /// Returns the flags that the file sets for the step.
-    pub(super) fn step(&self, step: &str) -> Flags {
+    pub(super) fn step(&self, step: &str) -> StepFlags {
         self.0.get(step).cloned().unwrap_or_default()
     }
 }
@@ -228,7 +228,7 @@ fn values(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-impl Flags {
+impl StepFlags {
     /// Sets a flag in place of the file's values.
     pub(super) fn set(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
         self.set_all(key, &[value.into()])
@@ -332,15 +332,15 @@ mod tests {
         immutable: bool,
     }
 
-    fn parse(text: &str) -> Result<Config, Failure> {
-        Config::parse(text.as_bytes(), Path::new("promote.yaml"))
+    fn parse(text: &str) -> Result<RunConfig, Failure> {
+        RunConfig::parse(text.as_bytes(), Path::new("promote.yaml"))
     }
 
     #[test]
     fn keys_become_flags_and_later_values_win() {
         let config = parse("copy-image:\n  tag: [a, b]\n  immutable: true\n").unwrap();
         let mut flags = config.step("copy-image");
-        let tags = |flags: &Flags| flags.parse::<Example>("copy-image").unwrap();
+        let tags = |flags: &StepFlags| flags.parse::<Example>("copy-image").unwrap();
         let expected = Example {
             tag: vec!["a".into(), "b".into()],
             immutable: true,

@@ -6,7 +6,7 @@ use crate::{
     commands::{
         Context, Outcome,
         attest::{self, AttestRequest, without_login},
-        copy_image::{self, CopyRequest, CopySource, Mode, VerdictSource},
+        copy_image::{self, CopyMode, CopyRequest, CopySource, VerdictSource},
         record_failures::record_failure,
         update_deployment::{self, DeployRequest, DeployTarget},
     },
@@ -29,14 +29,18 @@ pub(super) struct Recorded {
 pub(super) async fn copy(
     copy: CopyRequest,
     request: AttestRequest,
-    tried: &update_deployment::Done,
+    tried: &update_deployment::EditResult,
     deploy: &DeployRequest,
     context: &Context,
     outcome: &mut Outcome,
 ) -> Result<Recorded, Failure> {
     let records = !request.is_off();
     let staging = CopyRequest {
-        mode: if records { Mode::StageOnly } else { copy.mode },
+        mode: if records {
+            CopyMode::StageOnly
+        } else {
+            copy.mode
+        },
         ..copy.clone()
     };
     let copied = copy_image::perform(&staging, context).await;
@@ -83,9 +87,9 @@ pub(super) async fn copy(
             unverified: false,
         },
         verdict: VerdictSource::Unverified,
-        mode: Mode::TagsOnly,
+        mode: CopyMode::TagsOnly,
         tags: Vec::new(),
-        attached: Some(copy_image::Attached::None),
+        attached: Some(copy_image::AttachedChoice::None),
         with_reports: false,
         deep: false,
         platform: None,
@@ -100,7 +104,7 @@ pub(super) async fn copy(
 fn filled(
     request: AttestRequest,
     placed: &Placed,
-    tried: &update_deployment::Done,
+    tried: &update_deployment::EditResult,
     deploy: &DeployRequest,
 ) -> AttestRequest {
     let uri = match &deploy.target {

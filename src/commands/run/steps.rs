@@ -4,7 +4,7 @@ use clap::ValueEnum as _;
 
 use super::{
     Args, Requests,
-    config::{Config, Flags},
+    config::{RunConfig, StepFlags},
     in_step,
 };
 use crate::{
@@ -20,7 +20,7 @@ const EVENTS: [&str; 4] = ["ref", "tag", "event-file", "repo"];
 /// The flags of every step: those of the configuration file and those of `run`.
 pub(super) struct Steps<'a> {
     pub(super) args: &'a Args,
-    pub(super) config: &'a Config,
+    pub(super) config: &'a RunConfig,
     /// Settings of the file that weaken a check.
     pub(super) weakened: Vec<String>,
 }
@@ -99,7 +99,7 @@ impl Steps<'_> {
     }
 
     /// Returns the flags of extract-tag with the tag, ref or event that was given.
-    fn event(&self) -> Flags {
+    fn event(&self) -> StepFlags {
         let args = self.args;
         let mut flags = self.step("extract-tag");
         let file = args
@@ -116,7 +116,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn extract_tag(&self) -> Flags {
+    fn extract_tag(&self) -> StepFlags {
         let args = self.args;
         let mut flags = self.event();
         if args.tag_is_optional && !self.has_event() {
@@ -129,7 +129,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn gather_images(&self) -> Flags {
+    fn gather_images(&self) -> StepFlags {
         let mut flags = self.step("gather-images");
         let images = [&self.args.image[..], &self.args.images[..]].concat();
         if !images.is_empty() {
@@ -141,7 +141,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn verify_ec(&self) -> Flags {
+    fn verify_ec(&self) -> StepFlags {
         let (args, trust) = (self.args, &self.args.trust);
         let mut flags = self.step("verify-ec");
         self.shut_out(&mut flags);
@@ -184,7 +184,7 @@ impl Steps<'_> {
 
     /// Removes the file's settings that the command line overrides: who signs, which
     /// root is trusted, and the flags that it switches off.
-    fn shut_out(&self, flags: &mut Flags) {
+    fn shut_out(&self, flags: &mut StepFlags) {
         let trust = &self.args.trust;
         let (keys, root) = (&trust.public_key, &trust.root);
         let subjects = [
@@ -218,7 +218,7 @@ impl Steps<'_> {
     }
 
     /// Returns the flags that the file sets for the step, without those that the command line switches off.
-    fn step(&self, name: &str) -> Flags {
+    fn step(&self, name: &str) -> StepFlags {
         let mut flags = self.config.step(name);
         for off in &self.args.off {
             flags.remove(off);
@@ -226,7 +226,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn copy_image(&self) -> Flags {
+    fn copy_image(&self) -> StepFlags {
         let mut flags = self.step("copy-image");
         if self.args.to.is_some() {
             flags.remove("map");
@@ -251,7 +251,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn attest(&self) -> Flags {
+    fn attest(&self) -> StepFlags {
         let mut flags = self.step("attest");
         let run_url = self.step("update-deployment").first("run-url");
         if let Some(url) = run_url {
@@ -260,7 +260,7 @@ impl Steps<'_> {
         flags
     }
 
-    fn update_deployment(&self) -> Flags {
+    fn update_deployment(&self) -> StepFlags {
         let args = self.args;
         let mut flags = self.step("update-deployment");
         flags

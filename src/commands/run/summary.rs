@@ -3,7 +3,7 @@
 use crate::{commands::update_deployment, handover::Promoted, text};
 
 /// Returns where each image is now and the commit of the GitOps repository.
-pub(super) fn summary(promoted: &Promoted, edit: &update_deployment::Done) -> String {
+pub(super) fn summary(promoted: &Promoted, edit: &update_deployment::EditResult) -> String {
     let mut lines = Vec::new();
     for component in &promoted.components {
         lines.push(component.name.clone());
@@ -24,7 +24,7 @@ pub(super) fn summary(promoted: &Promoted, edit: &update_deployment::Done) -> St
 }
 
 /// Returns the state of the GitOps repository, in one line.
-pub(super) fn edited(edit: &update_deployment::Done) -> String {
+pub(super) fn edited(edit: &update_deployment::EditResult) -> String {
     match edit.changed {
         true => format!("{} on {}", edit.commit, edit.branch),
         false => format!("{} deploys this already", edit.branch),

@@ -1,6 +1,6 @@
 //! Settings of `promote.yaml` that weaken a check: they are printed at the start and recorded.
 
-use super::config::Config;
+use super::config::RunConfig;
 
 /// Flags that weaken a check when they are true.
 const ALONE: [&str; 5] = [
@@ -22,7 +22,7 @@ const SAFE: [(&str, &str); 4] = [
 
 /// Returns the settings of the file that weaken a check and that the command line does not switch
 /// off, each as `command.flag=value`.
-pub(super) fn settings(config: &Config, off: &[String]) -> Vec<String> {
+pub(super) fn settings(config: &RunConfig, off: &[String]) -> Vec<String> {
     let all = config.settings();
     let in_force = all.filter(|(_, key, _)| !off.iter().any(|off| off == key));
     in_force

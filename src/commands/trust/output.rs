@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::Finding;
+use super::ImageFinding;
 use crate::{
     commands::failures::candidate_hint,
     failure::{Failure, Kind},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Returns the refusal of an image in one line: the result has the reason of each candidate.
-pub(super) fn refusal(finding: &Finding) -> Option<Failure> {
+pub(super) fn refusal(finding: &ImageFinding) -> Option<Failure> {
     if finding.holds() {
         return None;
     }
@@ -54,7 +54,7 @@ pub(super) fn shown(signer: &Signer) -> String {
 }
 
 /// Returns the findings as lines for people.
-pub(super) fn text(findings: &[Finding], who: &Who) -> String {
+pub(super) fn text(findings: &[ImageFinding], who: &Who) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let mut line = |line: String| _ = writeln!(text, "{line}");
@@ -90,7 +90,7 @@ pub(super) fn text(findings: &[Finding], who: &Who) -> String {
 }
 
 /// Returns the findings as one JSON document.
-pub(super) fn json(findings: &[Finding], verifier: &Verifier) -> String {
+pub(super) fn json(findings: &[ImageFinding], verifier: &Verifier) -> String {
     let signature = |signature: &Signature| {
         json!({
             "origin": signature.origin, "signer": signer_json(&signature.signer), "sig": signature.sig,

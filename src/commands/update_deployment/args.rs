@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    DeployImages, DeployRequest, DeployTarget, Follow, Image, SignKey, follow::FollowFlags,
+    DeployImages, DeployRequest, DeployTarget, DeployedImage, Follow, SignKey, follow::FollowFlags,
     forge_args::ForgeArgs, images::parse,
 };
 use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
@@ -139,7 +139,11 @@ pub(crate) struct Args {
 
 impl DeployRequest {
     /// Returns the request of the Task `update-deployment` of other catalogues: one image into one environment.
-    pub(in crate::commands) fn of_task(url: String, environment: String, image: Image) -> Self {
+    pub(in crate::commands) fn of_task(
+        url: String,
+        environment: String,
+        image: DeployedImage,
+    ) -> Self {
         Self {
             target: DeployTarget::Remote {
                 url,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{DeployRequest, Image, images::Wanted};
+use super::{DeployRequest, DeployedImage, images::ImagesToDeploy};
 use crate::{
     commands::{
         Context,
@@ -79,7 +79,7 @@ pub(super) fn evidence(
 /// copied yet, the promotion may be missing.
 pub(super) async fn check(
     request: &DeployRequest,
-    wanted: &Wanted,
+    wanted: &ImagesToDeploy,
     context: &Context,
 ) -> Result<(), Failure> {
     let Some(file) = &request.require_attestation else {
@@ -102,7 +102,7 @@ pub(super) async fn check(
 
 async fn one(
     requirement: &Requirement,
-    image: &Image,
+    image: &DeployedImage,
     environment: &str,
     context: &Context,
 ) -> Result<(), Failure> {

@@ -17,11 +17,11 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Context, DeployRequest, Done, Guard, done,
-    images::Wanted,
+    Context, DeployRequest, EditResult, Guard, done,
+    images::ImagesToDeploy,
     message,
     plan::{Plan, plan},
-    remote::{REFUSALS, Remote, change, pause},
+    remote::{GitopsRemote, REFUSALS, change, pause},
     remote_tree,
 };
 use crate::{
@@ -42,7 +42,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// The access to the Git host, and the properties of a change request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct ChangeRequestOptions {
     /// Opens a change request in place of a push.
     pub(crate) is_on: bool,
     /// The kind of host; `None` derives it from the URL.
@@ -64,15 +64,15 @@ struct Pushed {
     said: String,
 }
 
-enum Prepared {
-    Unchanged(Done),
-    Shown(Done),
-    Change(Box<Change>),
+enum PreparedBranch {
+    Unchanged(EditResult),
+    Shown(EditResult),
+    Change(Box<PlannedChange>),
 }
 
 /// The edit as planned on the target branch.
 #[derive(Clone)]
-struct Change {
+struct PlannedChange {
     target: String,
     branch: String,
     title: String,
@@ -83,10 +83,10 @@ struct Change {
 /// Edits the files of the branch and opens a change request for it.
 pub(super) async fn propose(
     request: DeployRequest,
-    wanted: Wanted,
-    remote: Remote,
+    wanted: ImagesToDeploy,
+    remote: GitopsRemote,
     context: &Context,
-) -> Result<Done, Failure> {
+) -> Result<EditResult, Failure> {
     let options = &request.change_request;
     let forge = forge_of(options, &remote.url, true, context)?;
     let forge = forge.located().await.map_err(forge_failure)?;
@@ -100,8 +100,8 @@ pub(super) async fn propose(
         attempt += 1;
         let prepared = prepare(&request, &wanted, &remote, &guard, context).await?;
         let change = match prepared {
-            Prepared::Unchanged(done) | Prepared::Shown(done) => return Ok(done),
-            Prepared::Change(change) => *change,
+            PreparedBranch::Unchanged(done) | PreparedBranch::Shown(done) => return Ok(done),
+            PreparedBranch::Change(change) => *change,
         };
         let proposal = Proposal {
             branch: change.branch.clone(),
@@ -119,7 +119,7 @@ pub(super) async fn propose(
             _ => Vec::new(),
         };
         let is_open = matches!(open, Ok(true));
-        let job = Job {
+        let job = BranchPush {
             request: request.clone(),
             wanted: wanted.clone(),
             remote: remote.clone(),
@@ -152,7 +152,7 @@ pub(super) async fn propose(
 
 /// Returns the API of a repository's host. Logins without a host go to one that the command line names.
 pub(super) fn forge_of(
-    options: &Options,
+    options: &ChangeRequestOptions,
     url: &str,
     is_named: bool,
     context: &Context,
@@ -168,11 +168,11 @@ pub(super) fn forge_of(
 /// Plans the edit on the target branch.
 async fn prepare(
     request: &DeployRequest,
-    wanted: &Wanted,
-    remote: &Remote,
+    wanted: &ImagesToDeploy,
+    remote: &GitopsRemote,
     guard: &Guard,
     context: &Context,
-) -> Result<Prepared, Failure> {
+) -> Result<PreparedBranch, Failure> {
     let (request, wanted, remote, guard) = (
         request.clone(),
         wanted.clone(),
@@ -189,10 +189,10 @@ async fn prepare(
 fn prepare_on(
     fetched: &Repository,
     request: &DeployRequest,
-    wanted: &Wanted,
-    remote: &Remote,
+    wanted: &ImagesToDeploy,
+    remote: &GitopsRemote,
     guard: &Guard,
-) -> Result<Prepared, Failure> {
+) -> Result<PreparedBranch, Failure> {
     let target = target_of(fetched, remote)?;
     let plan = plan_on(fetched, request, wanted)?;
     let head = fetched.commit_id();
@@ -200,17 +200,17 @@ fn prepare_on(
     if plan.files.is_empty() {
         let mut done = done(false, &head, &target);
         done.stdout = plan.lines(&head).into_bytes();
-        return Ok(Prepared::Unchanged(done));
+        return Ok(PreparedBranch::Unchanged(done));
     }
     if request.dry_run {
         let mut done = done(true, &head, &target);
         done.places = plan.edited();
         done.stdout = plan.diff().into_bytes();
-        return Ok(Prepared::Shown(done));
+        return Ok(PreparedBranch::Shown(done));
     }
     let message = message::of(request, wanted, &plan.changed);
     let title = message.lines().next().unwrap_or_default().to_owned();
-    Ok(Prepared::Change(Box::new(Change {
+    Ok(PreparedBranch::Change(Box::new(PlannedChange {
         branch: branch_of(request, wanted, &target),
         title,
         body: body::of(request, wanted, &plan),
@@ -219,7 +219,7 @@ fn prepare_on(
     })))
 }
 
-fn target_of(fetched: &Repository, remote: &Remote) -> Result<String, Failure> {
+fn target_of(fetched: &Repository, remote: &GitopsRemote) -> Result<String, Failure> {
     let branch = fetched.branch().map(str::to_owned);
     branch.ok_or_else(|| {
         let named = remote.branch.as_deref().unwrap_or("HEAD");
@@ -231,14 +231,14 @@ fn target_of(fetched: &Repository, remote: &Remote) -> Result<String, Failure> {
 fn plan_on(
     fetched: &Repository,
     request: &DeployRequest,
-    wanted: &Wanted,
+    wanted: &ImagesToDeploy,
 ) -> Result<Plan, Failure> {
     let tree = remote_tree(fetched);
     plan(request, &wanted.images, &tree)
 }
 
 /// Returns the branch of a change: the same for the same images, environments and target.
-fn branch_of(request: &DeployRequest, wanted: &Wanted, target: &str) -> String {
+fn branch_of(request: &DeployRequest, wanted: &ImagesToDeploy, target: &str) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
@@ -295,17 +295,17 @@ async fn look(forge: &Forge, proposal: &Proposal) -> Result<Result<bool, forge::
 }
 
 /// A push to the branch of a change.
-struct Job {
+struct BranchPush {
     request: DeployRequest,
-    wanted: Wanted,
-    remote: Remote,
-    change: Change,
+    wanted: ImagesToDeploy,
+    remote: GitopsRemote,
+    change: PlannedChange,
     is_open: bool,
     push_options: Vec<String>,
     time: jiff::Timestamp,
 }
 
-impl Job {
+impl BranchPush {
     /// Pushes the branch, unless it holds the edit already; the inner error is a concurrent push.
     fn push(&self, git: &git::Git) -> Result<Result<Pushed, git::Error>, Failure> {
         let url = &self.remote.url;
@@ -381,12 +381,12 @@ impl Job {
 /// Opens the change request or updates it, and waits for its merge.
 async fn conclude(
     forge: &Forge,
-    options: &Options,
+    options: &ChangeRequestOptions,
     proposal: &Proposal,
-    change: Change,
+    change: PlannedChange,
     pushed: Pushed,
     off: Option<forge::Error>,
-) -> Result<Done, Failure> {
+) -> Result<EditResult, Failure> {
     let commit = pushed.commit;
     let mut done = done(true, &commit, &change.branch);
     done.stdout = change

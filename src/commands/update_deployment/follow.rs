@@ -123,7 +123,7 @@ impl Follow {
         let request = verify_ec::Request {
             shard: None,
             promotion: None,
-            subject: verify_ec::Subject::Gathered(Box::new(images)),
+            subject: verify_ec::VerdictSubject::Gathered(Box::new(images)),
             allow_empty: false,
             gate: self.gate(context)?,
             outputs: Vec::new(),

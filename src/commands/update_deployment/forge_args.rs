@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::change_request::Options;
+use super::change_request::ChangeRequestOptions;
 use crate::forge::Kind;
 
 /// Flags for change requests and commit statuses.
@@ -49,8 +49,8 @@ enum Wait {
 
 impl ForgeArgs {
     /// Returns the options, and whether commits get a status.
-    pub(super) fn into_options(self) -> (Options, bool) {
-        let options = Options {
+    pub(super) fn into_options(self) -> (ChangeRequestOptions, bool) {
+        let options = ChangeRequestOptions {
             is_on: self.change_request,
             forge: self.forge,
             token_file: self.forge_token_file,

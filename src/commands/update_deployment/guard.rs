@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
-use super::{DeployImages, DeployRequest, Image, Release, images::Wanted};
+use super::{DeployImages, DeployRequest, DeployedImage, ReleaseSource, images::ImagesToDeploy};
 use crate::{
     commands::{Context, failures::registry_failure},
     failure::{Failure, Kind},
@@ -27,14 +27,14 @@ pub(super) struct Guard {
     allow_rollback: bool,
     /// Set when a floating tag is followed: images without another order are compared by their creation times.
     by_time: bool,
-    release: Release,
+    release: ReleaseSource,
     /// The image that the first attempt saw, by component.
     first: Arc<Mutex<Option<BTreeMap<String, String>>>>,
 }
 
 impl Guard {
     /// Prepares the checks for one deployment.
-    pub(super) fn new(request: &DeployRequest, wanted: &Wanted, context: &Context) -> Self {
+    pub(super) fn new(request: &DeployRequest, wanted: &ImagesToDeploy, context: &Context) -> Self {
         Self {
             git: context.git.clone(),
             registry: context.registry.clone(),
@@ -53,7 +53,7 @@ impl Guard {
     /// [`Kind::Refused`] for an older image.
     pub(super) fn check(
         &self,
-        changed: &[(Image, String)],
+        changed: &[(DeployedImage, String)],
         head: Option<(&str, &str)>,
     ) -> Result<(), Failure> {
         self.check_race(changed)?;
@@ -66,7 +66,7 @@ impl Guard {
         Ok(())
     }
 
-    fn check_race(&self, changed: &[(Image, String)]) -> Result<(), Failure> {
+    fn check_race(&self, changed: &[(DeployedImage, String)]) -> Result<(), Failure> {
         let now = changed
             .iter()
             .map(|(image, previous)| (image.name.clone(), previous.clone()));
@@ -92,7 +92,7 @@ impl Guard {
 
     fn check_order(
         &self,
-        image: &Image,
+        image: &DeployedImage,
         previous: &str,
         head: Option<(&str, &str)>,
     ) -> Result<(), Failure> {
@@ -143,7 +143,7 @@ impl Guard {
 
     /// Compares the creation times of two images: a floating tag that was moved back is not deployed, and neither is one
     /// whose times do not order the images.
-    fn check_time(&self, image: &Image, old: &Reference) -> Result<(), Failure> {
+    fn check_time(&self, image: &DeployedImage, old: &Reference) -> Result<(), Failure> {
         let name = &image.name;
         // An earlier run always writes a digest.
         if old.digest.is_none() {

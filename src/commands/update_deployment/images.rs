@@ -1,6 +1,6 @@
 //! The images to deploy, with the file that lists them.
 
-use super::{DeployImages, DeployRequest, Pin, Release, attested};
+use super::{DeployImages, DeployRequest, Pin, ReleaseSource, attested};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
@@ -11,7 +11,7 @@ use crate::{
 
 /// An image to deploy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Image {
+pub(crate) struct DeployedImage {
     pub(crate) name: String,
     /// The repository, tag and digest that it was promoted to.
     pub(crate) reference: Reference,
@@ -19,7 +19,7 @@ pub(crate) struct Image {
     pub(crate) repositories: Vec<String>,
 }
 
-impl Image {
+impl DeployedImage {
     /// Takes an image under the name of its component.
     pub(crate) fn new(name: String, reference: Reference) -> Self {
         Self {
@@ -56,16 +56,19 @@ impl Image {
 
 /// The images to deploy, with the file that lists them.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) images: Vec<Image>,
+pub(super) struct ImagesToDeploy {
+    pub(super) images: Vec<DeployedImage>,
     pub(super) promoted: Option<Promoted>,
-    pub(super) release: Release,
+    pub(super) release: ReleaseSource,
     /// The evidence bundle of each component.
     pub(super) evidence: Vec<(String, Digest)>,
 }
 
 /// Reads `promoted.json`, or takes the images of the request, and finds their evidence bundles.
-pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
+pub(super) fn wanted(
+    request: &DeployRequest,
+    context: &Context,
+) -> Result<ImagesToDeploy, Failure> {
     let mut wanted = named(request, context)?;
     let components = wanted
         .promoted
@@ -76,8 +79,8 @@ pub(super) fn wanted(request: &DeployRequest, context: &Context) -> Result<Wante
     Ok(wanted)
 }
 
-fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> {
-    let alone = |images: &[Image], release: Release| Wanted {
+fn named(request: &DeployRequest, context: &Context) -> Result<ImagesToDeploy, Failure> {
+    let alone = |images: &[DeployedImage], release: ReleaseSource| ImagesToDeploy {
         images: images.to_vec(),
         promoted: None,
         release,
@@ -92,7 +95,7 @@ fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> 
             if !request.dry_run {
                 tracing::warn!("deploying without a promoted.json: the images were not verified");
             }
-            Ok(alone(images, Release::default()))
+            Ok(alone(images, ReleaseSource::default()))
         }
         DeployImages::Follow(_) => Err(Failure::message(
             Kind::Bug,
@@ -122,7 +125,7 @@ fn named(request: &DeployRequest, context: &Context) -> Result<Wanted, Failure> 
 }
 
 /// Returns all images of the file, or only those that are named.
-fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
+fn listed(placed: &Placed, only: &[DeployedImage]) -> Result<ImagesToDeploy, Failure> {
     let components = placed.promoted().components.iter();
     let images: Result<Vec<_>, _> = match only {
         [] => components.map(of_component).collect(),
@@ -132,9 +135,9 @@ fn listed(placed: &Placed, only: &[Image]) -> Result<Wanted, Failure> {
             .collect(),
     };
     let promoted = placed.promoted();
-    Ok(Wanted {
+    Ok(ImagesToDeploy {
         images: images?,
-        release: Release {
+        release: ReleaseSource {
             url: promoted.source.as_ref().map(|source| source.url.clone()),
             commit: promoted.commit.clone(),
         },
@@ -167,7 +170,7 @@ fn check_verdict(promoted: &Promoted, unverified: bool, origin: &str) -> Result<
 }
 
 /// Parses `[NAME=]REF`, which must have a digest.
-pub(super) fn parse(given: &str) -> Result<Image, Failure> {
+pub(super) fn parse(given: &str) -> Result<DeployedImage, Failure> {
     let (name, reference) = match given.split_once('=') {
         Some((name, reference)) if !name.is_empty() => (Some(name), reference),
         _ => (None, given),
@@ -179,11 +182,11 @@ pub(super) fn parse(given: &str) -> Result<Image, Failure> {
         return Err(Failure::message(Kind::Usage, message));
     }
     let name = name.unwrap_or_else(|| reference.repository.last_segment());
-    Ok(Image::new(name.to_owned(), reference))
+    Ok(DeployedImage::new(name.to_owned(), reference))
 }
 
 /// Returns an image of `--image` that `promoted.json` lists with the same digest.
-fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
+fn vouched(image: DeployedImage, placed: &Placed) -> Result<DeployedImage, Failure> {
     let digest = image
         .digest()
         .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;
@@ -208,7 +211,7 @@ fn vouched(image: Image, placed: &Placed) -> Result<Image, Failure> {
     Ok(image)
 }
 
-fn of_component(component: &PromotedComponent) -> Result<Image, Failure> {
+fn of_component(component: &PromotedComponent) -> Result<DeployedImage, Failure> {
     let Some(first) = component.destinations.first() else {
         let message = format!("promoted.json lists no destination for {}", component.name);
         return Err(Failure::message(Kind::NotFound, message));
@@ -220,7 +223,7 @@ fn of_component(component: &PromotedComponent) -> Result<Image, Failure> {
         component.source.repository.to_string(),
     ];
     repositories.dedup();
-    Ok(Image {
+    Ok(DeployedImage {
         name: component.name.clone(),
         reference,
         repositories,

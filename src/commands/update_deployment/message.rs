@@ -1,13 +1,17 @@
 //! The commit message, with trailers that name what was verified.
 
-use super::{DeployRequest, Image, images::Wanted};
+use super::{DeployRequest, DeployedImage, images::ImagesToDeploy};
 use crate::text;
 
 /// The message of the source's commit below its first line, as a JSON text (Argo CD 3.1).
 const BODY: &str = "Argocd-reference-commit-body";
 
 /// Returns a first line for people, then `git interpret-trailers` lines for machines.
-pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, String)]) -> String {
+pub(super) fn of(
+    request: &DeployRequest,
+    wanted: &ImagesToDeploy,
+    changed: &[(DeployedImage, String)],
+) -> String {
     let mut trailers: Vec<(&str, String)> = Vec::new();
     for (image, _) in changed {
         let digest = image
@@ -58,7 +62,7 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, changed: &[(Image, St
 }
 
 /// Returns the source's commit, which Argo CD then shows beside the deployment's.
-fn argocd(wanted: &Wanted) -> Vec<(&'static str, String)> {
+fn argocd(wanted: &ImagesToDeploy) -> Vec<(&'static str, String)> {
     let Some(promoted) = &wanted.promoted else {
         return Vec::new();
     };
@@ -97,7 +101,7 @@ fn json(text: &str) -> Option<String> {
     serde_json::to_string(text).ok()
 }
 
-fn subject(request: &DeployRequest, changed: &[(Image, String)]) -> String {
+fn subject(request: &DeployRequest, changed: &[(DeployedImage, String)]) -> String {
     if let Some(message) = &request.message {
         return text::lines(message).into_owned();
     }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DeployRequest, Image};
+use super::{DeployRequest, DeployedImage};
 use crate::{
     commands::files::list_files,
     gitops::{self, Edit, Error, Locator, Options},
@@ -13,7 +13,7 @@ use crate::{
 
 impl DeployRequest {
     /// Returns the edit of one image in one environment.
-    pub(super) fn edit(&self, image: &Image, environment: &str, single: bool) -> Edit {
+    pub(super) fn edit(&self, image: &DeployedImage, environment: &str, single: bool) -> Edit {
         let setter = |file: Option<String>| Locator::Setter {
             file,
             namespace: self.setter_namespace.clone(),

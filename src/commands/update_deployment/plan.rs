@@ -1,6 +1,6 @@
 //! The edits of all images in all environments, planned before any file is written.
 
-use super::{DeployRequest, EditedPlace, Image};
+use super::{DeployRequest, DeployedImage, EditedPlace};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Plan {
     pub(super) files: Vec<Changed>,
     /// Each changed image with its place; the first place's text before is its version before.
-    pub(super) changed: Vec<(Image, String)>,
+    pub(super) changed: Vec<(DeployedImage, String)>,
     /// Every place with the image, changed or not.
     pub(super) places: Vec<Written>,
     pub(super) components: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Plan {
 /// Finds the files that change, all of them before any is written.
 pub(super) fn plan(
     request: &DeployRequest,
-    images: &[Image],
+    images: &[DeployedImage],
     tree: &Tree<'_>,
 ) -> Result<Plan, Failure> {
     let mut plan = Plan::default();

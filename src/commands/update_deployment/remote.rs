@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Context, DeployRequest, Done, Guard, done, images::Wanted, message, plan::plan, remote_tree,
+    Context, DeployRequest, EditResult, Guard, done, images::ImagesToDeploy, message, plan::plan,
+    remote_tree,
 };
 use crate::{
     commands::failures::git_failure,
@@ -25,14 +26,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(4);
 
 /// The repository to edit, and its branch.
 #[derive(Clone)]
-pub(super) struct Remote {
+pub(super) struct GitopsRemote {
     pub(super) url: String,
     pub(super) branch: Option<String>,
     pub(super) key: Option<SigningKey>,
 }
 
-enum Tried {
-    Done(Done),
+enum PushAttempt {
+    Done(EditResult),
     /// The branch moved: the edit is made again on its new head.
     Moved(git::Error),
     /// The push was rejected, and the branch has not moved.
@@ -42,10 +43,10 @@ enum Tried {
 /// Edits the files of the branch, commits and pushes.
 pub(super) async fn edit_remote(
     request: DeployRequest,
-    wanted: Wanted,
-    remote: Remote,
+    wanted: ImagesToDeploy,
+    remote: GitopsRemote,
     context: &Context,
-) -> Result<Done, Failure> {
+) -> Result<EditResult, Failure> {
     let guard = Guard::new(&request, &wanted, context);
     let begin = Instant::now();
     let (mut attempt, mut refusals) = (0, 0);
@@ -63,21 +64,21 @@ pub(super) async fn edit_remote(
             Ok(push_edit(&request, &wanted, fetched, time, &remote, &guard))
         });
         match tried.await.map_err(git_failure)?? {
-            Tried::Done(done) => {
+            PushAttempt::Done(done) => {
                 if attempt > 1 {
                     tracing::info!("the push succeeded at attempt {attempt}");
                 }
                 return Ok(done);
             }
-            Tried::Moved(reason) if attempt < ATTEMPTS || begin.elapsed() < PATIENCE => {
+            PushAttempt::Moved(reason) if attempt < ATTEMPTS || begin.elapsed() < PATIENCE => {
                 refusals = 0;
                 tracing::info!("the branch moved, editing the new head: {reason}");
             }
-            Tried::Moved(reason) => {
+            PushAttempt::Moved(reason) => {
                 let message = format!("the branch moved at each of {attempt} attempts: {reason}");
                 return Err(Failure::message(Kind::Remote, message));
             }
-            Tried::Unmoved(reason) => {
+            PushAttempt::Unmoved(reason) => {
                 refusals += 1;
                 if refusals >= REFUSALS {
                     return Err(git_failure(reason));
@@ -92,12 +93,12 @@ pub(super) async fn edit_remote(
 /// Edits the fetched files and pushes them.
 fn push_edit(
     request: &DeployRequest,
-    wanted: &Wanted,
+    wanted: &ImagesToDeploy,
     mut fetched: Repository,
     time: jiff::Timestamp,
-    remote: &Remote,
+    remote: &GitopsRemote,
     guard: &Guard,
-) -> Result<Tried, Failure> {
+) -> Result<PushAttempt, Failure> {
     let Some(branch) = fetched.branch().map(str::to_owned) else {
         let message = format!(
             "{} is not a branch of the GitOps repository",
@@ -122,7 +123,7 @@ fn push_edit(
         } else {
             plan.lines(&head).into_bytes()
         };
-        return Ok(Tried::Done(done));
+        return Ok(PushAttempt::Done(done));
     }
     let message = message::of(request, wanted, &plan.changed);
     let changes: Vec<_> = plan.files.iter().map(change).collect();
@@ -140,11 +141,11 @@ fn push_edit(
             let mut done = done(true, &fetched.commit_id(), &branch);
             done.stdout = plan.lines(&fetched.commit_id()).into_bytes();
             tracing::info!("pushed {} to {branch}", fetched.commit_id());
-            Ok(Tried::Done(done))
+            Ok(PushAttempt::Done(done))
         }
-        Err(moved @ git::Error::Moved { .. }) => Ok(Tried::Moved(moved)),
+        Err(moved @ git::Error::Moved { .. }) => Ok(PushAttempt::Moved(moved)),
         Err(error @ (git::Error::Rejected { .. } | git::Error::Remote { .. })) => {
-            Ok(Tried::Unmoved(error))
+            Ok(PushAttempt::Unmoved(error))
         }
         Err(error) => Err(git_failure(error)),
     }

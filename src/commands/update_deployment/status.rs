@@ -4,9 +4,9 @@
 //! nothing else.
 
 use super::{
-    Context, DeployRequest, DeployTarget, Done,
-    change_request::{Options, forge_of},
-    images::Wanted,
+    Context, DeployRequest, DeployTarget, EditResult,
+    change_request::{ChangeRequestOptions, forge_of},
+    images::ImagesToDeploy,
 };
 use crate::{
     commands::{
@@ -24,7 +24,7 @@ pub(super) struct Statuses<'a> {
     /// The repository and commit of the source.
     source: Option<(String, String)>,
     gitops: String,
-    options: Options,
+    options: ChangeRequestOptions,
     name: String,
     run_url: Option<String>,
 }
@@ -68,7 +68,7 @@ impl<'a> Statuses<'a> {
     /// Collects the commits that are known before the edit.
     pub(super) fn new(
         request: &DeployRequest,
-        wanted: &Wanted,
+        wanted: &ImagesToDeploy,
         gitops: &str,
         context: &'a Context,
     ) -> Self {
@@ -94,7 +94,7 @@ impl<'a> Statuses<'a> {
     }
 
     /// Sets the final status of the promotion.
-    pub(super) async fn end(&self, edited: &Result<Done, Failure>) {
+    pub(super) async fn end(&self, edited: &Result<EditResult, Failure>) {
         if !self.is_on {
             return;
         }

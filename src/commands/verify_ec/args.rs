@@ -6,7 +6,7 @@ use super::{PromotionDemand, merge::Merge};
 use crate::{
     clock::Clock,
     commands::{
-        output::{Output, keep},
+        output::{ReportOutput, keep},
         trust_flags::TrustFlags,
     },
     failure::{Failure, Kind, OrFail as _},
@@ -52,7 +52,7 @@ pub(crate) struct Args {
     ///
     /// Options may follow: FORMAT=FILE?show-successes=true&show-warnings=false&show-policy-docs-link=true.
     #[arg(long, value_name = "FORMAT[=FILE]")]
-    output: Vec<Output>,
+    output: Vec<ReportOutput>,
     /// Fail when the policy refuses an image; without it only errors fail
     #[arg(long, action = clap::ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     strict: bool,
@@ -139,11 +139,11 @@ enum FilterType {
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// The images to evaluate.
-    pub(crate) subject: Subject,
+    pub(crate) subject: VerdictSubject,
     /// Accepts a list without images.
     pub(crate) allow_empty: bool,
     pub(crate) gate: GateRequest,
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) outputs: Vec<ReportOutput>,
     pub(crate) show: Show,
     /// Fails the command when the policy refuses an image.
     pub(crate) strict: bool,
@@ -157,7 +157,7 @@ pub(crate) struct Request {
 
 /// The images of a verdict, by the input that names them.
 #[derive(Debug, Clone)]
-pub(crate) enum Subject {
+pub(crate) enum VerdictSubject {
     /// A list: its JSON or the file with it, and the digest that gather-images reported.
     List {
         /// JSON or a path; `None` is the default file.
@@ -257,12 +257,12 @@ impl Args {
         };
         let digest = self.images_digest;
         let subject = match (self.policy_input, self.image) {
-            (Some(file), _) => Subject::Saved(file),
-            (None, Some(text)) => Subject::Image {
+            (Some(file), _) => VerdictSubject::Saved(file),
+            (None, Some(text)) => VerdictSubject::Image {
                 reference: reference(&text)?,
                 digest,
             },
-            (None, None) => Subject::List {
+            (None, None) => VerdictSubject::List {
                 source: self.images,
                 digest,
             },
@@ -273,13 +273,13 @@ impl Args {
             gate,
             outputs: match self.shard {
                 Some(shard) => {
-                    let named = |output: Output| output.of_part(|name| shard.file(name));
+                    let named = |output: ReportOutput| output.of_part(|name| shard.file(name));
                     // --merge joins the reports of all parts.
                     let mut outputs = self.output;
                     if outputs.is_empty() {
-                        outputs.push(Output::text());
+                        outputs.push(ReportOutput::text());
                     }
-                    let report = Output::report();
+                    let report = ReportOutput::report();
                     if !outputs.contains(&report) {
                         outputs.push(report);
                     }

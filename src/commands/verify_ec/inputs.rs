@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::Subject;
+use super::VerdictSubject;
 use crate::{
     commands::{
         Context,
@@ -23,18 +23,18 @@ use crate::{
 /// [`Kind::Refused`] for another digest than gather-images reported, [`Kind::NotFound`] for an
 /// empty list, [`Kind::Usage`] for a document that is not a list.
 pub(super) async fn images(
-    subject: &Subject,
+    subject: &VerdictSubject,
     allow_empty: bool,
     context: &Context,
 ) -> Result<Images, Failure> {
     let images = match subject {
-        Subject::Image { reference, digest } => {
+        VerdictSubject::Image { reference, digest } => {
             let images = gate::image_list(reference, &context.registry).await;
             let images = images.map_err(gate_failure)?;
             check(&images, *digest)?;
             images
         }
-        Subject::List { source, digest } => {
+        VerdictSubject::List { source, digest } => {
             match source.as_deref().and_then(|text| text.strip_prefix("oci:")) {
                 Some(artifact) => {
                     let bytes = read_artifact(artifact, context).await?;
@@ -43,8 +43,8 @@ pub(super) async fn images(
                 None => list(source.as_deref(), *digest, context)?,
             }
         }
-        Subject::Gathered(images) => images.as_ref().clone(),
-        Subject::Saved(_) => {
+        VerdictSubject::Gathered(images) => images.as_ref().clone(),
+        VerdictSubject::Saved(_) => {
             return Err(Failure::message(Kind::Bug, "saved inputs are not a list"));
         }
     };

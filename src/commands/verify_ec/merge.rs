@@ -5,13 +5,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Done, Subject, Verdict, inputs};
+use super::{ListVerdict, VerdictSubject, VerifyResult, inputs};
 use crate::{
     commands::{
         Context, Outcome,
         failures::handover_failure,
         files::{list_files, remove_file, unchecked, write_file},
-        output::{self, Output},
+        output::{self, ReportOutput},
     },
     failure::{Failure, Kind, OrFail as _},
     handover::{self, Shard, Verified, VerifiedComponent, Vouched},
@@ -35,7 +35,7 @@ pub(crate) struct Merge {
     /// The digests that verify-ec reported, one for each part, or none.
     pub(crate) digests: Vec<Digest>,
     pub(crate) allow_empty: bool,
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) outputs: Vec<ReportOutput>,
     pub(crate) show: Show,
     /// Fails the command for a refusal.
     pub(crate) strict: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Merge {
 }
 
 /// The verdict over a part, with its report.
-struct Part {
+struct VerdictPart {
     verified: Verified,
     report: Report,
 }
@@ -58,7 +58,7 @@ pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcom
     output::remove_old(&request.outputs, context)?;
     let path = context.path(request.verified_out.as_deref(), VERIFIED);
     remove_file(&path)?;
-    let subject = Subject::List {
+    let subject = VerdictSubject::List {
         source: request.images.clone(),
         digest: request.images_digest,
     };
@@ -89,9 +89,11 @@ pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcom
     write_file(&path, &bytes)?;
     let read = Vouched::parse(&bytes, &path.display().to_string(), None);
     let failure = refusal(&verified.components).filter(|_| request.strict);
-    Ok(Done {
+    Ok(VerifyResult {
         written,
-        verdict: Some(Verdict::Written(Box::new(read.map_err(handover_failure)?))),
+        verdict: Some(ListVerdict::Written(Box::new(
+            read.map_err(handover_failure)?,
+        ))),
         failure,
     }
     .into())
@@ -145,7 +147,7 @@ fn part(
     digest: Option<Digest>,
     images: &Images,
     context: &Context,
-) -> Result<Part, Failure> {
+) -> Result<VerdictPart, Failure> {
     let path = context.path(None, &shard.file(VERIFIED));
     let origin = path.display().to_string();
     let bytes = context
@@ -175,14 +177,14 @@ fn part(
     let report = serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("{origin} is not a report"))
     })?;
-    Ok(Part {
+    Ok(VerdictPart {
         verified: verified.clone(),
         report,
     })
 }
 
 /// Joins the parts in the order of the list.
-fn joined(parts: Vec<Part>, images: &Images) -> Result<(Verified, Report), Failure> {
+fn joined(parts: Vec<VerdictPart>, images: &Images) -> Result<(Verified, Report), Failure> {
     let mut parts = parts.into_iter();
     let Some(mut first) = parts.next() else {
         return Err(Failure::message(

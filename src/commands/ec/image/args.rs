@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::super::{
-    Context, Shown, Usage,
+    Context, ReportFlags, Usage,
     unsupported::{self, Vsa},
     usage,
 };
 use crate::{
     commands::{
-        output::{Output, keep},
+        output::{ReportOutput, keep},
         verify_ec::rule_data,
     },
     failure::{Failure, Kind, OrFail as _},
@@ -234,7 +234,7 @@ impl Args {
 
     pub(super) fn request(
         &self,
-        outputs: &[Output],
+        outputs: &[ReportOutput],
         show: Show,
         now: Timestamp,
     ) -> Result<GateRequest, Failure> {
@@ -267,25 +267,25 @@ impl Args {
     }
 
     /// Returns the reports that can be written, and a message about each of the others.
-    pub(super) fn outputs(&self) -> Result<(Vec<Output>, Vec<String>), Usage> {
+    pub(super) fn outputs(&self) -> Result<(Vec<ReportOutput>, Vec<String>), Usage> {
         let mut texts = usage::split(&self.output)?;
         if !self.output_file.is_empty() {
             texts.push(format!("json={}", self.output_file));
         }
         let (mut outputs, mut wrong) = (Vec::new(), Vec::new());
         for text in texts {
-            match Output::lenient(&text) {
+            match ReportOutput::lenient(&text) {
                 Ok(output) => outputs.push(output),
                 Err(error) => wrong.push(error),
             }
         }
         if outputs.is_empty() && wrong.is_empty() {
-            outputs.push(Output::text());
+            outputs.push(ReportOutput::text());
         }
         Ok((outputs, wrong))
     }
 
-    pub(super) fn show(&self, shown: &Shown, context: &Context) -> Show {
+    pub(super) fn show(&self, shown: &ReportFlags, context: &Context) -> Show {
         Show {
             info: self.info,
             successes: shown.show_successes,

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::super::{DeployRequest, images::Wanted, plan::Plan};
+use super::super::{DeployRequest, images::ImagesToDeploy, plan::Plan};
 use crate::text;
 
 /// Returns the text, in Markdown. Every value of a document is written as code, in which hosts recognize neither
 /// mentions nor commands.
-pub(super) fn of(request: &DeployRequest, wanted: &Wanted, plan: &Plan) -> String {
+pub(super) fn of(request: &DeployRequest, wanted: &ImagesToDeploy, plan: &Plan) -> String {
     let mut body = String::new();
     let environments = request.environments.join(", ");
     let _ = writeln!(body, "Promotion to {}.\n", code(&environments));
@@ -29,7 +29,7 @@ pub(super) fn of(request: &DeployRequest, wanted: &Wanted, plan: &Plan) -> Strin
     body
 }
 
-fn verdict(request: &DeployRequest, wanted: &Wanted) -> Vec<(&'static str, String)> {
+fn verdict(request: &DeployRequest, wanted: &ImagesToDeploy) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     match &wanted.promoted {
         Some(promoted) => {
