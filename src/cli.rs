@@ -105,7 +105,7 @@ struct Global {
 
 impl Global {
     /// Takes the global flags that the params of a Task imply.
-    fn take(&mut self, own: drop_in::Globals) {
+    fn merge_implied(&mut self, own: drop_in::Globals) {
         let unchecked = own.unchecked.iter().filter_map(|host| host.parse().ok());
         self.insecure_skip_tls_verify.extend(unchecked);
         self.git_credentials_dir = own.git_credentials.or(self.git_credentials_dir.take());
@@ -225,7 +225,10 @@ pub fn main() -> ExitCode {
     let parsed = command.try_get_matches_from(line.arguments);
     let parsed = parsed.and_then(|matches| {
         let known = matches.subcommand_name().map_or_else(Vec::new, results);
-        let hosts = (hosts::named(&matches), hosts::named_registries(&matches));
+        let hosts = (
+            hosts::named_repositories(&matches),
+            hosts::named_registries(&matches),
+        );
         let mut cli = Cli::from_arg_matches(&matches)?;
         match &mut cli.command {
             Command::Run(args) => args.off = hosts::switched_off(&matches),
@@ -255,7 +258,7 @@ pub fn main() -> ExitCode {
         Command::Trust(_) => env.read_sigstore(),
         Command::DropIn(args) => {
             env.read_sigstore();
-            global.take(args.globals());
+            global.merge_implied(args.globals());
         }
         _ => {}
     }
@@ -403,7 +406,7 @@ fn finish(global: &Global, outcome: Outcome) -> Result<(), Failure> {
         // The report explains the refusal, the log repeats it.
         Some(failure) if global.log.is_in_file() && !outcome.stdout.is_empty() => {
             log::record(&failure);
-            return Err(failure.told());
+            return Err(failure.already_shown());
         }
         Some(failure) => return Err(failure),
         None => {}

@@ -73,7 +73,7 @@ pub(crate) struct Failure {
     kind: Kind,
     source: anyhow::Error,
     hint: Option<String>,
-    told: bool,
+    is_shown: bool,
 }
 
 impl Failure {
@@ -83,7 +83,7 @@ impl Failure {
             kind,
             source: source.into(),
             hint: None,
-            told: false,
+            is_shown: false,
         }
     }
 
@@ -108,15 +108,15 @@ impl Failure {
 
     /// Marks the failure as shown to the user already.
     #[must_use]
-    pub(crate) fn told(mut self) -> Self {
-        self.told = true;
+    pub(crate) fn already_shown(mut self) -> Self {
+        self.is_shown = true;
         self
     }
 
     /// Tells whether the failure was shown to the user already.
     #[must_use]
-    pub(crate) fn is_told(&self) -> bool {
-        self.told
+    pub(crate) fn is_already_shown(&self) -> bool {
+        self.is_shown
     }
 
     /// Returns the cause without the hint.
@@ -133,13 +133,13 @@ impl Failure {
 
     /// Returns the cause as it is shown: a foreign text must not look like a line of this program.
     #[must_use]
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn safe_cause(&self) -> String {
         text::indented(&self.cause())
     }
 
     /// Returns the hint as it is shown.
     #[must_use]
-    pub(crate) fn shown_hint(&self) -> Option<String> {
+    pub(crate) fn safe_hint(&self) -> Option<String> {
         self.hint.as_deref().map(text::indented)
     }
 
@@ -152,8 +152,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())?;
-        if let Some(hint) = self.shown_hint() {
+        f.write_str(&self.safe_cause())?;
+        if let Some(hint) = self.safe_hint() {
             write!(f, "\nhint: {hint}")?;
         }
         Ok(())

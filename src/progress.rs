@@ -170,7 +170,7 @@ impl Drop for Shared {
 
 impl Transfers {
     /// Begins one of the transfers: of a digest to a place.
-    pub(crate) fn one(&self, digest: String, to: String, bytes: u64) -> Transfer {
+    pub(crate) fn begin_transfer(&self, digest: String, to: String, bytes: u64) -> Transfer {
         Transfer(Arc::new(TransferState {
             all: self.clone(),
             digest,
@@ -219,7 +219,7 @@ impl Transfer {
         if shared.bar.is_some() {
             one.draw(bytes);
         } else {
-            shared.say_now_and_then();
+            shared.log_periodically();
         }
     }
 
@@ -267,7 +267,7 @@ impl TransferState {
 }
 
 impl Shared {
-    fn say_now_and_then(&self) {
+    fn log_periodically(&self) {
         if matches!(self.progress.mode, ProgressMode::Bars | ProgressMode::Quiet) {
             return;
         }
@@ -310,10 +310,10 @@ mod tests {
         );
         let transfers = progress.begin(2, 300);
         transfers
-            .one("a".to_owned(), "r".to_owned(), 100)
+            .begin_transfer("a".to_owned(), "r".to_owned(), 100)
             .done("sent");
         transfers
-            .one("b".to_owned(), "r".to_owned(), 200)
+            .begin_transfer("b".to_owned(), "r".to_owned(), 200)
             .done("present");
         let left = "1 blob was copied, which a rerun finds, no tag was moved";
         assert_eq!(progress.left_behind(), left);
@@ -326,8 +326,8 @@ mod tests {
     fn counts_what_passed_also_when_a_transfer_starts_again() {
         let transfers = Progress::default().begin(2, 300);
         let (first, second) = (
-            transfers.one("a".to_owned(), "r".to_owned(), 100),
-            transfers.one("b".to_owned(), "r".to_owned(), 200),
+            transfers.begin_transfer("a".to_owned(), "r".to_owned(), 100),
+            transfers.begin_transfer("b".to_owned(), "r".to_owned(), 200),
         );
         first.at(60);
         second.at(150);

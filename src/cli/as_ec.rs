@@ -18,7 +18,7 @@ pub(super) fn run(
     known: &[&'static str],
 ) -> ExitCode {
     let registries = hosts::registries_of_arguments(&args.arguments);
-    let hosts = hosts::of_arguments(&args.arguments);
+    let hosts = hosts::repositories_of_arguments(&args.arguments);
     let call = match EcCall::parse(args.arguments) {
         Ok(call) => call,
         Err(Usage::Help(text)) => {

@@ -71,7 +71,7 @@ fn values(command: &ArgMatches, id: &str) -> Vec<String> {
 
 /// Returns the URLs of Git repositories among the values of flags. A URL within a document (a
 /// Snapshot, an inline policy) is not one that the user named.
-pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
+pub(super) fn named_repositories(matches: &ArgMatches) -> Vec<String> {
     let command = innermost(matches);
     let repositories = REPOSITORIES.iter().flat_map(|id| values(command, id));
     let policies = POLICIES.iter().flat_map(|id| values(command, id));
@@ -81,7 +81,7 @@ pub(super) fn named(matches: &ArgMatches) -> Vec<String> {
 }
 
 /// Returns the URLs of Git repositories among the arguments of `ec`, each with its flag or alone.
-pub(super) fn of_arguments(arguments: &[OsString]) -> Vec<String> {
+pub(super) fn repositories_of_arguments(arguments: &[OsString]) -> Vec<String> {
     let values = values_of_arguments(arguments);
     values.filter_map(git::named_url).collect()
 }
@@ -120,7 +120,7 @@ mod tests {
             "https://b.example/y.git",
         ];
         let given: Vec<_> = given.iter().map(OsString::from).collect();
-        let found = of_arguments(&given);
+        let found = repositories_of_arguments(&given);
         assert_eq!(found, ["https://a.example/x", "https://b.example/y.git"]);
     }
 }

@@ -251,7 +251,7 @@ pub(super) fn record(failure: &Failure) {
     reason = "the one place where a failure is shown"
 )]
 pub(super) fn report(failure: &Failure, flags: &LogFlags) {
-    if failure.is_told() {
+    if failure.is_already_shown() {
         return;
     }
     if flags.is_in_file() {
@@ -266,7 +266,7 @@ pub(super) fn report(failure: &Failure, flags: &LogFlags) {
                     std::io::stderr().is_terminal() && Env::of_process().get("NO_COLOR").is_none()
                 }
             };
-            let (cause, hint) = (failure.shown(), failure.shown_hint());
+            let (cause, hint) = (failure.safe_cause(), failure.safe_hint());
             let (red, blue, end) = match colored {
                 true => ("\u{1b}[1;31m", "\u{1b}[1;36m", "\u{1b}[0m"),
                 false => ("", "", ""),

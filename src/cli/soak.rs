@@ -48,7 +48,7 @@ async fn promote(arguments: Vec<String>) -> Result<(), Failure> {
     let line = arguments::arrange(given, &command);
     let command = arguments::with_variables(command, Some(&line), |_| false);
     let matches = command.try_get_matches_from(line.arguments).unwrap();
-    let hosts = hosts::named(&matches);
+    let hosts = hosts::named_repositories(&matches);
     let cli = Cli::from_arg_matches(&matches).unwrap();
     let context = context(&cli.global, env, Progress::default())?;
     hosts

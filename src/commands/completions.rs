@@ -65,11 +65,11 @@ fn with_ec(command: &Command, ec: &Command) -> Command {
     let mut tree = ec.clone();
     tree.build();
     let path = format!("{} {DROP_IN}", command.get_name());
-    command.mut_subcommand(DROP_IN, |_| named(tree, &path))
+    command.mut_subcommand(DROP_IN, |_| with_script_names(tree, &path))
 }
 
 /// Renames a command and those below it as completion scripts look them up.
-fn named(command: Command, path: &str) -> Command {
+fn with_script_names(command: Command, path: &str) -> Command {
     let below: Vec<_> = command
         .get_subcommands()
         .map(|below| below.get_name().to_owned())
@@ -77,7 +77,7 @@ fn named(command: Command, path: &str) -> Command {
     let command = command.bin_name(path.to_owned());
     below.into_iter().fold(command, |command, name| {
         let path = format!("{path} {name}");
-        command.mut_subcommand(name, |below| named(below, &path))
+        command.mut_subcommand(name, |below| with_script_names(below, &path))
     })
 }
 

@@ -51,13 +51,13 @@ impl Context {
     /// Returns the path of a hand-over file: that of a flag unchanged, the default name in the data directory.
     pub(crate) fn path(&self, flag: Option<&Path>, default: &str) -> PathBuf {
         match (flag, &self.data_dir) {
-            (Some(path), _) => self.named(path),
+            (Some(path), _) => self.in_data_dir(path),
             (None, Some(dir)) => dir.join(default),
             (None, None) => PathBuf::from(default),
         }
     }
 
-    fn named(&self, path: &Path) -> PathBuf {
+    fn in_data_dir(&self, path: &Path) -> PathBuf {
         in_data_dir(path, self.data_dir.as_deref())
     }
 
@@ -70,7 +70,7 @@ impl Context {
         let read = if path == Path::new("-") {
             io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
         } else {
-            let path = self.named(path);
+            let path = self.in_data_dir(path);
             let data = self.data_dir.as_deref();
             let checked = data.map_or(Ok(()), |dir| regular_in(dir, &path));
             let file = checked.and_then(|()| fs::File::open(&path));

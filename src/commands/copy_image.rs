@@ -223,7 +223,7 @@ async fn plan(
             Failure::message(Kind::NotFound, message).hint("give --allow-empty if that is right")
         );
     }
-    jobs.tell_who_names(&request.source, registry);
+    jobs.mark_unnamed_registries(&request.source, registry);
     let rules = Rules {
         immutable: request.immutable,
         deep: request.deep,

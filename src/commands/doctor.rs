@@ -41,7 +41,7 @@ pub(crate) async fn run(mut args: Args, context: &Context) -> Result<Outcome, Fa
             );
             data_directory(&context, &mut lines);
             PromotionChecks::new(prepared, &context)
-                .all(&mut lines)
+                .run_all(&mut lines)
                 .await;
         }
         Err(failure) => lines.add(

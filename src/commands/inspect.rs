@@ -62,7 +62,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let mut shown = Vec::new();
     let images = [("image".to_owned(), image.clone())];
     for (name, one) in images.into_iter().chain(children) {
-        shown.push(look(registry, name, one, &seen).await?);
+        shown.push(inspect_image(registry, name, one, &seen).await?);
     }
     let stdout = match args.output {
         DocumentFormat::Text => as_text(&image, &manifest.media_type, &shown).into_bytes(),
@@ -111,7 +111,7 @@ pub(in crate::commands) async fn resolve(
     Ok((image, manifest, children))
 }
 
-async fn look(
+async fn inspect_image(
     registry: &Registry,
     name: String,
     image: DigestReference,

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, mut command: Command, mut ec: Command) -> Result<
         None => outcome.stdout = pages.page(&command, "promote")?,
         Some(dir) => {
             let mut all = pages.tree(&command, "promote")?;
-            for sub in shown(&ec) {
+            for sub in visible_commands(&ec) {
                 let name = format!("promote ec {}", sub.get_name());
                 all.extend(pages.tree(sub, &name)?);
             }
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, mut command: Command, mut ec: Command) -> Result<
     Ok(outcome)
 }
 
-fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+fn visible_commands(command: &Command) -> impl Iterator<Item = &Command> {
     let all = command.get_subcommands();
     all.filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
@@ -65,7 +65,7 @@ impl Pages {
     /// Returns the pages of the command and all below it, by the words to type: `promote copy-image`.
     fn tree(&self, command: &Command, path: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
         let mut all = vec![(path.to_owned(), self.page(command, path)?)];
-        for sub in shown(command) {
+        for sub in visible_commands(command) {
             all.extend(self.tree(sub, &format!("{path} {}", sub.get_name()))?);
         }
         Ok(all)
@@ -100,7 +100,7 @@ impl Pages {
             let line = "Those of promote(1) may be written before or after the command.";
             section(&mut page, "GLOBAL OPTIONS", &[line.to_owned()]);
         }
-        let below: Vec<_> = shown(&command)
+        let below: Vec<_> = visible_commands(&command)
             .map(|sub| {
                 let about = sub.get_about().map(ToString::to_string);
                 let about = about.unwrap_or_default();

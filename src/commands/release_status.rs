@@ -69,7 +69,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let release = Release::parse(&bytes, &path.display().to_string(), args.release_digest);
     let release = release.map_err(handover_failure)?;
     unchecked(args.release_digest, "release.json", "--release-digest");
-    let outlook = Outlook::new(&release, look(&release, context).await);
+    let outlook = Outlook::new(&release, tag_states(&release, context).await);
     let document = serde_json::to_vec(&outlook.document()).or_fail(Kind::Bug)?;
     write_file(&context.path(args.results_out.as_deref(), FILE), &document)?;
     let digest = Digest::of(&document);
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 /// Looks up every tag at its registry.
-async fn look(release: &Release, context: &Context) -> Vec<TagState> {
+async fn tag_states(release: &Release, context: &Context) -> Vec<TagState> {
     let tags = release.components.iter().flat_map(|component| {
         let places = component.destinations.iter();
         places.flat_map(|place| place.tags.iter().map(move |tag| (&place.repository, tag)))

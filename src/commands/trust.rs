@@ -7,7 +7,7 @@ mod output;
 use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 
 use clap::{Subcommand, ValueEnum};
-use output::{json, refusal, shown, text};
+use output::{json, refusal, signer_text, text};
 
 use super::{
     Context, Outcome,
@@ -211,7 +211,7 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
             Failure::new(Kind::Refused, reason)
                 .context(format!("{} is refused", args.bundle.display()))
         })?;
-    let stdout = format!("verified: signed by {}\n", shown(&signer)).into_bytes();
+    let stdout = format!("verified: signed by {}\n", signer_text(&signer)).into_bytes();
     Ok(Outcome {
         stdout,
         ..Outcome::default()

@@ -198,7 +198,7 @@ pub(crate) async fn perform(
     context: &Context,
 ) -> Result<EditResult, Failure> {
     let Some(request) = request.followed(context).await? else {
-        return Ok(done(false, "", ""));
+        return Ok(edit_result(false, "", ""));
     };
     let wanted = images::wanted(&request, context)?;
     attested::check(&request, &wanted, context).await?;
@@ -240,7 +240,7 @@ pub(crate) async fn perform(
 
 fn empty(request: &DeployRequest) -> Result<EditResult, Failure> {
     if request.allow_empty {
-        return Ok(done(false, "", ""));
+        return Ok(edit_result(false, "", ""));
     }
     Err(Failure::message(
         Kind::NotFound,
@@ -262,7 +262,7 @@ fn edit_local(
     let tree = local_tree(dir);
     let plan = plan(request, images, &tree)?;
     guard.check(&plan.changed, None)?;
-    let mut done = done(!plan.files.is_empty(), "", "");
+    let mut done = edit_result(!plan.files.is_empty(), "", "");
     done.places = plan.edited();
     if request.dry_run {
         done.stdout = plan.diff().into_bytes();
@@ -322,7 +322,7 @@ fn remote_tree(fetched: &Repository) -> gitops::Tree<'_> {
     )
 }
 
-fn done(changed: bool, commit: &str, branch: &str) -> EditResult {
+fn edit_result(changed: bool, commit: &str, branch: &str) -> EditResult {
     EditResult {
         stdout: Vec::new(),
         changed,

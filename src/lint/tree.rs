@@ -193,7 +193,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<YamlNode>, Vec<Ignore>), Unreadab
             reason: error.info().to_owned(),
         })?;
         let at = position(span.start);
-        let taken = builder.take(event, &span);
+        let taken = builder.on_event(event, &span);
         taken.map_err(|reason| UnreadableYaml {
             at,
             reason: reason.to_owned(),
@@ -261,7 +261,7 @@ struct TreeBuilder {
 }
 
 impl TreeBuilder {
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
+    fn on_event(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
         let at = position(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {

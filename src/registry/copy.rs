@@ -145,7 +145,7 @@ impl Registry {
                 let from = first.filter(|_| far).unwrap_or(job.from);
                 let permits = self.permits(from.host(), job.to.host()).await;
                 let (digest, to) = (job.blob.digest.to_string(), job.to.to_string());
-                let transfer = shown.one(digest, to, job.blob.size);
+                let transfer = shown.begin_transfer(digest, to, job.blob.size);
                 let moved = match job.to.bring(from, job.blob, &transfer).await {
                     Ok(moved) => moved,
                     Err(error) => {

@@ -55,8 +55,8 @@ impl CopyJobs {
         released: Option<&Release>,
     ) -> Result<Self, Failure> {
         let jobs = match &request.source {
-            CopySource::One { from, to } => vec![one(from, to, request, vouched)?],
-            CopySource::All { to, map } => all(to.as_deref(), map, request, vouched)?,
+            CopySource::One { from, to } => vec![single_image(from, to, request, vouched)?],
+            CopySource::All { to, map } => listed_images(to.as_deref(), map, request, vouched)?,
             CopySource::Released { .. } => released.map_or_else(Vec::new, of_release),
             CopySource::Staged { .. } => Vec::new(),
         };
@@ -126,7 +126,7 @@ impl CopyJobs {
 
     /// Marks the registries that only a Snapshot names: the sources of a verdict. The destinations
     /// of a release are the administrator's.
-    pub(super) fn tell_who_names(&self, source: &CopySource, registry: &Registry) {
+    pub(super) fn mark_unnamed_registries(&self, source: &CopySource, registry: &Registry) {
         if matches!(source, CopySource::All { .. } | CopySource::Released { .. }) {
             registry.named_by_snapshot(self.0.iter().filter_map(CopyJob::source));
         }
@@ -234,7 +234,7 @@ fn of_release(release: &Release) -> Vec<CopyJob> {
 }
 
 /// Returns the one image of SRC and DST.
-fn one(
+fn single_image(
     source: &CopyEndpoint,
     destination: &CopyEndpoint,
     request: &CopyRequest,
@@ -293,7 +293,7 @@ fn one(
 }
 
 /// Returns every image of `verified.json`; one that was refused refuses them all.
-fn all(
+fn listed_images(
     to: Option<&str>,
     map: &BTreeMap<String, String>,
     request: &CopyRequest,

@@ -73,7 +73,7 @@ pub(super) async fn check(
                 }
                 order => order,
             };
-            settle(order, &place, previous, job.built_from.is_some())?;
+            check_order(order, &place, previous, job.built_from.is_some())?;
         }
     }
     Ok(())
@@ -106,7 +106,7 @@ fn by_time(running: &Origin, new: &Origin, reason: String) -> Order {
     }
 }
 
-fn settle(order: Order, place: &str, running: Digest, release: bool) -> Result<(), Failure> {
+fn check_order(order: Order, place: &str, running: Digest, release: bool) -> Result<(), Failure> {
     let refused = |text: String| {
         let failure = Failure::message(Kind::Refused, text);
         Err(failure.hint("--allow-rollback moves the tag anyway"))

@@ -48,7 +48,7 @@ impl<'a> PromotionChecks<'a> {
         }
     }
 
-    pub(super) async fn all(&self, lines: &mut Lines) {
+    pub(super) async fn run_all(&self, lines: &mut Lines) {
         let tagged = self.source(lines).await;
         let found = self.images(tagged.as_ref(), lines).await;
         self.gate(lines).await;

@@ -32,7 +32,7 @@ pub(super) async fn run(
     let show = args.show(show, context);
     let read = snapshot::determine(&args, context).await;
     let gate = open(&args, &outputs, show, context).await;
-    let (snapshot, gate) = both(read, gate)?;
+    let (snapshot, gate) = both_or_errors(read, gate)?;
     if snapshot.components.is_empty() {
         tracing::warn!("an empty Snapshot passes upstream and is refused here");
         let text = "the Snapshot has no components: nothing would be verified";
@@ -60,7 +60,7 @@ pub(super) async fn run(
             component.successes.clear();
         }
     }
-    say_what_reports_leave_out(&report);
+    warn_of_omissions(&report);
     let mut outcome = Outcome {
         stdout: output::write(&outputs, &report, show, context)?,
         ..Outcome::default()
@@ -90,7 +90,7 @@ async fn open(
 }
 
 /// Returns both values, or the errors of both together.
-fn both<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
+fn both_or_errors<A, B>(a: Result<A, Failure>, b: Result<B, Failure>) -> Result<(A, B), Failure> {
     match (a, b) {
         (Ok(a), Ok(b)) => Ok((a, b)),
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
@@ -120,7 +120,7 @@ async fn judge(gate: &Gate, snapshot: &Snapshot) -> Result<Judgement, Failure> {
 }
 
 /// Logs the findings that upstream's reports have no member for.
-fn say_what_reports_leave_out(report: &Report) {
+fn warn_of_omissions(report: &Report) {
     if !report.skipped_checks.is_empty() {
         tracing::warn!(checks = report.skipped_checks.join(", "), "skipped");
     }

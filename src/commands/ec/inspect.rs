@@ -109,7 +109,7 @@ fn as_text(args: &Args, read: &[(String, Vec<Inspected>)]) -> String {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "# Source: {source}\n");
         }
-        for rule in rules.iter().filter(|rule| args.wants(rule)) {
+        for rule in rules.iter().filter(|rule| args.selects(rule)) {
             print(&mut text, &args.output, rule);
         }
     }
@@ -122,7 +122,7 @@ fn as_json(args: &Args, read: &[(String, Vec<Inspected>)]) -> Result<String, Fai
     for (source, rules) in read {
         let wanted = rules.iter().flat_map(|rule| {
             let links = rule.links.iter();
-            links.filter(move |(link, _)| args.wants_link(rule, link))
+            links.filter(move |(link, _)| args.selects_link(rule, link))
         });
         document.insert(source.clone(), wanted.map(as_link).collect());
     }
@@ -159,7 +159,7 @@ fn as_link((link, place): &(Link, Place)) -> Value {
 }
 
 impl Args {
-    fn wants(&self, rule: &Inspected) -> bool {
+    fn selects(&self, rule: &Inspected) -> bool {
         if self.rule.is_empty() && self.package.is_empty() && self.collection.is_empty() {
             return true;
         }
@@ -170,10 +170,10 @@ impl Args {
     }
 
     /// Filters packages by themselves; they have no short names and are in no collection.
-    fn wants_link(&self, rule: &Inspected, link: &Link) -> bool {
+    fn selects_link(&self, rule: &Inspected, link: &Link) -> bool {
         let is_rule = link.path.len() > rule.package.split('.').count();
         if is_rule {
-            return (link.annotations.is_some() || rule.gives_results) && self.wants(rule);
+            return (link.annotations.is_some() || rule.gives_results) && self.selects(rule);
         }
         let unfiltered =
             self.rule.is_empty() && self.package.is_empty() && self.collection.is_empty();

@@ -43,7 +43,7 @@ pub(super) async fn snapshot(
         }
     }
     Ok(Snapshot {
-        components: named(images)?,
+        components: named_components(images)?,
         ..Snapshot::default()
     })
 }
@@ -78,7 +78,7 @@ fn root_of(dir: &Path) -> Result<(PathBuf, String), Failure> {
 }
 
 /// Names components by the last segment of their repository, or by container where these are the same.
-fn named(images: Vec<Deployed>) -> Result<Vec<Component>, Failure> {
+fn named_components(images: Vec<Deployed>) -> Result<Vec<Component>, Failure> {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     let mut parsed = Vec::new();
     for one in images {

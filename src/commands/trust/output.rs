@@ -46,7 +46,7 @@ fn expected(who: &Who) -> String {
 }
 
 /// Returns a signer in words.
-pub(super) fn shown(signer: &Signer) -> String {
+pub(super) fn signer_text(signer: &Signer) -> String {
     match signer {
         Signer::Key { fingerprint } => format!("key {fingerprint}"),
         Signer::Identity { subject, issuer } => format!("{subject} of {issuer}"),
@@ -63,7 +63,7 @@ pub(super) fn text(findings: &[ImageFinding], who: &Who) -> String {
         line(format!("{image}: {kind}s by {}", expected(who)));
         for signature in &finding.signatures {
             let logged = if signature.logged { ", logged" } else { "" };
-            let signer = shown(&signature.signer);
+            let signer = signer_text(&signature.signer);
             line(format!(
                 "  accepted {}: signed by {signer}{logged}",
                 signature.origin
@@ -74,7 +74,7 @@ pub(super) fn text(findings: &[ImageFinding], who: &Who) -> String {
             let signers = attestation
                 .signatures
                 .iter()
-                .map(|signature| shown(&signature.signer));
+                .map(|signature| signer_text(&signature.signer));
             let signers: Vec<_> = signers.collect();
             let (origin, signers) = (&attestation.origin, signers.join(" and "));
             line(format!("  accepted {origin}: {of}, signed by {signers}"));

@@ -94,13 +94,13 @@ pub(super) async fn check(
     let requirement = requirement.map_err(record_failure)?;
     for image in &wanted.images {
         for environment in &request.environments {
-            one(&requirement, image, environment, context).await?;
+            check_image(&requirement, image, environment, context).await?;
         }
     }
     Ok(())
 }
 
-async fn one(
+async fn check_image(
     requirement: &Requirement,
     image: &DeployedImage,
     environment: &str,

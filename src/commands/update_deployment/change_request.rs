@@ -17,7 +17,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Context, DeployRequest, EditResult, Guard, done,
+    Context, DeployRequest, EditResult, Guard, edit_result,
     images::ImagesToDeploy,
     message,
     plan::{Plan, plan},
@@ -111,7 +111,7 @@ pub(super) async fn propose(
             labels: options.labels.clone(),
             reviewers: options.reviewers.clone(),
         };
-        let open = look(&forge, &proposal).await?;
+        let open = find_open(&forge, &proposal).await?;
         let push_options = match forge.kind() {
             forge::Kind::GitLab => {
                 forge::push_options(&proposal, options.auto_merge && open.is_err())
@@ -198,12 +198,12 @@ fn prepare_on(
     let head = fetched.commit_id();
     guard.check(&plan.changed, Some((&remote.url, &head)))?;
     if plan.files.is_empty() {
-        let mut done = done(false, &head, &target);
+        let mut done = edit_result(false, &head, &target);
         done.stdout = plan.lines(&head).into_bytes();
         return Ok(PreparedBranch::Unchanged(done));
     }
     if request.dry_run {
-        let mut done = done(true, &head, &target);
+        let mut done = edit_result(true, &head, &target);
         done.places = plan.edited();
         done.stdout = plan.diff().into_bytes();
         return Ok(PreparedBranch::Shown(done));
@@ -278,7 +278,10 @@ fn branch_of(request: &DeployRequest, wanted: &ImagesToDeploy, target: &str) -> 
 
 /// Tells whether the change request is open already. GitLab takes push options where a token has
 /// no right to its API; then the inner error has the reason why the API cannot be used.
-async fn look(forge: &Forge, proposal: &Proposal) -> Result<Result<bool, forge::Error>, Failure> {
+async fn find_open(
+    forge: &Forge,
+    proposal: &Proposal,
+) -> Result<Result<bool, forge::Error>, Failure> {
     match forge.find(&proposal.branch, &proposal.target).await {
         Ok(found) => Ok(Ok(found.is_some())),
         Err(
@@ -388,7 +391,7 @@ async fn conclude(
     off: Option<forge::Error>,
 ) -> Result<EditResult, Failure> {
     let commit = pushed.commit;
-    let mut done = done(true, &commit, &change.branch);
+    let mut done = edit_result(true, &commit, &change.branch);
     done.stdout = change
         .lines
         .lines()

@@ -69,7 +69,7 @@ pub(super) fn wanted(
     request: &DeployRequest,
     context: &Context,
 ) -> Result<ImagesToDeploy, Failure> {
-    let mut wanted = named(request, context)?;
+    let mut wanted = requested_images(request, context)?;
     let components = wanted
         .promoted
         .iter()
@@ -79,7 +79,7 @@ pub(super) fn wanted(
     Ok(wanted)
 }
 
-fn named(request: &DeployRequest, context: &Context) -> Result<ImagesToDeploy, Failure> {
+fn requested_images(request: &DeployRequest, context: &Context) -> Result<ImagesToDeploy, Failure> {
     let alone = |images: &[DeployedImage], release: ReleaseSource| ImagesToDeploy {
         images: images.to_vec(),
         promoted: None,

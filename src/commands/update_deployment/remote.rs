@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Context, DeployRequest, EditResult, Guard, done, images::ImagesToDeploy, message, plan::plan,
-    remote_tree,
+    Context, DeployRequest, EditResult, Guard, edit_result, images::ImagesToDeploy, message,
+    plan::plan, remote_tree,
 };
 use crate::{
     commands::failures::git_failure,
@@ -116,7 +116,7 @@ fn push_edit(
         if fetched.is_new() && !request.dry_run {
             tracing::info!("nothing changes: {branch} is not created");
         }
-        let mut done = done(!plan.files.is_empty(), &head, &branch);
+        let mut done = edit_result(!plan.files.is_empty(), &head, &branch);
         done.places = plan.edited();
         done.stdout = if request.dry_run {
             plan.diff().into_bytes()
@@ -138,7 +138,7 @@ fn push_edit(
         .map_err(git_failure)?;
     match fetched.push(&Push::to(&branch)) {
         Ok(_) => {
-            let mut done = done(true, &fetched.commit_id(), &branch);
+            let mut done = edit_result(true, &fetched.commit_id(), &branch);
             done.stdout = plan.lines(&fetched.commit_id()).into_bytes();
             tracing::info!("pushed {} to {branch}", fetched.commit_id());
             Ok(PushAttempt::Done(done))
