@@ -3,7 +3,7 @@
 mod file;
 mod json;
 mod logrus;
-mod shown;
+mod sanitized;
 
 use std::{
     borrow::Cow,
@@ -187,16 +187,16 @@ pub(super) fn init(
     let all = tracing_subscriber::registry().with(targets);
     let started = match flags.log_format {
         LogFormat::Text => {
-            let log = log.without_time().fmt_fields(shown::SafeFields);
+            let log = log.without_time().fmt_fields(sanitized::SafeFields);
             all.with(log.with_writer(writer)).try_init()
         }
         LogFormat::Json => {
-            let writer = move || shown::Json(writer());
+            let writer = move || sanitized::Json(writer());
             all.with(log.event_format(json::JsonLine).with_writer(writer))
                 .try_init()
         }
         LogFormat::Logrus => {
-            let writer = move || shown::Json(writer());
+            let writer = move || sanitized::Json(writer());
             all.with(log.event_format(logrus::LogrusLine).with_writer(writer))
                 .try_init()
         }

@@ -10,11 +10,11 @@ mod args;
 mod attached;
 mod endpoint;
 mod harm;
-mod places;
+mod jobs;
+mod output;
 mod released;
 mod reports;
 mod rollback;
-mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,8 +25,8 @@ use std::{
 pub(crate) use args::{Args, AttachedChoice};
 use endpoint::CopyEndpoint;
 
-pub(in crate::commands) use self::places::expected;
-use self::places::{CopyJob, CopyJobs};
+pub(in crate::commands) use self::jobs::expected;
+use self::jobs::{CopyJob, CopyJobs};
 use super::{
     Context, Outcome,
     failures::{handover_failure, registry_failure},
@@ -189,14 +189,14 @@ pub(crate) async fn perform(
     }
     harm::warn(&jobs, &plans, context).await?;
     if request.dry_run {
-        return Ok(shown::plan(&jobs, &plans));
+        return Ok(output::plan(&jobs, &plans));
     }
     let done = match request.mode {
         CopyMode::StageOnly => registry.stage(&plans).await,
         CopyMode::Both | CopyMode::TagsOnly => registry.carry_out(&plans).await,
     };
     let done = done.map_err(registry_failure)?;
-    shown::report(&registry, &done, began);
+    output::report(&registry, &done, began);
     if let Some(staged) = staged {
         return Ok(CopyResult::Copied {
             digest: staged.digest(),

@@ -1,6 +1,6 @@
 //! Refuses tags that would move back: an older Snapshot that finishes later than a newer one.
 
-use super::places::{BuiltFrom, CopyJobs};
+use super::jobs::{BuiltFrom, CopyJobs};
 use crate::{
     commands::{Context, failures::git_failure},
     failure::{Failure, Kind},

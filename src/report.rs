@@ -5,11 +5,11 @@
 
 mod advice;
 mod appstudio;
-mod evidence;
 mod html;
 mod inputs;
 mod json;
 mod junit;
+mod statements;
 mod summary;
 mod text;
 mod yaml;
@@ -341,8 +341,8 @@ impl Report {
             ReportFormat::SummaryMarkdown => summary::markdown(self, show),
             ReportFormat::Junit => junit::render(self, show),
             ReportFormat::Html => html::render(self, show),
-            ReportFormat::Attestation => evidence::statements(self),
-            ReportFormat::PolicyInput => evidence::inputs(self)?,
+            ReportFormat::Attestation => statements::statements(self),
+            ReportFormat::PolicyInput => statements::inputs(self)?,
         };
         if format.is_json()
             && let Cow::Owned(shown) = crate::text::json(&text)
