@@ -34,6 +34,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
+    http::HostPort,
     http::{HostPort, Http, Options},
     progress::Progress,
     registry::{self, Registry},
@@ -215,6 +216,33 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a duration with its unit, such as 90s, 5m or 1h30m".to_owned())
 }
 
+/// A parsed command line.
+struct Parsed {
+    cli: Cli,
+    /// The names of the Tekton results that the command may write.
+    results: Vec<&'static str>,
+    /// The URLs of the Git repositories that flags name.
+    repositories: Vec<String>,
+    /// The hosts of the registries that flags name.
+    registries: Vec<HostPort>,
+}
+
+fn parse(command: clap::Command, arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
+    let matches = command.try_get_matches_from(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    match &mut cli.command {
+        Command::Run(args) => args.off = hosts::switched_off(&matches),
+        Command::Doctor(args) => args.run.off = hosts::switched_off(&matches),
+        _ => {}
+    }
+    Ok(Parsed {
+        cli,
+        results: matches.subcommand_name().map_or_else(Vec::new, results),
+        repositories: hosts::named_repositories(&matches),
+        registries: hosts::named_registries(&matches),
+    })
+}
+
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
     let mut env = Env::of_process();
@@ -222,22 +250,7 @@ pub fn main() -> ExitCode {
     let line = arguments::arrange(std::env::args_os().collect(), &command);
     let is_empty = |name: &str| env.get(name).is_none();
     let command = arguments::with_variables(command, Some(&line), is_empty);
-    let parsed = command.try_get_matches_from(line.arguments);
-    let parsed = parsed.and_then(|matches| {
-        let known = matches.subcommand_name().map_or_else(Vec::new, results);
-        let hosts = (
-            hosts::named_repositories(&matches),
-            hosts::named_registries(&matches),
-        );
-        let mut cli = Cli::from_arg_matches(&matches)?;
-        match &mut cli.command {
-            Command::Run(args) => args.off = hosts::switched_off(&matches),
-            Command::Doctor(args) => args.run.off = hosts::switched_off(&matches),
-            _ => {}
-        }
-        Ok((cli, known, hosts))
-    });
-    let (cli, known, hosts) = match parsed {
+    let parsed = match parse(command, line.arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to standard output with 0, usage errors to standard error with 2.
@@ -246,6 +259,12 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let Parsed {
+        cli,
+        results: known,
+        repositories,
+        registries,
+    } = parsed;
     let Cli {
         mut global,
         command,
@@ -270,7 +289,6 @@ pub fn main() -> ExitCode {
     let given = Arc::clone(&global);
     let done = bounds.run(move |stop| {
         start(&given, env, &known, stop, |context| async move {
-            let (repositories, registries) = hosts;
             repositories
                 .iter()
                 .for_each(|url| context.git.trust_with_credentials(url));

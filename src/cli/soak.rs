@@ -430,16 +430,23 @@ fn promotions_in_a_row_while_the_network_fails() {
         assert_eq!(state["sockets"], 0, "round {round}: sockets stay");
         states.push(state);
     }
+    println!(
+        "{rounds} promotions, seed {seed}: {refused} refused as they had to be, {again} ended by \
+         code 5 and went through when run again"
+    );
+    check_figures(&states);
+}
+
+/// Prints the figures of the first, a warm and the last state, and refuses growth between the last two.
+#[expect(clippy::print_stdout, reason = "a run by hand prints its figures")]
+fn check_figures(states: &[Value]) {
     let of = |at: usize, name: &str| {
         states
             .get(at)
             .map_or(0, |state| state[name].as_i64().unwrap())
     };
-    let (warm, last) = (WARM.min(rounds - 1), rounds - 1);
-    println!(
-        "{rounds} promotions, seed {seed}: {refused} refused as they had to be, {again} ended by \
-         code 5 and went through when run again"
-    );
+    let last = states.len() - 1;
+    let warm = WARM.min(last);
     println!("| after | heap kB | resident MiB | descriptors | sockets | temporary files |");
     println!("|---|---|---|---|---|---|");
     for at in [0, warm, last] {

@@ -125,14 +125,7 @@ pub(crate) async fn perform(
     let mut evidence = files.evidence(context)?;
     evidence.environment = Some(request.environment.clone());
     evidence.run_url.clone_from(&request.run.url);
-    let kinds: Vec<&'static str> = [
-        (StatementKind::Vsa, VSA),
-        (StatementKind::Promotion, PROMOTION),
-    ]
-    .into_iter()
-    .filter(|(statement, _)| statements.contains(statement))
-    .map(|(_, kind)| kind)
-    .collect();
+    let kinds = predicate_types(&statements);
     let subject = match kinds.is_empty() {
         true => None,
         false => Some(request.subject(&files)?),
@@ -165,6 +158,19 @@ pub(crate) async fn perform(
         output::write_copies(&done, out)?;
     }
     Ok(done)
+}
+
+/// Returns the predicate types of the statements that are signed.
+fn predicate_types(statements: &[StatementKind]) -> Vec<&'static str> {
+    let signed = [
+        (StatementKind::Vsa, VSA),
+        (StatementKind::Promotion, PROMOTION),
+    ];
+    let signed = signed.into_iter();
+    signed
+        .filter(|(statement, _)| statements.contains(statement))
+        .map(|(_, kind)| kind)
+        .collect()
 }
 
 /// Returns the address of the first evidence bundle, for people and portals.

@@ -316,65 +316,19 @@ mod tests {
 
     #[test]
     fn flags_are_read_as_pflag_reads_them() {
-        for arguments in [
-            &[
-                "validate",
-                "image",
-                "-i",
-                "a",
-                "-p",
-                "x",
-                "-k=y",
-                "-r",
-                "z",
-                "--strict=false",
-            ][..],
-            &[
-                "validate",
-                "image",
-                "-ia",
-                "-px",
-                "--timeout",
-                "0",
-                "--info=T",
-                "-s=f",
-            ],
-            &[
-                "--timeout=1h30m",
-                "validate",
-                "--show-successes",
-                "image",
-                "--policy=",
-            ],
-            &[
-                "validate",
-                "image",
-                "--policy",
-                "a",
-                "--policy",
-                "b",
-                "--ignore-rekor",
-                "--ignore-rekor",
-            ],
-            &[
-                "version",
-                "-j",
-                "--retry-max-wait=1s",
-                "--retry-duration=10ms",
-                "--retry-factor=1.5",
-                "--retry-jitter=0",
-            ],
-            &["version", "--short", "--verbose"],
-            &[
-                "inspect", "policy", "-s", "a", "--source", "b", "-o", "names",
-            ],
-            &["sigstore", "initialize", "--mirror", "m", "--root", "r"],
+        for line in [
+            "validate image -i a -p x -k=y -r z --strict=false",
+            "validate image -ia -px --timeout 0 --info=T -s=f",
+            "--timeout=1h30m validate --show-successes image --policy=",
+            "validate image --policy a --policy b --ignore-rekor --ignore-rekor",
+            "version -j --retry-max-wait=1s --retry-duration=10ms --retry-factor=1.5 --retry-jitter=0",
+            "version --short --verbose",
+            "inspect policy -s a --source b -o names",
+            "sigstore initialize --mirror m --root r",
         ] {
-            assert!(
-                parse(arguments).is_ok(),
-                "{arguments:?}: {:?}",
-                parse(arguments)
-            );
+            let arguments: Vec<_> = line.split(' ').collect();
+            let parsed = parse(&arguments);
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         let call = parse(&["validate", "image", "--timeout=0s"]).unwrap();
         assert_eq!(call.root.timeout, Duration::ZERO);

@@ -166,17 +166,7 @@ async fn planned(
             left_out.push(identity.to_string());
             continue;
         };
-        let found = ReleaseImage::read(&context.registry, image).await?;
-        if found.disagree {
-            tracing::info!(
-                "the platforms of {image} were built at different times: the first one's is used"
-            );
-        }
-        if let Some(mark) = found.expires.as_ref().filter(|_| !request.allow_expiring) {
-            let text = format!("{image} has {mark}: the registry would delete the released image");
-            return Err(Failure::message(Kind::Refused, text)
-                .hint("build it without the label; --allow-expiring releases it anyway"));
-        }
+        let found = read_image(image, request.allow_expiring, context).await?;
         let source = source(component);
         let revision = source.as_ref().map(|source| source.revision.clone());
         let facts = found.facts(image, revision, created.flatten(), entry)?;
@@ -190,11 +180,7 @@ async fn planned(
             source,
         });
     }
-    if components.is_empty() {
-        let text = "no component is released: the mapping and the Snapshot have none in common";
-        return Err(Failure::message(Kind::Usage, text));
-    }
-    check_collisions(&components)?;
+    check_released(&components)?;
     Ok(Release {
         version: VERSION,
         images_digest: images.digest,
@@ -208,6 +194,26 @@ async fn planned(
         left_out,
         ignored: mapping.ignored.clone(),
     })
+}
+
+/// Reads an image; refuses one that the registry will delete, unless that is allowed.
+async fn read_image(
+    image: &DigestReference,
+    allow_expiring: bool,
+    context: &Context,
+) -> Result<ReleaseImage, Failure> {
+    let found = ReleaseImage::read(&context.registry, image).await?;
+    if found.disagree {
+        tracing::info!(
+            "the platforms of {image} were built at different times: the first one's is used"
+        );
+    }
+    if let Some(mark) = found.expires.as_ref().filter(|_| !allow_expiring) {
+        let text = format!("{image} has {mark}: the registry would delete the released image");
+        return Err(Failure::message(Kind::Refused, text)
+            .hint("build it without the label; --allow-expiring releases it anyway"));
+    }
+    Ok(found)
 }
 
 fn identity(component: &Component) -> ComponentIdentity {
@@ -254,8 +260,12 @@ async fn destinations(
     Ok(destinations)
 }
 
-/// Refuses two images that would get one tag.
-fn check_collisions(components: &[ReleasedComponent]) -> Result<(), Failure> {
+/// Refuses a release without components, and two images that would get one tag.
+fn check_released(components: &[ReleasedComponent]) -> Result<(), Failure> {
+    if components.is_empty() {
+        let text = "no component is released: the mapping and the Snapshot have none in common";
+        return Err(Failure::message(Kind::Usage, text));
+    }
     let mut known = std::collections::BTreeMap::new();
     for component in components {
         for place in &component.destinations {

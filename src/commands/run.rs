@@ -45,7 +45,7 @@ use super::{
 use crate::{
     failure::Failure,
     git::{self, Credentials, Git},
-    handover::Vouched,
+    handover::{Verified, Vouched},
     registry, text,
 };
 
@@ -296,11 +296,7 @@ impl PreparedRun {
         let Some(verified) = verified else {
             return Ok(());
         };
-        let source = verified.verified().source.as_ref();
-        let release = ReleaseSource {
-            url: source.map(|source| source.url.clone()),
-            commit: verified.verified().commit.clone(),
-        };
+        let release = release_of(verified.verified());
         let mut copy = CopyRequest {
             verdict: VerdictSource::Given(Box::new(verified)),
             ..requests.copy
@@ -315,41 +311,59 @@ impl PreparedRun {
             outcome.stdout = planned.stdout;
             return Ok(());
         }
-        // A missing file, container or credential must be found before a tag moves.
-        let tried = update_deployment::perform(trial, &self.gitops).await;
-        let tried = tried.map_err(in_step("update-deployment"))?;
-        let recorded = recorded::copy(
+        let steps = (requests.attest, requests.deploy);
+        promote(
             copy,
-            requests.attest,
-            &tried,
-            &requests.deploy,
-            context,
-            outcome,
-        );
-        let recorded = match recorded.await {
-            Ok(recorded) => recorded,
-            // The failure names its step already: copy-image or attest.
-            Err(failure) => {
-                picture.refused("copy-image", "");
-                return Err(failure);
-            }
-        };
-        picture.passed("copy-image", &picture::copied(recorded.placed.promoted()));
-        deploy(
-            recorded,
-            requests.deploy,
+            steps,
+            trial,
             &self.gitops,
+            context,
             outcome,
             &mut picture,
         )
-        .await?;
-        let report = context.path(None, REPORT);
-        let line = format!("  page     {}\n", text::line(&report.display().to_string()));
-        outcome
-            .stdout
-            .extend(format!("Report\n{line}").into_bytes());
-        Ok(())
+        .await
     }
+}
+
+/// Returns the source of the verified images.
+fn release_of(verified: &Verified) -> ReleaseSource {
+    let source = verified.source.as_ref();
+    ReleaseSource {
+        url: source.map(|source| source.url.clone()),
+        commit: verified.commit.clone(),
+    }
+}
+
+/// Tries the edit, then copies, records and deploys the images.
+async fn promote(
+    copy: CopyRequest,
+    (attest, deploy_request): (AttestRequest, DeployRequest),
+    trial: DeployRequest,
+    gitops: &Context,
+    context: &Context,
+    outcome: &mut Outcome,
+    picture: &mut Picture,
+) -> Result<(), Failure> {
+    // A missing file, container or credential must be found before a tag moves.
+    let tried = update_deployment::perform(trial, gitops).await;
+    let tried = tried.map_err(in_step("update-deployment"))?;
+    let recorded = recorded::copy(copy, attest, &tried, &deploy_request, context, outcome);
+    let recorded = match recorded.await {
+        Ok(recorded) => recorded,
+        // The failure names its step already: copy-image or attest.
+        Err(failure) => {
+            picture.refused("copy-image", "");
+            return Err(failure);
+        }
+    };
+    picture.passed("copy-image", &picture::copied(recorded.placed.promoted()));
+    deploy(recorded, deploy_request, gitops, outcome, picture).await?;
+    let report = context.path(None, REPORT);
+    let line = format!("  page     {}\n", text::line(&report.display().to_string()));
+    outcome
+        .stdout
+        .extend(format!("Report\n{line}").into_bytes());
+    Ok(())
 }
 
 /// Finds the images of the tag.

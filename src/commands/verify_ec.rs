@@ -16,6 +16,8 @@ pub(in crate::commands) use args::rule_data;
 pub(crate) use args::{Args, Request, VerdictSubject};
 pub(crate) use promotion::PromotionDemand;
 
+use std::path::{Path, PathBuf};
+
 use super::{
     Context, Outcome,
     failures::{gate_failure, handover_failure},
@@ -24,8 +26,8 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    gate::{Gate, Replay},
-    handover::Vouched,
+    gate::{Gate, GateRequest, Judgement, Replay},
+    handover::{Shard, Verified, Vouched},
     report::{Report, ReportedRelease},
     snapshot::Snapshot,
 };
@@ -81,12 +83,9 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
         promotion,
         shard,
     } = request;
-    let clients = context.clients();
     output::remove_old(&outputs, context)?;
     if let VerdictSubject::Saved(file) = &subject {
-        let inputs = inputs::saved(file, context)?;
-        let replay = Replay::open(&gate.policy, gate.trust, gate.moment, &clients).await;
-        let judgement = replay.map_err(gate_failure)?.judge(inputs).await;
+        let judgement = replayed(file, gate, context).await?;
         let written = output::write_all(&outputs, &judgement.report(), show, context)?;
         return Ok(VerifyResult {
             written,
@@ -94,15 +93,12 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
             failure: verdict::failure(judgement, strict),
         });
     }
-    let name = shard.map_or_else(
-        || "verified.json".to_owned(),
-        |shard| shard.file("verified.json"),
-    );
-    let path = context.path(verified_out.as_deref(), &name);
+    let path = verdict_path(verified_out.as_deref(), shard, context);
     remove_file(&path)?;
     let images = inputs::images(&subject, allow_empty, context).await?;
     promotion::check(promotion.as_ref(), &images, context).await?;
-    let gate = Gate::open(gate, &clients).await.map_err(gate_failure)?;
+    let gate = Gate::open(gate, &context.clients()).await;
+    let gate = gate.map_err(gate_failure)?;
     let (judgement, images) = match shard {
         None => (gate.judge(&images).await, images),
         Some(shard) => {
@@ -125,10 +121,7 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
                 let unchecked = unchecked(*digest, "images.json", "--images-digest");
                 verified.unchecked.extend(unchecked);
             }
-            let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
-            write_file(&path, &bytes)?;
-            let read = Vouched::parse_part(&bytes, &path.display().to_string(), None);
-            ListVerdict::Written(Box::new(read.map_err(handover_failure)?))
+            ListVerdict::Written(Box::new(write_verdict(&verified, &path)?))
         }
     };
     Ok(VerifyResult {
@@ -136,6 +129,31 @@ pub(crate) async fn perform(request: Request, context: &Context) -> Result<Verif
         verdict: Some(verdict),
         failure: verdict::failure(judgement, strict),
     })
+}
+
+/// Evaluates the policy for inputs that an earlier run saved.
+async fn replayed(file: &Path, gate: GateRequest, context: &Context) -> Result<Judgement, Failure> {
+    let inputs = inputs::saved(file, context)?;
+    let clients = context.clients();
+    let replay = Replay::open(&gate.policy, gate.trust, gate.moment, &clients).await;
+    Ok(replay.map_err(gate_failure)?.judge(inputs).await)
+}
+
+/// Returns the path of `verified.json`, which by default is named after the part.
+fn verdict_path(given: Option<&Path>, shard: Option<Shard>, context: &Context) -> PathBuf {
+    let name = shard.map_or_else(
+        || "verified.json".to_owned(),
+        |shard| shard.file("verified.json"),
+    );
+    context.path(given, &name)
+}
+
+/// Writes `verified.json` and reads it back as the next step will.
+fn write_verdict(verified: &Verified, path: &Path) -> Result<Vouched, Failure> {
+    let bytes = serde_json::to_vec(verified).or_fail(Kind::Bug)?;
+    write_file(path, &bytes)?;
+    let read = Vouched::parse_part(&bytes, &path.display().to_string(), None);
+    read.map_err(handover_failure)
 }
 
 /// Returns the release of the list; `None` for images that were not gathered for a tag.

@@ -277,6 +277,23 @@ impl TaskScope<'_> {
         }
     }
 
+    /// Returns the declaration of a param here, else in the Pipeline around the spec.
+    fn declared_param(&self, name: &str) -> Option<&Declared> {
+        let own = self.own.params.get(name);
+        own.or_else(|| {
+            self.outer
+                .and_then(|outer| outer.pipeline.interface.params.get(name))
+        })
+    }
+
+    /// Tells whether a workspace is declared, or propagated from the Pipeline around the spec.
+    fn has_workspace(&self, name: &str) -> bool {
+        let propagated = |outer: &Outer<'_>| {
+            outer.bound.contains(&name) || outer.pipeline.interface.workspaces.contains_key(name)
+        };
+        self.own.workspaces.contains_key(name) || self.outer.is_some_and(propagated)
+    }
+
     fn check_reference(
         &self,
         reference: &VariableReference,
@@ -288,12 +305,7 @@ impl TaskScope<'_> {
         let is_given = |name: &&str| self.outer.is_some_and(|outer| outer.given.contains(name));
         match reference.parts().as_slice() {
             ["params", name, keys @ ..] | ["inputs", "params", name, keys @ ..] => {
-                let declared = self
-                    .own
-                    .params
-                    .get(*name)
-                    .or_else(|| outer.and_then(|outer| outer.interface.params.get(*name)));
-                match declared {
+                match self.declared_param(name) {
                     Some(declared) => check_use(reference, declared, keys, site, findings),
                     None if is_given(name) => {}
                     None => unknown("param", name, &self.own.params, reference, site, findings),
@@ -311,11 +323,8 @@ impl TaskScope<'_> {
                 }
             }
             ["workspaces", name, "path" | "bound" | "claim" | "volume"] => {
-                let own = &self.own.workspaces;
-                let is_bound = self.outer.is_some_and(|outer| outer.bound.contains(name));
-                let propagated = is_bound
-                    || outer.is_some_and(|outer| outer.interface.workspaces.contains_key(*name));
-                if !own.contains_key(*name) && !propagated {
+                if !self.has_workspace(name) {
+                    let own = &self.own.workspaces;
                     unknown("workspace", name, own, reference, site, findings);
                 }
             }

@@ -58,17 +58,7 @@ pub(crate) fn assign<'a>(
             });
         }
     }
-    for entry in &mapping.entries {
-        let fits = components.iter().filter(|c| entry.fits(c));
-        let fits: Vec<_> = fits.map(ToString::to_string).collect();
-        if fits.len() > 1 {
-            return Err(Error::Mapping {
-                place: format!("component {:?} of the mapping", entry.name),
-                problem: format!("fits several of the Snapshot: {}", fits.join(", ")),
-                way: "name the version".to_owned(),
-            });
-        }
-    }
+    check_versions(components, mapping)?;
     let assigned: Vec<_> = components
         .iter()
         .map(|component| mapping.entries.iter().find(|entry| entry.fits(component)))
@@ -102,6 +92,22 @@ pub(crate) fn assign<'a>(
     Ok(chosen
         .map(|(component, entry)| entry.filter(|_| single(component)))
         .collect())
+}
+
+/// Refuses an entry that fits several components.
+fn check_versions(components: &[ComponentIdentity], mapping: &Mapping) -> Result<(), Error> {
+    for entry in &mapping.entries {
+        let fits = components.iter().filter(|c| entry.fits(c));
+        let fits: Vec<_> = fits.map(ToString::to_string).collect();
+        if fits.len() > 1 {
+            return Err(Error::Mapping {
+                place: format!("component {:?} of the mapping", entry.name),
+                problem: format!("fits several of the Snapshot: {}", fits.join(", ")),
+                way: "name the version".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl MappingEntry {

@@ -176,18 +176,7 @@ pub(super) fn result(
     if !is_success && !finding.msg.is_empty() {
         paragraph(text, "Reason", &finding.msg);
     }
-    match finding.terms().as_slice() {
-        [] => {}
-        [one]
-            if !finding
-                .metadata
-                .get("term")
-                .is_some_and(serde_json::Value::is_array) =>
-        {
-            paragraph(text, "Term", one);
-        }
-        many => paragraph(text, "Terms", &many.join(", ")),
-    }
+    terms(text, finding);
     if let Some(place) = &finding.location
         && !show.dialect.is_conforma()
     {
@@ -208,6 +197,19 @@ pub(super) fn result(
         }
     }
     text.push('\n');
+}
+
+/// Writes the terms of a result; a list of one term is in the plural, as upstream has it.
+fn terms(text: &mut String, finding: &Finding) {
+    let is_list = finding
+        .metadata
+        .get("term")
+        .is_some_and(serde_json::Value::is_array);
+    match finding.terms().as_slice() {
+        [] => {}
+        [one] if !is_list => paragraph(text, "Term", one),
+        many => paragraph(text, "Terms", &many.join(", ")),
+    }
 }
 
 /// Writes `Label: text`, wrapped and without terminal control characters.

@@ -122,6 +122,30 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a duration with its unit, such as 2160h".to_owned())
 }
 
+impl SigningFlags {
+    /// Returns the key, the file with its password, and the services that certify, log and stamp.
+    fn into_signer(self) -> (Option<String>, Option<PathBuf>, Keyless) {
+        let (key, password) = match self.signing_key_dir {
+            Some(dir) => {
+                let password = dir.join("cosign.password");
+                let key = dir.join("cosign.key").display().to_string();
+                (Some(key), Some(password).filter(|file| file.exists()))
+            }
+            None => (self.signing_key, self.signing_key_password_file),
+        };
+        let token = self.identity_token_file.map(|path| match path.is_dir() {
+            true => path.join("oidc-token"),
+            false => path,
+        });
+        let services = Keyless {
+            fulcio: self.fulcio_url.zip(token),
+            rekor_url: self.rekor_url,
+            tsa_url: self.tsa_url,
+        };
+        (key, password, services)
+    }
+}
+
 impl TryFrom<Args> for AttestRequest {
     type Error = Failure;
 
@@ -131,32 +155,7 @@ impl TryFrom<Args> for AttestRequest {
         if let Some(id) = &verifier_id {
             check_verifier(id)?;
         }
-        let SigningFlags {
-            signing_key,
-            signing_key_password_file,
-            signing_key_dir,
-            fulcio_url,
-            identity_token_file,
-            rekor_url,
-            tsa_url,
-        } = args.signing;
-        let (signing_key, password) = match signing_key_dir {
-            Some(dir) => {
-                let password = dir.join("cosign.password");
-                let key = dir.join("cosign.key").display().to_string();
-                (Some(key), Some(password).filter(|file| file.exists()))
-            }
-            None => (signing_key, signing_key_password_file),
-        };
-        let identity_token_file = identity_token_file.map(|path| match path.is_dir() {
-            true => path.join("oidc-token"),
-            false => path,
-        });
-        let services = Keyless {
-            fulcio: fulcio_url.zip(identity_token_file),
-            rekor_url,
-            tsa_url,
-        };
+        let (signing_key, password, services) = args.signing.into_signer();
         let gitops = args.gitops_repo_url.iter().map(|url| GitopsPlace {
             uri: without_login(url),
             ..GitopsPlace::default()

@@ -57,19 +57,7 @@ impl ReleaseImage {
             disagree: false,
             platforms: Vec::new(),
         };
-        let mut platforms = Vec::new();
-        match root.content().map_err(registry_failure)? {
-            Content::Image(_) => platforms.push(root),
-            Content::Index(index) => {
-                for child in &index.manifests {
-                    // A builder's attestation is not a platform.
-                    let known = child.platform.as_ref().is_none_or(|p| p.os != "unknown");
-                    if known {
-                        platforms.push(manifest(registry, repository, child.digest).await?);
-                    }
-                }
-            }
-        }
+        let platforms = platforms(registry, repository, root).await?;
         found.note_expiry(&found.annotations.clone(), "an annotation");
         let mut times = Vec::new();
         for (number, platform) in platforms.iter().enumerate() {
@@ -217,6 +205,26 @@ impl Numbers {
         self.0.insert(key, tags.clone());
         Ok(tags)
     }
+}
+
+/// Returns the manifests of an index's platforms, or the image's own manifest.
+async fn platforms(
+    registry: &Registry,
+    repository: &Repository,
+    root: Manifest,
+) -> Result<Vec<Manifest>, Failure> {
+    let index = match root.content().map_err(registry_failure)? {
+        Content::Image(_) => return Ok(vec![root]),
+        Content::Index(index) => index,
+    };
+    let mut platforms = Vec::new();
+    for child in &index.manifests {
+        // A builder's attestation is not a platform.
+        if child.platform.as_ref().is_none_or(|p| p.os != "unknown") {
+            platforms.push(manifest(registry, repository, child.digest).await?);
+        }
+    }
+    Ok(platforms)
 }
 
 async fn manifest(

@@ -59,28 +59,28 @@ pub(super) async fn copy(
             evidence: None,
         });
     }
-    let mut evidence = None;
     let request = filled(request, &placed, tried, deploy);
-    let is_recorded = !tried.changed && is_recorded(&request, &placed, context).await?;
-    if is_recorded {
-        tracing::info!(
-            "the same digests were promoted to this environment before: nothing is attested again"
-        );
-        for name in attest::RESULTS {
-            outcome.results.set(name, "");
+    let evidence = match !tried.changed && is_recorded(&request, &placed, context).await? {
+        true => {
+            tracing::info!(
+                "the same digests were promoted to this environment before: nothing is attested again"
+            );
+            for name in attest::RESULTS {
+                outcome.results.set(name, "");
+            }
+            None
         }
-    } else {
-        let attested = attest::perform(&request, context).await;
-        let attested = attested.map_err(in_step("attest"))?;
-        let mut named: Vec<_> = attested.evidence();
-        named.dedup_by(|a, b| a.0 == b.0);
-        let named = named
-            .iter()
-            .map(|(name, digest)| format!("{name}={digest}"));
-        evidence = Some(named.collect::<Vec<_>>().join(" "));
-        outcome.results.extend(&attested.outcome().results);
-    }
-    let tags = CopyRequest {
+        false => Some(record(&request, context, outcome).await?),
+    };
+    let tags = tags_only(copy, &placed);
+    let moved = copy_image::perform(&tags, context).await;
+    moved.map_err(in_step("copy-image"))?;
+    Ok(Recorded { placed, evidence })
+}
+
+/// Returns the request that moves the tags of the staged images.
+fn tags_only(copy: CopyRequest, placed: &Placed) -> CopyRequest {
+    CopyRequest {
         source: CopySource::Staged {
             file: None,
             digest: Some(placed.digest()),
@@ -94,10 +94,25 @@ pub(super) async fn copy(
         deep: false,
         platform: None,
         ..copy
-    };
-    let moved = copy_image::perform(&tags, context).await;
-    moved.map_err(in_step("copy-image"))?;
-    Ok(Recorded { placed, evidence })
+    }
+}
+
+/// Attests the promotion and returns the evidence bundles as update-deployment reads them.
+async fn record(
+    request: &AttestRequest,
+    context: &Context,
+    outcome: &mut Outcome,
+) -> Result<String, Failure> {
+    let attested = attest::perform(request, context).await;
+    let attested = attested.map_err(in_step("attest"))?;
+    let mut named: Vec<_> = attested.evidence();
+    named.dedup_by(|a, b| a.0 == b.0);
+    let named = named
+        .iter()
+        .map(|(name, digest)| format!("{name}={digest}"));
+    let evidence = named.collect::<Vec<_>>().join(" ");
+    outcome.results.extend(&attested.outcome().results);
+    Ok(evidence)
 }
 
 /// Adds the results of the steps before to the request.

@@ -205,10 +205,24 @@ pub(crate) enum Pin {
     TagAndDigest,
 }
 
+fn allowed_edits(args: &Args) -> Options {
+    Options {
+        all: args.all,
+        create: args.create,
+        shared_base: args.shared_base,
+        allow_shared: args.allow_shared,
+        adopt: args.adopt,
+        overwrite_variable: args.overwrite_variable,
+        single: false,
+        copy: false,
+    }
+}
+
 impl TryFrom<Args> for DeployRequest {
     type Error = Failure;
 
     fn try_from(args: Args) -> Result<Self, Failure> {
+        let options = allowed_edits(&args);
         let given = args.image.iter().chain(&args.images);
         let follow = Follow::new(args.follow, given.clone())?;
         let given = given.filter(|_| follow.is_none()).map(|text| parse(text));
@@ -251,16 +265,7 @@ impl TryFrom<Args> for DeployRequest {
             auto: args.auto,
             setter_namespace: args.setter_namespace,
             document: args.document,
-            options: Options {
-                all: args.all,
-                create: args.create,
-                shared_base: args.shared_base,
-                allow_shared: args.allow_shared,
-                adopt: args.adopt,
-                overwrite_variable: args.overwrite_variable,
-                single: false,
-                copy: false,
-            },
+            options,
             pin: args.pin,
             message: args.message,
             author: args.author,

@@ -80,6 +80,20 @@ struct PlannedChange {
     lines: String,
 }
 
+impl PlannedChange {
+    /// Returns the change request for the branch.
+    fn proposal(&self, options: &ChangeRequestOptions) -> Proposal {
+        Proposal {
+            branch: self.branch.clone(),
+            target: self.target.clone(),
+            title: self.title.clone(),
+            body: self.body.clone(),
+            labels: options.labels.clone(),
+            reviewers: options.reviewers.clone(),
+        }
+    }
+}
+
 /// Edits the files of the branch and opens a change request for it.
 pub(super) async fn propose(
     request: DeployRequest,
@@ -103,14 +117,7 @@ pub(super) async fn propose(
             PreparedBranch::Unchanged(done) | PreparedBranch::Shown(done) => return Ok(done),
             PreparedBranch::Change(change) => *change,
         };
-        let proposal = Proposal {
-            branch: change.branch.clone(),
-            target: change.target.clone(),
-            title: change.title.clone(),
-            body: change.body.clone(),
-            labels: options.labels.clone(),
-            reviewers: options.reviewers.clone(),
-        };
+        let proposal = change.proposal(options);
         let open = find_open(&forge, &proposal).await?;
         let push_options = match forge.kind() {
             forge::Kind::GitLab => {
@@ -118,13 +125,12 @@ pub(super) async fn propose(
             }
             _ => Vec::new(),
         };
-        let is_open = matches!(open, Ok(true));
         let job = BranchPush {
             request: request.clone(),
             wanted: wanted.clone(),
             remote: remote.clone(),
             change: change.clone(),
-            is_open,
+            is_open: matches!(open, Ok(true)),
             push_options,
             time: context.clock.written(),
         };

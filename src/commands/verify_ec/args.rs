@@ -256,35 +256,16 @@ impl Args {
             allow_unattested: self.allow_unattested,
         };
         let digest = self.images_digest;
-        let subject = match (self.policy_input, self.image) {
-            (Some(file), _) => VerdictSubject::Saved(file),
-            (None, Some(text)) => VerdictSubject::Image {
-                reference: reference(&text)?,
-                digest,
-            },
-            (None, None) => VerdictSubject::List {
-                source: self.images,
-                digest,
-            },
+        let subject = match self.policy_input {
+            Some(file) => VerdictSubject::Saved(file),
+            None => images_subject(self.image, self.images, digest)?,
         };
         Ok(Request {
             subject,
             allow_empty: self.allow_empty,
             gate,
             outputs: match self.shard {
-                Some(shard) => {
-                    let named = |output: ReportOutput| output.of_part(|name| shard.file(name));
-                    // --merge joins the reports of all parts.
-                    let mut outputs = self.output;
-                    if outputs.is_empty() {
-                        outputs.push(ReportOutput::text());
-                    }
-                    let report = ReportOutput::report();
-                    if !outputs.contains(&report) {
-                        outputs.push(report);
-                    }
-                    outputs.into_iter().map(named).collect()
-                }
+                Some(shard) => outputs_of_part(self.output, shard),
                 None => self.output,
             },
             show,
@@ -300,6 +281,37 @@ impl Args {
             shard: self.shard,
         })
     }
+}
+
+/// Returns the reports of a part, whose files are named after it. The JSON report is always among
+/// them, because `--merge` joins the reports of all parts.
+fn outputs_of_part(mut outputs: Vec<ReportOutput>, shard: Shard) -> Vec<ReportOutput> {
+    if outputs.is_empty() {
+        outputs.push(ReportOutput::text());
+    }
+    let report = ReportOutput::report();
+    if !outputs.contains(&report) {
+        outputs.push(report);
+    }
+    let outputs = outputs.into_iter();
+    outputs
+        .map(|output| output.of_part(|name| shard.file(name)))
+        .collect()
+}
+
+/// Returns one image as the subject, else the list.
+fn images_subject(
+    image: Option<String>,
+    source: Option<String>,
+    digest: Option<Digest>,
+) -> Result<VerdictSubject, Failure> {
+    Ok(match image {
+        Some(text) => VerdictSubject::Image {
+            reference: reference(&text)?,
+            digest,
+        },
+        None => VerdictSubject::List { source, digest },
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

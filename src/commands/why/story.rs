@@ -1,7 +1,7 @@
 //! The facts in an evidence bundle about one image.
 
 use crate::{
-    handover::{Placed, Vouched},
+    handover::{Placed, Promoted, PromotedComponent, Verified, VerifiedComponent, Vouched},
     image::{Digest, DigestReference},
     record::Evidence,
 };
@@ -53,48 +53,12 @@ impl Story {
         let component = components
             .find(|component| component.digest == image.digest)
             .ok_or("it is about other images")?;
-        let mut rows = Vec::new();
-        let mut row = |name: &'static str, value: Option<String>| {
-            rows.extend(
-                value
-                    .filter(|value| !value.is_empty())
-                    .map(|value| (name, value)),
-            );
-        };
-        row("component", Some(component.name.clone()));
-        row("git tag", promoted.git_tag.clone());
-        row("source commit", promoted.commit.clone());
-        if let Some(source) = &promoted.source {
-            row("source", Some(source.url.clone()));
-            row("author", source.author.clone());
-            row("subject", source.subject.clone());
-            row("committed", source.date.clone());
-        }
-        let policy = &verified.policy;
-        row("policy", policy.uri.clone());
-        row("policy digest", Some(policy.digest.to_string()));
-        row("policy sources", Some(policy.sources.join(" ")));
-        row("verified", Some(verified.verified_at.clone()));
-        row("warnings", Some(verdict.warnings.to_string()));
-        row("exceptions", Some(verdict.exceptions.join(" ")));
-        row("skipped checks", Some(verified.skipped_checks.join(" ")));
-        row("not compared", Some(promoted.unchecked.join(" ")));
-        for accepted in &verdict.evidence {
-            let kind = accepted.predicate_type.as_deref().unwrap_or(&accepted.kind);
-            row("evidence", Some(format!("{kind} by {}", accepted.signer)));
-        }
-        row("copied from", Some(component.source.to_string()));
-        let places = component.destinations.iter().map(ToString::to_string);
-        row("copied to", Some(places.collect::<Vec<_>>().join(" ")));
-        row("promoted", promoted.promoted_at.clone());
-        let previous = component.previous_digest;
-        row("replaced", previous.map(|digest| digest.to_string()));
-        row("run", evidence.run_url.clone());
-        row("report", Some(verified.report_digest.to_string()));
-        row("missing files", Some(evidence.missing.join(" ")));
-        row(
-            "evidence bundle",
-            Some(format!("{}@{digest}", image.repository)),
+        let rows = rows(
+            image,
+            digest,
+            evidence,
+            (promoted, component),
+            (verified, verdict),
         );
         let when = promoted.promoted_at.clone();
         Ok(Self {
@@ -103,4 +67,56 @@ impl Story {
             rows,
         })
     }
+}
+
+/// Returns the known facts, each with its name.
+fn rows(
+    image: &DigestReference,
+    digest: Digest,
+    evidence: &Evidence,
+    (promoted, component): (&Promoted, &PromotedComponent),
+    (verified, verdict): (&Verified, &VerifiedComponent),
+) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let mut row = |name: &'static str, value: Option<String>| {
+        rows.extend(
+            value
+                .filter(|value| !value.is_empty())
+                .map(|value| (name, value)),
+        );
+    };
+    row("component", Some(component.name.clone()));
+    row("git tag", promoted.git_tag.clone());
+    row("source commit", promoted.commit.clone());
+    if let Some(source) = &promoted.source {
+        row("source", Some(source.url.clone()));
+        row("author", source.author.clone());
+        row("subject", source.subject.clone());
+        row("committed", source.date.clone());
+    }
+    let policy = &verified.policy;
+    row("policy", policy.uri.clone());
+    row("policy digest", Some(policy.digest.to_string()));
+    row("policy sources", Some(policy.sources.join(" ")));
+    row("verified", Some(verified.verified_at.clone()));
+    row("warnings", Some(verdict.warnings.to_string()));
+    row("exceptions", Some(verdict.exceptions.join(" ")));
+    row("skipped checks", Some(verified.skipped_checks.join(" ")));
+    row("not compared", Some(promoted.unchecked.join(" ")));
+    for accepted in &verdict.evidence {
+        let kind = accepted.predicate_type.as_deref().unwrap_or(&accepted.kind);
+        row("evidence", Some(format!("{kind} by {}", accepted.signer)));
+    }
+    row("copied from", Some(component.source.to_string()));
+    let places = component.destinations.iter().map(ToString::to_string);
+    row("copied to", Some(places.collect::<Vec<_>>().join(" ")));
+    row("promoted", promoted.promoted_at.clone());
+    let previous = component.previous_digest;
+    row("replaced", previous.map(|digest| digest.to_string()));
+    row("run", evidence.run_url.clone());
+    row("report", Some(verified.report_digest.to_string()));
+    row("missing files", Some(evidence.missing.join(" ")));
+    let bundle = format!("{}@{digest}", image.repository);
+    row("evidence bundle", Some(bundle));
+    rows
 }
