@@ -1,7 +1,7 @@
 //! The HTTP clients: certificate roots, plain-HTTP hosts, proxies and connection limits.
 //!
 //! The only user of the HTTP library. Callers follow redirects, retry and read bodies
-//! themselves, because what is right differs between a registry, a Git server and a policy
+//! themselves, because the right behaviour differs between a registry, a Git server and a policy
 //! source. Clients are built when first used: a host on plain HTTP needs no certificate
 //! store, and a machine without one can still talk to it.
 
@@ -41,10 +41,10 @@ pub(crate) use waits::Waits;
 use crate::env::Env;
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a peer may say nothing.
+/// The longest silence of a peer.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// `HOST` or `HOST:PORT`; without a port it stands for every port of the host.
+/// `HOST` or `HOST:PORT`; without a port it matches every port of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostPort(String);
 
@@ -61,7 +61,7 @@ impl FromStr for HostPort {
 }
 
 impl HostPort {
-    /// Tells whether it stands for the host and port.
+    /// Tells whether it matches the host and port.
     pub(crate) fn covers(&self, authority: &str) -> bool {
         let authority = authority.to_ascii_lowercase();
         self.0 == authority || self.0 == host_of(&authority)
@@ -91,30 +91,25 @@ pub(crate) fn is_loopback(authority: &str) -> bool {
 pub(crate) struct Options {
     /// PEM files, or directories of them, with further certificate authorities.
     pub(crate) ca_files: Vec<PathBuf>,
-    /// Whether the authorities of these files are the only ones that are trusted.
+    /// Trusts the authorities of these files alone.
     pub(crate) only_ca_files: bool,
-    /// Further certificate authorities as PEM.
     pub(crate) ca_pem: Option<Vec<u8>>,
-    /// Hosts on plain HTTP.
     pub(crate) plain_http: Vec<HostPort>,
-    /// Loopback hosts that speak TLS.
     pub(crate) https: Vec<HostPort>,
     /// Hosts whose certificate is not checked.
     pub(crate) insecure: Vec<HostPort>,
-    /// Whether no certificate is checked at all.
+    /// Skips every check of certificates.
     pub(crate) unchecked: bool,
-    /// The certificate and key by which this client names itself, as PEM.
+    /// The certificate and key by which this client authenticates, as PEM.
     pub(crate) identity: Option<Identity>,
-    /// How long requests may take.
     pub(crate) waits: Waits,
 }
 
 /// A client certificate with its key, as PEM.
 #[derive(Clone)]
 pub(crate) struct Identity {
-    /// The certificate and those above it.
+    /// The certificate and its intermediate authorities.
     pub(crate) chain: Vec<u8>,
-    /// The private key.
     pub(crate) key: Vec<u8>,
 }
 
@@ -124,53 +119,46 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Why no client could be built.
+/// An HTTP client that cannot be built, or a host that it must not reach.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
     /// A file with certificate authorities cannot be used.
     #[error("cannot read certificates from {path}: {reason}", path = path.display())]
     CaFile {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         reason: String,
     },
     /// The address is one that only this machine's network has (169.254.0.0/16, fe80::/10): cloud
     /// hosts serve their machines' credentials there.
-    #[error("{host} is a link-local address, which is never asked")]
+    #[error("{host} is a link-local address, which is never contacted")]
     LinkLocal {
-        /// The host.
         host: String,
     },
     /// The address is a private one, and only a redirect or a policy leads to it.
     #[error("{host} is a private address, which redirects and policies must not lead to")]
     Private {
-        /// The host.
         host: String,
     },
-    /// The address is a private one, and a Snapshot leads to it that anybody may have written.
+    /// The address is a private one, and only a Snapshot leads to it, which anybody may have written.
     #[error(
         "{host} is a private address to which only a Snapshot leads, expected a host that a flag or a file of credentials names"
     )]
     Stranger {
-        /// The host.
         host: String,
     },
-    /// Rules may ask the hosts of `--policy-hosts` only.
+    /// Rules may reach the hosts of `--policy-hosts` only.
     #[error("{host} is not among the hosts of --policy-hosts, which rules may ask")]
     Unlisted {
-        /// The host.
         host: String,
     },
-    /// The HTTP library refused its configuration.
+    /// The HTTP library rejected its configuration.
     #[error("cannot set up the HTTP client: {reason}")]
     Client {
-        /// What the library said.
         reason: String,
     },
 }
 
-/// Which kind of traffic a client carries.
+/// The kind of traffic that a client carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Traffic {
     /// Small requests, over HTTP/2 where the server offers it.
@@ -186,12 +174,10 @@ enum Security {
     Unchecked,
 }
 
-/// Which addresses a client may reach.
+/// The addresses that a client may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
-    /// All but link-local ones.
     Any,
-    /// Public ones only.
     Public,
 }
 
@@ -217,7 +203,7 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// Takes the options; nothing is read before the first client is needed.
+    /// Stores the options; nothing is read before the first client is needed.
     pub(crate) fn new(options: Options, env: &Env) -> Self {
         Self::with_patience(options, env, Arc::default())
     }
@@ -233,7 +219,7 @@ impl Http {
         }))
     }
 
-    /// `http` for hosts of `--plain-http` and for loopback hosts that no flag says to speak
+    /// Returns `http` for hosts of `--plain-http` and for loopback hosts for which no flag sets
     /// TLS, else `https`.
     pub(crate) fn scheme(&self, authority: &str) -> &'static str {
         let named = |hosts: &[HostPort]| hosts.iter().any(|host| host.covers(authority));
@@ -246,7 +232,7 @@ impl Http {
         }
     }
 
-    /// The client for the URL. Redirects are not followed.
+    /// Returns the client for the URL. Redirects are not followed.
     ///
     /// # Errors
     /// Any [`Error`]: a `--ca-file` that cannot be read, a broken TLS set-up, a link-local address.
@@ -254,7 +240,7 @@ impl Http {
         self.client_in(Scope::Any, url, traffic)
     }
 
-    /// The client for a URL that somebody else than the user named: private addresses are refused too.
+    /// Returns the client for a URL that did not come from the user: private addresses are refused too.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -290,7 +276,7 @@ impl Http {
         Ok(client)
     }
 
-    /// The same client without checks of certificates, for a tool that was told so.
+    /// Returns this client without checks of certificates, for tools with a flag for that.
     pub(crate) fn without_checks(&self) -> Self {
         let options = Options {
             unchecked: true,
@@ -299,12 +285,11 @@ impl Http {
         Self::with_patience(options, &self.0.env, Arc::clone(&self.0.patience))
     }
 
-    /// The pauses that the run may still make before it repeats requests.
+    /// Returns the pauses that the run may still make before it repeats requests.
     pub(crate) fn patience(&self) -> &Patience {
         &self.0.patience
     }
 
-    /// How long requests may take.
     pub(crate) fn waits(&self) -> Waits {
         self.0.options.waits
     }
@@ -344,8 +329,8 @@ impl Http {
         })
     }
 
-    /// The system's certificate authorities and those of `--ca-file`, `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR`. A machine without a store has none, which is no error before a
+    /// Reads the system's certificate authorities and those of `--ca-file`, `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR`. A machine without a store has none, which is not an error before a
     /// certificate has to be checked.
     fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let load = || {
@@ -367,7 +352,7 @@ impl Http {
     }
 }
 
-/// The `host[:port]` of a URL, as the flags name it.
+/// Returns the `host[:port]` of a URL, as the flags name it.
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {

@@ -15,7 +15,7 @@ use futures_util::stream;
 use super::{Body, Failed, Http, Method, RequestBuilder, Response, Url, Waits};
 use crate::budget;
 
-/// Bodies above this size are sent in pieces, so that their progress is seen.
+/// Bodies above this size are sent in pieces, so that their progress is visible.
 const WHOLE: usize = 256 << 10;
 /// The size of such a piece.
 const PIECE: usize = 64 << 10;
@@ -36,7 +36,7 @@ impl Sent {
         }
     }
 
-    /// No body, but the end of an upload of so many bytes.
+    /// Measures the end of an upload of so many bytes, without a body of its own.
     pub(crate) fn stored(size: u64) -> Self {
         let sent = Self::of(size);
         sent.count.store(size, Ordering::Relaxed);
@@ -58,7 +58,7 @@ impl Sent {
             let limit = if is_whole {
                 waits.commit(self.size)
             } else {
-                // The source has a limit of its own, which must be able to strike first.
+                // The source has a time limit of its own, which must be able to end first.
                 waits.window * 2
             };
             let enough = waits.quota() * 2;
@@ -74,7 +74,7 @@ impl Sent {
     }
 }
 
-/// A body whose progress is counted.
+/// Returns a body whose progress is measured.
 pub(crate) fn upload(bytes: Bytes) -> (Body, Sent) {
     let size = bytes.len();
     let sent = Sent::of(size as u64);
@@ -129,13 +129,13 @@ impl Http {
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
-    // A URL that takes no user has none.
+    // A URL that cannot have a user has none to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
 }
 
-/// The rate at which an answer arrives. Only the time spent waiting for it counts.
+/// Measures the rate of an answer. Only the time spent waiting for it is measured.
 #[derive(Debug)]
 pub(crate) struct Pace {
     waits: Waits,
@@ -144,7 +144,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins to measure.
+    /// Starts the measurement with the first window.
     pub(crate) fn new(waits: Waits) -> Self {
         Self {
             waits,
@@ -153,7 +153,7 @@ impl Pace {
         }
     }
 
-    /// The next piece of the body; `None` at its end.
+    /// Returns the next piece of the body; `None` at its end.
     ///
     /// # Errors
     /// [`Failed::Slow`], [`Failed::Silent`] or [`Failed::Transport`].

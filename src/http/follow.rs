@@ -1,4 +1,4 @@
-//! Documents whose server redirects: policies and keys.
+//! Fetches documents whose server redirects: policies and keys.
 //!
 //! A redirect is followed over TLS only, never to a private address of another host, and its body is never shown.
 
@@ -9,29 +9,25 @@ use super::{
 
 const MAX_REDIRECTS: usize = 5;
 
-/// Why a document could not be fetched.
+/// A document that could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FollowError {
-    /// A host that is not asked, or a client that could not be set up.
+    /// A host that must not be reached, or a client that could not be set up.
     #[error(transparent)]
     Http(#[from] Error),
-    /// No answer came.
     #[error("{0}")]
     Transport(String),
     /// The server's certificate is not accepted.
     #[error("{reason}")]
     Certificate {
-        /// What is wrong with it.
         problem: CertificateProblem,
-        /// What the library said.
         reason: String,
     },
     /// A redirect that is not followed.
     #[error("{host} redirects {reason}")]
     Redirect {
-        /// The host that redirects.
         host: String,
-        /// Where to, and what was expected.
+        /// The target, and what was expected.
         reason: &'static str,
     },
 }

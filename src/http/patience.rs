@@ -1,14 +1,14 @@
-//! The pauses of a run before requests are sent again, of registries, Git hosts and forges together.
+//! Budget for the pauses between attempts of a run, shared by registries, Git hosts and forges.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// The longest time that a run spends between attempts.
+/// The longest total time that a run spends between attempts.
 const MAX_PAUSES: Duration = Duration::from_secs(600);
 
-/// The pauses that a run may still make. Pauses at the same time are counted once.
+/// The pauses that a run may still make. Concurrent pauses are charged once.
 #[derive(Debug)]
 pub(crate) struct Patience(Mutex<(Duration, Instant)>);
 
@@ -19,7 +19,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Takes a pause that begins now out of the rest; returns `false` if it is too long.
+    /// Charges a pause that begins now; returns `false` if it exceeds the rest.
     pub(crate) fn spend(&self, pause: Duration) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, until) = *state;

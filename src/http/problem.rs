@@ -1,36 +1,31 @@
-//! Why a request failed, in a few words, and what kind of problem it is.
+//! Causes of failed requests: a short text and a kind.
 
 use std::{error::Error as StdError, io, time::Duration};
 
 use super::{TransportError, target::Barred};
 use crate::budget::Exceeded;
 
-/// Why there is no answer, or not all of it.
+/// A request without an answer, or with a part of one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failed {
-    /// The connection failed.
     #[error("{text}")]
     Transport {
-        /// The kind of problem.
         problem: Problem,
         /// The cause, in a few words.
         text: String,
     },
-    /// Nothing came.
     #[error("no answer within {}", seconds(.0))]
     Silent(Duration),
-    /// Too little moved.
     #[error("less than 1 kB a second moved over {}", seconds(.0))]
     Slow(Duration),
-    /// The body is larger than what is read.
+    /// The body exceeds the limit.
     #[error("it has more than {limit} bytes")]
     Large {
         /// How many bytes arrived, or were announced.
         found: u64,
-        /// The limit.
         limit: u64,
     },
-    /// The run has no memory left for the body.
+    /// The body would exceed the memory budget of the run.
     #[error(transparent)]
     Budget(#[from] Exceeded),
 }
@@ -42,43 +37,34 @@ fn seconds(time: &Duration) -> String {
 /// The kind of a problem with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// Nothing listens there.
     Refused,
-    /// The name has no address.
     Name,
-    /// The name has only addresses that must not be asked.
+    /// The name has only addresses that must not be reached.
     Barred,
-    /// No connection came about.
     Unreachable,
-    /// The certificate is not accepted.
     Certificate(CertificateProblem),
     /// The peer speaks plain HTTP, and TLS was expected.
     SpeaksPlain,
     /// The peer speaks TLS, and plain HTTP was expected.
     SpeaksTls,
-    /// The connection broke.
     Closed,
-    /// Something else.
     Other,
 }
 
-/// Why a server's certificate was not accepted.
+/// Why a server's certificate is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CertificateProblem {
     /// It is a certificate of an authority (`CA:TRUE`), which must not serve as a server's.
     Authority,
     /// No authority that is trusted issued it.
     UnknownIssuer,
-    /// It is for another name.
     OtherName,
     /// Its time is over, or has not begun.
     Expired,
-    /// Something else.
     Other,
 }
 
 impl Failed {
-    /// The kind of problem.
     pub(crate) fn problem(&self) -> Problem {
         match self {
             Self::Transport { problem, .. } => *problem,
@@ -86,7 +72,7 @@ impl Failed {
         }
     }
 
-    /// Tells whether a limit of time ended it: another attempt may take as long again.
+    /// Tells whether a time limit ended it: another attempt may take as long again.
     pub(crate) fn is_slow(&self) -> bool {
         matches!(self, Self::Silent(_) | Self::Slow(_))
     }
@@ -108,7 +94,7 @@ impl From<TransportError> for Failed {
     }
 }
 
-/// The message of an error with all its causes.
+/// Returns the message of an error with all its causes.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -120,7 +106,7 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// The first cause, which says what happened; those around it repeat the URL.
+/// Returns the first cause, which describes the event; those around it repeat the URL.
 fn deepest(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -134,7 +120,7 @@ fn deepest(error: &dyn StdError) -> String {
 fn problem(error: &TransportError) -> Problem {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
-        // An I/O error hides what it wraps from `source`, which may be another one.
+        // An I/O error hides its inner error from `source`.
         let mut error = error;
         while let Some(wrapped) = error
             .downcast_ref::<io::Error>()
@@ -142,7 +128,7 @@ fn problem(error: &TransportError) -> Problem {
         {
             error = wrapped;
         }
-        // Below the library's own error, which says that the look-up failed.
+        // Search below the library's own error, which only says that the lookup failed.
         let below = error.source().is_some_and(|cause| cause.is::<Barred>());
         if below || error.is::<Barred>() {
             return Problem::Barred;
@@ -180,7 +166,7 @@ fn own_problem(error: &(dyn StdError + 'static)) -> Option<Problem> {
             _ => None,
         };
     }
-    // The libraries keep these in types that they do not show.
+    // The libraries keep these errors in private types.
     let text = error.to_string();
     if text == "dns error" {
         return Some(Problem::Name);
@@ -200,13 +186,13 @@ fn own_problem(error: &(dyn StdError + 'static)) -> Option<Problem> {
 fn certificate_problem(problem: &rustls::CertificateError) -> CertificateProblem {
     use rustls::CertificateError as E;
     match problem {
-        // Signed by somebody who has the name of one whom we trust, but not the key.
+        // Signed by an issuer with the name of a trusted one, but with another key.
         E::UnknownIssuer | E::BadSignature => CertificateProblem::UnknownIssuer,
         E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. } => {
             CertificateProblem::Expired
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => CertificateProblem::OtherName,
-        // The library keeps this one in a type of a crate that we do not name.
+        // The library keeps this error in a type of an indirect dependency.
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             CertificateProblem::Authority
         }

@@ -1,8 +1,8 @@
-//! Which proxy a request takes, by the rules of Go's `httpproxy`, which every peer follows.
+//! Chooses the proxy of a request by the rules of Go's `httpproxy`, which other tools of the field follow.
 //!
-//! `HTTPS_PROXY` is for URLs with TLS, `HTTP_PROXY` for the others; both may be written small. This
-//! machine is never reached by a proxy. `NO_PROXY` lists addresses, networks (`10.0.0.0/8`), hosts
-//! with all below them (`example.com`), all below alone (`.example.com`, `*.example.com`), each with
+//! `HTTPS_PROXY` is for URLs with TLS, `HTTP_PROXY` for the others; both may be in lower case. This
+//! machine is never reached by a proxy. `NO_PROXY` lists addresses, networks (`10.0.0.0/8`), domains
+//! including their subdomains (`example.com`), subdomains alone (`.example.com`, `*.example.com`), each with
 //! or without a port, or `*`.
 
 use std::{net::IpAddr, sync::Arc};
@@ -10,7 +10,7 @@ use std::{net::IpAddr, sync::Arc};
 use super::{Url, address_of, is_loopback};
 use crate::env::Env;
 
-/// The proxies of the environment.
+/// The proxy settings of the environment.
 #[derive(Debug, Clone)]
 pub(super) struct Proxies(Arc<Rules>);
 
@@ -21,16 +21,15 @@ struct Rules {
     none: Vec<Exception>,
 }
 
-/// What is reached without a proxy.
+/// An entry of `NO_PROXY`: a target that is reached directly.
 #[derive(Debug, PartialEq, Eq)]
 enum Exception {
     All,
     Address(IpAddr, Option<u16>),
     Network(IpAddr, u8),
     Domain {
-        /// With the dot before it.
         suffix: String,
-        /// Whether the domain itself is meant too.
+        /// Set when the domain itself matches too.
         itself: bool,
         port: Option<u16>,
     },
@@ -48,7 +47,7 @@ impl Proxies {
         }))
     }
 
-    /// As the HTTP library takes them; `None` where there are none.
+    /// Returns the HTTP library's proxy; `None` without any setting.
     pub(super) fn library(&self) -> Option<reqwest::Proxy> {
         let rules = Arc::clone(&self.0);
         let any = rules.http.is_some() || rules.https.is_some();
@@ -104,7 +103,7 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     width == other && (address ^ network).checked_shr(shift).unwrap_or(0) == 0
 }
 
-/// One entry of `NO_PROXY`.
+/// Parses one entry of `NO_PROXY`; `None` when it is malformed.
 fn exception(entry: &str) -> Option<Exception> {
     let entry = entry.trim().to_ascii_lowercase();
     if entry == "*" {
@@ -144,7 +143,7 @@ fn exception(entry: &str) -> Option<Exception> {
     }
 }
 
-/// The proxy's URL, which may leave its scheme out.
+/// Parses the proxy's URL, whose scheme may be missing.
 fn proxy_url(text: &str) -> Option<Url> {
     let known = |url: &Url| {
         matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") && url.host_str().is_some()

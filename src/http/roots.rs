@@ -1,5 +1,5 @@
-//! Certificate authorities from files: of a flag, which must be usable, and of the environment,
-//! whose directories hold other things too and are read as Go reads them.
+//! Reads certificate authorities from files: those of a flag must be usable; those of the environment
+//! are read as Go reads them, as its directories may hold other files.
 
 use std::{
     fs, io,
@@ -17,8 +17,8 @@ const MAX_FILE: u64 = 16 << 20;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// The certificates of `SSL_CERT_FILE` and of the files in the directories of `SSL_CERT_DIR`. What
-/// cannot be read or is not a certificate is passed over.
+/// Reads the certificates of `SSL_CERT_FILE` and of the files in the directories of `SSL_CERT_DIR`. Files
+/// that cannot be read and text that is not a certificate are skipped.
 pub(super) fn of_environment(env: &Env) -> Vec<CertificateDer<'static>> {
     let file = env.get("SSL_CERT_FILE").map(PathBuf::from);
     let dirs = env.get("SSL_CERT_DIR").unwrap_or_default().split(':');
@@ -34,10 +34,10 @@ pub(super) fn of_environment(env: &Env) -> Vec<CertificateDer<'static>> {
     found
 }
 
-/// The certificates of a file, or of the files of a directory, as a mounted ConfigMap is one.
+/// Reads the certificates of a file, or of the files of a directory such as a mounted ConfigMap.
 ///
 /// # Errors
-/// [`Error::CaFile`] when there is none in it.
+/// [`Error::CaFile`] when it has none.
 pub(super) fn of_flag(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let wrong = |reason: String| Error::CaFile {
         path: path.to_owned(),
@@ -58,10 +58,10 @@ pub(super) fn of_flag(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error
     Ok(found)
 }
 
-/// The certificates of a PEM text.
+/// Parses the certificates of a PEM text.
 ///
 /// # Errors
-/// [`Error::Client`] when there is none in it.
+/// [`Error::Client`] when it has none.
 pub(super) fn of_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found = certificates(pem);
     match found.is_empty() {
@@ -90,7 +90,7 @@ fn read(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     Ok(certificates(&fs::read(path)?))
 }
 
-/// The blocks `CERTIFICATE`. A broken one, or one of another kind, does not hide the others.
+/// Returns the blocks `CERTIFICATE`. A malformed one, or one of another kind, does not hide the others.
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     let text = String::from_utf8_lossy(pem);
     let blocks = text.split(BEGIN).skip(1);

@@ -1,4 +1,4 @@
-//! Where a request may go: no link-local address, and no redirect that takes a secret along or
+//! Checks where a request may go: no link-local address, and no redirect that takes a secret along or
 //! weakens the connection.
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::{Scope, Url};
 
-/// Looks names up as the system does, without link-local addresses, or without private ones too.
+/// A DNS resolver that drops link-local addresses, and private ones in a public scope.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names(pub(super) Scope);
 
@@ -29,12 +29,12 @@ impl Resolve for Names {
     }
 }
 
-/// A name all of whose addresses are refused by the resolver.
+/// A name all of whose addresses the resolver dropped.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} has only addresses that must not be asked (link-local or private)")]
+#[error("{0} has only addresses that must not be contacted (link-local or private)")]
 pub(super) struct Barred(String);
 
-/// The address of a URL whose host is one.
+/// Returns the address of a URL whose host is an IP address.
 pub(crate) fn address_of(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     host.trim_start_matches('[')
@@ -43,7 +43,7 @@ pub(crate) fn address_of(url: &Url) -> Option<IpAddr> {
         .ok()
 }
 
-/// An IPv6 address that stands for an IPv4 one is that one.
+/// Converts an IPv6 address that maps an IPv4 one into the latter.
 fn plain(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
@@ -51,8 +51,8 @@ fn plain(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Tells whether an address is only of this machine's network: 169.254.0.0/16, fe80::/10, and the
-/// address at which a cloud serves credentials over IPv6.
+/// Tells whether an address is link-local: 169.254.0.0/16, fe80::/10, or the
+/// address of a cloud's metadata service over IPv6.
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     match plain(address) {
         IpAddr::V4(v4) => v4.is_link_local(),
@@ -63,7 +63,7 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// Tells whether an address is not one of the public Internet: link-local, loopback, of a private network (RFC 1918,
+/// Tells whether an address is not public: link-local, loopback, of a private network (RFC 1918,
 /// RFC 4193), shared (RFC 6598) or unspecified.
 pub(super) fn is_private(address: IpAddr) -> bool {
     if is_link_local(address) {
@@ -93,7 +93,7 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Why a redirect is not followed.
+/// A redirect that is not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Redirect {
     /// It does not name a URL of the web.
@@ -102,7 +102,7 @@ pub(crate) enum Redirect {
     Downgrade,
 }
 
-/// The URL that a `Location` leads to, without its user and password: they would become a header
+/// Resolves a `Location` to a URL without its user and password: they would become a header
 /// of the next request, and a message would show them.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! Checks servers' certificates against the trusted ones, as Go does: a certificate that is itself
-//! among them needs no issuer, also when it is one of an authority (`CA:TRUE`, as `openssl req
+//! Verifies server certificates as Go does: a certificate that is itself
+//! trusted needs no issuer, even when it belongs to an authority (`CA:TRUE`, as `openssl req
 //! -x509` makes self-signed certificates). Name and time are checked in every case.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use rustls::{
 
 use super::{Error, Identity, Traffic};
 
-/// The set-up of TLS; `None` where no certificate is trusted.
+/// Returns the TLS configuration; `None` when no certificate is trusted.
 ///
 /// # Errors
 /// [`Error::Client`] for a client certificate or key that cannot be used.
@@ -29,7 +29,7 @@ pub(super) fn configuration(
 ) -> Result<Option<ClientConfig>, Error> {
     let failed = |reason: String| Error::Client { reason };
     let mut store = RootCertStore::empty();
-    // A store may hold a certificate that the library cannot read; the others still count.
+    // A store may hold a certificate that the library cannot read; the others are still used.
     store.add_parsable_certificates(roots.iter().cloned());
     if store.is_empty() {
         return Ok(None);

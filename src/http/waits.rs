@@ -1,18 +1,18 @@
-//! How long a peer may keep us waiting: for headers, at a low rate, and while it stores a body.
+//! Time limits on a peer: for headers, at a low rate, and while it stores a body.
 
 use std::time::Duration;
 
 /// The longest wait for a registry that stores a body.
 const MAX_COMMIT: Duration = Duration::from_secs(600);
-/// How fast a registry stores a body at least, in bytes per second.
+/// The lowest rate at which a registry stores a body, in bytes per second.
 const COMMIT_RATE: u64 = 10 << 20;
 
-/// The limits of one request.
+/// The time limits of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Waits {
-    /// How long the headers of an answer may take.
+    /// The longest wait for the headers of an answer.
     pub(crate) headers: Duration,
-    /// The time over which the rate is measured. Only waiting for the peer counts.
+    /// The time over which the rate is measured. Only waiting for the peer is measured.
     pub(crate) window: Duration,
     /// The lowest rate, in bytes per second.
     pub(crate) rate: u64,
@@ -29,12 +29,12 @@ impl Default for Waits {
 }
 
 impl Waits {
-    /// How many bytes must move in a window.
+    /// Returns how many bytes must move in a window.
     pub(crate) fn quota(&self) -> u64 {
         self.rate.saturating_mul(self.window.as_secs().max(1))
     }
 
-    /// How long the answer to a body of so many bytes may take once all of it was sent.
+    /// Returns how long the answer to a body of so many bytes may take once all of it was sent.
     pub(crate) fn commit(&self, size: u64) -> Duration {
         let store = Duration::from_secs(size / COMMIT_RATE);
         self.headers.saturating_add(store).min(MAX_COMMIT)

@@ -34,22 +34,17 @@ const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 pub(crate) struct NewReferrer {
     /// The artifact type, which is also the media type of the layer.
     pub(crate) artifact_type: &'static str,
-    /// The layer.
     pub(crate) content: Bytes,
-    /// The annotations of the manifest.
     pub(crate) annotations: Vec<(&'static str, String)>,
-    /// Set when the configuration is the empty document, as cosign writes it; otherwise the layer is also the configuration.
+    /// Uses the empty document as the configuration, as cosign does; otherwise the layer is also the configuration.
     pub(crate) empty_config: bool,
 }
 
 /// A layer for a side tag.
 #[derive(Debug, Clone)]
 pub(crate) struct NewLayer {
-    /// The media type.
     pub(crate) media_type: &'static str,
-    /// The content.
     pub(crate) content: Bytes,
-    /// The annotations of the descriptor.
     pub(crate) annotations: Vec<(&'static str, String)>,
 }
 
@@ -58,7 +53,6 @@ pub(crate) struct NewLayer {
 pub(crate) struct ReadList {
     /// The manifest; `None` where there was none.
     pub(crate) manifest: Option<Manifest>,
-    /// When it was read.
     pub(crate) read_at: Instant,
 }
 

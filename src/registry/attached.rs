@@ -1,6 +1,6 @@
-//! What is attached to an image: referrers of every manifest, recursively, and cosign's tags.
+//! Finds everything attached to an image: referrers of every manifest, recursively, and cosign's tags.
 //!
-//! What the destination has beyond that is kept: its fallback index and its signatures are
+//! Artifacts that only the destination has are kept: its fallback index and its signatures are
 //! merged with what arrives.
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ use crate::image::{Digest, Tag};
 pub(crate) const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 /// The suffixes of the tags under which cosign keeps what belongs to an image.
 pub(super) const OF_IMAGE: &[&str] = &["sig", "att", "sbom"];
-/// What an attached artifact, such as an SBOM, may have under such a tag.
+/// Suffixes of cosign's tags for an attached artifact such as an SBOM: only its signature.
 pub(super) const OF_ARTIFACT: &[&str] = &["sig"];
 
 impl Planned {
@@ -57,7 +57,7 @@ impl Planned {
         })
     }
 
-    /// Notes what was found attached and the destination lacks.
+    /// Adds the attached artifacts that the destination lacks to the plan.
     async fn take(&mut self, found: Attached, depth: usize) -> Result<(), Error> {
         let known: BTreeSet<Digest> = found.known.iter().map(|entry| entry.digest).collect();
         let mut added = Vec::new();
@@ -141,7 +141,7 @@ impl Planned {
         fetched.buffered(FETCHES).try_collect().await
     }
 
-    /// Turns an error about an attached artifact into a warning, unless it has to go along.
+    /// Turns an error about an attached artifact into a warning, unless the copy requires that artifact.
     fn unless_needed<T>(
         &self,
         result: Result<T, Error>,
@@ -154,7 +154,7 @@ impl Planned {
         or_warn(result, name)
     }
 
-    /// Notes what a side tag of the destination lacks.
+    /// Adds a side tag that the destination lacks, or has only in part, to the plan.
     async fn take_tagged(&mut self, tagged: Tagged) -> Result<(), Error> {
         let Tagged {
             tag,
@@ -190,7 +190,7 @@ impl Planned {
     }
 }
 
-/// Tells whether a referrer is a signature itself: those are not signed by a tag.
+/// Tells whether a referrer is itself a signature: no tag `.sig` signs those.
 pub(super) fn signs(entry: &Descriptor) -> bool {
     let kind = entry.artifact_type.as_deref().unwrap_or_default();
     let makers = ["sigstore", "cosign", "notary"];
@@ -206,17 +206,17 @@ struct Attached {
     tags: Vec<Tagged>,
 }
 
-/// What cosign keeps under a tag.
+/// The document that cosign keeps under one tag of the source.
 struct Tagged {
     suffix: &'static str,
     tag: Tag,
     manifest: Manifest,
-    /// What the destination has under the tag.
+    /// The document under the same tag of the destination.
     there: Option<Manifest>,
 }
 
 impl Attached {
-    /// What may itself have something attached, with the suffixes of the tags to ask for.
+    /// Returns the attached manifests that may have attachments of their own, with the suffixes of their side tags.
     fn further(&self) -> Vec<(Digest, &'static [&'static str])> {
         let referrers = self.list.iter().map(|entry| {
             let suffixes = if signs(entry) { &[] } else { OF_ARTIFACT };
@@ -228,7 +228,7 @@ impl Attached {
     }
 }
 
-/// What is attached to one manifest at the source, and what of it the destination has.
+/// Lists the attachments of one manifest at the source, and which of them the destination has.
 async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result<Attached, Error> {
     let named = |suffix: &'static str| {
         let tag = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>();

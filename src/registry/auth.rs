@@ -30,7 +30,7 @@ use crate::{
 
 const MAX_TOKEN: u64 = 1 << 20;
 
-/// What a request needs to be allowed to do.
+/// The permissions that a request needs in a repository, as token scopes.
 #[derive(Debug, Clone)]
 pub(super) struct Access {
     /// The repository that the request is for; its credential is used.
@@ -40,17 +40,17 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// To read from the repository.
+    /// Access for reading from the repository (scope `pull`).
     pub(super) fn pull(repository: &Repository) -> Self {
         Self::new(repository, "pull")
     }
 
-    /// To write into the repository.
+    /// Access for writing into the repository (scopes `pull` and `push`).
     pub(super) fn push(repository: &Repository) -> Self {
         Self::new(repository, "pull,push")
     }
 
-    /// To delete something of the repository.
+    /// Access for deleting from the repository (scope `delete`).
     pub(super) fn delete(repository: &Repository) -> Self {
         Self::new(repository, "delete,pull")
     }
@@ -108,18 +108,18 @@ fn scope(repository: &Repository, actions: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Together(pub(super) Vec<(Repository, bool)>);
 
-/// What is known of a registry's authentication.
+/// State of the authentication with one registry.
 #[derive(Debug, Default)]
 pub(super) struct Host {
     known: AtomicBool,
     first: AsyncMutex<()>,
     challenge: Mutex<Option<Challenge>>,
-    /// Whether its token server honours one scope of a request only.
+    /// Set when its token server grants only one scope per request.
     one_scope: AtomicBool,
 }
 
 impl Host {
-    /// Waits for the first request to the host; whoever gets the guard makes it.
+    /// Waits for the first request to the host; the caller that gets the guard sends it.
     pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         if self.known.load(Ordering::Acquire) {
             return None;
@@ -128,12 +128,12 @@ impl Host {
         (!self.known.load(Ordering::Acquire)).then_some(guard)
     }
 
-    /// Notes that the host answered.
+    /// Records a first answer of the host, so that later requests need not wait for it.
     pub(super) fn answered(&self) {
         self.known.store(true, Ordering::Release);
     }
 
-    /// Tells whether the host asked who we are.
+    /// Tells whether the host requires authentication.
     pub(super) fn asks(&self) -> bool {
         self.challenge().is_some()
     }
@@ -165,7 +165,7 @@ impl Auth {
         self.places.paths()
     }
 
-    /// Takes the places; nothing is read before a registry asks who we are.
+    /// Takes the credential sources; nothing is read before a registry requires authentication.
     pub(super) fn new(http: Http, places: Places) -> Self {
         Self {
             http,
@@ -178,7 +178,7 @@ impl Auth {
         }
     }
 
-    /// What is known of the registry at the URL.
+    /// Returns the authentication state of the registry at the URL.
     pub(super) fn host(&self, url: &Url) -> Arc<Host> {
         let hosts = self.hosts.lock();
         let mut hosts = hosts.unwrap_or_else(PoisonError::into_inner);
@@ -214,7 +214,7 @@ impl Auth {
         Ok(files.await?.name(repository))
     }
 
-    /// Widens the access to all that is done together on the same host by the same principal.
+    /// Widens the access to every repository of this copy on the same host with the same credential.
     pub(super) async fn widen(
         &self,
         mut access: Access,
@@ -237,15 +237,15 @@ impl Auth {
         Ok(access)
     }
 
-    /// Notes that the host's token server honours one scope only: from now on each request asks
+    /// Records that the host's token server grants one scope only: from now on each request asks
     /// for its own alone.
     pub(super) fn one_scope(&self, host: &Host) {
         tracing::debug!("the token server honours one scope of a request: asking for each alone");
         host.one_scope.store(true, Ordering::Relaxed);
     }
 
-    /// The value of the header `Authorization`, as far as the host has asked for one. `own` is
-    /// what the request needs alone, without what is done together with it.
+    /// Returns the value of the header `Authorization`, or `None` before the host has sent a challenge. `own` is
+    /// the access of this request alone, without the other repositories of the copy.
     ///
     /// # Errors
     /// Any [`Error`] of looking up credentials or fetching a token.
@@ -289,7 +289,7 @@ impl Auth {
         }))
     }
 
-    /// Learns from a 401: how to authenticate, and that the token that was used is no good.
+    /// Handles a 401: stores the challenge and drops the token that was used.
     ///
     /// # Errors
     /// [`Error::Protocol`] when credentials would travel unprotected.
@@ -308,7 +308,7 @@ impl Auth {
             let credential = self.credential(&access.repository).await?;
             let slot = self.slot(realm, service, credential.as_ref(), access);
             let mut token = slot.lock().await;
-            // Another request may have renewed it meanwhile: only the one that failed goes.
+            // Another request may have renewed the token meanwhile: drop only the one that failed.
             let bearer = token
                 .as_ref()
                 .map(|token| format!("Bearer {}", token.value.reveal()));
@@ -327,7 +327,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Says once that credentials go to another domain than the registry's.
+    /// Warns once that credentials are sent to another domain than the registry's.
     fn warn_of_realm(&self, url: &Url, realm: &Url) {
         let (registry, realm) = (authority(url), authority(realm));
         let warned = self.warned.lock();

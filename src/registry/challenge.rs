@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::Error;
 use crate::http::{Url, address_of, authority, header, shown};
 
-/// How to authenticate.
+/// The authentication scheme that a registry requires.
 #[derive(Debug, Clone)]
 pub(super) enum Challenge {
-    /// With user and password.
     Basic,
     /// With a token of the server `realm`.
     Bearer { realm: Url, service: String },
@@ -120,7 +119,7 @@ fn unquoted(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Tells whether two URLs are of one domain: the same address and port, or names with the same last
+/// Tells whether two URLs have one domain: the same address and port, or names with the same last
 /// two labels (three below a short one such as `co.uk`).
 pub(super) fn same_domain(one: &Url, other: &Url) -> bool {
     if address_of(one).is_some() || address_of(other).is_some() {

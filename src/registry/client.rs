@@ -34,7 +34,7 @@ pub(super) const MAX_MANIFEST: u64 = 4 << 20;
 /// The most pages of a list that are read.
 pub(super) const MAX_PAGES: usize = 1000;
 
-/// How the client behaves.
+/// Retries, parallelism and credential files of a client.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// The file with credentials that comes before all others.
@@ -45,7 +45,6 @@ pub(crate) struct Options {
     pub(crate) retries: Retries,
     /// How many transfers run at once with one host, at most.
     pub(crate) jobs: usize,
-    /// Where transfers are shown.
     pub(crate) progress: Progress,
 }
 
@@ -65,7 +64,7 @@ impl Default for Options {
 #[derive(Clone)]
 pub(crate) struct Registry(pub(super) Arc<Inner>, pub(super) Arc<Together>);
 
-/// What the clones share.
+/// State that clones of a client share.
 pub(super) struct Inner {
     pub(super) http: Http,
     pub(super) auth: Arc<Auth>,
@@ -73,19 +72,17 @@ pub(super) struct Inner {
     pub(super) retries: Retries,
     pub(super) requests: AtomicU64,
     pub(super) progress: Progress,
-    /// Mounts that a registry refused.
     pub(super) no_mount: Refusals,
-    /// Repositories whose registry has no referrers API.
+    /// Repositories whose registry lacks the referrers API.
     pub(super) no_referrers: Refusals,
     /// Repositories that have the empty configuration.
     pub(super) has_empty: Refusals,
-    /// What registries warned of.
     pub(super) warned: Refusals,
-    /// The hosts that the run asked itself.
+    /// The hosts that the run itself has sent requests to.
     pub(super) known: Known,
     /// The hosts that only a Snapshot names.
     pub(super) strangers: Strangers,
-    /// What may be asked, if a policy's rules ask.
+    /// Limits on the lookups of policy rules; `None` outside of such lookups.
     pub(super) bounds: Option<Bounds>,
 }
 
@@ -95,12 +92,11 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// Which manifest of a repository.
+/// A manifest of a repository, by tag or digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Version {
     /// The one that a tag names now.
     Tag(Tag),
-    /// The one with this digest.
     Digest(Digest),
 }
 
@@ -125,14 +121,13 @@ impl fmt::Display for Version {
     }
 }
 
-/// What a registry says of a manifest without serving it.
+/// The answer of a registry to HEAD of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     /// The digest that the registry names.
     pub(crate) digest: Digest,
     /// The media type that the registry names.
     pub(crate) media_type: String,
-    /// The size in bytes.
     pub(crate) size: u64,
 }
 
@@ -158,7 +153,7 @@ impl Registry {
         Self(Arc::new(inner), Arc::default())
     }
 
-    /// The same client with other limits; it shares credentials and tokens.
+    /// Returns this client with other limits; credentials and tokens are shared.
     pub(crate) fn limited(&self, retries: Option<Retries>, jobs: Option<usize>) -> Self {
         let inner = Inner {
             http: self.0.http.clone(),
@@ -178,18 +173,18 @@ impl Registry {
         Self(Arc::new(inner), Arc::clone(&self.1))
     }
 
-    /// The same client for a copy: one token for reading the first and writing the second.
+    /// Returns this client for a copy: one token for reading the first repository and writing the second.
     pub(super) fn between(&self, from: &Repository, to: &Repository) -> Self {
         let together = Together(vec![(from.clone(), false), (to.clone(), true)]);
         Self(Arc::clone(&self.0), Arc::new(together))
     }
 
-    /// How many requests were sent so far.
+    /// Returns how many requests were sent so far.
     pub(super) fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks what a version is; `None` when it does not exist.
+    /// Reads the digest and media type of a version; `None` when it does not exist.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -288,7 +283,7 @@ impl Registry {
         self.put(call, manifest).await
     }
 
-    /// The same without a repetition.
+    /// Writes a manifest in a single attempt, without retries.
     ///
     /// # Errors
     /// As [`Registry::put_manifest`].
@@ -405,12 +400,12 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// Where the registry's API is.
+    /// Returns the URL of the API of the repository's registry.
     pub(super) fn base(&self, repository: &Repository) -> Result<Url, Error> {
         self.url(repository, "")
     }
 
-    /// Where a manifest is, for messages.
+    /// Returns the URL of a manifest, for messages.
     pub(crate) fn manifest_url(&self, repository: &Repository, version: &Version) -> String {
         match self.url(repository, &format!("manifests/{version}")) {
             Ok(url) => shown(&url),
@@ -418,7 +413,7 @@ impl Registry {
         }
     }
 
-    /// The URL of an endpoint of the repository.
+    /// Returns the URL of an endpoint of the repository.
     pub(super) fn url(&self, repository: &Repository, rest: &str) -> Result<Url, Error> {
         // Docker Hub's API answers under another name than its images have.
         let host = match repository.registry() {
@@ -434,7 +429,7 @@ impl Registry {
     }
 }
 
-/// What the registry was to have and has not.
+/// The error for a blob that the registry should have and does not.
 pub(super) fn no_blob(repository: &Repository, digest: &Digest) -> Error {
     Error::NotFound {
         what: format!("blob {digest}"),
@@ -447,7 +442,7 @@ pub(super) fn refuses_head(status: StatusCode) -> bool {
     matches!(status.as_u16(), 403 | 405 | 501)
 }
 
-/// A list without an end.
+/// The error for a list of more than [`MAX_PAGES`] pages.
 pub(super) fn too_many_pages(repository: &Repository) -> Error {
     Error::Protocol {
         url: repository.to_string(),

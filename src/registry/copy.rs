@@ -45,7 +45,7 @@ struct Job<'a> {
 }
 
 impl Registry {
-    /// The places of a copy within or between registries; one token serves both.
+    /// Returns the places of a copy within or between registries; one token serves both.
     pub(crate) fn places(&self, from: &Repository, to: &Repository) -> (Place, Place) {
         let registry = self.between(from, to);
         (
@@ -54,12 +54,11 @@ impl Registry {
         )
     }
 
-    /// Where transfers are shown.
     pub(crate) fn progress(&self) -> &Progress {
         &self.0.progress
     }
 
-    /// How many requests this client sent.
+    /// Returns how many requests this client sent.
     pub(crate) fn request_count(&self) -> u64 {
         self.requests()
     }
@@ -67,7 +66,7 @@ impl Registry {
     /// Plans the copy of all images; only reads.
     ///
     /// # Errors
-    /// What [`Planned::make`] says.
+    /// The errors of [`Planned::make`].
     pub(crate) async fn plan(
         &self,
         items: Vec<Item>,
@@ -97,7 +96,7 @@ impl Registry {
     /// The first [`Error`].
     pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
         let mut done = self.place(plans, false).await?;
-        // The counts are those of the whole copy: its tags are moved later, which writes promoted.json no more.
+        // The result has the figures of the whole copy: the later move of its tags does not write promoted.json again.
         let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
         for (done, plan) in done.iter_mut().zip(plans) {
             let alone = tags == 1 && plan.attached == 0;

@@ -1,7 +1,7 @@
-//! Where registry credentials come from: the auth files of Docker and containers
+//! Finds registry credentials in the auth files of Docker and containers
 //! (`containers-auth.json(5)`), with keys down to a single repository, and credential helpers.
 //!
-//! Nothing is written, and a secret never leaves a [`Secret`] but into a request.
+//! Nothing is written, and a secret leaves its [`Secret`] only in a request.
 
 use std::{
     collections::BTreeMap,
@@ -24,12 +24,12 @@ use crate::{env::Env, image::Repository, json};
 const HELPER_TIME: Duration = Duration::from_secs(30);
 const MAX_FILE: u64 = 4 << 20;
 
-/// A text that is never shown.
+/// A text that `Debug` and messages never show.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(String);
 
 impl Secret {
-    /// The text, to be put into a request.
+    /// Returns the text, to be put into a request.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -47,32 +47,27 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What proves who we are.
+/// The secret that authenticates a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// A user and a password.
     Password {
-        /// The user.
         user: String,
-        /// The password.
         password: Secret,
     },
-    /// An OAuth2 refresh token.
     Identity(Secret),
     /// A bearer token that the registry takes as it is.
     Bearer(Secret),
 }
 
-/// A credential and the place that gave it.
+/// A credential with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Credential {
-    /// The proof.
     pub(super) proof: Proof,
     /// The file and key, or the helper, for logs and messages.
     pub(super) origin: String,
 }
 
-/// Every place of credentials, in the order in which they are asked.
+/// Every auth file, in the order of lookup.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places(Vec<PathBuf>);
 
@@ -174,7 +169,7 @@ impl Places {
         Self(places)
     }
 
-    /// The files, whether they exist or not.
+    /// Returns the files, whether they exist or not.
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.0
     }
@@ -182,7 +177,7 @@ impl Places {
     /// Reads the files that exist.
     ///
     /// # Errors
-    /// [`Error::AuthFile`] for a file that cannot be read or is no auth file.
+    /// [`Error::AuthFile`] for a file that cannot be read or is not an auth file.
     pub(super) fn read(&self) -> Result<Files, Error> {
         let mut files = Vec::new();
         for path in &self.0 {
@@ -201,7 +196,7 @@ impl fmt::Display for Places {
     }
 }
 
-/// The number of the user whom this process runs as.
+/// Returns the user ID of this process.
 fn user() -> Option<u32> {
     let itself = fs::metadata("/proc/self").ok()?;
     Some(std::os::unix::fs::MetadataExt::uid(&itself))
@@ -214,7 +209,7 @@ fn read(path: &Path) -> Result<Option<File>, Error> {
     };
     let file = match fs::File::open(path) {
         Ok(file) => file,
-        // Another user's file, as below /run/containers, is none of ours.
+        // A file of another user, for example below /run/containers, is not used.
         Err(error)
             if matches!(
                 error.kind(),
@@ -243,11 +238,11 @@ fn read(path: &Path) -> Result<Option<File>, Error> {
 }
 
 impl Files {
-    /// Finds the credential for a repository file by file; within a file helpers come before the
+    /// Finds the credential for a repository file by file; in each file helpers precede the
     /// longest key (`containers-auth.json(5)`, Docker's `config.json`).
     ///
     /// # Errors
-    /// [`Error::Helper`] when a helper that is named for the registry fails, or the file's store
+    /// [`Error::Helper`] when the credential helper of the registry fails, or the file's credential store
     /// fails and the file has no entry of its own.
     pub(super) async fn find(&self, repository: &Repository) -> Result<Option<Credential>, Error> {
         for (path, file) in &self.0 {
@@ -258,8 +253,8 @@ impl Files {
         Ok(None)
     }
 
-    /// Tells whether a file has an entry or a helper for the repository. A store for all
-    /// registries names none.
+    /// Tells whether a file has an entry or a helper for the repository. A credential store for all
+    /// registries is not such a helper.
     pub(super) fn name(&self, repository: &Repository) -> bool {
         let registry = repository.registry();
         self.0.iter().any(|(_, file)| {
@@ -343,8 +338,8 @@ fn normal(key: &str) -> String {
     }
 }
 
-/// How long the key is, if the repository is the key's or below it. A host may be a pattern, as in
-/// the pull secrets of Kubernetes: `*.example.com` is each host with one label more.
+/// Returns the length of the key if the repository equals it or is below it. A host may be a pattern, as in
+/// the pull secrets of Kubernetes: `*.example.com` matches each host with one label more.
 fn covers(key: &str, repository: &Repository) -> Option<usize> {
     let key = normal(key);
     let (host, path) = key.split_once('/').unwrap_or((&key, ""));
@@ -354,7 +349,7 @@ fn covers(key: &str, repository: &Repository) -> Option<usize> {
     }
     let rest = own.strip_prefix(path)?;
     let is_below = path.is_empty() || rest.is_empty() || rest.starts_with('/');
-    // A host that is written out comes before a pattern.
+    // An exact host precedes a pattern.
     is_below.then_some(key.len() * 2 + usize::from(host == registry))
 }
 
@@ -405,7 +400,7 @@ impl Entry {
         }
         let wrong = || Error::AuthFile {
             path: path.to_owned(),
-            reason: format!("the entry {key:?} has an \"auth\" that is no base64 of user:password"),
+            reason: format!("the entry {key:?} has an \"auth\" that is not base64 of user:password"),
         };
         let decoded = STANDARD.decode(self.auth.trim()).map_err(|_| wrong())?;
         let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;
@@ -417,7 +412,7 @@ impl Entry {
     }
 }
 
-/// Runs `docker-credential-NAME get`; `None` when it knows nothing of the server.
+/// Runs `docker-credential-NAME get`; `None` when it has no credentials for the server.
 async fn ask(name: &str, server: &str) -> Result<Option<Credential>, Error> {
     let wrong = |reason: &str| Error::Helper {
         name: format!("docker-credential-{name}"),
@@ -433,7 +428,7 @@ async fn ask(name: &str, server: &str) -> Result<Option<Credential>, Error> {
     get(&format!("docker-credential-{name}"), server, HELPER_TIME).await
 }
 
-/// Runs the program, which may take so long.
+/// Runs the program with a time limit.
 async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Credential>, Error> {
     let wrong = |reason: &str| Error::Helper {
         name: program.to_owned(),
@@ -450,7 +445,7 @@ async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Cred
             .spawn()?;
         if let Some(mut input) = child.stdin.take() {
             match input.write_all(server.as_bytes()).await {
-                // A helper that knows only one server need not read which one is asked for.
+                // A helper for a single server need not read its input.
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error),
                 _ => {}
             }
@@ -458,7 +453,7 @@ async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Cred
         child.wait_with_output().await
     };
     let output = match tokio::time::timeout(limit, run).await {
-        Err(_) => return Err(wrong("it gave no answer in time")),
+        Err(_) => return Err(wrong("it did not answer in time")),
         Ok(Err(error)) => return Err(wrong(&error.to_string())),
         Ok(Ok(output)) => output,
     };
@@ -472,7 +467,7 @@ async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Cred
         };
     }
     let helped: Helped = serde_json::from_slice(&output.stdout)
-        .map_err(|_| wrong("its answer is no JSON of a credential"))?;
+        .map_err(|_| wrong("its answer is not a credential as JSON"))?;
     let secret = Secret::from(helped.secret);
     let proof = if helped.username == "<token>" {
         Proof::Identity(secret)

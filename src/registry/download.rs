@@ -39,7 +39,7 @@ enum Source {
         url: Url,
         answer: Option<Response>,
         pace: Pace,
-        /// Whether the source says how long its answer is.
+        /// Set when the answer has a `Content-Length`.
         has_length: bool,
         attempt: u32,
     },
@@ -47,7 +47,6 @@ enum Source {
         file: tokio::fs::File,
         shown: String,
     },
-    /// What everybody knows without asking.
     Known(Option<Bytes>),
 }
 
@@ -56,7 +55,7 @@ enum Source {
 const EMPTY: &[u8] = b"{}";
 
 impl Download {
-    /// Begins to read; the source must say that it has the blob.
+    /// Opens the blob; the source must confirm that it has it.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::NotFound`] when the source has no such blob.
@@ -116,7 +115,7 @@ impl Download {
             return Ok(());
         };
         let mut call = Call::new(Method::GET, url.clone(), Access::pull(repository)).bulk();
-        // The caller begins once more, or this blob goes on where it broke.
+        // The caller starts over, or this download resumes at its offset.
         call.once_if_slow = true;
         if self.offset > 0 {
             call = call.header(header::RANGE, format!("bytes={}-", self.offset));
@@ -128,7 +127,7 @@ impl Download {
         let mut got = registry.check(&call, got).await?;
         *pace = Pace::new(registry.0.http.waits());
         if self.offset > 0 && got.status() != StatusCode::PARTIAL_CONTENT {
-            // The registry knows no ranges: read what we have once more.
+            // The registry ignores ranges: read and discard the bytes that are here already.
             let mut skip = self.offset;
             while skip > 0 {
                 let chunk = pace.chunk(&mut got).await;
@@ -149,10 +148,10 @@ impl Download {
         Ok(())
     }
 
-    /// The next piece; `None` after the last, when size and digest are right.
+    /// Returns the next piece; `None` after the last, when size and digest are right.
     ///
     /// # Errors
-    /// [`Error::WrongDigest`], [`Error::WrongSize`], or what the source says after all retries.
+    /// [`Error::WrongDigest`], [`Error::WrongSize`], or the source's error after all retries.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if self.ended {
             return Ok(None);
@@ -204,13 +203,13 @@ impl Download {
             let (error, slow) = match got {
                 Ok(Some(piece)) => {
                     self.since_failure += piece.len() as u64;
-                    // What came since makes the next failure another one.
+                    // Progress since the last failure starts the retries afresh.
                     if self.since_failure >= registry.0.http.waits().quota() {
                         *attempt = 0;
                     }
                     return Ok(Some(piece));
                 }
-                // An answer that says its length and keeps it is whole, and the size is wrong.
+                // An answer of its full announced length is complete, so the size is wrong.
                 Ok(None) if has_length || self.offset >= self.blob.size => return Ok(None),
                 Ok(None) => (broken(url, "the body ended too early"), false),
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! What can go wrong between us and a registry.
+//! Errors of registry requests.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,81 +8,65 @@ use crate::{
     image::Digest,
 };
 
-/// An error of a registry, or of the way to it.
+/// An error of a registry, or of the connection to it. Each `url` is without query and secrets.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
-    /// The client could not be set up: our configuration is wrong.
+    /// The client could not be set up because of its configuration.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// A file with credentials cannot be used: ours to repair.
+    /// An auth file cannot be used: a mistake in the local configuration.
     #[error("cannot use the credentials of {path}: {reason}", path = path.display())]
     AuthFile {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         reason: String,
     },
-    /// A credential helper failed: ours to repair.
-    #[error("{name} gave no credentials for {server}: {reason}")]
+    /// A credential helper failed: a mistake in the local configuration.
+    #[error("{name} returned no credentials for {server}: {reason}")]
     Helper {
-        /// The program.
         name: String,
-        /// The registry.
         server: String,
-        /// What is wrong.
         reason: String,
     },
-    /// No connection with the registry came about.
+    /// The connection to the registry could not be established.
     #[error("registry {host} cannot be reached: {reason}")]
     Unreachable {
-        /// The host and port.
         host: String,
-        /// The cause.
         reason: String,
-        /// Whether nothing listens there, or the name has no address.
+        /// Set when the port refuses connections, or the name has no address.
         absent: bool,
     },
     /// The registry speaks plain HTTP where TLS was expected, or the other way round.
     #[error("registry {host} answers {}, expected {}", protocols(*.tls).0, protocols(*.tls).1)]
     OtherProtocol {
-        /// The host and port.
         host: String,
-        /// Whether it speaks TLS.
         tls: bool,
     },
-    /// The registry went away, or was too slow.
+    /// The connection broke, or was too slow.
     #[error("{method} {url}: {reason}")]
     Transport {
-        /// The HTTP method.
         method: String,
-        /// The URL without its query.
         url: String,
-        /// The cause.
         reason: String,
-        /// Whether a limit of time ended it.
+        /// Set when a time limit ended the request.
         slow: bool,
     },
-    /// The run has no memory left for what is to be read.
+    /// Reading the body would exceed the memory budget of the run.
     #[error(transparent)]
     Budget(#[from] Exceeded),
     /// The registry's certificate is not accepted.
     #[error("the certificate of {host} is not accepted: {reason}")]
     Certificate {
-        /// The host and port.
         host: String,
-        /// What is wrong with it, as far as we know.
+        /// The kind of defect, as far as it is known.
         problem: CertificateProblem,
-        /// What the TLS library said.
         reason: String,
     },
-    /// The registry wants other credentials than we have.
+    /// The registry requires other credentials, or has refused these.
     #[error("{}", denied(.url, *.status, .credentials, .searched))]
     Denied {
-        /// The URL without its query.
         url: String,
-        /// 401 or 403.
         status: u16,
-        /// Where the credentials came from, if there were some.
+        /// The origin of the credentials, if there were any.
         credentials: Option<String>,
         /// The files and helpers that were searched.
         searched: String,
@@ -90,81 +74,63 @@ pub(crate) enum Error {
     /// The registry answered with an error.
     #[error("{method} {url} was answered with status {status}: {message}")]
     Status {
-        /// The HTTP method.
         method: String,
-        /// The URL without its query.
         url: String,
-        /// The status.
         status: u16,
         /// The registry's own code and message, shortened.
         message: String,
-        /// The pause that the registry asks for before the next attempt.
+        /// The pause that the registry requests before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// What was promised to be there is not.
+    /// A manifest or blob that must exist is missing.
     #[error("{what} not found in {repository}")]
     NotFound {
-        /// The manifest or blob.
         what: String,
-        /// The repository.
         repository: String,
     },
-    /// Evidence that a verdict rests on is not there any more.
+    /// Evidence of a verdict has disappeared since it was verified.
     #[error("{what} was verified and is not in {repository} any more")]
     Gone {
         /// The digest and where it was attached.
         what: String,
-        /// The repository.
         repository: String,
     },
-    /// The bytes have another digest than the one that was asked for.
+    /// The digest of the bytes differs from the requested one.
     #[error("{url} served {found}, expected {expected}")]
     WrongDigest {
-        /// The URL without its query.
         url: String,
-        /// What we hashed.
         found: Digest,
-        /// What was asked for.
         expected: Digest,
     },
     /// The body is larger or smaller than it may be.
     #[error("{url} served {found} bytes, expected {expected}")]
     WrongSize {
-        /// The URL without its query.
         url: String,
-        /// How many bytes arrived before we stopped.
+        /// How many bytes arrived before reading stopped.
         found: u64,
         /// How many were expected, or the limit.
         expected: String,
     },
-    /// The document is no manifest or index that we know.
+    /// The document is not a supported manifest or index.
     #[error("manifest {digest} is not usable: {reason}")]
     Manifest {
-        /// Its digest.
         digest: Digest,
-        /// What is wrong with it.
         reason: String,
     },
-    /// A list of referrers cannot be read: nothing is known about what is attached.
+    /// A list of referrers cannot be read, so that the attached artifacts are unknown.
     #[error("the list of referrers at {url} cannot be read: {reason}")]
     Referrers {
-        /// The URL without its query.
         url: String,
-        /// What is wrong with it.
         reason: String,
     },
-    /// The registry breaks the protocol.
     #[error("{url} broke the protocol: {reason}")]
     Protocol {
-        /// The URL without its query.
         url: String,
-        /// What was expected.
         reason: &'static str,
     },
-    /// The registry sends an upload to a place where it cannot go.
+    /// The registry sends an upload to a URL that must not be used.
     #[error("registry {host} sends the upload {reason}")]
     UploadElsewhere {
-        /// The registry.
         host: String,
         /// The place, and what is wrong with it.
         reason: String,
@@ -172,24 +138,19 @@ pub(crate) enum Error {
     /// A tag that must not move names another image.
     #[error("{reference} is {found} already and must not become {wanted}")]
     Immutable {
-        /// The repository and tag.
         reference: String,
-        /// What it names.
         found: Digest,
-        /// What it was to name.
         wanted: Digest,
     },
     /// An image layout directory cannot be used.
     #[error("image layout {path}: {reason}", path = path.display())]
     Layout {
-        /// The directory.
         path: PathBuf,
-        /// What is wrong with it.
         reason: String,
     },
 }
 
-/// The protocol that is spoken and the one that was expected.
+/// Returns the protocol that is spoken and the one that was expected.
 fn protocols(tls: bool) -> (&'static str, &'static str) {
     match tls {
         true => ("TLS", "plain HTTP"),

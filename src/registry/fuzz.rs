@@ -1,9 +1,9 @@
-//! What `crate::fuzz` feeds with mutated bytes.
+//! Entry points for `crate::fuzz`: each parses mutated bytes.
 
 use super::{Manifest, challenge, credentials, pages};
 use crate::http::{Url, header};
 
-/// Challenges of one header.
+/// Parses the challenges of one header.
 pub(crate) fn challenges(bytes: &[u8]) {
     let Ok(url) = Url::parse("https://r.example/v2/") else {
         return;
@@ -21,7 +21,7 @@ pub(crate) fn challenges(bytes: &[u8]) {
     }
 }
 
-/// A manifest or index.
+/// Parses a manifest or index with its descriptors.
 pub(crate) fn manifest(bytes: &[u8]) {
     let manifest = Manifest::new("", bytes.to_vec().into());
     if let Ok(content) = manifest.content() {
@@ -29,12 +29,12 @@ pub(crate) fn manifest(bytes: &[u8]) {
     }
 }
 
-/// A list of referrers.
+/// Parses the entries of a list of referrers.
 pub(crate) fn referrers(bytes: &[u8]) {
     let _ = super::referrers::entries(&crate::image::Digest::of(b"x"), bytes);
 }
 
-/// An auth file.
+/// Reads the entries of an auth file.
 pub(crate) fn credentials(bytes: &[u8]) {
     credentials::tests::read_bytes(bytes);
 }

@@ -22,11 +22,10 @@ use crate::{
 const NAME: &str = "org.opencontainers.image.ref.name";
 const MAX_INDEX: u64 = 64 << 20;
 
-/// A layout directory.
+/// An OCI image layout directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     path: Arc<PathBuf>,
-    /// One writer at a time.
     index: Arc<Mutex<()>>,
 }
 
@@ -39,12 +38,11 @@ impl Layout {
         }
     }
 
-    /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// An error of this layout.
+    /// The error [`Error::Layout`] for this directory.
     pub(super) fn wrong(&self, reason: impl ToString) -> Error {
         Error::Layout {
             path: (*self.path).clone(),
@@ -52,7 +50,7 @@ impl Layout {
         }
     }
 
-    /// Where a blob is.
+    /// Returns the path of a blob, `blobs/ALGORITHM/HEX`.
     pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
         let dir = self.path.join("blobs").join(digest.algorithm());
         dir.join(digest.hex())
@@ -73,7 +71,7 @@ impl Layout {
             .map_err(|error| self.wrong(format!("index.json: {error}")))
     }
 
-    /// The digest that a version has, `None` when it is not there.
+    /// Returns the digest of a version, `None` when it is not there.
     pub(super) fn head(&self, version: &Version) -> Result<Option<Digest>, Error> {
         match version {
             Version::Digest(digest) => Ok(self.blob_path(digest).is_file().then_some(*digest)),
@@ -91,7 +89,7 @@ impl Layout {
         }
     }
 
-    /// The one image of the layout, when it has no other; what is attached to it is none.
+    /// Returns the one image of the layout, when it has no other; its attachments are left out.
     pub(super) fn only(&self) -> Result<Option<Digest>, Error> {
         let manifests = self.read_index()?.map(|index| index.manifests);
         let mut images = BTreeSet::new();
@@ -113,13 +111,13 @@ impl Layout {
         })
     }
 
-    /// What a manifest that is listed refers to; `None` with a warning for one that cannot be read.
+    /// Returns the subject of a manifest that is listed; `None` with a warning for one that cannot be read.
     fn subject_unless_odd(&self, digest: &Digest) -> Result<Option<Option<Descriptor>>, Error> {
         let what = format!("manifest {digest} of oci:{}", self.path.display());
         or_warn(self.subject(digest), &what)
     }
 
-    /// What a manifest that is listed refers to.
+    /// Returns the subject of a manifest that is listed.
     fn subject(&self, digest: &Digest) -> Result<Option<Descriptor>, Error> {
         let Some(manifest) = self.manifest(&(*digest).into())? else {
             return Err(Error::NotFound {
@@ -133,7 +131,7 @@ impl Layout {
         })
     }
 
-    /// Reads a manifest.
+    /// Reads a manifest by its digest or tag; `None` when it is not listed.
     pub(super) fn manifest(&self, version: &Version) -> Result<Option<Manifest>, Error> {
         let Some(digest) = self.head(version)? else {
             return Ok(None);
@@ -180,7 +178,7 @@ impl Layout {
         Ok(bytes.into())
     }
 
-    /// What refers to a manifest: the entries of `index.json` whose subject it is.
+    /// Lists the referrers of a manifest: the entries of `index.json` with it as their subject.
     pub(super) fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
         let entries = self.read_index()?.map(|index| index.manifests);
         let mut found = Vec::new();
@@ -193,7 +191,7 @@ impl Layout {
         Ok(found)
     }
 
-    /// Makes the directory.
+    /// Creates the directory, with the marker file `oci-layout`.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         let made = fs::create_dir_all(self.path.join("blobs/sha256"));
         made.map_err(|error| self.wrong(error))?;
@@ -201,7 +199,7 @@ impl Layout {
         self.write(&self.path.join("oci-layout"), marker.as_bytes())
     }
 
-    /// Writes a file whole or not at all.
+    /// Writes a file atomically.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let write = || {
             if let Some(dir) = path.parent() {
@@ -265,7 +263,7 @@ impl Layout {
         self.write(&path, index.to_string().as_bytes())
     }
 
-    /// A file for a blob in the making; it gets its name when it is whole.
+    /// Creates a temporary file for a blob; it gets its final name when it is complete.
     pub(super) fn new_blob(&self) -> Result<tempfile::NamedTempFile, Error> {
         tempfile::NamedTempFile::new_in(&*self.path).map_err(|error| self.wrong(error))
     }

@@ -1,4 +1,4 @@
-//! How many transfers run at once with one host: additive increase, multiplicative decrease.
+//! Limits the concurrent transfers with one host: additive increase, multiplicative decrease.
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// How many transfers a host gets at first.
+/// The initial number of transfers with a host.
 const START: f64 = 6.0;
 
-/// The limits of all hosts.
+/// The transfer limits of all hosts.
 #[derive(Debug)]
 pub(super) struct Limits {
     most: usize,
@@ -29,7 +29,7 @@ impl Limits {
         }
     }
 
-    /// The limit of a host.
+    /// Returns the transfer limit of a host.
     pub(super) fn of(&self, host: &str) -> Arc<Limit> {
         let hosts = self.hosts.lock();
         let mut hosts = hosts.unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +38,7 @@ impl Limits {
     }
 }
 
-/// The limit of one host.
+/// The adaptive transfer limit of one host.
 #[derive(Debug)]
 pub(super) struct Limit {
     state: Mutex<State>,
@@ -51,7 +51,7 @@ pub(super) struct Limit {
 struct State {
     allowed: f64,
     active: usize,
-    /// Counts the decreases: what started before one says nothing about the limit after it.
+    /// Number of decreases: a transfer that started before one says nothing about the limit after it.
     epoch: u64,
 }
 
@@ -72,7 +72,7 @@ impl Limit {
         }
     }
 
-    /// Notes that the host answered: it is there, whatever happens later.
+    /// Records that the host has answered at least once.
     pub(super) fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
@@ -110,7 +110,7 @@ impl Limit {
         })
     }
 
-    /// The epoch in which a request starts.
+    /// Returns the epoch in which a request starts.
     pub(super) fn epoch(&self) -> u64 {
         self.state().epoch
     }
@@ -125,7 +125,7 @@ impl Limit {
     }
 }
 
-/// One running transfer.
+/// A running transfer; dropping it frees its slot.
 #[derive(Debug)]
 pub(super) struct Permit {
     limit: Arc<Limit>,
@@ -133,7 +133,7 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// Notes that the transfer went well, which allows for a little more.
+    /// Records a successful transfer, which raises the limit a little.
     pub(super) fn went_well(&self) {
         let mut state = self.limit.state();
         if state.epoch == self.epoch {

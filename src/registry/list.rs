@@ -1,4 +1,4 @@
-//! The tags of a repository.
+//! Lists the tags of a repository page by page.
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ use crate::{
 /// The largest page of a list, in bytes.
 const MAX_PAGE: u64 = 4 << 20;
 
-/// The answer of `GET /v2/<name>/tags/list`.
+/// A page of `GET /v2/<name>/tags/list`.
 #[derive(Debug, Deserialize)]
 struct Page {
     tags: Option<Vec<String>>,

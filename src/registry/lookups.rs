@@ -1,7 +1,7 @@
-//! Bounds of the look-ups that a policy's rules make: which hosts they may ask, and where these may redirect to.
+//! Limits the lookups of policy rules: which hosts they may reach, and where these may redirect to.
 //!
-//! A host that the run itself asked before (an image's own registry, that of a policy) is named by the user, whatever
-//! a rule says.
+//! A host that the run itself used before (an image's own registry, that of a policy) was named by the user and
+//! remains allowed for rules.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 use super::{Error, Options, Registry, client::Inner, limit::Limits, send::Call, upload::Refusals};
 use crate::http::{self, Client, HostPort, Url};
 
-/// The hosts that a run asked itself. Clones share them.
+/// The hosts that a run has used itself. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known(Arc<Mutex<BTreeSet<String>>>);
 
@@ -27,10 +27,10 @@ impl Known {
     }
 }
 
-/// What rules may ask.
+/// The hosts that policy rules may reach.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
-    /// The hosts; any if there is none.
+    /// The hosts; empty allows any host.
     hosts: Vec<HostPort>,
 }
 
@@ -41,8 +41,8 @@ impl Bounds {
 }
 
 impl Registry {
-    /// The same client for look-ups of rules: of the hosts that the run does not ask itself only these may be asked
-    /// (any if there is none), and they may redirect to public addresses only.
+    /// Returns this client for lookups of rules: beside the hosts that the run uses itself only these may be reached
+    /// (any if the list is empty), and they may redirect to public addresses only.
     pub(crate) fn for_rules(&self, hosts: &[HostPort]) -> Self {
         let bounds = Bounds {
             hosts: hosts.to_vec(),
@@ -70,7 +70,7 @@ impl Registry {
         self.0.auth.files().to_vec()
     }
 
-    /// Notes a host that the run asks, or checks that a rule may ask it.
+    /// Records a host that the run uses, or checks that a rule may reach it.
     ///
     /// # Errors
     /// [`Error::Http`] with [`http::Error::Unlisted`].
@@ -84,10 +84,10 @@ impl Registry {
         Ok(())
     }
 
-    /// The HTTP client for a request, which may be one after a redirect.
+    /// Returns the HTTP client for a request, which may be one after a redirect.
     ///
     /// # Errors
-    /// [`Error::Http`] for a host that must not be asked.
+    /// [`Error::Http`] for a host that must not be reached.
     pub(super) async fn client_for(&self, call: &Call) -> Result<Client, Error> {
         let home = self.base(&call.access.repository)?;
         let http = &self.0.http;

@@ -24,7 +24,7 @@ impl Error {
     }
 }
 
-/// Passes on a result, but turns an error about content into a warning and `None`.
+/// Returns the value, but turns an error about content into a warning and `None`.
 ///
 /// # Errors
 /// Every other error.
@@ -39,7 +39,7 @@ pub(super) fn or_warn<T>(result: Result<T, Error>, what: &str) -> Result<Option<
     }
 }
 
-/// The blobs and manifests that a copy goes without.
+/// The blobs and manifests that a copy leaves out.
 #[derive(Debug, Default)]
 pub(super) struct Lost {
     required: BTreeSet<Digest>,
@@ -59,7 +59,7 @@ impl Lost {
         }
     }
 
-    /// Notes that a blob cannot be had.
+    /// Records a blob as lost.
     ///
     /// # Errors
     /// The error itself where the blob is needed or the registry failed.

@@ -20,16 +20,13 @@ pub(crate) struct Manifest {
     pub(crate) media_type: String,
     /// The digest of the bytes, which we hashed.
     pub(crate) digest: Digest,
-    /// The bytes.
     pub(crate) bytes: Bytes,
 }
 
-/// What a manifest says.
+/// The parsed document of a manifest.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    /// One image or artifact.
     Image(ImageManifest),
-    /// A list of manifests.
     Index(Index),
 }
 
@@ -37,12 +34,10 @@ pub(crate) enum Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Descriptor {
-    /// What kind of content it is.
+    /// The media type of the content.
     pub(crate) media_type: String,
-    /// The content's digest.
     #[serde(deserialize_with = "Digest::of_descriptor")]
     pub(crate) digest: Digest,
-    /// The content's size in bytes.
     pub(crate) size: u64,
     /// Free text for machines; nothing signs it.
     #[serde(
@@ -51,13 +46,13 @@ pub(crate) struct Descriptor {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) annotations: BTreeMap<String, String>,
-    /// Which kind of artifact a referrer is.
+    /// The artifact type of a referrer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<String>,
-    /// For which platform a child of an index is.
+    /// The platform of a child of an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) platform: Option<Platform>,
-    /// Where else the content may be had.
+    /// URLs of further copies of the content; set for foreign layers.
     #[serde(
         default,
         deserialize_with = "json::nullable",
@@ -66,16 +61,13 @@ pub(crate) struct Descriptor {
     pub(crate) urls: Vec<String>,
 }
 
-/// A platform of an index.
+/// The platform of a child of an index, such as `linux/arm/v8`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Platform {
-    /// Such as `amd64`.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) architecture: String,
-    /// Such as `linux`.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) os: String,
-    /// Such as `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) variant: Option<String>,
     /// The version of the operating system.
@@ -100,17 +92,14 @@ impl std::fmt::Display for Platform {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ImageManifest {
-    /// Always 2.
     pub(crate) schema_version: u32,
-    /// What the document says of itself.
+    /// The media type in the document itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) media_type: Option<String>,
-    /// Which kind of artifact it is, if it is no image.
+    /// The artifact type, when it is not an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<String>,
-    /// The image's configuration.
     pub(crate) config: Descriptor,
-    /// The layers.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) layers: Vec<Descriptor>,
     /// The manifest that this one is attached to.
@@ -151,19 +140,17 @@ impl ImageManifest {
     }
 }
 
-/// A list of manifests.
+/// An index (OCI) or manifest list (Docker) of further manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Index {
-    /// Always 2.
     pub(crate) schema_version: u32,
-    /// What the document says of itself.
+    /// The media type in the document itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) media_type: Option<String>,
-    /// Which kind of artifact it is, if it is no image.
+    /// The artifact type, when it is not a list of images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<String>,
-    /// The children.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) manifests: Vec<Descriptor>,
     /// The manifest that this one is attached to.
@@ -197,7 +184,7 @@ impl Descriptor {
 }
 
 impl Manifest {
-    /// Takes the bytes that a registry served.
+    /// Parses the bytes that a registry served.
     ///
     /// The digest binds the document and no header, so the document decides: its own media type,
     /// else the served one if it fits the members, else the OCI type that fits them.
@@ -223,7 +210,6 @@ impl Manifest {
         }
     }
 
-    /// A descriptor of this manifest.
     pub(crate) fn descriptor(&self) -> Descriptor {
         let size = self.bytes.len() as u64;
         Descriptor::of(self.media_type.clone(), self.digest, size)
@@ -234,7 +220,7 @@ impl Manifest {
         MediaType::parse(&self.media_type).is_some_and(MediaType::is_index)
     }
 
-    /// Reads what the manifest says.
+    /// Parses the document.
     ///
     /// # Errors
     /// [`Error::Manifest`] for schema 1, an unknown media type or a document of another shape.
@@ -289,7 +275,7 @@ fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error
 }
 
 impl Members {
-    /// Looks into bytes that are not checked yet; `None` for what [`Manifest::content`] refuses.
+    /// Looks at the members of unverified bytes; `None` for those that [`Manifest::content`] refuses.
     fn of(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -308,7 +294,7 @@ impl Members {
         self.config.is_some() || self.layers.is_some()
     }
 
-    /// Whether it is an index, if its members tell.
+    /// Returns `true` for an index and `false` for an image, `None` when the members do not tell.
     fn kind(&self) -> Option<bool> {
         (self.manifests != self.is_image()).then_some(self.manifests)
     }
@@ -336,7 +322,7 @@ fn oci_type(index: bool) -> MediaType {
     }
 }
 
-/// Why a media type is not usable.
+/// Describes why a media type is not supported.
 fn unknown_type(media_type: &str) -> String {
     if media_type.starts_with("application/vnd.docker.distribution.manifest.v1+") {
         return "it has Docker schema 1, which has no digest to rely on: push the image again with a current tool".to_owned();

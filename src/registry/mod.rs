@@ -1,4 +1,4 @@
-//! The OCI distribution client (distribution specification 1.1). Knows nothing of trust.
+//! The OCI distribution client (distribution specification 1.1). Independent of trust decisions.
 
 mod attach;
 mod attached;

@@ -42,7 +42,7 @@ pub(super) fn next_page(url: &Url, headers: &header::HeaderMap) -> Result<Option
     Ok(None)
 }
 
-/// The targets of a header `Link` with their parameters. A comma may be within a target or a quoted
+/// Returns the targets of a header `Link` with their parameters. A comma may be within a target or a quoted
 /// parameter.
 fn links(text: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();

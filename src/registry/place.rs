@@ -1,4 +1,4 @@
-//! Where images come from and go to: a repository of a registry or an image layout.
+//! Sources and destinations of images: a repository of a registry or an image layout.
 
 use std::{fmt, io::Write as _, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     progress::Transfer,
 };
 
-/// A repository or a layout.
+/// A repository of a registry, or an image layout directory.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// A repository, by way of a client.
+    /// A repository, with the client that reaches it.
     Repository(Registry, Repository),
     Layout(Layout),
 }
@@ -31,7 +31,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// The registry's host, or nothing for a directory.
+    /// Returns the registry's host, empty for a directory.
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Repository(_, repository) => repository.registry(),
@@ -39,7 +39,7 @@ impl Place {
         }
     }
 
-    /// The manifest of a version; `None` when it is not there.
+    /// Returns the digest of a version; `None` when it is not there.
     pub(crate) async fn head(&self, version: &Version) -> Result<Option<Digest>, Error> {
         match self {
             Self::Repository(registry, repository) => {
@@ -50,7 +50,7 @@ impl Place {
         }
     }
 
-    /// The digest of the only image of a layout.
+    /// Returns the digest of the only image of a layout.
     pub(crate) fn only(&self) -> Result<Option<Digest>, Error> {
         match self {
             Self::Repository(..) => Ok(None),
@@ -79,7 +79,7 @@ impl Place {
         }
     }
 
-    /// The referrers of a manifest, and how the place stores them.
+    /// Lists the referrers of a manifest, and how the place stores them.
     pub(super) async fn referrers(&self, digest: &Digest) -> Result<Referrers, Error> {
         match self {
             Self::Repository(registry, repository) => {
@@ -94,7 +94,7 @@ impl Place {
         }
     }
 
-    /// Makes sure that it can be written.
+    /// Creates what a layout needs before the first write.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         match self {
             Self::Repository(..) => Ok(()),
@@ -117,7 +117,7 @@ impl Place {
         }
     }
 
-    /// The same in one attempt.
+    /// Writes a manifest in a single attempt, without retries.
     pub(super) async fn put_manifest_once(
         &self,
         version: &Version,
@@ -132,7 +132,7 @@ impl Place {
         }
     }
 
-    /// The pause before a request is repeated, `None` when it has been often enough.
+    /// Returns the pause before a request is repeated, `None` after the last attempt.
     pub(super) fn pause(&self, attempt: u32) -> Option<Duration> {
         match self {
             Self::Repository(registry, _) => {
@@ -151,7 +151,7 @@ impl Place {
         }
     }
 
-    /// Brings a blob here from another place.
+    /// Copies a blob from another place to this one.
     pub(super) async fn bring(
         &self,
         from: &Self,

@@ -34,7 +34,7 @@ pub(super) const ATTACHED_LEVEL: usize = 100;
 /// How many manifests of one image are fetched at once.
 pub(super) const FETCHES: usize = 8;
 
-/// One image to be copied.
+/// An image to copy, with its source and destination.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) from: Place,
@@ -48,7 +48,7 @@ pub(crate) struct Item {
     pub(crate) attached: Selection,
 }
 
-/// Rules for a whole copy.
+/// Settings that apply to every image of a copy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
     pub(crate) immutable: bool,
@@ -66,7 +66,7 @@ pub(super) struct Step {
     pub(super) manifest: Manifest,
 }
 
-/// The plan for one image.
+/// The finished plan for one image.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
     pub(crate) item: Item,
@@ -93,7 +93,7 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Finds out what has to move.
+    /// Reads the source and the destination, and plans what has to move.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::NotFound`] when the image or a part of it is missing at the
@@ -116,7 +116,7 @@ impl Planned {
         let tagged = previous.contains(&Some(root.digest));
         let same_place = item.from.to_string() == item.to.to_string();
         let mut there = (tagged || same_place) && !rules.deep;
-        // On one registry the mounts tell the same at no further cost.
+        // On one registry the mounts find out the same without further requests.
         if !there && !rules.deep && item.from.host() != item.to.host() {
             there = item.to.head(&root.digest.into()).await?.is_some();
         }
@@ -148,7 +148,7 @@ impl Planned {
         Ok(planned)
     }
 
-    /// The predicate types of the Sigstore bundles that the image gets; empty for one that is not known.
+    /// Returns the predicate types of the Sigstore bundles that the image gets; empty for one that is not known.
     pub(crate) fn arriving_bundles(&self) -> &[String] {
         &self.arriving_bundles
     }
@@ -163,7 +163,7 @@ impl Planned {
         self.there || self.previous.contains(&Some(self.root.digest))
     }
 
-    /// Notes what goes along and the destination lacks.
+    /// Adds the manifests that accompany the image and that the destination lacks to the plan.
     async fn take_along(&mut self) -> Result<(), Error> {
         for digest in self.item.along.clone() {
             let planned = self.steps.contains_key(&digest);
@@ -178,7 +178,7 @@ impl Planned {
         Ok(())
     }
 
-    /// The manifests below and with the root; what they need is noted when it has to move.
+    /// Collects the manifests below and including the root; their needs are recorded when the root has to move.
     pub(super) async fn closure(
         &mut self,
         root: Manifest,
@@ -209,7 +209,7 @@ impl Planned {
                     children.extend::<Vec<_>>(manifests);
                 }
             }
-            // Of an image that is there, only the names of its children matter.
+            // When the image is there, only the digests of its children matter.
             let nested = |child: &Descriptor| {
                 MediaType::parse(&child.media_type).is_some_and(MediaType::is_index)
             };
@@ -258,7 +258,7 @@ impl Planned {
             let foreign =
                 blob.media_type.contains("foreign") || blob.media_type.contains("nondistributable");
             if foreign && !blob.urls.is_empty() {
-                tracing::warn!("layer {} stays where its publisher keeps it", blob.digest);
+                tracing::warn!("layer {} is not copied (foreign layer with URLs of its own)", blob.digest);
                 continue;
             }
             self.blobs.insert(blob.digest, blob.clone());
@@ -270,7 +270,7 @@ impl Planned {
         self.steps.is_empty() && self.side_tags.is_empty() && self.moving().next().is_none()
     }
 
-    /// The tags that have to move.
+    /// Returns the tags that have to move.
     pub(crate) fn moving(&self) -> impl Iterator<Item = &Tag> {
         let tags = self.item.tags.iter().zip(&self.previous);
         tags.filter(|(_, previous)| **previous != Some(self.root.digest))
@@ -363,7 +363,7 @@ async fn of_platform(from: &Place, root: Manifest, platform: &str) -> Result<Man
     fetch(from, found.digest).await
 }
 
-/// The platform that an image's configuration names.
+/// Returns the platform in an image's configuration.
 async fn own_platform(
     from: &Place,
     image: &ImageManifest,
@@ -376,7 +376,7 @@ async fn own_platform(
     })
 }
 
-/// Tells whether a platform is the one that is named as `os/arch[/variant]`.
+/// Tells whether a platform equals the text `os/arch[/variant]`.
 fn is_of(platform: &Platform, named: &str) -> bool {
     let base = format!("{}/{}", platform.os, platform.architecture);
     platform.to_string() == named || base == named

@@ -1,5 +1,5 @@
-//! What refers to a manifest (distribution specification 1.1, "Listing Referrers"): the
-//! referrers API with its pages, and the tag that stands in for it where there is none.
+//! Referrers of a manifest (distribution specification 1.1, "Listing Referrers"): the
+//! referrers API with its pages, and the fallback tag where a registry lacks the API.
 
 use std::time::Instant;
 
@@ -23,21 +23,19 @@ const MAX_REFERRERS: usize = 6000;
 /// The referrers of a manifest and how the registry keeps them.
 #[derive(Debug, Clone)]
 pub(crate) struct Referrers {
-    /// What refers to the manifest.
     pub(crate) list: Vec<Descriptor>,
-    /// Whether the registry lists them itself.
+    /// Set when the registry has the referrers API.
     pub(super) api: bool,
-    /// The index under the fallback tag, where the registry does not.
+    /// The index under the fallback tag, for a registry without the API.
     pub(super) fallback: Option<Manifest>,
-    /// When the list was read.
     pub(super) read_at: Instant,
 }
 
 impl Registry {
-    /// Lists what refers to a manifest, by the referrers API or the tag `sha256-<hex>`.
+    /// Lists the referrers of a manifest, by the referrers API or the tag `sha256-<hex>`.
     ///
     /// # Errors
-    /// Any [`Error`]; a registry that fails is never one without referrers.
+    /// Any [`Error`]; a failing registry is never treated as one without referrers.
     pub(crate) async fn referrers(
         &self,
         repository: &Repository,
@@ -46,7 +44,7 @@ impl Registry {
         Ok(self.list_referrers(repository, digest).await?.list)
     }
 
-    /// The same, and how the registry keeps them.
+    /// Lists the referrers, and how the registry keeps them.
     pub(crate) async fn list_referrers(
         &self,
         repository: &Repository,
@@ -75,12 +73,12 @@ impl Registry {
             let status = answer.status();
             if page == 0 && lacks_api(status) {
                 let kept = self.fallback_referrers(repository, digest).await?;
-                // A refusal is no absence: what is attached would silently be lost.
+                // A refusal is not an absence: attached artifacts would silently be lost.
                 if is_refusal(status) && kept.fallback.is_none() {
                     self.check(&call, answer).await?;
                 }
-                // A plain "no such endpoint" is remembered, and a refusal where a list was kept
-                // all the same; a bad day of the registry is not.
+                // Remember a plain "no such endpoint", and a refusal by a registry with a list under the
+                // fallback tag; a temporary failure is not remembered.
                 if matches!(status.as_u16(), 404 | 405 | 501) || is_refusal(status) {
                     self.0.no_referrers.add(known);
                 }
@@ -137,7 +135,7 @@ impl Registry {
     }
 }
 
-/// Reads a list of referrers. An entry that cannot be read does not hide the others: it is named
+/// Parses a list of referrers. An entry that cannot be read does not hide the others: it is named
 /// in a warning and passed over.
 pub(super) fn entries(subject: &Digest, bytes: &[u8]) -> Result<Vec<Descriptor>, String> {
     let document = json::document(bytes, &json::REFERRERS).map_err(|error| error.to_string())?;
@@ -159,18 +157,18 @@ pub(super) fn entries(subject: &Digest, bytes: &[u8]) -> Result<Vec<Descriptor>,
     Ok(list)
 }
 
-/// The tag that stands in for the referrers API.
+/// Returns the fallback tag of the referrers API.
 pub(super) fn fallback_tag(digest: &Digest) -> Option<Tag> {
     format!("sha256-{}", digest.hex()).parse().ok()
 }
 
-/// How registries say that they do not know the endpoint: besides 404, Quay says 400 and old
+/// Tells whether a status means that the endpoint does not exist: besides 404, Quay answers 400 and old
 /// Harbors 401.
 fn lacks_api(status: StatusCode) -> bool {
     is_refusal(status) || matches!(status.as_u16(), 400 | 404 | 405 | 501)
 }
 
-/// A refusal counts as a missing endpoint only where the tag that stands in for it exists.
+/// Tells whether a status is a refusal, accepted as a missing endpoint only where the fallback tag exists.
 fn is_refusal(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403)
 }

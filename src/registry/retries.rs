@@ -1,4 +1,4 @@
-//! How often and when a failed request is sent again.
+//! Backoff for failed requests.
 
 use std::{
     collections::hash_map::RandomState,
@@ -6,20 +6,19 @@ use std::{
     time::Duration,
 };
 
-/// How often a request is repeated, and after which pauses.
+/// The number of retries, and the pauses before them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Retries {
-    /// How many repetitions there are.
     pub(crate) most: u32,
-    /// The pause before the first one.
+    /// The pause before the first retry.
     pub(crate) first: Duration,
-    /// How much longer each further pause is.
+    /// The factor from each pause to the next.
     pub(crate) factor: f64,
-    /// The part of a pause that chance adds or takes.
+    /// The random part of a pause, from 0 to 1.
     pub(crate) jitter: f64,
-    /// The longest pause; a registry may ask for a longer one.
+    /// The longest pause; a registry may request a longer one.
     pub(crate) longest: Duration,
-    /// How long one request may go on failing. A pause that would end later is not made.
+    /// How long one request may keep failing. A pause that would end later is not made.
     pub(crate) total: Duration,
 }
 
@@ -37,13 +36,13 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// The pause before the next attempt.
+    /// Returns the pause before the next attempt.
     pub(super) fn pause(&self, attempt: u32) -> Duration {
         let longest = self.longest.as_secs_f64();
         let pause = self.first.as_secs_f64() * self.factor.powf(f64::from(attempt));
         let chance = RandomState::new().build_hasher().finish() % 1001;
         let chance = f64::from(u32::try_from(chance).unwrap_or(500)) / 500.0 - 1.0;
-        // No number out of wild flags is a reason not to wait.
+        // Out-of-range settings must not remove the pause.
         let pause = if pause.is_nan() {
             longest
         } else {

@@ -1,4 +1,4 @@
-//! The rights that a promotion needs, tried without leaving anything behind.
+//! Tests the rights that a promotion needs without leaving anything behind.
 
 use super::{Error, Registry, auth::Access, send::Call};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Registry {
-    /// Lists at most one tag; returns whether the repository exists.
+    /// Lists at most one tag; tells whether the repository exists.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::Denied`] without the right to pull.
@@ -40,7 +40,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Cancels an upload on the registry's own host; one that stays open expires there.
+    /// Cancels an upload on the registry's own host; an upload that stays open expires there.
     async fn cancel(&self, repository: &Repository, opened: &Url, location: &str) {
         let own = redirected(opened, location).ok();
         let Some(url) = own.filter(|url| url.origin() == opened.origin()) else {

@@ -1,4 +1,4 @@
-//! Lists what is attached to an image, without copying it: what a verdict records.
+//! Lists the attachments of an image without copying them, for the record of a verdict.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +21,11 @@ const PARALLEL: usize = 8;
 /// An artifact that is attached to an image, or to what is attached to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenArtifact {
-    /// Where it is attached.
     pub(crate) at: Attachment,
-    /// The digest of its manifest.
     pub(crate) digest: Digest,
     /// `signature`, `attestation` or `sbom` for a tag, else the artifact type.
     pub(crate) kind: String,
-    /// The digests of its layers in their order, of a tag.
+    /// The digests of its layers in order; empty unless it has a side tag.
     pub(crate) layers: Vec<Digest>,
 }
 
@@ -35,7 +33,7 @@ impl Registry {
     /// Lists everything that is attached to an image and its children, recursively.
     ///
     /// # Errors
-    /// Any [`Error`]; a registry that fails is never one without attachments.
+    /// Any [`Error`]; a failing registry is never treated as one without attachments.
     pub(crate) async fn attachments(
         &self,
         repository: &Repository,
@@ -83,7 +81,7 @@ impl Registry {
         })
     }
 
-    /// The digests of an image and of everything that its indexes list.
+    /// Returns the digests of an image and of everything that its indexes list.
     async fn subjects(
         &self,
         repository: &Repository,
@@ -141,7 +139,7 @@ impl Registry {
     }
 }
 
-/// An artifact under a side tag; a document without layers is none and is never copied.
+/// Returns the artifact under a side tag; a document without layers is ignored and never copied.
 fn tagged(suffix: &str, tag: Tag, manifest: &Manifest) -> Option<SeenArtifact> {
     let Ok(Content::Image(content)) = manifest.content() else {
         tracing::warn!("{tag} holds no layers: ignored");

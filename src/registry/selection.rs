@@ -1,4 +1,4 @@
-//! Which attached artifacts go with an image: all of the source, none, or exactly those that
+//! Selects the attached artifacts to copy with an image: all of the source, none, or exactly those that
 //! an earlier step saw.
 
 use serde_json::Value;
@@ -6,39 +6,35 @@ use serde_json::Value;
 use super::{Content, Descriptor, Error, Manifest, Place};
 use crate::image::{Digest, Tag};
 
-/// Which attached artifacts go with an image.
+/// The attached artifacts to copy with an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// Everything that the source has now.
+    /// Everything that the source has at the time of the copy.
     #[default]
     Everything,
-    /// The image alone.
     Nothing,
-    /// Exactly these; what else the source has stays behind.
+    /// Exactly these; further attachments of the source are not copied.
     Listed(Vec<Listed>),
 }
 
 /// An attached artifact that an earlier step saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Where it was attached.
     pub(crate) at: Attachment,
-    /// The digest of its manifest.
     pub(crate) digest: Digest,
-    /// The positions of the only layers that are copied; `None` is all of them.
+    /// The positions of the layers to copy; `None` copies all of them.
     pub(crate) layers: Option<Vec<usize>>,
-    /// Refuses the copy when the source lost it: evidence that was accepted.
+    /// Refuses the copy when the source has lost it, because a verdict rests on it.
     pub(crate) required: bool,
 }
 
-/// How an artifact is attached.
+/// How an artifact is attached: by a side tag or by its `subject`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Attachment {
     /// Under a tag such as `sha256-<hex>.sig`.
     Tag(Tag),
-    /// By its `subject`.
     Referrer {
-        /// The manifest that it refers to.
+        /// The manifest that its `subject` names.
         subject: Digest,
     },
 }
@@ -103,7 +99,7 @@ impl Selection {
         Ok(chosen)
     }
 
-    /// Returns the manifest to copy for a side tag, which names `now` at the source.
+    /// Returns the manifest to copy for a side tag, which points to `now` at the source.
     pub(super) async fn side_tag(
         &self,
         from: &Place,
@@ -136,7 +132,7 @@ impl Selection {
 }
 
 impl Listed {
-    /// Fetches it by its digest; `None` when the source lost what is not required.
+    /// Fetches it by its digest; `None` when the source has lost it and it is not required.
     async fn fetch(&self, from: &Place) -> Result<Option<Manifest>, Error> {
         let found = from.manifest(&self.digest.into()).await?;
         if found.is_none() {
@@ -152,7 +148,7 @@ impl Listed {
         Ok(found)
     }
 
-    /// Takes the layers out that are not copied.
+    /// Removes the layers that are not copied.
     fn cut(&self, manifest: Manifest) -> Result<Manifest, Error> {
         let Some(kept) = &self.layers else {
             return Ok(manifest);
@@ -188,7 +184,7 @@ impl Listed {
 
 fn left_behind(from: &Place, what: &str, subject: &Digest) {
     tracing::warn!(
-        "{what} was attached to {subject} in {from} after verification: it stays behind"
+        "{what} was attached to {subject} in {from} after verification: it is not copied"
     );
 }
 

@@ -1,6 +1,6 @@
-//! One request with all that belongs to it: authentication, retries, redirects and counting.
+//! Sends requests: authentication, retries, redirects and counting.
 //!
-//! Every request but a streamed upload goes through [`Registry::call`], which repeats it; a
+//! Every request except a streamed upload goes through [`Registry::call`], which repeats it; a
 //! streamed one goes through [`Registry::once`], and its caller starts the blob again.
 
 use std::{
@@ -20,9 +20,9 @@ use crate::{
 };
 
 const MAX_REDIRECTS: usize = 5;
-/// How often a request is repeated whose connection a host refused that never answered.
+/// Retries of a request whose connection was refused by a host that never answered.
 const MOST_WHERE_NOTHING_LISTENS: u32 = 1;
-/// How often a request is repeated that a limit of time ended: each time it may take as long.
+/// Retries of a request that a time limit ended: each one may take as long.
 const MOST_AFTER_WAITS: u32 = 1;
 
 /// A request that can be sent again.
@@ -35,18 +35,17 @@ pub(super) struct Call {
     pub(super) headers: Vec<(header::HeaderName, String)>,
     /// The body, which is sent again with each attempt.
     pub(super) body: Bytes,
-    /// Which kind of connection it takes.
+    /// The kind of connection, for small requests or for bodies.
     pub(super) traffic: Traffic,
     /// Makes a failure final; the caller decides about a repetition.
     pub(super) once: bool,
     /// Makes an attempt final that a time limit ended.
     pub(super) once_if_slow: bool,
-    /// How many bytes were sent before, of which this request is the end: storing them takes time.
+    /// Bytes of the upload that this request completes: storing them takes time.
     pub(super) stores: u64,
 }
 
 impl Call {
-    /// A request without a body.
     pub(super) fn new(method: Method, url: Url, access: Access) -> Self {
         Self {
             method,
@@ -61,26 +60,24 @@ impl Call {
         }
     }
 
-    /// Ends an upload of so many bytes: the answer may take a while, and is not waited for twice.
+    /// Marks the end of an upload of so many bytes: the answer may take a while, and a timeout is not retried.
     pub(super) fn storing(mut self, bytes: u64) -> Self {
         self.stores = bytes;
         self.once_if_slow = true;
         self
     }
 
-    /// Sends it a single time, whatever the answer.
+    /// Sends it in a single attempt, whatever the answer.
     pub(super) fn single(mut self) -> Self {
         self.once = true;
         self
     }
 
-    /// Adds a header.
     pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Sets the body.
     pub(super) fn body(mut self, body: Bytes) -> Self {
         self.body = body;
         self
@@ -94,11 +91,11 @@ impl Call {
 }
 
 impl Registry {
-    /// Sends a request, again when that may help, and gives the answer whatever its status.
+    /// Sends a request, with retries where they may help, and returns the answer whatever its status.
     ///
     /// # Errors
     /// [`Error::Transport`] or [`Error::Certificate`] when no answer came, [`Error::Protocol`]
-    /// for a redirect that must not be followed, and whatever authentication says.
+    /// for a redirect that must not be followed, and any error of the authentication.
     pub(super) async fn call(&self, call: Call) -> Result<Response, Error> {
         let mut attempt = 0;
         let began = Instant::now();
@@ -182,7 +179,7 @@ impl Registry {
         })
     }
 
-    /// Sends a request once, or twice when the registry first asks who we are.
+    /// Sends a request once, or twice when the registry first requires authentication.
     ///
     /// A streamed body cannot be sent twice: the caller made a request with the same access
     /// before, so that the token is there.
@@ -194,7 +191,7 @@ impl Registry {
         let home = self.base(&call.access.repository)?;
         self.admit(&home)?;
         if call.url.origin() != home.origin() {
-            // Credentials stay with the registry that they are for.
+            // Credentials are sent only to the registry that they belong to.
             return self.send(call, stream, None).await;
         }
         let host = self.0.auth.host(&home);
@@ -229,7 +226,7 @@ impl Registry {
         if answer.status() != StatusCode::UNAUTHORIZED || !alone {
             return Ok(answer);
         }
-        // A token server that honours one scope gave a token for another repository.
+        // A token server that grants one scope has issued a token for another repository.
         auth.one_scope(&host);
         match auth.header(&host, &access, &call.access).await? {
             Some(authorization) => self.send(call, None, Some(&authorization)).await,
@@ -266,7 +263,7 @@ impl Registry {
             }
             None => {
                 if !matches!(call.method, Method::GET | Method::HEAD) {
-                    // Some proxies want a length with every request that may have a body.
+                    // Some proxies require a length with every request that may have a body.
                     request = request.header(header::CONTENT_LENGTH, "0");
                 }
                 Sent::stored(call.stores)
@@ -324,7 +321,7 @@ impl Registry {
             }
             message(&body)
         } else {
-            // A redirect may lead to a host that answers us alone: its words are not for a log.
+            // A redirect may lead to a private host: its answer must not appear in a log.
             format!(
                 "(answer of {}, to which it redirects)",
                 http::authority(answer.url())
@@ -340,7 +337,7 @@ impl Registry {
     }
 }
 
-/// The registry's codes and messages, or the beginning of what else it said.
+/// Returns the registry's codes and messages, or the beginning of any other body.
 fn message(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Envelope {
@@ -366,7 +363,7 @@ fn message(body: &[u8]) -> String {
     text::line(&text).into_owned()
 }
 
-/// Go's server and nginx answer plain HTTP at a port with TLS by a page that says so.
+/// Tells whether Go's server or nginx answered plain HTTP at a port with TLS.
 fn is_plain_at_tls(url: &Url, status: StatusCode, body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let says = [
@@ -394,7 +391,7 @@ pub(super) async fn read(
         .map_err(|error| transport(&Method::GET, url, error))
 }
 
-/// A failed request as an error of ours.
+/// Converts a failed request into an [`Error`].
 pub(super) fn transport(method: &Method, url: &Url, failed: Failed) -> Error {
     let (host, shown) = (http::authority(url), shown(url));
     match (failed.problem(), failed) {
@@ -430,12 +427,12 @@ pub(super) fn transport(method: &Method, url: &Url, failed: Failed) -> Error {
     }
 }
 
-/// Tells whether the same request may be answered otherwise a little later.
+/// Tells whether a status is worth a retry.
 pub(super) fn worth_repeating(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// The registry's message to users (distribution specification 1.1, "Warnings").
+/// Returns the registry's messages to users (distribution specification 1.1, "Warnings").
 fn warnings(headers: &header::HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(header::WARNING).iter().take(8);
     let values = values.filter_map(|value| value.to_str().ok()?.strip_prefix("299 - \""));

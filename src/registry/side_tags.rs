@@ -1,19 +1,17 @@
-//! Tags and lists that only grow: `.sig`, `.att`, `.sbom` and the fallback list of referrers.
+//! Extends tags and lists that only grow: `.sig`, `.att`, `.sbom` and the fallback list of referrers.
 //!
-//! What the destination has is kept. A document there is extended by what the source has and
-//! it lacks; one that holds everything already is not written again.
+//! The content of the destination is kept. A document there is extended by the entries of the source that
+//! it lacks; a complete one is not written again.
 
 use serde_json::{Value, json};
 
 use super::{Content, Descriptor, Error, Manifest};
 use crate::image::MediaType;
 
-/// What a side tag of the destination needs.
+/// The change that a side tag of the destination needs.
 #[derive(Debug)]
 pub(super) enum Growth {
-    /// Nothing: it has everything.
     Complete,
-    /// This manifest.
     Write(Manifest),
     /// The two cannot be one document: the destination keeps its own.
     Incompatible(&'static str),
@@ -93,7 +91,7 @@ pub(super) fn extended(index: Option<&Manifest>, added: &[Descriptor]) -> Result
         Some(index) => document(index)?,
         None => json!({"schemaVersion": 2, "mediaType": media_type, "manifests": []}),
     };
-    // A list that is null or missing is an empty one.
+    // A list that is null or missing is treated as empty.
     if !document["manifests"].is_array() {
         document["manifests"] = json!([]);
     }
@@ -150,7 +148,7 @@ mod tests {
             grown(&small, Some(&large)).unwrap(),
             Growth::Complete
         ));
-        // The other way round the source covers what is there and goes as it is.
+        // In the other direction the source covers the destination and is copied unchanged.
         assert_eq!(written(&large, &small).digest, large.digest);
     }
 

@@ -1,9 +1,9 @@
-//! Hosts that only a Snapshot names: whoever may write one must not reach the private network of
-//! the run by it.
+//! Hosts that only a Snapshot names: a writer of Snapshots must not reach the private network of
+//! the run through them.
 //!
-//! A host is the user's own when a flag or `promote.yaml` names it, or a file of credentials has an
-//! entry for it. A loopback address that is written as such is one of this machine, as in tests and
-//! on laptops; in a pod it is private too.
+//! A host belongs to the user when a flag or `promote.yaml` names it, or an auth file has an
+//! entry for it. A loopback address outside of a pod belongs to the user too, as in tests and
+//! on laptops; in a pod it is private.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::{
     image::Repository,
 };
 
-/// The hosts of a run by who names them. Clones share them.
+/// The hosts of a run by origin. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Strangers(Arc<Mutex<Hosts>>);
 
@@ -24,7 +24,6 @@ pub(super) struct Strangers(Arc<Mutex<Hosts>>);
 struct Hosts {
     /// Named by a flag or `promote.yaml`.
     own: Vec<HostPort>,
-    /// Named by a Snapshot.
     foreign: Vec<HostPort>,
     /// True if loopback addresses are private.
     in_pod: bool,
@@ -46,17 +45,17 @@ impl Strangers {
 }
 
 impl Registry {
-    /// Notes hosts that the user names.
+    /// Adds hosts that the user names.
     pub(crate) fn own(&self, hosts: impl IntoIterator<Item = HostPort>) {
         self.0.strangers.with(|known| known.own.extend(hosts));
     }
 
-    /// Notes that the run is in a pod, where a loopback address is not a registry of the user.
+    /// Records that the run is in a pod, where a loopback address is not a registry of the user.
     pub(crate) fn in_pod(&self) {
         self.0.strangers.with(|known| known.in_pod = true);
     }
 
-    /// Notes the registries of repositories that a Snapshot names.
+    /// Adds the registries of repositories that a Snapshot names.
     pub(crate) fn named_by_snapshot<'a>(
         &self,
         repositories: impl IntoIterator<Item = &'a Repository>,
@@ -76,13 +75,13 @@ impl Registry {
         if !is_foreign || self.0.auth.names(repository).await? {
             return Ok(false);
         }
-        // A registry of this machine may keep its blobs in another server of it.
+        // A registry of this machine may keep its blobs in another server on it.
         let is_local = |url: &Url| http::is_loopback(&http::authority(url));
         Ok(in_pod || !(is_local(home) && is_local(&call.url)))
     }
 
-    /// Gives a name of private addresses alone the error that such an address has when it is
-    /// written as one.
+    /// Returns the same error for a name with private addresses alone as for
+    /// a private address in the reference.
     ///
     /// # Errors
     /// [`Error::AuthFile`].
@@ -96,8 +95,8 @@ impl Registry {
     }
 }
 
-/// Returns the host that the value of a flag names: of a URL, an image or repository, each also
-/// behind `NAME=`. A document and a name without a path name none.
+/// Returns the host in the value of a flag: of a URL, an image or repository, each also
+/// behind `NAME=`. A document and a name without a path have none.
 pub(crate) fn named_host(value: &str) -> Option<HostPort> {
     let value = value.trim();
     if value.starts_with(['{', '-', '/', '.']) || value.contains('\n') {

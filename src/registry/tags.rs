@@ -1,9 +1,9 @@
-//! Tags of a Snapshot: all move or none.
+//! Moves the tags of a Snapshot: all or none.
 //!
-//! 1. Write every tag. A lost answer is settled by a look at the tag.
-//! 2. With `--immutable`, wait and read every tag again: of two copies that overlap, the one
-//!    that was written over learns of it. The distribution API has no compare-and-swap.
-//! 3. When one tag cannot be moved, the others go back: a tag that existed to its image, a new
+//! Write every tag. After a lost answer, read the tag.
+//! With `--immutable`, wait and read every tag again: of two copies that overlap, the one
+//! whose tag was overwritten detects it. The distribution API has no compare-and-swap.
+//! When one tag cannot be moved, the others are moved back: a tag that existed to its image, a new
 //!    one is deleted by its name; only those that still name the image of this run.
 
 use std::{
@@ -18,13 +18,13 @@ use crate::image::{Digest, Tag};
 
 /// How many tags are written at once.
 const TAGS: usize = 8;
-/// How old the look at an immutable tag may be when it is written.
+/// The maximum age of the read of an immutable tag when it is written.
 const FRESH: Duration = Duration::from_millis(250);
 /// The pause before an immutable tag is read again. Two overlapping copies whose delay between
 /// reading and writing a tag stays below it cannot both succeed.
 pub(crate) const CONFIRM: Duration = Duration::from_secs(1);
 
-/// One tag that moves.
+/// One tag that moves, with its image before and after.
 struct Move<'a> {
     owner: usize,
     to: &'a Place,
@@ -132,8 +132,8 @@ impl Move<'_> {
         }
     }
 
-    /// Writes a tag that must not move: never without a fresh look, so that each repetition
-    /// after a failure looks again.
+    /// Writes a tag that must not move: never without a fresh read, so that each retry
+    /// reads it again.
     async fn write_once(&self) -> Result<(), Error> {
         let mut read_at = self.read_at;
         let mut attempt = 0;
@@ -161,8 +161,8 @@ impl Move<'_> {
         }
     }
 
-    /// Looks at the tag after a failure: the write may have been done and its answer lost, and a
-    /// registry with immutable tags refuses to write what is there.
+    /// Reads the tag after a failure: the write may have been done and its answer lost, and a
+    /// registry with immutable tags refuses to write the digest that is there.
     async fn settle(&self, error: Error) -> Result<(), Error> {
         let refused = is_refusal(&error);
         if !(refused || is_unsure(&error)) {
@@ -269,7 +269,7 @@ async fn take_back(moves: &[Move<'_>], attempts: Vec<Attempt>) -> Option<Error> 
     first
 }
 
-/// Tells whether the request may have been carried out although it failed.
+/// Tells whether the request may have been carried out despite the error.
 fn is_unsure(error: &Error) -> bool {
     match error {
         Error::Transport { .. } | Error::Unreachable { .. } => true,

@@ -6,27 +6,25 @@ use serde_json::Value;
 
 use super::credentials::Secret;
 
-/// How long a token is good for when the server does not say (token protocol: 60 seconds).
+/// The lifetime of a token without `expires_in` (token protocol: 60 seconds).
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
-/// A token is renewed this long before it ends.
+/// A token is renewed this long before it expires.
 pub(super) const MARGIN: Duration = Duration::from_secs(10);
-/// The longest life of a token that is believed.
+/// The longest lifetime that is accepted, in seconds.
 const MAX_LIFE: u64 = 86_400;
 
-/// A bearer token and its end.
+/// A bearer token with its expiry.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    /// The text, for the header.
     pub(super) value: Secret,
-    /// When it ends.
     pub(super) ends: Instant,
 }
 
-/// Reads the answer of a token server. `expires_in` is a number in most answers, a text in some,
-/// and `null`, negative or broken in others.
+/// Parses the answer of a token server. `expires_in` is a number in most answers, a string in some,
+/// and `null`, negative or malformed in others.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The defect, in words.
 pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
     let answer: Value = serde_json::from_slice(body)
         .map_err(|_| "the token server's answer is not JSON of a token")?;
@@ -36,7 +34,7 @@ pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
         value => value,
     };
     if value.is_empty() {
-        return Err("the token server gave no token");
+        return Err("the token server returned no token");
     }
     let life = match answer.get("expires_in") {
         Some(Value::Number(number)) => number.as_f64(),
@@ -50,7 +48,7 @@ pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
     });
     Ok(Token {
         value: value.to_owned().into(),
-        // A life shorter than the margin must still serve the requests of now.
+        // A lifetime below the margin must still serve the current requests.
         ends: Instant::now() + life.max(MARGIN + Duration::from_secs(1)),
     })
 }

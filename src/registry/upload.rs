@@ -1,10 +1,10 @@
 //! Moves one blob: from a registry or an image layout into a registry (distribution
 //! specification 1.1, "Pushing Blobs").
 //!
-//! 1. one POST asks for a mount, also of the repository's own blob, which tells whether it is
-//!    there; a registry that does not like that is asked by HEAD from then on
+//! one POST asks for a mount, also of the repository's own blob, which tells whether it exists
+//! there; a registry that refuses that gets a HEAD from then on
 //! 2. the body goes by one PUT; a registry that refuses it gets one PATCH, then chunks
-//! 3. a cut source is resumed where it broke; a cut destination starts this blob again
+//! an interrupted source is resumed at its offset; after a failure of the destination the blob starts again
 
 use std::{
     collections::BTreeSet,
@@ -31,7 +31,7 @@ use crate::{
     progress::Transfer,
 };
 
-/// The size of a chunk, unless the registry wants larger ones.
+/// The size of a chunk, unless the registry requires larger ones.
 const CHUNK: usize = 8 << 20;
 const MAX_CHUNK: usize = 64 << 20;
 
@@ -45,7 +45,7 @@ pub(super) enum Moved {
 }
 
 impl Moved {
-    /// As it is shown and logged.
+    /// Returns the word for progress and logs.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Present => "present",
@@ -55,7 +55,7 @@ impl Moved {
     }
 }
 
-/// How bodies are sent, from the plainest to the most tolerated.
+/// How bodies are sent, from the simplest to the most widely accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Put,
@@ -70,7 +70,7 @@ pub(super) struct Session {
 }
 
 impl Registry {
-    /// Brings a blob into the repository.
+    /// Copies a blob into the repository.
     ///
     /// # Errors
     /// Any [`Error`]; the message names the side that failed.
@@ -107,7 +107,7 @@ impl Registry {
                 Err(error) => error,
             };
             way = match next_way(way, &error) {
-                // A session that is gone may have become the blob: only the answer was lost.
+                // A session that is gone may have become the blob: only its answer was lost.
                 Some(next) => match self.has_blob(to, &blob.digest).await? {
                     true => return Ok(Moved::Sent),
                     false => next,
@@ -126,11 +126,11 @@ impl Registry {
                     tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);
                     tokio::time::sleep(pause).await;
                     attempt += 1;
-                    // The answer to a finished upload may be what was lost.
+                    // The lost answer may be that of a finished upload.
                     if self.has_blob(to, &blob.digest).await? {
                         return Ok(Moved::Sent);
                     }
-                    // Cut twice in the same way, a body that is sent otherwise may pass.
+                    // A body that failed twice in the same way may pass in another.
                     match way {
                         Way::Put if attempt >= 2 => Way::Patch,
                         Way::Patch if attempt >= 4 => Way::Chunks,
@@ -144,7 +144,7 @@ impl Registry {
     /// Asks for a mount, and opens an upload when there is nothing to mount.
     ///
     /// A mount from the repository itself tells whether the blob is there. A mount that is
-    /// refused is not asked for again: neither that kind of the host, nor from that repository.
+    /// refused is not tried again: neither that kind on the host, nor from that repository.
     pub(super) async fn begin(
         &self,
         near: Option<&Repository>,
@@ -188,7 +188,7 @@ impl Registry {
         self.0.retries.most.min(if slow { 1 } else { u32::MAX })
     }
 
-    /// Opens an upload.
+    /// Opens an upload (`POST /v2/<name>/blobs/uploads/`).
     pub(super) async fn open(&self, to: &Repository) -> Result<Session, Error> {
         let url = self.url(to, "blobs/uploads/")?;
         let call = Call::new(Method::POST, url, Access::push(to));
@@ -212,7 +212,7 @@ impl Registry {
         if !refuses_head(answer.status()) {
             return self.check(&call, answer).await.map(|_| true);
         }
-        // The headers of GET say the same; the body is not read.
+        // GET has the same headers; the body is not read.
         let call = Call::new(Method::GET, call.url, Access::pull(repository)).bulk();
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -256,7 +256,7 @@ impl Registry {
         self.check(&call, answer).await.map(|_| ())
     }
 
-    /// Sends chunks. What the registry says of its range is not believed over our own count,
+    /// Sends chunks. The registry's range is not trusted over the local count,
     /// but when it misses a chunk or has it twice, its position is requested.
     async fn send_chunks(
         &self,
@@ -305,7 +305,7 @@ impl Registry {
         }
     }
 
-    /// How many bytes an open upload has, and where it goes on.
+    /// Returns how many bytes an open upload has, and its next URL.
     async fn stands_at(&self, to: &Repository, url: &Url) -> Result<(u64, Url), Error> {
         let call = Call::new(Method::GET, url.clone(), Access::push(to));
         let answer = self.call(call.clone()).await?;
@@ -354,7 +354,7 @@ impl Registry {
             Body::wrap_stream(body)
         };
         let answer = self.once(&call, Some((body, sent))).await;
-        // The destination only saw its body end; the reason is on the other side.
+        // The destination only saw its body end; the cause is at the source.
         let source = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         match source {
             Some(error) => Err(error),
@@ -363,11 +363,10 @@ impl Registry {
     }
 }
 
-/// The answer to the question for a mount.
+/// The answer to a request for a mount.
 pub(super) enum Begun {
     /// The blob is in the repository.
     Done(Moved),
-    /// An upload is open.
     Open(Session),
 }
 
@@ -384,13 +383,13 @@ fn session(url: &Url, answer: &Response) -> Result<Session, Error> {
     })
 }
 
-/// Where an upload goes on; the same place where the registry does not say.
+/// Returns the next URL of an upload; the same URL where the registry has none.
 fn next_location(url: &Url, answer: &Response) -> Result<Url, Error> {
     Ok(location(url, answer)?.unwrap_or_else(|| url.clone()))
 }
 
-/// Where the registry wants the upload. A registry behind a proxy that does not know its own
-/// name sends it elsewhere, which is named as such.
+/// Returns the URL to which the registry sends the upload. A registry behind a proxy that does not know its own
+/// name sends it elsewhere, which is an error of its own.
 fn location(url: &Url, answer: &Response) -> Result<Option<Url>, Error> {
     let Some(location) = answer.headers().get(header::LOCATION) else {
         return Ok(None);
@@ -406,14 +405,14 @@ fn location(url: &Url, answer: &Response) -> Result<Option<Url>, Error> {
         Redirect::Downgrade => elsewhere("to plain HTTP, but it was reached by TLS"),
     })?;
     if next.host_str() == url.host_str() && next.origin() != url.origin() {
-        // The same machine: its credentials are for the port that was named.
+        // The same machine on another port: the credentials are for the first port.
         let place = format!("to {}, another port", authority(&next));
         return Err(elsewhere(&place));
     }
     Ok(Some(next))
 }
 
-/// The next way to send a body that the registry did not take because of its form.
+/// Returns the next way to send a body whose form the registry refused.
 fn next_way(way: Way, error: &Error) -> Option<Way> {
     let Error::Status { status, .. } = error else {
         return None;
@@ -426,7 +425,7 @@ fn next_way(way: Way, error: &Error) -> Option<Way> {
     }
 }
 
-/// Tells whether the same blob may pass at another try.
+/// Tells whether the same blob may pass at another attempt.
 fn may_pass(error: &Error) -> bool {
     match error {
         Error::Transport { .. } | Error::Unreachable { absent: false, .. } => true,
@@ -437,18 +436,18 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// Requests that registries refused once and that are not repeated.
+/// Requests that registries refused and that are not sent again.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<BTreeSet<String>>);
 
 impl Refusals {
-    /// Tells whether it was refused.
+    /// Tells whether a request of this kind was refused.
     pub(super) fn has(&self, kind: &str) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.contains(kind)
     }
 
-    /// Notes a refusal; tells whether it is new.
+    /// Records a refusal; tells whether it is new.
     pub(super) fn add(&self, kind: String) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(kind)

@@ -116,7 +116,7 @@ fn attachments_that_change_after_the_verdict_stay_behind() {
     promotion
         .copy(&["--immutable"])
         .exits(0)
-        .says("after verification: it stays behind");
+        .says("after verification: it is not copied");
     for digest in &evil {
         assert!(!promotion.in_production(digest), "{digest}");
     }

@@ -1,4 +1,4 @@
-//! Auth files of every shape, and the order in which they are asked.
+//! Tests auth files of every shape, and the order of lookup.
 
 use super::*;
 
@@ -147,7 +147,7 @@ async fn a_helper_that_hangs_is_ended() {
     let limit = Duration::from_millis(50);
     let error = get(path.to_str().unwrap(), "r.example", limit).await;
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("no answer in time"), "{error}");
+    assert!(error.contains("did not answer in time"), "{error}");
 }
 
 #[test]
