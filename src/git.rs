@@ -1,9 +1,9 @@
 //! Git over HTTP(S) and local paths: list refs, fetch, read, commit, push.
 //!
 //! The only user of the Git library. Its own HTTPS would mean OpenSSL, so a smart transport
-//! over our one HTTP client takes its place. Everything here blocks: call it by
+//! over this crate's HTTP client takes its place. Everything here blocks: call it through
 //! [`Git::run`], which moves it off the asynchronous threads. No shell, no checkout, no git
-//! program; SSH is spoken by the program `ssh` where there is one.
+//! program; SSH needs the program `ssh`.
 
 mod credentials;
 mod error;
@@ -49,21 +49,20 @@ pub(crate) struct Git {
     credentials: Credentials,
     /// The origins that the user named: logins without a host go to these alone.
     trusted: Arc<Mutex<BTreeSet<String>>>,
-    /// By the URL that was given, the one to which a host redirected it.
+    /// For each given URL, the one to which a host redirected it.
     bases: Arc<Mutex<BTreeMap<String, Url>>>,
 }
 
-/// What may be sent to a host.
+/// Credentials that may be sent to a host.
 #[derive(Debug)]
 enum Key {
-    /// A user and password.
     Login(Login),
-    /// A GitHub App, which gets a token first.
+    /// A GitHub App, which is exchanged for a token first.
     App(credentials::app::App),
 }
 
 impl Key {
-    /// Tells whether it names the host that it is for.
+    /// Tells whether it has a host that it is for.
     fn names_host(&self) -> bool {
         match self {
             Self::Login(login) => login.names_host(),
@@ -72,16 +71,13 @@ impl Key {
     }
 }
 
-/// A user and password that are sent, and the file that they came from.
+/// The user and password of a request, and the file that they came from.
 #[derive(Clone)]
 pub(crate) struct Account {
-    /// The user.
     pub(crate) user: String,
-    /// Whether a file names the user.
+    /// Set when a file names the user.
     pub(crate) names_user: bool,
-    /// The password or token.
     pub(crate) password: String,
-    /// The file.
     pub(crate) origin: String,
 }
 
@@ -103,16 +99,16 @@ pub(crate) struct Ref {
     pub(crate) object: String,
 }
 
-/// What a host says of a repository first.
+/// The refs that a host advertises.
 #[derive(Debug, Default)]
 struct Advertised {
     refs: Vec<Ref>,
-    /// The full name of the branch that HEAD stands for, if the host tells.
+    /// The full name of the branch of HEAD, if the host advertises it.
     default_branch: Option<String>,
 }
 
 impl Advertised {
-    /// Connects; a fetch by the same remote asks for the refs no second time.
+    /// Connects; a later fetch by the same remote does not request the refs again.
     fn by(remote: &mut git2::Remote<'_>) -> Result<Self, git2::Error> {
         remote.connect(git2::Direction::Fetch)?;
         let mut found = Self::default();
@@ -130,7 +126,7 @@ impl Advertised {
 }
 
 impl Git {
-    /// Takes the clients and credentials; nothing is connected yet.
+    /// Stores the client and credentials; nothing is connected yet.
     pub(crate) fn new(http: Http, credentials: Credentials) -> Self {
         Self {
             http,
@@ -140,7 +136,7 @@ impl Git {
         }
     }
 
-    /// The same without checks of certificates, as git does with `GIT_SSL_NO_VERIFY`.
+    /// Returns this access without checks of certificates, as git has it with `GIT_SSL_NO_VERIFY`.
     pub(crate) fn without_certificate_checks(&self) -> Self {
         Self {
             http: self.http.without_checks(),
@@ -148,9 +144,9 @@ impl Git {
         }
     }
 
-    /// Allows logins that name no host to be sent to the host of this URL, which the user named on
-    /// the command line or in the configuration. A host that a Snapshot, a policy or a redirect
-    /// names is never passed here.
+    /// Allows credentials without a host to be sent to the host of this URL, which the user named on
+    /// the command line or in the configuration. Never call it with a host that a Snapshot, a policy or a redirect
+    /// names.
     pub(crate) fn trust_with_credentials(&self, url: &str) {
         let Ok(url) = Url::parse(url) else { return };
         let trusted = self.trusted.lock();
@@ -158,7 +154,7 @@ impl Git {
         trusted.insert(url.origin().ascii_serialization());
     }
 
-    /// The directory with logins that the user named.
+    /// Returns the directory of `--git-credentials-dir`, if the flag is set.
     pub(crate) fn credentials_dir(&self) -> Option<PathBuf> {
         self.credentials.dir().map(Path::to_owned)
     }
@@ -169,10 +165,10 @@ impl Git {
         trusted.contains(&url.origin().ascii_serialization())
     }
 
-    /// Returns what may be sent to the URL; `user` is the one that the given URL names.
+    /// Returns the credentials for the URL; `user` is the user in the given URL.
     ///
     /// # Errors
-    /// [`Error::Unbound`] when the only login names no host, and the user did not name this one.
+    /// [`Error::Unbound`] when the only credentials are without a host, and the user did not name this one.
     fn key(&self, url: &Url, user: Option<&str>) -> Result<Option<Key>, Error> {
         let trusted = self.trusts(url);
         match self.credentials.of(url, user, trusted)? {
@@ -252,10 +248,10 @@ impl Git {
         bases.insert(url.as_str().to_owned(), base);
     }
 
-    /// Runs blocking work with Git on a thread for such work.
+    /// Runs blocking Git work on a thread of its own.
     ///
     /// # Errors
-    /// What the work says.
+    /// The error of the work.
     pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -270,7 +266,7 @@ impl Git {
         })
     }
 
-    /// Lists the refs of a repository, annotated tags peeled too.
+    /// Lists the refs of a repository, including peeled annotated tags.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -278,7 +274,7 @@ impl Git {
         Ok(self.advertised(&self.address(url)?)?.refs)
     }
 
-    /// What the host advertises before anything is fetched.
+    /// Returns the refs that the host advertises, without fetching anything.
     fn advertised(&self, address: &str) -> Result<Advertised, Error> {
         let _session = transport::Session::begin(self.clone());
         let remote = git2::Remote::create_detached(address);
@@ -296,8 +292,8 @@ impl Git {
         Repository::fetch(self, &address, revision)
     }
 
-    /// Fetches a branch in order to push to it: one that does not exist is to be created where the
-    /// default branch is.
+    /// Fetches a branch in order to push to it: a branch that does not exist starts at the
+    /// default branch.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -316,7 +312,7 @@ impl Git {
         }
     }
 
-    /// The address that is really spoken to: HTTPS, plain HTTP where it is allowed, SSH or a path.
+    /// Returns the address for the library: HTTPS, plain HTTP where it is allowed, SSH or a path.
     fn address(&self, text: &str) -> Result<String, Error> {
         let wrong = |reason| Error::Url {
             url: error::redacted(text),
@@ -343,7 +339,7 @@ impl Git {
                         "a password in a URL ends up in logs: use --git-credentials-dir",
                     ));
                 }
-                // The user stays: it picks the login.
+                // The user stays, as it selects the credentials.
                 Ok(url.to_string())
             }
             _ => Err(wrong("expected https://, ssh://, file:// or a directory")),
@@ -351,7 +347,7 @@ impl Git {
     }
 }
 
-/// Takes the user out of a URL, which the HTTP library would send.
+/// Removes the user from a URL, as the HTTP library would send it.
 fn without_user(mut url: Url) -> (Url, Option<String>) {
     let user = credentials::unescaped(url.username());
     let _ = url.set_username("");
@@ -359,14 +355,14 @@ fn without_user(mut url: Url) -> (Url, Option<String>) {
     (url, Some(user).filter(|user| !user.is_empty()))
 }
 
-/// The commit of a tag among the refs of a remote: the peeled one of an annotated tag.
+/// Returns the commit of a tag among the refs of a remote: the peeled one of an annotated tag.
 pub(crate) fn commit_of_tag<'a>(refs: &'a [Ref], tag: &str) -> Option<&'a str> {
     let find = |name: String| refs.iter().find(|candidate| candidate.name == name);
     let found = find(format!("refs/tags/{tag}^{{}}")).or_else(|| find(format!("refs/tags/{tag}")));
     found.map(|found| found.object.as_str())
 }
 
-/// The commit of a branch among the refs of a remote.
+/// Returns the commit of a branch among the refs of a remote.
 pub(crate) fn commit_of_branch<'a>(refs: &'a [Ref], branch: &str) -> Option<&'a str> {
     let name = format!("refs/heads/{branch}");
     let found = refs.iter().find(|candidate| candidate.name == name);

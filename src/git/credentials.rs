@@ -1,9 +1,9 @@
-//! Where Git credentials come from: files only, never arguments or the environment's values.
+//! Reads Git credentials: from files only, never from arguments or the environment's values.
 //!
 //! A directory may have the shape of git's own files (`.git-credentials`, `.gitconfig`), of a
 //! Kubernetes secret (`username` and `password`, `ssh-privatekey` and `known_hosts`), of
 //! Pipelines-as-Code (`git-provider-token`, `provider.token`), or hold the key of a GitHub App.
-//! Nothing is read before a host is about to be asked.
+//! Nothing is read before the first request to a host.
 
 pub(super) mod app;
 mod config;
@@ -23,19 +23,18 @@ use url::Url;
 
 use crate::env::Env;
 
-/// The user name that is sent with a token where neither the file nor the URL names one.
+/// The user name that is sent with a token when neither the file nor the URL names one.
 const ANY_USER: &str = "git";
 
 /// A user and password for one host.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Login {
-    /// The user name; `None` for a token or password alone.
+    /// `None` for a token or password alone.
     user: Option<String>,
-    /// The password or token.
     password: String,
     /// The file that it came from.
     origin: PathBuf,
-    /// The scheme, host and port that it is for; everywhere without one.
+    /// The scheme, host and port that it is for; `None` for a login without a host.
     scope: Option<Url>,
 }
 
@@ -48,16 +47,15 @@ impl fmt::Debug for Login {
     }
 }
 
-/// The private key by which `ssh` logs in, and the hosts that it knows.
+/// The private key of `ssh`, and the known hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshKey {
-    /// The private key.
     pub(super) key: PathBuf,
-    /// The keys of hosts; `None` leaves the user's own.
+    /// The file of known hosts; `None` uses the user's own.
     pub(super) known_hosts: Option<PathBuf>,
 }
 
-/// Everything that the files hold, the most particular first.
+/// All credentials of the files, the most specific first.
 #[derive(Debug, Default)]
 struct Found {
     logins: Vec<Login>,
@@ -84,53 +82,44 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Why credentials cannot be used.
+/// Files with credentials that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum CredentialsError {
-    /// The directory holds nothing that we know.
+    /// The directory has none of the supported files.
     #[error(
         "no Git credentials in {dir}: expected .git-credentials, .gitconfig, username and password, a token, ssh-privatekey or the files of a GitHub App",
         dir = dir.display()
     )]
     Empty {
-        /// The directory.
         dir: PathBuf,
     },
-    /// The directory does not exist.
     #[error("the directory of Git credentials {dir} does not exist", dir = dir.display())]
     Missing {
-        /// The directory.
         dir: PathBuf,
     },
-    /// A file cannot be read.
     #[error("cannot read {path}: {reason}", path = path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// What the system said.
         reason: String,
     },
     /// The files of a GitHub App are not complete.
     #[error("the GitHub App in {dir} lacks {lacks}", dir = dir.display())]
     App {
-        /// The directory.
         dir: PathBuf,
-        /// The file that is missing.
         lacks: &'static str,
     },
 }
 
-/// What may be sent to a host.
+/// Credentials that may be sent to a host.
 #[derive(Debug)]
 pub(super) enum Key<'a> {
-    /// A user and password.
     Login(&'a Login),
-    /// A GitHub App, which gets a token first.
+    /// A GitHub App, which is exchanged for a token first.
     App(&'a App),
 }
 
 impl Credentials {
-    /// Names the directory of the flag; nothing is read yet.
+    /// Stores the directory of the flag; nothing is read yet.
     pub(crate) fn new(dir: Option<&Path>, env: &Env) -> Self {
         Self(Arc::new(Source {
             dir: dir.map(Path::to_owned),
@@ -139,7 +128,7 @@ impl Credentials {
         }))
     }
 
-    /// The directory with logins that the user named.
+    /// Returns the directory of `--git-credentials-dir`, if the flag is set.
     pub(super) fn dir(&self) -> Option<&Path> {
         self.0.dir.as_deref()
     }
@@ -154,14 +143,13 @@ impl Credentials {
             .map_err(Clone::clone)
     }
 
-    /// The environment of the run.
     pub(super) fn env(&self) -> &Env {
         &self.0.env
     }
 
-    /// Returns the key for the URL. One for the user that the URL names comes first, then one that
-    /// names its path. As in git, a path does not narrow: the triggering repository's token also
-    /// serves its neighbour. Keys without a host are for trusted hosts alone.
+    /// Returns the credentials for the URL. Those for the user in the URL come first, then those with
+    /// its path. As in git, a path does not restrict: the triggering repository's token is also
+    /// sent for its neighbours. Credentials without a host are for trusted hosts alone.
     ///
     /// # Errors
     /// Any [`CredentialsError`].
@@ -181,7 +169,7 @@ impl Credentials {
         Ok(best.or(app))
     }
 
-    /// Returns the file of a key that names no host and may not be sent to one that is not trusted.
+    /// Returns the file of credentials without a host, which may not be sent to an untrusted host.
     pub(super) fn unbound(&self) -> Option<PathBuf> {
         let found = self.found().ok()?;
         let login = found.logins.iter().find(|login| !login.names_host());
@@ -204,7 +192,7 @@ impl Credentials {
             .collect())
     }
 
-    /// Returns the private key for `ssh`.
+    /// Returns the private key for `ssh`, if the files have one.
     ///
     /// # Errors
     /// Any [`CredentialsError`].
@@ -236,7 +224,7 @@ impl Found {
 }
 
 impl Login {
-    /// A token that is sent as the password of any user.
+    /// Makes a login from a token, which is the password of any user.
     fn token(password: String, origin: PathBuf) -> Self {
         Self {
             user: None,
@@ -246,27 +234,26 @@ impl Login {
         }
     }
 
-    /// The user: its own, else the one that the URL names.
+    /// Returns the login's own user, else the one in the URL.
     pub(crate) fn user<'a>(&'a self, of_url: Option<&'a str>) -> &'a str {
         self.user.as_deref().or(of_url).unwrap_or(ANY_USER)
     }
 
-    /// Whether the file names the user.
+    /// Tells whether the file names the user.
     pub(crate) fn names_user(&self) -> bool {
         self.user.as_deref().is_some_and(|user| !user.is_empty())
     }
 
-    /// The password or token.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
 
-    /// The file that it came from.
+    /// Returns the file that it came from.
     pub(crate) fn origin(&self) -> &Path {
         &self.origin
     }
 
-    /// Tells whether it names the host that it is for.
+    /// Tells whether it has a host that it is for.
     pub(super) fn names_host(&self) -> bool {
         self.scope.is_some()
     }
@@ -295,13 +282,13 @@ fn is_same_host(scope: &Url, url: &Url) -> bool {
         && scope.port_or_known_default() == url.port_or_known_default()
 }
 
-/// Tells whether a path is the scope's own or below it; `.git` and the protocol's endpoints follow.
+/// Tells whether a path equals the scope's or is below it; `.git` and the protocol's endpoints may follow.
 fn is_below(scope: &str, path: &str) -> bool {
     let rest = path.strip_prefix(scope);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with(".git/"))
 }
 
-/// Reads a file without the newline at its end; `None` when it does not exist.
+/// Reads a file without its final newline; `None` when it does not exist.
 fn read(path: &Path) -> Result<Option<String>, CredentialsError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),

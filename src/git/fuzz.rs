@@ -1,8 +1,8 @@
-//! What `crate::fuzz` feeds with mutated bytes.
+//! Entry points for `crate::fuzz`: each parses mutated bytes.
 
 use super::history;
 
-/// An advertisement of refs, and an answer with a pack.
+/// Parses an advertisement of refs, and an answer with a pack.
 pub(crate) fn packets(bytes: &[u8]) {
     history::read_packets(bytes);
 }

@@ -1,8 +1,8 @@
-//! Commits of a remote repository without their files, to tell which of two comes first.
+//! Fetches commits of a remote repository without their files, to compare their order.
 //!
-//! The Git library fetches no part of a commit, so this speaks the protocol itself
-//! (`gitprotocol-pack`, version 0, stateless): one look at the refs, one request for a pack with
-//! the filter `tree:0`, where the host has filters. The library stores and walks what arrives.
+//! The Git library cannot fetch commits without trees, so this speaks the protocol itself
+//! (`gitprotocol-pack`, version 0, stateless): one request for the refs, one for a pack with
+//! the filter `tree:0`, if the host supports filters. The library stores and walks the commits.
 
 use std::{collections::BTreeSet, io::Write as _, path::Path};
 
@@ -15,16 +15,16 @@ use super::{
     transport::{Endpoint, Session, is_ssh},
 };
 
-/// The largest pack that is taken, in bytes. Hosts without filters send whole trees.
+/// The largest pack that is accepted, in bytes. Hosts without filters send whole trees.
 const MAX_PACK: usize = 256 << 20;
-/// The most refs that are wanted where a host serves nothing else.
+/// The most refs that are requested from a host that serves only tips.
 const MAX_WANTS: usize = 10_000;
 
-/// Commits with their ancestors.
+/// Fetched commits with their ancestors, in a repository of their own.
 pub(crate) struct History {
     url: String,
     repository: git2::Repository,
-    // Last, so that the files go after the repository that uses them.
+    // Declared last, so that the files are removed after the repository that uses them.
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -37,20 +37,15 @@ pub(crate) struct Details {
     pub(crate) subject: String,
     /// The rest of the message, without blank lines around it.
     pub(crate) body: String,
-    /// When it was committed.
     pub(crate) date: Option<jiff::Timestamp>,
 }
 
-/// The place of one commit seen from another.
+/// The relation of one commit to another in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Relation {
-    /// They are one commit.
     Same,
-    /// It descends from the other.
     Descendant,
-    /// The other descends from it.
     Ancestor,
-    /// Neither descends from the other.
     Sibling,
 }
 
@@ -133,7 +128,7 @@ impl Git {
         })
     }
 
-    /// Fetches all branches and tags: SSH has no request of ours.
+    /// Fetches all branches and tags: over SSH no filtered request is possible.
     fn fetch_by_library(&self, address: &str, depth: Option<u32>) -> Result<History, Error> {
         let dir = tempfile::tempdir().map_err(|error| Error::Library {
             reason: error.to_string(),
@@ -178,7 +173,7 @@ fn store(repository: &git2::Repository, pack: &[u8]) -> Result<(), String> {
 }
 
 impl History {
-    /// Returns the place of `commit` seen from `other`.
+    /// Returns the relation of `commit` to `other`.
     ///
     /// # Errors
     /// [`Error::Library`] when the commits cannot be walked.
@@ -196,7 +191,7 @@ impl History {
         Ok(Relation::Sibling)
     }
 
-    /// Author, first line of the message and time of a commit.
+    /// Returns author, message and time of a commit.
     ///
     /// # Errors
     /// [`Error::Library`].
@@ -222,7 +217,7 @@ impl History {
         })
     }
 
-    /// The commits along first parents, newest first, as far as they were fetched.
+    /// Lists the commits along first parents, newest first, as far as they were fetched.
     ///
     /// # Errors
     /// [`Error::Library`].
@@ -243,7 +238,7 @@ impl History {
         Ok(log)
     }
 
-    /// The messages of a commit and its ancestors along first parents, newest first, as far as
+    /// Lists the messages of a commit and its ancestors along first parents, newest first, as far as
     /// they were fetched.
     ///
     /// # Errors
@@ -254,7 +249,7 @@ impl History {
     }
 }
 
-/// What a host says of a repository before a fetch.
+/// The refs and capabilities that a host advertises before a fetch.
 #[derive(Debug, Default)]
 struct Advertisement {
     objects: BTreeSet<String>,
@@ -287,7 +282,7 @@ impl Advertisement {
         self.capabilities.iter().any(|own| own == capability)
     }
 
-    /// The request for a pack. A host that serves tips alone is asked for all of them.
+    /// Returns the request for a pack. A host that serves only tips gets a request for all of them.
     fn request(&self, commits: &[&str], depth: Option<u32>) -> Vec<u8> {
         let any = self.has("allow-reachable-sha1-in-want");
         let tips = commits.iter().all(|commit| self.objects.contains(*commit));
@@ -324,7 +319,7 @@ impl Advertisement {
     }
 }
 
-/// Reads bytes as both answers of the protocol.
+/// Parses bytes as both answers of the protocol.
 #[cfg(test)]
 pub(super) fn read_packets(bytes: &[u8]) {
     if let Some(advertised) = Advertisement::parse(bytes) {
@@ -337,7 +332,7 @@ fn line(request: &mut Vec<u8>, text: &str) {
     request.extend_from_slice(format!("{:04x}{text}", text.len() + 4).as_bytes());
 }
 
-/// One packet line (`gitprotocol-common`) and the rest; `None` inside for a flush.
+/// Splits off one packet line (`gitprotocol-common`); `None` inside for a flush.
 pub(super) fn packet(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = bytes.split_at_checked(4)?;
     let length = usize::from_str_radix(std::str::from_utf8(length).ok()?, 16).ok()?;
@@ -350,7 +345,7 @@ pub(super) fn packet(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     }
 }
 
-/// The pack behind the packet lines of an answer.
+/// Returns the pack behind the packet lines of an answer.
 fn pack_of(mut answer: &[u8]) -> Result<&[u8], String> {
     while !answer.starts_with(b"PACK") {
         let (line, rest) = packet(answer).ok_or("it sent no pack")?;

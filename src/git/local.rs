@@ -1,4 +1,4 @@
-//! Reads of a checkout on this machine: the tag at its head, the files of a branch.
+//! Reads a checkout on this machine: the tag at its head, the files of a branch.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::{Error, error};
 /// How many files of a branch are read.
 const MAX_FILES: usize = 50_000;
 
-/// The one tag of a local repository's HEAD, and its commit.
+/// Returns the one tag of a local repository's HEAD, and its commit.
 ///
 /// # Errors
 /// [`Error::NoRepository`] when there is none, [`Error::NoRevision`] when HEAD has no tag,
@@ -43,9 +43,9 @@ pub(crate) fn tag_at_head(dir: &Path) -> Result<(String, String), Error> {
     }
 }
 
-/// The regular files below a directory of a checkout as they are on a branch, by their paths
-/// below the directory; none when the branch has no such directory. What was last fetched of
-/// the branch wins over a local branch of that name.
+/// Reads the regular files below a directory of a checkout as they are on a branch, by their paths
+/// below the directory; empty when the branch has no such directory. The remote-tracking branch
+/// takes precedence over a local branch of that name.
 ///
 /// # Errors
 /// [`Error::NoRepository`] and [`Error::NoRevision`].

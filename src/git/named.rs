@@ -1,4 +1,4 @@
-//! The host that a text of the command line names.
+//! Finds the host of a Git URL on the command line.
 
 /// Returns the URL that an address of a repository or policy source names; `None` for a path, a
 /// document or a resource.

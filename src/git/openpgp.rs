@@ -1,6 +1,6 @@
 //! Commits signed with an OpenPGP key, as `gpg.format = openpgp` makes them (RFC 9580, version 4).
 //!
-//! Reads an exported secret key, chooses the key that may sign, and writes one detached signature.
+//! Reads an exported secret key, selects the signing key, and writes one detached signature.
 //! The arithmetic is that of the SSH keys. Not read: version 6 keys, keys on cards, DSA, ciphers
 //! other than AES.
 
@@ -34,7 +34,7 @@ const BINARY: u8 = 0;
 /// The key flag of keys that sign data.
 const MAY_SIGN: u8 = 0x02;
 
-/// A secret key that signs.
+/// An unlocked secret key with its fingerprint.
 #[derive(Clone)]
 pub(super) struct Key {
     pair: KeypairData,
@@ -42,7 +42,7 @@ pub(super) struct Key {
     fingerprint: [u8; 20],
 }
 
-/// A key of the file with what its owner says of it.
+/// A key of the file with its self-signature.
 struct Candidate<'a> {
     tag: u8,
     body: &'a [u8],
@@ -123,9 +123,9 @@ impl Key {
         Ok(packet::armored(&packet::framed(SIGNATURE, &body)))
     }
 
-    /// The algorithm's own part of the signature.
+    /// Returns the algorithm's own part of the signature.
     fn raw(&self, signed: &[u8], digest: &[u8]) -> Result<Vec<u8>, SigningError> {
-        // RSA and ECDSA hash the message themselves; EdDSA takes the digest for the message.
+        // RSA and ECDSA hash the message themselves; EdDSA signs the digest.
         let message = match self.algorithm {
             EDDSA_LEGACY | ED25519 => digest,
             _ => signed,
@@ -159,7 +159,7 @@ impl Key {
     }
 }
 
-/// The keys of the file, each with the newest signature about it.
+/// Returns the keys of the file, each with the newest signature about it.
 fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
     let wrong = |reason: &str| SigningError::Format {
         reason: reason.to_owned(),
@@ -221,7 +221,7 @@ fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
     Ok(found)
 }
 
-/// The newest subkey that may sign, else the primary key, as GnuPG chooses.
+/// Selects the newest subkey that may sign, else the primary key, as GnuPG does.
 fn chosen<'a, 'b>(
     candidates: &'b [Candidate<'a>],
     time: Timestamp,
@@ -250,7 +250,7 @@ fn chosen<'a, 'b>(
 }
 
 impl Candidate<'_> {
-    /// Says why the key cannot sign at a time.
+    /// Checks that the key can sign at a time; the error is the reason.
     fn check(&self, time: Timestamp) -> Result<(), String> {
         let algorithm = self.body.get(5).copied().unwrap_or_default();
         if self.revoked {
@@ -297,7 +297,7 @@ impl Candidate<'_> {
     }
 }
 
-/// The fingerprint of a version 4 key (RFC 9580, section 5.5.4.2).
+/// Returns the fingerprint of a version 4 key (RFC 9580, section 5.5.4.2).
 fn fingerprint(public: &[u8]) -> [u8; 20] {
     let mut text = vec![0x99];
     text.extend(

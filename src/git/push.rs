@@ -1,4 +1,4 @@
-//! A push, and what became of it: the branch decides, not the host's words.
+//! Pushes a commit and determines the result: the branch decides, not the host's answer.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -7,39 +7,38 @@ use git2::{PushOptions, RemoteCallbacks};
 use super::{Error, Relation, Repository, commit_of_branch, error::redacted, transport::Session};
 use crate::text;
 
-/// The pauses before the branch is looked at after a refusal: another push may hold its lock.
+/// The pauses before the branch is read after a refusal: another push may hold its lock.
 const LOOKS: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_millis(150),
     Duration::from_millis(450),
 ];
-/// The most that is kept of what a host prints.
+/// The size limit of the host's progress text.
 const MAX_SAID: usize = 16 << 10;
 
-/// Where a branch has to be so that a push may change it.
+/// The condition on a branch under which a push may change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lease {
-    /// At this commit; the push may drop what it holds.
+    /// At this commit; the push may drop commits above it.
     At(String),
-    /// Nowhere: the push creates it.
     Absent,
-    /// Where it was fetched, and nothing of it is dropped; anywhere for another branch.
+    /// At the fetched commit, and the push keeps its commits; any place for another branch.
     Fetched,
 }
 
-/// A push of the commit to a branch.
+/// The push of a commit to a branch.
 #[derive(Debug, Clone)]
 pub(crate) struct Push {
     /// The branch, without `refs/heads/`.
     pub(crate) branch: String,
-    /// Where the branch has to be.
+    /// The condition on the branch.
     pub(crate) lease: Lease,
-    /// Push options (`git push -o`); a host that takes none gets the push without them.
+    /// Push options (`git push -o`); a host without support for them gets the push without them.
     pub(crate) options: Vec<String>,
 }
 
 impl Push {
-    /// A push to the branch as it was fetched.
+    /// Makes a push to the branch as it was fetched.
     pub(crate) fn to(branch: &str) -> Self {
         Self {
             branch: branch.to_owned(),
@@ -49,24 +48,24 @@ impl Push {
     }
 }
 
-/// What a host answered.
+/// The answer of a host to a push.
 enum Sent {
     Accepted,
     Refused(String),
-    /// The host takes no push options; nothing was sent.
+    /// The host does not support push options; nothing was sent.
     NoOptions,
 }
 
 impl Repository {
     /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
-    /// Returns what the host printed.
+    /// Returns the text that the host printed.
     ///
-    /// What the host says of the push decides nothing: it is asked for the branch again. An
-    /// answer that was lost may stand for a push that was done, and an "ok" for one that was not;
-    /// a refusal is a lost race if the branch is no longer where it was.
+    /// The host's answer does not decide: the branch is read again. A
+    /// lost answer may belong to a push that was done, and an "ok" to one that was not;
+    /// a refusal is a lost race if the branch has moved.
     ///
     /// # Errors
-    /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or what stands between us and the host.
+    /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or an error of the connection.
     pub(crate) fn push(&self, push: &Push) -> Result<String, Error> {
         let said = RefCell::default();
         let sent = self.send(push, &said);
@@ -105,7 +104,7 @@ impl Repository {
         }
     }
 
-    /// Tells a lost race from a refusal for good by a look at the branch.
+    /// Distinguishes a lost race from a final refusal by reading the branch.
     fn after_refusal(&self, push: &Push, reason: &str, said: String) -> Result<String, Error> {
         let url = redacted(&self.address);
         let own_words = match said.as_str() {
@@ -137,20 +136,20 @@ impl Repository {
         }
     }
 
-    /// The commit of a branch now.
+    /// Returns the current commit of a branch.
     fn now(&self, branch: &str) -> Result<Option<String>, Error> {
         let refs = self.git.advertised(&self.address)?.refs;
         Ok(commit_of_branch(&refs, branch).map(str::to_owned))
     }
 
-    /// Tells whether our commit is the branch's, or somebody pushed on top of it already.
+    /// Tells whether the branch has this commit, perhaps with another push on top of it.
     fn is_done(&self, now: Option<&str>) -> bool {
         let ours = self.commit_id();
         let Some(now) = now else { return false };
         if now == ours {
             return true;
         }
-        // Nothing is on top of a commit that was there before us.
+        // A commit that already existed cannot have another push on top of it.
         if now == self.base.to_string() {
             return false;
         }
@@ -167,7 +166,7 @@ impl Repository {
         }
     }
 
-    /// Where the branch has to be: `Some(None)` is nowhere, `None` anywhere.
+    /// Returns the expected commit of the branch: `Some(None)` when the branch must not exist, `None` for any.
     fn expected(&self, push: &Push) -> Option<Option<String>> {
         match &push.lease {
             Lease::At(commit) => Some(Some(commit.clone())),
@@ -178,7 +177,6 @@ impl Repository {
         }
     }
 
-    /// Sends the commit once.
     fn send(&self, push: &Push, said: &RefCell<Vec<u8>>) -> Result<Sent, Error> {
         let branch = &push.branch;
         if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
@@ -195,8 +193,8 @@ impl Repository {
         let expected = self.expected(push);
         let pushed = {
             let mut callbacks = RemoteCallbacks::new();
-            // The library would also push to a branch that was deleted, or put back to a commit
-            // that we know; only the one that was fetched has been looked at.
+            // The library would also push to a branch that was deleted, or reset to a commit
+            // of its history; only the fetched one was checked.
             callbacks.push_negotiation(|updates| {
                 let wrong = updates.iter().find(|update| {
                     let at = Some(update.src()).filter(|at| !at.is_zero());
@@ -251,14 +249,14 @@ impl Repository {
     }
 }
 
-/// Tells whether the host, or the library for it, did not take the push.
+/// Tells whether the host, or the library for it, rejected the push.
 fn is_refusal(error: &git2::Error) -> bool {
     let words = ["unpack", "report-status", "not present locally"];
     error.code() == git2::ErrorCode::NotFastForward
         || words.iter().any(|word| error.message().contains(word))
 }
 
-/// What a host printed, on one line: `remote:` prefixes and blank lines left out.
+/// Returns a host's text on one line, without `remote:` prefixes and blank lines.
 fn shown(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     let lines = said.split(['\n', '\r']).map(|line| {

@@ -1,4 +1,4 @@
-//! One revision of a remote repository, fetched into a bare repository in a temporary directory.
+//! A revision of a remote repository, fetched into a bare repository in a temporary directory.
 
 use std::path::Path;
 
@@ -19,18 +19,18 @@ const MAX_FILE: usize = 64 << 20;
 const MAX_LINK: usize = 4096;
 const FETCHED: &str = "refs/promote/fetched";
 
-/// A fetched revision.
+/// A fetched revision of a remote repository, with commits on top of it.
 pub(crate) struct Repository {
     pub(super) git: Git,
     pub(super) address: String,
     pub(super) branch: Option<String>,
-    /// Whether the branch does not exist yet.
+    /// Set when the branch does not exist yet.
     pub(super) is_new: bool,
-    /// What was fetched, below any commit of ours.
+    /// The fetched commit, below the commits of this run.
     pub(super) base: git2::Oid,
     pub(super) commit: git2::Oid,
     pub(super) repository: git2::Repository,
-    // Last, so that the files go after the repository that uses them.
+    // Declared last, so that the files are removed after the repository that uses them.
     _dir: tempfile::TempDir,
 }
 
@@ -39,16 +39,13 @@ pub(crate) struct Repository {
 pub(crate) struct Change {
     /// The path from the root of the repository.
     pub(crate) path: String,
-    /// The whole new content.
     pub(crate) content: Vec<u8>,
 }
 
-/// Who commits.
+/// The author and committer of commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Author {
-    /// The name.
     pub(crate) name: String,
-    /// The mail address.
     pub(crate) email: String,
 }
 
@@ -106,22 +103,22 @@ impl Repository {
         })
     }
 
-    /// The commit that was fetched, or committed since.
+    /// Returns the fetched commit, or the last one committed since.
     pub(crate) fn commit_id(&self) -> String {
         self.commit.to_string()
     }
 
-    /// The branch that was fetched, if it was one, or that will be created.
+    /// Returns the branch that was fetched, if it was one, or that will be created.
     pub(crate) fn branch(&self) -> Option<&str> {
         self.branch.as_deref()
     }
 
-    /// Whether the branch does not exist yet.
+    /// Tells whether the branch does not exist yet.
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// The commits before the one that was fetched.
+    /// Lists the parents of the fetched commit.
     ///
     /// # Errors
     /// [`Error::Library`].
@@ -145,10 +142,10 @@ impl Repository {
         Ok(())
     }
 
-    /// A file's content; `None` when there is no such file.
+    /// Reads a file; `None` when it does not exist.
     ///
     /// # Errors
-    /// [`Error::Library`] when it is no file or too large.
+    /// [`Error::Library`] when it is not a file or too large.
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let tree = self.repository.find_commit(self.commit)?.tree()?;
         let entry = match tree.get_path(Path::new(path)) {
@@ -159,13 +156,13 @@ impl Repository {
         if entry.kind() == Some(ObjectType::Tree) {
             return Ok(None);
         }
-        // A symbolic link is a blob too, but its content is a path and no document.
+        // A symbolic link is a blob too, but its content is a path.
         if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
             return Err(Error::Library {
-                reason: format!("{path} is no regular file"),
+                reason: format!("{path} is not a regular file"),
             });
         }
-        // The header of the object tells its size before anything of it is unpacked.
+        // The object's header has its size, so nothing large is unpacked.
         let size = self.size_of(entry.id())?;
         if size > MAX_FILE {
             return Err(Error::TooLarge {
@@ -173,7 +170,7 @@ impl Repository {
                 limit: format!("{} MiB", MAX_FILE >> 20),
             });
         }
-        // The library has one copy, the caller gets another.
+        // The library holds one copy, the caller gets another.
         let object = format!("{path} of {}", redacted(&self.address));
         budget::check(&object, size.saturating_mul(2))?;
         let _load = budget::load(&object);
@@ -181,7 +178,7 @@ impl Repository {
         Ok(Some(blob.content().to_vec()))
     }
 
-    /// The size of a file, without reading it.
+    /// Returns the size of a file without reading it.
     ///
     /// # Errors
     /// [`Error::Library`], also when there is no such file.
@@ -190,12 +187,12 @@ impl Repository {
         self.size_of(tree.get_path(Path::new(path))?.id())
     }
 
-    /// The size in the header of an object.
+    /// Returns the size in the header of an object.
     pub(super) fn size_of(&self, object: git2::Oid) -> Result<usize, Error> {
         Ok(self.repository.odb()?.read_header(object)?.0)
     }
 
-    /// The first part of a path that is a symbolic link, and its target.
+    /// Returns the first part of a path that is a symbolic link, and its target.
     ///
     /// # Errors
     /// [`Error::Library`].
@@ -224,7 +221,7 @@ impl Repository {
         Ok(None)
     }
 
-    /// Commits the changes on top of the fetched commit, keeping the files' modes, signed if
+    /// Commits the changes on top of the last commit, keeping the files' modes, signed if
     /// there is a key.
     ///
     /// # Errors
@@ -278,7 +275,7 @@ impl Repository {
     }
 }
 
-/// What has to be fetched for a revision.
+/// The parts of a repository to fetch for a revision.
 struct Wanted {
     /// The branch, without `refs/heads/`, if the revision is one.
     branch: Option<String>,
@@ -318,7 +315,7 @@ impl Wanted {
     }
 }
 
-/// The branch that HEAD stands for, where the host does not tell: the usual names first, then
+/// Returns the branch of HEAD, where the host does not advertise it: the usual names first, then
 /// any with its commit.
 fn default_branch(refs: &[super::Ref], head: &str) -> Option<String> {
     let branches = refs.iter().filter(|found| found.object == head);
@@ -330,7 +327,7 @@ fn default_branch(refs: &[super::Ref], head: &str) -> Option<String> {
     names.first().map(|name| (*name).to_owned())
 }
 
-/// Fetches a commit that no ref names: alone where the host allows it, else with everything.
+/// Fetches a commit that no ref names: alone where the host allows it, else with all refs.
 fn fetch_commit(
     git: &Git,
     address: &str,
@@ -360,7 +357,7 @@ fn fetch_refs(
     fetch_from(&mut remote, address, sources, shallow)
 }
 
-/// Fetches refs, or commits that no ref names, by a remote that is connected perhaps.
+/// Fetches refs, or commits that no ref names, by a remote that may be connected already.
 fn fetch_from(
     remote: &mut git2::Remote<'_>,
     address: &str,

@@ -1,10 +1,10 @@
-//! The right to push, tried without pushing.
+//! Tests the right to push without pushing.
 
 use super::{Error, Git, transport::Session};
 
 impl Git {
-    /// Asks the host for the refs as a push does (`gitprotocol-http`, "git-receive-pack"): hosts
-    /// refuse a login that may not write already here. Rules of a branch show only at a push.
+    /// Requests the refs as a push does (`gitprotocol-http`, "git-receive-pack"): hosts
+    /// refuse accounts without write access at this point. Branch rules only apply to a real push.
     ///
     /// # Errors
     /// Any [`Error`]; blocks.

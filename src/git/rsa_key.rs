@@ -1,6 +1,6 @@
 //! RSA signatures with the numbers of an SSH key.
 //!
-//! `ssh-key` 0.6 builds the key from one prime twice and refuses it, so the crate below it signs.
+//! `ssh-key` 0.6 builds the key from one prime twice and rejects it, so its underlying crate signs.
 
 use rsa::{
     BigUint, RsaPrivateKey,
@@ -10,10 +10,10 @@ use rsa::{
 };
 use ssh_key::private::RsaKeypair;
 
-/// The smallest key that signs, in bytes.
+/// The smallest accepted key, in bytes.
 const MIN_BYTES: usize = 256;
 
-/// Signs a message by PKCS#1 version 1.5 with SHA-512.
+/// Signs a message with PKCS#1 version 1.5 and SHA-512.
 pub(super) fn sign(pair: &RsaKeypair, message: &[u8]) -> Result<Vec<u8>, String> {
     use rsa::traits::PublicKeyParts as _;
     let number = |number: &ssh_key::Mpint| {

@@ -10,7 +10,7 @@ use ssh_key::{
 
 use super::{openpgp, rsa_key};
 
-/// The purpose that git puts into its signatures.
+/// The namespace of git's signatures.
 const NAMESPACE: &str = "git";
 
 /// A private key that signs commits.
@@ -23,13 +23,12 @@ enum Key {
     OpenPgp(Box<openpgp::Key>),
 }
 
-/// Reasons for which a key cannot sign.
+/// A key that cannot sign.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum SigningError {
     /// The file is not a private key.
-    #[error("it is no private key in OpenSSH's or OpenPGP's format: {reason}")]
+    #[error("it is not a private key in OpenSSH's or OpenPGP's format: {reason}")]
     Format {
-        /// The parser's complaint.
         reason: String,
     },
     /// The key is locked, and no passphrase was given.
@@ -41,13 +40,10 @@ pub(crate) enum SigningError {
     /// No key of the file may sign.
     #[error("no key of the file can sign: {reason}")]
     Unusable {
-        /// The reason for each key.
         reason: String,
     },
-    /// The algorithm cannot sign.
     #[error("the private key cannot sign: {reason}")]
     Sign {
-        /// The library's complaint.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Against the lab's Git server over real HTTP.
+//! Tests against the lab's Git server over real HTTP.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn git(files: &[(&str, &str)]) -> Git {
     }
     let dir = (!files.is_empty()).then_some(dir.path());
     let credentials = Credentials::new(dir, &Env::default());
-    // Read before the directory goes.
+    // Read before the directory is removed.
     let _ = credentials.ssh();
     Git::new(
         Http::new(http::Options::default(), &Env::default()),
@@ -210,7 +210,7 @@ async fn a_push_is_done_when_the_host_says_so_when_it_is_asked_again() {
     let error = push(&git, mine, "main").await.unwrap_err();
     assert!(matches!(error, Error::Remote { .. }), "{error}");
     assert_eq!(repository.resolve("main").unwrap(), id);
-    // Somebody pushed on top of ours before we asked.
+    // Another push came on top before the branch was read.
     let mine = committed(fetch(&git, &url, Some("main")).await.unwrap(), "4");
     let id = mine.commit_id();
     let theirs = repository.clone();
@@ -338,7 +338,7 @@ async fn credentials_for_any_host_go_only_to_one_that_asks() {
     assert_eq!(counts, [1, 2]);
 }
 
-/// A server that answers every request with one status and keeps what it received.
+/// Starts a server that answers every request with one status and records its requests.
 fn answering(status: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/evil.git", listener.local_addr().unwrap());

@@ -1,8 +1,8 @@
-//! Git's smart protocol for the Git library: over our HTTP client (`gitprotocol-http`), or through
+//! Git's smart protocol for the Git library: over this crate's HTTP client (`gitprotocol-http`), or through
 //! the program `ssh`.
 //!
-//! The library asks for a transport by the URL's scheme only, so what the current operation
-//! needs (clients, credentials) is kept for the thread on which it runs.
+//! The library selects a transport by the URL's scheme only, so the state of the current operation
+//! (clients, credentials) is stored for its thread.
 
 mod exchange;
 mod quiet;
@@ -35,13 +35,13 @@ thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
-/// What the operation on this thread uses.
+/// State of the operation on this thread.
 #[derive(Clone)]
 struct Current {
     git: Git,
-    /// Whether the host asked for credentials.
+    /// Set when the host has requested credentials.
     asked: Arc<AtomicBool>,
-    /// Set where the host can leave out progress texts.
+    /// Set when the host can omit progress texts.
     can_be_quiet: Arc<AtomicBool>,
 }
 
@@ -55,7 +55,7 @@ impl Current {
     }
 }
 
-/// While this lives, operations of the library on this thread use the given clients and credentials.
+/// While this value exists, operations of the library on this thread use the given clients and credentials.
 pub(super) struct Session(());
 
 impl Session {
@@ -133,7 +133,7 @@ impl SmartSubtransport for Subtransport {
     }
 }
 
-/// A repository's endpoints, for requests that the library does not make.
+/// The endpoints of a repository, for requests that the library does not make.
 pub(super) struct Endpoint {
     current: Current,
     url: Url,
@@ -156,7 +156,7 @@ impl Endpoint {
         Ok(Self { current, url, user })
     }
 
-    /// Sends one request and returns its whole answer; blocks.
+    /// Sends one request and returns its whole answer; blocks the thread.
     pub(super) fn ask(&self, service: Service, body: Vec<u8>) -> Result<Vec<u8>, Error> {
         let exchange = Exchange {
             current: self.current.clone(),

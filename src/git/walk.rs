@@ -7,13 +7,13 @@ use git2::ObjectType;
 use super::{Error, Repository, error::redacted};
 use crate::budget;
 
-/// The most entries of trees that are walked.
+/// The most tree entries that are walked.
 const MAX_ENTRIES: usize = 200_000;
-/// The most directories in each other.
+/// The deepest nesting of directories.
 const MAX_DEPTH: usize = 128;
 
 impl Repository {
-    /// The paths of all regular files below a directory ("" is the root), sorted.
+    /// Lists the paths of all regular files below a directory ("" is the root), sorted.
     ///
     /// # Errors
     /// [`Error::Library`].

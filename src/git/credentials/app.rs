@@ -1,4 +1,4 @@
-//! Installation tokens of a GitHub App: a JWT signed by the App's key is exchanged for a token of
+//! Installation tokens of a GitHub App: exchanges a JWT signed by the App's key for a token of
 //! one hour.
 
 use std::{
@@ -23,7 +23,7 @@ use crate::{
     text,
 };
 
-/// How long a token has to be good still.
+/// The lifetime that a cached token must have left.
 const MARGIN: Duration = Duration::from_secs(300);
 /// The largest answer that is read.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -38,7 +38,7 @@ pub(in crate::git) struct App {
     tokens: Arc<Mutex<Vec<Token>>>,
 }
 
-/// A token for the repositories of one installation.
+/// An installation token for the repositories of one installation.
 struct Token {
     /// The API and installation, or the repository that leads to it.
     scope: String,
@@ -56,7 +56,7 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    /// Names an App and the file with its private key, which is read when a token is needed.
+    /// Stores the App's ID and the file with its private key, which is read when a token is needed.
     pub(super) fn new(
         id: String,
         installation: Option<String>,
@@ -72,12 +72,12 @@ impl App {
         }
     }
 
-    /// The file with the private key.
+    /// Returns the file with the private key.
     pub(in crate::git) fn origin(&self) -> &Path {
         &self.key
     }
 
-    /// Returns a token for the repository, a fresh one if needed.
+    /// Returns a token for the repository, from the cache while it is valid.
     ///
     /// # Errors
     /// [`Error::App`], or [`Error::Remote`] when the host fails.
@@ -129,7 +129,7 @@ impl App {
         is_good.then(|| found.secret.clone())
     }
 
-    /// The API of the host: its own, or what the file says.
+    /// Returns the API of the host: the usual URL, or the one in the file.
     fn api(&self, url: &Url) -> Result<Url, Error> {
         let text = match &self.base {
             Some(base) => format!("{}/", base.trim_end_matches('/')),
@@ -139,7 +139,7 @@ impl App {
         Url::parse(&text).map_err(|_| self.failed(format!("{text:?} is not the URL of an API")))
     }
 
-    /// The statement that the App itself signs (RFC 7519, RS256), good for nine minutes.
+    /// Returns the JWT that the App itself signs (RFC 7519, RS256), valid for nine minutes.
     fn jwt(&self, now: SystemTime) -> Result<String, Error> {
         let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -224,7 +224,7 @@ impl App {
     }
 }
 
-/// `OWNER/NAME` of a repository's URL.
+/// Returns `OWNER/NAME` of a repository's URL.
 fn repository_of(url: &Url) -> String {
     let path = url.path().trim_matches('/');
     let path = path.split("/info/refs").next().unwrap_or(path);

@@ -1,4 +1,4 @@
-//! What a `.gitconfig` adds to credentials: `http.extraHeader`, and stores elsewhere.
+//! Reads credentials of a `.gitconfig`: `http.extraHeader`, and stores in other files.
 //!
 //! Other helpers are programs and are not run.
 
@@ -15,16 +15,14 @@ use crate::{
     http::header::{HeaderName, HeaderValue},
 };
 
-/// A header of `http.extraHeader`.
+/// A header of `http.extraHeader` with its secret value.
 #[derive(Clone)]
 pub(in crate::git) struct ExtraHeader {
-    /// The name.
     pub(in crate::git) name: HeaderName,
-    /// The value, a secret.
     pub(in crate::git) value: HeaderValue,
     /// The file that it came from.
     pub(in crate::git) origin: PathBuf,
-    /// The URL that it is for; trusted hosts without one.
+    /// The URL that it is for; without one it is for trusted hosts.
     scope: Option<Url>,
 }
 
@@ -46,14 +44,14 @@ impl ExtraHeader {
     }
 }
 
-/// What a file adds.
+/// The settings of one `.gitconfig` that concern credentials.
 #[derive(Debug, Default)]
 pub(super) struct Config {
     pub(super) headers: Vec<ExtraHeader>,
     pub(super) stores: Vec<PathBuf>,
 }
 
-/// Reads a file in git's format; one that does not exist adds nothing.
+/// Reads a file in git's format; a missing file is empty.
 pub(super) fn read(path: &Path, env: &Env) -> Result<Config, CredentialsError> {
     let mut found = Config::default();
     if !path.is_file() {
@@ -95,7 +93,7 @@ impl Config {
                 Err(_) => return,
             },
         };
-        // As in git, an empty value clears what was set before.
+        // As in git, an empty value clears the values before it.
         if value.is_empty() {
             self.headers.retain(|header| header.scope != scope);
             return;
@@ -113,14 +111,14 @@ impl Config {
                 scope,
             }),
             None => tracing::warn!(
-                "an http.extraHeader of {} is passed over: it is not NAME: VALUE",
+                "an http.extraHeader of {} is ignored, expected NAME: VALUE",
                 path.display()
             ),
         }
     }
 }
 
-/// The file of `store --file PATH`.
+/// Returns the file of `store --file PATH`.
 fn store_of(helper: &str, env: &Env) -> Option<PathBuf> {
     let mut words = helper.split_whitespace();
     if words.next() != Some("store") {

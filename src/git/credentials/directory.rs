@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{App, CredentialsError, Found, Login, SshKey, config, read as read_file, store};
 use crate::env::Env;
 
-/// Files with a token alone, and whether it is escaped as in a URL.
+/// Files with a token alone, and whether the token is percent-encoded.
 const TOKENS: [(&str, bool); 4] = [
     ("git-provider-token", true),
     ("provider.token", false),
@@ -14,7 +14,7 @@ const TOKENS: [(&str, bool); 4] = [
     ("bearerToken", false),
 ];
 
-/// Reads everything that the directory holds.
+/// Reads all credentials of the directory.
 pub(super) fn read(dir: &Path, env: &Env) -> Result<Found, CredentialsError> {
     if !dir.is_dir() {
         return Err(CredentialsError::Missing {
@@ -63,7 +63,7 @@ pub(super) fn read(dir: &Path, env: &Env) -> Result<Found, CredentialsError> {
     Ok(found)
 }
 
-/// The GitHub App, by the names that Argo CD and Flux (first), or Pipelines-as-Code give its files.
+/// Reads the GitHub App from its files, as Argo CD and Flux (first) or Pipelines-as-Code name them.
 fn read_app(dir: &Path) -> Result<Option<App>, CredentialsError> {
     let first = |names: &[&str]| -> Result<Option<String>, CredentialsError> {
         for name in names {

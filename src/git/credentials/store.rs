@@ -1,4 +1,4 @@
-//! git's store of credentials: one URL a line (`git-credential-store`).
+//! Reads git's credential store: one URL per line (`git-credential-store`).
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use url::Url;
 
 use super::{CredentialsError, Login, read as read_file};
 
-/// Reads a store; `None` when it does not exist. As git does it, a line of another shape is passed
-/// over.
+/// Reads a store; `None` when it does not exist. As in git, a malformed line is
+/// ignored.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> {
     let Some(text) = read_file(path)? else {
         return Ok(None);
@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> 
             Some(login) => logins.push(login),
             None if line.is_empty() || line.starts_with('#') => {}
             None => tracing::warn!(
-                "line {} of {} is passed over: it is not a URL with user and password",
+                "line {} of {} is ignored, expected a URL with user and password",
                 at + 1,
                 path.display()
             ),
@@ -28,11 +28,11 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<Login>>, CredentialsError> 
     Ok(Some(logins))
 }
 
-/// The login in a line: the user or the password may be empty, but both have to be there.
+/// Parses a line: the user or the password may be empty, but both must be present.
 fn login(line: &str, path: &Path) -> Option<Login> {
     let mut scope = Url::parse(line).ok()?;
     let user = unescaped(scope.username());
-    // The parser takes `user:@host` for a URL without a password.
+    // The parser reads `user:@host` as a URL without a password.
     let password = match scope.password() {
         Some(password) => unescaped(password),
         None => has_empty_password(line).then(String::new)?,
@@ -55,7 +55,7 @@ fn has_empty_password(line: &str) -> bool {
     account.is_some_and(|(account, _)| account.ends_with(':'))
 }
 
-/// Resolves `%XX`.
+/// Decodes percent-encoded bytes; invalid UTF-8 is replaced.
 pub(in crate::git) fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,8 +1,7 @@
-//! The shapes of files and what they are read for.
+//! Tests the shapes of credential files and the hosts they are used for.
 
 use super::*;
 
-/// A directory with files.
 fn dir(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -82,7 +81,7 @@ fn the_user_of_the_url_picks_the_login() {
     let store = load(&[(".git-credentials", lines)]).unwrap();
     assert_eq!(login(&store, "https://bot@h.example/x"), pair("bot", "2"));
     assert_eq!(login(&store, "https://h.example/x"), pair("ci", "1"));
-    // The clone URL of some hosts names an organisation, which is no account.
+    // The clone URL of some hosts names an organisation, which is not an account.
     assert_eq!(login(&store, "https://acme@h.example/x"), pair("ci", "1"));
 }
 

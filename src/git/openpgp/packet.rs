@@ -1,27 +1,24 @@
-//! The framing of OpenPGP: armor, packets, and what a signature says of a key (RFC 9580, sections 4 to 6).
+//! OpenPGP framing: armor, packets, and signatures about keys (RFC 9580, sections 4 to 6).
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::SigningError;
 
-/// The size of a file with keys.
+/// The size limit of a file with keys.
 const MAX_BYTES: usize = 1 << 20;
-/// How many packets are read.
 const MAX_PACKETS: usize = 4096;
 
-/// One packet.
 pub(super) struct Packet<'a> {
     pub(super) tag: u8,
     pub(super) body: &'a [u8],
 }
 
-/// A signature about a key.
+/// A self-signature or binding signature about a key.
 pub(super) struct Signature {
     pub(super) kind: u8,
     pub(super) created: u32,
-    /// The purposes of the key.
     pub(super) flags: Option<u8>,
-    /// The seconds from the key's creation to its end; 0 is without end.
+    /// The seconds from the key's creation to its expiry; 0 means no expiry.
     pub(super) lifetime: Option<u32>,
 }
 
@@ -31,7 +28,7 @@ fn wrong(reason: &str) -> SigningError {
     }
 }
 
-/// The bytes of an armored file; of another one, the file itself.
+/// Removes the armor; a file without armor is returned unchanged.
 pub(super) fn dearmored(bytes: &[u8]) -> Result<Vec<u8>, SigningError> {
     if bytes.len() > MAX_BYTES {
         return Err(wrong("it is larger than 1 MiB"));
@@ -68,7 +65,7 @@ pub(super) fn dearmored(bytes: &[u8]) -> Result<Vec<u8>, SigningError> {
     Ok(decoded)
 }
 
-/// Armors a signature.
+/// Armors a signature with its checksum (RFC 9580, section 6.2).
 pub(super) fn armored(bytes: &[u8]) -> String {
     let data = STANDARD.encode(bytes);
     let mut text = "-----BEGIN PGP SIGNATURE-----\n\n".to_owned();
@@ -97,7 +94,7 @@ fn crc24(bytes: &[u8]) -> [u8; 3] {
     [high, middle, low]
 }
 
-/// A packet with its header.
+/// Prepends the header of the new format to a body.
 pub(super) fn framed(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![0xc0 | tag, 0xff];
     packet.extend(u32::try_from(body.len()).unwrap_or_default().to_be_bytes());
@@ -105,7 +102,7 @@ pub(super) fn framed(tag: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The packets of a file.
+/// Splits a file into its packets.
 pub(super) fn packets(bytes: &[u8]) -> Result<Vec<Packet<'_>>, SigningError> {
     let mut found = Vec::new();
     let mut rest = bytes;
@@ -124,7 +121,7 @@ pub(super) fn packets(bytes: &[u8]) -> Result<Vec<Packet<'_>>, SigningError> {
     Ok(found)
 }
 
-/// Tag, length of the body and of the header. Bodies in several parts do not occur in keys.
+/// Returns the tag, and the lengths of the body and the header. Partial bodies do not occur in keys.
 fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let first = *bytes.first()?;
     if first & 0x80 == 0 {
@@ -147,7 +144,7 @@ fn header(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     Some(((first >> 2) & 0x0f, length, 1 + size))
 }
 
-/// A length of the new format and the bytes that it takes.
+/// Parses a length of the new format; returns it with its own size in bytes.
 fn length(bytes: &[u8]) -> Option<(usize, usize)> {
     match *bytes.first()? {
         short @ 0..=191 => Some((usize::from(short), 1)),
@@ -164,7 +161,7 @@ fn length(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 impl Signature {
-    /// Reads a version 4 signature; `None` for another one, which says nothing here.
+    /// Parses a version 4 signature; `None` for other versions, which are ignored.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         if *body.first()? != 4 {
             return None;
@@ -194,7 +191,7 @@ impl Signature {
     }
 }
 
-/// A number with its length in bits before it.
+/// Encodes a multiprecision integer: its length in bits, then its bytes.
 pub(super) fn mpi(bytes: &[u8]) -> Vec<u8> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let bytes = bytes.get(zeros..).unwrap_or_default();

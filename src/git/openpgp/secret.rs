@@ -15,7 +15,7 @@ use super::{ECDSA, ED25519, EDDSA_LEGACY, RSA, SigningError};
 const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
 const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
-/// Bytes that are read from the front.
+/// The rest of a byte sequence.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -29,7 +29,7 @@ impl<'a> Reader<'a> {
         self.take(1)?.first().copied().ok_or_else(cut_off)
     }
 
-    /// A number with its length in bits before it.
+    /// Reads a multiprecision integer: its length in bits, then its bytes.
     fn mpi(&mut self) -> Result<&'a [u8], SigningError> {
         let bits = self
             .take(2)?
@@ -56,7 +56,7 @@ fn unusable(reason: impl Into<String>) -> SigningError {
     }
 }
 
-/// Splits a packet behind its public fields.
+/// Splits a packet after its public fields.
 pub(super) fn public_part(body: &[u8]) -> Result<(&[u8], &[u8]), SigningError> {
     let mut reader = Reader(body);
     let algorithm = reader.take(6)?.last().copied().unwrap_or_default();
@@ -69,7 +69,7 @@ pub(super) fn public_part(body: &[u8]) -> Result<(&[u8], &[u8]), SigningError> {
             reader.short()?;
             reader.mpi()?;
         }
-        // ECDH has the parameters of its key derivation too.
+        // ECDH also has the parameters of its key derivation.
         18 => {
             reader.short()?;
             reader.mpi()?;
@@ -84,7 +84,7 @@ pub(super) fn public_part(body: &[u8]) -> Result<(&[u8], &[u8]), SigningError> {
     body.split_at_checked(at).ok_or_else(cut_off)
 }
 
-/// Tells whether GnuPG left the secret part out (`--export-secret-subkeys`, cards).
+/// Tells whether GnuPG omitted the secret part (`--export-secret-subkeys`, cards).
 pub(super) fn is_stub(rest: &[u8]) -> bool {
     matches!(rest, [253..=255, _, 101, ..])
 }
@@ -118,7 +118,7 @@ pub(super) fn unlocked(
     pair(algorithm, public, &secret)
 }
 
-/// Cuts off a checksum and compares it: SHA-1, or the sum of the bytes.
+/// Removes the checksum and verifies it: SHA-1, or the sum of the bytes.
 fn checked(secret: &[u8], length: usize) -> Result<Vec<u8>, SigningError> {
     let at = secret.len().checked_sub(length).ok_or_else(cut_off)?;
     let (numbers, sum) = secret.split_at_checked(at).ok_or_else(cut_off)?;
@@ -139,7 +139,7 @@ fn checked(secret: &[u8], length: usize) -> Result<Vec<u8>, SigningError> {
     }
 }
 
-/// The symmetric key that a passphrase makes (RFC 9580, section 3.7.1).
+/// Derives the symmetric key from a passphrase (RFC 9580, section 3.7.1).
 fn derived(
     reader: &mut Reader<'_>,
     cipher: u8,
@@ -207,7 +207,7 @@ fn decrypted(cipher: u8, key: &[u8], iv: [u8; 16], data: &[u8]) -> Result<Vec<u8
     Ok(plain)
 }
 
-/// The numbers in the shape of an SSH key (`PROTOCOL.key`).
+/// Converts the numbers into an SSH key (`PROTOCOL.key`).
 fn pair(algorithm: u8, public: &[u8], secret: &[u8]) -> Result<KeypairData, SigningError> {
     let (mut public, mut secret) = (Reader(public.get(6..).unwrap_or_default()), Reader(secret));
     let mut wire = Vec::new();
@@ -252,7 +252,7 @@ fn put(wire: &mut Vec<u8>, bytes: &[u8]) {
     wire.extend(bytes);
 }
 
-/// A positive number: without leading zeros, but for one before a set high bit.
+/// Writes a positive number: without leading zeros, except one before a set high bit.
 fn put_number(wire: &mut Vec<u8>, bytes: &[u8]) {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let bytes = bytes.get(zeros..).unwrap_or_default();
@@ -262,7 +262,7 @@ fn put_number(wire: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// A string of the SSH wire format and what is behind it.
+/// Splits off a string of the SSH wire format.
 pub(super) fn ssh_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_at_checked(4)?;
     let length = u32::from_be_bytes(length.try_into().ok()?);

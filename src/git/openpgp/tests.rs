@@ -1,10 +1,10 @@
-//! Signatures compared with those of GnuPG, byte by byte.
+//! Compares signatures with those of GnuPG, byte by byte.
 
 use super::*;
 
 const TEXT: &[u8] = include_bytes!("../../../tests/fixtures/openpgp/text");
 
-/// Key, signature of GnuPG, passphrase.
+/// A key, its signature by GnuPG, and the passphrase.
 type Case = (&'static [u8], &'static [u8], Option<&'static [u8]>);
 
 macro_rules! case {

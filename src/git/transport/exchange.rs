@@ -1,5 +1,5 @@
-//! One request of Git's smart HTTP protocol, with the habits of real hosts: redirects of the first
-//! request, sign-in pages, limits of rate.
+//! A request of Git's smart HTTP protocol, with the behaviour of real hosts: redirects of the first
+//! request, sign-in pages, rate limits.
 
 use std::{
     io::{Seek as _, Write as _},
@@ -29,28 +29,28 @@ use crate::{
     text,
 };
 
-/// Answers of more bytes than this are kept in a file without a name.
+/// Larger answers are kept in an unnamed file.
 const IN_MEMORY: usize = 8 << 20;
-/// The most bytes that one answer of a server may have.
+/// The size limit of one answer, in bytes.
 const MAX_ANSWER: usize = 1 << 30;
-/// The most bytes that are read of a server's words.
+/// The size limit of an error text, in bytes.
 const MAX_WORDS: usize = 2000;
 const MAX_REDIRECTS: usize = 5;
-/// The pauses before a request is sent again.
+/// The pauses before a request is repeated.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_millis(800),
     Duration::from_millis(2400),
 ];
-/// How often, and how long in all, a host is waited for that says when to come again.
+/// The limits on retries after a host's `Retry-After`: their number, and their total time.
 const MAX_WAITS: usize = 10;
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// Hosts serve Git only to programs that call themselves git.
+/// Some hosts serve Git only to a user agent that begins with git.
 const USER_AGENT: &str = concat!("git/2.47.0 (promote/", env!("CARGO_PKG_VERSION"), ")");
 /// Parts of the paths of sign-in pages.
 const SIGN_IN: [&str; 6] = ["signin", "sign_in", "sign-in", "login", "oauth", "saml"];
 
-/// A failed request, and whether and when sending it again is safe and of use.
+/// A failed request, and whether and when a retry is safe and useful.
 struct Failed {
     error: Error,
     again: Again,
@@ -58,7 +58,7 @@ struct Failed {
 
 enum Again {
     Never,
-    /// A single time: where nothing listens, or a limit of time ended the request.
+    /// Once: the connection was refused, or a time limit ended the request.
     Once,
     Soon,
     After(u16, Duration),
@@ -73,7 +73,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// An answer, and the file of the credentials that were sent for it.
+/// An answer, and the file of the credentials that were sent.
 struct Answer {
     response: Response,
     origin: Option<String>,
@@ -82,9 +82,9 @@ struct Answer {
 /// A request for one service of a repository.
 pub(super) struct Exchange {
     pub(super) current: Current,
-    /// The repository's URL as it was given, without the user.
+    /// The given URL of the repository, without the user.
     pub(super) url: Url,
-    /// The user that the URL names.
+    /// The user in the given URL.
     pub(super) user: Option<String>,
     pub(super) service: Service,
 }
@@ -101,7 +101,7 @@ impl Exchange {
         }
     }
 
-    /// The URL of the request, below the base to which the first request was redirected.
+    /// Returns the URL of the request, below the base to which the first request was redirected.
     fn endpoint(&self) -> Result<Url, Error> {
         let base = self.current.git.base_of(&self.url);
         let base = base.as_str().trim_end_matches('/');
@@ -113,8 +113,8 @@ impl Exchange {
         Url::parse(&url).map_err(|_| self.failed("it makes no URL".to_owned()))
     }
 
-    /// Sends the request until it is answered. What was sent of a push is sent again only if the
-    /// host says that it did nothing: otherwise only a look at the branch tells.
+    /// Sends the request with retries. A push is repeated only if the
+    /// host says that it did nothing: otherwise only the branch shows the result.
     pub(super) async fn run(&self, body: Vec<u8>) -> Result<SpooledTempFile, Error> {
         let body = Bytes::from(body);
         let mut pauses = PAUSES.into_iter();
@@ -173,7 +173,7 @@ impl Exchange {
             .into())
     }
 
-    /// The URL to which a redirect leads. Only the first request follows one, as in git, and not to
+    /// Returns the URL of a redirect. Only the first request follows one, as in git, and not to
     /// another scheme or host: credentials and trust end there.
     fn redirected(&self, from: &Url, location: &str, answer: &Answer) -> Result<Url, Error> {
         let to = from
@@ -206,8 +206,8 @@ impl Exchange {
         }
     }
 
-    /// Sends with credentials that name the host; others only go to a host that the user named and
-    /// that asks for some (401). That there is nothing, or nothing for us, is no such question.
+    /// Sends with credentials for this host; credentials without a host are sent only to a host that the user named and
+    /// that requires some (status 401). Status 403 or 404 does not request credentials.
     async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Failed> {
         let git = &self.current.git;
         let user = self.user.as_deref();
@@ -299,7 +299,7 @@ impl Exchange {
         answer.await.map_err(|failed| self.broken(&failed))
     }
 
-    /// A request without an answer, or without all of it.
+    /// Converts a request without an answer, or with a part of one, into an error.
     fn broken(&self, failed: &http::Failed) -> Failed {
         let problem = failed.problem();
         if let Problem::Certificate(problem) = problem {
@@ -332,7 +332,7 @@ impl Exchange {
         Ok(value)
     }
 
-    /// Tells whether the request only reads.
+    /// Tells whether the request only reads, so that it may be repeated.
     fn is_repeatable(&self) -> bool {
         !matches!(self.service, Service::ReceivePack)
     }
@@ -379,7 +379,7 @@ impl Exchange {
         Ok(kept)
     }
 
-    /// Keeps where the first request ended as the base of all that follow.
+    /// Stores the final URL of the first request as the base of later ones.
     fn remember(&self, url: &Url) {
         let Some(path) = url.path().strip_suffix("/info/refs") else {
             return;
@@ -392,7 +392,7 @@ impl Exchange {
         }
     }
 
-    /// The error of an answer that is not a success.
+    /// Returns the error for an unsuccessful answer.
     async fn refused(&self, mut answer: Answer) -> Failed {
         let url = redacted(self.url.as_str());
         let status = answer.response.status();
@@ -423,7 +423,7 @@ impl Exchange {
             Some(wait) if limited || status == StatusCode::SERVICE_UNAVAILABLE => {
                 Again::After(status.as_u16(), wait)
             }
-            // A host that counts requests did nothing with this one.
+            // A rate-limited request was not processed.
             _ if limited => Again::Soon,
             _ if status.is_server_error() && self.is_repeatable() => Again::Soon,
             _ => Again::Never,
@@ -439,7 +439,7 @@ impl Exchange {
         }
     }
 
-    /// The first line of a text that a host sends with a status.
+    /// Returns the first line of the body of an unsuccessful answer.
     async fn words(&self, mut response: Response) -> String {
         let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();

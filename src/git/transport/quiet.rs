@@ -1,11 +1,11 @@
-//! The capability `no-progress` (`gitprotocol-capabilities`), which the library never asks for: of a
-//! small repository the progress texts are a twentieth of the answer, and are shown nowhere.
+//! The capability `no-progress` (`gitprotocol-capabilities`), which the library does not request: in a
+//! small repository the progress texts are a twentieth of the answer, and are not displayed.
 
 use crate::git::history::packet;
 
 const CAPABILITY: &str = "no-progress";
 
-/// Tells whether a host offers it in its first answer.
+/// Tells whether a host advertises the capability.
 pub(super) fn is_offered(advertised: &[u8]) -> bool {
     let line = advertised.split(|byte| *byte == b'\n');
     let mut lines = line.filter_map(|line| line.split(|byte| *byte == 0).nth(1));
@@ -15,8 +15,8 @@ pub(super) fn is_offered(advertised: &[u8]) -> bool {
     })
 }
 
-/// Asks for it in the first `want` of a request, behind the library's own capabilities. Another
-/// request stays as it is.
+/// Adds the capability to the first `want` of a request, after the library's own. Other
+/// requests are not changed.
 pub(super) fn ask(request: &mut Vec<u8>) {
     let Some((Some(line), rest)) = packet(request) else {
         return;

@@ -1,16 +1,16 @@
 //! The list of shallow commits before a pack (`gitprotocol-pack`, "Packfile Negotiation").
 //!
-//! The Git library takes each of them by a search in those before: a long list takes minutes.
+//! The Git library inserts each of them by a linear search: a long list takes minutes.
 
 use std::io::{self, Read};
 
-/// The most shallow commits of one answer.
+/// The most shallow commits that one answer may have.
 pub(super) const MAX_SHALLOW: usize = 20_000;
 
-/// Tells whether an answer begins with more shallow commits than are taken.
+/// Tells whether an answer begins with too many shallow commits.
 ///
 /// # Errors
-/// What reading says; an answer that ends early is for the library to refuse.
+/// An error of the reader; the library rejects a truncated answer itself.
 pub(super) fn is_flood(answer: &mut impl Read) -> io::Result<bool> {
     let mut answer = io::BufReader::new(answer);
     for _ in 0..=MAX_SHALLOW {
@@ -24,7 +24,7 @@ pub(super) fn is_flood(answer: &mut impl Read) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The next packet; `None` for one without content, and at the end.
+/// Reads the next packet; `None` for one without content, and at the end.
 fn packet(answer: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     if answer.by_ref().take(4).read_to_end(&mut line)? < 4 {

@@ -1,5 +1,5 @@
-//! SSH through the program `ssh`, where there is one. No key is read here and no host key is
-//! accepted that is not known already.
+//! SSH through the program `ssh`. This module reads no key and accepts no
+//! unknown host key.
 
 use std::{
     fs,
@@ -21,19 +21,19 @@ use crate::{
     text,
 };
 
-/// The most that is read of what the program says.
+/// The size limit of the program's standard error.
 const MAX_SAID: u64 = 16 << 10;
 
-/// Where a repository is.
+/// The host, port and path of a repository on SSH.
 #[derive(Debug, PartialEq, Eq)]
 struct Address {
-    /// `[USER@]HOST`.
+    /// `[USER@]HOST`, the destination argument of `ssh`.
     target: String,
     port: Option<u16>,
     path: String,
 }
 
-/// Tells whether the text names a repository on SSH: `ssh://…` or `[USER@]HOST:PATH`.
+/// Tells whether the text is an address on SSH: `ssh://…` or `[USER@]HOST:PATH`.
 pub(in crate::git) fn is_ssh(text: &str) -> bool {
     if text.starts_with("ssh://") {
         return true;
@@ -42,7 +42,7 @@ pub(in crate::git) fn is_ssh(text: &str) -> bool {
     !text.contains("://") && before.is_some_and(|host| !host.is_empty() && !host.contains('/'))
 }
 
-/// Checks an address and returns it as it is.
+/// Checks an address and returns it unchanged.
 pub(in crate::git) fn check(text: &str) -> Result<String, &'static str> {
     match Address::parse(text) {
         Some(_) => Ok(text.to_owned()),
@@ -61,7 +61,7 @@ impl Address {
                     "" => host.to_owned(),
                     user => format!("{user}@{host}"),
                 };
-                // As git does it: a path below a home begins with ~.
+                // As in git, a path below a home directory begins with ~.
                 let path = match url.path().strip_prefix("/~") {
                     Some(rest) => format!("~{rest}"),
                     None => url.path().to_owned(),
@@ -83,7 +83,7 @@ impl Address {
         };
         let good = |c: char| c.is_ascii_alphanumeric() || "-._@[]:".contains(c);
         let host = found.target.rsplit('@').next().unwrap_or_default();
-        // A beginning with a dash would be an option of the program.
+        // A leading dash would be an option of the program.
         let is_good = !found.target.starts_with('-')
             && !host.starts_with('-')
             && !host.is_empty()
@@ -95,7 +95,7 @@ impl Address {
     }
 }
 
-/// The transport that the library is given for SSH.
+/// The library's transport for SSH.
 pub(super) struct Ssh;
 
 impl SmartSubtransport for Ssh {
@@ -118,14 +118,14 @@ impl SmartSubtransport for Ssh {
     }
 }
 
-/// A running `ssh`.
+/// A running `ssh` with its pipes.
 struct Stream {
     url: String,
     child: Child,
     input: Option<ChildStdin>,
     output: ChildStdout,
     any: bool,
-    // Last, so that the key goes after the program that uses it.
+    // Declared last, so that the key is removed after the program that uses it.
     _key: Option<tempfile::TempDir>,
 }
 
@@ -182,11 +182,11 @@ impl Stream {
         })
     }
 
-    /// The error of a connection that ended before anything came.
+    /// Returns the error of a connection that ended before any answer.
     fn nothing(&mut self) -> io::Error {
         let mut said = Vec::new();
         if let Some(stderr) = self.child.stderr.take() {
-            // What the program said is for the message alone.
+            // The program's output is for the message alone.
             let _ = stderr.take(MAX_SAID).read_to_end(&mut said);
         }
         let said = String::from_utf8_lossy(&said);
@@ -229,7 +229,7 @@ impl Drop for Stream {
     }
 }
 
-/// Hands the key over in a file that only we may read, as the program demands it: a mounted secret
+/// Writes the key to a file that only this user may read, as the program requires: a mounted secret
 /// is often readable for others.
 fn use_key(command: &mut Command, key: &SshKey) -> io::Result<tempfile::TempDir> {
     let dir = tempfile::tempdir()?;
