@@ -1,10 +1,10 @@
-//! Sets images in a GitOps repository: finds the scalar that decides, edits it, proves the effect.
+//! Sets images in a GitOps repository: finds the scalar with the image, edits it, proves the effect.
 //!
-//! Pure functions over a [`Tree`] of files: fetching, committing and pushing is `git`'s work.
+//! Pure functions over a [`Tree`] of files: module `git` fetches, commits and pushes.
 //! An edit replaces the bytes of one scalar and is parsed again to prove that nothing else
 //! changed in the file; in an overlay, the objects are built before and after. A place that
-//! cannot be edited without a surprise (an alias, a shared anchor, a duplicate key, a template,
-//! a construct that is not understood) is refused.
+//! cannot be edited without side effects (an alias, a shared anchor, a duplicate key, a template,
+//! a construct that is not supported) is refused.
 
 mod error;
 #[cfg(test)]
@@ -36,26 +36,25 @@ use crate::image::Repository;
 /// The component whose image is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Component {
-    /// The component's name.
     pub(crate) name: String,
-    /// The repositories under which the image may be in a file now.
+    /// The repositories that the image may have in a file before the edit.
     pub(crate) repositories: Vec<String>,
 }
 
-/// The edits that are allowed.
+/// The kinds of edits that the flags allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Options {
-    /// Every image of the component's repository, not only the one container.
+    /// Edits every image of the component's repository, not only the one container.
     pub(crate) all: bool,
-    /// Write an `images:` entry, or a key of one, that is missing.
+    /// Writes an `images:` entry, or a key of one, that is missing.
     pub(crate) create: bool,
-    /// Edit a file that other environments read too.
+    /// Edits a file that other environments read too.
     pub(crate) shared_base: bool,
-    /// Edit a scalar that aliases repeat.
+    /// Edits a scalar that aliases repeat.
     pub(crate) allow_shared: bool,
-    /// Replace an image that is not known to be the component's.
+    /// Replaces an image that is not known to be the component's.
     pub(crate) adopt: bool,
-    /// Replace a variable that is substituted later.
+    /// Replaces a variable that is substituted later.
     pub(crate) overwrite_variable: bool,
     /// Set when one image alone is deployed.
     pub(crate) single: bool,
@@ -63,42 +62,39 @@ pub(crate) struct Options {
     pub(crate) copy: bool,
 }
 
-/// A place that has the image now.
+/// A place with the new image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Written {
-    /// The file.
     pub(crate) file: String,
     /// The path of the scalar or entry.
     pub(crate) path: String,
-    /// The line.
     pub(crate) line: usize,
-    /// The text before.
     pub(crate) old: String,
-    /// The text after; the same when nothing changed.
+    /// The text after the edit; equal to `old` when nothing changed.
     pub(crate) new: String,
 }
 
-/// The places of one component, and what the user has to know of them.
+/// The places of one component, with warnings for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Done {
-    /// Every place, edited or right already.
+    /// Every place, edited or already correct.
     pub(crate) places: Vec<Written>,
-    /// Places that stay, effects that are not proved.
+    /// Places that were not edited, and effects that could not be proved.
     pub(crate) warnings: Vec<String>,
 }
 
 impl Component {
-    /// Tells whether a text, with or without tag, names one of the repositories.
+    /// Tells whether an image, with or without tag, has one of the component's repositories.
     pub(crate) fn knows(&self, image: &str) -> bool {
         let (repository, ..) = graph::split(image);
-        // `nginx` and `docker.io/library/nginx` are one.
+        // `nginx` and `docker.io/library/nginx` are the same repository.
         let full = repository.parse::<Repository>();
         let full = full.map(|repository| repository.to_string());
         let same = |known: &String| known == repository || Ok(known) == full.as_ref();
         self.repositories.iter().any(same)
     }
 
-    /// Tells whether a repository ends as the component's do, in another registry or namespace.
+    /// Tells whether a repository has the last segment of the component's, in another registry or namespace.
     pub(crate) fn ends_alike(&self, image: &str) -> bool {
         let (repository, ..) = graph::split(image);
         let end = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();

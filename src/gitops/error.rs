@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// The path from the root of the repository.
@@ -22,7 +21,7 @@ impl Position {
         }
     }
 
-    /// The beginning of a file.
+    /// The first line and column of a file.
     pub(crate) fn start(file: &str) -> Self {
         Self::new(file, 1, 1)
     }
@@ -34,163 +33,115 @@ impl fmt::Display for Position {
     }
 }
 
-/// A refusal; nothing was changed.
+/// A refused edit. Nothing was changed, and each `hint` is the next thing to type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// The file is not YAML.
     #[error("{at}: not valid YAML: {reason}")]
     Parse {
-        /// Where the parser stopped.
         at: Position,
-        /// The parser's complaint.
         reason: String,
     },
     /// The file could not be read.
     #[error("cannot read {file}: {reason}")]
     Read {
-        /// The file.
         file: String,
-        /// The reason.
         reason: String,
     },
     /// The file is a symbolic link, or is reached through one.
     #[error("{file}:1:1: it is a symbolic link to {target}")]
     Link {
-        /// The link.
         file: String,
-        /// Its target.
         target: String,
     },
     /// The path does not follow the grammar.
     #[error("path {path:?} is malformed: {reason}")]
     PathSyntax {
-        /// The path.
         path: String,
-        /// The first thing that is wrong.
         reason: String,
     },
-    /// A file or directory that was named does not exist.
+    /// A file or directory from the command line that does not exist.
     #[error("{path} does not exist in the GitOps repository")]
     NoFile {
-        /// The path.
         path: String,
     },
-    /// The path leads nowhere.
     #[error("{at}: nothing at {path}: {missing} is missing ({there})")]
     NothingThere {
-        /// The deepest node that exists.
         at: Position,
-        /// The whole path.
         path: String,
-        /// The first part that is missing.
+        /// The first part of the path that is missing.
         missing: String,
-        /// The keys or items that exist instead.
+        /// The keys or items that exist there instead.
         there: String,
     },
-    /// No container fits.
     #[error("{at}: no container {name:?}: found {containers}")]
     NoContainer {
-        /// The file or kustomization.
         at: Position,
-        /// The component.
         name: String,
-        /// The containers that exist.
         containers: String,
     },
     /// No setter marker names the component.
     #[error("{file}: no marker {{\"$imagepolicy\": \"NAMESPACE:{name}\"}}{others}")]
     NoMarker {
-        /// The file.
         file: String,
-        /// The component.
         name: String,
-        /// The markers that exist.
         others: String,
     },
-    /// Several places fit.
     #[error("{at}: several places for {name}: {places}")]
     Ambiguous {
-        /// The first of them.
         at: Position,
-        /// The component or path.
         name: String,
-        /// The places.
         places: String,
-        /// The way forward.
         hint: String,
     },
-    /// The place exists, but an edit of it would change more or other things than it seems.
+    /// The place exists, but its edit would have further effects.
     #[error("{at}: {path} is not edited: {reason}")]
     NotEditable {
-        /// The scalar or collection.
         at: Position,
-        /// Its path.
         path: String,
-        /// The reason.
         reason: String,
-        /// The way forward.
         hint: String,
     },
-    /// A construct that could set the image and whose effect is unknown.
+    /// A construct that could set the image, with an unknown effect.
     #[error("{at}: {construct} is not understood: {reason}")]
     NotUnderstood {
-        /// The construct.
         at: Position,
-        /// Its name.
         construct: String,
-        /// The reason.
         reason: String,
-        /// The way forward.
         hint: String,
     },
-    /// A kustomization names a path above the root.
+    /// A kustomization has a path that leads out of the repository.
     #[error("{at}: the path {path} leads out of the repository")]
     Outside {
-        /// The path's place.
         at: Position,
-        /// The path.
         path: String,
     },
     /// The file also serves other environments.
     #[error("{at}: {file} also serves {others}")]
     Shared {
-        /// The scalar.
         at: Position,
-        /// The file.
         file: String,
-        /// The other kustomizations.
         others: String,
-        /// The entry to write instead.
         entry: String,
     },
-    /// Two components would write one scalar.
+    /// Two components would write the same scalar.
     #[error("{at}: {path} is the image of {owner} and cannot be that of {name} too")]
     Claimed {
-        /// The scalar.
         at: Position,
-        /// Its path.
         path: String,
-        /// The component that wrote it.
         owner: String,
-        /// The component that would write it now.
         name: String,
     },
-    /// The environment would not render as promised after the edit.
+    /// The environment would not deploy the promised images after the edit.
     #[error("{at}: an edit of {path} would not have the promised effect: {reason}")]
     NoEffect {
-        /// The scalar.
         at: Position,
-        /// Its path.
         path: String,
-        /// The difference.
         reason: String,
     },
     /// The proof of a single edit failed: a bug, and nothing is written.
     #[error("{at}: the edit of {path} would change something else too")]
     NotExact {
-        /// The scalar or list.
         at: Position,
-        /// The place.
         path: String,
     },
 }
@@ -199,11 +150,11 @@ const BY_HAND: &str =
     "name the scalar by --file FILE --path PATH (its effect on the environment is then not proved)";
 
 impl Error {
-    /// The next thing to type.
+    /// Returns the next thing to type.
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Parse { at, .. } => format!(
-                "mend {}, or name another place by --file, --kustomize or --helm-values",
+                "repair {}, or name another place by --file, --kustomize or --helm-values",
                 at.file
             ),
             Self::Read { .. } => {
@@ -221,7 +172,7 @@ impl Error {
                 "check the path, --branch and --environment, name the place by --kustomize, --file or --helm-values, or let --auto find it".to_owned()
             }
             Self::NothingThere { there, .. } if there.starts_with("items") || there.starts_with("keys") => {
-                "use one of the names in parentheses; --create writes what is missing of an images: entry".to_owned()
+                "use one of the names in parentheses; --create adds the missing keys of an images: entry".to_owned()
             }
             Self::NothingThere { .. } => "correct the path".to_owned(),
             Self::NoContainer { .. } => {
@@ -232,13 +183,13 @@ impl Error {
             Self::NotEditable { hint, .. } | Self::NotUnderstood { hint, .. } if !hint.is_empty() => hint.clone(),
             Self::NotEditable { .. } | Self::NotUnderstood { .. } => BY_HAND.to_owned(),
             Self::Shared { entry, .. } => format!(
-                "--create writes into the overlay: {entry}; --shared-base edits the shared file all the same"
+                "--create writes into the overlay: {entry}; --shared-base edits the shared file anyway"
             ),
             Self::Claimed { .. } => {
                 "name each component as its container (NAME=REF), or the place by --file FILE --path PATH".to_owned()
             }
             Self::NoEffect { .. } => BY_HAND.to_owned(),
-            Self::Outside { .. } => "give the directory above, which holds it too".to_owned(),
+            Self::Outside { .. } => "use the parent directory, which contains it too".to_owned(),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What `crate::fuzz` feeds with mutated bytes.
+//! Entry points for `crate::fuzz`: each parses mutated bytes.
 
 use std::collections::BTreeMap;
 
 use super::{path, read, setter, splice, tree::Tree, yaml};
 
-/// A YAML file of a GitOps repository: read, and one scalar of it replaced.
+/// Reads a YAML file of a GitOps repository, and replaces one scalar of it.
 pub(crate) fn editor(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(nodes) = yaml::parse("a.yaml", &text) {
@@ -16,7 +16,7 @@ pub(crate) fn editor(bytes: &[u8]) {
     let _ = splice::flow_scalar(&text);
 }
 
-/// A directory with a kustomization, its base and a patch in one input, between lines `---file`.
+/// Builds a directory with a kustomization, its base and a patch, in one input between lines `---file`.
 pub(crate) fn kustomize(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.split("---file\n");

@@ -1,9 +1,9 @@
-//! Follows a kustomize overlay as `kustomize build` v5.7 does, as far as images go.
+//! Builds a kustomize overlay as `kustomize build` v5.7 does, as far as images are concerned.
 //!
-//! The objects are built with the place of every scalar, so that the place that sets an image
-//! last is known, and an edit can be proved by building again. Labels, names and the like are
-//! followed as far as they decide which patch matches; a construct that could set an image and
-//! is not followed is refused with its place.
+//! The objects are built with the place of every scalar. The place that sets an image
+//! last is therefore known, and an edit can be proved by a second build. Labels, names and the like are
+//! applied as far as they decide which patch matches; an unsupported construct that could set an image
+//! is refused with its place.
 
 mod build;
 mod edit;
@@ -29,7 +29,7 @@ pub(super) use prove::compare;
 
 use value::Value;
 
-/// An object of a file.
+/// Wraps a value of a file for tests.
 pub(super) fn resource(value: Value, file: &str) -> resource::Resource {
     resource::Resource::new(value, file)
 }

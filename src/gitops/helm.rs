@@ -1,8 +1,8 @@
-//! Values of a Helm chart: an image as one text, or in parts as charts have it.
+//! Sets images in values of a Helm chart: an image as one text, or in parts.
 //!
 //! The present text and its key decide what is written: a whole reference, a repository, a
-//! registry, a tag, or a digest with or without `sha256:`. Only keys that exist are written; a
-//! part that would keep its old value and win is a refusal.
+//! registry, a tag, or a digest with or without `sha256:`. Only existing keys are written; a
+//! part whose old value would take precedence is refused.
 
 mod part;
 
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{gitops::Component, image::Reference};
 
-/// A scalar and the text that it gets.
+/// A scalar and its new text.
 pub(super) type Edit = (Rc<Mark>, String);
 
 const REPOSITORIES: [&str; 6] = [
@@ -37,7 +37,7 @@ const TAGS: [&str; 5] = ["tag", "version", "imageTag", "newTag", "imageVersion"]
 const DIGESTS: [&str; 5] = ["digest", "sha", "sha256", "imageDigest", "imageSha"];
 
 const REGISTRIES: [&str; 2] = ["registry", "imageRegistry"];
-/// Keys that charts join with the others to an image, and that no edit can split it into.
+/// Keys that charts join with the others to an image; an edit cannot split the image into them.
 const JOINED: [&str; 10] = [
     "org",
     "organization",
@@ -59,11 +59,11 @@ pub(super) struct Target<'a> {
     pub(super) path: &'a str,
     pub(super) component: &'a Component,
     pub(super) image: &'a Reference,
-    /// `--adopt`: a text that is not the component's image may be replaced.
+    /// Set by `--adopt`: allows the replacement of another image.
     pub(super) adopt: bool,
 }
 
-/// The scalars to write for an image.
+/// Returns the scalars to write for an image, with their texts.
 ///
 /// # Errors
 /// [`Error::NothingThere`] and [`Error::NotEditable`].
@@ -80,7 +80,7 @@ pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
     }
 }
 
-/// The image that a mapping of parts holds, without its version.
+/// Returns the image of a mapping of parts, without its version.
 pub(super) fn present(value: &Value) -> Option<String> {
     let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(key)?.text());
     let repository = text(&REPOSITORIES).filter(|_| is_versioned(value))?;
@@ -90,7 +90,7 @@ pub(super) fn present(value: &Value) -> Option<String> {
     }
 }
 
-/// Tells whether a mapping holds a tag or a digest.
+/// Tells whether a mapping has a tag or a digest.
 fn is_versioned(value: &Value) -> bool {
     let mut keys = TAGS.iter().chain(&DIGESTS);
     keys.any(|key| value.get(key).is_some())
@@ -111,7 +111,7 @@ impl Target<'_> {
         }
     }
 
-    /// A mapping of parts.
+    /// Edits the scalars of a mapping with the parts of an image.
     fn mapping(&self, value: &Value) -> Result<Vec<Edit>, Error> {
         let first = |keys: &[&'static str]| {
             keys.iter()
@@ -169,7 +169,7 @@ impl Target<'_> {
         Ok(edits)
     }
 
-    /// Refuses a place that holds another component's image, but for `--adopt`.
+    /// Refuses a place with another component's image, unless `--adopt` is set.
     fn check_present(
         &self,
         registry: Option<&Scalar>,
@@ -193,10 +193,10 @@ impl Target<'_> {
             "it holds {present}, which is not an image of {}",
             self.component.name
         );
-        Err(self.refused_at(at, &reason, "--adopt replaces it all the same"))
+        Err(self.refused_at(at, &reason, "--adopt replaces it anyway"))
     }
 
-    /// Refuses an `images:` entry of kustomize that would need a `newName`.
+    /// Refuses an entry of kustomize's `images:` that would need a `newName`.
     fn check_entry(&self, value: &Value, repository: &Scalar) -> Result<(), Error> {
         let entry = value.get("newTag").is_some() && value.get("name").is_some();
         let renames =
@@ -211,7 +211,7 @@ impl Target<'_> {
         ))
     }
 
-    /// Refuses a registry for all images of the chart that would win over the image's own.
+    /// Refuses a registry for all images of the chart that would replace the image's own.
     fn check_global(&self) -> Result<(), Error> {
         let keys: [&[&str]; 3] = [
             &["global", "imageRegistry"],
@@ -227,7 +227,7 @@ impl Target<'_> {
             let inside = self.path.starts_with("global.image");
             if own && !inside && text != self.image.repository.registry() {
                 let reason = format!(
-                    "{} is {text}, which charts take for every image",
+                    "{} is {text}, which charts use for every image",
                     keys.join(".")
                 );
                 return Err(self.refused(
@@ -240,16 +240,16 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Refuses siblings with 64 hex digits under a key that is not known.
+    /// Refuses unknown sibling keys with 64 hex digits.
     fn check_strays(&self, value: &Value, digest: Option<(&str, &Scalar)>) -> Result<(), Error> {
-        // A name with its registry needs no beginning from elsewhere.
+        // A name with its registry needs no prefix from another key.
         let is_short = present(value).is_some_and(|name| {
             let first = name.split('/').next().unwrap_or_default();
             !first.contains(['.', ':'])
         });
         for (key, inner) in value.entries() {
             let text = inner.text().unwrap_or_default();
-            // ingress-nginx keeps the digest of a variant that `chroot: true` deploys.
+            // ingress-nginx has a second digest, for the variant that `chroot: true` deploys.
             let unused =
                 key == "digestChroot" && value.get("chroot").and_then(Value::text) == Some("false");
             let known = unused
@@ -258,7 +258,7 @@ impl Target<'_> {
                 || TAGS.contains(&key.as_str());
             let is_joined = JOINED.contains(&key.as_str()) && !text.is_empty();
             let reason = if !known && is_digest(text) {
-                "holds a digest that would stay"
+                "has a digest that would not change"
             } else if is_joined || is_short && self.is_beginning(key, text) {
                 "is a part of the image too"
             } else {
@@ -273,8 +273,8 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Tells whether another key than those of an image holds the beginning of the new image's name,
-    /// or of its path: a chart that joins them would have it twice.
+    /// Tells whether a key that is not an image part holds a prefix of the new image's name,
+    /// or of its path: a chart that joins them would repeat it.
     fn is_beginning(&self, key: &str, text: &str) -> bool {
         let is_own = [&REPOSITORIES[..], &TAGS, &DIGESTS, &REGISTRIES]
             .iter()
@@ -290,7 +290,7 @@ impl Target<'_> {
             && (begins(&repository.to_string()) || begins(repository.path()))
     }
 
-    /// The scalars for tag and digest. A tag's key alone takes `tag@digest`.
+    /// Edits the scalars for tag and digest. A single key for the tag gets `tag@digest`.
     fn versions(
         &self,
         value: &Value,
@@ -341,7 +341,7 @@ impl Target<'_> {
         Ok(edits)
     }
 
-    /// One scalar: its key and its present text say which part it is.
+    /// Edits a single scalar: its key and its present text decide which part it is.
     fn scalar(&self, scalar: &Scalar) -> Result<Vec<Edit>, Error> {
         let at = scalar
             .mark()
@@ -375,7 +375,7 @@ impl Target<'_> {
                     return Err(self.refused_at(
                         at,
                         &reason,
-                        "correct the path; --adopt replaces it all the same",
+                        "correct the path; --adopt replaces it anyway",
                     ));
                 }
                 parts::written(self.image, &scalar.text)
@@ -387,7 +387,7 @@ impl Target<'_> {
                 }
                 self.whole(scalar, alone)?
             }
-            // Without the tag beside it the edit would deploy the old version.
+            // Without an edit of the tag beside it the chart would still deploy the old version.
             Some(Part::Registry | Part::Repository) if let Some(parent) = beside => {
                 return self.mapping(parent);
             }
@@ -417,14 +417,14 @@ impl Target<'_> {
         Ok(edit(scalar, text).into_iter().collect())
     }
 
-    /// A whole reference, perhaps behind `NAME=` as in the images of an Argo CD Application.
+    /// Returns a whole reference, behind `NAME=` if the text is such an image of an Argo CD Application.
     fn whole(&self, scalar: &Scalar, alone: bool) -> Result<String, Error> {
         let Some((name, present)) = scalar.text.split_once('=') else {
             if !alone {
                 self.check_present(None, &scalar.text, scalar)?;
             }
             let text = parts::written(self.image, &scalar.text);
-            // Without a name of its own an item renames nothing.
+            // An item without a name of its own does not rename the image.
             let (old, new) = (split(&scalar.text).0, split(&text).0);
             let renamed = self.is_item_of_images() && old != new;
             return Ok(if renamed {
@@ -445,7 +445,7 @@ impl Target<'_> {
         images == "images" && above.last() == Some(&Step::Key("kustomize".to_owned()))
     }
 
-    /// The key of a scalar; of an item `{name: image.tag, value: …}`, the end of its name.
+    /// Returns the key of a scalar; for an item `{name: image.tag, value: …}`, the end of its name.
     fn key(&self) -> String {
         match self.steps {
             [.., Step::With(_, name), Step::Key(value)] if value == "value" => name

@@ -1,6 +1,6 @@
 //! Adds an `images:` entry, or keys of one, in the style of the file (`--create`).
 //!
-//! The file is read again afterwards: the document must be the old one with exactly what was added.
+//! The file is read again afterwards: the document must be the old one with exactly the addition.
 
 use super::{
     Error,
@@ -10,7 +10,7 @@ use super::{
     yaml::{self, Kind, Node},
 };
 
-/// Adds an entry to the end of `images:`; the list is added when the file has none.
+/// Appends an entry to `images:`; the list is added when the file has none.
 ///
 /// # Errors
 /// [`Error::NotEditable`] for a file in a form that cannot be extended, [`Error::NotExact`].
@@ -101,7 +101,7 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
     Ok(after)
 }
 
-/// Adds keys to the entry that begins at a line and column.
+/// Adds keys to the entry at a line and column.
 ///
 /// # Errors
 /// As [`entry`].
@@ -169,7 +169,7 @@ fn made(text: &str) -> Value {
     Value::Scalar(super::graph::value::Scalar::made(text))
 }
 
-/// Compares the file with the change that was meant.
+/// Compares the file with the intended change.
 fn proved(file: &str, before: &str, after: &str, change: impl Fn(&mut Value)) -> Result<(), Error> {
     let (mut wanted, found) = (load(file, before)?, load(file, after)?);
     if let [value] = wanted.as_mut_slice() {
@@ -186,7 +186,7 @@ fn proved(file: &str, before: &str, after: &str, change: impl Fn(&mut Value)) ->
     }
 }
 
-/// An entry in braces, as a message or a list in brackets has it.
+/// Returns an entry in braces, for a message or a list in brackets.
 pub(super) fn flow(fields: &[(&str, String)]) -> String {
     let fields: Vec<_> = fields
         .iter()
@@ -195,7 +195,7 @@ pub(super) fn flow(fields: &[(&str, String)]) -> String {
     format!("{{{}}}", fields.join(", "))
 }
 
-/// An entry as JSON, which is YAML too.
+/// Returns an entry as JSON, which is valid YAML.
 fn json(fields: &[(&str, String)]) -> String {
     let fields: Vec<_> = fields
         .iter()
@@ -213,7 +213,7 @@ fn block(fields: &[(&str, String)], indentation: usize, end: &str) -> String {
     lines.collect()
 }
 
-/// The column at which the file's other lists have their dashes, from 0.
+/// Returns the column of the dashes in the file's other lists, from 0.
 fn list_indentation(text: &str, document: &Node) -> Option<usize> {
     let Kind::Mapping(entries) = &document.kind else {
         return None;
@@ -227,7 +227,7 @@ fn list_indentation(text: &str, document: &Node) -> Option<usize> {
         .next()
 }
 
-/// The column of the dash in front of an item of a block list, from 0.
+/// Returns the column of the dash before an item of a block list, from 0.
 fn dash_column(text: &str, item: &Node) -> usize {
     let head = text.get(..item.range.start).unwrap_or_default();
     let line = head
@@ -247,7 +247,7 @@ fn last_byte(node: &Node) -> usize {
     inner.unwrap_or(node.range.end)
 }
 
-/// The byte behind the end of the line.
+/// Returns the byte after the end of the line.
 fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     rest.find('\n').map_or(text.len(), |line| at + line + 1)

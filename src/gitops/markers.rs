@@ -1,4 +1,4 @@
-//! Edits the scalars behind Flux's setter markers.
+//! Edits the scalars with Flux's setter markers.
 
 use super::{
     Done, Error,
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Edit {
-    /// Every scalar whose marker names the component.
+    /// Edits every scalar whose marker names the component.
     pub(super) fn setter(
         &self,
         tree: &Tree<'_>,
@@ -45,7 +45,7 @@ impl Edit {
             let (ours, stay): (Vec<_>, Vec<_>) = found.into_iter().partition(of_environment);
             for one in stay {
                 done.warnings.push(format!(
-                    "{} stays: it is not below a directory {}",
+                    "{} is not edited: it is not below a directory {}",
                     one.mark.position(),
                     self.environment
                 ));
@@ -89,7 +89,7 @@ impl Edit {
                 return Err(Error::NotEditable {
                     at: one.mark.position(),
                     path: one.mark.path.clone(),
-                    reason: "--pin leaves that part out".to_owned(),
+                    reason: "--pin omits that part".to_owned(),
                     hint: "--pin tag-and-digest writes tags and digests".to_owned(),
                 });
             };
@@ -98,7 +98,7 @@ impl Edit {
                 && !digest_kept(&one.mark.file)
             {
                 done.warnings.push(format!(
-                    "{}: a marker :tag takes the tag alone, the digest is lost",
+                    "{}: a marker :tag gets the tag alone, the digest is lost",
                     one.mark.position()
                 ));
             }

@@ -1,7 +1,7 @@
-//! Settings of Argo CD and Flux that win over the files of an environment: images that an
+//! Finds settings of Argo CD and Flux that override the files of an environment: images that an
 //! Application or a Flux Kustomization sets, `.argocd-source.yaml`, parameters of a chart.
 //!
-//! An edit below such a setting would have no effect, so it is refused with the setting's place.
+//! An edit of an overridden file would have no effect, so it is refused with the setting's place.
 
 use super::{
     Component, Error,
@@ -14,13 +14,13 @@ use super::{
     update::yaml_files,
 };
 
-/// A setting that wins.
+/// A setting that overrides files.
 struct Setting {
     at: Position,
     file: String,
-    /// The path for `--path`.
+    /// The path of the setting, for `--path`.
     path: String,
-    /// The image, or the part of it, that is set.
+    /// The image, or the part of it, in the setting.
     text: String,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn check_values(
                 .map_or(&[][..], Value::items);
             for (at, item) in parameters.iter().enumerate() {
                 let name = item.get("name").and_then(Value::text).unwrap_or_default();
-                // The parameter itself may be what is edited.
+                // The setting itself may be the place of the edit.
                 let below = name == key || name.starts_with(&format!("{key}."));
                 if below && !(file == own && key.starts_with("spec.")) {
                     let path = format!("{base}helm.parameters[{at}].value");
@@ -113,7 +113,7 @@ impl Setting {
         Error::NotEditable {
             at: self.at.clone(),
             path: self.path.clone(),
-            reason: format!("it sets {}, which wins over {edited}", self.text),
+            reason: format!("it sets {}, which overrides {edited}", self.text),
             hint: format!(
                 "edit it there by --file {} --path '{}', or remove it",
                 self.file, self.path
@@ -149,7 +149,7 @@ impl<'a, 't> Scan<'a, 't> {
                 parent == self.dir && name.starts_with(".argocd-source") && name.ends_with(".yaml");
             let bytes = match self.tree.read(&file) {
                 Ok(bytes) => bytes.unwrap_or_default(),
-                // A link may lead to one of the files that are read anyway.
+                // The target of a link is read as a file of its own.
                 Err(Error::Link { .. }) => continue,
                 Err(error) => return Err(error),
             };
@@ -169,7 +169,7 @@ impl<'a, 't> Scan<'a, 't> {
                     }
                 }
                 Err(error) => self.warnings.push(format!(
-                    "{error}; images that it sets for {} would win",
+                    "{error}; images that it sets for {} would override them",
                     self.dir
                 )),
             }
@@ -188,7 +188,7 @@ fn setting(value: Option<&Value>, file: &str, path: String) -> Option<Setting> {
     })
 }
 
-/// The sources of an Application or ApplicationSet that take the directory, each with its path;
+/// Returns the sources of an Application or ApplicationSet for the directory, each with its path;
 /// `.argocd-source.yaml` is a source itself.
 fn sources<'v>(document: &'v Value, dir: &str, local: bool) -> Vec<(String, &'v Value)> {
     if local {
@@ -223,7 +223,7 @@ fn sources<'v>(document: &'v Value, dir: &str, local: bool) -> Vec<(String, &'v 
     all
 }
 
-/// `spec.source.kustomize.images`: `[NAME=]IMAGE`.
+/// Collects `spec.source.kustomize.images`: `[NAME=]IMAGE`.
 fn argo_images(source: &Value, base: &str, file: &str, found: &mut Vec<(String, Setting)>) {
     let images = source
         .at(&["kustomize", "images"])
@@ -246,7 +246,7 @@ fn is_flux(document: &Value, dir: &str) -> bool {
         && joined("", text(&["spec", "path"])).as_deref() == Some(dir)
 }
 
-/// `spec.images` of a Flux Kustomization, as kustomize has them.
+/// Collects `spec.images` of a Flux Kustomization, which are kustomize's.
 fn flux_images(document: &Value, file: &str, found: &mut Vec<(String, Setting)>) {
     let images = document
         .at(&["spec", "images"])
@@ -310,7 +310,7 @@ mod tests {
                 .to_string();
             assert!(error.starts_with(&format!("{file}:")), "{error}");
             assert!(error.contains("it sets q.io/acme/web:v1"), "{error}");
-            // What sets the same image already is no obstacle.
+            // A setting of the same image is not an obstacle.
             check(&[(file, text)], "q.io/acme/web:v1").unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! Writes an image in the form in which the old one was: whole, or in parts.
+//! Writes an image in the form of the old one: whole, or in parts.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::image::{Reference, Repository};
 
-/// The image as text; a short name stays short where it means the same.
+/// Returns the image as text; a short name remains short if it means the same.
 pub(super) fn written(image: &Reference, present: &str) -> String {
     let (name, ..) = super::graph::images::split(present);
     let mut text = repository(&image.repository, name);
@@ -24,8 +24,8 @@ pub(super) fn written(image: &Reference, present: &str) -> String {
     text
 }
 
-/// The image as it will be in a built object: an `images:` entry of a digest alone gets no tag,
-/// unless keys that are missing are to be created.
+/// Returns the image of the built object: an `images:` entry with a digest alone gets no tag,
+/// unless missing keys are to be created.
 pub(super) fn built(image: &Reference, present: &Scalar, create: bool) -> String {
     let entry = present.entry.as_deref();
     let digest_alone = entry.is_some_and(|entry| entry.digest.is_some() && entry.new_tag.is_none());
@@ -39,7 +39,7 @@ pub(super) fn built(image: &Reference, present: &Scalar, create: bool) -> String
     written(&image, &present.text)
 }
 
-/// The repository as text; the present name stays where it means the same.
+/// Returns the repository as text; the present name is kept if it means the same.
 pub(super) fn repository(repository: &Repository, present: &str) -> String {
     match present.parse::<Repository>() {
         Ok(same) if same == *repository => present.to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn repository(repository: &Repository, present: &str) -> String {
     }
 }
 
-/// The fields of a new `images:` entry.
+/// Returns the fields of a new `images:` entry.
 pub(super) fn entry(image: &Reference, name: &str) -> Vec<(&'static str, String)> {
     let mut fields = vec![("name", name.to_owned())];
     let new_name = repository(&image.repository, name);
@@ -69,10 +69,10 @@ pub(super) struct EntryEdits {
     pub(super) added: Vec<(&'static str, String)>,
 }
 
-/// What an `images:` entry needs so that it sets an image.
+/// Returns the edits by which an `images:` entry sets an image.
 ///
 /// # Errors
-/// [`Error::NothingThere`] for a key that is missing without `--create`, [`Error::NotEditable`].
+/// [`Error::NothingThere`] for a missing key without `--create`, [`Error::NotEditable`].
 pub(super) fn entry_edits(
     entry: &Entry,
     name: &str,

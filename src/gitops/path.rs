@@ -1,7 +1,7 @@
 //! Paths such as `.spec.template.spec.containers[name=web].image`, followed in YAML and JSON.
 //!
 //! A key with dots, slashes or brackets is quoted: `.metadata.annotations."app.io/image"`.
-//! A path leads into a document inside a scalar, as the `values` of an Argo CD Application.
+//! A path continues into a document inside a scalar, such as the `values` of an Argo CD Application.
 
 use super::{
     Error,
@@ -9,7 +9,6 @@ use super::{
     graph::value::{Value, load_inside},
 };
 
-/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     Key(String),
@@ -17,7 +16,7 @@ pub(super) enum Step {
     With(String, String),
 }
 
-/// Reads a path; the first dot may be left out, a leading `$` is ignored.
+/// Parses a path; the first dot may be missing, a leading `$` is ignored.
 ///
 /// # Errors
 /// [`Error::PathSyntax`].
@@ -64,7 +63,7 @@ fn steps(path: &str) -> Result<Vec<Step>, &'static str> {
     }
 }
 
-/// The inside of brackets, in which quoted brackets do not close.
+/// Splits off the text in brackets; a quoted bracket does not close them.
 fn bracket(text: &str) -> Result<(&str, &str), &'static str> {
     let mut quote = None;
     for (at, c) in text.char_indices().skip(1) {
@@ -81,7 +80,7 @@ fn bracket(text: &str) -> Result<(&str, &str), &'static str> {
     Err("a bracket is not closed")
 }
 
-/// A quoted text and what follows it.
+/// Splits off a quoted text.
 fn quoted(text: &str) -> Result<(String, &str), &'static str> {
     let mut characters = text.char_indices();
     let Some((_, quote)) = characters.next() else {
@@ -126,7 +125,7 @@ fn item(inner: &str) -> Result<Step, &'static str> {
     }
 }
 
-/// Follows a path; the error names the first step that leads nowhere, and the ones that would.
+/// Follows a path; the error has the first step that does not exist, and the existing ones.
 ///
 /// # Errors
 /// [`Error::NothingThere`], [`Error::Ambiguous`], [`Error::Parse`] of an inner document.
@@ -183,7 +182,7 @@ pub(super) fn follow(
     Ok(value)
 }
 
-/// The keys or items that a message offers.
+/// Lists the keys or items for a message.
 fn there(value: &Value) -> String {
     const SHOWN: usize = 12;
     let list = |names: Vec<String>| {
@@ -215,7 +214,7 @@ fn there(value: &Value) -> String {
     }
 }
 
-/// The documents of a file that `--document` selects: KIND/NAME, or an index from 0.
+/// Returns the documents of a file that `--document` selects: KIND/NAME, or an index from 0.
 ///
 /// # Errors
 /// [`Error::NothingThere`].

@@ -1,7 +1,7 @@
-//! The images that a directory of a GitOps repository deploys.
+//! Lists the images that a directory of a GitOps repository deploys.
 //!
-//! Kustomizations are built; files that none of them reads are taken as objects, values of
-//! charts, or patches. Reading fails closed: an image that is not understood is an error.
+//! Kustomizations are built; files that none of them reads are treated as objects, values of
+//! charts, or patches. Reading fails closed: an unclear image is an error.
 
 use std::collections::BTreeSet;
 
@@ -20,16 +20,16 @@ use super::{
 };
 use crate::image::Reference;
 
-/// An image that is deployed.
+/// A deployed image with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Deployed {
-    /// The reference as it is written.
+    /// The reference as written.
     pub(crate) image: String,
     /// The container's name, or the last key of the values; may be empty.
     pub(crate) container: String,
 }
 
-/// Every image of a directory, each once, in the order of the objects.
+/// Lists every image of a directory once, in the order of the objects.
 ///
 /// # Errors
 /// Any [`Error`]: an unreadable file could hide an image.
@@ -52,7 +52,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// A directory without a kustomization of its own: those below it, and single files.
+    /// Reads a directory without a kustomization of its own: those below it, and single files.
     fn directory(&mut self, tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
         let below = |path: &str| dir.is_empty() || path.starts_with(&format!("{dir}/"));
         let reach = Reach::read(tree)?;
@@ -71,7 +71,7 @@ impl Reading {
             read.extend(reach.below(root, "\0"));
             match build(tree, root) {
                 Ok(built) => self.built(&built)?,
-                // A component alone builds nothing; what it patches is read where it is used.
+                // A component alone builds nothing; its patches are read where it is used.
                 Err(error) if is_component(tree, root)? => tracing::debug!("not built: {error}"),
                 Err(error) => return Err(error),
             }
@@ -104,13 +104,13 @@ impl Reading {
             return Err(Error::NotUnderstood {
                 at: at.clone(),
                 construct: format!("the resource {url}"),
-                reason: "what is behind a URL is not fetched, so that its images are unknown"
+                reason: "a remote resource is not fetched, so that its images are unknown"
                     .to_owned(),
                 hint: "vendor the resource, or name the images by --image".to_owned(),
             });
         }
         self.warnings.push(format!(
-            "{at}: the resource {url} is not fetched; the images: entries are taken for its images"
+            "{at}: the resource {url} is not fetched; its images are assumed to be the images: entries"
         ));
         for (entry, _) in alone {
             let text = |scalar: &Option<super::graph::value::Scalar>| {
@@ -152,7 +152,7 @@ impl Reading {
         }
     }
 
-    /// A JSON patch that no kustomization reads: its values at paths of images.
+    /// Reads a JSON patch outside of kustomizations: its values at paths of images.
     fn patch(&mut self, operations: &[Value], file: &str) -> Result<(), Error> {
         for operation in operations {
             let path = operation
@@ -172,7 +172,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Images in the values of charts, and in fields named `image` of any other kind.
+    /// Reads images in the values of charts, and in fields named `image` of any other kind.
     fn values(
         &mut self,
         value: &Value,
@@ -213,7 +213,7 @@ impl Reading {
                     && scalar.text.contains('\n')
                     && scalar.text.contains("image")
                 {
-                    // The values of an Argo CD Application as text.
+                    // Values of an Argo CD Application as text.
                     let Some(mark) = scalar.mark() else {
                         return Ok(());
                     };
@@ -248,7 +248,7 @@ fn unclear(at: Position, what: &str, reason: &str) -> Error {
     }
 }
 
-/// The image of a mapping with `repository` and a version beside it.
+/// Returns the image of a mapping with `repository` and a version.
 fn composed(value: &Value) -> Option<Result<(String, &Value), String>> {
     let text = |keys: &[&str]| {
         keys.iter()
@@ -290,7 +290,7 @@ fn composed(value: &Value) -> Option<Result<(String, &Value), String>> {
     Some(Ok((image, place)))
 }
 
-/// The key that a values' image belongs to: `web` of `.web.image`.
+/// Returns the component of a value's key: `web` of `.web.image`.
 fn owner(path: &str) -> String {
     let mut keys = path
         .split(['.', '['])
@@ -301,7 +301,7 @@ fn owner(path: &str) -> String {
         .to_owned()
 }
 
-/// Tells a reference from other text under a key named `image`.
+/// Tells whether text under a key named `image` is a reference.
 fn looks_like_image(text: &str) -> bool {
     let word = !text.is_empty() && !text.contains(char::is_whitespace);
     word && (text.contains('/') || text.contains(':') || text.contains("${") || text.contains("{{"))

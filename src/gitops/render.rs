@@ -1,7 +1,7 @@
-//! Fills images into a copy of a directory, and finds objects that a target cannot hold.
+//! Fills images into a copy of a directory, and finds objects that a target cannot have.
 //!
-//! A kustomization is followed as for `update-deployment`; of a chart the values are filled; other
-//! directories are files of objects. The copy serves one deployment alone, so that a base may be
+//! A kustomization is built as for `update-deployment`; the values of a chart are edited; other
+//! directories contain files of objects. The copy serves one deployment alone, so that a base may be
 //! edited in place.
 
 mod kinds;
@@ -25,18 +25,15 @@ use super::{
 };
 use crate::image::Reference;
 
-/// The shape of a directory.
+/// The kind of a deployment directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// It has a kustomization.
     Kustomize,
-    /// It has a `Chart.yaml`.
     Helm,
-    /// Its files are objects.
     Plain,
 }
 
-/// Recognises the shape of a directory.
+/// Determines the kind of a directory.
 ///
 /// # Errors
 /// [`Error::NotUnderstood`] for a directory with several kustomizations.
@@ -52,7 +49,7 @@ pub(crate) fn layout(tree: &Tree<'_>, dir: &str) -> Result<Layout, Error> {
     })
 }
 
-/// The files outside of the directory that its kustomization reads.
+/// Returns the files outside of the directory that its kustomization reads.
 ///
 /// # Errors
 /// [`Error::Outside`] when one of them is not below the tree's root, else any [`Error`].
@@ -77,7 +74,7 @@ pub(crate) fn files(tree: &Tree<'_>, dir: &str) -> Result<BTreeMap<String, Vec<u
     Ok(found)
 }
 
-/// Sets a component's image wherever the directory deploys it.
+/// Sets a component's image at every place where the directory deploys it.
 ///
 /// # Errors
 /// [`Error::NoContainer`] when the directory does not deploy it, else any [`Error`].
@@ -153,7 +150,7 @@ fn found(done: Done, dir: &str, component: &Component) -> Result<Done, Error> {
     })
 }
 
-/// Fills the values of a chart, and those of its subcharts that its own values set.
+/// Edits the values of a chart, and those of its subcharts that its own values set.
 fn chart(
     tree: &Tree<'_>,
     dir: &str,
@@ -195,7 +192,7 @@ fn chart(
     found(done, dir, component)
 }
 
-/// The paths of the component's images in the values of a chart.
+/// Collects the paths of the component's images in the values of a chart.
 fn collect(value: &Value, key: &str, path: &str, component: &Component, found: &mut Vec<String>) {
     match value {
         Value::Map(entries) => {
@@ -223,7 +220,7 @@ fn collect(value: &Value, key: &str, path: &str, component: &Component, found: &
     }
 }
 
-/// Refuses a template that names the image itself: no value changes it.
+/// Refuses a template that contains the image itself: values cannot change it.
 fn check_templates(tree: &Tree<'_>, dir: &str, component: &Component) -> Result<(), Error> {
     let prefix = below(dir, "templates/");
     let repositories: BTreeSet<&String> = component.repositories.iter().collect();
@@ -255,10 +252,10 @@ fn check_templates(tree: &Tree<'_>, dir: &str, component: &Component) -> Result<
     Ok(())
 }
 
-/// Cuts objects of some kinds out of files of objects, and puts the others into a namespace.
+/// Removes objects of some kinds from files of objects, and puts the others into a namespace.
 ///
 /// # Errors
-/// Any [`Error`]; an object of these kinds inside a `kind: List` is not cut out.
+/// Any [`Error`]; an object of these kinds inside a `kind: List` is refused.
 pub(crate) fn prepare(
     tree: &Tree<'_>,
     dir: &str,
@@ -290,7 +287,7 @@ pub(crate) fn prepare(
             }
         }
     }
-    // A subject of another namespace stays what it is.
+    // A subject in another namespace is not changed.
     marks.retain(|mark| old.contains(&mark.text));
     marks.sort_by_key(|mark| (mark.file.clone(), std::cmp::Reverse(mark.range.start)));
     let options = Options {

@@ -1,4 +1,4 @@
-//! Edits one scalar at a known place, also one in a document inside a block scalar.
+//! Edits one scalar at a known place, including one in a document inside a block scalar.
 
 use granit_parser::ScalarStyle;
 
@@ -121,7 +121,7 @@ pub(super) fn protected(file: &str, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The scalar that begins at a byte.
+/// Returns the scalar that begins at a byte.
 fn scalar_at(node: &Node, start: usize) -> Option<&Node> {
     match &node.kind {
         Kind::Scalar { .. } => {
@@ -165,7 +165,7 @@ fn inside(
         return splice::replace(&mark.file, before, path, outer, &new, options);
     }
     let moved = || refuse("its line in the block scalar was not found");
-    // The lines of a literal block are those of its text behind an indentation. Only the line of
+    // The lines of a literal block are those of its text after an indentation. Only the line of
     // the scalar changes.
     let mut changed = old
         .lines()
@@ -176,7 +176,7 @@ fn inside(
     if changed.next().is_some() || old.lines().count() != new.lines().count() {
         return Err(refuse("it covers several lines of the block scalar"));
     }
-    // The parser's range begins with the first line of the text, behind the header.
+    // The parser's range begins with the first line of the text, after the header.
     let head = before.get(..outer.range.start).ok_or_else(moved)?;
     let mut at = head.rfind('\n').map_or(0, |end| end + 1);
     for _ in 0..line {

@@ -19,7 +19,7 @@ use crate::image::Reference;
 
 const KEY: &str = "$imagepolicy";
 
-/// The part of the image that a marker stands for.
+/// The part of the image that a marked scalar holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Whole,
@@ -28,7 +28,7 @@ pub(super) enum Part {
     Digest,
 }
 
-/// A marked scalar.
+/// A scalar with a setter marker.
 #[derive(Debug, Clone)]
 pub(super) struct Marked {
     pub(super) namespace: String,
@@ -37,12 +37,12 @@ pub(super) struct Marked {
     pub(super) mark: Rc<Mark>,
 }
 
-/// Every marked scalar of a file.
+/// Lists the marked scalars of a file.
 ///
 /// # Errors
 /// [`Error::Parse`], [`Error::NothingThere`] for a marker without a scalar.
 pub(super) fn marked(file: &str, text: &str) -> Result<Vec<Marked>, Error> {
-    // Most files have no marker at all, and some are templates that do not parse.
+    // Most files have no marker, and some are templates that do not parse.
     if !text.contains(KEY) {
         return Ok(Vec::new());
     }
@@ -89,7 +89,7 @@ pub(super) fn marked(file: &str, text: &str) -> Result<Vec<Marked>, Error> {
 }
 
 impl Marked {
-    /// The text for the image; `None` when `--pin` leaves the part out.
+    /// Returns the text for the image; `None` when `--pin` omits the part.
     pub(super) fn text(&self, image: &Reference) -> Option<String> {
         match self.part {
             Part::Whole => Some(parts::written(image, &self.mark.text)),
@@ -100,12 +100,12 @@ impl Marked {
     }
 }
 
-/// The namespaces of markers.
+/// Returns the distinct namespaces of the markers.
 pub(super) fn namespaces(marked: &[Marked]) -> BTreeSet<&str> {
     marked.iter().map(|one| one.namespace.as_str()).collect()
 }
 
-/// Namespace, policy and part of a comment, if it is a marker.
+/// Returns namespace, policy and part of a comment that is a marker.
 fn marker(comment: &str) -> Option<(String, String, Part)> {
     let marker: Value = serde_json::from_str(comment.trim()).ok()?;
     let mut parts = marker.get(KEY)?.as_str()?.split(':');
@@ -120,7 +120,7 @@ fn marker(comment: &str) -> Option<(String, String, Part)> {
     Some((namespace.to_owned(), policy.to_owned(), part))
 }
 
-/// Every comment with the byte at which it starts.
+/// Returns every comment with its first byte.
 fn comments(file: &str, text: &str) -> Result<Vec<(usize, Position, String)>, Error> {
     let mut comments = Vec::new();
     for event in Parser::new_from_str(text) {
@@ -137,7 +137,7 @@ fn collect<'a>(node: &'a Node, scalars: &mut Vec<&'a Node>) {
     match &node.kind {
         Kind::Scalar { .. } => scalars.push(node),
         Kind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
-        // A key is not a place for an image.
+        // A key cannot be an image.
         Kind::Mapping(entries) => entries
             .iter()
             .for_each(|(_, value)| collect(value, scalars)),

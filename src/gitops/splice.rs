@@ -90,24 +90,24 @@ pub(super) fn double_quoted(value: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Digits, with at most one dot between them.
+/// Tells whether a text has only digits, with at most one dot between them.
 fn is_number(text: &str) -> bool {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits(whole) && digits(part) && (whole == "0" || !whole.starts_with('0'))
 }
 
-/// Tells whether tools write a number as it was read: `1.10` becomes 1.1, 20251124 becomes 2.0251124e+07.
+/// Tells whether tools preserve a number: `1.10` becomes 1.1, 20251124 becomes 2.0251124e+07.
 fn is_kept(text: &str) -> bool {
     let (whole, part) = text.split_once('.').unwrap_or((text, "1"));
     is_number(text) && whole.len() <= 6 && part.len() <= 6 && !part.ends_with('0')
 }
 
-/// Tells whether a text needs no quotes to be read as a string.
+/// Tells whether a text needs no quotes to be a string.
 fn is_plain(value: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || "./_-:@=".contains(c);
     let first = value.chars().next().unwrap_or_default();
-    // A path that begins with an address, such as 127.0.0.1:5000/web, is no number.
+    // A path that begins with an address, such as 127.0.0.1:5000/web, is not a number.
     let starts = first.is_ascii_alphabetic() || first.is_ascii_digit() && value.contains('/');
     let word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     starts
@@ -134,7 +134,7 @@ pub(super) fn differ_in_one_scalar(
     Ok(one && exact)
 }
 
-/// A text as a scalar of a block: quoted where YAML would read something else.
+/// Returns a text as a block scalar value: quoted where YAML would read another type.
 pub(super) fn scalar(value: &str) -> String {
     if is_plain(value) {
         value.to_owned()
@@ -143,7 +143,7 @@ pub(super) fn scalar(value: &str) -> String {
     }
 }
 
-/// A text as a scalar in braces or brackets.
+/// Returns a text as a scalar in braces or brackets.
 pub(super) fn flow_scalar(value: &str) -> String {
     scalar(value)
 }

@@ -1,4 +1,4 @@
-//! Byte-exact edits and the refusals. `OLD` marks the text that must change; everything else must not.
+//! Tests byte-exact edits and refusals. `OLD` marks the text that must change; everything else must not.
 
 use std::collections::BTreeMap;
 
@@ -412,7 +412,7 @@ fn edits_what_a_setter_marker_names_and_only_that() {
     assert!(refused(file, &other).to_string().contains("x:api"));
 }
 
-/// A scalar in one of the styles in which people write images.
+/// Returns a scalar in one of the usual styles of images.
 fn styled(image: &str, style: u8) -> String {
     match style % 4 {
         0 => image.to_owned(),

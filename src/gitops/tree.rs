@@ -1,4 +1,4 @@
-//! The files of a repository or directory, with the edits that were made so far.
+//! The files of a repository or directory, with the edits so far.
 
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ type Read<'a> = dyn Fn(&str) -> Result<Option<Vec<u8>>, Error> + 'a;
 /// Lists the paths of all files.
 type List<'a> = dyn Fn() -> Result<Vec<String>, Error> + 'a;
 
-/// The names that kustomize looks for.
+/// The file names of kustomizations.
 pub(super) const KUSTOMIZATIONS: [&str; 3] =
     ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
@@ -24,11 +24,11 @@ pub(crate) struct Tree<'a> {
     seen: RefCell<BTreeMap<String, Option<Rc<[u8]>>>>,
     changed: RefCell<BTreeMap<String, Rc<[u8]>>>,
     names: RefCell<Option<Rc<[String]>>>,
-    /// The scalars that a component wrote: file and byte, and the component.
+    /// The scalars that components wrote.
     claims: RefCell<Vec<Claim>>,
 }
 
-/// A scalar that a component's image was written to.
+/// A scalar with the image of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) file: String,
@@ -37,19 +37,15 @@ pub(super) struct Claim {
     pub(super) owner: String,
 }
 
-/// A file before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed {
-    /// The path from the root.
     pub(crate) path: String,
-    /// The content before.
     pub(crate) before: Vec<u8>,
-    /// The content after.
     pub(crate) after: Vec<u8>,
 }
 
 impl<'a> Tree<'a> {
-    /// Wraps two functions that read one file and list all files.
+    /// Makes a tree from two functions that read one file and list all files.
     pub(crate) fn new(
         read: impl Fn(&str) -> Result<Option<Vec<u8>>, Error> + 'a,
         list: impl Fn() -> Result<Vec<String>, Error> + 'a,
@@ -64,7 +60,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// A tree of files in memory.
+    /// Makes a tree of files in memory.
     pub(crate) fn of(files: BTreeMap<String, Vec<u8>>) -> Tree<'static> {
         let names: Vec<_> = files.keys().cloned().collect();
         Tree::new(
@@ -73,7 +69,7 @@ impl<'a> Tree<'a> {
         )
     }
 
-    /// A file as the edits so far have left it.
+    /// Reads a file with the edits so far; `None` when it does not exist.
     ///
     /// # Errors
     /// [`Error::Read`] and [`Error::Link`].
@@ -91,7 +87,7 @@ impl<'a> Tree<'a> {
         Ok(content)
     }
 
-    /// A text file as the edits so far have left it.
+    /// Reads a text file with the edits so far.
     pub(super) fn text(&self, path: &str) -> Result<Option<String>, Error> {
         let Some(bytes) = self.read(path)? else {
             return Ok(None);
@@ -105,7 +101,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The paths of all files, sorted.
+    /// Lists the paths of all files, sorted.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -120,7 +116,7 @@ impl<'a> Tree<'a> {
         Ok(names)
     }
 
-    /// The directories with a kustomization.
+    /// Lists the directories that have a kustomization file.
     pub(super) fn kustomizations(&self) -> Result<BTreeSet<String>, Error> {
         let files = self.files()?;
         let dirs = files.iter().filter_map(|path| {
@@ -130,25 +126,25 @@ impl<'a> Tree<'a> {
         Ok(dirs.collect())
     }
 
-    /// Sets a file's content.
+    /// Replaces a file's content in the tree.
     pub(super) fn put(&self, path: &str, content: Vec<u8>) {
         self.changed
             .borrow_mut()
             .insert(path.to_owned(), content.into());
     }
 
-    /// The edits and claims so far, to go back to by [`Self::restore`].
+    /// Returns the edits and claims so far, for [`Self::restore`].
     pub(super) fn save(&self) -> Saved {
         Saved(self.changed.borrow().clone(), self.claims.borrow().clone())
     }
 
-    /// Undoes every edit since [`Self::save`].
+    /// Undoes every edit and claim since [`Self::save`].
     pub(super) fn restore(&self, saved: Saved) {
         *self.changed.borrow_mut() = saved.0;
         *self.claims.borrow_mut() = saved.1;
     }
 
-    /// Records that a component writes a scalar; fails when another component's image is there.
+    /// Records that a component writes a scalar; fails when another component has written it.
     pub(super) fn claim(&self, claim: Claim) -> Result<(), Error> {
         let mut claims = self.claims.borrow_mut();
         let same = |other: &&Claim| other.file == claim.file && other.path == claim.path;
@@ -167,14 +163,14 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The paths of all files that were read.
+    /// Returns the paths of all files that were read.
     pub(super) fn read_so_far(&self) -> BTreeSet<String> {
         let seen = self.seen.borrow();
         let there = seen.iter().filter(|(_, content)| content.is_some());
         there.map(|(path, _)| path.clone()).collect()
     }
 
-    /// Every file whose content differs from the one that was read.
+    /// Lists the files whose content differs from the original.
     pub(crate) fn changes(&self) -> Vec<Changed> {
         let (changed, seen) = (self.changed.borrow(), self.seen.borrow());
         let one = |(path, after): (&String, &Rc<[u8]>)| {
@@ -190,7 +186,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Edits and claims at one moment.
+/// A saved state of edits and claims.
 pub(super) struct Saved(BTreeMap<String, Rc<[u8]>>, Vec<Claim>);
 
 /// Joins a path to a directory; `None` when it leads out of the repository.

@@ -1,4 +1,4 @@
-//! Sets a component's image at the places that a locator names.
+//! Sets a component's image at the places of a locator.
 
 use super::{
     Component, Done, Error, Options, Written,
@@ -15,18 +15,16 @@ use super::{
 };
 use crate::image::Reference;
 
-/// How many files are searched.
 const MAX_FILES: usize = 50_000;
 
-/// The places of an image.
+/// A description of an image's places on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Locator {
-    /// The overlay of the environment at its usual place; searched for with `search`.
+    /// The overlay of the environment at its usual path.
     Usual {
-        /// Search all files of the environment when nothing is at the usual place.
+        /// Searches all files of the environment when the usual path does not exist.
         search: bool,
     },
-    /// The kustomization of a directory.
     Kustomize(String),
     /// A container in a file of objects.
     File(String),
@@ -34,14 +32,14 @@ pub(crate) enum Locator {
     Path(String, String),
     /// Flux markers, in one file or all, of one namespace or any.
     Setter {
-        /// The file, where one is named.
+        /// The file; `None` for all files.
         file: Option<String>,
-        /// The namespace of the policy, where one is named.
+        /// The namespace of the policy; `None` for any.
         namespace: Option<String>,
     },
 }
 
-/// A component's image and the way to its places.
+/// A component's image, with the locator of its places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
     pub(crate) locator: Locator,
@@ -106,7 +104,7 @@ impl Edit {
         }
     }
 
-    /// The component's overlay of the environment, as the template of the workshop lays it out.
+    /// Edits the component's overlay of the environment at the path of the workshop's template.
     fn usual(&self, tree: &Tree<'_>, search: bool) -> Result<Done, Error> {
         let environment = &self.environment;
         let dirs = [
@@ -139,7 +137,7 @@ impl Edit {
         }))
     }
 
-    /// The one overlay, or else the one file, of the environment that deploys the component.
+    /// Edits the one overlay, or else the one file, of the environment that deploys the component.
     fn searched(&self, tree: &Tree<'_>) -> Result<Done, Error> {
         let of_environment = |path: &str| path.split('/').any(|part| part == self.environment);
         let reach = Reach::read(tree)?;
@@ -152,7 +150,7 @@ impl Edit {
                 Ok(true) => found.push(dir),
                 Ok(false) => {}
                 Err(error) => {
-                    // A component alone, or an overlay of which something else is not understood.
+                    // A component alone, or an overlay with another unsupported construct.
                     tracing::debug!("not searched: {error}");
                     if self.names_component(tree, &dir)? {
                         return Err(error);
@@ -185,7 +183,7 @@ impl Edit {
             match self.overlay(Source::File(&file)).deploys(tree) {
                 Ok(true) => files.push(file),
                 Ok(false) => {}
-                // A template or another file that holds no objects.
+                // A template or another file without objects.
                 Err(error) => tracing::debug!("not searched: {error}"),
             }
         }
@@ -206,7 +204,7 @@ impl Edit {
         }
     }
 
-    /// Tells whether the text of a kustomization names the component.
+    /// Tells whether the text of a kustomization contains the component's name.
     fn names_component(&self, tree: &Tree<'_>, dir: &str) -> Result<bool, Error> {
         let Some(file) = graph::kustomization_of(tree, dir)? else {
             return Ok(false);
@@ -221,7 +219,7 @@ impl Edit {
             || dir.contains(&self.component.name))
     }
 
-    /// A path in one document of a file.
+    /// Edits a path in one document of a file.
     fn path(&self, tree: &Tree<'_>, file: &str, text: &str) -> Result<Done, Error> {
         let steps = path::parse(text)?;
         let content = tree.text(file)?.unwrap_or_default();
@@ -276,7 +274,7 @@ impl Edit {
         }
     }
 
-    /// Writes scalars of one file, from its end.
+    /// Writes scalars of one file, backwards.
     pub(super) fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
         edits.sort_by_key(|(mark, _)| {
             std::cmp::Reverse((
@@ -292,7 +290,7 @@ impl Edit {
         Ok(done)
     }
 
-    /// Edits a file; when a kustomization reads it, the environment must change as promised.
+    /// Edits a file and proves the effect on the environment when a kustomization reads it.
     fn effect(
         &self,
         tree: &Tree<'_>,
@@ -372,7 +370,7 @@ impl Edit {
     }
 }
 
-/// The path itself, and below the values of a HelmRelease or an Application.
+/// Returns the path itself, and below the values of a HelmRelease or an Application.
 fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::Step>> {
     let kind = document
         .get("kind")
@@ -417,7 +415,7 @@ fn written(mark: &Mark, text: &str) -> Written {
     }
 }
 
-/// A path that stays below the root, without `.` and slashes at its end.
+/// Checks that a path is below the root; returns it without `.` and trailing slashes.
 fn checked(path: &str) -> Result<String, Error> {
     joined("", path.trim_end_matches('/'))
         .filter(|_| !path.is_empty())
@@ -439,7 +437,7 @@ pub(super) fn is_kustomization(path: &str) -> bool {
     super::tree::KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
-/// Every file that may hold objects.
+/// Lists every file that may contain objects.
 pub(super) fn yaml_files(tree: &Tree<'_>) -> Result<Vec<String>, Error> {
     let files = tree.files()?;
     let named = |path: &&String| {

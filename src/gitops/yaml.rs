@@ -9,7 +9,7 @@ use super::{Error, error::Position};
 const MAX_DEPTH: usize = 100;
 const MAX_NODES: usize = 1_000_000;
 
-/// A node and where it stands.
+/// A YAML node with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub(super) kind: Kind,
@@ -28,7 +28,7 @@ pub(super) struct Node {
     pub(super) anchor: usize,
 }
 
-/// What a node is.
+/// The kind of a node, with its content.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     Scalar {
@@ -37,17 +37,15 @@ pub(super) enum Kind {
     },
     Sequence(Vec<Node>),
     Mapping(Vec<(Node, Node)>),
-    /// The number of the anchor that it repeats.
+    /// An alias, with the number of its anchor.
     Alias(usize),
 }
 
 impl Node {
-    /// Where the node begins.
     pub(super) fn position(&self, file: &str) -> Position {
         Position::new(file, self.line, self.column)
     }
 
-    /// The text of a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, .. } => Some(text),
@@ -55,7 +53,7 @@ impl Node {
         }
     }
 
-    /// The values of a key of a mapping: none, one, or several when the key is duplicated.
+    /// Returns the values of a key of a mapping: none, one, or several when the key is duplicated.
     pub(super) fn values(&self, key: &str) -> Vec<&Self> {
         let entries = match &self.kind {
             Kind::Mapping(entries) => entries.as_slice(),
@@ -65,12 +63,11 @@ impl Node {
         fitting.map(|(_, value)| value).collect()
     }
 
-    /// The first value of a key.
+    /// Returns the first value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         self.values(key).first().copied()
     }
 
-    /// The items of a sequence.
     pub(super) fn items(&self) -> &[Self] {
         match &self.kind {
             Kind::Sequence(items) => items,
@@ -96,7 +93,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Node>, Error> {
     Ok(builder.documents)
 }
 
-/// The parser's complaint with its position.
+/// Converts an error of the parser with its position.
 pub(super) fn malformed(file: &str, error: &granit_parser::ScanError) -> Error {
     Error::Parse {
         at: Position::new(file, error.marker().line(), error.marker().col() + 1),
@@ -104,7 +101,7 @@ pub(super) fn malformed(file: &str, error: &granit_parser::ScanError) -> Error {
     }
 }
 
-/// The scalars of a file in their order, the structure between them as marks: two files with
+/// Lists the scalars of a file in order, and the structure between them as marks: two files with
 /// the same list differ in layout and comments only.
 pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
     let mut outline = Vec::new();
@@ -125,7 +122,7 @@ pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
     Ok(outline)
 }
 
-/// A collection that is being read.
+/// A collection whose end has not been read.
 struct Open {
     mapping: bool,
     flow: bool,
@@ -233,7 +230,7 @@ impl Builder {
     }
 }
 
-/// Marks what an alias stands for, with everything below it.
+/// Marks the target of an alias, and everything below it, as shared.
 fn mark_shared(node: &mut Node, aliased: &BTreeSet<usize>) {
     let shared = node.shared || node.anchor != 0 && aliased.contains(&node.anchor);
     node.shared = shared;

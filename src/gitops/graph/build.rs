@@ -18,16 +18,15 @@ use crate::gitops::{
     tree::{KUSTOMIZATIONS, Tree, joined},
 };
 
-/// How deep kustomizations are followed.
 const MAX_DEPTH: usize = 32;
-/// How many objects one build may have.
+/// The most objects of one build.
 const MAX_RESOURCES: usize = 20_000;
 
 /// The objects of a kustomization, with the places that set their images.
 #[derive(Debug, Default)]
 pub(crate) struct Built {
     pub(crate) resources: Vec<Resource>,
-    /// Resources behind a URL, which are not fetched.
+    /// URLs of remote resources, which are not fetched.
     pub(crate) remote: Vec<(String, Position)>,
     /// Every `images:` entry with the number of images that it matched.
     pub(crate) entries: Vec<(Rc<Entry>, usize)>,
@@ -40,7 +39,7 @@ pub(crate) struct Built {
 /// Builds the kustomization of a directory.
 ///
 /// # Errors
-/// [`Error::NotUnderstood`] for a construct that could set an image and is not followed,
+/// [`Error::NotUnderstood`] for an unsupported construct that could set an image,
 /// [`Error::NoFile`], [`Error::Parse`], [`Error::NotEditable`].
 pub(crate) fn build(tree: &Tree<'_>, dir: &str) -> Result<Built, Error> {
     let mut builder = Builder {
@@ -68,7 +67,7 @@ pub(crate) fn build(tree: &Tree<'_>, dir: &str) -> Result<Built, Error> {
     Ok(built)
 }
 
-/// The directory's kustomization file, if it has one.
+/// Returns the directory's kustomization file, if it has one.
 pub(crate) fn kustomization_of(tree: &Tree<'_>, dir: &str) -> Result<Option<String>, Error> {
     let mut found = Vec::new();
     for name in KUSTOMIZATIONS {
@@ -93,7 +92,7 @@ pub(crate) fn kustomization_of(tree: &Tree<'_>, dir: &str) -> Result<Option<Stri
     }
 }
 
-/// Reads the objects of one file as if it were built alone.
+/// Reads the objects of one file as if it were the only resource.
 ///
 /// # Errors
 /// [`Error::Parse`], [`Error::NotEditable`].
@@ -154,7 +153,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Builds a directory on top of `state`, which is empty but for a component.
+    /// Builds a directory on top of `state`, which is empty except for a component.
     fn target(&mut self, dir: &str, from: Option<&Rc<Mark>>, state: State) -> Result<State, Error> {
         let at = || from.map_or_else(|| Position::start(dir), |mark| mark.position());
         if self.stack.iter().any(|open| open == dir) || self.stack.len() >= MAX_DEPTH {
@@ -244,7 +243,7 @@ impl Builder<'_, '_> {
         Err(below.map_or_else(|| outside(path), |_| missing_resource(path, "a resource")))
     }
 
-    /// The text of a file that a kustomization names.
+    /// Reads a file that a kustomization names.
     pub(super) fn file(&self, layer: &Layer, path: &Named) -> Result<String, Error> {
         let Some(full) = joined(&layer.dir, &path.0) else {
             return Err(outside(path));
@@ -254,7 +253,7 @@ impl Builder<'_, '_> {
             .ok_or_else(|| missing_resource(path, "a file"))
     }
 
-    /// The documents of a field that holds either a path or the text itself.
+    /// Parses a field that holds either a path or the text itself.
     pub(super) fn inline_or_file(&self, layer: &Layer, path: &Named) -> Result<Vec<Value>, Error> {
         if path.0.contains('\n') || path.0.trim_start().starts_with(['{', '[']) {
             return load_inside(&path.1);
@@ -285,7 +284,7 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// The configurations of generators or transformers: inline, a file, or a kustomization.
+    /// Reads the configurations of generators or transformers: inline, a file, or a kustomization.
     fn configs(&mut self, layer: &Layer, path: &Named) -> Result<Vec<Value>, Error> {
         let dir = joined(&layer.dir, &path.0).filter(|_| !path.0.contains('\n'));
         if let Some(dir) = dir
@@ -421,12 +420,12 @@ pub(super) fn refused(at: Position, construct: &str, reason: &str) -> Error {
     }
 }
 
-/// A construct at which kustomize itself would stop.
+/// The error for a construct at which kustomize itself would fail.
 pub(super) fn fails(at: Position, construct: &str, reason: &str) -> Error {
     Error::NotUnderstood {
         at,
         construct: construct.to_owned(),
         reason: reason.to_owned(),
-        hint: "see what `kustomize build` says of it".to_owned(),
+        hint: "run `kustomize build`, which fails here too".to_owned(),
     }
 }

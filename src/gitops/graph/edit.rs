@@ -2,7 +2,7 @@
 //!
 //! 1. build the overlay and find the component's images
 //! 2. edit the place that sets each of them last
-//! 3. build again: the images are the promoted ones, and nothing else differs
+//! build again: the images are the new ones, and nothing else differs
 
 use std::collections::BTreeSet;
 
@@ -24,24 +24,23 @@ use crate::{
     image::Reference,
 };
 
-/// The objects of an edit.
+/// The objects to edit: a built overlay or one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source<'a> {
-    /// Those that the kustomization of a directory builds.
+    /// The objects that the kustomization of a directory builds.
     Dir(&'a str),
-    /// Those of one file.
     File(&'a str),
 }
 
 /// An overlay or a file to edit.
 pub(crate) struct Overlay<'a> {
     pub(crate) source: Source<'a>,
-    /// The environment's name, by which kustomizations of the same environment are recognised.
+    /// The environment's name, which identifies other kustomizations of the same environment.
     pub(crate) environment: &'a str,
     pub(crate) component: &'a Component,
     pub(crate) image: &'a Reference,
     pub(crate) options: &'a Options,
-    /// Limits the edit to objects that this test accepts.
+    /// Limits the edit to objects for which this test is true.
     pub(crate) document: Option<&'a str>,
 }
 
@@ -118,7 +117,7 @@ impl Overlay<'_> {
             if !edited.insert(place.key()) {
                 continue;
             }
-            // Earlier edits have moved the bytes behind them.
+            // Earlier edits have moved the bytes after them.
             let now = self.build(tree)?;
             let same = |other: &Place| other.resource == place.resource && other.path == place.path;
             let Some(place) = places(&now.resources).into_iter().find(same) else {
@@ -146,7 +145,7 @@ impl Overlay<'_> {
         Ok(done)
     }
 
-    /// The names under which an outer `images:` would find the images, each with the image wanted.
+    /// Returns the names under which an outer `images:` would match the images, each with the new image.
     fn names(&self, chosen: &super::places::Chosen) -> Vec<(String, String)> {
         let mut names = Vec::new();
         for place in &chosen.edit {
@@ -163,7 +162,7 @@ impl Overlay<'_> {
         names
     }
 
-    /// Refuses an entry about the component that changes no image.
+    /// Refuses an entry for the component that changes no image.
     fn check_entries(&self, built: &Built) -> Result<(), Error> {
         if !built.remote.is_empty() {
             return Ok(());
@@ -202,7 +201,7 @@ impl Overlay<'_> {
             || new_name.is_some_and(|name| self.component.knows(name))
     }
 
-    /// Refuses a file that other environments read, but for `--shared-base`.
+    /// Refuses a file that other environments read, unless `--shared-base` is set.
     pub(super) fn check_reach(
         &self,
         reach: Option<&Reach>,
@@ -273,7 +272,7 @@ impl Overlay<'_> {
         }
     }
 
-    /// Records that the component's image is there already.
+    /// Claims an image that is already correct.
     fn claimed(&self, tree: &Tree<'_>, place: &Place) -> Result<Written, Error> {
         let mark = match &place.scalar.entry {
             Some(entry) => mark_of(entry),
@@ -304,7 +303,7 @@ impl Overlay<'_> {
         self.claim(tree, &mark_of(entry))?;
         let (name, tag, digest) = super::images::split(wanted);
         let edits = parts::entry_edits(entry, name, tag, digest, self.options.create)?;
-        // From the end, so that the bytes before stay where they are.
+        // Backwards, so that the earlier bytes keep their positions.
         let mut scalars = edits.scalars;
         scalars.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.range.start));
         for (mark, text) in &scalars {
@@ -319,7 +318,7 @@ impl Overlay<'_> {
         Ok(())
     }
 
-    /// Edits the one place that a scalar was copied from, or the one part that differs.
+    /// Edits the source of a copied scalar, or the one part of a joined scalar that differs.
     fn set_pieces(&self, tree: &Tree<'_>, place: &Place, wanted: &str) -> Result<Written, Error> {
         let refuse = |reason: &str| not_edited(place, reason);
         let (piece, rest) = deciding(place, wanted)?;
@@ -341,7 +340,7 @@ impl Overlay<'_> {
         Ok(written_at(mark))
     }
 
-    /// Adds an `images:` entry to the overlay itself.
+    /// Adds an `images:` entry to the overlay's own kustomization.
     fn create(
         &self,
         tree: &Tree<'_>,
@@ -385,7 +384,7 @@ fn not_edited(place: &Place, reason: &str) -> Error {
     }
 }
 
-/// The one piece of an image that has to change, and its new text.
+/// Returns the one piece of an image that has to change, and its new text.
 fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str), Error> {
     let mut pieces = place.scalar.pieces.as_slice();
     let mut rest = wanted;
@@ -434,7 +433,7 @@ fn mark_at_start(file: &str) -> Mark {
     }
 }
 
-/// Refuses an overlay that is not a directory with a kustomization.
+/// Refuses a path that is not a directory with a kustomization.
 pub(crate) fn check_dir(tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
     if super::build::kustomization_of(tree, dir)?.is_some() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets that a kustomization generates: their data may be copied into images.
+//! Generated ConfigMaps and Secrets: replacements may copy their data into images.
 
 use super::{
     build::refused,
@@ -10,7 +10,7 @@ use crate::gitops::{
     tree::{Tree, joined},
 };
 
-/// Adds the generated objects, or merges them into those that exist.
+/// Adds the generated objects, or merges them into existing ones.
 pub(crate) fn run(
     tree: &Tree<'_>,
     dir: &str,

@@ -1,4 +1,4 @@
-//! `images:` of a kustomization and `ImageTagTransformer`, as kustomize applies them.
+//! Applies `images:` of a kustomization and `ImageTagTransformer` as kustomize does.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::value::{Mark, Scalar, Value};
 use crate::gitops::{Error, error::Position};
 
-/// An entry of `images:`.
+/// An entry of `images:` with its scalars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) file: Rc<str>,
@@ -22,7 +22,7 @@ pub(crate) struct Entry {
     pub(crate) suffix: Option<Scalar>,
 }
 
-/// A field that a configuration adds to those that `images:` reaches.
+/// A field that a configuration adds to the default fields of `images:`.
 #[derive(Debug, Clone)]
 pub(crate) struct FieldSpec {
     pub(crate) path: String,
@@ -31,7 +31,7 @@ pub(crate) struct FieldSpec {
     pub(crate) kind: String,
 }
 
-/// kustomize's own fields.
+/// The keys of an entry in kustomize's schema.
 const FIELDS: [&str; 6] = [
     "spec/containers[]/image",
     "spec/initContainers[]/image",
@@ -87,7 +87,7 @@ impl Entry {
         Position::new(&self.file, self.line, self.column)
     }
 
-    /// The expression by which kustomize compares names; a dot in a name matches any character.
+    /// Returns the expression by which kustomize compares names; a dot in a name matches any character.
     pub(crate) fn pattern(&self) -> Result<Regex, Error> {
         let pattern = format!(
             "^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$",
@@ -108,7 +108,7 @@ impl Entry {
             || self.suffix.is_some()
     }
 
-    /// The image as the entry changes it.
+    /// Returns the image after the entry is applied.
     fn applied(&self, image: &str) -> String {
         let text = |scalar: &Option<Scalar>| scalar.as_ref().map(|scalar| scalar.text.clone());
         let (name, mut tag, mut digest) = split(image);
@@ -134,7 +134,7 @@ impl Entry {
     }
 }
 
-/// Name, tag and digest of an image as kustomize splits it.
+/// Splits an image into name, tag and digest as kustomize does.
 pub(crate) fn split(image: &str) -> (&str, &str, &str) {
     let slash = image.find('/').filter(|at| *at > 0).unwrap_or(0);
     let rest = image.get(slash..).unwrap_or_default();
@@ -215,7 +215,7 @@ impl Change<'_> {
         scalar.entry = Some(Rc::clone(self.entry));
     }
 
-    /// `image` of every item of any `containers` and `initContainers`, however deep.
+    /// Changes `image` of every item of any `containers` and `initContainers`, at any depth.
     fn legacy(&mut self, value: &mut Value) {
         match value {
             Value::Map(entries) => {
@@ -269,7 +269,7 @@ impl Change<'_> {
     }
 }
 
-/// The mark of the entry itself, for messages and claims.
+/// Returns a mark of the entry itself, for messages and claims.
 pub(crate) fn mark_of(entry: &Entry) -> Mark {
     Mark {
         file: Rc::clone(&entry.file),

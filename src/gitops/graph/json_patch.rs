@@ -1,11 +1,11 @@
-//! JSON patches (RFC 6902), with negative indices as kustomize's library allows them.
+//! Applies JSON patches (RFC 6902), with negative indices as kustomize's library allows them.
 
 use super::value::Value;
 
 /// Applies every operation in order.
 ///
 /// # Errors
-/// The reason why kustomize would fail.
+/// The reason for which kustomize would fail.
 pub(crate) fn apply(target: &mut Value, operations: &[Value]) -> Result<(), String> {
     for operation in operations {
         let text = |key: &str| operation.get(key).and_then(Value::text);

@@ -1,4 +1,4 @@
-//! One kustomization: its fields, and the names that it gives to objects.
+//! A kustomization: its fields, and the names and labels that it adds to objects.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::gitops::Error;
 
-/// Fields that cannot change an image, or only by what is followed elsewhere.
+/// Fields that cannot change an image, or whose effect is handled elsewhere.
 const HARMLESS: &[&str] = &[
     "apiVersion",
     "kind",
@@ -49,7 +49,7 @@ const FOLLOWED: &[&str] = &[
     "helmChartInflationGenerator",
 ];
 
-/// A text and its place.
+/// A text with its place in a file.
 pub(super) type Named = (String, Rc<Mark>);
 
 pub(super) fn named(scalar: &Scalar, file: &str) -> Named {
@@ -68,7 +68,7 @@ pub(super) fn named(scalar: &Scalar, file: &str) -> Named {
     (scalar.text.clone(), mark)
 }
 
-/// One kustomization.
+/// A kustomization with its directory and file.
 pub(super) struct Layer {
     pub(super) dir: String,
     pub(super) file: String,
@@ -76,7 +76,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Refuses what could set an image and is not followed.
+    /// Refuses unsupported fields that could set an image.
     pub(super) fn check(&self) -> Result<(), Error> {
         for (key, value) in self.value.entries() {
             let empty = value.is_null()
@@ -151,7 +151,7 @@ impl Layer {
         (!scalar.null && !scalar.text.is_empty()).then(|| named(scalar, &self.file))
     }
 
-    /// Namespace, prefix, suffix, labels and annotations: they decide which later patches match.
+    /// Applies namespace, prefix, suffix, labels and annotations: they decide which later patches match.
     pub(super) fn names(&self, resources: &mut [Resource]) -> Result<(), Error> {
         let text = |key: &str| self.text(key).map(|(text, _)| text);
         let (namespace, prefix, suffix) =

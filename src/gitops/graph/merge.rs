@@ -1,11 +1,11 @@
-//! Strategic merge patches, as kustomize applies them.
+//! Applies strategic merge patches as kustomize does.
 //!
-//! Lists merge by key where kustomize's own schema says so, that is for the built-in workload
+//! Lists merge by key where kustomize's own schema has one, which is for the built-in workload
 //! kinds; items of the patch come first. In any other kind the patch's list replaces the list.
 
 use super::value::Value;
 
-/// How a list of a built-in kind is merged.
+/// Returns the merge key for a list of a built-in kind.
 fn merge_key(field: &str) -> Option<&'static str> {
     match field {
         "containers"
@@ -24,7 +24,7 @@ fn merge_key(field: &str) -> Option<&'static str> {
     }
 }
 
-/// Tells whether kustomize knows how the lists of a kind merge.
+/// Tells whether kustomize's schema has merge keys for a kind.
 pub(crate) fn has_schema(api_version: &str, kind: &str) -> bool {
     match api_version {
         "apps/v1" => matches!(
@@ -38,7 +38,7 @@ pub(crate) fn has_schema(api_version: &str, kind: &str) -> bool {
     }
 }
 
-/// The directive of a mapping or list.
+/// The `$patch` directive of a mapping or list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Directive {
     Merge,
@@ -58,7 +58,7 @@ fn directive(text: &str) -> Result<Directive, String> {
 /// Merges a patch into a value; `None` when the patch deletes it.
 ///
 /// # Errors
-/// The reason, when kustomize would fail or the patch has a directive that is not followed here.
+/// The reason, when kustomize would fail or the patch has an unsupported directive.
 pub(crate) fn merge(
     dest: Option<Value>,
     patch: Value,
@@ -118,7 +118,7 @@ fn merge_lists(
     schema: bool,
 ) -> Result<Option<Value>, String> {
     let Some(key) = merge_key(field).filter(|_| schema) else {
-        // Directives in lists that are replaced as a whole stay in the output: kustomize's quirk.
+        // kustomize leaves directives in lists that are replaced as a whole in its output.
         return Ok(Some(Value::List(patch)));
     };
     let mut what = Directive::Merge;
@@ -151,7 +151,7 @@ fn merge_lists(
     Ok(Some(Value::List(merged)))
 }
 
-/// Ports are one when their protocols are.
+/// Tells whether two ports have one protocol.
 fn same_protocol(field: &str, a: &Value, b: &Value) -> bool {
     let of = |value: &Value| {
         value

@@ -1,4 +1,4 @@
-//! Patches: strategic merge and JSON, by file or inline, with and without a target.
+//! Applies patches: strategic merge and JSON, by file or inline, with and without a target.
 
 use super::{
     build::{Builder, State, fails, refused},
@@ -98,7 +98,7 @@ impl Builder<'_, '_> {
     }
 }
 
-/// Applies strategic merge patches: to what the target selects, else to the object of their name.
+/// Applies strategic merge patches: to the objects of the target, else to the object of the same name.
 pub(super) fn strategic(
     resources: &mut Vec<Resource>,
     documents: Vec<Value>,

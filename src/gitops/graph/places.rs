@@ -1,4 +1,4 @@
-//! The images of objects: where they are, and which are the component's.
+//! Images of objects: their places, and the selection of a component's images.
 
 use super::{
     resource::Resource,
@@ -9,24 +9,22 @@ use crate::{
     image::Repository,
 };
 
-/// An image of an object.
+/// The image of a container in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// `KIND/NAME`.
     pub(crate) object: String,
-    /// The index of the object.
     pub(crate) resource: usize,
     /// The container's name; of an image volume, the volume's.
     pub(crate) container: String,
-    /// Set for what runs before or beside: init and ephemeral containers, image volumes.
+    /// Set for init and ephemeral containers and for image volumes.
     pub(crate) aside: bool,
-    /// The path in the object.
     pub(crate) path: String,
     pub(crate) scalar: Scalar,
 }
 
 impl Place {
-    /// The place that sets the image last: two images with one key are set by one edit.
+    /// Identifies the place that sets the image last: two images with one key are set by one edit.
     pub(crate) fn key(&self) -> String {
         if let Some(entry) = &self.scalar.entry {
             return format!("{}{}", entry.file, entry.path);
@@ -42,7 +40,7 @@ impl Place {
         keys.join("+")
     }
 
-    /// Where that place is.
+    /// Returns the position of that place.
     pub(crate) fn position(&self, file: &str) -> Position {
         match (&self.scalar.entry, self.scalar.mark()) {
             (Some(entry), _) => entry.position(),
@@ -51,13 +49,13 @@ impl Place {
         }
     }
 
-    /// `KIND/NAME container web (IMAGE)`
+    /// Describes the image as `KIND/NAME container web (IMAGE)`.
     pub(crate) fn shown(&self) -> String {
         format!("{} {} ({})", self.object, self.container, self.scalar.text)
     }
 }
 
-/// Every image of the objects.
+/// Lists every image of the objects.
 pub(crate) fn places(resources: &[Resource]) -> Vec<Place> {
     let mut found = Vec::new();
     for (index, resource) in resources.iter().enumerate() {
@@ -87,7 +85,7 @@ impl Walk<'_> {
             Value::Map(entries) => {
                 for (name, inner) in entries {
                     let below = format!("{path}.{}", quoted(name));
-                    // A container or script of a workflow, and what all steps of a Task share.
+                    // A container or script of a workflow, and the defaults for all steps of a Task.
                     if matches!(
                         name.as_str(),
                         "container" | "script" | "stepTemplate" | "stepSpec"
@@ -140,14 +138,14 @@ impl Walk<'_> {
     }
 }
 
-/// The places to edit, and those of the same repository that stay.
+/// The places to edit, and places of the same repository that are not edited.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     pub(crate) edit: Vec<Place>,
     pub(crate) stay: Vec<Place>,
 }
 
-/// Finds the component's images: by the container's name, else by repository, else the only one.
+/// Selects the component's images: by the container's name, else by repository, else the only one.
 ///
 /// # Errors
 /// [`Error::NoContainer`] and [`Error::Ambiguous`].
@@ -230,7 +228,7 @@ fn distinct(places: &[&Place]) -> usize {
     keys.len()
 }
 
-/// The only container, when one image is wanted and a placeholder is there, or `--adopt`.
+/// Returns the only container, when one image is promoted and it has a placeholder, or with `--adopt`.
 fn only<'a>(all: &'a [Place], options: &crate::gitops::Options) -> Option<&'a Place> {
     let mut main = all.iter().filter(|place| !place.aside);
     match (main.next(), main.next()) {
@@ -243,7 +241,7 @@ fn only<'a>(all: &'a [Place], options: &crate::gitops::Options) -> Option<&'a Pl
     }
 }
 
-/// Text that names no image yet: a variable, a word in capitals, a name without a registry host.
+/// Tells whether a text is not an image yet: a variable, a word in capitals, a name without a registry host.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let (name, ..) = super::images::split(text);
     let host = name.split_once('/').map(|(first, _)| first);

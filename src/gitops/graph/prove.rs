@@ -1,4 +1,4 @@
-//! Proves the effect of an edit: the objects before and after differ in the image alone.
+//! Proves the effect of an edit: the objects before and after differ only in the image.
 
 use super::{
     build::Built,
@@ -73,7 +73,7 @@ impl Overlay<'_> {
                 };
                 let allowed = match image {
                     Some(place) => difference.new == wanted && ours(place),
-                    // The source that a replacement copies from.
+                    // The source that a replacement copies.
                     None => {
                         difference.source
                             && (wanted.contains(&difference.new) || difference.new == wanted)
@@ -99,11 +99,11 @@ pub(crate) struct Difference {
     pub(crate) path: String,
     pub(crate) old: String,
     pub(crate) new: String,
-    /// Set for a scalar that is read from a file as a whole.
+    /// Set for a scalar with the content of a whole file.
     pub(crate) source: bool,
 }
 
-/// Collects every scalar that differs.
+/// Collects every scalar that differs between two values.
 pub(crate) fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<Difference>) {
     match (old, new) {
         (Value::Scalar(a), Value::Scalar(b)) => {

@@ -1,4 +1,4 @@
-//! Which kustomizations of a repository reach a file.
+//! Finds the kustomizations of a repository that reach a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,11 +24,11 @@ const LISTS: [&str; 9] = [
     "crds",
 ];
 
-/// The paths that each kustomization of a repository names.
+/// The paths in each kustomization of a repository.
 pub(crate) struct Reach {
-    /// Directory, and the paths that its kustomization names.
+    /// By directory, the paths in its kustomization.
     names: BTreeMap<String, BTreeSet<String>>,
-    /// Kustomizations that do not parse, with their text.
+    /// Kustomizations that do not parse: directory, text and error.
     broken: Vec<(String, String, Error)>,
 }
 
@@ -64,7 +64,7 @@ impl Reach {
         Ok(reach)
     }
 
-    /// The files and directories that a kustomization reaches, not through `without`.
+    /// Returns the files and directories that a kustomization reaches, except through `without`.
     pub(crate) fn below(&self, dir: &str, without: &str) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let mut open = vec![dir.to_owned()];
@@ -83,10 +83,10 @@ impl Reach {
         found
     }
 
-    /// The kustomizations of other environments that reach a file of the overlay `dir`.
+    /// Lists the kustomizations of other environments that reach a file of the overlay `dir`.
     ///
     /// A kustomization that the overlay itself reads is part of it. One that includes the overlay
-    /// serves the same environment when it lies above it or names the environment in its path.
+    /// belongs to the same environment when it lies above it or has the environment in its path.
     ///
     /// # Errors
     /// The error of a kustomization that does not parse and may reach the file.
@@ -124,7 +124,7 @@ impl Reach {
         Ok(others)
     }
 
-    /// The kustomizations that reach a file and that no other kustomization includes.
+    /// Lists the kustomizations that reach a file and that no other kustomization includes.
     pub(crate) fn roots(&self, file: &str) -> Vec<String> {
         let reaching: Vec<_> = self
             .names
@@ -141,7 +141,7 @@ impl Reach {
     }
 }
 
-/// Adds the paths that a kustomization names.
+/// Collects the paths in a kustomization.
 pub(crate) fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>) {
     let mut add = |text: Option<&str>| {
         let Some(text) = text.filter(|text| !text.contains('\n')) else {

@@ -1,4 +1,4 @@
-//! Images of resources behind a URL, which are not fetched: their `images:` entry is set.
+//! Sets images of remote resources, which are not fetched, by their `images:` entry.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::gitops::{Done, Error, Written, error::Position, parts, tree::Tree};
 
 impl Overlay<'_> {
-    /// The one entry about the component.
+    /// Returns the one entry for the component.
     pub(super) fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
         let mut fitting = built
             .entries
@@ -24,7 +24,7 @@ impl Overlay<'_> {
         }
     }
 
-    /// The image is in a resource behind a URL: its `images:` entry is taken as matching.
+    /// Sets the image of a remote resource: its `images:` entry is assumed to match.
     pub(super) fn behind_url(
         &self,
         tree: &Tree<'_>,
@@ -44,7 +44,7 @@ impl Overlay<'_> {
                 at,
                 construct: format!("the resource {url}"),
                 reason:
-                    "what is behind a URL is not fetched, and no images: entry names the component"
+                    "a remote resource is not fetched, and no images: entry names the component"
                         .to_owned(),
                 hint: format!(
                     "add an images: entry for the name of {} there",
@@ -79,7 +79,7 @@ impl Overlay<'_> {
             ..written_at(&mark_of(entry))
         });
         done.warnings.push(format!(
-            "{}: the resource {url} is not fetched: the entry {} is taken as matching",
+            "{}: the resource {url} is not fetched: the entry {} is assumed to match",
             entry.position(),
             entry.name
         ));

@@ -1,4 +1,4 @@
-//! `replacements:`, as kustomize applies them.
+//! Applies `replacements:` of a kustomization as kustomize does.
 
 use regex::Regex;
 
@@ -10,7 +10,7 @@ use super::{
 /// Applies one replacement to all objects.
 ///
 /// # Errors
-/// The reason why kustomize would fail, or the part that is not followed here.
+/// The reason for which kustomize would fail, or the unsupported part.
 pub(crate) fn apply(resources: &mut [Resource], replacement: &Value) -> Result<(), String> {
     let value = source(resources, replacement)?;
     let targets = replacement.get("targets").map(Value::items);
@@ -68,7 +68,7 @@ fn options(value: Option<&Value>) -> Result<Options, String> {
     })
 }
 
-/// The part of the source that `options` select.
+/// Returns the part of the source that `options` select.
 fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
     let Options {
         delimiter: Some(delimiter),
@@ -94,7 +94,7 @@ fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
     }
 }
 
-/// The pieces between the delimiters.
+/// Splits a scalar at the delimiters.
 fn cut(scalar: &Scalar, delimiter: &str) -> Vec<Vec<Piece>> {
     let mut start = 0;
     let mut parts = Vec::new();
@@ -143,7 +143,7 @@ fn apply_to(resources: &mut [Resource], target: &Value, value: &Value) -> Result
     Ok(())
 }
 
-/// Splits at dots outside of brackets and behind backslashes.
+/// Splits at dots outside of brackets that no backslash precedes.
 fn split(path: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut part = String::new();
@@ -174,7 +174,7 @@ fn split(path: &str) -> Vec<String> {
     parts.into_iter().map(plain).collect()
 }
 
-/// `[name=web]`
+/// Parses a step such as `[name=web]`.
 fn matcher(part: &str) -> Option<(&str, &str)> {
     part.strip_prefix('[')?.strip_suffix(']')?.split_once('=')
 }
@@ -202,7 +202,7 @@ fn lookup<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
         })
 }
 
-/// Sets every place that the path matches; returns how many there were.
+/// Sets every place that the path matches; returns their number.
 fn set(
     target: &mut Value,
     path: &[String],

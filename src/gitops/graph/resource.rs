@@ -14,7 +14,7 @@ pub(crate) struct Id {
     pub(crate) name: String,
 }
 
-/// An object and the identities that it had before.
+/// An object and its earlier identities.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
     pub(crate) value: Value,
@@ -24,7 +24,7 @@ pub(crate) struct Resource {
     pub(crate) file: String,
 }
 
-/// Kinds that belong to no namespace.
+/// Kinds that are not in a namespace.
 const CLUSTER: [&str; 14] = [
     "Namespace",
     "Node",
@@ -43,7 +43,7 @@ const CLUSTER: [&str; 14] = [
 ];
 
 impl Id {
-    /// Namespaces as kustomize compares them: none and `default` are one.
+    /// Returns the namespace as kustomize compares it: none and `default` are the same.
     fn effective_namespace(&self) -> &str {
         if CLUSTER.contains(&self.kind.as_str()) {
             "_cluster"
@@ -58,7 +58,7 @@ impl Id {
         CLUSTER.contains(&self.kind.as_str())
     }
 
-    /// Equality by which a strategic merge patch finds its target.
+    /// Tells whether a strategic merge patch with one identity applies to the other.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.group == other.group
             && self.version == other.version
@@ -90,7 +90,7 @@ impl Resource {
         resource
     }
 
-    /// The present identity.
+    /// Returns the identity after all renames so far.
     pub(crate) fn id(&self) -> Id {
         id_of(&self.value)
     }
@@ -99,7 +99,7 @@ impl Resource {
         self.previous.first().cloned().unwrap_or_else(|| self.id())
     }
 
-    /// `KIND/NAME`, as messages name an object.
+    /// Describes the object as `KIND/NAME`.
     pub(crate) fn shown(&self) -> String {
         let id = self.id();
         format!("{}/{}", id.kind, id.name)
@@ -109,7 +109,7 @@ impl Resource {
         test(&self.id()) || self.previous.iter().any(test)
     }
 
-    /// Sets a field of `metadata` and remembers the identity before.
+    /// Sets a field of `metadata` and stores the identity before.
     pub(crate) fn rename(&mut self, field: &str, text: &str) {
         let before = self.id();
         if let Some(metadata) = self.value.get_mut("metadata") {
@@ -143,7 +143,7 @@ pub(crate) fn id_of(value: &Value) -> Id {
     }
 }
 
-/// `target:` of a patch: anchored expressions and label selectors.
+/// The `target:` of a patch: anchored expressions and label selectors.
 pub(crate) struct Selector {
     group: Option<Regex>,
     version: Option<Regex>,
@@ -197,7 +197,7 @@ impl Selector {
     }
 }
 
-/// Label selectors: `a`, `!a`, `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, joined by commas.
+/// Evaluates label selectors: `a`, `!a`, `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, joined by commas.
 fn labelled(value: &Value, field: &str, selector: &str) -> Result<bool, String> {
     let of = |key: &str| value.at(&["metadata", field, key]).and_then(Value::text);
     for part in requirements(selector) {
@@ -253,7 +253,7 @@ fn listed(set: &str) -> Option<Vec<&str>> {
     Some(inner.split(',').map(str::trim).collect())
 }
 
-/// `select:` and `reject:` of a replacement.
+/// The `select:` and `reject:` of a replacement.
 pub(crate) struct ExactSelector {
     id: Id,
     labels: String,
@@ -300,7 +300,7 @@ impl ExactSelector {
     }
 }
 
-/// Takes objects out of `kind: List` and the like.
+/// Replaces `kind: List` and the like by their items.
 pub(crate) fn expanded(values: Vec<Value>) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
     let mut queue: std::collections::VecDeque<Value> = values.into();

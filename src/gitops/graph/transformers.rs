@@ -1,4 +1,4 @@
-//! `transformers:` that are built into kustomize, and `configurations:`.
+//! Applies kustomize's built-in transformers (`transformers:`), and `configurations:`.
 
 use super::{
     build::{Builder, State, refused},
@@ -10,7 +10,7 @@ use super::{
 use crate::gitops::Error;
 
 impl Builder<'_, '_> {
-    /// Applies one transformer of `transformers:`.
+    /// Applies one entry of `transformers:`, or refuses it when it could set an image.
     pub(super) fn transformer(
         &mut self,
         layer: &Layer,
@@ -72,7 +72,7 @@ impl Builder<'_, '_> {
     }
 }
 
-/// `images:` of a transformer configuration.
+/// Applies the `images:` field specifications of a transformer configuration.
 pub(super) fn configuration(
     file: &str,
     text: &str,

@@ -1,4 +1,4 @@
-//! YAML values in which every scalar knows the place that it was written at.
+//! YAML values that keep the place of every scalar.
 
 use std::{collections::BTreeMap, ops::Range, rc::Rc};
 
@@ -16,7 +16,6 @@ pub(crate) struct Mark {
     pub(crate) column: usize,
     /// The path of the scalar in its document.
     pub(crate) path: String,
-    /// The text of the scalar.
     pub(crate) text: String,
     /// The bytes of the scalar in the file; of the outer scalar when `inner` is set.
     pub(crate) range: Range<usize>,
@@ -36,13 +35,12 @@ impl Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) text: String,
-    /// The place; `None` for text that a transformer made.
+    /// The place; `None` for text from a transformer.
     pub(crate) mark: Option<Rc<Mark>>,
-    /// The bytes of the place's text that were copied.
+    /// The copied bytes of the place's text.
     pub(crate) from: Range<usize>,
 }
 
-/// A scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scalar {
     pub(crate) text: String,
@@ -53,7 +51,7 @@ pub(crate) struct Scalar {
 }
 
 impl Scalar {
-    /// Text without a place.
+    /// Makes a scalar from text without a place.
     pub(crate) fn made(text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
@@ -68,7 +66,7 @@ impl Scalar {
         }
     }
 
-    /// A scalar put together from pieces.
+    /// Makes a scalar from pieces, without an `images:` entry.
     pub(crate) fn joined(pieces: Vec<Piece>) -> Self {
         let text = pieces.iter().map(|piece| piece.text.as_str()).collect();
         Self {
@@ -79,7 +77,7 @@ impl Scalar {
         }
     }
 
-    /// The pieces of a part of the text.
+    /// Returns the pieces of a part of the text.
     pub(crate) fn slice(&self, range: Range<usize>) -> Vec<Piece> {
         let mut found = Vec::new();
         let mut at = 0;
@@ -102,13 +100,12 @@ impl Scalar {
         found
     }
 
-    /// The place of a scalar that was copied as a whole.
+    /// Returns the place of a scalar that was copied as a whole.
     pub(crate) fn mark(&self) -> Option<&Rc<Mark>> {
         self.pieces.iter().find_map(|piece| piece.mark.as_ref())
     }
 }
 
-/// A YAML value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     Scalar(Scalar),
@@ -137,7 +134,7 @@ impl Value {
         }
     }
 
-    /// Sets a key of a mapping.
+    /// Sets a key of a mapping; other values are not changed.
     pub(crate) fn set(&mut self, key: &str, value: Self) {
         if let Self::Map(entries) = self {
             match entries.iter_mut().find(|(name, _)| name == key) {
@@ -147,7 +144,7 @@ impl Value {
         }
     }
 
-    /// Removes a key of a mapping.
+    /// Removes a key of a mapping and returns its value.
     pub(crate) fn remove(&mut self, key: &str) -> Option<Self> {
         match self {
             Self::Map(entries) => {
@@ -162,7 +159,7 @@ impl Value {
         keys.iter().try_fold(self, |value, key| value.get(key))
     }
 
-    /// The text of a scalar that is not null.
+    /// Returns the text of a scalar that is not null.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Scalar(scalar) if !scalar.null => Some(&scalar.text),
@@ -181,7 +178,7 @@ impl Value {
         matches!(self, Self::Scalar(scalar) if scalar.null)
     }
 
-    /// The items of a list; none for anything else.
+    /// Returns the items of a list; empty for anything else.
     pub(crate) fn items(&self) -> &[Self] {
         match self {
             Self::List(items) => items,
@@ -196,7 +193,7 @@ impl Value {
         }
     }
 
-    /// The place of the first scalar inside.
+    /// Returns the place of the first scalar inside.
     pub(crate) fn first_mark(&self) -> Option<&Rc<Mark>> {
         match self {
             Self::Scalar(scalar) => scalar.mark(),
@@ -205,13 +202,13 @@ impl Value {
         }
     }
 
-    /// Where the value begins, as well as it is known.
+    /// Returns the position of the value, as precisely as it is known.
     pub(crate) fn position(&self, file: &str) -> Position {
         self.first_mark()
             .map_or_else(|| Position::start(file), |mark| mark.position())
     }
 
-    /// Tells whether the values are the same, wherever they come from.
+    /// Compares two values without their places.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Scalar(a), Self::Scalar(b)) => a.text == b.text && a.null == b.null,
@@ -265,7 +262,7 @@ impl Reader {
         Ok(values)
     }
 
-    /// An error inside a scalar is told at the scalar's own place.
+    /// Moves the position of an error inside a scalar to the scalar's own place.
     fn moved(&self, error: Error) -> Error {
         match (&self.outer, error) {
             (Some(outer), Error::Parse { at, reason }) => Error::Parse {
@@ -421,7 +418,7 @@ impl Reader {
     }
 }
 
-/// The path of an item of a list: by its name, where no other item has it, else by its index.
+/// Returns the path of an item of a list: by its unique name, else by its index.
 pub(crate) fn item_path<'a>(
     path: &str,
     at: usize,
@@ -436,7 +433,7 @@ pub(crate) fn item_path<'a>(
     }
 }
 
-/// The path of an item of a list of values.
+/// Returns the path of an item of a list of values.
 pub(crate) fn path_of(path: &str, at: usize, items: &[Value]) -> String {
     fn name(item: &Value) -> Option<&str> {
         item.get("name").and_then(Value::text)
@@ -449,7 +446,7 @@ pub(crate) fn path_of(path: &str, at: usize, items: &[Value]) -> String {
     )
 }
 
-/// A key as a path writes it: quoted when it has a character of the grammar.
+/// Returns a key as a path has it: quoted when it contains a character of the grammar.
 pub(crate) fn quoted(key: &str) -> String {
     if key.is_empty() || key.contains(['.', '[', ']', '"', '/', ' ']) {
         format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))

@@ -1,9 +1,9 @@
-//! The part of an image that a scalar of a chart's values holds.
+//! Determines which part of an image a scalar of a chart's values holds.
 
 use super::{TAGS, split};
 use crate::gitops::graph::value::Value;
 
-/// The parts of an image.
+/// The part of an image in a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Whole,
@@ -13,7 +13,7 @@ pub(super) enum Part {
     Digest,
 }
 
-/// Tells by a scalar's key, its text and what is beside it which part it is.
+/// Determines the part from a scalar's key, its text and its siblings.
 pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
     let lower = key.to_ascii_lowercase();
     let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
@@ -58,13 +58,13 @@ pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<P
     (named && word && !text.is_empty()).then_some(Part::Whole)
 }
 
-/// `sha256:` and 64 hex digits, or these alone.
+/// Tells whether a text is 64 hex digits, with or without `sha256:`.
 pub(super) fn is_digest(text: &str) -> bool {
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
     hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A digest in the form of the present one; an empty `sha` takes bare digits.
+/// Returns a digest in the form of the present one; an empty `sha` gets bare digits.
 pub(super) fn digest_text(key: &str, present: &str, hex: &str) -> String {
     let bare = if present.is_empty() {
         key.to_ascii_lowercase().ends_with("sha")

@@ -1,4 +1,4 @@
-//! Objects that a namespace for tests cannot hold.
+//! Finds objects that a namespace for tests cannot have.
 
 use super::{Layout, below, object_files};
 use crate::gitops::{
@@ -8,20 +8,18 @@ use crate::gitops::{
     tree::Tree,
 };
 
-/// An object that a target cannot hold.
+/// An object that a target cannot have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfit {
-    /// Where it is.
     pub(crate) at: Position,
     /// `KIND/NAME`.
     pub(crate) object: String,
-    /// The kind, or `activeDeadlineSeconds`: the word for `--skip-kinds` and `--allow-kinds`.
+    /// The kind, or `activeDeadlineSeconds`: the value for `--skip-kinds` and `--allow-kinds`.
     pub(crate) kind: String,
-    /// The reason.
     pub(crate) reason: &'static str,
 }
 
-/// Kinds without a namespace.
+/// Kinds that are not in a namespace.
 const CLUSTER_SCOPED: [&str; 42] = [
     "APIService",
     "CSIDriver",
@@ -66,19 +64,19 @@ const CLUSTER_SCOPED: [&str; 42] = [
     "VolumeAttachment",
     "VolumeSnapshotClass",
 ];
-/// Kinds that a provisioned test namespace has a quota of none for.
+/// Kinds with a quota of zero in a provisioned test namespace.
 const EXPOSED: [&str; 2] = ["Ingress", "Route"];
-/// Kinds by which a tenant of Konflux gets, or once got, an environment or a cluster.
+/// Kinds with which a tenant of Konflux requests, or once requested, an environment or a cluster.
 const CLAIMS: [&str; 4] = [
     "ClusterTemplateInstance",
     "SnapshotEnvironmentBinding",
     "SpaceRequest",
     "TestPlatformCluster",
 ];
-/// What limits the life of a pod; such pods have a quota of their own.
+/// The field that limits the lifetime of a pod; such pods have a separate quota.
 const DEADLINE: &str = "activeDeadlineSeconds";
 
-/// Objects that a namespace cannot hold.
+/// Lists the objects that a namespace cannot have.
 ///
 /// # Errors
 /// Any [`Error`] of reading the directory.
