@@ -1,10 +1,10 @@
 //! The memory budget of a run, shared by all workers (`--memory`).
 //!
-//! The allocator counts the bytes of the heap, so the budget is compared with what is in use, not
-//! with a sum of estimates: what is freed is free again. Readers check it before they read (the
+//! The allocator counts the bytes of the heap, so the budget is compared with the memory in use, not
+//! with a sum of estimates. Readers check it before they read (the
 //! size in a descriptor, an object header, a page of a list), parsers while they build nodes, and
-//! [`watch`] sees what grew past them, in the heap or in a C library. Once it is exceeded, the run
-//! is over: [`over`] says which object was too large, and the command line ends with that.
+//! [`watch`] detects growth outside of them, in the heap or in a C library. Once it is exceeded, the run
+//! ends: [`over`] returns the object that was too large, for the message of the command line.
 
 mod limit;
 mod load;
@@ -30,17 +30,15 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// The budget of this process, in bytes.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
-/// Held from a check to the allocation that it allows.
+/// Held from a check until the allocation that it allows.
 static CHECKED: Mutex<()> = Mutex::new(());
 static OVER: OnceLock<Exceeded> = OnceLock::new();
 
-/// The run needs more memory than it may use.
+/// An object that does not fit into the memory budget.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{object} does not fit into the memory budget of {limit}")]
 pub(crate) struct Exceeded {
-    /// What was being read.
     pub(crate) object: String,
-    /// The budget.
     pub(crate) limit: Size,
 }
 
@@ -49,21 +47,21 @@ pub(crate) fn set(limit: Size) {
     LIMIT.store(limit.bytes(), Ordering::Relaxed);
 }
 
-/// The first object that exceeded the budget.
+/// Returns the first object that exceeded the budget.
 pub(crate) fn over() -> Option<Exceeded> {
     OVER.get().cloned()
 }
 
-/// The bytes of the heap that are in use.
+/// Returns the bytes of the heap that are in use.
 #[cfg(test)]
 pub(crate) fn in_use() -> usize {
     HEAP.allocated()
 }
 
-/// Checks that so many bytes more fit into the budget.
+/// Checks that `more` bytes fit into the budget.
 ///
 /// # Errors
-/// [`Exceeded`], naming the object.
+/// [`Exceeded`] with the object.
 pub(crate) fn check(object: &dyn fmt::Display, more: usize) -> Result<(), Exceeded> {
     let limit = LIMIT.load(Ordering::Relaxed);
     if limit == usize::MAX || HEAP.allocated().saturating_add(more) <= limit {
@@ -72,7 +70,7 @@ pub(crate) fn check(object: &dyn fmt::Display, more: usize) -> Result<(), Exceed
     Err(exceed(object.to_string(), limit))
 }
 
-/// Checks that the budget is not exceeded by what was begun last.
+/// Checks that the current work has not exceeded the budget.
 ///
 /// # Errors
 /// [`Exceeded`].
@@ -84,11 +82,11 @@ pub(crate) fn check_now() -> Result<(), Exceeded> {
     }
 }
 
-/// Checks the budget and reserves the bytes in one step, so that two workers do not both get the
-/// last of it.
+/// Checks the budget and reserves the bytes in one step, so that two workers cannot both get the
+/// last free bytes.
 ///
 /// # Errors
-/// [`Exceeded`], naming the object.
+/// [`Exceeded`] with the object.
 pub(crate) fn reserve(
     object: &dyn fmt::Display,
     buffer: &mut Vec<u8>,
@@ -98,7 +96,7 @@ pub(crate) fn reserve(
         return Ok(());
     }
     let _one = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-    // A buffer that grows is copied: for a moment both are there.
+    // A growing buffer is copied: for a moment both copies exist.
     let grown = buffer
         .len()
         .saturating_add(more)
@@ -108,11 +106,11 @@ pub(crate) fn reserve(
     Ok(())
 }
 
-/// How much a buffer of unknown size grows at once, at most.
+/// The largest step by which a buffer of unknown size grows.
 const STEP: usize = 16 << 20;
 
-/// Looks at the process as a whole: the heap, and the resident memory, in which C libraries and
-/// fragments of freed blocks are too.
+/// Checks the whole process: the heap, and the resident memory, which includes C libraries and
+/// fragments of freed blocks.
 pub(crate) fn watch() -> Option<Exceeded> {
     let limit = LIMIT.load(Ordering::Relaxed);
     if limit == usize::MAX {

@@ -1,7 +1,7 @@
-//! The two times of a run: the one by which things are judged, and the one that is written.
+//! The two times of a run: the verification time, and the time that is written.
 //!
 //! `SOURCE_DATE_EPOCH` fixes the times that go into files and commits, so that a run can be
-//! reproduced byte for byte. Rules, exceptions, certificates and metadata are judged by the
+//! reproduced byte for byte. Rules, exceptions, certificates and metadata are evaluated at the
 //! system's time, which no variable changes.
 
 use jiff::Timestamp;
@@ -11,29 +11,25 @@ use crate::env::Env;
 /// The commit date of the program's source in seconds, where the build recorded it.
 const COMMITTED: Option<&str> = option_env!("PROMOTE_COMMIT_DATE");
 
-/// Tells the times of the run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Clock {
     written: Option<Timestamp>,
 }
 
-/// Why there is no usable time.
+/// A time that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// `SOURCE_DATE_EPOCH` is not a number of seconds.
     #[error("SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970-01-01")]
     Variable {
-        /// Its value.
         text: String,
     },
-    /// The system's clock is certainly wrong.
+    /// The system's clock is before the program's commit date.
     #[error(
         "this machine's clock says {now}, but the source of this program was committed at {committed}"
     )]
     Behind {
-        /// The system's time.
         now: Timestamp,
-        /// The commit date.
         committed: Timestamp,
     },
 }
@@ -56,13 +52,13 @@ impl Clock {
         }
     }
 
-    /// The time by which things are judged: the system's.
+    /// Returns the verification time: the system's.
     #[expect(clippy::unused_self, reason = "the time of a run comes from its clock")]
     pub(crate) fn now(self) -> Timestamp {
         Timestamp::now()
     }
 
-    /// The time that is written into files and commits: the system's, or `SOURCE_DATE_EPOCH`.
+    /// Returns the time for files and commits: the system's, or `SOURCE_DATE_EPOCH`.
     pub(crate) fn written(self) -> Timestamp {
         self.written.unwrap_or_else(Timestamp::now)
     }
@@ -73,8 +69,8 @@ fn seconds(text: &str) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 
-/// A clock that is behind the source's commit date would move the gate into the past: expired
-/// certificates and exceptions would hold again.
+/// Refuses a clock before the source's commit date: expired
+/// certificates and exceptions would be valid again.
 fn check(now: Timestamp, committed: Option<&str>) -> Result<(), Error> {
     match committed.and_then(seconds) {
         Some(committed) if now < committed => Err(Error::Behind { now, committed }),

@@ -1,6 +1,6 @@
-//! The environment as it was when the program started. Nothing else reads it.
+//! The environment at the start of the program. No other module reads it.
 //!
-//! It supplies places and credentials. Variables of cosign and Sigstore (`SIGSTORE_*`, `TUF_*`,
+//! It contains paths and credentials. Variables of cosign and Sigstore (`SIGSTORE_*`, `TUF_*`,
 //! `COSIGN_*`) decide whom to trust, so only the commands that imitate cosign and `ec` read them.
 
 use std::{
@@ -8,23 +8,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The beginnings of the names of variables that decide whom to trust.
+/// The prefixes of variables that change the trusted keys and identities.
 const OF_SIGSTORE: [&str; 3] = ["SIGSTORE_", "TUF_", "COSIGN_"];
-/// The beginning of the names of this program's own variables.
+/// The prefix of this program's own variables.
 const OWN: &str = "PROMOTE_";
 
 /// The environment variables whose name and value are UTF-8.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Env {
     variables: BTreeMap<String, String>,
-    /// Whether the command reads variables of Sigstore.
+    /// Set when the command reads variables of Sigstore.
     reads_sigstore: bool,
-    /// The kubeconfig that the command line names.
+    /// The kubeconfig from the command line.
     kubeconfig: Option<PathBuf>,
 }
 
 impl Env {
-    /// Takes the variables of the process.
+    /// Reads the variables of the process.
     pub(crate) fn of_process() -> Self {
         let text = |value: std::ffi::OsString| value.into_string().ok();
         let pairs =
@@ -35,7 +35,7 @@ impl Env {
         }
     }
 
-    /// The variable's value; an empty one is absent.
+    /// Returns the variable's value; an empty one is treated as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.variables
             .get(name)
@@ -43,7 +43,7 @@ impl Env {
             .filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable of Sigstore, for commands that read these.
+    /// Returns the value of a variable of Sigstore, if the command reads these.
     pub(crate) fn of_sigstore(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|_| self.reads_sigstore)
     }
@@ -53,17 +53,17 @@ impl Env {
         self.reads_sigstore = true;
     }
 
-    /// The kubeconfig that the command line names.
+    /// Returns the kubeconfig from the command line.
     pub(crate) fn kubeconfig(&self) -> Option<&Path> {
         self.kubeconfig.as_deref()
     }
 
-    /// Notes the kubeconfig that the command line names.
+    /// Stores the kubeconfig from the command line.
     pub(crate) fn set_kubeconfig(&mut self, file: PathBuf) {
         self.kubeconfig = Some(file);
     }
 
-    /// The variables of Sigstore that are set and read, for the warning and the output.
+    /// Lists the variables of Sigstore that are set and read, for the warning and the output.
     pub(crate) fn read_of_sigstore(&self) -> Vec<String> {
         if self.reads_sigstore {
             self.set_of_sigstore()
@@ -72,7 +72,7 @@ impl Env {
         }
     }
 
-    /// The variables of Sigstore that are set.
+    /// Lists the variables of Sigstore that are set.
     pub(crate) fn set_of_sigstore(&self) -> Vec<String> {
         let of_sigstore = |name: &&String| OF_SIGSTORE.iter().any(|own| name.starts_with(own));
         let names = self.variables.keys().filter(of_sigstore);
@@ -82,8 +82,8 @@ impl Env {
             .collect()
     }
 
-    /// The set variables of this program that are not among the known ones. Those that Kubernetes
-    /// makes of a Service named `promote…` are left out.
+    /// Lists the set variables with this program's prefix that are not among the known ones. Variables that
+    /// Kubernetes adds for a Service named `promote…` are left out.
     pub(crate) fn unknown(&self, known: &[String]) -> Vec<String> {
         let of_service = |name: &str| name.contains("_PORT") || name.contains("_SERVICE_");
         let names = self.variables.keys();
@@ -93,7 +93,7 @@ impl Env {
             .collect()
     }
 
-    /// The user's home directory.
+    /// Returns the user's home directory (`HOME`).
     pub(crate) fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from)
     }

@@ -1,4 +1,4 @@
-//! What a Git host tells us when a tag is pushed or a release is published.
+//! Events of Git hosts: a tag was pushed, or a release was published.
 //!
 //! The host is recognised by the payload's shape: the headers that name it do not reach a Task.
 //! Shapes: GitLab "Webhook events", GitHub "Webhook events and payloads", Gitea/Forgejo, Bitbucket
@@ -13,17 +13,15 @@ use serde_json::Value;
 
 use crate::text;
 
-/// What happened to the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The tag was pushed.
     TagPush,
     /// A release of the tag was published.
     Release,
 }
 
 impl Kind {
-    /// The word for it in results.
+    /// Returns the word for results.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::TagPush => "tag-push",
@@ -32,89 +30,75 @@ impl Kind {
     }
 }
 
-/// A tag that a Git host told us about.
+/// The tag of an event, with its repository and commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// What happened.
     pub(crate) kind: Kind,
     /// The tag without `refs/tags/`.
     pub(crate) tag: String,
-    /// The commit, peeled, where the host names it.
+    /// The commit, peeled, if the payload has it.
     pub(crate) commit: Option<String>,
-    /// The repository's URL for people.
     pub(crate) repository: Option<String>,
-    /// Whether the release is a draft.
+    /// Set when the release is a draft.
     pub(crate) draft: bool,
-    /// Whether the release is marked as not ready for production.
+    /// Set when the release is marked as a prerelease.
     pub(crate) prerelease: bool,
 }
 
-/// Why an event leads to no tag.
+/// An event without a tag to promote.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// The payload is no JSON object.
-    #[error("the event is no JSON object: {reason}")]
+    /// The payload is not a JSON object.
+    #[error("the event is not a JSON object: {reason}")]
     Json {
-        /// What the parser said.
         reason: String,
     },
-    /// No Git host that we know sends this.
+    /// The payload does not have the shape of a supported host's event.
     #[error(
         "the event has an unknown shape: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo, Bitbucket or Azure DevOps"
     )]
     Unknown,
-    /// The event is of a host that we know, but about something else.
+    /// The event is from a supported host, but about something else.
     #[error("the event is {what}, expected a tag push or a release")]
     NotATag {
-        /// What the event is.
         what: String,
     },
-    /// A ref that is no tag.
+    /// The ref is not that of a tag.
     #[error("ref {name:?} is {what}, expected refs/tags/…")]
     Ref {
-        /// The ref.
         name: String,
-        /// What it is instead.
         what: &'static str,
     },
     /// The tag or release was deleted.
     #[error("the event says that tag {tag:?} was deleted")]
     Deleted {
-        /// The tag.
         tag: String,
     },
-    /// Something was done to a release that does not publish it.
+    /// An action on a release other than its publication.
     #[error(
         "the event says that the release of {tag:?} was {action}: only a published release is promoted"
     )]
     Action {
-        /// The tag.
         tag: String,
-        /// What was done.
         action: String,
     },
-    /// The tag is none that Git or this program allows.
+    /// Git or this program does not allow the tag.
     #[error("the event has the tag {tag:?}, which is not the name of a Git tag")]
     Tag {
-        /// The tag.
         tag: String,
     },
-    /// The commit is not one.
     #[error("the event has the commit {commit:?}: expected 40 or 64 hexadecimal digits")]
     Commit {
-        /// The text.
         commit: String,
     },
-    /// A member that is needed is not there.
     #[error("the event has no {member}")]
     Missing {
-        /// The member's path.
         member: &'static str,
     },
 }
 
 impl Event {
-    /// Reads the payload of a webhook.
+    /// Parses the payload of a webhook.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -143,7 +127,7 @@ impl Event {
         event.checked()
     }
 
-    /// Checks what goes on into results, requests and commits by its grammar.
+    /// Checks the values for results, requests and commits against their grammars.
     fn checked(mut self) -> Result<Self, Error> {
         if !text::is_git_tag(&self.tag) {
             return Err(Error::Tag { tag: self.tag });
@@ -172,7 +156,7 @@ impl Event {
     }
 }
 
-/// The tag of a full ref.
+/// Returns the tag of a full ref.
 ///
 /// # Errors
 /// [`Error::Ref`] for a branch, a pull request or anything else.
@@ -194,7 +178,7 @@ pub(crate) fn tag_of_ref(name: &str) -> Result<&str, Error> {
     } else if starts(&["refs/pull/", "refs/merge-requests/", "refs/pull-requests/"]) {
         "a pull request"
     } else {
-        "no full ref of a tag"
+        "not the full ref of a tag"
     }))
 }
 
@@ -210,15 +194,15 @@ fn optional(value: &Value, member: &str) -> Option<String> {
     found.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Git's way to say "nothing": as many zeros as a digest has digits.
+/// Tells whether a commit consists of zeros, which is Git's notation for none.
 fn is_zero(commit: &str) -> bool {
     !commit.is_empty() && commit.bytes().all(|digit| digit == b'0')
 }
 
-/// Checks that a release is due: `2026-08-05 10:00:00 UTC`, as GitLab writes it, or RFC 3339.
+/// Checks that a release date has passed: `2026-08-05 10:00:00 UTC`, as GitLab writes it, or RFC 3339.
 ///
 /// # Errors
-/// [`Error::Action`] for a time in the future and for what is not a time.
+/// [`Error::Action`] for a time in the future and for text that is not a time.
 pub(crate) fn check_due(tag: &str, date: &str) -> Result<(), Error> {
     let refused = |action: String| Error::Action {
         tag: tag.to_owned(),

@@ -1,7 +1,7 @@
-//! What Git hosts do besides Git: change requests (merge or pull requests) and commit statuses.
+//! APIs of Git hosts: change requests (merge or pull requests) and commit statuses.
 //!
 //! One interface over the APIs of GitLab, GitHub, Gitea and Forgejo, Bitbucket Cloud and Data
-//! Center, and Azure DevOps. A token goes to the API of the repository's own host alone.
+//! Center, and Azure DevOps. A token is sent only to the API of the repository's own host.
 
 mod address;
 mod api;
@@ -27,70 +27,54 @@ use serde_json::Value;
 
 use crate::{git::Git, http::Http};
 
-/// A change request that is to be there.
+/// A change request to open or update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proposal {
-    /// The branch with the change.
     pub(crate) branch: String,
-    /// The branch that is to take it.
+    /// The branch to merge into.
     pub(crate) target: String,
-    /// The title.
     pub(crate) title: String,
-    /// The text, in Markdown.
     pub(crate) body: String,
-    /// The labels.
     pub(crate) labels: Vec<String>,
-    /// The names of reviewers, as the host knows them.
+    /// The reviewers' user names on the host.
     pub(crate) reviewers: Vec<String>,
 }
 
-/// A change request as the host has it.
+/// A change request on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChangeRequest {
-    /// Its number in the repository.
     pub(crate) number: u64,
-    /// Its page.
     pub(crate) url: String,
-    /// What became of it.
     pub(crate) state: State,
-    /// The whole answer of the host.
+    /// The host's whole answer, for its implementation.
     raw: Value,
 }
 
-/// What became of a change request.
+/// The state of a change request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It waits.
     Open,
-    /// It was merged, by this commit of the target branch if the host tells.
+    /// Merged, with the commit of the target branch if the host names it.
     Merged(Option<String>),
-    /// It was closed without a merge.
+    /// Closed without a merge.
     Closed,
 }
 
-/// How far a promotion is, for a commit.
+/// The progress of a promotion, for a commit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It runs.
     Pending,
-    /// It is done.
     Success,
-    /// It was refused or failed.
     Failure,
 }
 
-/// A status of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// The commit.
     pub(crate) commit: String,
-    /// How far it is.
     pub(crate) progress: Progress,
-    /// The name under which the host shows it; a later status of the name replaces it.
+    /// The name of the status; a later status with the same name replaces it.
     pub(crate) context: String,
-    /// One line.
     pub(crate) description: String,
-    /// The page that explains it.
     pub(crate) link: Option<String>,
 }
 
@@ -102,19 +86,18 @@ pub(crate) struct Forge {
     api: Api,
 }
 
-/// What each host does in its own way.
+/// The operations that differ between hosts.
 trait Host {
-    /// The open change request from one branch to another.
+    /// Returns the open change request from one branch to another.
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error>;
-    /// Opens one. What is set by requests of their own is left to `complete`.
+    /// Opens a change request. Parts that need separate requests are left to `complete`.
     async fn create(&self, proposal: &Proposal) -> Result<ChangeRequest, Error>;
-    /// Brings title, text, labels and reviewers up to date.
+    /// Updates title, text, labels and reviewers.
     async fn complete(&self, found: &ChangeRequest, proposal: &Proposal) -> Result<(), Error>;
-    /// Lets the host merge it as soon as its checks allow that; `commit` is the head.
+    /// Enables auto-merge; `commit` is the expected head.
     async fn merge_when_ready(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error>;
-    /// The change request as it is now.
+    /// Returns the current state of a change request.
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error>;
-    /// Sets a status.
     async fn set_status(&self, status: &Status) -> Result<(), Error>;
 }
 
@@ -151,7 +134,7 @@ macro_rules! on_host {
 }
 
 impl Forge {
-    /// Names the API of a repository's host; nothing is connected yet. Without a kind, the URL tells.
+    /// Makes a client for a repository's host; nothing is connected yet. Without a kind, the URL decides.
     ///
     /// # Errors
     /// [`Error::UnknownKind`] and [`Error::Address`].
@@ -172,7 +155,6 @@ impl Forge {
         Ok(Self { kind, address, api })
     }
 
-    /// The kind of host.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -189,8 +171,8 @@ impl Forge {
         on_host!(self, host => host.find(branch, target).await)
     }
 
-    /// Returns the open change request of the proposal, opening it if there is none. Whether a
-    /// request whose answer was lost or refused opened it, only a look tells.
+    /// Returns the open change request of the proposal, opening it if there is none. When the
+    /// answer is lost or a refusal, a second lookup decides.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -220,7 +202,7 @@ impl Forge {
         }
     }
 
-    /// Brings title, text, labels and reviewers of a change request up to date.
+    /// Updates title, text, labels and reviewers of a change request.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -235,10 +217,10 @@ impl Forge {
         on_host!(self, host => host.complete(found, proposal).await)
     }
 
-    /// Lets the host merge a change request as soon as its checks allow that.
+    /// Enables auto-merge of a change request.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the host's API has no such thing, or any other [`Error`].
+    /// [`Error::Unsupported`] where the host's API lacks it, or any other [`Error`].
     pub(crate) async fn merge_when_ready(
         &self,
         found: &ChangeRequest,
@@ -247,7 +229,7 @@ impl Forge {
         on_host!(self, host => host.merge_when_ready(found, commit).await)
     }
 
-    /// Returns a change request as it is now.
+    /// Returns the current state of a change request.
     ///
     /// # Errors
     /// Any [`Error`].
@@ -263,14 +245,14 @@ impl Forge {
         on_host!(self, host => host.set_status(status).await)
     }
 
-    /// A number of an answer: without it a later request would be about something else.
+    /// Returns a number of an answer; a missing one is an error.
     fn number(&self, raw: &Value, key: &str) -> Result<u64, Error> {
         raw[key]
             .as_u64()
             .ok_or_else(|| self.unclear(format!("its answer has no number {key:?}")))
     }
 
-    /// A list of an answer; a missing one is not an empty one.
+    /// Returns the list of an answer; a missing one is an error.
     fn list<'a>(&self, raw: &'a Value) -> Result<&'a [Value], Error> {
         let list = raw.as_array().map(Vec::as_slice);
         list.ok_or_else(|| self.unclear("its answer has no list".to_owned()))
@@ -285,13 +267,13 @@ impl Forge {
         }
     }
 
-    /// The page of a commit.
+    /// Returns the URL of the page of a commit.
     pub(crate) fn commit_page(&self, commit: &str) -> String {
         self.address.commit_page(self.kind, commit)
     }
 }
 
-/// The page of a commit; `None` where neither the URL nor a kind tells its host's pages.
+/// Returns the URL of the page of a commit; `None` when neither the URL nor a kind determines its form.
 pub(crate) fn commit_page(repository: &str, kind: Option<Kind>, commit: &str) -> Option<String> {
     let web = web_url(repository).ok()?;
     let kind = kind.or_else(|| Kind::of(&web))?;
@@ -299,12 +281,12 @@ pub(crate) fn commit_page(repository: &str, kind: Option<Kind>, commit: &str) ->
     (!commit.is_empty()).then(|| address.commit_page(kind, commit))
 }
 
-/// A member of an answer, by its path.
+/// Returns a member of an answer by its path; `null` when it is missing.
 fn at<'a>(value: &'a Value, path: &[&str]) -> &'a Value {
     path.iter().fold(value, |value, key| &value[*key])
 }
 
-/// A text of an answer; an empty one is absent.
+/// Returns a text of an answer; an empty one is treated as absent.
 fn text(value: &Value, path: &[&str]) -> Option<String> {
     let text = at(value, path).as_str().filter(|text| !text.is_empty());
     text.map(str::to_owned)

@@ -1,6 +1,6 @@
-//! Mutation-driven fuzzing of everything that reads bytes from outside.
+//! Mutation-driven fuzzing of every parser of external bytes.
 //!
-//! Each target starts from seeds (`fuzz/seeds/TARGET/`) and from the cases that were found
+//! Each target starts from seeds (`fuzz/seeds/TARGET/`) and from earlier findings
 //! (`fuzz/found/TARGET/`), which `cargo test` replays. A long run is started by hand:
 //! `FUZZ_SECONDS=240 FUZZ_TARGETS=manifest cargo test --lib fuzz::long -- --ignored`. It writes a
 //! case that panics, or takes longer than a second, to `fuzz/found/`.
@@ -18,14 +18,14 @@ use mutate::Mutator;
 
 use crate::{event::Event, git, gitops, image::Reference, policy, registry, snapshot, trust};
 
-/// How long one input may take, in a build without optimisation and beside other tests.
+/// The time limit for one input, in a build without optimisation and beside other tests.
 const SLOW: Duration = Duration::from_secs(5);
-/// The largest input that is made.
+/// The largest input, in bytes.
 const MAX_INPUT: usize = 64 << 10;
 
 type Target = fn(&[u8]);
 
-/// The targets by name.
+/// The targets with their names on the command line.
 const TARGETS: [(&str, Target); 19] = [
     ("reference", reference),
     ("manifest", registry::fuzz::manifest),
@@ -86,7 +86,7 @@ fn inputs(kind: &str, target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// Feeds one input; returns what went wrong.
+/// Runs a target on one input; returns the failure.
 fn feed(target: Target, input: &[u8]) -> Option<String> {
     let began = Instant::now();
     let fed = catch_unwind(AssertUnwindSafe(|| target(input)));
@@ -109,7 +109,7 @@ fn seeds_and_found_cases_are_read_without_a_panic() {
     }
 }
 
-/// A short run, so that the driver itself works and a new target is tried at once.
+/// A short run that tests the driver and tries new targets.
 #[test]
 fn mutated_seeds_are_read_without_a_panic() {
     for (name, target) in TARGETS {
@@ -159,7 +159,7 @@ fn long() {
     assert_eq!(wrong, 0);
 }
 
-/// The CPU time of this thread, in seconds (`proc(5)`: user and system time in hundredths).
+/// Returns the CPU time of this thread, in seconds (`proc(5)`: user and system time in hundredths).
 fn cpu_seconds() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/stat").unwrap();
     let fields = text.rsplit(')').next().unwrap();

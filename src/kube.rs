@@ -1,11 +1,11 @@
-//! Reads objects from the Kubernetes API with the pod's own service account, or outside of a pod as
-//! a kubeconfig says.
+//! Reads objects from the Kubernetes API with the pod's own service account, or outside of a pod with
+//! a kubeconfig.
 //!
-//! A handful of GETs and no watch. In a pod the API server's certificate is checked against the
+//! Only GET requests, and no watch. In a pod the API server's certificate is verified against the
 //! authority that is mounted with the token, and against no other: the environment names the
-//! host, so an authority of the system would let it name a stranger. Redirects are not followed.
-//! Names are checked by grammar before they become a path, and the answer must be of the kind and
-//! name that were read.
+//! host, so with an authority of the system it could name any server. Redirects are not followed.
+//! Names are checked by grammar before they become a path, and the answer must have the requested kind and
+//! name.
 
 mod config;
 mod write;
@@ -29,63 +29,48 @@ use crate::{
     json,
 };
 
-/// Where Kubernetes mounts the service account.
+/// The directory in which Kubernetes mounts the service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const MAX_OBJECT: u64 = 4 << 20;
 
-/// Why an object could not be read.
+/// An object that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// This process does not run in a pod with a service account.
     #[error("cannot read {what} from Kubernetes: {reason}")]
     NoCluster {
-        /// What was looked for.
         what: String,
-        /// What is missing.
         reason: String,
     },
-    /// A kubeconfig cannot be used.
     #[error("cannot use the kubeconfig {}: {reason}", path.display())]
     Config {
-        /// The file.
         path: PathBuf,
-        /// The defect.
         reason: String,
     },
-    /// A name is none of Kubernetes.
+    /// A name that Kubernetes does not allow.
     #[error("{name:?} cannot be the {of}: expected {expected}")]
     Name {
-        /// The text.
         name: String,
-        /// What it should name.
         of: &'static str,
-        /// The grammar.
         expected: &'static str,
     },
-    /// The object does not exist.
     #[error("{what} not found in the cluster")]
     NotFound {
-        /// The object.
         what: String,
     },
-    /// The service account may not change it.
+    /// The service account lacks the right to change it.
     #[error("the service account may not change {what}")]
     ReadOnly {
-        /// The object.
         what: String,
     },
-    /// The service account may not read it.
+    /// The service account lacks the right to read it.
     #[error("the service account may not read {what}")]
     Denied {
-        /// The object.
         what: String,
     },
-    /// The API server failed.
     #[error("cannot read {what} from Kubernetes: {reason}")]
     Remote {
-        /// The object.
         what: String,
-        /// What happened.
         reason: String,
     },
     /// The HTTP client could not be set up.
@@ -93,12 +78,12 @@ pub(crate) enum Error {
     Http(#[from] http::Error),
 }
 
-/// The Kubernetes API as the pod sees it.
+/// A client for the Kubernetes API.
 #[derive(Debug)]
 pub(crate) struct Kube {
     http: Http,
     base: Url,
-    /// `None` where a client certificate proves who we are.
+    /// `None` with a client certificate.
     token: Option<Token>,
     namespace: String,
 }
@@ -116,7 +101,7 @@ impl Kube {
     /// `~/.kube/config`.
     ///
     /// # Errors
-    /// [`Error::NoCluster`] where there is none of them, [`Error::Config`], [`Error::Name`].
+    /// [`Error::NoCluster`] without any of them, [`Error::Config`], [`Error::Name`].
     pub(crate) fn open(env: &Env) -> Result<Self, Error> {
         Self::open_at(env, Path::new(SERVICE_ACCOUNT))
     }
@@ -146,7 +131,7 @@ impl Kube {
         }
     }
 
-    /// Takes the service account from its directory and the server's address from the environment.
+    /// Reads the service account from its directory and the server's address from the environment.
     ///
     /// # Errors
     /// [`Error::NoCluster`] outside a pod.
@@ -180,7 +165,7 @@ impl Kube {
         Ok(Self::new(Http::new(options, env), base, token, namespace))
     }
 
-    /// Names a server, a token and the namespace of objects without one.
+    /// Makes a client from a server, a token and the default namespace.
     pub(crate) fn new(http: Http, base: Url, token: String, namespace: String) -> Self {
         Self {
             http,
@@ -190,7 +175,7 @@ impl Kube {
         }
     }
 
-    /// The name of the service account, as far as its token says (the claim `sub`, which is not checked).
+    /// Returns the name of the service account from its token (the claim `sub`, which is not verified).
     pub(crate) fn account(&self) -> Option<String> {
         let payload = self.token.as_ref()?.0.split('.').nth(1)?;
         let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
@@ -200,7 +185,7 @@ impl Kube {
         is_subdomain(name).then(|| name.to_owned())
     }
 
-    /// The namespace of the pod, or of the kubeconfig's context.
+    /// Returns the namespace of the pod, or of the kubeconfig's context.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -237,7 +222,7 @@ impl Kube {
         Ok(Some(bytes))
     }
 
-    /// Reads an object, which must be of the kind and have the name that were read where it says.
+    /// Reads an object, whose answer must have the requested kind and name.
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::Name`] before anything is sent.
@@ -280,14 +265,14 @@ impl Kube {
         Ok(object)
     }
 
-    /// The URL of a path; segments are escaped, so that no name can reach another path.
+    /// Returns the URL of a path; segments are escaped, so that no name can reach another path.
     fn url(&self, path: &[&str]) -> Option<Url> {
         let mut url = self.base.clone();
         url.path_segments_mut().ok()?.pop_if_empty().extend(path);
         Some(url)
     }
 
-    /// Sends a request, with a document and its media type where one is given.
+    /// Sends a request, with a document and its media type if there is one.
     async fn answer(
         &self,
         method: Method,
@@ -336,7 +321,7 @@ impl Kube {
     }
 }
 
-/// The URL of the API server, made of nothing but an address and a port.
+/// Returns the URL of the API server, from an address and a port alone.
 fn server(host: &str, port: &str) -> Result<Url, Error> {
     let wrong = |name: &str, of, expected| Error::Name {
         name: name.to_owned(),

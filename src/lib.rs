@@ -2,7 +2,7 @@
 //!
 //! An event becomes a tag; a tag becomes digests; digests become evidence; evidence becomes a
 //! verdict; a verdict allows a copy; a copy allows an edit. `docs/architecture.md` has the
-//! picture, the table of modules and the rules for who may use whom.
+//! picture, the table of modules and the rules for dependencies between them.
 
 mod budget;
 pub mod cli;

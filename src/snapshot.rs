@@ -1,7 +1,7 @@
 //! `images.json`: a Snapshot spec whose images are pinned to digests and sources to commits.
 //!
-//! Valid input for other Snapshot consumers (Konflux application-api `SnapshotSpec`); what we
-//! add stands under the one key `promote`. Unknown members survive. The bytes are compact JSON
+//! Valid input for other Snapshot consumers (Konflux application-api `SnapshotSpec`); the members
+//! of this program are below the one key `promote`. Unknown members are preserved. The bytes are compact JSON
 //! without a newline, and their SHA-256 binds the later steps to this list.
 
 use std::collections::BTreeMap;
@@ -17,128 +17,112 @@ use crate::{
 /// The version of the member `promote` that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
 
-/// The `kind` of the resource.
 const KIND: &str = "Snapshot";
 
 /// The largest Snapshot that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 16 << 20;
 
-/// Why a text is no usable list of images.
+/// A text that is not a usable list of images.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// It is neither JSON nor YAML of the Snapshot's shape.
     #[error("{origin} is not a Snapshot: {reason}")]
     Parse {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// What the parser said.
         reason: String,
     },
-    /// It is larger than [`MAX_BYTES`].
     #[error("{origin} has {size} bytes, a Snapshot has at most {MAX_BYTES}")]
     TooLarge {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// Its size in bytes.
         size: usize,
     },
-    /// A component's image is no reference, or not pinned to a digest.
+    /// A component's image is not a reference, or is not pinned to a digest.
     #[error("component {name:?} of {origin}: {source}")]
     Image {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// The component.
         name: String,
-        /// What is wrong with its `containerImage`.
+        /// The mistake in its `containerImage`.
         source: ReferenceError,
     },
-    /// A component's name has characters that mean something to a path, a log or a commit message.
+    /// A component's name has characters that are special in a path, a log or a commit message.
     #[error(
         "{origin} has a component named {name:?}: expected letters, digits, '.', '_' and '-', a letter or digit first"
     )]
     Name {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// The name.
         name: String,
     },
-    /// The Git tag or the commit of the member `promote` is none.
+    /// The Git tag or the commit of the member `promote` is malformed.
     #[error("{origin} has the {what} {found:?}, which is not one")]
     Revision {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
         /// `gitTag` or `commit`.
         what: &'static str,
-        /// The text.
         found: String,
     },
-    /// Two components have one name.
     #[error("{origin} has two components named {name:?}: name and version must differ")]
     Duplicate {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// The name that stands twice.
         name: String,
     },
-    /// The version of a component cannot go into logs and commit messages.
+    /// The version of a component is not usable in logs and commit messages.
     #[error("{origin} has a component with the version {version:?}: expected a text such as v1.2")]
     ComponentVersion {
-        /// The file.
         origin: String,
-        /// The version.
         version: String,
     },
     /// It was written by a later version of this program.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
     Version {
-        /// The file, or where else the text came from.
+        /// The file, or another name of the text's source.
         origin: String,
-        /// The version that it names.
         found: u32,
     },
 }
 
-/// A Snapshot spec as it is on the wire: images may still be tags.
+/// A Snapshot spec as in the document: images may still have tags only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
-    /// The Konflux application; often empty.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) application: String,
-    /// The images.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) components: Vec<Component>,
-    /// What only this program reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) promote: Option<Promote>,
-    /// Members that this program does not know, kept as they are.
+    /// Members that this program does not interpret; preserved in output.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
 }
 
-/// One image of a Snapshot.
+/// One component of a Snapshot with its image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Component {
-    /// The component's name; empty when the Snapshot gives none.
+    /// The component's name; empty when the Snapshot has none.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) name: String,
-    /// The image: pinned in `images.json`, perhaps a tag in a Snapshot that somebody else wrote.
+    /// The image: pinned in `images.json`, perhaps with a tag only in another writer's Snapshot.
     #[serde(rename = "containerImage")]
     pub(crate) container_image: String,
-    /// Where the image was built from.
+    /// The source from which the image was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<Source>,
-    /// Members that this program does not know, kept as they are.
+    /// Members that this program does not interpret; preserved in output.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
 }
 
-/// Where an image was built from.
+/// The Git source of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Source {
-    /// The Git repository and commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) git: Option<GitSource>,
-    /// Members that this program does not know, kept as they are.
+    /// Members that this program does not interpret; preserved in output.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
 }
@@ -146,25 +130,23 @@ pub(crate) struct Source {
 /// A commit of a Git repository.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GitSource {
-    /// The repository's URL.
     pub(crate) url: String,
-    /// The commit in `images.json`, perhaps a branch or tag in a Snapshot that somebody else wrote.
+    /// The commit in `images.json`, perhaps a branch or tag in another writer's Snapshot.
     #[serde(
         default,
         deserialize_with = "json::nullable",
         skip_serializing_if = "String::is_empty"
     )]
     pub(crate) revision: String,
-    /// Members that this program does not know, kept as they are.
+    /// Members that this program does not interpret; preserved in output.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
 }
 
-/// What this program adds to a Snapshot.
+/// The member `promote`, which this program adds to a Snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Promote {
-    /// [`VERSION`].
     pub(crate) version: u32,
     /// The Git tag that is being promoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,26 +160,24 @@ pub(crate) struct Promote {
     /// The repository of the commit, with details of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<SourceCommit>,
-    /// How each image was found, by the component's name.
+    /// The origin of each image, by the component's name.
     #[serde(default, deserialize_with = "json::nullable")]
     pub(crate) components: BTreeMap<String, Found>,
 }
 
-/// The commit that is being promoted.
+/// The commit that is being promoted, with details for records and messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SourceCommit {
-    /// The URL of its repository.
     pub(crate) url: String,
     /// Its name: 40 or 64 hex digits.
     pub(crate) commit: String,
-    /// Who wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) author: Option<String>,
     /// The first line of its message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
-    /// The rest of its message, capped.
+    /// The rest of its message, truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
     /// When it was committed (RFC 3339, UTC).
@@ -205,11 +185,11 @@ pub(crate) struct SourceCommit {
     pub(crate) date: Option<String>,
 }
 
-/// How an image was found.
+/// The tag and the manifest of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Found {
-    /// The tag that led to the digest, if one did.
+    /// The tag that was resolved to the digest, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<Tag>,
     /// The media type of the manifest.
@@ -220,7 +200,7 @@ pub(crate) struct Found {
 }
 
 impl Promote {
-    /// Checks the Git tag and the commit, which go on into requests and commit messages.
+    /// Checks the Git tag and the commit, which are used in requests and commit messages.
     fn check(&self, origin: &str) -> Result<(), Error> {
         type Grammar = fn(&str) -> bool;
         let members: [(_, _, Grammar); 2] = [
@@ -241,8 +221,8 @@ impl Promote {
 }
 
 impl Snapshot {
-    /// The commit that is being promoted: the recorded one, else the source that all
-    /// components share.
+    /// Returns the commit that is being promoted: the recorded one, else the source of all
+    /// components if they share one.
     pub(crate) fn source_commit(&self) -> Option<SourceCommit> {
         let recorded = self
             .promote
@@ -269,10 +249,10 @@ impl Snapshot {
         })
     }
 
-    /// Reads JSON or YAML: a bare spec or a Snapshot resource with `spec`, never a resource of another kind.
+    /// Parses JSON or YAML: a bare spec or a Snapshot resource with `spec`, never a resource of another kind.
     ///
     /// # Errors
-    /// Everything but [`Error::Image`]: the images are not looked at.
+    /// Any [`Error`] except [`Error::Image`]: the images are not checked.
     pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, Error> {
         if text.len() > MAX_BYTES {
             return Err(Error::TooLarge {
@@ -293,7 +273,7 @@ impl Snapshot {
         }
     }
 
-    /// Takes a document: a bare spec or a Snapshot resource with `spec`.
+    /// Converts a document: a bare spec or a Snapshot resource with `spec`.
     ///
     /// # Errors
     /// As [`Self::parse`].
@@ -320,7 +300,7 @@ impl Snapshot {
         }
     }
 
-    /// The bytes of `images.json`: compact JSON, no newline.
+    /// Returns the bytes of `images.json`: compact JSON without a newline.
     ///
     /// # Errors
     /// Never for values of this type; the signature is serde's.
@@ -338,8 +318,8 @@ pub(crate) fn identity(name: &str, version: Option<&str>) -> String {
 }
 
 impl Component {
-    /// The version, which tells components of one name apart (Konflux); `null` and an empty text are
-    /// none.
+    /// Returns the version, which distinguishes components of one name (Konflux); `null` and an empty text are
+    /// `None`.
     pub(crate) fn version(&self) -> Option<&str> {
         let version = self.other.get("version").and_then(Value::as_str);
         version.filter(|version| !version.is_empty())
@@ -350,10 +330,10 @@ impl Component {
         identity(&self.name, self.version())
     }
 
-    /// The image as a reference, pinned or not.
+    /// Returns the image as a reference, pinned or not.
     ///
     /// # Errors
-    /// [`Error::Image`] when `containerImage` is no reference.
+    /// [`Error::Image`] when `containerImage` is not a reference.
     pub(crate) fn reference(&self, origin: &str) -> Result<Reference, Error> {
         let image = self.container_image.strip_prefix("docker://");
         let image = image.unwrap_or(&self.container_image);
@@ -369,10 +349,9 @@ impl Component {
     }
 }
 
-/// `images.json` as the later steps need it: every image pinned, every name given and unique.
+/// `images.json` as later steps require it: every image pinned, every name present and unique.
 #[derive(Debug, Clone)]
 pub(crate) struct Images {
-    /// The document.
     pub(crate) snapshot: Snapshot,
     /// The SHA-256 of the bytes that were read or written.
     pub(crate) digest: Digest,
@@ -435,7 +414,7 @@ impl Images {
         })
     }
 
-    /// The components at some positions of the list, with the digest of the whole list.
+    /// Returns the components at some positions of the list, with the digest of the whole list.
     pub(crate) fn part(&self, has: impl Fn(usize) -> bool) -> Self {
         let chosen = |position: &usize| has(*position);
         let positions: Vec<_> = (0..self.pinned.len()).filter(chosen).collect();
@@ -456,13 +435,13 @@ impl Images {
         }
     }
 
-    /// The components with their pinned images.
+    /// Returns the components with their pinned images.
     pub(crate) fn components(&self) -> impl Iterator<Item = (&Component, &DigestReference)> {
         self.snapshot.components.iter().zip(&self.pinned)
     }
 }
 
-/// Tells an empty list from a document that is none; YAML is searched as text.
+/// Tells whether a document has a list of components; YAML is searched as text.
 pub(crate) fn names_components(bytes: &[u8]) -> bool {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(document) => [&document, &document["spec"]]

@@ -1,5 +1,5 @@
-//! Tells long work of threads that the run must end: the parsing, compiling and evaluation of
-//! policies look at it, because nothing else can end them.
+//! Ends long work on threads when the run must end: the parsing, compilation and evaluation of
+//! policies poll the flag, as they cannot be interrupted otherwise.
 
 use std::sync::{
     Arc, LazyLock,
@@ -8,7 +8,7 @@ use std::sync::{
 
 static ENDED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Ends what looks at the flag: the time is over, or the user interrupted the run.
+/// Sets the flag: the time limit has passed, or the user interrupted the run.
 pub(crate) fn end() {
     ENDED.store(true, Ordering::Relaxed);
 }

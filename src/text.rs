@@ -1,12 +1,12 @@
-//! Text that somebody else wrote, made fit to be shown, and the grammars of names that documents carry.
-//!
-//! Everything that a registry, a Git host, a policy, a Snapshot or a file says passes through here
-//! before it reaches a terminal, a log line, a report or a commit. Data that goes on to another
-//! program as data (hand-over files, JSON members) keeps its content.
+//! Escapes external text for display, and checks the grammars of names in documents.
+//! 
+//! Every text of a registry, a Git host, a policy, a Snapshot or a file passes through this module
+//! before it reaches a terminal, a log line, a report or a commit. Data for another
+//! program (hand-over files, JSON members) keeps its content.
 
 use std::{borrow::Cow, fmt::Write as _, time::Duration};
 
-/// The most characters of one line that are shown.
+/// The longest line that is printed, in characters.
 const MAX_LINE: usize = 4096;
 /// The most characters of a value in a commit message.
 const MAX_VALUE: usize = 500;
@@ -21,14 +21,14 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(parsed).ok()
 }
 
-/// Returns a secret without the line break that an editor puts behind it.
+/// Returns a secret without the final newline of an editor.
 pub(crate) fn without_newline(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     text.strip_suffix(b"\r").unwrap_or(text)
 }
 
-/// Tells whether the character changes how a terminal or an editor shows what is around it: control
-/// characters, line separators, marks of direction, invisible format characters.
+/// Tells whether the character changes how a terminal or an editor displays its surroundings: control
+/// characters, line separators, direction marks, invisible format characters.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -55,7 +55,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns the text with its lines: other unsafe characters are escaped, nothing is cut.
+/// Returns the text with its lines: other unsafe characters are escaped, nothing is truncated.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
     if text.chars().all(stays) {
@@ -72,7 +72,7 @@ pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Returns the text with its lines, each but the first indented: none of them can pass for a line
+/// Returns the text with every line after the first indented, so that none of them looks like a line
 /// of the program.
 pub(crate) fn indented(text: &str) -> String {
     let mut all = text.lines();
@@ -98,7 +98,7 @@ pub(crate) fn value(text: &str) -> String {
     }
 }
 
-/// Escapes unsafe characters of a JSON document as JSON does; the document means the same.
+/// Escapes unsafe characters of a JSON document as JSON escapes; its value does not change.
 pub(crate) fn json(document: &str) -> Cow<'_, str> {
     let stays = |c: char| c == '\n' || !is_unsafe(c);
     if document.chars().all(stays) {
@@ -111,7 +111,7 @@ pub(crate) fn json(document: &str) -> Cow<'_, str> {
             continue;
         }
         for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing into a `String` does not fail.
+            // Writing into a `String` cannot fail.
             let _ = write!(shown, "\\u{unit:04x}");
         }
     }
@@ -126,7 +126,7 @@ fn push(shown: &mut String, c: char) {
     }
 }
 
-/// The first characters of a text.
+/// Returns the first characters of a text.
 fn cut(text: &str, most: usize) -> &str {
     match text.char_indices().nth(most) {
         Some((at, _)) => text.get(..at).unwrap_or_default(),
@@ -150,13 +150,13 @@ pub(crate) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(digit)
 }
 
-/// Tells whether a text is a Git tag that [`git_tag_problem`] has nothing against.
+/// Tells whether a text is a valid Git tag by [`git_tag_problem`].
 pub(crate) fn is_git_tag(text: &str) -> bool {
     git_tag_problem(text).is_none()
 }
 
-/// Returns what makes a text unusable as a Git tag: the grammar of `git-check-ref-format(1)`, and
-/// characters that mean something to a shell, to Kubernetes' `$(NAME)` or to a terminal.
+/// Describes why a text is not usable as a Git tag: it violates the grammar of `git-check-ref-format(1)`, or has
+/// characters that are special in a shell, in Kubernetes' `$(NAME)` or on a terminal.
 pub(crate) fn git_tag_problem(text: &str) -> Option<String> {
     let refused = |c: char| is_unsafe(c) || " ~^:?*[]\\$`\"'()<>|&;".contains(c);
     if let Some(c) = text.chars().find(|c| refused(*c)) {
@@ -176,7 +176,7 @@ pub(crate) fn git_tag_problem(text: &str) -> Option<String> {
         && !text.contains("..")
         && !text.contains("@{")
         && text.split('/').all(part);
-    (!is_ref).then(|| "Git allows no such name".to_owned())
+    (!is_ref).then(|| "Git does not allow this name".to_owned())
 }
 
 #[cfg(test)]

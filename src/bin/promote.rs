@@ -1,4 +1,4 @@
-//! The program `promote`; `promote::cli` has all of it.
+//! The program `promote`: runs `promote::cli`.
 
 use std::process::ExitCode;
 

@@ -1,26 +1,26 @@
-//! How much memory this process may use, and how much it uses (cgroups 1 and 2, `proc(5)`).
+//! The memory limit and the memory use of this process (cgroups 1 and 2, `proc(5)`).
 
 use std::{fs, path::Path};
 
 use super::Size;
 
-/// What is left of a cgroup's memory for what the heap does not count: code, stacks, C libraries.
+/// The part of a cgroup's memory outside of the counted heap: code, stacks, C libraries.
 const RESERVE: usize = 64 << 20;
-/// The budget where no cgroup limits the memory.
+/// The budget when no cgroup limits the memory.
 const DEFAULT: usize = 1 << 30;
-/// How much more than the budget may be resident before the run ends.
+/// How far resident memory may exceed the budget before the run ends.
 pub(super) const SLACK: usize = 12 << 20;
-/// The unit of `statm`. Kernels with larger pages only end a run later.
+/// The unit of `statm`. On kernels with larger pages a run only ends later.
 const PAGE: usize = 4096;
 
-/// The budget of a run without `--memory`: the memory limit of the cgroup less 64 MiB, else 1 GiB.
+/// Returns the budget of a run without `--memory`: the memory limit of the cgroup less 64 MiB, else 1 GiB.
 pub(crate) fn default_limit() -> Size {
     let read = |path: &Path| fs::read_to_string(path).ok();
     Size::of(of_cgroup(&read).unwrap_or(DEFAULT))
 }
 
-/// The budget that the cgroup allows. In a container it is mounted as the root of the tree; on a
-/// machine the process's own place is below it, and any group above may be the narrower one.
+/// Returns the budget that the cgroup allows. In a container the cgroup is mounted as the root; on a
+/// machine the process's own group is below it, and any ancestor may have the lower limit.
 fn of_cgroup(read: &dyn Fn(&Path) -> Option<String>) -> Option<usize> {
     let own = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
     let mut limits = Vec::new();
@@ -51,7 +51,7 @@ fn of_cgroup(read: &dyn Fn(&Path) -> Option<String>) -> Option<usize> {
     Some(least.saturating_sub(RESERVE).max(least / 2))
 }
 
-/// The resident memory that is not a mapped file, in bytes; `None` where the system does not say.
+/// Returns the resident memory except mapped files, in bytes; `None` where the system does not report it.
 pub(super) fn resident() -> Option<usize> {
     let text = fs::read_to_string("/proc/self/statm").ok()?;
     let mut pages = text.split(' ').skip(1).map_while(|word| word.parse().ok());

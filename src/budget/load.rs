@@ -1,4 +1,4 @@
-//! What is being read or evaluated, so that a run that grows too large can say on what.
+//! Records the current input of each worker, so that an exceeded budget can be attributed to one.
 
 use std::{
     fmt,
@@ -7,11 +7,11 @@ use std::{
 
 static LOADS: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());
 
-/// One piece of work with input from outside; named until it is dropped.
+/// A piece of work with external input; registered until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Load(u64);
 
-/// Names the object that is being worked on.
+/// Registers the object that is being processed.
 pub(crate) fn load(object: &dyn fmt::Display) -> Load {
     let mut loads = LOADS.lock().unwrap_or_else(PoisonError::into_inner);
     let number = loads.last().map_or(0, |(number, _)| number + 1);
@@ -26,7 +26,7 @@ impl Drop for Load {
     }
 }
 
-/// The object that was begun last.
+/// Returns the object that was registered last.
 pub(super) fn last() -> String {
     let loads = LOADS.lock().unwrap_or_else(PoisonError::into_inner);
     loads.last().map_or_else(

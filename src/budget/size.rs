@@ -1,4 +1,4 @@
-//! Sizes of memory as people write them.
+//! Parses and prints sizes of memory.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ pub(crate) struct Size(usize);
 /// The smallest budget with which the program can work.
 const LEAST: usize = 32 << 20;
 
-/// The units that are read, the largest first.
+/// The accepted units, the largest first.
 const UNITS: [(&str, usize); 6] = [
     ("Gi", 1 << 30),
     ("Mi", 1 << 20),
@@ -20,12 +20,11 @@ const UNITS: [(&str, usize); 6] = [
 ];
 
 impl Size {
-    /// A size of so many bytes.
+    /// Makes a size of a number of bytes.
     pub(crate) const fn of(bytes: usize) -> Self {
         Self(bytes)
     }
 
-    /// The number of bytes.
     pub(crate) const fn bytes(self) -> usize {
         self.0
     }

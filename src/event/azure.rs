@@ -1,10 +1,10 @@
-//! Azure DevOps: `git.push`.
+//! Events of Azure DevOps: `git.push`.
 
 use serde_json::Value;
 
 use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
 
-/// Reads `resource.refUpdates`; of several updates the one tag counts.
+/// Parses `resource.refUpdates`; of several updates the only tag is used.
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     let kind = optional(payload, "/eventType").unwrap_or_default();
     if kind != "git.push" {

@@ -1,12 +1,12 @@
-//! Bitbucket Cloud (`repo:push`) and Bitbucket Data Center (`repo:refs_changed`).
+//! Events of Bitbucket Cloud (`repo:push`) and Bitbucket Data Center (`repo:refs_changed`).
 //!
-//! `git push --follow-tags` sends branches and tags in one event: the one tag counts.
+//! `git push --follow-tags` sends branches and tags in one event: the only tag is used.
 
 use serde_json::Value;
 
 use super::{Error, Event, Kind, optional, required};
 
-/// Reads `push.changes` of Bitbucket Cloud.
+/// Parses `push.changes` of Bitbucket Cloud; the only tag is used.
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     let changes = payload["push"]["changes"].as_array();
     let changes = changes.map(Vec::as_slice).unwrap_or_default();
@@ -40,7 +40,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     })
 }
 
-/// Reads `changes` of Bitbucket Data Center.
+/// Parses `changes` of Bitbucket Data Center.
 pub(super) fn data_center(payload: &Value) -> Result<Event, Error> {
     let changes = payload["changes"].as_array();
     let changes = changes.map(Vec::as_slice).unwrap_or_default();
@@ -58,7 +58,7 @@ pub(super) fn data_center(payload: &Value) -> Result<Event, Error> {
     }
     let links = payload.pointer("/repository/links/self/0/href");
     Ok(Event {
-        // `toHash` is the tag object of an annotated tag: the commit is asked for at the host.
+        // `toHash` is the tag object of an annotated tag: the commit has to be read from the host.
         commit: None,
         repository: links.and_then(Value::as_str).map(str::to_owned),
         ..Event::new(Kind::TagPush, tag)

@@ -1,4 +1,4 @@
-//! GitHub, and Gitea and Forgejo which follow it: `push`, `create` and `release`.
+//! Events of GitHub, and of Gitea and Forgejo, which follow it: `push`, `create` and `release`.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
 
 fn push(payload: &Value) -> Result<Event, Error> {
     let tag = tag_of_ref(required(payload, "/ref")?)?;
-    // An alert or a workflow names a ref too, but nothing was pushed.
+    // The payload of an alert or a workflow has a ref too, but nothing was pushed.
     if !payload["before"].is_string() || !payload["after"].is_string() {
         return Err(Error::NotATag {
             what: format!("about {tag:?}, which was not pushed"),
@@ -29,7 +29,7 @@ fn push(payload: &Value) -> Result<Event, Error> {
         });
     }
     Ok(Event {
-        // `after` is the tag object of an annotated tag, so only the head commit is believed.
+        // `after` is the tag object of an annotated tag, so only the head commit is used.
         commit: optional(payload, "/head_commit/id"),
         repository: repository(payload),
         ..Event::new(Kind::TagPush, tag)
@@ -45,7 +45,7 @@ fn create(payload: &Value) -> Result<Event, Error> {
             });
         }
     }
-    // A deletion has the same members but names its pusher only.
+    // A deletion has the same members but only a pusher.
     let name = required(payload, "/ref")?;
     let tag = name.strip_prefix("refs/tags/").unwrap_or(name);
     if !payload["master_branch"].is_string() && !payload["sha"].is_string() {
@@ -62,7 +62,7 @@ fn create(payload: &Value) -> Result<Event, Error> {
 fn release(payload: &Value) -> Result<Event, Error> {
     let tag = required(payload, "/release/tag_name")?;
     match required(payload, "/action")? {
-        // `released` comes beside `published`, and alone when a prerelease becomes a release. A
+        // `released` is sent beside `published`, and alone when a prerelease becomes a release. A
         // second promotion of the same tag changes nothing.
         "published" | "released" => {}
         "deleted" => {

@@ -1,4 +1,4 @@
-//! GitLab: `Tag Push Hook` and `Release Hook`.
+//! Events of GitLab: `Tag Push Hook` and `Release Hook`.
 
 use serde_json::Value;
 

@@ -34,7 +34,7 @@ fn reads_the_tag_of_every_host() {
     }
 }
 
-/// Reads a payload after one member was changed.
+/// Parses a payload after a change of one member.
 fn changed(name: &str, member: &str, value: Value) -> Result<Event, Error> {
     let mut payload: Value = serde_json::from_slice(&read(name)).unwrap();
     *payload.pointer_mut(member).unwrap() = value;

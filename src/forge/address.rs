@@ -1,14 +1,14 @@
-//! Where a repository is on its host, and where the host's API is.
+//! Parses the URL of a repository, and derives the URL of its host's API.
 
 use super::{Error, Kind};
 use crate::http::Url;
 
-/// A repository on a host.
+/// The parts of a repository's URL, encoded for requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     /// The repository's page, without `.git`.
     pub(super) web: Url,
-    /// The beginning of every URL of the API, ending in a slash.
+    /// The prefix of every URL of the API, ending in a slash.
     pub(super) api: String,
     /// The owner, workspace, project or group, encoded for a URL.
     pub(super) owner: String,
@@ -53,7 +53,7 @@ pub(crate) fn web_url(repository: &str) -> Result<Url, Error> {
     Ok(of_azure_ssh(&url).unwrap_or(url))
 }
 
-/// `ssh.dev.azure.com/v3/ORG/PROJECT/REPO` as the page is called.
+/// Converts `ssh.dev.azure.com/v3/ORG/PROJECT/REPO` to the URL of its page.
 fn of_azure_ssh(url: &Url) -> Option<Url> {
     if url.host_str() != Some("ssh.dev.azure.com") {
         return None;
@@ -69,7 +69,7 @@ fn of_azure_ssh(url: &Url) -> Option<Url> {
 }
 
 impl Address {
-    /// Takes a repository's page apart.
+    /// Splits the URL of a repository's page into its parts.
     ///
     /// # Errors
     /// [`Error::Address`].
@@ -106,7 +106,7 @@ impl Address {
         })
     }
 
-    /// How many names are before the project's and its group's: so many may be a root's.
+    /// Returns how many names precede the project's and its group's: at most these belong to a root.
     pub(super) fn names_before(&self) -> usize {
         match self.owner.matches("%2F").count() {
             0 => 0,
@@ -114,7 +114,7 @@ impl Address {
         }
     }
 
-    /// The same GitLab project with its first names as the root of the instance.
+    /// Returns the same GitLab project with its first names as the root of the instance.
     pub(super) fn below(&self, names: usize) -> Option<Self> {
         let parts = self.web.path_segments()?;
         let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
@@ -128,7 +128,7 @@ impl Address {
         })
     }
 
-    /// The page of a commit.
+    /// Returns the URL of the page of a commit.
     pub(super) fn commit_page(&self, kind: Kind, commit: &str) -> String {
         let web = self.web.as_str();
         match kind {
@@ -148,7 +148,7 @@ impl Address {
 
 type Found = Option<(String, String, String)>;
 
-/// `[ROOT/]GROUP/…/NAME`, where the root has so many names.
+/// Parses `[ROOT/]GROUP/…/NAME`, with a root of `root` names.
 fn of_gitlab(origin: &str, parts: &[&str], root: usize) -> Found {
     let (name, before) = parts.split_last()?;
     let (root, groups) = before.split_at_checked(root)?;
@@ -159,7 +159,7 @@ fn of_gitlab(origin: &str, parts: &[&str], root: usize) -> Found {
     })
 }
 
-/// `[PREFIX/]OWNER/NAME`; the API is below the prefix.
+/// Parses `[PREFIX/]OWNER/NAME`; the API is below the prefix.
 fn of_pair(origin: &str, parts: &[&str], api: Option<&str>, below: &str) -> Found {
     let [prefix @ .., owner, name] = parts else {
         return None;
@@ -173,7 +173,7 @@ fn of_pair(origin: &str, parts: &[&str], api: Option<&str>, below: &str) -> Foun
     Some((api, (*owner).to_owned(), (*name).to_owned()))
 }
 
-/// `[PREFIX/]scm/PROJECT/NAME`, `[PREFIX/]projects/PROJECT/repos/NAME`, or by SSH `PROJECT/NAME`.
+/// Parses `[PREFIX/]scm/PROJECT/NAME`, `[PREFIX/]projects/PROJECT/repos/NAME`, or for SSH `PROJECT/NAME`.
 fn of_data_center(origin: &str, parts: &[&str]) -> Found {
     let (prefix, owner, name) = match parts {
         [prefix @ .., "scm", owner, name]
@@ -189,7 +189,7 @@ fn of_data_center(origin: &str, parts: &[&str]) -> Found {
     Some((format!("{origin}/{prefix}rest/"), owner, (*name).to_owned()))
 }
 
-/// `[PREFIX/][PROJECT/]_git/NAME`: a project's repository of its own name leaves the project out.
+/// Parses `[PREFIX/][PROJECT/]_git/NAME`: a repository with the name of its project omits the project.
 fn of_azure(web: &Url, origin: &str, parts: &[&str]) -> Found {
     let [before @ .., "_git", name] = parts else {
         return None;

@@ -1,4 +1,4 @@
-//! Requests to the API of a Git host: the token, limits of rate, and what a refusal means.
+//! Requests to the API of a Git host: the token, rate limits, and the meaning of refusals.
 
 mod answers;
 mod rights;
@@ -21,24 +21,23 @@ use crate::{
     },
 };
 
-/// The pauses before a request is sent again.
+/// The pauses before a request is repeated.
 pub(super) const PAUSES: [Duration; 3] = [
     Duration::from_millis(300),
     Duration::from_millis(1000),
     Duration::from_millis(3000),
 ];
-/// The largest answer that is read.
+/// The largest accepted answer, in bytes.
 const MAX_ANSWER: u64 = 16 << 20;
 const MAX_REDIRECTS: usize = 3;
-/// How long a host is waited for that limits the rate.
+/// The longest acceptable wait for a rate limit.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// User names that stand for a token.
+/// User names that accompany a token.
 const PLACEHOLDERS: [&str; 5] = ["git", "oauth2", "x-token-auth", "x-access-token", "token"];
 
-/// A token of its own for the API.
+/// A token for the API alone, from a flag.
 #[derive(Clone)]
 pub(crate) struct Token {
-    /// The token.
     pub(crate) secret: String,
     /// The file that it came from.
     pub(crate) origin: String,
@@ -50,7 +49,6 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A request.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     /// The path below the API, without a slash at its beginning.
@@ -58,7 +56,7 @@ pub(super) struct Call<'a> {
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) body: Option<Value>,
     pub(super) right: Right,
-    /// Whether sending it twice does no harm.
+    /// Set when a second request has no further effect.
     pub(super) is_repeatable: bool,
 }
 
@@ -85,7 +83,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Opens something: sent twice, there would be two.
+    /// Marks a request that creates something: sent twice, it would create two.
     pub(super) fn once(mut self) -> Self {
         self.is_repeatable = false;
         self
@@ -103,33 +101,30 @@ pub(super) struct Api {
     git: Git,
     http: Http,
     kind: Kind,
-    /// The repository's page, by which the token is chosen.
+    /// The repository's page, which selects the token.
     repository: Url,
     base: String,
     token: Option<Token>,
 }
 
-/// The header with the token, and the file that it came from.
+/// The header with the token, and the file of the token.
 struct Authorization {
     value: HeaderValue,
     origin: String,
 }
 
-/// The result of a look without a token.
+/// The result of a request without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// The API, which answers in JSON.
+    /// The API, which answers with JSON.
     Speaks,
-    /// Something else, or nothing.
     Other,
 }
 
-/// What became of one try.
 enum Tried {
     Done(Value),
-    /// Worth another try.
     Failed(Error),
-    /// The host says when to come again.
+    /// The host requests a pause.
     Wait(Duration),
 }
 
@@ -155,13 +150,13 @@ impl Api {
         self.repository.host_str().unwrap_or_default().to_owned()
     }
 
-    /// Moves to another root.
+    /// Changes the root of the API.
     pub(super) fn rebase(&mut self, address: &Address) {
         self.base.clone_from(&address.api);
     }
 
-    /// Looks without a token whether an API is at a URL: an answer in JSON that grants the request
-    /// or demands a token.
+    /// Checks without a token whether an API is at a URL: an answer with JSON that grants the request
+    /// or requires a token.
     pub(super) async fn probe(&self, url: &str) -> Result<Probe, Error> {
         let failed = |reason: String| Error::Remote {
             kind: self.kind,
@@ -199,7 +194,7 @@ impl Api {
         }
     }
 
-    /// Sends a request and returns the JSON of its answer, `null` for an empty one.
+    /// Sends a request with retries and returns the JSON of its answer, `null` for an empty one.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Value, Error> {
         let mut url = Url::parse(&format!("{}{}", self.base, call.path))
             .map_err(|_| self.failed(&call, "the URL of its API is not one".to_owned()))?;
@@ -254,7 +249,7 @@ impl Api {
             let Some(next) = next.and_then(|location| url.join(location).ok()) else {
                 return self.read(call, response, authorization).await;
             };
-            // Never to another host: the token is for this one.
+            // Never to another host: the token is for this host alone.
             if next.origin() != url.origin() {
                 if next.path().contains("sign") {
                     let origin = authorization.origin;
@@ -319,7 +314,7 @@ impl Api {
             true => Some(Value::Null),
             false => serde_json::from_slice(&bytes).ok(),
         };
-        // Azure DevOps answers 203 and a page to a token that it does not know.
+        // Azure DevOps answers an unknown token with 203 and a page.
         if status.is_success() && status.as_u16() != 203 {
             return match parsed {
                 Some(value) => Ok(Tried::Done(value)),
@@ -387,7 +382,7 @@ impl Api {
         }
     }
 
-    /// The header in which this kind of host takes tokens.
+    /// Returns the header in which this kind of host accepts tokens.
     async fn authorization(&self) -> Result<Authorization, Error> {
         let repository = self.repository.as_str();
         let (user, names_user, secret, origin) = match &self.token {
@@ -410,7 +405,7 @@ impl Api {
                 (account.user, names, account.password, account.origin)
             }
         };
-        // A token as the user's name with an empty password is one too.
+        // A token may also be the user name, with an empty password.
         let (secret, names_user) = match secret.is_empty() {
             true => (user.clone(), false),
             false => (secret, names_user),
@@ -427,7 +422,7 @@ impl Api {
             kind: self.kind,
             host: self.host(),
             origin: origin.clone(),
-            said: ": it makes no header".to_owned(),
+            said: ": it is not valid in a header".to_owned(),
         })?;
         value.set_sensitive(true);
         Ok(Authorization { value, origin })

@@ -38,7 +38,7 @@ impl Cloud<'_> {
     }
 }
 
-/// A reviewer by UUID (`{…}`) or account ID: names are no longer known to the API.
+/// Names a reviewer by UUID (`{…}`) or account ID: the API no longer accepts user names.
 fn reviewer(name: &str) -> Value {
     match name.starts_with('{') {
         true => json!({"uuid": name}),
@@ -135,7 +135,7 @@ impl Host for Cloud<'_> {
             Progress::Failure => "FAILED",
         };
         let key: String = status.context.chars().take(MAX_KEY).collect();
-        // A link is demanded.
+        // The API requires a link.
         let own = || self.0.commit_page(&status.commit);
         let body = json!({
             "key": key,

@@ -110,7 +110,7 @@ impl Host for Server<'_> {
     }
 
     async fn merge_when_ready(&self, found: &ChangeRequest, _: &str) -> Result<(), Error> {
-        // The version may have grown by what `complete` changed.
+        // `complete` may have increased the version.
         let now = self.get(found.number).await?;
         let version = now.raw["version"].to_string();
         let query = [("version", version.as_str())];
@@ -132,7 +132,7 @@ impl Host for Server<'_> {
             Progress::Success => "SUCCESSFUL",
             Progress::Failure => "FAILED",
         };
-        // A link is demanded.
+        // The API requires a link.
         let own = || self.0.commit_page(&status.commit);
         let body = json!({
             "key": status.context,

@@ -11,7 +11,7 @@ use crate::http::Method;
 
 const PAGE: usize = 50;
 const MAX_PAGES: usize = 200;
-/// The colour of a label that is made.
+/// The colour of a new label.
 const COLOUR: &str = "#0e8a16";
 
 pub(super) struct Gitea<'a>(pub(super) &'a Forge);
@@ -39,7 +39,7 @@ impl Gitea<'_> {
         })
     }
 
-    /// The ID of a label, which is made if the repository has none of the name.
+    /// Returns the ID of a label, which is created if the repository has none with the name.
     async fn label_id(&self, name: &str) -> Result<u64, Error> {
         let path = format!("{}/labels", self.repository());
         for page in 1..=MAX_PAGES {
@@ -129,7 +129,7 @@ impl Host for Gitea<'_> {
         });
         let call = Call::send(Method::POST, path, body, Right::Merge);
         match self.0.api.send(call).await {
-            // It is to be merged already.
+            // Auto-merge is enabled already.
             Err(Error::Refused { status: 409, .. }) => Ok(()),
             done => done.map(drop),
         }

@@ -37,7 +37,7 @@ impl GitHub<'_> {
         })
     }
 
-    /// Merges at once: GitHub takes no auto-merge where nothing is waited for.
+    /// Merges immediately: GitHub refuses auto-merge when no check is pending.
     async fn merge(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error> {
         let path = format!("{}/merge", self.path(found.number));
         let body = json!({"sha": commit});
@@ -57,7 +57,7 @@ impl Host for GitHub<'_> {
             .send(Call::get(path, &query, Right::Read))
             .await?;
         let all = self.0.list(&found)?.iter();
-        // A repository that was renamed does not filter by the old owner.
+        // After a rename the filter by the old owner has no effect.
         let own = all.filter(|raw| *at(raw, &["head", "ref"]) == branch);
         let own = own.filter(|raw| *at(raw, &["base", "ref"]) == target);
         own.map(|raw| self.read(raw.clone())).next().transpose()

@@ -9,13 +9,14 @@ use super::{
 };
 use crate::http::Method;
 
-/// How often a merge is tried while GitLab works out whether it is possible.
+/// How often a merge is attempted while GitLab computes whether it is possible.
 const CHECKS: u32 = 8;
 
 pub(super) struct GitLab<'a>(pub(super) &'a Forge);
 
-/// Returns the push options that open a merge request, or renew the one of the branch. A line break
-/// is written as `\n`, which GitLab turns into one.
+/// Returns the push options that open or update the branch's merge request. A line break
+/// is written as `
+/// `, which GitLab converts.
 pub(crate) fn push_options(proposal: &Proposal, auto_merge: bool) -> Vec<String> {
     let one_line = |text: &str| text.replace("\r\n", "\n").replace('\n', "\\n");
     let mut options = vec![
@@ -164,7 +165,7 @@ impl Host for GitLab<'_> {
         loop {
             let call = Call::send(Method::PUT, path.clone(), body.clone(), Right::Merge);
             match self.0.api.send(call).await {
-                // Right after it was opened GitLab does not know yet whether it can be merged.
+                // Right after it was opened, GitLab has not yet computed whether it can be merged.
                 Err(Error::Refused { status, .. })
                     if matches!(status, 405 | 406 | 422) && check < CHECKS =>
                 {
@@ -199,7 +200,7 @@ impl Host for GitLab<'_> {
         let path = format!("{}/statuses/{}", self.project(), status.commit);
         let call = Call::send(Method::POST, path, body, Right::Status);
         match self.0.api.send(call).await {
-            // GitLab refuses a status that is set already.
+            // GitLab refuses to repeat the current status.
             Err(Error::Refused { said, .. }) if said.contains("Cannot transition status") => Ok(()),
             done => done.map(drop),
         }

@@ -1,28 +1,22 @@
-//! The kinds of Git hosts, and how a URL tells them apart.
+//! Kinds of Git hosts, and their recognition by URL.
 
 use std::{fmt, str::FromStr};
 
 use crate::http::Url;
 
-/// A kind of Git host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// GitLab, of any host.
     GitLab,
-    /// GitHub, its Enterprise Server too.
     GitHub,
-    /// Gitea and Forgejo.
     Gitea,
-    /// bitbucket.org.
     BitbucketCloud,
-    /// Bitbucket on a host of one's own.
+    /// Bitbucket Data Center, on a self-managed host.
     BitbucketDataCenter,
-    /// Azure DevOps, its Server too.
     AzureDevOps,
 }
 
 impl Kind {
-    /// Every kind with its name on the command line and in texts.
+    /// Every kind with its command-line name and its display name.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::GitLab, "gitlab", "GitLab"),
         (Self::GitHub, "github", "GitHub"),
@@ -36,7 +30,7 @@ impl Kind {
         (Self::AzureDevOps, "azure-devops", "Azure DevOps"),
     ];
 
-    /// The kind that the URL of a repository's page tells.
+    /// Returns the kind of host, as far as the URL of a repository's page determines it.
     pub(super) fn of(url: &Url) -> Option<Self> {
         let host = url.host_str()?.to_ascii_lowercase();
         let path = url.path();

@@ -1,11 +1,11 @@
 //! The root of a GitLab that is installed below a path: `https://HOST/ROOT/GROUP/NAME` and
-//! `https://HOST/GROUP/SUBGROUP/NAME` look the same, only the host tells them apart.
+//! `https://HOST/GROUP/SUBGROUP/NAME` look the same, only the host can distinguish them.
 
 use super::{Error, Forge, Kind, api::Probe};
 
 impl Forge {
-    /// Finds the root below which the host's API answers. Only a GitLab of one's own with more than
-    /// one name before the project's is asked, and no token is sent before the root is known.
+    /// Finds the root below which the host's API answers. Only a self-managed GitLab with more than
+    /// one name before the project's is probed, and no token is sent before the root is found.
     ///
     /// # Errors
     /// [`Error::Remote`] and [`Error::Busy`] for a host that does not answer.
@@ -24,7 +24,7 @@ impl Forge {
                 return Ok(self);
             }
         }
-        // What the API says at the usual place names the reason.
+        // The later error of the API at the usual root has the reason.
         Ok(self)
     }
 }

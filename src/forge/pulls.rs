@@ -1,4 +1,4 @@
-//! Pull requests where GitHub, Gitea and Forgejo have the same API.
+//! Pull requests of GitHub, Gitea and Forgejo, which share this part of the API.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub(super) async fn create(
     forge.api.send(call).await
 }
 
-/// Renews title and body where they differ; `path` is that of the pull request.
+/// Updates title and body if they differ; `path` is that of the pull request.
 pub(super) async fn renew(
     forge: &Forge,
     path: String,
@@ -42,7 +42,7 @@ pub(super) async fn renew(
     forge.api.send(call).await.map(drop)
 }
 
-/// Tells whether a list of the pull request has an entry whose member `key` is `name`.
+/// Tells whether a list of the pull request has an entry with `name` in the member `key`.
 pub(super) fn has(found: &ChangeRequest, list: &str, key: &str, name: &str) -> bool {
     let all = found.raw[list].as_array();
     all.is_some_and(|all| all.iter().any(|own| own[key].as_str() == Some(name)))

@@ -1,8 +1,8 @@
-//! URLs of repositories, and what a host's refusals mean.
+//! Tests URLs of repositories, and the meaning of hosts' refusals.
 
 use super::{Address, Kind, web_url};
 
-/// Kind, API, owner and name.
+/// Returns kind, API, owner and name.
 fn parsed(url: &str) -> Option<(Kind, String, String, String)> {
     let web = web_url(url).ok()?;
     let kind = Kind::of(&web)?;

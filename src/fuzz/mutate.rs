@@ -1,7 +1,7 @@
-//! Makes inputs out of seeds: bits, bytes, numbers, pieces of the input and of other seeds, and
-//! words that readers look for.
+//! Mutates seeds: bits, bytes, numbers, pieces of the input and of other seeds, and
+//! keywords of the formats.
 
-/// Words of the formats.
+/// Keywords and delimiters of the parsed formats.
 const WORDS: [&[u8]; 40] = [
     b"null",
     b"{}",
@@ -45,14 +45,14 @@ const WORDS: [&[u8]; 40] = [
     b"Bearer realm=\"",
 ];
 
-/// A stream of inputs.
+/// A reproducible stream of mutated inputs.
 pub(super) struct Mutator {
     seeds: Vec<Vec<u8>>,
     state: u64,
 }
 
 impl Mutator {
-    /// Starts from seeds and a number.
+    /// Starts from seeds and a seed number.
     pub(super) fn new(seeds: Vec<Vec<u8>>, number: u64) -> Self {
         Self {
             seeds,
@@ -60,7 +60,7 @@ impl Mutator {
         }
     }
 
-    /// A number below the limit (xorshift64*).
+    /// Returns a number below the limit (xorshift64*).
     fn below(&mut self, limit: usize) -> usize {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
@@ -69,7 +69,7 @@ impl Mutator {
         usize::try_from(number).unwrap() % limit.max(1)
     }
 
-    /// The next input.
+    /// Returns the next input, of at most `max` bytes.
     pub(super) fn next(&mut self, max: usize) -> Vec<u8> {
         let at = self.below(self.seeds.len());
         let mut input = self.seeds[at].clone();

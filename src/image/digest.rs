@@ -1,15 +1,15 @@
 //! Digests (OCI image specification 1.1, "Digests").
 //!
-//! References, flags and hand-over files name images by SHA-256 alone: one algorithm means that two
-//! digests are equal exactly when their texts are. The descriptors of a manifest may also use
-//! SHA-512; what they name is copied and compared.
+//! References, flags and hand-over files only have SHA-256 digests: with one algorithm two
+//! digests are equal exactly when their texts are. The descriptors of a manifest may also have
+//! SHA-512; their content is copied and compared.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// The hash of some bytes, shown as `sha256:` and 64 lower-case hex digits.
+/// The hash of some bytes, displayed as `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Digest(Hash);
 
@@ -19,7 +19,7 @@ enum Hash {
     Sha512([u8; 64]),
 }
 
-/// The text is no `sha256:` digest.
+/// The text is not a `sha256:` digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a digest: expected sha256: and 64 lower-case hex digits")]
 pub(crate) struct DigestError {
@@ -27,13 +27,13 @@ pub(crate) struct DigestError {
 }
 
 impl Digest {
-    /// Hashes the bytes.
+    /// Computes the SHA-256 of the bytes.
     #[must_use]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(Hash::Sha256(Sha256::digest(bytes).into()))
     }
 
-    /// Hashes the bytes with the algorithm of this digest.
+    /// Computes the hash of other bytes with the algorithm of this digest.
     #[must_use]
     pub(crate) fn again(&self, bytes: &[u8]) -> Self {
         let mut hasher = self.hasher();
@@ -41,7 +41,7 @@ impl Digest {
         hasher.finish()
     }
 
-    /// Hashes bytes piece by piece with the algorithm of this digest.
+    /// Returns a hasher with the algorithm of this digest.
     #[must_use]
     pub(crate) fn hasher(&self) -> Hasher {
         match self.0 {
@@ -50,7 +50,7 @@ impl Digest {
         }
     }
 
-    /// The algorithm, `sha256` or `sha512`.
+    /// Returns the algorithm's name, `sha256` or `sha512`.
     #[must_use]
     pub(crate) fn algorithm(&self) -> &'static str {
         match self.0 {
@@ -62,7 +62,7 @@ impl Digest {
     /// Decodes the digest of a descriptor, which may be a SHA-512.
     ///
     /// # Errors
-    /// The decoder's, when the text is not a digest.
+    /// The decoder's error when the text is not a digest.
     pub(crate) fn of_descriptor<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Self, D::Error> {
@@ -80,13 +80,13 @@ impl Digest {
         }
     }
 
-    /// Takes an already computed SHA-256.
+    /// Wraps a SHA-256 that was computed elsewhere.
     #[must_use]
     pub(crate) fn from_sha256(hash: [u8; 32]) -> Self {
         Self(Hash::Sha256(hash))
     }
 
-    /// The hex digits without the algorithm.
+    /// Returns the hex digits without the algorithm.
     #[must_use]
     pub(crate) fn hex(&self) -> String {
         match &self.0 {
@@ -95,8 +95,8 @@ impl Digest {
         }
     }
 
-    /// The 32 raw bytes of a SHA-256. A SHA-512 has none: nothing is signed by it, and zeros are
-    /// the hash of nothing.
+    /// Returns the 32 raw bytes of a SHA-256. For a SHA-512 these are zeros, which are not the hash of any
+    /// known content: signatures only cover SHA-256.
     #[must_use]
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         match &self.0 {
@@ -135,17 +135,14 @@ impl FromStr for Digest {
     }
 }
 
-/// Hashes bytes piece by piece.
+/// Computes a digest incrementally, with SHA-256 or SHA-512.
 #[derive(Debug, Clone)]
 pub(crate) enum Hasher {
-    /// By SHA-256.
     Sha256(Sha256),
-    /// By SHA-512.
     Sha512(Sha512),
 }
 
 impl Hasher {
-    /// Takes the next piece.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(hash) => hash.update(bytes),
@@ -153,7 +150,7 @@ impl Hasher {
         }
     }
 
-    /// The digest of all pieces.
+    /// Returns the digest of all pieces.
     #[must_use]
     pub(crate) fn finish(self) -> Digest {
         Digest(match self {

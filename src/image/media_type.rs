@@ -3,18 +3,14 @@
 /// The kinds of manifest that a registry may serve for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum MediaType {
-    /// `application/vnd.oci.image.manifest.v1+json`
     OciManifest,
-    /// `application/vnd.oci.image.index.v1+json`
     OciIndex,
-    /// `application/vnd.docker.distribution.manifest.v2+json`
     DockerManifest,
-    /// `application/vnd.docker.distribution.manifest.list.v2+json`
     DockerManifestList,
 }
 
 impl MediaType {
-    /// Every type that we accept, in the order in which we ask for them.
+    /// Every accepted type, in the order of the header `Accept`.
     pub(crate) const ALL: [Self; 4] = [
         Self::OciIndex,
         Self::OciManifest,
@@ -22,7 +18,6 @@ impl MediaType {
         Self::DockerManifest,
     ];
 
-    /// The registered name.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Names and digests of images, without any I/O.
+//! References, digests and media types of images, without any I/O.
 //!
 //! Grammar: OCI distribution specification 1.1, "Pulling manifests"; OCI image specification 1.1, "Digests".
 

@@ -1,7 +1,7 @@
 //! `registry/repository:tag@digest`, the grammar of the distribution specification 1.1.
 //!
-//! `docker.io` is normalised as the reference implementation does it: a name without a
-//! registry belongs to `docker.io`, a name without a namespace there to `library/`.
+//! `docker.io` is normalised as in the reference implementation: a name without a
+//! registry belongs to `docker.io`, and there a name without a namespace to `library/`.
 
 use std::{fmt, str::FromStr};
 
@@ -12,14 +12,13 @@ use super::{Digest, DigestError};
 const MAX_TAG: usize = 128;
 const MAX_REPOSITORY: usize = 255;
 
-/// A tag: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
+/// An OCI tag, which matches `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tag(String);
 
-/// Why a text is no OCI tag.
+/// A text that is not an OCI tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TagError {
-    /// The text is empty.
     #[error("a tag must not be empty")]
     Empty,
     /// The text is longer than 128 characters.
@@ -30,28 +29,26 @@ pub(crate) enum TagError {
         /// How many characters the text has.
         length: usize,
     },
-    /// A character stands where the grammar does not allow it.
+    /// A character that the grammar does not allow at its position.
     #[error(
         "tag {tag:?} has {character:?} at position {position}: an OCI tag is [A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}"
     )]
     Character {
-        /// The whole text.
         tag: String,
         /// The first character that is not allowed.
         character: char,
-        /// Where it stands, counted in characters from 1.
+        /// The position in characters, from 1.
         position: usize,
     },
 }
 
 impl Tag {
-    /// The tag of a reference without one: `latest`.
+    /// Returns the tag of a reference without one: `latest`.
     #[must_use]
     pub(crate) fn latest() -> Self {
         Self("latest".to_owned())
     }
 
-    /// The text of the tag.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -93,67 +90,61 @@ pub(crate) struct Repository {
     path: String,
 }
 
-/// Reasons why a text is not an image reference.
+/// A text that is not an image reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReferenceError {
     /// The registry or the path breaks the grammar.
     #[error("{text:?} is not an image reference: {reason}")]
     Name {
-        /// The whole text.
         text: String,
-        /// The mistake.
         reason: &'static str,
     },
     /// The part behind `:` is not a tag.
     #[error("{text:?} is not an image reference: {reason}")]
     Tag {
-        /// The whole text.
         text: String,
-        /// The mistake in the tag; not a source, whose text would be shown twice.
+        /// The mistake in the tag; not a source, whose text would be printed twice.
         reason: TagError,
     },
     /// The part behind `@` is not a digest.
     #[error("{text:?} is not an image reference: {reason}")]
     Digest {
-        /// The whole text.
         text: String,
-        /// The mistake in the digest; not a source, whose text would be shown twice.
+        /// The mistake in the digest; not a source, whose text would be printed twice.
         reason: DigestError,
     },
-    /// A tag or no version stands where a digest is needed.
+    /// A tag or no version where a digest is required.
     #[error("{text:?} is not pinned: expected repository@sha256:…")]
     NotPinned {
-        /// The whole text.
         text: String,
     },
-    /// A version stands where only a repository is expected.
+    /// A version where only a repository is expected.
     #[error("{text:?} names a tag or digest: expected a repository alone")]
     NotBare {
-        /// The whole text.
         text: String,
     },
 }
 
 impl Repository {
-    /// The host and, if given, port of the registry.
+    /// Returns the host and, if present, port of the registry.
     #[must_use]
     pub(crate) fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// The path below the registry, without a leading slash.
+    /// Returns the path below the registry, without a leading slash.
     #[must_use]
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The last segment of the path: the name of a component that was not given one.
+    /// Returns the last segment of the path, which is the default name of a component.
     #[must_use]
     pub(crate) fn last_segment(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 
-    /// `repository:tag`.
+    /// Returns the reference `repository:tag`.
     #[must_use]
     pub(crate) fn tagged(&self, tag: &Tag) -> Reference {
         Reference {
@@ -163,7 +154,7 @@ impl Repository {
         }
     }
 
-    /// `repository@digest`.
+    /// Returns the reference `repository@digest`.
     #[must_use]
     pub(crate) fn pinned(&self, digest: Digest) -> DigestReference {
         DigestReference {
@@ -196,8 +187,8 @@ impl Repository {
     }
 }
 
-/// The rule of the reference implementation: the first part names a registry when it has a
-/// dot, a port or an upper-case letter, or is `localhost`.
+/// Applies the rule of the reference implementation: the first part is a registry when it has a
+/// dot, a port or an upper-case letter, or equals `localhost`.
 fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase)
 }
@@ -217,12 +208,12 @@ fn check_registry(registry: &str) -> Result<(), &'static str> {
         return Err("the registry's host name has characters that are not allowed");
     }
     match port {
-        Some(port) if port.parse::<u16>().is_err() => Err("the registry's port is no number"),
+        Some(port) if port.parse::<u16>().is_err() => Err("the registry's port is not a number"),
         _ => Ok(()),
     }
 }
 
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+/// Tells whether a segment matches `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 fn is_segment(segment: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separator = |s: &str| matches!(s, "." | "_" | "__") || s.chars().all(|c| c == '-');
@@ -244,12 +235,11 @@ fn is_segment(segment: &str) -> bool {
     }
 }
 
-/// An image reference as people write it: `repository[:tag][@digest]`.
+/// An image reference as users write it: `repository[:tag][@digest]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Reference {
-    /// Where the image is.
     pub(crate) repository: Repository,
-    /// The tag, if one is named.
+    /// The tag, if there is one.
     pub(crate) tag: Option<Tag>,
     /// The digest, if the reference is pinned.
     pub(crate) digest: Option<Digest>,
@@ -259,7 +249,7 @@ impl Reference {
     /// Refuses a reference that is not pinned to a digest; a tag beside the digest is dropped.
     ///
     /// # Errors
-    /// [`ReferenceError::NotPinned`] when no digest is named.
+    /// [`ReferenceError::NotPinned`] without a digest.
     pub(crate) fn into_pinned(self) -> Result<DigestReference, ReferenceError> {
         match self.digest {
             Some(digest) => Ok(self.repository.pinned(digest)),
@@ -319,12 +309,10 @@ impl FromStr for Repository {
     }
 }
 
-/// An image pinned to its digest: `repository@sha256:…`. What the hand-over files carry.
+/// An image pinned to its digest, `repository@sha256:…`, as in hand-over files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DigestReference {
-    /// Where the image is.
     pub(crate) repository: Repository,
-    /// Which bytes its manifest has.
     pub(crate) digest: Digest,
 }
 

@@ -1,4 +1,4 @@
-//! The documents that Go programs decode into structs, with the members of these structs.
+//! Shapes of documents that Go programs decode into structs, with the members of these structs.
 //!
 //! Sources: OCI image specification 1.1 (`specs-go`), Docker's image configuration, DSSE, in-toto
 //! attestation framework, cosign's simple signing, Sigstore's bundle, Konflux's Snapshot.
@@ -14,7 +14,6 @@ const PLATFORM: Shape = Object(&[
     ("features", List(&Text)),
 ]);
 
-/// A descriptor.
 pub(crate) const DESCRIPTOR: Shape = Object(&[
     ("mediaType", Text),
     ("digest", Text),
@@ -26,8 +25,8 @@ pub(crate) const DESCRIPTOR: Shape = Object(&[
     ("artifactType", Text),
 ]);
 
-/// Image manifests, indexes, artifact manifests and what is left of Docker's schema 1, in one:
-/// readers of each kind must find the same in a document.
+/// Image manifests, indexes, artifact manifests and the remaining members of Docker's schema 1 in one shape:
+/// readers of each kind must find the same members in a document.
 pub(crate) const MANIFEST: Shape = Object(&[
     ("schemaVersion", Whole),
     ("mediaType", Text),
@@ -95,7 +94,7 @@ const HEALTHCHECK: Shape = Object(&[
     ("Retries", Whole),
 ]);
 
-/// The configuration of an image.
+/// The configuration of an image, OCI's and Docker's.
 pub(crate) const IMAGE_CONFIG: Shape = Object(&[
     ("created", Text),
     ("author", Text),
@@ -129,7 +128,7 @@ pub(crate) const IMAGE_CONFIG: Shape = Object(&[
 
 const SIGNATURE: Shape = Object(&[("keyid", Text), ("sig", Text)]);
 
-/// A DSSE envelope.
+/// A DSSE envelope with its signatures.
 pub(crate) const ENVELOPE: Shape = Object(&[
     ("payloadType", Text),
     ("payload", Text),
@@ -146,7 +145,7 @@ const RESOURCE: Shape = Object(&[
     ("annotations", Map(&Any)),
 ]);
 
-/// An in-toto statement; its predicate belongs to the rules and is read as it is.
+/// An in-toto statement; its predicate is passed to the rules unchanged.
 pub(crate) const STATEMENT: Shape = Object(&[
     ("_type", Text),
     ("predicateType", Text),
@@ -154,7 +153,7 @@ pub(crate) const STATEMENT: Shape = Object(&[
     ("predicate", Any),
 ]);
 
-/// A simple-signing payload.
+/// A simple-signing payload as cosign signs it.
 pub(crate) const PAYLOAD: Shape = Object(&[
     (
         "critical",
@@ -191,7 +190,7 @@ const LOG_ENTRY: Shape = Object(&[
     ("canonicalizedBody", Text),
 ]);
 
-/// A Sigstore bundle.
+/// A Sigstore bundle, up to version 0.3.
 pub(crate) const BUNDLE: Shape = Object(&[
     ("mediaType", Text),
     (
@@ -334,7 +333,7 @@ pub(crate) const PROMOTED: Shape = Object(&[
     ),
 ]);
 
-/// An object of the Kubernetes API: the members by which it is told apart, and a Secret's data.
+/// An object of the Kubernetes API: its identifying members, and a Secret's data.
 pub(crate) const KUBERNETES: Shape = Object(&[
     ("apiVersion", Text),
     ("kind", Text),

@@ -1,18 +1,18 @@
 //! Case folding of object keys as Go's `encoding/json` does it (Unicode simple folding).
 
-/// The representative of all characters that Go's reader takes for each other.
+/// Returns the representative of all characters that Go's reader treats as equal.
 fn fold(c: char) -> impl Iterator<Item = char> {
     let plain = match c {
         '\u{212a}' => 'k',
         '\u{17f}' => 's',
         other => other.to_ascii_lowercase(),
     };
-    // Beyond ASCII this unites at least what simple folding unites.
+    // Beyond ASCII this equates at least the pairs of simple folding.
     let upper = plain.to_uppercase();
     upper.flat_map(char::to_lowercase)
 }
 
-/// Tells whether two keys are the same member to a reader that ignores case.
+/// Tells whether two keys name the same member for a reader that ignores case.
 pub(super) fn equal(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         return a.eq_ignore_ascii_case(b);
@@ -20,7 +20,7 @@ pub(super) fn equal(a: &str, b: &str) -> bool {
     a.chars().flat_map(fold).eq(b.chars().flat_map(fold))
 }
 
-/// The text by which keys that are equal under folding are found.
+/// Returns a text that is the same for all keys that are equal under folding.
 pub(super) fn folded(key: &str) -> String {
     key.chars().flat_map(fold).collect()
 }

@@ -1,16 +1,16 @@
-//! Reads JSON that is signed or handed over, so that no other reader takes it for something else.
+//! Reads signed and handed-over JSON, and refuses documents that another reader would read differently.
 //!
-//! Go's `encoding/json`, by which container runtimes, registries and cosign read the same bytes,
-//! takes the last of two equal keys and matches a struct's members without regard to case (with
-//! U+212A for `k` and U+017F for `s`). A document that makes use of that is refused here:
+//! Go's `encoding/json`, with which container runtimes, registries and cosign read the same bytes,
+//! uses the last of two equal keys and matches a struct's members without regard to case (with
+//! U+212A for `k` and U+017F for `s`). A document that depends on that is refused:
 //!
 //! - no key twice in any object;
-//! - an object where an object is due, a list where a list is due;
+//! an object where an object is expected, a list where a list is expected;
 //! - in objects that Go decodes into structs, no key that equals a member only under case folding,
 //!   and no two keys that equal each other under it. Maps (labels, annotations, predicates) and
-//!   unknown members stay as they are.
+//! unknown members are not changed.
 //!
-//! `null` for a list or a map is an empty one ([`nullable`]). Depth (128), nodes and bytes are limited.
+//! `null` for a list or a map is treated as empty ([`nullable`]). Depth (128), nodes and bytes are limited.
 
 mod documents;
 mod fold;
@@ -28,7 +28,7 @@ pub(crate) use documents::{
 };
 pub(crate) use shape::Shape;
 
-/// Why a document is refused.
+/// A document that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// It is not JSON, has a key twice, or exceeds a limit.
@@ -37,19 +37,16 @@ pub(crate) enum Error {
     /// A part of it has another type than its readers expect.
     #[error("{place}: found {found}, expected {expected}")]
     Type {
-        /// The path of the part.
         place: String,
         /// The JSON type that was found.
         found: &'static str,
-        /// The JSON type that is due.
+        /// The JSON type that is expected.
         expected: &'static str,
     },
     /// A key equals another one only without regard to case.
     #[error("{place}: key {key:?} equals {other:?} for readers that ignore case")]
     Folded {
-        /// The path of the object.
         place: String,
-        /// The key.
         key: String,
         /// The member, or the other key.
         other: String,
@@ -59,7 +56,7 @@ pub(crate) enum Error {
     Content(String),
 }
 
-/// Lets the reader look at the memory of the run while it builds values.
+/// Installs a check of the run's memory for the time while values are built.
 #[cfg_attr(test, allow(dead_code))]
 pub(crate) fn limit_memory(check: fn() -> Result<(), String>) {
     value::limit_memory(check);
@@ -75,7 +72,7 @@ pub(crate) fn document(bytes: &[u8], shape: &Shape) -> Result<Value, Error> {
     Ok(document)
 }
 
-/// Checks a document that was read in another way, as from YAML.
+/// Checks a document from another reader, for example of YAML.
 ///
 /// # Errors
 /// [`Error::Type`] or [`Error::Folded`].
@@ -90,7 +87,7 @@ pub(crate) fn check(document: &Value, shape: &Shape) -> Result<(), Error> {
     shape.check(document)
 }
 
-/// Decodes a document that was checked.
+/// Decodes a document after its check.
 ///
 /// # Errors
 /// [`Error::Content`].
@@ -106,8 +103,8 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], shape: &Shape) -> Result<T
     decode(&document(bytes, shape)?)
 }
 
-/// Reads YAML, of which no key is there twice. A message names the place and shows none of the text:
-/// it may be a file of secrets that was taken for another.
+/// Reads YAML without duplicate keys. A message has the position and none of the text:
+/// it may be a file of secrets.
 ///
 /// # Errors
 /// [`Error::Syntax`].
@@ -117,10 +114,10 @@ pub(crate) fn yaml(text: &str) -> Result<Value, Error> {
     read.map_err(|error| Error::Syntax(error.to_string()))
 }
 
-/// Reads JSON or YAML. What starts as JSON is judged as JSON: YAML's reader would take some of it otherwise.
+/// Reads JSON or YAML. Text that starts as JSON is only read as JSON: a YAML reader would accept other documents.
 ///
 /// # Errors
-/// [`Error`].
+/// Any [`Error`] of the reader that was chosen.
 pub(crate) fn json_or_yaml(text: &str) -> Result<Value, Error> {
     match text.trim_start().starts_with(['{', '[']) {
         true => document(text.as_bytes(), &Shape::Any),

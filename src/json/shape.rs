@@ -1,4 +1,4 @@
-//! The shape of a document: where Go's readers decode into structs, maps and lists.
+//! The shape of a document: where Go decodes into structs, maps and lists.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -6,29 +6,25 @@ use serde_json::{Map, Value};
 
 use super::{Error, fold};
 
-/// How much of a key a message shows.
+/// The part of a key that a message contains, in characters.
 const SHOWN: usize = 80;
 
-/// The JSON type that readers expect somewhere. `null` fits everywhere but at the top.
+/// The JSON type that readers expect. `null` is allowed everywhere except at the top.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
-    /// Anything, read as it is: case matters, only a key that is there twice is refused.
+    /// Any value, not checked further: case is significant, only duplicate keys are refused.
     Any,
-    /// A string.
     Text,
-    /// An integer of 64 bits.
     Whole,
-    /// `true` or `false`.
     Flag,
-    /// An object whose keys are data.
+    /// An object whose keys are data, not members.
     Map(&'static Self),
-    /// A list.
     List(&'static Self),
-    /// An object that is decoded into a struct with these members; it may have further ones.
+    /// An object that is decoded into a struct with these members; further members are allowed.
     Object(&'static [(&'static str, Self)]),
 }
 
-/// The way to a value, from the innermost step outwards.
+/// The path to a value, from the innermost step outwards.
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Top,
@@ -64,7 +60,7 @@ impl Path<'_> {
 }
 
 impl Shape {
-    /// Checks a document; only parts that are decoded into structs cost time.
+    /// Checks a document; only parts that are decoded into structs take time.
     ///
     /// # Errors
     /// [`Error::Type`] or [`Error::Folded`].

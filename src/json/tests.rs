@@ -1,4 +1,4 @@
-//! The figures of the reader: documents made from the shapes, beside a model of Go's decoding.
+//! Compares the reader with a model of Go's decoding on documents made from the shapes.
 
 pub(crate) mod generate;
 pub(crate) mod go;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use self::generate::{Random, Raw, SHAPES};
 use super::{Error, Shape, document};
 
-/// How many documents of each sort are made.
+/// The number of documents of each kind.
 const DOCUMENTS: u64 = 10_000;
 
 #[test]

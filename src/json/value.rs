@@ -1,4 +1,4 @@
-//! Reads JSON into a value and refuses keys that an object has twice.
+//! Reads JSON into a value and refuses duplicate keys in an object.
 
 use std::{cell::Cell, fmt, sync::OnceLock};
 
@@ -7,24 +7,24 @@ use serde_json::{Map, Number, Value, map::Entry};
 
 use super::Error;
 
-/// Tells whether the memory of the run allows for more values.
+/// Returns an error when the run has no memory for more values.
 static MEMORY: OnceLock<fn() -> Result<(), String>> = OnceLock::new();
 
-/// Sets the check of the memory, for this process.
+/// Installs the memory check for this process.
 pub(super) fn limit_memory(check: fn() -> Result<(), String>) {
     MEMORY.get_or_init(|| check);
 }
 
-/// The largest document, in bytes: an SBOM of 50 MB is honest input, also as base64 in an envelope.
+/// The largest document, in bytes: an SBOM of 50 MB is legitimate, also as base64 in an envelope.
 const MAX_BYTES: usize = 96 << 20;
 /// The most values that a document may have, counted at all depths.
 const MAX_NODES: usize = 8 << 20;
-/// After how many values the memory budget is looked at.
+/// The number of values between two checks of the memory budget.
 const CHECKED: usize = 4096;
-/// How much of a key a message shows.
+/// The part of a key that a message contains, in characters.
 const SHOWN: usize = 80;
 
-/// Reads a document whole; nothing but white space may follow it.
+/// Reads a complete document; only white space may follow it.
 ///
 /// # Errors
 /// [`Error::Syntax`].
@@ -41,7 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Error> {
     value.map_err(|error| Error::Syntax(error.to_string()))
 }
 
-/// One value and all below it; holds how many more there may be.
+/// Reads one value and all below it; holds the number of values that are still allowed.
 #[derive(Clone, Copy)]
 struct Node<'a>(&'a Cell<usize>);
 

@@ -1,8 +1,8 @@
-//! The cluster that a kubeconfig names, for a laptop or a CI job outside of the cluster.
+//! The cluster of a kubeconfig, for a laptop or a CI job outside of the cluster.
 //!
-//! Tokens and client certificates are read. Programs that make a token (`exec`, `auth-provider`)
-//! are refused by name, because a file would decide what runs; so is a cluster whose certificate is
-//! not checked.
+//! Tokens and client certificates are read. Programs that produce a token (`exec`, `auth-provider`)
+//! are refused by name, because a file would decide which program runs; so is a cluster whose certificate is
+//! not verified.
 
 use std::{
     fs,
@@ -22,9 +22,9 @@ use crate::{
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
-/// Members of a cluster that would be passed over silently, and lead elsewhere or check less.
+/// Unsupported members of a cluster that change the server or weaken its check.
 const OF_CLUSTER: [&str; 3] = ["insecure-skip-tls-verify", "proxy-url", "tls-server-name"];
-/// Members of a user by which others prove who they are.
+/// Unsupported members of a user for other authentication methods.
 const OF_USER: [&str; 7] = [
     "exec",
     "auth-provider",
@@ -35,7 +35,7 @@ const OF_USER: [&str; 7] = [
     "as-user-extra",
 ];
 
-/// The merged files: the first that names something wins, as with kubectl.
+/// The merged files: the first file with a name takes precedence, as with kubectl.
 #[derive(Debug, Default)]
 struct Config {
     context: Option<String>,
@@ -44,7 +44,7 @@ struct Config {
     users: Vec<Entry>,
 }
 
-/// A named part of a file.
+/// A named cluster, user or context of a file.
 #[derive(Debug)]
 struct Entry {
     file: PathBuf,
@@ -169,7 +169,7 @@ impl Entry {
         wrong(&self.file, &format!("{:?}: {reason}", self.name))
     }
 
-    /// Returns a text; an empty one is absent.
+    /// Returns a text; an empty one is treated as absent.
     fn text(&self, member: &str) -> Result<Option<&str>, Error> {
         match self.members.get(member) {
             None | Some(Value::Null) => Ok(None),
@@ -233,7 +233,7 @@ impl Entry {
         }
     }
 
-    /// Returns the server's URL: https, a host, a port and a path, nothing else.
+    /// Returns the server's URL: https, a host, a port and a path, without other parts.
     fn server(&self) -> Result<Url, Error> {
         let text = self
             .text("server")?
@@ -250,7 +250,7 @@ impl Entry {
     }
 }
 
-/// Reads a file; what is wrong is said of the kubeconfig that names it.
+/// Reads a file; errors concern the kubeconfig that names it.
 fn read(path: &Path, of: &Path) -> Result<Vec<u8>, Error> {
     let failed = |error: std::io::Error| match path == of {
         true => wrong(of, &error.to_string()),

@@ -1,4 +1,4 @@
-//! The two requests that are not reads: the question for a right, and a merge patch of a status.
+//! The requests that are not reads: a review of a right, and a merge patch of a status.
 
 use serde_json::{Value, json};
 
@@ -13,20 +13,17 @@ use crate::{
 pub(crate) struct Right<'a> {
     /// The verb of the API, such as `get`.
     pub(crate) verb: &'a str,
-    /// The group of the API.
     pub(crate) group: &'a str,
     /// The resource, such as `releases`.
     pub(crate) resource: &'a str,
-    /// The part of the resource; empty for the whole.
+    /// The subresource; empty for the resource itself.
     pub(crate) subresource: &'a str,
-    /// The namespace of the object.
     pub(crate) namespace: &'a str,
-    /// The name of the object.
     pub(crate) name: &'a str,
 }
 
 impl Kube {
-    /// Returns whether the service account has the right (`SelfSubjectAccessReview`); nothing is stored by that.
+    /// Tells whether the service account has the right (`SelfSubjectAccessReview`), without storing anything.
     ///
     /// # Errors
     /// [`Error::Name`] before anything is sent, [`Error::Remote`] for an answer without a decision.
@@ -109,7 +106,7 @@ impl Kube {
         }
     }
 
-    /// Sends a document once and reads the answer.
+    /// Sends a document once, without retries, and reads the answer.
     async fn send(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! What a host's answer says besides its JSON: limits of rate, and the words of a refusal.
+//! Reads a host's answer apart from its result: rate limits, and the message of a refusal.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use crate::{
     text,
 };
 
-/// The pause of a host that limits the rate. GitHub says so by 403 too.
+/// Returns the pause of a rate limit. GitHub also uses 403 for it.
 pub(super) fn limit(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let now = SystemTime::now();
     if !matches!(status.as_u16(), 403 | 429 | 503) {
@@ -26,7 +26,7 @@ pub(super) fn limit(status: StatusCode, headers: &HeaderMap) -> Option<Duration>
     Some(reset.duration_since(now).unwrap_or_default() + Duration::from_secs(1))
 }
 
-/// The words of a host in its answer, with a colon before them.
+/// Returns the host's message with a colon before it, or an empty text.
 pub(super) fn said(answer: Option<&Value>) -> String {
     let Some(answer) = answer else {
         return String::new();
@@ -41,7 +41,7 @@ pub(super) fn said(answer: Option<&Value>) -> String {
     }
 }
 
-/// Collects the texts of `message`, `error`, `errors` and what is below them.
+/// Collects the texts of `message`, `error`, `errors` and below.
 fn collect(value: &Value, words: &mut Vec<String>, depth: usize) {
     const NAMES: [&str; 7] = [
         "message",

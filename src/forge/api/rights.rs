@@ -1,37 +1,32 @@
-//! What requests do, and the rights that tokens need for them, in each host's own words.
+//! Kinds of requests, and the rights of tokens that they need, in each host's own terms.
 
 use crate::forge::Kind;
 
-/// What a request does, for its errors.
+/// The kind of a request, which decides the right that its token needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::forge) enum Right {
-    /// Looks for change requests.
     Read,
-    /// Opens or changes one.
     Write,
-    /// Sets labels.
     Label,
-    /// Asks for reviews.
     Review,
-    /// Merges, or lets the host merge.
+    /// Merges a change request or enables auto-merge.
     Merge,
-    /// Sets a commit status.
     Status,
 }
 
-/// What a request does, in a sentence.
+/// Describes a request in a sentence of the form "may not …".
 pub(super) fn doing(right: Right) -> &'static str {
     match right {
         Right::Read => "look for change requests",
         Right::Write => "open or change a change request",
         Right::Label => "label a change request",
-        Right::Review => "ask for reviews",
+        Right::Review => "request reviews",
         Right::Merge => "merge a change request",
         Right::Status => "set a commit status",
     }
 }
 
-/// The right that a token needs, in the host's own words.
+/// Returns the right that a token needs, in the host's own terms.
 pub(super) fn lacks(kind: Kind, right: Right) -> &'static str {
     match (kind, right) {
         (Kind::GitLab, Right::Read) => "the scope api (or read_api) and the role Reporter",

@@ -1,10 +1,10 @@
-//! Documents from the shapes with a fixed seed: honest ones, and hostile ones by changes to these.
+//! Makes documents from the shapes with a fixed seed: valid ones, and hostile ones by changes to these.
 
 use serde_json::Value;
 
 use super::super::{BUNDLE, ENVELOPE, IMAGE_CONFIG, MANIFEST, PAYLOAD, SNAPSHOT, STATEMENT, Shape};
 
-/// The shapes of whole documents.
+/// The shapes of whole documents, with names.
 pub(crate) const SHAPES: &[(&str, Shape)] = &[
     ("manifest", MANIFEST),
     ("config", IMAGE_CONFIG),
@@ -15,7 +15,7 @@ pub(crate) const SHAPES: &[(&str, Shape)] = &[
     ("snapshot", SNAPSHOT),
 ];
 
-/// A document as it is written: an object may have a key twice.
+/// A document before serialisation: an object may have a key twice.
 #[derive(Debug, Clone)]
 pub(crate) enum Raw {
     Null,
@@ -27,7 +27,6 @@ pub(crate) enum Raw {
 }
 
 impl Raw {
-    /// The document as JSON.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -49,7 +48,7 @@ impl Raw {
     }
 }
 
-/// A generator of numbers (xorshift).
+/// A pseudo-random generator (xorshift) with a seed.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -76,7 +75,7 @@ impl Random {
         &from[self.below(from.len())]
     }
 
-    /// A document that every writer may make: nulls, unknown members, labels that differ in case.
+    /// Makes a document that any writer may produce: nulls, unknown members, labels that differ in case.
     pub(crate) fn honest(&mut self, shape: &Shape) -> Raw {
         self.value(shape, 0)
     }
@@ -148,7 +147,7 @@ impl Random {
         (*self.choose(&words)).to_owned()
     }
 
-    /// A document with one to three changes that readers take in different ways.
+    /// Makes a document with one to three changes that readers treat differently.
     pub(crate) fn hostile(&mut self, shape: &Shape) -> Raw {
         let mut raw = self.honest(shape);
         for _ in 0..=self.below(3) {
@@ -199,7 +198,7 @@ impl Random {
         }
     }
 
-    /// The key with another case, or with the letters outside ASCII that fold onto k and s.
+    /// Returns the key in another case, or with the letters outside ASCII that fold onto k and s.
     fn folded(&mut self, key: &str) -> String {
         let change = |c: char| match (self.below(3), c) {
             (0, 'k' | 'K') => '\u{212a}',

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{super::Shape, generate::Raw};
 
-/// A value of Go; what a document leaves out is [`Go::Zero`].
+/// A decoded value of Go; a missing member is [`Go::Zero`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Go {
     Zero,
@@ -47,7 +47,7 @@ fn member(
 
 fn decode(shape: &Shape, raw: &Raw, target: &mut Go) -> Result<(), String> {
     match (shape, raw) {
-        // It empties a map or list, and leaves a struct or text as it is.
+        // `null` empties a map or list, and does not change a struct or text.
         (Shape::Map(_) | Shape::List(_) | Shape::Any, Raw::Null) => *target = Go::Zero,
         (_, Raw::Null) => {}
         (Shape::Any, raw) => *target = any(raw),
@@ -110,7 +110,7 @@ fn any(raw: &Raw) -> Go {
     }
 }
 
-/// Leaves out members of structs that have no value: a program cannot tell them apart.
+/// Removes members of structs without a value: a program cannot distinguish them.
 fn normal(value: Go) -> Go {
     match value {
         Go::Struct(fields) => {
@@ -133,7 +133,7 @@ fn normal(value: Go) -> Go {
     }
 }
 
-/// How this program reads an accepted document: names are exact, `null` is absent.
+/// Decodes an accepted document as this program does: names are exact, `null` is absent.
 pub(crate) fn plain(shape: &Shape, value: &Value) -> Go {
     normal(exact(shape, value))
 }

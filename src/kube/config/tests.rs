@@ -1,4 +1,4 @@
-//! Kubeconfigs that reach a cluster, and those that are refused before anything is sent.
+//! Tests kubeconfigs that reach a cluster, and those that are refused before anything is sent.
 
 use std::{fs, path::PathBuf};
 
@@ -8,7 +8,7 @@ use super::*;
 
 const SECRET: &str = "api/v1/namespaces/team/secrets/cosign";
 
-/// A cluster behind a private authority that demands a token.
+/// A cluster with a private authority that requires a token.
 struct Cluster {
     web: Web,
     tls: Tls,
@@ -158,7 +158,7 @@ fn a_pod_outranks_the_variable_and_the_flag_outranks_the_pod() {
     cluster.write("namespace", "of-pod");
     let of = |env: &Env| Kube::open_at(env, pod).map(|kube| kube.namespace().to_owned());
     let mut env = Env::from([("KUBECONFIG", named.as_str())]);
-    // Nothing but a mounted account makes a pod.
+    // Only a mounted account makes a pod.
     let elsewhere = Kube::open_at(&env, &pod.join("nowhere")).unwrap();
     assert_eq!(elsewhere.namespace(), "team");
     assert!(matches!(of(&env), Err(Error::NoCluster { .. })));
