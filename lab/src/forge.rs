@@ -51,7 +51,7 @@ impl Kind {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct ChangeRequest {
     pub number: u64,
     pub source: String,
     /// The branch that it is merged into.
@@ -69,7 +69,7 @@ pub struct Request {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct CommitStatus {
     pub commit: String,
     /// The state as the host spells it, such as `success`.
     pub state: String,
@@ -80,7 +80,7 @@ pub struct Status {
 
 /// An answer in place of the real one.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub struct ForgeFault {
     pub method: &'static str,
     pub path: &'static str,
     pub status: u16,
@@ -92,11 +92,11 @@ pub struct Fault {
 }
 
 #[derive(Default)]
-struct State {
-    requests: Vec<Request>,
-    statuses: Vec<Status>,
+struct ForgeState {
+    requests: Vec<ChangeRequest>,
+    statuses: Vec<CommitStatus>,
     labels: Vec<String>,
-    faults: Vec<Fault>,
+    faults: Vec<ForgeFault>,
     root: PathBuf,
     address: String,
     app: Option<App>,
@@ -108,7 +108,7 @@ pub struct Forge {
     token: String,
     /// The path below which the host is installed, `/ROOT` or empty.
     below: String,
-    state: Mutex<State>,
+    state: Mutex<ForgeState>,
 }
 
 /// A parsed request to the API.
@@ -141,7 +141,7 @@ impl Forge {
         Self { below, ..self }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ForgeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,13 +152,13 @@ impl Forge {
     }
 
     #[must_use]
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<ChangeRequest> {
         self.state().requests.clone()
     }
 
     /// Returns all commit statuses in the order in which they were set.
     #[must_use]
-    pub fn statuses(&self) -> Vec<Status> {
+    pub fn statuses(&self) -> Vec<CommitStatus> {
         self.state().statuses.clone()
     }
 
@@ -169,18 +169,18 @@ impl Forge {
     }
 
     /// Answers the next requests that match by a fault.
-    pub fn fail(&self, fault: Fault) {
+    pub fn fail(&self, fault: ForgeFault) {
         self.state().faults.push(fault);
     }
 
     /// Opens a change request by hand.
     pub fn open(&self, source: &str, target: &str) {
         let number = self.state().requests.len() as u64 + 1;
-        self.state().requests.push(Request {
+        self.state().requests.push(ChangeRequest {
             number,
             source: source.to_owned(),
             target: target.to_owned(),
-            ..Request::default()
+            ..ChangeRequest::default()
         });
     }
 
@@ -253,9 +253,9 @@ impl Forge {
         json_response(status, &[], &body)
     }
 
-    fn fault(&self, method: &Method, path: &str) -> Option<Fault> {
+    fn fault(&self, method: &Method, path: &str) -> Option<ForgeFault> {
         let mut state = self.state();
-        let is = |fault: &Fault| {
+        let is = |fault: &ForgeFault| {
             fault.times > 0 && fault.method == method.as_str() && path.contains(fault.path)
         };
         let found = state.faults.iter_mut().find(|fault| is(fault))?;
@@ -366,7 +366,12 @@ impl Forge {
     }
 
     /// Opens a change request as a host does: once for each pair of branches.
-    fn create(&self, repository: &str, new: Request, again: u16) -> Result<Request, Answer> {
+    fn create(
+        &self,
+        repository: &str,
+        new: ChangeRequest,
+        again: u16,
+    ) -> Result<ChangeRequest, Answer> {
         let wrong = |status: u16, text: &str| Err((status, json!({"message": text})));
         let Some(head) = self.branch(repository, &new.source) else {
             return wrong(422, "the source branch does not exist");
@@ -378,20 +383,20 @@ impl Forge {
             return wrong(422, "no commits between the branches");
         }
         let mut state = self.state();
-        let is_open = |one: &&Request| !one.closed && one.merged.is_none();
-        let same = |one: &&Request| one.source == new.source && one.target == new.target;
+        let is_open = |one: &&ChangeRequest| !one.closed && one.merged.is_none();
+        let same = |one: &&ChangeRequest| one.source == new.source && one.target == new.target;
         if state.requests.iter().filter(is_open).any(|one| same(&one)) {
             return wrong(again, "there is one for this branch");
         }
         let number = state.requests.len() as u64 + 1;
-        let new = Request { number, ..new };
+        let new = ChangeRequest { number, ..new };
         state.requests.push(new.clone());
         Ok(new)
     }
 
     /// The open change requests of a branch.
-    fn open_of(&self, source: Option<&str>, target: Option<&str>) -> Vec<Request> {
-        let is = |one: &&Request| {
+    fn open_of(&self, source: Option<&str>, target: Option<&str>) -> Vec<ChangeRequest> {
+        let is = |one: &&ChangeRequest| {
             !one.closed
                 && one.merged.is_none()
                 && source.is_none_or(|source| one.source == source)
@@ -401,7 +406,11 @@ impl Forge {
     }
 
     /// Changes a change request and returns it.
-    fn change(&self, number: &str, change: impl FnOnce(&mut Request)) -> Result<Request, Answer> {
+    fn change(
+        &self,
+        number: &str,
+        change: impl FnOnce(&mut ChangeRequest),
+    ) -> Result<ChangeRequest, Answer> {
         let mut state = self.state();
         let found = state
             .requests
@@ -413,7 +422,7 @@ impl Forge {
         Ok(found.clone())
     }
 
-    fn get(&self, number: &str) -> Result<Request, Answer> {
+    fn get(&self, number: &str) -> Result<ChangeRequest, Answer> {
         let state = self.state();
         let mut all = state.requests.iter();
         let found = all.find(|one| one.number.to_string() == number);
@@ -423,7 +432,7 @@ impl Forge {
     }
 
     /// Stores a commit status if the repository has the commit.
-    fn set(&self, repository: &str, status: Status) -> Result<(), Answer> {
+    fn set(&self, repository: &str, status: CommitStatus) -> Result<(), Answer> {
         if !self.has_commit(repository, &status.commit) {
             return Err((404, json!({"message": "no such commit"})));
         }
@@ -497,7 +506,7 @@ fn not_found() -> Answer {
     (404, json!({"message": "404 Not Found"}))
 }
 
-fn failed(fault: &Fault) -> Response<Body> {
+fn failed(fault: &ForgeFault) -> Response<Body> {
     let text = format!("the host says {}", fault.status);
     json_response(fault.status, &fault.headers, &json!({"message": text}))
 }

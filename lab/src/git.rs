@@ -41,17 +41,17 @@ pub struct Account {
 }
 
 /// A running Git server; it ends when this is dropped.
-pub struct Server {
+pub struct GitServer {
     listener: Listener,
     scheme: &'static str,
     root: tempfile::TempDir,
-    shared: Arc<Shared>,
+    shared: Arc<GitState>,
 }
 
 /// The function to call after a request, with the request's name.
 type RequestHook = Arc<dyn Fn(&str) + Send + Sync>;
 
-struct Shared {
+struct GitState {
     root: PathBuf,
     account: Mutex<Option<Account>>,
     requests: Mutex<Vec<String>>,
@@ -77,7 +77,7 @@ pub fn is_installed() -> bool {
         .is_ok()
 }
 
-impl Server {
+impl GitServer {
     /// Starts it on a free port of loopback.
     pub fn start(account: Option<Account>) -> Result<Self> {
         Self::start_at(account, SocketAddr::from(([127, 0, 0, 1], 0)), None)
@@ -90,7 +90,7 @@ impl Server {
         tls: Option<&Tls>,
     ) -> Result<Self> {
         let root = tempfile::tempdir()?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(GitState {
             root: root.path().to_owned(),
             account: Mutex::new(account),
             requests: Mutex::default(),
@@ -404,7 +404,7 @@ impl Refs {
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+async fn answer(shared: Arc<GitState>, request: Request<Incoming>) -> Response<Body> {
     let name = format!("{} {}", request.method(), request.uri());
     let answer = answer_to(&shared, request).await;
     let hook = shared
@@ -418,7 +418,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
     answer
 }
 
-async fn answer_to(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+async fn answer_to(shared: &GitState, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let method = request.method().clone();
@@ -466,14 +466,14 @@ async fn answer_to(shared: &Shared, request: Request<Incoming>) -> Response<Body
     }
 }
 
-impl Shared {
+impl GitState {
     fn forge(&self) -> Option<Arc<Forge>> {
         let forge = self.forge.lock();
         forge.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn may_enter(shared: &Shared, headers: &header::HeaderMap) -> bool {
+fn may_enter(shared: &GitState, headers: &header::HeaderMap) -> bool {
     let account = shared.account.lock();
     let account = account.unwrap_or_else(PoisonError::into_inner);
     let Some(account) = account.as_ref() else {
@@ -487,7 +487,7 @@ fn may_enter(shared: &Shared, headers: &header::HeaderMap) -> bool {
 }
 
 async fn reply(
-    shared: &Shared,
+    shared: &GitState,
     method: &Method,
     path: &str,
     query: &str,

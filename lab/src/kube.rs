@@ -45,11 +45,11 @@ const RESOURCES: [(&str, &str); 5] = [
 pub struct Cluster {
     listener: Listener,
     tls: Tls,
-    shared: Arc<Mutex<State>>,
+    shared: Arc<Mutex<ClusterState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClusterState {
     token: String,
     objects: BTreeMap<String, Value>,
     rights: BTreeSet<String>,
@@ -66,9 +66,9 @@ impl Cluster {
         let tls = Tls::private_authority()?;
         let claims = json!({"sub": format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}")});
         let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
-        let shared = Arc::new(Mutex::new(State {
+        let shared = Arc::new(Mutex::new(ClusterState {
             token: format!("e30.{claims}.{SIGNATURE}"),
-            ..State::default()
+            ..ClusterState::default()
         }));
         let state = Arc::clone(&shared);
         let answer = move |request: Request<Incoming>| -> Reply {
@@ -173,12 +173,12 @@ impl Cluster {
         ]
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut ClusterState) -> T) -> T {
         change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-async fn respond(shared: &Mutex<State>, request: Request<Incoming>) -> Response<Body> {
+async fn respond(shared: &Mutex<ClusterState>, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let bytes = match body.collect().await {
         Ok(body) => body.to_bytes(),
@@ -212,7 +212,7 @@ async fn respond(shared: &Mutex<State>, request: Request<Incoming>) -> Response<
     response(answer)
 }
 
-impl State {
+impl ClusterState {
     /// Answers a request, or names what is not known.
     fn answer(
         &mut self,

@@ -129,7 +129,7 @@ impl Shared {
 
 /// The content of every repository at some time.
 #[derive(Debug, Clone)]
-pub struct Saved(BTreeMap<String, store::Repository>);
+pub struct Saved(BTreeMap<String, store::StoredRepository>);
 
 impl Server {
     /// Starts the registry on a thread of its own.

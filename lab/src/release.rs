@@ -45,7 +45,7 @@ pub struct Args {
 pub fn run(args: &Args, promote: &Path) -> Result<()> {
     let registry = registry::Server::start(registry::Options::default())?;
     let work = tempfile::tempdir()?;
-    let release = Release {
+    let release = Rehearsal {
         args,
         promote,
         registry: &registry,
@@ -82,14 +82,14 @@ pub fn run(args: &Args, promote: &Path) -> Result<()> {
     Ok(())
 }
 
-struct Release<'a> {
+struct Rehearsal<'a> {
     args: &'a Args,
     promote: &'a Path,
     registry: &'a registry::Server,
     work: &'a Path,
 }
 
-impl Release<'_> {
+impl Rehearsal<'_> {
     /// Pushes the image by `promote` itself and returns its index.
     fn push(&self) -> Result<Image> {
         let tag = &self.args.tag;

@@ -72,7 +72,7 @@ impl std::fmt::Debug for Authority {
 
 /// A request to the certificate authority.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct CertificateRequest<'a> {
     /// The signer: an email address or a URI.
     pub subject: &'a str,
     /// The OIDC issuer that authenticated the signer.
@@ -91,7 +91,7 @@ pub enum Sct {
     Forged,
 }
 
-impl<'a> Request<'a> {
+impl<'a> CertificateRequest<'a> {
     /// Returns a request for a certificate that is valid and logged.
     #[must_use]
     pub fn new(subject: &'a str, issuer: &'a str) -> Self {
@@ -121,18 +121,22 @@ impl Sigstore {
     }
 
     /// Issues a certificate of ten minutes for a key; returns its DER.
-    pub fn certificate(&self, key: &Key, request: &Request<'_>) -> Result<Vec<u8>> {
+    pub fn certificate(&self, key: &Key, request: &CertificateRequest<'_>) -> Result<Vec<u8>> {
         let public = KeyPair::from_pem(&key.private_pem()?)?;
         self.certify(&public, request)
     }
 
     /// The same for a P-256 key of which only the DER `SubjectPublicKeyInfo` is known.
-    pub fn certificate_of(&self, spki: &[u8], request: &Request<'_>) -> Result<Vec<u8>> {
+    pub fn certificate_of(&self, spki: &[u8], request: &CertificateRequest<'_>) -> Result<Vec<u8>> {
         let point = spki.get(26..).context("not a P-256 key")?;
         self.certify(&Point(point), request)
     }
 
-    fn certify(&self, public: &impl PublicKeyData, request: &Request<'_>) -> Result<Vec<u8>> {
+    fn certify(
+        &self,
+        public: &impl PublicKeyData,
+        request: &CertificateRequest<'_>,
+    ) -> Result<Vec<u8>> {
         let mut params = CertificateParams::default();
         let day = rcgen::date_time_ymd(DAY.0, DAY.1, DAY.2);
         params.not_before = day + std::time::Duration::from_secs(INTO_DAY - 60);

@@ -34,13 +34,13 @@ const LIFE: i64 = 300;
 
 /// A running token server; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Server {
+pub struct TokenServer {
     listener: Listener,
-    shared: Arc<Shared>,
+    shared: Arc<TokenState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct TokenState {
     account: Account,
     key: EcdsaKeyPair,
     certificate_der: Vec<u8>,
@@ -48,7 +48,7 @@ struct Shared {
     given: AtomicUsize,
 }
 
-impl Server {
+impl TokenServer {
     /// Starts it on loopback, with a new key, for one account.
     pub fn start(account: Account) -> Result<Self> {
         let key = KeyPair::generate()?;
@@ -56,7 +56,7 @@ impl Server {
         params.distinguished_name.push(DnType::CommonName, NAME);
         let certificate = params.self_signed(&key)?;
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.serialize_der());
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TokenState {
             account,
             key: pair.ok().context("the key cannot sign")?,
             certificate_der: certificate.der().to_vec(),
@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// The part `auth:` of the configuration of Docker's registry, given where
-    /// [`Server::certificate_pem`] is kept.
+    /// [`TokenServer::certificate_pem`] is kept.
     #[must_use]
     pub fn registry_config(&self, certificate_path: &str) -> String {
         let address = self.listener.address();
@@ -95,7 +95,7 @@ impl Server {
     }
 }
 
-impl Shared {
+impl TokenState {
     fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let authorization = request.headers().get(header::AUTHORIZATION);
         let pair = format!("{}:{}", self.account.user, self.account.password);

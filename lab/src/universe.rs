@@ -36,7 +36,7 @@ const POLICY: &str = "acme/policy";
 pub struct Universe {
     pub registry: registry::Server,
     /// The Git server; it accepts one account, whose password is in [`Universe::credentials`].
-    pub git: git::Server,
+    pub git: git::GitServer,
     /// The key of the build system.
     pub key: Key,
     /// The image that was built for the tag.
@@ -98,7 +98,8 @@ impl Universe {
             user: "promoter".to_owned(),
             password: hex::encode(password),
         };
-        let git = git::Server::start_at(Some(account.clone()), site.address(1), site.tls.as_ref())?;
+        let git =
+            git::GitServer::start_at(Some(account.clone()), site.address(1), site.tls.as_ref())?;
         // As the workshop's GitLab behaves.
         git.set_habit(git::Habit::GitLab);
         let registry = registry::Server::start(registry::Options {

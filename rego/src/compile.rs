@@ -63,15 +63,15 @@ impl Options {
 ///   Imports are gone. A reference starts at `input`, at `data` or at a slot. `else` branches have frames of their own.
 /// - **Flat expressions.** Operands of calls are scalars, slots, and arrays, sets and objects of these. References,
 ///   calls and comprehensions in other places were moved into expressions of their own before the expression that
-///   uses them ([`Expr::generated`](program::Expr)), also in front of a negated one: `not f(input.x)` is undefined when
-///   `input.x` is. References and comprehensions remain as an operand of [`Unify`](program::ExprKind::Unify), or
-///   inside of its arrays, sets and objects, and a reference as [`Term`](program::ExprKind::Term). Elements of a reference's path are
+///   uses them ([`Expr::generated`](program::CompiledExpr)), also in front of a negated one: `not f(input.x)` is undefined when
+///   `input.x` is. References and comprehensions remain as an operand of [`Unify`](program::CompiledExprKind::Unify), or
+///   inside of its arrays, sets and objects, and a reference as [`Term`](program::CompiledExprKind::Term). Elements of a reference's path are
 ///   scalars, slots, and arrays, sets and objects of these.
 /// - **Safety.** Expressions are in an order in which each variable that an expression needs (an operand of a call, a
 ///   variable of a negated expression, of a `with` value, of an `every` domain, in a key of an object or in a set) is
 ///   bound by an expression before it, by the head's arguments, or in the enclosing body. Slots in the head's key,
 ///   value and dynamic path are bound by the body. A slot in a reference's path may be unbound: the reference then enumerates.
-/// - **Calls.** [`Callee`](program::Callee) names a declared builtin or the rules of a function; the number of operands
+/// - **Calls.** [`Callee`](program::CompiledCallee) names a declared builtin or the rules of a function; the number of operands
 ///   fits. With an output the call's value is unified with it (also `false`); without one the call holds if its value
 ///   is defined and not `false`. `x in xs` is `internal.member_2(x, xs)`, `k, x in xs` `internal.member_3(k, x, xs)`,
 ///   operators are `plus`, `minus`, `mul`, `div`, `rem`, `and`, `or`, `neq`, `lt`, `lte`, `gt`, `gte`; template strings are
@@ -370,7 +370,7 @@ impl Compiled {
     ///
     /// # Errors
     /// As [`parse`](crate::parse) and [`compile`]; the file's name is `query`.
-    pub fn query(&self, text: &str, options: &Options) -> Result<program::Query, Errors> {
+    pub fn query(&self, text: &str, options: &Options) -> Result<program::CompiledQuery, Errors> {
         let mut body = syntax::parse_query(text)?;
         let mut context = new_context(options);
         context.functions.clone_from(&self.functions);

@@ -184,7 +184,7 @@ fn sanitising_never_maps_two_tags_to_one() {
 
 #[test]
 fn refuses_a_tag_that_moved_since_the_event() {
-    let (dir, server) = (Workdir::new(), git::Server::start(None).unwrap());
+    let (dir, server) = (Workdir::new(), git::GitServer::start(None).unwrap());
     let repository = server.repository("acme/web").unwrap();
     let built = repository.commit("main", "one", &[("a", "1")]).unwrap();
     repository.annotated_tag("v1.0", &built).unwrap();
@@ -224,7 +224,7 @@ fn refuses_a_tag_that_moved_since_the_event() {
 
 #[test]
 fn reads_the_one_tag_of_a_local_head() {
-    let (dir, server) = (Workdir::new(), git::Server::start(None).unwrap());
+    let (dir, server) = (Workdir::new(), git::GitServer::start(None).unwrap());
     let repository = server.repository("acme/web").unwrap();
     let commit = repository.commit("main", "one", &[("a", "1")]).unwrap();
     let path = format!("--repo={}", repository.path().display());
@@ -240,7 +240,7 @@ fn reads_the_one_tag_of_a_local_head() {
 
 #[test]
 fn refuses_a_tag_of_another_commit_than_the_one_expected() {
-    let (dir, server) = (Workdir::new(), git::Server::start(None).unwrap());
+    let (dir, server) = (Workdir::new(), git::GitServer::start(None).unwrap());
     let repository = server.repository("acme/web").unwrap();
     let built = repository.commit("main", "one", &[("a", "1")]).unwrap();
     repository.annotated_tag("v1.0", &built).unwrap();

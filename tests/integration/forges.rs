@@ -14,8 +14,8 @@ mod writers;
 use std::{collections::BTreeMap, sync::Arc};
 
 use lab::{
-    forge::{Fault, Forge, Kind},
-    git::{Account, Repository, Server},
+    forge::{Forge, ForgeFault, Kind},
+    git::{Account, GitServer, Repository},
 };
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn repository_of(kind: Kind) -> &'static str {
 /// A GitOps repository on a host with an API, and a promotion to deploy.
 struct Scene {
     dir: Workdir,
-    server: Server,
+    server: GitServer,
     forge: Arc<Forge>,
     gitops: Repository,
     source: String,
@@ -69,7 +69,7 @@ impl Scene {
             user: "bot".to_owned(),
             password: TOKEN.to_owned(),
         };
-        let (dir, server) = (Workdir::new(), Server::start(Some(account)).unwrap());
+        let (dir, server) = (Workdir::new(), GitServer::start(Some(account)).unwrap());
         let gitops = server.repository(repository).unwrap();
         let first = gitops.commit("source", "first", &[("a", "0")]).unwrap();
         let source = gitops.commit("source", "build", &[("a", "1")]).unwrap();
@@ -160,7 +160,7 @@ impl Scene {
 
     /// Lets requests of the API fail.
     fn fail(&self, method: &'static str, path: &'static str, status: u16, times: usize) {
-        self.forge.fail(Fault {
+        self.forge.fail(ForgeFault {
             method,
             path,
             status,

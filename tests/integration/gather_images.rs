@@ -14,7 +14,7 @@ use crate::harness::{Run, Workdir};
 struct World {
     dir: Workdir,
     registry: registry::Server,
-    git: git::Server,
+    git: git::GitServer,
     commit: String,
     image: Image,
 }
@@ -22,7 +22,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let registry = registry::Server::start(Options::default()).unwrap();
-        let git = git::Server::start(None).unwrap();
+        let git = git::GitServer::start(None).unwrap();
         let repository = git.repository("acme/web").unwrap();
         let commit = repository.commit("main", "one", &[("a", "1")]).unwrap();
         repository.annotated_tag("v1.0", &commit).unwrap();

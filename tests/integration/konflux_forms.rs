@@ -250,7 +250,7 @@ fn an_exception_for_a_component_is_for_that_component_alone() {
     data["singleComponentMode"] = json!(true);
     tenant.release("snap", &data);
     tenant.plan(&[]).exits(0);
-    let git = git::Server::start(None).unwrap();
+    let git = git::GitServer::start(None).unwrap();
     let repository = git.repository("acme/policy").unwrap();
     let files = [("rules/cve.rego", RULES), ("rules/test.rego", TESTS)];
     let commit = repository.commit("main", "rules", &files).unwrap();

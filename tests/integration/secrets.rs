@@ -145,10 +145,10 @@ struct Company {
     staging: (Server, Wire),
     production: (Server, Wire),
     store: (Server, Wire),
-    git: (git::Server, Wire),
-    policies: (git::Server, Wire),
+    git: (git::GitServer, Wire),
+    policies: (git::GitServer, Wire),
     stranger_registry: (Server, Wire),
-    stranger_git: (git::Server, Wire),
+    stranger_git: (git::GitServer, Wire),
     image: signer::Image,
     dir: Workdir,
 }
@@ -164,9 +164,9 @@ impl Company {
             user: "bot".to_owned(),
             password: password.to_owned(),
         };
-        let git = git::Server::start(Some(account(TO_GIT))).unwrap();
-        let policies = git::Server::start(None).unwrap();
-        let stranger_git = git::Server::start(Some(account("nobody-knows"))).unwrap();
+        let git = git::GitServer::start(Some(account(TO_GIT))).unwrap();
+        let policies = git::GitServer::start(None).unwrap();
+        let stranger_git = git::GitServer::start(Some(account("nobody-knows"))).unwrap();
         let stranger_registry = guarded("nobody", "knows", None);
         let source = git.repository("acme/web").unwrap();
         let commit = source

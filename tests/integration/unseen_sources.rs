@@ -54,7 +54,7 @@ fn closed() -> String {
 #[test]
 fn a_git_source_that_cannot_be_read_decides_nothing() {
     let scene = Scene::new();
-    let server = git::Server::start(None).unwrap();
+    let server = git::GitServer::start(None).unwrap();
     let repository = server.repository("acme/policy").unwrap();
     repository
         .commit(
@@ -102,7 +102,7 @@ fn a_git_source_that_cannot_be_read_decides_nothing() {
         user: "bot".to_owned(),
         password: "word".to_owned(),
     };
-    let private = git::Server::start(Some(account)).unwrap();
+    let private = git::GitServer::start(Some(account)).unwrap();
     let url = private.url("acme/policy");
     write("private", &url);
     for policy in [

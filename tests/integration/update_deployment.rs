@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use lab::git::{Account, Repository, Server};
+use lab::git::{Account, GitServer, Repository};
 use serde_json::{Value, json};
 
 use crate::harness::{Run, Workdir};
@@ -24,7 +24,7 @@ fn deployed(tag: &str, digest: &str) -> String {
 
 struct World {
     dir: Workdir,
-    server: Server,
+    server: GitServer,
     gitops: Repository,
 }
 
@@ -34,7 +34,7 @@ impl World {
             user: "bot".to_owned(),
             password: "s3cr3t@:/".to_owned(),
         };
-        let (dir, server) = (Workdir::new(), Server::start(Some(account)).unwrap());
+        let (dir, server) = (Workdir::new(), GitServer::start(Some(account)).unwrap());
         let gitops = server.repository("acme/gitops").unwrap();
         gitops
             .commit(

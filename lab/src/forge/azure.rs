@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, Status, not_found};
+use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -47,14 +47,14 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
                     .unwrap_or_default()
                     .to_owned()
             };
-            let new = Request {
+            let new = ChangeRequest {
                 source: branch("sourceRefName"),
                 target: branch("targetRefName"),
                 title: ask.text("title"),
                 body: ask.text("description"),
                 labels: members(&ask.body["labels"], "name"),
                 reviewers: members(&ask.body["reviewers"], "id"),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(&repository, new, 409)?;
             Ok((201, show(&made)))
@@ -98,11 +98,11 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     }
 }
 
-fn status(ask: &Ask<'_>, commit: &str) -> Result<Status, Answer> {
+fn status(ask: &Ask<'_>, commit: &str) -> Result<CommitStatus, Answer> {
     ask.only(&["state", "context"], &["description", "targetUrl"])?;
     let context = &ask.body["context"];
     let name = |key: &str| context[key].as_str().unwrap_or_default().to_owned();
-    Ok(Status {
+    Ok(CommitStatus {
         commit: commit.to_owned(),
         state: ask.text("state"),
         context: format!("{}/{}", name("genre"), name("name")),
@@ -120,7 +120,7 @@ fn members(all: &Value, key: &str) -> Vec<String> {
         .collect()
 }
 
-fn show(one: &Request) -> Value {
+fn show(one: &ChangeRequest) -> Value {
     let status = match (&one.merged, one.closed) {
         (Some(_), _) => "completed",
         (None, true) => "abandoned",

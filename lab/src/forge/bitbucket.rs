@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, Status, not_found};
+use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -37,13 +37,13 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 let name = ask.body[side]["branch"]["name"].as_str();
                 name.unwrap_or_default().to_owned()
             };
-            let new = Request {
+            let new = ChangeRequest {
                 source: branch("source"),
                 target: branch("destination"),
                 title: ask.text("title"),
                 body: ask.text("description"),
                 reviewers: reviewers(&ask.body["reviewers"]),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(&repository, new, 400)?;
             Ok((201, show(forge, &repository, &made)))
@@ -66,7 +66,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             if !states.contains(&ask.text("state").as_str()) || ask.text("key").len() > 40 {
                 return Err((400, json!({"error": {"message": "bad status"}})));
             }
-            let status = Status {
+            let status = CommitStatus {
                 commit: (*commit).to_owned(),
                 state: ask.text("state"),
                 context: ask.text("key"),
@@ -92,7 +92,7 @@ fn reviewers(all: &Value) -> Vec<String> {
         .collect()
 }
 
-fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+fn show(forge: &Forge, repository: &str, one: &ChangeRequest) -> Value {
     let state = match (&one.merged, one.closed) {
         (Some(_), _) => "MERGED",
         (None, true) => "DECLINED",

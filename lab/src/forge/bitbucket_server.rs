@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, Status, not_found};
+use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -52,13 +52,13 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             if ask.body["fromRef"]["repository"]["slug"] != **name {
                 return Err((400, json!({"errors": [{"message": "no such repository"}]})));
             }
-            let new = Request {
+            let new = ChangeRequest {
                 source: branch("fromRef"),
                 target: branch("toRef"),
                 title: ask.text("title"),
                 body: ask.text("description"),
                 reviewers: reviewers(&ask.body["reviewers"]),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(&repository, new, 409)?;
             Ok((201, show(forge, &repository, &made)))
@@ -102,7 +102,7 @@ fn set_status(forge: &Forge, ask: &Ask<'_>, commit: &str) -> Result<Answer, Answ
         return Err((400, json!({"errors": [{"message": "bad state"}]})));
     }
     // This host takes statuses for commits that it has not seen yet.
-    forge.state().statuses.push(Status {
+    forge.state().statuses.push(CommitStatus {
         commit: commit.to_owned(),
         state: ask.text("state"),
         context: ask.text("key"),
@@ -121,7 +121,7 @@ fn reviewers(all: &Value) -> Vec<String> {
         .collect()
 }
 
-fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+fn show(forge: &Forge, repository: &str, one: &ChangeRequest) -> Value {
     let state = match (&one.merged, one.closed) {
         (Some(_), _) => "MERGED",
         (None, true) => "DECLINED",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, github::status, not_found};
+use super::{Answer, Ask, ChangeRequest, Forge, github::status, not_found};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -22,12 +22,12 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
         }
         ("POST", ["pulls"]) => {
             ask.only(&["title", "head", "base"], &["body"])?;
-            let new = Request {
+            let new = ChangeRequest {
                 source: ask.text("head"),
                 target: ask.text("base"),
                 title: ask.text("title"),
                 body: ask.text("body"),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(&repository, new, 409)?;
             Ok((201, show(forge, &repository, &made)))
@@ -104,7 +104,7 @@ fn page(ask: &Ask<'_>, all: &[Value]) -> Value {
     json!(items.collect::<Vec<_>>())
 }
 
-fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+fn show(forge: &Forge, repository: &str, one: &ChangeRequest) -> Value {
     let is_open = one.merged.is_none() && !one.closed;
     let labels: Vec<_> = one
         .labels

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, Status, not_found};
+use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -26,12 +26,12 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
         }
         ("POST", ["pulls"]) => {
             ask.only(&["title", "head", "base"], &["body"])?;
-            let new = Request {
+            let new = ChangeRequest {
                 source: ask.text("head"),
                 target: ask.text("base"),
                 title: ask.text("title"),
                 body: ask.text("body"),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(&repository, new, 422)?;
             Ok((201, show(forge, &repository, &made)))
@@ -88,8 +88,8 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
 }
 
 /// A status in the form that GitHub and Gitea share.
-pub(super) fn status(ask: &Ask<'_>, commit: &str) -> Status {
-    Status {
+pub(super) fn status(ask: &Ask<'_>, commit: &str) -> CommitStatus {
+    CommitStatus {
         commit: commit.to_owned(),
         state: ask.text("state"),
         context: ask.text("context"),
@@ -109,7 +109,7 @@ fn graphql(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     Ok((200, json!({"data": {}})))
 }
 
-fn show(forge: &Forge, repository: &str, one: &Request) -> Value {
+fn show(forge: &Forge, repository: &str, one: &ChangeRequest) -> Value {
     let is_open = one.merged.is_none() && !one.closed;
     let labels: Vec<_> = one
         .labels

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, Forge, Request, Status, not_found};
+use super::{Answer, Ask, ChangeRequest, CommitStatus, Forge, not_found};
 use crate::git::packet::Push;
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
@@ -31,13 +31,13 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 "remove_source_branch",
             ];
             ask.only(&["source_branch", "target_branch", "title"], &others)?;
-            let new = Request {
+            let new = ChangeRequest {
                 source: ask.text("source_branch"),
                 target: ask.text("target_branch"),
                 title: ask.text("title"),
                 body: ask.text("description"),
                 labels: labels(&ask.text("labels")),
-                ..Request::default()
+                ..ChangeRequest::default()
             };
             let made = forge.create(project, new, 409)?;
             Ok((201, show(forge, project, &made)))
@@ -83,7 +83,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             if !states.contains(&ask.text("state").as_str()) {
                 return Err((400, json!({"error": "state does not have a valid value"})));
             }
-            let status = Status {
+            let status = CommitStatus {
                 commit: (*commit).to_owned(),
                 state: ask.text("state"),
                 context: ask.text("name"),
@@ -91,7 +91,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 link: ask.body["target_url"].as_str().map(str::to_owned),
             };
             let is_same =
-                |one: &&Status| one.commit == status.commit && one.context == status.context;
+                |one: &&CommitStatus| one.commit == status.commit && one.context == status.context;
             let before = forge.statuses();
             let before = before.iter().rfind(is_same);
             if before.is_some_and(|before| before.state == status.state) {
@@ -115,7 +115,7 @@ fn labels(text: &str) -> Vec<String> {
     all.map(str::to_owned).collect()
 }
 
-fn show(forge: &Forge, project: &str, one: &Request) -> Value {
+fn show(forge: &Forge, project: &str, one: &ChangeRequest) -> Value {
     let state = match (&one.merged, one.closed) {
         (Some(_), _) => "merged",
         (None, true) => "closed",
@@ -152,14 +152,14 @@ pub(super) fn pushed(forge: &Forge, project: &str, push: &Push) -> Option<String
     let all_labels = options
         .iter()
         .filter_map(|one| one.strip_prefix("merge_request.label="));
-    let new = Request {
+    let new = ChangeRequest {
         source: source.to_owned(),
         target: value("merge_request.target")?,
         title: value("merge_request.title")?,
         body: value("merge_request.description").unwrap_or_default(),
         labels: all_labels.map(str::to_owned).collect(),
         auto_merge: has("merge_request.merge_when_pipeline_succeeds"),
-        ..Request::default()
+        ..ChangeRequest::default()
     };
     let (source, target) = (new.source.clone(), new.target.clone());
     let made = forge.create(project, new, 409).ok();

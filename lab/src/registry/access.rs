@@ -44,11 +44,11 @@ pub enum Access {
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     next: u64,
-    live: BTreeMap<String, Token>,
+    live: BTreeMap<String, IssuedToken>,
 }
 
 #[derive(Debug)]
-struct Token {
+struct IssuedToken {
     scopes: Vec<String>,
     uses: Option<usize>,
 }
@@ -185,7 +185,8 @@ impl Tokens {
     fn issue(&mut self, scopes: Vec<String>, uses: Option<usize>) -> String {
         self.next += 1;
         let token = format!("lab-token-{}", self.next);
-        self.live.insert(token.clone(), Token { scopes, uses });
+        self.live
+            .insert(token.clone(), IssuedToken { scopes, uses });
         token
     }
 

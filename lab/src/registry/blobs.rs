@@ -7,12 +7,12 @@ use sha2::{Digest as _, Sha512};
 
 use super::{
     fault::Effect,
-    handler::{Call, error},
+    handler::{RegistryCall, error},
     upload::{Content, Upload},
 };
 use crate::server::{Body, response};
 
-impl Call {
+impl RegistryCall {
     pub(super) async fn upload(&mut self, name: &str, session: &str) -> Response<Body> {
         if self.method == Method::POST {
             return self.start_upload(name);

@@ -14,7 +14,7 @@ use crate::server::{Body, HangUp, response};
 const MAX_DOCUMENT: usize = 4 << 20;
 
 /// One request on its way to an answer.
-pub(super) struct Call {
+pub(super) struct RegistryCall {
     pub(super) shared: Arc<Shared>,
     pub(super) method: Method,
     pub(super) path: String,
@@ -31,7 +31,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let path = parts.uri.path_and_query().map(ToString::to_string);
     let path = path.unwrap_or_default();
     let (at, effects) = note(&shared, &parts, &path);
-    let mut call = Call {
+    let mut call = RegistryCall {
         shared: Arc::clone(&shared),
         method: parts.method,
         path,
@@ -73,7 +73,7 @@ fn note(shared: &Shared, parts: &Parts, path: &str) -> (usize, Vec<Effect>) {
     (at, shared.faults().on(method.as_str(), path))
 }
 
-impl Call {
+impl RegistryCall {
     /// Returns the answer of a fault that applies before the request is carried out.
     async fn instead(&mut self) -> Option<Response<Body>> {
         for effect in self.effects.clone() {

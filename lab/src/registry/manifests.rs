@@ -4,14 +4,14 @@ use hyper::{Method, Response, header};
 use serde_json::{Value, json};
 
 use super::{
-    handler::{Call, error},
+    handler::{RegistryCall, error},
     store,
 };
 use crate::server::{Body, response};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-impl Call {
+impl RegistryCall {
     pub(super) async fn manifest(&mut self, name: &str, reference: &str) -> Response<Body> {
         match self.method {
             Method::PUT => self.put_manifest(name, reference).await,

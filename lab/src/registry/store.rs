@@ -25,14 +25,14 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) requests: Vec<Request>,
-    pub(crate) repositories: BTreeMap<String, Repository>,
+    pub(crate) repositories: BTreeMap<String, StoredRepository>,
     blobs: BTreeMap<String, Content>,
     pub(super) uploads: BTreeMap<u64, Upload>,
     next_upload: u64,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Repository {
+pub(crate) struct StoredRepository {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) manifests: BTreeMap<String, Manifest>,
     pub(crate) blobs: BTreeSet<String>,
@@ -157,7 +157,7 @@ impl Store {
         self.next_upload
     }
 
-    fn repository(&mut self, name: &str) -> &mut Repository {
+    fn repository(&mut self, name: &str) -> &mut StoredRepository {
         self.repositories.entry(name.to_owned()).or_default()
     }
 }

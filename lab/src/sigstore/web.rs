@@ -22,11 +22,11 @@ const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
 pub struct Web {
     listener: Listener,
     scheme: &'static str,
-    shared: Arc<Mutex<Content>>,
+    shared: Arc<Mutex<WebContent>>,
 }
 
 #[derive(Debug, Default)]
-struct Content {
+struct WebContent {
     files: BTreeMap<String, Vec<u8>>,
     redirects: BTreeMap<String, String>,
     entries: Vec<Value>,
@@ -47,7 +47,7 @@ impl Web {
     }
 
     fn start_with(tls: Option<&Tls>) -> Result<Self> {
-        let shared = Arc::new(Mutex::new(Content::default()));
+        let shared = Arc::new(Mutex::new(WebContent::default()));
         let state = Arc::clone(&shared);
         let answer = move |request: Request<Incoming>| -> Reply {
             let response = respond(&state, &request);
@@ -101,12 +101,12 @@ impl Web {
         content.requests.clone()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Content)) {
+    fn change(&self, change: impl FnOnce(&mut WebContent)) {
         change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-fn respond(shared: &Mutex<Content>, request: &Request<Incoming>) -> Response<Body> {
+fn respond(shared: &Mutex<WebContent>, request: &Request<Incoming>) -> Response<Body> {
     let path = request.uri().path();
     let mut content = shared.lock().unwrap_or_else(PoisonError::into_inner);
     content.requests.push(path.to_owned());
@@ -135,7 +135,7 @@ fn respond(shared: &Mutex<Content>, request: &Request<Incoming>) -> Response<Bod
     response
 }
 
-impl Content {
+impl WebContent {
     fn admits(&self, request: &Request<Incoming>) -> bool {
         let shown = request.headers().get(header::AUTHORIZATION);
         let demanded = self.token.as_ref().map(|token| format!("Bearer {token}"));

@@ -18,8 +18,8 @@ pub(crate) fn evaluate<'v>(text: &str, variable: &dyn Fn(&str) -> Option<&'v str
         "the CEL {text} goes on where it was expected to end"
     );
     match value {
-        Value::Bool(value) => Ok(value),
-        Value::String(_) => bail!("the CEL {text} is a string, expected true or false"),
+        CelValue::Bool(value) => Ok(value),
+        CelValue::String(_) => bail!("the CEL {text} is a string, expected true or false"),
     }
 }
 
@@ -31,7 +31,7 @@ enum Token {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Value {
+enum CelValue {
     String(String),
     Bool(bool),
 }
@@ -96,39 +96,39 @@ impl Parser<'_, '_> {
         found
     }
 
-    fn or(&mut self) -> Result<Value> {
+    fn or(&mut self) -> Result<CelValue> {
         let mut value = self.and()?;
         while self.take("||") {
             let right = self.and()?;
-            value = Value::Bool(truth(&value)? || truth(&right)?);
+            value = CelValue::Bool(truth(&value)? || truth(&right)?);
         }
         Ok(value)
     }
 
-    fn and(&mut self) -> Result<Value> {
+    fn and(&mut self) -> Result<CelValue> {
         let mut value = self.comparison()?;
         while self.take("&&") {
             let right = self.comparison()?;
-            value = Value::Bool(truth(&value)? && truth(&right)?);
+            value = CelValue::Bool(truth(&value)? && truth(&right)?);
         }
         Ok(value)
     }
 
-    fn comparison(&mut self) -> Result<Value> {
+    fn comparison(&mut self) -> Result<CelValue> {
         let left = self.unary()?;
         if self.take("==") {
-            return Ok(Value::Bool(left == self.unary()?));
+            return Ok(CelValue::Bool(left == self.unary()?));
         }
         if self.take("!=") {
-            return Ok(Value::Bool(left != self.unary()?));
+            return Ok(CelValue::Bool(left != self.unary()?));
         }
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Value> {
+    fn unary(&mut self) -> Result<CelValue> {
         if self.take("!") {
             let value = self.unary()?;
-            return Ok(Value::Bool(!truth(&value)?));
+            return Ok(CelValue::Bool(!truth(&value)?));
         }
         let mut value = self.primary()?;
         while self.take(".") {
@@ -137,7 +137,7 @@ impl Parser<'_, '_> {
         Ok(value)
     }
 
-    fn primary(&mut self) -> Result<Value> {
+    fn primary(&mut self) -> Result<CelValue> {
         if self.take("(") {
             let value = self.or()?;
             ensure!(self.take(")"), "a bracket is not closed");
@@ -146,29 +146,29 @@ impl Parser<'_, '_> {
         let token = self.tokens.get(self.at).context("an operand is missing")?;
         self.at += 1;
         match token {
-            Token::String(text) => Ok(Value::String(text.clone())),
+            Token::String(text) => Ok(CelValue::String(text.clone())),
             Token::Name(name) if name == "true" || name == "false" => {
-                Ok(Value::Bool(name == "true"))
+                Ok(CelValue::Bool(name == "true"))
             }
             Token::Name(name) => {
                 let value = (self.variable)(name);
                 let value = value.with_context(|| format!("the variable {name} is not known"))?;
-                Ok(Value::String(value.to_owned()))
+                Ok(CelValue::String(value.to_owned()))
             }
             Token::Sign(sign) => bail!("{sign} where an operand was expected"),
         }
     }
 
-    fn method(&mut self, value: &Value) -> Result<Value> {
+    fn method(&mut self, value: &CelValue) -> Result<CelValue> {
         let Some(Token::Name(name)) = self.tokens.get(self.at) else {
             bail!("a name was expected behind the dot");
         };
         self.at += 1;
-        let Value::String(text) = value else {
+        let CelValue::String(text) = value else {
             bail!("{name} of a boolean");
         };
         ensure!(self.take("("), "{name} is not a method");
-        let Value::String(argument) = self.or()? else {
+        let CelValue::String(argument) = self.or()? else {
             bail!("the argument of {name} is not a string");
         };
         ensure!(self.take(")"), "a bracket is not closed");
@@ -179,14 +179,14 @@ impl Parser<'_, '_> {
             "contains" => text.contains(&argument),
             _ => bail!("the method {name} is not implemented"),
         };
-        Ok(Value::Bool(found))
+        Ok(CelValue::Bool(found))
     }
 }
 
-fn truth(value: &Value) -> Result<bool> {
+fn truth(value: &CelValue) -> Result<bool> {
     match value {
-        Value::Bool(value) => Ok(*value),
-        Value::String(text) => bail!("{text:?} is a string, expected true or false"),
+        CelValue::Bool(value) => Ok(*value),
+        CelValue::String(text) => bail!("{text:?} is a string, expected true or false"),
     }
 }
 

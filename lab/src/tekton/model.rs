@@ -184,7 +184,7 @@ pub struct TaskSpec {
     #[serde(default)]
     pub volumes: Vec<Volume>,
     /// The steps, run one after the other.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TaskStep>,
 }
 
 /// Properties that all steps of a Task share.
@@ -194,7 +194,7 @@ pub struct StepTemplate {
     #[serde(default)]
     pub env: Vec<EnvVar>,
     pub security_context: Option<SecurityContext>,
-    pub compute_resources: Option<Resources>,
+    pub compute_resources: Option<ComputeResources>,
     #[serde(default)]
     pub volume_mounts: Vec<VolumeMount>,
 }
@@ -202,7 +202,7 @@ pub struct StepTemplate {
 /// One program run of a Task.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Step {
+pub struct TaskStep {
     pub name: String,
     /// The StepAction that it is, in place of an image and a program.
     pub r#ref: Option<ActionRef>,
@@ -223,7 +223,7 @@ pub struct Step {
     #[serde(default)]
     pub on_error: OnError,
     pub security_context: Option<SecurityContext>,
-    pub compute_resources: Option<Resources>,
+    pub compute_resources: Option<ComputeResources>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -273,7 +273,7 @@ pub struct SeccompProfile {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Resources {
+pub struct ComputeResources {
     #[serde(default)]
     pub requests: BTreeMap<String, String>,
     #[serde(default)]

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// A Task with its values, ready to run in a thread of its own.
-pub(crate) struct Prepared {
+pub(crate) struct ReadyTask {
     pub(crate) name: String,
     pub(crate) task_run: String,
     pub(crate) task: String,
@@ -41,7 +41,7 @@ pub(crate) struct Prepared {
     pub(crate) timeout: Option<Duration>,
 }
 
-impl Prepared {
+impl ReadyTask {
     /// Runs it until an attempt succeeds or none is left.
     pub(crate) fn run(&self, plan: &Plan) -> Result<Vec<Attempt>> {
         if self.matrix.is_empty() {

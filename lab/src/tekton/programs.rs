@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use super::{
     Run,
     model::{
-        OnError, ParamSpec, ResultSpec, ResultType, Step, TaskSpec, Type, Value, WorkspaceSpec,
+        OnError, ParamSpec, ResultSpec, ResultType, TaskSpec, TaskStep, Type, Value, WorkspaceSpec,
     },
 };
 
@@ -212,7 +212,7 @@ fn interface(name: &str, spec: &Json) -> Result<TaskSpec> {
             .iter()
             .map(|own| format!("--result-{0}=$(results.{0}.path)", own.name)),
     );
-    let step = Step {
+    let step = TaskStep {
         name: "stand-in".to_owned(),
         r#ref: None,
         params: Vec::new(),

@@ -24,7 +24,7 @@ use super::{
     check, documents, duration,
     model::{OnError, Operator, PipelineSpec, PipelineTask, TaskSpec, Value, When},
     picture::Picture,
-    prepared::Prepared,
+    prepared::ReadyTask,
     programs::Programs,
     status::{Attempt, Fate, Skip, Status, TaskStatus},
     variables::{Variables, references},
@@ -114,7 +114,7 @@ struct Schedule<'a> {
 enum Next {
     Wait,
     Skip(Skip, Vec<When>),
-    Start(Box<Prepared>),
+    Start(Box<ReadyTask>),
 }
 
 impl Schedule<'_> {
@@ -161,7 +161,7 @@ impl Schedule<'_> {
         &mut self,
         mut waiting: Vec<&'t PipelineTask>,
         finally: bool,
-    ) -> Result<(Vec<Prepared>, Vec<&'t PipelineTask>)> {
+    ) -> Result<(Vec<ReadyTask>, Vec<&'t PipelineTask>)> {
         let mut start = Vec::new();
         loop {
             let before = waiting.len();
@@ -302,7 +302,7 @@ impl Schedule<'_> {
         }
     }
 
-    fn prepare(&self, task: &PipelineTask, variables: &Variables) -> Result<Prepared> {
+    fn prepare(&self, task: &PipelineTask, variables: &Variables) -> Result<ReadyTask> {
         let spec = check::spec_of(task, &self.plan.tasks).context("a checked Task is known")?;
         let task_run = format!("{}-{}", self.plan.name, task.name);
         let params = task.params.iter().map(|param| {
@@ -318,7 +318,7 @@ impl Schedule<'_> {
             let items = variables.replace_all(param.value.strings());
             items.into_iter().map(|item| (param.name.clone(), item))
         });
-        Ok(Prepared {
+        Ok(ReadyTask {
             matrix: matrix.collect(),
             name: task.name.clone(),
             is_named: named.is_some(),
@@ -400,7 +400,7 @@ impl Schedule<'_> {
 
     fn ended(
         &mut self,
-        prepared: Prepared,
+        prepared: ReadyTask,
         attempts: Vec<Attempt>,
         on_error: OnError,
         finally: bool,

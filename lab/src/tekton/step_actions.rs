@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 
 use super::{
-    model::{ParamSpec, Step, StepActionSpec, TaskSpec, Type, Value},
+    model::{ParamSpec, StepActionSpec, TaskSpec, TaskStep, Type, Value},
     variables::references,
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn inline(
 }
 
 /// The value of each param: that of the step, else the default.
-fn values(of: &str, step: &Step, action: &StepActionSpec) -> Result<BTreeMap<String, Value>> {
+fn values(of: &str, step: &TaskStep, action: &StepActionSpec) -> Result<BTreeMap<String, Value>> {
     let declared = |name: &str| action.params.iter().any(|param| param.name == name);
     if let Some(unknown) = step.params.iter().find(|given| !declared(&given.name)) {
         bail!("{of}: the StepAction has no param {}", unknown.name);

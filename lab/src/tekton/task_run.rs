@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::{
     documents, kubelet,
-    model::{EnvVar, OnError, Step, TaskSpec, Value},
+    model::{EnvVar, OnError, TaskSpec, TaskStep, Value},
     programs::{Call, Programs},
     status::{Attempt, StepStatus},
     variables::{Variables, references},
@@ -111,7 +111,7 @@ impl TaskRun<'_> {
 
     fn step(
         &self,
-        step: &Step,
+        step: &TaskStep,
         variables: &Variables,
         deadline: Option<Instant>,
         attempt: &mut Attempt,
@@ -256,7 +256,12 @@ impl TaskRun<'_> {
         left.find(|name| name.starts_with("params."))
     }
 
-    fn run(&self, step: &Step, variables: &Variables, deadline: Option<Instant>) -> Result<End> {
+    fn run(
+        &self,
+        step: &TaskStep,
+        variables: &Variables,
+        deadline: Option<Instant>,
+    ) -> Result<End> {
         let env = self.environment(step, variables);
         let arguments = variables.replace_all(&[step.command.clone(), step.args.clone()].concat());
         let mut arguments = arguments.iter().map(|text| {
@@ -305,7 +310,7 @@ impl TaskRun<'_> {
     }
 
     /// Returns the variables of a step with the values that the kubelet sets.
-    fn environment(&self, step: &Step, variables: &Variables) -> Vec<(String, String)> {
+    fn environment(&self, step: &TaskStep, variables: &Variables) -> Vec<(String, String)> {
         let declared = |name: &str| {
             let own = step.env.iter().find(|env| env.name == name);
             own.is_some()
@@ -396,7 +401,7 @@ impl Attempt {
 }
 
 fn status(
-    step: &Step,
+    step: &TaskStep,
     exit_code: Option<i32>,
     reason: &'static str,
     started: Timestamp,

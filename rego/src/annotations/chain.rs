@@ -50,14 +50,14 @@ pub(crate) fn chains(modules: &[Module]) -> Result<Vec<Vec<Vec<Link>>>, (usize, 
 }
 
 /// The item behind an annotation block.
-enum Target {
+enum AnnotationTarget {
     Package,
     Import,
     Rule(usize),
     Nothing,
 }
 
-fn target(module: &Module, line: u32) -> Target {
+fn target(module: &Module, line: u32) -> AnnotationTarget {
     let rules = module.rules.iter().enumerate();
     let rule = rules
         .map(|(at, rule)| (rule.span.line, at))
@@ -66,13 +66,13 @@ fn target(module: &Module, line: u32) -> Target {
     let imports = module.imports.iter().map(|import| import.span.line);
     let import = imports.filter(|at| *at > line).min();
     if module.package.span.line > line {
-        return Target::Package;
+        return AnnotationTarget::Package;
     }
     match (rule, import) {
-        (Some((at, _)), Some(import)) if import < at => Target::Import,
-        (Some((_, rule)), _) => Target::Rule(rule),
-        (None, Some(_)) => Target::Import,
-        (None, None) => Target::Nothing,
+        (Some((at, _)), Some(import)) if import < at => AnnotationTarget::Import,
+        (Some((_, rule)), _) => AnnotationTarget::Rule(rule),
+        (None, Some(_)) => AnnotationTarget::Import,
+        (None, None) => AnnotationTarget::Nothing,
     }
 }
 
@@ -98,11 +98,11 @@ fn attach(at: usize, module: &Module, attached: &mut Attached) -> Result<(), Ref
         let entrypoint = content.contains_key("entrypoint");
         let target = target(module, span.line);
         let default = match target {
-            Target::Package => "package",
-            Target::Import => "import",
-            Target::Rule(_) if entrypoint => "document",
-            Target::Rule(_) => "rule",
-            Target::Nothing => "",
+            AnnotationTarget::Package => "package",
+            AnnotationTarget::Import => "import",
+            AnnotationTarget::Rule(_) if entrypoint => "document",
+            AnnotationTarget::Rule(_) => "rule",
+            AnnotationTarget::Nothing => "",
         };
         let scope = content
             .get("scope")
@@ -118,8 +118,10 @@ fn attach(at: usize, module: &Module, attached: &mut Attached) -> Result<(), Ref
         let content = Arc::new(Value::Object(content));
         let package = module.package.path.clone();
         let earlier = match (scope.as_str(), target) {
-            ("package", Target::Package) => attached.packages.insert(package, content).is_some(),
-            ("subpackages", Target::Package) => {
+            ("package", AnnotationTarget::Package) => {
+                attached.packages.insert(package, content).is_some()
+            }
+            ("subpackages", AnnotationTarget::Package) => {
                 attached
                     .subpackages
                     .entry(package)
@@ -127,11 +129,11 @@ fn attach(at: usize, module: &Module, attached: &mut Attached) -> Result<(), Ref
                     .push(content);
                 false
             }
-            ("rule", Target::Rule(rule)) => {
+            ("rule", AnnotationTarget::Rule(rule)) => {
                 attached.rules.entry((at, rule)).or_default().push(content);
                 false
             }
-            ("document", Target::Rule(rule)) => {
+            ("document", AnnotationTarget::Rule(rule)) => {
                 let path = module.rules.get(rule).map(|rule| rule_path(module, rule));
                 attached
                     .documents

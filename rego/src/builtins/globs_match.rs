@@ -11,7 +11,7 @@ use crate::value::Value;
 
 /// The letters that one token matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum LetterSet {
     Letter(char),
     Dot,
     Set(BTreeSet<char>),
@@ -26,8 +26,8 @@ enum Flag {
 }
 
 #[derive(Debug, Clone)]
-struct Token {
-    kind: Kind,
+struct PatternToken {
+    kind: LetterSet,
     flag: Flag,
 }
 
@@ -41,7 +41,7 @@ const MAX_STEPS: u32 = 1_000_000;
 pub(super) fn globs_match(operands: &[Value]) -> Answer {
     let first = tokens(string(operands, 0)?)?;
     let second = tokens(string(operands, 1)?)?;
-    let mut search = Search { steps: 0 };
+    let mut search = GlobSearch { steps: 0 };
     let Some((first, second)) = trimmed(&first, &second) else {
         return give(false);
     };
@@ -55,13 +55,13 @@ fn invalid(input: &str, position: usize, what: &str) -> Failure {
 }
 
 /// A reader of letters with a position.
-struct Reader<'a> {
+struct PatternReader<'a> {
     input: &'a str,
     rest: Peekable<Chars<'a>>,
     at: usize,
 }
 
-impl Reader<'_> {
+impl PatternReader<'_> {
     /// Returns the next letter, and `true` if a backslash was before it.
     fn next(&mut self) -> Result<Option<(char, bool)>, Failure> {
         let Some(letter) = self.rest.next() else {
@@ -88,14 +88,14 @@ impl Reader<'_> {
         invalid(self.input, self.at, what)
     }
 
-    fn set(&mut self) -> Result<Kind, Failure> {
+    fn set(&mut self) -> Result<LetterSet, Failure> {
         let (mut letters, mut before) = (BTreeSet::new(), None);
         loop {
             let Some((letter, escaped)) = self.next()? else {
                 return Err(self.error("found [ without matching ]"));
             };
             match (letter, escaped) {
-                (']', false) => return Ok(Kind::Set(letters)),
+                (']', false) => return Ok(LetterSet::Set(letters)),
                 ('-', false) => {
                     let low: char = before.ok_or_else(|| {
                         self.error("range character '-' must be preceded by a Unicode character")
@@ -123,23 +123,23 @@ impl Reader<'_> {
     }
 }
 
-fn tokens(input: &str) -> Result<Vec<Token>, Failure> {
-    let mut reader = Reader {
+fn tokens(input: &str) -> Result<Vec<PatternToken>, Failure> {
+    let mut reader = PatternReader {
         input,
         rest: input.chars().peekable(),
         at: 0,
     };
-    let mut tokens: Vec<Token> = Vec::new();
+    let mut tokens: Vec<PatternToken> = Vec::new();
     while let Some((letter, escaped)) = reader.next()? {
         let kind = match (letter, escaped) {
-            ('.', false) => Kind::Dot,
+            ('.', false) => LetterSet::Dot,
             ('[', false) => reader.set()?,
             (']', false) => return Err(reader.error("set-close ']' with no preceding '['")),
             ('+' | '*', false) => {
                 let what = format!("flag '{letter}' must be preceded by a non-flag");
                 return Err(reader.error(&what));
             }
-            (letter, _) => Kind::Letter(letter),
+            (letter, _) => LetterSet::Letter(letter),
         };
         let flag = match reader.rest.peek() {
             Some('+') => Flag::Plus,
@@ -158,7 +158,7 @@ fn tokens(input: &str) -> Result<Vec<Token>, Failure> {
             }
             continue;
         }
-        tokens.push(Token { kind, flag });
+        tokens.push(PatternToken { kind, flag });
     }
     if tokens.len() > MAX_TOKENS {
         return Err(Failure::Halt(format!(
@@ -168,20 +168,26 @@ fn tokens(input: &str) -> Result<Vec<Token>, Failure> {
     Ok(tokens)
 }
 
-fn matches(first: &Token, second: &Token) -> bool {
+fn matches(first: &PatternToken, second: &PatternToken) -> bool {
     match (&first.kind, &second.kind) {
-        (Kind::Dot, _) | (_, Kind::Dot) => true,
-        (Kind::Letter(first), Kind::Letter(second)) => first == second,
-        (Kind::Letter(letter), Kind::Set(set)) | (Kind::Set(set), Kind::Letter(letter)) => {
-            set.contains(letter)
+        (LetterSet::Dot, _) | (_, LetterSet::Dot) => true,
+        (LetterSet::Letter(first), LetterSet::Letter(second)) => first == second,
+        (LetterSet::Letter(letter), LetterSet::Set(set))
+        | (LetterSet::Set(set), LetterSet::Letter(letter)) => set.contains(letter),
+        (LetterSet::Set(first), LetterSet::Set(second)) => {
+            first.intersection(second).next().is_some()
         }
-        (Kind::Set(first), Kind::Set(second)) => first.intersection(second).next().is_some(),
     }
 }
 
 /// Removes matching tokens at both ends of the patterns but one; `None` when an end differs.
-fn trimmed<'a>(first: &'a [Token], second: &'a [Token]) -> Option<(&'a [Token], &'a [Token])> {
-    let once = |pair: &(&Token, &Token)| pair.0.flag == Flag::Once && pair.1.flag == Flag::Once;
+fn trimmed<'a>(
+    first: &'a [PatternToken],
+    second: &'a [PatternToken],
+) -> Option<(&'a [PatternToken], &'a [PatternToken])> {
+    let once = |pair: &(&PatternToken, &PatternToken)| {
+        pair.0.flag == Flag::Once && pair.1.flag == Flag::Once
+    };
     let mut left = 0_usize;
     for pair in first.iter().zip(second).take_while(once) {
         if !matches(pair.0, pair.1) {
@@ -206,11 +212,11 @@ fn trimmed<'a>(first: &'a [Token], second: &'a [Token]) -> Option<(&'a [Token], 
 }
 
 /// A search with a limit of steps.
-struct Search {
+struct GlobSearch {
     steps: u32,
 }
 
-impl Search {
+impl GlobSearch {
     fn step(&mut self) -> Result<(), Failure> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -220,7 +226,7 @@ impl Search {
         Ok(())
     }
 
-    fn normal(&mut self, first: &[Token], second: &[Token]) -> Result<bool, Failure> {
+    fn normal(&mut self, first: &[PatternToken], second: &[PatternToken]) -> Result<bool, Failure> {
         let (mut first, mut second) = (first, second);
         loop {
             self.step()?;
@@ -240,7 +246,12 @@ impl Search {
         }
     }
 
-    fn plus(&mut self, token: &Token, after: &[Token], other: &[Token]) -> Result<bool, Failure> {
+    fn plus(
+        &mut self,
+        token: &PatternToken,
+        after: &[PatternToken],
+        other: &[PatternToken],
+    ) -> Result<bool, Failure> {
         let Some((next, rest)) = other.split_first() else {
             return Ok(false);
         };
@@ -253,7 +264,12 @@ impl Search {
         Ok(next.flag != Flag::Once && self.normal(after, other)?)
     }
 
-    fn star(&mut self, token: &Token, after: &[Token], other: &[Token]) -> Result<bool, Failure> {
+    fn star(
+        &mut self,
+        token: &PatternToken,
+        after: &[PatternToken],
+        other: &[PatternToken],
+    ) -> Result<bool, Failure> {
         let next = after.first();
         for (at, one) in other.iter().enumerate() {
             self.step()?;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use num_bigint::{BigInt, Sign};
 
-use directive::Reader;
+use directive::DirectiveReader;
 
 /// An argument of a known Go type.
 pub(super) enum Argument {
@@ -35,7 +35,7 @@ const MAX_WIDTH: usize = 1_000_000;
 
 /// Writes the arguments as the format says.
 pub(super) fn formatted(format: &str, arguments: &[Argument]) -> String {
-    let mut reader = Reader {
+    let mut reader = DirectiveReader {
         rest: format.chars().peekable(),
         arguments,
         next: 0,
@@ -49,7 +49,7 @@ pub(super) fn formatted(format: &str, arguments: &[Argument]) -> String {
             c => reader.out.push(c),
         }
     }
-    let Reader { mut out, next, .. } = reader;
+    let DirectiveReader { mut out, next, .. } = reader;
     if !reader.reordered
         && let Some(extra @ [_, ..]) = arguments.get(next..)
     {

@@ -36,7 +36,7 @@ pub(super) fn reachable(operands: &[Value]) -> Answer {
 }
 
 /// A search for all paths without circles.
-struct Search<'a> {
+struct PathSearch<'a> {
     graph: &'a Object,
     path: Vec<&'a Value>,
     found: Vec<Value>,
@@ -46,7 +46,7 @@ struct Search<'a> {
 /// `graph.reachable_paths(graph, starts)`: each path, up to a node that it has already or that has no edges.
 pub(super) fn reachable_paths(operands: &[Value]) -> Answer {
     let graph = object(operands, 0)?;
-    let mut search = Search {
+    let mut search = PathSearch {
         graph,
         path: Vec::new(),
         found: Vec::new(),
@@ -60,7 +60,7 @@ pub(super) fn reachable_paths(operands: &[Value]) -> Answer {
     give(Value::set(search.found))
 }
 
-impl<'a> Search<'a> {
+impl<'a> PathSearch<'a> {
     fn keep(&mut self) {
         self.found
             .push(Value::array(self.path.iter().copied().cloned().collect()));

@@ -19,13 +19,13 @@ const NESTED: &str = "JWT";
 const MAX_NESTED: usize = 16;
 
 /// The three parts of a token.
-struct Token<'a> {
+struct WebToken<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
 }
 
-impl<'a> Token<'a> {
+impl<'a> WebToken<'a> {
     fn split(text: &'a str) -> Result<Self, Failure> {
         if !text.contains('.') {
             return Err(Failure::new("encoded JWT had no period separators"));
@@ -87,7 +87,7 @@ fn object(text: &str) -> Result<Object, Failure> {
 pub(super) fn decode(operands: &[Value]) -> Answer {
     let mut text = string(operands, 0)?.to_owned();
     for _ in 0..MAX_NESTED {
-        let token = Token::split(&text)?;
+        let token = WebToken::split(&text)?;
         let header = token.header()?;
         let payload = token.payload()?;
         if header.get_str("cty").and_then(Value::as_str) == Some(NESTED) {
@@ -120,7 +120,7 @@ fn text<'a>(header: &'a Object, name: &str) -> Result<&'a str, Failure> {
 
 /// `io.jwt.verify_*(token, key)` with a certificate, a public key or a set of keys.
 pub(super) fn verify(operands: &[Value], algorithm: &str) -> Answer {
-    let token = Token::split(string(operands, 0)?)?;
+    let token = WebToken::split(string(operands, 0)?)?;
     let keys = key::keys(string(operands, 1)?)?;
     let signature = token.signature()?;
     let header = token.header()?;
@@ -140,7 +140,7 @@ pub(super) fn verify(operands: &[Value], algorithm: &str) -> Answer {
 pub(super) fn verify_secret(operands: &[Value], algorithm: &str) -> Answer {
     let text = string(operands, 0)?;
     let secret = string(operands, 1)?;
-    let token = Token::split(text)?;
+    let token = WebToken::split(text)?;
     let signature = token.signature()?;
     give(key::verify_secret(
         algorithm,

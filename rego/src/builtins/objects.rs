@@ -112,12 +112,12 @@ pub(super) fn subset(operands: &[Value]) -> Answer {
 
 /// Paths as a tree; a leaf ends one.
 #[derive(Default)]
-struct Tree {
+struct KeyTree {
     leaf: bool,
-    below: Vec<(Value, Tree)>,
+    below: Vec<(Value, KeyTree)>,
 }
 
-impl Tree {
+impl KeyTree {
     fn add(&mut self, path: &[Value]) {
         if self.leaf {
             return;
@@ -160,8 +160,8 @@ pub(super) fn segments(path: &Value) -> Result<Vec<Value>, Failure> {
     }
 }
 
-fn tree(operands: &[Value]) -> Result<Tree, Failure> {
-    let mut tree = Tree::default();
+fn tree(operands: &[Value]) -> Result<KeyTree, Failure> {
+    let mut tree = KeyTree::default();
     for path in elements(operands, 1, &["set", "array"])? {
         let path = segments(path)?;
         if !path.is_empty() {
@@ -177,7 +177,7 @@ pub(super) fn json_remove(operands: &[Value]) -> Answer {
     without(value(operands, 0), Some(&tree(operands)?)).ok_or(Failure::Undefined)
 }
 
-fn without(document: &Value, tree: Option<&Tree>) -> Option<Value> {
+fn without(document: &Value, tree: Option<&KeyTree>) -> Option<Value> {
     let Some(tree) = tree else {
         return Some(document.clone());
     };
@@ -212,7 +212,7 @@ pub(super) fn json_filter(operands: &[Value]) -> Answer {
 }
 
 /// Selects the parts of a document that the tree names: a filter of Open Policy Agent leaves scalars below a path as they are.
-fn only(document: &Value, tree: &Tree) -> Value {
+fn only(document: &Value, tree: &KeyTree) -> Value {
     if tree.leaf {
         return document.clone();
     }

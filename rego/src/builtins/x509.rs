@@ -71,7 +71,7 @@ fn unverified() -> Answer {
     ]))
 }
 
-fn verified(bytes: &[u8], options: &chain::Options, uris: bool) -> Answer {
+fn verified(bytes: &[u8], options: &chain::VerifyOptions, uris: bool) -> Answer {
     let Ok(certificates) = from_der(bytes) else {
         return unverified();
     };
@@ -89,7 +89,7 @@ fn verified(bytes: &[u8], options: &chain::Options, uris: bool) -> Answer {
 pub(super) fn parse_and_verify(operands: &[Value], context: &mut CallContext) -> Answer {
     let text = string(operands, 0)?;
     match bytes(text) {
-        Ok(bytes) => verified(&bytes, &chain::Options::at(context.now_ns), true),
+        Ok(bytes) => verified(&bytes, &chain::VerifyOptions::at(context.now_ns), true),
         Err(_) => unverified(),
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn parse_and_verify_with_options(
     else {
         return unverified();
     };
-    let options = chain::Options::read(options, context.now_ns)?;
+    let options = chain::VerifyOptions::read(options, context.now_ns)?;
     verified(&bytes, &options, false)
 }
 

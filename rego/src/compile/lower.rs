@@ -6,8 +6,9 @@ use super::{
     context::{Context, calls, data_path, is_operator},
     probes,
     program::{
-        Body, Branch, Callee, Compiled, Expr, ExprKind, Head, Kind, Node, Query, Ref, Replacement,
-        Rule, RuleId, Slot, SlotInfo, Source, Target, Term, TermKind, With,
+        Body, Compiled, CompiledBranch, CompiledCallee, CompiledExpr, CompiledExprKind,
+        CompiledQuery, CompiledRule, CompiledTerm, CompiledTermKind, CompiledWith, ModuleSource,
+        Ref, RefHead, RuleId, RuleKind, RuleNode, Slot, SlotInfo, WithTarget, WithValue,
     },
 };
 use crate::syntax::{self, Module, Var};
@@ -33,7 +34,7 @@ pub(super) fn program(context: &Context, modules: Vec<Module>) -> Compiled {
     for module in &modules {
         let path = &module.package.path;
         descend(&mut compiled.tree, path);
-        compiled.modules.push(Source {
+        compiled.modules.push(ModuleSource {
             file: module.file.clone(),
             text: module.text.clone(),
             package: path.clone(),
@@ -63,17 +64,17 @@ pub(super) fn program(context: &Context, modules: Vec<Module>) -> Compiled {
     compiled
 }
 
-fn descend<'t>(tree: &'t mut Node, path: &[Arc<str>]) -> &'t mut Node {
+fn descend<'t>(tree: &'t mut RuleNode, path: &[Arc<str>]) -> &'t mut RuleNode {
     path.iter().fold(tree, |node, name| {
         node.children.entry(name.clone()).or_default()
     })
 }
 
 /// Lowers a query whose names are resolved.
-pub(super) fn query(context: &Context, text: &str, body: syntax::Body) -> Query {
+pub(super) fn query(context: &Context, text: &str, body: syntax::Body) -> CompiledQuery {
     let mut frame = Frame::new(context);
     let body = frame.body(body);
-    Query {
+    CompiledQuery {
         text: text.into(),
         body,
         slots: frame.slots,
@@ -86,7 +87,7 @@ fn lower_rule(
     module: super::program::ModuleId,
     package: &[Arc<str>],
     rule: syntax::Rule,
-) -> Rule {
+) -> CompiledRule {
     let mut path: Vec<Arc<str>> = package.to_vec();
     let head = &rule.head;
     let strings = head
@@ -106,15 +107,15 @@ fn lower_rule(
         })
         .count();
     let kind = if head.key.is_some() {
-        Kind::Set
+        RuleKind::Set
     } else if head.function && !head.args.is_empty() {
-        Kind::Function
+        RuleKind::Function
     } else {
-        Kind::Complete
+        RuleKind::Complete
     };
     let span = rule.span;
     let (branch, suffix) = lower_branch(context, rule, strings);
-    Rule {
+    CompiledRule {
         id,
         module,
         span,
@@ -125,7 +126,11 @@ fn lower_rule(
     }
 }
 
-fn lower_branch(context: &Context, rule: syntax::Rule, strings: usize) -> (Branch, Vec<Term>) {
+fn lower_branch(
+    context: &Context,
+    rule: syntax::Rule,
+    strings: usize,
+) -> (CompiledBranch, Vec<CompiledTerm>) {
     let mut frame = Frame::new(context);
     let head = rule.head;
     let args = frame.terms(head.args);
@@ -133,7 +138,7 @@ fn lower_branch(context: &Context, rule: syntax::Rule, strings: usize) -> (Branc
     let body = frame.body(rule.body);
     let key = head.key.map(|key| frame.term(key));
     let value = head.value.map(|value| frame.term(value));
-    let branch = Branch {
+    let branch = CompiledBranch {
         span: rule.span,
         args,
         key,
@@ -172,15 +177,15 @@ impl<'a> Frame<'a> {
         body.into_iter().map(|expr| self.expr(expr)).collect()
     }
 
-    fn expr(&mut self, expr: syntax::Expr) -> Expr {
+    fn expr(&mut self, expr: syntax::Expr) -> CompiledExpr {
         let equality = calls(&expr, "eq");
         let kind = match expr.kind {
-            syntax::ExprKind::Term(term) => ExprKind::Term(self.term(term)),
+            syntax::ExprKind::Term(term) => CompiledExprKind::Term(self.term(term)),
             syntax::ExprKind::Call(terms) => self.call(terms, equality),
             // No longer there after the renaming of variables.
-            syntax::ExprKind::Some(_) => ExprKind::Term(Term {
+            syntax::ExprKind::Some(_) => CompiledExprKind::Term(CompiledTerm {
                 span: expr.span,
-                kind: TermKind::Bool(true),
+                kind: CompiledTermKind::Bool(true),
             }),
             syntax::ExprKind::Every(every) => {
                 let domain = self.term(every.domain);
@@ -190,24 +195,24 @@ impl<'a> Frame<'a> {
                     self.slots.push(SlotInfo { name: None });
                     slot
                 });
-                ExprKind::Every {
+                CompiledExprKind::Every {
                     key,
                     value,
                     domain,
                     body: self.body(every.body),
                 }
             }
-            syntax::ExprKind::Not(not) => ExprKind::Not(self.body(not.body)),
+            syntax::ExprKind::Not(not) => CompiledExprKind::Not(self.body(not.body)),
             syntax::ExprKind::And(logical) => {
                 let left = self.body(logical.left);
-                ExprKind::And(left, self.body(logical.right))
+                CompiledExprKind::And(left, self.body(logical.right))
             }
             syntax::ExprKind::Or(logical) => {
                 let left = self.body(logical.left);
-                ExprKind::Or(left, self.body(logical.right))
+                CompiledExprKind::Or(left, self.body(logical.right))
             }
         };
-        Expr {
+        CompiledExpr {
             span: expr.span,
             kind,
             negated: expr.negated,
@@ -224,10 +229,12 @@ impl<'a> Frame<'a> {
     }
 
     /// Makes a probe or its failure (see [`probes`]).
-    fn probe(&mut self, terms: &[syntax::Term]) -> Option<ExprKind> {
+    fn probe(&mut self, terms: &[syntax::Term]) -> Option<CompiledExprKind> {
         match terms {
             [name, message] if is_operator(name, probes::UNREADY) => match &message.kind {
-                syntax::TermKind::String(message) => Some(ExprKind::Unready(message.clone())),
+                syntax::TermKind::String(message) => {
+                    Some(CompiledExprKind::Unready(message.clone()))
+                }
                 _ => None,
             },
             [name, keys, body] if is_operator(name, probes::PROBE) => {
@@ -238,13 +245,13 @@ impl<'a> Frame<'a> {
                 };
                 let keys = keys.iter().filter_map(|key| self.local(key)).collect();
                 let body = self.body(body.clone());
-                Some(ExprKind::Probe { keys, body })
+                Some(CompiledExprKind::Probe { keys, body })
             }
             _ => None,
         }
     }
 
-    fn call(&mut self, terms: Vec<syntax::Term>, equality: bool) -> ExprKind {
+    fn call(&mut self, terms: Vec<syntax::Term>, equality: bool) -> CompiledExprKind {
         if let Some(probe) = self.probe(&terms) {
             return probe;
         }
@@ -255,7 +262,7 @@ impl<'a> Frame<'a> {
             && operands.len() == 2
             && let (Some(right), Some(left)) = (operands.pop(), operands.pop())
         {
-            return ExprKind::Unify(left, right);
+            return CompiledExprKind::Unify(left, right);
         }
         let output = if arity.is_some_and(|arity| operands.len() > arity) {
             operands.pop()
@@ -263,38 +270,38 @@ impl<'a> Frame<'a> {
             None
         };
         match callee {
-            Some(callee) => ExprKind::Call {
+            Some(callee) => CompiledExprKind::Call {
                 callee,
                 args: operands,
                 output,
             },
             // Undefined functions were refused before.
-            None => ExprKind::Term(Term {
+            None => CompiledExprKind::Term(CompiledTerm {
                 span: syntax::Span::default(),
-                kind: TermKind::Bool(false),
+                kind: CompiledTermKind::Bool(false),
             }),
         }
     }
 
-    fn callee(&self, name: &syntax::Term) -> Option<Callee> {
+    fn callee(&self, name: &syntax::Term) -> Option<CompiledCallee> {
         let syntax::TermKind::Ref(terms) = &name.kind else {
             return None;
         };
         if let Some(builtin) = self.context.builtin(terms) {
-            return Some(Callee::Builtin(*builtin));
+            return Some(CompiledCallee::Builtin(*builtin));
         }
-        data_path(terms).map(|path| Callee::Function(path.into()))
+        data_path(terms).map(|path| CompiledCallee::Function(path.into()))
     }
 
-    fn with(&mut self, with: syntax::With) -> With {
+    fn with(&mut self, with: syntax::With) -> CompiledWith {
         let callee = self.callee(&with.target);
         let mut function = false;
         let target = match (callee, with.target.kind) {
-            (Some(Callee::Builtin(builtin)), _) => {
+            (Some(CompiledCallee::Builtin(builtin)), _) => {
                 function = true;
-                Target::Builtin(builtin)
+                WithTarget::Builtin(builtin)
             }
-            (Some(Callee::Function(path)), syntax::TermKind::Ref(terms)) => {
+            (Some(CompiledCallee::Function(path)), syntax::TermKind::Ref(terms)) => {
                 function = true;
                 let called = self
                     .context
@@ -302,9 +309,9 @@ impl<'a> Frame<'a> {
                     .get(path.as_ref())
                     .is_some_and(|args| *args > 0);
                 if called {
-                    Target::Function(path)
+                    WithTarget::Function(path)
                 } else {
-                    Target::Data(self.terms(terms.into_iter().skip(1).collect()))
+                    WithTarget::Data(self.terms(terms.into_iter().skip(1).collect()))
                 }
             }
             (_, syntax::TermKind::Ref(mut terms)) => {
@@ -314,46 +321,46 @@ impl<'a> Frame<'a> {
                     .is_some_and(|head| super::context::is_var(head, "data"));
                 let path = self.terms(path);
                 if data {
-                    Target::Data(path)
+                    WithTarget::Data(path)
                 } else {
-                    Target::Input(path)
+                    WithTarget::Input(path)
                 }
             }
-            _ => Target::Input(Vec::new()),
+            _ => WithTarget::Input(Vec::new()),
         };
         // A document below `data` is a value, also in the place of a function.
         let callee = self.callee(&with.value).filter(|callee| match callee {
-            Callee::Builtin(_) => function,
-            Callee::Function(path) => {
+            CompiledCallee::Builtin(_) => function,
+            CompiledCallee::Function(path) => {
                 function && self.context.functions.contains_key(path.as_ref())
             }
         });
         let value = match callee {
-            Some(callee) => Replacement::Callee(callee),
-            None => Replacement::Term(self.term(with.value)),
+            Some(callee) => WithValue::Callee(callee),
+            None => WithValue::Term(self.term(with.value)),
         };
-        With {
+        CompiledWith {
             span: with.span,
             target,
             value,
         }
     }
 
-    fn terms(&mut self, terms: Vec<syntax::Term>) -> Vec<Term> {
+    fn terms(&mut self, terms: Vec<syntax::Term>) -> Vec<CompiledTerm> {
         terms.into_iter().map(|term| self.term(term)).collect()
     }
 
-    fn term(&mut self, term: syntax::Term) -> Term {
+    fn term(&mut self, term: syntax::Term) -> CompiledTerm {
         let kind = match term.kind {
-            syntax::TermKind::Null => TermKind::Null,
-            syntax::TermKind::Bool(value) => TermKind::Bool(value),
-            syntax::TermKind::Number(text) => TermKind::Number(text),
-            syntax::TermKind::String(text) => TermKind::String(text),
-            syntax::TermKind::Var(name) => TermKind::Slot(self.slot(&name)),
+            syntax::TermKind::Null => CompiledTermKind::Null,
+            syntax::TermKind::Bool(value) => CompiledTermKind::Bool(value),
+            syntax::TermKind::Number(text) => CompiledTermKind::Number(text),
+            syntax::TermKind::String(text) => CompiledTermKind::String(text),
+            syntax::TermKind::Var(name) => CompiledTermKind::Slot(self.slot(&name)),
             syntax::TermKind::Ref(terms) => self.reference(terms),
-            syntax::TermKind::Array(terms) => TermKind::Array(self.terms(terms)),
-            syntax::TermKind::Set(terms) => TermKind::Set(self.terms(terms)),
-            syntax::TermKind::Object(members) => TermKind::Object(
+            syntax::TermKind::Array(terms) => CompiledTermKind::Array(self.terms(terms)),
+            syntax::TermKind::Set(terms) => CompiledTermKind::Set(self.terms(terms)),
+            syntax::TermKind::Object(members) => CompiledTermKind::Object(
                 members
                     .into_iter()
                     .map(|(key, value)| (self.term(key), self.term(value)))
@@ -361,37 +368,37 @@ impl<'a> Frame<'a> {
             ),
             syntax::TermKind::ArrayComprehension(head, body) => {
                 let body = self.body(body);
-                TermKind::ArrayComprehension(Box::new(self.term(*head)), body)
+                CompiledTermKind::ArrayComprehension(Box::new(self.term(*head)), body)
             }
             syntax::TermKind::SetComprehension(head, body) => {
                 let body = self.body(body);
-                TermKind::SetComprehension(Box::new(self.term(*head)), body)
+                CompiledTermKind::SetComprehension(Box::new(self.term(*head)), body)
             }
             syntax::TermKind::ObjectComprehension(head, body) => {
                 let body = self.body(body);
                 let (key, value) = *head;
                 let head = (self.term(key), self.term(value));
-                TermKind::ObjectComprehension(Box::new(head), body)
+                CompiledTermKind::ObjectComprehension(Box::new(head), body)
             }
             // Both became expressions of their own before.
-            syntax::TermKind::Call(_) | syntax::TermKind::Template { .. } => TermKind::Null,
+            syntax::TermKind::Call(_) | syntax::TermKind::Template { .. } => CompiledTermKind::Null,
         };
-        Term {
+        CompiledTerm {
             span: term.span,
             kind,
         }
     }
 
-    fn reference(&mut self, terms: Vec<syntax::Term>) -> TermKind {
+    fn reference(&mut self, terms: Vec<syntax::Term>) -> CompiledTermKind {
         let mut terms = terms.into_iter();
         let head = match terms.next().map(|head| head.kind) {
-            Some(syntax::TermKind::Var(name)) if &*name == "input" => Head::Input,
-            Some(syntax::TermKind::Var(name)) if &*name == "data" => Head::Data,
-            Some(syntax::TermKind::Var(name)) => Head::Slot(self.slot(&name)),
+            Some(syntax::TermKind::Var(name)) if &*name == "input" => RefHead::Input,
+            Some(syntax::TermKind::Var(name)) if &*name == "data" => RefHead::Data,
+            Some(syntax::TermKind::Var(name)) => RefHead::Slot(self.slot(&name)),
             // Heads of other kinds were moved out before.
-            _ => Head::Data,
+            _ => RefHead::Data,
         };
         let path = self.terms(terms.collect());
-        TermKind::Ref(Ref { head, path })
+        CompiledTermKind::Ref(Ref { head, path })
     }
 }

@@ -7,10 +7,10 @@ use crate::{annotations::Link, signature::Declaration, syntax::Span};
 /// Modules after all checks, ready for planning.
 #[derive(Debug, Clone, Default)]
 pub struct Compiled {
-    pub modules: Vec<Source>,
-    pub rules: Vec<Rule>,
+    pub modules: Vec<ModuleSource>,
+    pub rules: Vec<CompiledRule>,
     /// Rules and packages by path below `data`.
-    pub tree: Node,
+    pub tree: RuleNode,
     /// Annotations that apply to each rule, indexed by [`RuleId`]: from the rule outwards.
     pub chains: Vec<Vec<Link>>,
     /// Number of arguments of the rules at a path, for queries.
@@ -18,7 +18,7 @@ pub struct Compiled {
 }
 
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ModuleSource {
     pub file: Arc<str>,
     pub text: Arc<str>,
     /// Path of the package without `data`.
@@ -37,16 +37,16 @@ pub struct Slot(pub u32);
 
 /// A place in the tree of packages and rules.
 #[derive(Debug, Clone, Default)]
-pub struct Node {
+pub struct RuleNode {
     /// Packages and rules below, by name.
-    pub children: BTreeMap<Arc<str>, Node>,
+    pub children: BTreeMap<Arc<str>, RuleNode>,
     /// Rules of this path, in the order of modules and lines. Empty for a package.
     pub rules: Vec<RuleId>,
     /// The `default` rule of this path; not in `rules`.
     pub default: Option<RuleId>,
 }
 
-impl Node {
+impl RuleNode {
     /// Returns the node at a path below this one.
     #[must_use]
     pub fn find<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
@@ -56,38 +56,38 @@ impl Node {
 }
 
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct CompiledRule {
     pub id: RuleId,
     pub module: ModuleId,
     /// Whole rule in the text, `else` branches included.
     pub span: Span,
     /// Path below `data`: the package's, then names of the head up to the first element that is not a string.
     pub path: Arc<[Arc<str>]>,
-    pub kind: Kind,
+    pub kind: RuleKind,
     /// The rest of the head's reference: `[x, "r"]` for `p.q[x].r := 1`, whose path ends in `q`.
     /// A rule with a suffix defines one or more members of the (nested) object at `path`.
-    pub suffix: Vec<Term>,
-    pub branch: Branch,
+    pub suffix: Vec<CompiledTerm>,
+    pub branch: CompiledBranch,
 }
 
 /// One body with its head's value; the next one is tried if the body does not hold.
 #[derive(Debug, Clone)]
-pub struct Branch {
+pub struct CompiledBranch {
     pub span: Span,
     /// Patterns of a function's arguments; empty for other rules.
-    pub args: Vec<Term>,
-    /// Element of `contains`; `Some` exactly for [`Kind::Set`].
-    pub key: Option<Term>,
+    pub args: Vec<CompiledTerm>,
+    /// Element of `contains`; `Some` exactly for [`RuleKind::Set`].
+    pub key: Option<CompiledTerm>,
     /// Value; `Some` for all other kinds.
-    pub value: Option<Term>,
+    pub value: Option<CompiledTerm>,
     pub body: Body,
     /// Slots of this branch's frame, by [`Slot`].
     pub slots: Vec<SlotInfo>,
-    pub otherwise: Option<Box<Branch>>,
+    pub otherwise: Option<Box<CompiledBranch>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum RuleKind {
     Complete,
     /// `contains`: elements of a set (at each suffix).
     Set,
@@ -102,43 +102,43 @@ pub struct SlotInfo {
 }
 
 #[derive(Debug, Clone)]
-pub struct Query {
+pub struct CompiledQuery {
     pub text: Arc<str>,
     pub body: Body,
     pub slots: Vec<SlotInfo>,
 }
 
 /// Expressions that all hold, in the order of evaluation.
-pub type Body = Vec<Expr>;
+pub type Body = Vec<CompiledExpr>;
 
 #[derive(Debug, Clone)]
-pub struct Expr {
+pub struct CompiledExpr {
     /// Expression in the text; of a generated one the term it was made from.
     pub span: Span,
-    pub kind: ExprKind,
+    pub kind: CompiledExprKind,
     /// `not`: holds if the rest of the expression does not.
     pub negated: bool,
     /// Moved out of another expression, or made by the compiler.
     pub generated: bool,
     /// Applied from left to right; values are evaluated before the first one applies.
-    pub with: Vec<With>,
+    pub with: Vec<CompiledWith>,
 }
 
 #[derive(Debug, Clone)]
-pub enum ExprKind {
+pub enum CompiledExprKind {
     /// Holds for each value of the term that is defined and not `false`.
-    Term(Term),
-    Unify(Term, Term),
+    Term(CompiledTerm),
+    Unify(CompiledTerm, CompiledTerm),
     Call {
-        callee: Callee,
-        args: Vec<Term>,
-        output: Option<Term>,
+        callee: CompiledCallee,
+        args: Vec<CompiledTerm>,
+        output: Option<CompiledTerm>,
     },
     /// Holds if the body holds for each element; the domain is a slot or a constant. Not a collection: undefined.
     Every {
         key: Option<Slot>,
         value: Slot,
-        domain: Term,
+        domain: CompiledTerm,
         body: Body,
     },
     /// Holds after all solutions of the body, which is evaluated without the values of the keys; fails where it does.
@@ -157,45 +157,45 @@ pub enum ExprKind {
 }
 
 #[derive(Debug, Clone)]
-pub enum Callee {
+pub enum CompiledCallee {
     Builtin(Declaration),
-    /// Rules at this path below `data` ([`Node::rules`] and [`Node::default`]).
+    /// Rules at this path below `data` ([`RuleNode::rules`] and [`RuleNode::default`]).
     Function(Arc<[Arc<str>]>),
 }
 
 #[derive(Debug, Clone)]
-pub struct With {
+pub struct CompiledWith {
     pub span: Span,
-    pub target: Target,
-    pub value: Replacement,
+    pub target: WithTarget,
+    pub value: WithValue,
 }
 
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum WithTarget {
     /// Path below `input`; empty for the whole.
-    Input(Vec<Term>),
+    Input(Vec<CompiledTerm>),
     /// Path below `data`; empty for the whole.
-    Data(Vec<Term>),
+    Data(Vec<CompiledTerm>),
     Function(Arc<[Arc<str>]>),
     Builtin(Declaration),
 }
 
 #[derive(Debug, Clone)]
-pub enum Replacement {
+pub enum WithValue {
     /// A slot, a scalar, or an array, set or object of these.
-    Term(Term),
-    /// Another function; only for [`Target::Function`] and [`Target::Builtin`].
-    Callee(Callee),
+    Term(CompiledTerm),
+    /// Another function; only for [`WithTarget::Function`] and [`WithTarget::Builtin`].
+    Callee(CompiledCallee),
 }
 
 #[derive(Debug, Clone)]
-pub struct Term {
+pub struct CompiledTerm {
     pub span: Span,
-    pub kind: TermKind,
+    pub kind: CompiledTermKind,
 }
 
 #[derive(Debug, Clone)]
-pub enum TermKind {
+pub enum CompiledTermKind {
     Null,
     Bool(bool),
     /// Text of the number as written, `-` included.
@@ -203,22 +203,22 @@ pub enum TermKind {
     String(Arc<str>),
     Slot(Slot),
     Ref(Ref),
-    Array(Vec<Term>),
-    Set(Vec<Term>),
-    Object(Vec<(Term, Term)>),
-    ArrayComprehension(Box<Term>, Body),
-    SetComprehension(Box<Term>, Body),
-    ObjectComprehension(Box<(Term, Term)>, Body),
+    Array(Vec<CompiledTerm>),
+    Set(Vec<CompiledTerm>),
+    Object(Vec<(CompiledTerm, CompiledTerm)>),
+    ArrayComprehension(Box<CompiledTerm>, Body),
+    SetComprehension(Box<CompiledTerm>, Body),
+    ObjectComprehension(Box<(CompiledTerm, CompiledTerm)>, Body),
 }
 
 #[derive(Debug, Clone)]
 pub struct Ref {
-    pub head: Head,
-    pub path: Vec<Term>,
+    pub head: RefHead,
+    pub path: Vec<CompiledTerm>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Head {
+pub enum RefHead {
     Input,
     Data,
     Slot(Slot),

@@ -10,14 +10,14 @@ use crate::{
 
 /// Rules by path, for references with unknown parts.
 #[derive(Default)]
-struct Node {
-    children: BTreeMap<Arc<str>, Node>,
+struct PathNode {
+    children: BTreeMap<Arc<str>, PathNode>,
     /// Below are elements that are not strings.
     dynamic: Vec<usize>,
     rules: Vec<usize>,
 }
 
-impl Node {
+impl PathNode {
     /// Collects the rules that a reference may need.
     fn needed(&self, path: &[Term], out: &mut Vec<usize>) {
         out.extend(&self.rules);
@@ -62,7 +62,7 @@ struct Vertex {
 
 /// Refuses rules that need themselves. Returns the rules' numbers, each behind those that it needs.
 pub(super) fn check(context: &mut Context, modules: &[Module]) -> Vec<usize> {
-    let (mut root, mut vertices) = (Node::default(), Vec::new());
+    let (mut root, mut vertices) = (PathNode::default(), Vec::new());
     for (at, module) in modules.iter().enumerate() {
         for rule in &module.rules {
             insert(&mut root, vertices.len(), module, rule);
@@ -133,7 +133,7 @@ fn written(context: &Context, reference: &[Term]) -> Vec<Term> {
         .collect()
 }
 
-fn insert(root: &mut Node, at: usize, module: &Module, rule: &Rule) {
+fn insert(root: &mut PathNode, at: usize, module: &Module, rule: &Rule) {
     let mut node = root;
     for name in &module.package.path {
         node = node.children.entry(name.clone()).or_default();
@@ -153,7 +153,7 @@ fn insert(root: &mut Node, at: usize, module: &Module, rule: &Rule) {
 }
 
 /// Collects the rules that a rule needs, each with the branch that needs it.
-fn needed_by(root: &Node, rule: &Rule, out: &mut Vec<(usize, Span)>) {
+fn needed_by(root: &PathNode, rule: &Rule, out: &mut Vec<(usize, Span)>) {
     let mut next = Some(rule);
     while let Some(rule) = next {
         let mut visit = |term: &Term| {

@@ -16,14 +16,14 @@ use crate::{
 pub(super) struct Tree {
     pub(super) children: BTreeMap<Arc<str>, Tree>,
     /// Rules whose ground path ends here.
-    rules: Vec<Entry>,
+    rules: Vec<RuleEntry>,
     /// Modules whose package has this path.
     packages: Vec<(usize, Span)>,
 }
 
 /// Properties of a rule that conflicts depend on.
 #[derive(Debug, Clone)]
-struct Entry {
+struct RuleEntry {
     module: usize,
     span: Span,
     default: bool,
@@ -62,7 +62,7 @@ impl Tree {
     pub(super) fn of_functions(functions: &BTreeMap<Vec<Arc<str>>, usize>) -> Self {
         let mut root = Self::default();
         for (path, args) in functions {
-            root.descend(path.iter().cloned()).rules.push(Entry {
+            root.descend(path.iter().cloned()).rules.push(RuleEntry {
                 module: 0,
                 span: Span::default(),
                 default: false,
@@ -101,7 +101,7 @@ impl Tree {
             .path
             .iter()
             .fold("data".to_owned(), |out, part| format!("{out}.{part}"));
-        let entry = Entry {
+        let entry = RuleEntry {
             module: at,
             span: rule.span,
             default: rule.default,
@@ -165,7 +165,7 @@ impl Tree {
         }
     }
 
-    fn node_conflicts(&self, context: &mut Context, first: &Entry) {
+    fn node_conflicts(&self, context: &mut Context, first: &RuleEntry) {
         let name = &self.rules.last().unwrap_or(first).shown;
         context.module = first.module;
         let mut below = Vec::new();
@@ -200,7 +200,7 @@ impl Tree {
         }
         let kinds: BTreeSet<bool> = self.rules.iter().map(|rule| rule.set).collect();
         let args: BTreeSet<usize> = self.rules.iter().map(|rule| rule.args).collect();
-        let complete = |rule: &&Entry| !rule.set && rule.ground;
+        let complete = |rule: &&RuleEntry| !rule.set && rule.ground;
         let whole = self.rules.iter().filter(complete).count();
         let partial = self.rules.len() - whole;
         let sets = self.rules.iter().any(|rule| rule.set && rule.ground);
@@ -217,7 +217,7 @@ impl Tree {
             );
             return;
         }
-        let defaults: Vec<&Entry> = self.rules.iter().filter(|rule| rule.default).collect();
+        let defaults: Vec<&RuleEntry> = self.rules.iter().filter(|rule| rule.default).collect();
         if let [first, _, ..] = defaults.as_slice() {
             let places: Vec<String> = defaults
                 .iter()

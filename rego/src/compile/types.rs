@@ -12,7 +12,7 @@ pub(super) use check::rules;
 use crate::{signature, value::Number};
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Type {
+pub(super) enum InferredType {
     /// Not inferred, or not inferred yet.
     Unknown,
     Any,
@@ -21,11 +21,14 @@ pub(super) enum Type {
     Number,
     String,
     /// Types of the first elements, and of all further ones.
-    Array(Vec<Type>, Option<Box<Type>>),
-    Set(Box<Type>),
+    Array(Vec<InferredType>, Option<Box<InferredType>>),
+    Set(Box<InferredType>),
     /// Types of members with constant keys (as printed), and of keys and values of others.
-    Object(Vec<(Box<str>, Type)>, Option<Box<(Type, Type)>>),
-    Union(Vec<Type>),
+    Object(
+        Vec<(Box<str>, InferredType)>,
+        Option<Box<(InferredType, InferredType)>>,
+    ),
+    Union(Vec<InferredType>),
 }
 
 /// Tells if two constant keys are one number that is written in two ways.
@@ -34,7 +37,7 @@ fn same_number(a: &str, b: &str) -> bool {
     digit(a) && digit(b) && Number::parse(a).is_some_and(|a| Number::parse(b) == Some(a))
 }
 
-impl From<&signature::Type> for Type {
+impl From<&signature::Type> for InferredType {
     fn from(declared: &signature::Type) -> Self {
         match declared {
             signature::Type::Any => Self::Any,
@@ -64,8 +67,8 @@ impl From<&signature::Type> for Type {
     }
 }
 
-impl Type {
-    /// Returns the union of two types; [`Type::Unknown`] adds nothing.
+impl InferredType {
+    /// Returns the union of two types; [`InferredType::Unknown`] adds nothing.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Unknown, other) | (other, Self::Unknown) => other,
@@ -203,17 +206,17 @@ impl Type {
 }
 
 /// Type of a constant as printed.
-fn key_type(key: &str) -> Type {
+fn key_type(key: &str) -> InferredType {
     match key.as_bytes().first() {
-        Some(b'"') => Type::String,
-        Some(b't' | b'f') => Type::Boolean,
-        Some(b'n') => Type::Null,
-        Some(b'-' | b'.' | b'0'..=b'9') => Type::Number,
-        _ => Type::Any,
+        Some(b'"') => InferredType::String,
+        Some(b't' | b'f') => InferredType::Boolean,
+        Some(b'n') => InferredType::Null,
+        Some(b'-' | b'.' | b'0'..=b'9') => InferredType::Number,
+        _ => InferredType::Any,
     }
 }
 
-fn arrays(left: &[Type], right: &[Type], rest: Option<&Type>) -> bool {
+fn arrays(left: &[InferredType], right: &[InferredType], rest: Option<&InferredType>) -> bool {
     left.iter().enumerate().all(|(at, own)| {
         right
             .get(at)
@@ -223,9 +226,9 @@ fn arrays(left: &[Type], right: &[Type], rest: Option<&Type>) -> bool {
 }
 
 fn objects(
-    left: &[(Box<str>, Type)],
-    right: &[(Box<str>, Type)],
-    rest: Option<&(Type, Type)>,
+    left: &[(Box<str>, InferredType)],
+    right: &[(Box<str>, InferredType)],
+    rest: Option<&(InferredType, InferredType)>,
     open: bool,
 ) -> bool {
     left.iter().all(|(key, own)| {

@@ -1,14 +1,14 @@
 //! Calls of functions and builtins, also of those that `with` replaces.
 
 use super::error::{EvalCode, Run};
-use super::machine::{Entry, Machine, Mock, UNREADABLE, Unreadable};
-use super::plan::{Callee, Expr, SetId, SetKind};
+use super::machine::{CachedResult, Machine, Mock, UNREADABLE, Unreadable};
+use super::plan::{Callee, PlanExpr, SetId, SetKind};
 use crate::builtins::BuiltinError;
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
     /// Returns the value of a call of a function.
-    pub(crate) fn function(&mut self, set: SetId, args: &'p [Expr]) -> Run<Option<Value>> {
+    pub(crate) fn function(&mut self, set: SetId, args: &'p [PlanExpr]) -> Run<Option<Value>> {
         let Some(args) = self.eval_all(args)? else {
             return Ok(None);
         };
@@ -39,7 +39,7 @@ impl<'p> Machine<'p> {
         let calls = self.context.memo.calls.entry(set).or_default();
         calls.insert(
             args.into_boxed_slice(),
-            Entry {
+            CachedResult {
                 value: value.clone(),
                 reads,
             },
@@ -48,7 +48,7 @@ impl<'p> Machine<'p> {
     }
 
     /// Returns the value of a call of a builtin.
-    pub(crate) fn builtin(&mut self, index: usize, args: &'p [Expr]) -> Run<Option<Value>> {
+    pub(crate) fn builtin(&mut self, index: usize, args: &'p [PlanExpr]) -> Run<Option<Value>> {
         let Some(args) = self.eval_all(args)? else {
             return Ok(None);
         };

@@ -2,20 +2,20 @@
 
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine};
-use super::plan::{Comprehension, ComprehensionKind, Expr, Path, Source};
+use super::plan::{Comprehension, ComprehensionKind, Path, PlanExpr, Source};
 use super::tree::stored;
 use crate::value::{ObjectBuilder, SetBuilder, Value};
 
 impl<'p> Machine<'p> {
     /// Returns the value of an expression.
-    pub(crate) fn eval(&mut self, expr: &'p Expr) -> Run<Option<Value>> {
+    pub(crate) fn eval(&mut self, expr: &'p PlanExpr) -> Run<Option<Value>> {
         match expr {
-            Expr::Const(value) => Ok(Some(value.clone())),
-            Expr::Slot(slot) => Ok(Some(self.get(*slot).clone())),
-            Expr::Path(path) => self.path(path),
-            Expr::Array(items) => Ok(self.eval_all(items)?.map(Value::array)),
-            Expr::Set(items) => Ok(self.eval_all(items)?.map(Value::set)),
-            Expr::Object(entries) => {
+            PlanExpr::Const(value) => Ok(Some(value.clone())),
+            PlanExpr::Slot(slot) => Ok(Some(self.get(*slot).clone())),
+            PlanExpr::Path(path) => self.path(path),
+            PlanExpr::Array(items) => Ok(self.eval_all(items)?.map(Value::array)),
+            PlanExpr::Set(items) => Ok(self.eval_all(items)?.map(Value::set)),
+            PlanExpr::Object(entries) => {
                 self.charge(entries.len() * 48)?;
                 let mut object = ObjectBuilder::with_capacity(entries.len());
                 for (key, value) in entries {
@@ -26,12 +26,12 @@ impl<'p> Machine<'p> {
                 }
                 Ok(Some(Value::Object(object.finish())))
             }
-            Expr::Comprehension(comprehension) => self.comprehension(comprehension).map(Some),
+            PlanExpr::Comprehension(comprehension) => self.comprehension(comprehension).map(Some),
         }
     }
 
     /// Returns all values, or `None` if one is undefined.
-    pub(crate) fn eval_all(&mut self, exprs: &'p [Expr]) -> Run<Option<Vec<Value>>> {
+    pub(crate) fn eval_all(&mut self, exprs: &'p [PlanExpr]) -> Run<Option<Vec<Value>>> {
         self.charge(exprs.len() * 24)?;
         let mut values = Vec::with_capacity(exprs.len());
         for expr in exprs {
@@ -44,26 +44,32 @@ impl<'p> Machine<'p> {
     }
 
     /// Compares a value with that of an expression.
-    pub(crate) fn equals(&mut self, expr: &'p Expr, value: &Value) -> Run<bool> {
+    pub(crate) fn equals(&mut self, expr: &'p PlanExpr, value: &Value) -> Run<bool> {
         Ok(match expr {
-            Expr::Const(constant) => constant == value,
-            Expr::Slot(slot) => self.get(*slot) == value,
-            Expr::Comprehension(comprehension) if !may_equal(value, &comprehension.kind) => false,
+            PlanExpr::Const(constant) => constant == value,
+            PlanExpr::Slot(slot) => self.get(*slot) == value,
+            PlanExpr::Comprehension(comprehension) if !may_equal(value, &comprehension.kind) => {
+                false
+            }
             other => self.eval(other)?.is_some_and(|other| other == *value),
         })
     }
 
     /// Returns a key that is a constant or a slot.
-    pub(crate) fn key<'a>(&'a self, expr: &'a Expr) -> &'a Value {
+    pub(crate) fn key<'a>(&'a self, expr: &'a PlanExpr) -> &'a Value {
         match expr {
-            Expr::Const(value) => value,
-            Expr::Slot(slot) => self.get(*slot),
+            PlanExpr::Const(value) => value,
+            PlanExpr::Slot(slot) => self.get(*slot),
             _ => &Value::Null,
         }
     }
 
     /// Follows keys from a value; `None` if one is missing.
-    pub(crate) fn follow<'a>(&'a self, start: &'a Value, steps: &'a [Expr]) -> Option<&'a Value> {
+    pub(crate) fn follow<'a>(
+        &'a self,
+        start: &'a Value,
+        steps: &'a [PlanExpr],
+    ) -> Option<&'a Value> {
         let mut value = start;
         for step in steps {
             value = value.get(self.key(step))?;

@@ -62,7 +62,7 @@ pub(crate) const UNREADABLE: u64 = 1 << 63;
 
 /// A cached result, with the watched facts that it rests on.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct CachedResult {
     pub(crate) value: Option<Value>,
     pub(crate) reads: u64,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Entry {
 /// Members of a partial rule that were looked up one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    pub(crate) known: FxHashMap<Box<[Value]>, Entry>,
+    pub(crate) known: FxHashMap<Box<[Value]>, CachedResult>,
     /// The whole rule has a conflict: members are always looked up one by one.
     pub(crate) whole_fails: bool,
 }
@@ -78,14 +78,14 @@ pub(crate) struct Members {
 /// Cached results, valid while documents and functions are not replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    pub(crate) rules: FxHashMap<SetId, Entry>,
+    pub(crate) rules: FxHashMap<SetId, CachedResult>,
     pub(crate) members: FxHashMap<SetId, Members>,
-    pub(crate) calls: FxHashMap<SetId, FxHashMap<Box<[Value]>, Entry>>,
+    pub(crate) calls: FxHashMap<SetId, FxHashMap<Box<[Value]>, CachedResult>>,
 }
 
 /// Documents and functions that `with` replaces.
 #[derive(Debug, Default)]
-pub(crate) struct Context {
+pub(crate) struct Replacements {
     pub(crate) input: Option<Value>,
     /// `data` with the parts that `with` replaces.
     pub(crate) data: Option<Value>,
@@ -113,7 +113,7 @@ pub(crate) struct Machine<'p> {
     /// Values of rules that depend on data alone.
     pub(crate) constants: &'p [OnceLock<Option<Value>>],
     pub(crate) base: Value,
-    pub(crate) context: Context,
+    pub(crate) context: Replacements,
     pub(crate) slots: Vec<Value>,
     pub(crate) frame: usize,
     /// Rules that are evaluated, innermost last.

@@ -42,7 +42,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     /// Rules and packages by path; the first node is `data`.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<PlanNode>,
     pub(crate) builtins: Vec<Builtin>,
     pub(crate) builtin_ids: HashMap<&'static str, usize>,
     pub(crate) files: Vec<Arc<str>>,
@@ -51,7 +51,7 @@ pub(crate) struct Layout {
 
 /// A place in the tree of packages and rules.
 #[derive(Debug, Default)]
-pub(crate) struct Node {
+pub(crate) struct PlanNode {
     pub(crate) children: BTreeMap<Arc<str>, NodeId>,
     pub(crate) set: Option<SetId>,
     /// Path below `data`, as keys of a reference.
@@ -98,9 +98,9 @@ pub(crate) struct Branch {
     pub(crate) args: Vec<Pattern>,
     pub(crate) body: Vec<Stmt>,
     /// Keys between the path of the rule set and the value.
-    pub(crate) keys: Vec<Expr>,
+    pub(crate) keys: Vec<PlanExpr>,
     /// The element of a set, or the value.
-    pub(crate) value: Expr,
+    pub(crate) value: PlanExpr,
     /// The value is an element of a set.
     pub(crate) contains: bool,
     pub(crate) otherwise: Option<Box<Branch>>,
@@ -111,7 +111,7 @@ impl Branch {
     /// Returns the value if it does not depend on the body.
     pub(crate) fn constant(&self) -> Option<&Value> {
         match &self.value {
-            Expr::Const(value) => Some(value),
+            PlanExpr::Const(value) => Some(value),
             _ => None,
         }
     }
@@ -119,12 +119,12 @@ impl Branch {
 
 /// A value that is computed without enumeration; it may be undefined.
 #[derive(Debug, Clone)]
-pub(crate) enum Expr {
+pub(crate) enum PlanExpr {
     Const(Value),
     Slot(SlotId),
-    Array(Box<[Expr]>),
-    Set(Box<[Expr]>),
-    Object(Box<[(Expr, Expr)]>),
+    Array(Box<[PlanExpr]>),
+    Set(Box<[PlanExpr]>),
+    Object(Box<[(PlanExpr, PlanExpr)]>),
     Path(Arc<Path>),
     Comprehension(Arc<Comprehension>),
 }
@@ -133,7 +133,7 @@ pub(crate) enum Expr {
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) source: Source,
-    pub(crate) steps: Vec<Expr>,
+    pub(crate) steps: Vec<PlanExpr>,
     /// Watched facts that this reference reads, as bits.
     pub(crate) reads: u64,
 }
@@ -159,7 +159,7 @@ pub(crate) struct Scan {
 
 #[derive(Debug)]
 pub(crate) enum Step {
-    Get(Expr),
+    Get(PlanExpr),
     Each(Pattern),
 }
 
@@ -169,9 +169,9 @@ pub(crate) enum Pattern {
     /// Binds a slot that nothing reads.
     Any,
     Bind(SlotId),
-    Equals(Expr),
+    Equals(PlanExpr),
     Array(Box<[Pattern]>),
-    Object(Box<[(Expr, Pattern)]>),
+    Object(Box<[(PlanExpr, Pattern)]>),
 }
 
 /// The use of a value that an expression returns.
@@ -190,9 +190,9 @@ pub(crate) struct Comprehension {
 
 #[derive(Debug)]
 pub(crate) enum ComprehensionKind {
-    Array(Expr),
-    Set(Expr),
-    Object(Expr, Expr),
+    Array(PlanExpr),
+    Set(PlanExpr),
+    Object(PlanExpr, PlanExpr),
 }
 
 #[derive(Debug)]
@@ -203,17 +203,17 @@ pub(crate) struct Stmt {
 
 #[derive(Debug)]
 pub(crate) enum StmtKind {
-    Let(SlotId, Expr),
-    Test(Expr),
-    Equal(Expr, Expr),
-    Match(Pattern, Expr),
+    Let(SlotId, PlanExpr),
+    Test(PlanExpr),
+    Equal(PlanExpr, PlanExpr),
+    Match(Pattern, PlanExpr),
     Never,
     /// The builtin is that which `with` may replace.
-    Compare(Comparison, Option<usize>, Box<[Expr; 2]>, Output),
-    Builtin(usize, Box<[Expr]>, Output),
-    Function(SetId, Box<[Expr]>, Output),
-    Print(Box<[Expr]>),
-    Walk(usize, Expr, Output),
+    Compare(Comparison, Option<usize>, Box<[PlanExpr; 2]>, Output),
+    Builtin(usize, Box<[PlanExpr]>, Output),
+    Function(SetId, Box<[PlanExpr]>, Output),
+    Print(Box<[PlanExpr]>),
+    Walk(usize, PlanExpr, Output),
     Scan(Box<Scan>, Output),
     Not(Vec<Stmt>),
     /// Evaluates all solutions of a body without the values of some slots.
@@ -225,10 +225,10 @@ pub(crate) enum StmtKind {
     Every {
         key: Option<SlotId>,
         value: SlotId,
-        domain: Expr,
+        domain: PlanExpr,
         body: Vec<Stmt>,
     },
-    With(Box<[With]>, Vec<Stmt>),
+    With(Box<[PlanWith]>, Vec<Stmt>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,9 +242,9 @@ pub(crate) enum Comparison {
 }
 
 #[derive(Debug)]
-pub(crate) enum With {
-    Input(Box<[Expr]>, Expr),
-    Data(Box<[Expr]>, Expr),
+pub(crate) enum PlanWith {
+    Input(Box<[PlanExpr]>, PlanExpr),
+    Data(Box<[PlanExpr]>, PlanExpr),
     Function(Callee, Replacement),
 }
 
@@ -256,7 +256,7 @@ pub(crate) enum Callee {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Replacement {
-    Value(Expr),
+    Value(PlanExpr),
     Callee(Callee),
 }
 

@@ -7,7 +7,7 @@ use crate::value::Value;
 
 impl<'p> Machine<'p> {
     /// Writes each combination of the values of the operands; an undefined one as `<undefined>`.
-    pub(crate) fn print(&mut self, args: &'p [Expr]) -> Run<bool> {
+    pub(crate) fn print(&mut self, args: &'p [PlanExpr]) -> Run<bool> {
         let Some(args) = self.eval_all(args)? else {
             return Ok(true);
         };

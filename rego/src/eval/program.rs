@@ -32,10 +32,10 @@ impl Fact {
 
 /// Rules that are ready for evaluation. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Program(pub(crate) Arc<Inner>);
+pub struct Program(pub(crate) Arc<ProgramParts>);
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+pub(crate) struct ProgramParts {
     pub(crate) plan: Arc<Plan>,
     pub(crate) data: Value,
     /// Values of rules that depend on data alone, by rule set.
@@ -74,7 +74,7 @@ impl Program {
     ///
     /// # Errors
     /// A function is called that the registry does not have.
-    pub fn query(&self, query: &program::Query) -> Result<Query, EvalError> {
+    pub fn query(&self, query: &program::CompiledQuery) -> Result<Query, EvalError> {
         plan::plan_query(&self.0.plan, query).map(|plan| Query(Arc::new(plan)))
     }
 
@@ -106,7 +106,7 @@ impl Program {
 
     fn of(plan: Arc<Plan>, data: Value) -> Program {
         let constants = plan.sets.iter().map(|_| OnceLock::new()).collect();
-        Program(Arc::new(Inner {
+        Program(Arc::new(ProgramParts {
             plan,
             data,
             constants,

@@ -1,9 +1,9 @@
 //! Rules: values of complete rules, sets and objects, each computed once.
 
 use super::error::{EvalCode, Run};
-use super::machine::{Entry, Flow, Machine, Then};
+use super::machine::{CachedResult, Flow, Machine, Then};
 use super::object::Growing;
-use super::plan::{Branch, Definition, Expr, Output, RuleSet, SetId, SetKind, Step};
+use super::plan::{Branch, Definition, Output, PlanExpr, RuleSet, SetId, SetKind, Step};
 use crate::value::{SetBuilder, Value};
 
 /// The number of members of a partial rule after which all of it is evaluated.
@@ -11,7 +11,7 @@ const MEMBERS: usize = 8;
 
 impl<'p> Machine<'p> {
     /// Returns the value at known keys below a rule.
-    pub(crate) fn rule_at(&mut self, set: SetId, steps: &'p [Expr]) -> Run<Option<Value>> {
+    pub(crate) fn rule_at(&mut self, set: SetId, steps: &'p [PlanExpr]) -> Run<Option<Value>> {
         let rules = self.rule_set(set);
         if !self.context.targets.is_empty() && self.replaced(&rules.path) {
             let mut path = rules.path.clone();
@@ -103,7 +103,7 @@ impl<'p> Machine<'p> {
         let (value, reads) = self.reading(|machine| machine.rule_value(set, rules))?;
         self.context.memo.rules.insert(
             set,
-            Entry {
+            CachedResult {
                 value: value.clone(),
                 reads,
             },
@@ -331,7 +331,7 @@ impl<'p> Machine<'p> {
         let members = self.context.memo.members.entry(set).or_default();
         members.known.insert(
             keys.into(),
-            Entry {
+            CachedResult {
                 value: value.clone(),
                 reads,
             },

@@ -2,7 +2,7 @@
 
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine, Then};
-use super::plan::{Comparison, ComprehensionKind, Expr, Output, Pattern, Stmt, StmtKind};
+use super::plan::{Comparison, ComprehensionKind, Output, Pattern, PlanExpr, Stmt, StmtKind};
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
@@ -59,7 +59,7 @@ impl<'p> Machine<'p> {
                 .eval(expr)?
                 .is_some_and(|value| !matches!(value, Value::Bool(false))),
             StmtKind::Equal(a, b) => self.equal(a, b)?,
-            StmtKind::Match(pattern, Expr::Comprehension(comprehension))
+            StmtKind::Match(pattern, PlanExpr::Comprehension(comprehension))
                 if !may_match(pattern, &comprehension.kind) =>
             {
                 false
@@ -130,10 +130,10 @@ impl<'p> Machine<'p> {
 
     /// Compares two values. As in OPA a comprehension is evaluated behind a reference and a value on
     /// its left, and not at all if these are of another kind.
-    fn equal(&mut self, a: &'p Expr, b: &'p Expr) -> Run<bool> {
+    fn equal(&mut self, a: &'p PlanExpr, b: &'p PlanExpr) -> Run<bool> {
         let (a, b, checked) = match (a, b) {
-            (Expr::Comprehension(_), Expr::Path(_)) => (b, a, true),
-            (_, Expr::Comprehension(_)) => (a, b, true),
+            (PlanExpr::Comprehension(_), PlanExpr::Path(_)) => (b, a, true),
+            (_, PlanExpr::Comprehension(_)) => (a, b, true),
             _ => (a, b, false),
         };
         let Some(a) = self.eval(a)? else {

@@ -2,7 +2,7 @@
 
 use super::error::Run;
 use super::machine::{Flow, Machine, Then};
-use super::plan::{Expr, Output, Pattern, Scan, Source, Step};
+use super::plan::{Output, Pattern, PlanExpr, Scan, Source, Step};
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
@@ -46,7 +46,7 @@ impl<'p> Machine<'p> {
             match step {
                 Step::Get(key) => {
                     let found = match key {
-                        Expr::Const(_) | Expr::Slot(_) => value.get(self.key(key)).cloned(),
+                        PlanExpr::Const(_) | PlanExpr::Slot(_) => value.get(self.key(key)).cloned(),
                         other => match self.eval(other)? {
                             Some(key) => value.get(&key).cloned(),
                             None => None,
@@ -131,7 +131,7 @@ impl<'p> Machine<'p> {
     pub(crate) fn walk(
         &mut self,
         index: usize,
-        value: &'p Expr,
+        value: &'p PlanExpr,
         output: &'p Output,
         then: Then<'_, 'p>,
     ) -> Run<Flow> {
@@ -206,7 +206,7 @@ impl<'p> Machine<'p> {
 /// Tells if all known keys are names: others are looked up in base documents by their text.
 fn named(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step {
-        Step::Get(Expr::Const(Value::String(_))) | Step::Each(_) => true,
+        Step::Get(PlanExpr::Const(Value::String(_))) | Step::Each(_) => true,
         Step::Get(_) => false,
     })
 }

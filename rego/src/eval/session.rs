@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::{EvalCode, EvalError, Place, Run};
-use super::machine::{Context, Flow, Limits, Machine, Printed, UNREADABLE, Unreadable};
+use super::machine::{Flow, Limits, Machine, Printed, Replacements, UNREADABLE, Unreadable};
 use super::plan::{Branch, SetKind};
 use super::program::{Fact, Program, Query};
 use super::trace::Trace;
@@ -17,7 +17,7 @@ const STACK: usize = 512 << 20;
 /// An evaluation of one input. Results of rules are kept for all queries of a session.
 pub struct Session {
     program: Program,
-    context: Context,
+    context: Replacements,
     limits: Limits,
     call: CallContext,
     steps: u64,
@@ -72,9 +72,9 @@ impl Session {
     pub fn new(program: &Program, input: Option<Value>) -> Session {
         Session {
             program: program.clone(),
-            context: Context {
+            context: Replacements {
                 input,
-                ..Context::default()
+                ..Replacements::default()
             },
             limits: Limits::default(),
             call: CallContext::default(),
@@ -266,9 +266,9 @@ impl Session {
         if result.is_ok() {
             self.context = machine.context;
         } else {
-            self.context = Context {
+            self.context = Replacements {
                 input: machine.context.input,
-                ..Context::default()
+                ..Replacements::default()
             };
         }
         let value = result.map_err(|error| *error)?;

@@ -1,15 +1,15 @@
 //! `with`: documents and functions that are replaced while an expression is evaluated.
 
 use super::error::Run;
-use super::machine::{Context, Flow, Machine, Memo, Mock, Then};
-use super::plan::{Replacement, Stmt, With};
+use super::machine::{Flow, Machine, Memo, Mock, Replacements, Then};
+use super::plan::{PlanWith, Replacement, Stmt};
 use super::tree::replace;
 
 impl<'p> Machine<'p> {
     /// Calls `then` for each solution of expressions under `with`; `then` itself is not under it.
     pub(crate) fn with(
         &mut self,
-        items: &'p [With],
+        items: &'p [PlanWith],
         inner: &'p [Stmt],
         then: Then<'_, 'p>,
     ) -> Run<Flow> {
@@ -27,8 +27,8 @@ impl<'p> Machine<'p> {
         flow
     }
 
-    fn replacing(&mut self, items: &'p [With]) -> Run<Option<Context>> {
-        let mut context = Context {
+    fn replacing(&mut self, items: &'p [PlanWith]) -> Run<Option<Replacements>> {
+        let mut context = Replacements {
             input: self.context.input.clone(),
             data: self.context.data.clone(),
             targets: self.context.targets.clone(),
@@ -37,14 +37,14 @@ impl<'p> Machine<'p> {
         };
         for item in items {
             match item {
-                With::Input(path, value) => {
+                PlanWith::Input(path, value) => {
                     let (Some(path), Some(value)) = (self.eval_all(path)?, self.eval(value)?)
                     else {
                         return Ok(None);
                     };
                     context.input = Some(replace(context.input.take(), &path, value));
                 }
-                With::Data(path, value) => {
+                PlanWith::Data(path, value) => {
                     let (Some(path), Some(value)) = (self.eval_all(path)?, self.eval(value)?)
                     else {
                         return Ok(None);
@@ -52,7 +52,7 @@ impl<'p> Machine<'p> {
                     context.data = Some(replace(context.data.take(), &path, value));
                     context.targets.push(path);
                 }
-                With::Function(callee, replacement) => {
+                PlanWith::Function(callee, replacement) => {
                     let mock = match replacement {
                         Replacement::Callee(callee) => Mock::Callee(*callee),
                         Replacement::Value(expr) => match self.eval(expr)? {

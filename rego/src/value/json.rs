@@ -21,7 +21,7 @@ impl Value {
     /// # Errors
     /// The text is not JSON, or it is nested more than 2,000 levels deep.
     pub fn from_json(text: &str) -> Result<Value, JsonError> {
-        let mut reader = Reader {
+        let mut reader = JsonReader {
             text,
             bytes: text.as_bytes(),
             at: 0,
@@ -133,13 +133,13 @@ fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Reader<'_> {
+impl JsonReader<'_> {
     fn error(&self, message: &'static str) -> JsonError {
         JsonError {
             message,

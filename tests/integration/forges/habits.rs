@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use lab::git::{Account, Habit, Server};
+use lab::git::{Account, GitServer, Habit};
 
 use super::{FILE, NEW, deployed, patch};
 use crate::harness::{Run, Workdir};
@@ -11,7 +11,7 @@ const OLD: &str = "registry.example/acme/web:v0";
 
 struct World {
     dir: Workdir,
-    server: Server,
+    server: GitServer,
 }
 
 impl World {
@@ -20,7 +20,7 @@ impl World {
     }
 
     fn with(habit: Habit, account: Option<Account>) -> Self {
-        let server = Server::start(account).unwrap();
+        let server = GitServer::start(account).unwrap();
         let gitops = server.repository("acme/web").unwrap();
         gitops
             .commit("main", "start", &[(FILE, &patch(OLD))])

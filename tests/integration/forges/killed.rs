@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use lab::forge::{Kind, Request};
+use lab::forge::{ChangeRequest, Kind};
 
 use super::{FILE, NEW, Scene, deployed, patch};
 
@@ -95,7 +95,7 @@ fn change_requests(step: usize) -> usize {
 }
 
 /// The change requests, without what differs between two scenes.
-fn requests_of(scene: &Scene) -> Vec<Request> {
+fn requests_of(scene: &Scene) -> Vec<ChangeRequest> {
     let mut found = scene.forge.requests();
     for one in &mut found {
         one.body = one.body.replace(&scene.server.address(), "");

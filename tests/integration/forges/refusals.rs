@@ -1,7 +1,7 @@
 //! Refusals of each host, by status: the exit code, and a message that names what the token lacks.
 
 use lab::{
-    forge::{Fault, Kind},
+    forge::{ForgeFault, Kind},
     git::Habit,
 };
 
@@ -56,7 +56,7 @@ fn each_refusal_has_its_code_and_names_the_right() {
 fn a_host_that_limits_the_rate_is_waited_for_as_long_as_it_says() {
     for host in Kind::ALL {
         let (kind, name) = host;
-        let limited = |seconds: &str, times| Fault {
+        let limited = |seconds: &str, times| ForgeFault {
             method: "POST",
             path: requests_path(kind),
             status: 429,
@@ -81,7 +81,7 @@ fn one_that_is_open_already_is_taken_whatever_the_status() {
         for status in [400, 409, 422, 500, 502] {
             // It was opened, by us or another run, and the answer does not say so.
             let scene = Scene::new(host);
-            scene.forge.fail(Fault {
+            scene.forge.fail(ForgeFault {
                 method: "POST",
                 path: requests_path(kind),
                 status,

@@ -1,8 +1,8 @@
 //! A GitLab below a path, and answers that lack what a later request needs.
 
 use lab::{
-    forge::{Fault, Forge, Kind},
-    git::Server,
+    forge::{Forge, ForgeFault, Kind},
+    git::GitServer,
 };
 
 use super::{Scene, TOKEN};
@@ -50,7 +50,7 @@ fn a_gitlab_that_fails_is_not_taken_for_another_root() {
 
 #[test]
 fn an_answer_without_its_number_is_a_failure() {
-    let without = |path| Fault {
+    let without = |path| ForgeFault {
         method: "POST",
         path,
         status: 201,
@@ -81,8 +81,8 @@ fn an_answer_without_its_number_is_a_failure() {
 fn a_token_goes_to_no_host_that_an_answer_names() {
     for host in Kind::ALL {
         for status in [302, 307] {
-            let (scene, other) = (Scene::new(host), Server::start(None).unwrap());
-            scene.forge.fail(Fault {
+            let (scene, other) = (Scene::new(host), GitServer::start(None).unwrap());
+            scene.forge.fail(ForgeFault {
                 method: "GET",
                 path: super::requests_path(host.0),
                 status,

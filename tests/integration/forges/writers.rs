@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lab::git::{Repository, Server};
+use lab::git::{GitServer, Repository};
 
 use super::{deployed, patch};
 use crate::harness::{Run, Workdir};
@@ -32,7 +32,7 @@ fn digest(number: usize) -> String {
 
 /// Lets `all` writers push at once, `same` of which want the same scalar.
 fn race(all: usize, same: usize) -> String {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     server.use_http_backend();
     let gitops = server.repository("acme/gitops").unwrap();
     let names: Vec<_> = (0..all)

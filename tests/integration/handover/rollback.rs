@@ -1,6 +1,6 @@
 //! The value decides: two promotions at once, and an older image over a newer one.
 
-use lab::{git::Server, universe::PATCH};
+use lab::{git::GitServer, universe::PATCH};
 
 use super::Promotion;
 use crate::harness::{Run, Workdir};
@@ -18,8 +18,8 @@ fn patch(image: &str) -> String {
 }
 
 /// A GitOps repository where `image` runs.
-fn running(image: &str) -> Server {
-    let git = Server::start(None).unwrap();
+fn running(image: &str) -> GitServer {
+    let git = GitServer::start(None).unwrap();
     git.repository("ops")
         .unwrap()
         .commit("main", "start", &[(FILE, &patch(image))])
@@ -27,7 +27,7 @@ fn running(image: &str) -> Server {
     git
 }
 
-fn deploy(git: &Server, image: &str, flags: &[&str]) -> Run {
+fn deploy(git: &GitServer, image: &str, flags: &[&str]) -> Run {
     let (url, image) = (
         format!("--gitops-repo-url={}", git.url("ops")),
         format!("--image={image}"),
@@ -36,7 +36,7 @@ fn deploy(git: &Server, image: &str, flags: &[&str]) -> Run {
     Workdir::new().promote(&[&all[..], flags].concat())
 }
 
-fn deployed(git: &Server) -> String {
+fn deployed(git: &GitServer) -> String {
     git.repository("ops").unwrap().read("main", FILE).unwrap()
 }
 

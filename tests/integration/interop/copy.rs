@@ -49,7 +49,7 @@ fn interop_copies_under_token_authentication_with_one_token() {
         user: "alice".to_owned(),
         password: "wonder".to_owned(),
     };
-    let tokens = token::Server::start(account).unwrap();
+    let tokens = token::TokenServer::start(account).unwrap();
     let registry = DockerRegistry::with_tokens(&tokens, "alice:wonder");
     let lab = Server::start(Options::default()).unwrap();
     let image = signed(&lab);

@@ -22,7 +22,7 @@ impl DockerRegistry {
     }
 
     /// One that asks for tokens of the server, which gives them to the account.
-    pub(super) fn with_tokens(server: &lab::token::Server, account: &'static str) -> Self {
+    pub(super) fn with_tokens(server: &lab::token::TokenServer, account: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token.pem");
         fs::write(&path, server.certificate_pem()).unwrap();

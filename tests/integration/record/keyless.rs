@@ -13,7 +13,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use lab::sigstore::{Request, SIGNED, Sigstore, certificate_pem};
+use lab::sigstore::{CertificateRequest, SIGNED, Sigstore, certificate_pem};
 use serde_json::{Value, json};
 
 use super::{PROMOTION, Scene, VERIFIER, VSA};
@@ -98,7 +98,7 @@ impl Services {
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, spki.get(26..)?);
         key.verify(claims["sub"].as_str()?.as_bytes(), &proof)
             .ok()?;
-        let request = Request::new(SUBJECT, ISSUER);
+        let request = CertificateRequest::new(SUBJECT, ISSUER);
         let certificate = self.sigstore.certificate_of(&spki, &request).unwrap();
         let chain = json!({"certificates": [certificate_pem(&certificate)]});
         let answer = json!({"signedCertificateEmbeddedSct": {"chain": chain}});

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OnError, Param, ParamSpec, Resources, TaskSpec, WorkspaceSpec};
+use super::{ComputeResources, OnError, Param, ParamSpec, TaskSpec, WorkspaceSpec};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -178,7 +178,7 @@ pub struct ClaimTemplate {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClaimSpec {
     pub access_modes: Vec<String>,
-    pub resources: Resources,
+    pub resources: ComputeResources,
 }
 
 #[derive(Debug, Clone, Deserialize)]

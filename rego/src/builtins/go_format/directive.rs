@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Argument, MAX_WIDTH, Spec};
 
 /// Reads a format. Mistakes are written into the result, as Go does.
-pub(super) struct Reader<'a> {
+pub(super) struct DirectiveReader<'a> {
     pub(super) rest: std::iter::Peekable<std::str::Chars<'a>>,
     pub(super) arguments: &'a [Argument],
     pub(super) next: usize,
@@ -15,7 +15,7 @@ pub(super) struct Reader<'a> {
     pub(super) out: String,
 }
 
-impl Reader<'_> {
+impl DirectiveReader<'_> {
     /// Reads what follows `%`, and writes an argument.
     pub(super) fn directive(&mut self) {
         self.good = true;

@@ -38,7 +38,7 @@ pub(super) enum Material {
 
 /// A key with what it says of itself.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(super) struct TokenKey {
     pub(super) algorithm: String,
     pub(super) id: String,
     pub(super) material: Material,
@@ -46,9 +46,9 @@ pub(super) struct Key {
 }
 
 /// The keys of a certificate, a public key or JSON.
-pub(super) fn keys(text: &str) -> Result<Vec<Key>, Failure> {
+pub(super) fn keys(text: &str) -> Result<Vec<TokenKey>, Failure> {
     let one = |material| {
-        Ok(vec![Key {
+        Ok(vec![TokenKey {
             algorithm: String::new(),
             id: String::new(),
             material,
@@ -90,7 +90,7 @@ pub(super) fn keys(text: &str) -> Result<Vec<Key>, Failure> {
 }
 
 /// The keys of one or of a set in JSON.
-pub(super) fn from_json(text: &str) -> Result<Vec<Key>, String> {
+pub(super) fn from_json(text: &str) -> Result<Vec<TokenKey>, String> {
     let document = Value::from_json(text).map_err(|error| error.to_string())?;
     if document.as_object().is_none() {
         return Err("expected an object".to_owned());
@@ -102,7 +102,7 @@ pub(super) fn from_json(text: &str) -> Result<Vec<Key>, String> {
     }
 }
 
-fn one(key: &Value) -> Result<Key, String> {
+fn one(key: &Value) -> Result<TokenKey, String> {
     let text = |name: &str| key.member(name).and_then(Value::as_str);
     let bytes = |name: &str| -> Result<Vec<u8>, String> {
         let text = text(name).ok_or_else(|| format!("required field {name} is missing"))?;
@@ -149,7 +149,7 @@ fn one(key: &Value) -> Result<Key, String> {
         Some(other) => return Err(format!("invalid key type {other:?}")),
         None => return Err("required field kty is missing".to_owned()),
     };
-    Ok(Key {
+    Ok(TokenKey {
         algorithm: text("alg").unwrap_or_default().to_owned(),
         id: text("kid").unwrap_or_default().to_owned(),
         material,
@@ -219,7 +219,7 @@ fn ecdsa(algorithm: &str, curve: Curve) -> Option<&'static dyn VerificationAlgor
     })
 }
 
-impl Key {
+impl TokenKey {
     /// Returns the signature of a text; fails if key and algorithm do not fit.
     pub(super) fn sign(&self, algorithm: &str, text: &[u8]) -> Result<Vec<u8>, Failure> {
         let unfit = || Failure::new(format!("the key does not sign with {algorithm}"));

@@ -1,7 +1,7 @@
 //! `io.jwt.decode_verify`: a token's signature and claims against constraints.
 
-use super::key::{Key, keys, verify_secret};
-use super::{MAX_NESTED, NESTED, Token, object, text};
+use super::key::{TokenKey, keys, verify_secret};
+use super::{MAX_NESTED, NESTED, WebToken, object, text};
 use crate::builtins::CallContext;
 use crate::builtins::operand::{Answer, Failure, give, object as object_operand, string};
 use crate::value::{Number, Object, Value};
@@ -9,7 +9,7 @@ use crate::value::{Number, Object, Value};
 /// Constraints of `io.jwt.decode_verify`: key, algorithm, issuer, audience and time.
 #[derive(Default)]
 struct Constraints {
-    keys: Option<Vec<Key>>,
+    keys: Option<Vec<TokenKey>>,
     secret: String,
     algorithm: String,
     issuer: String,
@@ -150,7 +150,7 @@ pub(in crate::builtins) fn decode_verify(operands: &[Value], context: &mut CallC
     };
     let mut given = string(operands, 0)?.to_owned();
     for _ in 0..MAX_NESTED {
-        let token = Token::split(&given)?;
+        let token = WebToken::split(&given)?;
         let header = token.header()?;
         if !acceptable(&header)? {
             return unverified();

@@ -6,7 +6,7 @@ mod members;
 use std::collections::HashMap;
 
 use super::number::{is_whole, normal};
-use super::parse::{Additional, At, Dependency, Node, Schema};
+use super::parse::{Additional, At, Dependency, Schema, SchemaNode};
 use super::scalars::{common, numbers, texts};
 use crate::builtins::operand::Failure;
 use crate::value::{Array, Object, Value};
@@ -37,7 +37,7 @@ impl Outcome {
     }
 
     /// Adds an error at a place.
-    pub(super) fn add(&mut self, kind: &'static str, place: &Place<'_>, text: String) {
+    pub(super) fn add(&mut self, kind: &'static str, place: &ValuePath<'_>, text: String) {
         let field = place.field();
         self.errors.push(Error { kind, field, text });
         self.score -= 2;
@@ -51,11 +51,11 @@ impl Outcome {
 
 /// The place of a value in its document.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct ValuePath<'a> {
     parent: Option<(&'a Place<'a>, &'a str)>,
 }
 
-impl Place<'_> {
+impl ValuePath<'_> {
     /// The names on the way, with points.
     pub(super) fn field(&self) -> String {
         let mut parts = Vec::new();
@@ -73,7 +73,7 @@ impl Place<'_> {
 }
 
 struct Checker<'s> {
-    nodes: &'s [Node],
+    nodes: &'s [SchemaNode],
     depth: usize,
     steps: usize,
 }
@@ -87,7 +87,7 @@ impl Schema {
             steps: 0,
         };
         let mut outcome = Outcome::default();
-        checker.value(0, document, &mut outcome, &Place { parent: None })?;
+        checker.value(0, document, &mut outcome, &ValuePath { parent: None })?;
         Ok(outcome.errors)
     }
 }
@@ -108,7 +108,7 @@ fn type_of(value: &Value) -> &'static str {
 type Done = Result<(), Failure>;
 
 impl<'s> Checker<'s> {
-    fn value(&mut self, at: At, value: &Value, out: &mut Outcome, place: &Place<'_>) -> Done {
+    fn value(&mut self, at: At, value: &Value, out: &mut Outcome, place: &ValuePath<'_>) -> Done {
         self.steps += 1;
         if self.depth >= MAX_DEPTH || self.steps > MAX_STEPS {
             return Err(Failure::Halt(
@@ -134,7 +134,13 @@ impl<'s> Checker<'s> {
         done
     }
 
-    fn typed(&mut self, node: &Node, value: &Value, out: &mut Outcome, place: &Place<'_>) -> Done {
+    fn typed(
+        &mut self,
+        node: &SchemaNode,
+        value: &Value,
+        out: &mut Outcome,
+        place: &ValuePath<'_>,
+    ) -> Done {
         let given = type_of(value);
         let fits = node.types.is_empty()
             || node.types.contains(&given)
@@ -163,7 +169,7 @@ impl<'s> Checker<'s> {
                 common(node, value, out, place);
                 for (name, schema) in &node.properties {
                     if let Some(member) = members.get_str(name) {
-                        let below = Place {
+                        let below = ValuePath {
                             parent: Some((place, name)),
                         };
                         self.value(*schema, member, out, &below)?;
@@ -180,7 +186,7 @@ impl<'s> Checker<'s> {
         Ok(())
     }
 
-    fn apart(&mut self, at: At, value: &Value, place: &Place<'_>) -> Result<Outcome, Failure> {
+    fn apart(&mut self, at: At, value: &Value, place: &ValuePath<'_>) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
         self.value(at, value, &mut outcome, place)?;
         Ok(outcome)
@@ -188,10 +194,10 @@ impl<'s> Checker<'s> {
 
     fn combined(
         &mut self,
-        node: &Node,
+        node: &SchemaNode,
         value: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         if !node.any_of.is_empty() {
             self.any_of(&node.any_of, value, out, place)?;
@@ -230,7 +236,7 @@ impl<'s> Checker<'s> {
         schemas: &[At],
         value: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         let mut best: Option<Outcome> = None;
         for schema in schemas {
@@ -255,7 +261,7 @@ impl<'s> Checker<'s> {
         schemas: &[At],
         value: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         let (mut valid, mut best): (usize, Option<Outcome>) = (0, None);
         for schema in schemas {
@@ -279,11 +285,11 @@ impl<'s> Checker<'s> {
 
     fn dependencies(
         &mut self,
-        node: &Node,
+        node: &SchemaNode,
         members: &Object,
         value: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         for (name, dependency) in &node.dependencies {
             if members.get_str(name).is_none() {
@@ -304,10 +310,10 @@ impl<'s> Checker<'s> {
 
     fn condition(
         &mut self,
-        node: &Node,
+        node: &SchemaNode,
         value: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         let Some(condition) = node.condition else {
             return Ok(());
@@ -341,10 +347,10 @@ impl<'s> Checker<'s> {
         schema: At,
         items: &Array,
         at: usize,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Result<Outcome, Failure> {
         let name = at.to_string();
-        let below = Place {
+        let below = ValuePath {
             parent: Some((place, &name)),
         };
         match items.get(at) {
@@ -353,7 +359,13 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn array(&mut self, node: &Node, items: &Array, out: &mut Outcome, place: &Place<'_>) -> Done {
+    fn array(
+        &mut self,
+        node: &SchemaNode,
+        items: &Array,
+        out: &mut Outcome,
+        place: &ValuePath<'_>,
+    ) -> Done {
         for at in 0..items.len() {
             let schema = match node.items.get(if node.each_item { 0 } else { at }) {
                 Some(schema) => *schema,
@@ -401,7 +413,7 @@ impl<'s> Checker<'s> {
         schema: At,
         items: &Array,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         let mut best: Option<Outcome> = None;
         for at in 0..items.len() {

@@ -1,7 +1,7 @@
 //! The keywords of a schema that hold no schemas.
 
 use super::number::normal;
-use super::parse::{Node, TYPES};
+use super::parse::{SchemaNode, TYPES};
 use super::reference::Draft;
 use crate::builtins::regex::compiled;
 use crate::value::{Number, Object, Value};
@@ -70,7 +70,7 @@ fn kind(name: &str, known: &[&'static str]) -> Result<&'static str, String> {
 }
 
 /// Reads `type`: a name or a list of names.
-pub(super) fn types(members: &Object, node: &mut Node) -> Result<(), String> {
+pub(super) fn types(members: &Object, node: &mut SchemaNode) -> Result<(), String> {
     let wrong = || invalid("type", "string/Array Of Strings");
     match members.get_str("type") {
         None => {}
@@ -112,7 +112,7 @@ fn exclusive(
 }
 
 /// Reads the keywords for numbers.
-pub(super) fn numbers(members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
+pub(super) fn numbers(members: &Object, draft: Draft, node: &mut SchemaNode) -> Result<(), String> {
     match members.get_str("multipleOf") {
         None => {}
         Some(Value::Number(number)) if *number > Number::from(0_i64) => {
@@ -133,7 +133,7 @@ pub(super) fn numbers(members: &Object, draft: Draft, node: &mut Node) -> Result
 }
 
 /// Reads the keywords for strings.
-pub(super) fn texts(members: &Object, node: &mut Node) -> Result<(), String> {
+pub(super) fn texts(members: &Object, node: &mut SchemaNode) -> Result<(), String> {
     (node.min_length, node.max_length) = sizes(members, "minLength", "maxLength")?;
     if node
         .min_length
@@ -152,7 +152,7 @@ pub(super) fn texts(members: &Object, node: &mut Node) -> Result<(), String> {
 }
 
 /// Reads the keywords for sizes, required names, `enum` and `const`.
-pub(super) fn limits(members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
+pub(super) fn limits(members: &Object, draft: Draft, node: &mut SchemaNode) -> Result<(), String> {
     (node.min_properties, node.max_properties) = sizes(members, "minProperties", "maxProperties")?;
     if node
         .min_properties

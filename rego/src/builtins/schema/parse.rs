@@ -36,7 +36,7 @@ pub(super) enum Dependency {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Node {
+pub(super) struct SchemaNode {
     /// A schema that is `true` or `false`.
     pub(super) pass: Option<bool>,
     pub(super) reference: Option<At>,
@@ -80,12 +80,12 @@ pub(super) struct Node {
 /// A schema with all that it contains; the first is the whole.
 #[derive(Debug)]
 pub(super) struct Schema {
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<SchemaNode>,
 }
 
 /// A schema that is being read.
-struct Reader {
-    nodes: Vec<Node>,
+struct SchemaReader {
+    nodes: Vec<SchemaNode>,
     pool: Pool,
     references: HashMap<String, At>,
     depth: usize,
@@ -99,7 +99,7 @@ impl Schema {
         let value = reference::collect(document, "", draft, &mut pool)?;
         let whole = value.clone();
         pool.insert(String::new(), Document { value, draft });
-        let mut reader = Reader {
+        let mut reader = SchemaReader {
             nodes: Vec::new(),
             pool,
             references: HashMap::new(),
@@ -112,9 +112,9 @@ impl Schema {
     }
 }
 
-impl Reader {
+impl SchemaReader {
     fn add(&mut self) -> At {
-        self.nodes.push(Node::default());
+        self.nodes.push(SchemaNode::default());
         self.nodes.len() - 1
     }
 
@@ -130,9 +130,9 @@ impl Reader {
             return Err(format!("nested more than {MAX_DEPTH} levels deep"));
         }
         let node = match document {
-            Value::Bool(pass) if draft >= Draft::Six => Node {
+            Value::Bool(pass) if draft >= Draft::Six => SchemaNode {
                 pass: Some(*pass),
-                ..Node::default()
+                ..SchemaNode::default()
             },
             Value::Object(members) => self.node(members, draft)?,
             _ => return Err("Expected: Valid Schema, given: Invalid JSON".to_owned()),
@@ -144,7 +144,7 @@ impl Reader {
         Ok(())
     }
 
-    fn node(&mut self, members: &Object, draft: Draft) -> Result<Node, String> {
+    fn node(&mut self, members: &Object, draft: Draft) -> Result<SchemaNode, String> {
         let hybrid_id = draft == Draft::Any && members.get_str("id").is_some();
         let old_id = draft == Draft::Four || hybrid_id;
         text(members, if old_id { "id" } else { "$id" })?;
@@ -163,12 +163,12 @@ impl Reader {
         text(members, "title")?;
         text(members, "description")?;
         if let Some(reference) = text(members, "$ref")? {
-            return Ok(Node {
+            return Ok(SchemaNode {
                 reference: Some(self.refer(reference, draft)?),
-                ..Node::default()
+                ..SchemaNode::default()
             });
         }
-        let mut node = Node::default();
+        let mut node = SchemaNode::default();
         types(members, &mut node)?;
         self.object(members, draft, &mut node)?;
         self.array(members, draft, &mut node)?;
@@ -212,7 +212,12 @@ impl Reader {
         })
     }
 
-    fn object(&mut self, members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
+    fn object(
+        &mut self,
+        members: &Object,
+        draft: Draft,
+        node: &mut SchemaNode,
+    ) -> Result<(), String> {
         match members.get_str("properties") {
             None => {}
             Some(Value::Object(properties)) => {
@@ -252,7 +257,7 @@ impl Reader {
         &mut self,
         members: &Object,
         draft: Draft,
-        node: &mut Node,
+        node: &mut SchemaNode,
     ) -> Result<(), String> {
         let wrong = || "Dependency must be of type Schema Or Array Of Strings".to_owned();
         let dependencies = match members.get_str("dependencies") {
@@ -277,7 +282,12 @@ impl Reader {
         Ok(())
     }
 
-    fn array(&mut self, members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
+    fn array(
+        &mut self,
+        members: &Object,
+        draft: Draft,
+        node: &mut SchemaNode,
+    ) -> Result<(), String> {
         let wrong = || invalid("Valid Schema/Array Of Schemas", "items");
         match members.get_str("items") {
             None => {}
@@ -309,7 +319,12 @@ impl Reader {
             .collect()
     }
 
-    fn combined(&mut self, members: &Object, draft: Draft, node: &mut Node) -> Result<(), String> {
+    fn combined(
+        &mut self,
+        members: &Object,
+        draft: Draft,
+        node: &mut SchemaNode,
+    ) -> Result<(), String> {
         node.one_of = self.all(members, "oneOf", draft)?;
         node.any_of = self.all(members, "anyOf", draft)?;
         node.all_of = self.all(members, "allOf", draft)?;

@@ -1,13 +1,13 @@
 //! Constraints of schemas on single values.
 
-use super::check::{Outcome, Place};
+use super::check::{Outcome, ValuePath};
 use super::format;
 use super::number::{is_multiple, normal, shown};
 use super::parse::Node;
 use crate::value::{Number, Value};
 
 /// Checks the keywords for values of any type.
-pub(super) fn common(node: &Node, value: &Value, out: &mut Outcome, place: &Place<'_>) {
+pub(super) fn common(node: &SchemaNode, value: &Value, out: &mut Outcome, place: &ValuePath<'_>) {
     if node.constant.is_some() || node.choices.is_some() {
         let own = normal(value);
         let field = place.field();
@@ -37,7 +37,7 @@ pub(super) fn common(node: &Node, value: &Value, out: &mut Outcome, place: &Plac
 }
 
 /// Checks length, `pattern` and `format` of a string.
-pub(super) fn texts(node: &Node, text: &str, out: &mut Outcome, place: &Place<'_>) {
+pub(super) fn texts(node: &SchemaNode, text: &str, out: &mut Outcome, place: &ValuePath<'_>) {
     if node.min_length.is_some() || node.max_length.is_some() {
         let length = text.chars().count();
         if let Some(least) = node.min_length.filter(|least| length < *least) {
@@ -64,7 +64,12 @@ pub(super) fn texts(node: &Node, text: &str, out: &mut Outcome, place: &Place<'_
 }
 
 /// Checks the bounds and `multipleOf` of a number.
-pub(super) fn numbers(node: &Node, number: &Number, out: &mut Outcome, place: &Place<'_>) {
+pub(super) fn numbers(
+    node: &SchemaNode,
+    number: &Number,
+    out: &mut Outcome,
+    place: &ValuePath<'_>,
+) {
     let bad = |multiple: &&Number| !is_multiple(number, multiple).unwrap_or(false);
     if let Some(multiple) = node.multiple.as_ref().filter(bad) {
         let text = format!("Must be a multiple of {}", shown(multiple));

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use num_bigint::{BigInt, BigUint};
 
-use super::extension::{Extension, Known, list};
+use super::extension::{Extension, KnownExtensions, list};
 use super::name;
 use crate::builtins::der::{Der, SEQUENCE, dotted};
 use crate::builtins::keys::{Curve, Private, fields};
@@ -38,7 +38,7 @@ pub(super) struct Certificate<'a> {
     pub(super) not_after: jiff::Timestamp,
     pub(super) key: PublicKey<'a>,
     extensions: Option<Vec<Extension<'a>>>,
-    pub(super) known: Known<'a>,
+    pub(super) known: KnownExtensions<'a>,
     pub(super) signature: &'a [u8],
 }
 
@@ -208,7 +208,7 @@ impl<'a> Certificate<'a> {
             Some(extensions) => Some(list(Der(extensions.content).expect(SEQUENCE)?.content)?),
             None => None,
         };
-        let known = Known::read(extensions.as_deref().unwrap_or_default())?;
+        let known = KnownExtensions::read(extensions.as_deref().unwrap_or_default())?;
         // A value that Go cannot write is malformed.
         key.as_go()?;
         Some(Self {

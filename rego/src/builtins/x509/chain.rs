@@ -18,7 +18,7 @@ const MAX_CHAIN: usize = 10;
 const MAX_SIGNATURES: usize = 100;
 
 /// Purpose of a chain's verification: host name, time and extended key usages.
-pub(super) struct Options {
+pub(super) struct VerifyOptions {
     time: jiff::Timestamp,
     host: String,
     /// Numbers of extended usages, of which one is required.
@@ -43,7 +43,7 @@ const USAGES: [&str; 14] = [
     "KeyUsageMicrosoftKernelCodeSigning",
 ];
 
-impl Options {
+impl VerifyOptions {
     /// A server's certificate at a time.
     pub(super) fn at(nanoseconds: i64) -> Self {
         let time = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds));
@@ -111,14 +111,14 @@ fn usages(value: &Value) -> Result<Vec<i64>, Failure> {
 /// Returns the chain from the last certificate to the first, the root; `None` when there is none.
 pub(super) fn verify<'a>(
     certificates: &'a [Certificate<'a>],
-    options: &Options,
+    options: &VerifyOptions,
 ) -> Option<Vec<&'a Certificate<'a>>> {
     let (root, rest) = certificates.split_first()?;
     let (leaf, intermediates) = rest.split_last()?;
     if !options.host.is_empty() && !names_host(leaf, &options.host) {
         return None;
     }
-    let mut search = Search {
+    let mut search = ChainSearch {
         root,
         intermediates,
         options,
@@ -129,14 +129,14 @@ pub(super) fn verify<'a>(
     search.extend(&mut chain).then_some(chain)
 }
 
-struct Search<'a, 'o> {
+struct ChainSearch<'a, 'o> {
     root: &'a Certificate<'a>,
     intermediates: &'a [Certificate<'a>],
-    options: &'o Options,
+    options: &'o VerifyOptions,
     left: usize,
 }
 
-impl<'a> Search<'a, '_> {
+impl<'a> ChainSearch<'a, '_> {
     fn valid(&self, certificate: &Certificate<'_>) -> bool {
         certificate.not_before <= self.options.time
             && self.options.time <= certificate.not_after

@@ -43,7 +43,7 @@ pub(super) fn list(content: &[u8]) -> Option<Vec<Extension<'_>>> {
 
 /// Fields that Go reads from the extensions of a certificate.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownExtensions<'a> {
     pub(super) key_usage: i64,
     pub(super) extended: Vec<i64>,
     pub(super) unknown_extended: Vec<Vec<u64>>,
@@ -59,7 +59,7 @@ pub(super) struct Known<'a> {
     pub(super) unhandled: Vec<Vec<u64>>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownExtensions<'a> {
     pub(super) fn read(extensions: &[Extension<'a>]) -> Option<Self> {
         let mut known = Self::default();
         for extension in extensions {

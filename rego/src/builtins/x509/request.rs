@@ -1,7 +1,7 @@
 //! A request for a certificate (RFC 2986) as Go's `x509.CertificateRequest`.
 
 use super::certificate::{PublicKey, address, algorithm, base64, or_null, signature_number, texts};
-use super::extension::{Extension, Known, list};
+use super::extension::{Extension, KnownExtensions, list};
 use super::name;
 use crate::builtins::der::{Der, SEQUENCE};
 use crate::builtins::keys::fields;
@@ -28,7 +28,7 @@ pub(super) fn as_go(all: &[u8]) -> Option<Value> {
         .optional(0xa0)
         .map_or(&[][..], |attributes| attributes.content);
     let extensions = extensions(attributes)?;
-    let known = Known::read(&extensions)?;
+    let known = KnownExtensions::read(&extensions)?;
     let shown = extensions.iter().map(|extension| {
         fields([
             ("Id", name::numbers(&extension.identifier)),

@@ -22,13 +22,13 @@ struct Open {
 
 #[derive(Default)]
 struct Mapping {
-    key: Option<Key>,
+    key: Option<MemberKey>,
     members: Vec<(Value, Value)>,
     /// The mappings that `<<` names, whose members are defaults.
     merged: Vec<Value>,
 }
 
-enum Key {
+enum MemberKey {
     Name(Value),
     Merge,
 }
@@ -201,10 +201,10 @@ fn size(value: &Value) -> usize {
 impl Mapping {
     fn add(&mut self, value: Value, merge: bool) -> Result<(), String> {
         match self.key.take() {
-            None if merge => self.key = Some(Key::Merge),
-            None => self.key = Some(Key::Name(name(&value)?)),
-            Some(Key::Name(key)) => self.members.push((key, value)),
-            Some(Key::Merge) => match value {
+            None if merge => self.key = Some(MemberKey::Merge),
+            None => self.key = Some(MemberKey::Name(name(&value)?)),
+            Some(MemberKey::Name(key)) => self.members.push((key, value)),
+            Some(MemberKey::Merge) => match value {
                 Value::Object(_) => self.merged.push(value),
                 Value::Array(items) => self.merged.extend(items.iter().rev().cloned()),
                 _ => {

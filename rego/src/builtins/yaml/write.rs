@@ -14,7 +14,7 @@ const MAX_KEY: usize = 128;
 /// Writes one document, which ends with a line break.
 pub(super) fn document(value: &Value) -> String {
     let mut out = Writer::default();
-    out.node(value, 0, Place::Root);
+    out.node(value, 0, NodePrefix::Root);
     if !out.text.ends_with('\n') {
         out.text.push('\n');
     }
@@ -23,7 +23,7 @@ pub(super) fn document(value: &Value) -> String {
 
 /// The text in front of a node on its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum NodePrefix {
     Root,
     Item,
     Member,
@@ -49,13 +49,13 @@ impl Writer {
     }
 
     /// The first thing of a collection stays on the line of a dash.
-    fn begin(&mut self, first: bool, indent: usize, place: Place) {
-        if !(first && place == Place::Item) {
+    fn begin(&mut self, first: bool, indent: usize, place: NodePrefix) {
+        if !(first && place == NodePrefix::Item) {
             self.line(indent);
         }
     }
 
-    fn node(&mut self, value: &Value, indent: usize, place: Place) {
+    fn node(&mut self, value: &Value, indent: usize, place: NodePrefix) {
         match value {
             Value::Array(items) => self.list(items, indent, place),
             Value::Set(items) => self.list(items.items(), indent, place),
@@ -81,18 +81,18 @@ impl Writer {
         }
     }
 
-    fn space(&mut self, place: Place) {
-        if place == Place::Member {
+    fn space(&mut self, place: NodePrefix) {
+        if place == NodePrefix::Member {
             self.text.push(' ');
         }
     }
 
-    fn inline(&mut self, text: &str, place: Place) {
+    fn inline(&mut self, text: &str, place: NodePrefix) {
         self.space(place);
         self.text.push_str(text);
     }
 
-    fn list(&mut self, items: &[Value], indent: usize, place: Place) {
+    fn list(&mut self, items: &[Value], indent: usize, place: NodePrefix) {
         if items.is_empty() {
             return self.inline("[]", place);
         }
@@ -100,18 +100,18 @@ impl Writer {
         for (at, item) in items.iter().enumerate() {
             self.begin(at == 0, indent, place);
             self.text.push_str("- ");
-            self.node(item, indent + 2, Place::Item);
+            self.node(item, indent + 2, NodePrefix::Item);
         }
     }
 
     fn member(&mut self, key: &str, member: &Value, indent: usize) {
         if key.contains('\n') || key.chars().count() > MAX_KEY {
             self.text.push_str("? ");
-            self.string(key, indent + 2, Place::Item);
+            self.string(key, indent + 2, NodePrefix::Item);
             self.line(indent);
             self.text.push(':');
         } else {
-            self.string(key, indent, Place::Key);
+            self.string(key, indent, NodePrefix::Key);
             self.text.push(':');
         }
         let nested = match member {
@@ -119,13 +119,13 @@ impl Writer {
             Value::Array(_) | Value::Set(_) => indent,
             _ => indent + 2,
         };
-        self.node(member, nested, Place::Member);
+        self.node(member, nested, NodePrefix::Member);
     }
 
-    fn string(&mut self, text: &str, indent: usize, place: Place) {
-        let indent = if place == Place::Root { 2 } else { indent };
-        let facts = Facts::of(text);
-        let key = place == Place::Key;
+    fn string(&mut self, text: &str, indent: usize, place: NodePrefix) {
+        let indent = if place == NodePrefix::Root { 2 } else { indent };
+        let facts = ScalarStyles::of(text);
+        let key = place == NodePrefix::Key;
         if text.contains('\n') && facts.block && !key {
             return self.literal(text, indent);
         }
@@ -262,13 +262,13 @@ fn name(key: &Value) -> String {
 }
 
 /// The styles in which a text may be written.
-struct Facts {
+struct ScalarStyles {
     plain: bool,
     single: bool,
     block: bool,
 }
 
-impl Facts {
+impl ScalarStyles {
     fn of(text: &str) -> Self {
         let letters: Vec<char> = text.chars().collect();
         let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');

@@ -1,8 +1,8 @@
 //! Checks bodies and infers the types of rules.
 
 use super::{
-    Type,
-    env::{Env, Known, Node, Signature},
+    InferredType,
+    env::{Env, KnownType, Signature, TypeNode},
     unify,
 };
 use crate::{
@@ -20,7 +20,7 @@ pub(in crate::compile) fn rules(context: &mut Context, modules: &[Module], order
         .enumerate()
         .flat_map(|(at, module)| module.rules.iter().map(move |rule| (at, module, rule)))
         .collect();
-    let mut root = Node::default();
+    let mut root = TypeNode::default();
     for index in order {
         let Some((at, module, rule)) = all.get(*index) else {
             continue;
@@ -34,7 +34,7 @@ pub(in crate::compile) fn rules(context: &mut Context, modules: &[Module], order
             next = branch.otherwise.as_deref();
         }
         if !errors.is_empty() {
-            known = Some(Known::Value(Type::Any));
+            known = Some(KnownType::Value(InferredType::Any));
         }
         insert(&mut root, module, rule, known);
         context.module = *at;
@@ -45,24 +45,24 @@ pub(in crate::compile) fn rules(context: &mut Context, modules: &[Module], order
 }
 
 /// Joins what is known of two rules of one path.
-fn merged(first: Option<Known>, second: Option<Known>) -> Option<Known> {
+fn merged(first: Option<KnownType>, second: Option<KnownType>) -> Option<KnownType> {
     match (first, second) {
-        (Some(Known::Value(first)), Some(Known::Value(second))) => {
-            Some(Known::Value(first.or(second)))
+        (Some(KnownType::Value(first)), Some(KnownType::Value(second))) => {
+            Some(KnownType::Value(first.or(second)))
         }
-        (Some(Known::Function(first)), Some(Known::Function(second))) => {
+        (Some(KnownType::Function(first)), Some(KnownType::Function(second))) => {
             let args = first.args.into_iter().zip(second.args);
-            Some(Known::Function(Signature {
+            Some(KnownType::Function(Signature {
                 args: args.map(|(first, second)| first.or(second)).collect(),
                 result: first.result.or(second.result),
             }))
         }
-        (Some(_), Some(_)) => Some(Known::Value(Type::Any)),
+        (Some(_), Some(_)) => Some(KnownType::Value(InferredType::Any)),
         (first, second) => first.or(second),
     }
 }
 
-fn insert(root: &mut Node, module: &Module, rule: &Rule, known: Option<Known>) {
+fn insert(root: &mut TypeNode, module: &Module, rule: &Rule, known: Option<KnownType>) {
     let mut node = root;
     for name in &module.package.path {
         node = node.children.entry(name.clone()).or_default();
@@ -72,7 +72,7 @@ fn insert(root: &mut Node, module: &Module, rule: &Rule, known: Option<Known>) {
             TermKind::Var(name) if at == 0 => name,
             TermKind::String(name) if at > 0 => name,
             _ => {
-                node.known = Some(Known::Value(Type::Any));
+                node.known = Some(KnownType::Value(InferredType::Any));
                 return;
             }
         };
@@ -81,18 +81,29 @@ fn insert(root: &mut Node, module: &Module, rule: &Rule, known: Option<Known>) {
     node.known = merged(node.known.take(), known);
 }
 
-fn check_rule(context: &Context, root: &Node, rule: &Rule, errors: &mut Errors) -> Option<Known> {
+fn check_rule(
+    context: &Context,
+    root: &TypeNode,
+    rule: &Rule,
+    errors: &mut Errors,
+) -> Option<KnownType> {
     let mut env = Env::new(context, root);
     body(&mut env, &rule.body, errors);
     let head = &rule.head;
-    let settled = |of: Type| if of.is_unknown() { Type::Any } else { of };
+    let settled = |of: InferredType| {
+        if of.is_unknown() {
+            InferredType::Any
+        } else {
+            of
+        }
+    };
     if !head.args.is_empty() {
         for arg in &head.args {
             walk::terms(arg, &mut |term| {
                 if let TermKind::Var(name) = &term.kind
-                    && env.var(name) == Type::Unknown
+                    && env.var(name) == InferredType::Unknown
                 {
-                    env.set(name, Type::Any);
+                    env.set(name, InferredType::Any);
                 }
                 true
             });
@@ -100,13 +111,15 @@ fn check_rule(context: &Context, root: &Node, rule: &Rule, errors: &mut Errors) 
         let args = head.args.iter().map(|arg| settled(env.of(arg))).collect();
         let value = head.value.as_ref()?;
         let result = settled(env.of(value));
-        return Some(Known::Function(Signature { args, result }));
+        return Some(KnownType::Function(Signature { args, result }));
     }
     if let Some(key) = &head.key {
-        return Some(Known::Value(Type::Set(Box::new(settled(env.of(key))))));
+        return Some(KnownType::Value(InferredType::Set(Box::new(settled(
+            env.of(key),
+        )))));
     }
     let value = head.value.as_ref()?;
-    Some(Known::Value(settled(env.of(value))))
+    Some(KnownType::Value(settled(env.of(value))))
 }
 
 fn body(env: &mut Env<'_>, exprs: &Body, errors: &mut Errors) {
@@ -220,7 +233,7 @@ fn reference(env: &mut Env<'_>, terms: &[Term], errors: &mut Errors) {
     }
     let Some((mut of, rest)) = env.start(terms) else {
         for part in terms.iter().skip(1) {
-            infer(env, part, &Type::Any);
+            infer(env, part, &InferredType::Any);
         }
         return;
     };
@@ -246,19 +259,23 @@ fn reference(env: &mut Env<'_>, terms: &[Term], errors: &mut Errors) {
             errors.push((head.span, format!("undefined ref: {shown}")));
             return;
         };
-        of = if next == Type::Unknown {
-            Type::Any
+        of = if next == InferredType::Unknown {
+            InferredType::Any
         } else {
             next
         };
     }
 }
 
-fn infer(env: &mut Env<'_>, part: &Term, of: &Type) {
+fn infer(env: &mut Env<'_>, part: &Term, of: &InferredType) {
     if let TermKind::Var(name) = &part.kind
-        && env.var(name) == Type::Unknown
+        && env.var(name) == InferredType::Unknown
     {
-        let of = if of.is_unknown() { &Type::Any } else { of };
+        let of = if of.is_unknown() {
+            &InferredType::Any
+        } else {
+            of
+        };
         env.set(name, of.clone());
     }
 }
@@ -280,7 +297,7 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr, errors: &mut Errors) {
     }
     let Some((signature, variadic)) = called(expr).and_then(|name| env.signature(name)) else {
         // A call of a rule is a call of a function only if the rule may have any type.
-        if !env.relaxed && !matches!(env.of(operator), Type::Any | Type::Unknown) {
+        if !env.relaxed && !matches!(env.of(operator), InferredType::Any | InferredType::Unknown) {
             let name = display::term(operator);
             errors.push((expr.span, format!("undefined function {name}")));
             return;
@@ -288,7 +305,7 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr, errors: &mut Errors) {
         // Any function: its result has any type.
         for operand in operands {
             walk::outside_closures(operand, &mut |term| {
-                infer(env, term, &Type::Any);
+                infer(env, term, &InferredType::Any);
                 true
             });
         }

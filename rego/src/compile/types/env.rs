@@ -11,29 +11,29 @@ use crate::{
 /// Types of a function's arguments and of its result.
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
-    pub(super) args: Vec<Type>,
-    pub(super) result: Type,
+    pub(super) args: Vec<InferredType>,
+    pub(super) result: InferredType,
 }
 
 /// Type of the rules at a path, as far as it is inferred.
 #[derive(Debug, Clone)]
-pub(super) enum Known {
-    Value(Type),
+pub(super) enum KnownType {
+    Value(InferredType),
     Function(Signature),
 }
 
 /// Inferred types of rules, by path below `data`.
 #[derive(Default)]
-pub(super) struct Node {
-    pub(super) children: HashMap<Arc<str>, Node>,
-    pub(super) known: Option<Known>,
+pub(super) struct TypeNode {
+    pub(super) children: HashMap<Arc<str>, TypeNode>,
+    pub(super) known: Option<KnownType>,
 }
 
 /// Types while a body is checked.
 pub(super) struct Env<'a> {
     pub(super) context: &'a Context,
     pub(super) root: &'a Node,
-    scopes: Vec<HashMap<Var, Type>>,
+    scopes: Vec<HashMap<Var, InferredType>>,
     /// Rules have any type: the expression has `with`.
     pub(super) relaxed: bool,
 }
@@ -56,31 +56,34 @@ impl<'a> Env<'a> {
         self.scopes.pop();
     }
 
-    pub(super) fn var(&self, name: &Var) -> Type {
+    pub(super) fn var(&self, name: &Var) -> InferredType {
         let mut scopes = self.scopes.iter().rev();
         scopes
             .find_map(|scope| scope.get(name))
             .cloned()
-            .unwrap_or(Type::Unknown)
+            .unwrap_or(InferredType::Unknown)
     }
 
-    pub(super) fn set(&mut self, name: &Var, of: Type) {
+    pub(super) fn set(&mut self, name: &Var, of: InferredType) {
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.clone(), of);
         }
     }
 
     /// Returns the signature of a function and of a builtin with its result.
-    pub(super) fn signature(&self, operator: &Term) -> Option<(Signature, Option<Type>)> {
+    pub(super) fn signature(&self, operator: &Term) -> Option<(Signature, Option<InferredType>)> {
         let TermKind::Ref(terms) = &operator.kind else {
             return None;
         };
         if let Some(builtin) = self.context.builtin(terms) {
             let signature = Signature {
-                args: builtin.args.iter().map(Type::from).collect(),
-                result: builtin.result.as_ref().map_or(Type::Any, Type::from),
+                args: builtin.args.iter().map(InferredType::from).collect(),
+                result: builtin
+                    .result
+                    .as_ref()
+                    .map_or(InferredType::Any, InferredType::from),
             };
-            return Some((signature, builtin.variadic.as_ref().map(Type::from)));
+            return Some((signature, builtin.variadic.as_ref().map(InferredType::from)));
         }
         if self.relaxed {
             return None;
@@ -90,52 +93,58 @@ impl<'a> Env<'a> {
             .iter()
             .try_fold(self.root, |node, name| node.children.get(name))?;
         match &node.known {
-            Some(Known::Function(signature)) => Some((signature.clone(), None)),
+            Some(KnownType::Function(signature)) => Some((signature.clone(), None)),
             _ => None,
         }
     }
 
-    pub(super) fn of(&self, term: &Term) -> Type {
+    pub(super) fn of(&self, term: &Term) -> InferredType {
         match &term.kind {
-            TermKind::Null => Type::Null,
-            TermKind::Bool(_) => Type::Boolean,
-            TermKind::Number(_) => Type::Number,
-            TermKind::String(_) => Type::String,
+            TermKind::Null => InferredType::Null,
+            TermKind::Bool(_) => InferredType::Boolean,
+            TermKind::Number(_) => InferredType::Number,
+            TermKind::String(_) => InferredType::String,
             TermKind::Var(name) => self.var(name),
             TermKind::Ref(terms) => self.reference(terms),
             TermKind::Array(terms) => {
-                Type::Array(terms.iter().map(|term| self.of(term)).collect(), None)
+                InferredType::Array(terms.iter().map(|term| self.of(term)).collect(), None)
             }
-            TermKind::Set(terms) if terms.is_empty() => Type::Set(Box::new(Type::Any)),
+            TermKind::Set(terms) if terms.is_empty() => {
+                InferredType::Set(Box::new(InferredType::Any))
+            }
             TermKind::Set(terms) => {
-                let (mut unknown, mut of) = (false, Type::Unknown);
+                let (mut unknown, mut of) = (false, InferredType::Unknown);
                 for term in terms {
                     let element = self.of(term);
                     unknown |= element.is_unknown();
                     of = of.or(element);
                 }
-                Type::Set(Box::new(if unknown { Type::Unknown } else { of }))
+                InferredType::Set(Box::new(if unknown { InferredType::Unknown } else { of }))
             }
             TermKind::Object(members) => self.object(members),
             TermKind::ArrayComprehension(head, _) => {
-                Type::Array(Vec::new(), Some(Box::new(self.closed(head))))
+                InferredType::Array(Vec::new(), Some(Box::new(self.closed(head))))
             }
-            TermKind::SetComprehension(head, _) => Type::Set(Box::new(self.closed(head))),
-            TermKind::ObjectComprehension(head, _) => Type::Object(
+            TermKind::SetComprehension(head, _) => InferredType::Set(Box::new(self.closed(head))),
+            TermKind::ObjectComprehension(head, _) => InferredType::Object(
                 Vec::new(),
                 Some(Box::new((self.closed(&head.0), self.closed(&head.1)))),
             ),
-            _ => Type::Any,
+            _ => InferredType::Any,
         }
     }
 
     /// Type of a comprehension's head: what its own body infers is not kept.
-    fn closed(&self, term: &Term) -> Type {
+    fn closed(&self, term: &Term) -> InferredType {
         let of = self.of(term);
-        if of.is_unknown() { Type::Any } else { of }
+        if of.is_unknown() {
+            InferredType::Any
+        } else {
+            of
+        }
     }
 
-    fn object(&self, members: &[(Term, Term)]) -> Type {
+    fn object(&self, members: &[(Term, Term)]) -> InferredType {
         let (mut fixed, mut rest) = (Vec::new(), None);
         for (key, value) in members {
             let of = self.of(value);
@@ -143,19 +152,21 @@ impl<'a> Env<'a> {
                 fixed.push((display::term(key).into(), of));
                 continue;
             }
-            let (keys, values) = rest.take().unwrap_or((Type::Unknown, Type::Unknown));
+            let (keys, values) = rest
+                .take()
+                .unwrap_or((InferredType::Unknown, InferredType::Unknown));
             rest = Some((keys.or(self.of(key)), values.or(of)));
         }
         if members.is_empty() {
-            rest = Some((Type::Any, Type::Any));
+            rest = Some((InferredType::Any, InferredType::Any));
         }
-        Type::Object(fixed, rest.map(Box::new))
+        InferredType::Object(fixed, rest.map(Box::new))
     }
 
-    /// Type of a reference, [`Type::Any`] if nothing more is known.
-    pub(super) fn reference(&self, terms: &[Term]) -> Type {
+    /// Type of a reference, [`InferredType::Any`] if nothing more is known.
+    pub(super) fn reference(&self, terms: &[Term]) -> InferredType {
         let Some((mut of, rest)) = self.start(terms) else {
-            return Type::Any;
+            return InferredType::Any;
         };
         for part in rest {
             let next = if crate::compile::context::is_scalar(part) {
@@ -163,13 +174,13 @@ impl<'a> Env<'a> {
             } else {
                 of.keys().map(|_| of.values())
             };
-            of = next.unwrap_or(Type::Unknown);
+            of = next.unwrap_or(InferredType::Unknown);
         }
         of
     }
 
     /// Returns the type that a reference starts with and the rest of its path; `None` if all is possible.
-    pub(super) fn start<'t>(&self, terms: &'t [Term]) -> Option<(Type, &'t [Term])> {
+    pub(super) fn start<'t>(&self, terms: &'t [Term]) -> Option<(InferredType, &'t [Term])> {
         let (head, mut rest) = terms.split_first()?;
         let TermKind::Var(name) = &head.kind else {
             return None;
@@ -179,7 +190,7 @@ impl<'a> Env<'a> {
         }
         if !is_var(head, "data") {
             let of = self.var(name);
-            return (of != Type::Unknown).then_some((of, rest));
+            return (of != InferredType::Unknown).then_some((of, rest));
         }
         if self.relaxed {
             return None;
@@ -191,7 +202,7 @@ impl<'a> Env<'a> {
             };
             node = node.children.get(name)?;
             rest = more;
-            if let Some(Known::Value(of)) = &node.known {
+            if let Some(KnownType::Value(of)) = &node.known {
                 return Some((of.clone(), rest));
             }
         }
@@ -204,6 +215,6 @@ impl<'a> Env<'a> {
             path.iter()
                 .try_fold(self.root, |node, name| node.children.get(name))
         });
-        node.is_some_and(|node| matches!(node.known, Some(Known::Function(_))))
+        node.is_some_and(|node| matches!(node.known, Some(KnownType::Function(_))))
     }
 }

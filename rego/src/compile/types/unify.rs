@@ -1,6 +1,6 @@
 //! Compares terms with types, and infers the types of variables on the way.
 
-use super::{Type, env::Env};
+use super::{InferredType, env::Env};
 use crate::{
     compile::context::is_scalar,
     syntax::{Term, TermKind, display},
@@ -32,15 +32,23 @@ pub(super) fn terms(env: &mut Env<'_>, left: &Term, right: &Term) -> bool {
                 })
         }
         (TermKind::Var(_), _) => {
-            let fits = term(env, right, &Type::Any, false);
+            let fits = term(env, right, &InferredType::Any, false);
             let of = env.of(right);
-            let of = if of.is_unknown() { Type::Any } else { of };
+            let of = if of.is_unknown() {
+                InferredType::Any
+            } else {
+                of
+            };
             fits && term(env, left, &of, false)
         }
         (_, TermKind::Var(_)) => {
-            let fits = term(env, left, &Type::Any, false);
+            let fits = term(env, left, &InferredType::Any, false);
             let of = env.of(left);
-            let of = if of.is_unknown() { Type::Any } else { of };
+            let of = if of.is_unknown() {
+                InferredType::Any
+            } else {
+                of
+            };
             fits && term(env, right, &of, false)
         }
         // Parts without a type on both sides are accepted.
@@ -49,7 +57,7 @@ pub(super) fn terms(env: &mut Env<'_>, left: &Term, right: &Term) -> bool {
 }
 
 /// Compares a term with a type. With `union` variables gain the type besides those that they have.
-pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &Type, union: bool) -> bool {
+pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &InferredType, union: bool) -> bool {
     match (&value.kind, of) {
         (TermKind::Var(name), of) => {
             let known = env.var(name);
@@ -57,33 +65,36 @@ pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &Type, union: bool) -> b
                 env.set(name, known.or(of.clone()));
                 return true;
             }
-            if known != Type::Unknown {
+            if known != InferredType::Unknown {
                 return known.unifies(of) || known.is_unknown();
             }
             env.set(name, of.clone());
             true
         }
-        (TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_), Type::Union(types)) => {
+        (
+            TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_),
+            InferredType::Union(types),
+        ) => {
             let mut fits = false;
             for of in types {
                 fits |= term(env, value, of, true);
             }
             fits
         }
-        (TermKind::Array(items), Type::Any) | (TermKind::Set(items), Type::Any) => {
+        (TermKind::Array(items), InferredType::Any) | (TermKind::Set(items), InferredType::Any) => {
             for item in items {
-                term(env, item, &Type::Any, true);
+                term(env, item, &InferredType::Any, true);
             }
             true
         }
-        (TermKind::Object(members), Type::Any) => {
+        (TermKind::Object(members), InferredType::Any) => {
             for (key, value) in members {
-                term(env, key, &Type::Any, true);
-                term(env, value, &Type::Any, true);
+                term(env, key, &InferredType::Any, true);
+                term(env, value, &InferredType::Any, true);
             }
             true
         }
-        (TermKind::Array(items), Type::Array(types, rest)) => {
+        (TermKind::Array(items), InferredType::Array(types, rest)) => {
             (items.len() == types.len() || rest.is_some())
                 && items.iter().enumerate().all(|(at, item)| {
                     types
@@ -92,14 +103,14 @@ pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &Type, union: bool) -> b
                         .is_some_and(|of| term(env, item, of, union))
                 })
         }
-        (TermKind::Set(items), Type::Set(of)) => {
+        (TermKind::Set(items), InferredType::Set(of)) => {
             items.iter().all(|item| term(env, item, of, union))
         }
-        (TermKind::Object(members), Type::Object(types, rest)) => {
+        (TermKind::Object(members), InferredType::Object(types, rest)) => {
             (members.len() == types.len() || rest.is_some())
                 && members.iter().all(|(key, value)| {
                     if !is_scalar(key) {
-                        term(env, value, &Type::Any, union);
+                        term(env, value, &InferredType::Any, union);
                         return true;
                     }
                     let at = of.select(&display::term(key), &env.of(key));

@@ -1,15 +1,19 @@
 //! Plans bodies and expressions: which of them test, bind or enumerate.
 
-use super::build::{Planned, Planner, Scope};
-use super::{Callee, Comparison, Expr, Output, Replacement, Stmt, StmtKind, With};
-use crate::compile::program::{self, ExprKind, Target, Term, TermKind};
+use super::build::{Planned, Planner, SlotScope};
+use super::{Callee, Comparison, Output, PlanExpr, PlanWith, Replacement, Stmt, StmtKind};
+use crate::compile::program::{self, CompiledExprKind, CompiledTerm, CompiledTermKind, WithTarget};
 use crate::eval::error::Place;
 use crate::signature::Declaration;
 use crate::value::Value;
 
 impl Planner<'_> {
     /// Plans the expressions of a body. Slots that they bind are bound behind it.
-    pub(super) fn body(&mut self, scope: &mut Scope, body: &[program::Expr]) -> Planned<Vec<Stmt>> {
+    pub(super) fn body(
+        &mut self,
+        scope: &mut SlotScope,
+        body: &[program::CompiledExpr],
+    ) -> Planned<Vec<Stmt>> {
         let mut out = Vec::with_capacity(body.len());
         for expr in body {
             self.expression(scope, expr, &mut out)?;
@@ -18,7 +22,11 @@ impl Planner<'_> {
     }
 
     /// Plans a body whose slots end with it.
-    fn nested(&mut self, scope: &mut Scope, body: &[program::Expr]) -> Planned<Vec<Stmt>> {
+    fn nested(
+        &mut self,
+        scope: &mut SlotScope,
+        body: &[program::CompiledExpr],
+    ) -> Planned<Vec<Stmt>> {
         let outer = scope.bound.clone();
         let planned = self.body(scope, body);
         scope.leave(&outer);
@@ -27,8 +35,8 @@ impl Planner<'_> {
 
     fn expression(
         &mut self,
-        scope: &mut Scope,
-        expr: &program::Expr,
+        scope: &mut SlotScope,
+        expr: &program::CompiledExpr,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
         let place = self.place(expr.span);
@@ -50,8 +58,8 @@ impl Planner<'_> {
 
     fn signed(
         &mut self,
-        scope: &mut Scope,
-        expr: &program::Expr,
+        scope: &mut SlotScope,
+        expr: &program::CompiledExpr,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
         if !expr.negated {
@@ -70,22 +78,22 @@ impl Planner<'_> {
 
     fn plain(
         &mut self,
-        scope: &mut Scope,
-        expr: &program::Expr,
+        scope: &mut SlotScope,
+        expr: &program::CompiledExpr,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
         let place = self.place(expr.span);
         let kind = match &expr.kind {
-            ExprKind::Term(term) => return self.test(scope, term, place, out),
-            ExprKind::Unify(a, b) => return self.unify(scope, a, b, place, out),
-            ExprKind::Call {
+            CompiledExprKind::Term(term) => return self.test(scope, term, place, out),
+            CompiledExprKind::Unify(a, b) => return self.unify(scope, a, b, place, out),
+            CompiledExprKind::Call {
                 callee,
                 args,
                 output,
             } => {
                 return self.call(scope, callee, args, output.as_ref(), place, out);
             }
-            ExprKind::Every {
+            CompiledExprKind::Every {
                 key,
                 value,
                 domain,
@@ -106,9 +114,9 @@ impl Planner<'_> {
                     body,
                 }
             }
-            ExprKind::Not(body) => StmtKind::Not(self.nested(scope, body)?),
-            ExprKind::Unready(message) => StmtKind::Unready(message.clone()),
-            ExprKind::Probe { keys, body } => {
+            CompiledExprKind::Not(body) => StmtKind::Not(self.nested(scope, body)?),
+            CompiledExprKind::Unready(message) => StmtKind::Unready(message.clone()),
+            CompiledExprKind::Probe { keys, body } => {
                 let outer = scope.bound.clone();
                 let keys: Box<[usize]> = keys.iter().map(|key| key.0 as usize).collect();
                 for key in &keys {
@@ -120,10 +128,10 @@ impl Planner<'_> {
                 let Ok(probe) = probe else { return Ok(()) };
                 StmtKind::Probe(keys, probe)
             }
-            ExprKind::And(left, right) => {
+            CompiledExprKind::And(left, right) => {
                 StmtKind::And(self.nested(scope, left)?, self.nested(scope, right)?)
             }
-            ExprKind::Or(left, right) => {
+            CompiledExprKind::Or(left, right) => {
                 StmtKind::Or(self.nested(scope, left)?, self.nested(scope, right)?)
             }
         };
@@ -133,13 +141,13 @@ impl Planner<'_> {
 
     fn test(
         &mut self,
-        scope: &mut Scope,
-        term: &Term,
+        scope: &mut SlotScope,
+        term: &CompiledTerm,
         place: Place,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
         let kind = match &term.kind {
-            TermKind::Ref(reference) if !self.ground(scope, term) => {
+            CompiledTermKind::Ref(reference) if !self.ground(scope, term) => {
                 let scan = self.scan(scope, reference, out)?;
                 StmtKind::Scan(Box::new(scan), Output::Truthy)
             }
@@ -151,10 +159,10 @@ impl Planner<'_> {
 
     fn call(
         &mut self,
-        scope: &mut Scope,
-        callee: &program::Callee,
-        args: &[Term],
-        output: Option<&Term>,
+        scope: &mut SlotScope,
+        callee: &program::CompiledCallee,
+        args: &[CompiledTerm],
+        output: Option<&CompiledTerm>,
         place: Place,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
@@ -163,7 +171,7 @@ impl Planner<'_> {
             values.push(self.value(scope, arg, out)?);
         }
         let declaration = match callee {
-            program::Callee::Function(path) => {
+            program::CompiledCallee::Function(path) => {
                 let Some(set) = self.set_at(path) else {
                     let message = format!("function data.{} has no rules", path.join("."));
                     return Err(self.internal(place, message));
@@ -174,13 +182,13 @@ impl Planner<'_> {
                 out.push(Stmt { place, kind });
                 return Ok(());
             }
-            program::Callee::Builtin(declaration) => declaration,
+            program::CompiledCallee::Builtin(declaration) => declaration,
         };
         let kind = match (comparison(declaration), values.len()) {
             _ if declaration.name == "internal.print" => StmtKind::Print(values.into()),
             (Some(comparison), 2) => {
-                let right = values.pop().unwrap_or(Expr::Const(Value::Null));
-                let left = values.pop().unwrap_or(Expr::Const(Value::Null));
+                let right = values.pop().unwrap_or(PlanExpr::Const(Value::Null));
+                let left = values.pop().unwrap_or(PlanExpr::Const(Value::Null));
                 let builtin = self.layout.builtin_ids.get(declaration.name).copied();
                 let output = self.output(scope, output, out)?;
                 StmtKind::Compare(comparison, builtin, Box::new([left, right]), output)
@@ -211,8 +219,8 @@ impl Planner<'_> {
 
     fn output(
         &mut self,
-        scope: &mut Scope,
-        output: Option<&Term>,
+        scope: &mut SlotScope,
+        output: Option<&CompiledTerm>,
         out: &mut Vec<Stmt>,
     ) -> Planned<Output> {
         Ok(match output {
@@ -223,36 +231,36 @@ impl Planner<'_> {
 
     fn with(
         &mut self,
-        scope: &mut Scope,
-        with: &program::With,
+        scope: &mut SlotScope,
+        with: &program::CompiledWith,
         out: &mut Vec<Stmt>,
-    ) -> Planned<With> {
+    ) -> Planned<PlanWith> {
         let place = self.place(with.span);
         let callee = match &with.target {
-            Target::Input(path) | Target::Data(path) => {
+            WithTarget::Input(path) | WithTarget::Data(path) => {
                 let mut steps = Vec::new();
                 for term in path {
                     steps.push(self.value(scope, term, out)?);
                 }
-                let program::Replacement::Term(term) = &with.value else {
+                let program::WithValue::Term(term) = &with.value else {
                     return Err(self.internal(place, "a document is replaced by a function"));
                 };
                 let value = self.value(scope, term, out)?;
                 return Ok(match with.target {
-                    Target::Input(_) => With::Input(steps.into(), value),
-                    _ => With::Data(steps.into(), value),
+                    WithTarget::Input(_) => PlanWith::Input(steps.into(), value),
+                    _ => PlanWith::Data(steps.into(), value),
                 });
             }
-            Target::Function(path) => {
-                self.callee(&program::Callee::Function(path.clone()), place)?
+            WithTarget::Function(path) => {
+                self.callee(&program::CompiledCallee::Function(path.clone()), place)?
             }
-            Target::Builtin(declaration) => {
-                self.callee(&program::Callee::Builtin(*declaration), place)?
+            WithTarget::Builtin(declaration) => {
+                self.callee(&program::CompiledCallee::Builtin(*declaration), place)?
             }
         };
         let replacement = match &with.value {
-            program::Replacement::Term(term) => Replacement::Value(self.value(scope, term, out)?),
-            program::Replacement::Callee(other) => {
+            program::WithValue::Term(term) => Replacement::Value(self.value(scope, term, out)?),
+            program::WithValue::Callee(other) => {
                 let other = self.callee(other, place)?;
                 if let Callee::Rules(set) = other {
                     self.uses.sets.insert(set);
@@ -260,15 +268,15 @@ impl Planner<'_> {
                 Replacement::Callee(other)
             }
         };
-        Ok(With::Function(callee, replacement))
+        Ok(PlanWith::Function(callee, replacement))
     }
 
-    fn callee(&self, callee: &program::Callee, place: Place) -> Planned<Callee> {
+    fn callee(&self, callee: &program::CompiledCallee, place: Place) -> Planned<Callee> {
         match callee {
-            program::Callee::Builtin(declaration) => {
+            program::CompiledCallee::Builtin(declaration) => {
                 self.builtin(declaration.name, place).map(Callee::Builtin)
             }
-            program::Callee::Function(path) => match self.set_at(path) {
+            program::CompiledCallee::Function(path) => match self.set_at(path) {
                 Some(set) => Ok(Callee::Rules(set)),
                 None => {
                     let message = format!("function data.{} has no rules", path.join("."));

@@ -7,10 +7,11 @@ use super::count::unread_in_query;
 use super::depends::{self, Facts, Uses};
 use super::index;
 use super::{
-    Branch, Definition, Expr, Layout, Node, NodeId, Plan, QueryPlan, RuleSet, SetId, SetKind,
+    Branch, Definition, Layout, NodeId, Plan, PlanExpr, PlanNode, QueryPlan, RuleSet, SetId,
+    SetKind,
 };
 use crate::builtins::Registry;
-use crate::compile::program::{self, Compiled, Kind, RuleId};
+use crate::compile::program::{self, Compiled, RuleId, RuleKind};
 use crate::eval::error::{EvalCode, EvalError, Place};
 use crate::syntax::Span;
 use crate::value::Value;
@@ -27,13 +28,13 @@ pub(crate) struct Planner<'a> {
 
 /// The slots of a frame while a body is planned.
 #[derive(Debug, Clone)]
-pub(crate) struct Scope {
+pub(crate) struct SlotScope {
     pub(crate) bound: Vec<bool>,
 }
 
-impl Scope {
-    pub(crate) fn new(slots: usize) -> Scope {
-        Scope {
+impl SlotScope {
+    pub(crate) fn new(slots: usize) -> SlotScope {
+        SlotScope {
             bound: vec![false; slots],
         }
     }
@@ -110,7 +111,7 @@ pub(crate) fn plan_rules(
 }
 
 /// Plans a query against planned rules.
-pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPlan> {
+pub(crate) fn plan_query(plan: &Plan, query: &program::CompiledQuery) -> Planned<QueryPlan> {
     let file = u32::try_from(plan.layout.files.len()).unwrap_or(u32::MAX);
     let mut planner = Planner {
         layout: &plan.layout,
@@ -118,7 +119,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
         file,
         unread: unread_in_query(&query.body, &query.slots),
     };
-    let mut scope = Scope::new(query.slots.len());
+    let mut scope = SlotScope::new(query.slots.len());
     let body = planner.body(&mut scope, &query.body)?;
     // Variables of nested bodies have no value at the end.
     let named = query.slots.iter().zip(&scope.bound);
@@ -135,7 +136,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
         args: Vec::new(),
         body,
         keys: Vec::new(),
-        value: Expr::Const(Value::Bool(true)),
+        value: PlanExpr::Const(Value::Bool(true)),
         contains: false,
         otherwise: None,
         names,
@@ -144,7 +145,7 @@ pub(crate) fn plan_query(plan: &Plan, query: &program::Query) -> Planned<QueryPl
 }
 
 /// A rule set whose bodies are not planned yet.
-struct Draft {
+struct RuleSetDraft {
     path: Vec<Value>,
     kind: SetKind,
     rules: Vec<RuleId>,
@@ -153,15 +154,15 @@ struct Draft {
 
 fn add_node(
     compiled: &Compiled,
-    node: &program::Node,
+    node: &program::RuleNode,
     path: Vec<Value>,
     layout: &mut Layout,
-    drafts: &mut Vec<Draft>,
+    drafts: &mut Vec<RuleSetDraft>,
 ) -> NodeId {
     let id = layout.nodes.len();
-    let mut added = Node {
+    let mut added = PlanNode {
         path: path.clone(),
-        ..Node::default()
+        ..PlanNode::default()
     };
     if !node.rules.is_empty() || node.default.is_some() {
         let draft = draft(compiled, node, path.clone());
@@ -178,7 +179,7 @@ fn add_node(
     id
 }
 
-fn draft(compiled: &Compiled, node: &program::Node, path: Vec<Value>) -> Draft {
+fn draft(compiled: &Compiled, node: &program::RuleNode, path: Vec<Value>) -> RuleSetDraft {
     let rule = |id: &RuleId| &compiled.rules[id.0 as usize];
     let mut rules = node.rules.clone();
     let dynamic = rules.iter().any(|id| !rule(id).suffix.is_empty());
@@ -187,9 +188,9 @@ fn draft(compiled: &Compiled, node: &program::Node, path: Vec<Value>) -> Draft {
         .or(node.default.as_ref())
         .map(|id| rule(id).kind)
     {
-        Some(Kind::Function) => SetKind::Function,
+        Some(RuleKind::Function) => SetKind::Function,
         _ if dynamic => SetKind::Object,
-        Some(Kind::Set) => SetKind::Set,
+        Some(RuleKind::Set) => SetKind::Set,
         _ => SetKind::Complete,
     };
     if dynamic {
@@ -198,7 +199,7 @@ fn draft(compiled: &Compiled, node: &program::Node, path: Vec<Value>) -> Draft {
             .values()
             .for_each(|child| collect(child, &mut rules));
     }
-    Draft {
+    RuleSetDraft {
         path,
         kind,
         rules,
@@ -206,7 +207,7 @@ fn draft(compiled: &Compiled, node: &program::Node, path: Vec<Value>) -> Draft {
     }
 }
 
-fn collect(node: &program::Node, rules: &mut Vec<RuleId>) {
+fn collect(node: &program::RuleNode, rules: &mut Vec<RuleId>) {
     rules.extend(&node.rules);
     node.children
         .values()
@@ -214,9 +215,9 @@ fn collect(node: &program::Node, rules: &mut Vec<RuleId>) {
 }
 
 impl Planner<'_> {
-    fn set(&mut self, compiled: &Compiled, draft: Draft) -> Planned<RuleSet> {
+    fn set(&mut self, compiled: &Compiled, draft: RuleSetDraft) -> Planned<RuleSet> {
         let depth = draft.path.len();
-        let sources: Vec<&program::Rule> = draft
+        let sources: Vec<&program::CompiledRule> = draft
             .rules
             .iter()
             .map(|id| &compiled.rules[id.0 as usize])

@@ -1,11 +1,12 @@
 //! Slots that occur once: nothing reads what is bound to them.
 
 use crate::compile::program::{
-    Body, Branch, Expr, ExprKind, Head, Replacement, SlotInfo, Target, Term, TermKind,
+    Body, CompiledBranch, CompiledExpr, CompiledExprKind, CompiledTerm, CompiledTermKind, RefHead,
+    SlotInfo, WithTarget, WithValue,
 };
 
 /// Returns for each slot of a rule's branch if it has no name and occurs once.
-pub(crate) fn unread(branch: &Branch, suffix: &[Term]) -> Vec<bool> {
+pub(crate) fn unread(branch: &CompiledBranch, suffix: &[CompiledTerm]) -> Vec<bool> {
     let mut counts = Counts(vec![0; branch.slots.len()]);
     counts.terms(&branch.args);
     counts.terms(suffix);
@@ -42,32 +43,36 @@ impl Counts {
         }
     }
 
-    fn terms(&mut self, terms: &[Term]) {
+    fn terms(&mut self, terms: &[CompiledTerm]) {
         terms.iter().for_each(|term| self.term(term));
     }
 
-    fn term(&mut self, term: &Term) {
+    fn term(&mut self, term: &CompiledTerm) {
         match &term.kind {
-            TermKind::Null | TermKind::Bool(_) | TermKind::Number(_) | TermKind::String(_) => {}
-            TermKind::Slot(slot) => self.slot(*slot),
-            TermKind::Ref(reference) => {
-                if let Head::Slot(slot) = reference.head {
+            CompiledTermKind::Null
+            | CompiledTermKind::Bool(_)
+            | CompiledTermKind::Number(_)
+            | CompiledTermKind::String(_) => {}
+            CompiledTermKind::Slot(slot) => self.slot(*slot),
+            CompiledTermKind::Ref(reference) => {
+                if let RefHead::Slot(slot) = reference.head {
                     self.slot(slot);
                 }
                 self.terms(&reference.path);
             }
-            TermKind::Array(items) | TermKind::Set(items) => self.terms(items),
-            TermKind::Object(entries) => {
+            CompiledTermKind::Array(items) | CompiledTermKind::Set(items) => self.terms(items),
+            CompiledTermKind::Object(entries) => {
                 for (key, value) in entries {
                     self.term(key);
                     self.term(value);
                 }
             }
-            TermKind::ArrayComprehension(head, body) | TermKind::SetComprehension(head, body) => {
+            CompiledTermKind::ArrayComprehension(head, body)
+            | CompiledTermKind::SetComprehension(head, body) => {
                 self.term(head);
                 self.body(body);
             }
-            TermKind::ObjectComprehension(head, body) => {
+            CompiledTermKind::ObjectComprehension(head, body) => {
                 self.term(&head.0);
                 self.term(&head.1);
                 self.body(body);
@@ -75,22 +80,22 @@ impl Counts {
         }
     }
 
-    fn body(&mut self, body: &[Expr]) {
+    fn body(&mut self, body: &[CompiledExpr]) {
         body.iter().for_each(|expr| self.expr(expr));
     }
 
-    fn expr(&mut self, expr: &Expr) {
+    fn expr(&mut self, expr: &CompiledExpr) {
         match &expr.kind {
-            ExprKind::Term(term) => self.term(term),
-            ExprKind::Unify(a, b) => {
+            CompiledExprKind::Term(term) => self.term(term),
+            CompiledExprKind::Unify(a, b) => {
                 self.term(a);
                 self.term(b);
             }
-            ExprKind::Call { args, output, .. } => {
+            CompiledExprKind::Call { args, output, .. } => {
                 self.terms(args);
                 output.iter().for_each(|term| self.term(term));
             }
-            ExprKind::Every {
+            CompiledExprKind::Every {
                 key,
                 value,
                 domain,
@@ -101,23 +106,23 @@ impl Counts {
                 self.term(domain);
                 self.body(body);
             }
-            ExprKind::Not(body) => self.body(body),
-            ExprKind::Probe { keys, body } => {
+            CompiledExprKind::Not(body) => self.body(body),
+            CompiledExprKind::Probe { keys, body } => {
                 keys.iter().for_each(|slot| self.slot(*slot));
                 self.body(body);
             }
-            ExprKind::Unready(_) => {}
-            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            CompiledExprKind::Unready(_) => {}
+            CompiledExprKind::And(left, right) | CompiledExprKind::Or(left, right) => {
                 self.body(left);
                 self.body(right);
             }
         }
         for with in &expr.with {
             match &with.target {
-                Target::Input(path) | Target::Data(path) => self.terms(path),
-                Target::Function(_) | Target::Builtin(_) => {}
+                WithTarget::Input(path) | WithTarget::Data(path) => self.terms(path),
+                WithTarget::Function(_) | WithTarget::Builtin(_) => {}
             }
-            if let Replacement::Term(term) = &with.value {
+            if let WithValue::Term(term) = &with.value {
                 self.term(term);
             }
         }

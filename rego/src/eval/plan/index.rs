@@ -93,7 +93,10 @@ pub(crate) fn scalar(value: &Value) -> bool {
 type Alternatives = Vec<Vec<Requirement>>;
 
 /// Returns for each rule the guards of its branches, in the order of `else`.
-pub(super) fn guards(layout: &Layout, rules: &[&program::Rule]) -> Vec<Vec<Option<Arc<Guard>>>> {
+pub(super) fn guards(
+    layout: &Layout,
+    rules: &[&program::CompiledRule],
+) -> Vec<Vec<Option<Arc<Guard>>>> {
     let mut frequency = Frequency::default();
     let mut delimiters: HashMap<Site, Vec<Box<str>>> = HashMap::new();
     let mut paths = Vec::new();

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::build::{Planned, Planner, Scope};
+use super::build::{Planned, Planner, SlotScope};
 use super::depends::Facts;
-use super::{Expr, Path, Scan, Source, Step, Stmt, StmtKind};
-use crate::compile::program::{Head, Ref, Term, TermKind};
+use super::{Path, PlanExpr, Scan, Source, Step, Stmt, StmtKind};
+use crate::compile::program::{CompiledTerm, CompiledTermKind, Ref, RefHead};
 use crate::value::Value;
 
 /// The start of a reference and the number of keys that it covers.
@@ -19,16 +19,16 @@ impl Planner<'_> {
     /// Plans a reference whose keys are all known.
     pub(super) fn path(
         &mut self,
-        scope: &mut Scope,
+        scope: &mut SlotScope,
         reference: &Ref,
         out: &mut Vec<Stmt>,
-    ) -> Planned<Expr> {
+    ) -> Planned<PlanExpr> {
         let start = self.start(reference);
         let mut steps = Vec::new();
         for term in reference.path.iter().skip(start.covered) {
             // Keys are looked up by reference, so they are constants or slots.
             steps.push(match self.value(scope, term, out)? {
-                simple @ (Expr::Const(_) | Expr::Slot(_)) => simple,
+                simple @ (PlanExpr::Const(_) | PlanExpr::Slot(_)) => simple,
                 other => {
                     let slot = scope.temporary();
                     let place = self.place(term.span);
@@ -36,12 +36,12 @@ impl Planner<'_> {
                         place,
                         kind: StmtKind::Let(slot, other),
                     });
-                    Expr::Slot(slot)
+                    PlanExpr::Slot(slot)
                 }
             });
         }
         let (source, reads) = (start.source, start.reads);
-        Ok(Expr::Path(Arc::new(Path {
+        Ok(PlanExpr::Path(Arc::new(Path {
             source,
             steps,
             reads,
@@ -50,7 +50,7 @@ impl Planner<'_> {
 
     /// Tells if a reference to `data` depends on a key that is only known when it is evaluated.
     pub(super) fn dynamic(&mut self, reference: &Ref) -> bool {
-        reference.head == Head::Data && {
+        reference.head == RefHead::Data && {
             let start = self.start(reference);
             matches!(start.source, Source::Tree(_)) && start.covered < reference.path.len()
         }
@@ -59,7 +59,7 @@ impl Planner<'_> {
     /// Plans a reference with keys that are found by enumeration; they are bound behind it.
     pub(super) fn scan(
         &mut self,
-        scope: &mut Scope,
+        scope: &mut SlotScope,
         reference: &Ref,
         out: &mut Vec<Stmt>,
     ) -> Planned<Scan> {
@@ -81,12 +81,12 @@ impl Planner<'_> {
 
     fn start(&mut self, reference: &Ref) -> Start {
         match reference.head {
-            Head::Slot(slot) => Start {
+            RefHead::Slot(slot) => Start {
                 source: Source::Slot(slot.0 as usize),
                 covered: 0,
                 reads: 0,
             },
-            Head::Input => {
+            RefHead::Input => {
                 let reads = self.note(Facts {
                     input: true,
                     path: prefix(&reference.path),
@@ -97,12 +97,12 @@ impl Planner<'_> {
                     reads,
                 }
             }
-            Head::Data => self.data(&reference.path),
+            RefHead::Data => self.data(&reference.path),
         }
     }
 
     /// Follows the known keys of a reference to `data` through packages and rules.
-    fn data(&mut self, path: &[Term]) -> Start {
+    fn data(&mut self, path: &[CompiledTerm]) -> Start {
         let mut node = 0;
         for (at, key) in prefix(path).iter().enumerate() {
             let child = key.as_str().and_then(|name| {
@@ -149,10 +149,10 @@ impl Planner<'_> {
 }
 
 /// Returns the leading keys of a path that are constants.
-fn prefix(path: &[Term]) -> Vec<Value> {
+fn prefix(path: &[CompiledTerm]) -> Vec<Value> {
     path.iter()
         .map_while(|term| match &term.kind {
-            TermKind::String(text) => Some(Value::String(Arc::clone(text))),
+            CompiledTermKind::String(text) => Some(Value::String(Arc::clone(text))),
             _ => None,
         })
         .collect()

@@ -1,16 +1,16 @@
 //! Planning of rules: heads, branches and variants with given keys.
 
-use super::build::{Planned, Planner, Scope};
+use super::build::{Planned, Planner, SlotScope};
 use super::count::unread;
-use super::{Branch, Definition, Expr, Pattern, SetKind, Stmt, StmtKind};
-use crate::compile::program::{self, Term, TermKind};
+use super::{Branch, Definition, Pattern, PlanExpr, SetKind, Stmt, StmtKind};
+use crate::compile::program::{self, CompiledTerm, CompiledTermKind};
 use crate::value::Value;
 
 impl Planner<'_> {
     /// Plans a rule as a member of a rule set whose path has a length.
     pub(super) fn definition(
         &mut self,
-        rule: &program::Rule,
+        rule: &program::CompiledRule,
         depth: usize,
         kind: SetKind,
     ) -> Planned<Definition> {
@@ -18,11 +18,11 @@ impl Planner<'_> {
         let place = self.place(rule.span);
         // A rule below an object has the rest of its path as keys.
         let below = rule.path.get(depth..).unwrap_or_default();
-        let mut keys: Vec<Term> = below
+        let mut keys: Vec<CompiledTerm> = below
             .iter()
-            .map(|name| Term {
+            .map(|name| CompiledTerm {
                 span: rule.span,
-                kind: TermKind::String(name.clone()),
+                kind: CompiledTermKind::String(name.clone()),
             })
             .collect();
         keys.extend(rule.suffix.iter().cloned());
@@ -38,9 +38,14 @@ impl Planner<'_> {
     }
 
     /// Plans one body; the first keys are given.
-    fn branch(&mut self, branch: &program::Branch, keys: &[Term], given: usize) -> Planned<Branch> {
+    fn branch(
+        &mut self,
+        branch: &program::CompiledBranch,
+        keys: &[CompiledTerm],
+        given: usize,
+    ) -> Planned<Branch> {
         self.unread = unread(branch, keys);
-        let mut scope = Scope::new(branch.slots.len());
+        let mut scope = SlotScope::new(branch.slots.len());
         let (mut args, mut body) = (Vec::new(), Vec::new());
         let element = branch.key.iter();
         let mut compared = Vec::new();
@@ -62,17 +67,18 @@ impl Planner<'_> {
         for (slot, term) in compared {
             let place = self.place(term.span);
             let given = self.value(&mut scope, term, &mut body)?;
-            let kind = StmtKind::Equal(given, Expr::Slot(slot));
+            let kind = StmtKind::Equal(given, PlanExpr::Slot(slot));
             body.push(Stmt { place, kind });
         }
-        let mut expr = |scope: &mut Scope, term: &Term| self.value(scope, term, &mut body);
+        let mut expr =
+            |scope: &mut SlotScope, term: &CompiledTerm| self.value(scope, term, &mut body);
         let keys = keys
             .iter()
             .map(|key| expr(&mut scope, key))
             .collect::<Planned<Vec<_>>>()?;
         let value = match branch.key.as_ref().or(branch.value.as_ref()) {
             Some(term) => expr(&mut scope, term)?,
-            None => Expr::Const(Value::Bool(true)),
+            None => PlanExpr::Const(Value::Bool(true)),
         };
         let otherwise = match &branch.otherwise {
             Some(otherwise) => Some(Box::new(self.branch(otherwise, &[], 0)?)),

@@ -1,19 +1,19 @@
 //! Planning of unification: which side is the value, and in which order parts are unified.
 
-use super::build::{Planned, Planner, Scope};
-use super::{Expr, Output, Pattern, Stmt, StmtKind};
-use crate::compile::program::{Term, TermKind};
+use super::build::{Planned, Planner, SlotScope};
+use super::{Output, Pattern, PlanExpr, Stmt, StmtKind};
+use crate::compile::program::{CompiledTerm, CompiledTermKind};
 use crate::eval::error::Place;
 
-type Pair<'t> = (&'t Term, &'t Term);
+type Pair<'t> = (&'t CompiledTerm, &'t CompiledTerm);
 
 impl Planner<'_> {
     /// Plans `a = b`: the side whose value is known is unified with the other.
     pub(super) fn unify(
         &mut self,
-        scope: &mut Scope,
-        a: &Term,
-        b: &Term,
+        scope: &mut SlotScope,
+        a: &CompiledTerm,
+        b: &CompiledTerm,
         place: Place,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
@@ -46,16 +46,21 @@ impl Planner<'_> {
     }
 
     /// Takes arrays and objects apart. Returns false if they never unify.
-    fn decompose<'t>(&self, a: &'t Term, b: &'t Term, pairs: &mut Vec<Pair<'t>>) -> bool {
+    fn decompose<'t>(
+        &self,
+        a: &'t CompiledTerm,
+        b: &'t CompiledTerm,
+        pairs: &mut Vec<Pair<'t>>,
+    ) -> bool {
         match (&a.kind, &b.kind) {
-            (TermKind::Array(left), TermKind::Array(right)) => {
+            (CompiledTermKind::Array(left), CompiledTermKind::Array(right)) => {
                 left.len() == right.len()
                     && left
                         .iter()
                         .zip(right)
                         .all(|(a, b)| self.decompose(a, b, pairs))
             }
-            (TermKind::Object(left), TermKind::Object(right)) => {
+            (CompiledTermKind::Object(left), CompiledTermKind::Object(right)) => {
                 if left.len() != right.len() {
                     return false;
                 }
@@ -83,9 +88,9 @@ impl Planner<'_> {
 
     fn unify_pair(
         &mut self,
-        scope: &mut Scope,
-        a: &Term,
-        b: &Term,
+        scope: &mut SlotScope,
+        a: &CompiledTerm,
+        b: &CompiledTerm,
         place: Place,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
@@ -105,8 +110,10 @@ impl Planner<'_> {
             }
             (true, false) => {
                 let mut value = self.value(scope, a, out)?;
-                if let (Expr::Comprehension(_), TermKind::Array(_) | TermKind::Object(_)) =
-                    (&value, &b.kind)
+                if let (
+                    PlanExpr::Comprehension(_),
+                    CompiledTermKind::Array(_) | CompiledTermKind::Object(_),
+                ) = (&value, &b.kind)
                 {
                     // On the left it is evaluated whatever the pattern is.
                     value = self.stored(scope, value, place, out);
@@ -115,7 +122,8 @@ impl Planner<'_> {
             }
             (false, false) => {
                 let (value, pattern) = if enumerates(a) { (a, b) } else { (b, a) };
-                if let (TermKind::Ref(reference), TermKind::Slot(_)) = (&value.kind, &pattern.kind)
+                if let (CompiledTermKind::Ref(reference), CompiledTermKind::Slot(_)) =
+                    (&value.kind, &pattern.kind)
                 {
                     let scan = self.scan(scope, reference, out)?;
                     let pattern = self.pattern(scope, pattern, out)?;
@@ -130,19 +138,25 @@ impl Planner<'_> {
     }
 
     /// Keeps a value in a slot.
-    fn stored(&self, scope: &mut Scope, value: Expr, place: Place, out: &mut Vec<Stmt>) -> Expr {
+    fn stored(
+        &self,
+        scope: &mut SlotScope,
+        value: PlanExpr,
+        place: Place,
+        out: &mut Vec<Stmt>,
+    ) -> PlanExpr {
         let slot = scope.temporary();
         let kind = StmtKind::Let(slot, value);
         out.push(Stmt { place, kind });
-        Expr::Slot(slot)
+        PlanExpr::Slot(slot)
     }
 
     /// Unifies a term that has unbound slots with a value.
     fn bind(
         &mut self,
-        scope: &mut Scope,
-        target: &Term,
-        value: Expr,
+        scope: &mut SlotScope,
+        target: &CompiledTerm,
+        value: PlanExpr,
         place: Place,
         out: &mut Vec<Stmt>,
     ) -> Planned<()> {
@@ -155,9 +169,9 @@ impl Planner<'_> {
             return Ok(());
         }
         let kind = match &target.kind {
-            TermKind::Ref(reference) => {
+            CompiledTermKind::Ref(reference) => {
                 let value = match value {
-                    Expr::Const(_) | Expr::Slot(_) | Expr::Comprehension(_) => value,
+                    PlanExpr::Const(_) | PlanExpr::Slot(_) | PlanExpr::Comprehension(_) => value,
                     other => self.stored(scope, other, place, out),
                 };
                 let scan = self.scan(scope, reference, out)?;
@@ -175,18 +189,20 @@ impl Planner<'_> {
 }
 
 /// Tells if a term has a value after its slots are found by enumeration.
-fn enumerates(term: &Term) -> bool {
+fn enumerates(term: &CompiledTerm) -> bool {
     match &term.kind {
-        TermKind::Slot(_) => false,
-        TermKind::Array(items) | TermKind::Set(items) => items.iter().all(enumerates),
-        TermKind::Object(entries) => entries.iter().all(|(_, value)| enumerates(value)),
+        CompiledTermKind::Slot(_) => false,
+        CompiledTermKind::Array(items) | CompiledTermKind::Set(items) => {
+            items.iter().all(enumerates)
+        }
+        CompiledTermKind::Object(entries) => entries.iter().all(|(_, value)| enumerates(value)),
         _ => true,
     }
 }
 
-fn constant(term: &Term) -> Option<&str> {
+fn constant(term: &CompiledTerm) -> Option<&str> {
     match &term.kind {
-        TermKind::String(text) => Some(text),
+        CompiledTermKind::String(text) => Some(text),
         _ => None,
     }
 }

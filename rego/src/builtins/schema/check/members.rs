@@ -1,16 +1,16 @@
 //! Checks of an object's members: required, additional, by pattern, dependencies.
 
-use super::{Checker, Done, Outcome, Place};
-use crate::builtins::schema::parse::{Additional, Node};
+use super::{Checker, Done, Outcome, ValuePath};
+use crate::builtins::schema::parse::{Additional, SchemaNode};
 use crate::value::{Object, Value};
 
 impl Checker<'_> {
     pub(super) fn object(
         &mut self,
-        node: &'_ Node,
+        node: &'_ SchemaNode,
         members: &Object,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
         let count = members.len();
         if let Some(least) = node.min_properties.filter(|least| count < *least) {
@@ -48,13 +48,13 @@ impl Checker<'_> {
 
     fn member(
         &mut self,
-        node: &Node,
+        node: &SchemaNode,
         name: &str,
         member: &Value,
         out: &mut Outcome,
-        place: &Place<'_>,
+        place: &ValuePath<'_>,
     ) -> Done {
-        let below = Place {
+        let below = ValuePath {
             parent: Some((place, name)),
         };
         let mut described = false;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Alternatives, Frequency, Required, Requirement, Site, scalar};
-use crate::compile::program::{Branch, Callee, Expr, ExprKind, Head, Slot, Term, TermKind};
+use crate::compile::program::{
+    CompiledBranch, CompiledCallee, CompiledExpr, CompiledExprKind, CompiledTerm, CompiledTermKind,
+    RefHead, Slot,
+};
 use crate::eval::plan::Layout;
 use crate::value::{Number, Value};
 
@@ -16,7 +19,7 @@ type Constants = HashMap<Slot, Value>;
 /// Returns the ways to a branch; one without requirements if it is always evaluated.
 pub(super) fn alternatives(
     layout: &Layout,
-    branch: &Branch,
+    branch: &CompiledBranch,
     frequency: &mut Frequency,
 ) -> Alternatives {
     if prints(&branch.body) {
@@ -35,14 +38,16 @@ pub(super) fn alternatives(
 }
 
 /// Tells if a body, or one in it, prints: such a rule is always evaluated.
-fn prints(body: &[Expr]) -> bool {
+fn prints(body: &[CompiledExpr]) -> bool {
     body.iter().any(|expr| match &expr.kind {
-        ExprKind::Call {
-            callee: Callee::Builtin(builtin),
+        CompiledExprKind::Call {
+            callee: CompiledCallee::Builtin(builtin),
             ..
         } => builtin.name == "internal.print",
-        ExprKind::Every { body, .. } | ExprKind::Not(body) => prints(body),
-        ExprKind::And(left, right) | ExprKind::Or(left, right) => prints(left) || prints(right),
+        CompiledExprKind::Every { body, .. } | CompiledExprKind::Not(body) => prints(body),
+        CompiledExprKind::And(left, right) | CompiledExprKind::Or(left, right) => {
+            prints(left) || prints(right)
+        }
         _ => false,
     })
 }
@@ -50,7 +55,7 @@ fn prints(body: &[Expr]) -> bool {
 /// Collects the requirements of one body.
 struct Indexer<'a> {
     layout: &'a Layout,
-    args: &'a [Term],
+    args: &'a [CompiledTerm],
     /// Requirements of the bodies around an operand of `and` or `or`.
     outer: Vec<Requirement>,
     own: Vec<Requirement>,
@@ -59,26 +64,26 @@ struct Indexer<'a> {
 }
 
 impl Indexer<'_> {
-    fn body(&mut self, body: &[Expr], constants: &mut Constants) {
+    fn body(&mut self, body: &[CompiledExpr], constants: &mut Constants) {
         for expr in body {
             self.expr(expr, constants);
         }
     }
 
-    fn expr(&mut self, expr: &Expr, constants: &mut Constants) {
+    fn expr(&mut self, expr: &CompiledExpr, constants: &mut Constants) {
         if expr.negated || !expr.with.is_empty() {
             return;
         }
         let place = expr.span.start;
         match &expr.kind {
-            ExprKind::Term(term) => {
+            CompiledExprKind::Term(term) => {
                 if let Some(site) = self.site(term) {
                     self.insert(site, Required::Defined, None, place);
                 }
             }
-            ExprKind::Unify(a, b) => self.equal(a, b, constants, place),
-            ExprKind::Call {
-                callee: Callee::Builtin(builtin),
+            CompiledExprKind::Unify(a, b) => self.equal(a, b, constants, place),
+            CompiledExprKind::Call {
+                callee: CompiledCallee::Builtin(builtin),
                 args,
                 output: None,
             } => match (builtin.name, args.as_slice()) {
@@ -91,13 +96,13 @@ impl Indexer<'_> {
                 }
                 _ => {}
             },
-            ExprKind::And(left, right) => {
+            CompiledExprKind::And(left, right) => {
                 let left = self.operand(left, constants);
                 let right = self.operand(right, constants);
                 self.require(left, place);
                 self.require(right, place);
             }
-            ExprKind::Or(left, right) => {
+            CompiledExprKind::Or(left, right) => {
                 let mut all = self.operand(left, constants);
                 if all.is_empty() {
                     return;
@@ -127,7 +132,7 @@ impl Indexer<'_> {
     }
 
     /// Returns the ways to satisfy an operand of `and` or `or`; none if nothing about it is known.
-    fn operand(&mut self, body: &[Expr], constants: &Constants) -> Alternatives {
+    fn operand(&mut self, body: &[CompiledExpr], constants: &Constants) -> Alternatives {
         let mut outer = self.own.clone();
         outer.extend(self.outer.iter().cloned());
         let mut scratch = Frequency::default();
@@ -195,18 +200,18 @@ impl Indexer<'_> {
     }
 
     /// Returns the document that a reference with known keys leads to, unless a rule makes it.
-    fn site(&self, term: &Term) -> Option<Site> {
-        let TermKind::Ref(reference) = &term.kind else {
+    fn site(&self, term: &CompiledTerm) -> Option<Site> {
+        let CompiledTermKind::Ref(reference) = &term.kind else {
             return None;
         };
         self.site_at(reference.head, &reference.path)
     }
 
-    fn site_at(&self, head: Head, path: &[Term]) -> Option<Site> {
+    fn site_at(&self, head: RefHead, path: &[CompiledTerm]) -> Option<Site> {
         let keys: Vec<Value> = path.iter().map(constant).collect::<Option<_>>()?;
         match head {
-            Head::Input => Some(Site::Input(keys)),
-            Head::Data if !self.is_virtual(&keys) => Some(Site::Data(keys)),
+            RefHead::Input => Some(Site::Input(keys)),
+            RefHead::Data if !self.is_virtual(&keys) => Some(Site::Data(keys)),
             _ => None,
         }
     }
@@ -233,12 +238,12 @@ impl Indexer<'_> {
             .map(|other| other.site.clone());
         let mut args = self.args.iter();
         known.or_else(|| {
-            args.position(|arg| matches!(arg.kind, TermKind::Slot(own) if own == slot))
+            args.position(|arg| matches!(arg.kind, CompiledTermKind::Slot(own) if own == slot))
                 .map(Site::Arg)
         })
     }
 
-    fn equal(&mut self, a: &Term, b: &Term, constants: &mut Constants, place: u32) {
+    fn equal(&mut self, a: &CompiledTerm, b: &CompiledTerm, constants: &mut Constants, place: u32) {
         let element = self.element(a, b, constants, place) || self.element(b, a, constants, place);
         if !element && !self.operands(a, b, constants, place) {
             self.operands(b, a, constants, place);
@@ -246,21 +251,27 @@ impl Indexer<'_> {
     }
 
     /// Reads `input.x[_] = "a"`: a requirement on an element of a document.
-    fn element(&mut self, a: &Term, b: &Term, constants: &Constants, place: u32) -> bool {
-        let TermKind::Ref(reference) = &a.kind else {
+    fn element(
+        &mut self,
+        a: &CompiledTerm,
+        b: &CompiledTerm,
+        constants: &Constants,
+        place: u32,
+    ) -> bool {
+        let CompiledTermKind::Ref(reference) = &a.kind else {
             return false;
         };
         let Some((last, path)) = reference.path.split_last() else {
             return false;
         };
-        if !matches!(last.kind, TermKind::Slot(_)) {
+        if !matches!(last.kind, CompiledTermKind::Slot(_)) {
             return false;
         }
         let Some(site) = self.site_at(reference.head, path) else {
             return false;
         };
         let value = match &b.kind {
-            TermKind::Slot(slot) => constants.get(slot).cloned(),
+            CompiledTermKind::Slot(slot) => constants.get(slot).cloned(),
             _ => constant(b),
         };
         match value.filter(scalar) {
@@ -272,9 +283,15 @@ impl Indexer<'_> {
         }
     }
 
-    fn operands(&mut self, a: &Term, b: &Term, constants: &mut Constants, place: u32) -> bool {
+    fn operands(
+        &mut self,
+        a: &CompiledTerm,
+        b: &CompiledTerm,
+        constants: &mut Constants,
+        place: u32,
+    ) -> bool {
         match &a.kind {
-            TermKind::Slot(slot) => {
+            CompiledTermKind::Slot(slot) => {
                 if let Some(value) = constant(b) {
                     constants.insert(*slot, value);
                 }
@@ -284,12 +301,12 @@ impl Indexer<'_> {
                 self.insert(site, value, None, place);
                 true
             }
-            TermKind::Ref(_) => {
+            CompiledTermKind::Ref(_) => {
                 let Some(site) = self.site(a) else {
                     return false;
                 };
                 let value = match &b.kind {
-                    TermKind::Slot(slot) => match constants.get(slot) {
+                    CompiledTermKind::Slot(slot) => match constants.get(slot) {
                         Some(value) => Some(Required::Value(value.clone())),
                         None => Some(Required::Slot(*slot)),
                     },
@@ -307,8 +324,14 @@ impl Indexer<'_> {
         }
     }
 
-    fn member(&mut self, item: &Term, collection: &Term, constants: &Constants, place: u32) {
-        if let TermKind::Slot(slot) = &item.kind
+    fn member(
+        &mut self,
+        item: &CompiledTerm,
+        collection: &CompiledTerm,
+        constants: &Constants,
+        place: u32,
+    ) {
+        if let CompiledTermKind::Slot(slot) = &item.kind
             && let Some(site) = self.resolved(*slot)
         {
             for value in elements(collection, constants) {
@@ -317,16 +340,18 @@ impl Indexer<'_> {
             return;
         }
         let value = match &item.kind {
-            TermKind::Slot(slot) => constants.get(slot).map_or(Required::Slot(*slot), |value| {
-                Required::Value(value.clone())
-            }),
+            CompiledTermKind::Slot(slot) => {
+                constants.get(slot).map_or(Required::Slot(*slot), |value| {
+                    Required::Value(value.clone())
+                })
+            }
             _ => match constant(item).filter(scalar) {
                 Some(value) => Required::Value(value),
                 None => return,
             },
         };
         let site = match &collection.kind {
-            TermKind::Slot(slot) => self
+            CompiledTermKind::Slot(slot) => self
                 .resolved(*slot)
                 .filter(|site| !matches!(site, Site::Arg(_))),
             _ => self.site(collection),
@@ -336,16 +361,24 @@ impl Indexer<'_> {
         }
     }
 
-    fn glob(&mut self, pattern: &Term, delimiters: &Term, text: &Term, place: u32) {
-        let (TermKind::String(pattern), TermKind::Slot(slot)) = (&pattern.kind, &text.kind) else {
+    fn glob(
+        &mut self,
+        pattern: &CompiledTerm,
+        delimiters: &CompiledTerm,
+        text: &CompiledTerm,
+        place: u32,
+    ) {
+        let (CompiledTermKind::String(pattern), CompiledTermKind::Slot(slot)) =
+            (&pattern.kind, &text.kind)
+        else {
             return;
         };
-        let TermKind::Array(letters) = &delimiters.kind else {
+        let CompiledTermKind::Array(letters) = &delimiters.kind else {
             return;
         };
         let mut delimiter = String::new();
         for letter in letters {
-            let TermKind::String(letter) = &letter.kind else {
+            let CompiledTermKind::String(letter) = &letter.kind else {
                 return;
             };
             delimiter.push_str(letter);
@@ -366,9 +399,9 @@ impl Indexer<'_> {
 }
 
 /// Returns the elements of a known collection.
-fn elements(collection: &Term, constants: &Constants) -> Vec<Required> {
+fn elements(collection: &CompiledTerm, constants: &Constants) -> Vec<Required> {
     match &collection.kind {
-        TermKind::Slot(slot) => match constants.get(slot) {
+        CompiledTermKind::Slot(slot) => match constants.get(slot) {
             Some(Value::Array(items)) => items.iter().cloned().map(Required::Value).collect(),
             Some(Value::Set(items)) => items.iter().cloned().map(Required::Value).collect(),
             Some(Value::Object(members)) => {
@@ -376,27 +409,31 @@ fn elements(collection: &Term, constants: &Constants) -> Vec<Required> {
             }
             _ => Vec::new(),
         },
-        TermKind::Array(items) | TermKind::Set(items) => items.iter().map(required).collect(),
-        TermKind::Object(entries) => entries.iter().map(|(_, value)| required(value)).collect(),
+        CompiledTermKind::Array(items) | CompiledTermKind::Set(items) => {
+            items.iter().map(required).collect()
+        }
+        CompiledTermKind::Object(entries) => {
+            entries.iter().map(|(_, value)| required(value)).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-fn required(term: &Term) -> Required {
+fn required(term: &CompiledTerm) -> Required {
     match &term.kind {
-        TermKind::Slot(slot) => Required::Slot(*slot),
+        CompiledTermKind::Slot(slot) => Required::Slot(*slot),
         // An element with variables in it: any value may equal it.
         _ => Required::Value(constant(term).unwrap_or_else(|| Value::object(Vec::new()))),
     }
 }
 
 /// Returns the value that a document is compared with, if the index has its kind.
-fn indexed(term: &Term) -> Option<Required> {
+fn indexed(term: &CompiledTerm) -> Option<Required> {
     match &term.kind {
-        TermKind::Slot(slot) => Some(Required::Slot(*slot)),
-        TermKind::Array(items) => {
+        CompiledTermKind::Slot(slot) => Some(Required::Slot(*slot)),
+        CompiledTermKind::Array(items) => {
             let items = items.iter().map(|item| match &item.kind {
-                TermKind::Slot(_) => Some(None),
+                CompiledTermKind::Slot(_) => Some(None),
                 _ => constant(item).filter(scalar).map(Some),
             });
             items.collect::<Option<Box<[_]>>>().map(Required::Array)
@@ -406,16 +443,16 @@ fn indexed(term: &Term) -> Option<Required> {
 }
 
 /// Returns the value of a term without variables and references.
-fn constant(term: &Term) -> Option<Value> {
-    let all = |items: &[Term]| items.iter().map(constant).collect::<Option<Vec<_>>>();
+fn constant(term: &CompiledTerm) -> Option<Value> {
+    let all = |items: &[CompiledTerm]| items.iter().map(constant).collect::<Option<Vec<_>>>();
     Some(match &term.kind {
-        TermKind::Null => Value::Null,
-        TermKind::Bool(value) => Value::Bool(*value),
-        TermKind::Number(text) => Value::Number(Number::parse(text)?),
-        TermKind::String(text) => Value::String(Arc::clone(text)),
-        TermKind::Array(items) => Value::array(all(items)?),
-        TermKind::Set(items) => Value::set(all(items)?),
-        TermKind::Object(entries) => {
+        CompiledTermKind::Null => Value::Null,
+        CompiledTermKind::Bool(value) => Value::Bool(*value),
+        CompiledTermKind::Number(text) => Value::Number(Number::parse(text)?),
+        CompiledTermKind::String(text) => Value::String(Arc::clone(text)),
+        CompiledTermKind::Array(items) => Value::array(all(items)?),
+        CompiledTermKind::Set(items) => Value::set(all(items)?),
+        CompiledTermKind::Object(entries) => {
             let entries = entries
                 .iter()
                 .map(|(key, value)| Some((constant(key)?, constant(value)?)));
