@@ -23,62 +23,10 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     }
     let repository = format!("{owner}/{project}/_git/{name}");
     match (ask.method, rest) {
-        ("GET", ["pullrequests"]) => {
-            ask.only_query(&[
-                "api-version",
-                "searchCriteria.status",
-                "searchCriteria.sourceRefName",
-                "searchCriteria.targetRefName",
-            ])?;
-            let branch = |name: &str| ask.param(name)?.strip_prefix("refs/heads/");
-            let found = forge.open_of(
-                branch("searchCriteria.sourceRefName"),
-                branch("searchCriteria.targetRefName"),
-            );
-            let found: Vec<_> = found.iter().map(show).collect();
-            Ok((200, json!({"value": found, "count": found.len()})))
-        }
-        ("POST", ["pullrequests"]) => {
-            let others = ["description", "labels", "reviewers"];
-            ask.only(&["sourceRefName", "targetRefName", "title"], &others)?;
-            let branch = |name: &str| {
-                let full = ask.text(name);
-                full.strip_prefix("refs/heads/")
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            let new = ChangeRequest {
-                source: branch("sourceRefName"),
-                target: branch("targetRefName"),
-                title: ask.text("title"),
-                body: ask.text("description"),
-                labels: members(&ask.body["labels"], "name"),
-                reviewers: members(&ask.body["reviewers"], "id"),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(&repository, new, 409)?;
-            Ok((201, show(&made)))
-        }
+        ("GET", ["pullrequests"]) => list_requests(forge, ask),
+        ("POST", ["pullrequests"]) => create_request(forge, ask, &repository),
         ("GET", ["pullrequests", number]) => Ok((200, show(&forge.get(number)?))),
-        ("PATCH", ["pullrequests", number]) => {
-            let known = [
-                "title",
-                "description",
-                "autoCompleteSetBy",
-                "completionOptions",
-            ];
-            ask.only(&[], &known)?;
-            let changed = forge.change(number, |one| {
-                if ask.body["title"].is_string() {
-                    one.title = ask.text("title");
-                }
-                if ask.body["description"].is_string() {
-                    one.body = ask.text("description");
-                }
-                one.auto_merge |= ask.body["autoCompleteSetBy"]["id"] == "creator";
-            })?;
-            Ok((200, show(&changed)))
-        }
+        ("PATCH", ["pullrequests", number]) => change_request(forge, ask, number),
         ("POST", ["pullrequests", number, "labels"]) => {
             ask.only(&["name"], &[])?;
             forge.change(number, |one| one.labels.push(ask.text("name")))?;
@@ -96,6 +44,64 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
         }
         _ => Err(not_found()),
     }
+}
+
+fn list_requests(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only_query(&[
+        "api-version",
+        "searchCriteria.status",
+        "searchCriteria.sourceRefName",
+        "searchCriteria.targetRefName",
+    ])?;
+    let branch = |name: &str| ask.param(name)?.strip_prefix("refs/heads/");
+    let found = forge.open_of(
+        branch("searchCriteria.sourceRefName"),
+        branch("searchCriteria.targetRefName"),
+    );
+    let found: Vec<_> = found.iter().map(show).collect();
+    Ok((200, json!({"value": found, "count": found.len()})))
+}
+
+fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    let others = ["description", "labels", "reviewers"];
+    ask.only(&["sourceRefName", "targetRefName", "title"], &others)?;
+    let branch = |name: &str| {
+        let full = ask.text(name);
+        full.strip_prefix("refs/heads/")
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let new = ChangeRequest {
+        source: branch("sourceRefName"),
+        target: branch("targetRefName"),
+        title: ask.text("title"),
+        body: ask.text("description"),
+        labels: members(&ask.body["labels"], "name"),
+        reviewers: members(&ask.body["reviewers"], "id"),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(repository, new, 409)?;
+    Ok((201, show(&made)))
+}
+
+fn change_request(forge: &Forge, ask: &Ask<'_>, number: &str) -> Result<Answer, Answer> {
+    let known = [
+        "title",
+        "description",
+        "autoCompleteSetBy",
+        "completionOptions",
+    ];
+    ask.only(&[], &known)?;
+    let changed = forge.change(number, |one| {
+        if ask.body["title"].is_string() {
+            one.title = ask.text("title");
+        }
+        if ask.body["description"].is_string() {
+            one.body = ask.text("description");
+        }
+        one.auto_merge |= ask.body["autoCompleteSetBy"]["id"] == "creator";
+    })?;
+    Ok((200, show(&changed)))
 }
 
 fn status(ask: &Ask<'_>, commit: &str) -> Result<CommitStatus, Answer> {

@@ -11,43 +11,8 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     };
     let repository = format!("{owner}/{name}");
     match (ask.method, rest) {
-        ("GET", ["pullrequests"]) => {
-            ask.only_query(&["q"])?;
-            let filter = ask.param("q").unwrap_or_default();
-            let quoted: Vec<_> = filter.split('"').skip(1).step_by(2).collect();
-            let [source, target, "OPEN"] = quoted.as_slice() else {
-                return Err((400, json!({"error": {"message": "bad filter"}})));
-            };
-            let found = forge.open_of(Some(source), Some(target));
-            let found: Vec<_> = found
-                .iter()
-                .map(|one| show(forge, &repository, one))
-                .collect();
-            Ok((200, json!({"values": found})))
-        }
-        ("POST", ["pullrequests"]) => {
-            let others = [
-                "description",
-                "destination",
-                "reviewers",
-                "close_source_branch",
-            ];
-            ask.only(&["title", "source"], &others)?;
-            let branch = |side: &str| {
-                let name = ask.body[side]["branch"]["name"].as_str();
-                name.unwrap_or_default().to_owned()
-            };
-            let new = ChangeRequest {
-                source: branch("source"),
-                target: branch("destination"),
-                title: ask.text("title"),
-                body: ask.text("description"),
-                reviewers: reviewers(&ask.body["reviewers"]),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(&repository, new, 400)?;
-            Ok((201, show(forge, &repository, &made)))
-        }
+        ("GET", ["pullrequests"]) => list_requests(forge, ask, &repository),
+        ("POST", ["pullrequests"]) => create_request(forge, ask, &repository),
         ("GET", ["pullrequests", number]) => {
             Ok((200, show(forge, &repository, &forge.get(number)?)))
         }
@@ -61,23 +26,71 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             Ok((200, show(forge, &repository, &changed)))
         }
         ("POST", ["commit", commit, "statuses", "build"]) => {
-            ask.only(&["key", "state", "url"], &["name", "description"])?;
-            let states = ["SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED"];
-            if !states.contains(&ask.text("state").as_str()) || ask.text("key").len() > 40 {
-                return Err((400, json!({"error": {"message": "bad status"}})));
-            }
-            let status = CommitStatus {
-                commit: (*commit).to_owned(),
-                state: ask.text("state"),
-                context: ask.text("key"),
-                description: ask.text("description"),
-                link: ask.body["url"].as_str().map(str::to_owned),
-            };
-            forge.set(&repository, status)?;
-            Ok((201, json!({})))
+            set_status(forge, ask, &repository, commit)
         }
         _ => Err(not_found()),
     }
+}
+
+fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    ask.only_query(&["q"])?;
+    let filter = ask.param("q").unwrap_or_default();
+    let quoted: Vec<_> = filter.split('"').skip(1).step_by(2).collect();
+    let [source, target, "OPEN"] = quoted.as_slice() else {
+        return Err((400, json!({"error": {"message": "bad filter"}})));
+    };
+    let found = forge.open_of(Some(source), Some(target));
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| show(forge, repository, one))
+        .collect();
+    Ok((200, json!({"values": found})))
+}
+
+fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    let others = [
+        "description",
+        "destination",
+        "reviewers",
+        "close_source_branch",
+    ];
+    ask.only(&["title", "source"], &others)?;
+    let branch = |side: &str| {
+        let name = ask.body[side]["branch"]["name"].as_str();
+        name.unwrap_or_default().to_owned()
+    };
+    let new = ChangeRequest {
+        source: branch("source"),
+        target: branch("destination"),
+        title: ask.text("title"),
+        body: ask.text("description"),
+        reviewers: reviewers(&ask.body["reviewers"]),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(repository, new, 400)?;
+    Ok((201, show(forge, repository, &made)))
+}
+
+fn set_status(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    repository: &str,
+    commit: &str,
+) -> Result<Answer, Answer> {
+    ask.only(&["key", "state", "url"], &["name", "description"])?;
+    let states = ["SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED"];
+    if !states.contains(&ask.text("state").as_str()) || ask.text("key").len() > 40 {
+        return Err((400, json!({"error": {"message": "bad status"}})));
+    }
+    let status = CommitStatus {
+        commit: commit.to_owned(),
+        state: ask.text("state"),
+        context: ask.text("key"),
+        description: ask.text("description"),
+        link: ask.body["url"].as_str().map(str::to_owned),
+    };
+    forge.set(repository, status)?;
+    Ok((201, json!({})))
 }
 
 fn reviewers(all: &Value) -> Vec<String> {

@@ -27,73 +27,97 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     };
     let repository = format!("scm/{owner}/{name}");
     match (ask.method, rest) {
-        ("GET", []) => {
-            ask.only_query(&["state", "direction", "at"])?;
-            let source = ask.param("at").unwrap_or_default();
-            let source = source.strip_prefix("refs/heads/").unwrap_or_default();
-            let found = forge.open_of(Some(source), None);
-            let found: Vec<_> = found
-                .iter()
-                .map(|one| show(forge, &repository, one))
-                .collect();
-            Ok((200, json!({"values": found, "isLastPage": true})))
-        }
-        ("POST", []) => {
-            ask.only(
-                &["title", "fromRef", "toRef"],
-                &["description", "reviewers"],
-            )?;
-            let branch = |side: &str| {
-                let id = ask.body[side]["id"].as_str().unwrap_or_default();
-                id.strip_prefix("refs/heads/")
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            if ask.body["fromRef"]["repository"]["slug"] != **name {
-                return Err((400, json!({"errors": [{"message": "no such repository"}]})));
-            }
-            let new = ChangeRequest {
-                source: branch("fromRef"),
-                target: branch("toRef"),
-                title: ask.text("title"),
-                body: ask.text("description"),
-                reviewers: reviewers(&ask.body["reviewers"]),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(&repository, new, 409)?;
-            Ok((201, show(forge, &repository, &made)))
-        }
+        ("GET", []) => list_requests(forge, ask, &repository),
+        ("POST", []) => create_request(forge, ask, &repository, name),
         ("GET", [number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
-        ("PUT", [number]) => {
-            ask.only(&["version"], &["title", "description", "reviewers"])?;
-            if ask.body["version"] != forge.get(number)?.version {
-                return Err((
-                    409,
-                    json!({"errors": [{"message": "the version is not current"}]}),
-                ));
-            }
-            let changed = forge.change(number, |one| {
-                one.title = ask.text("title");
-                one.body = ask.text("description");
-                one.reviewers = reviewers(&ask.body["reviewers"]);
-            })?;
-            Ok((200, show(forge, &repository, &changed)))
-        }
-        ("POST", [number, "merge"]) => {
-            ask.only_query(&["version"])?;
-            ask.only(&["autoMerge"], &["message", "strategyId", "autoSubject"])?;
-            let version = forge.get(number)?.version.to_string();
-            if ask.param("version") != Some(&version) {
-                return Err((
-                    409,
-                    json!({"errors": [{"message": "the version is not current"}]}),
-                ));
-            }
-            let changed = forge.change(number, |one| one.auto_merge = true)?;
-            Ok((200, show(forge, &repository, &changed)))
-        }
+        ("PUT", [number]) => change_request(forge, ask, &repository, number),
+        ("POST", [number, "merge"]) => schedule_merge(forge, ask, &repository, number),
         _ => Err(not_found()),
     }
+}
+
+fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    ask.only_query(&["state", "direction", "at"])?;
+    let source = ask.param("at").unwrap_or_default();
+    let source = source.strip_prefix("refs/heads/").unwrap_or_default();
+    let found = forge.open_of(Some(source), None);
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| show(forge, repository, one))
+        .collect();
+    Ok((200, json!({"values": found, "isLastPage": true})))
+}
+
+fn create_request(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    repository: &str,
+    name: &str,
+) -> Result<Answer, Answer> {
+    ask.only(
+        &["title", "fromRef", "toRef"],
+        &["description", "reviewers"],
+    )?;
+    let branch = |side: &str| {
+        let id = ask.body[side]["id"].as_str().unwrap_or_default();
+        id.strip_prefix("refs/heads/")
+            .unwrap_or_default()
+            .to_owned()
+    };
+    if ask.body["fromRef"]["repository"]["slug"] != name {
+        return Err((400, json!({"errors": [{"message": "no such repository"}]})));
+    }
+    let new = ChangeRequest {
+        source: branch("fromRef"),
+        target: branch("toRef"),
+        title: ask.text("title"),
+        body: ask.text("description"),
+        reviewers: reviewers(&ask.body["reviewers"]),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(repository, new, 409)?;
+    Ok((201, show(forge, repository, &made)))
+}
+
+/// Changes a change request whose current version the caller has.
+fn change_request(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    repository: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    ask.only(&["version"], &["title", "description", "reviewers"])?;
+    if ask.body["version"] != forge.get(number)?.version {
+        return Err((
+            409,
+            json!({"errors": [{"message": "the version is not current"}]}),
+        ));
+    }
+    let changed = forge.change(number, |one| {
+        one.title = ask.text("title");
+        one.body = ask.text("description");
+        one.reviewers = reviewers(&ask.body["reviewers"]);
+    })?;
+    Ok((200, show(forge, repository, &changed)))
+}
+
+fn schedule_merge(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    repository: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    ask.only_query(&["version"])?;
+    ask.only(&["autoMerge"], &["message", "strategyId", "autoSubject"])?;
+    let version = forge.get(number)?.version.to_string();
+    if ask.param("version") != Some(&version) {
+        return Err((
+            409,
+            json!({"errors": [{"message": "the version is not current"}]}),
+        ));
+    }
+    let changed = forge.change(number, |one| one.auto_merge = true)?;
+    Ok((200, show(forge, repository, &changed)))
 }
 
 fn set_status(forge: &Forge, ask: &Ask<'_>, commit: &str) -> Result<Answer, Answer> {

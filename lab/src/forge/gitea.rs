@@ -20,18 +20,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 .collect();
             Ok((200, page(ask, &found)))
         }
-        ("POST", ["pulls"]) => {
-            ask.only(&["title", "head", "base"], &["body"])?;
-            let new = ChangeRequest {
-                source: ask.text("head"),
-                target: ask.text("base"),
-                title: ask.text("title"),
-                body: ask.text("body"),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(&repository, new, 409)?;
-            Ok((201, show(forge, &repository, &made)))
-        }
+        ("POST", ["pulls"]) => create_request(forge, ask, &repository),
         ("GET", ["pulls", number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
         ("PATCH", ["pulls", number]) => {
             ask.only(&[], &["title", "body"])?;
@@ -41,47 +30,10 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             })?;
             Ok((201, show(forge, &repository, &changed)))
         }
-        ("POST", ["pulls", number, "merge"]) => {
-            let known = [
-                "merge_when_checks_succeed",
-                "delete_branch_after_merge",
-                "head_commit_id",
-            ];
-            ask.only(&["Do"], &known)?;
-            if forge.get(number)?.auto_merge {
-                return Err((409, json!({"message": "auto merge is scheduled already"})));
-            }
-            forge.change(number, |one| one.auto_merge = true)?;
-            Ok((200, Value::Null))
-        }
-        ("GET", ["labels"]) => {
-            ask.only_query(&["page", "limit"])?;
-            let labels = forge.state().labels.clone();
-            let labels: Vec<_> = labels
-                .iter()
-                .enumerate()
-                .map(|(at, name)| json!({"id": at + 1, "name": name}))
-                .collect();
-            Ok((200, page(ask, &labels)))
-        }
-        ("POST", ["labels"]) => {
-            ask.only(&["name", "color"], &[])?;
-            let mut state = forge.state();
-            state.labels.push(ask.text("name"));
-            Ok((
-                201,
-                json!({"id": state.labels.len(), "name": ask.text("name")}),
-            ))
-        }
-        ("POST", ["issues", number, "labels"]) => {
-            ask.only(&["labels"], &[])?;
-            let known = forge.state().labels.clone();
-            let ids = ask.body["labels"].as_array().into_iter().flatten();
-            let ids = ids.filter_map(|id| usize::try_from(id.as_u64()?).ok());
-            let names = ids.filter_map(|id| known.get(id.checked_sub(1)?).cloned());
-            forge.change(number, |one| one.labels.extend(names))?;
-            Ok((200, json!([])))
-        }
+        ("POST", ["pulls", number, "merge"]) => schedule_merge(forge, ask, number),
+        ("GET", ["labels"]) => list_labels(forge, ask),
+        ("POST", ["labels"]) => create_label(forge, ask),
+        ("POST", ["issues", number, "labels"]) => add_labels(forge, ask, number),
         ("POST", ["pulls", number, "requested_reviewers"]) => {
             ask.only(&["reviewers"], &[])?;
             forge.change(number, |one| one.reviewers.extend(ask.texts("reviewers")))?;
@@ -94,6 +46,65 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
         }
         _ => Err(not_found()),
     }
+}
+
+fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    ask.only(&["title", "head", "base"], &["body"])?;
+    let new = ChangeRequest {
+        source: ask.text("head"),
+        target: ask.text("base"),
+        title: ask.text("title"),
+        body: ask.text("body"),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(repository, new, 409)?;
+    Ok((201, show(forge, repository, &made)))
+}
+
+fn schedule_merge(forge: &Forge, ask: &Ask<'_>, number: &str) -> Result<Answer, Answer> {
+    let known = [
+        "merge_when_checks_succeed",
+        "delete_branch_after_merge",
+        "head_commit_id",
+    ];
+    ask.only(&["Do"], &known)?;
+    if forge.get(number)?.auto_merge {
+        return Err((409, json!({"message": "auto merge is scheduled already"})));
+    }
+    forge.change(number, |one| one.auto_merge = true)?;
+    Ok((200, Value::Null))
+}
+
+fn list_labels(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only_query(&["page", "limit"])?;
+    let labels = forge.state().labels.clone();
+    let labels: Vec<_> = labels
+        .iter()
+        .enumerate()
+        .map(|(at, name)| json!({"id": at + 1, "name": name}))
+        .collect();
+    Ok((200, page(ask, &labels)))
+}
+
+fn create_label(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only(&["name", "color"], &[])?;
+    let mut state = forge.state();
+    state.labels.push(ask.text("name"));
+    Ok((
+        201,
+        json!({"id": state.labels.len(), "name": ask.text("name")}),
+    ))
+}
+
+/// Adds labels by their IDs; unknown IDs are ignored.
+fn add_labels(forge: &Forge, ask: &Ask<'_>, number: &str) -> Result<Answer, Answer> {
+    ask.only(&["labels"], &[])?;
+    let known = forge.state().labels.clone();
+    let ids = ask.body["labels"].as_array().into_iter().flatten();
+    let ids = ids.filter_map(|id| usize::try_from(id.as_u64()?).ok());
+    let names = ids.filter_map(|id| known.get(id.checked_sub(1)?).cloned());
+    forge.change(number, |one| one.labels.extend(names))?;
+    Ok((200, json!([])))
 }
 
 /// Returns one page of a list, by the parameters `page` and `limit`.

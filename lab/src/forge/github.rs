@@ -14,28 +14,8 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     };
     let repository = format!("{owner}/{name}");
     match (ask.method, rest) {
-        ("GET", ["pulls"]) => {
-            ask.only_query(&["state", "head", "base"])?;
-            let head = ask.param("head").and_then(|head| head.split_once(':'));
-            let found = forge.open_of(head.map(|(_, branch)| branch), ask.param("base"));
-            let found: Vec<_> = found
-                .iter()
-                .map(|one| show(forge, &repository, one))
-                .collect();
-            Ok((200, json!(found)))
-        }
-        ("POST", ["pulls"]) => {
-            ask.only(&["title", "head", "base"], &["body"])?;
-            let new = ChangeRequest {
-                source: ask.text("head"),
-                target: ask.text("base"),
-                title: ask.text("title"),
-                body: ask.text("body"),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(&repository, new, 422)?;
-            Ok((201, show(forge, &repository, &made)))
-        }
+        ("GET", ["pulls"]) => list_requests(forge, ask, &repository),
+        ("POST", ["pulls"]) => create_request(forge, ask, &repository),
         ("GET", ["pulls", number]) => Ok((200, show(forge, &repository, &forge.get(number)?))),
         ("PATCH", ["pulls", number]) => {
             ask.only(&[], &["title", "body"])?;
@@ -56,35 +36,76 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
             Ok((200, json!([])))
         }
         ("POST", ["pulls", number, "requested_reviewers"]) => {
-            ask.only(&[], &["reviewers", "team_reviewers"])?;
-            let names = ask.texts("reviewers");
-            if names.iter().any(|name| name == "nobody") {
-                return Err((
-                    422,
-                    json!({"message": "Reviews may only be requested from collaborators."}),
-                ));
-            }
-            let teams = ask.texts("team_reviewers");
-            let teams = teams.iter().map(|team| format!("{owner}/{team}"));
-            forge.change(number, |one| {
-                one.reviewers.extend(names);
-                one.reviewers.extend(teams);
-            })?;
-            Ok((201, json!({})))
+            add_reviewers(forge, ask, owner, number)
         }
-        ("POST", ["statuses", commit]) => {
-            ask.only(&["state"], &["context", "description", "target_url"])?;
-            let states = ["error", "failure", "pending", "success"];
-            if !states.contains(&ask.text("state").as_str())
-                || ask.text("description").chars().count() > 140
-            {
-                return Err((422, json!({"message": "Validation Failed"})));
-            }
-            forge.set(&repository, status(ask, commit))?;
-            Ok((201, json!({"id": 1})))
-        }
+        ("POST", ["statuses", commit]) => set_status(forge, ask, &repository, commit),
         _ => Err(not_found()),
     }
+}
+
+fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    ask.only_query(&["state", "head", "base"])?;
+    let head = ask.param("head").and_then(|head| head.split_once(':'));
+    let found = forge.open_of(head.map(|(_, branch)| branch), ask.param("base"));
+    let found: Vec<_> = found
+        .iter()
+        .map(|one| show(forge, repository, one))
+        .collect();
+    Ok((200, json!(found)))
+}
+
+fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    ask.only(&["title", "head", "base"], &["body"])?;
+    let new = ChangeRequest {
+        source: ask.text("head"),
+        target: ask.text("base"),
+        title: ask.text("title"),
+        body: ask.text("body"),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(repository, new, 422)?;
+    Ok((201, show(forge, repository, &made)))
+}
+
+/// Adds users and teams; one name is refused as not a collaborator.
+fn add_reviewers(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    owner: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    ask.only(&[], &["reviewers", "team_reviewers"])?;
+    let names = ask.texts("reviewers");
+    if names.iter().any(|name| name == "nobody") {
+        return Err((
+            422,
+            json!({"message": "Reviews may only be requested from collaborators."}),
+        ));
+    }
+    let teams = ask.texts("team_reviewers");
+    let teams = teams.iter().map(|team| format!("{owner}/{team}"));
+    forge.change(number, |one| {
+        one.reviewers.extend(names);
+        one.reviewers.extend(teams);
+    })?;
+    Ok((201, json!({})))
+}
+
+fn set_status(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    repository: &str,
+    commit: &str,
+) -> Result<Answer, Answer> {
+    ask.only(&["state"], &["context", "description", "target_url"])?;
+    let states = ["error", "failure", "pending", "success"];
+    if !states.contains(&ask.text("state").as_str())
+        || ask.text("description").chars().count() > 140
+    {
+        return Err((422, json!({"message": "Validation Failed"})));
+    }
+    forge.set(repository, status(ask, commit))?;
+    Ok((201, json!({"id": 1})))
 }
 
 /// A status in the form that GitHub and Gitea share.

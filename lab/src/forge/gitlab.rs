@@ -8,101 +8,130 @@ use crate::git::packet::Push;
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
     match (ask.method, &path[2..]) {
-        ("GET", ["users"]) => {
-            ask.only_query(&["username"])?;
-            let name = ask.param("username").unwrap_or_default();
-            let id = match name {
-                "nobody" => json!([]),
-                name => json!([{"id": id_of(name), "username": name}]),
-            };
-            Ok((200, id))
-        }
+        ("GET", ["users"]) => find_user(ask),
         ("GET", ["projects", project, "merge_requests"]) => {
             ask.only_query(&["state", "source_branch", "target_branch"])?;
             let found = forge.open_of(ask.param("source_branch"), ask.param("target_branch"));
             let found: Vec<_> = found.iter().map(|one| show(forge, project, one)).collect();
             Ok((200, json!(found)))
         }
-        ("POST", ["projects", project, "merge_requests"]) => {
-            let others = [
-                "description",
-                "labels",
-                "reviewer_ids",
-                "remove_source_branch",
-            ];
-            ask.only(&["source_branch", "target_branch", "title"], &others)?;
-            let new = ChangeRequest {
-                source: ask.text("source_branch"),
-                target: ask.text("target_branch"),
-                title: ask.text("title"),
-                body: ask.text("description"),
-                labels: labels(&ask.text("labels")),
-                ..ChangeRequest::default()
-            };
-            let made = forge.create(project, new, 409)?;
-            Ok((201, show(forge, project, &made)))
-        }
+        ("POST", ["projects", project, "merge_requests"]) => create_request(forge, ask, project),
         ("GET", ["projects", project, "merge_requests", number]) => {
             Ok((200, show(forge, project, &forge.get(number)?)))
         }
         ("PUT", ["projects", project, "merge_requests", number]) => {
-            ask.only(&[], &["title", "description", "add_labels", "reviewer_ids"])?;
-            let reviewers = ask.body["reviewer_ids"].as_array().cloned();
-            let changed = forge.change(number, |one| {
-                if ask.body["title"].is_string() {
-                    one.title = ask.text("title");
-                }
-                if ask.body["description"].is_string() {
-                    one.body = ask.text("description");
-                }
-                one.labels.extend(labels(&ask.text("add_labels")));
-                if let Some(ids) = reviewers {
-                    one.reviewers = ids.iter().map(|id| format!("user-{id}")).collect();
-                }
-            })?;
-            Ok((200, show(forge, project, &changed)))
+            change_request(forge, ask, project, number)
         }
         ("PUT", ["projects", project, "merge_requests", number, "merge"]) => {
-            let known = [
-                "merge_when_pipeline_succeeds",
-                "should_remove_source_branch",
-                "sha",
-            ];
-            ask.only(&[], &known)?;
-            let head = forge.branch(project, &forge.get(number)?.source);
-            if head != Some(ask.text("sha")) {
-                let text = "SHA does not match HEAD of source branch";
-                return Err((409, json!({"message": text})));
-            }
-            let changed = forge.change(number, |one| one.auto_merge = true)?;
-            Ok((200, show(forge, project, &changed)))
+            merge_when_green(forge, ask, project, number)
         }
         ("POST", ["projects", project, "statuses", commit]) => {
-            ask.only(&["state"], &["name", "description", "target_url"])?;
-            let states = ["pending", "running", "success", "failed", "canceled"];
-            if !states.contains(&ask.text("state").as_str()) {
-                return Err((400, json!({"error": "state does not have a valid value"})));
-            }
-            let status = CommitStatus {
-                commit: (*commit).to_owned(),
-                state: ask.text("state"),
-                context: ask.text("name"),
-                description: ask.text("description"),
-                link: ask.body["target_url"].as_str().map(str::to_owned),
-            };
-            let is_same =
-                |one: &&CommitStatus| one.commit == status.commit && one.context == status.context;
-            let before = forge.statuses();
-            let before = before.iter().rfind(is_same);
-            if before.is_some_and(|before| before.state == status.state) {
-                let text = "Cannot transition status via :run from :running";
-                return Err((400, json!({"message": text})));
-            }
-            forge.set(project, status)?;
-            Ok((201, json!({"id": 1})))
+            set_status(forge, ask, project, commit)
         }
         _ => Err(not_found()),
     }
+}
+
+/// Returns the user of a name as a list; one name has none.
+fn find_user(ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only_query(&["username"])?;
+    let name = ask.param("username").unwrap_or_default();
+    let id = match name {
+        "nobody" => json!([]),
+        name => json!([{"id": id_of(name), "username": name}]),
+    };
+    Ok((200, id))
+}
+
+fn create_request(forge: &Forge, ask: &Ask<'_>, project: &str) -> Result<Answer, Answer> {
+    let others = [
+        "description",
+        "labels",
+        "reviewer_ids",
+        "remove_source_branch",
+    ];
+    ask.only(&["source_branch", "target_branch", "title"], &others)?;
+    let new = ChangeRequest {
+        source: ask.text("source_branch"),
+        target: ask.text("target_branch"),
+        title: ask.text("title"),
+        body: ask.text("description"),
+        labels: labels(&ask.text("labels")),
+        ..ChangeRequest::default()
+    };
+    let made = forge.create(project, new, 409)?;
+    Ok((201, show(forge, project, &made)))
+}
+
+fn change_request(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    project: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    ask.only(&[], &["title", "description", "add_labels", "reviewer_ids"])?;
+    let reviewers = ask.body["reviewer_ids"].as_array().cloned();
+    let changed = forge.change(number, |one| {
+        if ask.body["title"].is_string() {
+            one.title = ask.text("title");
+        }
+        if ask.body["description"].is_string() {
+            one.body = ask.text("description");
+        }
+        one.labels.extend(labels(&ask.text("add_labels")));
+        if let Some(ids) = reviewers {
+            one.reviewers = ids.iter().map(|id| format!("user-{id}")).collect();
+        }
+    })?;
+    Ok((200, show(forge, project, &changed)))
+}
+
+/// Schedules the merge if the branch is still at the commit that the request names.
+fn merge_when_green(
+    forge: &Forge,
+    ask: &Ask<'_>,
+    project: &str,
+    number: &str,
+) -> Result<Answer, Answer> {
+    let known = [
+        "merge_when_pipeline_succeeds",
+        "should_remove_source_branch",
+        "sha",
+    ];
+    ask.only(&[], &known)?;
+    let head = forge.branch(project, &forge.get(number)?.source);
+    if head != Some(ask.text("sha")) {
+        let text = "SHA does not match HEAD of source branch";
+        return Err((409, json!({"message": text})));
+    }
+    let changed = forge.change(number, |one| one.auto_merge = true)?;
+    Ok((200, show(forge, project, &changed)))
+}
+
+/// Stores a status; the same state twice is refused, as GitLab does.
+fn set_status(forge: &Forge, ask: &Ask<'_>, project: &str, commit: &str) -> Result<Answer, Answer> {
+    ask.only(&["state"], &["name", "description", "target_url"])?;
+    let states = ["pending", "running", "success", "failed", "canceled"];
+    if !states.contains(&ask.text("state").as_str()) {
+        return Err((400, json!({"error": "state does not have a valid value"})));
+    }
+    let status = CommitStatus {
+        commit: commit.to_owned(),
+        state: ask.text("state"),
+        context: ask.text("name"),
+        description: ask.text("description"),
+        link: ask.body["target_url"].as_str().map(str::to_owned),
+    };
+    let is_same =
+        |one: &&CommitStatus| one.commit == status.commit && one.context == status.context;
+    let before = forge.statuses();
+    let before = before.iter().rfind(is_same);
+    if before.is_some_and(|before| before.state == status.state) {
+        let text = "Cannot transition status via :run from :running";
+        return Err((400, json!({"message": text})));
+    }
+    forge.set(project, status)?;
+    Ok((201, json!({"id": 1})))
 }
 
 /// A number for a name, the same each time.
