@@ -6,6 +6,7 @@
 mod backend;
 mod habit;
 pub(crate) mod packet;
+mod service;
 
 use std::{
     collections::BTreeMap,
@@ -14,18 +15,17 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use anyhow::{Context as _, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 pub use habit::Habit;
 use habit::{Counts, Seen};
 use http_body_util::BodyExt as _;
-use hyper::{Method, Request, Response, body::Incoming, header};
+use hyper::{Request, Response, body::Incoming, header};
 
 use crate::{
     forge::Forge,
@@ -130,50 +130,30 @@ impl GitServer {
     /// Method and path of every request so far.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
-        self.shared
-            .requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.shared.requests).clone()
     }
 
     /// Runs the function when the next push arrives, before git sees it: a race that is always lost.
     pub fn before_next_push(&self, function: impl FnOnce() + Send + 'static) {
-        let mut hook = self
-            .shared
-            .before_push
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hook = lock(&self.shared.before_push);
         *hook = Some(Box::new(function));
     }
 
     /// Calls the function after each push, before its answer goes out.
     pub fn after_each_push(&self, function: impl Fn() + Send + Sync + 'static) {
-        let mut hook = self
-            .shared
-            .after_push
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hook = lock(&self.shared.after_push);
         *hook = Some(Arc::new(function));
     }
 
     /// Carries out the next push and answers with this status as if it had failed; 200 answers
     /// "done" and does nothing.
     pub fn lie_about_next_push(&self, status: u16) {
-        *self
-            .shared
-            .lost
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(status);
+        *lock(&self.shared.lost) = Some(status);
     }
 
     /// Replaces the account that every request must have.
     pub fn set_account(&self, user: &str, password: &str) {
-        let mut own = self
-            .shared
-            .account
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut own = lock(&self.shared.account);
         *own = Some(Account {
             user: user.to_owned(),
             password: password.to_owned(),
@@ -182,11 +162,7 @@ impl GitServer {
 
     /// Sets a habit of real hosts (see [`Habit`]).
     pub fn set_habit(&self, habit: Habit) {
-        let mut own = self
-            .shared
-            .habit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut own = lock(&self.shared.habit);
         *own = Some(habit);
     }
 
@@ -198,22 +174,14 @@ impl GitServer {
     /// Serves the API of a Git host at the same address.
     pub fn set_forge(&self, forge: Arc<Forge>) {
         forge.set_root(self.root.path(), &self.address());
-        let mut own = self
-            .shared
-            .forge
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut own = lock(&self.shared.forge);
         *own = Some(forge);
     }
 
     /// Calls the function after each request with its method, path and query, before its answer
     /// goes out.
     pub fn after_each_request(&self, function: impl Fn(&str) + Send + Sync + 'static) {
-        let mut hook = self
-            .shared
-            .after_request
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hook = lock(&self.shared.after_request);
         *hook = Some(Arc::new(function));
     }
 
@@ -378,40 +346,10 @@ fn run(
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// The branches of a repository with their commits.
-struct Refs(Vec<(String, String)>);
-
-impl Refs {
-    fn of(repository: &Path) -> Result<Self> {
-        let list = git(
-            repository,
-            &["for-each-ref", "--format=%(refname) %(objectname)"],
-            None,
-        )?;
-        let pairs = list.lines().filter_map(|line| line.split_once(' '));
-        Ok(Self(
-            pairs
-                .map(|(name, object)| (name.to_owned(), object.to_owned()))
-                .collect(),
-        ))
-    }
-
-    fn restore(&self, repository: &Path) -> Result<()> {
-        for (name, object) in &self.0 {
-            git(repository, &["update-ref", name, object], None)?;
-        }
-        Ok(())
-    }
-}
-
 async fn answer(shared: Arc<GitState>, request: Request<Incoming>) -> Response<Body> {
     let name = format!("{} {}", request.method(), request.uri());
     let answer = answer_to(&shared, request).await;
-    let hook = shared
-        .after_request
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let hook = lock(&shared.after_request).clone();
     if let Some(hook) = hook {
         let _ = tokio::task::spawn_blocking(move || hook(&name)).await;
     }
@@ -423,11 +361,7 @@ async fn answer_to(shared: &GitState, request: Request<Incoming>) -> Response<Bo
     let query = request.uri().query().unwrap_or_default().to_owned();
     let method = request.method().clone();
     let headers = request.headers().clone();
-    shared
-        .requests
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(format!("{method} {path}"));
+    lock(&shared.requests).push(format!("{method} {path}"));
     let Ok(body) = request.into_body().collect().await else {
         return response(400, &[], "the body broke off\n");
     };
@@ -436,8 +370,7 @@ async fn answer_to(shared: &GitState, request: Request<Incoming>) -> Response<Bo
     if let Some(forge) = forge.filter(|forge| forge.is_for(&path)) {
         return forge.answer(&method, &path, &query, &headers, &body);
     }
-    let habit = shared.habit.lock();
-    let habit = habit.unwrap_or_else(PoisonError::into_inner).clone();
+    let habit = lock(&shared.habit).clone();
     let seen = Seen {
         method: &method,
         path: &path,
@@ -458,7 +391,7 @@ async fn answer_to(shared: &GitState, request: Request<Incoming>) -> Response<Bo
     }
     let done = match shared.has_backend.load(Ordering::Relaxed) {
         true => backend::answer(&shared.root, &method, &path, &query, &headers, body).await,
-        false => reply(shared, &method, &path, &query, body).await,
+        false => service::reply(shared, &method, &path, &query, body).await,
     };
     match done {
         Ok(answer) => answer,
@@ -468,14 +401,12 @@ async fn answer_to(shared: &GitState, request: Request<Incoming>) -> Response<Bo
 
 impl GitState {
     fn forge(&self) -> Option<Arc<Forge>> {
-        let forge = self.forge.lock();
-        forge.unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.forge).clone()
     }
 }
 
 fn may_enter(shared: &GitState, headers: &header::HeaderMap) -> bool {
-    let account = shared.account.lock();
-    let account = account.unwrap_or_else(PoisonError::into_inner);
+    let account = lock(&shared.account);
     let Some(account) = account.as_ref() else {
         return true;
     };
@@ -486,89 +417,6 @@ fn may_enter(shared: &GitState, headers: &header::HeaderMap) -> bool {
     given.and_then(|given| given.strip_prefix("Basic ")) == Some(&expected)
 }
 
-async fn reply(
-    shared: &GitState,
-    method: &Method,
-    path: &str,
-    query: &str,
-    body: Bytes,
-) -> Result<Response<Body>> {
-    let (name, service) = match (path.strip_suffix("/info/refs"), path.rsplit_once('/')) {
-        (Some(name), _) => (name, query.strip_prefix("service=").unwrap_or_default()),
-        (None, Some((name, service))) => (name, service),
-        (None, None) => bail!("no repository"),
-    };
-    // As on real hosts, `.git` may be left out.
-    let name = name.trim_start_matches('/');
-    let name = name.strip_suffix(".git").unwrap_or(name);
-    let repository = shared.root.join(format!("{name}.git"));
-    let known = ["git-upload-pack", "git-receive-pack"].contains(&service);
-    if !known || name.contains("..") || !repository.is_dir() {
-        bail!("no such repository or service: {path}");
-    }
-    let advertise = *method == Method::GET;
-    if service == "git-receive-pack" && !advertise {
-        let hook = shared
-            .before_push
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(hook) = hook {
-            tokio::task::spawn_blocking(hook).await?;
-        }
-    }
-    let pushes = service == "git-receive-pack" && !advertise;
-    let push = pushes.then(|| packet::Push::parse(&body));
-    let lie = pushes
-        .then(|| {
-            let mut lost = shared.lost.lock().unwrap_or_else(PoisonError::into_inner);
-            lost.take()
-        })
-        .flatten();
-    let kept = match lie {
-        // Only a ref that no test reads moves: the answer is right for another ref.
-        Some(200) => Some(Refs::of(&repository)?),
-        _ => None,
-    };
-    let mut command = tokio::process::Command::new("git");
-    command
-        .arg(service.trim_start_matches("git-"))
-        .arg("--stateless-rpc");
-    if advertise {
-        command.arg("--advertise-refs");
-    }
-    command.arg(&repository);
-    let output = backend::run(&mut command, body).await?;
-    if let Some(kept) = kept {
-        kept.restore(&repository)?;
-    }
-    if pushes {
-        let hook = shared
-            .after_push
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(hook) = hook {
-            tokio::task::spawn_blocking(move || hook()).await?;
-        }
-    }
-    if let Some(status) = lie.filter(|status| *status != 200) {
-        return Ok(response(status, &[], "on purpose\n"));
-    }
-    let (kind, body) = if advertise {
-        let head = format!("# service={service}\n");
-        let mut body = format!("{:04x}{head}0000", head.len() + 4).into_bytes();
-        body.extend(output);
-        ("advertisement", body)
-    } else {
-        let forge = shared.forge();
-        let told = push.and_then(|push| forge.as_ref()?.pushed(name, &push));
-        let told = told.map(|text| packet::packet(format!("\x02{text}\n").as_bytes()));
-        ("result", [told.unwrap_or_default(), output].concat())
-    };
-    let headers = [
-        ("content-type", format!("application/x-{service}-{kind}")),
-        ("cache-control", "no-cache".to_owned()),
-    ];
-    Ok(response(200, &headers, body))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

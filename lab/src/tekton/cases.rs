@@ -158,20 +158,15 @@ fn act(universe: &Universe, call: &Call<'_>) -> Result<()> {
             universe.attest(&key, &universe.commit)
         }
         ["commit-gitops", file, text] => {
-            let text = text.replace(
-                "{image}",
-                &format!("{}@{}", universe.staging(), universe.image.digest),
-            );
-            universe
-                .gitops()?
-                .commit("main", "set up", &[(*file, text.as_str())])
-                .map(drop)
+            let text = text.replace("{image}", &staged(universe));
+            let gitops = universe.gitops()?;
+            gitops.commit("main", "set up", &[(*file, text.as_str())])?;
+            Ok(())
         }
         ["trusted-artifact", name, result] => {
+            let image = staged(universe);
             let snapshot = format!(
-                r#"{{"components": [{{"name": "{COMPONENT}", "containerImage": "{}@{}"}}]}}"#,
-                universe.staging(),
-                universe.image.digest
+                r#"{{"components": [{{"name": "{COMPONENT}", "containerImage": "{image}"}}]}}"#
             );
             let blob = archive(name, snapshot.as_bytes());
             let digest = universe.registry.put_blob("acme/data", &blob);
@@ -184,6 +179,17 @@ fn act(universe: &Universe, call: &Call<'_>) -> Result<()> {
             }
             Ok(fs::write(file, text)?)
         }
+        check => expect(universe, check),
+    }
+}
+
+fn staged(universe: &Universe) -> String {
+    format!("{}@{}", universe.staging(), universe.image.digest)
+}
+
+/// The commands of `/usr/bin/lab` that check something: an error ends the step with exit code 1.
+fn expect(universe: &Universe, check: &[&str]) -> Result<()> {
+    match check {
         ["file-has", file, text] => {
             let found = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
             ensure!(found.contains(text), "{file} has no {text:?}:\n{found}");

@@ -21,6 +21,64 @@ const KNOWN: [&str; 5] = [
     "pipelinesascode.tekton.dev/cancel-in-progress",
 ];
 
+/// Returns the text at a JSON pointer, unless it is empty.
+fn text_at(body: &Value, pointer: &str) -> Option<String> {
+    let found = body.pointer(pointer).and_then(Value::as_str);
+    found.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// The parts of a tag push that all hosts send, each in members of its own.
+struct TagPush {
+    reference: Option<String>,
+    revision: Option<String>,
+    url: Option<String>,
+    /// Owner and name of the repository, joined by a slash.
+    path: Option<String>,
+    sender: Option<String>,
+}
+
+impl TagPush {
+    fn read(body: &Value) -> Result<Self> {
+        let text = |pointer: &str| text_at(body, pointer);
+        let kind = text("/object_kind");
+        if kind.as_deref() == Some("tag_push") {
+            // Not `checkout_sha`: the last of the commits, and without any there is no run.
+            let commits = body.get("commits").and_then(Value::as_array);
+            let last = commits.and_then(|commits| commits.last()?.get("id")?.as_str());
+            return Ok(Self {
+                reference: text("/ref"),
+                revision: last.map(str::to_owned),
+                url: text("/project/web_url"),
+                path: text("/project/path_with_namespace"),
+                sender: text("/user_username"),
+            });
+        }
+        if body.get("release").is_some() || kind.is_some() {
+            bail!("Pipelines-as-Code has no such event: only the push of a tag starts a run");
+        }
+        let Some(new) = body.pointer("/push/changes/0/new") else {
+            return Ok(Self {
+                reference: text("/ref"),
+                revision: text("/head_commit/id"),
+                url: text("/repository/html_url"),
+                path: text("/repository/full_name"),
+                sender: text("/sender/login"),
+            });
+        };
+        if new.get("type").and_then(Value::as_str) != Some("tag") {
+            bail!("the event pushes no tag");
+        }
+        let name = text("/push/changes/0/new/name");
+        Ok(Self {
+            reference: name.map(|name| format!("refs/tags/{name}")),
+            revision: text("/push/changes/0/new/target/hash"),
+            url: text("/repository/links/html/href"),
+            path: text("/repository/full_name"),
+            sender: text("/actor/nickname"),
+        })
+    }
+}
+
 /// The variables of one tag push.
 #[derive(Debug, Clone)]
 pub(crate) struct Event(BTreeMap<&'static str, String>);
@@ -29,64 +87,27 @@ impl Event {
     /// Reads the body of a webhook.
     pub(crate) fn parse(body: &str) -> Result<Self> {
         let body: Value = serde_json::from_str(body).context("the event is not JSON")?;
-        let text = |pointer: &str| {
-            let found = body.pointer(pointer).and_then(Value::as_str);
-            found.filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        if let (Some(branch), Some(_)) = (text("/branch"), text("/pipelinerun")) {
+        let branch = text_at(&body, "/branch");
+        if let (Some(branch), Some(_)) = (branch, text_at(&body, "/pipelinerun")) {
             return Self::incoming(&body, &branch);
         }
-        let kind = text("/object_kind");
-        let (reference, revision, url, path, sender) = if kind.as_deref() == Some("tag_push") {
-            // Not `checkout_sha`: the last of the commits, and without any there is no run.
-            let commits = body.get("commits").and_then(Value::as_array);
-            let last = commits.and_then(|commits| commits.last()?.get("id")?.as_str());
-            let path = text("/project/path_with_namespace");
-            let sender = text("/user_username");
-            (
-                text("/ref"),
-                last.map(str::to_owned),
-                text("/project/web_url"),
-                path,
-                sender,
-            )
-        } else if body.get("release").is_some() || kind.is_some() {
-            bail!("Pipelines-as-Code has no such event: only the push of a tag starts a run");
-        } else if let Some(new) = body.pointer("/push/changes/0/new") {
-            if new.get("type").and_then(Value::as_str) != Some("tag") {
-                bail!("the event pushes no tag");
-            }
-            let tag = text("/push/changes/0/new/name").map(|name| format!("refs/tags/{name}"));
-            let revision = text("/push/changes/0/new/target/hash");
-            let url = text("/repository/links/html/href");
-            let sender = text("/actor/nickname");
-            (tag, revision, url, text("/repository/full_name"), sender)
-        } else {
-            let sender = text("/sender/login");
-            let url = text("/repository/html_url");
-            (
-                text("/ref"),
-                text("/head_commit/id"),
-                url,
-                text("/repository/full_name"),
-                sender,
-            )
-        };
-        let reference = reference.context("the event has no ref")?;
+        let push = TagPush::read(&body)?;
+        let reference = push.reference.context("the event has no ref")?;
         let tag = reference
             .strip_prefix("refs/tags/")
             .context("the event pushes no tag")?;
-        let path = path.unwrap_or_default().to_lowercase();
+        let path = push.path.unwrap_or_default().to_lowercase();
         let (owner, name) = path.rsplit_once('/').unwrap_or_default();
+        let revision = push.revision.context("the event names no commit")?;
         let known = [
             ("git_tag", tag.to_owned()),
-            ("revision", revision.context("the event names no commit")?),
-            ("repo_url", url.unwrap_or_default()),
+            ("revision", revision),
+            ("repo_url", push.url.unwrap_or_default()),
             ("repo_owner", owner.to_owned()),
             ("repo_name", name.to_owned()),
             ("target_branch", reference.clone()),
             ("source_branch", reference.clone()),
-            ("sender", sender.unwrap_or_default()),
+            ("sender", push.sender.unwrap_or_default()),
             ("event", "push".to_owned()),
             ("event_type", "push".to_owned()),
             ("target_namespace", super::NAMESPACE.to_owned()),

@@ -147,43 +147,13 @@ impl Programs {
 /// A Task of the same interface with one step.
 fn interface(name: &str, spec: &Json) -> Result<TaskSpec> {
     let list = |member: &str| spec[member].as_array().cloned().unwrap_or_default();
-    let named = |item: &Json| -> Result<String> {
-        let name = item["name"].as_str();
-        Ok(name
-            .with_context(|| format!("Task {name:?}: a name is missing"))?
-            .to_owned())
-    };
-    let mut params = Vec::new();
-    for item in list("params") {
-        let default = match &item["default"] {
-            Json::Null => None,
-            Json::String(text) => Some(Value::String(text.clone())),
-            Json::Array(items) => Some(Value::Array(
-                items
-                    .iter()
-                    .map(|item| item.as_str().unwrap_or_default().to_owned())
-                    .collect(),
-            )),
-            _ => bail!("Task {name}: a default is neither a text nor a list"),
-        };
-        let r#type = match item["type"].as_str() {
-            Some("array") => Some(Type::Array),
-            Some("string") | None => None,
-            Some(other) => {
-                bail!("Task {name}: params of type {other} are not implemented by the runner")
-            }
-        };
-        params.push(ParamSpec {
-            name: named(&item)?,
-            r#type,
-            description: String::new(),
-            default,
-        });
-    }
+    let params = list("params");
+    let params = params.iter().map(|item| param(name, item));
+    let params = params.collect::<Result<Vec<_>>>()?;
     let mut results = Vec::new();
     for item in list("results") {
         results.push(ResultSpec {
-            name: named(&item)?,
+            name: name_of(name, &item)?,
             r#type: ResultType::String,
             description: String::new(),
             value: None,
@@ -192,39 +162,20 @@ fn interface(name: &str, spec: &Json) -> Result<TaskSpec> {
     let mut workspaces = Vec::new();
     for item in list("workspaces") {
         workspaces.push(WorkspaceSpec {
-            name: named(&item)?,
+            name: name_of(name, &item)?,
             description: String::new(),
             optional: item["optional"] == true,
             read_only: item["readOnly"] == true,
         });
     }
-    let strings = params
-        .iter()
-        .filter(|param: &&ParamSpec| param.kind() == Type::String);
-    let args = strings.map(|param| format!("--{0}=$(params.{0})", param.name));
-    let args = args.chain(
-        workspaces
-            .iter()
-            .map(|own| format!("--workspace-{0}=$(workspaces.{0}.path)", own.name)),
-    );
-    let args = args.chain(
-        results
-            .iter()
-            .map(|own| format!("--result-{0}=$(results.{0}.path)", own.name)),
-    );
-    let step = TaskStep {
-        name: "stand-in".to_owned(),
-        r#ref: None,
-        params: Vec::new(),
-        image: String::new(),
-        command: vec![STAND_IN.to_owned(), name.to_owned()],
-        args: args.collect(),
-        volume_mounts: Vec::new(),
-        env: Vec::new(),
-        on_error: OnError::StopAndFail,
-        security_context: None,
-        compute_resources: None,
-    };
+    let strings = params.iter().filter(|param| param.kind() == Type::String);
+    let mut args: Vec<_> = strings
+        .map(|param| format!("--{0}=$(params.{0})", param.name))
+        .collect();
+    let paths = workspaces.iter();
+    args.extend(paths.map(|own| format!("--workspace-{0}=$(workspaces.{0}.path)", own.name)));
+    let paths = results.iter();
+    args.extend(paths.map(|own| format!("--result-{0}=$(results.{0}.path)", own.name)));
     Ok(TaskSpec {
         display_name: String::new(),
         description: String::new(),
@@ -232,9 +183,55 @@ fn interface(name: &str, spec: &Json) -> Result<TaskSpec> {
         results,
         workspaces,
         step_template: Default::default(),
-        steps: vec![step],
+        steps: vec![stand_in_step(name, args)],
         volumes: Vec::new(),
     })
+}
+
+fn name_of(task: &str, item: &Json) -> Result<String> {
+    let name = item["name"].as_str().map(str::to_owned);
+    name.with_context(|| format!("Task {task:?}: a name is missing"))
+}
+
+/// Reads a declared param; types other than strings and lists are refused.
+fn param(task: &str, item: &Json) -> Result<ParamSpec> {
+    let text = |item: &Json| item.as_str().unwrap_or_default().to_owned();
+    let default = match &item["default"] {
+        Json::Null => None,
+        Json::String(text) => Some(Value::String(text.clone())),
+        Json::Array(items) => Some(Value::Array(items.iter().map(text).collect())),
+        _ => bail!("Task {task}: a default is neither a text nor a list"),
+    };
+    let r#type = match item["type"].as_str() {
+        Some("array") => Some(Type::Array),
+        Some("string") | None => None,
+        Some(other) => {
+            bail!("Task {task}: params of type {other} are not implemented by the runner")
+        }
+    };
+    Ok(ParamSpec {
+        name: name_of(task, item)?,
+        r#type,
+        description: String::new(),
+        default,
+    })
+}
+
+/// Returns the only step of a stand-in, whose arguments are its params, workspaces and results.
+fn stand_in_step(task: &str, args: Vec<String>) -> TaskStep {
+    TaskStep {
+        name: "stand-in".to_owned(),
+        r#ref: None,
+        params: Vec::new(),
+        image: String::new(),
+        command: vec![STAND_IN.to_owned(), task.to_owned()],
+        args,
+        volume_mounts: Vec::new(),
+        env: Vec::new(),
+        on_error: OnError::StopAndFail,
+        security_context: None,
+        compute_resources: None,
+    }
 }
 
 /// `git-clone` of the catalogues: a checkout with all branches in `subdirectory` of the workspace `output`.

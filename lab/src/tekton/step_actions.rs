@@ -43,39 +43,47 @@ pub(crate) fn inline(
         if !step.image.is_empty() || !step.command.is_empty() || !step.args.is_empty() {
             bail!("{of} refers to a StepAction and has a program of its own");
         }
-        let given = values(&of, step, action)?;
-        let paths: BTreeMap<_, _> = action
-            .results
-            .iter()
-            .map(|result| {
-                let value = format!("$(steps.{}.results.{})", step.name, result.name);
-                let of_task = results.iter().find(|(_, from)| *from == value);
-                let path = match of_task {
-                    Some((of_task, _)) => format!("$(results.{of_task}.path)"),
-                    None => format!("/tekton/steps/step-{}/{}", step.name, result.name),
-                };
-                taken.push(value);
-                (result.name.clone(), path)
-            })
-            .collect();
-        let fill = |text: &str| fill(&of, text, &given, &paths);
-        step.image.clone_from(&action.image);
-        step.command = all(&action.command, &fill)?;
-        step.args = all(&action.args, &fill)?;
-        step.security_context = action.security_context.clone();
-        step.volume_mounts
-            .extend(action.volume_mounts.iter().cloned());
-        for env in &action.env {
-            let mut env = env.clone();
-            env.value = one(&of, fill(&env.value)?)?;
-            step.env.push(env);
+        let mut paths = BTreeMap::new();
+        for result in &action.results {
+            let value = format!("$(steps.{}.results.{})", step.name, result.name);
+            let of_task = results.iter().find(|(_, from)| *from == value);
+            let path = match of_task {
+                Some((of_task, _)) => format!("$(results.{of_task}.path)"),
+                None => format!("/tekton/steps/step-{}/{}", step.name, result.name),
+            };
+            taken.push(value);
+            paths.insert(result.name.clone(), path);
         }
-        step.params.clear();
+        replace(&of, step, action, &paths)?;
     }
     match results.iter().find(|(_, value)| !taken.contains(value)) {
         Some((result, value)) => bail!("Task {name}: result {result}: no step has {value}"),
         None => Ok(()),
     }
+}
+
+/// Puts the program, variables and mounts of a StepAction into the step that refers to it.
+fn replace(
+    of: &str,
+    step: &mut TaskStep,
+    action: &StepActionSpec,
+    paths: &BTreeMap<String, String>,
+) -> Result<()> {
+    let given = values(of, step, action)?;
+    let fill = |text: &str| fill(of, text, &given, paths);
+    step.image.clone_from(&action.image);
+    step.command = all(&action.command, &fill)?;
+    step.args = all(&action.args, &fill)?;
+    step.security_context = action.security_context.clone();
+    let mounts = action.volume_mounts.iter().cloned();
+    step.volume_mounts.extend(mounts);
+    for env in &action.env {
+        let mut env = env.clone();
+        env.value = one(of, fill(&env.value)?)?;
+        step.env.push(env);
+    }
+    step.params.clear();
+    Ok(())
 }
 
 /// The value of each param: that of the step, else the default.
