@@ -139,26 +139,31 @@ pub fn compile(mut modules: Vec<Module>, options: &Options) -> Result<Compiled, 
     stage(&mut context)?;
     tree.conflicts(&mut context);
     stage(&mut context)?;
-    each_rule(&mut context, &mut modules, |context, rule| {
-        undefined_functions(context, &rule.body);
-    });
-    stage(&mut context)?;
-    safety(&mut context, &mut modules)?;
-    each_rule(&mut context, &mut modules, |context, rule| {
-        dynamics::body(context, &mut rule.body);
-    });
-    let order = recursion::check(&mut context, &modules);
-    stage(&mut context)?;
-    types::rules(&mut context, &modules, &order);
-    stage(&mut context)?;
-    each_rule(&mut context, &mut modules, deprecated);
-    stage(&mut context)?;
-    each_rule(&mut context, &mut modules, probes::rule);
-    stage(&mut context)?;
+    check(&mut context, &mut modules)?;
     let mut compiled = lower::program(&context, modules);
     compiled.functions = context.functions;
     compiled.chains = chains.into_iter().flatten().collect();
     Ok(compiled)
+}
+
+/// Applies the stages after all rewriting: functions, safety, recursion, types and probes.
+fn check(context: &mut Context, modules: &mut [Module]) -> Result<(), Errors> {
+    each_rule(context, modules, |context, rule| {
+        undefined_functions(context, &rule.body);
+    });
+    stage(context)?;
+    safety(context, modules)?;
+    each_rule(context, modules, |context, rule| {
+        dynamics::body(context, &mut rule.body);
+    });
+    let order = recursion::check(context, modules);
+    stage(context)?;
+    types::rules(context, modules, &order);
+    stage(context)?;
+    each_rule(context, modules, deprecated);
+    stage(context)?;
+    each_rule(context, modules, probes::rule);
+    stage(context)
 }
 
 fn new_context(options: &Options) -> Context {

@@ -116,50 +116,56 @@ fn attach(at: usize, module: &Module, attached: &mut Attached) -> Result<(), Ref
         }
         content.insert("scope".to_owned(), Value::from(scope.as_str()));
         let content = Arc::new(Value::Object(content));
-        let package = module.package.path.clone();
-        let earlier = match (scope.as_str(), target) {
-            ("package", AnnotationTarget::Package) => {
-                attached.packages.insert(package, content).is_some()
-            }
-            ("subpackages", AnnotationTarget::Package) => {
-                attached
-                    .subpackages
-                    .entry(package)
-                    .or_default()
-                    .push(content);
-                false
-            }
-            ("rule", AnnotationTarget::Rule(rule)) => {
-                attached.rules.entry((at, rule)).or_default().push(content);
-                false
-            }
-            ("document", AnnotationTarget::Rule(rule)) => {
-                let path = module.rules.get(rule).map(|rule| rule_path(module, rule));
-                attached
-                    .documents
-                    .insert(path.unwrap_or_default(), content)
-                    .is_some()
-            }
-            ("rule" | "document", _) => {
-                let message = format!("annotation scope '{scope}' must be applied to rule");
-                return Err((span, message));
-            }
-            ("package" | "subpackages", _) => {
-                let message = format!("annotation scope '{scope}' must be applied to package");
-                return Err((span, message));
-            }
-            _ => {
-                let message = format!(
-                    "invalid annotation scope '{scope}'. Use one of 'rule', 'document', 'package', or 'subpackages'"
-                );
-                return Err((span, message));
-            }
-        };
-        if earlier {
+        let added = attached.add(&scope, target, (at, module), content);
+        let is_first = added.map_err(|message| (span, message))?;
+        if !is_first {
             return Err((span, format!("{scope} annotation redeclared")));
         }
     }
     Ok(())
+}
+
+impl Attached {
+    /// Adds an annotation. Returns false if the package or document has one of this scope already.
+    ///
+    /// # Errors
+    /// The message for a scope that is unknown or does not fit the target.
+    fn add(
+        &mut self,
+        scope: &str,
+        target: AnnotationTarget,
+        (at, module): (usize, &Module),
+        content: Arc<Value>,
+    ) -> Result<bool, String> {
+        let package = module.package.path.clone();
+        match (scope, target) {
+            ("package", AnnotationTarget::Package) => {
+                Ok(self.packages.insert(package, content).is_none())
+            }
+            ("subpackages", AnnotationTarget::Package) => {
+                self.subpackages.entry(package).or_default().push(content);
+                Ok(true)
+            }
+            ("rule", AnnotationTarget::Rule(rule)) => {
+                self.rules.entry((at, rule)).or_default().push(content);
+                Ok(true)
+            }
+            ("document", AnnotationTarget::Rule(rule)) => {
+                let path = module.rules.get(rule).map(|rule| rule_path(module, rule));
+                let path = path.unwrap_or_default();
+                Ok(self.documents.insert(path, content).is_none())
+            }
+            ("rule" | "document", _) => Err(format!(
+                "annotation scope '{scope}' must be applied to rule"
+            )),
+            ("package" | "subpackages", _) => Err(format!(
+                "annotation scope '{scope}' must be applied to package"
+            )),
+            _ => Err(format!(
+                "invalid annotation scope '{scope}'. Use one of 'rule', 'document', 'package', or 'subpackages'"
+            )),
+        }
+    }
 }
 
 fn chain(module: &Module, rule: &Rule, at: (usize, usize), attached: &Attached) -> Vec<Link> {

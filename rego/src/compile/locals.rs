@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Code,
     syntax::{
-        Body, Expr, ExprKind, Logical, Rule, TemplatePart, Term, TermKind, Var, With, display,
+        Body, Expr, ExprKind, Logical, Rule, Span, TemplatePart, Term, TermKind, Var, With, display,
     },
 };
 use declare::{assignment, declare, some};
@@ -270,6 +270,17 @@ fn rename_with(context: &mut Context, scopes: &mut Scopes, with: &mut With) {
     rename_term(context, scopes, &mut with.value);
 }
 
+/// Refuses a call of a function whose name a variable has.
+fn refuse_shadowed(context: &mut Context, scopes: &Scopes, operator: &Term, span: Span) {
+    let names = vars::of_term(operator, Skip::default());
+    let is_shadowed = |var| scopes.declared(var).is_some_and(|own| own != var);
+    if names.iter().any(is_shadowed) {
+        let name = display::term(operator);
+        let message = format!("called function {name} shadowed");
+        context.error(Code::Compile, span, message);
+    }
+}
+
 fn rename_term(context: &mut Context, scopes: &mut Scopes, term: &mut Term) {
     let span = term.span;
     if let Some(root) = is_root(term) {
@@ -287,18 +298,8 @@ fn rename_term(context: &mut Context, scopes: &mut Scopes, term: &mut Term) {
             }
         }
         TermKind::Call(terms) => {
-            let shadowed = terms.first().is_some_and(|operator| {
-                vars::of_term(operator, Skip::default())
-                    .iter()
-                    .any(|var| scopes.declared(var).is_some_and(|own| own != var))
-            });
-            if shadowed && let Some(operator) = terms.first() {
-                let name = display::term(operator);
-                context.error(
-                    Code::Compile,
-                    span,
-                    format!("called function {name} shadowed"),
-                );
+            if let Some(operator) = terms.first() {
+                refuse_shadowed(context, scopes, operator, span);
             }
             for term in terms {
                 rename_term(context, scopes, term);

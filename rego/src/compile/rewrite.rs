@@ -108,6 +108,33 @@ fn template_in_term(context: &mut Context, safe: &Vars, term: &mut Term) {
     ]);
 }
 
+/// Returns the expression of a template string as a term. Calls of relations and other expressions are refused.
+fn template_term(context: &mut Context, kind: ExprKind, span: Span) -> Option<Term> {
+    let terms = match kind {
+        ExprKind::Term(term) => return Some(term),
+        ExprKind::Call(terms) => terms,
+        _ => {
+            context.error(Code::Compile, span, "unexpected template-string expression");
+            return None;
+        }
+    };
+    let called = terms.first().and_then(|operator| match &operator.kind {
+        TermKind::Ref(terms) => context.builtin(terms).copied(),
+        _ => None,
+    });
+    if let Some(relation) = called.filter(|called| called.relation) {
+        let name = relation.name;
+        let message =
+            format!("illegal call to relation built-in '{name}' that may cause multiple outputs");
+        context.error(Code::Compile, span, message);
+        return None;
+    }
+    Some(Term {
+        span,
+        kind: TermKind::Call(terms),
+    })
+}
+
 /// A part is a string, a number and so on, or a set with the value of an expression if it has one.
 fn template_part(context: &mut Context, safe: &Vars, part: TemplatePart) -> Option<Term> {
     let expr = match part {
@@ -120,37 +147,7 @@ fn template_part(context: &mut Context, safe: &Vars, part: TemplatePart) -> Opti
         TemplatePart::Expr(expr) => expr,
     };
     let span = expr.span;
-    let mut term = match expr.kind {
-        ExprKind::Term(term) => term,
-        ExprKind::Call(terms) => {
-            let relation = terms.first().and_then(|operator| match &operator.kind {
-                TermKind::Ref(terms) => context
-                    .builtin(terms)
-                    .copied()
-                    .filter(|found| found.relation),
-                _ => None,
-            });
-            if let Some(found) = relation {
-                let name = found.name;
-                context.error(
-                    Code::Compile,
-                    span,
-                    format!(
-                        "illegal call to relation built-in '{name}' that may cause multiple outputs"
-                    ),
-                );
-                return None;
-            }
-            Term {
-                span,
-                kind: TermKind::Call(terms),
-            }
-        }
-        _ => {
-            context.error(Code::Compile, span, "unexpected template-string expression");
-            return None;
-        }
-    };
+    let mut term = template_term(context, expr.kind, span)?;
     template_in_term(context, safe, &mut term);
     if super::context::is_scalar(&term) && expr.with.is_empty() {
         return Some(term);

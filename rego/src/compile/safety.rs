@@ -141,51 +141,54 @@ struct Waiting {
     closes_over: Vars,
 }
 
+impl Waiting {
+    fn new(context: &Context, expr: Expr, closed_over: impl Fn(&Var) -> bool) -> Self {
+        let mut visitor = Visitor::promoting(context);
+        visitor.expr(&expr);
+        let needs = visitor.found;
+        let in_closures = in_closures(&expr).into_iter();
+        let closes_over = in_closures.filter(closed_over).collect();
+        Self {
+            expr,
+            needs,
+            closes_over,
+        }
+    }
+
+    /// Returns the variables that the expression binds, if all that it needs are safe.
+    fn ready(&mut self, context: &Context, safe: &Vars) -> Option<Vars> {
+        let outputs = outputs(context, &self.expr, safe);
+        let is_open = |var: &&Var| !safe.contains(*var);
+        let open: Vars = self.closes_over.iter().filter(is_open).cloned().collect();
+        if !open.is_empty() {
+            if open == outputs {
+                return None;
+            }
+            self.needs.extend(open);
+        }
+        self.needs
+            .retain(|var| !outputs.contains(var) && !safe.contains(var));
+        self.needs.is_empty().then_some(outputs)
+    }
+}
+
 /// Puts a body in order; what stays unsafe goes to `refused`.
 fn reorder(context: &Context, globals: &Vars, body: &mut Body, refused: &mut Unsafe) {
     let mut visitor = Visitor::promoting(context);
     visitor.body(body);
     let body_vars = visitor.found;
     let mut safe: Vars = body_vars.intersection(globals).cloned().collect();
+    let closed_over = |var: &Var| body_vars.contains(var) && !globals.contains(var);
     let mut waiting: Vec<Option<Waiting>> = std::mem::take(body)
         .into_iter()
-        .map(|expr| {
-            let mut visitor = Visitor::promoting(context);
-            visitor.expr(&expr);
-            let needs = visitor.found;
-            let closes_over = in_closures(&expr)
-                .into_iter()
-                .filter(|var| body_vars.contains(var) && !globals.contains(var))
-                .collect();
-            Some(Waiting {
-                expr,
-                needs,
-                closes_over,
-            })
-        })
+        .map(|expr| Some(Waiting::new(context, expr, closed_over)))
         .collect();
     let mut ordered: Body = Vec::with_capacity(waiting.len());
     loop {
         let before = ordered.len();
         for slot in &mut waiting {
             let Some(next) = slot else { continue };
-            let outputs = outputs(context, &next.expr, &safe);
-            let open: Vars = next
-                .closes_over
-                .iter()
-                .filter(|var| !safe.contains(*var))
-                .cloned()
-                .collect();
-            if !open.is_empty() {
-                if open != outputs {
-                    next.needs.extend(open);
-                } else {
-                    continue;
-                }
-            }
-            next.needs
-                .retain(|var| !outputs.contains(var) && !safe.contains(var));
-            if next.needs.is_empty()
+            if let Some(outputs) = next.ready(context, &safe)
                 && let Some(done) = slot.take()
             {
                 ordered.push(done.expr);

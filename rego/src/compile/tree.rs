@@ -21,6 +21,12 @@ pub(super) struct Tree {
     packages: Vec<(usize, Span)>,
 }
 
+/// Returns the file and the line of a span.
+fn place(context: &Context, module: usize, span: Span) -> String {
+    let file = context.texts.get(module).map(|(file, _)| file.clone());
+    format!("{}:{}", file.unwrap_or_default(), span.line)
+}
+
 /// Properties of a rule that conflicts depend on.
 #[derive(Debug, Clone)]
 struct RuleEntry {
@@ -183,12 +189,7 @@ impl Tree {
             let list: Vec<String> = below
                 .iter()
                 .map(|(shown, module, span)| {
-                    let file = context
-                        .texts
-                        .get(*module)
-                        .map(|(file, _)| file.clone())
-                        .unwrap_or_default();
-                    format!("{shown} defined at {file}:{}", span.line)
+                    format!("{shown} defined at {}", place(context, *module, *span))
                 })
                 .collect();
             let message = match list.as_slice() {
@@ -198,37 +199,16 @@ impl Tree {
             context.error(Code::Type, first.span, message);
             return;
         }
-        let kinds: BTreeSet<bool> = self.rules.iter().map(|rule| rule.set).collect();
-        let args: BTreeSet<usize> = self.rules.iter().map(|rule| rule.args).collect();
-        let complete = |rule: &&RuleEntry| !rule.set && rule.ground;
-        let whole = self.rules.iter().filter(complete).count();
-        let partial = self.rules.len() - whole;
-        let sets = self.rules.iter().any(|rule| rule.set && rule.ground);
-        let objects_of_sets = self.rules.iter().any(|rule| rule.set && !rule.ground);
-        if kinds.len() > 1
-            || args.len() > 1
-            || (whole > 0 && partial > 0)
-            || (sets && objects_of_sets)
-        {
-            context.error(
-                Code::Type,
-                first.span,
-                format!("conflicting rules {name} found"),
-            );
+        if self.is_mixed() {
+            let message = format!("conflicting rules {name} found");
+            context.error(Code::Type, first.span, message);
             return;
         }
         let defaults: Vec<&RuleEntry> = self.rules.iter().filter(|rule| rule.default).collect();
         if let [first, _, ..] = defaults.as_slice() {
             let places: Vec<String> = defaults
                 .iter()
-                .map(|rule| {
-                    let file = context
-                        .texts
-                        .get(rule.module)
-                        .map(|(file, _)| file.clone())
-                        .unwrap_or_default();
-                    format!("{file}:{}", rule.span.line)
-                })
+                .map(|rule| place(context, rule.module, rule.span))
                 .collect();
             context.module = first.module;
             context.error(
@@ -240,6 +220,18 @@ impl Tree {
                 ),
             );
         }
+    }
+
+    /// Tells if the rules of this path are of different kinds or have different numbers of arguments.
+    fn is_mixed(&self) -> bool {
+        let kinds: BTreeSet<bool> = self.rules.iter().map(|rule| rule.set).collect();
+        let args: BTreeSet<usize> = self.rules.iter().map(|rule| rule.args).collect();
+        let complete = |rule: &&RuleEntry| !rule.set && rule.ground;
+        let whole = self.rules.iter().filter(complete).count();
+        let partial = self.rules.len() - whole;
+        let sets = self.rules.iter().any(|rule| rule.set && rule.ground);
+        let objects_of_sets = self.rules.iter().any(|rule| rule.set && !rule.ground);
+        kinds.len() > 1 || args.len() > 1 || (whole > 0 && partial > 0) || (sets && objects_of_sets)
     }
 
     fn flatten(&self, out: &mut Vec<(String, usize, Span)>, functions: bool) {

@@ -2,7 +2,9 @@
 
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine, Then};
-use super::plan::{Comparison, ComprehensionKind, Output, Pattern, PlanExpr, Stmt, StmtKind};
+use super::plan::{
+    Comparison, ComprehensionKind, Output, Pattern, PlanExpr, SlotId, Stmt, StmtKind,
+};
 use crate::value::Value;
 
 impl<'p> Machine<'p> {
@@ -73,24 +75,7 @@ impl<'p> Machine<'p> {
                 let (Some(a), Some(b)) = (self.eval(a)?, self.eval(b)?) else {
                     return Ok(false);
                 };
-                if !self.context.mocks.is_empty()
-                    && let Some(builtin) = builtin
-                    && let Some(mocked) = self.mocked_builtin(*builtin, &[a.clone(), b.clone()])?
-                {
-                    return match mocked {
-                        Some(value) => self.accept(output, value),
-                        None => Ok(false),
-                    };
-                }
-                let holds = match comparison {
-                    Comparison::Equal => a == b,
-                    Comparison::NotEqual => a != b,
-                    Comparison::Less => a < b,
-                    Comparison::LessEqual => a <= b,
-                    Comparison::Greater => a > b,
-                    Comparison::GreaterEqual => a >= b,
-                };
-                self.accept(output, Value::Bool(holds))?
+                self.compare(*comparison, *builtin, &a, &b, output)?
             }
             StmtKind::Builtin(index, args, output) => match self.builtin(*index, args)? {
                 Some(value) => self.accept(output, value)?,
@@ -102,14 +87,7 @@ impl<'p> Machine<'p> {
             },
             StmtKind::Print(args) => self.print(args)?,
             StmtKind::Not(body) => !self.some(body)?,
-            StmtKind::Probe(keys, body) => {
-                let values: Vec<Value> = keys.iter().map(|key| self.get(*key).clone()).collect();
-                self.some(body)?;
-                for (key, value) in keys.iter().zip(values) {
-                    self.set(*key, value);
-                }
-                true
-            }
+            StmtKind::Probe(keys, body) => self.probe(keys, body)?,
             StmtKind::Unready(message) => {
                 return Err(self.error(EvalCode::Internal, &**message));
             }
@@ -126,6 +104,46 @@ impl<'p> Machine<'p> {
             },
             StmtKind::Never | StmtKind::Scan(..) | StmtKind::Walk(..) | StmtKind::With(..) => false,
         })
+    }
+
+    /// Applies a comparison, or the function that replaces its builtin under `with`.
+    #[inline]
+    fn compare(
+        &mut self,
+        comparison: Comparison,
+        builtin: Option<usize>,
+        a: &Value,
+        b: &Value,
+        output: &'p Output,
+    ) -> Run<bool> {
+        if !self.context.mocks.is_empty()
+            && let Some(builtin) = builtin
+            && let Some(mocked) = self.mocked_builtin(builtin, &[a.clone(), b.clone()])?
+        {
+            return match mocked {
+                Some(value) => self.accept(output, value),
+                None => Ok(false),
+            };
+        }
+        let holds = match comparison {
+            Comparison::Equal => a == b,
+            Comparison::NotEqual => a != b,
+            Comparison::Less => a < b,
+            Comparison::LessEqual => a <= b,
+            Comparison::Greater => a > b,
+            Comparison::GreaterEqual => a >= b,
+        };
+        self.accept(output, Value::Bool(holds))
+    }
+
+    /// Evaluates a body without the values of some slots, which it gets back.
+    fn probe(&mut self, keys: &[SlotId], body: &'p [Stmt]) -> Run<bool> {
+        let values: Vec<Value> = keys.iter().map(|key| self.get(*key).clone()).collect();
+        self.some(body)?;
+        for (key, value) in keys.iter().zip(values) {
+            self.set(*key, value);
+        }
+        Ok(true)
     }
 
     /// Compares two values. As in OPA a comprehension is evaluated behind a reference and a value on

@@ -215,14 +215,10 @@ impl Session {
         files.iter().cloned().zip(lines).collect()
     }
 
-    /// Runs code on a machine, on a stack that is large enough for the depth limit.
-    pub(crate) fn evaluate<'p, T: Send>(
-        &mut self,
-        program: &'p Program,
-        run: impl FnOnce(&mut Machine<'p>) -> Run<T> + Send,
-    ) -> Result<Answer<T>, EvalError> {
+    /// Moves the state of the session into a machine.
+    fn machine<'p>(&mut self, program: &'p Program) -> Machine<'p> {
         self.call.memory = self.limits.memory;
-        let mut machine = Machine {
+        Machine {
             plan: &program.0.plan,
             constants: &program.0.constants,
             base: program.0.data.clone(),
@@ -240,7 +236,33 @@ impl Session {
             printed: std::mem::take(&mut self.printed),
             builtin_error: None,
             trace: self.trace.take(),
+        }
+    }
+
+    /// Moves the state of a machine back into the session.
+    fn take_back(&mut self, machine: Machine<'_>, succeeded: bool) {
+        self.steps = machine.steps;
+        self.call = machine.call;
+        self.unreadable = machine.unreadable;
+        self.printed = machine.printed;
+        self.trace = machine.trace;
+        // After an error documents may still be replaced.
+        self.context = match succeeded {
+            true => machine.context,
+            false => Replacements {
+                input: machine.context.input,
+                ..Replacements::default()
+            },
         };
+    }
+
+    /// Runs code on a machine, on a stack that is large enough for the depth limit.
+    pub(crate) fn evaluate<'p, T: Send>(
+        &mut self,
+        program: &'p Program,
+        run: impl FnOnce(&mut Machine<'p>) -> Run<T> + Send,
+    ) -> Result<Answer<T>, EvalError> {
+        let mut machine = self.machine(program);
         let result = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
                 .name("rego".to_owned())
@@ -257,20 +279,7 @@ impl Session {
             None => Err(machine.error(EvalCode::Internal, "the evaluation did not finish")),
         };
         let (reads, error) = (machine.reads, machine.builtin_error.take());
-        self.steps = machine.steps;
-        self.call = machine.call;
-        self.unreadable = machine.unreadable;
-        self.printed = machine.printed;
-        self.trace = machine.trace;
-        // After an error documents may still be replaced.
-        if result.is_ok() {
-            self.context = machine.context;
-        } else {
-            self.context = Replacements {
-                input: machine.context.input,
-                ..Replacements::default()
-            };
-        }
+        self.take_back(machine, result.is_ok());
         let value = result.map_err(|error| *error)?;
         if let Some(error) = error.filter(|_| self.strict) {
             return Err(*error);

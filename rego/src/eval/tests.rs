@@ -244,51 +244,30 @@ fn limits_end_an_evaluation_and_name_the_rule() {
             .map_err(|error| (error.code, error.rule.to_string()))
     };
     let limit = Err((EvalCode::Limit, "data.p.steps".to_owned()));
-    assert_eq!(
-        run(
-            Limits {
-                steps: 5000,
-                ..Limits::default()
-            },
-            "steps"
-        ),
-        limit
-    );
-    let deadline = Some(Instant::now() + Duration::from_millis(50));
-    assert_eq!(
-        run(
-            Limits {
-                deadline,
-                ..Limits::default()
-            },
-            "steps"
-        ),
-        limit
-    );
+    let steps = Limits {
+        steps: 5000,
+        ..Limits::default()
+    };
+    assert_eq!(run(steps, "steps"), limit);
+    let deadline = Limits {
+        deadline: Some(Instant::now() + Duration::from_millis(50)),
+        ..Limits::default()
+    };
+    assert_eq!(run(deadline, "steps"), limit);
     let cancel = Arc::new(AtomicBool::new(false));
     cancel.store(true, Ordering::Relaxed);
     let cancelled = Err((EvalCode::Cancelled, "data.p.steps".to_owned()));
-    assert_eq!(
-        run(
-            Limits {
-                cancel: Some(cancel),
-                ..Limits::default()
-            },
-            "steps"
-        ),
-        cancelled
-    );
+    let cancel = Limits {
+        cancel: Some(cancel),
+        ..Limits::default()
+    };
+    assert_eq!(run(cancel, "steps"), cancelled);
     let limit = Err((EvalCode::Limit, "data.p.size".to_owned()));
-    assert_eq!(
-        run(
-            Limits {
-                memory: 10_000,
-                ..Limits::default()
-            },
-            "size"
-        ),
-        limit
-    );
+    let memory = Limits {
+        memory: 10_000,
+        ..Limits::default()
+    };
+    assert_eq!(run(memory, "size"), limit);
     assert_eq!(run(Limits::default(), "size"), Ok(()));
     assert_eq!(
         run(Limits::default(), "fatal"),

@@ -153,21 +153,23 @@ fn write_term(out: &mut String, term: &Term) {
             out.push('}');
         }
         TermKind::Call(terms) => write_call(out, terms),
-        TermKind::Template { parts, .. } => {
-            out.push_str("$\"");
-            for part in parts {
-                match part {
-                    TemplatePart::Text(text, _) => out.push_str(text),
-                    TemplatePart::Expr(expr) => {
-                        out.push('{');
-                        write_expr(out, expr);
-                        out.push('}');
-                    }
-                }
+        TermKind::Template { parts, .. } => write_template(out, parts),
+    }
+}
+
+fn write_template(out: &mut String, parts: &[TemplatePart]) {
+    out.push_str("$\"");
+    for part in parts {
+        match part {
+            TemplatePart::Text(text, _) => out.push_str(text),
+            TemplatePart::Expr(expr) => {
+                out.push('{');
+                write_expr(out, expr);
+                out.push('}');
             }
-            out.push('"');
         }
     }
+    out.push('"');
 }
 
 fn write_comprehension(out: &mut String, heads: &[&Term], body: &Body) {

@@ -83,15 +83,7 @@ pub(super) struct Lexed {
 }
 
 pub(super) fn lex(text: &str) -> Lexed {
-    let mut lexer = Lexer {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        line: 1,
-        column: 1,
-        error: None,
-        templates: Vec::new(),
-    };
+    let mut lexer = Lexer::new(text);
     let mut out = Lexed::default();
     if text.starts_with('\u{feff}') {
         lexer.next();
@@ -142,10 +134,6 @@ pub(super) fn lex(text: &str) -> Lexed {
         if tok == Tok::Eof {
             return out;
         }
-        if lexer.at >= lexer.bytes.len() && tok == Tok::Illegal {
-            // An error at the end of the text: the next round ends with Eof.
-            continue;
-        }
     }
 }
 
@@ -170,7 +158,19 @@ struct Lexer<'a> {
     clippy::cast_possible_truncation,
     reason = "texts are shorter than 4 GiB: checked by the parser"
 )]
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            line: 1,
+            column: 1,
+            error: None,
+            templates: Vec::new(),
+        }
+    }
+
     fn span(&self) -> Span {
         let at = self.at as u32;
         Span {

@@ -4,7 +4,7 @@ use super::{
     ast::{Body, Expr, ExprKind, Logical, Not, Span, Term, TermKind},
     body::plain,
     lexer::Tok,
-    parser::{Parsed, Parser},
+    parser::{Parsed, Parser, Saved},
 };
 
 /// An operand: its body, if it was written with braces, and its place.
@@ -380,7 +380,10 @@ impl Parser<'_> {
                 .and_then(|expr| self.closing_paren().then_some(expr));
             return Some(group.map(|expr| (vec![expr], false, self.from(open))));
         }
-        if self.tok() == Tok::With && !explicit && body.len() == 1 {
+        if self.tok() == Tok::With
+            && !explicit
+            && let [_] = body.as_slice()
+        {
             let with = self.span();
             let expr = body.pop().and_then(|expr| self.attach_with(expr));
             let Some(expr) = expr else { return Some(None) };
@@ -397,36 +400,35 @@ impl Parser<'_> {
             return self.no_group(saved, first);
         }
         if explicit {
-            let braces = self.text_of(self.from(span));
-            self.restore(saved);
-            self.scan();
-            let term = self.term();
-            self.restore(saved);
-            if term.is_none() {
-                self.hint(format!("drop the parens to keep the body: `{braces}`"));
-                self.error(open, "`(...)` in an operand position cannot contain a body");
-                return Some(None);
-            }
-            return None;
+            return self.body_in_parens(saved, open, span);
         }
-        let group = match body.as_slice() {
-            [expr] => {
-                expr.negated
-                    || matches!(
-                        expr.kind,
-                        ExprKind::And(_) | ExprKind::Or(_) | ExprKind::Not(_)
-                    )
-            }
-            _ => false,
+        let is_group = |expr: &Expr| {
+            let kind = &expr.kind;
+            expr.negated || matches!(kind, ExprKind::And(_) | ExprKind::Or(_) | ExprKind::Not(_))
         };
-        if !group {
+        if !matches!(body.as_slice(), [expr] if is_group(expr)) {
             return self.no_group(saved, first);
         }
         Some(self.closing_paren().then(|| (body, false, self.from(open))))
     }
 
+    /// Refuses a body in parentheses. `None` if the braces are a set or an object.
+    fn body_in_parens(&mut self, saved: Saved, open: Span, span: Span) -> Option<Parsed<Operand>> {
+        let braces = self.text_of(self.from(span));
+        self.restore(saved);
+        self.scan();
+        let term = self.term();
+        self.restore(saved);
+        if term.is_some() {
+            return None;
+        }
+        self.hint(format!("drop the parens to keep the body: `{braces}`"));
+        self.error(open, "`(...)` in an operand position cannot contain a body");
+        Some(None)
+    }
+
     /// Takes an attempt back: the parenthesis opens a term.
-    fn no_group(&mut self, saved: super::parser::Saved, first: usize) -> Option<Parsed<Operand>> {
+    fn no_group(&mut self, saved: Saved, first: usize) -> Option<Parsed<Operand>> {
         if self.gave_up() {
             return Some(None);
         }

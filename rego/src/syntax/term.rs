@@ -33,6 +33,21 @@ fn infix(tok: Tok) -> Option<(u8, &'static str)> {
 /// Precedence of comparisons, the lowest one behind `in`.
 const RELATION: u8 = 0;
 
+/// Tells if a reference may begin with a term of this kind.
+fn may_be_head(kind: &TermKind) -> bool {
+    matches!(
+        kind,
+        TermKind::Var(_)
+            | TermKind::Array(_)
+            | TermKind::Set(_)
+            | TermKind::Object(_)
+            | TermKind::ArrayComprehension(..)
+            | TermKind::SetComprehension(..)
+            | TermKind::ObjectComprehension(..)
+            | TermKind::Call(_)
+    )
+}
+
 /// Makes the operator of a call: a reference of one or more names.
 fn operator(span: Span, name: &str) -> Term {
     let mut terms = Vec::new();
@@ -300,17 +315,7 @@ impl Parser<'_> {
 
     fn reference_inner(&mut self, head: Term) -> Parsed<Term> {
         let start = head.span;
-        if !matches!(
-            head.kind,
-            TermKind::Var(_)
-                | TermKind::Array(_)
-                | TermKind::Set(_)
-                | TermKind::Object(_)
-                | TermKind::ArrayComprehension(..)
-                | TermKind::SetComprehension(..)
-                | TermKind::ObjectComprehension(..)
-                | TermKind::Call(_)
-        ) {
+        if !may_be_head(&head.kind) {
             let name = kind_name(&head.kind);
             self.error(start, format!("illegal ref (head cannot be {name})"));
             return None;
@@ -319,22 +324,7 @@ impl Parser<'_> {
         let mut calls = 0;
         while !self.token().space {
             match self.tok() {
-                Tok::Dot => {
-                    self.scan();
-                    if self.token().space {
-                        self.unexpected_space("expected identifier");
-                        return None;
-                    }
-                    if !self.is_word() {
-                        self.illegal("expected identifier");
-                        return None;
-                    }
-                    terms.push(Term {
-                        span: self.span(),
-                        kind: TermKind::String(self.lit().into()),
-                    });
-                    self.scan();
-                }
+                Tok::Dot => terms.push(self.name_after_dot()?),
                 Tok::LBrack => {
                     self.scan();
                     let term = self.infix_term()?;
@@ -369,6 +359,24 @@ impl Parser<'_> {
             span,
             kind: TermKind::Ref(terms),
         })
+    }
+
+    fn name_after_dot(&mut self) -> Parsed<Term> {
+        self.scan();
+        if self.token().space {
+            self.unexpected_space("expected identifier");
+            return None;
+        }
+        if !self.is_word() {
+            self.illegal("expected identifier");
+            return None;
+        }
+        let name = Term {
+            span: self.span(),
+            kind: TermKind::String(self.lit().into()),
+        };
+        self.scan();
+        Some(name)
     }
 
     /// Operands of a call; the cursor is at `(`.

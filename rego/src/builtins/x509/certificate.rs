@@ -259,19 +259,25 @@ impl<'a> Certificate<'a> {
 
     /// The structure; with the addresses as texts where Open Policy Agent adds them.
     pub(super) fn as_go(&self, uri_strings: bool) -> Value {
-        let known = &self.known;
-        let (authority, length) = known.constraints.unwrap_or((false, None));
-        let constrained = known.constraints.is_some();
-        let length = if constrained { length.unwrap_or(-1) } else { 0 };
+        let mut members = self.signed_members();
+        members.extend(self.extension_members());
+        members.extend(self.key.members().into_iter().flatten());
+        members.extend(UNSET);
+        if uri_strings {
+            members.push(("URIStrings", texts(&self.known.names.uri)));
+        }
+        let members = members.into_iter();
+        Value::object(
+            members
+                .map(|(name, value)| (Value::from(name), value))
+                .collect(),
+        )
+    }
+
+    /// Returns the members that are not read from extensions.
+    fn signed_members(&self) -> Vec<(&'static str, Value)> {
         let time = |time: jiff::Timestamp| Value::from(time.to_string());
-        let bytes = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, base64);
-        let identifiers = |list: &[Vec<u64>]| or_null(list.iter().map(|one| name::numbers(one)));
-        let policies = known
-            .policies
-            .iter()
-            .map(|policy| Value::from(dotted(policy)));
-        let extended = known.extended.iter().map(|number| Value::from(*number));
-        let mut members = vec![
+        vec![
             ("Raw", base64(self.all)),
             ("RawTBSCertificate", base64(self.signed)),
             ("RawIssuer", base64(self.issuer)),
@@ -290,8 +296,23 @@ impl<'a> Certificate<'a> {
             ("Subject", name::as_go(&self.subject_names)),
             ("NotBefore", time(self.not_before)),
             ("NotAfter", time(self.not_after)),
-            ("KeyUsage", Value::from(known.key_usage)),
             ("Extensions", self.extensions()),
+        ]
+    }
+
+    /// Returns the members that Go reads from the extensions.
+    fn extension_members(&self) -> Vec<(&'static str, Value)> {
+        let known = &self.known;
+        let (authority, length) = known.constraints.unwrap_or((false, None));
+        let constrained = known.constraints.is_some();
+        let length = if constrained { length.unwrap_or(-1) } else { 0 };
+        let bytes = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, base64);
+        let identifiers = |list: &[Vec<u64>]| or_null(list.iter().map(|one| name::numbers(one)));
+        let policies = known.policies.iter();
+        let policies = policies.map(|policy| Value::from(dotted(policy)));
+        let extended = known.extended.iter().map(|number| Value::from(*number));
+        vec![
+            ("KeyUsage", Value::from(known.key_usage)),
             ("UnhandledCriticalExtensions", identifiers(&known.unhandled)),
             ("ExtKeyUsage", or_null(extended)),
             ("UnknownExtKeyUsage", identifiers(&known.unknown_extended)),
@@ -316,20 +337,7 @@ impl<'a> Certificate<'a> {
             ("CRLDistributionPoints", texts(&known.revocation)),
             ("PolicyIdentifiers", identifiers(&known.policies)),
             ("Policies", or_null(policies)),
-        ];
-        members.extend(self.key.members().into_iter().flatten());
-        for (name, value) in UNSET {
-            members.push((name, value));
-        }
-        if uri_strings {
-            members.push(("URIStrings", texts(&known.names.uri)));
-        }
-        Value::object(
-            members
-                .into_iter()
-                .map(|(name, value)| (Value::from(name), value))
-                .collect(),
-        )
+        ]
     }
 }
 

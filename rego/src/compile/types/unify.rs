@@ -3,7 +3,7 @@
 use super::{InferredType, env::Env};
 use crate::{
     compile::context::is_scalar,
-    syntax::{Term, TermKind, display},
+    syntax::{Term, TermKind, Var, display},
 };
 
 /// Compares two terms that are unified.
@@ -56,21 +56,34 @@ pub(super) fn terms(env: &mut Env<'_>, left: &Term, right: &Term) -> bool {
     }
 }
 
+/// Compares a variable with a type, which it gains if it has none, or with `union`.
+fn variable(env: &mut Env<'_>, name: &Var, of: &InferredType, union: bool) -> bool {
+    let known = env.var(name);
+    if union {
+        env.set(name, known.or(of.clone()));
+        return true;
+    }
+    if known != InferredType::Unknown {
+        return known.unifies(of) || known.is_unknown();
+    }
+    env.set(name, of.clone());
+    true
+}
+
+/// Compares a member with the type of the object. A key that is not a scalar fits any object.
+fn member(env: &mut Env<'_>, (key, value): &(Term, Term), of: &InferredType, union: bool) -> bool {
+    if !is_scalar(key) {
+        term(env, value, &InferredType::Any, union);
+        return true;
+    }
+    let at = of.select(&display::term(key), &env.of(key));
+    at.is_some_and(|of| term(env, value, &of, union))
+}
+
 /// Compares a term with a type. With `union` variables gain the type besides those that they have.
 pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &InferredType, union: bool) -> bool {
     match (&value.kind, of) {
-        (TermKind::Var(name), of) => {
-            let known = env.var(name);
-            if union {
-                env.set(name, known.or(of.clone()));
-                return true;
-            }
-            if known != InferredType::Unknown {
-                return known.unifies(of) || known.is_unknown();
-            }
-            env.set(name, of.clone());
-            true
-        }
+        (TermKind::Var(name), of) => variable(env, name, of, union),
         (
             TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_),
             InferredType::Union(types),
@@ -108,14 +121,9 @@ pub(super) fn term(env: &mut Env<'_>, value: &Term, of: &InferredType, union: bo
         }
         (TermKind::Object(members), InferredType::Object(types, rest)) => {
             (members.len() == types.len() || rest.is_some())
-                && members.iter().all(|(key, value)| {
-                    if !is_scalar(key) {
-                        term(env, value, &InferredType::Any, union);
-                        return true;
-                    }
-                    let at = of.select(&display::term(key), &env.of(key));
-                    at.is_some_and(|of| term(env, value, &of, union))
-                })
+                && members
+                    .iter()
+                    .all(|member| self::member(env, member, of, union))
         }
         (TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_), _) => false,
         _ => {

@@ -2,7 +2,9 @@
 
 use super::build::{Planned, Planner, SlotScope};
 use super::{Callee, Comparison, Output, PlanExpr, PlanWith, Replacement, Stmt, StmtKind};
-use crate::compile::program::{self, CompiledExprKind, CompiledTerm, CompiledTermKind, WithTarget};
+use crate::compile::program::{
+    self, CompiledExprKind, CompiledTerm, CompiledTermKind, Slot, WithTarget,
+};
 use crate::eval::error::Place;
 use crate::signature::Declaration;
 use crate::value::Value;
@@ -100,34 +102,14 @@ impl Planner<'_> {
                 body,
             } => {
                 let domain = self.value(scope, domain, out)?;
-                let outer = scope.bound.clone();
-                let (key, value) = (key.map(|slot| slot.0 as usize), value.0 as usize);
-                for slot in key.into_iter().chain([value]) {
-                    scope.bound[slot] = true;
-                }
-                let body = self.body(scope, body)?;
-                scope.leave(&outer);
-                StmtKind::Every {
-                    key,
-                    value,
-                    domain,
-                    body,
-                }
+                self.every(scope, *key, *value, domain, body)?
             }
             CompiledExprKind::Not(body) => StmtKind::Not(self.nested(scope, body)?),
             CompiledExprKind::Unready(message) => StmtKind::Unready(message.clone()),
-            CompiledExprKind::Probe { keys, body } => {
-                let outer = scope.bound.clone();
-                let keys: Box<[usize]> = keys.iter().map(|key| key.0 as usize).collect();
-                for key in &keys {
-                    scope.bound[*key] = false;
-                }
-                let probe = self.body(scope, body);
-                scope.leave(&outer);
-                // A variable of the body that OPA would bind later: there is nothing to imitate.
-                let Ok(probe) = probe else { return Ok(()) };
-                StmtKind::Probe(keys, probe)
-            }
+            CompiledExprKind::Probe { keys, body } => match self.probe(scope, keys, body) {
+                Some(probe) => probe,
+                None => return Ok(()),
+            },
             CompiledExprKind::And(left, right) => {
                 StmtKind::And(self.nested(scope, left)?, self.nested(scope, right)?)
             }
@@ -137,6 +119,46 @@ impl Planner<'_> {
         };
         out.push(Stmt { place, kind });
         Ok(())
+    }
+
+    fn every(
+        &mut self,
+        scope: &mut SlotScope,
+        key: Option<Slot>,
+        value: Slot,
+        domain: PlanExpr,
+        body: &[program::CompiledExpr],
+    ) -> Planned<StmtKind> {
+        let outer = scope.bound.clone();
+        let (key, value) = (key.map(|slot| slot.0 as usize), value.0 as usize);
+        for slot in key.into_iter().chain([value]) {
+            scope.bound[slot] = true;
+        }
+        let body = self.body(scope, body)?;
+        scope.leave(&outer);
+        Ok(StmtKind::Every {
+            key,
+            value,
+            domain,
+            body,
+        })
+    }
+
+    /// Plans a probe. `None` if a variable of the body would be bound later by OPA: then there is nothing to imitate.
+    fn probe(
+        &mut self,
+        scope: &mut SlotScope,
+        keys: &[Slot],
+        body: &[program::CompiledExpr],
+    ) -> Option<StmtKind> {
+        let outer = scope.bound.clone();
+        let keys: Box<[usize]> = keys.iter().map(|key| key.0 as usize).collect();
+        for key in &keys {
+            scope.bound[*key] = false;
+        }
+        let probe = self.body(scope, body);
+        scope.leave(&outer);
+        Some(StmtKind::Probe(keys, probe.ok()?))
     }
 
     fn test(
