@@ -281,6 +281,12 @@ fn refuse_shadowed(context: &mut Context, scopes: &Scopes, operator: &Term, span
     }
 }
 
+fn rename_all(context: &mut Context, scopes: &mut Scopes, terms: &mut [Term]) {
+    for term in terms {
+        rename_term(context, scopes, term);
+    }
+}
+
 fn rename_term(context: &mut Context, scopes: &mut Scopes, term: &mut Term) {
     let span = term.span;
     if let Some(root) = is_root(term) {
@@ -301,14 +307,10 @@ fn rename_term(context: &mut Context, scopes: &mut Scopes, term: &mut Term) {
             if let Some(operator) = terms.first() {
                 refuse_shadowed(context, scopes, operator, span);
             }
-            for term in terms {
-                rename_term(context, scopes, term);
-            }
+            rename_all(context, scopes, terms);
         }
         TermKind::Ref(terms) | TermKind::Array(terms) | TermKind::Set(terms) => {
-            for term in terms {
-                rename_term(context, scopes, term);
-            }
+            rename_all(context, scopes, terms);
         }
         TermKind::Object(members) => {
             for (key, value) in members {

@@ -37,15 +37,6 @@ impl Planner<'_> {
         term: &CompiledTerm,
         out: &mut Vec<Stmt>,
     ) -> Planned<PlanExpr> {
-        let all = |this: &mut Self,
-                   scope: &mut SlotScope,
-                   items: &[CompiledTerm],
-                   out: &mut Vec<Stmt>| {
-            items
-                .iter()
-                .map(|item| this.value(scope, item, out))
-                .collect::<Planned<Box<[PlanExpr]>>>()
-        };
         Ok(match &term.kind {
             CompiledTermKind::Null => PlanExpr::Const(Value::Null),
             CompiledTermKind::Bool(value) => PlanExpr::Const(Value::Bool(*value)),
@@ -66,9 +57,9 @@ impl Planner<'_> {
             }
             CompiledTermKind::Ref(reference) => self.reference(scope, term, reference, out)?,
             CompiledTermKind::Array(items) => {
-                folded(PlanExpr::Array(all(self, scope, items, out)?))
+                folded(PlanExpr::Array(self.values(scope, items, out)?))
             }
-            CompiledTermKind::Set(items) => folded(PlanExpr::Set(all(self, scope, items, out)?)),
+            CompiledTermKind::Set(items) => folded(PlanExpr::Set(self.values(scope, items, out)?)),
             CompiledTermKind::Object(entries) => {
                 let mut planned = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
@@ -93,6 +84,16 @@ impl Planner<'_> {
                 self.comprehension(scope, term, &[&head.0, &head.1], body, kind)?
             }
         })
+    }
+
+    fn values(
+        &mut self,
+        scope: &mut SlotScope,
+        items: &[CompiledTerm],
+        out: &mut Vec<Stmt>,
+    ) -> Planned<Box<[PlanExpr]>> {
+        let items = items.iter();
+        items.map(|item| self.value(scope, item, out)).collect()
     }
 
     /// Plans a reference as a value; one that enumerates is moved in front.
