@@ -179,14 +179,14 @@ fn tour(story: Story, promote: &Path, score: &mut Score) -> Result<()> {
     for done in &played.steps {
         show_step(story, &stage, done);
     }
-    score.wrong |= !told(story, &stage.judge(&HONEST, &played));
+    score.wrong |= !is_expected(story, &stage.judge(&HONEST, &played));
     story.row("production runs", &short(&stage.universe.deployed()?));
     story.heading("The attacks");
-    all(promote, true, |attack, ended| {
+    play_all(promote, true, |attack, ended| {
         score.attack(show_attack(story, attack, ended));
     })?;
     story.heading("The same without the lie");
-    all(promote, false, |attack, ended| {
+    play_all(promote, false, |attack, ended| {
         score.twin(show_twin(story, attack, ended));
     })
 }
@@ -211,7 +211,7 @@ fn play(attack: &Attack, promote: &Path, lie: bool) -> Result<Ended> {
 }
 
 /// Plays all attacks, or their twins, as many at once as there are processors, and shows them in order.
-fn all(promote: &Path, lie: bool, mut show: impl FnMut(&Attack, &Ended)) -> Result<()> {
+fn play_all(promote: &Path, lie: bool, mut show: impl FnMut(&Attack, &Ended)) -> Result<()> {
     let at_once = thread::available_parallelism().map_or(1, NonZero::get);
     for attacks in ATTACKS.chunks(at_once) {
         let ended: Vec<_> = thread::scope(|scope| {
@@ -295,7 +295,7 @@ fn show_twin(story: Story, attack: &Attack, ended: &Ended) -> bool {
         let tag = &ended.stage.tag;
         story.done(attack.name, &format!("promoted as prod-{tag}"));
     }
-    told(story, &ended.judged)
+    is_expected(story, &ended.judged)
 }
 
 /// Plays an attack, or its honest twin, and checks how it ends.
@@ -303,7 +303,7 @@ pub fn check(attack: &Attack, promote: &Path, lie: bool) -> Result<()> {
     play(attack, promote, lie)?.judged
 }
 
-fn told(story: Story, judged: &Result<()>) -> bool {
+fn is_expected(story: Story, judged: &Result<()>) -> bool {
     if let Err(error) = judged {
         story.wrong("", &[format!("{error:#}")]);
     }

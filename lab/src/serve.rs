@@ -82,7 +82,7 @@ pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
             demo::Prepared::honest()
         }
     };
-    behave(&universe, args)?;
+    set_up_forge(&universe, args)?;
     let dir = universe.path("data");
     fs::create_dir_all(&dir)?;
     let chain = Chain {
@@ -112,7 +112,7 @@ pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
 }
 
 /// Sets the API and the habits of the Git host.
-fn behave(universe: &Universe, args: &Args) -> Result<()> {
+fn set_up_forge(universe: &Universe, args: &Args) -> Result<()> {
     if let Some(habit) = &args.habit {
         universe.git.set_habit(match habit.as_str() {
             "limits" => Habit::Limited {

@@ -40,11 +40,11 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         body: Some(body),
         at,
     };
-    let mut answer = match call.instead().await {
+    let mut answer = match call.answer_of_fault().await {
         Some(answer) => answer,
         None => call.serve().await,
     };
-    call.spoil(&mut answer);
+    call.apply_faults(&mut answer);
     if !matches!(call.method, Method::GET | Method::HEAD) && answer.status().is_success() {
         shared.tell_of_write().await;
     }
@@ -75,7 +75,7 @@ fn note(shared: &Shared, parts: &Parts, path: &str) -> (usize, Vec<Effect>) {
 
 impl RegistryCall {
     /// Returns the answer of a fault that applies before the request is carried out.
-    async fn instead(&mut self) -> Option<Response<Body>> {
+    async fn answer_of_fault(&mut self) -> Option<Response<Body>> {
         for effect in self.effects.clone() {
             match effect {
                 Effect::Status(status) => return Some(error(status, "UNAVAILABLE", "on purpose")),
@@ -109,7 +109,7 @@ impl RegistryCall {
     }
 
     /// Applies the faults to the answer.
-    fn spoil(&self, answer: &mut Response<Body>) {
+    fn apply_faults(&self, answer: &mut Response<Body>) {
         for effect in &self.effects {
             match effect {
                 Effect::ResetAfter => *answer = hang_up(),

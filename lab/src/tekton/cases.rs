@@ -76,7 +76,7 @@ pub fn run(case: &Path, promote: &Path) -> Result<()> {
         .env("SOURCE_DATE_EPOCH", "1767322000")
         .show(Show::Nothing, false);
     let acting = Arc::clone(&universe);
-    run = run.program("/usr/bin/lab", move |call| act(&acting, call));
+    run = run.program("/usr/bin/lab", move |call| run_command(&acting, call));
     run = run.stand_in("git-clone", git_clone);
     for param in &pipeline.spec.params {
         if let Some(value) = value(&universe, &param.name)? {
@@ -146,7 +146,7 @@ fn value(universe: &Universe, name: &str) -> Result<Option<String>> {
 }
 
 /// The commands of `/usr/bin/lab` in a step.
-fn act(universe: &Universe, call: &Call<'_>) -> Result<()> {
+fn run_command(universe: &Universe, call: &Call<'_>) -> Result<()> {
     let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
     call.say(&format!("lab {}", arguments.join(" ")))?;
     match arguments.as_slice() {

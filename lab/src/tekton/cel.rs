@@ -90,7 +90,7 @@ struct Parser<'t, 'v> {
 }
 
 impl Parser<'_, '_> {
-    fn take(&mut self, sign: &str) -> bool {
+    fn take_sign(&mut self, sign: &str) -> bool {
         let found = matches!(self.tokens.get(self.at), Some(Token::Sign(next)) if *next == sign);
         self.at += usize::from(found);
         found
@@ -98,7 +98,7 @@ impl Parser<'_, '_> {
 
     fn or(&mut self) -> Result<CelValue> {
         let mut value = self.and()?;
-        while self.take("||") {
+        while self.take_sign("||") {
             let right = self.and()?;
             value = CelValue::Bool(truth(&value)? || truth(&right)?);
         }
@@ -107,7 +107,7 @@ impl Parser<'_, '_> {
 
     fn and(&mut self) -> Result<CelValue> {
         let mut value = self.comparison()?;
-        while self.take("&&") {
+        while self.take_sign("&&") {
             let right = self.comparison()?;
             value = CelValue::Bool(truth(&value)? && truth(&right)?);
         }
@@ -116,31 +116,31 @@ impl Parser<'_, '_> {
 
     fn comparison(&mut self) -> Result<CelValue> {
         let left = self.unary()?;
-        if self.take("==") {
+        if self.take_sign("==") {
             return Ok(CelValue::Bool(left == self.unary()?));
         }
-        if self.take("!=") {
+        if self.take_sign("!=") {
             return Ok(CelValue::Bool(left != self.unary()?));
         }
         Ok(left)
     }
 
     fn unary(&mut self) -> Result<CelValue> {
-        if self.take("!") {
+        if self.take_sign("!") {
             let value = self.unary()?;
             return Ok(CelValue::Bool(!truth(&value)?));
         }
         let mut value = self.primary()?;
-        while self.take(".") {
+        while self.take_sign(".") {
             value = self.method(&value)?;
         }
         Ok(value)
     }
 
     fn primary(&mut self) -> Result<CelValue> {
-        if self.take("(") {
+        if self.take_sign("(") {
             let value = self.or()?;
-            ensure!(self.take(")"), "a bracket is not closed");
+            ensure!(self.take_sign(")"), "a bracket is not closed");
             return Ok(value);
         }
         let token = self.tokens.get(self.at).context("an operand is missing")?;
@@ -167,11 +167,11 @@ impl Parser<'_, '_> {
         let CelValue::String(text) = value else {
             bail!("{name} of a boolean");
         };
-        ensure!(self.take("("), "{name} is not a method");
+        ensure!(self.take_sign("("), "{name} is not a method");
         let CelValue::String(argument) = self.or()? else {
             bail!("the argument of {name} is not a string");
         };
-        ensure!(self.take(")"), "a bracket is not closed");
+        ensure!(self.take_sign(")"), "a bracket is not closed");
         let found = match name.as_str() {
             "matches" => Regex::new(&argument)?.is_match(text),
             "startsWith" => text.starts_with(&argument),

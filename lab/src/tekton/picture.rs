@@ -100,7 +100,7 @@ impl Picture {
     /// Says how a Task has ended.
     pub(crate) fn end(&mut self, task: &TaskStatus) {
         let (mark, colour, text) = match &task.fate {
-            Fate::Succeeded => ('✓', GREEN, told(task)),
+            Fate::Succeeded => ('✓', GREEN, results_line(task)),
             Fate::Ignored => ('!', YELLOW, format!("{}, ignored", failure(task))),
             Fate::Failed => ('✗', RED, failure(task)),
             Fate::Skipped(skip) => ('○', YELLOW, format!("skipped: {}", skip.reason())),
@@ -198,7 +198,7 @@ impl Picture {
 }
 
 /// Returns the results of a Task in a few words.
-fn told(task: &TaskStatus) -> String {
+fn results_line(task: &TaskStatus) -> String {
     let results = task.attempts.last().map(|attempt| &attempt.results);
     let short = results
         .into_iter()

@@ -254,7 +254,7 @@ fn attempt(attempt: &Attempt, pod: &str) -> Value {
         ("conditions", json!([condition])),
         ("podName", pod.into()),
         ("provenance", documents::provenance()),
-        ("results", named(&attempt.results).into()),
+        ("results", result_list(&attempt.results).into()),
         ("startTime", seconds(attempt.started).into()),
         ("steps", steps.collect::<Vec<_>>().into()),
         ("taskSpec", attempt.spec.clone()),
@@ -307,7 +307,7 @@ fn condition(succeeded: bool, reason: &str, message: &str, time: &str) -> Value 
     })
 }
 
-fn named(results: &BTreeMap<String, String>) -> Vec<Value> {
+fn result_list(results: &BTreeMap<String, String>) -> Vec<Value> {
     let entries = results.iter();
     entries
         .map(|(name, value)| json!({"name": name, "type": "string", "value": value}))

@@ -72,14 +72,14 @@ fn replace(
     let given = values(of, step, action)?;
     let fill = |text: &str| fill(of, text, &given, paths);
     step.image.clone_from(&action.image);
-    step.command = all(&action.command, &fill)?;
-    step.args = all(&action.args, &fill)?;
+    step.command = fill_all(&action.command, &fill)?;
+    step.args = fill_all(&action.args, &fill)?;
     step.security_context = action.security_context.clone();
     let mounts = action.volume_mounts.iter().cloned();
     step.volume_mounts.extend(mounts);
     for env in &action.env {
         let mut env = env.clone();
-        env.value = one(of, fill(&env.value)?)?;
+        env.value = single(of, fill(&env.value)?)?;
         step.env.push(env);
     }
     step.params.clear();
@@ -110,7 +110,7 @@ fn values(of: &str, step: &TaskStep, action: &StepActionSpec) -> Result<BTreeMap
     action.params.iter().map(value).collect()
 }
 
-fn all(texts: &[String], fill: &dyn Fn(&str) -> Result<Vec<String>>) -> Result<Vec<String>> {
+fn fill_all(texts: &[String], fill: &dyn Fn(&str) -> Result<Vec<String>>) -> Result<Vec<String>> {
     let mut filled = Vec::new();
     for text in texts {
         filled.extend(fill(text)?);
@@ -118,7 +118,7 @@ fn all(texts: &[String], fill: &dyn Fn(&str) -> Result<Vec<String>>) -> Result<V
     Ok(filled)
 }
 
-fn one(of: &str, texts: Vec<String>) -> Result<String> {
+fn single(of: &str, texts: Vec<String>) -> Result<String> {
     match <[String; 1]>::try_from(texts) {
         Ok([text]) => Ok(text),
         Err(_) => bail!("{of}: a variable cannot be a list"),

@@ -64,12 +64,12 @@ pub(crate) fn mount(
     for mount in spec.step_template.volume_mounts.iter().chain(of_steps) {
         let volume = spec.volumes.iter().find(|volume| volume.name == mount.name);
         let volume = volume.with_context(|| format!("no volume is named {}", mount.name))?;
-        one(volume, mount, variables, objects, root)?;
+        mount_one(volume, mount, variables, objects, root)?;
     }
     Ok(())
 }
 
-fn one(
+fn mount_one(
     volume: &Volume,
     mount: &VolumeMount,
     variables: &Variables,

@@ -120,7 +120,7 @@ pub(super) fn is_valid(operands: &[Value]) -> Answer {
 }
 
 /// Returns the networks of an operand, each with its index, itself or its key as name.
-fn named(operands: &[Value], at: usize) -> Result<Vec<(&str, Value)>, Failure> {
+fn named_networks(operands: &[Value], at: usize) -> Result<Vec<(&str, Value)>, Failure> {
     let wrong = || {
         let text = "element must be string or non-empty array";
         Failure::new(format!("operand {}: {text}", at + 1))
@@ -158,8 +158,8 @@ fn network_text(item: &Value) -> Option<&str> {
 /// `net.cidr_contains_matches(cidrs, cidrs_or_ips)`: the pairs of names.
 pub(super) fn contains_matches(operands: &[Value]) -> Answer {
     let mut found = Vec::new();
-    let parts = named(operands, 1)?;
-    for (whole, whole_name) in named(operands, 0)? {
+    let parts = named_networks(operands, 1)?;
+    for (whole, whole_name) in named_networks(operands, 0)? {
         for (part, part_name) in &parts {
             if within(whole, part)? {
                 found.push(Value::array(vec![whole_name.clone(), part_name.clone()]));
@@ -176,11 +176,11 @@ pub(super) fn expand(operands: &[Value], context: &mut CallContext) -> Answer {
     let (last, _) = bits(network.last());
     let count = usize::try_from(last - first).unwrap_or(usize::MAX);
     context.charge(count.saturating_mul(ADDRESS))?;
-    let all = (first..=last).map(|bits| Value::from(shown(from_bits(bits, length))));
+    let all = (first..=last).map(|bits| Value::from(address_text(from_bits(bits, length))));
     give(Value::set(all.collect()))
 }
 
-fn shown(address: IpAddr) -> String {
+fn address_text(address: IpAddr) -> String {
     address.to_string()
 }
 
@@ -266,7 +266,7 @@ fn cover(length: u8, mut first: u128, last: u128, found: &mut Vec<String>) {
             (1 << free) - 1
         };
         let prefix = u32::from(length) - free;
-        found.push(format!("{}/{prefix}", shown(from_bits(first, length))));
+        found.push(format!("{}/{prefix}", address_text(from_bits(first, length))));
         match first.checked_add(size).filter(|end| *end < last) {
             Some(end) => first = end + 1,
             None => return,

@@ -27,7 +27,7 @@ pub(super) fn keys(operands: &[Value]) -> Answer {
 }
 
 /// The keys in an operand that is an object, a set or an array.
-fn named(operands: &[Value]) -> Result<Set, Failure> {
+fn key_set(operands: &[Value]) -> Result<Set, Failure> {
     match value(operands, 1) {
         Value::Array(keys) => Ok(keys.iter().cloned().collect()),
         Value::Set(keys) => Ok(keys.clone()),
@@ -47,14 +47,14 @@ fn kept(object: &Object, keep: impl Fn(&Value) -> bool) -> Answer {
 /// `object.remove(object, keys)`: keys in an array, a set or an object.
 pub(super) fn remove(operands: &[Value]) -> Answer {
     let object = object(operands, 0)?;
-    let keys = named(operands)?;
+    let keys = key_set(operands)?;
     kept(object, |key| !keys.contains(key))
 }
 
 /// `object.filter(object, keys)`: keeps keys in an array, a set or an object.
 pub(super) fn filter(operands: &[Value]) -> Answer {
     let object = object(operands, 0)?;
-    let keys = named(operands)?;
+    let keys = key_set(operands)?;
     kept(object, |key| keys.contains(key))
 }
 

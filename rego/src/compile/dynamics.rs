@@ -28,13 +28,13 @@ fn flatten(context: &mut Context, mut expr: Expr, out: &mut Body) {
                 if equality {
                     in_term(context, &with, term, out);
                 } else {
-                    one(context, &with, term, out);
+                    flatten_operand(context, &with, term, out);
                 }
             }
         }
         ExprKind::Term(term) => in_term(context, &with, term, out),
         ExprKind::Every(every) => {
-            one(context, &with, &mut every.domain, out);
+            flatten_operand(context, &with, &mut every.domain, out);
             body(context, &mut every.body);
         }
         ExprKind::Not(not) => body(context, &mut not.body),
@@ -52,21 +52,21 @@ fn in_term(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body
     match &mut term.kind {
         TermKind::Ref(terms) => {
             for part in terms.iter_mut().skip(1) {
-                one(context, with, part, out);
+                flatten_operand(context, with, part, out);
             }
         }
         TermKind::ArrayComprehension(_, inner)
         | TermKind::SetComprehension(_, inner)
         | TermKind::ObjectComprehension(_, inner) => body(context, inner),
-        _ => one(context, with, term, out),
+        _ => flatten_operand(context, with, term, out),
     }
 }
 
-fn one(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body) {
+fn flatten_operand(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body) {
     match &mut term.kind {
         TermKind::Ref(terms) => {
             for part in terms.iter_mut().skip(1) {
-                one(context, with, part, out);
+                flatten_operand(context, with, part, out);
             }
             replace(context, with, term, out);
         }
@@ -78,13 +78,13 @@ fn one(context: &mut Context, with: &[With], term: &mut Term, out: &mut Body) {
         }
         TermKind::Array(terms) | TermKind::Set(terms) => {
             for part in terms {
-                one(context, with, part, out);
+                flatten_operand(context, with, part, out);
             }
         }
         TermKind::Object(members) => {
             for (key, value) in members.iter_mut() {
-                one(context, with, key, out);
-                one(context, with, value, out);
+                flatten_operand(context, with, key, out);
+                flatten_operand(context, with, value, out);
             }
             in_order(members);
         }

@@ -22,7 +22,7 @@ impl PathNode {
     fn needed(&self, path: &[Term], out: &mut Vec<usize>) {
         out.extend(&self.rules);
         let Some((part, rest)) = path.split_first() else {
-            self.all(out);
+            self.all_rules(out);
             return;
         };
         out.extend(&self.dynamic);
@@ -41,11 +41,11 @@ impl PathNode {
         }
     }
 
-    fn all(&self, out: &mut Vec<usize>) {
+    fn all_rules(&self, out: &mut Vec<usize>) {
         out.extend(&self.dynamic);
         for child in self.children.values() {
             out.extend(&child.rules);
-            child.all(out);
+            child.all_rules(out);
         }
     }
 }

@@ -458,7 +458,7 @@ pub(super) fn shared_lines(modules: &[Module]) -> HashSet<(usize, u32)> {
             let mut next = Some(rule);
             while let Some(rule) = next {
                 let place = (at, rule.span.line);
-                let name = shown(rule);
+                let name = path_text(rule);
                 if first.entry(place).or_insert_with(|| name.clone()) != &name {
                     shared.insert(place);
                 }
@@ -472,14 +472,14 @@ pub(super) fn shared_lines(modules: &[Module]) -> HashSet<(usize, u32)> {
 /// Names the rule in messages if its line has several.
 pub(super) fn scope(shared: &HashSet<(usize, u32)>, module: usize, rule: &Rule) -> String {
     if shared.contains(&(module, rule.span.line)) {
-        format!(" in rule {}", shown(rule))
+        format!(" in rule {}", path_text(rule))
     } else {
         String::new()
     }
 }
 
 /// Prints the path of a rule up to its dynamic part.
-fn shown(rule: &Rule) -> String {
+fn path_text(rule: &Rule) -> String {
     let reference = &rule.head.reference;
     let ground = reference
         .iter()

@@ -61,8 +61,8 @@ impl Unifier<'_> {
                     self.unknown(right, left);
                 }
             }
-            (Var(var), Array(_) | Object(_)) => self.all(var, right),
-            (Array(_) | Object(_), Var(var)) => self.all(var, left),
+            (Var(var), Array(_) | Object(_)) => self.bind_variable(var, right),
+            (Array(_) | Object(_), Var(var)) => self.bind_variable(var, left),
             (Var(var), _) if known(right, self.safe) => {
                 self.mark(var);
             }
@@ -133,7 +133,7 @@ impl Unifier<'_> {
             .insert(needs.clone());
     }
 
-    fn all(&mut self, var: &Var, term: &Term) {
+    fn bind_variable(&mut self, var: &Var, term: &Term) {
         if self.is_safe(var) {
             self.mark_all(term);
             return;

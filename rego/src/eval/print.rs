@@ -19,8 +19,8 @@ impl<'p> Machine<'p> {
         for (at, operand) in operands.iter().enumerate() {
             let texts: Vec<String> = match operand {
                 Value::Set(values) if values.is_empty() => vec!["<undefined>".to_owned()],
-                Value::Set(values) => values.iter().map(shown).collect(),
-                other => vec![shown(other)],
+                Value::Set(values) => values.iter().map(printed).collect(),
+                other => vec![printed(other)],
             };
             let space = if at > 0 { " " } else { "" };
             let mut longer = Vec::with_capacity(lines.len() * texts.len());
@@ -41,7 +41,7 @@ impl<'p> Machine<'p> {
     }
 }
 
-fn shown(value: &Value) -> String {
+fn printed(value: &Value) -> String {
     match value {
         Value::String(text) => text.to_string(),
         other => other.to_string(),

@@ -17,7 +17,7 @@ impl<'p> Machine<'p> {
         let value = match scan.source {
             Source::Input => self.context.input.clone(),
             Source::Slot(slot) => Some(self.get(slot).clone()),
-            Source::Base if self.context.data.is_none() && named(&scan.steps) => {
+            Source::Base if self.context.data.is_none() && has_string_keys(&scan.steps) => {
                 Some(self.base.clone())
             }
             Source::Base => return self.scan_tree(None, Vec::new(), &scan.steps, output, then),
@@ -204,7 +204,7 @@ impl<'p> Machine<'p> {
 }
 
 /// Tells if all known keys are names: others are looked up in base documents by their text.
-fn named(steps: &[Step]) -> bool {
+fn has_string_keys(steps: &[Step]) -> bool {
     steps.iter().all(|step| match step {
         Step::Get(PlanExpr::Const(Value::String(_))) | Step::Each(_) => true,
         Step::Get(_) => false,

@@ -96,13 +96,13 @@ pub(super) fn from_json(text: &str) -> Result<Vec<TokenKey>, String> {
         return Err("expected an object".to_owned());
     }
     match document.member("keys") {
-        Some(Value::Array(keys)) => keys.iter().map(one).collect(),
+        Some(Value::Array(keys)) => keys.iter().map(from_jwk).collect(),
         Some(_) => Err("keys must be a list".to_owned()),
-        None => Ok(vec![one(&document)?]),
+        None => Ok(vec![from_jwk(&document)?]),
     }
 }
 
-fn one(key: &Value) -> Result<TokenKey, String> {
+fn from_jwk(key: &Value) -> Result<TokenKey, String> {
     let text = |name: &str| key.member(name).and_then(Value::as_str);
     let bytes = |name: &str| -> Result<Vec<u8>, String> {
         let text = text(name).ok_or_else(|| format!("required field {name} is missing"))?;

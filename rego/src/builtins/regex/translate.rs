@@ -87,10 +87,10 @@ fn bounds(rest: &mut Rest<'_>) -> Option<Option<String>> {
 fn group(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Option<()> {
     if rest.next_if_eq(&'P').is_some() {
         rest.next_if_eq(&'<')?;
-        return named(rest, names, out);
+        return named_group(rest, names, out);
     }
     if rest.next_if_eq(&'<').is_some() {
-        return named(rest, names, out);
+        return named_group(rest, names, out);
     }
     out.push_str("(?");
     loop {
@@ -106,7 +106,7 @@ fn group(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Opti
 }
 
 /// The name of a group. Go allows ASCII alone, a name twice (the first group is meant) and a digit in front.
-fn named(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Option<()> {
+fn named_group(rest: &mut Rest<'_>, names: &mut Vec<String>, out: &mut String) -> Option<()> {
     let mut name = String::new();
     loop {
         match rest.next()? {

@@ -311,7 +311,7 @@ impl SchemaReader {
         Ok(())
     }
 
-    fn all(&mut self, members: &Object, name: &str, draft: Draft) -> Result<Vec<At>, String> {
+    fn schemas(&mut self, members: &Object, name: &str, draft: Draft) -> Result<Vec<At>, String> {
         let schemas = list(members, name)?.unwrap_or_default();
         schemas
             .iter()
@@ -325,9 +325,9 @@ impl SchemaReader {
         draft: Draft,
         node: &mut SchemaNode,
     ) -> Result<(), String> {
-        node.one_of = self.all(members, "oneOf", draft)?;
-        node.any_of = self.all(members, "anyOf", draft)?;
-        node.all_of = self.all(members, "allOf", draft)?;
+        node.one_of = self.schemas(members, "oneOf", draft)?;
+        node.any_of = self.schemas(members, "anyOf", draft)?;
+        node.all_of = self.schemas(members, "allOf", draft)?;
         node.not = self.maybe(members, "not", draft)?;
         if draft >= Draft::Seven {
             node.condition = self.maybe(members, "if", draft)?;

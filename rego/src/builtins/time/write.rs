@@ -8,7 +8,7 @@ use super::layout::{MONTHS, Offset, Part, WEEKDAYS, named, parts};
 pub(super) fn format(layout: &str, time: &Zoned) -> String {
     let mut out = String::new();
     for part in parts(named(layout)) {
-        out.push_str(&shown(part, time));
+        out.push_str(&element(part, time));
     }
     out
 }
@@ -23,7 +23,7 @@ fn from_one(names: &[&str], number: i8) -> String {
     names.get(at).copied().unwrap_or_default().to_owned()
 }
 
-fn shown(part: Part<'_>, time: &Zoned) -> String {
+fn element(part: Part<'_>, time: &Zoned) -> String {
     let short = |name: String| name.get(..3).unwrap_or_default().to_owned();
     let hour = time.hour();
     let half = if hour % 12 == 0 { 12 } else { hour % 12 };

@@ -63,7 +63,7 @@ impl<'a> KnownExtensions<'a> {
     pub(super) fn read(extensions: &[Extension<'a>]) -> Option<Self> {
         let mut known = Self::default();
         for extension in extensions {
-            let handled = known.one(extension)?;
+            let handled = known.read_one(extension)?;
             if extension.critical && !handled {
                 known.unhandled.push(extension.identifier.clone());
             }
@@ -71,7 +71,7 @@ impl<'a> KnownExtensions<'a> {
         Some(known)
     }
 
-    fn one(&mut self, extension: &Extension<'a>) -> Option<bool> {
+    fn read_one(&mut self, extension: &Extension<'a>) -> Option<bool> {
         let mut value = Der(extension.value);
         match extension.identifier.as_slice() {
             [2, 5, 29, 15] => self.key_usage = usage(value.expect(BITS)?.content),

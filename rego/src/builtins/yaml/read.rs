@@ -73,16 +73,16 @@ pub(super) fn document(text: &str) -> Result<Value, String> {
                 if scalar.ends_with('\n') {
                     scalar.to_mut().pop();
                 }
-                builder.take(Event::Scalar(scalar, style, anchor, tag))?;
+                builder.event(Event::Scalar(scalar, style, anchor, tag))?;
             }
-            event => builder.take(event)?,
+            event => builder.event(event)?,
         }
     }
     Ok(builder.root.unwrap_or(Value::Null))
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>) -> Result<(), String> {
+    fn event(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.scalar(&text, style, anchor, tag.as_deref())
