@@ -34,7 +34,6 @@ use crate::{
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
-    http::HostPort,
     http::{HostPort, Http, Options},
     progress::Progress,
     registry::{self, Registry},

@@ -21,9 +21,7 @@ pub(crate) struct Clock {
 pub(crate) enum Error {
     /// `SOURCE_DATE_EPOCH` is not a number of seconds.
     #[error("SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970-01-01")]
-    Variable {
-        text: String,
-    },
+    Variable { text: String },
     /// The system's clock is before the program's commit date.
     #[error(
         "this machine's clock says {now}, but the source of this program was committed at {committed}"

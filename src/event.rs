@@ -50,9 +50,7 @@ pub(crate) struct Event {
 pub(crate) enum Error {
     /// The payload is not a JSON object.
     #[error("the event is not a JSON object: {reason}")]
-    Json {
-        reason: String,
-    },
+    Json { reason: String },
     /// The payload does not have the shape of a supported host's event.
     #[error(
         "the event has an unknown shape: expected a tag push or release of GitLab, GitHub, Gitea, Forgejo, Bitbucket or Azure DevOps"
@@ -60,41 +58,25 @@ pub(crate) enum Error {
     Unknown,
     /// The event is from a supported host, but about something else.
     #[error("the event is {what}, expected a tag push or a release")]
-    NotATag {
-        what: String,
-    },
+    NotATag { what: String },
     /// The ref is not that of a tag.
     #[error("ref {name:?} is {what}, expected refs/tags/…")]
-    Ref {
-        name: String,
-        what: &'static str,
-    },
+    Ref { name: String, what: &'static str },
     /// The tag or release was deleted.
     #[error("the event says that tag {tag:?} was deleted")]
-    Deleted {
-        tag: String,
-    },
+    Deleted { tag: String },
     /// An action on a release other than its publication.
     #[error(
         "the event says that the release of {tag:?} was {action}: only a published release is promoted"
     )]
-    Action {
-        tag: String,
-        action: String,
-    },
+    Action { tag: String, action: String },
     /// Git or this program does not allow the tag.
     #[error("the event has the tag {tag:?}, which is not the name of a Git tag")]
-    Tag {
-        tag: String,
-    },
+    Tag { tag: String },
     #[error("the event has the commit {commit:?}: expected 40 or 64 hexadecimal digits")]
-    Commit {
-        commit: String,
-    },
+    Commit { commit: String },
     #[error("the event has no {member}")]
-    Missing {
-        member: &'static str,
-    },
+    Missing { member: &'static str },
 }
 
 impl Event {

@@ -124,38 +124,25 @@ impl fmt::Debug for Identity {
 pub(crate) enum Error {
     /// A file with certificate authorities cannot be used.
     #[error("cannot read certificates from {path}: {reason}", path = path.display())]
-    CaFile {
-        path: PathBuf,
-        reason: String,
-    },
+    CaFile { path: PathBuf, reason: String },
     /// The address is one that only this machine's network has (169.254.0.0/16, fe80::/10): cloud
     /// hosts serve their machines' credentials there.
     #[error("{host} is a link-local address, which is never contacted")]
-    LinkLocal {
-        host: String,
-    },
+    LinkLocal { host: String },
     /// The address is a private one, and only a redirect or a policy leads to it.
     #[error("{host} is a private address, which redirects and policies must not lead to")]
-    Private {
-        host: String,
-    },
+    Private { host: String },
     /// The address is a private one, and only a Snapshot leads to it, which anybody may have written.
     #[error(
         "{host} is a private address to which only a Snapshot leads, expected a host that a flag or a file of credentials names"
     )]
-    Stranger {
-        host: String,
-    },
+    Stranger { host: String },
     /// Rules may reach the hosts of `--policy-hosts` only.
     #[error("{host} is not among the hosts of --policy-hosts, which rules may ask")]
-    Unlisted {
-        host: String,
-    },
+    Unlisted { host: String },
     /// The HTTP library rejected its configuration.
     #[error("cannot set up the HTTP client: {reason}")]
-    Client {
-        reason: String,
-    },
+    Client { reason: String },
 }
 
 /// The kind of traffic that a client carries.

@@ -38,15 +38,9 @@ const MAX_OBJECT: u64 = 4 << 20;
 pub(crate) enum Error {
     /// This process does not run in a pod with a service account.
     #[error("cannot read {what} from Kubernetes: {reason}")]
-    NoCluster {
-        what: String,
-        reason: String,
-    },
+    NoCluster { what: String, reason: String },
     #[error("cannot use the kubeconfig {}: {reason}", path.display())]
-    Config {
-        path: PathBuf,
-        reason: String,
-    },
+    Config { path: PathBuf, reason: String },
     /// A name that Kubernetes does not allow.
     #[error("{name:?} cannot be the {of}: expected {expected}")]
     Name {
@@ -55,24 +49,15 @@ pub(crate) enum Error {
         expected: &'static str,
     },
     #[error("{what} not found in the cluster")]
-    NotFound {
-        what: String,
-    },
+    NotFound { what: String },
     /// The service account lacks the right to change it.
     #[error("the service account may not change {what}")]
-    ReadOnly {
-        what: String,
-    },
+    ReadOnly { what: String },
     /// The service account lacks the right to read it.
     #[error("the service account may not read {what}")]
-    Denied {
-        what: String,
-    },
+    Denied { what: String },
     #[error("cannot read {what} from Kubernetes: {reason}")]
-    Remote {
-        what: String,
-        reason: String,
-    },
+    Remote { what: String, reason: String },
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] http::Error),

@@ -73,10 +73,7 @@ pub(crate) enum Error {
     },
     /// The version of a component is not usable in logs and commit messages.
     #[error("{origin} has a component with the version {version:?}: expected a text such as v1.2")]
-    ComponentVersion {
-        origin: String,
-        version: String,
-    },
+    ComponentVersion { origin: String, version: String },
     /// It was written by a later version of this program.
     #[error("{origin} has version {found}, this program reads version {VERSION}")]
     Version {

@@ -1,5 +1,5 @@
 //! Escapes external text for display, and checks the grammars of names in documents.
-//! 
+//!
 //! Every text of a registry, a Git host, a policy, a Snapshot or a file passes through this module
 //! before it reaches a terminal, a log line, a report or a commit. Data for another
 //! program (hand-over files, JSON members) keeps its content.

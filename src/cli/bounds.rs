@@ -140,7 +140,7 @@ mod tests {
         // The flag belongs to the process, which other tests share.
         RunBounds {
             end: || (),
-            ..Bounds::new(Some(limit), Some(Size::of(usize::MAX)))
+            ..RunBounds::new(Some(limit), Some(Size::of(usize::MAX)))
         }
     }
 

@@ -9,9 +9,7 @@ use super::Kind;
 pub(crate) enum Error {
     /// The URL does not determine the kind of host.
     #[error("the kind of Git host cannot be derived from the name {host}")]
-    UnknownKind {
-        host: String,
-    },
+    UnknownKind { host: String },
     /// The URL is not one of a repository on such a host.
     #[error("{url} is not the URL of a repository on {kind}: expected {expected}")]
     Address {
@@ -28,10 +26,7 @@ pub(crate) enum Error {
     Http(#[from] crate::http::Error),
     /// There is no token for the host.
     #[error("the API of {kind} at {host} needs a token, and there is none for {host}")]
-    NoToken {
-        kind: Kind,
-        host: String,
-    },
+    NoToken { kind: Kind, host: String },
     /// The host rejects the token (401).
     #[error(
         "{kind} at {host} does not accept the token from {origin} (status 401){said}: it is expired, revoked or of another host"
@@ -93,10 +88,7 @@ pub(crate) enum Error {
     },
     /// The host's API lacks the operation.
     #[error("{kind} has no {what} in its API")]
-    Unsupported {
-        kind: Kind,
-        what: &'static str,
-    },
+    Unsupported { kind: Kind, what: &'static str },
     /// The host has no user with a reviewer's name.
     #[error("{kind} at {host} has no user {name:?}")]
     Reviewer {

@@ -42,7 +42,7 @@ impl Gate {
             container_image: self.shown(&target.image),
             source: policy::input::source(&target.component),
             left_out: target.left_out.iter().map(ToString::to_string).collect(),
-            ..Component::default()
+            ..ReportedComponent::default()
         };
         let mut judged = Judged::new(report, &target.of);
         tracing::info!(image = %target.image, "examining");

@@ -153,7 +153,7 @@ impl Replay {
             container_image: text("/image/ref"),
             source: input.pointer("/image/source").cloned().unwrap_or_default(),
             policy_input: Some(Arc::clone(&input)),
-            ..Component::default()
+            ..ReportedComponent::default()
         };
         let mut judged = Judged::new(report, &name);
         let subject = Subject {

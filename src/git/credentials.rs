@@ -90,24 +90,14 @@ pub(crate) enum CredentialsError {
         "no Git credentials in {dir}: expected .git-credentials, .gitconfig, username and password, a token, ssh-privatekey or the files of a GitHub App",
         dir = dir.display()
     )]
-    Empty {
-        dir: PathBuf,
-    },
+    Empty { dir: PathBuf },
     #[error("the directory of Git credentials {dir} does not exist", dir = dir.display())]
-    Missing {
-        dir: PathBuf,
-    },
+    Missing { dir: PathBuf },
     #[error("cannot read {path}: {reason}", path = path.display())]
-    Read {
-        path: PathBuf,
-        reason: String,
-    },
+    Read { path: PathBuf, reason: String },
     /// The files of a GitHub App are not complete.
     #[error("the GitHub App in {dir} lacks {lacks}", dir = dir.display())]
-    App {
-        dir: PathBuf,
-        lacks: &'static str,
-    },
+    App { dir: PathBuf, lacks: &'static str },
 }
 
 /// Credentials that may be sent to a host.

@@ -8,35 +8,24 @@ use url::Url;
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{url:?} is not a usable Git URL: {reason}")]
-    Url {
-        url: String,
-        reason: &'static str,
-    },
+    Url { url: String, reason: &'static str },
     /// The HTTP client could not be set up because of its configuration.
     #[error(transparent)]
     Http(#[from] crate::http::Error),
     /// Something exceeds its size limit.
     #[error("{what} has more than {limit}")]
-    TooLarge {
-        what: String,
-        limit: String,
-    },
+    TooLarge { what: String, limit: String },
     /// The read would exceed the memory budget of the run.
     #[error(transparent)]
     Budget(#[from] crate::budget::Exceeded),
     /// The host requires credentials, and there are none for it.
     #[error("{url} asks for credentials and there are none for its host")]
-    NoCredentials {
-        url: String,
-    },
+    NoCredentials { url: String },
     /// The host requires credentials, and the only ones are for hosts that the user names.
     #[error(
         "{host} asks for credentials; those of {origin} name no host, and {host} is not named on the command line"
     )]
-    Unbound {
-        host: String,
-        origin: String,
-    },
+    Unbound { host: String, origin: String },
     /// The host refused the credentials.
     #[error("{url} refused the credentials from {origin} with status {status}{said}", said = behind(said))]
     Denied {
@@ -64,9 +53,7 @@ pub(crate) enum Error {
     },
     /// SSH needs a program that is not in `PATH`.
     #[error("{url} needs the program ssh, which is not in PATH")]
-    NoSsh {
-        url: String,
-    },
+    NoSsh { url: String },
     /// There is no such repository, or the credentials do not show it.
     #[error("no repository at {url}{hidden}", hidden = hidden(origin.as_deref()))]
     NoRepository {
@@ -76,27 +63,16 @@ pub(crate) enum Error {
     },
     /// The repository has no such branch, tag or commit.
     #[error("no revision {revision} in {url}")]
-    NoRevision {
-        url: String,
-        revision: String,
-    },
+    NoRevision { url: String, revision: String },
     /// Git does not allow the name for a branch.
     #[error("{branch:?} is not a valid name for a branch")]
-    BranchName {
-        branch: String,
-    },
+    BranchName { branch: String },
     /// Several tags where one is expected.
     #[error("HEAD of {url} has several tags: {tags}")]
-    Ambiguous {
-        url: String,
-        tags: String,
-    },
+    Ambiguous { url: String, tags: String },
     /// The host could not be reached, or the connection or the request failed.
     #[error("{url} failed: {reason}")]
-    Remote {
-        url: String,
-        reason: String,
-    },
+    Remote { url: String, reason: String },
     /// The host's certificate is not accepted.
     #[error("the certificate of {url} is not accepted: {reason}")]
     Certificate {
@@ -130,14 +106,10 @@ pub(crate) enum Error {
     Signing(#[from] super::SigningError),
     /// The Git library failed on local data.
     #[error("git: {reason}")]
-    Library {
-        reason: String,
-    },
+    Library { reason: String },
     /// A signal or the end of the run interrupted the work.
     #[error("the work with Git was interrupted: {reason}")]
-    Interrupted {
-        reason: String,
-    },
+    Interrupted { reason: String },
 }
 
 thread_local! {

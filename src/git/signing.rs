@@ -28,9 +28,7 @@ enum Key {
 pub(crate) enum SigningError {
     /// The file is not a private key.
     #[error("it is not a private key in OpenSSH's or OpenPGP's format: {reason}")]
-    Format {
-        reason: String,
-    },
+    Format { reason: String },
     /// The key is locked, and no passphrase was given.
     #[error("the private key is encrypted with a passphrase")]
     Encrypted,
@@ -39,13 +37,9 @@ pub(crate) enum SigningError {
     Passphrase,
     /// No key of the file may sign.
     #[error("no key of the file can sign: {reason}")]
-    Unusable {
-        reason: String,
-    },
+    Unusable { reason: String },
     #[error("the private key cannot sign: {reason}")]
-    Sign {
-        reason: String,
-    },
+    Sign { reason: String },
 }
 
 impl fmt::Debug for SigningKey {

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use lab::git::{Account, Server};
+use lab::git::{Account, GitServer};
 
 use super::*;
 use crate::{env::Env, http};
@@ -64,7 +64,7 @@ async fn push(git: &Git, repository: Repository, branch: &str) -> Result<(), Err
 
 #[tokio::test]
 async fn fetches_every_kind_of_revision_without_history() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("acme/web").unwrap();
     let first = repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -115,7 +115,7 @@ async fn fetches_every_kind_of_revision_without_history() {
 
 #[tokio::test]
 async fn reads_a_local_repository_too() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("acme/web").unwrap();
     let commit = repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -132,7 +132,7 @@ async fn reads_a_local_repository_too() {
 
 #[tokio::test]
 async fn pushes_what_was_committed_on_what_was_fetched() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("ops").unwrap();
     let before = repository
         .commit("main", "one", &[("a/file.yaml", "1"), ("other", "o")])
@@ -150,7 +150,7 @@ async fn pushes_what_was_committed_on_what_was_fetched() {
 
 #[tokio::test]
 async fn a_branch_that_moved_is_told_from_one_that_refuses() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("ops").unwrap();
     repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -192,7 +192,7 @@ async fn a_branch_that_moved_is_told_from_one_that_refuses() {
 
 #[tokio::test]
 async fn a_push_is_done_when_the_host_says_so_when_it_is_asked_again() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("ops").unwrap();
     repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -223,7 +223,7 @@ async fn a_push_is_done_when_the_host_says_so_when_it_is_asked_again() {
 
 #[tokio::test]
 async fn history_tells_which_commit_comes_first() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("web").unwrap();
     let first = repository.commit("main", "first", &[("a", "1")]).unwrap();
     let second = repository.commit("main", "second", &[("a", "2")]).unwrap();
@@ -269,7 +269,7 @@ async fn history_tells_which_commit_comes_first() {
 
 #[tokio::test]
 async fn refuses_a_branch_name_that_says_more() {
-    let server = Server::start(None).unwrap();
+    let server = GitServer::start(None).unwrap();
     let repository = server.repository("ops").unwrap();
     repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -288,7 +288,7 @@ async fn refuses_a_branch_name_that_says_more() {
 
 #[tokio::test]
 async fn credentials_open_the_repository_and_none_do_not() {
-    let server = Server::start(Some(account())).unwrap();
+    let server = GitServer::start(Some(account())).unwrap();
     let repository = server.repository("ops").unwrap();
     repository
         .commit("main", "one", &[("a/file.yaml", "1")])
@@ -323,10 +323,10 @@ async fn credentials_open_the_repository_and_none_do_not() {
 #[tokio::test]
 async fn credentials_for_any_host_go_only_to_one_that_asks() {
     let basic = [("username", "bot"), ("password", "s3cret/:@")];
-    let count = |server: &Server| server.requests().len();
+    let count = |server: &GitServer| server.requests().len();
     let mut counts = Vec::new();
     for asks in [None, Some(account())] {
-        let server = Server::start(asks).unwrap();
+        let server = GitServer::start(asks).unwrap();
         let repository = server.repository("ops").unwrap();
         repository.commit("main", "one", &[("a", "1")]).unwrap();
         let git = git(&basic);
@@ -405,7 +405,7 @@ async fn a_login_without_a_host_goes_to_no_host_that_the_user_did_not_name() {
 
 #[tokio::test]
 async fn a_host_that_is_away_is_a_remote_failure() {
-    let gone = Server::start(None).unwrap().url("ops");
+    let gone = GitServer::start(None).unwrap().url("ops");
     let error = fetch(&git(&[]), &gone, None).await.unwrap_err();
     assert!(matches!(error, Error::Remote { .. }), "{error}");
 }

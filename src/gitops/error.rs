@@ -37,33 +37,19 @@ impl fmt::Display for Position {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{at}: not valid YAML: {reason}")]
-    Parse {
-        at: Position,
-        reason: String,
-    },
+    Parse { at: Position, reason: String },
     /// The file could not be read.
     #[error("cannot read {file}: {reason}")]
-    Read {
-        file: String,
-        reason: String,
-    },
+    Read { file: String, reason: String },
     /// The file is a symbolic link, or is reached through one.
     #[error("{file}:1:1: it is a symbolic link to {target}")]
-    Link {
-        file: String,
-        target: String,
-    },
+    Link { file: String, target: String },
     /// The path does not follow the grammar.
     #[error("path {path:?} is malformed: {reason}")]
-    PathSyntax {
-        path: String,
-        reason: String,
-    },
+    PathSyntax { path: String, reason: String },
     /// A file or directory from the command line that does not exist.
     #[error("{path} does not exist in the GitOps repository")]
-    NoFile {
-        path: String,
-    },
+    NoFile { path: String },
     #[error("{at}: nothing at {path}: {missing} is missing ({there})")]
     NothingThere {
         at: Position,
@@ -111,10 +97,7 @@ pub(crate) enum Error {
     },
     /// A kustomization has a path that leads out of the repository.
     #[error("{at}: the path {path} leads out of the repository")]
-    Outside {
-        at: Position,
-        path: String,
-    },
+    Outside { at: Position, path: String },
     /// The file also serves other environments.
     #[error("{at}: {file} also serves {others}")]
     Shared {
@@ -140,10 +123,7 @@ pub(crate) enum Error {
     },
     /// The proof of a single edit failed: a bug, and nothing is written.
     #[error("{at}: the edit of {path} would change something else too")]
-    NotExact {
-        at: Position,
-        path: String,
-    },
+    NotExact { at: Position, path: String },
 }
 
 const BY_HAND: &str =

@@ -95,10 +95,7 @@ pub(crate) struct Repository {
 pub(crate) enum ReferenceError {
     /// The registry or the path breaks the grammar.
     #[error("{text:?} is not an image reference: {reason}")]
-    Name {
-        text: String,
-        reason: &'static str,
-    },
+    Name { text: String, reason: &'static str },
     /// The part behind `:` is not a tag.
     #[error("{text:?} is not an image reference: {reason}")]
     Tag {
@@ -115,14 +112,10 @@ pub(crate) enum ReferenceError {
     },
     /// A tag or no version where a digest is required.
     #[error("{text:?} is not pinned: expected repository@sha256:…")]
-    NotPinned {
-        text: String,
-    },
+    NotPinned { text: String },
     /// A version where only a repository is expected.
     #[error("{text:?} names a tag or digest: expected a repository alone")]
-    NotBare {
-        text: String,
-    },
+    NotBare { text: String },
 }
 
 impl Repository {

@@ -10,7 +10,10 @@ use crate::http::{Url, address_of, authority, header, shown};
 pub(super) enum Challenge {
     Basic,
     /// With a token of the server `realm`.
-    Bearer { realm: Url, service: String },
+    Bearer {
+        realm: Url,
+        service: String,
+    },
 }
 
 /// Returns the strongest challenge that can be answered, with the scope that it names. One header

@@ -400,7 +400,9 @@ impl Entry {
         }
         let wrong = || Error::AuthFile {
             path: path.to_owned(),
-            reason: format!("the entry {key:?} has an \"auth\" that is not base64 of user:password"),
+            reason: format!(
+                "the entry {key:?} has an \"auth\" that is not base64 of user:password"
+            ),
         };
         let decoded = STANDARD.decode(self.auth.trim()).map_err(|_| wrong())?;
         let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;

@@ -16,10 +16,7 @@ pub(crate) enum Error {
     Http(#[from] http::Error),
     /// An auth file cannot be used: a mistake in the local configuration.
     #[error("cannot use the credentials of {path}: {reason}", path = path.display())]
-    AuthFile {
-        path: PathBuf,
-        reason: String,
-    },
+    AuthFile { path: PathBuf, reason: String },
     /// A credential helper failed: a mistake in the local configuration.
     #[error("{name} returned no credentials for {server}: {reason}")]
     Helper {
@@ -37,10 +34,7 @@ pub(crate) enum Error {
     },
     /// The registry speaks plain HTTP where TLS was expected, or the other way round.
     #[error("registry {host} answers {}, expected {}", protocols(*.tls).0, protocols(*.tls).1)]
-    OtherProtocol {
-        host: String,
-        tls: bool,
-    },
+    OtherProtocol { host: String, tls: bool },
     /// The connection broke, or was too slow.
     #[error("{method} {url}: {reason}")]
     Transport {
@@ -84,10 +78,7 @@ pub(crate) enum Error {
     },
     /// A manifest or blob that must exist is missing.
     #[error("{what} not found in {repository}")]
-    NotFound {
-        what: String,
-        repository: String,
-    },
+    NotFound { what: String, repository: String },
     /// Evidence of a verdict has disappeared since it was verified.
     #[error("{what} was verified and is not in {repository} any more")]
     Gone {
@@ -113,21 +104,12 @@ pub(crate) enum Error {
     },
     /// The document is not a supported manifest or index.
     #[error("manifest {digest} is not usable: {reason}")]
-    Manifest {
-        digest: Digest,
-        reason: String,
-    },
+    Manifest { digest: Digest, reason: String },
     /// A list of referrers cannot be read, so that the attached artifacts are unknown.
     #[error("the list of referrers at {url} cannot be read: {reason}")]
-    Referrers {
-        url: String,
-        reason: String,
-    },
+    Referrers { url: String, reason: String },
     #[error("{url} broke the protocol: {reason}")]
-    Protocol {
-        url: String,
-        reason: &'static str,
-    },
+    Protocol { url: String, reason: &'static str },
     /// The registry sends an upload to a URL that must not be used.
     #[error("registry {host} sends the upload {reason}")]
     UploadElsewhere {
@@ -144,10 +126,7 @@ pub(crate) enum Error {
     },
     /// An image layout directory cannot be used.
     #[error("image layout {path}: {reason}", path = path.display())]
-    Layout {
-        path: PathBuf,
-        reason: String,
-    },
+    Layout { path: PathBuf, reason: String },
 }
 
 /// Returns the protocol that is spoken and the one that was expected.

@@ -258,7 +258,10 @@ impl Planned {
             let foreign =
                 blob.media_type.contains("foreign") || blob.media_type.contains("nondistributable");
             if foreign && !blob.urls.is_empty() {
-                tracing::warn!("layer {} is not copied (foreign layer with URLs of its own)", blob.digest);
+                tracing::warn!(
+                    "layer {} is not copied (foreign layer with URLs of its own)",
+                    blob.digest
+                );
                 continue;
             }
             self.blobs.insert(blob.digest, blob.clone());

@@ -32,7 +32,7 @@ struct ComponentSummary<'a> {
 
 /// Returns the first message of each code, and the number of the others.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
-    let component = |component: &'_ super::ComponentSummary| -> (ByCode, ByCode, ByCode) {
+    let component = |component: &'_ super::ReportedComponent| -> (ByCode, ByCode, ByCode) {
         (
             by_code(&component.violations),
             by_code(&component.warnings),

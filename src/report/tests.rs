@@ -309,7 +309,7 @@ fn the_page_says_what_stands_at_each_image() {
         name: "broken".to_owned(),
         container_image: "reg.example/broken@sha256:00".to_owned(),
         error: Some("the registry answered 503".to_owned()),
-        ..Component::default()
+        ..ReportedComponent::default()
     };
     let shown = show("2026-01-01T00:00:00Z");
     report.components.push(failed.clone());

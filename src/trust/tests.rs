@@ -25,7 +25,7 @@ use std::{
 use lab::{
     registry::Server,
     signer::{self, Image},
-    sigstore::{self, Request, SIGNED, Sigstore},
+    sigstore::{self, CertificateRequest, SIGNED, Sigstore},
 };
 use serde_json::{Value, json};
 
@@ -80,12 +80,12 @@ impl World {
         signer::push_image(&self.registry, "acme/app", "v0.9", "other", 1).unwrap()
     }
 
-    fn certificate(&self, request: &Request<'_>) -> Vec<u8> {
+    fn certificate(&self, request: &CertificateRequest<'_>) -> Vec<u8> {
         self.sigstore.certificate(&self.key, request).unwrap()
     }
 
     fn honest_certificate(&self) -> Vec<u8> {
-        self.certificate(&Request::new(SUBJECT, ISSUER))
+        self.certificate(&CertificateRequest::new(SUBJECT, ISSUER))
     }
 
     fn claims(&self) -> Vec<u8> {

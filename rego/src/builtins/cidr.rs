@@ -266,7 +266,10 @@ fn cover(length: u8, mut first: u128, last: u128, found: &mut Vec<String>) {
             (1 << free) - 1
         };
         let prefix = u32::from(length) - free;
-        found.push(format!("{}/{prefix}", address_text(from_bits(first, length))));
+        found.push(format!(
+            "{}/{prefix}",
+            address_text(from_bits(first, length))
+        ));
         match first.checked_add(size).filter(|end| *end < last) {
             Some(end) => first = end + 1,
             None => return,

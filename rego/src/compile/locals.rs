@@ -136,7 +136,7 @@ fn unused(
     scopes: &Scopes,
     used: &Vars,
     body: &Body,
-    declarations: &[(crate::syntax::Span, Vars)],
+    declarations: &[(Span, Vars)],
 ) {
     let Some(scope) = scopes.0.last() else { return };
     let mut declared: Vec<(&Var, &Var)> = scope

@@ -2,7 +2,7 @@
 
 use super::error::Run;
 use super::machine::{Machine, Printed};
-use super::plan::Expr;
+use super::plan::PlanExpr;
 use crate::value::Value;
 
 impl<'p> Machine<'p> {

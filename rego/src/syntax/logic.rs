@@ -162,7 +162,7 @@ impl Parser<'_> {
     /// Braces that do not form a body: if they are a value, the error says so.
     fn braces_with_value(
         &mut self,
-        saved: super::parser::Saved,
+        saved: Saved,
         brace: Span,
         empty: bool,
         word: Option<&'static str>,

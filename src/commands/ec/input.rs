@@ -179,7 +179,7 @@ async fn judge(paths: &[String], replay: &Replay) -> Result<Vec<InputResults>, F
 async fn judge_path(path: &str, replay: &Replay) -> Result<InputResults, Failure> {
     let mut all = InputResults {
         path: path.to_owned(),
-        ..Input::default()
+        ..InputResults::default()
     };
     for file in files_of(path)? {
         let documents = read(&file)?;

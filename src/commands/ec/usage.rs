@@ -93,7 +93,7 @@ fn shorthand(flag: &str) -> String {
     }
 }
 
-fn letters(command: &EcCommand) -> Vec<(String, char)> {
+fn letters(command: &Command) -> Vec<(String, char)> {
     let own = command
         .get_arguments()
         .filter_map(|argument| Some((argument.get_long()?.to_owned(), argument.get_short()?)));
@@ -102,7 +102,7 @@ fn letters(command: &EcCommand) -> Vec<(String, char)> {
 }
 
 /// Lets every boolean of the command and its subcommands take the words that Go accepts for one.
-pub(super) fn booleans(command: EcCommand) -> EcCommand {
+pub(super) fn booleans(command: Command) -> Command {
     let names: Vec<_> = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())

@@ -6,7 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
     signer,
     sigstore::{
-        Layer, Request, SIGNED, Signer, dsse_entry, hashedrekord, intoto2_entry, put_layers,
+        CertificateRequest, Layer, SIGNED, Signer, dsse_entry, hashedrekord, intoto2_entry,
+        put_layers,
     },
 };
 
@@ -85,7 +86,7 @@ async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
     pair(Kind::Signature, keyless, good_keyless, stolen, "LogEntry").await;
     // The identity is checked in every format.
     let stranger = |world: &World| {
-        let request = Request::new("mallory@evil.example", ISSUER);
+        let request = CertificateRequest::new("mallory@evil.example", ISSUER);
         put_sig(
             world,
             keyless_layer(world, &world.certificate(&request), SIGNED),

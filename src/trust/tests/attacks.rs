@@ -10,8 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use lab::{
     signer,
     sigstore::{
-        Layer, Request, SIGNED, Sct, Signer, Sigstore, Stamper, dsse_entry, hashedrekord,
-        intoto_entry, put_bundle,
+        CertificateRequest, Layer, SIGNED, Sct, Signer, Sigstore, Stamper, dsse_entry,
+        hashedrekord, intoto_entry, put_bundle,
     },
 };
 use parts::*;

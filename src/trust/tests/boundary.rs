@@ -20,7 +20,7 @@ async fn a_certificate_has_exactly_one_subject_name_without_control_characters()
         ("ci\u{1b}[2J@example.com", false),
     ] {
         let world = World::new();
-        let certificate = world.certificate(&Request::new(subject, ISSUER));
+        let certificate = world.certificate(&CertificateRequest::new(subject, ISSUER));
         put_sig(&world, keyless_layer(&world, &certificate, SIGNED));
         let anybody = Who::Identities(vec![Identity {
             subject: Matcher::pattern("(?s).*").unwrap(),

@@ -52,7 +52,7 @@ impl Outcome {
 /// The place of a value in its document.
 #[derive(Clone, Copy)]
 pub(super) struct ValuePath<'a> {
-    parent: Option<(&'a Place<'a>, &'a str)>,
+    parent: Option<(&'a ValuePath<'a>, &'a str)>,
 }
 
 impl ValuePath<'_> {

@@ -3,7 +3,7 @@
 use super::check::{Outcome, ValuePath};
 use super::format;
 use super::number::{is_multiple, normal, shown};
-use super::parse::Node;
+use super::parse::SchemaNode;
 use crate::value::{Number, Value};
 
 /// Checks the keywords for values of any type.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::Type;
+use super::InferredType;
 use crate::{
     compile::context::{Context, data_path, is_var},
     syntax::{Term, TermKind, Var, display},
@@ -32,14 +32,14 @@ pub(super) struct TypeNode {
 /// Types while a body is checked.
 pub(super) struct Env<'a> {
     pub(super) context: &'a Context,
-    pub(super) root: &'a Node,
+    pub(super) root: &'a TypeNode,
     scopes: Vec<HashMap<Var, InferredType>>,
     /// Rules have any type: the expression has `with`.
     pub(super) relaxed: bool,
 }
 
 impl<'a> Env<'a> {
-    pub(super) fn new(context: &'a Context, root: &'a Node) -> Self {
+    pub(super) fn new(context: &'a Context, root: &'a TypeNode) -> Self {
         Self {
             context,
             root,

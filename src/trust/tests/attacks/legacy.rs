@@ -289,7 +289,7 @@ pub(super) fn keyless() -> Vec<Lie> {
             Sig,
             super::keyless,
             |w| {
-                let stranger = w.certificate(&Request::new(
+                let stranger = w.certificate(&CertificateRequest::new(
                     "https://evil.example/?https://github.com/acme/app",
                     ISSUER,
                 ));
@@ -301,7 +301,8 @@ pub(super) fn keyless() -> Vec<Lie> {
             Sig,
             super::keyless,
             |w| {
-                let stranger = w.certificate(&Request::new(SUBJECT, "https://evil.example"));
+                let stranger =
+                    w.certificate(&CertificateRequest::new(SUBJECT, "https://evil.example"));
                 put_sig(w, keyless_layer(w, &stranger, SIGNED));
             },
             "Identity",
@@ -312,7 +313,7 @@ pub(super) fn keyless() -> Vec<Lie> {
             |w| {
                 let foreign = Sigstore::new().unwrap();
                 let certificate = foreign
-                    .certificate(&w.key, &Request::new(SUBJECT, ISSUER))
+                    .certificate(&w.key, &CertificateRequest::new(SUBJECT, ISSUER))
                     .unwrap();
                 put_sig(w, keyless_layer(w, &certificate, SIGNED));
             },
@@ -322,9 +323,9 @@ pub(super) fn keyless() -> Vec<Lie> {
             Sig,
             super::keyless,
             |w| {
-                let request = Request {
+                let request = CertificateRequest {
                     code_signing: false,
-                    ..Request::new(SUBJECT, ISSUER)
+                    ..CertificateRequest::new(SUBJECT, ISSUER)
                 };
                 put_sig(w, keyless_layer(w, &w.certificate(&request), SIGNED));
             },
@@ -334,9 +335,9 @@ pub(super) fn keyless() -> Vec<Lie> {
             Sig,
             super::keyless,
             |w| {
-                let request = Request {
+                let request = CertificateRequest {
                     sct: Sct::Missing,
-                    ..Request::new(SUBJECT, ISSUER)
+                    ..CertificateRequest::new(SUBJECT, ISSUER)
                 };
                 put_sig(w, keyless_layer(w, &w.certificate(&request), SIGNED));
             },
@@ -346,9 +347,9 @@ pub(super) fn keyless() -> Vec<Lie> {
             Sig,
             super::keyless,
             |w| {
-                let request = Request {
+                let request = CertificateRequest {
                     sct: Sct::Forged,
-                    ..Request::new(SUBJECT, ISSUER)
+                    ..CertificateRequest::new(SUBJECT, ISSUER)
                 };
                 put_sig(w, keyless_layer(w, &w.certificate(&request), SIGNED));
             },
@@ -441,9 +442,9 @@ pub(super) fn keyless() -> Vec<Lie> {
             Att,
             super::keyless,
             |w| {
-                let request = Request {
+                let request = CertificateRequest {
                     sct: Sct::Forged,
-                    ..Request::new(SUBJECT, ISSUER)
+                    ..CertificateRequest::new(SUBJECT, ISSUER)
                 };
                 let certificate = w.certificate(&request);
                 let envelope = w.envelope(&w.statement(PREDICATE));
