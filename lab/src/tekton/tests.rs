@@ -2,6 +2,10 @@
 //!
 //! What is expected here was measured on a cluster with Tekton Pipelines v1.15.
 
+mod failures;
+mod refusals;
+mod workspaces;
+
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -61,6 +65,7 @@ const GIVES: Tiny = Tiny {
     results: &["R"],
     extra: "",
 };
+
 const TAKES: Tiny = Tiny {
     name: "takes",
     script: "echo \"got $1\"",
@@ -69,6 +74,7 @@ const TAKES: Tiny = Tiny {
     results: &[],
     extra: "",
 };
+
 const FAILS: Tiny = Tiny {
     name: "fails",
     script: "exit 3",
@@ -128,127 +134,6 @@ fn hands_a_result_on_without_being_told_the_order() {
 }
 
 #[test]
-fn an_undeclared_reference_is_refused_before_anything_runs() {
-    let task = Tiny {
-        args: &["$(results.NOPE.path)"],
-        ..GIVES
-    };
-    assert!(refusal(alone(&task)).contains("$(results.NOPE.path)"));
-    let run = tiny(
-        &[&TAKES, &GIVES],
-        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
-         - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.NOPE)}]}\n",
-    );
-    assert!(refusal(run).contains("task b: unknown variable $(tasks.a.results.NOPE)"));
-    let early = tiny(
-        &[&TAKES, &GIVES],
-        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
-         - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.status)}]}\n",
-    );
-    assert!(refusal(early).contains("$(tasks.a.status)"));
-}
-
-#[test]
-fn params_and_workspaces_must_fit_the_task() {
-    for (task, problem) in [
-        ("{name: b, taskRef: {name: takes}}", "needs the param value"),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: x}, {name: more, value: x}]}",
-            "no param more",
-        ),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: [x]}]}",
-            "another type",
-        ),
-        ("{name: b, taskRef: {name: nope}}", "in none of the files"),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [b]}",
-            "waits for itself",
-        ),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [c]}",
-            "does not exist",
-        ),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: x}], workspaces: [{name: w}]}",
-            "no workspace w",
-        ),
-        (
-            "{name: b, taskRef: {name: takes}, params: [{name: value, value: x}], retries: 1, onError: continue}",
-            "exclude",
-        ),
-    ] {
-        let refused = refusal(tiny(&[&TAKES], &format!("  tasks:\n  - {task}\n")));
-        assert!(refused.contains(problem), "{refused}");
-    }
-    let needs = Tiny {
-        extra: "  workspaces: [{name: data}]\n",
-        ..FAILS
-    };
-    assert!(refusal(alone(&needs)).contains("needs the workspace data"));
-    assert!(refusal(alone(&TAKES)).contains("needs the param value"));
-}
-
-#[test]
-fn a_field_that_is_not_implemented_is_refused_by_name() {
-    for (from, to, named) in [
-        (
-            "    image: promote",
-            "    image: promote\n    script: echo",
-            "script",
-        ),
-        ("  steps:", "  sidecars: []\n  steps:", "sidecars"),
-        (
-            "  steps:",
-            "  volumes: [{name: v, nfs: {server: s, path: /}}]\n  steps:",
-            "nfs",
-        ),
-        (
-            "    image: promote",
-            "    image: promote\n    securityContext: {readonlyRootFilesystem: true}",
-            "readonlyRootFilesystem",
-        ),
-        ("tekton.dev/v1", "tekton.dev/v1beta1", "v1beta1"),
-        ("kind: Task", "kind: StepAction", "StepAction"),
-    ] {
-        let text = FAILS.yaml().replace(from, to);
-        let run = Run::new(Vec::<PathBuf>::new())
-            .promote("/bin/sh")
-            .text("task", text);
-        let refused = refusal(run);
-        assert!(refused.contains(named), "{refused}");
-    }
-    for field in ["matrix: {}", "taskRef2: x", "pipelineSpec: {}"] {
-        let text = format!("  tasks:\n  - {{name: a, taskRef: {{name: fails}}, {field}}}\n");
-        let refused = refusal(tiny(&[&FAILS], &text));
-        assert!(
-            refused.contains(field.split(':').next().unwrap()),
-            "{refused}"
-        );
-    }
-    for field in ["timeouts: {}", "taskRunSpecs: []", "status: Cancelled"] {
-        let run = format!(
-            "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{name: r}}\nspec:\n  pipelineRef: {{name: p}}\n  {field}\n"
-        );
-        let text = "  tasks:\n  - {name: a, taskRef: {name: fails}}\n";
-        let refused = refusal(tiny(&[&FAILS], text).text("run", run));
-        assert!(
-            refused.contains(field.split(':').next().unwrap()),
-            "{refused}"
-        );
-    }
-}
-
-#[test]
-fn another_program_is_refused() {
-    let text = FAILS.yaml().replace("/usr/bin/promote", "/bin/sh");
-    let run = Run::new(Vec::<PathBuf>::new())
-        .promote("/bin/sh")
-        .text("task", text);
-    assert!(refusal(run).contains("runs only /usr/bin/promote"));
-}
-
-#[test]
 fn the_kubelet_expands_variables_a_second_time() {
     let leaks = Tiny {
         extra: "  stepTemplate: {env: [{name: PW, value: hunter2}, {name: TWICE, value: \"<$(PW)>\"}]}\n",
@@ -299,82 +184,6 @@ fn results_too_large_fail_the_step() {
     assert_eq!(task.result("R"), None);
 }
 
-#[test]
-fn a_failed_task_stops_what_has_not_started_and_finally_sees_it() {
-    let status = tiny(
-        &[&FAILS, &TAKES],
-        "  tasks:\n  - {name: a, taskRef: {name: takes}, params: [{name: value, value: x}]}\n  \
-         - {name: b, taskRef: {name: fails}, retries: 1}\n  \
-         - {name: c, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [b]}\n  \
-         finally:\n  - {name: end, taskRef: {name: takes}, params: [{name: value, \
-         value: $(tasks.status) $(tasks.b.status) $(tasks.c.status) $(tasks.b.reason)}]}\n",
-    )
-    .run()
-    .unwrap();
-    assert_eq!(
-        fates(&status),
-        [
-            ("a", Fate::Succeeded),
-            ("b", Fate::Failed),
-            ("c", Fate::Skipped(Skip::Stopping)),
-            ("end", Fate::Succeeded)
-        ]
-    );
-    assert_eq!(status.task("b").unwrap().attempts.len(), 2);
-    assert_eq!(
-        status.task("end").unwrap().log(),
-        "got Failed Failed None StepFailed\n"
-    );
-    assert_eq!((status.succeeded, status.reason), (false, "Failed"));
-    assert_eq!(status.failed_task().unwrap().exit_code(), Some(3));
-}
-
-#[test]
-fn an_attempt_that_succeeds_ends_the_retries() {
-    let flaky = Tiny {
-        name: "flaky",
-        script: "test -e \"$1/seen\" || { touch \"$1/seen\"; exit 5; }",
-        args: &["$(workspaces.data.path)"],
-        extra: "  workspaces: [{name: data}]\n",
-        ..Tiny::default()
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let status = tiny(
-        &[&flaky],
-        "  workspaces: [{name: data}]\n  tasks:\n  - {name: a, taskRef: {name: flaky}, retries: 3, workspaces: [{name: data}]}\n",
-    )
-    .workspace("data", dir.path())
-    .run()
-    .unwrap();
-    assert!(status.succeeded);
-    assert_eq!(status.task("a").unwrap().attempts.len(), 2);
-}
-
-#[test]
-fn an_ignored_failure_passes_but_is_told() {
-    let status = tiny(
-        &[&FAILS, &TAKES],
-        "  tasks:\n  - {name: a, taskRef: {name: fails}, onError: continue}\n  \
-         - {name: b, taskRef: {name: takes}, params: [{name: value, value: x}], runAfter: [a]}\n  \
-         finally:\n  - {name: end, taskRef: {name: takes}, params: [{name: value, value: $(tasks.status) $(tasks.a.reason)}]}\n",
-    )
-    .run()
-    .unwrap();
-    assert!(status.succeeded);
-    assert_eq!(status.task("b").unwrap().fate, Fate::Succeeded);
-    assert_eq!(
-        status.task("end").unwrap().log(),
-        "got Failed FailureIgnored\n"
-    );
-    assert!(
-        status
-            .message
-            .contains("(Failed: 1 (Ignored: 1), Cancelled 0)"),
-        "{}",
-        status.message
-    );
-}
-
 const GUARDED: &str = "  params: [{name: go, default: \"no\"}]\n  tasks:\n  \
     - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}], when: [{input: $(params.go), operator: in, values: [\"yes\"]}]}\n  \
     - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.R)}]}\n  \
@@ -416,170 +225,6 @@ fn a_run_in_which_everything_is_skipped_is_completed() {
     .run()
     .unwrap();
     assert_eq!((status.succeeded, status.reason), (true, "Completed"));
-}
-
-#[test]
-fn a_failure_in_finally_fails_the_run_and_runs_no_other_less() {
-    let status = tiny(
-        &[&FAILS, &TAKES],
-        "  tasks:\n  - {name: a, taskRef: {name: takes}, params: [{name: value, value: x}]}\n  \
-         finally:\n  - {name: end, taskRef: {name: fails}}\n  \
-         - {name: also, taskRef: {name: takes}, params: [{name: value, value: $(tasks.status)}]}\n",
-    )
-    .run()
-    .unwrap();
-    assert_eq!((status.succeeded, status.reason), (false, "Failed"));
-    assert_eq!(status.task("also").unwrap().log(), "got Succeeded\n");
-}
-
-#[test]
-fn what_finally_may_not_say_is_refused() {
-    for (task, problem) in [
-        (
-            "{name: end, taskRef: {name: fails}, runAfter: [a]}",
-            "runAfter has no place in finally",
-        ),
-        (
-            "{name: end, taskRef: {name: takes}, params: [{name: value, value: $(tasks.end.status)}]}",
-            "$(tasks.end.status)",
-        ),
-    ] {
-        let text = format!(
-            "  tasks:\n  - {{name: a, taskRef: {{name: fails}}}}\n  finally:\n  - {task}\n"
-        );
-        let refused = refusal(tiny(&[&FAILS, &TAKES], &text));
-        assert!(refused.contains(problem), "{refused}");
-    }
-}
-
-#[test]
-fn a_sub_path_is_a_directory_within_the_workspace() {
-    let writes = Tiny {
-        name: "writes",
-        script: "touch \"$1/x\"",
-        args: &["$(workspaces.data.path)"],
-        extra: "  workspaces: [{name: data}]\n",
-        ..Tiny::default()
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let run = |below: &str| {
-        let text = format!(
-            "  params: [{{name: sub, default: a}}]\n  workspaces: [{{name: data}}]\n  tasks:\n  \
-             - {{name: a, taskRef: {{name: writes}}, workspaces: [{{name: data, subPath: {below}}}]}}\n"
-        );
-        tiny(&[&writes], &text).workspace("data", dir.path()).run()
-    };
-    assert!(run("$(params.sub)/b").unwrap().succeeded);
-    assert!(dir.path().join("a/b/x").exists());
-    assert!(format!("{:#}", run("../c").unwrap_err()).contains("leaves the workspace"));
-}
-
-#[test]
-fn a_declared_result_that_is_not_written_ends_the_run_when_it_is_needed() {
-    let silent = Tiny {
-        script: "true",
-        ..GIVES
-    };
-    let status = tiny(
-        &[&silent, &TAKES],
-        "  tasks:\n  - {name: a, taskRef: {name: writes}, params: [{name: value, value: x}]}\n  \
-         - {name: b, taskRef: {name: takes}, params: [{name: value, value: $(tasks.a.results.R)}]}\n  \
-         finally:\n  - {name: end, taskRef: {name: takes}, params: [{name: value, value: $(tasks.status) $(tasks.b.status)}]}\n",
-    )
-    .run()
-    .unwrap();
-    assert_eq!(
-        (status.succeeded, status.reason),
-        (false, "PipelineValidationFailed")
-    );
-    assert!(
-        status.message.contains("did not emit the result R"),
-        "{}",
-        status.message
-    );
-    assert_eq!(status.task("b").unwrap().fate, Fate::NotRun);
-    assert_eq!(status.task("end").unwrap().log(), "got Succeeded None\n");
-}
-
-#[test]
-fn a_step_that_may_fail_leaves_its_exit_code() {
-    let text = "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: a}\nspec:\n  steps:\n  \
-        - {name: one, image: x, command: [/usr/bin/promote, -c, exit 3], onError: continue}\n  \
-        - {name: two, image: x, command: [/usr/bin/promote, -c, 'cat \"$1\"', sh, $(steps.step-one.exitCode.path)]}\n";
-    let run = Run::new(Vec::<PathBuf>::new())
-        .promote("/bin/sh")
-        .text("task", text);
-    let status = run.run().unwrap();
-    let task = status.task("a").unwrap();
-    assert_eq!((task.log(), status.succeeded), ("3", true));
-    let reasons: Vec<_> = task.attempts[0]
-        .steps
-        .iter()
-        .map(|step| step.reason)
-        .collect();
-    assert_eq!(reasons, ["Continued", "Completed"]);
-}
-
-#[test]
-fn a_task_that_takes_too_long_is_stopped() {
-    let slow = Tiny {
-        name: "slow",
-        script: "exec sleep 60",
-        ..Tiny::default()
-    };
-    let status = tiny(
-        &[&slow],
-        "  tasks:\n  - {name: a, taskRef: {name: slow}, timeout: 100ms}\n",
-    )
-    .run()
-    .unwrap();
-    let task = status.task("a").unwrap();
-    assert_eq!((task.reason(), task.exit_code()), ("TaskRunTimeout", None));
-}
-
-#[test]
-fn an_unbound_workspace_is_an_empty_path_and_a_fresh_one_is_not_shared() {
-    let shows = Tiny {
-        name: "shows",
-        script: "echo \"$2 [$1]\"; test -z \"$1\" || { ls \"$1\"; touch \"$1/x\"; }",
-        args: &["$(workspaces.data.path)", "$(workspaces.data.bound)"],
-        extra: "  workspaces: [{name: data, optional: true}]\n",
-        ..Tiny::default()
-    };
-    let text = "  workspaces: [{name: data, optional: true}]\n  tasks:\n  \
-        - {name: a, taskRef: {name: shows}, workspaces: [{name: data}]}\n  \
-        - {name: b, taskRef: {name: shows}, workspaces: [{name: data}], runAfter: [a]}\n";
-    let log = |run: Run| run.run().unwrap().task("b").unwrap().log().to_owned();
-    assert_eq!(log(tiny(&[&shows], text)), "false []\n");
-    let run_with = |binding: &str| {
-        let run = format!(
-            "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{generateName: p-}}\nspec:\n  \
-             pipelineRef: {{name: p}}\n  workspaces: [{{name: data, {binding}}}]\n"
-        );
-        tiny(&[&shows], text).text("run", run)
-    };
-    assert_eq!(log(run_with("emptyDir: {}")), "true [/workspace/data]\n");
-    let claim = "volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}";
-    assert_eq!(log(run_with(claim)), "true [/workspace/data]\nx\n");
-    let secret = refusal(run_with("secret: {secretName: s}"));
-    assert!(secret.contains("Secret s"), "{secret}");
-}
-
-#[test]
-fn a_read_only_workspace_does_not_change() {
-    let writes = Tiny {
-        name: "writes",
-        script: "cat \"$1/given\"; echo y > \"$1/given\"; echo x > \"$1/new\"; true",
-        args: &["$(workspaces.data.path)"],
-        extra: "  workspaces: [{name: data, readOnly: true}]\n",
-        ..Tiny::default()
-    };
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("given"), "secret").unwrap();
-    let status = alone(&writes).workspace("data", dir.path()).run().unwrap();
-    assert!(status.task("writes").unwrap().log().starts_with("secret"));
-    assert_eq!(fs::read(dir.path().join("given")).unwrap(), b"secret");
-    assert!(!dir.path().join("new").exists());
 }
 
 #[test]

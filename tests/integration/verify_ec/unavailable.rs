@@ -1,0 +1,78 @@
+//! Images and registries that cannot be read: each has an exit code of its own.
+
+use lab::{
+    registry::{Effect, Fault},
+    signer,
+    universe::STAGING,
+};
+use serde_json::Value;
+
+use super::Scene;
+
+#[test]
+fn an_image_that_does_not_exist_is_not_found() {
+    let scene = Scene::vouched();
+    let image = format!("{}@sha256:{}", scene.universe.staging(), "0".repeat(64));
+    scene
+        .verify(&["--image", &image, "--output", "json=report.json"])
+        .exits(3);
+    assert!(!scene.dir.exists("verified.json"));
+    let report: Value = serde_json::from_str(&scene.dir.read("report.json")).unwrap();
+    assert_eq!(report["success"], false);
+    assert!(
+        report["components"][0]["error"]
+            .as_str()
+            .unwrap()
+            .contains("not found")
+    );
+    let tag = format!("{}:absent", scene.universe.staging());
+    scene.verify(&["--image", &tag]).exits(3);
+}
+
+#[test]
+fn a_registry_that_is_down_is_a_remote_failure() {
+    let scene = Scene::vouched();
+    let image = format!("127.0.0.1:1/acme/web@sha256:{}", "0".repeat(64));
+    scene.verify(&["--image", &image]).exits(5);
+    assert!(!scene.dir.exists("verified.json"));
+}
+
+#[test]
+fn an_index_whose_children_cannot_be_seen_never_passes() {
+    let scene = Scene::new();
+    let universe = &scene.universe;
+    let push = |name| signer::push_image(&universe.registry, STAGING, name, name, 1).unwrap();
+    let (amd64, arm64) = (push("amd64"), push("arm64"));
+    let children = [("amd64", &amd64), ("arm64", &arm64)];
+    let index = signer::push_index(&universe.registry, STAGING, "index", &children).unwrap();
+    let vouch = |image: &signer::Image| {
+        signer::sign(&universe.registry, image, &universe.key).unwrap();
+        let statements = universe.statements(image, &universe.commit);
+        signer::attest(&universe.registry, image, &universe.key, &statements).unwrap();
+    };
+    vouch(&index);
+    let list = scene.dir.read("images.json");
+    let list = list.replace(&universe.image.digest, &index.digest);
+    scene.dir.write("images.json", list);
+    scene.verify(&[]).exits(4);
+    // Once the index is not shown; asked for again it would be, and nobody would know its children.
+    let path = format!("/manifests/{}", index.digest);
+    let fault = Fault::new(Effect::Status(403)).of("GET", path).once();
+    universe.registry.fail(fault);
+    scene.verify(&[]).exits(2);
+    assert!(!scene.dir.exists("verified.json"));
+    vouch(&amd64);
+    vouch(&arm64);
+    scene.verify(&[]).exits(0);
+}
+
+#[test]
+fn an_empty_list_is_nothing_to_act_on() {
+    let scene = Scene::vouched();
+    scene
+        .verify(&["--images", r#"{"components": []}"#])
+        .exits(3);
+    scene
+        .verify(&["--images", r#"{"components": []}"#, "--allow-empty"])
+        .exits(0);
+}
