@@ -288,12 +288,25 @@ impl Scene {
         let body = body.replace("IMAGE", &self.image());
         let rule = |name: &str, body: &str| {
             format!(
-                "# METADATA\n# title: {name}\n# custom:\n#   short_name: {name}\ndeny contains result if {{\n\t{body}\n\tresult := {{\"code\": \"main.{name}\", \"msg\": \"{name}\"}}\n}}\n\n"
+                r#"# METADATA
+# title: {name}
+# custom:
+#   short_name: {name}
+deny contains result if {{
+	{body}
+	result := {{"code": "main.{name}", "msg": "{name}"}}
+}}
+
+"#
             )
         };
         let other = rule("other", "input.component_name == \"bad\"");
         let source = format!(
-            "package main\n\nimport rego.v1\n\n{}{other}",
+            r"package main
+
+import rego.v1
+
+{}{other}",
             rule("looks", &body)
         );
         self.dir.write("rules/a.rego", source);
@@ -449,7 +462,15 @@ fn what_a_selected_rule_needs_and_cannot_be_read_is_never_a_pass() {
 fn a_violation_stays_and_decides_beside_what_cannot_be_read() {
     let fact = &FACTS[0];
     let scene = Scene::new(fact);
-    let always = "package more\n\nimport rego.v1\n\n# METADATA\n# custom:\n#   short_name: always\ndeny contains {\"code\": \"more.always\", \"msg\": \"always\"}\n";
+    let always = r#"package more
+
+import rego.v1
+
+# METADATA
+# custom:
+#   short_name: always
+deny contains {"code": "more.always", "msg": "always"}
+"#;
     scene.dir.write("rules/b.rego", always);
     let fault = Fault::new(Effect::Status(403)).of_reads(scene.path(fact));
     scene.universe.registry.fail(fault);

@@ -13,7 +13,14 @@ use serde_json::Value;
 
 use crate::harness::{EFFECTIVE_TIME, Run, Workdir};
 
-const DENY_ALL: &str = "package main\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: never\ndeny contains {\"code\": \"main.never\", \"msg\": \"never\"}\n";
+const DENY_ALL: &str = r#"package main
+import rego.v1
+# METADATA
+# title: Never
+# custom:
+#   short_name: never
+deny contains {"code": "main.never", "msg": "never"}
+"#;
 
 /// A universe and a directory with its `images.json`.
 struct Scene {

@@ -14,7 +14,17 @@ fn an_excluded_rule_is_named_as_an_exception() {
         .verify(&["--policy", "policy.yaml"])
         .exits(2)
         .says("no rule of the policy returned a result");
-    scene.dir.write("rules/other.rego", "package other\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"other.r\", \"msg\": \"no\"} if input.absent\n");
+    scene.dir.write(
+        "rules/other.rego",
+        r#"package other
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains {"code": "other.r", "msg": "no"} if input.absent
+"#,
+    );
     scene.verify(&["--policy", "policy.yaml"]).exits(0);
     assert_eq!(
         scene.verified()["components"][0]["exceptions"][0],
@@ -49,16 +59,33 @@ fn configurations_that_cannot_be_used_verify_nothing() {
         ),
         (
             "forbidden",
-            "package a\n\ndeny contains x if {\n\tx := http.send({})\n}\n",
+            r"package a
+
+deny contains x if {
+	x := http.send({})
+}
+",
         ),
         ("value", "package a\n\ndeny contains x if x := 7 * 6\n"),
         (
             "conflict",
-            "package a\n\ndeny contains \"x\" if y == 1\n\ny := 1\n\ny := 2\n",
+            r#"package a
+
+deny contains "x" if y == 1
+
+y := 1
+
+y := 2
+"#,
         ),
         (
             "several",
-            "package a\n\ndeny contains \"x\" if y == \"none\"\n\ny := x if walk(input, [_, x])\n",
+            r#"package a
+
+deny contains "x" if y == "none"
+
+y := x if walk(input, [_, x])
+"#,
         ),
         ("none", "package a\n"),
     ];
@@ -183,7 +210,16 @@ fn a_configuration_comes_from_a_web_server_that_is_known() {
 #[test]
 fn compat_and_the_filter_type_change_which_rules_count() {
     let scene = Scene::vouched();
-    let shared = "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\n#   pipeline_intention: [release]\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"}\nwarn contains {\"code\": \"main.r\", \"msg\": \"hm\"}\n";
+    let shared = r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+#   pipeline_intention: [release]
+deny contains {"code": "main.r", "msg": "no"}
+warn contains {"code": "main.r", "msg": "hm"}
+"#;
     scene.dir.write("policy/a.rego", shared);
     scene
         .verify(&["--policy", "policy"])
@@ -203,7 +239,17 @@ fn compat_and_the_filter_type_change_which_rules_count() {
 #[test]
 fn rule_data_is_text_and_not_a_file() {
     let scene = Scene::vouched();
-    scene.dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": data.rule_data__configuration__.said}\n");
+    scene.dir.write(
+        "policy/a.rego",
+        r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains {"code": "main.r", "msg": data.rule_data__configuration__.said}
+"#,
+    );
     scene.dir.write("said.yaml", "from a file");
     scene
         .verify(&["--policy", "policy", "--extra-rule-data", "said=itself"])

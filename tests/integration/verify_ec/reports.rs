@@ -101,7 +101,14 @@ fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
         .unwrap();
     scene.dir.write(
         "policy/a.rego",
-        "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"} if count(input.attestations) == 0\n",
+        r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
+"#,
     );
     scene
         .verify(&["--policy", "policy"])
@@ -140,7 +147,17 @@ fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
         .universe
         .attest(&other, &scene.universe.commit)
         .unwrap();
-    scene.dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains {\"code\": \"main.r\", \"msg\": \"no\"} if count(input.attestations) == 0\n");
+    scene.dir.write(
+        "policy/a.rego",
+        r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains {"code": "main.r", "msg": "no"} if count(input.attestations) == 0
+"#,
+    );
     scene
         .verify(&["--policy", "policy"])
         .exits(4)
@@ -154,7 +171,17 @@ fn skipped_signature_checks_stand_in_the_report_and_vouch_for_nothing() {
 #[test]
 fn text_options_of_an_output_count_for_it_alone() {
     let scene = Scene::vouched();
-    scene.dir.write("policy/warn.rego", "package main\nimport rego.v1\n# METADATA\n# title: t\n# custom:\n#   short_name: w\nwarn contains {\"code\": \"main.w\", \"msg\": \"hm\"}\n");
+    scene.dir.write(
+        "policy/warn.rego",
+        r#"package main
+import rego.v1
+# METADATA
+# title: t
+# custom:
+#   short_name: w
+warn contains {"code": "main.w", "msg": "hm"}
+"#,
+    );
     let run = scene
         .verify(&[
             "--policy",

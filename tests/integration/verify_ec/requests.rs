@@ -20,7 +20,23 @@ fn what_rules_ask_of_a_registry_is_asked_once_in_a_run() {
     let layer = scene.universe.registry.put_blob(STAGING, b"{\"a\": 1}");
     let blob = format!("{}@{layer}", scene.universe.staging());
     let rules = format!(
-        "package main\n\n# METADATA\n# custom:\n#   short_name: a\ndeny contains \"a\" if not ec.oci.parsed_blob(\"{blob}\").a == 1\n\n# METADATA\n# custom:\n#   short_name: b\ndeny contains \"b\" if not ec.oci.parsed_blob(\"{blob}\").a == 1\n\n# METADATA\n# custom:\n#   short_name: c\ndeny contains \"c\" if ec.oci.parsed_blob(\"{blob}x\")\n"
+        r#"package main
+
+# METADATA
+# custom:
+#   short_name: a
+deny contains "a" if not ec.oci.parsed_blob("{blob}").a == 1
+
+# METADATA
+# custom:
+#   short_name: b
+deny contains "b" if not ec.oci.parsed_blob("{blob}").a == 1
+
+# METADATA
+# custom:
+#   short_name: c
+deny contains "c" if ec.oci.parsed_blob("{blob}x")
+"#
     );
     scene.dir.write("rules/a.rego", rules);
     let component = |name: &str| serde_json::json!({"name": name, "containerImage": image});
@@ -75,7 +91,17 @@ fn the_key_and_the_trusted_root_are_fetched_once_for_all_components() {
         serde_json::json!({"name": name, "containerImage": image})
     });
     let components: Vec<_> = components.collect();
-    let rules = "package main\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: never\ndeny contains result if {\n\tfalse\n\tresult := {\"code\": \"main.never\", \"msg\": \"never\"}\n}\n";
+    let rules = r#"package main
+import rego.v1
+# METADATA
+# title: Never
+# custom:
+#   short_name: never
+deny contains result if {
+	false
+	result := {"code": "main.never", "msg": "never"}
+}
+"#;
     scene.dir.write("policy/main.rego", rules);
     let asked = |count: usize| {
         let list = serde_json::json!({"application": "", "components": components[..count]});

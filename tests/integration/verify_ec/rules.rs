@@ -8,7 +8,16 @@ use super::Scene;
 /// A package with a rule that is a success unless it speaks.
 fn silent(body: &str) -> String {
     format!(
-        "package main\n\n# METADATA\n# title: t\n# custom:\n#   short_name: r\ndeny contains \"no\" if {{\n{body}\n}}\n"
+        r#"package main
+
+# METADATA
+# title: t
+# custom:
+#   short_name: r
+deny contains "no" if {{
+{body}
+}}
+"#
     )
 }
 
@@ -19,7 +28,12 @@ fn a_rule_that_cannot_be_evaluated_leaves_its_component_in_the_report() {
     scene.dir.write("rules/a.rego", silent("\tinput.absent"));
     verify().exits(0);
     assert!(scene.dir.exists("verified.json"));
-    let conflict = silent("\ty == 1") + "\ny := 1 if input.image\n\ny := 2 if input.image\n";
+    let conflict = silent("\ty == 1")
+        + r"
+y := 1 if input.image
+
+y := 2 if input.image
+";
     scene.dir.write("rules/a.rego", conflict);
     let said = "rule main.deny at rules/a.rego:7 could not be evaluated: ";
     for strict in ["--strict=true", "--strict=false"] {
@@ -130,7 +144,13 @@ fn the_bundle_of_an_operator_shows_its_manifests_to_the_rules() {
     signer::sign(&universe.registry, &bundle, &universe.key).unwrap();
     let statements = universe.statements(&bundle, &universe.commit);
     signer::attest(&universe.registry, &bundle, &universe.key, &statements).unwrap();
-    let rule = "package main\n\n# METADATA\n# custom:\n#   short_name: a\ndeny contains \"no CSV\" if not input.image.files[\"manifests/csv.yaml\"].kind == \"CSV\"\n";
+    let rule = r#"package main
+
+# METADATA
+# custom:
+#   short_name: a
+deny contains "no CSV" if not input.image.files["manifests/csv.yaml"].kind == "CSV"
+"#;
     scene.dir.write("rules/a.rego", rule);
     let image = format!("{}@{}", universe.staging(), bundle.digest);
     scene
