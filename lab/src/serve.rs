@@ -78,7 +78,7 @@ pub fn prepare(args: &Args, promote: &Path) -> Result<(Arc<Universe>, String)> {
     let served = match &args.attack {
         Some(name) => demo::prepare(&universe, promote, name)?,
         None => {
-            universe.vouch()?;
+            universe.sign_and_attest()?;
             demo::Prepared::honest()
         }
     };

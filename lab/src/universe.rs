@@ -149,7 +149,7 @@ impl Universe {
     }
 
     /// Signs and attests the image as the build system does.
-    pub fn vouch(&self) -> Result<()> {
+    pub fn sign_and_attest(&self) -> Result<()> {
         self.sign(&self.key)?;
         self.attest(&self.key, &self.commit)
     }

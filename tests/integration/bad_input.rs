@@ -20,7 +20,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let scene = Self::unsigned();
-        scene.universe.vouch().unwrap();
+        scene.universe.sign_and_attest().unwrap();
         scene
     }
 
@@ -215,11 +215,11 @@ fn signatures_and_attestations_that_do_not_hold_exit_4() {
             signer::steal(&universe.registry, "att", &other, &universe.image).unwrap();
         }),
         ("builtin.image.signature_check", &|universe| {
-            universe.vouch().unwrap();
+            universe.sign_and_attest().unwrap();
             tamper(universe, "sig");
         }),
         ("no SLSA provenance", &|universe| {
-            universe.vouch().unwrap();
+            universe.sign_and_attest().unwrap();
             tamper(universe, "att");
         }),
         ("source.commit", &|universe| {
@@ -233,7 +233,7 @@ fn signatures_and_attestations_that_do_not_hold_exit_4() {
         scene.refused(&scene.chain(), Step::VerifyEc, 4, reason);
         let verdict = scene.chain().file("verified.json");
         assert!(!verdict.contains("\"success\":true"), "{reason}: {verdict}");
-        scene.universe.vouch().unwrap();
+        scene.universe.sign_and_attest().unwrap();
         scene.promotes();
     }
 }

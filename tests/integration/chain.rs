@@ -18,7 +18,7 @@ fn sha256(text: &str) -> String {
 /// A universe whose image is signed and attested.
 fn honest() -> Universe {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     universe
 }
 
@@ -268,7 +268,7 @@ fn a_deployment_that_cannot_be_edited_is_found_before_a_tag_moves() {
 fn an_image_that_nobody_signed_is_refused_and_nothing_moves() {
     let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
     refused(&universe, &dir, &[], 4, "signature");
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     run(&universe, &dir, &[]).exits(0);
 }
 

@@ -159,7 +159,7 @@ fn signatures_of_what_is_attached_go_along() {
         assert_eq!(there, from.manifest("staging/app", &tag));
     }
     assert_tags_last(&to);
-    // A signature that somebody added at the destination is kept beside the source's.
+    // A signature that was added at the destination is kept beside the source's.
     let other = signer::Key::generate().unwrap();
     let there = Image {
         repository: "prod/app".to_owned(),

@@ -1,4 +1,4 @@
-//! What the real cosign signed against a real private Sigstore: everything counts, and every
+//! Signatures of the real cosign against a real private Sigstore: all are accepted, and every
 //! altered copy is refused by the reason that names the alteration.
 //!
 //! The artefacts are frozen in `tests/fixtures`; `tests/interop/sigstore/run` makes new ones and
@@ -107,7 +107,7 @@ impl Artefacts {
             .collect()
     }
 
-    /// Whether they were logged by Rekor v1, and stored in the format of its time.
+    /// They were logged by Rekor v1, and stored in the format of its time.
     fn is_legacy(&self) -> bool {
         self.cases().iter().any(|case| case.name.starts_with("v1-"))
     }
@@ -136,7 +136,7 @@ impl Artefacts {
         server
     }
 
-    /// What hangs on an image: each manifest with its tag, if it is found by one, and else its digest.
+    /// The attached artifacts of an image: each manifest with its tag, if it is found by one, and else its digest.
     fn attached(&self, digest: &str) -> Vec<(Option<String>, String, Value)> {
         let prefix = digest.replace(':', "-");
         let mut found = BTreeMap::new();
@@ -185,7 +185,7 @@ impl Artefacts {
         server
     }
 
-    /// Where the evidence lies that counts for a case.
+    /// The place of the evidence that is accepted for a case.
     fn origins(&self, case: &Case, server: &Server) -> Vec<String> {
         let mut flags = case.flags(self);
         flags.extend(["--output", "json"].map(str::to_owned));
@@ -198,7 +198,7 @@ impl Artefacts {
             .collect()
     }
 
-    /// Serves the image with nothing but the evidence that counts, altered; `None` when the
+    /// Serves the image with nothing but the accepted evidence, altered; `None` when the
     /// alteration meets nothing.
     fn altered(&self, case: &Case, origins: &[String], alter: Alter) -> Option<Server> {
         let server = self.image_alone(case);
@@ -292,7 +292,7 @@ impl Case {
         flags
     }
 
-    /// The log as it answered when it was asked for this signature, if that is how it is found.
+    /// The answer of the log to a lookup of this signature, if that is how it is found.
     fn log(&self, artefacts: &Artefacts) -> Option<Web> {
         if self.log != "lookup" {
             return None;

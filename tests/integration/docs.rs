@@ -46,7 +46,7 @@ fn docs_commands_by_hand_work_as_they_are_written() {
     let commands: Vec<_> = block.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(commands.len(), 5, "{block}");
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_promote"));
     let exports: String = serve::variables(&universe, program)
         .iter()

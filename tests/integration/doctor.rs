@@ -10,7 +10,7 @@ use crate::harness::{Run, Workdir};
 
 fn honest() -> Universe {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     universe
 }
 

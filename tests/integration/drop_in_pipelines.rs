@@ -21,7 +21,7 @@ fn files(names: &[&str]) -> Vec<PathBuf> {
 #[test]
 fn a_tag_comes_to_its_environment_with_the_workshops_params() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     // The build tags the image with the commit.
     signer::push_image(&universe.registry, STAGING, &universe.commit, "honest", 3).unwrap();
     let data = tempfile::tempdir().unwrap();
@@ -75,7 +75,7 @@ fn a_tag_comes_to_its_environment_with_the_workshops_params() {
 #[test]
 fn a_pull_request_is_verified_by_what_it_changes() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let image = format!("{}@{}", universe.staging(), universe.image.digest);
     let patch = |image: &str| {
         format!(

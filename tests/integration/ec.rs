@@ -14,7 +14,7 @@ use crate::harness::{Run, Workdir};
 const POLICY: &str = "package main\nimport rego.v1\n# METADATA\n# title: Attested\n# description: There has to be an attestation.\n# custom:\n#   short_name: attested\n#   solution: Attest the image.\n#   collections: [minimal]\ndeny contains {\"code\": \"main.attested\", \"msg\": \"no attestation\"} if count(input.attestations) == 0\n";
 const NEVER: &str = "package never\nimport rego.v1\n# METADATA\n# title: Never\n# custom:\n#   short_name: ever\ndeny contains {\"code\": \"never.ever\", \"msg\": \"Never <ever>.\"}\n";
 
-/// A vouched image, and a directory with a policy and the key.
+/// A signed and attested image, and a directory with a policy and the key.
 struct Scene {
     universe: Universe,
     dir: Workdir,
@@ -34,7 +34,7 @@ impl Scene {
 
     fn vouched() -> Self {
         let scene = Self::new();
-        scene.universe.vouch().unwrap();
+        scene.universe.sign_and_attest().unwrap();
         scene
     }
 
@@ -107,7 +107,7 @@ fn a_good_image_passes_with_upstreams_report() {
         (&output["result"], &output["successes"]),
         (&"SUCCESS".into(), &4.into())
     );
-    assert!(!scene.dir.exists("verified.json"), "ec vouches for nothing");
+    assert!(!scene.dir.exists("verified.json"), "ec writes no verdict");
     // What the report has no place for is said.
     run.says("level=warning msg=skipped checks=transparency-log");
 }
@@ -156,7 +156,7 @@ fn what_nobody_signed_is_refused_with_upstreams_results() {
     ];
     assert_eq!(found, expected);
 
-    // An attestation is no image signature, in whatever way it is packed.
+    // An attestation is not an image signature, in whatever way it is packed.
     let attested = Scene::new();
     let universe = &attested.universe;
     universe.attest(&universe.key, &universe.commit).unwrap();
@@ -264,7 +264,7 @@ fn a_snapshot_is_read_and_merged_as_upstream_does() {
         .iter()
         .map(|c| c["name"].clone())
         .collect();
-    assert_eq!(names.len(), 2, "an image stands once: {report}");
+    assert_eq!(names.len(), 2, "an image is listed once: {report}");
     let inputs = scene.dir.read("input.jsonl");
     let input = json(inputs.lines().next().unwrap());
     assert_eq!(input["snapshot"]["application"], "app");

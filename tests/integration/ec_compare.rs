@@ -85,7 +85,7 @@ fn ec(dir: &Workdir, arguments: &[String]) -> Run {
     Run::of(output.unwrap())
 }
 
-/// What differs from run to run, as the fixtures have it.
+/// Replaces the values that differ from run to run by those of the fixtures.
 fn normal(text: &str) -> String {
     let patterns = [
         (r#"("?ec-version"?:\s*)("[^"]*"|[^"\n]+)"#, "${1}VERSION"),

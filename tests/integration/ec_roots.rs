@@ -117,7 +117,7 @@ fn a_root_is_laid_down_where_cosign_reads_it() {
 #[test]
 fn an_unreachable_log_refuses_the_component_and_leaves_the_reports() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let dir = Workdir::new();
     dir.write("cosign.pub", universe.key.public_pem());
     dir.write("policy/a.rego", "package main\nimport rego.v1\n# METADATA\n# custom:\n#   short_name: a\ndeny contains {\"code\": \"main.a\", \"msg\": \"x\"} if false\n");

@@ -65,7 +65,7 @@ fn variable(prefix: &str, flag: &str) -> String {
     format!("{prefix}_{}", flag.to_uppercase().replace('-', "_"))
 }
 
-/// Every variable that somebody could take for one that decides.
+/// Variables that look as if they changed a decision.
 fn hostile() -> BTreeSet<String> {
     let own = flags(&promote::cli::command());
     let own = own.iter().map(|flag| variable("PROMOTE", flag));
@@ -251,7 +251,7 @@ fn files(dir: &Workdir) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_hostile_environment_changes_no_exit_code_and_no_file() {
     let (universe, dir) = (Universe::new().unwrap(), Workdir::new());
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     fs::create_dir_all(dir.path("data/objects")).unwrap();
     let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n";
     dir.write("data/objects/settings.yaml", settings);

@@ -81,7 +81,7 @@ fn deploys_what_the_policy_passes_and_nothing_else() {
         !world.dir.exists("results/GITOPS_COMMIT")
             || world.dir.read("results/GITOPS_COMMIT").is_empty()
     );
-    world.universe.vouch().unwrap();
+    world.universe.sign_and_attest().unwrap();
     // It is not known when the running image was made, which is not in the registry.
     world.follow(&[]).exits(4).says("cannot be ordered");
     assert_eq!(world.universe.deployed().unwrap(), before);
@@ -107,7 +107,7 @@ fn deploys_what_the_policy_passes_and_nothing_else() {
 #[test]
 fn an_unsigned_new_digest_leaves_the_deployed_one() {
     let world = World::new();
-    world.universe.vouch().unwrap();
+    world.universe.sign_and_attest().unwrap();
     world.follow(&["--allow-rollback"]).exits(0);
     let deployed = world.universe.deployed().unwrap();
     signer::push_image(

@@ -18,7 +18,7 @@ fn filled(form: &str, world: &World, digest: &str) -> String {
 #[test]
 fn every_form_keeps_its_shape_and_gets_the_digest() {
     let world = World::new();
-    world.universe.vouch().unwrap();
+    world.universe.sign_and_attest().unwrap();
     let gitops = world.universe.gitops().unwrap();
     let new = world.universe.image.digest.clone();
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n    - name: web\n      image: IMAGE:TAG\n";
@@ -106,7 +106,7 @@ fn every_form_keeps_its_shape_and_gets_the_digest() {
 #[test]
 fn follows_a_tag_whose_snapshot_was_removed() {
     let world = World::new();
-    world.universe.vouch().unwrap();
+    world.universe.sign_and_attest().unwrap();
     let cluster = Cluster::start().unwrap();
     let image = format!(
         "{}@{}",

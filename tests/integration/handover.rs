@@ -1,4 +1,4 @@
-//! What was seen is what moves: attachments, hand-over digests, and two promotions at once.
+//! Only what was verified moves: attachments, hand-over digests, and two promotions at once.
 
 mod accepted;
 mod adversary;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::harness::{Run, Workdir};
 
-/// A universe whose image is vouched for, and a directory with its verdict.
+/// A universe whose image is signed and attested, and a directory with its verdict.
 struct Promotion {
     universe: Universe,
     dir: Workdir,
@@ -26,7 +26,7 @@ struct Promotion {
 impl Promotion {
     fn verified() -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let promotion = Self {
             universe,
             dir: Workdir::new(),
@@ -74,7 +74,7 @@ impl Promotion {
     }
 }
 
-/// What somebody who may push to staging attaches: an index under `.sig` that names an image,
+/// An attachment by a person who may push to staging: an index under `.sig` that names an image,
 /// other attestations, an SBOM and a referrer. Returns the digests.
 fn attach_evil(registry: &Server, image: &Image) -> Vec<String> {
     let evil = signer::push_image(registry, STAGING, "evil", "evil", 1).unwrap();

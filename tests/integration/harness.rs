@@ -21,13 +21,13 @@ pub(crate) struct Workdir {
 /// Returns a signed and attested image, and a directory with the signer's `cosign.pub`.
 pub(crate) fn vouched() -> (Universe, Workdir) {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let dir = Workdir::new();
     dir.write("cosign.pub", universe.key.public_pem());
     (universe, dir)
 }
 
-/// What a run left: exit code and the two streams.
+/// The exit code and the two streams of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,

@@ -55,7 +55,7 @@ fn an_existing_file_is_never_replaced_and_then_none_is_written() {
 #[test]
 fn a_run_by_the_written_configuration_judges_by_the_written_policy() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let dir = Workdir::new();
     let flags = [
         format!("--image={COMPONENT}={}", universe.staging()),

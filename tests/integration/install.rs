@@ -79,7 +79,7 @@ const OTHERS: [&str; 11] = [
     "Termination message is above max allowed size 4096",
 ];
 
-/// Every message of the troubleshooting table is one that somebody may really read.
+/// Every message of the troubleshooting table is one that the program prints.
 #[test]
 fn the_messages_of_the_troubleshooting_table_are_verbatim() {
     let page = fs::read_to_string(root().join("install/README.md")).unwrap();

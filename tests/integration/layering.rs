@@ -1,4 +1,4 @@
-//! Who may use whom. The table is the rule; a new edge is a decision, so change it with a reason.
+//! The edges between modules. The table is the rule; a new edge is a decision, so change it with a reason.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -27,7 +27,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let entries = (0..DISTINCT).map(|number| {
             let (registry, image) = (&universe.registry, &universe.image);
             let report = format!("{{\"report\": {number}}}");

@@ -1,4 +1,4 @@
-//! What lies beside a good signature and is broken: verification and copy pass over it, name it,
+//! Broken artifacts beside a good signature: verification and copy pass over it, name it,
 //! and agree.
 
 use lab::{

@@ -31,7 +31,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let dir = Workdir::new();
         fs::create_dir(dir.path("data")).unwrap();
         dir.write(
@@ -181,7 +181,7 @@ fn a_link_is_written_through_within_its_directory_and_refused_out_of_it() {
     }
 }
 
-/// What each command reads from the workspace.
+/// The files that each command reads from the workspace.
 fn readers() -> [(&'static str, Vec<&'static str>); 6] {
     [
         ("event", vec!["extract-tag", "--event-file=file:it"]),

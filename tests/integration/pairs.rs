@@ -10,7 +10,7 @@ struct Pair {
     name: &'static str,
     /// The rules in `rules/a.rego`.
     rules: String,
-    /// What the one group of the configuration has besides its policy, as YAML in one line.
+    /// Members of the configuration's group besides its policy, as YAML in one line.
     group: String,
     /// The whole configuration in place of that; `DIR` is the directory of the test.
     whole: Option<String>,
@@ -53,7 +53,7 @@ fn pair(name: &'static str, rules: String, codes: (i32, i32)) -> Pair {
     }
 }
 
-/// A rule that gives this.
+/// A rule with this value.
 fn gives(name: &'static str, rule: &str, codes: (i32, i32)) -> Pair {
     pair(name, module("main", rule), codes)
 }
@@ -94,7 +94,7 @@ fn sibling() -> String {
     )
 }
 
-/// What a configuration is made of: sources, criteria, times.
+/// Parts of a configuration: sources, criteria, times.
 fn configurations() -> Vec<Pair> {
     let zeros = "0000000000000000000000000000000000000000000000000000000000000000";
     let other = format!(", imageDigest: 'sha256:{zeros}'");
@@ -141,7 +141,7 @@ fn configurations() -> Vec<Pair> {
     ]
 }
 
-/// What rules may give.
+/// Values of rules.
 fn results() -> Vec<Pair> {
     let future = "deny contains {\"msg\": \"no\", \"code\": \"a.b\", \"effective_on\": \"2099-01-01T00:00:00Z\"}";
     vec![
@@ -238,7 +238,7 @@ fn results() -> Vec<Pair> {
     ]
 }
 
-/// What upstream drops.
+/// Violations that upstream drops.
 fn dropped() -> Vec<Pair> {
     let named = |package: &str, msg: &str| {
         format!("{METADATA}deny contains {{\"msg\": \"{msg}\", \"code\": \"{package}.x\"}}")
@@ -283,7 +283,7 @@ fn nested(inner: &str) -> String {
     module("a.b", inner)
 }
 
-/// What is signed, and which checks are left out.
+/// Signed images, and checks that are left out.
 fn checks() -> Vec<Pair> {
     vec![
         pair("a time in the past", passing(), (1, 2)).flags(&["--effective-time=2020-01-01"]),
@@ -300,7 +300,7 @@ fn checks() -> Vec<Pair> {
     ]
 }
 
-/// A vouched image and what both fronts say of it.
+/// A signed and attested image and the outputs of both fronts.
 struct Scene {
     universe: Universe,
     dir: Workdir,

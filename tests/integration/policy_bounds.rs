@@ -1,4 +1,4 @@
-//! What a policy may not reach: files of this machine, private hosts by redirects, hosts that are not listed.
+//! Limits of what a policy may reach: files of this machine, private hosts by redirects, hosts that are not listed.
 
 use lab::{
     registry::{Options, Server},
@@ -27,7 +27,7 @@ warn contains {"code": "main.x", "msg": sprintf("%v", [shown])}
 "#;
 const CONFIG: &str = "{\"auths\": {\"registry.example\": {\"auth\": \"cm9ib3Q6UzNDUkVU\"}}}";
 
-/// A vouched image, rules that print all data, and logins in several places.
+/// A signed and attested image, rules that print all data, and logins in several places.
 struct Scene {
     universe: Universe,
     dir: Workdir,

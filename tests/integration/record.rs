@@ -35,7 +35,7 @@ impl Scene {
 
     fn at(production: Options) -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let scene = Self {
             universe,
             dir: Workdir::new(),

@@ -76,7 +76,7 @@ fn render(dir: &Workdir, source: &str, flags: &[&str]) -> Run {
     dir.promote(&[own.as_slice(), flags].concat())
 }
 
-/// What a tool builds of the copy.
+/// Returns the objects that a tool builds of the copy.
 fn built(tool: &str, args: &[&str], dir: &Path) -> String {
     let output = Command::new(tool).args(args).arg(dir).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -292,7 +292,7 @@ fn refuses_what_it_cannot_fill() {
     run(&three, &["--allow-missing"], "o2")
         .exits(0)
         .says("db is not deployed");
-    // The directory knows the image under the name of a build repository.
+    // The directory has the image under the name of a build repository.
     run(&three, &["--map=db=quay.io/other/proxy"], "o3").exits(0);
     assert!(
         dir.read("o3/a.yaml")

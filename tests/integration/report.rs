@@ -22,7 +22,7 @@ fn renders_a_saved_report_in_another_format() {
     assert!(run.stdout.contains("<h1>Refused</h1>"));
     assert!(run.stdout.contains("default-src 'none'"));
     assert!(!run.stdout.contains("<script") && !run.stdout.contains("src="));
-    // What stands only in the run itself cannot come out of a saved report.
+    // Values that only the run has cannot come from a saved report.
     dir.promote(&["report", "report.json", "--output", "attestation"])
         .exits(2);
 }

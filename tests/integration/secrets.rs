@@ -91,7 +91,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, kept: Option<&Mutex<Vec<u8>>>) {
 /// The forms in which a secret may appear.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), hex::encode(secret)];
-    // In base64 whatever stands before it; the ends depend on the neighbours.
+    // In Base64, whatever precedes it; the ends depend on the neighbours.
     for before in ["", "x", "xx"] {
         let encoded = STANDARD.encode(format!("{before}{secret}"));
         let (from, to) = (before.len() + 2, encoded.len() - 4);
@@ -108,7 +108,7 @@ fn has(bytes: &[u8], secret: &str) -> bool {
 }
 
 fn secrets() -> Vec<&'static str> {
-    // A line of the private key stands for all of it.
+    // A line of the private key represents all of it.
     let of_key = SIGN_KEY.lines().nth(4).unwrap();
     vec![
         TO_STAGING,

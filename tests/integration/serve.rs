@@ -1,4 +1,4 @@
-//! `lab serve`: every printed command of promote works as it stands, over TLS too, and the PipelineRun for pods fits.
+//! `lab serve`: every printed command of promote works as printed, over TLS too, and the PipelineRun for pods fits.
 
 use std::process::Command;
 

@@ -20,7 +20,7 @@ fn sampled(length: usize) -> impl Iterator<Item = usize> {
 
 /// A universe in which everything is ready for verify-ec.
 fn gathered(universe: &Universe, dir: &Workdir) -> PathBuf {
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let chain = chain(universe, dir.path("data"));
     std::fs::create_dir_all(&chain.dir).unwrap();
     for step in [Step::ExtractTag, Step::GatherImages, Step::VerifyEc] {
@@ -86,7 +86,7 @@ fn refuses_a_signed_payload_with_any_byte_changed() {
 
 #[test]
 fn refuses_an_envelope_with_any_byte_changed() {
-    // The key's name is a hint that nobody signs and nobody may rely on.
+    // The key's name is a hint: it is not signed and must not decide.
     flip("att", "\"keyid\":\"\"");
 }
 

@@ -71,7 +71,7 @@ fn succeeded(status: &Status) {
 #[test]
 fn the_shipped_pipeline_promotes_one_digest() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let data = tempfile::tempdir().unwrap();
     let status = shipped(&universe, data.path()).run().unwrap();
     succeeded(&status);
@@ -102,7 +102,7 @@ fn the_shipped_pipeline_promotes_one_digest() {
 fn the_recorded_event_of_every_host_starts_the_shipped_pipeline_run() {
     for recorded in event::PUSHES {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let data = tempfile::tempdir().unwrap();
         let page = universe.source_page();
         let push = event::tag_push(recorded, TAG, &universe.commit, &page).unwrap();
@@ -143,7 +143,7 @@ fn the_recorded_event_of_every_host_starts_the_shipped_pipeline_run() {
 #[test]
 fn an_argument_of_a_task_decides_the_pushed_tag() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let data = tempfile::tempdir().unwrap();
     let template = "--template=$(params.template)";
     let run = changed("extract-tag.yaml", template, "--template=x-{tag}");
@@ -157,7 +157,7 @@ fn an_argument_of_a_task_decides_the_pushed_tag() {
 #[test]
 fn a_result_reference_that_is_gone_fails_the_run() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let data = tempfile::tempdir().unwrap();
     let before = universe.state().unwrap();
     // The Task does not write the result that the Pipeline hands on.
@@ -231,7 +231,7 @@ fn a_refused_or_skipped_verification_never_leads_to_a_copy() {
 #[test]
 fn what_could_not_work_is_found_before_anything_moves() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let before = universe.state().unwrap();
     for (param, value, line) in [
         ("environment", "nowhere", "failed  GitOps edit: "),
@@ -260,7 +260,7 @@ fn what_could_not_work_is_found_before_anything_moves() {
 fn one_pod_gives_the_results_of_the_five() {
     let of = |files: Vec<std::path::PathBuf>| {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let data = tempfile::tempdir().unwrap();
         let status = promotion(Run::new(files), &universe, data.path())
             .run()
@@ -326,13 +326,13 @@ fn without_digests(text: &str) -> String {
 #[test]
 fn the_report_of_an_earlier_run_is_never_shown() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let data = tempfile::tempdir().unwrap();
     succeeded(&shipped(&universe, data.path()).run().unwrap());
     let report = data.path().join("report.json");
     let success = fs::read(&report).unwrap();
 
-    // The policy cannot be used: verify-ec gives no digest.
+    // The policy cannot be used: verify-ec writes no digest.
     universe
         .set_policy(&[("release/broken.rego", "package broken\n\ndeny contains {\n")])
         .unwrap();
@@ -360,7 +360,7 @@ fn the_report_of_an_earlier_run_is_never_shown() {
 #[test]
 fn a_verdict_changed_on_the_workspace_is_refused() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let data = tempfile::tempdir().unwrap();
     let before = universe.state().unwrap();
     let file = data.path().join("verified.json");
@@ -379,7 +379,7 @@ fn a_verdict_changed_on_the_workspace_is_refused() {
 #[test]
 fn a_tag_that_moved_since_the_event_is_refused() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let source = universe.source().unwrap();
     let other = source
         .commit("main", "other", &[("main.c", "int x;\n")])
@@ -398,7 +398,7 @@ fn a_tag_that_moved_since_the_event_is_refused() {
 #[test]
 fn a_hostile_tag_name_is_refused_and_nothing_is_executed() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let tag = "v1.0$(touch${IFS}PWNED)";
     universe
         .source()

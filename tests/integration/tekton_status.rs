@@ -90,7 +90,7 @@ impl Blank<'_> {
 #[test]
 fn statuses_are_those_of_a_cluster_but_for_times_and_digests() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let status = run(&universe);
     let blank = Blank {
         universe: &universe,

@@ -139,7 +139,7 @@ fn value(task: &str, param: &str) -> Option<&'static str> {
     }
 }
 
-/// Tells whether the program wants the param whatever its default.
+/// Tells if the program requires the param whatever its default.
 fn needs_value(param: &str) -> bool {
     param == "tag" || param == "git-url" || param.ends_with("-digest")
 }
@@ -317,7 +317,7 @@ fn the_image_runs_as_nobody_and_has_every_step_by_its_name() {
     }
 }
 
-/// What CI builds and runs is the shipped image: the last stages differ in where the files come from.
+/// The image that CI builds and runs is the shipped one: the last stages differ in where the files come from.
 #[test]
 fn both_containerfiles_end_in_the_same_image() {
     let last = |path: &str| {

@@ -1,4 +1,4 @@
-//! What the documents about security say is so: every row names tests that exist, every param has
+//! The documents about security are true: every row names tests that exist, every param has
 //! its row, and the samples are what Kubernetes accepts.
 
 use std::{

@@ -98,7 +98,7 @@ fn an_image_without_attestations_passes_where_that_is_allowed_and_recorded() {
 #[test]
 fn an_attested_image_is_judged_as_before_where_attestations_may_be_missing() {
     let scene = Scene::new();
-    scene.universe.vouch().unwrap();
+    scene.universe.sign_and_attest().unwrap();
     scene.forbid("count(input.attestations) == 0");
     scene.verify(UNATTESTED).exits(0);
     scene.forbid("count(input.attestations) > 0");
@@ -134,7 +134,7 @@ fn an_attestation_that_is_refused_is_not_a_missing_one() {
 #[test]
 fn an_attestation_that_cannot_be_read_is_not_a_missing_one() {
     let scene = Scene::new();
-    scene.universe.vouch().unwrap();
+    scene.universe.sign_and_attest().unwrap();
     let digest = scene.universe.image.digest.replace(':', "-");
     let tag = format!("manifests/{digest}.att");
     for (status, code) in [(403, 2), (500, 5)] {
@@ -174,7 +174,7 @@ fn an_unsigned_image_is_refused_where_attestations_may_be_missing() {
 #[test]
 fn a_signature_that_is_not_logged_is_refused_by_what_is_missing() {
     let scene = Scene::new();
-    scene.universe.vouch().unwrap();
+    scene.universe.sign_and_attest().unwrap();
     let run = scene.verify(&[]).exits(4);
     let run = run
         .says("has no transparency-log entry, which is required")

@@ -1,4 +1,4 @@
-//! What cannot be read is not absent: every fact that a rule may look at, under every fault, with
+//! Facts that cannot be read are not absent: every fact that a rule may look at, under every fault, with
 //! its twin in which no selected rule looks at it.
 
 mod cells;
@@ -25,13 +25,13 @@ struct Fact {
     name: &'static str,
     /// The body of a rule that refuses the fact's value; REFERENCE names what is looked up.
     body: &'static str,
-    /// What the request of the fact is about.
+    /// The object that the request of the fact names.
     source: Source,
     /// The exit codes after 404, 403, 500 and other bytes; `None` where the fault has no meaning.
     codes: [Option<i32>; 4],
 }
 
-/// What is read.
+/// The document that a rule reads.
 #[derive(Clone, Copy)]
 enum Source {
     Config,

@@ -41,7 +41,7 @@ impl Scene {
 
     fn vouched() -> Self {
         let scene = Self::new();
-        scene.universe.vouch().unwrap();
+        scene.universe.sign_and_attest().unwrap();
         scene
     }
 

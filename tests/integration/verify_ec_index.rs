@@ -114,7 +114,7 @@ fn only_what_no_node_can_run_is_left_out_as_a_builders_attestation() {
         ];
         let scene = Scene::new(universe, &children);
         let run = scene.verify().exits(code);
-        // What is left out stands in the report.
+        // The report names what is left out.
         let said = format!("{}, a builder's attestation", hidden.digest);
         assert_eq!(run.stdout.contains(&said), code == 0, "{}", run.stdout);
     }

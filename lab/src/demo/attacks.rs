@@ -195,7 +195,7 @@ pub(super) const HONEST: Attack = Attack {
 };
 
 fn hostile_tag(stage: &mut Stage) -> Result<()> {
-    stage.universe.vouch()?;
+    stage.universe.sign_and_attest()?;
     if stage.lie {
         let tag = "v1.0$(touch${IFS}x)";
         stage.universe.source()?.tag(tag, &stage.universe.commit)?;
@@ -205,7 +205,7 @@ fn hostile_tag(stage: &mut Stage) -> Result<()> {
 }
 
 fn vouched(stage: &mut Stage) -> Result<()> {
-    stage.universe.vouch()
+    stage.universe.sign_and_attest()
 }
 
 fn unsigned(stage: &mut Stage) -> Result<()> {
@@ -292,7 +292,7 @@ fn other_commit(stage: &mut Stage) -> Result<()> {
 }
 
 fn stricter_policy(stage: &mut Stage) -> Result<()> {
-    stage.universe.vouch()?;
+    stage.universe.sign_and_attest()?;
     let frozen = "\
 # METADATA
 # title: Release freeze
@@ -340,7 +340,7 @@ fn change_verdict(stage: &Stage) -> Result<()> {
 /// Verifies another release by hand and keeps its verdict and its report.
 fn another_run(stage: &mut Stage) -> Result<()> {
     let universe = &stage.universe;
-    universe.vouch()?;
+    universe.sign_and_attest()?;
     universe.source()?.tag("v0.8", &universe.commit)?;
     sibling(universe)?;
     let dir = stage.path("another-run");
@@ -390,7 +390,7 @@ fn use_other_verdict(stage: &Stage) -> Result<()> {
 }
 
 fn push_race(stage: &mut Stage) -> Result<()> {
-    stage.universe.vouch()?;
+    stage.universe.sign_and_attest()?;
     if stage.lie {
         let universe = Arc::clone(&stage.universe);
         stage.universe.git.before_next_push(move || {

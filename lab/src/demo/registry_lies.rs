@@ -15,7 +15,7 @@ use crate::{
 /// The release is an index of one good image; every document in it is signed and attested.
 pub(super) fn folded_index(stage: &mut Stage) -> Result<()> {
     let universe = Arc::get_mut(&mut stage.universe).context("the universe is in use")?;
-    universe.vouch()?;
+    universe.sign_and_attest()?;
     let good = universe.image.clone();
     let evil = signer::push_image(&universe.registry, STAGING, "evil", "evil", 2)?;
     let index = signer::push_index(&universe.registry, STAGING, TAG, &[("amd64", &good)])?;
@@ -32,7 +32,7 @@ pub(super) fn folded_index(stage: &mut Stage) -> Result<()> {
         universe.image.digest = registry.put_manifest(STAGING, Some(TAG), kind, bytes);
         universe.image.size = bytes.len();
     }
-    universe.vouch()
+    universe.sign_and_attest()
 }
 
 /// A policy that forbids images by a label in their configuration.
@@ -68,5 +68,5 @@ pub(super) fn failing_registry(stage: &mut Stage) -> Result<()> {
         let lost = Fault::new(Effect::Status(404)).of_reads(path);
         universe.registry.fail(lost);
     }
-    universe.vouch()
+    universe.sign_and_attest()
 }

@@ -150,7 +150,7 @@ fn run_command(universe: &Universe, call: &Call<'_>) -> Result<()> {
     let arguments: Vec<&str> = call.arguments.iter().map(String::as_str).collect();
     call.say(&format!("lab {}", arguments.join(" ")))?;
     match arguments.as_slice() {
-        ["vouch"] => universe.vouch(),
+        ["sign-and-attest"] => universe.sign_and_attest(),
         ["sign"] => universe.sign(&universe.key),
         ["sign-by-a-stranger"] => {
             let key = crate::signer::Key::generate()?;

@@ -1,4 +1,4 @@
-//! Credentials: where they are found, what they are used for, and that nobody sees them.
+//! Credentials: where they are found, what they are used for, and that they are not shown.
 
 use lab::{
     git::Account,
@@ -45,7 +45,7 @@ fn server(access: Access) -> Server {
     Server::start(options).unwrap()
 }
 
-/// A registry that gives tokens to alice.
+/// A registry that issues tokens to alice.
 fn guarded(uses: Option<usize>) -> Server {
     server(Access::Token {
         grants: vec![grant("alice", "wonder", "")],

@@ -78,7 +78,7 @@ enum Side {
 }
 
 /// Every request of a copy, by the server and the place in that server's log. Which request
-/// stands there differs a little from run to run, as several are under way at once.
+/// is there differs a little from run to run, as several are under way at once.
 fn positions() -> Vec<(Side, usize)> {
     let world = World::new();
     world.copy().exits(0);

@@ -1,4 +1,4 @@
-//! What single registries do otherwise than the specification says, each with its remedy.
+//! Deviations of registries from the specification, each with its remedy.
 //! The names in the comments are those of the registries where it was seen.
 
 use lab::{
@@ -110,7 +110,7 @@ fn a_registry_that_refuses_a_body_by_put_gets_it_by_patch() {
     }
 }
 
-/// GAR knows no chunks and some proxies cut every large request: one whole body is the first choice.
+/// GAR has no chunked uploads and some proxies cut every large request: one whole body is the first choice.
 #[test]
 fn a_body_goes_whole_when_nothing_speaks_against_it() {
     let (from, to) = (start(), start());
@@ -272,7 +272,7 @@ fn a_registry_without_the_referrers_api_is_known_by_many_answers() {
     }
 }
 
-/// A refusal is no absence: signatures would silently be lost.
+/// A refusal does not mean absence: signatures would silently be lost.
 #[test]
 fn referrers_that_are_refused_are_not_taken_for_missing() {
     for status in [401, 403] {
@@ -292,7 +292,7 @@ fn referrers_that_are_refused_are_not_taken_for_missing() {
     promote(&from, &to, &["--retries=1"]).exits(5);
 }
 
-/// GitLab resolves the tag that stands in for the API to the image itself.
+/// GitLab resolves the fallback tag of the referrers API to the image itself.
 #[test]
 fn a_fallback_tag_that_is_the_image_itself_is_no_list_of_referrers() {
     let gitlab = || {

@@ -1,4 +1,4 @@
-//! What a copy tells: the plan, the progress, the last line; and what goes along on demand.
+//! The output of a copy: the plan, the progress, the last line; and the artifacts that are copied on demand.
 
 use lab::signer;
 use serde_json::{Value, json};

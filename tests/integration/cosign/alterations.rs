@@ -1,4 +1,4 @@
-//! What is altered in copies of real signatures, and what the refusal says.
+//! Alterations of copies of real signatures, with the text of each refusal.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;

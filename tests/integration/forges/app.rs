@@ -11,7 +11,7 @@ fn key(name: &str) -> String {
     fs::read_to_string(root().join("tests/fixtures/github-app").join(name)).unwrap()
 }
 
-/// A host that knows an App, and takes its token as the password of `x-access-token`.
+/// A host with a registered App, which takes the App's token as the password of `x-access-token`.
 fn scene(id: &str, installation: Option<&str>, pem: &str) -> Scene {
     let scene = Scene::new((Kind::GitHub, "github"));
     scene.server.set_account("x-access-token", TOKEN);

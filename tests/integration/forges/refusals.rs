@@ -7,7 +7,7 @@ use lab::{
 
 use super::{Scene, requests_path};
 
-/// What a message names when the right to open change requests is missing.
+/// The right that a message names when change requests cannot be opened.
 fn right(kind: Kind) -> &'static str {
     match kind {
         Kind::GitLab => "the scope api and the role Developer",

@@ -159,7 +159,7 @@ fn a_run_shows_its_end_at_the_source() {
     for (vouched, code, end) in [(false, 4, "failed"), (true, 0, "success")] {
         let universe = Universe::new().unwrap();
         if vouched {
-            universe.vouch().unwrap();
+            universe.sign_and_attest().unwrap();
         }
         let token = std::fs::read_to_string(universe.credentials().join("password")).unwrap();
         let forge = Arc::new(Forge::new(Kind::GitLab, token.trim()));

@@ -15,7 +15,7 @@ use lab::git::{GitServer, Repository};
 use super::{deployed, patch};
 use crate::harness::{Run, Workdir};
 
-/// What one writer took.
+/// Times and attempts of one writer.
 struct Taken {
     run: Run,
     attempts: u32,

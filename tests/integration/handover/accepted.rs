@@ -128,7 +128,7 @@ fn judge(universe: &Universe, image: &Image, flags: &[&str]) -> Run {
 #[test]
 fn the_image_of_another_product_under_the_same_key_needs_its_own_source() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     // Another product of the same company, signed and attested by the same key, then copied.
     let registry = &universe.registry;
     let other = signer::push_image(registry, "acme/admin-shell", "v7", "shell", 2).unwrap();

@@ -84,7 +84,7 @@ fn copy(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
 #[test]
 fn an_older_snapshot_that_finishes_later_does_not_move_a_floating_tag_back() {
     let mut universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let (_, late) = newer(&mut universe);
     let (old, new) = (verified(&universe, TAG), verified(&universe, "v1.1"));
     copy(&universe, &new, &[]).exits(0);
@@ -135,7 +135,7 @@ fn run(universe: &Universe, tag: &str, flags: &[&str]) -> Run {
 #[test]
 fn run_refuses_an_older_image_before_a_tag_moves() {
     let mut universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     newer(&mut universe);
     // Tags without versions: the commits alone tell.
     run(&universe, "v1.1", &["--destination-tag=green"]).exits(0);

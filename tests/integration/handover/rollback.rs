@@ -57,7 +57,7 @@ fn an_older_version_needs_permission_and_a_newer_one_does_not() {
         &[],
     )
     .exits(0);
-    // Tags that are no versions pass with a warning.
+    // Tags that are not versions pass with a warning.
     deploy(
         &git,
         &format!("web=r.example/web:nightly@{}", digest('4')),
@@ -83,7 +83,7 @@ fn another_image_that_was_deployed_meanwhile_is_a_conflict() {
         .exits(6)
         .says("was deployed meanwhile");
     assert!(deployed(&git).contains(&theirs));
-    // Another change of the same branch is no conflict.
+    // Another change of the same branch is not a conflict.
     let git = running(&old);
     let ops = git.repository("ops").unwrap();
     git.before_next_push(move || {
@@ -91,7 +91,7 @@ fn another_image_that_was_deployed_meanwhile_is_a_conflict() {
     });
     deploy(&git, &ours, &[]).exits(0);
     assert!(deployed(&git).contains("v1.0"));
-    // Nor is the same image by somebody else.
+    // Nor is the same image by another writer.
     let git = running(&old);
     let ops = git.repository("ops").unwrap();
     let text = patch(ours.strip_prefix("web=").unwrap());

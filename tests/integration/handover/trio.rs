@@ -22,7 +22,7 @@ pub(super) struct Trio {
 impl Trio {
     pub(super) fn new() -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let mut images = vec![universe.image.clone()];
         let mut files = Vec::new();
         for name in ["api", "job"] {

@@ -11,7 +11,7 @@ use crate::harness::Workdir;
 /// The universe, and its image in two versions; the second one is signed and attested on demand.
 fn two_versions(vouch: bool) -> (Universe, Image) {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let registry = &universe.registry;
     let second = signer::push_image(registry, STAGING, "v2.0", "second", 2).unwrap();
     if vouch {

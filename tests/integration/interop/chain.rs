@@ -14,7 +14,7 @@ fn interop_promotes_an_image_on_servers_of_others() {
         return;
     }
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let (registry, git) = (DockerRegistry::start(), GitHttp::start());
     let image = &universe.image;
     for tag in [

@@ -21,7 +21,7 @@ impl DockerRegistry {
         Self::in_dir(tempfile::tempdir().unwrap(), String::new(), "", None)
     }
 
-    /// One that asks for tokens of the server, which gives them to the account.
+    /// Starts a registry that requires tokens of the server, which issues them to the account.
     pub(super) fn with_tokens(server: &lab::token::TokenServer, account: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token.pem");

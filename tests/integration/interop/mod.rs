@@ -86,7 +86,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs a tool that must succeed and gives its output.
+/// Runs a tool that must succeed and returns its output.
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(

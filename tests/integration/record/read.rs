@@ -196,7 +196,7 @@ fn run(universe: &Universe, dir: &Workdir, flags: &[&str]) -> Run {
 #[test]
 fn a_run_leaves_its_record_and_names_it_in_the_commit() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let dir = Workdir::new();
     let key = format!("--set=attest.signing-key={}", fixture("p256.pem").display());
     let verifier = format!("--set=attest.verifier-id={VERIFIER}");
@@ -258,7 +258,7 @@ fn a_run_leaves_its_record_and_names_it_in_the_commit() {
     assert_eq!(writes(&universe.registry), [""; 0]);
     // Switched off by name.
     let other = Universe::new().unwrap();
-    other.vouch().unwrap();
+    other.sign_and_attest().unwrap();
     let dir = Workdir::new();
     run(&other, &dir, &["--set=attest.statements=none"]).exits(0);
     dir.promote(&["why", &format!("{}:prod-v1.0", other.production())])

@@ -104,7 +104,7 @@ fn the_pipeline_hands_every_digest_on() {
     assert!(lenient.is_none(), "a refusal must fail the Pipeline");
 }
 
-/// What update-deployment, preflight and promote-run can be told, a run of both Pipelines can be told too.
+/// Both Pipelines have the params of update-deployment, preflight and promote-run.
 #[test]
 fn both_pipelines_forward_what_the_tasks_offer() {
     let own = [

@@ -80,7 +80,7 @@ fn a_saved_input_is_judged_again_without_vouching_for_it() {
         "a replay leaves the verdict alone"
     );
 
-    // The input without its image signature is refused by the rule that wants one.
+    // The input without its image signature is refused by the rule that requires one.
     let mut input: Value = serde_json::from_str(&scene.dir.read("input.json")).unwrap();
     input["image"].as_object_mut().unwrap().remove("signatures");
     scene.dir.write("input.json", input.to_string());

@@ -1,4 +1,4 @@
-//! What a run asks of others is asked once.
+//! Requests of a run: each is sent once.
 
 use lab::{
     signer,

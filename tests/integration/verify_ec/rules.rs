@@ -157,7 +157,7 @@ deny contains "no CSV" if not input.image.files["manifests/csv.yaml"].kind == "C
         .verify(&["--policy", "rules", "--image", &image])
         .exits(0);
     let plain = format!("{}@{}", universe.staging(), universe.image.digest);
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     scene
         .verify(&["--policy", "rules", "--image", &plain])
         .exits(4)

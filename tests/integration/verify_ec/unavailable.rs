@@ -55,7 +55,7 @@ fn an_index_whose_children_cannot_be_seen_never_passes() {
     let list = list.replace(&universe.image.digest, &index.digest);
     scene.dir.write("images.json", list);
     scene.verify(&[]).exits(4);
-    // Once the index is not shown; asked for again it would be, and nobody would know its children.
+    // The index is refused once; a second request would show it, with children that were not verified.
     let path = format!("/manifests/{}", index.digest);
     let fault = Fault::new(Effect::Status(403)).of("GET", path).once();
     universe.registry.fail(fault);
