@@ -7,6 +7,7 @@
 //! 4. The arguments of this program's own steps, by a function of the caller that has the command line.
 //! 5. Good practice, as warnings (`house`).
 
+mod duration;
 mod finding;
 mod house;
 mod order;

@@ -20,6 +20,7 @@ mod picture;
 mod recorded;
 mod steps;
 mod summary;
+mod trial;
 mod weakening;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use config::RunConfig;
 use picture::Picture;
 use recorded::Recorded;
 use steps::Steps;
+use trial::{release_of, show_plan, trial};
 
 use super::{
     Context, Outcome,
@@ -37,15 +39,13 @@ use super::{
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,
-    update_deployment::{
-        self, DeployImages, DeployRequest, DeployTarget, DeployedImage, ReleaseSource,
-    },
+    update_deployment::{self, DeployImages, DeployRequest, DeployTarget},
     verify_ec::{self, VerdictSubject},
 };
 use crate::{
     failure::Failure,
     git::{self, Credentials, Git},
-    handover::{Verified, Vouched},
+    handover::Vouched,
     registry, text,
 };
 
@@ -325,15 +325,6 @@ impl PreparedRun {
     }
 }
 
-/// Returns the source of the verified images.
-fn release_of(verified: &Verified) -> ReleaseSource {
-    let source = verified.source.as_ref();
-    ReleaseSource {
-        url: source.map(|source| source.url.clone()),
-        commit: verified.commit.clone(),
-    }
-}
-
 /// Tries the edit, then copies, records and deploys the images.
 async fn promote(
     copy: CopyRequest,
@@ -453,46 +444,6 @@ fn first_violation(outcome: &Outcome) -> Option<String> {
     let failed = test_output["result"] != "SUCCESS";
     let note = test_output["note"].as_str().filter(|_| failed)?;
     Some(note.to_owned())
-}
-
-/// Returns the request of the edit that will follow, for images that are not copied yet.
-fn trial(
-    copy: &CopyRequest,
-    deploy: &DeployRequest,
-    release: ReleaseSource,
-    context: &Context,
-) -> Result<DeployRequest, Failure> {
-    let places = copy_image::places(copy, context)?;
-    let images = places
-        .into_iter()
-        .map(|(name, reference)| DeployedImage::new(name, reference));
-    Ok(DeployRequest {
-        images: DeployImages::Trial {
-            images: images.collect(),
-            release,
-        },
-        dry_run: true,
-        ..deploy.clone()
-    })
-}
-
-/// Prints the copies and the edit as a plan; the registry and the GitOps repository are only read.
-async fn show_plan(
-    copy: CopyRequest,
-    trial: DeployRequest,
-    context: &Context,
-    gitops: &Context,
-) -> Result<Outcome, Failure> {
-    let copy = CopyRequest {
-        dry_run: true,
-        ..copy
-    };
-    let planned = copy_image::perform(&copy, context).await;
-    let mut outcome = planned.map_err(in_step("copy-image"))?.outcome();
-    let edit = update_deployment::perform(trial, gitops).await;
-    let edit = edit.map_err(in_step("update-deployment"))?;
-    outcome.stdout.extend(edit.stdout);
-    Ok(outcome)
 }
 
 /// Adds the name of the failed step to a failure.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{
     ArgumentCheck, KnownResources,
+    duration::duration,
     finding::{Code, Findings},
     order::cycles,
     scope::{Declared, ValueType},
     shape::nearest,
-    task::{self, Outer, TaskInterface, duration, given_params, unique},
+    task::{self, Outer, TaskInterface, given_params, unique},
     tree::YamlNode,
     variables::{ElementIndex, VariableReference, references},
 };

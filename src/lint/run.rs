@@ -2,11 +2,12 @@
 
 use super::{
     ArgumentCheck, KnownResources,
+    duration::duration,
     finding::{Code, Findings},
     pipeline,
     scope::{Declared, ValueType},
     shape::nearest,
-    task::{TaskInterface, duration, given_params, unique},
+    task::{TaskInterface, given_params, unique},
     tree::{Type, YamlNode},
 };
 
