@@ -34,7 +34,7 @@ use crate::{
     env::Env,
     failure::{Failure, Kind, OrFail as _},
     git::{Credentials, Git},
-    http::{HostPort, Http, Options},
+    http::{HostPort, Http, HttpOptions},
     progress::Progress,
     registry::{self, Registry},
     tekton::{ResultFlag, Results, docker_dir},
@@ -291,7 +291,7 @@ pub fn main() -> ExitCode {
             repositories
                 .iter()
                 .for_each(|url| context.git.trust_with_credentials(url));
-            context.registry.own(registries);
+            context.registry.trust_hosts(registries);
             command.run(&context).await
         })
     });
@@ -473,20 +473,20 @@ fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Fai
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");
     }
-    let options = Options {
+    let options = HttpOptions {
         ca_files: global.ca_file.clone(),
         only_ca_files: false,
         plain_http: global.plain_http.clone(),
         https: global.https.clone(),
         insecure: global.insecure_skip_tls_verify.clone(),
-        ..Options::default()
+        ..HttpOptions::default()
     };
     let http = Http::new(options, &env);
-    let registries = registry::Options {
+    let registries = registry::ClientOptions {
         authfile: global.authfile.clone(),
         last_auth_dir: Some(docker_dir()),
         progress,
-        ..registry::Options::default()
+        ..registry::ClientOptions::default()
     };
     let credentials = Credentials::new(global.git_credentials_dir.as_deref(), &env);
     let color = global

@@ -14,13 +14,13 @@ use serde_json::Value;
 use crate::text;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EventKind {
     TagPush,
     /// A release of the tag was published.
     Release,
 }
 
-impl Kind {
+impl EventKind {
     /// Returns the word for results.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Kind {
 /// The tag of an event, with its repository and commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    pub(crate) kind: Kind,
+    pub(crate) kind: EventKind,
     /// The tag without `refs/tags/`.
     pub(crate) tag: String,
     /// The commit, peeled, if the payload has it.
@@ -126,7 +126,7 @@ impl Event {
         Ok(self)
     }
 
-    fn new(kind: Kind, tag: &str) -> Self {
+    fn new(kind: EventKind, tag: &str) -> Self {
         Self {
             kind,
             tag: tag.to_owned(),

@@ -16,13 +16,13 @@ mod kind;
 mod located;
 mod pulls;
 
-use address::Address;
+use address::RepositoryAddress;
 pub(crate) use address::web_url;
 use api::Api;
-pub(crate) use api::Token;
+pub(crate) use api::ApiToken;
 pub(crate) use error::Error;
 pub(crate) use gitlab::push_options;
-pub(crate) use kind::Kind;
+pub(crate) use kind::ForgeKind;
 use serde_json::Value;
 
 use crate::{git::Git, http::Http};
@@ -45,14 +45,14 @@ pub(crate) struct Proposal {
 pub(crate) struct ChangeRequest {
     pub(crate) number: u64,
     pub(crate) url: String,
-    pub(crate) state: State,
+    pub(crate) state: ChangeRequestState,
     /// The host's whole answer, for its implementation.
     raw: Value,
 }
 
 /// The state of a change request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ChangeRequestState {
     Open,
     /// Merged, with the commit of the target branch if the host names it.
     Merged(Option<String>),
@@ -62,16 +62,16 @@ pub(crate) enum State {
 
 /// The progress of a promotion, for a commit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum StatusState {
     Pending,
     Success,
     Failure,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Status {
+pub(crate) struct CommitStatus {
     pub(crate) commit: String,
-    pub(crate) progress: Progress,
+    pub(crate) progress: StatusState,
     /// The name of the status; a later status with the same name replaces it.
     pub(crate) context: String,
     pub(crate) description: String,
@@ -81,13 +81,13 @@ pub(crate) struct Status {
 /// The API of a repository's host.
 #[derive(Debug, Clone)]
 pub(crate) struct Forge {
-    kind: Kind,
-    address: Address,
+    kind: ForgeKind,
+    address: RepositoryAddress,
     api: Api,
 }
 
 /// The operations that differ between hosts.
-trait Host {
+trait HostApi {
     /// Returns the open change request from one branch to another.
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error>;
     /// Opens a change request. Parts that need separate requests are left to `complete`.
@@ -98,34 +98,34 @@ trait Host {
     async fn merge_when_ready(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error>;
     /// Returns the current state of a change request.
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error>;
-    async fn set_status(&self, status: &Status) -> Result<(), Error>;
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error>;
 }
 
 /// Calls a method of the host's own implementation.
 macro_rules! on_host {
     ($forge:expr, $host:ident => $call:expr) => {
         match $forge.kind {
-            Kind::GitLab => {
+            ForgeKind::GitLab => {
                 let $host = gitlab::GitLab($forge);
                 $call
             }
-            Kind::GitHub => {
+            ForgeKind::GitHub => {
                 let $host = github::GitHub($forge);
                 $call
             }
-            Kind::Gitea => {
+            ForgeKind::Gitea => {
                 let $host = gitea::Gitea($forge);
                 $call
             }
-            Kind::BitbucketCloud => {
+            ForgeKind::BitbucketCloud => {
                 let $host = bitbucket_cloud::Cloud($forge);
                 $call
             }
-            Kind::BitbucketDataCenter => {
+            ForgeKind::BitbucketDataCenter => {
                 let $host = bitbucket_server::Server($forge);
                 $call
             }
-            Kind::AzureDevOps => {
+            ForgeKind::AzureDevOps => {
                 let $host = azure::Azure($forge);
                 $call
             }
@@ -142,20 +142,20 @@ impl Forge {
         git: &Git,
         http: &Http,
         repository: &str,
-        kind: Option<Kind>,
-        token: Option<Token>,
+        kind: Option<ForgeKind>,
+        token: Option<ApiToken>,
     ) -> Result<Self, Error> {
         let web = web_url(repository)?;
-        let kind = kind.or_else(|| Kind::of(&web));
+        let kind = kind.or_else(|| ForgeKind::of(&web));
         let kind = kind.ok_or_else(|| Error::UnknownKind {
             host: web.host_str().unwrap_or_default().to_owned(),
         })?;
-        let address = Address::parse(kind, &web)?;
+        let address = RepositoryAddress::parse(kind, &web)?;
         let api = Api::new(git, http, kind, &address, token);
         Ok(Self { kind, address, api })
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ForgeKind {
         self.kind
     }
 
@@ -241,7 +241,7 @@ impl Forge {
     ///
     /// # Errors
     /// Any [`Error`].
-    pub(crate) async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    pub(crate) async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         on_host!(self, host => host.set_status(status).await)
     }
 
@@ -274,10 +274,14 @@ impl Forge {
 }
 
 /// Returns the URL of the page of a commit; `None` when neither the URL nor a kind determines its form.
-pub(crate) fn commit_page(repository: &str, kind: Option<Kind>, commit: &str) -> Option<String> {
+pub(crate) fn commit_page(
+    repository: &str,
+    kind: Option<ForgeKind>,
+    commit: &str,
+) -> Option<String> {
     let web = web_url(repository).ok()?;
-    let kind = kind.or_else(|| Kind::of(&web))?;
-    let address = Address::parse(kind, &web).ok()?;
+    let kind = kind.or_else(|| ForgeKind::of(&web))?;
+    let address = RepositoryAddress::parse(kind, &web).ok()?;
     (!commit.is_empty()).then(|| address.commit_page(kind, commit))
 }
 

@@ -32,9 +32,9 @@ pub(crate) use error::Error;
 pub(crate) use history::Relation;
 pub(crate) use local::{files_of_branch, tag_at_head};
 pub(crate) use named::named_url;
-pub(crate) use push::{Lease, Push};
-pub(crate) use repository::{Author, Change, Repository};
-pub(crate) use signing::{SigningError, SigningKey};
+pub(crate) use push::{BranchPush, Lease};
+pub(crate) use repository::{Author, FetchedRepository, FileChange};
+pub(crate) use signing::{CommitSigningKey, SigningError};
 use url::Url;
 
 use crate::http::{
@@ -55,13 +55,13 @@ pub(crate) struct Git {
 
 /// Credentials that may be sent to a host.
 #[derive(Debug)]
-enum Key {
+enum LoginMethod {
     Login(Login),
     /// A GitHub App, which is exchanged for a token first.
     App(credentials::app::App),
 }
 
-impl Key {
+impl LoginMethod {
     /// Tells whether it has a host that it is for.
     fn names_host(&self) -> bool {
         match self {
@@ -169,11 +169,13 @@ impl Git {
     ///
     /// # Errors
     /// [`Error::Unbound`] when the only credentials are without a host, and the user did not name this one.
-    fn key(&self, url: &Url, user: Option<&str>) -> Result<Option<Key>, Error> {
+    fn key(&self, url: &Url, user: Option<&str>) -> Result<Option<LoginMethod>, Error> {
         let trusted = self.trusts(url);
         match self.credentials.of(url, user, trusted)? {
-            Some(credentials::Key::Login(login)) => Ok(Some(Key::Login(login.clone()))),
-            Some(credentials::Key::App(app)) => Ok(Some(Key::App(app.clone()))),
+            Some(credentials::HostCredential::Login(login)) => {
+                Ok(Some(LoginMethod::Login(login.clone())))
+            }
+            Some(credentials::HostCredential::App(app)) => Ok(Some(LoginMethod::App(app.clone()))),
             None => match self.credentials.unbound().filter(|_| !trusted) {
                 Some(origin) => Err(Error::Unbound {
                     host: authority(url),
@@ -185,15 +187,20 @@ impl Git {
     }
 
     /// Returns the account that a key is sent as; an App gets its token here.
-    async fn account(&self, key: &Key, url: &Url, user: Option<&str>) -> Result<Account, Error> {
+    async fn account(
+        &self,
+        key: &LoginMethod,
+        url: &Url,
+        user: Option<&str>,
+    ) -> Result<Account, Error> {
         match key {
-            Key::Login(login) => Ok(Account {
+            LoginMethod::Login(login) => Ok(Account {
                 user: login.user(user).to_owned(),
                 names_user: login.names_user(),
                 password: login.password().to_owned(),
                 origin: login.origin().display().to_string(),
             }),
-            Key::App(app) => Ok(Account {
+            LoginMethod::App(app) => Ok(Account {
                 user: "x-access-token".to_owned(),
                 names_user: false,
                 password: app.token(&self.http, url).await?,
@@ -276,7 +283,7 @@ impl Git {
 
     /// Returns the refs that the host advertises, without fetching anything.
     fn advertised(&self, address: &str) -> Result<Advertised, Error> {
-        let _session = transport::Session::begin(self.clone());
+        let _session = transport::TransportSession::begin(self.clone());
         let remote = git2::Remote::create_detached(address);
         let list = remote.and_then(|mut remote| Advertised::by(&mut remote));
         list.map_err(|error| Error::from_git(address, &error))
@@ -287,9 +294,13 @@ impl Git {
     ///
     /// # Errors
     /// Any [`Error`]; [`Error::NoRevision`] when the repository has no such revision.
-    pub(crate) fn fetch(&self, url: &str, revision: Option<&str>) -> Result<Repository, Error> {
+    pub(crate) fn fetch(
+        &self,
+        url: &str,
+        revision: Option<&str>,
+    ) -> Result<FetchedRepository, Error> {
         let address = self.address(url)?;
-        Repository::fetch(self, &address, revision)
+        FetchedRepository::fetch(self, &address, revision)
     }
 
     /// Fetches a branch in order to push to it: a branch that does not exist starts at the
@@ -301,7 +312,7 @@ impl Git {
         &self,
         url: &str,
         branch: Option<&str>,
-    ) -> Result<Repository, Error> {
+    ) -> Result<FetchedRepository, Error> {
         match (self.fetch(url, branch), branch) {
             (Err(Error::NoRevision { .. }), Some(branch)) if !is_commit(branch) => {
                 let mut fetched = self.fetch(url, None)?;

@@ -27,15 +27,15 @@ mod yaml;
 
 pub(crate) use error::Error;
 pub(crate) use read::{Deployed, deployed};
-pub(crate) use render::{Layout, files, fill, layout, prepare, unfit};
-pub(crate) use tree::{Changed, Tree};
+pub(crate) use render::{DirectoryKind, files, fill, layout, prepare, unfit};
+pub(crate) use tree::{ChangedFile, Tree};
 pub(crate) use update::{Edit, Locator, update};
 
 use crate::image::Repository;
 
 /// The component whose image is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Component {
+pub(crate) struct TargetComponent {
     pub(crate) name: String,
     /// The repositories that the image may have in a file before the edit.
     pub(crate) repositories: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Component {
 
 /// The kinds of edits that the flags allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Options {
+pub(crate) struct EditOptions {
     /// Edits every image of the component's repository, not only the one container.
     pub(crate) all: bool,
     /// Writes an `images:` entry, or a key of one, that is missing.
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 
 /// A place with the new image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Written {
+pub(crate) struct WrittenImage {
     pub(crate) file: String,
     /// The path of the scalar or entry.
     pub(crate) path: String,
@@ -76,14 +76,14 @@ pub(crate) struct Written {
 
 /// The places of one component, with warnings for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Done {
+pub(crate) struct EditOutcome {
     /// Every place, edited or already correct.
-    pub(crate) places: Vec<Written>,
+    pub(crate) places: Vec<WrittenImage>,
     /// Places that were not edited, and effects that could not be proved.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Component {
+impl TargetComponent {
     /// Tells whether an image, with or without tag, has one of the component's repositories.
     pub(crate) fn knows(&self, image: &str) -> bool {
         let (repository, ..) = graph::split(image);

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use exchange::{Pace, Sent, shown, upload};
+pub(crate) use exchange::{Pace, Sent, redacted_url, upload};
 pub(crate) use follow::FollowError;
 pub(crate) use patience::Patience;
 pub(crate) use problem::{CertificateProblem, Failed, Problem, chain};
@@ -88,7 +88,7 @@ pub(crate) fn is_loopback(authority: &str) -> bool {
 
 /// How hosts are reached, as the global flags say.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct HttpOptions {
     /// PEM files, or directories of them, with further certificate authorities.
     pub(crate) ca_files: Vec<PathBuf>,
     /// Trusts the authorities of these files alone.
@@ -101,19 +101,19 @@ pub(crate) struct Options {
     /// Skips every check of certificates.
     pub(crate) unchecked: bool,
     /// The certificate and key by which this client authenticates, as PEM.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<ClientIdentity>,
     pub(crate) waits: Waits,
 }
 
 /// A client certificate with its key, as PEM.
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub(crate) struct ClientIdentity {
     /// The certificate and its intermediate authorities.
     pub(crate) chain: Vec<u8>,
     pub(crate) key: Vec<u8>,
 }
 
-impl fmt::Debug for Identity {
+impl fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -170,10 +170,10 @@ enum Scope {
 
 /// The HTTP clients of a run. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Http(Arc<Inner>);
+pub(crate) struct Http(Arc<HttpState>);
 
-struct Inner {
-    options: Options,
+struct HttpState {
+    options: HttpOptions,
     env: Env,
     proxies: proxy::Proxies,
     roots: OnceLock<Result<Vec<CertificateDer<'static>>, Error>>,
@@ -191,12 +191,12 @@ impl fmt::Debug for Http {
 
 impl Http {
     /// Stores the options; nothing is read before the first client is needed.
-    pub(crate) fn new(options: Options, env: &Env) -> Self {
+    pub(crate) fn new(options: HttpOptions, env: &Env) -> Self {
         Self::with_patience(options, env, Arc::default())
     }
 
-    fn with_patience(options: Options, env: &Env, patience: Arc<Patience>) -> Self {
-        Self(Arc::new(Inner {
+    fn with_patience(options: HttpOptions, env: &Env, patience: Arc<Patience>) -> Self {
+        Self(Arc::new(HttpState {
             options,
             env: env.clone(),
             proxies: proxy::Proxies::new(env),
@@ -265,7 +265,7 @@ impl Http {
 
     /// Returns this client without checks of certificates, for tools with a flag for that.
     pub(crate) fn without_checks(&self) -> Self {
-        let options = Options {
+        let options = HttpOptions {
             unchecked: true,
             ..self.0.options.clone()
         };
@@ -355,9 +355,9 @@ mod tests {
     #[test]
     fn loopback_hosts_use_plain_http() {
         let plain_http = vec!["registry.example:5000".parse().unwrap()];
-        let options = Options {
+        let options = HttpOptions {
             plain_http,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let http = Http::new(options, &Env::default());
         for host in [
@@ -370,9 +370,9 @@ mod tests {
             assert_eq!(http.scheme(host), "http", "{host}");
         }
         let https = vec!["localhost:5000".parse().unwrap()];
-        let options = Options {
+        let options = HttpOptions {
             https,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let told = Http::new(options, &Env::default());
         assert_eq!(told.scheme("localhost:5000"), "https");
@@ -390,9 +390,9 @@ mod tests {
     #[test]
     fn names_a_certificate_file_that_it_cannot_read() {
         let ca_files = vec!["/nowhere/ca.pem".into()];
-        let options = Options {
+        let options = HttpOptions {
             ca_files,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let http = Http::new(options, &Env::default());
         let url = Url::parse("https://quay.io").unwrap();

@@ -21,11 +21,13 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use serde_json::{Map, Value};
-pub(crate) use write::Right;
+pub(crate) use write::ResourceRight;
 
 use crate::{
     env::Env,
-    http::{self, Http, Method, Options, Pace, Response, Sent, StatusCode, Traffic, Url, header},
+    http::{
+        self, Http, HttpOptions, Method, Pace, Response, Sent, StatusCode, Traffic, Url, header,
+    },
     json,
 };
 
@@ -69,13 +71,13 @@ pub(crate) struct Kube {
     http: Http,
     base: Url,
     /// `None` with a client certificate.
-    token: Option<Token>,
+    token: Option<AccountToken>,
     namespace: String,
 }
 
-struct Token(String);
+struct AccountToken(String);
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for AccountToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
@@ -134,10 +136,10 @@ impl Kube {
         let host = host.ok_or_else(|| missing("the server", "this is not a pod".to_owned()))?;
         let port = env.get("KUBERNETES_SERVICE_PORT").unwrap_or("443");
         let base = server(host, port)?;
-        let options = Options {
+        let options = HttpOptions {
             ca_files: vec![account.join("ca.crt")],
             only_ca_files: true,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let token = read("token")?.trim().to_owned();
         if token.is_empty() || token.contains(|c: char| !c.is_ascii_graphic()) {
@@ -155,7 +157,7 @@ impl Kube {
         Self {
             http,
             base,
-            token: Some(Token(token)),
+            token: Some(AccountToken(token)),
             namespace,
         }
     }
@@ -445,7 +447,7 @@ mod tests {
         ] {
             web.serve_files([(path.to_owned(), answer.clone().into_bytes())].into());
             let base = Url::parse(&web.url()).unwrap();
-            let http = Http::new(Options::default(), &Env::default());
+            let http = Http::new(HttpOptions::default(), &Env::default());
             let kube = Kube::new(http, base, "token".to_owned(), "team".to_owned());
             let found = kube.secret("team", "cosign", "cosign.pub").await;
             match reads {

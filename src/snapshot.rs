@@ -108,7 +108,7 @@ pub(crate) struct Component {
     pub(crate) container_image: String,
     /// The source from which the image was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<ComponentSource>,
     /// Members that this program does not interpret; preserved in output.
     #[serde(flatten)]
     pub(crate) other: Map<String, Value>,
@@ -116,7 +116,7 @@ pub(crate) struct Component {
 
 /// The Git source of an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Source {
+pub(crate) struct ComponentSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) git: Option<GitSource>,
     /// Members that this program does not interpret; preserved in output.
@@ -159,7 +159,7 @@ pub(crate) struct Promote {
     pub(crate) source: Option<SourceCommit>,
     /// The origin of each image, by the component's name.
     #[serde(default, deserialize_with = "json::nullable")]
-    pub(crate) components: BTreeMap<String, Found>,
+    pub(crate) components: BTreeMap<String, ImageOrigin>,
 }
 
 /// The commit that is being promoted, with details for records and messages.
@@ -185,7 +185,7 @@ pub(crate) struct SourceCommit {
 /// The tag and the manifest of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Found {
+pub(crate) struct ImageOrigin {
     /// The tag that was resolved to the digest, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<Tag>,

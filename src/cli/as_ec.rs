@@ -60,7 +60,7 @@ pub(super) fn run(
             hosts
                 .iter()
                 .for_each(|url| context.git.trust_with_credentials(url));
-            context.registry.own(registries);
+            context.registry.trust_hosts(registries);
             call.run(&context).await
         })
     });

@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, Reference, Tag},
     json,
-    registry::{Item, Layout, Place, Rules, Selection, Version},
+    registry::{CopyItem, Layout, ImageStore, CopyRules, ArtifactSelection, Version},
     tekton::bundle::{self, BundleResource, KINDS, MAX_RESOURCES},
 };
 
@@ -95,17 +95,17 @@ async fn push(
     context: &Context,
 ) -> Result<(), Failure> {
     let registry = &context.registry;
-    let item = Item {
-        from: Place::Layout(layout),
+    let item = CopyItem {
+        from: ImageStore::Layout(layout),
         version: Version::Digest(digest),
         to: registry.places(&to.repository, &to.repository).1,
         tags: vec![tag.clone()],
         along: Vec::new(),
-        attached: Selection::Nothing,
+        attached: ArtifactSelection::Nothing,
     };
-    let rules = Rules {
+    let rules = CopyRules {
         immutable,
-        ..Rules::default()
+        ..CopyRules::default()
     };
     let plans = registry
         .plan(vec![item], &rules)

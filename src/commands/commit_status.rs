@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Context, Outcome, failures::forge_failure};
 use crate::{
     failure::{Failure, Kind},
-    forge::{self, Forge, Progress, Status},
+    forge::{self, CommitStatus, Forge, StatusState},
     text,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     commit: String,
     /// The state to show: pending, success or failure, or a status of Tekton (Succeeded, Failed, Completed, None)
     #[arg(long, value_name = "STATE", value_parser = progress, required_unless_present = "report")]
-    state: Option<Progress>,
+    state: Option<StatusState>,
     /// The JSON report of verify-ec: decides the state unless --state does, and its first violation is the description
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     context: String,
     /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
     #[arg(long, value_name = "KIND", value_parser = kind)]
-    forge: Option<forge::Kind>,
+    forge: Option<forge::ForgeKind>,
     /// The file with the token for the Git host's API [default: the credentials of the repository]
     #[arg(long, value_name = "FILE")]
     forge_token_file: Option<PathBuf>,
@@ -77,18 +77,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     };
     let violation = violation.flatten();
     let progress = args.state.unwrap_or(match violation {
-        Some(_) => Progress::Failure,
-        None => Progress::Success,
+        Some(_) => StatusState::Failure,
+        None => StatusState::Success,
     });
     let shown = args.description.or(violation).unwrap_or_else(|| {
         let text = match progress {
-            Progress::Pending => "the promotion runs",
-            Progress::Success => "promoted",
-            Progress::Failure => "the promotion failed",
+            StatusState::Pending => "the promotion runs",
+            StatusState::Success => "promoted",
+            StatusState::Failure => "the promotion failed",
         };
         text.to_owned()
     });
-    let status = Status {
+    let status = CommitStatus {
         commit: args.commit,
         progress,
         context: args.context,
@@ -103,7 +103,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn set(forge: &Forge, status: &Status) -> Result<(), Failure> {
+pub(crate) async fn set(forge: &Forge, status: &CommitStatus) -> Result<(), Failure> {
     forge.set_status(status).await.map_err(forge_failure)
 }
 
@@ -123,14 +123,14 @@ pub(crate) fn description(text: &str) -> String {
 ///
 /// # Errors
 /// [`Kind::NotFound`] and [`Kind::Usage`].
-pub(crate) fn token(path: &std::path::Path, context: &Context) -> Result<forge::Token, Failure> {
+pub(crate) fn token(path: &std::path::Path, context: &Context) -> Result<forge::ApiToken, Failure> {
     let bytes = context.read(path)?;
     let secret = String::from_utf8_lossy(&bytes).trim().to_owned();
     let origin = path.display().to_string();
     if secret.is_empty() {
         return Err(Failure::message(Kind::Usage, format!("{origin} is empty")));
     }
-    Ok(forge::Token { secret, origin })
+    Ok(forge::ApiToken { secret, origin })
 }
 
 /// Returns the first violation of a report; `None` with a given state and a report that was never
@@ -172,15 +172,15 @@ fn first_violation(
     }))
 }
 
-fn kind(text: &str) -> Result<forge::Kind, String> {
+fn kind(text: &str) -> Result<forge::ForgeKind, String> {
     text.parse()
 }
 
-fn progress(text: &str) -> Result<Progress, String> {
+fn progress(text: &str) -> Result<StatusState, String> {
     match text.to_ascii_lowercase().as_str() {
-        "pending" => Ok(Progress::Pending),
-        "success" | "succeeded" | "completed" => Ok(Progress::Success),
-        "failure" | "failed" | "none" => Ok(Progress::Failure),
+        "pending" => Ok(StatusState::Pending),
+        "success" | "succeeded" | "completed" => Ok(StatusState::Success),
+        "failure" | "failed" | "none" => Ok(StatusState::Failure),
         _ => Err("expected pending, success or failure".to_owned()),
     }
 }

@@ -36,7 +36,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{self, Planned, Registry, Retries, Rules, Version},
+    registry::{self, Planned, Registry, Retries, CopyRules, Version},
 };
 
 /// The Tekton results of the command.
@@ -224,7 +224,7 @@ async fn plan(
         );
     }
     jobs.mark_unnamed_registries(&request.source, registry);
-    let rules = Rules {
+    let rules = CopyRules {
         immutable: request.immutable,
         deep: request.deep,
         platform: request.platform.clone(),
@@ -371,7 +371,7 @@ impl CopyJob {
 fn promoted(
     jobs: &CopyJobs,
     plans: &[Planned],
-    done: &[registry::Done],
+    done: &[registry::CopyOutcome],
     vouched: Option<&Vouched>,
 ) -> Result<Promoted, Failure> {
     let mut components = Vec::new();

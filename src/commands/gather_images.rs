@@ -32,7 +32,7 @@ use crate::{
     git,
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Manifest, Version},
-    snapshot::{Component, Found, GitSource, Images, Promote, Snapshot, Source, VERSION},
+    snapshot::{Component, ImageOrigin, GitSource, Images, Promote, Snapshot, ComponentSource, VERSION},
 };
 
 /// The Tekton results of the command.
@@ -348,8 +348,8 @@ impl GatherRequest {
     }
 
     /// Returns the source of the images: `--git-url` at the commit of `--revision`.
-    fn source(&self, origin: &ResolvedRevision) -> Option<Source> {
-        self.git_url.as_ref().map(|url| Source {
+    fn source(&self, origin: &ResolvedRevision) -> Option<ComponentSource> {
+        self.git_url.as_ref().map(|url| ComponentSource {
             git: Some(GitSource {
                 url: url.clone(),
                 revision: origin.commit.clone().unwrap_or_default(),
@@ -435,7 +435,7 @@ fn no_image(reference: &str) -> Failure {
         .hint("was it built and pushed? --strategy sets the tag by which it is found")
 }
 
-fn describe(tag: Option<Tag>, manifest: &Manifest) -> Result<Found, Failure> {
+fn describe(tag: Option<Tag>, manifest: &Manifest) -> Result<ImageOrigin, Failure> {
     let platforms = match manifest.content().map_err(registry_failure)? {
         Content::Image(_) => Vec::new(),
         Content::Index(index) => {
@@ -446,14 +446,14 @@ fn describe(tag: Option<Tag>, manifest: &Manifest) -> Result<Found, Failure> {
             platforms.map(ToString::to_string).collect()
         }
     };
-    Ok(Found {
+    Ok(ImageOrigin {
         tag,
         media_type: manifest.media_type.clone(),
         platforms,
     })
 }
 
-fn component(name: String, image: &DigestReference, source: Option<Source>) -> Component {
+fn component(name: String, image: &DigestReference, source: Option<ComponentSource>) -> Component {
     Component {
         name,
         container_image: image.to_string(),
@@ -462,7 +462,7 @@ fn component(name: String, image: &DigestReference, source: Option<Source>) -> C
     }
 }
 
-fn promote(components: std::collections::BTreeMap<String, Found>) -> Promote {
+fn promote(components: std::collections::BTreeMap<String, ImageOrigin>) -> Promote {
     Promote {
         version: VERSION,
         git_tag: None,

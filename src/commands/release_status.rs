@@ -23,7 +23,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::Release,
     image::Digest,
-    kube::{self, Right},
+    kube::{self, ResourceRight},
     release::objects::ObjectKind,
 };
 
@@ -134,7 +134,7 @@ async fn patch(
     let namespace = namespace.unwrap_or_else(|| kube.namespace().to_owned());
     let of = ObjectKind::Release;
     let (_, group) = cluster::object(&kube, of, &name).await?;
-    let right = Right {
+    let right = ResourceRight {
         verb: "patch",
         group,
         resource: of.resource(),

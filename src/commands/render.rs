@@ -19,7 +19,7 @@ use kinds::Kinds;
 use super::{Context, Outcome, failures::edit_failure, gather_images::read_snapshot};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    gitops::{self, Component, Layout, Tree, Written},
+    gitops::{self, TargetComponent, DirectoryKind, Tree, WrittenImage},
     image::Reference,
 };
 
@@ -99,9 +99,9 @@ fn perform(request: &RenderRequest, context: &Context) -> Result<Outcome, Failur
         ..Outcome::default()
     };
     let layout = match layout {
-        Layout::Kustomize => "kustomize",
-        Layout::Helm => "helm",
-        Layout::Plain => "plain",
+        DirectoryKind::Kustomize => "kustomize",
+        DirectoryKind::Helm => "helm",
+        DirectoryKind::Plain => "plain",
     };
     outcome.results.set("LAYOUT", layout.to_owned());
     outcome.results.set("PLACES", places.len().to_string());
@@ -112,7 +112,7 @@ fn perform(request: &RenderRequest, context: &Context) -> Result<Outcome, Failur
 fn components(
     request: &RenderRequest,
     context: &Context,
-) -> Result<Vec<(Component, Reference)>, Failure> {
+) -> Result<Vec<(TargetComponent, Reference)>, Failure> {
     let (snapshot, origin) = read_snapshot(&request.snapshot, context)?;
     let mut found = Vec::new();
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
@@ -139,7 +139,7 @@ fn components(
         let mut repositories = vec![image.repository.to_string()];
         let mapped = request.map.iter().filter(|(known, _)| *known == name);
         repositories.extend(mapped.map(|(_, repository)| repository.clone()));
-        found.push((Component { name, repositories }, image));
+        found.push((TargetComponent { name, repositories }, image));
     }
     if found.is_empty() {
         let text = format!("{origin} has no components: nothing would be rendered");
@@ -160,10 +160,10 @@ fn components(
 fn filled(
     tree: &Tree<'_>,
     dir: &str,
-    layout: Layout,
-    component: &Component,
+    layout: DirectoryKind,
+    component: &TargetComponent,
     image: &Reference,
-) -> Result<gitops::Done, gitops::Error> {
+) -> Result<gitops::EditOutcome, gitops::Error> {
     let refused = match gitops::fill(tree, dir, layout, component, image) {
         Err(error @ gitops::Error::NotEditable { .. }) => error,
         done => return done,
@@ -176,8 +176,8 @@ fn filled(
 }
 
 /// Returns one line for each place: file, path, the text before and after.
-fn lines(places: &[Written]) -> String {
-    let one = |place: &Written| {
+fn lines(places: &[WrittenImage]) -> String {
+    let one = |place: &WrittenImage| {
         let path = crate::text::line(&place.path);
         format!(
             "{} {path} {} -> {}\n",

@@ -170,7 +170,7 @@ impl PreparedRun {
         config.set(&args.set)?;
         for (_, key, value) in config.settings() {
             if NAMES_PLACES.contains(&key) {
-                context.registry.own(registry::named_host(value));
+                context.registry.trust_hosts(registry::named_host(value));
             }
             if ["git-url", "gitops-repo-url", "policy"].contains(&key)
                 && let Some(url) = git::named_url(value)

@@ -33,7 +33,7 @@ use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
     forge,
-    git::{self, Author, Repository, SigningError, SigningKey},
+    git::{self, Author, FetchedRepository, SigningError, CommitSigningKey},
     gitops,
     handover::Placed,
     image::Digest,
@@ -75,7 +75,7 @@ pub(crate) struct DeployRequest {
     pub(crate) setter_namespace: Option<String>,
     /// The document of a file: `KIND/NAME`, or its index.
     pub(crate) document: Option<String>,
-    pub(crate) options: gitops::Options,
+    pub(crate) options: gitops::EditOptions,
     /// The form of reference to write.
     pub(crate) pin: Pin,
     /// The first line of the commit message.
@@ -280,13 +280,13 @@ fn edit_local(
     Ok(done)
 }
 
-fn signing_key(key: &SignKey, context: &Context) -> Result<SigningKey, Failure> {
+fn signing_key(key: &SignKey, context: &Context) -> Result<CommitSigningKey, Failure> {
     let path = &key.file;
     let bytes = context.read(path)?;
     let passphrase = key.passphrase.as_deref().map(|file| context.read(file));
     let passphrase = passphrase.transpose()?;
     let passphrase = passphrase.as_deref().map(text::without_newline);
-    SigningKey::parse(&bytes, passphrase, context.clock.written()).map_err(|error| {
+    CommitSigningKey::parse(&bytes, passphrase, context.clock.written()).map_err(|error| {
         let hint = match error {
             SigningError::Encrypted => {
                 Some("--sign-key-passphrase-file names the file with its passphrase")
@@ -303,7 +303,7 @@ fn signing_key(key: &SignKey, context: &Context) -> Result<SigningKey, Failure> 
 }
 
 /// Returns the files of a commit.
-fn remote_tree(fetched: &Repository) -> gitops::Tree<'_> {
+fn remote_tree(fetched: &FetchedRepository) -> gitops::Tree<'_> {
     let failed = |file: &str, error: &git::Error| gitops::Error::Read {
         file: file.to_owned(),
         reason: error.to_string(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
+use super::{Error, Event, EventKind, is_zero, optional, required, tag_of_ref};
 
 /// Parses `resource.refUpdates`; of several updates the only tag is used.
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
@@ -33,6 +33,6 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
         // `newObjectId` is the tag object of an annotated tag.
         commit: None,
         repository: optional(payload, "/resource/repository/remoteUrl"),
-        ..Event::new(Kind::TagPush, tag)
+        ..Event::new(EventKind::TagPush, tag)
     })
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, optional, required};
+use super::{Error, Event, EventKind, optional, required};
 
 /// Parses `push.changes` of Bitbucket Cloud; the only tag is used.
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
@@ -36,7 +36,7 @@ pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     Ok(Event {
         commit: optional(change, "/new/target/hash"),
         repository: optional(payload, "/repository/links/html/href"),
-        ..Event::new(Kind::TagPush, required(change, "/new/name")?)
+        ..Event::new(EventKind::TagPush, required(change, "/new/name")?)
     })
 }
 
@@ -61,6 +61,6 @@ pub(super) fn data_center(payload: &Value) -> Result<Event, Error> {
         // `toHash` is the tag object of an annotated tag: the commit has to be read from the host.
         commit: None,
         repository: links.and_then(Value::as_str).map(str::to_owned),
-        ..Event::new(Kind::TagPush, tag)
+        ..Event::new(EventKind::TagPush, tag)
     })
 }

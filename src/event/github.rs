@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
+use super::{Error, Event, EventKind, is_zero, optional, required, tag_of_ref};
 
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     if payload["release"].is_object() {
@@ -32,7 +32,7 @@ fn push(payload: &Value) -> Result<Event, Error> {
         // `after` is the tag object of an annotated tag, so only the head commit is used.
         commit: optional(payload, "/head_commit/id"),
         repository: repository(payload),
-        ..Event::new(Kind::TagPush, tag)
+        ..Event::new(EventKind::TagPush, tag)
     })
 }
 
@@ -55,7 +55,7 @@ fn create(payload: &Value) -> Result<Event, Error> {
     }
     Ok(Event {
         repository: repository(payload),
-        ..Event::new(Kind::TagPush, tag)
+        ..Event::new(EventKind::TagPush, tag)
     })
 }
 
@@ -81,7 +81,7 @@ fn release(payload: &Value) -> Result<Event, Error> {
         repository: repository(payload),
         draft: payload["release"]["draft"] == true,
         prerelease: payload["release"]["prerelease"] == true,
-        ..Event::new(Kind::Release, tag)
+        ..Event::new(EventKind::Release, tag)
     })
 }
 

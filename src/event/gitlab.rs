@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Event, Kind, is_zero, optional, required, tag_of_ref};
+use super::{Error, Event, EventKind, is_zero, optional, required, tag_of_ref};
 
 pub(super) fn parse(payload: &Value) -> Result<Event, Error> {
     match required(payload, "/object_kind")? {
@@ -31,7 +31,7 @@ fn tag_push(payload: &Value) -> Result<Event, Error> {
         // `after` is the tag object of an annotated tag; `checkout_sha` is its commit.
         commit: optional(payload, "/checkout_sha"),
         repository: repository(payload),
-        ..Event::new(Kind::TagPush, tag)
+        ..Event::new(EventKind::TagPush, tag)
     })
 }
 
@@ -57,7 +57,7 @@ fn release(payload: &Value) -> Result<Event, Error> {
     Ok(Event {
         commit: optional(payload, "/commit/id"),
         repository: repository(payload),
-        ..Event::new(Kind::Release, tag)
+        ..Event::new(EventKind::Release, tag)
     })
 }
 

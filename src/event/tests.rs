@@ -14,14 +14,14 @@ fn read(name: &str) -> Vec<u8> {
 fn reads_the_tag_of_every_host() {
     let commit = Some("82b3d5ae55f7080f1e6022629cdb57bfae7cccc7".to_owned());
     let cases = [
-        ("gitlab-tag-push", Kind::TagPush, commit.clone()),
-        ("gitlab-release", Kind::Release, commit.clone()),
-        ("github-push", Kind::TagPush, commit.clone()),
-        ("github-create", Kind::TagPush, None),
-        ("github-release", Kind::Release, None),
-        ("gitea-push", Kind::TagPush, commit.clone()),
-        ("gitea-release", Kind::Release, None),
-        ("bitbucket-push", Kind::TagPush, commit),
+        ("gitlab-tag-push", EventKind::TagPush, commit.clone()),
+        ("gitlab-release", EventKind::Release, commit.clone()),
+        ("github-push", EventKind::TagPush, commit.clone()),
+        ("github-create", EventKind::TagPush, None),
+        ("github-release", EventKind::Release, None),
+        ("gitea-push", EventKind::TagPush, commit.clone()),
+        ("gitea-release", EventKind::Release, None),
+        ("bitbucket-push", EventKind::TagPush, commit),
     ];
     for (name, kind, commit) in cases {
         let event = Event::parse(&read(name)).unwrap();

@@ -1,11 +1,11 @@
 //! Parses the URL of a repository, and derives the URL of its host's API.
 
-use super::{Error, Kind};
+use super::{Error, ForgeKind};
 use crate::http::Url;
 
 /// The parts of a repository's URL, encoded for requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct RepositoryAddress {
     /// The repository's page, without `.git`.
     pub(super) web: Url,
     /// The prefix of every URL of the API, ending in a slash.
@@ -68,30 +68,30 @@ fn of_azure_ssh(url: &Url) -> Option<Url> {
     }
 }
 
-impl Address {
+impl RepositoryAddress {
     /// Splits the URL of a repository's page into its parts.
     ///
     /// # Errors
     /// [`Error::Address`].
-    pub(super) fn parse(kind: Kind, web: &Url) -> Result<Self, Error> {
+    pub(super) fn parse(kind: ForgeKind, web: &Url) -> Result<Self, Error> {
         let parts = web.path_segments().into_iter().flatten();
         let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
         let origin = web.origin().ascii_serialization();
         let found = match kind {
-            Kind::GitLab => of_gitlab(&origin, &parts, 0),
-            Kind::GitHub => {
+            ForgeKind::GitLab => of_gitlab(&origin, &parts, 0),
+            ForgeKind::GitHub => {
                 let is_public = web.host_str() == Some("github.com");
                 let api = is_public.then_some("https://api.github.com/");
                 of_pair(&origin, &parts, api, "api/v3/")
             }
-            Kind::Gitea => of_pair(&origin, &parts, None, "api/v1/"),
-            Kind::BitbucketCloud => {
+            ForgeKind::Gitea => of_pair(&origin, &parts, None, "api/v1/"),
+            ForgeKind::BitbucketCloud => {
                 let is_public = web.host_str() == Some("bitbucket.org");
                 let api = is_public.then_some("https://api.bitbucket.org/2.0/");
                 of_pair(&origin, &parts, api, "2.0/")
             }
-            Kind::BitbucketDataCenter => of_data_center(&origin, &parts),
-            Kind::AzureDevOps => of_azure(web, &origin, &parts),
+            ForgeKind::BitbucketDataCenter => of_data_center(&origin, &parts),
+            ForgeKind::AzureDevOps => of_azure(web, &origin, &parts),
         };
         let (api, owner, name) = found.ok_or_else(|| Error::Address {
             url: web.to_string(),
@@ -129,19 +129,21 @@ impl Address {
     }
 
     /// Returns the URL of the page of a commit.
-    pub(super) fn commit_page(&self, kind: Kind, commit: &str) -> String {
+    pub(super) fn commit_page(&self, kind: ForgeKind, commit: &str) -> String {
         let web = self.web.as_str();
         match kind {
-            Kind::GitLab => format!("{web}/-/commit/{commit}"),
-            Kind::BitbucketCloud => format!("{web}/commits/{commit}"),
-            Kind::BitbucketDataCenter => {
+            ForgeKind::GitLab => format!("{web}/-/commit/{commit}"),
+            ForgeKind::BitbucketCloud => format!("{web}/commits/{commit}"),
+            ForgeKind::BitbucketDataCenter => {
                 let base = self.api.trim_end_matches("rest/");
                 format!(
                     "{base}projects/{}/repos/{}/commits/{commit}",
                     self.owner, self.name
                 )
             }
-            Kind::GitHub | Kind::Gitea | Kind::AzureDevOps => format!("{web}/commit/{commit}"),
+            ForgeKind::GitHub | ForgeKind::Gitea | ForgeKind::AzureDevOps => {
+                format!("{web}/commit/{commit}")
+            }
         }
     }
 }
@@ -211,17 +213,17 @@ fn of_azure(web: &Url, origin: &str, parts: &[&str]) -> Found {
     Some((api, (*project).to_owned(), (*name).to_owned()))
 }
 
-fn name_of(kind: Kind) -> &'static str {
-    let found = Kind::ALL.iter().find(|(own, ..)| *own == kind);
+fn name_of(kind: ForgeKind) -> &'static str {
+    let found = ForgeKind::ALL.iter().find(|(own, ..)| *own == kind);
     found.map_or("", |(_, _, name)| name)
 }
 
-fn shape_of(kind: Kind) -> &'static str {
+fn shape_of(kind: ForgeKind) -> &'static str {
     match kind {
-        Kind::GitLab => "https://HOST/GROUP/NAME",
-        Kind::GitHub | Kind::Gitea => "https://HOST/OWNER/NAME",
-        Kind::BitbucketCloud => "https://bitbucket.org/WORKSPACE/NAME",
-        Kind::BitbucketDataCenter => "https://HOST/scm/PROJECT/NAME.git",
-        Kind::AzureDevOps => "https://dev.azure.com/ORGANISATION/PROJECT/_git/NAME",
+        ForgeKind::GitLab => "https://HOST/GROUP/NAME",
+        ForgeKind::GitHub | ForgeKind::Gitea => "https://HOST/OWNER/NAME",
+        ForgeKind::BitbucketCloud => "https://bitbucket.org/WORKSPACE/NAME",
+        ForgeKind::BitbucketDataCenter => "https://HOST/scm/PROJECT/NAME.git",
+        ForgeKind::AzureDevOps => "https://dev.azure.com/ORGANISATION/PROJECT/_git/NAME",
     }
 }

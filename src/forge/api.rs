@@ -7,11 +7,11 @@ use std::{fmt, time::Duration};
 
 use answers::{limit, said};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-pub(super) use rights::Right;
+pub(super) use rights::ApiRight;
 use rights::{doing, lacks};
 use serde_json::Value;
 
-use super::{Error, Kind, address::Address};
+use super::{Error, ForgeKind, address::RepositoryAddress};
 use crate::{
     git::Git,
     http::{
@@ -37,31 +37,31 @@ const PLACEHOLDERS: [&str; 5] = ["git", "oauth2", "x-token-auth", "x-access-toke
 
 /// A token for the API alone, from a flag.
 #[derive(Clone)]
-pub(crate) struct Token {
+pub(crate) struct ApiToken {
     pub(crate) secret: String,
     /// The file that it came from.
     pub(crate) origin: String,
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for ApiToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(***)")
     }
 }
 
-pub(super) struct Call<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) method: Method,
     /// The path below the API, without a slash at its beginning.
     pub(super) path: String,
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) body: Option<Value>,
-    pub(super) right: Right,
+    pub(super) right: ApiRight,
     /// Set when a second request has no further effect.
     pub(super) is_repeatable: bool,
 }
 
-impl<'a> Call<'a> {
-    pub(super) fn get(path: String, query: &'a [(&'a str, &'a str)], right: Right) -> Self {
+impl<'a> ApiRequest<'a> {
+    pub(super) fn get(path: String, query: &'a [(&'a str, &'a str)], right: ApiRight) -> Self {
         Self {
             method: Method::GET,
             path,
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(super) fn send(method: Method, path: String, body: Value, right: Right) -> Self {
+    pub(super) fn send(method: Method, path: String, body: Value, right: ApiRight) -> Self {
         Self {
             method,
             path,
@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
     }
 
     /// Marks a request that creates something: sent twice, it would create two.
-    pub(super) fn once(mut self) -> Self {
+    pub(super) fn not_repeatable(mut self) -> Self {
         self.is_repeatable = false;
         self
     }
@@ -100,11 +100,11 @@ impl<'a> Call<'a> {
 pub(super) struct Api {
     git: Git,
     http: Http,
-    kind: Kind,
+    kind: ForgeKind,
     /// The repository's page, which selects the token.
     repository: Url,
     base: String,
-    token: Option<Token>,
+    token: Option<ApiToken>,
 }
 
 /// The header with the token, and the file of the token.
@@ -121,7 +121,7 @@ pub(super) enum Probe {
     Other,
 }
 
-enum Tried {
+enum ApiAttempt {
     Done(Value),
     Failed(Error),
     /// The host requests a pause.
@@ -132,9 +132,9 @@ impl Api {
     pub(super) fn new(
         git: &Git,
         http: &Http,
-        kind: Kind,
-        address: &Address,
-        token: Option<Token>,
+        kind: ForgeKind,
+        address: &RepositoryAddress,
+        token: Option<ApiToken>,
     ) -> Self {
         Self {
             git: git.clone(),
@@ -151,7 +151,7 @@ impl Api {
     }
 
     /// Changes the root of the API.
-    pub(super) fn rebase(&mut self, address: &Address) {
+    pub(super) fn rebase(&mut self, address: &RepositoryAddress) {
         self.base.clone_from(&address.api);
     }
 
@@ -195,7 +195,7 @@ impl Api {
     }
 
     /// Sends a request with retries and returns the JSON of its answer, `null` for an empty one.
-    pub(super) async fn send(&self, call: Call<'_>) -> Result<Value, Error> {
+    pub(super) async fn send(&self, call: ApiRequest<'_>) -> Result<Value, Error> {
         let mut url = Url::parse(&format!("{}{}", self.base, call.path))
             .map_err(|_| self.failed(&call, "the URL of its API is not one".to_owned()))?;
         if !call.query.is_empty() {
@@ -204,16 +204,16 @@ impl Api {
         let mut pauses = PAUSES.into_iter();
         let mut waited = Duration::ZERO;
         loop {
-            let pause = match self.once(&call, &url).await? {
-                Tried::Done(value) => return Ok(value),
-                Tried::Failed(error) => match pauses.next().filter(|_| call.is_repeatable) {
+            let pause = match self.attempt(&call, &url).await? {
+                ApiAttempt::Done(value) => return Ok(value),
+                ApiAttempt::Failed(error) => match pauses.next().filter(|_| call.is_repeatable) {
                     Some(pause) => {
                         tracing::warn!("{error}: trying again");
                         pause
                     }
                     None => return Err(error),
                 },
-                Tried::Wait(wait) => {
+                ApiAttempt::Wait(wait) => {
                     waited += wait;
                     if waited > MAX_WAIT {
                         return Err(Error::Busy {
@@ -233,13 +233,13 @@ impl Api {
         }
     }
 
-    async fn once(&self, call: &Call<'_>, url: &Url) -> Result<Tried, Error> {
+    async fn attempt(&self, call: &ApiRequest<'_>, url: &Url) -> Result<ApiAttempt, Error> {
         let authorization = self.authorization().await?;
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = match self.request(call, &url, &authorization).await? {
                 Ok(response) => response,
-                Err(error) => return Ok(Tried::Failed(error)),
+                Err(error) => return Ok(ApiAttempt::Failed(error)),
             };
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|value| value.to_str().ok());
@@ -265,20 +265,20 @@ impl Api {
 
     async fn request(
         &self,
-        call: &Call<'_>,
+        call: &ApiRequest<'_>,
         url: &Url,
         authorization: &Authorization,
     ) -> Result<Result<Response, Error>, Error> {
         let client = self.http.client(url, Traffic::Small)?;
         let accept = match self.kind {
-            Kind::GitHub => "application/vnd.github+json",
+            ForgeKind::GitHub => "application/vnd.github+json",
             _ => "application/json",
         };
         let mut request = client
             .request(call.method.clone(), url.clone())
             .header(header::AUTHORIZATION, authorization.value.clone())
             .header(header::ACCEPT, accept);
-        if self.kind == Kind::GitHub {
+        if self.kind == ForgeKind::GitHub {
             request = request.header("x-github-api-version", "2022-11-28");
         }
         let mut progress = Sent::default();
@@ -295,10 +295,10 @@ impl Api {
 
     async fn read(
         &self,
-        call: &Call<'_>,
+        call: &ApiRequest<'_>,
         response: Response,
         authorization: Authorization,
-    ) -> Result<Tried, Error> {
+    ) -> Result<ApiAttempt, Error> {
         let status = response.status();
         let headers = response.headers().clone();
         let object = format!("the answer of {}", self.host());
@@ -308,7 +308,7 @@ impl Api {
             Err(error @ (Failed::Large { .. } | Failed::Budget(_))) => {
                 return Err(self.failed(call, error.to_string()));
             }
-            Err(error) => return Ok(Tried::Failed(self.failed(call, error.to_string()))),
+            Err(error) => return Ok(ApiAttempt::Failed(self.failed(call, error.to_string()))),
         };
         let parsed: Option<Value> = match bytes.is_empty() {
             true => Some(Value::Null),
@@ -317,7 +317,7 @@ impl Api {
         // Azure DevOps answers an unknown token with 203 and a page.
         if status.is_success() && status.as_u16() != 203 {
             return match parsed {
-                Some(value) => Ok(Tried::Done(value)),
+                Some(value) => Ok(ApiAttempt::Done(value)),
                 None => {
                     let reason = "it answers with something else than JSON".to_owned();
                     Err(self.failed(call, reason))
@@ -325,17 +325,17 @@ impl Api {
             };
         }
         if let Some(wait) = limit(status, &headers) {
-            return Ok(Tried::Wait(wait));
+            return Ok(ApiAttempt::Wait(wait));
         }
         let said = said(parsed.as_ref());
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             let error = self.failed(call, format!("status {status}{said}"));
-            return Ok(Tried::Failed(error));
+            return Ok(ApiAttempt::Failed(error));
         }
         Err(self.refused(call, status.as_u16(), said, authorization.origin))
     }
 
-    fn refused(&self, call: &Call<'_>, status: u16, said: String, origin: String) -> Error {
+    fn refused(&self, call: &ApiRequest<'_>, status: u16, said: String, origin: String) -> Error {
         let (kind, host) = (self.kind, self.host());
         let doing = doing(call.right);
         let lacks = lacks(kind, call.right);
@@ -373,7 +373,7 @@ impl Api {
         }
     }
 
-    fn failed(&self, call: &Call<'_>, reason: String) -> Error {
+    fn failed(&self, call: &ApiRequest<'_>, reason: String) -> Error {
         Error::Remote {
             kind: self.kind,
             host: self.host(),
@@ -412,11 +412,15 @@ impl Api {
         };
         let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")));
         let value = match self.kind {
-            Kind::GitLab | Kind::GitHub => format!("Bearer {secret}"),
-            Kind::Gitea => format!("token {secret}"),
-            Kind::BitbucketCloud | Kind::BitbucketDataCenter if names_user => basic(&user),
-            Kind::BitbucketCloud | Kind::BitbucketDataCenter => format!("Bearer {secret}"),
-            Kind::AzureDevOps => basic(""),
+            ForgeKind::GitLab | ForgeKind::GitHub => format!("Bearer {secret}"),
+            ForgeKind::Gitea => format!("token {secret}"),
+            ForgeKind::BitbucketCloud | ForgeKind::BitbucketDataCenter if names_user => {
+                basic(&user)
+            }
+            ForgeKind::BitbucketCloud | ForgeKind::BitbucketDataCenter => {
+                format!("Bearer {secret}")
+            }
+            ForgeKind::AzureDevOps => basic(""),
         };
         let mut value = HeaderValue::try_from(value).map_err(|_| Error::Unknown {
             kind: self.kind,

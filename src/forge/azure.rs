@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     text,
 };
 use crate::http::Method;
@@ -26,9 +26,11 @@ impl Azure<'_> {
             number,
             url: format!("{}/pullrequest/{number}", self.0.address.web),
             state: match raw["status"].as_str() {
-                Some("completed") => State::Merged(text(&raw, &["lastMergeCommit", "commitId"])),
-                Some("abandoned") => State::Closed,
-                _ => State::Open,
+                Some("completed") => {
+                    ChangeRequestState::Merged(text(&raw, &["lastMergeCommit", "commitId"]))
+                }
+                Some("abandoned") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -39,9 +41,9 @@ impl Azure<'_> {
         method: Method,
         path: String,
         body: Value,
-        right: Right,
+        right: ApiRight,
     ) -> Result<Value, Error> {
-        let call = Call::send(method, path, body, right).query(&[VERSION]);
+        let call = ApiRequest::send(method, path, body, right).query(&[VERSION]);
         self.0.api.send(call).await
     }
 }
@@ -50,7 +52,7 @@ fn body_of(proposal: &Proposal) -> String {
     proposal.body.chars().take(MAX_BODY).collect()
 }
 
-impl Host for Azure<'_> {
+impl HostApi for Azure<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let (from, to) = (
             format!("refs/heads/{branch}"),
@@ -62,7 +64,7 @@ impl Host for Azure<'_> {
             ("searchCriteria.targetRefName", to.as_str()),
             VERSION,
         ];
-        let call = Call::get(self.requests(), &query, Right::Read);
+        let call = ApiRequest::get(self.requests(), &query, ApiRight::Read);
         let found = self.0.api.send(call).await?;
         let first = self.0.list(&found["value"])?.first();
         first.map(|raw| self.read(raw.clone())).transpose()
@@ -80,8 +82,8 @@ impl Host for Azure<'_> {
             "labels": named("name", &proposal.labels),
             "reviewers": named("id", &proposal.reviewers),
         });
-        let call = Call::send(Method::POST, self.requests(), body, Right::Write);
-        let call = call.query(&[VERSION]).once();
+        let call = ApiRequest::send(Method::POST, self.requests(), body, ApiRight::Write);
+        let call = call.query(&[VERSION]).not_repeatable();
         self.read(self.0.api.send(call).await?)
     }
 
@@ -92,7 +94,7 @@ impl Host for Azure<'_> {
         let body = body_of(proposal);
         if !same("title", &proposal.title) || !same("description", &body) {
             let body = json!({"title": proposal.title, "description": body});
-            self.send(Method::PATCH, path.clone(), body, Right::Write)
+            self.send(Method::PATCH, path.clone(), body, ApiRight::Write)
                 .await?;
         }
         let has = |list: &str, key: &str, name: &str| {
@@ -102,15 +104,20 @@ impl Host for Azure<'_> {
         for label in &proposal.labels {
             if !has("labels", "name", label) {
                 let body = json!({"name": label});
-                self.send(Method::POST, format!("{path}/labels"), body, Right::Label)
-                    .await?;
+                self.send(
+                    Method::POST,
+                    format!("{path}/labels"),
+                    body,
+                    ApiRight::Label,
+                )
+                .await?;
             }
         }
         for id in &proposal.reviewers {
             if !has("reviewers", "id", id) {
                 let path = format!("{path}/reviewers/{id}");
                 let body = json!({"id": id, "vote": 0});
-                self.send(Method::PUT, path, body, Right::Review).await?;
+                self.send(Method::PUT, path, body, ApiRight::Review).await?;
             }
         }
         Ok(())
@@ -126,22 +133,22 @@ impl Host for Azure<'_> {
             "completionOptions": {"deleteSourceBranch": true},
         });
         let path = format!("{}/{}", self.requests(), found.number);
-        self.send(Method::PATCH, path, body, Right::Merge)
+        self.send(Method::PATCH, path, body, ApiRight::Merge)
             .await
             .map(drop)
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let path = format!("{}/{number}", self.requests());
-        let call = Call::get(path, &[VERSION], Right::Read);
+        let call = ApiRequest::get(path, &[VERSION], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "pending",
-            Progress::Success => "succeeded",
-            Progress::Failure => "failed",
+            StatusState::Pending => "pending",
+            StatusState::Success => "succeeded",
+            StatusState::Failure => "failed",
         };
         let (genre, name) = status
             .context
@@ -159,7 +166,7 @@ impl Host for Azure<'_> {
             "repositories/{}/commits/{}/statuses",
             self.0.address.name, status.commit
         );
-        self.send(Method::POST, path, body, Right::Status)
+        self.send(Method::POST, path, body, ApiRight::Status)
             .await
             .map(drop)
     }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     text,
 };
 use crate::http::Method;
@@ -29,9 +29,9 @@ impl Cloud<'_> {
             number: self.0.number(&raw, "id")?,
             url: text(&raw, &["links", "html", "href"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
-                Some("MERGED") => State::Merged(text(&raw, &["merge_commit", "hash"])),
-                Some("DECLINED" | "SUPERSEDED") => State::Closed,
-                _ => State::Open,
+                Some("MERGED") => ChangeRequestState::Merged(text(&raw, &["merge_commit", "hash"])),
+                Some("DECLINED" | "SUPERSEDED") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -46,7 +46,7 @@ fn reviewer(name: &str) -> Value {
     }
 }
 
-impl Host for Cloud<'_> {
+impl HostApi for Cloud<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let quoted = |text: &str| format!("\"{}\"", text.replace(['\\', '"'], ""));
         let (from, to) = (quoted(branch), quoted(target));
@@ -58,7 +58,7 @@ impl Host for Cloud<'_> {
         let found = self
             .0
             .api
-            .send(Call::get(path, &query, Right::Read))
+            .send(ApiRequest::get(path, &query, ApiRight::Read))
             .await?;
         let first = self.0.list(&found["values"])?.first();
         first.map(|raw| self.read(raw.clone())).transpose()
@@ -79,7 +79,7 @@ impl Host for Cloud<'_> {
             "close_source_branch": true,
         });
         let path = format!("{}/pullrequests", self.repository());
-        let call = Call::send(Method::POST, path, body, Right::Write).once();
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Write).not_repeatable();
         self.read(self.0.api.send(call).await?)
     }
 
@@ -112,7 +112,7 @@ impl Host for Cloud<'_> {
             "description": proposal.body,
             "reviewers": reviewers,
         });
-        let call = Call::send(Method::PUT, self.path(found.number), body, Right::Write);
+        let call = ApiRequest::send(Method::PUT, self.path(found.number), body, ApiRight::Write);
         self.0.api.send(call).await.map(drop)
     }
 
@@ -124,15 +124,15 @@ impl Host for Cloud<'_> {
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
-        let call = Call::get(self.path(number), &[], Right::Read);
+        let call = ApiRequest::get(self.path(number), &[], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "INPROGRESS",
-            Progress::Success => "SUCCESSFUL",
-            Progress::Failure => "FAILED",
+            StatusState::Pending => "INPROGRESS",
+            StatusState::Success => "SUCCESSFUL",
+            StatusState::Failure => "FAILED",
         };
         let key: String = status.context.chars().take(MAX_KEY).collect();
         // The API requires a link.
@@ -149,7 +149,7 @@ impl Host for Cloud<'_> {
             self.repository(),
             status.commit
         );
-        let call = Call::send(Method::POST, path, body, Right::Status);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Status);
         self.0.api.send(call).await.map(drop)
     }
 }

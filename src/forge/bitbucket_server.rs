@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     at, text,
 };
 use crate::http::Method;
@@ -28,9 +28,11 @@ impl Server<'_> {
                 .unwrap_or_default()
                 .to_owned(),
             state: match raw["state"].as_str() {
-                Some("MERGED") => State::Merged(text(&raw, &["properties", "mergeCommit", "id"])),
-                Some("DECLINED") => State::Closed,
-                _ => State::Open,
+                Some("MERGED") => {
+                    ChangeRequestState::Merged(text(&raw, &["properties", "mergeCommit", "id"]))
+                }
+                Some("DECLINED") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -45,7 +47,7 @@ impl Server<'_> {
     }
 }
 
-impl Host for Server<'_> {
+impl HostApi for Server<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let (from, to) = (
             format!("refs/heads/{branch}"),
@@ -56,7 +58,7 @@ impl Host for Server<'_> {
             ("direction", "OUTGOING"),
             ("at", from.as_str()),
         ];
-        let call = Call::get(self.requests(), &query, Right::Read);
+        let call = ApiRequest::get(self.requests(), &query, ApiRight::Read);
         let found = self.0.api.send(call).await?;
         let all = self.0.list(&found["values"])?.iter();
         let mut own = all.filter(|raw| *at(raw, &["toRef", "id"]) == to);
@@ -75,7 +77,8 @@ impl Host for Server<'_> {
             "toRef": self.branch(&proposal.target),
             "reviewers": reviewers,
         });
-        let call = Call::send(Method::POST, self.requests(), body, Right::Write).once();
+        let call =
+            ApiRequest::send(Method::POST, self.requests(), body, ApiRight::Write).not_repeatable();
         self.read(self.0.api.send(call).await?)
     }
 
@@ -105,7 +108,7 @@ impl Host for Server<'_> {
             "reviewers": reviewers,
         });
         let path = format!("{}/{}", self.requests(), found.number);
-        let call = Call::send(Method::PUT, path, body, Right::Write);
+        let call = ApiRequest::send(Method::PUT, path, body, ApiRight::Write);
         self.0.api.send(call).await.map(drop)
     }
 
@@ -116,21 +119,21 @@ impl Host for Server<'_> {
         let query = [("version", version.as_str())];
         let path = format!("{}/{}/merge", self.requests(), found.number);
         let body = json!({"autoMerge": true});
-        let call = Call::send(Method::POST, path, body, Right::Merge).query(&query);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Merge).query(&query);
         self.0.api.send(call).await.map(drop)
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
         let path = format!("{}/{number}", self.requests());
-        let call = Call::get(path, &[], Right::Read);
+        let call = ApiRequest::get(path, &[], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "INPROGRESS",
-            Progress::Success => "SUCCESSFUL",
-            Progress::Failure => "FAILED",
+            StatusState::Pending => "INPROGRESS",
+            StatusState::Success => "SUCCESSFUL",
+            StatusState::Failure => "FAILED",
         };
         // The API requires a link.
         let own = || self.0.commit_page(&status.commit);
@@ -142,7 +145,7 @@ impl Host for Server<'_> {
             "description": status.description,
         });
         let path = format!("build-status/1.0/commits/{}", status.commit);
-        let call = Call::send(Method::POST, path, body, Right::Status);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Status);
         self.0.api.send(call).await.map(drop)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Kind;
+use super::ForgeKind;
 
 /// An error of a Git host's API, or of the connection to it. `origin` is the file with the token, `said` the host's own text.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -26,13 +26,13 @@ pub(crate) enum Error {
     Http(#[from] crate::http::Error),
     /// There is no token for the host.
     #[error("the API of {kind} at {host} needs a token, and there is none for {host}")]
-    NoToken { kind: Kind, host: String },
+    NoToken { kind: ForgeKind, host: String },
     /// The host rejects the token (401).
     #[error(
         "{kind} at {host} does not accept the token from {origin} (status 401){said}: it is expired, revoked or of another host"
     )]
     Unknown {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         origin: String,
         said: String,
@@ -42,7 +42,7 @@ pub(crate) enum Error {
         "the token from {origin} may not {doing} on {kind} at {host} (status 403){said}: it lacks {lacks}"
     )]
     Lacks {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         origin: String,
         doing: &'static str,
@@ -54,7 +54,7 @@ pub(crate) enum Error {
         "{kind} at {host} has no {path}, or the token from {origin} may not see it (status 404){said}: to {doing} it needs {lacks}"
     )]
     NotFound {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         path: Box<str>,
         origin: Box<str>,
@@ -65,7 +65,7 @@ pub(crate) enum Error {
     /// The host refuses the request, and a retry would not help.
     #[error("{kind} at {host} does not {doing} (status {status}){said}")]
     Refused {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         doing: &'static str,
         status: u16,
@@ -74,25 +74,25 @@ pub(crate) enum Error {
     /// The host requests a longer pause than is acceptable.
     #[error("{kind} at {host} limits the rate of requests and asks to wait {seconds} s", seconds = wait.as_secs())]
     Busy {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         wait: Duration,
     },
     /// The host could not be reached, or the connection or the request failed.
     #[error("{kind} at {host} failed to {doing}: {reason}")]
     Remote {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         doing: &'static str,
         reason: String,
     },
     /// The host's API lacks the operation.
     #[error("{kind} has no {what} in its API")]
-    Unsupported { kind: Kind, what: &'static str },
+    Unsupported { kind: ForgeKind, what: &'static str },
     /// The host has no user with a reviewer's name.
     #[error("{kind} at {host} has no user {name:?}")]
     Reviewer {
-        kind: Kind,
+        kind: ForgeKind,
         host: String,
         name: String,
     },

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     at, pulls, text,
 };
 use crate::http::Method;
@@ -31,9 +31,11 @@ impl Gitea<'_> {
             number: self.0.number(&raw, "number")?,
             url: text(&raw, &["html_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
-                _ if raw["merged"] == true => State::Merged(text(&raw, &["merge_commit_sha"])),
-                Some("closed") => State::Closed,
-                _ => State::Open,
+                _ if raw["merged"] == true => {
+                    ChangeRequestState::Merged(text(&raw, &["merge_commit_sha"]))
+                }
+                Some("closed") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -45,7 +47,7 @@ impl Gitea<'_> {
         for page in 1..=MAX_PAGES {
             let (page, limit) = (page.to_string(), PAGE.to_string());
             let query = [("page", page.as_str()), ("limit", limit.as_str())];
-            let call = Call::get(path.clone(), &query, Right::Label);
+            let call = ApiRequest::get(path.clone(), &query, ApiRight::Label);
             let found = self.0.api.send(call).await?;
             let all = self.0.list(&found)?;
             let own = all.iter().find(|label| label["name"] == name);
@@ -57,13 +59,13 @@ impl Gitea<'_> {
             }
         }
         let body = json!({"name": name, "color": COLOUR});
-        let call = Call::send(Method::POST, path, body, Right::Label).once();
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Label).not_repeatable();
         let made = self.0.api.send(call).await?;
         self.0.number(&made, "id")
     }
 }
 
-impl Host for Gitea<'_> {
+impl HostApi for Gitea<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let path = format!("{}/pulls", self.repository());
         for page in 1..=MAX_PAGES {
@@ -73,7 +75,7 @@ impl Host for Gitea<'_> {
                 ("page", page.as_str()),
                 ("limit", limit.as_str()),
             ];
-            let call = Call::get(path.clone(), &query, Right::Read);
+            let call = ApiRequest::get(path.clone(), &query, ApiRight::Read);
             let found = self.0.api.send(call).await?;
             let all = self.0.list(&found)?;
             let own = all.iter().find(|raw| {
@@ -105,7 +107,8 @@ impl Host for Gitea<'_> {
         }
         if !ids.is_empty() {
             let path = format!("{}/issues/{}/labels", self.repository(), found.number);
-            let call = Call::send(Method::POST, path, json!({"labels": ids}), Right::Label);
+            let call =
+                ApiRequest::send(Method::POST, path, json!({"labels": ids}), ApiRight::Label);
             self.0.api.send(call).await?;
         }
         let missing = |name: &&String| !has("requested_reviewers", "login", name);
@@ -113,7 +116,7 @@ impl Host for Gitea<'_> {
         if !reviewers.is_empty() {
             let path = format!("{}/requested_reviewers", self.path(found.number));
             let body = json!({"reviewers": reviewers});
-            let call = Call::send(Method::POST, path, body, Right::Review);
+            let call = ApiRequest::send(Method::POST, path, body, ApiRight::Review);
             self.0.api.send(call).await?;
         }
         Ok(())
@@ -127,7 +130,7 @@ impl Host for Gitea<'_> {
             "delete_branch_after_merge": true,
             "head_commit_id": commit,
         });
-        let call = Call::send(Method::POST, path, body, Right::Merge);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Merge);
         match self.0.api.send(call).await {
             // Auto-merge is enabled already.
             Err(Error::Refused { status: 409, .. }) => Ok(()),
@@ -136,15 +139,15 @@ impl Host for Gitea<'_> {
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
-        let call = Call::get(self.path(number), &[], Right::Read);
+        let call = ApiRequest::get(self.path(number), &[], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "pending",
-            Progress::Success => "success",
-            Progress::Failure => "failure",
+            StatusState::Pending => "pending",
+            StatusState::Success => "success",
+            StatusState::Failure => "failure",
         };
         let mut body = json!({
             "state": state,
@@ -155,7 +158,7 @@ impl Host for Gitea<'_> {
             body["target_url"] = link.clone().into();
         }
         let path = format!("{}/statuses/{}", self.repository(), status.commit);
-        let call = Call::send(Method::POST, path, body, Right::Status);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Status);
         self.0.api.send(call).await.map(drop)
     }
 }

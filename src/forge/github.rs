@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     at, pulls, text,
 };
 use crate::http::Method;
@@ -29,9 +29,9 @@ impl GitHub<'_> {
             number: self.0.number(&raw, "number")?,
             url: text(&raw, &["html_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
-                _ if merged => State::Merged(text(&raw, &["merge_commit_sha"])),
-                Some("closed") => State::Closed,
-                _ => State::Open,
+                _ if merged => ChangeRequestState::Merged(text(&raw, &["merge_commit_sha"])),
+                Some("closed") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -41,12 +41,12 @@ impl GitHub<'_> {
     async fn merge(&self, found: &ChangeRequest, commit: &str) -> Result<(), Error> {
         let path = format!("{}/merge", self.path(found.number));
         let body = json!({"sha": commit});
-        let call = Call::send(Method::PUT, path, body, Right::Merge);
+        let call = ApiRequest::send(Method::PUT, path, body, ApiRight::Merge);
         self.0.api.send(call).await.map(drop)
     }
 }
 
-impl Host for GitHub<'_> {
+impl HostApi for GitHub<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let head = format!("{}:{branch}", self.0.address.owner);
         let query = [("state", "open"), ("head", &head), ("base", target)];
@@ -54,7 +54,7 @@ impl Host for GitHub<'_> {
         let found = self
             .0
             .api
-            .send(Call::get(path, &query, Right::Read))
+            .send(ApiRequest::get(path, &query, ApiRight::Read))
             .await?;
         let all = self.0.list(&found)?.iter();
         // After a rename the filter by the old owner has no effect.
@@ -76,7 +76,7 @@ impl Host for GitHub<'_> {
         if !labels.is_empty() {
             let path = format!("{}/issues/{}/labels", self.repository(), found.number);
             let body = json!({"labels": labels});
-            let call = Call::send(Method::POST, path, body, Right::Label);
+            let call = ApiRequest::send(Method::POST, path, body, ApiRight::Label);
             self.0.api.send(call).await?;
         }
         let missing = |name: &&String| match name.split_once('/') {
@@ -93,7 +93,7 @@ impl Host for GitHub<'_> {
                 .collect();
             let path = format!("{}/requested_reviewers", self.path(found.number));
             let body = json!({"reviewers": people, "team_reviewers": teams});
-            let call = Call::send(Method::POST, path, body, Right::Review);
+            let call = ApiRequest::send(Method::POST, path, body, ApiRight::Review);
             self.0.api.send(call).await?;
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Host for GitHub<'_> {
         let path = if is_public { "graphql" } else { "../graphql" };
         let id = text(&found.raw, &["node_id"]).unwrap_or_default();
         let body = json!({"query": ENABLE, "variables": {"id": id}});
-        let call = Call::send(Method::POST, path.to_owned(), body, Right::Merge);
+        let call = ApiRequest::send(Method::POST, path.to_owned(), body, ApiRight::Merge);
         let answer = self.0.api.send(call).await?;
         let errors = answer["errors"].as_array().into_iter().flatten();
         let said: Vec<_> = errors
@@ -127,15 +127,15 @@ impl Host for GitHub<'_> {
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
-        let call = Call::get(self.path(number), &[], Right::Read);
+        let call = ApiRequest::get(self.path(number), &[], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "pending",
-            Progress::Success => "success",
-            Progress::Failure => "failure",
+            StatusState::Pending => "pending",
+            StatusState::Success => "success",
+            StatusState::Failure => "failure",
         };
         let mut body = json!({
             "state": state,
@@ -146,7 +146,7 @@ impl Host for GitHub<'_> {
             body["target_url"] = link.clone().into();
         }
         let path = format!("{}/statuses/{}", self.repository(), status.commit);
-        let call = Call::send(Method::POST, path, body, Right::Status);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Status);
         self.0.api.send(call).await.map(drop)
     }
 }

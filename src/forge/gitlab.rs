@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChangeRequest, Error, Forge, Host, Progress, Proposal, State, Status,
-    api::{Call, Right},
+    ChangeRequest, ChangeRequestState, CommitStatus, Error, Forge, HostApi, Proposal, StatusState,
+    api::{ApiRequest, ApiRight},
     text,
 };
 use crate::http::Method;
@@ -52,9 +52,9 @@ impl GitLab<'_> {
             number: self.0.number(&raw, "iid")?,
             url: text(&raw, &["web_url"]).unwrap_or_default(),
             state: match raw["state"].as_str() {
-                Some("merged") => State::Merged(commit),
-                Some("closed") => State::Closed,
-                _ => State::Open,
+                Some("merged") => ChangeRequestState::Merged(commit),
+                Some("closed") => ChangeRequestState::Closed,
+                _ => ChangeRequestState::Open,
             },
             raw,
         })
@@ -64,7 +64,7 @@ impl GitLab<'_> {
         let mut ids = Vec::new();
         for name in names {
             let query = [("username", name.as_str())];
-            let call = Call::get("users".to_owned(), &query, Right::Review);
+            let call = ApiRequest::get("users".to_owned(), &query, ApiRight::Review);
             let found = self.0.api.send(call).await?;
             let id = found[0]["id"].as_u64().ok_or_else(|| Error::Reviewer {
                 kind: self.0.kind,
@@ -77,7 +77,7 @@ impl GitLab<'_> {
     }
 }
 
-impl Host for GitLab<'_> {
+impl HostApi for GitLab<'_> {
     async fn find(&self, branch: &str, target: &str) -> Result<Option<ChangeRequest>, Error> {
         let query = [
             ("state", "opened"),
@@ -88,7 +88,7 @@ impl Host for GitLab<'_> {
         let found = self
             .0
             .api
-            .send(Call::get(path, &query, Right::Read))
+            .send(ApiRequest::get(path, &query, ApiRight::Read))
             .await?;
         let first = self.0.list(&found)?.first();
         first.map(|raw| self.read(raw.clone())).transpose()
@@ -106,7 +106,7 @@ impl Host for GitLab<'_> {
             body["labels"] = proposal.labels.join(",").into();
         }
         let path = format!("{}/merge_requests", self.project());
-        let call = Call::send(Method::POST, path, body, Right::Write).once();
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Write).not_repeatable();
         self.read(self.0.api.send(call).await?)
     }
 
@@ -147,7 +147,7 @@ impl Host for GitLab<'_> {
         if body.as_object().is_some_and(serde_json::Map::is_empty) {
             return Ok(());
         }
-        let call = Call::send(Method::PUT, self.path(found.number), body, Right::Write);
+        let call = ApiRequest::send(Method::PUT, self.path(found.number), body, ApiRight::Write);
         self.0.api.send(call).await.map(drop)
     }
 
@@ -163,7 +163,7 @@ impl Host for GitLab<'_> {
         let path = format!("{}/merge", self.path(found.number));
         let mut check = 1;
         loop {
-            let call = Call::send(Method::PUT, path.clone(), body.clone(), Right::Merge);
+            let call = ApiRequest::send(Method::PUT, path.clone(), body.clone(), ApiRight::Merge);
             match self.0.api.send(call).await {
                 // Right after it was opened, GitLab has not yet computed whether it can be merged.
                 Err(Error::Refused { status, .. })
@@ -179,15 +179,15 @@ impl Host for GitLab<'_> {
     }
 
     async fn get(&self, number: u64) -> Result<ChangeRequest, Error> {
-        let call = Call::get(self.path(number), &[], Right::Read);
+        let call = ApiRequest::get(self.path(number), &[], ApiRight::Read);
         self.read(self.0.api.send(call).await?)
     }
 
-    async fn set_status(&self, status: &Status) -> Result<(), Error> {
+    async fn set_status(&self, status: &CommitStatus) -> Result<(), Error> {
         let state = match status.progress {
-            Progress::Pending => "running",
-            Progress::Success => "success",
-            Progress::Failure => "failed",
+            StatusState::Pending => "running",
+            StatusState::Success => "success",
+            StatusState::Failure => "failed",
         };
         let mut body = json!({
             "state": state,
@@ -198,7 +198,7 @@ impl Host for GitLab<'_> {
             body["target_url"] = link.clone().into();
         }
         let path = format!("{}/statuses/{}", self.project(), status.commit);
-        let call = Call::send(Method::POST, path, body, Right::Status);
+        let call = ApiRequest::send(Method::POST, path, body, ApiRight::Status);
         match self.0.api.send(call).await {
             // GitLab refuses to repeat the current status.
             Err(Error::Refused { said, .. }) if said.contains("Cannot transition status") => Ok(()),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use crate::http::Url;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ForgeKind {
     GitLab,
     GitHub,
     Gitea,
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     AzureDevOps,
 }
 
-impl Kind {
+impl ForgeKind {
     /// Every kind with its command-line name and its display name.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::GitLab, "gitlab", "GitLab"),
@@ -61,14 +61,14 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ForgeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = Self::ALL.iter().find(|(kind, ..)| kind == self);
         f.write_str(found.map_or("", |(_, _, name)| name))
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for ForgeKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

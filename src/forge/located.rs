@@ -1,7 +1,7 @@
 //! The root of a GitLab that is installed below a path: `https://HOST/ROOT/GROUP/NAME` and
 //! `https://HOST/GROUP/SUBGROUP/NAME` look the same, only the host can distinguish them.
 
-use super::{Error, Forge, Kind, api::Probe};
+use super::{Error, Forge, ForgeKind, api::Probe};
 
 impl Forge {
     /// Finds the root below which the host's API answers. Only a self-managed GitLab with more than
@@ -11,7 +11,7 @@ impl Forge {
     /// [`Error::Remote`] and [`Error::Busy`] for a host that does not answer.
     pub(crate) async fn located(mut self) -> Result<Self, Error> {
         let is_public = self.address.web.host_str() == Some("gitlab.com");
-        if self.kind != Kind::GitLab || is_public {
+        if self.kind != ForgeKind::GitLab || is_public {
             return Ok(self);
         }
         for names in 0..self.address.names_before() {

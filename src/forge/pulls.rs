@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     ChangeRequest, Error, Forge, Proposal,
-    api::{Call, Right},
+    api::{ApiRequest, ApiRight},
     text,
 };
 use crate::http::Method;
@@ -22,7 +22,7 @@ pub(super) async fn create(
         "body": proposal.body,
     });
     let path = format!("{repository}/pulls");
-    let call = Call::send(Method::POST, path, body, Right::Write).once();
+    let call = ApiRequest::send(Method::POST, path, body, ApiRight::Write).not_repeatable();
     forge.api.send(call).await
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn renew(
         return Ok(());
     }
     let body = json!({"title": proposal.title, "body": proposal.body});
-    let call = Call::send(Method::PATCH, path, body, Right::Write);
+    let call = ApiRequest::send(Method::PATCH, path, body, ApiRight::Write);
     forge.api.send(call).await.map(drop)
 }
 

@@ -57,7 +57,7 @@ pub(super) struct SshKey {
 
 /// All credentials of the files, the most specific first.
 #[derive(Debug, Default)]
-struct Found {
+struct FoundCredentials {
     logins: Vec<Login>,
     headers: Vec<ExtraHeader>,
     app: Option<App>,
@@ -66,12 +66,12 @@ struct Found {
 
 /// The credentials of a run, read when they are first needed. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Credentials(Arc<Source>);
+pub(crate) struct Credentials(Arc<CredentialSource>);
 
-struct Source {
+struct CredentialSource {
     dir: Option<PathBuf>,
     env: Env,
-    found: OnceLock<Result<Found, CredentialsError>>,
+    found: OnceLock<Result<FoundCredentials, CredentialsError>>,
 }
 
 impl fmt::Debug for Credentials {
@@ -102,7 +102,7 @@ pub(crate) enum CredentialsError {
 
 /// Credentials that may be sent to a host.
 #[derive(Debug)]
-pub(super) enum Key<'a> {
+pub(super) enum HostCredential<'a> {
     Login(&'a Login),
     /// A GitHub App, which is exchanged for a token first.
     App(&'a App),
@@ -111,7 +111,7 @@ pub(super) enum Key<'a> {
 impl Credentials {
     /// Stores the directory of the flag; nothing is read yet.
     pub(crate) fn new(dir: Option<&Path>, env: &Env) -> Self {
-        Self(Arc::new(Source {
+        Self(Arc::new(CredentialSource {
             dir: dir.map(Path::to_owned),
             env: env.clone(),
             found: OnceLock::new(),
@@ -123,9 +123,9 @@ impl Credentials {
         self.0.dir.as_deref()
     }
 
-    fn found(&self) -> Result<&Found, CredentialsError> {
+    fn found(&self) -> Result<&FoundCredentials, CredentialsError> {
         let source = &self.0;
-        let load = || Found::load(source.dir.as_deref(), &source.env);
+        let load = || FoundCredentials::load(source.dir.as_deref(), &source.env);
         source
             .found
             .get_or_init(load)
@@ -148,14 +148,18 @@ impl Credentials {
         url: &Url,
         user: Option<&str>,
         trusted: bool,
-    ) -> Result<Option<Key<'_>>, CredentialsError> {
+    ) -> Result<Option<HostCredential<'_>>, CredentialsError> {
         let found = self.found()?;
         let fitting = found.logins.iter().filter(|login| login.is_for(url));
         let fitting = fitting.filter(|login| trusted || login.names_host());
         let rank = |login: &&Login| (login.is_of(user), login.names_path_of(url));
         // `max_by_key` returns the last of several.
-        let best = fitting.rev().max_by_key(rank).map(Key::Login);
-        let app = found.app.as_ref().filter(|_| trusted).map(Key::App);
+        let best = fitting.rev().max_by_key(rank).map(HostCredential::Login);
+        let app = found
+            .app
+            .as_ref()
+            .filter(|_| trusted)
+            .map(HostCredential::App);
         Ok(best.or(app))
     }
 
@@ -191,7 +195,7 @@ impl Credentials {
     }
 }
 
-impl Found {
+impl FoundCredentials {
     /// Reads the directory and then the user's own files, which may be missing.
     fn load(dir: Option<&Path>, env: &Env) -> Result<Self, CredentialsError> {
         let mut found = Self::default();

@@ -27,7 +27,7 @@ pub(crate) enum Error {
     )]
     Unbound { host: String, origin: String },
     /// The host refused the credentials.
-    #[error("{url} refused the credentials from {origin} with status {status}{said}", said = behind(said))]
+    #[error("{url} refused the credentials from {origin} with status {status}{said}", said = suffix(said))]
     Denied {
         url: String,
         origin: String,
@@ -55,7 +55,7 @@ pub(crate) enum Error {
     #[error("{url} needs the program ssh, which is not in PATH")]
     NoSsh { url: String },
     /// There is no such repository, or the credentials do not show it.
-    #[error("no repository at {url}{hidden}", hidden = hidden(origin.as_deref()))]
+    #[error("no repository at {url}{hidden}", hidden = visibility(origin.as_deref()))]
     NoRepository {
         url: String,
         /// The file of the credentials, if any were sent.
@@ -118,18 +118,18 @@ thread_local! {
 }
 
 /// Stores an error for [`Error::from_git`] and returns the text for the library.
-pub(super) fn keep(error: Error) -> String {
+pub(super) fn store(error: Error) -> String {
     let text = error.to_string();
     OF_TRANSPORT.with(|kept| *kept.borrow_mut() = Some(error));
     text
 }
 
 /// Removes the error of an earlier operation.
-pub(super) fn forget() {
+pub(super) fn clear() {
     OF_TRANSPORT.with(|kept| kept.borrow_mut().take());
 }
 
-fn behind(said: &str) -> String {
+fn suffix(said: &str) -> String {
     if said.is_empty() {
         String::new()
     } else {
@@ -144,7 +144,7 @@ fn sign_in(origin: Option<&str>) -> String {
     }
 }
 
-fn hidden(origin: Option<&str>) -> String {
+fn visibility(origin: Option<&str>) -> String {
     match origin {
         Some(origin) => format!(", or the credentials from {origin} may not see it"),
         None => String::new(),

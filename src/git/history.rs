@@ -12,7 +12,7 @@ use super::{
     Error, Git,
     error::redacted,
     is_commit,
-    transport::{Endpoint, Session, is_ssh},
+    transport::{GitEndpoint, TransportSession, is_ssh},
 };
 
 /// The largest pack that is accepted, in bytes. Hosts without filters send whole trees.
@@ -30,7 +30,7 @@ pub(crate) struct History {
 
 /// Facts about a commit, as its author wrote them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Details {
+pub(crate) struct CommitDetails {
     /// `NAME <MAIL>`.
     pub(crate) author: String,
     /// The first line of the message.
@@ -102,16 +102,16 @@ impl Git {
         if is_ssh(address) {
             return self.fetch_by_library(address, depth);
         }
-        let endpoint = Endpoint::new(self, address)?;
+        let endpoint = GitEndpoint::new(self, address)?;
         let broken = |reason: &str| Error::Remote {
             url: redacted(address),
             reason: reason.to_owned(),
         };
-        let advertised = endpoint.ask(Service::UploadPackLs, Vec::new())?;
+        let advertised = endpoint.send(Service::UploadPackLs, Vec::new())?;
         let advertised = Advertisement::parse(&advertised)
             .ok_or_else(|| broken("it does not speak Git's protocol"))?;
         let request = advertised.request(commits, depth);
-        let answer = endpoint.ask(Service::UploadPack, request)?;
+        let answer = endpoint.send(Service::UploadPack, request)?;
         let pack = pack_of(&answer).map_err(|reason| broken(&reason))?;
         if pack.len() > MAX_PACK {
             return Err(broken("its history is larger than 256 MiB"));
@@ -135,7 +135,7 @@ impl Git {
         })?;
         let repository = git2::Repository::init_bare(dir.path())?;
         {
-            let _session = Session::begin(self.clone());
+            let _session = TransportSession::begin(self.clone());
             let mut remote = repository.remote_anonymous(address)?;
             let mut options = git2::FetchOptions::new();
             options.download_tags(git2::AutotagOption::None);
@@ -195,7 +195,7 @@ impl History {
     ///
     /// # Errors
     /// [`Error::Library`].
-    pub(crate) fn details(&self, commit: &str) -> Result<Details, Error> {
+    pub(crate) fn details(&self, commit: &str) -> Result<CommitDetails, Error> {
         let found = self.repository.find_commit(git2::Oid::from_str(commit)?)?;
         let author = found.author();
         let author = format!(
@@ -205,7 +205,7 @@ impl History {
         );
         let message = String::from_utf8_lossy(found.message_bytes()).into_owned();
         let time = jiff::Timestamp::from_second(found.time().seconds());
-        Ok(Details {
+        Ok(CommitDetails {
             author,
             subject: message.lines().next().unwrap_or_default().to_owned(),
             body: message

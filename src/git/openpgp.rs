@@ -9,7 +9,7 @@ mod secret;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
-use packet::{Signature, mpi, packets};
+use packet::{KeySignature, mpi, packets};
 use signature::Signer as _;
 use ssh_key::private::KeypairData;
 
@@ -36,19 +36,19 @@ const MAY_SIGN: u8 = 0x02;
 
 /// An unlocked secret key with its fingerprint.
 #[derive(Clone)]
-pub(super) struct Key {
+pub(super) struct SecretKey {
     pair: KeypairData,
     algorithm: u8,
     fingerprint: [u8; 20],
 }
 
 /// A key of the file with its self-signature.
-struct Candidate<'a> {
+struct CandidateKey<'a> {
     tag: u8,
     body: &'a [u8],
     created: u32,
     /// The newest signature about the key.
-    about: Option<Signature>,
+    about: Option<KeySignature>,
     revoked: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn is_openpgp(bytes: &[u8]) -> bool {
     text.starts_with(b"-----BEGIN PGP ") || text.first().is_some_and(|first| first & 0x80 != 0)
 }
 
-impl Key {
+impl SecretKey {
     /// Reads an exported key and unlocks the one that signs at `time`.
     ///
     /// # Errors
@@ -160,11 +160,11 @@ impl Key {
 }
 
 /// Returns the keys of the file, each with the newest signature about it.
-fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
+fn candidates(bytes: &[u8]) -> Result<Vec<CandidateKey<'_>>, SigningError> {
     let wrong = |reason: &str| SigningError::Format {
         reason: reason.to_owned(),
     };
-    let mut found: Vec<Candidate<'_>> = Vec::new();
+    let mut found: Vec<CandidateKey<'_>> = Vec::new();
     for packet in packets(bytes)? {
         match packet.tag {
             PUBLIC_KEY => {
@@ -183,7 +183,7 @@ fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
                     )));
                 }
                 let created = packet.body.get(1..5).and_then(|time| time.try_into().ok());
-                found.push(Candidate {
+                found.push(CandidateKey {
                     tag: packet.tag,
                     body: packet.body,
                     created: u32::from_be_bytes(created.ok_or_else(|| wrong("a key is cut off"))?),
@@ -195,7 +195,7 @@ fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
                 let Some(key) = found.last_mut() else {
                     continue;
                 };
-                let Some(about) = Signature::read(packet.body) else {
+                let Some(about) = KeySignature::read(packet.body) else {
                     continue;
                 };
                 match (key.tag, about.kind) {
@@ -223,10 +223,10 @@ fn candidates(bytes: &[u8]) -> Result<Vec<Candidate<'_>>, SigningError> {
 
 /// Selects the newest subkey that may sign, else the primary key, as GnuPG does.
 fn chosen<'a, 'b>(
-    candidates: &'b [Candidate<'a>],
+    candidates: &'b [CandidateKey<'a>],
     time: Timestamp,
-) -> Result<&'b Candidate<'a>, SigningError> {
-    let mut fitting: Option<&Candidate<'_>> = None;
+) -> Result<&'b CandidateKey<'a>, SigningError> {
+    let mut fitting: Option<&CandidateKey<'_>> = None;
     let mut reasons = Vec::new();
     for key in candidates {
         match key.check(time) {
@@ -237,7 +237,7 @@ fn chosen<'a, 'b>(
                     fitting = Some(key);
                 }
             }
-            Err(reason) => reasons.push(format!("{}: {reason}", key.shown())),
+            Err(reason) => reasons.push(format!("{}: {reason}", key.description())),
         }
     }
     let primary_revoked = candidates.first().is_some_and(|first| first.revoked);
@@ -249,7 +249,7 @@ fn chosen<'a, 'b>(
     }
 }
 
-impl Candidate<'_> {
+impl CandidateKey<'_> {
     /// Checks that the key can sign at a time; the error is the reason.
     fn check(&self, time: Timestamp) -> Result<(), String> {
         let algorithm = self.body.get(5).copied().unwrap_or_default();
@@ -284,7 +284,7 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    fn shown(&self) -> String {
+    fn description(&self) -> String {
         let id = secret::public_part(self.body).map(|(public, _)| {
             hex::encode_upper(fingerprint(public).get(12..).unwrap_or_default())
         });

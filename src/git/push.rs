@@ -4,7 +4,10 @@ use std::{cell::RefCell, time::Duration};
 
 use git2::{PushOptions, RemoteCallbacks};
 
-use super::{Error, Relation, Repository, commit_of_branch, error::redacted, transport::Session};
+use super::{
+    Error, FetchedRepository, Relation, commit_of_branch, error::redacted,
+    transport::TransportSession,
+};
 use crate::text;
 
 /// The pauses before the branch is read after a refusal: another push may hold its lock.
@@ -28,7 +31,7 @@ pub(crate) enum Lease {
 
 /// The push of a commit to a branch.
 #[derive(Debug, Clone)]
-pub(crate) struct Push {
+pub(crate) struct BranchPush {
     /// The branch, without `refs/heads/`.
     pub(crate) branch: String,
     /// The condition on the branch.
@@ -37,7 +40,7 @@ pub(crate) struct Push {
     pub(crate) options: Vec<String>,
 }
 
-impl Push {
+impl BranchPush {
     /// Makes a push to the branch as it was fetched.
     pub(crate) fn to(branch: &str) -> Self {
         Self {
@@ -49,14 +52,14 @@ impl Push {
 }
 
 /// The answer of a host to a push.
-enum Sent {
+enum PushAnswer {
     Accepted,
     Refused(String),
     /// The host does not support push options; nothing was sent.
     NoOptions,
 }
 
-impl Repository {
+impl FetchedRepository {
     /// Pushes the commit to a branch; the host refuses when the branch moved since the fetch.
     /// Returns the text that the host printed.
     ///
@@ -66,13 +69,13 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or an error of the connection.
-    pub(crate) fn push(&self, push: &Push) -> Result<String, Error> {
+    pub(crate) fn push(&self, push: &BranchPush) -> Result<String, Error> {
         let said = RefCell::default();
         let sent = self.send(push, &said);
-        let said = shown(&said.into_inner());
+        let said = host_text(&said.into_inner());
         match sent {
-            Ok(Sent::Accepted) => {
-                let now = self.now(&push.branch)?;
+            Ok(PushAnswer::Accepted) => {
+                let now = self.current_commit(&push.branch)?;
                 if self.is_done(now.as_deref()) {
                     return Ok(said);
                 }
@@ -85,14 +88,14 @@ impl Repository {
                     reason,
                 })
             }
-            Ok(Sent::Refused(reason)) => self.after_refusal(push, &reason, said),
-            Ok(Sent::NoOptions) => {
+            Ok(PushAnswer::Refused(reason)) => self.after_refusal(push, &reason, said),
+            Ok(PushAnswer::NoOptions) => {
                 let mut plain = push.clone();
                 plain.options.clear();
                 self.push(&plain)
             }
             Err(error @ (Error::Remote { .. } | Error::Busy { .. })) => {
-                match self.now(&push.branch) {
+                match self.current_commit(&push.branch) {
                     Ok(now) if self.is_done(now.as_deref()) => Ok(said),
                     Ok(now) if self.has_moved(push, now.as_deref()) => {
                         Err(self.moved(push, error.to_string()))
@@ -105,7 +108,12 @@ impl Repository {
     }
 
     /// Distinguishes a lost race from a final refusal by reading the branch.
-    fn after_refusal(&self, push: &Push, reason: &str, said: String) -> Result<String, Error> {
+    fn after_refusal(
+        &self,
+        push: &BranchPush,
+        reason: &str,
+        said: String,
+    ) -> Result<String, Error> {
         let url = redacted(&self.address);
         let own_words = match said.as_str() {
             "" => reason.to_owned(),
@@ -113,7 +121,7 @@ impl Repository {
         };
         for pause in LOOKS {
             std::thread::sleep(pause);
-            let now = self.now(&push.branch)?;
+            let now = self.current_commit(&push.branch)?;
             if now == Some(self.commit_id()) {
                 return Ok(said);
             }
@@ -128,7 +136,7 @@ impl Repository {
         })
     }
 
-    fn moved(&self, push: &Push, reason: String) -> Error {
+    fn moved(&self, push: &BranchPush, reason: String) -> Error {
         Error::Moved {
             url: redacted(&self.address),
             branch: push.branch.clone(),
@@ -137,7 +145,7 @@ impl Repository {
     }
 
     /// Returns the current commit of a branch.
-    fn now(&self, branch: &str) -> Result<Option<String>, Error> {
+    fn current_commit(&self, branch: &str) -> Result<Option<String>, Error> {
         let refs = self.git.advertised(&self.address)?.refs;
         Ok(commit_of_branch(&refs, branch).map(str::to_owned))
     }
@@ -158,7 +166,7 @@ impl Repository {
         matches!(relation, Ok(Relation::Ancestor))
     }
 
-    fn has_moved(&self, push: &Push, now: Option<&str>) -> bool {
+    fn has_moved(&self, push: &BranchPush, now: Option<&str>) -> bool {
         match self.expected(push) {
             Some(Some(at)) => now != Some(&at),
             Some(None) => now.is_some(),
@@ -167,7 +175,7 @@ impl Repository {
     }
 
     /// Returns the expected commit of the branch: `Some(None)` when the branch must not exist, `None` for any.
-    fn expected(&self, push: &Push) -> Option<Option<String>> {
+    fn expected(&self, push: &BranchPush) -> Option<Option<String>> {
         match &push.lease {
             Lease::At(commit) => Some(Some(commit.clone())),
             Lease::Absent => Some(None),
@@ -177,14 +185,14 @@ impl Repository {
         }
     }
 
-    fn send(&self, push: &Push, said: &RefCell<Vec<u8>>) -> Result<Sent, Error> {
+    fn send(&self, push: &BranchPush, said: &RefCell<Vec<u8>>) -> Result<PushAnswer, Error> {
         let branch = &push.branch;
         if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
             return Err(Error::BranchName {
                 branch: branch.clone(),
             });
         }
-        let _session = Session::begin(self.git.clone());
+        let _session = TransportSession::begin(self.git.clone());
         let local = "refs/heads/promote";
         self.repository
             .reference(local, self.commit, true, "promote")?;
@@ -235,14 +243,14 @@ impl Repository {
             )
         };
         match (pushed, answer.into_inner(), stale.into_inner()) {
-            (Ok(()), None, _) => Ok(Sent::Accepted),
-            (Ok(()), Some(reason), _) => Ok(Sent::Refused(reason)),
-            (Err(_), _, Some(stale)) => Ok(Sent::Refused(stale)),
+            (Ok(()), None, _) => Ok(PushAnswer::Accepted),
+            (Ok(()), Some(reason), _) => Ok(PushAnswer::Refused(reason)),
+            (Err(_), _, Some(stale)) => Ok(PushAnswer::Refused(stale)),
             (Err(error), ..) if error.message().contains("push-options not supported") => {
-                Ok(Sent::NoOptions)
+                Ok(PushAnswer::NoOptions)
             }
             (Err(error), ..) if !Error::has_kept() && is_refusal(&error) => {
-                Ok(Sent::Refused(error.message().to_owned()))
+                Ok(PushAnswer::Refused(error.message().to_owned()))
             }
             (Err(error), ..) => Err(Error::from_git(&self.address, &error)),
         }
@@ -257,7 +265,7 @@ fn is_refusal(error: &git2::Error) -> bool {
 }
 
 /// Returns a host's text on one line, without `remote:` prefixes and blank lines.
-fn shown(said: &[u8]) -> String {
+fn host_text(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     let lines = said.split(['\n', '\r']).map(|line| {
         let line = line.trim();

@@ -6,10 +6,10 @@ use git2::{FetchOptions, ObjectType};
 use jiff::Timestamp;
 
 use super::{
-    Advertised, Error, Git, SigningKey,
+    Advertised, CommitSigningKey, Error, Git,
     error::redacted,
     is_commit,
-    transport::{Session, is_ssh},
+    transport::{TransportSession, is_ssh},
 };
 use crate::budget;
 
@@ -20,7 +20,7 @@ const MAX_LINK: usize = 4096;
 const FETCHED: &str = "refs/promote/fetched";
 
 /// A fetched revision of a remote repository, with commits on top of it.
-pub(crate) struct Repository {
+pub(crate) struct FetchedRepository {
     pub(super) git: Git,
     pub(super) address: String,
     pub(super) branch: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Repository {
 
 /// A file with its new content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(crate) struct FileChange {
     /// The path from the root of the repository.
     pub(crate) path: String,
     pub(crate) content: Vec<u8>,
@@ -49,7 +49,7 @@ pub(crate) struct Author {
     pub(crate) email: String,
 }
 
-impl std::fmt::Debug for Repository {
+impl std::fmt::Debug for FetchedRepository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Repository")
             .field("address", &redacted(&self.address))
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Repository {
     }
 }
 
-impl Repository {
+impl FetchedRepository {
     pub(super) fn fetch(git: &Git, address: &str, revision: Option<&str>) -> Result<Self, Error> {
         let missing = || Error::NoRevision {
             url: redacted(address),
@@ -68,11 +68,11 @@ impl Repository {
         })?;
         let repository = git2::Repository::init_bare(dir.path())?;
         let wanted = {
-            let _session = Session::begin(git.clone());
+            let _session = TransportSession::begin(git.clone());
             let mut remote = repository.remote_anonymous(address)?;
             let advertised = Advertised::by(&mut remote);
             let advertised = advertised.map_err(|error| Error::from_git(address, &error))?;
-            let wanted = Wanted::among(&advertised, revision).ok_or_else(missing)?;
+            let wanted = FetchTarget::among(&advertised, revision).ok_or_else(missing)?;
             if let Some(source) = &wanted.source {
                 fetch_from(&mut remote, address, &[source], true)?;
             }
@@ -228,11 +228,11 @@ impl Repository {
     /// [`Error::Library`] or [`Error::Signing`].
     pub(crate) fn commit(
         &mut self,
-        changes: &[Change],
+        changes: &[FileChange],
         message: &str,
         author: &Author,
         time: Timestamp,
-        key: Option<&SigningKey>,
+        key: Option<&CommitSigningKey>,
     ) -> Result<(), Error> {
         let parent = self.repository.find_commit(self.commit)?;
         let tree = parent.tree()?;
@@ -276,7 +276,7 @@ impl Repository {
 }
 
 /// The parts of a repository to fetch for a revision.
-struct Wanted {
+struct FetchTarget {
     /// The branch, without `refs/heads/`, if the revision is one.
     branch: Option<String>,
     /// The ref to fetch; `None` for a commit that no ref names.
@@ -285,7 +285,7 @@ struct Wanted {
     exact: Option<String>,
 }
 
-impl Wanted {
+impl FetchTarget {
     fn among(found: &Advertised, revision: Option<&str>) -> Option<Self> {
         let refs = &found.refs;
         let has = |name: &str| refs.iter().any(|found| found.name == name);
@@ -352,7 +352,7 @@ fn fetch_refs(
     sources: &[&str],
     shallow: bool,
 ) -> Result<(), Error> {
-    let _session = Session::begin(git.clone());
+    let _session = TransportSession::begin(git.clone());
     let mut remote = repository.remote_anonymous(address)?;
     fetch_from(&mut remote, address, sources, shallow)
 }

@@ -1,6 +1,6 @@
 //! Tests the right to push without pushing.
 
-use super::{Error, Git, transport::Session};
+use super::{Error, Git, transport::TransportSession};
 
 impl Git {
     /// Requests the refs as a push does (`gitprotocol-http`, "git-receive-pack"): hosts
@@ -10,7 +10,7 @@ impl Git {
     /// Any [`Error`]; blocks.
     pub(crate) fn try_push(&self, url: &str) -> Result<(), Error> {
         let address = self.address(url)?;
-        let _session = Session::begin(self.clone());
+        let _session = TransportSession::begin(self.clone());
         let connect = || {
             let mut remote = git2::Remote::create_detached(address.as_str())?;
             remote.connect(git2::Direction::Push)?;

@@ -15,12 +15,12 @@ const NAMESPACE: &str = "git";
 
 /// A private key that signs commits.
 #[derive(Clone)]
-pub(crate) struct SigningKey(Key);
+pub(crate) struct CommitSigningKey(LoadedKey);
 
 #[derive(Clone)]
-enum Key {
+enum LoadedKey {
     Ssh(Box<PrivateKey>),
-    OpenPgp(Box<openpgp::Key>),
+    OpenPgp(Box<openpgp::SecretKey>),
 }
 
 /// A key that cannot sign.
@@ -42,13 +42,13 @@ pub(crate) enum SigningError {
     Sign { reason: String },
 }
 
-impl fmt::Debug for SigningKey {
+impl fmt::Debug for CommitSigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(***)")
     }
 }
 
-impl SigningKey {
+impl CommitSigningKey {
     /// Reads a private key in OpenSSH's format or an exported OpenPGP key, which must be valid at
     /// `time`, and unlocks it.
     ///
@@ -60,27 +60,27 @@ impl SigningKey {
         time: Timestamp,
     ) -> Result<Self, SigningError> {
         if openpgp::is_openpgp(bytes) {
-            let key = openpgp::Key::parse(bytes, passphrase, time)?;
-            return Ok(Self(Key::OpenPgp(Box::new(key))));
+            let key = openpgp::SecretKey::parse(bytes, passphrase, time)?;
+            return Ok(Self(LoadedKey::OpenPgp(Box::new(key))));
         }
         let key = PrivateKey::from_openssh(bytes).map_err(|error| SigningError::Format {
             reason: error.to_string(),
         })?;
         if !key.is_encrypted() {
-            return Ok(Self(Key::Ssh(Box::new(key))));
+            return Ok(Self(LoadedKey::Ssh(Box::new(key))));
         }
         let passphrase = passphrase.ok_or(SigningError::Encrypted)?;
         let key = key
             .decrypt(passphrase)
             .map_err(|_| SigningError::Passphrase)?;
-        Ok(Self(Key::Ssh(Box::new(key))))
+        Ok(Self(LoadedKey::Ssh(Box::new(key))))
     }
 
     /// Signs the bytes of a commit made at `time`; returns the text of its `gpgsig` header.
     pub(super) fn sign(&self, commit: &[u8], time: Timestamp) -> Result<String, SigningError> {
         match &self.0 {
-            Key::OpenPgp(key) => key.sign(commit, time),
-            Key::Ssh(key) => {
+            LoadedKey::OpenPgp(key) => key.sign(commit, time),
+            LoadedKey::Ssh(key) => {
                 let signature = match key.key_data() {
                     KeypairData::Rsa(pair) => rsa_signature(key, pair, commit),
                     _ => key.sign(NAMESPACE, HashAlg::Sha512, commit),
@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn signs_so_that_the_public_key_verifies_and_only_the_same_bytes() {
-        let key = SigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
+        let key = CommitSigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
         let signed = key.sign(b"tree 1", Timestamp::UNIX_EPOCH).unwrap();
         let signature: SshSig = signed.parse().unwrap();
-        let Key::Ssh(pair) = &key.0 else {
+        let LoadedKey::Ssh(pair) = &key.0 else {
             panic!("expected an SSH key");
         };
         let public = pair.public_key();
@@ -132,10 +132,11 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_key_and_never_shows_one() {
-        let wrong = SigningKey::parse(b"-----BEGIN PUBLIC KEY-----\n", None, Timestamp::UNIX_EPOCH)
-            .unwrap_err();
+        let wrong =
+            CommitSigningKey::parse(b"-----BEGIN PUBLIC KEY-----\n", None, Timestamp::UNIX_EPOCH)
+                .unwrap_err();
         assert!(matches!(wrong, SigningError::Format { .. }), "{wrong}");
-        let key = SigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
+        let key = CommitSigningKey::parse(KEY.as_bytes(), None, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(format!("{key:?}"), "SigningKey(***)");
     }
 
@@ -143,7 +144,7 @@ mod tests {
     fn unlocks_an_ssh_key_by_its_passphrase_alone() {
         let locked = include_bytes!("../../tests/fixtures/openpgp/ssh-locked");
         let parse = |passphrase: Option<&[u8]>| {
-            SigningKey::parse(locked, passphrase, Timestamp::UNIX_EPOCH)
+            CommitSigningKey::parse(locked, passphrase, Timestamp::UNIX_EPOCH)
         };
         assert!(parse(Some(b"correct horse")).is_ok());
         assert!(matches!(parse(None), Err(SigningError::Encrypted)));

@@ -24,7 +24,7 @@ fn git(files: &[(&str, &str)]) -> Git {
     // Read before the directory is removed.
     let _ = credentials.ssh();
     Git::new(
-        Http::new(http::Options::default(), &Env::default()),
+        Http::new(http::HttpOptions::default(), &Env::default()),
         credentials,
     )
 }
@@ -36,14 +36,14 @@ fn account() -> Account {
     }
 }
 
-async fn fetch(git: &Git, url: &str, revision: Option<&str>) -> Result<Repository, Error> {
+async fn fetch(git: &Git, url: &str, revision: Option<&str>) -> Result<FetchedRepository, Error> {
     let (url, revision) = (url.to_owned(), revision.map(str::to_owned));
     git.run(move |git| git.fetch(&url, revision.as_deref()))
         .await
 }
 
-fn committed(mut repository: Repository, content: &str) -> Repository {
-    let change = Change {
+fn committed(mut repository: FetchedRepository, content: &str) -> FetchedRepository {
+    let change = FileChange {
         path: "a/file.yaml".to_owned(),
         content: content.as_bytes().to_vec(),
     };
@@ -57,8 +57,8 @@ fn committed(mut repository: Repository, content: &str) -> Repository {
     repository
 }
 
-async fn push(git: &Git, repository: Repository, branch: &str) -> Result<(), Error> {
-    let push = Push::to(branch);
+async fn push(git: &Git, repository: FetchedRepository, branch: &str) -> Result<(), Error> {
+    let push = BranchPush::to(branch);
     git.run(move |_| repository.push(&push).map(drop)).await
 }
 

@@ -56,13 +56,13 @@ impl Current {
 }
 
 /// While this value exists, operations of the library on this thread use the given clients and credentials.
-pub(super) struct Session(());
+pub(super) struct TransportSession(());
 
-impl Session {
+impl TransportSession {
     pub(super) fn begin(git: Git) -> Self {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(register);
-        error::forget();
+        error::clear();
         let new = Current {
             git,
             asked: Arc::default(),
@@ -73,7 +73,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for TransportSession {
     fn drop(&mut self) {
         CURRENT.with(|current| current.borrow_mut().take());
     }
@@ -116,7 +116,7 @@ impl SmartSubtransport for Subtransport {
         let url = Url::parse(url.trim_end_matches('/'))
             .map_err(|error| git2::Error::from_str(&error.to_string()))?;
         let (url, user) = without_user(url);
-        Ok(Box::new(Stream {
+        Ok(Box::new(HttpStream {
             exchange: Exchange {
                 current: current()?,
                 url,
@@ -134,13 +134,13 @@ impl SmartSubtransport for Subtransport {
 }
 
 /// The endpoints of a repository, for requests that the library does not make.
-pub(super) struct Endpoint {
+pub(super) struct GitEndpoint {
     current: Current,
     url: Url,
     user: Option<String>,
 }
 
-impl Endpoint {
+impl GitEndpoint {
     /// Names the repository; nothing is connected yet.
     pub(super) fn new(git: &Git, address: &str) -> Result<Self, Error> {
         let url = Url::parse(address.trim_end_matches('/')).map_err(|_| Error::Url {
@@ -157,7 +157,7 @@ impl Endpoint {
     }
 
     /// Sends one request and returns its whole answer; blocks the thread.
-    pub(super) fn ask(&self, service: Service, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+    pub(super) fn send(&self, service: Service, body: Vec<u8>) -> Result<Vec<u8>, Error> {
         let exchange = Exchange {
             current: self.current.clone(),
             url: self.url.clone(),
@@ -179,13 +179,13 @@ impl Endpoint {
 const MAX_HEAD: u64 = 16 << 10;
 
 /// One request and its answer, as the library writes and reads them.
-struct Stream {
+struct HttpStream {
     exchange: Exchange,
     request: Vec<u8>,
     answer: Option<SpooledTempFile>,
 }
 
-impl Write for Stream {
+impl Write for HttpStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.answer = None;
         self.request.extend_from_slice(bytes);
@@ -197,7 +197,7 @@ impl Write for Stream {
     }
 }
 
-impl Read for Stream {
+impl Read for HttpStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let answer = match &mut self.answer {
             Some(answer) => answer,
@@ -206,10 +206,10 @@ impl Read for Stream {
                 let (service, can_be_quiet) =
                     (self.exchange.service, &self.exchange.current.can_be_quiet);
                 if matches!(service, Service::UploadPack) && can_be_quiet.load(Ordering::Relaxed) {
-                    quiet::ask(&mut request);
+                    quiet::request_no_progress(&mut request);
                 }
                 let exchange = Handle::current().block_on(self.exchange.run(request));
-                let mut bytes = exchange.map_err(|error| io::Error::other(error::keep(error)))?;
+                let mut bytes = exchange.map_err(|error| io::Error::other(error::store(error)))?;
                 if matches!(service, Service::UploadPackLs) {
                     let mut head = Vec::new();
                     Read::take(&mut bytes, MAX_HEAD).read_to_end(&mut head)?;

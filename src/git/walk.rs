@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::ObjectType;
 
-use super::{Error, Repository, error::redacted};
+use super::{Error, FetchedRepository, error::redacted};
 use crate::budget;
 
 /// The most tree entries that are walked.
@@ -12,7 +12,7 @@ const MAX_ENTRIES: usize = 200_000;
 /// The deepest nesting of directories.
 const MAX_DEPTH: usize = 128;
 
-impl Repository {
+impl FetchedRepository {
     /// Lists the paths of all regular files below a directory ("" is the root), sorted.
     ///
     /// # Errors

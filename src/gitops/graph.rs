@@ -23,13 +23,13 @@ mod transformers;
 pub(super) mod value;
 
 pub(super) use build::{Built, build, build_file, kustomization_of};
-pub(super) use edit::{Overlay, Source, check_dir};
+pub(super) use edit::{Overlay, OverlaySource, check_dir};
 pub(super) use images::split;
 pub(super) use prove::compare;
 
 use value::Value;
 
 /// Wraps a value of a file for tests.
-pub(super) fn resource(value: Value, file: &str) -> resource::Resource {
-    resource::Resource::new(value, file)
+pub(super) fn resource(value: Value, file: &str) -> resource::BuiltResource {
+    resource::BuiltResource::new(value, file)
 }

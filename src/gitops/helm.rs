@@ -8,7 +8,7 @@ mod part;
 
 use std::rc::Rc;
 
-use part::{Part, digest_text, is_digest, part_of};
+use part::{ImagePart, digest_text, is_digest, part_of};
 
 use super::{
     Error,
@@ -18,9 +18,9 @@ use super::{
         value::{Mark, Scalar, Value},
     },
     parts,
-    path::{Step, follow},
+    path::{PathStep, follow},
 };
-use crate::{gitops::Component, image::Reference};
+use crate::{gitops::TargetComponent, image::Reference};
 
 /// A scalar and its new text.
 pub(super) type Edit = (Rc<Mark>, String);
@@ -52,12 +52,12 @@ const JOINED: [&str; 10] = [
 ];
 
 /// An image at a path of the values.
-pub(super) struct Target<'a> {
+pub(super) struct ValuesTarget<'a> {
     pub(super) document: &'a Value,
     pub(super) file: &'a str,
-    pub(super) steps: &'a [Step],
+    pub(super) steps: &'a [PathStep],
     pub(super) path: &'a str,
-    pub(super) component: &'a Component,
+    pub(super) component: &'a TargetComponent,
     pub(super) image: &'a Reference,
     /// Set by `--adopt`: allows the replacement of another image.
     pub(super) adopt: bool,
@@ -67,7 +67,7 @@ pub(super) struct Target<'a> {
 ///
 /// # Errors
 /// [`Error::NothingThere`] and [`Error::NotEditable`].
-pub(super) fn edits(target: &Target<'_>) -> Result<Vec<Edit>, Error> {
+pub(super) fn edits(target: &ValuesTarget<'_>) -> Result<Vec<Edit>, Error> {
     let found = follow(target.document, target.steps, target.file, target.path)?;
     match &found {
         Value::Map(_) => target.mapping(&found),
@@ -96,7 +96,7 @@ fn is_versioned(value: &Value) -> bool {
     keys.any(|key| value.get(key).is_some())
 }
 
-impl Target<'_> {
+impl ValuesTarget<'_> {
     fn refused(&self, value: &Value, reason: &str, hint: &str) -> Error {
         let at = value.position(self.file);
         self.refused_at(at, reason, hint)
@@ -380,7 +380,7 @@ impl Target<'_> {
                 }
                 parts::written(self.image, &scalar.text)
             }
-            Some(Part::Whole) => {
+            Some(ImagePart::Whole) => {
                 let alone = split(&scalar.text).0 == scalar.text;
                 if let Some(parent) = beside.filter(|_| alone) {
                     return self.mapping(parent);
@@ -388,17 +388,17 @@ impl Target<'_> {
                 self.whole(scalar, alone)?
             }
             // Without an edit of the tag beside it the chart would still deploy the old version.
-            Some(Part::Registry | Part::Repository) if let Some(parent) = beside => {
+            Some(ImagePart::Registry | ImagePart::Repository) if let Some(parent) = beside => {
                 return self.mapping(parent);
             }
-            Some(Part::Registry) => self.image.repository.registry().to_owned(),
-            Some(Part::Repository) => parts::repository(&self.image.repository, &scalar.text),
-            Some(Part::Digest) => digest_text(
+            Some(ImagePart::Registry) => self.image.repository.registry().to_owned(),
+            Some(ImagePart::Repository) => parts::repository(&self.image.repository, &scalar.text),
+            Some(ImagePart::Digest) => digest_text(
                 &key,
                 &scalar.text,
                 &digest.ok_or_else(|| needs("digest"))?.hex(),
             ),
-            Some(Part::Tag) => {
+            Some(ImagePart::Tag) => {
                 let tag = tag.as_ref().ok_or_else(|| needs("tag"))?;
                 let own_digest = self.digest_sibling(parent.as_ref())?;
                 match digest {
@@ -439,29 +439,29 @@ impl Target<'_> {
 
     /// Tells whether the scalar is an item of `kustomize.images`.
     fn is_item_of_images(&self) -> bool {
-        let [above @ .., Step::Key(images), Step::At(_)] = self.steps else {
+        let [above @ .., PathStep::Key(images), PathStep::At(_)] = self.steps else {
             return false;
         };
-        images == "images" && above.last() == Some(&Step::Key("kustomize".to_owned()))
+        images == "images" && above.last() == Some(&PathStep::Key("kustomize".to_owned()))
     }
 
     /// Returns the key of a scalar; for an item `{name: image.tag, value: …}`, the end of its name.
     fn key(&self) -> String {
         match self.steps {
-            [.., Step::With(_, name), Step::Key(value)] if value == "value" => name
+            [.., PathStep::With(_, name), PathStep::Key(value)] if value == "value" => name
                 .rsplit(['.', '-', '_'])
                 .next()
                 .unwrap_or(name)
                 .to_owned(),
-            [.., Step::Key(key)] => key.clone(),
-            [.., Step::Key(key), Step::At(_)] => key.clone(),
+            [.., PathStep::Key(key)] => key.clone(),
+            [.., PathStep::Key(key), PathStep::At(_)] => key.clone(),
             _ => String::new(),
         }
     }
 
     fn parent(&self) -> Result<Option<Value>, Error> {
         match self.steps.split_last() {
-            Some((Step::Key(_), above)) => {
+            Some((PathStep::Key(_), above)) => {
                 Ok(Some(follow(self.document, above, self.file, self.path)?))
             }
             _ => Ok(None),
@@ -474,7 +474,7 @@ impl Target<'_> {
         if parent.is_some_and(|parent| DIGESTS.iter().any(|key| parent.get(key).is_some_and(set))) {
             return Ok(true);
         }
-        let [above @ .., Step::With(_, name), Step::Key(_)] = self.steps else {
+        let [above @ .., PathStep::With(_, name), PathStep::Key(_)] = self.steps else {
             return Ok(false);
         };
         let list = follow(self.document, above, self.file, self.path)?;

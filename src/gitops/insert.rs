@@ -7,7 +7,7 @@ use super::{
     error::Position,
     graph::value::{Value, load},
     splice,
-    yaml::{self, Kind, Node},
+    yaml::{self, NodeKind, YamlNode},
 };
 
 /// Appends an entry to `images:`; the list is added when the file has none.
@@ -113,11 +113,11 @@ pub(super) fn keys(
 ) -> Result<String, Error> {
     let documents = yaml::parse(file, text)?;
     let images = documents.iter().find_map(|document| document.get("images"));
-    let item = images.map_or(&[][..], Node::items);
+    let item = images.map_or(&[][..], YamlNode::items);
     let mut fitting = item
         .iter()
         .enumerate()
-        .filter(|(_, item)| item.get("name").and_then(Node::text) == Some(name));
+        .filter(|(_, item)| item.get("name").and_then(YamlNode::text) == Some(name));
     let (Some((index, item)), None) = (fitting.next(), fitting.next()) else {
         return Err(Error::NotEditable {
             at: Position::start(file),
@@ -166,7 +166,7 @@ pub(super) fn keys(
 }
 
 fn made(text: &str) -> Value {
-    Value::Scalar(super::graph::value::Scalar::made(text))
+    Value::Scalar(super::graph::value::Scalar::unplaced(text))
 }
 
 /// Compares the file with the intended change.
@@ -214,13 +214,13 @@ fn block(fields: &[(&str, String)], indentation: usize, end: &str) -> String {
 }
 
 /// Returns the column of the dashes in the file's other lists, from 0.
-fn list_indentation(text: &str, document: &Node) -> Option<usize> {
-    let Kind::Mapping(entries) = &document.kind else {
+fn list_indentation(text: &str, document: &YamlNode) -> Option<usize> {
+    let NodeKind::Mapping(entries) = &document.kind else {
         return None;
     };
     let lists = entries
         .iter()
-        .filter(|(_, value)| matches!(value.kind, Kind::Sequence(_)) && !value.flow);
+        .filter(|(_, value)| matches!(value.kind, NodeKind::Sequence(_)) && !value.flow);
     lists
         .filter_map(|(_, value)| value.items().first())
         .map(|item| dash_column(text, item))
@@ -228,7 +228,7 @@ fn list_indentation(text: &str, document: &Node) -> Option<usize> {
 }
 
 /// Returns the column of the dash before an item of a block list, from 0.
-fn dash_column(text: &str, item: &Node) -> usize {
+fn dash_column(text: &str, item: &YamlNode) -> usize {
     let head = text.get(..item.range.start).unwrap_or_default();
     let line = head
         .rfind('\n')
@@ -236,10 +236,10 @@ fn dash_column(text: &str, item: &Node) -> usize {
     line.rfind('-').unwrap_or(item.column.saturating_sub(3))
 }
 
-fn last_byte(node: &Node) -> usize {
+fn last_byte(node: &YamlNode) -> usize {
     let inner = match &node.kind {
-        Kind::Sequence(items) if !node.flow => items.last().map(last_byte),
-        Kind::Mapping(entries) if !node.flow => entries
+        NodeKind::Sequence(items) if !node.flow => items.last().map(last_byte),
+        NodeKind::Mapping(entries) if !node.flow => entries
             .last()
             .map(|(key, value)| last_byte(key).max(last_byte(value))),
         _ => None,

@@ -1,7 +1,7 @@
 //! Edits the scalars with Flux's setter markers.
 
 use super::{
-    Done, Error,
+    EditOutcome, Error,
     error::Position,
     setter,
     tree::Tree,
@@ -15,7 +15,7 @@ impl Edit {
         tree: &Tree<'_>,
         file: Option<&str>,
         namespace: Option<&str>,
-    ) -> Result<Done, Error> {
+    ) -> Result<EditOutcome, Error> {
         let files = match file {
             Some(file) => vec![existing(tree, file)?],
             None => yaml_files(tree)?,
@@ -34,7 +34,7 @@ impl Edit {
                 }
             }
         }
-        let mut done = Done::default();
+        let mut done = EditOutcome::default();
         let of_environment = |one: &setter::Marked| {
             one.mark
                 .file
@@ -81,7 +81,7 @@ impl Edit {
         let digest_kept = |file: &str| {
             found
                 .iter()
-                .any(|one| one.part == setter::Part::Digest && &*one.mark.file == file)
+                .any(|one| one.part == setter::MarkerPart::Digest && &*one.mark.file == file)
         };
         let mut edits = Vec::new();
         for one in &found {
@@ -93,7 +93,7 @@ impl Edit {
                     hint: "--pin tag-and-digest writes tags and digests".to_owned(),
                 });
             };
-            if one.part == setter::Part::Tag
+            if one.part == setter::MarkerPart::Tag
                 && self.image.digest.is_some()
                 && !digest_kept(&one.mark.file)
             {

@@ -4,7 +4,7 @@
 //! An edit of an overridden file would have no effect, so it is refused with the setting's place.
 
 use super::{
-    Component, Error,
+    Error, TargetComponent,
     error::Position,
     graph::{
         split,
@@ -32,7 +32,7 @@ struct Setting {
 pub(super) fn check_overlay(
     tree: &Tree<'_>,
     dir: &str,
-    component: &Component,
+    component: &TargetComponent,
     images: &[(String, String)],
 ) -> Result<Vec<String>, Error> {
     let mut scan = Scan::new(tree, dir)?;
@@ -67,7 +67,7 @@ pub(super) fn check_values(
     tree: &Tree<'_>,
     file: &str,
     key: &str,
-    steps: &[super::path::Step],
+    steps: &[super::path::PathStep],
 ) -> Result<Vec<String>, Error> {
     let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
     let own = file;
@@ -280,7 +280,7 @@ mod tests {
         let files = files
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-        let component = Component {
+        let component = TargetComponent {
             name: "web".to_owned(),
             repositories: vec!["q.io/acme/web".to_owned()],
         };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Error,
     graph::{
-        images::Entry,
+        images::ImagesEntry,
         value::{Mark, Scalar},
     },
 };
@@ -74,7 +74,7 @@ pub(super) struct EntryEdits {
 /// # Errors
 /// [`Error::NothingThere`] for a missing key without `--create`, [`Error::NotEditable`].
 pub(super) fn entry_edits(
-    entry: &Entry,
+    entry: &ImagesEntry,
     name: &str,
     tag: &str,
     digest: &str,
@@ -170,7 +170,7 @@ pub(super) fn entry_edits(
     Ok(edits)
 }
 
-fn keys_of(entry: &Entry) -> String {
+fn keys_of(entry: &ImagesEntry) -> String {
     let keys = [
         ("name", true),
         ("newName", entry.new_name.is_some()),

@@ -10,7 +10,7 @@ use super::{
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Key(String),
     At(usize),
     With(String, String),
@@ -20,14 +20,14 @@ pub(super) enum Step {
 ///
 /// # Errors
 /// [`Error::PathSyntax`].
-pub(super) fn parse(path: &str) -> Result<Vec<Step>, Error> {
+pub(super) fn parse(path: &str) -> Result<Vec<PathStep>, Error> {
     steps(path).map_err(|reason| Error::PathSyntax {
         path: path.to_owned(),
         reason: reason.to_owned(),
     })
 }
 
-fn steps(path: &str) -> Result<Vec<Step>, &'static str> {
+fn steps(path: &str) -> Result<Vec<PathStep>, &'static str> {
     let mut steps = Vec::new();
     let mut rest = path.trim();
     rest = rest.strip_prefix('$').unwrap_or(rest);
@@ -42,7 +42,7 @@ fn steps(path: &str) -> Result<Vec<Step>, &'static str> {
             rest = after;
         } else if rest.starts_with(['"', '\'']) {
             let (key, after) = quoted(rest)?;
-            steps.push(Step::Key(key));
+            steps.push(PathStep::Key(key));
             rest = after;
         } else {
             let end = rest.find(['.', '[']).unwrap_or(rest.len());
@@ -50,7 +50,7 @@ fn steps(path: &str) -> Result<Vec<Step>, &'static str> {
             if key.is_empty() {
                 return Err("a key is empty");
             }
-            steps.push(Step::Key(key.to_owned()));
+            steps.push(PathStep::Key(key.to_owned()));
             rest = after;
         }
         match rest.strip_prefix('.') {
@@ -99,11 +99,11 @@ fn quoted(text: &str) -> Result<(String, &str), &'static str> {
     Err("a quote is not closed")
 }
 
-fn item(inner: &str) -> Result<Step, &'static str> {
+fn item(inner: &str) -> Result<PathStep, &'static str> {
     if inner.starts_with(['"', '\'']) {
         let (key, after) = quoted(inner)?;
         return if after.is_empty() {
-            Ok(Step::Key(key))
+            Ok(PathStep::Key(key))
         } else {
             Err("text behind a quoted key")
         };
@@ -116,11 +116,11 @@ fn item(inner: &str) -> Result<Step, &'static str> {
             } else {
                 value.to_owned()
             };
-            Ok(Step::With(key.to_owned(), value))
+            Ok(PathStep::With(key.to_owned(), value))
         }
         None => inner
             .parse()
-            .map(Step::At)
+            .map(PathStep::At)
             .map_err(|_| "an item is a number or key=value"),
     }
 }
@@ -131,7 +131,7 @@ fn item(inner: &str) -> Result<Step, &'static str> {
 /// [`Error::NothingThere`], [`Error::Ambiguous`], [`Error::Parse`] of an inner document.
 pub(super) fn follow(
     document: &Value,
-    steps: &[Step],
+    steps: &[PathStep],
     file: &str,
     path: &str,
 ) -> Result<Value, Error> {
@@ -146,9 +146,9 @@ pub(super) fn follow(
             }
         }
         let next = match step {
-            Step::Key(key) => value.get(key).cloned(),
-            Step::At(at) => value.items().get(*at).cloned(),
-            Step::With(key, text) => {
+            PathStep::Key(key) => value.get(key).cloned(),
+            PathStep::At(at) => value.items().get(*at).cloned(),
+            PathStep::With(key, text) => {
                 let same = |item: &&Value| item.get(key).and_then(Value::text) == Some(text);
                 let mut fitting = value.items().iter().filter(same);
                 let first = fitting.next().cloned();
@@ -170,11 +170,11 @@ pub(super) fn follow(
                     at: value.position(file),
                     path: path.to_owned(),
                     missing: match step {
-                        Step::Key(key) => format!("key {key}"),
-                        Step::At(at) => format!("item {at}"),
-                        Step::With(key, text) => format!("an item with {key} {text}"),
+                        PathStep::Key(key) => format!("key {key}"),
+                        PathStep::At(at) => format!("item {at}"),
+                        PathStep::With(key, text) => format!("an item with {key} {text}"),
                     },
-                    there: there(&value),
+                    there: existing_steps(&value),
                 });
             }
         }
@@ -183,7 +183,7 @@ pub(super) fn follow(
 }
 
 /// Lists the keys or items for a message.
-fn there(value: &Value) -> String {
+fn existing_steps(value: &Value) -> String {
     const SHOWN: usize = 12;
     let list = |names: Vec<String>| {
         let more = if names.len() > SHOWN { ", …" } else { "" };
@@ -265,14 +265,14 @@ mod tests {
 
     #[test]
     fn reads_paths() {
-        let key = |text: &str| Step::Key(text.to_owned());
-        let with = |a: &str, b: &str| Step::With(a.to_owned(), b.to_owned());
+        let key = |text: &str| PathStep::Key(text.to_owned());
+        let with = |a: &str, b: &str| PathStep::With(a.to_owned(), b.to_owned());
         let expected = [
             key("a"),
             with("name", "web.x"),
             key("b"),
-            Step::At(0),
-            Step::At(12),
+            PathStep::At(0),
+            PathStep::At(12),
         ];
         assert_eq!(steps(".a[name=web.x].b[0][12]").unwrap(), expected);
         assert_eq!(steps("$.a").unwrap(), [key("a")]);

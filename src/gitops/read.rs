@@ -11,7 +11,7 @@ use super::{
     graph::{
         Built, build, kustomization_of,
         places::places,
-        reach::Reach,
+        reach::PathReach,
         split,
         value::{Value, load},
     },
@@ -34,7 +34,7 @@ pub(crate) struct Deployed {
 /// # Errors
 /// Any [`Error`]: an unreadable file could hide an image.
 pub(crate) fn deployed(tree: &Tree<'_>, dir: &str) -> Result<(Vec<Deployed>, Vec<String>), Error> {
-    let mut reading = Reading::default();
+    let mut reading = DeploymentReader::default();
     if kustomization_of(tree, dir)?.is_some() {
         reading.built(&build(tree, dir)?)?;
     } else {
@@ -46,16 +46,16 @@ pub(crate) fn deployed(tree: &Tree<'_>, dir: &str) -> Result<(Vec<Deployed>, Vec
 }
 
 #[derive(Default)]
-struct Reading {
+struct DeploymentReader {
     found: Vec<Deployed>,
     warnings: Vec<String>,
 }
 
-impl Reading {
+impl DeploymentReader {
     /// Reads a directory without a kustomization of its own: those below it, and single files.
     fn directory(&mut self, tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
         let below = |path: &str| dir.is_empty() || path.starts_with(&format!("{dir}/"));
-        let reach = Reach::read(tree)?;
+        let reach = PathReach::read(tree)?;
         let mut dirs: Vec<_> = tree
             .kustomizations()?
             .into_iter()

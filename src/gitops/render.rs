@@ -11,23 +11,23 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use kinds::unfit;
 
 use super::{
-    Component, Done, Edit, Error, Locator, Options,
+    Edit, EditOptions, EditOutcome, Error, Locator, TargetComponent,
     error::Position,
     graph::{
-        Overlay, Source, build, build_file, kustomization_of, reach,
+        Overlay, OverlaySource, build, build_file, kustomization_of, reach,
         value::{Value, load, path_of, quoted},
     },
     helm,
     scalar::write,
     tree::Tree,
     update::{is_kustomization, update, yaml_files},
-    yaml::{self, Node},
+    yaml::{self, YamlNode},
 };
 use crate::image::Reference;
 
 /// The kind of a deployment directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum DirectoryKind {
     Kustomize,
     Helm,
     Plain,
@@ -37,15 +37,15 @@ pub(crate) enum Layout {
 ///
 /// # Errors
 /// [`Error::NotUnderstood`] for a directory with several kustomizations.
-pub(crate) fn layout(tree: &Tree<'_>, dir: &str) -> Result<Layout, Error> {
+pub(crate) fn layout(tree: &Tree<'_>, dir: &str) -> Result<DirectoryKind, Error> {
     if kustomization_of(tree, dir)?.is_some() {
-        return Ok(Layout::Kustomize);
+        return Ok(DirectoryKind::Kustomize);
     }
     let chart = tree.read(&below(dir, "Chart.yaml"))?;
     Ok(if chart.is_some() {
-        Layout::Helm
+        DirectoryKind::Helm
     } else {
-        Layout::Plain
+        DirectoryKind::Plain
     })
 }
 
@@ -81,19 +81,19 @@ pub(crate) fn files(tree: &Tree<'_>, dir: &str) -> Result<BTreeMap<String, Vec<u
 pub(crate) fn fill(
     tree: &Tree<'_>,
     dir: &str,
-    layout: Layout,
-    component: &Component,
+    layout: DirectoryKind,
+    component: &TargetComponent,
     image: &Reference,
-) -> Result<Done, Error> {
-    let options = Options {
+) -> Result<EditOutcome, Error> {
+    let options = EditOptions {
         all: true,
         create: true,
         shared_base: true,
         allow_shared: true,
         copy: true,
-        ..Options::default()
+        ..EditOptions::default()
     };
-    let set = |source: Source<'_>| {
+    let set = |source: OverlaySource<'_>| {
         let overlay = Overlay {
             source,
             environment: "",
@@ -105,12 +105,12 @@ pub(crate) fn fill(
         overlay.update(tree)
     };
     match layout {
-        Layout::Kustomize => set(Source::Dir(dir)),
-        Layout::Helm => chart(tree, dir, component, image, options),
-        Layout::Plain => {
-            let mut done = Done::default();
+        DirectoryKind::Kustomize => set(OverlaySource::Dir(dir)),
+        DirectoryKind::Helm => chart(tree, dir, component, image, options),
+        DirectoryKind::Plain => {
+            let mut done = EditOutcome::default();
             for file in object_files(tree, dir)? {
-                match set(Source::File(&file)) {
+                match set(OverlaySource::File(&file)) {
                     Ok(one) => {
                         done.places.extend(one.places);
                         done.warnings.extend(one.warnings);
@@ -139,7 +139,7 @@ fn object_files(tree: &Tree<'_>, dir: &str) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-fn found(done: Done, dir: &str, component: &Component) -> Result<Done, Error> {
+fn found(done: EditOutcome, dir: &str, component: &TargetComponent) -> Result<EditOutcome, Error> {
     if !done.places.is_empty() {
         return Ok(done);
     }
@@ -154,10 +154,10 @@ fn found(done: Done, dir: &str, component: &Component) -> Result<Done, Error> {
 fn chart(
     tree: &Tree<'_>,
     dir: &str,
-    component: &Component,
+    component: &TargetComponent,
     image: &Reference,
-    options: Options,
-) -> Result<Done, Error> {
+    options: EditOptions,
+) -> Result<EditOutcome, Error> {
     check_templates(tree, dir, component)?;
     let prefix = below(dir, "");
     let values: Vec<String> = tree
@@ -169,7 +169,7 @@ fn chart(
         })
         .cloned()
         .collect();
-    let mut done = Done::default();
+    let mut done = EditOutcome::default();
     for file in values {
         let text = tree.text(&file)?.unwrap_or_default();
         let mut paths = Vec::new();
@@ -193,7 +193,13 @@ fn chart(
 }
 
 /// Collects the paths of the component's images in the values of a chart.
-fn collect(value: &Value, key: &str, path: &str, component: &Component, found: &mut Vec<String>) {
+fn collect(
+    value: &Value,
+    key: &str,
+    path: &str,
+    component: &TargetComponent,
+    found: &mut Vec<String>,
+) {
     match value {
         Value::Map(entries) => {
             let image = helm::present(value).is_some_and(|image| component.knows(&image));
@@ -221,7 +227,7 @@ fn collect(value: &Value, key: &str, path: &str, component: &Component, found: &
 }
 
 /// Refuses a template that contains the image itself: values cannot change it.
-fn check_templates(tree: &Tree<'_>, dir: &str, component: &Component) -> Result<(), Error> {
+fn check_templates(tree: &Tree<'_>, dir: &str, component: &TargetComponent) -> Result<(), Error> {
     let prefix = below(dir, "templates/");
     let repositories: BTreeSet<&String> = component.repositories.iter().collect();
     for file in tree
@@ -264,7 +270,7 @@ pub(crate) fn prepare(
 ) -> Result<(), Error> {
     let files = object_files(tree, dir)?;
     for file in files.iter().filter(|_| !skip.is_empty()) {
-        cut(tree, file, skip)?;
+        remove_kinds(tree, file, skip)?;
     }
     let Some(namespace) = namespace else {
         return Ok(());
@@ -290,9 +296,9 @@ pub(crate) fn prepare(
     // A subject in another namespace is not changed.
     marks.retain(|mark| old.contains(&mark.text));
     marks.sort_by_key(|mark| (mark.file.clone(), std::cmp::Reverse(mark.range.start)));
-    let options = Options {
+    let options = EditOptions {
         allow_shared: true,
-        ..Options::default()
+        ..EditOptions::default()
     };
     for mark in marks {
         write(tree, &mark, namespace, "the namespace", &options)?;
@@ -301,7 +307,7 @@ pub(crate) fn prepare(
 }
 
 /// Removes the documents of some kinds with the separators before them.
-fn cut(tree: &Tree<'_>, file: &str, skip: &[&str]) -> Result<(), Error> {
+fn remove_kinds(tree: &Tree<'_>, file: &str, skip: &[&str]) -> Result<(), Error> {
     let text = tree.text(file)?.unwrap_or_default();
     let mut starts = vec![0];
     for (at, line) in text.lines().enumerate() {
@@ -313,11 +319,14 @@ fn cut(tree: &Tree<'_>, file: &str, skip: &[&str]) -> Result<(), Error> {
     for document in yaml::parse(file, &text)? {
         let kind = document
             .get("kind")
-            .and_then(Node::text)
+            .and_then(YamlNode::text)
             .unwrap_or_default();
-        let inside = document.get("items").map_or(&[][..], Node::items);
+        let inside = document.get("items").map_or(&[][..], YamlNode::items);
         let inside = inside.iter().find(|item| {
-            let kind = item.get("kind").and_then(Node::text).unwrap_or_default();
+            let kind = item
+                .get("kind")
+                .and_then(YamlNode::text)
+                .unwrap_or_default();
             skip.contains(&kind)
         });
         if let Some(item) = inside {
@@ -360,8 +369,8 @@ mod tests {
         Tree::of(files.collect())
     }
 
-    fn web() -> (Component, Reference) {
-        let component = Component {
+    fn web() -> (TargetComponent, Reference) {
+        let component = TargetComponent {
             name: "web".to_owned(),
             repositories: vec!["quay.io/acme/web".to_owned()],
         };
@@ -373,9 +382,9 @@ mod tests {
     fn fills_every_image_of_a_component_and_names_one_that_is_not_deployed() {
         let pod = "kind: Pod\nmetadata: {name: a}\nspec:\n  initContainers: [{name: i, image: 'quay.io/acme/web:v1'}]\n  containers: [{name: web, image: 'quay.io/acme/web:v1'}, {name: x, image: 'quay.io/acme/x:v1'}]\n";
         let tree = tree(&[("a.yaml", pod), ("sub/b.yaml", pod)]);
-        assert_eq!(layout(&tree, "").unwrap(), Layout::Plain);
+        assert_eq!(layout(&tree, "").unwrap(), DirectoryKind::Plain);
         let (mut component, image) = web();
-        let done = fill(&tree, "", Layout::Plain, &component, &image).unwrap();
+        let done = fill(&tree, "", DirectoryKind::Plain, &component, &image).unwrap();
         assert_eq!(done.places.len(), 4);
         assert!(
             done.places
@@ -384,7 +393,7 @@ mod tests {
         );
         component.name = "other".to_owned();
         component.repositories = vec!["quay.io/acme/other".to_owned()];
-        let error = fill(&tree, "", Layout::Plain, &component, &image);
+        let error = fill(&tree, "", DirectoryKind::Plain, &component, &image);
         assert!(matches!(error, Err(Error::NoContainer { .. })), "{error:?}");
     }
 
@@ -394,14 +403,14 @@ mod tests {
         let chart = [("Chart.yaml", "name: web\n"), ("values.yaml", values)];
         let filled = tree(&chart);
         let (component, image) = web();
-        let done = fill(&filled, "", Layout::Helm, &component, &image).unwrap();
+        let done = fill(&filled, "", DirectoryKind::Helm, &component, &image).unwrap();
         assert_eq!(done.places.len(), 4, "{:?}", done.places);
         let literal = [(
             "templates/a.yaml",
             "spec:\n  image: quay.io/acme/web:{{ .v }}\n",
         )];
         let tree = tree(&[chart.as_slice(), literal.as_slice()].concat());
-        let error = fill(&tree, "", Layout::Helm, &component, &image).unwrap_err();
+        let error = fill(&tree, "", DirectoryKind::Helm, &component, &image).unwrap_err();
         assert!(
             error.to_string().starts_with("templates/a.yaml:2:1"),
             "{error}"
@@ -424,7 +433,7 @@ mod tests {
     fn names_what_a_namespace_cannot_hold() {
         let objects = "kind: Namespace\nmetadata: {name: a}\n---\nkind: Deployment\nmetadata: {name: b}\n---\nkind: Job\nmetadata: {name: c}\nspec: {activeDeadlineSeconds: 3}\n---\nkind: Route\nmetadata: {name: d}\n---\nkind: ClusterServiceVersion\nmetadata: {name: e}\n";
         let tree = tree(&[("a.yaml", objects)]);
-        let found = unfit(&tree, "", Layout::Plain).unwrap();
+        let found = unfit(&tree, "", DirectoryKind::Plain).unwrap();
         let found: Vec<_> = found.iter().map(|one| one.object.as_str()).collect();
         assert_eq!(found, ["Namespace/a", "Job/c", "Route/d"]);
     }

@@ -3,12 +3,12 @@
 use granit_parser::ScalarStyle;
 
 use super::{
-    Error, Options,
+    EditOptions, Error,
     error::Position,
     graph::value::Mark,
     splice,
-    tree::{Claim, Tree},
-    yaml::{self, Kind, Node},
+    tree::{ScalarClaim, Tree},
+    yaml::{self, NodeKind, YamlNode},
 };
 
 /// Writes a text at a place, for a component.
@@ -20,7 +20,7 @@ pub(super) fn write(
     mark: &Mark,
     text: &str,
     owner: &str,
-    options: &Options,
+    options: &EditOptions,
 ) -> Result<(), Error> {
     let refuse = |reason: &str, hint: &str| Error::NotEditable {
         at: mark.position(),
@@ -28,7 +28,7 @@ pub(super) fn write(
         reason: reason.to_owned(),
         hint: hint.to_owned(),
     };
-    tree.claim(Claim {
+    tree.claim(ScalarClaim {
         file: mark.file.to_string(),
         path: mark.path.clone(),
         line: mark.line,
@@ -91,7 +91,7 @@ pub(super) fn protected(file: &str, text: &str) -> Result<(), Error> {
             let Some(sops) = document.get("sops") else {
                 continue;
             };
-            let only = sops.get("mac_only_encrypted").and_then(Node::text) == Some("true");
+            let only = sops.get("mac_only_encrypted").and_then(YamlNode::text) == Some("true");
             if sops.get("mac").is_some() && !only {
                 return Err(refuse(
                     sops.line,
@@ -122,16 +122,16 @@ pub(super) fn protected(file: &str, text: &str) -> Result<(), Error> {
 }
 
 /// Returns the scalar that begins at a byte.
-fn scalar_at(node: &Node, start: usize) -> Option<&Node> {
+fn scalar_at(node: &YamlNode, start: usize) -> Option<&YamlNode> {
     match &node.kind {
-        Kind::Scalar { .. } => {
+        NodeKind::Scalar { .. } => {
             (node.range.start == start && !node.range.is_empty()).then_some(node)
         }
-        Kind::Sequence(items) => items.iter().find_map(|item| scalar_at(item, start)),
-        Kind::Mapping(entries) => entries
+        NodeKind::Sequence(items) => items.iter().find_map(|item| scalar_at(item, start)),
+        NodeKind::Mapping(entries) => entries
             .iter()
             .find_map(|(_, value)| scalar_at(value, start)),
-        Kind::Alias(_) => None,
+        NodeKind::Alias(_) => None,
     }
 }
 
@@ -139,10 +139,10 @@ fn scalar_at(node: &Node, start: usize) -> Option<&Node> {
 fn inside(
     mark: &Mark,
     before: &str,
-    outer: &Node,
+    outer: &YamlNode,
     start: usize,
     text: &str,
-    options: &Options,
+    options: &EditOptions,
 ) -> Result<String, Error> {
     let refuse = |reason: &str| Error::NotEditable {
         at: mark.position(),
@@ -151,7 +151,7 @@ fn inside(
         hint: "move the patch into a file of its own, or write it as a literal block (|)"
             .to_owned(),
     };
-    let Kind::Scalar { text: old, style } = &outer.kind else {
+    let NodeKind::Scalar { text: old, style } = &outer.kind else {
         return Err(refuse("it is not a scalar"));
     };
     let documents = yaml::parse(&mark.file, old)?;

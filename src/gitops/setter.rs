@@ -13,7 +13,7 @@ use super::{
     error::Position,
     graph::value::Mark,
     parts,
-    yaml::{self, Kind, Node, malformed},
+    yaml::{self, NodeKind, YamlNode, malformed},
 };
 use crate::image::Reference;
 
@@ -21,7 +21,7 @@ const KEY: &str = "$imagepolicy";
 
 /// The part of the image that a marked scalar holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum MarkerPart {
     Whole,
     Name,
     Tag,
@@ -33,7 +33,7 @@ pub(super) enum Part {
 pub(super) struct Marked {
     pub(super) namespace: String,
     pub(super) policy: String,
-    pub(super) part: Part,
+    pub(super) part: MarkerPart,
     pub(super) mark: Rc<Mark>,
 }
 
@@ -92,10 +92,10 @@ impl Marked {
     /// Returns the text for the image; `None` when `--pin` omits the part.
     pub(super) fn text(&self, image: &Reference) -> Option<String> {
         match self.part {
-            Part::Whole => Some(parts::written(image, &self.mark.text)),
-            Part::Name => Some(parts::repository(&image.repository, &self.mark.text)),
-            Part::Tag => image.tag.as_ref().map(ToString::to_string),
-            Part::Digest => image.digest.map(|digest| digest.to_string()),
+            MarkerPart::Whole => Some(parts::written(image, &self.mark.text)),
+            MarkerPart::Name => Some(parts::repository(&image.repository, &self.mark.text)),
+            MarkerPart::Tag => image.tag.as_ref().map(ToString::to_string),
+            MarkerPart::Digest => image.digest.map(|digest| digest.to_string()),
         }
     }
 }
@@ -106,15 +106,15 @@ pub(super) fn namespaces(marked: &[Marked]) -> BTreeSet<&str> {
 }
 
 /// Returns namespace, policy and part of a comment that is a marker.
-fn marker(comment: &str) -> Option<(String, String, Part)> {
+fn marker(comment: &str) -> Option<(String, String, MarkerPart)> {
     let marker: Value = serde_json::from_str(comment.trim()).ok()?;
     let mut parts = marker.get(KEY)?.as_str()?.split(':');
     let (namespace, policy) = (parts.next()?, parts.next()?);
     let part = match parts.next() {
-        None => Part::Whole,
-        Some("name") => Part::Name,
-        Some("tag") => Part::Tag,
-        Some("digest") => Part::Digest,
+        None => MarkerPart::Whole,
+        Some("name") => MarkerPart::Name,
+        Some("tag") => MarkerPart::Tag,
+        Some("digest") => MarkerPart::Digest,
         Some(_) => return None,
     };
     Some((namespace.to_owned(), policy.to_owned(), part))
@@ -133,14 +133,14 @@ fn comments(file: &str, text: &str) -> Result<Vec<(usize, Position, String)>, Er
     Ok(comments)
 }
 
-fn collect<'a>(node: &'a Node, scalars: &mut Vec<&'a Node>) {
+fn collect<'a>(node: &'a YamlNode, scalars: &mut Vec<&'a YamlNode>) {
     match &node.kind {
-        Kind::Scalar { .. } => scalars.push(node),
-        Kind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
+        NodeKind::Scalar { .. } => scalars.push(node),
+        NodeKind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
         // A key cannot be an image.
-        Kind::Mapping(entries) => entries
+        NodeKind::Mapping(entries) => entries
             .iter()
             .for_each(|(_, value)| collect(value, scalars)),
-        Kind::Alias(_) => {}
+        NodeKind::Alias(_) => {}
     }
 }

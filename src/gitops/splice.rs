@@ -3,8 +3,8 @@
 use granit_parser::ScalarStyle;
 
 use super::{
-    Error, Options,
-    yaml::{Kind, Node, outline},
+    EditOptions, Error,
+    yaml::{NodeKind, YamlNode, outline},
 };
 
 /// Replaces the scalar's text, keeping its quotes.
@@ -12,9 +12,9 @@ pub(super) fn replace(
     file: &str,
     text: &str,
     path: &str,
-    node: &Node,
+    node: &YamlNode,
     value: &str,
-    options: &Options,
+    options: &EditOptions,
 ) -> Result<String, Error> {
     let refuse = |reason: &str, hint: &str| Error::NotEditable {
         at: node.position(file),
@@ -23,14 +23,14 @@ pub(super) fn replace(
         hint: hint.to_owned(),
     };
     let (old, style) = match &node.kind {
-        Kind::Scalar { text, style } => (text, *style),
-        Kind::Alias(_) => {
+        NodeKind::Scalar { text, style } => (text, *style),
+        NodeKind::Alias(_) => {
             return Err(refuse(
                 "it is an alias: its text is set at the anchor and used there too",
                 "name the place of the anchor, with --allow-shared",
             ));
         }
-        Kind::Sequence(_) | Kind::Mapping(_) => {
+        NodeKind::Sequence(_) | NodeKind::Mapping(_) => {
             return Err(refuse("it is not a scalar", "name a scalar inside it"));
         }
     };

@@ -13,14 +13,14 @@ fn at(locator: Locator, image: &str) -> Edit {
     Edit {
         locator,
         environment: "prod".to_owned(),
-        component: Component {
+        component: TargetComponent {
             name: "web".to_owned(),
             repositories: vec!["quay.io/acme/web".to_owned()],
         },
         image: image.parse::<Reference>().unwrap(),
-        options: Options {
+        options: EditOptions {
             single: true,
-            ..Options::default()
+            ..EditOptions::default()
         },
         document: None,
     }
@@ -34,7 +34,7 @@ fn path(text: &str) -> Edit {
     at(Locator::Path("f.yaml".to_owned(), text.to_owned()), NEW)
 }
 
-fn edited(file: &str, edit: &Edit) -> Result<(String, Done), Error> {
+fn edited(file: &str, edit: &Edit) -> Result<(String, EditOutcome), Error> {
     let files = BTreeMap::from([("f.yaml".to_owned(), file.as_bytes().to_vec())]);
     let tree = Tree::of(files);
     let done = update(&tree, edit)?;
@@ -281,7 +281,7 @@ fn two_components_never_write_one_scalar() {
     )]));
     update(&tree, &container()).unwrap();
     let mut api = container();
-    api.component = Component {
+    api.component = TargetComponent {
         name: "api".to_owned(),
         repositories: vec!["quay.io/acme/web".to_owned()],
     };

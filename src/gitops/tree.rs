@@ -25,12 +25,12 @@ pub(crate) struct Tree<'a> {
     changed: RefCell<BTreeMap<String, Rc<[u8]>>>,
     names: RefCell<Option<Rc<[String]>>>,
     /// The scalars that components wrote.
-    claims: RefCell<Vec<Claim>>,
+    claims: RefCell<Vec<ScalarClaim>>,
 }
 
 /// A scalar with the image of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct ScalarClaim {
     pub(super) file: String,
     pub(super) path: String,
     pub(super) line: usize,
@@ -38,7 +38,7 @@ pub(super) struct Claim {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Changed {
+pub(crate) struct ChangedFile {
     pub(crate) path: String,
     pub(crate) before: Vec<u8>,
     pub(crate) after: Vec<u8>,
@@ -145,9 +145,9 @@ impl<'a> Tree<'a> {
     }
 
     /// Records that a component writes a scalar; fails when another component has written it.
-    pub(super) fn claim(&self, claim: Claim) -> Result<(), Error> {
+    pub(super) fn claim(&self, claim: ScalarClaim) -> Result<(), Error> {
         let mut claims = self.claims.borrow_mut();
-        let same = |other: &&Claim| other.file == claim.file && other.path == claim.path;
+        let same = |other: &&ScalarClaim| other.file == claim.file && other.path == claim.path;
         match claims.iter().find(same) {
             Some(other) if other.owner != claim.owner => Err(Error::Claimed {
                 at: super::error::Position::new(&claim.file, claim.line, 1),
@@ -171,12 +171,12 @@ impl<'a> Tree<'a> {
     }
 
     /// Lists the files whose content differs from the original.
-    pub(crate) fn changes(&self) -> Vec<Changed> {
+    pub(crate) fn changes(&self) -> Vec<ChangedFile> {
         let (changed, seen) = (self.changed.borrow(), self.seen.borrow());
         let one = |(path, after): (&String, &Rc<[u8]>)| {
             let before = seen.get(path).cloned().flatten();
             let before = before.map_or_else(Vec::new, |bytes| bytes.to_vec());
-            (before != after.to_vec()).then(|| Changed {
+            (before != after.to_vec()).then(|| ChangedFile {
                 path: path.clone(),
                 before,
                 after: after.to_vec(),
@@ -187,7 +187,7 @@ impl<'a> Tree<'a> {
 }
 
 /// A saved state of edits and claims.
-pub(super) struct Saved(BTreeMap<String, Rc<[u8]>>, Vec<Claim>);
+pub(super) struct Saved(BTreeMap<String, Rc<[u8]>>, Vec<ScalarClaim>);
 
 /// Joins a path to a directory; `None` when it leads out of the repository.
 pub(super) fn joined(dir: &str, name: &str) -> Option<String> {

@@ -1,12 +1,12 @@
 //! Sets a component's image at the places of a locator.
 
 use super::{
-    Component, Done, Error, Options, Written,
+    EditOptions, EditOutcome, Error, TargetComponent, WrittenImage,
     error::Position,
     graph::{
-        self, Overlay, Source, build, compare,
+        self, Overlay, OverlaySource, build, compare,
         places::places,
-        reach::Reach,
+        reach::PathReach,
         value::{Mark, load},
     },
     helm, overrides, path,
@@ -44,9 +44,9 @@ pub(crate) enum Locator {
 pub(crate) struct Edit {
     pub(crate) locator: Locator,
     pub(crate) environment: String,
-    pub(crate) component: Component,
+    pub(crate) component: TargetComponent,
     pub(crate) image: Reference,
-    pub(crate) options: Options,
+    pub(crate) options: EditOptions,
     /// `KIND/NAME`, or an index from 0.
     pub(crate) document: Option<String>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Edit {
 ///
 /// # Errors
 /// Any [`Error`].
-pub(crate) fn update(tree: &Tree<'_>, edit: &Edit) -> Result<Done, Error> {
+pub(crate) fn update(tree: &Tree<'_>, edit: &Edit) -> Result<EditOutcome, Error> {
     let saved = tree.save();
     let done = edit.run(tree);
     if done.is_err() {
@@ -65,22 +65,22 @@ pub(crate) fn update(tree: &Tree<'_>, edit: &Edit) -> Result<Done, Error> {
 }
 
 impl Edit {
-    fn run(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+    fn run(&self, tree: &Tree<'_>) -> Result<EditOutcome, Error> {
         match &self.locator {
             Locator::Usual { search } => self.usual(tree, *search),
             Locator::Kustomize(dir) => {
                 let dir = checked(dir)?;
                 graph::check_dir(tree, &dir)?;
-                self.overlay(Source::Dir(&dir)).update(tree)
+                self.overlay(OverlaySource::Dir(&dir)).update(tree)
             }
             Locator::File(file) => {
                 let file = existing(tree, file)?;
                 if is_kustomization(&file) {
                     let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
-                    return self.overlay(Source::Dir(dir)).update(tree);
+                    return self.overlay(OverlaySource::Dir(dir)).update(tree);
                 }
                 self.effect(tree, &file, || {
-                    self.overlay(Source::File(&file)).update(tree)
+                    self.overlay(OverlaySource::File(&file)).update(tree)
                 })
             }
             Locator::Path(file, path) => {
@@ -93,7 +93,7 @@ impl Edit {
         }
     }
 
-    fn overlay<'a>(&'a self, source: Source<'a>) -> Overlay<'a> {
+    fn overlay<'a>(&'a self, source: OverlaySource<'a>) -> Overlay<'a> {
         Overlay {
             source,
             environment: &self.environment,
@@ -105,7 +105,7 @@ impl Edit {
     }
 
     /// Edits the component's overlay of the environment at the path of the workshop's template.
-    fn usual(&self, tree: &Tree<'_>, search: bool) -> Result<Done, Error> {
+    fn usual(&self, tree: &Tree<'_>, search: bool) -> Result<EditOutcome, Error> {
         let environment = &self.environment;
         let dirs = [
             format!("components/{}/overlays/{environment}", self.component.name),
@@ -115,7 +115,7 @@ impl Edit {
         for dir in &dirs {
             let dir = checked(dir)?;
             if graph::kustomization_of(tree, &dir)?.is_some() {
-                match self.overlay(Source::Dir(&dir)).update(tree) {
+                match self.overlay(OverlaySource::Dir(&dir)).update(tree) {
                     Err(error @ Error::NoContainer { .. }) => failed = Some(error),
                     done => return done,
                 }
@@ -123,7 +123,7 @@ impl Edit {
             let file = format!("{dir}/deployment-patch.yaml");
             if failed.is_none() && tree.read(&file)?.is_some() {
                 return self.effect(tree, &file, || {
-                    self.overlay(Source::File(&file)).update(tree)
+                    self.overlay(OverlaySource::File(&file)).update(tree)
                 });
             }
         }
@@ -138,15 +138,15 @@ impl Edit {
     }
 
     /// Edits the one overlay, or else the one file, of the environment that deploys the component.
-    fn searched(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+    fn searched(&self, tree: &Tree<'_>) -> Result<EditOutcome, Error> {
         let of_environment = |path: &str| path.split('/').any(|part| part == self.environment);
-        let reach = Reach::read(tree)?;
+        let reach = PathReach::read(tree)?;
         let mut found = Vec::new();
         for dir in tree.kustomizations()? {
             if !of_environment(&dir) {
                 continue;
             }
-            match self.overlay(Source::Dir(&dir)).deploys(tree) {
+            match self.overlay(OverlaySource::Dir(&dir)).deploys(tree) {
                 Ok(true) => found.push(dir),
                 Ok(false) => {}
                 Err(error) => {
@@ -164,7 +164,7 @@ impl Edit {
                 .any(|other| other != dir && reach.below(dir, "\0").contains(other))
         });
         match found.as_slice() {
-            [dir] => return self.overlay(Source::Dir(dir)).update(tree),
+            [dir] => return self.overlay(OverlaySource::Dir(dir)).update(tree),
             [] => {}
             [first, ..] => {
                 return Err(Error::Ambiguous {
@@ -180,7 +180,7 @@ impl Edit {
             if !of_environment(&file) || is_kustomization(&file) {
                 continue;
             }
-            match self.overlay(Source::File(&file)).deploys(tree) {
+            match self.overlay(OverlaySource::File(&file)).deploys(tree) {
                 Ok(true) => files.push(file),
                 Ok(false) => {}
                 // A template or another file without objects.
@@ -188,7 +188,9 @@ impl Edit {
             }
         }
         match files.as_slice() {
-            [file] => self.effect(tree, file, || self.overlay(Source::File(file)).update(tree)),
+            [file] => self.effect(tree, file, || {
+                self.overlay(OverlaySource::File(file)).update(tree)
+            }),
             [] => Err(Error::NoContainer {
                 at: Position::start(&format!("**/{}/**", self.environment)),
                 name: self.component.name.clone(),
@@ -220,7 +222,7 @@ impl Edit {
     }
 
     /// Edits a path in one document of a file.
-    fn path(&self, tree: &Tree<'_>, file: &str, text: &str) -> Result<Done, Error> {
+    fn path(&self, tree: &Tree<'_>, file: &str, text: &str) -> Result<EditOutcome, Error> {
         let steps = path::parse(text)?;
         let content = tree.text(file)?.unwrap_or_default();
         let documents = path::documents(load(file, &content)?, self.document.as_deref(), file)?;
@@ -230,7 +232,7 @@ impl Edit {
                 path: file.to_owned(),
             });
             for steps in roots(document, &steps) {
-                let target = helm::Target {
+                let target = helm::ValuesTarget {
                     document,
                     file,
                     steps: &steps,
@@ -275,14 +277,18 @@ impl Edit {
     }
 
     /// Writes scalars of one file, backwards.
-    pub(super) fn write(&self, tree: &Tree<'_>, mut edits: Vec<helm::Edit>) -> Result<Done, Error> {
+    pub(super) fn write(
+        &self,
+        tree: &Tree<'_>,
+        mut edits: Vec<helm::Edit>,
+    ) -> Result<EditOutcome, Error> {
         edits.sort_by_key(|(mark, _)| {
             std::cmp::Reverse((
                 mark.range.start,
                 mark.inner.as_ref().map(|inner| inner.start),
             ))
         });
-        let mut done = Done::default();
+        let mut done = EditOutcome::default();
         for (mark, text) in edits {
             write(tree, &mark, &text, &self.component.name, &self.options)?;
             done.places.insert(0, written(&mark, &text));
@@ -295,9 +301,9 @@ impl Edit {
         &self,
         tree: &Tree<'_>,
         file: &str,
-        edit: impl FnOnce() -> Result<Done, Error>,
-    ) -> Result<Done, Error> {
-        let reach = Reach::read(tree)?;
+        edit: impl FnOnce() -> Result<EditOutcome, Error>,
+    ) -> Result<EditOutcome, Error> {
+        let reach = PathReach::read(tree)?;
         let roots = reach.roots(file);
         let same = |dir: &&String| !dir.split('/').any(|part| part == self.environment);
         if roots.len() > 1 && !self.options.shared_base {
@@ -355,7 +361,7 @@ impl Edit {
                 if !image && !difference.source {
                     return Err(fails(format!(
                         "{}{} would change too",
-                        old.shown(),
+                        old.kind_and_name(),
                         difference.path
                     )));
                 }
@@ -371,13 +377,15 @@ impl Edit {
 }
 
 /// Returns the path itself, and below the values of a HelmRelease or an Application.
-fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::Step>> {
+fn roots(document: &graph::value::Value, steps: &[path::PathStep]) -> Vec<Vec<path::PathStep>> {
     let kind = document
         .get("kind")
         .and_then(graph::value::Value::text)
         .unwrap_or_default();
     let below = |keys: &[&str]| {
-        let keys = keys.iter().map(|key| path::Step::Key((*key).to_owned()));
+        let keys = keys
+            .iter()
+            .map(|key| path::PathStep::Key((*key).to_owned()));
         keys.chain(steps.iter().cloned()).collect()
     };
     let mut roots = vec![steps.to_vec()];
@@ -405,8 +413,8 @@ fn roots(document: &graph::value::Value, steps: &[path::Step]) -> Vec<Vec<path::
     roots
 }
 
-fn written(mark: &Mark, text: &str) -> Written {
-    Written {
+fn written(mark: &Mark, text: &str) -> WrittenImage {
+    WrittenImage {
         file: mark.file.to_string(),
         path: mark.path.clone(),
         line: mark.line,

@@ -11,8 +11,8 @@ const MAX_NODES: usize = 1_000_000;
 
 /// A YAML node with its position.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
+pub(super) struct YamlNode {
+    pub(super) kind: NodeKind,
     /// The bytes of a scalar, quotes and all; of other kinds, from the first byte to the start
     /// of the token that ends them.
     pub(super) range: Range<usize>,
@@ -30,25 +30,25 @@ pub(super) struct Node {
 
 /// The kind of a node, with its content.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Scalar {
         text: String,
         style: ScalarStyle,
     },
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
+    Sequence(Vec<YamlNode>),
+    Mapping(Vec<(YamlNode, YamlNode)>),
     /// An alias, with the number of its anchor.
     Alias(usize),
 }
 
-impl Node {
+impl YamlNode {
     pub(super) fn position(&self, file: &str) -> Position {
         Position::new(file, self.line, self.column)
     }
 
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar { text, .. } => Some(text),
+            NodeKind::Scalar { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -56,7 +56,7 @@ impl Node {
     /// Returns the values of a key of a mapping: none, one, or several when the key is duplicated.
     pub(super) fn values(&self, key: &str) -> Vec<&Self> {
         let entries = match &self.kind {
-            Kind::Mapping(entries) => entries.as_slice(),
+            NodeKind::Mapping(entries) => entries.as_slice(),
             _ => &[],
         };
         let fitting = entries.iter().filter(|(name, _)| name.text() == Some(key));
@@ -70,21 +70,23 @@ impl Node {
 
     pub(super) fn items(&self) -> &[Self] {
         match &self.kind {
-            Kind::Sequence(items) => items,
+            NodeKind::Sequence(items) => items,
             _ => &[],
         }
     }
 }
 
 /// Reads every document of a file.
-pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Node>, Error> {
-    let mut builder = Builder::default();
+pub(super) fn parse(file: &str, text: &str) -> Result<Vec<YamlNode>, Error> {
+    let mut builder = NodeBuilder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| malformed(file, &error))?;
-        builder.take(event, &span).map_err(|reason| Error::Parse {
-            at: Position::new(file, span.start.line(), span.start.col() + 1),
-            reason: reason.to_owned(),
-        })?;
+        builder
+            .handle(event, &span)
+            .map_err(|reason| Error::Parse {
+                at: Position::new(file, span.start.line(), span.start.col() + 1),
+                reason: reason.to_owned(),
+            })?;
     }
     let aliased = builder.aliased;
     for document in &mut builder.documents {
@@ -123,27 +125,27 @@ pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
 }
 
 /// A collection whose end has not been read.
-struct Open {
+struct OpenCollection {
     mapping: bool,
     flow: bool,
     anchor: usize,
     start: usize,
     line: usize,
     column: usize,
-    nodes: Vec<Node>,
+    nodes: Vec<YamlNode>,
 }
 
 #[derive(Default)]
-struct Builder {
-    documents: Vec<Node>,
-    open: Vec<Open>,
+struct NodeBuilder {
+    documents: Vec<YamlNode>,
+    open: Vec<OpenCollection>,
     aliased: BTreeSet<usize>,
     nodes: usize,
 }
 
-impl Builder {
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
-        let node = |kind, anchor| Node {
+impl NodeBuilder {
+    fn handle(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
+        let node = |kind, anchor| YamlNode {
             kind,
             range: span.byte_range().unwrap_or_default(),
             line: span.start.line(),
@@ -155,11 +157,11 @@ impl Builder {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let text = text.into_owned();
-                self.add(node(Kind::Scalar { text, style }, anchor))
+                self.add(node(NodeKind::Scalar { text, style }, anchor))
             }
             Event::Alias(anchor) => {
                 self.aliased.insert(anchor);
-                self.add(node(Kind::Alias(anchor), 0))
+                self.add(node(NodeKind::Alias(anchor), 0))
             }
             Event::SequenceStart(style, anchor, _) => self.start(false, style, anchor, span),
             Event::MappingStart(style, anchor, _) => self.start(true, style, anchor, span),
@@ -175,7 +177,7 @@ impl Builder {
         anchor: usize,
         span: &Span,
     ) -> Result<(), &'static str> {
-        self.open.push(Open {
+        self.open.push(OpenCollection {
             mapping,
             flow: style == StructureStyle::Flow,
             anchor,
@@ -201,12 +203,12 @@ impl Builder {
             while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
                 entries.push((key, value));
             }
-            Kind::Mapping(entries)
+            NodeKind::Mapping(entries)
         } else {
-            Kind::Sequence(open.nodes)
+            NodeKind::Sequence(open.nodes)
         };
         let end = span.byte_range().unwrap_or_default().start;
-        self.add(Node {
+        self.add(YamlNode {
             kind,
             range: open.start..end.max(open.start),
             line: open.line,
@@ -217,7 +219,7 @@ impl Builder {
         })
     }
 
-    fn add(&mut self, node: Node) -> Result<(), &'static str> {
+    fn add(&mut self, node: YamlNode) -> Result<(), &'static str> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err("it has too many nodes");
@@ -231,19 +233,19 @@ impl Builder {
 }
 
 /// Marks the target of an alias, and everything below it, as shared.
-fn mark_shared(node: &mut Node, aliased: &BTreeSet<usize>) {
+fn mark_shared(node: &mut YamlNode, aliased: &BTreeSet<usize>) {
     let shared = node.shared || node.anchor != 0 && aliased.contains(&node.anchor);
     node.shared = shared;
-    let mut down = |child: &mut Node| {
+    let mut down = |child: &mut YamlNode| {
         child.shared = shared;
         mark_shared(child, aliased);
     };
     match &mut node.kind {
-        Kind::Sequence(items) => items.iter_mut().for_each(&mut down),
-        Kind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
+        NodeKind::Sequence(items) => items.iter_mut().for_each(&mut down),
+        NodeKind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
             down(key);
             down(value);
         }),
-        Kind::Scalar { .. } | Kind::Alias(_) => {}
+        NodeKind::Scalar { .. } | NodeKind::Alias(_) => {}
     }
 }

@@ -118,7 +118,7 @@ impl Http {
         };
         tracing::debug!(
             "{method} {} {told} {} ms",
-            shown(url),
+            redacted_url(url),
             began.elapsed().as_millis()
         );
         answer
@@ -126,7 +126,7 @@ impl Http {
 }
 
 /// The URL without user, password and query, which may hold a secret.
-pub(crate) fn shown(url: &Url) -> String {
+pub(crate) fn redacted_url(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     // A URL that cannot have a user has none to remove.
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::{
         env::Env,
-        http::{Options, Traffic},
+        http::{HttpOptions, Traffic},
     };
 
     const WAITS: Waits = Waits {
@@ -251,9 +251,9 @@ mod tests {
 
     async fn get(pieces: Vec<(u64, &'static [u8])>) -> Result<Vec<u8>, Failed> {
         let url = server(pieces).await;
-        let options = Options {
+        let options = HttpOptions {
             waits: WAITS,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let http = Http::new(options, &Env::default());
         let client = http.client(&url, Traffic::Bulk).unwrap();

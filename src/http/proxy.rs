@@ -12,10 +12,10 @@ use crate::env::Env;
 
 /// The proxy settings of the environment.
 #[derive(Debug, Clone)]
-pub(super) struct Proxies(Arc<Rules>);
+pub(super) struct Proxies(Arc<ProxyRules>);
 
 #[derive(Debug)]
-struct Rules {
+struct ProxyRules {
     http: Option<Url>,
     https: Option<Url>,
     none: Vec<Exception>,
@@ -40,7 +40,7 @@ impl Proxies {
         let either = |large: &str, small: &str| env.get(large).or_else(|| env.get(small));
         let url = |large: &str, small: &str| either(large, small).and_then(proxy_url);
         let none = either("NO_PROXY", "no_proxy").unwrap_or_default();
-        Self(Arc::new(Rules {
+        Self(Arc::new(ProxyRules {
             http: url("HTTP_PROXY", "http_proxy"),
             https: url("HTTPS_PROXY", "https_proxy"),
             none: none.split(',').filter_map(exception).collect(),
@@ -55,7 +55,7 @@ impl Proxies {
     }
 }
 
-impl Rules {
+impl ProxyRules {
     fn of(&self, url: &Url) -> Option<Url> {
         let proxy = match url.scheme() {
             "https" => self.https.as_ref()?,

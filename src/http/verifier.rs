@@ -16,7 +16,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{Error, Identity, Traffic};
+use super::{ClientIdentity, Error, Traffic};
 
 /// Returns the TLS configuration; `None` when no certificate is trusted.
 ///
@@ -24,7 +24,7 @@ use super::{Error, Identity, Traffic};
 /// [`Error::Client`] for a client certificate or key that cannot be used.
 pub(super) fn configuration(
     roots: &[CertificateDer<'static>],
-    identity: Option<&Identity>,
+    identity: Option<&ClientIdentity>,
     traffic: Traffic,
 ) -> Result<Option<ClientConfig>, Error> {
     let failed = |reason: String| Error::Client { reason };
@@ -38,7 +38,7 @@ pub(super) fn configuration(
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider))
         .build()
         .map_err(|error| failed(error.to_string()))?;
-    let verifier = Verifier {
+    let verifier = ServerVerifier {
         inner,
         trusted: roots.to_vec(),
     };
@@ -69,12 +69,12 @@ pub(super) fn configuration(
 }
 
 #[derive(Debug)]
-struct Verifier {
+struct ServerVerifier {
     inner: Arc<WebPkiServerVerifier>,
     trusted: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

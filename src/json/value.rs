@@ -36,16 +36,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Value, Error> {
     }
     let left = Cell::new(MAX_NODES);
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let value = Node(&left).deserialize(&mut source);
+    let value = ValueReader(&left).deserialize(&mut source);
     let value = value.and_then(|value| source.end().map(|()| value));
     value.map_err(|error| Error::Syntax(error.to_string()))
 }
 
 /// Reads one value and all below it; holds the number of values that are still allowed.
 #[derive(Clone, Copy)]
-struct Node<'a>(&'a Cell<usize>);
+struct ValueReader<'a>(&'a Cell<usize>);
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
+impl<'de> DeserializeSeed<'de> for ValueReader<'_> {
     type Value = Value;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
@@ -62,7 +62,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
+impl<'de> Visitor<'de> for ValueReader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

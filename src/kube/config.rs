@@ -13,10 +13,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use super::{Error, Kube, Token, check_namespace};
+use super::{AccountToken, Error, Kube, check_namespace};
 use crate::{
     env::Env,
-    http::{Http, Identity, Options, Url},
+    http::{ClientIdentity, Http, HttpOptions, Url},
     json,
 };
 
@@ -37,16 +37,16 @@ const OF_USER: [&str; 7] = [
 
 /// The merged files: the first file with a name takes precedence, as with kubectl.
 #[derive(Debug, Default)]
-struct Config {
+struct Kubeconfig {
     context: Option<String>,
-    contexts: Vec<Entry>,
-    clusters: Vec<Entry>,
-    users: Vec<Entry>,
+    contexts: Vec<ConfigEntry>,
+    clusters: Vec<ConfigEntry>,
+    users: Vec<ConfigEntry>,
 }
 
 /// A named cluster, user or context of a file.
 #[derive(Debug)]
-struct Entry {
+struct ConfigEntry {
     file: PathBuf,
     name: String,
     members: Map<String, Value>,
@@ -58,7 +58,7 @@ impl Kube {
     /// # Errors
     /// [`Error::Config`] for files that cannot be used.
     pub(super) fn of_config(files: &[PathBuf], env: &Env) -> Result<Self, Error> {
-        let mut config = Config::default();
+        let mut config = Kubeconfig::default();
         for file in files {
             config.add(file)?;
         }
@@ -66,7 +66,7 @@ impl Kube {
     }
 }
 
-impl Config {
+impl Kubeconfig {
     fn add(&mut self, file: &Path) -> Result<(), Error> {
         let text = String::from_utf8(read(file, file)?);
         let text = text.map_err(|_| wrong(file, "it is not UTF-8"))?;
@@ -107,11 +107,11 @@ impl Config {
         let namespace = context.text("namespace")?.unwrap_or("default");
         check_namespace(namespace)?;
         let authority = cluster.bytes("certificate-authority")?;
-        let options = Options {
+        let options = HttpOptions {
             only_ca_files: authority.is_some(),
             ca_pem: authority,
             identity: user.identity()?,
-            ..Options::default()
+            ..HttpOptions::default()
         };
         let token = user.token()?;
         if token.is_none() && options.identity.is_none() {
@@ -120,13 +120,18 @@ impl Config {
         Ok(Kube {
             http: Http::new(options, env),
             base: cluster.server()?,
-            token: token.map(Token),
+            token: token.map(AccountToken),
             namespace: namespace.to_owned(),
         })
     }
 }
 
-fn find<'a>(list: &'a [Entry], name: &str, kind: &str, file: &Path) -> Result<&'a Entry, Error> {
+fn find<'a>(
+    list: &'a [ConfigEntry],
+    name: &str,
+    kind: &str,
+    file: &Path,
+) -> Result<&'a ConfigEntry, Error> {
     let found = list.iter().find(|entry| entry.name == name);
     found.ok_or_else(|| wrong(file, &format!("it has no {kind} {name:?}")))
 }
@@ -135,7 +140,7 @@ fn entries(
     file: &Path,
     list: Option<&Value>,
     member: &str,
-    into: &mut Vec<Entry>,
+    into: &mut Vec<ConfigEntry>,
 ) -> Result<(), Error> {
     let list = match list {
         None | Some(Value::Null) => return Ok(()),
@@ -155,7 +160,7 @@ fn entries(
                 &format!("an entry of its {member}s is not a {member} with a name"),
             ));
         };
-        into.push(Entry {
+        into.push(ConfigEntry {
             file: file.to_owned(),
             name: name.to_owned(),
             members,
@@ -164,7 +169,7 @@ fn entries(
     Ok(())
 }
 
-impl Entry {
+impl ConfigEntry {
     fn wrong(&self, reason: &str) -> Error {
         wrong(&self.file, &format!("{:?}: {reason}", self.name))
     }
@@ -209,9 +214,9 @@ impl Entry {
         dir.join(path)
     }
 
-    fn identity(&self) -> Result<Option<Identity>, Error> {
+    fn identity(&self) -> Result<Option<ClientIdentity>, Error> {
         match (self.bytes("client-certificate")?, self.bytes("client-key")?) {
-            (Some(chain), Some(key)) => Ok(Some(Identity { chain, key })),
+            (Some(chain), Some(key)) => Ok(Some(ClientIdentity { chain, key })),
             (None, None) => Ok(None),
             _ => Err(self.wrong("client-certificate and client-key belong together")),
         }

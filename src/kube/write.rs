@@ -10,7 +10,7 @@ use crate::{
 
 /// A right of the service account on one object.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Right<'a> {
+pub(crate) struct ResourceRight<'a> {
     /// The verb of the API, such as `get`.
     pub(crate) verb: &'a str,
     pub(crate) group: &'a str,
@@ -27,7 +27,7 @@ impl Kube {
     ///
     /// # Errors
     /// [`Error::Name`] before anything is sent, [`Error::Remote`] for an answer without a decision.
-    pub(crate) async fn may(&self, right: Right<'_>) -> Result<bool, Error> {
+    pub(crate) async fn may(&self, right: ResourceRight<'_>) -> Result<bool, Error> {
         check_namespace(right.namespace)?;
         check_name(right.name)?;
         let what = format!("the right to {} {}", right.verb, right.resource);

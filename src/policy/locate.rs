@@ -368,9 +368,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca.pem");
         std::fs::write(&ca, &tls.trusted_pem).unwrap();
-        let options = http::Options {
+        let options = http::HttpOptions {
             ca_files: vec![ca],
-            ..http::Options::default()
+            ..http::HttpOptions::default()
         };
         let fetcher = &crate::policy::tests::fetcher_with(options);
         let url = format!("{}/builders", web.url());

@@ -22,16 +22,16 @@ use crate::{
 const AT: &str = "2026-06-01T00:00:00Z";
 
 fn fetcher() -> Fetcher {
-    fetcher_with(http::Options::default())
+    fetcher_with(http::HttpOptions::default())
 }
 
-pub(super) fn fetcher_with(options: http::Options) -> Fetcher {
+pub(super) fn fetcher_with(options: http::HttpOptions) -> Fetcher {
     let http = Http::new(options, &Env::default());
     let credentials = Credentials::new(None, &Env::default());
     Fetcher::new(
         Git::new(http.clone(), credentials),
         http.clone(),
-        Registry::new(http, &Env::default(), registry::Options::default()),
+        Registry::new(http, &Env::default(), registry::ClientOptions::default()),
     )
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Error, SigningKey, key_source::read_file};
 use crate::{
-    http::{self, Http, Method, Pace, Traffic, Url, header, shown},
+    http::{self, Http, Method, Pace, Traffic, Url, header, redacted_url},
     json as strict,
     trust::{certificate_key, pem},
 };
@@ -217,7 +217,7 @@ impl Service {
     fn failed(&self, reason: String, refused: bool) -> Error {
         Error::Service {
             service: self.name,
-            url: shown(&self.url),
+            url: redacted_url(&self.url),
             reason,
             refused,
         }

@@ -12,7 +12,7 @@ use super::{
     Content, Descriptor, Error, Manifest, Registry, Version,
     auth::Access,
     referrers::{Referrers, fallback_tag},
-    send::Call,
+    request::RegistryRequest,
     upload::Begun,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Registry {
                 empty,
                 media_type,
             };
-            self.grow(repository, &tag, list, &list_of, unlisted)
+            self.extend_tag(repository, &tag, list, &list_of, unlisted)
                 .await?;
         }
         Ok(digests)
@@ -197,7 +197,8 @@ impl Registry {
             empty,
             media_type,
         };
-        self.grow(repository, tag, known, &list_of, entries).await
+        self.extend_tag(repository, tag, known, &list_of, entries)
+            .await
     }
 
     /// Reads the list under a tag.
@@ -214,7 +215,7 @@ impl Registry {
         Ok(ReadList { manifest, read_at })
     }
 
-    async fn grow(
+    async fn extend_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
@@ -257,7 +258,7 @@ impl Registry {
             let mut url = session.url;
             url.query_pairs_mut()
                 .append_pair("digest", &digest.to_string());
-            let call = Call::new(Method::PUT, url, Access::push(repository))
+            let call = RegistryRequest::new(Method::PUT, url, Access::push(repository))
                 .header(
                     crate::http::header::CONTENT_TYPE,
                     "application/octet-stream",
@@ -384,8 +385,8 @@ mod tests {
     async fn fifty_writers_append_to_one_tag() {
         let server = lab::registry::Server::start(lab::registry::Options::default()).unwrap();
         let env = crate::env::Env::default();
-        let http = crate::http::Http::new(crate::http::Options::default(), &env);
-        let registry = Registry::new(http, &env, super::super::Options::default());
+        let http = crate::http::Http::new(crate::http::HttpOptions::default(), &env);
+        let registry = Registry::new(http, &env, super::super::ClientOptions::default());
         let repository: Repository = format!("{}/acme/web", server.address()).parse().unwrap();
         let tag: Tag = format!("sha256-{}.att", Digest::of(b"image").hex())
             .parse()

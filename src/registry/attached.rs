@@ -11,7 +11,7 @@ use futures_util::{
 };
 
 use super::{
-    Content, Descriptor, Error, Item, Manifest, Planned,
+    Content, CopyItem, Descriptor, Error, Manifest, Planned,
     lost::or_warn,
     plan::{ATTACHED_LEVEL, FETCHES, MAX_DEPTH, fetch},
     referrers::fallback_tag,
@@ -38,10 +38,10 @@ impl Planned {
                 let item = &self.item;
                 let found = group
                     .iter()
-                    .map(|(subject, suffixes)| look(item, *subject, suffixes));
+                    .map(|(subject, suffixes)| attachments_of(item, *subject, suffixes));
                 for found in try_join_all(found).await? {
                     next.extend(found.further());
-                    self.take(found, depth).await?;
+                    self.add_attachments(found, depth).await?;
                     self.check_size(next.len())?;
                 }
             }
@@ -58,7 +58,11 @@ impl Planned {
     }
 
     /// Adds the attached artifacts that the destination lacks to the plan.
-    async fn take(&mut self, found: Attached, depth: usize) -> Result<(), Error> {
+    async fn add_attachments(
+        &mut self,
+        found: ManifestAttachments,
+        depth: usize,
+    ) -> Result<(), Error> {
         let known: BTreeSet<Digest> = found.known.iter().map(|entry| entry.digest).collect();
         let mut added = Vec::new();
         let lacking = found.list.iter();
@@ -102,7 +106,7 @@ impl Planned {
             added.push(entry.clone());
         }
         for tagged in found.tags {
-            self.take_tagged(tagged).await?;
+            self.add_side_tag(tagged).await?;
         }
         if let (false, Some(tag)) = (found.api || added.is_empty(), fallback_tag(&found.subject)) {
             self.side_tags
@@ -155,8 +159,8 @@ impl Planned {
     }
 
     /// Adds a side tag that the destination lacks, or has only in part, to the plan.
-    async fn take_tagged(&mut self, tagged: Tagged) -> Result<(), Error> {
-        let Tagged {
+    async fn add_side_tag(&mut self, tagged: SideTag) -> Result<(), Error> {
+        let SideTag {
             tag,
             manifest,
             there,
@@ -197,17 +201,17 @@ pub(super) fn signs(entry: &Descriptor) -> bool {
     makers.iter().any(|maker| kind.contains(maker))
 }
 
-struct Attached {
+struct ManifestAttachments {
     subject: Digest,
     list: Vec<Descriptor>,
     known: Vec<Descriptor>,
     api: bool,
     fallback: Option<Manifest>,
-    tags: Vec<Tagged>,
+    tags: Vec<SideTag>,
 }
 
 /// The document that cosign keeps under one tag of the source.
-struct Tagged {
+struct SideTag {
     suffix: &'static str,
     tag: Tag,
     manifest: Manifest,
@@ -215,7 +219,7 @@ struct Tagged {
     there: Option<Manifest>,
 }
 
-impl Attached {
+impl ManifestAttachments {
     /// Returns the attached manifests that may have attachments of their own, with the suffixes of their side tags.
     fn further(&self) -> Vec<(Digest, &'static [&'static str])> {
         let referrers = self.list.iter().map(|entry| {
@@ -229,7 +233,11 @@ impl Attached {
 }
 
 /// Lists the attachments of one manifest at the source, and which of them the destination has.
-async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result<Attached, Error> {
+async fn attachments_of(
+    item: &CopyItem,
+    subject: Digest,
+    suffixes: &[&'static str],
+) -> Result<ManifestAttachments, Error> {
     let named = |suffix: &'static str| {
         let tag = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>();
         async move {
@@ -254,7 +262,7 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
     let tags = try_join_all(suffixes.iter().map(|suffix| named(suffix)));
     let (source, tags) = try_join(item.from.referrers(&subject), tags).await?;
     let list = item.attached.referrers(&item.from, &subject, source.list);
-    let mut attached = Attached {
+    let mut attached = ManifestAttachments {
         subject,
         list: list.await?,
         known: Vec::new(),
@@ -268,7 +276,7 @@ async fn look(item: &Item, subject: Digest, suffixes: &[&'static str]) -> Result
     }
     for (suffix, tag, manifest) in tags.into_iter().flatten() {
         let there = item.to.manifest(&tag.clone().into()).await?;
-        attached.tags.push(Tagged {
+        attached.tags.push(SideTag {
             suffix,
             tag,
             manifest,

@@ -19,12 +19,12 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 use super::{
     Error,
     challenge::{Challenge, parse, same_domain},
-    credentials::{Credential, Files, Places, Proof, Secret},
-    send::transport,
-    token::{MARGIN, Token, token},
+    credentials::{AuthFiles, AuthPaths, Credential, CredentialSecret, Secret},
+    request::transport,
+    token::{BearerToken, MARGIN, token},
 };
 use crate::{
-    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header, shown},
+    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header, redacted_url},
     image::Repository,
 };
 
@@ -110,7 +110,7 @@ pub(super) struct Together(pub(super) Vec<(Repository, bool)>);
 
 /// State of the authentication with one registry.
 #[derive(Debug, Default)]
-pub(super) struct Host {
+pub(super) struct HostAuth {
     known: AtomicBool,
     first: AsyncMutex<()>,
     challenge: Mutex<Option<Challenge>>,
@@ -118,7 +118,7 @@ pub(super) struct Host {
     one_scope: AtomicBool,
 }
 
-impl Host {
+impl HostAuth {
     /// Waits for the first request to the host; the caller that gets the guard sends it.
     pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         if self.known.load(Ordering::Acquire) {
@@ -144,16 +144,16 @@ impl Host {
     }
 }
 
-type Slot = Arc<AsyncMutex<Option<Token>>>;
+type Slot = Arc<AsyncMutex<Option<BearerToken>>>;
 type Key = (String, String, BTreeSet<String>);
 
 /// The credentials, challenges and tokens of a run.
 pub(super) struct Auth {
     http: Http,
-    places: Places,
-    files: OnceCell<Files>,
+    places: AuthPaths,
+    files: OnceCell<AuthFiles>,
     credentials: AsyncMutex<BTreeMap<Repository, Option<Credential>>>,
-    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+    hosts: Mutex<BTreeMap<String, Arc<HostAuth>>>,
     tokens: Mutex<BTreeMap<Key, Slot>>,
     /// Registries and the token servers outside of their domain that were warned of.
     warned: Mutex<BTreeSet<(String, String)>>,
@@ -166,7 +166,7 @@ impl Auth {
     }
 
     /// Takes the credential sources; nothing is read before a registry requires authentication.
-    pub(super) fn new(http: Http, places: Places) -> Self {
+    pub(super) fn new(http: Http, places: AuthPaths) -> Self {
         Self {
             http,
             places,
@@ -179,7 +179,7 @@ impl Auth {
     }
 
     /// Returns the authentication state of the registry at the URL.
-    pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+    pub(super) fn host(&self, url: &Url) -> Arc<HostAuth> {
         let hosts = self.hosts.lock();
         let mut hosts = hosts.unwrap_or_else(PoisonError::into_inner);
         let key = url.origin().ascii_serialization();
@@ -239,7 +239,7 @@ impl Auth {
 
     /// Records that the host's token server grants one scope only: from now on each request asks
     /// for its own alone.
-    pub(super) fn one_scope(&self, host: &Host) {
+    pub(super) fn one_scope(&self, host: &HostAuth) {
         tracing::debug!("the token server honours one scope of a request: asking for each alone");
         host.one_scope.store(true, Ordering::Relaxed);
     }
@@ -251,7 +251,7 @@ impl Auth {
     /// Any [`Error`] of looking up credentials or fetching a token.
     pub(super) async fn header(
         &self,
-        host: &Host,
+        host: &HostAuth,
         access: &Access,
         own: &Access,
     ) -> Result<Option<header::HeaderValue>, Error> {
@@ -268,7 +268,7 @@ impl Auth {
             (
                 _,
                 Some(Credential {
-                    proof: Proof::Bearer(token),
+                    proof: CredentialSecret::Bearer(token),
                     ..
                 }),
             ) => {
@@ -296,7 +296,7 @@ impl Auth {
     pub(super) async fn refused(
         &self,
         url: &Url,
-        host: &Host,
+        host: &HostAuth,
         headers: &header::HeaderMap,
         used: Option<&header::HeaderValue>,
         access: &mut Access,
@@ -384,13 +384,13 @@ impl Auth {
         service: &str,
         credential: Option<Credential>,
         access: &Access,
-    ) -> Result<Token, Error> {
+    ) -> Result<BearerToken, Error> {
         let client = self.http.client(realm, Traffic::Small)?;
         let scopes: Vec<_> = access.scopes.iter().map(String::as_str).collect();
         let mut url = realm.clone();
         let mut method = Method::GET;
         let request = match credential.as_ref().map(|c| &c.proof) {
-            Some(Proof::Identity(token)) => {
+            Some(CredentialSecret::Identity(token)) => {
                 let form = url::form_urlencoded::Serializer::new(String::new())
                     .append_pair("grant_type", "refresh_token")
                     .append_pair("service", service)
@@ -418,7 +418,7 @@ impl Auth {
         };
         let failed = |reason: &str| Error::Transport {
             method: method.to_string(),
-            url: shown(&url),
+            url: redacted_url(&url),
             reason: reason.to_owned(),
             slow: false,
         };
@@ -430,18 +430,18 @@ impl Auth {
         let status = sent.status().as_u16();
         if !sent.status().is_success() {
             return Err(match status {
-                400 | 401 | 403 => self.denial(shown(&url), status, credential.as_ref()),
+                400 | 401 | 403 => self.denial(redacted_url(&url), status, credential.as_ref()),
                 408 | 425 | 429 | 500.. => {
                     failed(&format!("the token server answered with status {status}"))
                 }
                 _ => Error::Protocol {
-                    url: shown(&url),
+                    url: redacted_url(&url),
                     reason: "its token server answered with something else than a token",
                 },
             });
         }
         let pace = Pace::new(self.http.waits());
-        let body = pace.whole(sent, MAX_TOKEN, &shown(&url)).await;
+        let body = pace.whole(sent, MAX_TOKEN, &redacted_url(&url)).await;
         let body = body.map_err(|error| match error {
             Failed::Large { .. } => failed("the token server's answer is too long"),
             error => transport(&method, &url, error),
@@ -473,13 +473,13 @@ impl Auth {
     }
 }
 
-fn basic(proof: &Proof) -> Option<String> {
+fn basic(proof: &CredentialSecret) -> Option<String> {
     match proof {
-        Proof::Password { user, password } => {
+        CredentialSecret::Password { user, password } => {
             let pair = format!("{user}:{}", password.reveal());
             Some(format!("Basic {}", STANDARD.encode(pair)))
         }
-        Proof::Identity(_) | Proof::Bearer(_) => None,
+        CredentialSecret::Identity(_) | CredentialSecret::Bearer(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use crate::http::{Url, address_of, authority, header, shown};
+use crate::http::{Url, address_of, authority, header, redacted_url};
 
 /// The authentication scheme that a registry requires.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub(super) fn parse(
     }
     match (basic, wrong) {
         (None, Some(reason)) => Err(Error::Protocol {
-            url: shown(url),
+            url: redacted_url(url),
             reason,
         }),
         (basic, _) => Ok(basic),

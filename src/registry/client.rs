@@ -14,17 +14,17 @@ use bytes::Bytes;
 use super::{
     Descriptor, Error, Manifest,
     auth::{Access, Auth, Together},
-    credentials::Places,
+    credentials::AuthPaths,
     limit::Limits,
-    lookups::{Bounds, Known},
+    lookups::{KnownHosts, LookupLimits},
+    request::{RegistryRequest, read},
     retries::Retries,
-    send::{Call, read},
     strangers::Strangers,
     upload::Refusals,
 };
 use crate::{
     env::Env,
-    http::{Http, Method, StatusCode, Url, header, shown},
+    http::{Http, Method, StatusCode, Url, header, redacted_url},
     image::{Digest, MediaType, Repository, Tag},
     progress::Progress,
 };
@@ -36,7 +36,7 @@ pub(super) const MAX_PAGES: usize = 1000;
 
 /// Retries, parallelism and credential files of a client.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
+pub(crate) struct ClientOptions {
     /// The file with credentials that comes before all others.
     pub(crate) authfile: Option<PathBuf>,
     /// The directory with a `config.json` that comes after all others.
@@ -48,7 +48,7 @@ pub(crate) struct Options {
     pub(crate) progress: Progress,
 }
 
-impl Default for Options {
+impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             authfile: None,
@@ -62,10 +62,10 @@ impl Default for Options {
 
 /// A client for every registry of a run. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Registry(pub(super) Arc<Inner>, pub(super) Arc<Together>);
+pub(crate) struct Registry(pub(super) Arc<ClientState>, pub(super) Arc<Together>);
 
 /// State that clones of a client share.
-pub(super) struct Inner {
+pub(super) struct ClientState {
     pub(super) http: Http,
     pub(super) auth: Arc<Auth>,
     pub(super) limits: Limits,
@@ -79,11 +79,11 @@ pub(super) struct Inner {
     pub(super) has_empty: Refusals,
     pub(super) warned: Refusals,
     /// The hosts that the run itself has sent requests to.
-    pub(super) known: Known,
+    pub(super) known: KnownHosts,
     /// The hosts that only a Snapshot names.
     pub(super) strangers: Strangers,
     /// Limits on the lookups of policy rules; `None` outside of such lookups.
-    pub(super) bounds: Option<Bounds>,
+    pub(super) bounds: Option<LookupLimits>,
 }
 
 impl fmt::Debug for Registry {
@@ -133,9 +133,9 @@ pub(crate) struct Head {
 
 impl Registry {
     /// Makes the client; nothing is connected or read yet.
-    pub(crate) fn new(http: Http, env: &Env, options: Options) -> Self {
-        let places = Places::new(options.authfile, options.last_auth_dir, env);
-        let inner = Inner {
+    pub(crate) fn new(http: Http, env: &Env, options: ClientOptions) -> Self {
+        let places = AuthPaths::new(options.authfile, options.last_auth_dir, env);
+        let inner = ClientState {
             auth: Arc::new(Auth::new(http.clone(), places)),
             http,
             limits: Limits::new(options.jobs),
@@ -146,7 +146,7 @@ impl Registry {
             no_referrers: Refusals::default(),
             has_empty: Refusals::default(),
             warned: Refusals::default(),
-            known: Known::default(),
+            known: KnownHosts::default(),
             strangers: Strangers::default(),
             bounds: None,
         };
@@ -155,10 +155,10 @@ impl Registry {
 
     /// Returns this client with other limits; credentials and tokens are shared.
     pub(crate) fn limited(&self, retries: Option<Retries>, jobs: Option<usize>) -> Self {
-        let inner = Inner {
+        let inner = ClientState {
             http: self.0.http.clone(),
             auth: Arc::clone(&self.0.auth),
-            limits: Limits::new(jobs.unwrap_or(Options::default().jobs)),
+            limits: Limits::new(jobs.unwrap_or(ClientOptions::default().jobs)),
             retries: retries.unwrap_or(self.0.retries),
             requests: AtomicU64::new(0),
             progress: self.0.progress.clone(),
@@ -194,7 +194,11 @@ impl Registry {
         version: &Version,
     ) -> Result<Option<Head>, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        let call = accept_manifests(Call::new(Method::HEAD, url, Access::pull(repository)));
+        let call = accept_manifests(RegistryRequest::new(
+            Method::HEAD,
+            url,
+            Access::pull(repository),
+        ));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -244,7 +248,11 @@ impl Registry {
         version: &Version,
     ) -> Result<Option<Manifest>, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        let call = accept_manifests(Call::new(Method::GET, url, Access::pull(repository)));
+        let call = accept_manifests(RegistryRequest::new(
+            Method::GET,
+            url,
+            Access::pull(repository),
+        ));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -260,7 +268,7 @@ impl Registry {
         }
         match version {
             Version::Digest(expected) if *expected != manifest.digest => Err(Error::WrongDigest {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 found: manifest.digest,
                 expected: *expected,
             }),
@@ -302,21 +310,23 @@ impl Registry {
         repository: &Repository,
         version: &Version,
         manifest: &Manifest,
-    ) -> Result<Call, Error> {
+    ) -> Result<RegistryRequest, Error> {
         let url = self.url(repository, &format!("manifests/{version}"))?;
-        Ok(Call::new(Method::PUT, url, Access::push(repository))
-            .header(header::CONTENT_TYPE, manifest.media_type.clone())
-            .body(manifest.bytes.clone()))
+        Ok(
+            RegistryRequest::new(Method::PUT, url, Access::push(repository))
+                .header(header::CONTENT_TYPE, manifest.media_type.clone())
+                .body(manifest.bytes.clone()),
+        )
     }
 
-    async fn put(&self, call: Call, manifest: &Manifest) -> Result<bool, Error> {
+    async fn put(&self, call: RegistryRequest, manifest: &Manifest) -> Result<bool, Error> {
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         let stored = answer.headers().get("docker-content-digest");
         let stored = stored.and_then(|digest| digest.to_str().ok());
         if stored.is_some_and(|stored| stored != manifest.digest.to_string()) {
             return Err(Error::Protocol {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 reason: "it stored the manifest under another digest",
             });
         }
@@ -334,7 +344,7 @@ impl Registry {
         tag: &Tag,
     ) -> Result<bool, Error> {
         let url = self.url(repository, &format!("manifests/{tag}"))?;
-        let call = Call::new(Method::DELETE, url, Access::delete(repository));
+        let call = RegistryRequest::new(Method::DELETE, url, Access::delete(repository));
         let answer = self.call(call.clone()).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(true),
@@ -355,7 +365,7 @@ impl Registry {
     ) -> Result<Bytes, Error> {
         let url = self.url(repository, &format!("blobs/{}", descriptor.digest))?;
         let wrong_size = |found: u64, expected: String| Error::WrongSize {
-            url: shown(&url),
+            url: redacted_url(&url),
             found,
             expected,
         };
@@ -382,7 +392,7 @@ impl Registry {
         max_bytes: u64,
     ) -> Result<Bytes, Error> {
         let url = self.url(repository, &format!("blobs/{digest}"))?;
-        let call = Call::new(Method::GET, url, Access::pull(repository));
+        let call = RegistryRequest::new(Method::GET, url, Access::pull(repository));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Err(no_blob(repository, digest));
@@ -392,7 +402,7 @@ impl Registry {
         let found = digest.again(&bytes);
         if found != *digest {
             return Err(Error::WrongDigest {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 found,
                 expected: *digest,
             });
@@ -408,7 +418,7 @@ impl Registry {
     /// Returns the URL of a manifest, for messages.
     pub(crate) fn manifest_url(&self, repository: &Repository, version: &Version) -> String {
         match self.url(repository, &format!("manifests/{version}")) {
-            Ok(url) => shown(&url),
+            Ok(url) => redacted_url(&url),
             Err(_) => format!("{repository}:{version}"),
         }
     }
@@ -450,7 +460,7 @@ pub(super) fn too_many_pages(repository: &Repository) -> Error {
     }
 }
 
-fn accept_manifests(call: Call) -> Call {
+fn accept_manifests(call: RegistryRequest) -> RegistryRequest {
     let types: Vec<_> = MediaType::ALL.into_iter().map(MediaType::as_str).collect();
     call.header(header::ACCEPT, types.join(", "))
 }

@@ -10,8 +10,8 @@ use std::{
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
 use super::{
-    Descriptor, Error, Item, Manifest, Place, Planned, Registry, Rules, limit::Permit, lost::Lost,
-    plan::Step, upload::Moved,
+    CopyItem, CopyRules, Descriptor, Error, ImageStore, Manifest, Planned, Registry, limit::Permit,
+    lost::Lost, plan::ManifestStep, upload::Moved,
 };
 use crate::{
     image::{Digest, Repository},
@@ -26,7 +26,7 @@ const MAX_TRANSFERS: usize = 64;
 
 /// The result of a copy for one image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Done {
+pub(crate) struct CopyOutcome {
     pub(crate) manifests: u64,
     pub(crate) blobs: u64,
     /// Blobs that the registry took from another repository.
@@ -37,20 +37,20 @@ pub(crate) struct Done {
 }
 
 /// One blob on its way to one destination.
-struct Job<'a> {
+struct BlobTransfer<'a> {
     owner: usize,
-    from: &'a Place,
-    to: &'a Place,
+    from: &'a ImageStore,
+    to: &'a ImageStore,
     blob: &'a Descriptor,
 }
 
 impl Registry {
     /// Returns the places of a copy within or between registries; one token serves both.
-    pub(crate) fn places(&self, from: &Repository, to: &Repository) -> (Place, Place) {
+    pub(crate) fn places(&self, from: &Repository, to: &Repository) -> (ImageStore, ImageStore) {
         let registry = self.between(from, to);
         (
-            Place::Repository(registry.clone(), from.clone()),
-            Place::Repository(registry, to.clone()),
+            ImageStore::Repository(registry.clone(), from.clone()),
+            ImageStore::Repository(registry, to.clone()),
         )
     }
 
@@ -69,8 +69,8 @@ impl Registry {
     /// The errors of [`Planned::make`].
     pub(crate) async fn plan(
         &self,
-        items: Vec<Item>,
-        rules: &Rules,
+        items: Vec<CopyItem>,
+        rules: &CopyRules,
     ) -> Result<Vec<Planned>, Error> {
         let plans = iter(items).map(|item| Planned::make(item, rules));
         plans.buffered(IMAGES).try_collect().await
@@ -81,9 +81,9 @@ impl Registry {
     /// # Errors
     /// The first [`Error`]. No tag has moved before everything is in place; when a tag cannot be
     /// moved, those that were go back (`tags.rs`).
-    pub(crate) async fn carry_out(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
+    pub(crate) async fn carry_out(&self, plans: &[Planned]) -> Result<Vec<CopyOutcome>, Error> {
         let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
-        let mut done = self.place(plans, tags == 1).await?;
+        let mut done = self.copy_content(plans, tags == 1).await?;
         for (done, moved) in done.iter_mut().zip(self.move_tags(plans).await?) {
             done.manifests += moved;
         }
@@ -94,8 +94,8 @@ impl Registry {
     ///
     /// # Errors
     /// The first [`Error`].
-    pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<Done>, Error> {
-        let mut done = self.place(plans, false).await?;
+    pub(crate) async fn stage(&self, plans: &[Planned]) -> Result<Vec<CopyOutcome>, Error> {
+        let mut done = self.copy_content(plans, false).await?;
         // The result has the figures of the whole copy: the later move of its tags does not write promoted.json again.
         let tags: usize = plans.iter().map(|plan| plan.moving().count()).sum();
         for (done, plan) in done.iter_mut().zip(plans) {
@@ -109,8 +109,12 @@ impl Registry {
 
     /// Blobs, manifests, then side tags. With `one_tag` an image with nothing attached is left to
     /// its tag: that one request is all or nothing too.
-    async fn place(&self, plans: &[Planned], one_tag: bool) -> Result<Vec<Done>, Error> {
-        let done = Mutex::new(vec![Done::default(); plans.len()]);
+    async fn copy_content(
+        &self,
+        plans: &[Planned],
+        one_tag: bool,
+    ) -> Result<Vec<CopyOutcome>, Error> {
+        let done = Mutex::new(vec![CopyOutcome::default(); plans.len()]);
         for plan in plans.iter().filter(|plan| !plan.is_done()) {
             plan.item.to.prepare()?;
         }
@@ -128,7 +132,7 @@ impl Registry {
     async fn move_blobs(
         &self,
         plans: &[Planned],
-        done: &Mutex<Vec<Done>>,
+        done: &Mutex<Vec<CopyOutcome>>,
         lost: &Lost,
     ) -> Result<(), Error> {
         let (mut groups, count) = groups(plans);
@@ -138,14 +142,14 @@ impl Registry {
         groups.sort_by_key(|jobs| std::cmp::Reverse(jobs.first().map(|job| job.blob.size)));
         let all = iter(groups.into_iter().map(Ok::<_, Error>));
         all.try_for_each_concurrent(MAX_TRANSFERS, |jobs| async move {
-            let mut first: Option<&Place> = None;
+            let mut first: Option<&ImageStore> = None;
             for job in jobs {
                 let far = job.from.host() != job.to.host();
                 let from = first.filter(|_| far).unwrap_or(job.from);
                 let permits = self.permits(from.host(), job.to.host()).await;
                 let (digest, to) = (job.blob.digest.to_string(), job.to.to_string());
                 let transfer = shown.begin_transfer(digest, to, job.blob.size);
-                let moved = match job.to.bring(from, job.blob, &transfer).await {
+                let moved = match job.to.copy_blob(from, job.blob, &transfer).await {
                     Ok(moved) => moved,
                     Err(error) => {
                         lost.blob(job.blob.digest, error)?;
@@ -154,7 +158,7 @@ impl Registry {
                 };
                 transfer.done(moved.as_str());
                 permits.iter().for_each(Permit::went_well);
-                note(done, job.owner, |done| match moved {
+                record(done, job.owner, |done| match moved {
                     Moved::Present => done.reused += 1,
                     Moved::Mounted => done.mounted += 1,
                     Moved::Sent => {
@@ -182,14 +186,14 @@ impl Registry {
 
 /// The transfers, those of one blob to one host together, and how many there are. A blob goes to a host
 /// once: other repositories there get it from the first.
-fn groups(plans: &[Planned]) -> (Vec<Vec<Job<'_>>>, usize) {
-    let mut groups: BTreeMap<(&str, Digest), Vec<Job<'_>>> = BTreeMap::new();
+fn groups(plans: &[Planned]) -> (Vec<Vec<BlobTransfer<'_>>>, usize) {
+    let mut groups: BTreeMap<(&str, Digest), Vec<BlobTransfer<'_>>> = BTreeMap::new();
     let mut known = BTreeSet::new();
     for (owner, plan) in plans.iter().enumerate() {
         let (from, to) = (&plan.item.from, &plan.item.to);
         for blob in plan.blobs.values() {
             if known.insert((to.to_string(), blob.digest)) {
-                let job = Job {
+                let job = BlobTransfer {
                     owner,
                     from,
                     to,
@@ -203,7 +207,7 @@ fn groups(plans: &[Planned]) -> (Vec<Vec<Job<'_>>>, usize) {
     (groups.into_values().collect(), known.len())
 }
 
-fn note(done: &Mutex<Vec<Done>>, owner: usize, change: impl FnOnce(&mut Done)) {
+fn record(done: &Mutex<Vec<CopyOutcome>>, owner: usize, change: impl FnOnce(&mut CopyOutcome)) {
     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(done) = done.get_mut(owner) {
         change(done);
@@ -214,10 +218,10 @@ fn note(done: &Mutex<Vec<Done>>, owner: usize, change: impl FnOnce(&mut Done)) {
 async fn write_manifests(
     plans: &[Planned],
     one_tag: bool,
-    done: &Mutex<Vec<Done>>,
+    done: &Mutex<Vec<CopyOutcome>>,
     lost: &Lost,
 ) -> Result<(), Error> {
-    let mut levels: BTreeMap<usize, Vec<(usize, &Place, &Manifest)>> = BTreeMap::new();
+    let mut levels: BTreeMap<usize, Vec<(usize, &ImageStore, &Manifest)>> = BTreeMap::new();
     let mut known = BTreeSet::new();
     for (owner, plan) in plans.iter().enumerate() {
         let to = &plan.item.to;
@@ -228,7 +232,7 @@ async fn write_manifests(
                 .or_default()
                 .push((owner, to, &plan.root));
         }
-        for (digest, Step { level, manifest }) in &plan.steps {
+        for (digest, ManifestStep { level, manifest }) in &plan.steps {
             if known.insert((to.to_string(), *digest)) {
                 levels
                     .entry(*level)
@@ -242,7 +246,7 @@ async fn write_manifests(
         all.try_for_each_concurrent(MANIFESTS, |(owner, to, manifest)| async move {
             if lost.allows(manifest)? {
                 to.put_manifest(&manifest.digest.into(), manifest).await?;
-                note(done, owner, |done| done.manifests += 1);
+                record(done, owner, |done| done.manifests += 1);
             }
             Ok(())
         })
@@ -256,7 +260,7 @@ const ROOTS: usize = 99;
 
 async fn write_side_tags(
     plans: &[Planned],
-    done: &Mutex<Vec<Done>>,
+    done: &Mutex<Vec<CopyOutcome>>,
     lost: &Lost,
 ) -> Result<(), Error> {
     let mut all = Vec::new();
@@ -272,7 +276,7 @@ async fn write_side_tags(
     all.try_for_each_concurrent(MANIFESTS, |(owner, to, tag, manifest)| async move {
         if let Some(manifest) = lost.trim(manifest)? {
             to.put_manifest(&tag.into(), &manifest).await?;
-            note(done, owner, |done| done.manifests += 1);
+            record(done, owner, |done| done.manifests += 1);
         }
         Ok(())
     })

@@ -49,7 +49,7 @@ impl fmt::Debug for Secret {
 
 /// The secret that authenticates a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum CredentialSecret {
     Password {
         user: String,
         password: Secret,
@@ -62,20 +62,20 @@ pub(super) enum Proof {
 /// A credential with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Credential {
-    pub(super) proof: Proof,
+    pub(super) proof: CredentialSecret,
     /// The file and key, or the helper, for logs and messages.
     pub(super) origin: String,
 }
 
 /// Every auth file, in the order of lookup.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Places(Vec<PathBuf>);
+pub(super) struct AuthPaths(Vec<PathBuf>);
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct File {
+struct AuthFile {
     #[serde(deserialize_with = "readable")]
-    auths: BTreeMap<String, Entry>,
+    auths: BTreeMap<String, AuthEntry>,
     #[serde(deserialize_with = "readable")]
     cred_helpers: BTreeMap<String, String>,
     #[serde(deserialize_with = "json::nullable")]
@@ -84,7 +84,7 @@ struct File {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     #[serde(deserialize_with = "json::nullable")]
     auth: String,
     #[serde(deserialize_with = "json::nullable")]
@@ -130,9 +130,9 @@ struct Helped {
 
 /// Every file that was read, with its path.
 #[derive(Default)]
-pub(super) struct Files(Vec<(PathBuf, File)>);
+pub(super) struct AuthFiles(Vec<(PathBuf, AuthFile)>);
 
-impl Places {
+impl AuthPaths {
     /// Lists the places: the flag, `REGISTRY_AUTH_FILE`, Docker's and containers' files, and
     /// `last`, the directory in which Tekton prepares them.
     pub(super) fn new(authfile: Option<PathBuf>, last: Option<PathBuf>, env: &Env) -> Self {
@@ -178,18 +178,18 @@ impl Places {
     ///
     /// # Errors
     /// [`Error::AuthFile`] for a file that cannot be read or is not an auth file.
-    pub(super) fn read(&self) -> Result<Files, Error> {
+    pub(super) fn read(&self) -> Result<AuthFiles, Error> {
         let mut files = Vec::new();
         for path in &self.0 {
             if let Some(file) = read(path)? {
                 files.push((path.clone(), file));
             }
         }
-        Ok(Files(files))
+        Ok(AuthFiles(files))
     }
 }
 
-impl fmt::Display for Places {
+impl fmt::Display for AuthPaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let paths = self.0.iter().map(|path| path.display().to_string());
         f.write_str(&paths.collect::<Vec<_>>().join(", "))
@@ -202,7 +202,7 @@ fn user() -> Option<u32> {
     Some(std::os::unix::fs::MetadataExt::uid(&itself))
 }
 
-fn read(path: &Path) -> Result<Option<File>, Error> {
+fn read(path: &Path) -> Result<Option<AuthFile>, Error> {
     let wrong = |reason: String| Error::AuthFile {
         path: path.to_owned(),
         reason,
@@ -237,7 +237,7 @@ fn read(path: &Path) -> Result<Option<File>, Error> {
     })
 }
 
-impl Files {
+impl AuthFiles {
     /// Finds the credential for a repository file by file; in each file helpers precede the
     /// longest key (`containers-auth.json(5)`, Docker's `config.json`).
     ///
@@ -266,7 +266,7 @@ impl Files {
     }
 }
 
-impl File {
+impl AuthFile {
     async fn find(
         &self,
         path: &Path,
@@ -275,13 +275,13 @@ impl File {
         let registry = repository.registry();
         let mut helpers = self.cred_helpers.iter();
         if let Some((server, helper)) = helpers.find(|(key, _)| normal(key) == registry)
-            && let Some(found) = ask(helper, server).await?
+            && let Some(found) = run_helper(helper, server).await?
         {
             return Ok(Some(found));
         }
         let stored = match self.creds_store.as_str() {
             "" => Ok(None),
-            helper => ask(helper, server(registry)).await,
+            helper => run_helper(helper, server(registry)).await,
         };
         if let Ok(Some(found)) = stored {
             return Ok(Some(found));
@@ -384,19 +384,25 @@ fn is_label_like(pattern: &str, label: &str) -> bool {
     })
 }
 
-impl Entry {
-    fn proof(&self, path: &Path, key: &str) -> Result<Option<Proof>, Error> {
+impl AuthEntry {
+    fn proof(&self, path: &Path, key: &str) -> Result<Option<CredentialSecret>, Error> {
         if !self.registrytoken.is_empty() {
-            return Ok(Some(Proof::Bearer(self.registrytoken.clone().into())));
+            return Ok(Some(CredentialSecret::Bearer(
+                self.registrytoken.clone().into(),
+            )));
         }
         if !self.identitytoken.is_empty() {
-            return Ok(Some(Proof::Identity(self.identitytoken.clone().into())));
+            return Ok(Some(CredentialSecret::Identity(
+                self.identitytoken.clone().into(),
+            )));
         }
         if self.auth.is_empty() {
-            return Ok((!self.username.is_empty()).then(|| Proof::Password {
-                user: self.username.clone(),
-                password: self.password.clone().into(),
-            }));
+            return Ok(
+                (!self.username.is_empty()).then(|| CredentialSecret::Password {
+                    user: self.username.clone(),
+                    password: self.password.clone().into(),
+                }),
+            );
         }
         let wrong = || Error::AuthFile {
             path: path.to_owned(),
@@ -407,7 +413,7 @@ impl Entry {
         let decoded = STANDARD.decode(self.auth.trim()).map_err(|_| wrong())?;
         let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;
         let (user, password) = decoded.split_once(':').ok_or_else(wrong)?;
-        Ok(Some(Proof::Password {
+        Ok(Some(CredentialSecret::Password {
             user: user.to_owned(),
             password: password.trim_end_matches(['\n', '\0']).to_owned().into(),
         }))
@@ -415,7 +421,7 @@ impl Entry {
 }
 
 /// Runs `docker-credential-NAME get`; `None` when it has no credentials for the server.
-async fn ask(name: &str, server: &str) -> Result<Option<Credential>, Error> {
+async fn run_helper(name: &str, server: &str) -> Result<Option<Credential>, Error> {
     let wrong = |reason: &str| Error::Helper {
         name: format!("docker-credential-{name}"),
         server: server.to_owned(),
@@ -427,11 +433,15 @@ async fn ask(name: &str, server: &str) -> Result<Option<Credential>, Error> {
     {
         return Err(wrong("its name has characters that are not allowed"));
     }
-    get(&format!("docker-credential-{name}"), server, HELPER_TIME).await
+    helper_output(&format!("docker-credential-{name}"), server, HELPER_TIME).await
 }
 
 /// Runs the program with a time limit.
-async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Credential>, Error> {
+async fn helper_output(
+    program: &str,
+    server: &str,
+    limit: Duration,
+) -> Result<Option<Credential>, Error> {
     let wrong = |reason: &str| Error::Helper {
         name: program.to_owned(),
         server: server.to_owned(),
@@ -472,9 +482,9 @@ async fn get(program: &str, server: &str, limit: Duration) -> Result<Option<Cred
         .map_err(|_| wrong("its answer is not a credential as JSON"))?;
     let secret = Secret::from(helped.secret);
     let proof = if helped.username == "<token>" {
-        Proof::Identity(secret)
+        CredentialSecret::Identity(secret)
     } else {
-        Proof::Password {
+        CredentialSecret::Password {
             user: helped.username,
             password: secret,
         }

@@ -8,11 +8,11 @@ use super::{
     Descriptor, Error, Registry,
     auth::Access,
     client::no_blob,
-    place::Place,
-    send::{Call, transport},
+    image_store::ImageStore,
+    request::{RegistryRequest, transport},
 };
 use crate::{
-    http::{Method, Pace, Response, StatusCode, Url, header, shown},
+    http::{Method, Pace, Response, StatusCode, Url, header, redacted_url},
     image::{Digest, Hasher, Repository},
     progress::Transfer,
 };
@@ -22,7 +22,7 @@ const PIECE: usize = 256 << 10;
 
 /// A blob that is being read.
 pub(super) struct Download {
-    source: Source,
+    source: DownloadSource,
     blob: Descriptor,
     offset: u64,
     hash: Hasher,
@@ -32,7 +32,7 @@ pub(super) struct Download {
     since_failure: u64,
 }
 
-enum Source {
+enum DownloadSource {
     Remote {
         registry: Registry,
         repository: Repository,
@@ -60,24 +60,24 @@ impl Download {
     /// # Errors
     /// Any [`Error`]; [`Error::NotFound`] when the source has no such blob.
     pub(super) async fn open(
-        from: &Place,
+        from: &ImageStore,
         blob: &Descriptor,
         shown: &Transfer,
     ) -> Result<Self, Error> {
         let source = match from {
             _ if blob.size == EMPTY.len() as u64 && blob.digest == Digest::of(EMPTY) => {
-                Source::Known(Some(EMPTY.into()))
+                DownloadSource::Known(Some(EMPTY.into()))
             }
-            Place::Layout(layout) => {
+            ImageStore::Layout(layout) => {
                 let path = layout.blob_path(&blob.digest);
                 let file = tokio::fs::File::open(&path).await;
-                Source::File {
+                DownloadSource::File {
                     file: file
                         .map_err(|error| layout.wrong(format!("blob {}: {error}", blob.digest)))?,
                     shown: path.display().to_string(),
                 }
             }
-            Place::Repository(registry, repository) => Source::Remote {
+            ImageStore::Repository(registry, repository) => DownloadSource::Remote {
                 registry: registry.clone(),
                 repository: repository.clone(),
                 url: registry.url(repository, &format!("blobs/{}", blob.digest))?,
@@ -102,7 +102,7 @@ impl Download {
 
     /// Sends the request, from the offset on.
     async fn connect(&mut self) -> Result<(), Error> {
-        let Source::Remote {
+        let DownloadSource::Remote {
             registry,
             repository,
             url,
@@ -114,7 +114,8 @@ impl Download {
         else {
             return Ok(());
         };
-        let mut call = Call::new(Method::GET, url.clone(), Access::pull(repository)).bulk();
+        let mut call =
+            RegistryRequest::new(Method::GET, url.clone(), Access::pull(repository)).bulk();
         // The caller starts over, or this download resumes at its offset.
         call.once_if_slow = true;
         if self.offset > 0 {
@@ -136,7 +137,7 @@ impl Download {
                 let length = chunk.len() as u64;
                 if length > skip {
                     return Err(Error::Protocol {
-                        url: shown(url),
+                        url: redacted_url(url),
                         reason: "it ignores ranges, so that a broken download cannot be resumed",
                     });
                 }
@@ -173,8 +174,8 @@ impl Download {
     async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let (answer, url, has_length, registry, attempt, pace) = match &mut self.source {
-                Source::Known(bytes) => return Ok(bytes.take()),
-                Source::File { file, shown } => {
+                DownloadSource::Known(bytes) => return Ok(bytes.take()),
+                DownloadSource::File { file, shown } => {
                     let mut buffer = vec![0; PIECE];
                     let read = file.read(&mut buffer).await;
                     let read = read.map_err(|error| Error::Transport {
@@ -186,7 +187,7 @@ impl Download {
                     buffer.truncate(read);
                     return Ok((read > 0).then(|| buffer.into()));
                 }
-                Source::Remote {
+                DownloadSource::Remote {
                     registry,
                     url,
                     answer,
@@ -232,9 +233,9 @@ impl Download {
 
     fn verify(&mut self) -> Result<(), Error> {
         let url = match &self.source {
-            Source::Known(_) => self.blob.digest.to_string(),
-            Source::File { shown, .. } => shown.clone(),
-            Source::Remote { url, .. } => shown(url),
+            DownloadSource::Known(_) => self.blob.digest.to_string(),
+            DownloadSource::File { shown, .. } => shown.clone(),
+            DownloadSource::Remote { url, .. } => redacted_url(url),
         };
         if self.offset != self.blob.size {
             return Err(Error::WrongSize {
@@ -258,7 +259,7 @@ impl Download {
 fn broken(url: &Url, reason: &str) -> Error {
     Error::Transport {
         method: Method::GET.to_string(),
-        url: shown(url),
+        url: redacted_url(url),
         reason: reason.to_owned(),
         slow: false,
     }

@@ -90,7 +90,7 @@ impl Layout {
     }
 
     /// Returns the one image of the layout, when it has no other; its attachments are left out.
-    pub(super) fn only(&self) -> Result<Option<Digest>, Error> {
+    pub(super) fn only_image(&self) -> Result<Option<Digest>, Error> {
         let manifests = self.read_index()?.map(|index| index.manifests);
         let mut images = BTreeSet::new();
         for entry in manifests.into_iter().flatten() {

@@ -41,14 +41,14 @@ impl Limits {
 /// The adaptive transfer limit of one host.
 #[derive(Debug)]
 pub(super) struct Limit {
-    state: Mutex<State>,
+    state: Mutex<LimitState>,
     most: f64,
     freed: Notify,
     answered: AtomicBool,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimitState {
     allowed: f64,
     active: usize,
     /// Number of decreases: a transfer that started before one says nothing about the limit after it.
@@ -59,7 +59,7 @@ impl Limit {
     fn new(most: usize) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a handful of transfers")]
         let most = most as f64;
-        let state = State {
+        let state = LimitState {
             allowed: START.min(most),
             active: 0,
             epoch: 0,
@@ -82,7 +82,7 @@ impl Limit {
         self.answered.load(Ordering::Relaxed)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimitState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -7,10 +7,10 @@ use super::{
     auth::Access,
     client::{MAX_PAGES, too_many_pages},
     pages::next_page,
-    send::{Call, read},
+    request::{RegistryRequest, read},
 };
 use crate::{
-    http::{Method, StatusCode, shown},
+    http::{Method, StatusCode, redacted_url},
     image::Repository,
 };
 
@@ -41,7 +41,7 @@ impl Registry {
             let Some(url) = next else {
                 return Ok(found);
             };
-            let call = Call::new(Method::GET, url, Access::pull(repository));
+            let call = RegistryRequest::new(Method::GET, url, Access::pull(repository));
             let answer = self.call(call.clone()).await?;
             if page == 0 && answer.status() == StatusCode::NOT_FOUND {
                 return Ok(found);
@@ -50,7 +50,7 @@ impl Registry {
             next = next_page(&call.url, answer.headers())?;
             let bytes = read(self.0.http.waits(), &call.url, answer, MAX_PAGE).await?;
             let page: Page = serde_json::from_slice(&bytes).map_err(|_| Error::Protocol {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 reason: "its list of tags cannot be read",
             })?;
             let tags = page.tags.into_iter().flatten();

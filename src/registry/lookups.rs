@@ -8,14 +8,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Error, Options, Registry, client::Inner, limit::Limits, send::Call, upload::Refusals};
+use super::{
+    ClientOptions, Error, Registry, client::ClientState, limit::Limits, request::RegistryRequest,
+    upload::Refusals,
+};
 use crate::http::{self, Client, HostPort, Url};
 
 /// The hosts that a run has used itself. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known(Arc<Mutex<BTreeSet<String>>>);
+pub(super) struct KnownHosts(Arc<Mutex<BTreeSet<String>>>);
 
-impl Known {
+impl KnownHosts {
     fn add(&self, host: String) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.insert(host);
@@ -29,12 +32,12 @@ impl Known {
 
 /// The hosts that policy rules may reach.
 #[derive(Debug, Clone)]
-pub(super) struct Bounds {
+pub(super) struct LookupLimits {
     /// The hosts; empty allows any host.
     hosts: Vec<HostPort>,
 }
 
-impl Bounds {
+impl LookupLimits {
     fn allow(&self, host: &str) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|named| named.covers(host))
     }
@@ -44,13 +47,13 @@ impl Registry {
     /// Returns this client for lookups of rules: beside the hosts that the run uses itself only these may be reached
     /// (any if the list is empty), and they may redirect to public addresses only.
     pub(crate) fn for_rules(&self, hosts: &[HostPort]) -> Self {
-        let bounds = Bounds {
+        let bounds = LookupLimits {
             hosts: hosts.to_vec(),
         };
-        let inner = Inner {
+        let inner = ClientState {
             http: self.0.http.clone(),
             auth: Arc::clone(&self.0.auth),
-            limits: Limits::new(Options::default().jobs),
+            limits: Limits::new(ClientOptions::default().jobs),
             retries: self.0.retries,
             requests: std::sync::atomic::AtomicU64::new(0),
             progress: self.0.progress.clone(),
@@ -88,7 +91,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Http`] for a host that must not be reached.
-    pub(super) async fn client_for(&self, call: &Call) -> Result<Client, Error> {
+    pub(super) async fn client_for(&self, call: &RegistryRequest) -> Result<Client, Error> {
         let home = self.base(&call.access.repository)?;
         let http = &self.0.http;
         if self.is_bound_to_public(call, &home).await? {

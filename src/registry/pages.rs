@@ -3,7 +3,7 @@
 //! A list that goes on where it cannot be read is an error: without it the list would be cut short.
 
 use super::Error;
-use crate::http::{Url, header, shown};
+use crate::http::{Url, header, redacted_url};
 
 /// Returns the URL of the next page. Proxies that end TLS let registries name another scheme or
 /// port: the path is read from where the page came.
@@ -12,7 +12,7 @@ use crate::http::{Url, header, shown};
 /// [`Error::Protocol`] for a next page on another host, or one that is not a URL.
 pub(super) fn next_page(url: &Url, headers: &header::HeaderMap) -> Result<Option<Url>, Error> {
     let wrong = |reason| Error::Protocol {
-        url: shown(url),
+        url: redacted_url(url),
         reason,
     };
     for value in headers.get_all(header::LINK) {

@@ -16,7 +16,7 @@ use futures_util::{
 };
 
 use super::{
-    Content, Descriptor, Error, ImageManifest, Manifest, Place, Selection, Version,
+    ArtifactSelection, Content, Descriptor, Error, ImageManifest, ImageStore, Manifest, Version,
     manifest::Platform,
 };
 use crate::{
@@ -36,21 +36,21 @@ pub(super) const FETCHES: usize = 8;
 
 /// An image to copy, with its source and destination.
 #[derive(Debug, Clone)]
-pub(crate) struct Item {
-    pub(crate) from: Place,
+pub(crate) struct CopyItem {
+    pub(crate) from: ImageStore,
     pub(crate) version: Version,
-    pub(crate) to: Place,
+    pub(crate) to: ImageStore,
     /// The tags that it gets there.
     pub(crate) tags: Vec<Tag>,
     /// Manifests of the same repository that go with it although nothing attaches them to it.
     pub(crate) along: Vec<Digest>,
     /// Which attached artifacts go with it.
-    pub(crate) attached: Selection,
+    pub(crate) attached: ArtifactSelection,
 }
 
 /// Settings that apply to every image of a copy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rules {
+pub(crate) struct CopyRules {
     pub(crate) immutable: bool,
     /// Check every blob also where the destination has the manifest that names it.
     pub(crate) deep: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Rules {
 
 /// A manifest to be written by its digest.
 #[derive(Debug, Clone)]
-pub(super) struct Step {
+pub(super) struct ManifestStep {
     /// Steps of a lower level come first.
     pub(super) level: usize,
     pub(super) manifest: Manifest,
@@ -69,7 +69,7 @@ pub(super) struct Step {
 /// The finished plan for one image.
 #[derive(Debug, Clone)]
 pub(crate) struct Planned {
-    pub(crate) item: Item,
+    pub(crate) item: CopyItem,
     pub(crate) root: Manifest,
     /// The digest that each tag names now.
     pub(crate) previous: Vec<Option<Digest>>,
@@ -78,7 +78,7 @@ pub(crate) struct Planned {
     pub(super) blobs: BTreeMap<Digest, Descriptor>,
     /// The blobs that only attached artifacts need.
     pub(super) optional: BTreeSet<Digest>,
-    pub(super) steps: BTreeMap<Digest, Step>,
+    pub(super) steps: BTreeMap<Digest, ManifestStep>,
     /// The `.sig`, `.att` and `.sbom` tags and merged fallback indexes, in this order.
     pub(super) side_tags: Vec<(Tag, Manifest)>,
     /// How many artifacts are attached that the destination lacks.
@@ -98,7 +98,7 @@ impl Planned {
     /// # Errors
     /// Any [`Error`]; [`Error::NotFound`] when the image or a part of it is missing at the
     /// source, [`Error::Immutable`] when a tag would move that must not.
-    pub(crate) async fn make(item: Item, rules: &Rules) -> Result<Self, Error> {
+    pub(crate) async fn make(item: CopyItem, rules: &CopyRules) -> Result<Self, Error> {
         let read_at = Instant::now();
         let versions: Vec<Version> = item.tags.iter().cloned().map(Version::Tag).collect();
         let heads = try_join_all(versions.iter().map(|tag| item.to.head(tag)));
@@ -138,12 +138,12 @@ impl Planned {
         let wanted = !there;
         let subjects = planned.closure(root, wanted).await?;
         let needed: BTreeSet<Digest> = planned.blobs.keys().copied().collect();
-        if !(planned.item.attached == Selection::Nothing || same_place) {
+        if !(planned.item.attached == ArtifactSelection::Nothing || same_place) {
             planned.find_attached(subjects).await?;
             let attached = planned.blobs.keys().filter(|blob| !needed.contains(blob));
             let attached: Vec<_> = attached.copied().collect();
             planned.optional.extend(attached);
-            planned.take_along().await?;
+            planned.add_companions().await?;
         }
         Ok(planned)
     }
@@ -164,7 +164,7 @@ impl Planned {
     }
 
     /// Adds the manifests that accompany the image and that the destination lacks to the plan.
-    async fn take_along(&mut self) -> Result<(), Error> {
+    async fn add_companions(&mut self) -> Result<(), Error> {
         for digest in self.item.along.clone() {
             let planned = self.steps.contains_key(&digest);
             if planned || self.item.to.head(&digest.into()).await?.is_some() {
@@ -247,7 +247,7 @@ impl Planned {
     pub(super) fn add(&mut self, level: usize, manifest: Manifest) {
         self.steps
             .entry(manifest.digest)
-            .or_insert(Step { level, manifest });
+            .or_insert(ManifestStep { level, manifest });
     }
 
     pub(super) fn note_blobs(&mut self, content: &Content) {
@@ -318,7 +318,7 @@ fn plural(count: usize) -> &'static str {
 }
 
 /// Fetches manifests, a few at once.
-async fn fetch_all(from: &Place, digests: Vec<Digest>) -> Result<Vec<Manifest>, Error> {
+async fn fetch_all(from: &ImageStore, digests: Vec<Digest>) -> Result<Vec<Manifest>, Error> {
     let fetched = iter(digests).map(|digest| fetch(from, digest));
     fetched.buffered(FETCHES).try_collect().await
 }
@@ -331,7 +331,7 @@ fn is_cache(child: &Descriptor) -> bool {
         || kind.starts_with("application/vnd.docker.image.rootfs.diff.")
 }
 
-pub(super) async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Error> {
+pub(super) async fn fetch(from: &ImageStore, digest: Digest) -> Result<Manifest, Error> {
     from.manifest(&digest.into())
         .await?
         .ok_or_else(|| Error::NotFound {
@@ -340,7 +340,7 @@ pub(super) async fn fetch(from: &Place, digest: Digest) -> Result<Manifest, Erro
         })
 }
 
-async fn of_platform(from: &Place, root: Manifest, platform: &str) -> Result<Manifest, Error> {
+async fn of_platform(from: &ImageStore, root: Manifest, platform: &str) -> Result<Manifest, Error> {
     let index = match root.content()? {
         Content::Index(index) => index,
         Content::Image(image) => {
@@ -368,7 +368,7 @@ async fn of_platform(from: &Place, root: Manifest, platform: &str) -> Result<Man
 
 /// Returns the platform in an image's configuration.
 async fn own_platform(
-    from: &Place,
+    from: &ImageStore,
     image: &ImageManifest,
     digest: Digest,
 ) -> Result<Platform, Error> {
@@ -386,10 +386,10 @@ fn is_of(platform: &Platform, named: &str) -> bool {
 }
 
 fn check_immutable(
-    item: &Item,
+    item: &CopyItem,
     root: &Manifest,
     previous: &[Option<Digest>],
-    rules: &Rules,
+    rules: &CopyRules,
 ) -> Result<(), Error> {
     for (tag, found) in item.tags.iter().zip(previous) {
         if let Some(found) = found.filter(|found| rules.immutable && *found != root.digest) {

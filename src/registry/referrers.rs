@@ -8,11 +8,11 @@ use super::{
     auth::Access,
     client::{MAX_MANIFEST, MAX_PAGES, too_many_pages},
     pages::next_page,
-    send::{Call, read},
+    request::{RegistryRequest, read},
 };
 use crate::{
     budget,
-    http::{Method, StatusCode, shown},
+    http::{Method, StatusCode, redacted_url},
     image::{Digest, Repository, Tag},
     json,
 };
@@ -68,7 +68,7 @@ impl Registry {
                     read_at,
                 });
             };
-            let call = Call::new(Method::GET, url, Access::pull(repository));
+            let call = RegistryRequest::new(Method::GET, url, Access::pull(repository));
             let answer = self.call(call.clone()).await?;
             let status = answer.status();
             if page == 0 && lacks_api(status) {
@@ -88,7 +88,7 @@ impl Registry {
             next = next_page(&call.url, answer.headers())?;
             let bytes = read(self.0.http.waits(), &call.url, answer, MAX_MANIFEST).await?;
             list.extend(entries(digest, &bytes).map_err(|reason| Error::Referrers {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 reason,
             })?);
             if list.len() > MAX_REFERRERS {

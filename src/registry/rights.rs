@@ -1,6 +1,6 @@
 //! Tests the rights that a promotion needs without leaving anything behind.
 
-use super::{Error, Registry, auth::Access, send::Call};
+use super::{Error, Registry, auth::Access, request::RegistryRequest};
 use crate::{
     http::{Method, StatusCode, Url, header, redirected},
     image::Repository,
@@ -14,7 +14,7 @@ impl Registry {
     pub(crate) async fn try_pull(&self, repository: &Repository) -> Result<bool, Error> {
         let mut url = self.url(repository, "tags/list")?;
         url.query_pairs_mut().append_pair("n", "1");
-        let call = Call::new(Method::GET, url, Access::pull(repository));
+        let call = RegistryRequest::new(Method::GET, url, Access::pull(repository));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(false);
@@ -29,7 +29,7 @@ impl Registry {
     /// Any [`Error`]; [`Error::Denied`] without the right to push.
     pub(crate) async fn try_push(&self, repository: &Repository) -> Result<(), Error> {
         let url = self.url(repository, "blobs/uploads/")?;
-        let call = Call::new(Method::POST, url, Access::push(repository));
+        let call = RegistryRequest::new(Method::POST, url, Access::push(repository));
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         let location = answer.headers().get(header::LOCATION);
@@ -46,7 +46,7 @@ impl Registry {
         let Some(url) = own.filter(|url| url.origin() == opened.origin()) else {
             return;
         };
-        let call = Call::new(Method::DELETE, url, Access::push(repository)).single();
+        let call = RegistryRequest::new(Method::DELETE, url, Access::push(repository)).single();
         match self.call(call).await {
             Ok(answer) => tracing::debug!("{repository}: cancelled an upload: {}", answer.status()),
             Err(error) => tracing::debug!("{repository}: cannot cancel an upload: {error}"),

@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use super::{Content, Descriptor, Error, Manifest, Place};
+use super::{Content, Descriptor, Error, ImageStore, Manifest};
 use crate::image::{Digest, Tag};
 
 /// The attached artifacts to copy with an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Selection {
+pub(crate) enum ArtifactSelection {
     /// Everything that the source has at the time of the copy.
     #[default]
     Everything,
@@ -60,7 +60,7 @@ impl Attachment {
     }
 }
 
-impl Selection {
+impl ArtifactSelection {
     /// Tells whether a copy without this artifact is refused.
     pub(super) fn requires(&self, digest: &Digest) -> bool {
         let Self::Listed(listed) = self else {
@@ -73,7 +73,7 @@ impl Selection {
     /// Returns the referrers of a subject to copy, out of those that the source lists now.
     pub(super) async fn referrers(
         &self,
-        from: &Place,
+        from: &ImageStore,
         subject: &Digest,
         now: Vec<Descriptor>,
     ) -> Result<Vec<Descriptor>, Error> {
@@ -102,7 +102,7 @@ impl Selection {
     /// Returns the manifest to copy for a side tag, which points to `now` at the source.
     pub(super) async fn side_tag(
         &self,
-        from: &Place,
+        from: &ImageStore,
         subject: &Digest,
         tag: &Tag,
         now: Option<Manifest>,
@@ -127,13 +127,13 @@ impl Selection {
             }
             wanted.fetch(from).await?
         };
-        found.map(|found| wanted.cut(found)).transpose()
+        found.map(|found| wanted.without_layers(found)).transpose()
     }
 }
 
 impl Listed {
     /// Fetches it by its digest; `None` when the source has lost it and it is not required.
-    async fn fetch(&self, from: &Place) -> Result<Option<Manifest>, Error> {
+    async fn fetch(&self, from: &ImageStore) -> Result<Option<Manifest>, Error> {
         let found = from.manifest(&self.digest.into()).await?;
         if found.is_none() {
             let what = format!("{} ({})", self.digest, self.at);
@@ -149,7 +149,7 @@ impl Listed {
     }
 
     /// Removes the layers that are not copied.
-    fn cut(&self, manifest: Manifest) -> Result<Manifest, Error> {
+    fn without_layers(&self, manifest: Manifest) -> Result<Manifest, Error> {
         let Some(kept) = &self.layers else {
             return Ok(manifest);
         };
@@ -182,7 +182,7 @@ impl Listed {
     }
 }
 
-fn left_behind(from: &Place, what: &str, subject: &Digest) {
+fn left_behind(from: &ImageStore, what: &str, subject: &Digest) {
     tracing::warn!(
         "{what} was attached to {subject} in {from} after verification: it is not copied"
     );

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
     Error, Registry,
-    send::{Call, transport},
+    request::{RegistryRequest, transport},
 };
 use crate::{
     http::{self, Failed, HostPort, Url},
@@ -46,7 +46,7 @@ impl Strangers {
 
 impl Registry {
     /// Adds hosts that the user names.
-    pub(crate) fn own(&self, hosts: impl IntoIterator<Item = HostPort>) {
+    pub(crate) fn trust_hosts(&self, hosts: impl IntoIterator<Item = HostPort>) {
         self.0.strangers.with(|known| known.own.extend(hosts));
     }
 
@@ -69,7 +69,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AuthFile`].
-    pub(super) async fn is_bound_to_public(&self, call: &Call, home: &Url) -> Result<bool, Error> {
+    pub(super) async fn is_bound_to_public(
+        &self,
+        call: &RegistryRequest,
+        home: &Url,
+    ) -> Result<bool, Error> {
         let (repository, registry) = (&call.access.repository, call.access.repository.registry());
         let (is_foreign, in_pod) = self.0.strangers.of(registry);
         if !is_foreign || self.0.auth.names(repository).await? {
@@ -85,7 +89,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::AuthFile`].
-    pub(super) async fn barred(&self, call: &Call, failed: Failed) -> Result<Error, Error> {
+    pub(super) async fn barred(
+        &self,
+        call: &RegistryRequest,
+        failed: Failed,
+    ) -> Result<Error, Error> {
         let home = self.base(&call.access.repository)?;
         let host = http::authority(&call.url);
         Ok(match self.is_bound_to_public(call, &home).await? {

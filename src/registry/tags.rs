@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::stream::{StreamExt as _, iter};
 
-use super::{Error, Manifest, Place, Planned, Registry, Version};
+use super::{Error, ImageStore, Manifest, Planned, Registry, Version};
 use crate::image::{Digest, Tag};
 
 /// How many tags are written at once.
@@ -27,7 +27,7 @@ pub(crate) const CONFIRM: Duration = Duration::from_secs(1);
 /// One tag that moves, with its image before and after.
 struct Move<'a> {
     owner: usize,
-    to: &'a Place,
+    to: &'a ImageStore,
     tag: &'a Tag,
     root: &'a Manifest,
     previous: Option<Digest>,
@@ -110,11 +110,11 @@ impl Move<'_> {
         Version::Tag(self.tag.clone())
     }
 
-    async fn now(&self) -> Result<Option<Digest>, Error> {
+    async fn current_digest(&self) -> Result<Option<Digest>, Error> {
         self.to.head(&self.version()).await
     }
 
-    fn taken(&self, found: Digest) -> Error {
+    fn immutable(&self, found: Digest) -> Error {
         Error::Immutable {
             reference: self.name(),
             found,
@@ -128,7 +128,7 @@ impl Move<'_> {
         }
         match self.to.put_manifest(&self.version(), self.root).await {
             Ok(()) => Ok(()),
-            Err(error) => self.settle(error).await,
+            Err(error) => self.confirm_write(error).await,
         }
     }
 
@@ -140,16 +140,16 @@ impl Move<'_> {
         loop {
             if read_at.elapsed() > FRESH {
                 read_at = Instant::now();
-                match self.now().await? {
+                match self.current_digest().await? {
                     Some(found) if found == self.root.digest => return Ok(()),
-                    Some(found) => return Err(self.taken(found)),
+                    Some(found) => return Err(self.immutable(found)),
                     None => {}
                 }
             }
             let put = self.to.put_manifest_once(&self.version(), self.root).await;
             let Err(error) = put else { return Ok(()) };
             let pause = self.to.pause(attempt).filter(|_| is_unsure(&error));
-            match (self.settle(error).await, pause) {
+            match (self.confirm_write(error).await, pause) {
                 (Ok(()), _) => return Ok(()),
                 (Err(error), Some(pause)) => {
                     tracing::warn!("{}: {error}; once more in {pause:.1?}", self.name());
@@ -163,12 +163,12 @@ impl Move<'_> {
 
     /// Reads the tag after a failure: the write may have been done and its answer lost, and a
     /// registry with immutable tags refuses to write the digest that is there.
-    async fn settle(&self, error: Error) -> Result<(), Error> {
+    async fn confirm_write(&self, error: Error) -> Result<(), Error> {
         let refused = is_refusal(&error);
         if !(refused || is_unsure(&error)) {
             return Err(error);
         }
-        match self.now().await {
+        match self.current_digest().await {
             Ok(Some(found)) if found == self.root.digest => {
                 tracing::info!("{} names the image in spite of: {error}", self.name());
                 Ok(())
@@ -176,7 +176,7 @@ impl Move<'_> {
             Ok(Some(found))
                 if refused && error.to_string().to_lowercase().contains("immutable") =>
             {
-                Err(self.taken(found))
+                Err(self.immutable(found))
             }
             _ => Err(error),
         }
@@ -185,7 +185,7 @@ impl Move<'_> {
     /// Undoes the move, if the tag still names the image of this run.
     async fn undo(&self) {
         let name = self.name();
-        let left = match self.now().await {
+        let left = match self.current_digest().await {
             Ok(Some(found)) if found == self.root.digest => self.undo_own().await,
             Ok(found) => {
                 let found = found.map_or("nothing".to_owned(), |found| found.to_string());
@@ -229,9 +229,9 @@ async fn confirm(moves: &[Move<'_>], attempts: &mut [Attempt]) {
         if !one.immutable {
             return Attempt::Moved;
         }
-        match one.now().await {
+        match one.current_digest().await {
             Ok(Some(found)) if found == one.root.digest => Attempt::Moved,
-            Ok(Some(found)) => Attempt::Failed(one.taken(found)),
+            Ok(Some(found)) => Attempt::Failed(one.immutable(found)),
             Ok(None) => Attempt::Failed(Error::NotFound {
                 what: format!("the tag {} that was just written", one.tag),
                 repository: one.to.to_string(),

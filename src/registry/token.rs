@@ -15,7 +15,7 @@ const MAX_LIFE: u64 = 86_400;
 
 /// A bearer token with its expiry.
 #[derive(Debug, Clone)]
-pub(super) struct Token {
+pub(super) struct BearerToken {
     pub(super) value: Secret,
     pub(super) ends: Instant,
 }
@@ -25,7 +25,7 @@ pub(super) struct Token {
 ///
 /// # Errors
 /// The defect, in words.
-pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
+pub(super) fn token(body: &[u8]) -> Result<BearerToken, &'static str> {
     let answer: Value = serde_json::from_slice(body)
         .map_err(|_| "the token server's answer is not JSON of a token")?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -46,7 +46,7 @@ pub(super) fn token(body: &[u8]) -> Result<Token, &'static str> {
         #[expect(clippy::cast_precision_loss, reason = "a day in seconds")]
         Duration::from_secs_f64(seconds.min(MAX_LIFE as f64))
     });
-    Ok(Token {
+    Ok(BearerToken {
         value: value.to_owned().into(),
         // A lifetime below the margin must still serve the current requests.
         ends: Instant::now() + life.max(MARGIN + Duration::from_secs(1)),

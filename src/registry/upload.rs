@@ -19,13 +19,13 @@ use super::{
     auth::Access,
     client::refuses_head,
     download::Download,
-    place::Place,
-    send::{Call, worth_repeating},
+    image_store::ImageStore,
+    request::{RegistryRequest, worth_repeating},
 };
 use crate::{
     http::{
-        Body, Method, Redirect, Response, Sent, StatusCode, Url, authority, header, redirected,
-        shown,
+        Body, Method, Redirect, Response, Sent, StatusCode, Url, authority, header, redacted_url,
+        redirected,
     },
     image::{Digest, Repository},
     progress::Transfer,
@@ -64,7 +64,7 @@ enum Way {
 }
 
 /// An upload that the registry has opened.
-pub(super) struct Session {
+pub(super) struct UploadSession {
     pub(super) url: Url,
     chunk: usize,
 }
@@ -74,15 +74,15 @@ impl Registry {
     ///
     /// # Errors
     /// Any [`Error`]; the message names the side that failed.
-    pub(super) async fn bring(
+    pub(super) async fn copy_blob(
         &self,
-        from: &Place,
+        from: &ImageStore,
         to: &Repository,
         blob: &Descriptor,
         shown: &Transfer,
     ) -> Result<Moved, Error> {
         let near = match from {
-            Place::Repository(_, repository) if repository.registry() == to.registry() => {
+            ImageStore::Repository(_, repository) if repository.registry() == to.registry() => {
                 Some(repository)
             }
             _ => None,
@@ -162,7 +162,7 @@ impl Registry {
             url.query_pairs_mut()
                 .append_pair("mount", &digest.to_string())
                 .append_pair("from", source.path());
-            let call = Call::new(Method::POST, url, Access::push(to));
+            let call = RegistryRequest::new(Method::POST, url, Access::push(to));
             let answer = self.call(call.clone()).await?;
             let status = answer.status();
             match status {
@@ -189,9 +189,9 @@ impl Registry {
     }
 
     /// Opens an upload (`POST /v2/<name>/blobs/uploads/`).
-    pub(super) async fn open(&self, to: &Repository) -> Result<Session, Error> {
+    pub(super) async fn open(&self, to: &Repository) -> Result<UploadSession, Error> {
         let url = self.url(to, "blobs/uploads/")?;
-        let call = Call::new(Method::POST, url, Access::push(to));
+        let call = RegistryRequest::new(Method::POST, url, Access::push(to));
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         session(&call.url, &answer)
@@ -204,7 +204,7 @@ impl Registry {
         digest: &Digest,
     ) -> Result<bool, Error> {
         let url = self.url(repository, &format!("blobs/{digest}"))?;
-        let call = Call::new(Method::HEAD, url, Access::pull(repository));
+        let call = RegistryRequest::new(Method::HEAD, url, Access::pull(repository));
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(false);
@@ -213,7 +213,7 @@ impl Registry {
             return self.check(&call, answer).await.map(|_| true);
         }
         // GET has the same headers; the body is not read.
-        let call = Call::new(Method::GET, call.url, Access::pull(repository)).bulk();
+        let call = RegistryRequest::new(Method::GET, call.url, Access::pull(repository)).bulk();
         let answer = self.call(call.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(false);
@@ -226,14 +226,14 @@ impl Registry {
         mut download: Download,
         to: &Repository,
         blob: &Descriptor,
-        session: Session,
+        session: UploadSession,
         way: Way,
     ) -> Result<(), Error> {
         let finish = |url: &Url| {
             let mut url = url.clone();
             url.query_pairs_mut()
                 .append_pair("digest", &blob.digest.to_string());
-            Call::new(Method::PUT, url, Access::push(to)).bulk()
+            RegistryRequest::new(Method::PUT, url, Access::push(to)).bulk()
         };
         if way == Way::Put {
             let call = finish(&session.url);
@@ -242,7 +242,7 @@ impl Registry {
         }
         let mut url = session.url;
         if way == Way::Patch {
-            let call = Call::new(Method::PATCH, url.clone(), Access::push(to)).bulk();
+            let call = RegistryRequest::new(Method::PATCH, url.clone(), Access::push(to)).bulk();
             let answer = self.stream(call.clone(), download, blob.size).await?;
             let answer = self.check(&call, answer).await?;
             url = next_location(&url, &answer)?;
@@ -280,7 +280,7 @@ impl Registry {
             let end = offset + chunk.len() as u64;
             let chunk = chunk.freeze();
             let call = |url: &Url| {
-                Call::new(Method::PATCH, url.clone(), Access::push(to))
+                RegistryRequest::new(Method::PATCH, url.clone(), Access::push(to))
                     .header(header::CONTENT_TYPE, "application/octet-stream")
                     .header(header::CONTENT_RANGE, format!("{offset}-{}", end - 1))
                     .body(chunk.clone())
@@ -288,7 +288,7 @@ impl Registry {
             };
             let mut answer = self.call(call(&url)).await?;
             if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-                let (there, next) = self.stands_at(to, &url).await?;
+                let (there, next) = self.upload_offset(to, &url).await?;
                 url = next;
                 // The answer to this chunk was lost: it is there already.
                 if there == end {
@@ -306,8 +306,8 @@ impl Registry {
     }
 
     /// Returns how many bytes an open upload has, and its next URL.
-    async fn stands_at(&self, to: &Repository, url: &Url) -> Result<(u64, Url), Error> {
-        let call = Call::new(Method::GET, url.clone(), Access::push(to));
+    async fn upload_offset(&self, to: &Repository, url: &Url) -> Result<(u64, Url), Error> {
+        let call = RegistryRequest::new(Method::GET, url.clone(), Access::push(to));
         let answer = self.call(call.clone()).await?;
         let answer = self.check(&call, answer).await?;
         let range = answer.headers().get(header::RANGE);
@@ -315,7 +315,7 @@ impl Registry {
         let last: u64 = range
             .and_then(|(_, last)| last.trim().parse().ok())
             .ok_or_else(|| Error::Protocol {
-                url: shown(url),
+                url: redacted_url(url),
                 reason: "it does not say how much of an upload it has",
             })?;
         // Nothing at all and one byte are both written 0-0; the next chunk tells.
@@ -324,7 +324,12 @@ impl Registry {
     }
 
     /// Sends a body while it arrives, and gives up when neither side moves.
-    async fn stream(&self, call: Call, download: Download, size: u64) -> Result<Response, Error> {
+    async fn stream(
+        &self,
+        call: RegistryRequest,
+        download: Download,
+        size: u64,
+    ) -> Result<Response, Error> {
         let failed: Arc<Mutex<Option<Error>>> = Arc::default();
         let sent = Sent::of(size);
         let (note, count) = (Arc::clone(&failed), sent.clone());
@@ -353,7 +358,7 @@ impl Registry {
         } else {
             Body::wrap_stream(body)
         };
-        let answer = self.once(&call, Some((body, sent))).await;
+        let answer = self.send_once(&call, Some((body, sent))).await;
         // The destination only saw its body end; the cause is at the source.
         let source = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         match source {
@@ -367,17 +372,17 @@ impl Registry {
 pub(super) enum Begun {
     /// The blob is in the repository.
     Done(Moved),
-    Open(Session),
+    Open(UploadSession),
 }
 
-fn session(url: &Url, answer: &Response) -> Result<Session, Error> {
+fn session(url: &Url, answer: &Response) -> Result<UploadSession, Error> {
     let url = location(url, answer)?.ok_or_else(|| Error::Protocol {
-        url: shown(url),
+        url: redacted_url(url),
         reason: "it opened an upload without saying where",
     })?;
     let least = answer.headers().get("oci-chunk-min-length");
     let least = least.and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(Session {
+    Ok(UploadSession {
         url,
         chunk: least.unwrap_or(0).clamp(CHUNK, MAX_CHUNK),
     })

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     env::Env,
-    http::{Http, Options as HttpOptions},
+    http::{Http, HttpOptions},
     image::DigestReference,
     registry::Registry,
 };
@@ -152,12 +152,12 @@ impl World {
 
 fn registry() -> Registry {
     // Retries of requests that fail on purpose would only take time.
-    let options = crate::registry::Options {
+    let options = crate::registry::ClientOptions {
         retries: crate::registry::Retries {
             most: 0,
             ..crate::registry::Retries::default()
         },
-        ..crate::registry::Options::default()
+        ..crate::registry::ClientOptions::default()
     };
     Registry::new(http(), &Env::default(), options)
 }

@@ -352,7 +352,7 @@ impl Repository for HttpRepository {
 /// Parses bytes as the first root of a repository, for fuzzing.
 #[cfg(test)]
 pub(super) fn read_metadata(bytes: &[u8]) -> bool {
-    let http = Http::new(http::Options::default(), &Env::default());
+    let http = Http::new(http::HttpOptions::default(), &Env::default());
     let repository = HttpRepository::new(http, "https://tuf.example/");
     repository.is_ok_and(|repository| Updater::new(repository, bytes).is_ok())
 }

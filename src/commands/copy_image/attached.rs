@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, Kind},
     handover::{AttachedArtifact, Vouched},
     image::Digest,
-    registry::{Attachment, Listed, Selection, Version},
+    registry::{Attachment, Listed, ArtifactSelection, Version},
 };
 
 /// Returns the manifests of attached artifacts that the verdict accepted.
@@ -24,15 +24,15 @@ pub(super) fn selection(
     which: Option<AttachedChoice>,
     version: &Version,
     vouched: Option<&Vouched>,
-) -> Result<Selection, Failure> {
+) -> Result<ArtifactSelection, Failure> {
     let Some(vouched) = vouched else {
         return Ok(match which {
-            Some(AttachedChoice::None) => Selection::Nothing,
-            _ => Selection::Everything,
+            Some(AttachedChoice::None) => ArtifactSelection::Nothing,
+            _ => ArtifactSelection::Everything,
         });
     };
     if which == Some(AttachedChoice::None) {
-        return Ok(Selection::Nothing);
+        return Ok(ArtifactSelection::Nothing);
     }
     // A tag is resolved by the plan, which refuses what the verdict does not list; until then
     // nothing is known to be attached to it.
@@ -48,7 +48,7 @@ pub(super) fn selection(
 fn listed<'a>(
     which: Option<AttachedChoice>,
     seen: impl Iterator<Item = &'a AttachedArtifact>,
-) -> Result<Selection, Failure> {
+) -> Result<ArtifactSelection, Failure> {
     let accepted = which == Some(AttachedChoice::Accepted);
     let seen = seen.filter(|artifact| artifact.accepted || !accepted);
     let listed = seen.map(|artifact| {
@@ -66,5 +66,5 @@ fn listed<'a>(
             required: artifact.accepted,
         })
     });
-    listed.collect::<Result<_, _>>().map(Selection::Listed)
+    listed.collect::<Result<_, _>>().map(ArtifactSelection::Listed)
 }

@@ -13,7 +13,7 @@ use crate::{
     handover::{Placed, Release, Vouched},
     image::{Digest, Reference, Repository, Tag},
     lineage::Origin,
-    registry::{Item, Layout, Place, Registry, Selection, Version},
+    registry::{CopyItem, Layout, ImageStore, Registry, ArtifactSelection, Version},
 };
 
 /// An image to copy, with its source, destination and tags.
@@ -120,7 +120,7 @@ impl CopyJobs {
     }
 
     /// Returns the images as requests to the registry client.
-    pub(super) fn items(&self, registry: &Registry) -> Result<Vec<Item>, Failure> {
+    pub(super) fn items(&self, registry: &Registry) -> Result<Vec<CopyItem>, Failure> {
         self.0.iter().map(|job| job.item(registry)).collect()
     }
 
@@ -132,7 +132,7 @@ impl CopyJobs {
         }
         if matches!(source, CopySource::Released { .. }) {
             let targets = self.0.iter().filter_map(CopyJob::target);
-            registry.own(targets.filter_map(|target| target.registry().parse().ok()));
+            registry.trust_hosts(targets.filter_map(|target| target.registry().parse().ok()));
         }
     }
 
@@ -160,23 +160,23 @@ impl CopyJob {
         self.to.repository()
     }
 
-    fn item(&self, registry: &Registry) -> Result<Item, Failure> {
+    fn item(&self, registry: &Registry) -> Result<CopyItem, Failure> {
         let (from, to) = match (&self.from, &self.to) {
             (End::Repository(from), End::Repository(to)) => registry.places(from, to),
             (End::Repository(from), End::Layout(to)) => {
-                (registry.places(from, from).0, Place::Layout(to.clone()))
+                (registry.places(from, from).0, ImageStore::Layout(to.clone()))
             }
             (End::Layout(from), End::Repository(to)) => {
-                (Place::Layout(from.clone()), registry.places(to, to).1)
+                (ImageStore::Layout(from.clone()), registry.places(to, to).1)
             }
             (End::Layout(from), End::Layout(to)) => {
-                (Place::Layout(from.clone()), Place::Layout(to.clone()))
+                (ImageStore::Layout(from.clone()), ImageStore::Layout(to.clone()))
             }
         };
         let version = match &self.version {
             Some(version) => version.clone(),
             None => {
-                let only = from.only().map_err(registry_failure)?;
+                let only = from.only_image().map_err(registry_failure)?;
                 let missing = || {
                     Failure::message(
                         Kind::Usage,
@@ -187,13 +187,13 @@ impl CopyJob {
             }
         };
         let tags = self.tags.clone();
-        Ok(Item {
+        Ok(CopyItem {
             from,
             version,
             to,
             tags,
             along: Vec::new(),
-            attached: Selection::default(),
+            attached: ArtifactSelection::default(),
         })
     }
 }

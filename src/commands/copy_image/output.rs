@@ -25,8 +25,8 @@ pub(super) fn plan(jobs: &CopyJobs, plans: &[Planned]) -> CopyResult {
 }
 
 /// Logs one line about a finished copy.
-pub(super) fn report(registry: &Registry, done: &[registry::Done], began: Instant) {
-    let sum = |of: fn(&registry::Done) -> u64| done.iter().map(of).sum::<u64>();
+pub(super) fn report(registry: &Registry, done: &[registry::CopyOutcome], began: Instant) {
+    let sum = |of: fn(&registry::CopyOutcome) -> u64| done.iter().map(of).sum::<u64>();
     let (images, bytes) = (done.len(), sum(|done| done.bytes));
     let (sent, mounted, reused) = (
         sum(|done| done.blobs),

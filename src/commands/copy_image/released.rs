@@ -49,7 +49,7 @@ impl CopyRequest {
 
 impl Copied {
     /// Adds the transfers of one more copy of the component.
-    pub(super) fn add(&mut self, done: &registry::Done) {
+    pub(super) fn add(&mut self, done: &registry::CopyOutcome) {
         self.manifests += done.manifests;
         self.blobs += done.blobs;
         self.referrers += done.attached;

@@ -7,7 +7,7 @@ use crate::{
     handover::{Promoted, Verified},
     image::{Digest, Repository},
     lineage::{self, Order, Origin},
-    registry::{Place, Planned, Registry},
+    registry::{ImageStore, Planned, Registry},
 };
 
 /// The commit and version that are being promoted.
@@ -47,7 +47,7 @@ pub(super) async fn check(
     context: &Context,
 ) -> Result<(), Failure> {
     for (job, plan) in jobs.0.iter().zip(plans) {
-        let Place::Repository(_, repository) = &plan.item.to else {
+        let ImageStore::Repository(_, repository) = &plan.item.to else {
             continue;
         };
         let new = match (&job.built_from, &release) {

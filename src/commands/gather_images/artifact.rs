@@ -10,7 +10,7 @@ use crate::{
     commands::{Context, failures::registry_failure},
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, DigestReference, Repository},
-    registry::{Content, Item, Layout, Place, Rules, Selection, Version},
+    registry::{ArtifactSelection, Content, CopyItem, CopyRules, ImageStore, Layout, Version},
 };
 
 /// The type of the artifact and of its layer.
@@ -30,15 +30,18 @@ pub(super) async fn push(
 ) -> Result<DigestReference, Failure> {
     let dir = tempfile::tempdir().or_fail(Kind::Usage)?;
     let digest = layout(dir.path(), list).or_fail(Kind::Usage)?;
-    let item = Item {
-        from: Place::Layout(Layout::new(dir.path().to_owned())),
+    let item = CopyItem {
+        from: ImageStore::Layout(Layout::new(dir.path().to_owned())),
         version: Version::Digest(digest),
-        to: Place::Repository(context.registry.clone(), repository.clone()),
+        to: ImageStore::Repository(context.registry.clone(), repository.clone()),
         tags: Vec::new(),
         along: Vec::new(),
-        attached: Selection::Nothing,
+        attached: ArtifactSelection::Nothing,
     };
-    let plans = context.registry.plan(vec![item], &Rules::default()).await;
+    let plans = context
+        .registry
+        .plan(vec![item], &CopyRules::default())
+        .await;
     let plans = plans.map_err(registry_failure)?;
     context
         .registry

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     commands::{failures::edit_failure, update_deployment::local_tree},
     failure::{Failure, Kind, OrFail as _},
-    gitops::{self, Layout},
+    gitops::{self, DirectoryKind},
 };
 
 /// The number of levels above the directory in which files are searched.
@@ -130,7 +130,7 @@ fn outside(dir: &Path) -> Result<(PathBuf, String, Files), Failure> {
         let below = dir.strip_prefix(root).or_fail(Kind::Bug)?;
         let below = below.to_string_lossy().into_owned();
         let tree = local_tree(root);
-        if gitops::layout(&tree, &below).map_err(edit_failure)? != Layout::Kustomize {
+        if gitops::layout(&tree, &below).map_err(edit_failure)? != DirectoryKind::Kustomize {
             return Ok((dir.to_owned(), String::new(), Files::new()));
         }
         match gitops::files(&tree, &below) {

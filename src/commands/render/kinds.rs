@@ -6,7 +6,7 @@ use super::{Copy, RenderRequest, RenderTarget};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
-    gitops::{self, Layout, Tree},
+    gitops::{self, DirectoryKind, Tree},
 };
 
 /// The number of objects that a message names.
@@ -26,10 +26,10 @@ impl Kinds {
         request: &RenderRequest,
         tree: &Tree<'_>,
         dir: &str,
-        layout: Layout,
+        layout: DirectoryKind,
     ) -> Result<Self, Failure> {
         let skipped: BTreeSet<String> = request.skip.iter().cloned().collect();
-        if layout == Layout::Helm && !skipped.is_empty() {
+        if layout == DirectoryKind::Helm && !skipped.is_empty() {
             return Err(Failure::message(
                 Kind::Usage,
                 "--skip-kinds cannot take objects out of a chart, whose templates are not rendered here",
@@ -73,16 +73,16 @@ impl Kinds {
     pub(super) fn apply(
         &self,
         request: &RenderRequest,
-        layout: Layout,
+        layout: DirectoryKind,
         copy: &mut Copy,
     ) -> Result<(), Failure> {
         for kind in &self.skipped {
             tracing::warn!("objects of the kind {kind} are left out");
         }
         match layout {
-            Layout::Kustomize => self.wrap(request, copy),
-            Layout::Plain => self.plain(request, copy),
-            Layout::Helm => {
+            DirectoryKind::Kustomize => self.wrap(request, copy),
+            DirectoryKind::Plain => self.plain(request, copy),
+            DirectoryKind::Helm => {
                 if let Some(namespace) = &request.namespace {
                     tracing::warn!("a chart is installed into {namespace} by helm --namespace");
                 }

@@ -8,7 +8,7 @@ use super::{
     DeployImages, DeployRequest, DeployTarget, DeployedImage, Follow, SignKey, follow::FollowFlags,
     forge_args::ForgeArgs, images::parse,
 };
-use crate::{failure::Failure, git::Author, gitops::Options, image::Digest};
+use crate::{failure::Failure, git::Author, gitops::EditOptions, image::Digest};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -168,7 +168,7 @@ impl DeployRequest {
             auto: false,
             setter_namespace: None,
             document: None,
-            options: Options {
+            options: EditOptions {
                 all: false,
                 create: false,
                 shared_base: false,
@@ -205,8 +205,8 @@ pub(crate) enum Pin {
     TagAndDigest,
 }
 
-fn allowed_edits(args: &Args) -> Options {
-    Options {
+fn allowed_edits(args: &Args) -> EditOptions {
+    EditOptions {
         all: args.all,
         create: args.create,
         shared_base: args.shared_base,

@@ -30,8 +30,8 @@ use crate::{
         failures::{forge_failure, git_failure},
     },
     failure::{Failure, Kind},
-    forge::{self, Forge, Proposal, State},
-    git::{self, Lease, Push, Repository, commit_of_branch},
+    forge::{self, Forge, Proposal, ChangeRequestState},
+    git::{self, Lease, BranchPush, FetchedRepository, commit_of_branch},
 };
 
 /// The number of times that the branch is prepared when others change the branches meanwhile.
@@ -46,7 +46,7 @@ pub(crate) struct ChangeRequestOptions {
     /// Opens a change request in place of a push.
     pub(crate) is_on: bool,
     /// The kind of host; `None` derives it from the URL.
-    pub(crate) forge: Option<forge::Kind>,
+    pub(crate) forge: Option<forge::ForgeKind>,
     /// The file with the token for the API.
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) labels: Vec<String>,
@@ -104,7 +104,7 @@ pub(super) async fn propose(
     let options = &request.change_request;
     let forge = forge_of(options, &remote.url, true, context)?;
     let forge = forge.located().await.map_err(forge_failure)?;
-    if options.auto_merge && forge.kind() == forge::Kind::BitbucketCloud {
+    if options.auto_merge && forge.kind() == forge::ForgeKind::BitbucketCloud {
         let text = "Bitbucket Cloud has no automatic merge in its API";
         return Err(Failure::message(Kind::Usage, text).hint("leave --auto-merge out"));
     }
@@ -120,7 +120,7 @@ pub(super) async fn propose(
         let proposal = change.proposal(options);
         let open = find_open(&forge, &proposal).await?;
         let push_options = match forge.kind() {
-            forge::Kind::GitLab => {
+            forge::ForgeKind::GitLab => {
                 forge::push_options(&proposal, options.auto_merge && open.is_err())
             }
             _ => Vec::new(),
@@ -193,7 +193,7 @@ async fn prepare(
 }
 
 fn prepare_on(
-    fetched: &Repository,
+    fetched: &FetchedRepository,
     request: &DeployRequest,
     wanted: &ImagesToDeploy,
     remote: &GitopsRemote,
@@ -225,7 +225,7 @@ fn prepare_on(
     })))
 }
 
-fn target_of(fetched: &Repository, remote: &GitopsRemote) -> Result<String, Failure> {
+fn target_of(fetched: &FetchedRepository, remote: &GitopsRemote) -> Result<String, Failure> {
     let branch = fetched.branch().map(str::to_owned);
     branch.ok_or_else(|| {
         let named = remote.branch.as_deref().unwrap_or("HEAD");
@@ -235,7 +235,7 @@ fn target_of(fetched: &Repository, remote: &GitopsRemote) -> Result<String, Fail
 }
 
 fn plan_on(
-    fetched: &Repository,
+    fetched: &FetchedRepository,
     request: &DeployRequest,
     wanted: &ImagesToDeploy,
 ) -> Result<Plan, Failure> {
@@ -295,7 +295,7 @@ async fn find_open(
             | forge::Error::Unknown { .. }
             | forge::Error::NotFound { .. }
             | forge::Error::NoToken { .. }),
-        ) if forge.kind() == forge::Kind::GitLab => {
+        ) if forge.kind() == forge::ForgeKind::GitLab => {
             tracing::info!("using push options alone: {error}");
             Ok(Err(error))
         }
@@ -353,7 +353,7 @@ impl BranchPush {
 
     fn push_on(
         &self,
-        mut base: Repository,
+        mut base: FetchedRepository,
         lease: Lease,
     ) -> Result<Result<Pushed, git::Error>, Failure> {
         let plan = plan_on(&base, &self.request, &self.wanted)?;
@@ -370,7 +370,7 @@ impl BranchPush {
         let key = self.remote.key.as_ref();
         base.commit(&changes, &message, &self.request.author, self.time, key)
             .map_err(git_failure)?;
-        let push = Push {
+        let push = BranchPush {
             branch: self.change.branch.clone(),
             lease,
             options: self.push_options.clone(),
@@ -445,22 +445,22 @@ async fn wait(forge: &Forge, number: u64, url: &str) -> Result<Option<String>, F
     let mut pause = Duration::from_millis(500);
     loop {
         match forge.get(number).await.map_err(forge_failure)?.state {
-            State::Merged(commit) => {
+            ChangeRequestState::Merged(commit) => {
                 tracing::info!("{url} is merged");
                 return Ok(commit);
             }
-            State::Closed => {
+            ChangeRequestState::Closed => {
                 let text = format!("the change request {url} was closed without a merge");
                 return Err(Failure::message(Kind::Conflict, text)
                     .hint("open it again, or run again to propose the change anew"));
             }
-            State::Open if begin.elapsed() > PATIENCE => {
+            ChangeRequestState::Open if begin.elapsed() > PATIENCE => {
                 let text = format!("the change request {url} is not merged after {PATIENCE:?}");
                 return Err(
                     Failure::message(Kind::Remote, text).hint("run again to continue waiting")
                 );
             }
-            State::Open => {}
+            ChangeRequestState::Open => {}
         }
         tokio::time::sleep(pause).await;
         pause = MAX_PAUSE.min(pause * 2);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::change_request::ChangeRequestOptions;
-use crate::forge::Kind;
+use crate::forge::ForgeKind;
 
 /// Flags for change requests and commit statuses.
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(super) struct ForgeArgs {
     change_request: bool,
     /// The kind of Git host: gitlab, github, gitea, bitbucket, bitbucket-data-center or azure-devops [default: as the URL tells]
     #[arg(long, value_name = "KIND", value_parser = kind)]
-    forge: Option<Kind>,
+    forge: Option<ForgeKind>,
     /// The file with the token for the Git host's API [default: the credentials of the repository]
     #[arg(long, value_name = "FILE")]
     forge_token_file: Option<PathBuf>,
@@ -63,6 +63,6 @@ impl ForgeArgs {
     }
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
+fn kind(text: &str) -> Result<ForgeKind, String> {
     text.parse()
 }

@@ -4,7 +4,7 @@ use super::{DeployImages, DeployRequest, Pin, ReleaseSource, attested};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
-    gitops::Component,
+    gitops::TargetComponent,
     handover::{Placed, Promoted, PromotedComponent},
     image::{Digest, Reference},
 };
@@ -41,8 +41,8 @@ impl DeployedImage {
     }
 
     /// Returns the component by which a file's place is recognised.
-    pub(super) fn component(&self) -> Component {
-        Component {
+    pub(super) fn component(&self) -> TargetComponent {
+        TargetComponent {
             name: self.name.clone(),
             repositories: self.repositories.clone(),
         }

@@ -8,7 +8,7 @@ use std::{
 use super::{DeployRequest, DeployedImage};
 use crate::{
     commands::files::list_files,
-    gitops::{self, Edit, Error, Locator, Options},
+    gitops::{self, Edit, EditOptions, Error, Locator},
 };
 
 impl DeployRequest {
@@ -35,7 +35,7 @@ impl DeployRequest {
             environment: environment.to_owned(),
             component: image.component(),
             image: image.written(self.pin),
-            options: Options {
+            options: EditOptions {
                 single,
                 ..self.options
             },

@@ -4,17 +4,17 @@ use super::{DeployRequest, DeployedImage, EditedPlace};
 use crate::{
     commands::failures::edit_failure,
     failure::{Failure, Kind},
-    gitops::{self, Changed, Tree, Written},
+    gitops::{self, ChangedFile, Tree, WrittenImage},
 };
 
 /// The edits of all images in all environments.
 #[derive(Default)]
 pub(super) struct Plan {
-    pub(super) files: Vec<Changed>,
+    pub(super) files: Vec<ChangedFile>,
     /// Each changed image with its place; the first place's text before is its version before.
     pub(super) changed: Vec<(DeployedImage, String)>,
     /// Every place with the image, changed or not.
-    pub(super) places: Vec<Written>,
+    pub(super) places: Vec<WrittenImage>,
     pub(super) components: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Plan {
 
     /// Returns one line for each place: file, path, the text before and after, the commit.
     pub(super) fn lines(&self, commit: &str) -> String {
-        let one = |place: &Written| {
+        let one = |place: &WrittenImage| {
             let change = if place.old == place.new {
                 format!("{} (unchanged)", one_line(&place.new))
             } else {
@@ -89,7 +89,7 @@ impl Plan {
 
     /// Returns a unified diff of every file.
     pub(super) fn diff(&self) -> String {
-        let one = |changed: &Changed| {
+        let one = |changed: &ChangedFile| {
             let (before, after) = (
                 String::from_utf8_lossy(&changed.before),
                 String::from_utf8_lossy(&changed.after),

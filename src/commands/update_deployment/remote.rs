@@ -12,7 +12,7 @@ use super::{
 use crate::{
     commands::failures::git_failure,
     failure::{Failure, Kind},
-    git::{self, Change, Push, Repository, SigningKey},
+    git::{self, FileChange, BranchPush, FetchedRepository, CommitSigningKey},
     gitops,
 };
 
@@ -29,7 +29,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(4);
 pub(super) struct GitopsRemote {
     pub(super) url: String,
     pub(super) branch: Option<String>,
-    pub(super) key: Option<SigningKey>,
+    pub(super) key: Option<CommitSigningKey>,
 }
 
 enum PushAttempt {
@@ -94,7 +94,7 @@ pub(super) async fn edit_remote(
 fn push_edit(
     request: &DeployRequest,
     wanted: &ImagesToDeploy,
-    mut fetched: Repository,
+    mut fetched: FetchedRepository,
     time: jiff::Timestamp,
     remote: &GitopsRemote,
     guard: &Guard,
@@ -136,7 +136,7 @@ fn push_edit(
             remote.key.as_ref(),
         )
         .map_err(git_failure)?;
-    match fetched.push(&Push::to(&branch)) {
+    match fetched.push(&BranchPush::to(&branch)) {
         Ok(_) => {
             let mut done = edit_result(true, &fetched.commit_id(), &branch);
             done.stdout = plan.lines(&fetched.commit_id()).into_bytes();
@@ -152,8 +152,8 @@ fn push_edit(
 }
 
 /// Returns the new content of a file.
-pub(super) fn change(changed: &gitops::Changed) -> Change {
-    Change {
+pub(super) fn change(changed: &gitops::ChangedFile) -> FileChange {
+    FileChange {
         path: changed.path.clone(),
         content: changed.after.clone(),
     }

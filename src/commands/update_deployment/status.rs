@@ -14,7 +14,7 @@ use crate::{
         failures::forge_failure,
     },
     failure::Failure,
-    forge::{self, Progress, Status},
+    forge::{self, CommitStatus, StatusState},
 };
 
 /// The commits whose statuses are set.
@@ -55,7 +55,7 @@ pub(crate) async fn show_at_source(
         None => statuses.begin().await,
         Some(text) => {
             let text = description(text);
-            statuses.of_source(Progress::Failure, text, None).await;
+            statuses.of_source(StatusState::Failure, text, None).await;
         }
     }
 }
@@ -89,7 +89,7 @@ impl<'a> Statuses<'a> {
     pub(super) async fn begin(&self) {
         if self.is_on {
             let text = "the promotion runs".to_owned();
-            self.of_source(Progress::Pending, text, None).await;
+            self.of_source(StatusState::Pending, text, None).await;
         }
     }
 
@@ -102,14 +102,14 @@ impl<'a> Statuses<'a> {
             Ok(done) => done,
             Err(failure) => {
                 let text = description(&failure.cause());
-                return self.of_source(Progress::Failure, text, None).await;
+                return self.of_source(StatusState::Failure, text, None).await;
             }
         };
         let waits = done.change_request.is_some() && !self.options.wait;
         let (progress, text) = match (waits, done.changed) {
-            (true, _) => (Progress::Pending, "a change request waits for its merge"),
-            (false, true) => (Progress::Success, "deployed"),
-            (false, false) => (Progress::Success, "deployed already"),
+            (true, _) => (StatusState::Pending, "a change request waits for its merge"),
+            (false, true) => (StatusState::Success, "deployed"),
+            (false, false) => (StatusState::Success, "deployed already"),
         };
         let page = done.change_request.clone();
         let page = page.or_else(|| {
@@ -123,7 +123,7 @@ impl<'a> Statuses<'a> {
         self.of_source(progress, text.to_owned(), page).await;
     }
 
-    async fn of_source(&self, progress: Progress, text: String, page: Option<String>) {
+    async fn of_source(&self, progress: StatusState, text: String, page: Option<String>) {
         let Some((url, commit)) = &self.source else {
             tracing::warn!("the source's commit gets no status: promoted.json does not name it");
             return;
@@ -135,11 +135,11 @@ impl<'a> Statuses<'a> {
     fn status(
         &self,
         commit: &str,
-        progress: Progress,
+        progress: StatusState,
         description: String,
         page: Option<String>,
-    ) -> Status {
-        Status {
+    ) -> CommitStatus {
+        CommitStatus {
             commit: commit.to_owned(),
             progress,
             context: self.name.clone(),
@@ -148,7 +148,7 @@ impl<'a> Statuses<'a> {
         }
     }
 
-    async fn send(&self, url: &str, status: Status) {
+    async fn send(&self, url: &str, status: CommitStatus) {
         let sent = match self.forge(url) {
             Ok(forge) => match forge.located().await {
                 Ok(forge) => set(&forge, &status).await,

@@ -35,11 +35,11 @@ pub(in crate::git) struct App {
     installation: Option<String>,
     key: PathBuf,
     base: Option<String>,
-    tokens: Arc<Mutex<Vec<Token>>>,
+    tokens: Arc<Mutex<Vec<InstallationToken>>>,
 }
 
 /// An installation token for the repositories of one installation.
-struct Token {
+struct InstallationToken {
     /// The API and installation, or the repository that leads to it.
     scope: String,
     secret: String,
@@ -114,7 +114,7 @@ impl App {
         let until = until.map_or_else(|| SystemTime::now() + 2 * MARGIN, SystemTime::from);
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.retain(|token| token.scope != scope);
-        tokens.push(Token {
+        tokens.push(InstallationToken {
             scope,
             secret: secret.clone(),
             until,

@@ -46,14 +46,14 @@ impl ExtraHeader {
 
 /// The settings of one `.gitconfig` that concern credentials.
 #[derive(Debug, Default)]
-pub(super) struct Config {
+pub(super) struct GitConfig {
     pub(super) headers: Vec<ExtraHeader>,
     pub(super) stores: Vec<PathBuf>,
 }
 
 /// Reads a file in git's format; a missing file is empty.
-pub(super) fn read(path: &Path, env: &Env) -> Result<Config, CredentialsError> {
-    let mut found = Config::default();
+pub(super) fn read(path: &Path, env: &Env) -> Result<GitConfig, CredentialsError> {
+    let mut found = GitConfig::default();
     if !path.is_file() {
         return Ok(found);
     }
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, env: &Env) -> Result<Config, CredentialsError> {
     Ok(found)
 }
 
-impl Config {
+impl GitConfig {
     fn add(&mut self, name: &str, value: &str, path: &Path, env: &Env) {
         let (section, key) = name.rsplit_once('.').unwrap_or((name, ""));
         let (section, subsection) = section.split_once('.').unwrap_or((section, ""));

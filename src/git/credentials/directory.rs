@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use super::{App, CredentialsError, Found, Login, SshKey, config, read as read_file, store};
+use super::{
+    App, CredentialsError, FoundCredentials, Login, SshKey, config, read as read_file, store,
+};
 use crate::env::Env;
 
 /// Files with a token alone, and whether the token is percent-encoded.
@@ -15,13 +17,13 @@ const TOKENS: [(&str, bool); 4] = [
 ];
 
 /// Reads all credentials of the directory.
-pub(super) fn read(dir: &Path, env: &Env) -> Result<Found, CredentialsError> {
+pub(super) fn read(dir: &Path, env: &Env) -> Result<FoundCredentials, CredentialsError> {
     if !dir.is_dir() {
         return Err(CredentialsError::Missing {
             dir: dir.to_owned(),
         });
     }
-    let mut found = Found::default();
+    let mut found = FoundCredentials::default();
     let config = config::read(&dir.join(".gitconfig"), env)?;
     found.headers = config.headers;
     let own = dir.join(".git-credentials");

@@ -23,8 +23,8 @@ fn login(credentials: &Credentials, url: &str) -> Option<(String, String)> {
     let (url, user) = crate::git::without_user(Url::parse(url).unwrap());
     let user = user.as_deref();
     match credentials.of(&url, user, true).unwrap()? {
-        Key::Login(login) => Some((login.user(user).to_owned(), login.password.clone())),
-        Key::App(_) => None,
+        HostCredential::Login(login) => Some((login.user(user).to_owned(), login.password.clone())),
+        HostCredential::App(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Packet<'a> {
 }
 
 /// A self-signature or binding signature about a key.
-pub(super) struct Signature {
+pub(super) struct KeySignature {
     pub(super) kind: u8,
     pub(super) created: u32,
     pub(super) flags: Option<u8>,
@@ -160,7 +160,7 @@ fn length(bytes: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-impl Signature {
+impl KeySignature {
     /// Parses a version 4 signature; `None` for other versions, which are ignored.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         if *body.first()? != 4 {

@@ -16,9 +16,9 @@ const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x0
 const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// The rest of a byte sequence.
-struct Reader<'a>(&'a [u8]);
+struct PacketReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> PacketReader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], SigningError> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(cut_off)?;
         self.0 = rest;
@@ -58,7 +58,7 @@ fn unusable(reason: impl Into<String>) -> SigningError {
 
 /// Splits a packet after its public fields.
 pub(super) fn public_part(body: &[u8]) -> Result<(&[u8], &[u8]), SigningError> {
-    let mut reader = Reader(body);
+    let mut reader = PacketReader(body);
     let algorithm = reader.take(6)?.last().copied().unwrap_or_default();
     match algorithm {
         1..=3 => {
@@ -96,7 +96,7 @@ pub(super) fn unlocked(
     rest: &[u8],
     passphrase: Option<&[u8]>,
 ) -> Result<KeypairData, SigningError> {
-    let mut reader = Reader(rest);
+    let mut reader = PacketReader(rest);
     let usage = reader.byte()?;
     let secret = match usage {
         0 => checked(reader.0, 2)?,
@@ -141,7 +141,7 @@ fn checked(secret: &[u8], length: usize) -> Result<Vec<u8>, SigningError> {
 
 /// Derives the symmetric key from a passphrase (RFC 9580, section 3.7.1).
 fn derived(
-    reader: &mut Reader<'_>,
+    reader: &mut PacketReader<'_>,
     cipher: u8,
     passphrase: Option<&[u8]>,
 ) -> Result<Vec<u8>, SigningError> {
@@ -209,7 +209,10 @@ fn decrypted(cipher: u8, key: &[u8], iv: [u8; 16], data: &[u8]) -> Result<Vec<u8
 
 /// Converts the numbers into an SSH key (`PROTOCOL.key`).
 fn pair(algorithm: u8, public: &[u8], secret: &[u8]) -> Result<KeypairData, SigningError> {
-    let (mut public, mut secret) = (Reader(public.get(6..).unwrap_or_default()), Reader(secret));
+    let (mut public, mut secret) = (
+        PacketReader(public.get(6..).unwrap_or_default()),
+        PacketReader(secret),
+    );
     let mut wire = Vec::new();
     if RSA.contains(&algorithm) {
         let (n, e) = (public.mpi()?, public.mpi()?);

@@ -40,7 +40,7 @@ fn body(armored: &[u8]) -> Vec<u8> {
 fn signs_as_gnupg_does() {
     let (rsa, p256) = (case!("rsa", None), case!("p256", None));
     for (key, expected, passphrase) in [ED, rsa, p256, LOCKED, SUBKEY] {
-        let key = Key::parse(key, passphrase, february()).unwrap();
+        let key = SecretKey::parse(key, passphrase, february()).unwrap();
         let signed = key.sign(TEXT, february()).unwrap();
         assert_eq!(body(signed.as_bytes()), body(expected));
         let other = key.sign(b"tree 2", february()).unwrap();
@@ -52,13 +52,13 @@ fn signs_as_gnupg_does() {
 fn reads_packets_without_armor() {
     let binary = packet::dearmored(ED.0).unwrap();
     assert!(is_openpgp(&binary) && is_openpgp(ED.0));
-    assert!(Key::parse(&binary, None, february()).is_ok());
+    assert!(SecretKey::parse(&binary, None, february()).is_ok());
 }
 
 #[test]
 fn needs_the_right_passphrase() {
     for (key, _, _) in [LOCKED, SUBKEY] {
-        let parse = |passphrase| Key::parse(key, passphrase, february());
+        let parse = |passphrase| SecretKey::parse(key, passphrase, february());
         assert!(matches!(parse(None), Err(SigningError::Encrypted)));
         assert!(matches!(
             parse(Some(b"wrong")),
@@ -69,7 +69,7 @@ fn needs_the_right_passphrase() {
 
 #[test]
 fn refuses_a_key_before_its_time() {
-    let early = Key::parse(ED.0, None, time("2024-12-31T00:00:00Z"));
+    let early = SecretKey::parse(ED.0, None, time("2024-12-31T00:00:00Z"));
     assert!(
         matches!(early, Err(SigningError::Unusable { reason }) if reason.contains("created after"))
     );
@@ -91,7 +91,7 @@ fn refuses_damaged_and_foreign_files() {
         (&[binary.clone(), binary.clone()].concat(), "several"),
         (damaged.as_bytes(), "damaged"),
     ] {
-        let error = Key::parse(bytes, None, february()).err().unwrap();
+        let error = SecretKey::parse(bytes, None, february()).err().unwrap();
         assert!(error.to_string().contains(reason), "{error}");
     }
 }
@@ -102,6 +102,6 @@ fn changed_secret_numbers_do_not_pass_the_checksum() {
     let length = packets(&binary).unwrap()[0].body.len();
     // Header of two bytes, then the body, whose last two bytes are the sum.
     binary[2 + length - 5] ^= 1;
-    let error = Key::parse(&binary, None, february()).err().unwrap();
+    let error = SecretKey::parse(&binary, None, february()).err().unwrap();
     assert!(error.to_string().contains("checksum"), "{error}");
 }

@@ -51,7 +51,7 @@ const USER_AGENT: &str = concat!("git/2.47.0 (promote/", env!("CARGO_PKG_VERSION
 const SIGN_IN: [&str; 6] = ["signin", "sign_in", "sign-in", "login", "oauth", "saml"];
 
 /// A failed request, and whether and when a retry is safe and useful.
-struct Failed {
+struct FailedAttempt {
     error: Error,
     again: Again,
 }
@@ -64,7 +64,7 @@ enum Again {
     After(u16, Duration),
 }
 
-impl From<Error> for Failed {
+impl From<Error> for FailedAttempt {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -74,7 +74,7 @@ impl From<Error> for Failed {
 }
 
 /// An answer, and the file of the credentials that were sent.
-struct Answer {
+struct GitAnswer {
     response: Response,
     origin: Option<String>,
 }
@@ -121,7 +121,7 @@ impl Exchange {
         let mut once = PAUSES.into_iter().take(1);
         let (mut waits, mut waited) = (0, Duration::ZERO);
         loop {
-            let Failed { error, again } = match self.once(&body).await {
+            let FailedAttempt { error, again } = match self.attempt(&body).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -156,7 +156,7 @@ impl Exchange {
         }
     }
 
-    async fn once(&self, body: &Bytes) -> Result<SpooledTempFile, Failed> {
+    async fn attempt(&self, body: &Bytes) -> Result<SpooledTempFile, FailedAttempt> {
         let mut url = self.endpoint()?;
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.send(&url, body).await?;
@@ -175,7 +175,7 @@ impl Exchange {
 
     /// Returns the URL of a redirect. Only the first request follows one, as in git, and not to
     /// another scheme or host: credentials and trust end there.
-    fn redirected(&self, from: &Url, location: &str, answer: &Answer) -> Result<Url, Error> {
+    fn redirected(&self, from: &Url, location: &str, answer: &GitAnswer) -> Result<Url, Error> {
         let to = from
             .join(location)
             .map_err(|_| self.failed("a redirect leads nowhere".to_owned()))?;
@@ -199,7 +199,7 @@ impl Exchange {
         Ok(to)
     }
 
-    fn sign_in(&self, answer: &Answer) -> Error {
+    fn sign_in(&self, answer: &GitAnswer) -> Error {
         Error::SignIn {
             url: redacted(self.url.as_str()),
             origin: answer.origin.clone(),
@@ -208,7 +208,7 @@ impl Exchange {
 
     /// Sends with credentials for this host; credentials without a host are sent only to a host that the user named and
     /// that requires some (status 401). Status 403 or 404 does not request credentials.
-    async fn send(&self, url: &Url, body: &Bytes) -> Result<Answer, Failed> {
+    async fn send(&self, url: &Url, body: &Bytes) -> Result<GitAnswer, FailedAttempt> {
         let git = &self.current.git;
         let user = self.user.as_deref();
         let extra = git.credentials.extra_headers(url, git.trusts(url));
@@ -231,7 +231,7 @@ impl Exchange {
         let sent = at_once.map(|account| account.origin).or(own);
         if response.status() != StatusCode::UNAUTHORIZED || sent.is_some() {
             let origin = sent;
-            return Ok(Answer { response, origin });
+            return Ok(GitAnswer { response, origin });
         }
         match key? {
             Some(key) => {
@@ -244,11 +244,11 @@ impl Exchange {
                 );
                 let response = self.request(url, body, &extra, Some(&account)).await?;
                 let origin = Some(account.origin);
-                Ok(Answer { response, origin })
+                Ok(GitAnswer { response, origin })
             }
             None => {
                 tracing::debug!("no credentials for {}", redacted(url.as_str()));
-                Ok(Answer {
+                Ok(GitAnswer {
                     response,
                     origin: None,
                 })
@@ -262,7 +262,7 @@ impl Exchange {
         body: &Bytes,
         extra: &[&crate::git::credentials::ExtraHeader],
         account: Option<&Account>,
-    ) -> Result<Response, Failed> {
+    ) -> Result<Response, FailedAttempt> {
         let client = self.current.git.http.client(url, Traffic::Small);
         let client = client.map_err(Error::from)?;
         let method = match self.is_first() {
@@ -300,7 +300,7 @@ impl Exchange {
     }
 
     /// Converts a request without an answer, or with a part of one, into an error.
-    fn broken(&self, failed: &http::Failed) -> Failed {
+    fn broken(&self, failed: &http::Failed) -> FailedAttempt {
         let problem = failed.problem();
         if let Problem::Certificate(problem) = problem {
             return Error::Certificate {
@@ -313,7 +313,7 @@ impl Exchange {
         let is_other = matches!(problem, Problem::SpeaksPlain | Problem::SpeaksTls);
         let is_absent = matches!(problem, Problem::Refused | Problem::Name | Problem::Barred);
         let never_sent = is_absent || problem == Problem::Unreachable;
-        Failed {
+        FailedAttempt {
             again: match self.is_repeatable() || never_sent {
                 true if is_other => Again::Never,
                 true if is_absent || failed.is_slow() => Again::Once,
@@ -337,7 +337,7 @@ impl Exchange {
         !matches!(self.service, Service::ReceivePack)
     }
 
-    async fn read(&self, url: &Url, answer: Answer) -> Result<SpooledTempFile, Failed> {
+    async fn read(&self, url: &Url, answer: GitAnswer) -> Result<SpooledTempFile, FailedAttempt> {
         let status = answer.response.status();
         if !status.is_success() {
             return Err(self.refused(answer).await);
@@ -393,7 +393,7 @@ impl Exchange {
     }
 
     /// Returns the error for an unsuccessful answer.
-    async fn refused(&self, mut answer: Answer) -> Failed {
+    async fn refused(&self, mut answer: GitAnswer) -> FailedAttempt {
         let url = redacted(self.url.as_str());
         let status = answer.response.status();
         let wait = retry_after(answer.response.headers(), SystemTime::now());
@@ -433,7 +433,7 @@ impl Exchange {
             "" => format!("status {status}"),
             said => format!("status {status}: {said}"),
         };
-        Failed {
+        FailedAttempt {
             again,
             error: self.failed(reason),
         }

@@ -17,7 +17,7 @@ pub(super) fn is_offered(advertised: &[u8]) -> bool {
 
 /// Adds the capability to the first `want` of a request, after the library's own. Other
 /// requests are not changed.
-pub(super) fn ask(request: &mut Vec<u8>) {
+pub(super) fn request_no_progress(request: &mut Vec<u8>) {
     let Some((Some(line), rest)) = packet(request) else {
         return;
     };
@@ -63,18 +63,18 @@ mod tests {
         let mut request = packet(&format!("want {object} ofs-delta shallow \n")) + &rest;
         let expected = packet(&format!("want {object} ofs-delta shallow no-progress\n")) + &rest;
         let mut bytes = std::mem::take(&mut request).into_bytes();
-        ask(&mut bytes);
+        request_no_progress(&mut bytes);
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
-        ask(&mut bytes);
+        request_no_progress(&mut bytes);
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
         for other in ["", "0000", "0009done\n", "0032have", "zzzzwant a b"] {
             let mut bytes = other.as_bytes().to_vec();
-            ask(&mut bytes);
+            request_no_progress(&mut bytes);
             assert_eq!(bytes, other.as_bytes());
         }
         let bare = packet(&format!("want {object}\n"));
         let mut bytes = bare.clone().into_bytes();
-        ask(&mut bytes);
+        request_no_progress(&mut bytes);
         assert_eq!(bytes, bare.as_bytes());
     }
 }

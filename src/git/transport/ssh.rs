@@ -26,7 +26,7 @@ const MAX_SAID: u64 = 16 << 10;
 
 /// The host, port and path of a repository on SSH.
 #[derive(Debug, PartialEq, Eq)]
-struct Address {
+struct SshAddress {
     /// `[USER@]HOST`, the destination argument of `ssh`.
     target: String,
     port: Option<u16>,
@@ -44,13 +44,13 @@ pub(in crate::git) fn is_ssh(text: &str) -> bool {
 
 /// Checks an address and returns it unchanged.
 pub(in crate::git) fn check(text: &str) -> Result<String, &'static str> {
-    match Address::parse(text) {
+    match SshAddress::parse(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("expected ssh://[USER@]HOST[:PORT]/PATH or [USER@]HOST:PATH"),
     }
 }
 
-impl Address {
+impl SshAddress {
     fn parse(text: &str) -> Option<Self> {
         let found = match text.split_once("://") {
             Some(_) => {
@@ -108,8 +108,8 @@ impl SmartSubtransport for Ssh {
             Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
             Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
         };
-        let stream = Stream::start(&current()?, url, program)
-            .map_err(|error| git2::Error::from_str(&error::keep(error)))?;
+        let stream = SshStream::start(&current()?, url, program)
+            .map_err(|error| git2::Error::from_str(&error::store(error)))?;
         Ok(Box::new(stream))
     }
 
@@ -119,7 +119,7 @@ impl SmartSubtransport for Ssh {
 }
 
 /// A running `ssh` with its pipes.
-struct Stream {
+struct SshStream {
     url: String,
     child: Child,
     input: Option<ChildStdin>,
@@ -129,14 +129,14 @@ struct Stream {
     _key: Option<tempfile::TempDir>,
 }
 
-impl Stream {
+impl SshStream {
     fn start(current: &Current, url: &str, program: &str) -> Result<Self, Error> {
         let shown = redacted(url);
         let failed = |error: io::Error| Error::Remote {
             url: shown.clone(),
             reason: format!("ssh does not start: {error}"),
         };
-        let address = Address::parse(url).ok_or_else(|| Error::Url {
+        let address = SshAddress::parse(url).ok_or_else(|| Error::Url {
             url: shown.clone(),
             reason: "expected ssh://[USER@]HOST[:PORT]/PATH or [USER@]HOST:PATH",
         })?;
@@ -193,11 +193,11 @@ impl Stream {
         let said: Vec<_> = said.lines().map(str::trim).collect();
         let reason = text::line(&said.join("; ")).into_owned();
         let url = self.url.clone();
-        io::Error::other(error::keep(Error::Remote { url, reason }))
+        io::Error::other(error::store(Error::Remote { url, reason }))
     }
 }
 
-impl Read for Stream {
+impl Read for SshStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let size = self.output.read(buffer)?;
         if size == 0 && !self.any {
@@ -208,7 +208,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for SshStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.input {
             Some(input) => input.write(bytes),
@@ -221,7 +221,7 @@ impl Write for Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for SshStream {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.child.kill();
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn reads_both_forms_of_an_address_and_no_option() {
         let parsed = |text: &str| {
-            let found = Address::parse(text)?;
+            let found = SshAddress::parse(text)?;
             Some((found.target, found.port, found.path))
         };
         let is = |target: &str, port, path: &str| Some((target.to_owned(), port, path.to_owned()));
@@ -288,7 +288,7 @@ mod tests {
             "git@git.example.com:",
             "a b:c/d",
         ] {
-            assert_eq!(Address::parse(bad), None, "{bad}");
+            assert_eq!(SshAddress::parse(bad), None, "{bad}");
         }
         assert!(is_ssh("git@git.example.com:acme/web.git"));
         assert!(!is_ssh("https://git.example.com/acme/web.git"));

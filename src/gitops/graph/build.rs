@@ -4,11 +4,11 @@
 use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
-    images::{self, Entry, FieldSpec},
-    layer::{Layer, Named, named},
+    images::{self, FieldSpec, ImagesEntry},
+    layer::{Kustomization, MarkedText, with_mark},
     patches::strategic,
     replace,
-    resource::{Resource, expanded},
+    resource::{BuiltResource, expanded},
     transformers::{configuration, is_function},
     value::{Mark, Value, load, load_inside},
 };
@@ -25,11 +25,11 @@ const MAX_RESOURCES: usize = 20_000;
 /// The objects of a kustomization, with the places that set their images.
 #[derive(Debug, Default)]
 pub(crate) struct Built {
-    pub(crate) resources: Vec<Resource>,
+    pub(crate) resources: Vec<BuiltResource>,
     /// URLs of remote resources, which are not fetched.
     pub(crate) remote: Vec<(String, Position)>,
     /// Every `images:` entry with the number of images that it matched.
-    pub(crate) entries: Vec<(Rc<Entry>, usize)>,
+    pub(crate) entries: Vec<(Rc<ImagesEntry>, usize)>,
     /// The directories of all kustomizations that were read.
     pub(crate) dirs: BTreeSet<String>,
     /// The kustomization file of the overlay itself.
@@ -42,14 +42,14 @@ pub(crate) struct Built {
 /// [`Error::NotUnderstood`] for an unsupported construct that could set an image,
 /// [`Error::NoFile`], [`Error::Parse`], [`Error::NotEditable`].
 pub(crate) fn build(tree: &Tree<'_>, dir: &str) -> Result<Built, Error> {
-    let mut builder = Builder {
+    let mut builder = OverlayBuilder {
         tree,
         stack: Vec::new(),
         built: Built::default(),
     };
     let (file, _) = builder.kustomization(dir)?;
     builder.built.file = file;
-    let all = builder.target(dir, None, State::default())?;
+    let all = builder.target(dir, None, BuildState::default())?;
     let mut built = builder.built;
     built.resources = all.resources;
     built.resources.retain(|resource| {
@@ -112,7 +112,7 @@ pub(crate) fn build_file(tree: &Tree<'_>, file: &str) -> Result<Built, Error> {
     Ok(Built {
         resources: objects
             .into_iter()
-            .map(|value| Resource::new(value, file))
+            .map(|value| BuiltResource::new(value, file))
             .collect(),
         file: file.to_owned(),
         ..Built::default()
@@ -120,18 +120,18 @@ pub(crate) fn build_file(tree: &Tree<'_>, file: &str) -> Result<Built, Error> {
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) resources: Vec<Resource>,
+pub(super) struct BuildState {
+    pub(super) resources: Vec<BuiltResource>,
     pub(super) specs: Vec<FieldSpec>,
 }
 
-pub(super) struct Builder<'a, 't> {
+pub(super) struct OverlayBuilder<'a, 't> {
     tree: &'a Tree<'t>,
     stack: Vec<String>,
     built: Built,
 }
 
-impl Builder<'_, '_> {
+impl OverlayBuilder<'_, '_> {
     fn kustomization(&self, dir: &str) -> Result<(String, Value), Error> {
         let Some(file) = kustomization_of(self.tree, dir)? else {
             let shown = if dir.is_empty() { "." } else { dir };
@@ -154,7 +154,12 @@ impl Builder<'_, '_> {
     }
 
     /// Builds a directory on top of `state`, which is empty except for a component.
-    fn target(&mut self, dir: &str, from: Option<&Rc<Mark>>, state: State) -> Result<State, Error> {
+    fn target(
+        &mut self,
+        dir: &str,
+        from: Option<&Rc<Mark>>,
+        state: BuildState,
+    ) -> Result<BuildState, Error> {
         let at = || from.map_or_else(|| Position::start(dir), |mark| mark.position());
         if self.stack.iter().any(|open| open == dir) || self.stack.len() >= MAX_DEPTH {
             return Err(refused(
@@ -166,7 +171,7 @@ impl Builder<'_, '_> {
         let (file, value) = self.kustomization(dir)?;
         self.built.dirs.insert(dir.to_owned());
         self.stack.push(dir.to_owned());
-        let layer = Layer {
+        let layer = Kustomization {
             dir: dir.to_owned(),
             file,
             value,
@@ -177,7 +182,7 @@ impl Builder<'_, '_> {
         state
     }
 
-    fn layer(&mut self, layer: &Layer, mut state: State) -> Result<State, Error> {
+    fn layer(&mut self, layer: &Kustomization, mut state: BuildState) -> Result<BuildState, Error> {
         for key in ["resources", "bases"] {
             for path in layer.texts(key)? {
                 self.resource(layer, &path, &mut state)?;
@@ -217,7 +222,12 @@ impl Builder<'_, '_> {
         Ok(state)
     }
 
-    fn resource(&mut self, layer: &Layer, path: &Named, state: &mut State) -> Result<(), Error> {
+    fn resource(
+        &mut self,
+        layer: &Kustomization,
+        path: &MarkedText,
+        state: &mut BuildState,
+    ) -> Result<(), Error> {
         let below = joined(&layer.dir, &path.0);
         if let Some(below) = &below {
             if let Some(text) = self.tree.text(below)? {
@@ -225,12 +235,12 @@ impl Builder<'_, '_> {
                 for value in expanded(documents)
                     .map_err(|reason| refused(path.1.position(), below, &reason))?
                 {
-                    state.resources.push(Resource::new(value, below));
+                    state.resources.push(BuiltResource::new(value, below));
                 }
                 return Ok(());
             }
             if kustomization_of(self.tree, below)?.is_some() {
-                let found = self.target(below, Some(&path.1), State::default())?;
+                let found = self.target(below, Some(&path.1), BuildState::default())?;
                 state.resources.extend(found.resources);
                 state.specs.extend(found.specs);
                 return Ok(());
@@ -244,7 +254,7 @@ impl Builder<'_, '_> {
     }
 
     /// Reads a file that a kustomization names.
-    pub(super) fn file(&self, layer: &Layer, path: &Named) -> Result<String, Error> {
+    pub(super) fn file(&self, layer: &Kustomization, path: &MarkedText) -> Result<String, Error> {
         let Some(full) = joined(&layer.dir, &path.0) else {
             return Err(outside(path));
         };
@@ -254,7 +264,11 @@ impl Builder<'_, '_> {
     }
 
     /// Parses a field that holds either a path or the text itself.
-    pub(super) fn inline_or_file(&self, layer: &Layer, path: &Named) -> Result<Vec<Value>, Error> {
+    pub(super) fn inline_or_file(
+        &self,
+        layer: &Kustomization,
+        path: &MarkedText,
+    ) -> Result<Vec<Value>, Error> {
         if path.0.contains('\n') || path.0.trim_start().starts_with(['{', '[']) {
             return load_inside(&path.1);
         }
@@ -263,7 +277,11 @@ impl Builder<'_, '_> {
         load(&full, &text)
     }
 
-    fn external_generator(&mut self, layer: &Layer, path: &Named) -> Result<(), Error> {
+    fn external_generator(
+        &mut self,
+        layer: &Kustomization,
+        path: &MarkedText,
+    ) -> Result<(), Error> {
         for value in self.configs(layer, path)? {
             let kind = value
                 .get("kind")
@@ -285,13 +303,13 @@ impl Builder<'_, '_> {
     }
 
     /// Reads the configurations of generators or transformers: inline, a file, or a kustomization.
-    fn configs(&mut self, layer: &Layer, path: &Named) -> Result<Vec<Value>, Error> {
+    fn configs(&mut self, layer: &Kustomization, path: &MarkedText) -> Result<Vec<Value>, Error> {
         let dir = joined(&layer.dir, &path.0).filter(|_| !path.0.contains('\n'));
         if let Some(dir) = dir
             && self.tree.read(&dir)?.is_none()
             && kustomization_of(self.tree, &dir)?.is_some()
         {
-            let found = self.target(&dir, Some(&path.1), State::default())?;
+            let found = self.target(&dir, Some(&path.1), BuildState::default())?;
             return Ok(found
                 .resources
                 .into_iter()
@@ -301,7 +319,7 @@ impl Builder<'_, '_> {
         self.inline_or_file(layer, path)
     }
 
-    fn transform(&mut self, layer: &Layer, state: &mut State) -> Result<(), Error> {
+    fn transform(&mut self, layer: &Kustomization, state: &mut BuildState) -> Result<(), Error> {
         for path in layer.texts("patchesStrategicMerge")? {
             let documents = self.inline_or_file(layer, &path)?;
             strategic(&mut state.resources, documents, None, &path.1.position())?;
@@ -315,7 +333,7 @@ impl Builder<'_, '_> {
         }
         for key in ["images", "imageTags"] {
             for entry in layer.items(key)? {
-                self.image(Entry::read(entry, &layer.file)?, state, true)?;
+                self.image(ImagesEntry::read(entry, &layer.file)?, state, true)?;
             }
         }
         for replacement in layer.items("replacements")? {
@@ -331,8 +349,8 @@ impl Builder<'_, '_> {
 
     pub(super) fn image(
         &mut self,
-        entry: Entry,
-        state: &mut State,
+        entry: ImagesEntry,
+        state: &mut BuildState,
         defaults: bool,
     ) -> Result<(), Error> {
         let entry = Rc::new(entry);
@@ -354,14 +372,14 @@ impl Builder<'_, '_> {
 
     pub(super) fn replacement(
         &mut self,
-        layer: &Layer,
+        layer: &Kustomization,
         value: &Value,
-        state: &mut State,
+        state: &mut BuildState,
     ) -> Result<(), Error> {
         let at = value.position(&layer.file);
         let found = match value.get("path").and_then(Value::scalar) {
             Some(scalar) => {
-                let path = named(scalar, &layer.file);
+                let path = with_mark(scalar, &layer.file);
                 let text = self.file(layer, &path)?;
                 let full = joined(&layer.dir, &path.0).unwrap_or_default();
                 load(&full, &text)?
@@ -395,14 +413,14 @@ pub(super) fn is_remote(path: &str) -> bool {
         || host.contains('.') && !host.starts_with('.') && path.contains('/')
 }
 
-fn outside(path: &Named) -> Error {
+fn outside(path: &MarkedText) -> Error {
     Error::Outside {
         at: path.1.position(),
         path: path.0.clone(),
     }
 }
 
-fn missing_resource(path: &Named, what: &str) -> Error {
+fn missing_resource(path: &MarkedText, what: &str) -> Error {
     Error::NotUnderstood {
         at: path.1.position(),
         construct: format!("{what} named {}", path.0),

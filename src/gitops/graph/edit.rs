@@ -8,25 +8,25 @@ use std::collections::BTreeSet;
 
 use super::{
     build::{Built, build, build_file, refused},
-    images::{Entry, mark_of},
-    places::{Place, choose, places},
-    reach::Reach,
+    images::{ImagesEntry, mark_of},
+    places::{ImagePlace, choose, places},
+    reach::PathReach,
     value::{Mark, Piece},
 };
 use crate::{
     gitops::{
-        Component, Done, Error, Options, Written,
+        EditOptions, EditOutcome, Error, TargetComponent, WrittenImage,
         error::Position,
         insert, overrides, parts,
         scalar::write,
-        tree::{Claim, Tree},
+        tree::{ScalarClaim, Tree},
     },
     image::Reference,
 };
 
 /// The objects to edit: a built overlay or one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source<'a> {
+pub(crate) enum OverlaySource<'a> {
     /// The objects that the kustomization of a directory builds.
     Dir(&'a str),
     File(&'a str),
@@ -34,12 +34,12 @@ pub(crate) enum Source<'a> {
 
 /// An overlay or a file to edit.
 pub(crate) struct Overlay<'a> {
-    pub(crate) source: Source<'a>,
+    pub(crate) source: OverlaySource<'a>,
     /// The environment's name, which identifies other kustomizations of the same environment.
     pub(crate) environment: &'a str,
-    pub(crate) component: &'a Component,
+    pub(crate) component: &'a TargetComponent,
     pub(crate) image: &'a Reference,
-    pub(crate) options: &'a Options,
+    pub(crate) options: &'a EditOptions,
     /// Limits the edit to objects for which this test is true.
     pub(crate) document: Option<&'a str>,
 }
@@ -49,7 +49,7 @@ impl Overlay<'_> {
     ///
     /// # Errors
     /// Any [`Error`].
-    pub(crate) fn update(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+    pub(crate) fn update(&self, tree: &Tree<'_>) -> Result<EditOutcome, Error> {
         let saved = tree.save();
         let done = self.edited(tree);
         if done.is_err() {
@@ -72,8 +72,8 @@ impl Overlay<'_> {
 
     fn build(&self, tree: &Tree<'_>) -> Result<Built, Error> {
         match self.source {
-            Source::Dir(dir) => build(tree, dir),
-            Source::File(file) => build_file(tree, file),
+            OverlaySource::Dir(dir) => build(tree, dir),
+            OverlaySource::File(file) => build_file(tree, file),
         }
     }
 
@@ -93,7 +93,7 @@ impl Overlay<'_> {
         )
     }
 
-    fn edited(&self, tree: &Tree<'_>) -> Result<Done, Error> {
+    fn edited(&self, tree: &Tree<'_>) -> Result<EditOutcome, Error> {
         let before = self.build(tree)?;
         self.check_entries(&before)?;
         let chosen = match self.chosen(&before) {
@@ -102,11 +102,11 @@ impl Overlay<'_> {
             Err(error) => return Err(error),
         };
         let reach = match self.source {
-            Source::Dir(_) => Some(Reach::read(tree)?),
-            Source::File(_) => None,
+            OverlaySource::Dir(_) => Some(PathReach::read(tree)?),
+            OverlaySource::File(_) => None,
         };
-        let mut done = Done::default();
-        if let Source::Dir(dir) = self.source
+        let mut done = EditOutcome::default();
+        if let OverlaySource::Dir(dir) = self.source
             && !self.options.copy
         {
             done.warnings =
@@ -119,13 +119,14 @@ impl Overlay<'_> {
             }
             // Earlier edits have moved the bytes after them.
             let now = self.build(tree)?;
-            let same = |other: &Place| other.resource == place.resource && other.path == place.path;
+            let same =
+                |other: &ImagePlace| other.resource == place.resource && other.path == place.path;
             let Some(place) = places(&now.resources).into_iter().find(same) else {
                 continue;
             };
             let wanted = parts::built(self.image, &place.scalar, self.options.create);
             let written = self.set(tree, &now, &place, &wanted, reach.as_ref())?;
-            done.places.push(Written {
+            done.places.push(WrittenImage {
                 old: place.scalar.text.clone(),
                 new: wanted,
                 ..written
@@ -194,7 +195,7 @@ impl Overlay<'_> {
         })
     }
 
-    pub(super) fn is_about(&self, entry: &Entry) -> bool {
+    pub(super) fn is_about(&self, entry: &ImagesEntry) -> bool {
         let new_name = entry.new_name.as_ref().map(|name| name.text.as_str());
         entry.name == self.component.name
             || self.component.knows(&entry.name)
@@ -204,11 +205,11 @@ impl Overlay<'_> {
     /// Refuses a file that other environments read, unless `--shared-base` is set.
     pub(super) fn check_reach(
         &self,
-        reach: Option<&Reach>,
+        reach: Option<&PathReach>,
         mark: &Mark,
         built: &Built,
     ) -> Result<(), Error> {
-        let (Some(reach), Source::Dir(dir)) = (reach, self.source) else {
+        let (Some(reach), OverlaySource::Dir(dir)) = (reach, self.source) else {
             return Ok(());
         };
         let others = reach.others(&mark.file, dir, self.environment)?;
@@ -237,12 +238,12 @@ impl Overlay<'_> {
         &self,
         tree: &Tree<'_>,
         built: &Built,
-        place: &Place,
+        place: &ImagePlace,
         wanted: &str,
-        reach: Option<&Reach>,
-    ) -> Result<Written, Error> {
+        reach: Option<&PathReach>,
+    ) -> Result<WrittenImage, Error> {
         if place.scalar.text == wanted {
-            return self.claimed(tree, place);
+            return self.claim_unchanged(tree, place);
         }
         let mark = match &place.scalar.entry {
             Some(entry) => Some(mark_of(entry)),
@@ -273,12 +274,12 @@ impl Overlay<'_> {
     }
 
     /// Claims an image that is already correct.
-    fn claimed(&self, tree: &Tree<'_>, place: &Place) -> Result<Written, Error> {
+    fn claim_unchanged(&self, tree: &Tree<'_>, place: &ImagePlace) -> Result<WrittenImage, Error> {
         let mark = match &place.scalar.entry {
             Some(entry) => mark_of(entry),
             None => match place.scalar.mark() {
                 Some(mark) => mark.as_ref().clone(),
-                None => return Ok(Written::default()),
+                None => return Ok(WrittenImage::default()),
             },
         };
         self.claim(tree, &mark)?;
@@ -286,7 +287,7 @@ impl Overlay<'_> {
     }
 
     fn claim(&self, tree: &Tree<'_>, mark: &Mark) -> Result<(), Error> {
-        tree.claim(Claim {
+        tree.claim(ScalarClaim {
             file: mark.file.to_string(),
             path: mark.path.clone(),
             line: mark.line,
@@ -297,7 +298,7 @@ impl Overlay<'_> {
     pub(super) fn set_entry(
         &self,
         tree: &Tree<'_>,
-        entry: &Entry,
+        entry: &ImagesEntry,
         wanted: &str,
     ) -> Result<(), Error> {
         self.claim(tree, &mark_of(entry))?;
@@ -319,7 +320,12 @@ impl Overlay<'_> {
     }
 
     /// Edits the source of a copied scalar, or the one part of a joined scalar that differs.
-    fn set_pieces(&self, tree: &Tree<'_>, place: &Place, wanted: &str) -> Result<Written, Error> {
+    fn set_pieces(
+        &self,
+        tree: &Tree<'_>,
+        place: &ImagePlace,
+        wanted: &str,
+    ) -> Result<WrittenImage, Error> {
         let refuse = |reason: &str| not_edited(place, reason);
         let (piece, rest) = deciding(place, wanted)?;
         let Some(mark) = &piece.mark else {
@@ -345,9 +351,9 @@ impl Overlay<'_> {
         &self,
         tree: &Tree<'_>,
         built: &Built,
-        place: &Place,
-        reach: Option<&Reach>,
-    ) -> Result<Written, Error> {
+        place: &ImagePlace,
+        reach: Option<&PathReach>,
+    ) -> Result<WrittenImage, Error> {
         let at = Mark {
             file: built.file.as_str().into(),
             ..mark_at_start(&built.file)
@@ -375,7 +381,7 @@ impl Overlay<'_> {
     }
 }
 
-fn not_edited(place: &Place, reason: &str) -> Error {
+fn not_edited(place: &ImagePlace, reason: &str) -> Error {
     Error::NotEditable {
         at: place.position(&place.object),
         path: place.path.clone(),
@@ -385,7 +391,7 @@ fn not_edited(place: &Place, reason: &str) -> Error {
 }
 
 /// Returns the one piece of an image that has to change, and its new text.
-fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str), Error> {
+fn deciding<'a>(place: &'a ImagePlace, wanted: &'a str) -> Result<(&'a Piece, &'a str), Error> {
     let mut pieces = place.scalar.pieces.as_slice();
     let mut rest = wanted;
     while pieces.len() > 1 {
@@ -410,8 +416,8 @@ fn deciding<'a>(place: &'a Place, wanted: &'a str) -> Result<(&'a Piece, &'a str
     }
 }
 
-pub(super) fn written_at(mark: &Mark) -> Written {
-    Written {
+pub(super) fn written_at(mark: &Mark) -> WrittenImage {
+    WrittenImage {
         file: mark.file.to_string(),
         path: mark.path.clone(),
         line: mark.line,

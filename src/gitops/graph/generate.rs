@@ -2,7 +2,7 @@
 
 use super::{
     build::refused,
-    resource::Resource,
+    resource::BuiltResource,
     value::{Scalar, Value},
 };
 use crate::gitops::{
@@ -16,7 +16,7 @@ pub(crate) fn run(
     dir: &str,
     file: &str,
     kustomization: &Value,
-    resources: &mut Vec<Resource>,
+    resources: &mut Vec<BuiltResource>,
 ) -> Result<(), Error> {
     for (key, kind) in [
         ("configMapGenerator", "ConfigMap"),
@@ -28,8 +28,9 @@ pub(crate) fn run(
             let name = text("name").unwrap_or_default();
             match text("behavior").unwrap_or("create") {
                 behavior @ ("merge" | "replace") => {
-                    let same =
-                        |one: &&mut Resource| one.any_id(|id| id.kind == kind && id.name == name);
+                    let same = |one: &&mut BuiltResource| {
+                        one.any_id(|id| id.kind == kind && id.name == name)
+                    };
                     let Some(found) = resources.iter_mut().find(same) else {
                         let at = arguments.position(file);
                         return Err(refused(
@@ -47,7 +48,7 @@ pub(crate) fn run(
                         }
                     }
                 }
-                _ => resources.push(Resource::new(
+                _ => resources.push(BuiltResource::new(
                     object(kind, name, text("namespace"), data),
                     file,
                 )),
@@ -58,7 +59,7 @@ pub(crate) fn run(
 }
 
 fn object(kind: &str, name: &str, namespace: Option<&str>, data: Vec<(String, Value)>) -> Value {
-    let made = |text: &str| Value::Scalar(Scalar::made(text));
+    let made = |text: &str| Value::Scalar(Scalar::unplaced(text));
     let mut metadata = vec![("name".to_owned(), made(name))];
     metadata.extend(namespace.map(|namespace| ("namespace".to_owned(), made(namespace))));
     Value::Map(vec![
@@ -96,7 +97,7 @@ fn data(
         };
         let content = read(path)?;
         let content = String::from_utf8_lossy(&content).into_owned();
-        data.push((key.to_owned(), Value::Scalar(Scalar::made(content))));
+        data.push((key.to_owned(), Value::Scalar(Scalar::unplaced(content))));
     }
     let single = arguments.get("env").into_iter();
     for item in single.chain(texts("envs")) {
@@ -106,7 +107,7 @@ fn data(
             if let Some((key, value)) = line.split_once('=')
                 && !line.starts_with('#')
             {
-                data.push((key.to_owned(), Value::Scalar(Scalar::made(value))));
+                data.push((key.to_owned(), Value::Scalar(Scalar::unplaced(value))));
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::gitops::{Error, error::Position};
 
 /// An entry of `images:` with its scalars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct ImagesEntry {
     pub(crate) file: Rc<str>,
     /// The path of the mapping, such as `.images[name=web]`.
     pub(crate) path: String,
@@ -41,7 +41,7 @@ const FIELDS: [&str; 6] = [
     "spec/template/spec/volumes[]/image/reference",
 ];
 
-impl Entry {
+impl ImagesEntry {
     pub(crate) fn read(value: &Value, file: &str) -> Result<Self, Error> {
         let at = value.position(file);
         let wrong = |reason: String| Error::NotUnderstood {
@@ -164,7 +164,7 @@ pub(crate) fn split(image: &str) -> (&str, &str, &str) {
 /// Applies an entry to an object; returns how many images it matched.
 pub(crate) fn apply(
     value: &mut Value,
-    entry: &Rc<Entry>,
+    entry: &Rc<ImagesEntry>,
     pattern: &Regex,
     specs: &[FieldSpec],
     defaults: bool,
@@ -172,7 +172,7 @@ pub(crate) fn apply(
     if value.get("kind").and_then(Value::text) == Some("CustomResourceDefinition") {
         return Ok(0);
     }
-    let mut change = Change {
+    let mut change = EntryChange {
         entry,
         pattern,
         matched: 0,
@@ -195,13 +195,13 @@ pub(crate) fn apply(
     Ok(change.matched)
 }
 
-struct Change<'a> {
-    entry: &'a Rc<Entry>,
+struct EntryChange<'a> {
+    entry: &'a Rc<ImagesEntry>,
     pattern: &'a Regex,
     matched: usize,
 }
 
-impl Change<'_> {
+impl EntryChange<'_> {
     fn set(&mut self, scalar: &mut Scalar) {
         if !self.pattern.is_match(&scalar.text) {
             return;
@@ -211,7 +211,7 @@ impl Change<'_> {
             return;
         }
         let text = self.entry.applied(&scalar.text);
-        *scalar = Scalar::made(text);
+        *scalar = Scalar::unplaced(text);
         scalar.entry = Some(Rc::clone(self.entry));
     }
 
@@ -270,7 +270,7 @@ impl Change<'_> {
 }
 
 /// Returns a mark of the entry itself, for messages and claims.
-pub(crate) fn mark_of(entry: &Entry) -> Mark {
+pub(crate) fn mark_of(entry: &ImagesEntry) -> Mark {
     Mark {
         file: Rc::clone(&entry.file),
         line: entry.line,
@@ -304,7 +304,7 @@ mod tests {
     fn applied(entry: &str, value: &str) -> Value {
         let mut value = load("f", value).unwrap().remove(0);
         let entry = load("k", entry).unwrap().remove(0);
-        let entry = Rc::new(Entry::read(&entry, "k").unwrap());
+        let entry = Rc::new(ImagesEntry::read(&entry, "k").unwrap());
         let pattern = entry.pattern().unwrap();
         apply(&mut value, &entry, &pattern, &[], true).unwrap();
         value

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     build::refused,
-    resource::Resource,
+    resource::BuiltResource,
     value::{Mark, Scalar, Value},
 };
 use crate::gitops::Error;
@@ -50,9 +50,9 @@ const FOLLOWED: &[&str] = &[
 ];
 
 /// A text with its place in a file.
-pub(super) type Named = (String, Rc<Mark>);
+pub(super) type MarkedText = (String, Rc<Mark>);
 
-pub(super) fn named(scalar: &Scalar, file: &str) -> Named {
+pub(super) fn with_mark(scalar: &Scalar, file: &str) -> MarkedText {
     let mark = scalar.mark().cloned().unwrap_or_else(|| {
         Rc::new(Mark {
             file: file.into(),
@@ -69,13 +69,13 @@ pub(super) fn named(scalar: &Scalar, file: &str) -> Named {
 }
 
 /// A kustomization with its directory and file.
-pub(super) struct Layer {
+pub(super) struct Kustomization {
     pub(super) dir: String,
     pub(super) file: String,
     pub(super) value: Value,
 }
 
-impl Layer {
+impl Kustomization {
     /// Refuses unsupported fields that could set an image.
     pub(super) fn check(&self) -> Result<(), Error> {
         for (key, value) in self.value.entries() {
@@ -134,9 +134,9 @@ impl Layer {
         }
     }
 
-    pub(super) fn texts(&self, key: &str) -> Result<Vec<Named>, Error> {
+    pub(super) fn texts(&self, key: &str) -> Result<Vec<MarkedText>, Error> {
         let one = |item: &Value| match item.scalar() {
-            Some(scalar) if !scalar.null => Ok(named(scalar, &self.file)),
+            Some(scalar) if !scalar.null => Ok(with_mark(scalar, &self.file)),
             _ => Err(refused(
                 item.position(&self.file),
                 key,
@@ -146,13 +146,13 @@ impl Layer {
         self.items(key)?.iter().map(one).collect()
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<Named> {
+    pub(super) fn text(&self, key: &str) -> Option<MarkedText> {
         let scalar = self.value.get(key).and_then(Value::scalar)?;
-        (!scalar.null && !scalar.text.is_empty()).then(|| named(scalar, &self.file))
+        (!scalar.null && !scalar.text.is_empty()).then(|| with_mark(scalar, &self.file))
     }
 
     /// Applies namespace, prefix, suffix, labels and annotations: they decide which later patches match.
-    pub(super) fn names(&self, resources: &mut [Resource]) -> Result<(), Error> {
+    pub(super) fn names(&self, resources: &mut [BuiltResource]) -> Result<(), Error> {
         let text = |key: &str| self.text(key).map(|(text, _)| text);
         let (namespace, prefix, suffix) =
             (text("namespace"), text("namePrefix"), text("nameSuffix"));

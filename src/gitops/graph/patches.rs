@@ -1,22 +1,22 @@
 //! Applies patches: strategic merge and JSON, by file or inline, with and without a target.
 
 use super::{
-    build::{Builder, State, fails, refused},
+    build::{BuildState, OverlayBuilder, fails, refused},
     json_patch,
-    layer::{Layer, named},
+    layer::{Kustomization, with_mark},
     merge::{self, has_schema},
-    resource::{Resource, Selector, expanded, id_of},
+    resource::{BuiltResource, Selector, expanded, id_of},
     value::{Value, load, load_inside},
 };
 use crate::gitops::{Error, error::Position, tree::joined};
 
-impl Builder<'_, '_> {
+impl OverlayBuilder<'_, '_> {
     /// Applies one entry of `patches` or `patchesJson6902`.
     pub(super) fn patch(
         &mut self,
-        layer: &Layer,
+        layer: &Kustomization,
         patch: &Value,
-        state: &mut State,
+        state: &mut BuildState,
         json_only: bool,
     ) -> Result<(), Error> {
         let at = patch.position(&layer.file);
@@ -36,7 +36,7 @@ impl Builder<'_, '_> {
                 None => load(&layer.file, &inline.text)?,
             },
             (None, Some(path)) => {
-                let path = named(&path, &layer.file);
+                let path = with_mark(&path, &layer.file);
                 let text = self.file(layer, &path)?;
                 load(&joined(&layer.dir, &path.0).unwrap_or_default(), &text)?
             }
@@ -100,7 +100,7 @@ impl Builder<'_, '_> {
 
 /// Applies strategic merge patches: to the objects of the target, else to the object of the same name.
 pub(super) fn strategic(
-    resources: &mut Vec<Resource>,
+    resources: &mut Vec<BuiltResource>,
     documents: Vec<Value>,
     target: Option<&(Selector, bool)>,
     at: &Position,
@@ -156,7 +156,7 @@ pub(super) fn strategic(
 }
 
 /// Merges a patch into an object; `false` when the patch deletes it.
-fn patched(resource: &mut Resource, patch: &Value, renames: bool) -> Result<bool, String> {
+fn patched(resource: &mut BuiltResource, patch: &Value, renames: bool) -> Result<bool, String> {
     let before = resource.id();
     let text = |key: &str| {
         resource

@@ -1,17 +1,17 @@
 //! Images of objects: their places, and the selection of a component's images.
 
 use super::{
-    resource::Resource,
+    resource::BuiltResource,
     value::{Scalar, Value, path_of, quoted},
 };
 use crate::{
-    gitops::{Component, Error, error::Position},
+    gitops::{Error, TargetComponent, error::Position},
     image::Repository,
 };
 
 /// The image of a container in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ImagePlace {
     /// `KIND/NAME`.
     pub(crate) object: String,
     pub(crate) resource: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Place {
     pub(crate) scalar: Scalar,
 }
 
-impl Place {
+impl ImagePlace {
     /// Identifies the place that sets the image last: two images with one key are set by one edit.
     pub(crate) fn key(&self) -> String {
         if let Some(entry) = &self.scalar.entry {
@@ -50,21 +50,21 @@ impl Place {
     }
 
     /// Describes the image as `KIND/NAME container web (IMAGE)`.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!("{} {} ({})", self.object, self.container, self.scalar.text)
     }
 }
 
 /// Lists every image of the objects.
-pub(crate) fn places(resources: &[Resource]) -> Vec<Place> {
+pub(crate) fn places(resources: &[BuiltResource]) -> Vec<ImagePlace> {
     let mut found = Vec::new();
     for (index, resource) in resources.iter().enumerate() {
         let id = resource.id();
         if id.kind == "CustomResourceDefinition" {
             continue;
         }
-        let mut walk = Walk {
-            object: resource.shown(),
+        let mut walk = ImageWalk {
+            object: resource.kind_and_name(),
             resource: index,
             found: &mut found,
         };
@@ -73,13 +73,13 @@ pub(crate) fn places(resources: &[Resource]) -> Vec<Place> {
     found
 }
 
-struct Walk<'a> {
+struct ImageWalk<'a> {
     object: String,
     resource: usize,
-    found: &'a mut Vec<Place>,
+    found: &'a mut Vec<ImagePlace>,
 }
 
-impl Walk<'_> {
+impl ImageWalk<'_> {
     fn value(&mut self, value: &Value, key: &str, path: &str) {
         match value {
             Value::Map(entries) => {
@@ -123,7 +123,7 @@ impl Walk<'_> {
         if image.null || image.text.is_empty() {
             return;
         }
-        self.found.push(Place {
+        self.found.push(ImagePlace {
             object: self.object.clone(),
             resource: self.resource,
             container: owner
@@ -141,8 +141,8 @@ impl Walk<'_> {
 /// The places to edit, and places of the same repository that are not edited.
 #[derive(Debug)]
 pub(crate) struct Chosen {
-    pub(crate) edit: Vec<Place>,
-    pub(crate) stay: Vec<Place>,
+    pub(crate) edit: Vec<ImagePlace>,
+    pub(crate) stay: Vec<ImagePlace>,
 }
 
 /// Selects the component's images: by the container's name, else by repository, else the only one.
@@ -150,18 +150,18 @@ pub(crate) struct Chosen {
 /// # Errors
 /// [`Error::NoContainer`] and [`Error::Ambiguous`].
 pub(crate) fn choose(
-    all: Vec<Place>,
-    component: &Component,
-    options: &crate::gitops::Options,
+    all: Vec<ImagePlace>,
+    component: &TargetComponent,
+    options: &crate::gitops::EditOptions,
     at: &Position,
 ) -> Result<Chosen, Error> {
-    let known = |place: &Place| component.knows(&place.scalar.text);
+    let known = |place: &ImagePlace| component.knows(&place.scalar.text);
     let named: Vec<_> = all
         .iter()
         .filter(|place| place.container == component.name)
         .collect();
     let of_repository: Vec<_> = all.iter().filter(|place| known(place)).collect();
-    let mut chosen: Vec<&Place> = if named.is_empty() {
+    let mut chosen: Vec<&ImagePlace> = if named.is_empty() {
         of_repository.clone()
     } else {
         named
@@ -173,7 +173,7 @@ pub(crate) fn choose(
             }
         }
     } else {
-        let tests: [&dyn Fn(&Place) -> bool; 2] = [&known, &|place: &Place| !place.aside];
+        let tests: [&dyn Fn(&ImagePlace) -> bool; 2] = [&known, &|place: &ImagePlace| !place.aside];
         for test in tests {
             let narrower: Vec<_> = chosen.iter().filter(|place| test(place)).copied().collect();
             if distinct(&chosen) > 1 && !narrower.is_empty() {
@@ -182,12 +182,12 @@ pub(crate) fn choose(
         }
     }
     if chosen.is_empty() {
-        chosen.extend(only(&all, options));
+        chosen.extend(only_container(&all, options));
     }
-    let places = |found: &[&Place]| {
+    let places = |found: &[&ImagePlace]| {
         found
             .iter()
-            .map(|place| place.shown())
+            .map(|place| place.describe())
             .collect::<Vec<_>>()
             .join(", ")
     };
@@ -223,13 +223,16 @@ pub(crate) fn choose(
     })
 }
 
-fn distinct(places: &[&Place]) -> usize {
+fn distinct(places: &[&ImagePlace]) -> usize {
     let keys: std::collections::BTreeSet<_> = places.iter().map(|place| place.key()).collect();
     keys.len()
 }
 
 /// Returns the only container, when one image is promoted and it has a placeholder, or with `--adopt`.
-fn only<'a>(all: &'a [Place], options: &crate::gitops::Options) -> Option<&'a Place> {
+fn only_container<'a>(
+    all: &'a [ImagePlace],
+    options: &crate::gitops::EditOptions,
+) -> Option<&'a ImagePlace> {
     let mut main = all.iter().filter(|place| !place.aside);
     match (main.next(), main.next()) {
         (Some(place), None)
@@ -252,19 +255,19 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gitops::{Options, graph::value::load};
+    use crate::gitops::{EditOptions, graph::value::load};
 
-    fn of(text: &str) -> Vec<Place> {
+    fn of(text: &str) -> Vec<ImagePlace> {
         let documents = load("f", text).unwrap();
         let resources: Vec<_> = documents
             .into_iter()
-            .map(|value| Resource::new(value, "f"))
+            .map(|value| BuiltResource::new(value, "f"))
             .collect();
         places(&resources)
     }
 
-    fn choice(text: &str, options: Options) -> Result<(Vec<String>, usize), Error> {
-        let component = Component {
+    fn choice(text: &str, options: EditOptions) -> Result<(Vec<String>, usize), Error> {
+        let component = TargetComponent {
             name: "web".to_owned(),
             repositories: vec!["q.io/acme/web".to_owned()],
         };
@@ -277,7 +280,7 @@ mod tests {
         Ok((edit, chosen.stay.len()))
     }
 
-    const ONE: Options = Options {
+    const ONE: EditOptions = EditOptions {
         all: false,
         create: false,
         shared_base: false,
@@ -315,7 +318,7 @@ mod tests {
         let side = "{name: side, image: 'q.io/x/y:v0'}";
         let (edit, stay) = choice(&pod(&format!("{worker}, {web}, {side}")), ONE).unwrap();
         assert_eq!((edit, stay), (vec!["web".to_owned()], 1));
-        let all = Options { all: true, ..ONE };
+        let all = EditOptions { all: true, ..ONE };
         let (edit, stay) = choice(&pod(&format!("{worker}, {web}")), all).unwrap();
         assert_eq!((edit.len(), stay), (2, 0));
         assert_eq!(
@@ -327,7 +330,7 @@ mod tests {
             Err(Error::NoContainer { .. })
         ));
         assert_eq!(
-            choice(&pod(side), Options { adopt: true, ..ONE })
+            choice(&pod(side), EditOptions { adopt: true, ..ONE })
                 .unwrap()
                 .0,
             ["side"]
@@ -338,7 +341,7 @@ mod tests {
             assert!(
                 choice(
                     &one,
-                    Options {
+                    EditOptions {
                         single: false,
                         ..ONE
                     }

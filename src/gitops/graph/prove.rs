@@ -3,7 +3,7 @@
 use super::{
     build::Built,
     edit::Overlay,
-    places::{Place, is_placeholder, places},
+    places::{ImagePlace, is_placeholder, places},
     value::{Value, path_of, quoted},
 };
 use crate::gitops::{Error, error::Position, parts};
@@ -14,7 +14,7 @@ impl Overlay<'_> {
         &self,
         before: &Built,
         after: &Built,
-        chosen: &[Place],
+        chosen: &[ImagePlace],
     ) -> Result<(), Error> {
         let at = chosen.first().map_or_else(
             || Position::start(&before.file),
@@ -66,7 +66,7 @@ impl Overlay<'_> {
                     Some(place) => parts::built(self.image, &place.scalar, self.options.create),
                     None => parts::written(self.image, &difference.old),
                 };
-                let ours = |place: &Place| {
+                let ours = |place: &ImagePlace| {
                     chosen.contains(place)
                         || self.component.knows(&place.scalar.text)
                         || is_placeholder(&place.scalar.text)
@@ -82,7 +82,7 @@ impl Overlay<'_> {
                 if !allowed {
                     return Err(fails(format!(
                         "{}{} would change from {} to {} too",
-                        old.shown(),
+                        old.kind_and_name(),
                         difference.path,
                         difference.old,
                         difference.new

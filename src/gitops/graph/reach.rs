@@ -25,14 +25,14 @@ const LISTS: [&str; 9] = [
 ];
 
 /// The paths in each kustomization of a repository.
-pub(crate) struct Reach {
+pub(crate) struct PathReach {
     /// By directory, the paths in its kustomization.
     names: BTreeMap<String, BTreeSet<String>>,
     /// Kustomizations that do not parse: directory, text and error.
     broken: Vec<(String, String, Error)>,
 }
 
-impl Reach {
+impl PathReach {
     /// Reads every kustomization of the repository.
     pub(crate) fn read(tree: &Tree<'_>) -> Result<Self, Error> {
         let mut reach = Self {
@@ -187,11 +187,11 @@ pub(crate) fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>)
 mod tests {
     use super::*;
 
-    fn reach(files: &[(&str, &str)]) -> Reach {
+    fn reach(files: &[(&str, &str)]) -> PathReach {
         let files = files
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
-        Reach::read(&Tree::of(files.collect())).unwrap()
+        PathReach::read(&Tree::of(files.collect())).unwrap()
     }
 
     #[test]

@@ -5,15 +5,15 @@ use std::rc::Rc;
 use super::{
     build::Built,
     edit::{Overlay, written_at},
-    images::{Entry, mark_of},
-    reach::Reach,
+    images::{ImagesEntry, mark_of},
+    reach::PathReach,
     value::Scalar,
 };
-use crate::gitops::{Done, Error, Written, error::Position, parts, tree::Tree};
+use crate::gitops::{EditOutcome, Error, WrittenImage, error::Position, parts, tree::Tree};
 
 impl Overlay<'_> {
     /// Returns the one entry for the component.
-    pub(super) fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<Entry>> {
+    pub(super) fn remote_entry<'b>(&self, built: &'b Built) -> Option<&'b Rc<ImagesEntry>> {
         let mut fitting = built
             .entries
             .iter()
@@ -30,7 +30,7 @@ impl Overlay<'_> {
         tree: &Tree<'_>,
         built: &Built,
         error: Error,
-    ) -> Result<Done, Error> {
+    ) -> Result<EditOutcome, Error> {
         let Some((url, _)) = built.remote.first() else {
             return Err(error);
         };
@@ -69,11 +69,11 @@ impl Overlay<'_> {
             }
         }
         let wanted = parts::written(self.image, &old);
-        let reach = Reach::read(tree)?;
+        let reach = PathReach::read(tree)?;
         self.check_reach(Some(&reach), &mark_of(entry), built)?;
         self.set_entry(tree, entry, &wanted)?;
-        let mut done = Done::default();
-        done.places.push(Written {
+        let mut done = EditOutcome::default();
+        done.places.push(WrittenImage {
             old,
             new: wanted,
             ..written_at(&mark_of(entry))

@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::{
-    resource::{ExactSelector, Resource},
+    resource::{BuiltResource, ExactSelector},
     value::{Piece, Scalar, Value},
 };
 
@@ -11,7 +11,7 @@ use super::{
 ///
 /// # Errors
 /// The reason for which kustomize would fail, or the unsupported part.
-pub(crate) fn apply(resources: &mut [Resource], replacement: &Value) -> Result<(), String> {
+pub(crate) fn apply(resources: &mut [BuiltResource], replacement: &Value) -> Result<(), String> {
     let value = source(resources, replacement)?;
     let targets = replacement.get("targets").map(Value::items);
     let Some(targets) = targets.filter(|targets| !targets.is_empty()) else {
@@ -23,7 +23,7 @@ pub(crate) fn apply(resources: &mut [Resource], replacement: &Value) -> Result<(
     Ok(())
 }
 
-fn source(resources: &[Resource], replacement: &Value) -> Result<Value, String> {
+fn source(resources: &[BuiltResource], replacement: &Value) -> Result<Value, String> {
     match (replacement.get("source"), replacement.get("sourceValue")) {
         (None, Some(value)) => Ok(value.clone()),
         (Some(source), None) => {
@@ -45,19 +45,19 @@ fn source(resources: &[Resource], replacement: &Value) -> Result<Value, String> 
     }
 }
 
-struct Options {
+struct ReplacementOptions {
     delimiter: Option<String>,
     index: i64,
     create: bool,
 }
 
-fn options(value: Option<&Value>) -> Result<Options, String> {
+fn options(value: Option<&Value>) -> Result<ReplacementOptions, String> {
     let text = |key: &str| value.and_then(|value| value.get(key)).and_then(Value::text);
     if text("encoding").is_some_and(|encoding| !encoding.is_empty()) {
         return Err("encoding is not followed here".to_owned());
     }
     let index = text("index").unwrap_or("0");
-    Ok(Options {
+    Ok(ReplacementOptions {
         delimiter: text("delimiter")
             .filter(|d| !d.is_empty())
             .map(str::to_owned),
@@ -70,7 +70,7 @@ fn options(value: Option<&Value>) -> Result<Options, String> {
 
 /// Returns the part of the source that `options` select.
 fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
-    let Options {
+    let ReplacementOptions {
         delimiter: Some(delimiter),
         index,
         ..
@@ -81,7 +81,7 @@ fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
     let Value::Scalar(scalar) = value else {
         return Err("delimiter needs a scalar".to_owned());
     };
-    let parts = cut(&scalar, &delimiter);
+    let parts = split_scalar(&scalar, &delimiter);
     let part = usize::try_from(index)
         .ok()
         .and_then(|index| parts.into_iter().nth(index));
@@ -95,7 +95,7 @@ fn refined(value: Value, given: Option<&Value>) -> Result<Value, String> {
 }
 
 /// Splits a scalar at the delimiters.
-fn cut(scalar: &Scalar, delimiter: &str) -> Vec<Vec<Piece>> {
+fn split_scalar(scalar: &Scalar, delimiter: &str) -> Vec<Vec<Piece>> {
     let mut start = 0;
     let mut parts = Vec::new();
     for part in scalar.text.split(delimiter) {
@@ -105,7 +105,7 @@ fn cut(scalar: &Scalar, delimiter: &str) -> Vec<Vec<Piece>> {
     parts
 }
 
-fn apply_to(resources: &mut [Resource], target: &Value, value: &Value) -> Result<(), String> {
+fn apply_to(resources: &mut [BuiltResource], target: &Value, value: &Value) -> Result<(), String> {
     let select = target.get("select").ok_or("a target has no select")?;
     let select = ExactSelector::read(select);
     let reject = target.get("reject").map_or(&[][..], Value::items);
@@ -136,7 +136,7 @@ fn apply_to(resources: &mut [Resource], target: &Value, value: &Value) -> Result
             parts.retain(|part| !part.is_empty());
             let changed = set(&mut resource.value, &parts, value, &options)?;
             if changed == 0 {
-                return Err(format!("{} has no {path}", resource.shown()));
+                return Err(format!("{} has no {path}", resource.kind_and_name()));
             }
         }
     }
@@ -207,7 +207,7 @@ fn set(
     target: &mut Value,
     path: &[String],
     value: &Value,
-    options: &Options,
+    options: &ReplacementOptions,
 ) -> Result<usize, String> {
     let Some((first, rest)) = path.split_first() else {
         write(target, value, options)?;
@@ -255,7 +255,7 @@ fn set(
                     return Ok(0);
                 }
                 let new = match rest.first() {
-                    None => Value::Scalar(Scalar::made("")),
+                    None => Value::Scalar(Scalar::unplaced("")),
                     Some(next) if matcher(next).is_some() || next.parse::<usize>().is_ok() => {
                         Value::List(Vec::new())
                     }
@@ -272,7 +272,7 @@ fn set(
     }
 }
 
-fn write(target: &mut Value, value: &Value, options: &Options) -> Result<(), String> {
+fn write(target: &mut Value, value: &Value, options: &ReplacementOptions) -> Result<(), String> {
     let Some(delimiter) = &options.delimiter else {
         *target = match (&*target, value) {
             (Value::Scalar(_), Value::Scalar(new)) => Value::Scalar(Scalar {
@@ -287,7 +287,7 @@ fn write(target: &mut Value, value: &Value, options: &Options) -> Result<(), Str
     let (Value::Scalar(old), Value::Scalar(new)) = (&*target, value) else {
         return Err("delimiter needs a scalar".to_owned());
     };
-    let mut parts = cut(old, delimiter);
+    let mut parts = split_scalar(old, delimiter);
     match usize::try_from(options.index) {
         Err(_) => parts.insert(0, new.pieces.clone()),
         Ok(index) => match parts.get_mut(index) {
@@ -321,7 +321,7 @@ mod tests {
         let documents = load("f", files).unwrap();
         let mut resources: Vec<_> = documents
             .into_iter()
-            .map(|value| Resource::new(value, "f"))
+            .map(|value| BuiltResource::new(value, "f"))
             .collect();
         apply(&mut resources, &load("r", replacement).unwrap().remove(0))?;
         let containers = resources[1]

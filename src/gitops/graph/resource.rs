@@ -16,7 +16,7 @@ pub(crate) struct Id {
 
 /// An object and its earlier identities.
 #[derive(Debug, Clone)]
-pub(crate) struct Resource {
+pub(crate) struct BuiltResource {
     pub(crate) value: Value,
     /// Earlier identities, the first is the original one.
     pub(crate) previous: Vec<Id>,
@@ -79,7 +79,7 @@ impl Id {
     }
 }
 
-impl Resource {
+impl BuiltResource {
     pub(crate) fn new(value: Value, file: &str) -> Self {
         let mut resource = Self {
             value,
@@ -100,7 +100,7 @@ impl Resource {
     }
 
     /// Describes the object as `KIND/NAME`.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn kind_and_name(&self) -> String {
         let id = self.id();
         format!("{}/{}", id.kind, id.name)
     }
@@ -113,7 +113,7 @@ impl Resource {
     pub(crate) fn rename(&mut self, field: &str, text: &str) {
         let before = self.id();
         if let Some(metadata) = self.value.get_mut("metadata") {
-            metadata.set(field, Value::Scalar(Scalar::made(text)));
+            metadata.set(field, Value::Scalar(Scalar::unplaced(text)));
         }
         if self.previous.last() != Some(&before) {
             self.previous.push(before);
@@ -180,7 +180,7 @@ impl Selector {
         })
     }
 
-    pub(crate) fn selects(&self, resource: &Resource) -> Result<bool, String> {
+    pub(crate) fn selects(&self, resource: &BuiltResource) -> Result<bool, String> {
         let (id, original) = (resource.id(), resource.original());
         let fits =
             |wanted: &Option<Regex>, text: &str| wanted.as_ref().is_none_or(|r| r.is_match(text));
@@ -282,7 +282,7 @@ impl ExactSelector {
         }
     }
 
-    pub(crate) fn selects_id(&self, resource: &Resource) -> bool {
+    pub(crate) fn selects_id(&self, resource: &BuiltResource) -> bool {
         resource.any_id(|id| id.is_selected_by(&self.id))
     }
 
@@ -294,7 +294,7 @@ impl ExactSelector {
         !self.labels.is_empty() || !self.annotations.is_empty()
     }
 
-    pub(crate) fn selects_labels(&self, resource: &Resource) -> Result<bool, String> {
+    pub(crate) fn selects_labels(&self, resource: &BuiltResource) -> Result<bool, String> {
         Ok(labelled(&resource.value, "labels", &self.labels)?
             && labelled(&resource.value, "annotations", &self.annotations)?)
     }
@@ -327,8 +327,8 @@ mod tests {
     use super::*;
     use crate::gitops::graph::value::load;
 
-    fn resource(text: &str) -> Resource {
-        Resource::new(load("f", text).unwrap().remove(0), "f")
+    fn resource(text: &str) -> BuiltResource {
+        BuiltResource::new(load("f", text).unwrap().remove(0), "f")
     }
 
     #[test]

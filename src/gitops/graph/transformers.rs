@@ -1,21 +1,21 @@
 //! Applies kustomize's built-in transformers (`transformers:`), and `configurations:`.
 
 use super::{
-    build::{Builder, State, refused},
-    images::{Entry, FieldSpec},
-    layer::Layer,
+    build::{BuildState, OverlayBuilder, refused},
+    images::{FieldSpec, ImagesEntry},
+    layer::Kustomization,
     patches::strategic,
     value::{Value, load, load_inside},
 };
 use crate::gitops::Error;
 
-impl Builder<'_, '_> {
+impl OverlayBuilder<'_, '_> {
     /// Applies one entry of `transformers:`, or refuses it when it could set an image.
     pub(super) fn transformer(
         &mut self,
-        layer: &Layer,
+        layer: &Kustomization,
         config: &Value,
-        state: &mut State,
+        state: &mut BuildState,
     ) -> Result<(), Error> {
         let kind = config.get("kind").and_then(Value::text).unwrap_or_default();
         let at = config.position(&layer.file);
@@ -28,7 +28,7 @@ impl Builder<'_, '_> {
             ));
         }
         let file = at.file.clone();
-        let inner = Layer {
+        let inner = Kustomization {
             dir: layer.dir.clone(),
             file,
             value: config.clone(),
@@ -40,7 +40,7 @@ impl Builder<'_, '_> {
                     .get("imageTag")
                     .ok_or_else(|| refused(at, kind, "it has no imageTag"))?;
                 let own = std::mem::replace(&mut state.specs, specs);
-                let done = self.image(Entry::read(tag, &inner.file)?, state, false);
+                let done = self.image(ImagesEntry::read(tag, &inner.file)?, state, false);
                 state.specs = own;
                 done
             }

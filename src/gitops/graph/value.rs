@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, rc::Rc};
 use crate::gitops::{
     Error,
     error::Position,
-    yaml::{self, Kind, Node},
+    yaml::{self, NodeKind, YamlNode},
 };
 
 /// The place of a scalar in a file, or in a document inside a scalar of a file.
@@ -47,12 +47,12 @@ pub(crate) struct Scalar {
     pub(crate) null: bool,
     pub(crate) pieces: Vec<Piece>,
     /// The `images:` entry that set it last.
-    pub(crate) entry: Option<Rc<super::images::Entry>>,
+    pub(crate) entry: Option<Rc<super::images::ImagesEntry>>,
 }
 
 impl Scalar {
     /// Makes a scalar from text without a place.
-    pub(crate) fn made(text: impl Into<String>) -> Self {
+    pub(crate) fn unplaced(text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
             pieces: vec![Piece {
@@ -229,24 +229,24 @@ impl Value {
 /// Reads every document of a file.
 pub(crate) fn load(file: &str, text: &str) -> Result<Vec<Value>, Error> {
     let file: Rc<str> = file.into();
-    Reader { file, outer: None }.documents(text)
+    ValueLoader { file, outer: None }.documents(text)
 }
 
 /// Reads the documents inside a scalar, such as an inline patch.
 pub(crate) fn load_inside(outer: &Rc<Mark>) -> Result<Vec<Value>, Error> {
-    let reader = Reader {
+    let reader = ValueLoader {
         file: Rc::clone(&outer.file),
         outer: Some(Rc::clone(outer)),
     };
     reader.documents(&outer.text)
 }
 
-struct Reader {
+struct ValueLoader {
     file: Rc<str>,
     outer: Option<Rc<Mark>>,
 }
 
-impl Reader {
+impl ValueLoader {
     fn documents(&self, text: &str) -> Result<Vec<Value>, Error> {
         let nodes = yaml::parse(&self.file, text).map_err(|error| self.moved(error))?;
         let mut values = Vec::new();
@@ -279,12 +279,12 @@ impl Reader {
 
     fn value(
         &self,
-        node: &Node,
+        node: &YamlNode,
         path: &str,
         anchors: &mut BTreeMap<usize, Value>,
     ) -> Result<Value, Error> {
         let value = match &node.kind {
-            Kind::Scalar { text, style } => {
+            NodeKind::Scalar { text, style } => {
                 let null = *style == granit_parser::ScalarStyle::Plain
                     && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
                 let mark = Rc::new(self.mark(node, text, path));
@@ -299,19 +299,20 @@ impl Reader {
                     entry: None,
                 })
             }
-            Kind::Sequence(items) => {
+            NodeKind::Sequence(items) => {
                 let mut values = Vec::new();
                 for (at, item) in items.iter().enumerate() {
                     let names = items
                         .iter()
-                        .map(|item| item.get("name").and_then(Node::text));
-                    let place = item_path(path, at, item.get("name").and_then(Node::text), names);
+                        .map(|item| item.get("name").and_then(YamlNode::text));
+                    let place =
+                        item_path(path, at, item.get("name").and_then(YamlNode::text), names);
                     values.push(self.value(item, &place, anchors)?);
                 }
                 Value::List(values)
             }
-            Kind::Mapping(entries) => self.mapping(node, entries, path, anchors)?,
-            Kind::Alias(anchor) => match anchors.get(anchor) {
+            NodeKind::Mapping(entries) => self.mapping(node, entries, path, anchors)?,
+            NodeKind::Alias(anchor) => match anchors.get(anchor) {
                 Some(value) => value.clone(),
                 None => {
                     return Err(Error::NotUnderstood {
@@ -331,8 +332,8 @@ impl Reader {
 
     fn mapping(
         &self,
-        node: &Node,
-        entries: &[(Node, Node)],
+        node: &YamlNode,
+        entries: &[(YamlNode, YamlNode)],
         path: &str,
         anchors: &mut BTreeMap<usize, Value>,
     ) -> Result<Value, Error> {
@@ -383,7 +384,7 @@ impl Reader {
         Ok(Value::Map(map))
     }
 
-    fn position(&self, node: &Node) -> Position {
+    fn position(&self, node: &YamlNode) -> Position {
         match &self.outer {
             Some(outer) => Position::new(
                 &self.file,
@@ -394,7 +395,7 @@ impl Reader {
         }
     }
 
-    fn mark(&self, node: &Node, text: &str, path: &str) -> Mark {
+    fn mark(&self, node: &YamlNode, text: &str, path: &str) -> Mark {
         let at = self.position(node);
         let (path, range, inner, outer_shared) = match &self.outer {
             Some(outer) => (

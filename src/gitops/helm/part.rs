@@ -5,7 +5,7 @@ use crate::gitops::graph::value::Value;
 
 /// The part of an image in a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ImagePart {
     Whole,
     Registry,
     Repository,
@@ -14,14 +14,14 @@ pub(super) enum Part {
 }
 
 /// Determines the part from a scalar's key, its text and its siblings.
-pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<Part> {
+pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<ImagePart> {
     let lower = key.to_ascii_lowercase();
     let ends = |words: &[&str]| words.iter().any(|word| lower.ends_with(word));
     if is_digest(text) {
-        return Some(Part::Digest);
+        return Some(ImagePart::Digest);
     }
     if ends(&["digest", "sha", "sha256"]) && text.is_empty() {
-        return Some(Part::Digest);
+        return Some(ImagePart::Digest);
     }
     let (name, tag, digest) = split(text);
     let image = name.parse::<crate::image::Repository>().is_ok();
@@ -33,21 +33,21 @@ pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<P
             .parse::<crate::image::Tag>()
             .is_ok();
     if ends(&["tag", "version"]) {
-        return (tag_like || text.is_empty()).then_some(Part::Tag);
+        return (tag_like || text.is_empty()).then_some(ImagePart::Tag);
     }
     if lower == "registry" {
-        return Some(Part::Registry);
+        return Some(ImagePart::Registry);
     }
     let bare = tag.is_empty() && digest.is_empty();
     if ends(&["repository", "repo", "newname"]) && image && bare {
-        return Some(Part::Repository);
+        return Some(ImagePart::Repository);
     }
     if image && text.contains('/') {
         // `image.name` of Argo CD's parameters is a repository when a tag is beside it.
         return Some(if bare && lower == "name" {
-            Part::Repository
+            ImagePart::Repository
         } else {
-            Part::Whole
+            ImagePart::Whole
         });
     }
     let named = ends(&["image", "images", "reference"])
@@ -55,7 +55,7 @@ pub(super) fn part_of(key: &str, text: &str, parent: Option<&Value>) -> Option<P
     let word = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "._-:@=${}/".contains(c));
-    (named && word && !text.is_empty()).then_some(Part::Whole)
+    (named && word && !text.is_empty()).then_some(ImagePart::Whole)
 }
 
 /// Tells whether a text is 64 hex digits, with or without `sha256:`.

@@ -1,6 +1,6 @@
 //! Finds objects that a namespace for tests cannot have.
 
-use super::{Layout, below, object_files};
+use super::{DirectoryKind, below, object_files};
 use crate::gitops::{
     Error,
     error::Position,
@@ -80,16 +80,20 @@ const DEADLINE: &str = "activeDeadlineSeconds";
 ///
 /// # Errors
 /// Any [`Error`] of reading the directory.
-pub(crate) fn unfit(tree: &Tree<'_>, dir: &str, layout: Layout) -> Result<Vec<Unfit>, Error> {
+pub(crate) fn unfit(
+    tree: &Tree<'_>,
+    dir: &str,
+    layout: DirectoryKind,
+) -> Result<Vec<Unfit>, Error> {
     let mut found = Vec::new();
     match layout {
-        Layout::Kustomize => judge(&build(tree, dir)?, &mut found),
-        Layout::Plain => {
+        DirectoryKind::Kustomize => judge(&build(tree, dir)?, &mut found),
+        DirectoryKind::Plain => {
             for file in object_files(tree, dir)? {
                 judge(&build_file(tree, &file)?, &mut found);
             }
         }
-        Layout::Helm => {
+        DirectoryKind::Helm => {
             for file in tree.files()?.iter() {
                 let inside = file.strip_prefix(&below(dir, "")).unwrap_or_default();
                 if !inside
@@ -134,7 +138,7 @@ fn judge(built: &Built, found: &mut Vec<Unfit>) {
         let mut add = |kind: &str, reason| {
             found.push(Unfit {
                 at: resource.value.position(&resource.file),
-                object: resource.shown(),
+                object: resource.kind_and_name(),
                 kind: kind.to_owned(),
                 reason,
             });

@@ -37,7 +37,7 @@ pub(super) async fn artifact(
     };
     let repository = &reference.repository;
     // The policy's configuration names this host, which is trusted, unlike the hosts in a Snapshot.
-    registry.own(repository.registry().parse());
+    registry.trust_hosts(repository.registry().parse());
     let manifest = registry
         .manifest(repository, &version)
         .await

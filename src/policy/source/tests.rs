@@ -109,12 +109,12 @@ fn a_pin_keeps_the_directory_whereever_it_stood() {
 }
 
 fn fetcher() -> Fetcher {
-    let http = Http::new(http::Options::default(), &Env::default());
+    let http = Http::new(http::HttpOptions::default(), &Env::default());
     let credentials = Credentials::new(None, &Env::default());
     Fetcher::new(
         Git::new(http.clone(), credentials),
         http.clone(),
-        Registry::new(http, &Env::default(), registry::Options::default()),
+        Registry::new(http, &Env::default(), registry::ClientOptions::default()),
     )
 }
 

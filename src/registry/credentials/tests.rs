@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn files(texts: &[&str]) -> Files {
+fn files(texts: &[&str]) -> AuthFiles {
     let parsed = texts.iter().enumerate();
-    Files(
+    AuthFiles(
         parsed
             .map(|(at, text)| {
                 (
@@ -18,14 +18,14 @@ fn files(texts: &[&str]) -> Files {
 
 /// Reads the bytes of an auth file and every proof in it.
 pub(in crate::registry) fn read_bytes(bytes: &[u8]) {
-    let Ok(file) = serde_json::from_slice::<File>(bytes) else {
+    let Ok(file) = serde_json::from_slice::<AuthFile>(bytes) else {
         return;
     };
     let repository: Repository = "r.example/acme/web".parse().unwrap();
     let _ = file.entry(Path::new("fuzz"), &repository);
 }
 
-async fn origin(files: &Files, repository: &str) -> Option<String> {
+async fn origin(files: &AuthFiles, repository: &str) -> Option<String> {
     let found = files.find(&repository.parse().unwrap()).await.unwrap();
     found.map(|credential| credential.origin)
 }
@@ -72,12 +72,12 @@ async fn docker_hub_is_found_by_its_old_name() {
 fn reads_every_kind_of_entry_and_shows_no_secret() {
     let path = Path::new("f");
     let entry = |text| {
-        serde_json::from_str::<Entry>(text)
+        serde_json::from_str::<AuthEntry>(text)
             .unwrap()
             .proof(path, "k")
     };
     let password = entry(r#"{"auth": "dTpwOnE="}"#).unwrap().unwrap();
-    let expected = Proof::Password {
+    let expected = CredentialSecret::Password {
         user: "u".to_owned(),
         password: "p:q".to_owned().into(),
     };
@@ -85,11 +85,11 @@ fn reads_every_kind_of_entry_and_shows_no_secret() {
     assert!(!format!("{password:?}").contains("p:q"));
     assert!(matches!(
         entry(r#"{"identitytoken": "t"}"#),
-        Ok(Some(Proof::Identity(_)))
+        Ok(Some(CredentialSecret::Identity(_)))
     ));
     assert!(matches!(
         entry(r#"{"registrytoken": "t"}"#),
-        Ok(Some(Proof::Bearer(_)))
+        Ok(Some(CredentialSecret::Bearer(_)))
     ));
     assert!(matches!(entry("{}"), Ok(None)));
     assert!(entry(r#"{"auth": "bm9jb2xvbg=="}"#).is_err());
@@ -103,7 +103,7 @@ fn asks_the_places_in_their_order() {
         ("REGISTRY_AUTH_FILE", "/r.json"),
         ("XDG_RUNTIME_DIR", "/x"),
     ]);
-    let places = Places::new(Some("/flag.json".into()), Some("/last".into()), &env);
+    let places = AuthPaths::new(Some("/flag.json".into()), Some("/last".into()), &env);
     let mut names: Vec<_> = places.0.iter().map(|path| path.to_str().unwrap()).collect();
     names.retain(|name| !name.starts_with("/run/containers/"));
     let expected = [
@@ -145,7 +145,7 @@ async fn a_helper_that_hangs_is_ended() {
     fs::write(&path, "#!/bin/sh\nexec sleep 60\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     let limit = Duration::from_millis(50);
-    let error = get(path.to_str().unwrap(), "r.example", limit).await;
+    let error = helper_output(path.to_str().unwrap(), "r.example", limit).await;
     let error = error.unwrap_err().to_string();
     assert!(error.contains("did not answer in time"), "{error}");
 }
@@ -155,7 +155,7 @@ fn a_broken_auth_file_is_named_and_not_quoted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.json");
     fs::write(&path, r#"{"auths": {"quay.io": {"auth": 7secret}}}"#).unwrap();
-    let error = Places(vec![path]).read().err().unwrap().to_string();
+    let error = AuthPaths(vec![path]).read().err().unwrap().to_string();
     assert!(
         error.contains("config.json") && !error.contains("7secret"),
         "{error}"
@@ -168,7 +168,7 @@ fn the_flag_may_name_the_directory_of_a_mounted_secret() {
     for name in ["config.json", ".dockerconfigjson"] {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(name), auths).unwrap();
-        let places = Places::new(Some(dir.path().to_owned()), None, &Env::default());
+        let places = AuthPaths::new(Some(dir.path().to_owned()), None, &Env::default());
         let files = places.read().unwrap();
         let (path, _) = files.0.first().unwrap();
         assert_eq!(path, &dir.path().join(name));

@@ -1,7 +1,7 @@
 //! Sends requests: authentication, retries, redirects and counting.
 //!
 //! Every request except a streamed upload goes through [`Registry::call`], which repeats it; a
-//! streamed one goes through [`Registry::once`], and its caller starts the blob again.
+//! streamed one goes through [`Registry::send_once`], and its caller starts the blob again.
 
 use std::{
     sync::atomic::Ordering,
@@ -14,7 +14,7 @@ use super::{Error, Registry, auth::Access};
 use crate::{
     http::{
         self, Body, Failed, Method, Pace, Problem, Redirect, Response, Sent, StatusCode, Traffic,
-        Url, Waits, header, retry_after, shown,
+        Url, Waits, header, redacted_url, retry_after,
     },
     text,
 };
@@ -27,7 +27,7 @@ const MOST_AFTER_WAITS: u32 = 1;
 
 /// A request that can be sent again.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct RegistryRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     /// The permissions that the request needs.
@@ -45,7 +45,7 @@ pub(super) struct Call {
     pub(super) stores: u64,
 }
 
-impl Call {
+impl RegistryRequest {
     pub(super) fn new(method: Method, url: Url, access: Access) -> Self {
         Self {
             method,
@@ -96,7 +96,7 @@ impl Registry {
     /// # Errors
     /// [`Error::Transport`] or [`Error::Certificate`] when no answer came, [`Error::Protocol`]
     /// for a redirect that must not be followed, and any error of the authentication.
-    pub(super) async fn call(&self, call: Call) -> Result<Response, Error> {
+    pub(super) async fn call(&self, call: RegistryRequest) -> Result<Response, Error> {
         let mut attempt = 0;
         let began = Instant::now();
         loop {
@@ -119,7 +119,7 @@ impl Registry {
                 return answer;
             }
             attempt += 1;
-            let (method, url) = (&call.method, shown(&call.url));
+            let (method, url) = (&call.method, redacted_url(&call.url));
             let reason = match &answer {
                 Ok(answer) => format!("{method} {url}: status {}", answer.status().as_u16()),
                 Err(error) => error.to_string(),
@@ -136,7 +136,7 @@ impl Registry {
 
     fn most_repetitions(
         &self,
-        call: &Call,
+        call: &RegistryRequest,
         answer: &Result<Response, Error>,
         has_answered: bool,
     ) -> u32 {
@@ -153,17 +153,17 @@ impl Registry {
     }
 
     /// Sends a request once, following redirects of reading requests.
-    async fn follow(&self, mut call: Call) -> Result<Response, Error> {
+    async fn follow(&self, mut call: RegistryRequest) -> Result<Response, Error> {
         let reads = matches!(call.method, Method::GET | Method::HEAD);
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.once(&call, None).await?;
+            let answer = self.send_once(&call, None).await?;
             if !(reads && answer.status().is_redirection()) {
                 return Ok(answer);
             }
             let location = answer.headers().get(header::LOCATION);
             let location = location.and_then(|value| value.to_str().ok());
             let wrong = |reason| Error::Protocol {
-                url: shown(&call.url),
+                url: redacted_url(&call.url),
                 reason,
             };
             let location = location.ok_or_else(|| wrong("it redirects to nowhere"))?;
@@ -174,7 +174,7 @@ impl Registry {
             })?;
         }
         Err(Error::Protocol {
-            url: shown(&call.url),
+            url: redacted_url(&call.url),
             reason: "it redirects more than 5 times",
         })
     }
@@ -183,9 +183,9 @@ impl Registry {
     ///
     /// A streamed body cannot be sent twice: the caller made a request with the same access
     /// before, so that the token is there.
-    pub(super) async fn once(
+    pub(super) async fn send_once(
         &self,
-        call: &Call,
+        call: &RegistryRequest,
         stream: Option<(Body, Sent)>,
     ) -> Result<Response, Error> {
         let home = self.base(&call.access.repository)?;
@@ -236,7 +236,7 @@ impl Registry {
 
     async fn send(
         &self,
-        call: &Call,
+        call: &RegistryRequest,
         stream: Option<(Body, Sent)>,
         authorization: Option<&header::HeaderValue>,
     ) -> Result<Response, Error> {
@@ -296,12 +296,16 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Denied`] or [`Error::Status`].
-    pub(super) async fn check(&self, call: &Call, answer: Response) -> Result<Response, Error> {
+    pub(super) async fn check(
+        &self,
+        call: &RegistryRequest,
+        answer: Response,
+    ) -> Result<Response, Error> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
-        let url = shown(&call.url);
+        let url = redacted_url(&call.url);
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(self
                 .0
@@ -340,17 +344,17 @@ impl Registry {
 /// Returns the registry's codes and messages, or the beginning of any other body.
 fn message(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
-    struct Envelope {
-        errors: Vec<One>,
+    struct ErrorList {
+        errors: Vec<ListedError>,
     }
     #[derive(serde::Deserialize)]
-    struct One {
+    struct ListedError {
         #[serde(default)]
         code: String,
         #[serde(default)]
         message: String,
     }
-    let text = match serde_json::from_slice::<Envelope>(body) {
+    let text = match serde_json::from_slice::<ErrorList>(body) {
         Ok(envelope) if !envelope.errors.is_empty() => {
             let all = envelope.errors.iter();
             let all = all.map(|one| format!("{} {}", one.code, one.message));
@@ -385,7 +389,7 @@ pub(super) async fn read(
     answer: Response,
     limit: u64,
 ) -> Result<Bytes, Error> {
-    let shown = shown(url);
+    let shown = redacted_url(url);
     let read = Pace::new(waits).whole(answer, limit, &shown).await;
     read.map(Bytes::from)
         .map_err(|error| transport(&Method::GET, url, error))
@@ -393,7 +397,7 @@ pub(super) async fn read(
 
 /// Converts a failed request into an [`Error`].
 pub(super) fn transport(method: &Method, url: &Url, failed: Failed) -> Error {
-    let (host, shown) = (http::authority(url), shown(url));
+    let (host, shown) = (http::authority(url), redacted_url(url));
     match (failed.problem(), failed) {
         (_, Failed::Budget(exceeded)) => exceeded.into(),
         (_, Failed::Large { found, limit }) => Error::WrongSize {

@@ -15,13 +15,13 @@ use crate::{
 
 /// A repository of a registry, or an image layout directory.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum ImageStore {
     /// A repository, with the client that reaches it.
     Repository(Registry, Repository),
     Layout(Layout),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ImageStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Repository(_, repository) => repository.fmt(f),
@@ -30,7 +30,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl ImageStore {
     /// Returns the registry's host, empty for a directory.
     pub(super) fn host(&self) -> &str {
         match self {
@@ -51,10 +51,10 @@ impl Place {
     }
 
     /// Returns the digest of the only image of a layout.
-    pub(crate) fn only(&self) -> Result<Option<Digest>, Error> {
+    pub(crate) fn only_image(&self) -> Result<Option<Digest>, Error> {
         match self {
             Self::Repository(..) => Ok(None),
-            Self::Layout(layout) => layout.only(),
+            Self::Layout(layout) => layout.only_image(),
         }
     }
 
@@ -152,7 +152,7 @@ impl Place {
     }
 
     /// Copies a blob from another place to this one.
-    pub(super) async fn bring(
+    pub(super) async fn copy_blob(
         &self,
         from: &Self,
         blob: &Descriptor,
@@ -160,7 +160,7 @@ impl Place {
     ) -> Result<Moved, Error> {
         let layout = match self {
             Self::Repository(registry, repository) => {
-                return registry.bring(from, repository, blob, shown).await;
+                return registry.copy_blob(from, repository, blob, shown).await;
             }
             Self::Layout(layout) => layout,
         };
