@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, Reference, Tag},
     json,
-    registry::{CopyItem, Layout, ImageStore, CopyRules, ArtifactSelection, Version},
+    registry::{ArtifactSelection, CopyItem, CopyRules, ImageStore, Layout, Version},
     tekton::bundle::{self, BundleResource, KINDS, MAX_RESOURCES},
 };
 

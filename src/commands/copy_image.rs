@@ -36,7 +36,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
     image::{Digest, Reference},
-    registry::{self, Planned, Registry, Retries, CopyRules, Version},
+    registry::{self, CopyRules, Planned, Registry, Retries, Version},
 };
 
 /// The Tekton results of the command.

@@ -32,7 +32,9 @@ use crate::{
     git,
     image::{Digest, DigestReference, Repository, Tag},
     registry::{Content, Manifest, Version},
-    snapshot::{Component, ImageOrigin, GitSource, Images, Promote, Snapshot, ComponentSource, VERSION},
+    snapshot::{
+        Component, ComponentSource, GitSource, ImageOrigin, Images, Promote, Snapshot, VERSION,
+    },
 };
 
 /// The Tekton results of the command.

@@ -19,7 +19,7 @@ use kinds::Kinds;
 use super::{Context, Outcome, failures::edit_failure, gather_images::read_snapshot};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    gitops::{self, TargetComponent, DirectoryKind, Tree, WrittenImage},
+    gitops::{self, DirectoryKind, TargetComponent, Tree, WrittenImage},
     image::Reference,
 };
 

@@ -33,7 +33,7 @@ use super::{Context, Outcome, failures::git_failure};
 use crate::{
     failure::{Failure, Kind},
     forge,
-    git::{self, Author, FetchedRepository, SigningError, CommitSigningKey},
+    git::{self, Author, CommitSigningKey, FetchedRepository, SigningError},
     gitops,
     handover::Placed,
     image::Digest,

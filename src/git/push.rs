@@ -200,31 +200,7 @@ impl FetchedRepository {
         let stale: RefCell<Option<String>> = RefCell::default();
         let expected = self.expected(push);
         let pushed = {
-            let mut callbacks = RemoteCallbacks::new();
-            // The library would also push to a branch that was deleted, or reset to a commit
-            // of its history; only the fetched one was checked.
-            callbacks.push_negotiation(|updates| {
-                let wrong = updates.iter().find(|update| {
-                    let at = Some(update.src()).filter(|at| !at.is_zero());
-                    expected
-                        .as_ref()
-                        .is_some_and(|expected| *expected != at.map(|at| at.to_string()))
-                });
-                let Some(wrong) = wrong else { return Ok(()) };
-                let reason = format!("the branch is at {} now", wrong.src());
-                *stale.borrow_mut() = Some(reason.clone());
-                Err(git2::Error::from_str(&reason))
-            });
-            callbacks.push_update_reference(|_, status| {
-                *answer.borrow_mut() = status.map(str::to_owned);
-                Ok(())
-            });
-            callbacks.sideband_progress(|text| {
-                let mut said = said.borrow_mut();
-                let room = MAX_SAID.saturating_sub(said.len());
-                said.extend(text.iter().take(room));
-                true
-            });
+            let callbacks = callbacks(expected.as_ref(), said, &answer, &stale);
             let options: Vec<_> = push.options.iter().map(String::as_str).collect();
             let mut settings = PushOptions::new();
             settings.remote_callbacks(callbacks);
@@ -255,6 +231,40 @@ impl FetchedRepository {
             (Err(error), ..) => Err(Error::from_git(&self.address, &error)),
         }
     }
+}
+
+/// Returns the callbacks of a push: they store the host's text in `said`, its refusal in `answer`,
+/// and the reason in `stale` when the branch is not at the expected commit.
+fn callbacks<'a>(
+    expected: Option<&'a Option<String>>,
+    said: &'a RefCell<Vec<u8>>,
+    answer: &'a RefCell<Option<String>>,
+    stale: &'a RefCell<Option<String>>,
+) -> RemoteCallbacks<'a> {
+    let mut callbacks = RemoteCallbacks::new();
+    // The library would also push to a branch that was deleted, or reset to a commit
+    // of its history; only the fetched one was checked.
+    callbacks.push_negotiation(move |updates| {
+        let wrong = updates.iter().find(|update| {
+            let at = Some(update.src()).filter(|at| !at.is_zero());
+            expected.is_some_and(|expected| *expected != at.map(|at| at.to_string()))
+        });
+        let Some(wrong) = wrong else { return Ok(()) };
+        let reason = format!("the branch is at {} now", wrong.src());
+        *stale.borrow_mut() = Some(reason.clone());
+        Err(git2::Error::from_str(&reason))
+    });
+    callbacks.push_update_reference(move |_, status| {
+        *answer.borrow_mut() = status.map(str::to_owned);
+        Ok(())
+    });
+    callbacks.sideband_progress(move |text| {
+        let mut said = said.borrow_mut();
+        let room = MAX_SAID.saturating_sub(said.len());
+        said.extend(text.iter().take(room));
+        true
+    });
+    callbacks
 }
 
 /// Tells whether the host, or the library for it, rejected the push.

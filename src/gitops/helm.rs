@@ -357,29 +357,8 @@ impl ValuesTarget<'_> {
         let parent = self.parent()?;
         let part = part_of(&key, &scalar.text, parent.as_ref());
         let beside = parent.as_ref().filter(|parent| is_versioned(parent));
-        let (tag, digest) = (&self.image.tag, &self.image.digest);
-        let needs = |what: &str| {
-            self.refused_at(
-                at.clone(),
-                &format!("--pin leaves the {what} out"),
-                "--pin tag-and-digest writes it",
-            )
-        };
         let text = match part {
-            None => {
-                let reason = format!(
-                    "it holds {:?}, which is not an image, a tag or a digest",
-                    scalar.text
-                );
-                if !self.adopt {
-                    return Err(self.refused_at(
-                        at,
-                        &reason,
-                        "correct the path; --adopt replaces it anyway",
-                    ));
-                }
-                parts::written(self.image, &scalar.text)
-            }
+            None => self.adopted(at, scalar)?,
             Some(ImagePart::Whole) => {
                 let alone = split(&scalar.text).0 == scalar.text;
                 if let Some(parent) = beside.filter(|_| alone) {
@@ -393,28 +372,49 @@ impl ValuesTarget<'_> {
             }
             Some(ImagePart::Registry) => self.image.repository.registry().to_owned(),
             Some(ImagePart::Repository) => parts::repository(&self.image.repository, &scalar.text),
-            Some(ImagePart::Digest) => digest_text(
-                &key,
-                &scalar.text,
-                &digest.ok_or_else(|| needs("digest"))?.hex(),
-            ),
-            Some(ImagePart::Tag) => {
-                let tag = tag.as_ref().ok_or_else(|| needs("tag"))?;
-                let own_digest = self.digest_sibling(parent.as_ref())?;
-                match digest {
-                    Some(digest) if !own_digest => format!("{tag}@{digest}"),
-                    None if own_digest => {
-                        return Err(self.refused_at(
-                            at,
-                            "the old digest beside it would win",
-                            "--pin tag-and-digest and --key of the mapping write both",
-                        ));
-                    }
-                    _ => tag.to_string(),
-                }
+            Some(ImagePart::Digest) => {
+                let digest = self.image.digest.as_ref();
+                let digest = digest.ok_or_else(|| self.omitted(at, "digest"))?;
+                digest_text(&key, &scalar.text, &digest.hex())
             }
+            Some(ImagePart::Tag) => self.tag_text(at, parent.as_ref())?,
         };
         Ok(edit(scalar, text).into_iter().collect())
+    }
+
+    /// Returns the new text of a scalar that is not an image yet, which needs `--adopt`.
+    fn adopted(&self, at: Position, scalar: &Scalar) -> Result<String, Error> {
+        if self.adopt {
+            return Ok(parts::written(self.image, &scalar.text));
+        }
+        let reason = format!(
+            "it holds {:?}, which is not an image, a tag or a digest",
+            scalar.text
+        );
+        let hint = "correct the path; --adopt replaces it anyway";
+        Err(self.refused_at(at, &reason, hint))
+    }
+
+    fn omitted(&self, at: Position, part: &str) -> Error {
+        let reason = format!("--pin leaves the {part} out");
+        self.refused_at(at, &reason, "--pin tag-and-digest writes it")
+    }
+
+    /// Returns the text of a tag: with the digest, unless a sibling holds that.
+    fn tag_text(&self, at: Position, parent: Option<&Value>) -> Result<String, Error> {
+        let Some(tag) = &self.image.tag else {
+            return Err(self.omitted(at, "tag"));
+        };
+        let has_digest_sibling = self.digest_sibling(parent)?;
+        match &self.image.digest {
+            Some(digest) if !has_digest_sibling => Ok(format!("{tag}@{digest}")),
+            None if has_digest_sibling => Err(self.refused_at(
+                at,
+                "the old digest beside it would win",
+                "--pin tag-and-digest and --key of the mapping write both",
+            )),
+            _ => Ok(tag.to_string()),
+        }
     }
 
     /// Returns a whole reference, behind `NAME=` if the text is such an image of an Argo CD Application.

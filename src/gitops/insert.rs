@@ -30,60 +30,19 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
     };
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let after = match document.get("images") {
-        None if document.flow => {
-            let close = document.range.end;
-            let head = text.get(..close).unwrap_or_default();
-            let tail = text.get(close..).unwrap_or_default();
-            let trimmed = head.trim_end();
-            let gap = head.get(trimmed.len()..).unwrap_or_default();
-            let comma = if trimmed.ends_with([',', '{']) {
-                ""
-            } else {
-                ","
-            };
-            format!("{trimmed}{comma} \"images\": [{}]{gap}{tail}", json(fields))
-        }
-        None => {
-            let indentation = list_indentation(text, document).unwrap_or(0);
-            let mut after = text.to_owned();
-            if !after.is_empty() && !after.ends_with('\n') {
-                after.push_str(end);
-            }
-            format!("{after}images:{end}{}", block(fields, indentation, end))
-        }
+        None if document.flow => with_flow_list(text, document, fields),
+        None => with_block_list(text, document, fields, end),
         Some(images) if images.flow => {
-            let inside = text.get(images.range.clone()).unwrap_or_default();
-            let close = images.range.end;
-            let closed = text.get(close..).is_some_and(|rest| rest.starts_with(']'));
-            if !closed || inside.contains('#') {
-                return Err(refuse(
+            extended_flow_list(text, images, fields).ok_or_else(|| {
+                refuse(
                     images.position(file),
                     "the list is written over commented lines",
-                ));
-            }
-            let comma = if images.items().is_empty() { "" } else { ", " };
-            let trimmed = text.get(..close).unwrap_or_default().trim_end();
-            let gap = text.get(trimmed.len()..close).unwrap_or_default();
-            let comma = if trimmed.ends_with(',') { " " } else { comma };
-            format!(
-                "{trimmed}{comma}{}{gap}{}",
-                flow(fields),
-                text.get(close..).unwrap_or_default()
-            )
+                )
+            })?
         }
         Some(images) => match images.items() {
             [] => return Err(refuse(images.position(file), "images: is not a list")),
-            [.., last] => {
-                let at = line_end(text, last_byte(last));
-                let indentation = dash_column(text, last);
-                let (head, tail) = text.split_at(at);
-                let head = if head.ends_with('\n') {
-                    head.to_owned()
-                } else {
-                    format!("{head}{end}")
-                };
-                format!("{head}{}{tail}", block(fields, indentation, end))
-            }
+            [.., last] => extended_block_list(text, last, fields, end),
         },
     };
     proved(file, text, &after, |value| {
@@ -99,6 +58,73 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
         }
     })?;
     Ok(after)
+}
+
+/// Adds `images:` with the entry to a document in braces.
+fn with_flow_list(text: &str, document: &YamlNode, fields: &[(&str, String)]) -> String {
+    let close = document.range.end;
+    let head = text.get(..close).unwrap_or_default();
+    let tail = text.get(close..).unwrap_or_default();
+    let trimmed = head.trim_end();
+    let gap = head.get(trimmed.len()..).unwrap_or_default();
+    let comma = if trimmed.ends_with([',', '{']) {
+        ""
+    } else {
+        ","
+    };
+    format!("{trimmed}{comma} \"images\": [{}]{gap}{tail}", json(fields))
+}
+
+/// Adds `images:` with the entry at the end of a block document.
+fn with_block_list(
+    text: &str,
+    document: &YamlNode,
+    fields: &[(&str, String)],
+    end: &str,
+) -> String {
+    let indentation = list_indentation(text, document).unwrap_or(0);
+    let mut after = text.to_owned();
+    if !after.is_empty() && !after.ends_with('\n') {
+        after.push_str(end);
+    }
+    format!("{after}images:{end}{}", block(fields, indentation, end))
+}
+
+/// Appends the entry to a list in brackets; `None` for a list over commented lines.
+fn extended_flow_list(text: &str, images: &YamlNode, fields: &[(&str, String)]) -> Option<String> {
+    let inside = text.get(images.range.clone()).unwrap_or_default();
+    let close = images.range.end;
+    let closed = text.get(close..).is_some_and(|rest| rest.starts_with(']'));
+    if !closed || inside.contains('#') {
+        return None;
+    }
+    let comma = if images.items().is_empty() { "" } else { ", " };
+    let trimmed = text.get(..close).unwrap_or_default().trim_end();
+    let gap = text.get(trimmed.len()..close).unwrap_or_default();
+    let comma = if trimmed.ends_with(',') { " " } else { comma };
+    Some(format!(
+        "{trimmed}{comma}{}{gap}{}",
+        flow(fields),
+        text.get(close..).unwrap_or_default()
+    ))
+}
+
+/// Appends the entry after the last item of a block list.
+fn extended_block_list(
+    text: &str,
+    last: &YamlNode,
+    fields: &[(&str, String)],
+    end: &str,
+) -> String {
+    let at = line_end(text, last_byte(last));
+    let indentation = dash_column(text, last);
+    let (head, tail) = text.split_at(at);
+    let head = if head.ends_with('\n') {
+        head.to_owned()
+    } else {
+        format!("{head}{end}")
+    };
+    format!("{head}{}{tail}", block(fields, indentation, end))
 }
 
 /// Adds keys to the entry at a line and column.

@@ -1,9 +1,12 @@
 //! Edits the scalars with Flux's setter markers.
 
+use std::{collections::BTreeSet, rc::Rc};
+
 use super::{
     EditOutcome, Error,
     error::Position,
-    setter,
+    helm,
+    setter::{self, Marked, MarkerPart},
     tree::Tree,
     update::{Edit, existing, yaml_files},
 };
@@ -20,7 +23,23 @@ impl Edit {
             Some(file) => vec![existing(tree, file)?],
             None => yaml_files(tree)?,
         };
-        let (mut found, mut others) = (Vec::new(), std::collections::BTreeSet::new());
+        let (found, others) = self.marked_scalars(tree, files, namespace)?;
+        let mut warnings = Vec::new();
+        let found = self.of_environment(found, &mut warnings);
+        self.check_marked(&found, &others, file)?;
+        let edits = self.marker_edits(&found, &mut warnings)?;
+        let places = self.write(tree, edits)?.places;
+        Ok(EditOutcome { places, warnings })
+    }
+
+    /// Returns the scalars with a marker of the component, and the policies of all other markers.
+    fn marked_scalars(
+        &self,
+        tree: &Tree<'_>,
+        files: Vec<String>,
+        namespace: Option<&str>,
+    ) -> Result<(Vec<Marked>, BTreeSet<String>), Error> {
+        let (mut found, mut others) = (Vec::new(), BTreeSet::new());
         for file in files {
             let bytes = tree.read(&file)?.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
@@ -34,26 +53,38 @@ impl Edit {
                 }
             }
         }
-        let mut done = EditOutcome::default();
-        let of_environment = |one: &setter::Marked| {
-            one.mark
-                .file
-                .split('/')
-                .any(|part| part == self.environment)
+        Ok((found, others))
+    }
+
+    /// Returns the scalars below a directory of the environment, or all if there are none there.
+    fn of_environment(&self, found: Vec<Marked>, warnings: &mut Vec<String>) -> Vec<Marked> {
+        let is_below = |one: &Marked| {
+            let mut parts = one.mark.file.split('/');
+            parts.any(|part| part == self.environment)
         };
-        if found.iter().any(of_environment) {
-            let (ours, stay): (Vec<_>, Vec<_>) = found.into_iter().partition(of_environment);
-            for one in stay {
-                done.warnings.push(format!(
-                    "{} is not edited: it is not below a directory {}",
-                    one.mark.position(),
-                    self.environment
-                ));
-            }
-            found = ours;
+        if !found.iter().any(is_below) {
+            return found;
         }
+        let (found, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_below);
+        warnings.extend(others.iter().map(|one| {
+            format!(
+                "{} is not edited: it is not below a directory {}",
+                one.mark.position(),
+                self.environment
+            )
+        }));
+        found
+    }
+
+    /// Refuses an empty list, and markers of several namespaces.
+    fn check_marked(
+        &self,
+        found: &[Marked],
+        others: &BTreeSet<String>,
+        file: Option<&str>,
+    ) -> Result<(), Error> {
         let Some(first) = found.first() else {
-            let others: Vec<_> = others.into_iter().collect();
+            let others: Vec<_> = others.iter().map(String::as_str).collect();
             return Err(Error::NoMarker {
                 file: file.map_or("the repository".to_owned(), |file| {
                     Position::start(file).to_string()
@@ -66,7 +97,7 @@ impl Edit {
                 },
             });
         };
-        let namespaces = setter::namespaces(&found);
+        let namespaces = setter::namespaces(found);
         if namespaces.len() > 1 {
             return Err(Error::Ambiguous {
                 at: first.mark.position(),
@@ -78,13 +109,22 @@ impl Edit {
                 hint: "name one by --setter-namespace NAMESPACE".to_owned(),
             });
         }
-        let digest_kept = |file: &str| {
+        Ok(())
+    }
+
+    /// Returns the new text of each scalar; a digest that no marker of the file keeps is a warning.
+    fn marker_edits(
+        &self,
+        found: &[Marked],
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<helm::Edit>, Error> {
+        let keeps_digest = |file: &str| {
             found
                 .iter()
-                .any(|one| one.part == setter::MarkerPart::Digest && &*one.mark.file == file)
+                .any(|one| one.part == MarkerPart::Digest && &*one.mark.file == file)
         };
         let mut edits = Vec::new();
-        for one in &found {
+        for one in found {
             let Some(text) = one.text(&self.image) else {
                 return Err(Error::NotEditable {
                     at: one.mark.position(),
@@ -93,19 +133,17 @@ impl Edit {
                     hint: "--pin tag-and-digest writes tags and digests".to_owned(),
                 });
             };
-            if one.part == setter::MarkerPart::Tag
+            if one.part == MarkerPart::Tag
                 && self.image.digest.is_some()
-                && !digest_kept(&one.mark.file)
+                && !keeps_digest(&one.mark.file)
             {
-                done.warnings.push(format!(
+                warnings.push(format!(
                     "{}: a marker :tag gets the tag alone, the digest is lost",
                     one.mark.position()
                 ));
             }
-            edits.push((std::rc::Rc::clone(&one.mark), text));
+            edits.push((Rc::clone(&one.mark), text));
         }
-        let written = self.write(tree, edits)?;
-        done.places = written.places;
-        Ok(done)
+        Ok(edits)
     }
 }

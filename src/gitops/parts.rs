@@ -80,94 +80,127 @@ pub(super) fn entry_edits(
     digest: &str,
     create: bool,
 ) -> Result<EntryEdits, Error> {
-    let refuse = |reason: &str, hint: &str| Error::NotEditable {
-        at: entry.position(),
-        path: entry.path.clone(),
-        reason: reason.to_owned(),
-        hint: hint.to_owned(),
+    let mut editor = EntryEditor {
+        entry,
+        create,
+        edits: EntryEdits {
+            scalars: Vec::new(),
+            added: Vec::new(),
+        },
     };
     if entry.suffix.is_some() {
-        return Err(refuse(
+        return Err(editor.refused(
             "tagSuffix makes a tag from the base's tag",
             "replace tagSuffix by newTag",
         ));
     }
-    let mut edits = EntryEdits {
-        scalars: Vec::new(),
-        added: Vec::new(),
-    };
-    let mut put = |scalar: &Scalar, text: String| match scalar.mark() {
-        Some(mark) => {
-            edits.scalars.push((Rc::clone(mark), text));
-            Ok(())
+    editor.set_name(name)?;
+    editor.set_version(tag, digest)?;
+    Ok(editor.edits)
+}
+
+/// Collects the edits of one entry.
+struct EntryEditor<'a> {
+    entry: &'a ImagesEntry,
+    create: bool,
+    edits: EntryEdits,
+}
+
+impl EntryEditor<'_> {
+    fn refused(&self, reason: &str, hint: &str) -> Error {
+        Error::NotEditable {
+            at: self.entry.position(),
+            path: self.entry.path.clone(),
+            reason: reason.to_owned(),
+            hint: hint.to_owned(),
         }
-        None => Err(refuse("it is not written in the file", "")),
-    };
-    let missing = |key: &str| Error::NothingThere {
-        at: entry.position(),
-        path: entry.path.clone(),
-        missing: format!("key {key}"),
-        there: format!("keys {}", keys_of(entry)),
-    };
-    let mut added = Vec::new();
-    let same_name = entry.name == name
-        || entry
-            .name
-            .parse::<Repository>()
-            .is_ok_and(|known| Ok(known) == name.parse())
-        || (!create && entry.pattern()?.is_match(name));
-    match &entry.new_name {
-        Some(new_name) => put(new_name, name.to_owned())?,
-        None if same_name => {}
-        None if create => added.push(("newName", name.to_owned())),
-        None => return Err(missing("newName")),
     }
-    match (&entry.new_tag, &entry.digest, tag, digest) {
-        (Some(place), Some(other), tag, digest) if !tag.is_empty() && !digest.is_empty() => {
-            put(place, tag.to_owned())?;
-            put(other, digest.to_owned())?;
+
+    fn missing(&self, key: &str) -> Error {
+        Error::NothingThere {
+            at: self.entry.position(),
+            path: self.entry.path.clone(),
+            missing: format!("key {key}"),
+            there: format!("keys {}", keys_of(self.entry)),
         }
-        (Some(_), Some(_), _, "") | (None, Some(_), _, "") => {
-            return Err(refuse(
+    }
+
+    fn write(&mut self, scalar: &Scalar, text: String) -> Result<(), Error> {
+        match scalar.mark() {
+            Some(mark) => {
+                self.edits.scalars.push((Rc::clone(mark), text));
+                Ok(())
+            }
+            None => Err(self.refused("it is not written in the file", "")),
+        }
+    }
+
+    fn add(&mut self, key: &'static str, text: &str) {
+        if !text.is_empty() {
+            self.edits.added.push((key, text.to_owned()));
+        }
+    }
+
+    /// Sets `newName`, which may be missing when `name` matches the image's repository.
+    fn set_name(&mut self, name: &str) -> Result<(), Error> {
+        let entry = self.entry;
+        let same_name = entry.name == name
+            || entry
+                .name
+                .parse::<Repository>()
+                .is_ok_and(|known| Ok(known) == name.parse())
+            || (!self.create && entry.pattern()?.is_match(name));
+        match &entry.new_name {
+            Some(new_name) => self.write(new_name, name.to_owned()),
+            None if same_name => Ok(()),
+            None if self.create => {
+                self.add("newName", name);
+                Ok(())
+            }
+            None => Err(self.missing("newName")),
+        }
+    }
+
+    /// Sets `newTag` and `digest`; an old value must not take precedence over a new one.
+    fn set_version(&mut self, tag: &str, digest: &str) -> Result<(), Error> {
+        let entry = self.entry;
+        match (&entry.new_tag, &entry.digest, tag, digest) {
+            (Some(place), Some(other), tag, digest) if !tag.is_empty() && !digest.is_empty() => {
+                self.write(place, tag.to_owned())?;
+                self.write(other, digest.to_owned())
+            }
+            (Some(_), Some(_), _, "") | (None, Some(_), _, "") => Err(self.refused(
                 "the old digest would win over the tag",
                 "--pin tag-and-digest or --pin digest writes the digest",
-            ));
-        }
-        (Some(_), Some(_), "", _) => {
-            return Err(refuse(
+            )),
+            (Some(_), Some(_), "", _) => Err(self.refused(
                 "the old tag would stay beside the digest",
                 "--pin tag-and-digest writes both",
-            ));
-        }
-        (Some(place), None, tag, "") if !tag.is_empty() => put(place, tag.to_owned())?,
-        (Some(place), None, tag, digest) if !tag.is_empty() => {
-            put(place, format!("{tag}@{digest}"))?;
-        }
-        (Some(_), None, ..) => {
-            return Err(refuse(
+            )),
+            (Some(place), None, tag, "") if !tag.is_empty() => self.write(place, tag.to_owned()),
+            (Some(place), None, tag, digest) if !tag.is_empty() => {
+                self.write(place, format!("{tag}@{digest}"))
+            }
+            (Some(_), None, ..) => Err(self.refused(
                 "it has newTag only, and a digest alone would keep the old tag",
                 "--pin tag-and-digest writes both",
-            ));
-        }
-        (None, Some(place), tag, digest) => {
-            put(place, digest.to_owned())?;
-            if create && !tag.is_empty() {
-                added.push(("newTag", tag.to_owned()));
+            )),
+            (None, Some(place), tag, digest) => {
+                self.write(place, digest.to_owned())?;
+                if self.create {
+                    self.add("newTag", tag);
+                }
+                Ok(())
             }
-        }
-        (None, None, tag, digest) if create => {
-            if !tag.is_empty() {
-                added.push(("newTag", tag.to_owned()));
+            (None, None, tag, digest) if self.create => {
+                self.add("newTag", tag);
+                self.add("digest", digest);
+                Ok(())
             }
-            if !digest.is_empty() {
-                added.push(("digest", digest.to_owned()));
-            }
+            (None, None, ..) => Err(self.missing("newTag or digest")),
+            (Some(_), Some(_), ..) => Err(self.refused("the image has neither tag nor digest", "")),
         }
-        (None, None, ..) => return Err(missing("newTag or digest")),
-        (Some(_), Some(_), ..) => return Err(refuse("the image has neither tag nor digest", "")),
     }
-    edits.added = added;
-    Ok(edits)
 }
 
 fn keys_of(entry: &ImagesEntry) -> String {

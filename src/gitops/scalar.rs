@@ -11,6 +11,9 @@ use super::{
     yaml::{self, NodeKind, YamlNode},
 };
 
+const BLOCK_HINT: &str =
+    "move the patch into a file of its own, or write it as a literal block (|)";
+
 /// Writes a text at a place, for a component.
 ///
 /// # Errors
@@ -22,12 +25,6 @@ pub(super) fn write(
     owner: &str,
     options: &EditOptions,
 ) -> Result<(), Error> {
-    let refuse = |reason: &str, hint: &str| Error::NotEditable {
-        at: mark.position(),
-        path: mark.path.clone(),
-        reason: reason.to_owned(),
-        hint: hint.to_owned(),
-    };
     tree.claim(ScalarClaim {
         file: mark.file.to_string(),
         path: mark.path.clone(),
@@ -37,30 +34,14 @@ pub(super) fn write(
     if mark.text == text {
         return Ok(());
     }
-    if mark.text.contains("{{") {
-        return Err(refuse(
-            "it is a template",
-            "edit the values that the template is rendered with",
-        ));
-    }
-    if (mark.text.contains("${") || mark.text.contains("$(")) && !options.overwrite_variable {
-        return Err(refuse(
-            "it holds a variable that is substituted later",
-            "set the variable where it is defined, or replace it by --overwrite-variable",
-        ));
-    }
-    if mark.shared && !options.allow_shared {
-        return Err(refuse(
-            "it has an anchor that is used elsewhere too",
-            "--allow-shared changes every place that repeats it",
-        ));
-    }
+    check_mark(mark, options)?;
     let before = tree.text(&mark.file)?.ok_or_else(|| Error::NoFile {
         path: mark.file.to_string(),
     })?;
     protected(&mark.file, &before)?;
     if mark.range.is_empty() {
-        return Err(refuse(
+        return Err(refused(
+            mark,
             "it is empty",
             "write a placeholder there, such as \"\"",
         ));
@@ -69,12 +50,47 @@ pub(super) fn write(
     let node = documents
         .iter()
         .find_map(|document| scalar_at(document, mark.range.start));
-    let node = node.ok_or_else(|| refuse("it moved while it was edited", ""))?;
+    let node = node.ok_or_else(|| refused(mark, "it moved while it was edited", ""))?;
     let after = match &mark.inner {
         None => splice::replace(&mark.file, &before, &mark.path, node, text, options)?,
         Some(range) => inside(mark, &before, node, range.start, text, options)?,
     };
     tree.put(&mark.file, after.into_bytes());
+    Ok(())
+}
+
+fn refused(mark: &Mark, reason: &str, hint: &str) -> Error {
+    Error::NotEditable {
+        at: mark.position(),
+        path: mark.path.clone(),
+        reason: reason.to_owned(),
+        hint: hint.to_owned(),
+    }
+}
+
+/// Refuses templates, variables and shared scalars, unless an option allows the edit.
+fn check_mark(mark: &Mark, options: &EditOptions) -> Result<(), Error> {
+    if mark.text.contains("{{") {
+        return Err(refused(
+            mark,
+            "it is a template",
+            "edit the values that the template is rendered with",
+        ));
+    }
+    if (mark.text.contains("${") || mark.text.contains("$(")) && !options.overwrite_variable {
+        return Err(refused(
+            mark,
+            "it holds a variable that is substituted later",
+            "set the variable where it is defined, or replace it by --overwrite-variable",
+        ));
+    }
+    if mark.shared && !options.allow_shared {
+        return Err(refused(
+            mark,
+            "it has an anchor that is used elsewhere too",
+            "--allow-shared changes every place that repeats it",
+        ));
+    }
     Ok(())
 }
 
@@ -144,13 +160,7 @@ fn inside(
     text: &str,
     options: &EditOptions,
 ) -> Result<String, Error> {
-    let refuse = |reason: &str| Error::NotEditable {
-        at: mark.position(),
-        path: mark.path.clone(),
-        reason: reason.to_owned(),
-        hint: "move the patch into a file of its own, or write it as a literal block (|)"
-            .to_owned(),
-    };
+    let refuse = |reason: &str| refused(mark, reason, BLOCK_HINT);
     let NodeKind::Scalar { text: old, style } = &outer.kind else {
         return Err(refuse("it is not a scalar"));
     };
@@ -164,37 +174,7 @@ fn inside(
     if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
         return splice::replace(&mark.file, before, path, outer, &new, options);
     }
-    let moved = || refuse("its line in the block scalar was not found");
-    // The lines of a literal block are those of its text after an indentation. Only the line of
-    // the scalar changes.
-    let mut changed = old
-        .lines()
-        .zip(new.lines())
-        .enumerate()
-        .filter(|(_, (a, b))| a != b);
-    let (line, (from, to)) = changed.next().ok_or_else(moved)?;
-    if changed.next().is_some() || old.lines().count() != new.lines().count() {
-        return Err(refuse("it covers several lines of the block scalar"));
-    }
-    // The parser's range begins with the first line of the text, after the header.
-    let head = before.get(..outer.range.start).ok_or_else(moved)?;
-    let mut at = head.rfind('\n').map_or(0, |end| end + 1);
-    for _ in 0..line {
-        at += before
-            .get(at..)
-            .and_then(|rest| rest.find('\n'))
-            .ok_or_else(moved)?
-            + 1;
-    }
-    let rest = before.get(at..).ok_or_else(moved)?;
-    let source = rest.lines().next().unwrap_or_default();
-    let indentation = source.strip_suffix(from).ok_or_else(moved)?;
-    if !indentation.chars().all(|c| c == ' ') {
-        return Err(moved());
-    }
-    let end = at + source.len();
-    let (head, tail) = before.get(..at).zip(before.get(end..)).ok_or_else(moved)?;
-    let after = format!("{head}{indentation}{to}{tail}");
+    let after = with_block_line(before, outer, old, &new).map_err(refuse)?;
     if splice::differ_in_one_scalar(&mark.file, before, &after, old, &new)? {
         Ok(after)
     } else {
@@ -203,4 +183,42 @@ fn inside(
             path: mark.path.clone(),
         })
     }
+}
+
+/// Replaces the one line of a literal block that differs between two texts of the block; the error
+/// is the reason.
+fn with_block_line(
+    before: &str,
+    outer: &YamlNode,
+    old: &str,
+    new: &str,
+) -> Result<String, &'static str> {
+    const MOVED: &str = "its line in the block scalar was not found";
+    // The lines of a literal block are those of its text after an indentation. Only the line of
+    // the scalar changes.
+    let mut changed = old
+        .lines()
+        .zip(new.lines())
+        .enumerate()
+        .filter(|(_, (a, b))| a != b);
+    let (line, (from, to)) = changed.next().ok_or(MOVED)?;
+    if changed.next().is_some() || old.lines().count() != new.lines().count() {
+        return Err("it covers several lines of the block scalar");
+    }
+    // The parser's range begins with the first line of the text, after the header.
+    let head = before.get(..outer.range.start).ok_or(MOVED)?;
+    let mut at = head.rfind('\n').map_or(0, |end| end + 1);
+    for _ in 0..line {
+        let rest = before.get(at..).ok_or(MOVED)?;
+        at += rest.find('\n').ok_or(MOVED)? + 1;
+    }
+    let rest = before.get(at..).ok_or(MOVED)?;
+    let source = rest.lines().next().unwrap_or_default();
+    let indentation = source.strip_suffix(from).ok_or(MOVED)?;
+    if !indentation.chars().all(|c| c == ' ') {
+        return Err(MOVED);
+    }
+    let end = at + source.len();
+    let (head, tail) = before.get(..at).zip(before.get(end..)).ok_or(MOVED)?;
+    Ok(format!("{head}{indentation}{to}{tail}"))
 }

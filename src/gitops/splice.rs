@@ -23,17 +23,15 @@ pub(super) fn replace(
         hint: hint.to_owned(),
     };
     let (old, style) = match &node.kind {
-        NodeKind::Scalar { text, style } => (text, *style),
-        NodeKind::Alias(_) => {
-            return Err(refuse(
-                "it is an alias: its text is set at the anchor and used there too",
-                "name the place of the anchor, with --allow-shared",
-            ));
-        }
+        NodeKind::Scalar { text, style } => Ok((text, *style)),
+        NodeKind::Alias(_) => Err(refuse(
+            "it is an alias: its text is set at the anchor and used there too",
+            "name the place of the anchor, with --allow-shared",
+        )),
         NodeKind::Sequence(_) | NodeKind::Mapping(_) => {
-            return Err(refuse("it is not a scalar", "name a scalar inside it"));
+            Err(refuse("it is not a scalar", "name a scalar inside it"))
         }
-    };
+    }?;
     if node.shared && !options.allow_shared {
         return Err(refuse(
             "it has an anchor that is used elsewhere too",
@@ -49,23 +47,12 @@ pub(super) fn replace(
     if old == value {
         return Ok(text.to_owned());
     }
-    let plain = is_plain(value)
-        || is_number(old) && is_kept(value) && old.contains('.') == value.contains('.');
-    let written = match style {
-        ScalarStyle::Plain if plain => value.to_owned(),
-        ScalarStyle::SingleQuoted if !value.contains('\n') => {
-            format!("'{}'", value.replace('\'', "''"))
-        }
-        ScalarStyle::Plain | ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted => {
-            double_quoted(value)
-        }
-        ScalarStyle::Literal | ScalarStyle::Folded => {
-            return Err(refuse(
-                "it is a block scalar",
-                "write the image as plain or quoted text",
-            ));
-        }
-    };
+    let written = styled(old, value, style).ok_or_else(|| {
+        refuse(
+            "it is a block scalar",
+            "write the image as plain or quoted text",
+        )
+    })?;
     let (before, after) = text
         .get(..node.range.start)
         .zip(text.get(node.range.end..))
@@ -79,6 +66,22 @@ pub(super) fn replace(
         at: node.position(file),
         path: path.to_owned(),
     })
+}
+
+/// Returns the value in the style of the old text; `None` for a block scalar.
+fn styled(old: &str, value: &str, style: ScalarStyle) -> Option<String> {
+    let plain = is_plain(value)
+        || is_number(old) && is_kept(value) && old.contains('.') == value.contains('.');
+    match style {
+        ScalarStyle::Plain if plain => Some(value.to_owned()),
+        ScalarStyle::SingleQuoted if !value.contains('\n') => {
+            Some(format!("'{}'", value.replace('\'', "''")))
+        }
+        ScalarStyle::Plain | ScalarStyle::DoubleQuoted | ScalarStyle::SingleQuoted => {
+            Some(double_quoted(value))
+        }
+        ScalarStyle::Literal | ScalarStyle::Folded => None,
+    }
 }
 
 pub(super) fn double_quoted(value: &str) -> String {

@@ -302,8 +302,6 @@ fn values(file: &str, key: &str, replacements: &[(&str, &str)]) {
 #[test]
 fn edits_helm_values_in_every_form() {
     let both = format!("prod-v1.0@{DIGEST}");
-    let hex = &DIGEST["sha256:".len()..];
-    let zeros = "0".repeat(64);
     values(
         "web:\n  image: quay.io/acme/web:v0 # here\n",
         "web.image",
@@ -322,18 +320,6 @@ fn edits_helm_values_in_every_form() {
             ("digest: \"\"", &format!("digest: \"{DIGEST}\"")),
         ],
     );
-    let prometheus =
-        format!("image:\n  registry: quay.io\n  repository: acme/web\n  tag: v0\n  sha: {zeros}\n");
-    values(&prometheus, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
-    values(
-        &prometheus.replace(&zeros, "\"\""),
-        "image",
-        &[("v0", "prod-v1.0"), ("\"\"", &format!("\"{hex}\""))],
-    );
-    let nginx = format!(
-        "image:\n  registry: quay.io\n  image: acme/web\n  tag: v0\n  digest: sha256:{zeros}\n"
-    );
-    values(&nginx, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
     values(
         "image: {repository: quay.io/acme/web, tag: v0}\n",
         "image.tag",
@@ -354,6 +340,24 @@ fn edits_helm_values_in_every_form() {
         "kustomize.images[0]",
         &[("web=quay.io/acme/web:v0", &format!("web={NEW}"))],
     );
+}
+
+#[test]
+fn edits_digest_keys_of_helm_values_and_refuses_unknown_ones() {
+    let hex = &DIGEST["sha256:".len()..];
+    let zeros = "0".repeat(64);
+    let prometheus =
+        format!("image:\n  registry: quay.io\n  repository: acme/web\n  tag: v0\n  sha: {zeros}\n");
+    values(&prometheus, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
+    values(
+        &prometheus.replace(&zeros, "\"\""),
+        "image",
+        &[("v0", "prod-v1.0"), ("\"\"", &format!("\"{hex}\""))],
+    );
+    let nginx = format!(
+        "image:\n  registry: quay.io\n  image: acme/web\n  tag: v0\n  digest: sha256:{zeros}\n"
+    );
+    values(&nginx, "image", &[("v0", "prod-v1.0"), (&zeros, hex)]);
     for (file, key) in [
         ("image: {tag: v0}\n", "image"),
         (

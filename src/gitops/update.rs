@@ -139,54 +139,15 @@ impl Edit {
 
     /// Edits the one overlay, or else the one file, of the environment that deploys the component.
     fn searched(&self, tree: &Tree<'_>) -> Result<EditOutcome, Error> {
-        let of_environment = |path: &str| path.split('/').any(|part| part == self.environment);
-        let reach = PathReach::read(tree)?;
-        let mut found = Vec::new();
-        for dir in tree.kustomizations()? {
-            if !of_environment(&dir) {
-                continue;
-            }
-            match self.overlay(OverlaySource::Dir(&dir)).deploys(tree) {
-                Ok(true) => found.push(dir),
-                Ok(false) => {}
-                Err(error) => {
-                    // A component alone, or an overlay with another unsupported construct.
-                    tracing::debug!("not searched: {error}");
-                    if self.names_component(tree, &dir)? {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        let all = found.clone();
-        found.retain(|dir| {
-            !all.iter()
-                .any(|other| other != dir && reach.below(dir, "\0").contains(other))
-        });
-        match found.as_slice() {
+        let overlays = self.deploying_overlays(tree)?;
+        match overlays.as_slice() {
             [dir] => return self.overlay(OverlaySource::Dir(dir)).update(tree),
             [] => {}
             [first, ..] => {
-                return Err(Error::Ambiguous {
-                    at: Position::start(first),
-                    name: self.component.name.clone(),
-                    places: found.join(", "),
-                    hint: "name one by --kustomize DIR".to_owned(),
-                });
+                return Err(self.ambiguous(first, &overlays, "name one by --kustomize DIR"));
             }
         }
-        let mut files = Vec::new();
-        for file in yaml_files(tree)? {
-            if !of_environment(&file) || is_kustomization(&file) {
-                continue;
-            }
-            match self.overlay(OverlaySource::File(&file)).deploys(tree) {
-                Ok(true) => files.push(file),
-                Ok(false) => {}
-                // A template or another file without objects.
-                Err(error) => tracing::debug!("not searched: {error}"),
-            }
-        }
+        let files = self.deploying_files(tree)?;
         match files.as_slice() {
             [file] => self.effect(tree, file, || {
                 self.overlay(OverlaySource::File(file)).update(tree)
@@ -197,13 +158,67 @@ impl Edit {
                 containers: "no file of the environment with that container or repository"
                     .to_owned(),
             }),
-            [first, ..] => Err(Error::Ambiguous {
-                at: Position::start(first),
-                name: self.component.name.clone(),
-                places: files.join(", "),
-                hint: "name one by --file FILE".to_owned(),
-            }),
+            [first, ..] => Err(self.ambiguous(first, &files, "name one by --file FILE")),
         }
+    }
+
+    fn ambiguous(&self, first: &str, places: &[String], hint: &str) -> Error {
+        Error::Ambiguous {
+            at: Position::start(first),
+            name: self.component.name.clone(),
+            places: places.join(", "),
+            hint: hint.to_owned(),
+        }
+    }
+
+    fn is_of_environment(&self, path: &str) -> bool {
+        path.split('/').any(|part| part == self.environment)
+    }
+
+    /// Lists the overlays of the environment that deploy the component, without those that include
+    /// another one of them.
+    fn deploying_overlays(&self, tree: &Tree<'_>) -> Result<Vec<String>, Error> {
+        let reach = PathReach::read(tree)?;
+        let mut all = Vec::new();
+        for dir in tree.kustomizations()? {
+            if !self.is_of_environment(&dir) {
+                continue;
+            }
+            match self.overlay(OverlaySource::Dir(&dir)).deploys(tree) {
+                Ok(true) => all.push(dir),
+                Ok(false) => {}
+                Err(error) => {
+                    // A component alone, or an overlay with another unsupported construct.
+                    tracing::debug!("not searched: {error}");
+                    if self.names_component(tree, &dir)? {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let includes =
+            |dir: &str, other: &str| dir != other && reach.below(dir, "\0").contains(other);
+        let outer = all
+            .iter()
+            .filter(|dir| !all.iter().any(|other| includes(dir, other)));
+        Ok(outer.cloned().collect())
+    }
+
+    /// Lists the files of the environment, outside of kustomizations, that deploy the component.
+    fn deploying_files(&self, tree: &Tree<'_>) -> Result<Vec<String>, Error> {
+        let mut files = Vec::new();
+        for file in yaml_files(tree)? {
+            if !self.is_of_environment(&file) || is_kustomization(&file) {
+                continue;
+            }
+            match self.overlay(OverlaySource::File(&file)).deploys(tree) {
+                Ok(true) => files.push(file),
+                Ok(false) => {}
+                // A template or another file without objects.
+                Err(error) => tracing::debug!("not searched: {error}"),
+            }
+        }
+        Ok(files)
     }
 
     /// Tells whether the text of a kustomization contains the component's name.
@@ -303,77 +318,90 @@ impl Edit {
         file: &str,
         edit: impl FnOnce() -> Result<EditOutcome, Error>,
     ) -> Result<EditOutcome, Error> {
-        let reach = PathReach::read(tree)?;
-        let roots = reach.roots(file);
-        let same = |dir: &&String| !dir.split('/').any(|part| part == self.environment);
+        let roots = PathReach::read(tree)?.roots(file);
         if roots.len() > 1 && !self.options.shared_base {
-            let others: Vec<_> = roots.iter().filter(same).cloned().collect();
-            let others = if others.is_empty() {
-                roots.clone()
-            } else {
-                others
-            };
-            return Err(Error::Shared {
-                at: Position::start(file),
-                file: file.to_owned(),
-                others: others.join(", "),
-                entry: "an images: entry, with --kustomize DIR of the environment".to_owned(),
-            });
+            return Err(self.shared(file, &roots));
         }
         let [root] = roots.as_slice() else {
             return edit();
         };
         let before = build(tree, root);
         let mut done = edit()?;
-        let before = match before {
-            Ok(before) => before,
-            Err(error) => {
-                done.warnings
-                    .push(format!("the effect on {root} is not proved: {error}"));
-                return Ok(done);
+        match before {
+            Ok(before) => {
+                let after = build(tree, root)?;
+                check_effect(&done, &before, &after, root, file)?;
             }
-        };
-        let changed = done.places.iter().any(|place| place.old != place.new);
-        let after = build(tree, root)?;
-        let at = done.places.first().map_or_else(
-            || Position::start(file),
-            |place| Position::new(&place.file, place.line, 1),
-        );
-        let fails = |reason: String| Error::NoEffect {
-            at: at.clone(),
-            path: done
-                .places
-                .first()
-                .map(|place| place.path.clone())
-                .unwrap_or_default(),
-            reason,
-        };
-        let images = places(&before.resources);
-        let mut effect = false;
-        for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
-            let mut differences = Vec::new();
-            compare(&old.value, &new.value, "", &mut differences);
-            for difference in differences {
-                effect = true;
-                let image = images
-                    .iter()
-                    .any(|place| place.resource == index && place.path == difference.path);
-                if !image && !difference.source {
-                    return Err(fails(format!(
-                        "{}{} would change too",
-                        old.kind_and_name(),
-                        difference.path
-                    )));
-                }
-            }
-        }
-        if changed && !effect && !before.resources.is_empty() && before.remote.is_empty() {
-            return Err(fails(format!(
-                "{root} overrides it, or does not use it: name {root} by --kustomize"
-            )));
+            Err(error) => done
+                .warnings
+                .push(format!("the effect on {root} is not proved: {error}")),
         }
         Ok(done)
     }
+
+    /// The error for a file that several kustomizations reach.
+    fn shared(&self, file: &str, roots: &[String]) -> Error {
+        let is_other = |dir: &&String| !dir.split('/').any(|part| part == self.environment);
+        let others: Vec<_> = roots.iter().filter(is_other).cloned().collect();
+        let others = if others.is_empty() {
+            roots.to_vec()
+        } else {
+            others
+        };
+        Error::Shared {
+            at: Position::start(file),
+            file: file.to_owned(),
+            others: others.join(", "),
+            entry: "an images: entry, with --kustomize DIR of the environment".to_owned(),
+        }
+    }
+}
+
+/// Checks that an edit changes only images of the kustomization `root`, and at least one of them.
+fn check_effect(
+    done: &EditOutcome,
+    before: &graph::Built,
+    after: &graph::Built,
+    root: &str,
+    file: &str,
+) -> Result<(), Error> {
+    let failed = |reason: String| {
+        let first = done.places.first();
+        Error::NoEffect {
+            at: first.map_or_else(
+                || Position::start(file),
+                |place| Position::new(&place.file, place.line, 1),
+            ),
+            path: first.map(|place| place.path.clone()).unwrap_or_default(),
+            reason,
+        }
+    };
+    let images = places(&before.resources);
+    let mut has_effect = false;
+    for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
+        let mut differences = Vec::new();
+        compare(&old.value, &new.value, "", &mut differences);
+        for difference in differences {
+            has_effect = true;
+            let is_image = images
+                .iter()
+                .any(|place| place.resource == index && place.path == difference.path);
+            if !is_image && !difference.source {
+                return Err(failed(format!(
+                    "{}{} would change too",
+                    old.kind_and_name(),
+                    difference.path
+                )));
+            }
+        }
+    }
+    let is_changed = done.places.iter().any(|place| place.old != place.new);
+    if is_changed && !has_effect && !before.resources.is_empty() && before.remote.is_empty() {
+        return Err(failed(format!(
+            "{root} overrides it, or does not use it: name {root} by --kustomize"
+        )));
+    }
+    Ok(())
 }
 
 /// Returns the path itself, and below the values of a HelmRelease or an Application.

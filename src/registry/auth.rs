@@ -13,7 +13,6 @@ use std::{
     time::Instant,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 
 use super::{
@@ -21,10 +20,10 @@ use super::{
     challenge::{Challenge, parse, same_domain},
     credentials::{AuthFiles, AuthPaths, Credential, CredentialSecret, Secret},
     request::transport,
-    token::{BearerToken, MARGIN, token},
+    token::{BearerToken, MARGIN, token, token_request},
 };
 use crate::{
-    http::{self, Failed, Http, Method, Pace, Traffic, Url, authority, header, redacted_url},
+    http::{self, Failed, Http, Pace, Traffic, Url, authority, header, redacted_url},
     image::Repository,
 };
 
@@ -274,7 +273,7 @@ impl Auth {
             ) => {
                 format!("Bearer {}", token.reveal())
             }
-            (Challenge::Basic, Some(credential)) => match basic(&credential.proof) {
+            (Challenge::Basic, Some(credential)) => match credential.proof.basic() {
                 Some(value) => value,
                 None => return Ok(None),
             },
@@ -386,36 +385,8 @@ impl Auth {
         access: &Access,
     ) -> Result<BearerToken, Error> {
         let client = self.http.client(realm, Traffic::Small)?;
-        let scopes: Vec<_> = access.scopes.iter().map(String::as_str).collect();
-        let mut url = realm.clone();
-        let mut method = Method::GET;
-        let request = match credential.as_ref().map(|c| &c.proof) {
-            Some(CredentialSecret::Identity(token)) => {
-                let form = url::form_urlencoded::Serializer::new(String::new())
-                    .append_pair("grant_type", "refresh_token")
-                    .append_pair("service", service)
-                    .append_pair("client_id", "promote")
-                    .append_pair("scope", &scopes.join(" "))
-                    .append_pair("refresh_token", token.reveal())
-                    .finish();
-                method = Method::POST;
-                client
-                    .post(url.clone())
-                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(form)
-            }
-            proof => {
-                url.query_pairs_mut().append_pair("service", service);
-                for scope in scopes {
-                    url.query_pairs_mut().append_pair("scope", scope);
-                }
-                let request = client.get(url.clone());
-                match proof.and_then(basic) {
-                    Some(value) => request.header(header::AUTHORIZATION, value),
-                    None => request,
-                }
-            }
-        };
+        let proof = credential.as_ref().map(|c| &c.proof);
+        let (request, method, url) = token_request(&client, realm, service, proof, &access.scopes);
         let failed = |reason: &str| Error::Transport {
             method: method.to_string(),
             url: redacted_url(&url),
@@ -470,16 +441,6 @@ impl Auth {
             credentials: credential.map(|credential| credential.origin.clone()),
             searched: self.places.to_string(),
         }
-    }
-}
-
-fn basic(proof: &CredentialSecret) -> Option<String> {
-    match proof {
-        CredentialSecret::Password { user, password } => {
-            let pair = format!("{user}:{}", password.reveal());
-            Some(format!("Basic {}", STANDARD.encode(pair)))
-        }
-        CredentialSecret::Identity(_) | CredentialSecret::Bearer(_) => None,
     }
 }
 

@@ -1,10 +1,15 @@
 //! Tokens of the token protocol of the distribution reference implementation.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::credentials::Secret;
+use super::credentials::{CredentialSecret, Secret};
+use crate::http::{Client, Method, RequestBuilder, Url, header};
 
 /// The lifetime of a token without `expires_in` (token protocol: 60 seconds).
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
@@ -18,6 +23,55 @@ const MAX_LIFE: u64 = 86_400;
 pub(super) struct BearerToken {
     pub(super) value: Secret,
     pub(super) ends: Instant,
+}
+
+impl CredentialSecret {
+    /// Returns the value of the header `Authorization` for basic authentication (RFC 7617).
+    pub(super) fn basic(&self) -> Option<String> {
+        match self {
+            Self::Password { user, password } => {
+                let pair = format!("{user}:{}", password.reveal());
+                Some(format!("Basic {}", STANDARD.encode(pair)))
+            }
+            Self::Identity(_) | Self::Bearer(_) => None,
+        }
+    }
+}
+
+/// Builds the request for a token: POST with a refresh token (OAuth2), else GET with the scopes.
+pub(super) fn token_request(
+    client: &Client,
+    realm: &Url,
+    service: &str,
+    proof: Option<&CredentialSecret>,
+    scopes: &BTreeSet<String>,
+) -> (RequestBuilder, Method, Url) {
+    let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
+    let mut url = realm.clone();
+    if let Some(CredentialSecret::Identity(token)) = proof {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("service", service)
+            .append_pair("client_id", "promote")
+            .append_pair("scope", &scopes.join(" "))
+            .append_pair("refresh_token", token.reveal())
+            .finish();
+        let request = client
+            .post(url.clone())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        return (request, Method::POST, url);
+    }
+    url.query_pairs_mut().append_pair("service", service);
+    for scope in scopes {
+        url.query_pairs_mut().append_pair("scope", scope);
+    }
+    let request = client.get(url.clone());
+    let request = match proof.and_then(CredentialSecret::basic) {
+        Some(value) => request.header(header::AUTHORIZATION, value),
+        None => request,
+    };
+    (request, Method::GET, url)
 }
 
 /// Parses the answer of a token server. `expires_in` is a number in most answers, a string in some,

@@ -112,19 +112,11 @@ impl Registry {
                     true => return Ok(Moved::Sent),
                     false => next,
                 },
-                None if attempt >= self.most_attempts(&error) => return Err(error),
-                None if !may_pass(&error) => return Err(error),
+                None if attempt >= self.most_attempts(&error) || !may_pass(&error) => {
+                    return Err(error);
+                }
                 None => {
-                    let asked = match &error {
-                        Error::Status { retry_after, .. } => *retry_after,
-                        _ => None,
-                    };
-                    let pause = asked.unwrap_or_else(|| self.0.retries.pause(attempt));
-                    if pause > self.0.retries.total || !self.0.http.patience().spend(pause) {
-                        return Err(error);
-                    }
-                    tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);
-                    tokio::time::sleep(pause).await;
+                    self.pause_before_retry(attempt, blob, error).await?;
                     attempt += 1;
                     // The lost answer may be that of a finished upload.
                     if self.has_blob(to, &blob.digest).await? {
@@ -139,6 +131,26 @@ impl Registry {
                 }
             };
         }
+    }
+
+    /// Waits before another attempt; returns the error when the pause would be too long.
+    async fn pause_before_retry(
+        &self,
+        attempt: u32,
+        blob: &Descriptor,
+        error: Error,
+    ) -> Result<(), Error> {
+        let requested = match &error {
+            Error::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        };
+        let pause = requested.unwrap_or_else(|| self.0.retries.pause(attempt));
+        if pause > self.0.retries.total || !self.0.http.patience().spend(pause) {
+            return Err(error);
+        }
+        tracing::warn!("blob {}: {error} (once more in {pause:.1?})", blob.digest);
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     /// Asks for a mount, and opens an upload when there is nothing to mount.

@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, Kind},
     handover::{AttachedArtifact, Vouched},
     image::Digest,
-    registry::{Attachment, Listed, ArtifactSelection, Version},
+    registry::{ArtifactSelection, Attachment, Listed, Version},
 };
 
 /// Returns the manifests of attached artifacts that the verdict accepted.
@@ -66,5 +66,7 @@ fn listed<'a>(
             required: artifact.accepted,
         })
     });
-    listed.collect::<Result<_, _>>().map(ArtifactSelection::Listed)
+    listed
+        .collect::<Result<_, _>>()
+        .map(ArtifactSelection::Listed)
 }

@@ -13,7 +13,7 @@ use crate::{
     handover::{Placed, Release, Vouched},
     image::{Digest, Reference, Repository, Tag},
     lineage::Origin,
-    registry::{CopyItem, Layout, ImageStore, Registry, ArtifactSelection, Version},
+    registry::{ArtifactSelection, CopyItem, ImageStore, Layout, Registry, Version},
 };
 
 /// An image to copy, with its source, destination and tags.
@@ -163,15 +163,17 @@ impl CopyJob {
     fn item(&self, registry: &Registry) -> Result<CopyItem, Failure> {
         let (from, to) = match (&self.from, &self.to) {
             (End::Repository(from), End::Repository(to)) => registry.places(from, to),
-            (End::Repository(from), End::Layout(to)) => {
-                (registry.places(from, from).0, ImageStore::Layout(to.clone()))
-            }
+            (End::Repository(from), End::Layout(to)) => (
+                registry.places(from, from).0,
+                ImageStore::Layout(to.clone()),
+            ),
             (End::Layout(from), End::Repository(to)) => {
                 (ImageStore::Layout(from.clone()), registry.places(to, to).1)
             }
-            (End::Layout(from), End::Layout(to)) => {
-                (ImageStore::Layout(from.clone()), ImageStore::Layout(to.clone()))
-            }
+            (End::Layout(from), End::Layout(to)) => (
+                ImageStore::Layout(from.clone()),
+                ImageStore::Layout(to.clone()),
+            ),
         };
         let version = match &self.version {
             Some(version) => version.clone(),

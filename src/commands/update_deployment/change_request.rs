@@ -30,8 +30,8 @@ use crate::{
         failures::{forge_failure, git_failure},
     },
     failure::{Failure, Kind},
-    forge::{self, Forge, Proposal, ChangeRequestState},
-    git::{self, Lease, BranchPush, FetchedRepository, commit_of_branch},
+    forge::{self, ChangeRequestState, Forge, Proposal},
+    git::{self, BranchPush, FetchedRepository, Lease, commit_of_branch},
 };
 
 /// The number of times that the branch is prepared when others change the branches meanwhile.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     commands::failures::git_failure,
     failure::{Failure, Kind},
-    git::{self, FileChange, BranchPush, FetchedRepository, CommitSigningKey},
+    git::{self, BranchPush, CommitSigningKey, FetchedRepository, FileChange},
     gitops,
 };
 

@@ -156,23 +156,7 @@ impl Kustomization {
         let text = |key: &str| self.text(key).map(|(text, _)| text);
         let (namespace, prefix, suffix) =
             (text("namespace"), text("namePrefix"), text("nameSuffix"));
-        let mut labels: Vec<(String, Value)> = Vec::new();
-        for entry in self.items("labels")? {
-            labels.extend(
-                entry
-                    .get("pairs")
-                    .map_or(&[][..], Value::entries)
-                    .iter()
-                    .cloned(),
-            );
-        }
-        labels.extend(
-            self.value
-                .get("commonLabels")
-                .map_or(&[][..], Value::entries)
-                .iter()
-                .cloned(),
-        );
+        let labels = self.labels()?;
         let annotations = self
             .value
             .get("commonAnnotations")
@@ -197,23 +181,36 @@ impl Kustomization {
                 );
                 resource.rename("name", &name);
             }
-            for (field, pairs) in [("labels", labels.as_slice()), ("annotations", annotations)] {
-                if pairs.is_empty() {
-                    continue;
-                }
-                let Some(metadata) = resource.value.get_mut("metadata") else {
-                    continue;
-                };
-                if metadata.get(field).is_none_or(Value::is_null) {
-                    metadata.set(field, Value::Map(Vec::new()));
-                }
-                if let Some(map) = metadata.get_mut(field) {
-                    for (key, value) in pairs {
-                        map.set(key, value.clone());
-                    }
-                }
-            }
+            add_metadata(&mut resource.value, "labels", &labels);
+            add_metadata(&mut resource.value, "annotations", annotations);
         }
         Ok(())
+    }
+
+    /// Collects the pairs of `labels` and `commonLabels`.
+    fn labels(&self) -> Result<Vec<(String, Value)>, Error> {
+        let mut labels = Vec::new();
+        for entry in self.items("labels")? {
+            let pairs = entry.get("pairs").map_or(&[][..], Value::entries);
+            labels.extend(pairs.iter().cloned());
+        }
+        let common = self.value.get("commonLabels");
+        labels.extend(common.map_or(&[][..], Value::entries).iter().cloned());
+        Ok(labels)
+    }
+}
+
+/// Adds pairs to a mapping of `metadata`, which is created if it is missing.
+fn add_metadata(object: &mut Value, field: &str, pairs: &[(String, Value)]) {
+    let Some(metadata) = object.get_mut("metadata").filter(|_| !pairs.is_empty()) else {
+        return;
+    };
+    if metadata.get(field).is_none_or(Value::is_null) {
+        metadata.set(field, Value::Map(Vec::new()));
+    }
+    if let Some(map) = metadata.get_mut(field) {
+        for (key, value) in pairs {
+            map.set(key, value.clone());
+        }
     }
 }

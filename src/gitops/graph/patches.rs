@@ -20,28 +20,7 @@ impl OverlayBuilder<'_, '_> {
         json_only: bool,
     ) -> Result<(), Error> {
         let at = patch.position(&layer.file);
-        let (inline, path) = (
-            patch.get("patch").or_else(|| patch.get("jsonOp")),
-            patch.get("path"),
-        );
-        let given = |value: Option<&Value>| {
-            value
-                .and_then(Value::scalar)
-                .filter(|scalar| !scalar.null && !scalar.text.is_empty())
-                .cloned()
-        };
-        let documents = match (given(inline), given(path)) {
-            (Some(inline), None) => match inline.mark() {
-                Some(mark) => load_inside(mark)?,
-                None => load(&layer.file, &inline.text)?,
-            },
-            (None, Some(path)) => {
-                let path = with_mark(&path, &layer.file);
-                let text = self.file(layer, &path)?;
-                load(&joined(&layer.dir, &path.0).unwrap_or_default(), &text)?
-            }
-            _ => return Err(refused(at, "a patch", "it needs either path or patch")),
-        };
+        let documents = self.patch_documents(layer, patch, &at)?;
         let selector = match patch.get("target").filter(|target| !target.is_null()) {
             Some(target) => Some(
                 Selector::read(target)
@@ -59,20 +38,7 @@ impl OverlayBuilder<'_, '_> {
             let Some(selector) = selector else {
                 return Err(fails(at, "a JSON patch", "it has no target"));
             };
-            for resource in &mut state.resources {
-                let selected = selector
-                    .selects(resource)
-                    .map_err(|reason| refused(at.clone(), "a patch target", &reason))?;
-                if selected {
-                    let before = resource.id();
-                    json_patch::apply(&mut resource.value, operations)
-                        .map_err(|reason| fails(at.clone(), "a JSON patch", &reason))?;
-                    if resource.id() != before {
-                        resource.previous.push(before);
-                    }
-                }
-            }
-            return Ok(());
+            return apply_json(&mut state.resources, operations, &selector, &at);
         }
         if json_only {
             return Err(refused(
@@ -96,6 +62,61 @@ impl OverlayBuilder<'_, '_> {
         }
         strategic(&mut state.resources, documents, target.as_ref(), &at)
     }
+
+    /// Reads the documents of a patch, which has either the text or a path.
+    fn patch_documents(
+        &self,
+        layer: &Kustomization,
+        patch: &Value,
+        at: &Position,
+    ) -> Result<Vec<Value>, Error> {
+        let given = |value: Option<&Value>| {
+            value
+                .and_then(Value::scalar)
+                .filter(|scalar| !scalar.null && !scalar.text.is_empty())
+                .cloned()
+        };
+        let inline = given(patch.get("patch").or_else(|| patch.get("jsonOp")));
+        match (inline, given(patch.get("path"))) {
+            (Some(inline), None) => match inline.mark() {
+                Some(mark) => load_inside(mark),
+                None => load(&layer.file, &inline.text),
+            },
+            (None, Some(path)) => {
+                let path = with_mark(&path, &layer.file);
+                let text = self.file(layer, &path)?;
+                load(&joined(&layer.dir, &path.0).unwrap_or_default(), &text)
+            }
+            _ => Err(refused(
+                at.clone(),
+                "a patch",
+                "it needs either path or patch",
+            )),
+        }
+    }
+}
+
+/// Applies a JSON patch to every object that the target selects.
+fn apply_json(
+    resources: &mut [BuiltResource],
+    operations: &[Value],
+    selector: &Selector,
+    at: &Position,
+) -> Result<(), Error> {
+    for resource in resources {
+        let selected = selector
+            .selects(resource)
+            .map_err(|reason| refused(at.clone(), "a patch target", &reason))?;
+        if selected {
+            let before = resource.id();
+            json_patch::apply(&mut resource.value, operations)
+                .map_err(|reason| fails(at.clone(), "a JSON patch", &reason))?;
+            if resource.id() != before {
+                resource.previous.push(before);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Applies strategic merge patches: to the objects of the target, else to the object of the same name.

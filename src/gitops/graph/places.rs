@@ -155,42 +155,14 @@ pub(crate) fn choose(
     options: &crate::gitops::EditOptions,
     at: &Position,
 ) -> Result<Chosen, Error> {
-    let known = |place: &ImagePlace| component.knows(&place.scalar.text);
-    let named: Vec<_> = all
+    let of_repository: Vec<_> = all
         .iter()
-        .filter(|place| place.container == component.name)
+        .filter(|place| component.knows(&place.scalar.text))
         .collect();
-    let of_repository: Vec<_> = all.iter().filter(|place| known(place)).collect();
-    let mut chosen: Vec<&ImagePlace> = if named.is_empty() {
-        of_repository.clone()
-    } else {
-        named
-    };
-    if options.all {
-        for place in &of_repository {
-            if !chosen.contains(place) {
-                chosen.push(place);
-            }
-        }
-    } else {
-        let tests: [&dyn Fn(&ImagePlace) -> bool; 2] = [&known, &|place: &ImagePlace| !place.aside];
-        for test in tests {
-            let narrower: Vec<_> = chosen.iter().filter(|place| test(place)).copied().collect();
-            if distinct(&chosen) > 1 && !narrower.is_empty() {
-                chosen = narrower;
-            }
-        }
-    }
+    let mut chosen = candidates(&all, &of_repository, component, options);
     if chosen.is_empty() {
         chosen.extend(only_container(&all, options));
     }
-    let places = |found: &[&ImagePlace]| {
-        found
-            .iter()
-            .map(|place| place.describe())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     if chosen.is_empty() {
         let found: Vec<_> = all.iter().collect();
         return Err(Error::NoContainer {
@@ -199,7 +171,7 @@ pub(crate) fn choose(
             containers: if found.is_empty() {
                 "none".to_owned()
             } else {
-                places(&found)
+                descriptions(&found)
             },
         });
     }
@@ -207,7 +179,7 @@ pub(crate) fn choose(
         return Err(Error::Ambiguous {
             at: chosen.first().map_or_else(|| at.clone(), |place| place.position(&at.file)),
             name: component.name.clone(),
-            places: places(&chosen),
+            places: descriptions(&chosen),
             hint: "--all edits each of them; --document KIND/NAME or --file FILE --path PATH names one".to_owned(),
         });
     }
@@ -221,6 +193,49 @@ pub(crate) fn choose(
         edit: chosen.into_iter().cloned().collect(),
         stay,
     })
+}
+
+/// Returns the images by container name, else by repository. With `--all` those of the repository
+/// are added, else several are narrowed down to those of the repository and to main containers.
+fn candidates<'a>(
+    all: &'a [ImagePlace],
+    of_repository: &[&'a ImagePlace],
+    component: &TargetComponent,
+    options: &crate::gitops::EditOptions,
+) -> Vec<&'a ImagePlace> {
+    let named: Vec<_> = all
+        .iter()
+        .filter(|place| place.container == component.name)
+        .collect();
+    let mut chosen: Vec<&ImagePlace> = if named.is_empty() {
+        of_repository.to_vec()
+    } else {
+        named
+    };
+    if options.all {
+        for place in of_repository {
+            if !chosen.contains(place) {
+                chosen.push(place);
+            }
+        }
+        return chosen;
+    }
+    let tests: [&dyn Fn(&ImagePlace) -> bool; 2] = [
+        &|place: &ImagePlace| component.knows(&place.scalar.text),
+        &|place: &ImagePlace| !place.aside,
+    ];
+    for test in tests {
+        let narrower: Vec<_> = chosen.iter().filter(|place| test(place)).copied().collect();
+        if distinct(&chosen) > 1 && !narrower.is_empty() {
+            chosen = narrower;
+        }
+    }
+    chosen
+}
+
+fn descriptions(places: &[&ImagePlace]) -> String {
+    let places: Vec<_> = places.iter().map(|place| place.describe()).collect();
+    places.join(", ")
 }
 
 fn distinct(places: &[&ImagePlace]) -> usize {

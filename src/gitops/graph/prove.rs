@@ -16,22 +16,27 @@ impl Overlay<'_> {
         after: &Built,
         chosen: &[ImagePlace],
     ) -> Result<(), Error> {
-        let at = chosen.first().map_or_else(
-            || Position::start(&before.file),
-            |place| place.position(&before.file),
-        );
-        let path = chosen
-            .first()
-            .map(|place| place.path.clone())
-            .unwrap_or_default();
-        let fails = |reason: String| Error::NoEffect {
-            at: at.clone(),
-            path: path.clone(),
-            reason,
+        let failed = |reason: String| {
+            let first = chosen.first();
+            Error::NoEffect {
+                at: first.map_or_else(
+                    || Position::start(&before.file),
+                    |place| place.position(&before.file),
+                ),
+                path: first.map(|place| place.path.clone()).unwrap_or_default(),
+                reason,
+            }
         };
         if before.resources.len() != after.resources.len() {
-            return Err(fails("the number of objects would change".to_owned()));
+            return Err(failed("the number of objects would change".to_owned()));
         }
+        self.check_images(after, chosen).map_err(&failed)?;
+        self.check_differences(before, after, chosen)
+            .map_err(&failed)
+    }
+
+    /// Checks that each chosen place has the new image; the error is the reason.
+    fn check_images(&self, after: &Built, chosen: &[ImagePlace]) -> Result<(), String> {
         let now = places(&after.resources);
         for place in chosen {
             let found = now
@@ -41,19 +46,29 @@ impl Overlay<'_> {
             match found {
                 Some(found) if found.scalar.text == wanted => {}
                 Some(found) => {
-                    return Err(fails(format!(
+                    return Err(format!(
                         "{} {} would run {}",
                         place.object, place.container, found.scalar.text
-                    )));
+                    ));
                 }
                 None => {
-                    return Err(fails(format!(
+                    return Err(format!(
                         "{} {} would be gone",
                         place.object, place.container
-                    )));
+                    ));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Checks that only images of the component differ; the error is the reason.
+    fn check_differences(
+        &self,
+        before: &Built,
+        after: &Built,
+        chosen: &[ImagePlace],
+    ) -> Result<(), String> {
         let images = places(&before.resources);
         for (index, (old, new)) in before.resources.iter().zip(&after.resources).enumerate() {
             let mut differences = Vec::new();
@@ -62,35 +77,41 @@ impl Overlay<'_> {
                 let image = images
                     .iter()
                     .find(|place| place.resource == index && place.path == difference.path);
-                let wanted = match image {
-                    Some(place) => parts::built(self.image, &place.scalar, self.options.create),
-                    None => parts::written(self.image, &difference.old),
-                };
-                let ours = |place: &ImagePlace| {
-                    chosen.contains(place)
-                        || self.component.knows(&place.scalar.text)
-                        || is_placeholder(&place.scalar.text)
-                };
-                let allowed = match image {
-                    Some(place) => difference.new == wanted && ours(place),
-                    // The source that a replacement copies.
-                    None => {
-                        difference.source
-                            && (wanted.contains(&difference.new) || difference.new == wanted)
-                    }
-                };
-                if !allowed {
-                    return Err(fails(format!(
+                if !self.is_allowed(&difference, image, chosen) {
+                    return Err(format!(
                         "{}{} would change from {} to {} too",
                         old.kind_and_name(),
                         difference.path,
                         difference.old,
                         difference.new
-                    )));
+                    ));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a difference is the component's new image, or the source of a copy of it.
+    fn is_allowed(
+        &self,
+        difference: &Difference,
+        image: Option<&ImagePlace>,
+        chosen: &[ImagePlace],
+    ) -> bool {
+        match image {
+            Some(place) => {
+                let wanted = parts::built(self.image, &place.scalar, self.options.create);
+                let ours = chosen.contains(place)
+                    || self.component.knows(&place.scalar.text)
+                    || is_placeholder(&place.scalar.text);
+                difference.new == wanted && ours
+            }
+            // The source that a replacement copies.
+            None => {
+                let wanted = parts::written(self.image, &difference.old);
+                difference.source && (wanted.contains(&difference.new) || difference.new == wanted)
+            }
+        }
     }
 }
 

@@ -213,24 +213,14 @@ fn set(
         write(target, value, options)?;
         return Ok(1);
     };
-    if let (Value::List(items), Some((key, pattern))) = (&mut *target, matcher(first)) {
-        let pattern =
-            Regex::new(pattern).map_err(|_| format!("{first} is not a regular expression"))?;
-        let mut count = 0;
-        for item in items.iter_mut() {
-            let found = if key.is_empty() {
-                item.text()
-            } else {
-                item.get(key).and_then(Value::text)
-            };
-            if found.is_some_and(|text| pattern.is_match(text)) {
-                count += set(item, rest, value, options)?;
-            }
-        }
-        if count == 0 && options.create {
-            return Err(format!("creating {first} is not followed here"));
-        }
-        return Ok(count);
+    if let (Value::List(items), Some(test)) = (&mut *target, matcher(first)) {
+        return set_matching(
+            items,
+            first,
+            test,
+            |item| set(item, rest, value, options),
+            options,
+        );
     }
     match target {
         Value::List(items) if first == "*" => {
@@ -254,14 +244,7 @@ fn set(
                 if !options.create {
                     return Ok(0);
                 }
-                let new = match rest.first() {
-                    None => Value::Scalar(Scalar::unplaced("")),
-                    Some(next) if matcher(next).is_some() || next.parse::<usize>().is_ok() => {
-                        Value::List(Vec::new())
-                    }
-                    Some(_) => Value::Map(Vec::new()),
-                };
-                target.set(first, new);
+                target.set(first, empty_value(rest.first()));
             }
             match target.get_mut(first) {
                 Some(next) => set(next, rest, value, options),
@@ -269,6 +252,43 @@ fn set(
             }
         }
         Value::Scalar(_) => Ok(0),
+    }
+}
+
+/// Applies `change` to the items of a list that match `[key=pattern]`; returns the sum of its results.
+fn set_matching(
+    items: &mut [Value],
+    step: &str,
+    (key, pattern): (&str, &str),
+    mut change: impl FnMut(&mut Value) -> Result<usize, String>,
+    options: &ReplacementOptions,
+) -> Result<usize, String> {
+    let pattern = Regex::new(pattern).map_err(|_| format!("{step} is not a regular expression"))?;
+    let mut count = 0;
+    for item in items {
+        let found = if key.is_empty() {
+            item.text()
+        } else {
+            item.get(key).and_then(Value::text)
+        };
+        if found.is_some_and(|text| pattern.is_match(text)) {
+            count += change(item)?;
+        }
+    }
+    if count == 0 && options.create {
+        return Err(format!("creating {step} is not followed here"));
+    }
+    Ok(count)
+}
+
+/// Returns an empty value that fits the next step of a path.
+fn empty_value(next: Option<&String>) -> Value {
+    match next {
+        None => Value::Scalar(Scalar::unplaced("")),
+        Some(next) if matcher(next).is_some() || next.parse::<usize>().is_ok() => {
+            Value::List(Vec::new())
+        }
+        Some(_) => Value::Map(Vec::new()),
     }
 }
 
