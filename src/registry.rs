@@ -1,5 +1,6 @@
 //! The OCI distribution client (distribution specification 1.1). Independent of trust decisions.
 
+mod address;
 mod attach;
 mod attached;
 mod auth;
