@@ -32,7 +32,7 @@ pub(crate) use error::Error;
 pub(crate) use history::Relation;
 pub(crate) use local::{files_of_branch, tag_at_head};
 pub(crate) use named::named_url;
-pub(crate) use push::{BranchPush, Lease};
+pub(crate) use push::{Lease, PushRequest};
 pub(crate) use repository::{Author, FetchedRepository, FileChange};
 pub(crate) use signing::{CommitSigningKey, SigningError};
 use url::Url;

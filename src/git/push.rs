@@ -31,7 +31,7 @@ pub(crate) enum Lease {
 
 /// The push of a commit to a branch.
 #[derive(Debug, Clone)]
-pub(crate) struct BranchPush {
+pub(crate) struct PushRequest {
     /// The branch, without `refs/heads/`.
     pub(crate) branch: String,
     /// The condition on the branch.
@@ -40,7 +40,7 @@ pub(crate) struct BranchPush {
     pub(crate) options: Vec<String>,
 }
 
-impl BranchPush {
+impl PushRequest {
     /// Makes a push to the branch as it was fetched.
     pub(crate) fn to(branch: &str) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl FetchedRepository {
     ///
     /// # Errors
     /// [`Error::Moved`], [`Error::Rejected`], [`Error::BranchName`] or an error of the connection.
-    pub(crate) fn push(&self, push: &BranchPush) -> Result<String, Error> {
+    pub(crate) fn push(&self, push: &PushRequest) -> Result<String, Error> {
         let said = RefCell::default();
         let sent = self.send(push, &said);
         let said = host_text(&said.into_inner());
@@ -110,7 +110,7 @@ impl FetchedRepository {
     /// Distinguishes a lost race from a final refusal by reading the branch.
     fn after_refusal(
         &self,
-        push: &BranchPush,
+        push: &PushRequest,
         reason: &str,
         said: String,
     ) -> Result<String, Error> {
@@ -136,7 +136,7 @@ impl FetchedRepository {
         })
     }
 
-    fn moved(&self, push: &BranchPush, reason: String) -> Error {
+    fn moved(&self, push: &PushRequest, reason: String) -> Error {
         Error::Moved {
             url: redacted(&self.address),
             branch: push.branch.clone(),
@@ -166,7 +166,7 @@ impl FetchedRepository {
         matches!(relation, Ok(Relation::Ancestor))
     }
 
-    fn has_moved(&self, push: &BranchPush, now: Option<&str>) -> bool {
+    fn has_moved(&self, push: &PushRequest, now: Option<&str>) -> bool {
         match self.expected(push) {
             Some(Some(at)) => now != Some(&at),
             Some(None) => now.is_some(),
@@ -175,7 +175,7 @@ impl FetchedRepository {
     }
 
     /// Returns the expected commit of the branch: `Some(None)` when the branch must not exist, `None` for any.
-    fn expected(&self, push: &BranchPush) -> Option<Option<String>> {
+    fn expected(&self, push: &PushRequest) -> Option<Option<String>> {
         match &push.lease {
             Lease::At(commit) => Some(Some(commit.clone())),
             Lease::Absent => Some(None),
@@ -185,7 +185,7 @@ impl FetchedRepository {
         }
     }
 
-    fn send(&self, push: &BranchPush, said: &RefCell<Vec<u8>>) -> Result<PushAnswer, Error> {
+    fn send(&self, push: &PushRequest, said: &RefCell<Vec<u8>>) -> Result<PushAnswer, Error> {
         let branch = &push.branch;
         if !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
             return Err(Error::BranchName {

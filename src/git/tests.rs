@@ -58,7 +58,7 @@ fn committed(mut repository: FetchedRepository, content: &str) -> FetchedReposit
 }
 
 async fn push(git: &Git, repository: FetchedRepository, branch: &str) -> Result<(), Error> {
-    let push = BranchPush::to(branch);
+    let push = PushRequest::to(branch);
     git.run(move |_| repository.push(&push).map(drop)).await
 }
 

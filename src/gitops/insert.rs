@@ -7,7 +7,7 @@ use super::{
     error::Position,
     graph::value::{Value, load},
     splice,
-    yaml::{self, NodeKind, YamlNode},
+    yaml::{self, SpannedKind, SpannedNode},
 };
 
 /// Appends an entry to `images:`; the list is added when the file has none.
@@ -61,7 +61,7 @@ pub(super) fn entry(file: &str, text: &str, fields: &[(&str, String)]) -> Result
 }
 
 /// Adds `images:` with the entry to a document in braces.
-fn with_flow_list(text: &str, document: &YamlNode, fields: &[(&str, String)]) -> String {
+fn with_flow_list(text: &str, document: &SpannedNode, fields: &[(&str, String)]) -> String {
     let close = document.range.end;
     let head = text.get(..close).unwrap_or_default();
     let tail = text.get(close..).unwrap_or_default();
@@ -78,7 +78,7 @@ fn with_flow_list(text: &str, document: &YamlNode, fields: &[(&str, String)]) ->
 /// Adds `images:` with the entry at the end of a block document.
 fn with_block_list(
     text: &str,
-    document: &YamlNode,
+    document: &SpannedNode,
     fields: &[(&str, String)],
     end: &str,
 ) -> String {
@@ -91,7 +91,11 @@ fn with_block_list(
 }
 
 /// Appends the entry to a list in brackets; `None` for a list over commented lines.
-fn extended_flow_list(text: &str, images: &YamlNode, fields: &[(&str, String)]) -> Option<String> {
+fn extended_flow_list(
+    text: &str,
+    images: &SpannedNode,
+    fields: &[(&str, String)],
+) -> Option<String> {
     let inside = text.get(images.range.clone()).unwrap_or_default();
     let close = images.range.end;
     let closed = text.get(close..).is_some_and(|rest| rest.starts_with(']'));
@@ -112,7 +116,7 @@ fn extended_flow_list(text: &str, images: &YamlNode, fields: &[(&str, String)]) 
 /// Appends the entry after the last item of a block list.
 fn extended_block_list(
     text: &str,
-    last: &YamlNode,
+    last: &SpannedNode,
     fields: &[(&str, String)],
     end: &str,
 ) -> String {
@@ -139,11 +143,11 @@ pub(super) fn keys(
 ) -> Result<String, Error> {
     let documents = yaml::parse(file, text)?;
     let images = documents.iter().find_map(|document| document.get("images"));
-    let item = images.map_or(&[][..], YamlNode::items);
+    let item = images.map_or(&[][..], SpannedNode::items);
     let mut fitting = item
         .iter()
         .enumerate()
-        .filter(|(_, item)| item.get("name").and_then(YamlNode::text) == Some(name));
+        .filter(|(_, item)| item.get("name").and_then(SpannedNode::text) == Some(name));
     let (Some((index, item)), None) = (fitting.next(), fitting.next()) else {
         return Err(Error::NotEditable {
             at: Position::start(file),
@@ -240,13 +244,13 @@ fn block(fields: &[(&str, String)], indentation: usize, end: &str) -> String {
 }
 
 /// Returns the column of the dashes in the file's other lists, from 0.
-fn list_indentation(text: &str, document: &YamlNode) -> Option<usize> {
-    let NodeKind::Mapping(entries) = &document.kind else {
+fn list_indentation(text: &str, document: &SpannedNode) -> Option<usize> {
+    let SpannedKind::Mapping(entries) = &document.kind else {
         return None;
     };
     let lists = entries
         .iter()
-        .filter(|(_, value)| matches!(value.kind, NodeKind::Sequence(_)) && !value.flow);
+        .filter(|(_, value)| matches!(value.kind, SpannedKind::Sequence(_)) && !value.flow);
     lists
         .filter_map(|(_, value)| value.items().first())
         .map(|item| dash_column(text, item))
@@ -254,7 +258,7 @@ fn list_indentation(text: &str, document: &YamlNode) -> Option<usize> {
 }
 
 /// Returns the column of the dash before an item of a block list, from 0.
-fn dash_column(text: &str, item: &YamlNode) -> usize {
+fn dash_column(text: &str, item: &SpannedNode) -> usize {
     let head = text.get(..item.range.start).unwrap_or_default();
     let line = head
         .rfind('\n')
@@ -262,10 +266,10 @@ fn dash_column(text: &str, item: &YamlNode) -> usize {
     line.rfind('-').unwrap_or(item.column.saturating_sub(3))
 }
 
-fn last_byte(node: &YamlNode) -> usize {
+fn last_byte(node: &SpannedNode) -> usize {
     let inner = match &node.kind {
-        NodeKind::Sequence(items) if !node.flow => items.last().map(last_byte),
-        NodeKind::Mapping(entries) if !node.flow => entries
+        SpannedKind::Sequence(items) if !node.flow => items.last().map(last_byte),
+        SpannedKind::Mapping(entries) if !node.flow => entries
             .last()
             .map(|(key, value)| last_byte(key).max(last_byte(value))),
         _ => None,

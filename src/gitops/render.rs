@@ -21,7 +21,7 @@ use super::{
     scalar::write,
     tree::Tree,
     update::{is_kustomization, update, yaml_files},
-    yaml::{self, YamlNode},
+    yaml::{self, SpannedNode},
 };
 use crate::image::Reference;
 
@@ -319,13 +319,13 @@ fn remove_kinds(tree: &Tree<'_>, file: &str, skip: &[&str]) -> Result<(), Error>
     for document in yaml::parse(file, &text)? {
         let kind = document
             .get("kind")
-            .and_then(YamlNode::text)
+            .and_then(SpannedNode::text)
             .unwrap_or_default();
-        let inside = document.get("items").map_or(&[][..], YamlNode::items);
+        let inside = document.get("items").map_or(&[][..], SpannedNode::items);
         let inside = inside.iter().find(|item| {
             let kind = item
                 .get("kind")
-                .and_then(YamlNode::text)
+                .and_then(SpannedNode::text)
                 .unwrap_or_default();
             skip.contains(&kind)
         });

@@ -8,7 +8,7 @@ use super::{
     graph::value::Mark,
     splice,
     tree::{ScalarClaim, Tree},
-    yaml::{self, NodeKind, YamlNode},
+    yaml::{self, SpannedKind, SpannedNode},
 };
 
 const BLOCK_HINT: &str =
@@ -107,7 +107,7 @@ pub(super) fn protected(file: &str, text: &str) -> Result<(), Error> {
             let Some(sops) = document.get("sops") else {
                 continue;
             };
-            let only = sops.get("mac_only_encrypted").and_then(YamlNode::text) == Some("true");
+            let only = sops.get("mac_only_encrypted").and_then(SpannedNode::text) == Some("true");
             if sops.get("mac").is_some() && !only {
                 return Err(refuse(
                     sops.line,
@@ -138,16 +138,16 @@ pub(super) fn protected(file: &str, text: &str) -> Result<(), Error> {
 }
 
 /// Returns the scalar that begins at a byte.
-fn scalar_at(node: &YamlNode, start: usize) -> Option<&YamlNode> {
+fn scalar_at(node: &SpannedNode, start: usize) -> Option<&SpannedNode> {
     match &node.kind {
-        NodeKind::Scalar { .. } => {
+        SpannedKind::Scalar { .. } => {
             (node.range.start == start && !node.range.is_empty()).then_some(node)
         }
-        NodeKind::Sequence(items) => items.iter().find_map(|item| scalar_at(item, start)),
-        NodeKind::Mapping(entries) => entries
+        SpannedKind::Sequence(items) => items.iter().find_map(|item| scalar_at(item, start)),
+        SpannedKind::Mapping(entries) => entries
             .iter()
             .find_map(|(_, value)| scalar_at(value, start)),
-        NodeKind::Alias(_) => None,
+        SpannedKind::Alias(_) => None,
     }
 }
 
@@ -155,13 +155,13 @@ fn scalar_at(node: &YamlNode, start: usize) -> Option<&YamlNode> {
 fn inside(
     mark: &Mark,
     before: &str,
-    outer: &YamlNode,
+    outer: &SpannedNode,
     start: usize,
     text: &str,
     options: &EditOptions,
 ) -> Result<String, Error> {
     let refuse = |reason: &str| refused(mark, reason, BLOCK_HINT);
-    let NodeKind::Scalar { text: old, style } = &outer.kind else {
+    let SpannedKind::Scalar { text: old, style } = &outer.kind else {
         return Err(refuse("it is not a scalar"));
     };
     let documents = yaml::parse(&mark.file, old)?;
@@ -189,7 +189,7 @@ fn inside(
 /// is the reason.
 fn with_block_line(
     before: &str,
-    outer: &YamlNode,
+    outer: &SpannedNode,
     old: &str,
     new: &str,
 ) -> Result<String, &'static str> {

@@ -13,7 +13,7 @@ use super::{
     error::Position,
     graph::value::Mark,
     parts,
-    yaml::{self, NodeKind, YamlNode, malformed},
+    yaml::{self, SpannedKind, SpannedNode, malformed},
 };
 use crate::image::Reference;
 
@@ -133,14 +133,14 @@ fn comments(file: &str, text: &str) -> Result<Vec<(usize, Position, String)>, Er
     Ok(comments)
 }
 
-fn collect<'a>(node: &'a YamlNode, scalars: &mut Vec<&'a YamlNode>) {
+fn collect<'a>(node: &'a SpannedNode, scalars: &mut Vec<&'a SpannedNode>) {
     match &node.kind {
-        NodeKind::Scalar { .. } => scalars.push(node),
-        NodeKind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
+        SpannedKind::Scalar { .. } => scalars.push(node),
+        SpannedKind::Sequence(items) => items.iter().for_each(|item| collect(item, scalars)),
         // A key cannot be an image.
-        NodeKind::Mapping(entries) => entries
+        SpannedKind::Mapping(entries) => entries
             .iter()
             .for_each(|(_, value)| collect(value, scalars)),
-        NodeKind::Alias(_) => {}
+        SpannedKind::Alias(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use granit_parser::ScalarStyle;
 
 use super::{
     EditOptions, Error,
-    yaml::{NodeKind, YamlNode, outline},
+    yaml::{SpannedKind, SpannedNode, outline},
 };
 
 /// Replaces the scalar's text, keeping its quotes.
@@ -12,7 +12,7 @@ pub(super) fn replace(
     file: &str,
     text: &str,
     path: &str,
-    node: &YamlNode,
+    node: &SpannedNode,
     value: &str,
     options: &EditOptions,
 ) -> Result<String, Error> {
@@ -23,12 +23,12 @@ pub(super) fn replace(
         hint: hint.to_owned(),
     };
     let (old, style) = match &node.kind {
-        NodeKind::Scalar { text, style } => Ok((text, *style)),
-        NodeKind::Alias(_) => Err(refuse(
+        SpannedKind::Scalar { text, style } => Ok((text, *style)),
+        SpannedKind::Alias(_) => Err(refuse(
             "it is an alias: its text is set at the anchor and used there too",
             "name the place of the anchor, with --allow-shared",
         )),
-        NodeKind::Sequence(_) | NodeKind::Mapping(_) => {
+        SpannedKind::Sequence(_) | SpannedKind::Mapping(_) => {
             Err(refuse("it is not a scalar", "name a scalar inside it"))
         }
     }?;

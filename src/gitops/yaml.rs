@@ -11,8 +11,8 @@ const MAX_NODES: usize = 1_000_000;
 
 /// A YAML node with its position.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct YamlNode {
-    pub(super) kind: NodeKind,
+pub(super) struct SpannedNode {
+    pub(super) kind: SpannedKind,
     /// The bytes of a scalar, quotes and all; of other kinds, from the first byte to the start
     /// of the token that ends them.
     pub(super) range: Range<usize>,
@@ -30,25 +30,25 @@ pub(super) struct YamlNode {
 
 /// The kind of a node, with its content.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum NodeKind {
+pub(super) enum SpannedKind {
     Scalar {
         text: String,
         style: ScalarStyle,
     },
-    Sequence(Vec<YamlNode>),
-    Mapping(Vec<(YamlNode, YamlNode)>),
+    Sequence(Vec<SpannedNode>),
+    Mapping(Vec<(SpannedNode, SpannedNode)>),
     /// An alias, with the number of its anchor.
     Alias(usize),
 }
 
-impl YamlNode {
+impl SpannedNode {
     pub(super) fn position(&self, file: &str) -> Position {
         Position::new(file, self.line, self.column)
     }
 
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            NodeKind::Scalar { text, .. } => Some(text),
+            SpannedKind::Scalar { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -56,7 +56,7 @@ impl YamlNode {
     /// Returns the values of a key of a mapping: none, one, or several when the key is duplicated.
     pub(super) fn values(&self, key: &str) -> Vec<&Self> {
         let entries = match &self.kind {
-            NodeKind::Mapping(entries) => entries.as_slice(),
+            SpannedKind::Mapping(entries) => entries.as_slice(),
             _ => &[],
         };
         let fitting = entries.iter().filter(|(name, _)| name.text() == Some(key));
@@ -70,14 +70,14 @@ impl YamlNode {
 
     pub(super) fn items(&self) -> &[Self] {
         match &self.kind {
-            NodeKind::Sequence(items) => items,
+            SpannedKind::Sequence(items) => items,
             _ => &[],
         }
     }
 }
 
 /// Reads every document of a file.
-pub(super) fn parse(file: &str, text: &str) -> Result<Vec<YamlNode>, Error> {
+pub(super) fn parse(file: &str, text: &str) -> Result<Vec<SpannedNode>, Error> {
     let mut builder = NodeBuilder::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| malformed(file, &error))?;
@@ -125,27 +125,27 @@ pub(super) fn outline(file: &str, text: &str) -> Result<Vec<String>, Error> {
 }
 
 /// A collection whose end has not been read.
-struct OpenCollection {
+struct PendingCollection {
     mapping: bool,
     flow: bool,
     anchor: usize,
     start: usize,
     line: usize,
     column: usize,
-    nodes: Vec<YamlNode>,
+    nodes: Vec<SpannedNode>,
 }
 
 #[derive(Default)]
 struct NodeBuilder {
-    documents: Vec<YamlNode>,
-    open: Vec<OpenCollection>,
+    documents: Vec<SpannedNode>,
+    open: Vec<PendingCollection>,
     aliased: BTreeSet<usize>,
     nodes: usize,
 }
 
 impl NodeBuilder {
     fn handle(&mut self, event: Event<'_>, span: &Span) -> Result<(), &'static str> {
-        let node = |kind, anchor| YamlNode {
+        let node = |kind, anchor| SpannedNode {
             kind,
             range: span.byte_range().unwrap_or_default(),
             line: span.start.line(),
@@ -157,11 +157,11 @@ impl NodeBuilder {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let text = text.into_owned();
-                self.add(node(NodeKind::Scalar { text, style }, anchor))
+                self.add(node(SpannedKind::Scalar { text, style }, anchor))
             }
             Event::Alias(anchor) => {
                 self.aliased.insert(anchor);
-                self.add(node(NodeKind::Alias(anchor), 0))
+                self.add(node(SpannedKind::Alias(anchor), 0))
             }
             Event::SequenceStart(style, anchor, _) => self.start(false, style, anchor, span),
             Event::MappingStart(style, anchor, _) => self.start(true, style, anchor, span),
@@ -177,7 +177,7 @@ impl NodeBuilder {
         anchor: usize,
         span: &Span,
     ) -> Result<(), &'static str> {
-        self.open.push(OpenCollection {
+        self.open.push(PendingCollection {
             mapping,
             flow: style == StructureStyle::Flow,
             anchor,
@@ -203,12 +203,12 @@ impl NodeBuilder {
             while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
                 entries.push((key, value));
             }
-            NodeKind::Mapping(entries)
+            SpannedKind::Mapping(entries)
         } else {
-            NodeKind::Sequence(open.nodes)
+            SpannedKind::Sequence(open.nodes)
         };
         let end = span.byte_range().unwrap_or_default().start;
-        self.add(YamlNode {
+        self.add(SpannedNode {
             kind,
             range: open.start..end.max(open.start),
             line: open.line,
@@ -219,7 +219,7 @@ impl NodeBuilder {
         })
     }
 
-    fn add(&mut self, node: YamlNode) -> Result<(), &'static str> {
+    fn add(&mut self, node: SpannedNode) -> Result<(), &'static str> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err("it has too many nodes");
@@ -233,19 +233,19 @@ impl NodeBuilder {
 }
 
 /// Marks the target of an alias, and everything below it, as shared.
-fn mark_shared(node: &mut YamlNode, aliased: &BTreeSet<usize>) {
+fn mark_shared(node: &mut SpannedNode, aliased: &BTreeSet<usize>) {
     let shared = node.shared || node.anchor != 0 && aliased.contains(&node.anchor);
     node.shared = shared;
-    let mut down = |child: &mut YamlNode| {
+    let mut down = |child: &mut SpannedNode| {
         child.shared = shared;
         mark_shared(child, aliased);
     };
     match &mut node.kind {
-        NodeKind::Sequence(items) => items.iter_mut().for_each(&mut down),
-        NodeKind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
+        SpannedKind::Sequence(items) => items.iter_mut().for_each(&mut down),
+        SpannedKind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
             down(key);
             down(value);
         }),
-        NodeKind::Scalar { .. } | NodeKind::Alias(_) => {}
+        SpannedKind::Scalar { .. } | SpannedKind::Alias(_) => {}
     }
 }

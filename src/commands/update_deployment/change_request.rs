@@ -31,7 +31,7 @@ use crate::{
     },
     failure::{Failure, Kind},
     forge::{self, ChangeRequestState, Forge, Proposal},
-    git::{self, BranchPush, FetchedRepository, Lease, commit_of_branch},
+    git::{self, FetchedRepository, Lease, PushRequest, commit_of_branch},
 };
 
 /// The number of times that the branch is prepared when others change the branches meanwhile.
@@ -370,7 +370,7 @@ impl BranchPush {
         let key = self.remote.key.as_ref();
         base.commit(&changes, &message, &self.request.author, self.time, key)
             .map_err(git_failure)?;
-        let push = BranchPush {
+        let push = PushRequest {
             branch: self.change.branch.clone(),
             lease,
             options: self.push_options.clone(),

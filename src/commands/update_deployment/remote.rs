@@ -12,7 +12,7 @@ use super::{
 use crate::{
     commands::failures::git_failure,
     failure::{Failure, Kind},
-    git::{self, BranchPush, CommitSigningKey, FetchedRepository, FileChange},
+    git::{self, CommitSigningKey, FetchedRepository, FileChange, PushRequest},
     gitops,
 };
 
@@ -136,7 +136,7 @@ fn push_edit(
             remote.key.as_ref(),
         )
         .map_err(git_failure)?;
-    match fetched.push(&BranchPush::to(&branch)) {
+    match fetched.push(&PushRequest::to(&branch)) {
         Ok(_) => {
             let mut done = edit_result(true, &fetched.commit_id(), &branch);
             done.stdout = plan.lines(&fetched.commit_id()).into_bytes();

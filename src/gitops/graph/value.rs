@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, rc::Rc};
 use crate::gitops::{
     Error,
     error::Position,
-    yaml::{self, NodeKind, YamlNode},
+    yaml::{self, SpannedKind, SpannedNode},
 };
 
 /// The place of a scalar in a file, or in a document inside a scalar of a file.
@@ -279,12 +279,12 @@ impl ValueLoader {
 
     fn value(
         &self,
-        node: &YamlNode,
+        node: &SpannedNode,
         path: &str,
         anchors: &mut BTreeMap<usize, Value>,
     ) -> Result<Value, Error> {
         let value = match &node.kind {
-            NodeKind::Scalar { text, style } => {
+            SpannedKind::Scalar { text, style } => {
                 let null = *style == granit_parser::ScalarStyle::Plain
                     && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
                 let mark = Rc::new(self.mark(node, text, path));
@@ -299,20 +299,24 @@ impl ValueLoader {
                     entry: None,
                 })
             }
-            NodeKind::Sequence(items) => {
+            SpannedKind::Sequence(items) => {
                 let mut values = Vec::new();
                 for (at, item) in items.iter().enumerate() {
                     let names = items
                         .iter()
-                        .map(|item| item.get("name").and_then(YamlNode::text));
-                    let place =
-                        item_path(path, at, item.get("name").and_then(YamlNode::text), names);
+                        .map(|item| item.get("name").and_then(SpannedNode::text));
+                    let place = item_path(
+                        path,
+                        at,
+                        item.get("name").and_then(SpannedNode::text),
+                        names,
+                    );
                     values.push(self.value(item, &place, anchors)?);
                 }
                 Value::List(values)
             }
-            NodeKind::Mapping(entries) => self.mapping(node, entries, path, anchors)?,
-            NodeKind::Alias(anchor) => match anchors.get(anchor) {
+            SpannedKind::Mapping(entries) => self.mapping(node, entries, path, anchors)?,
+            SpannedKind::Alias(anchor) => match anchors.get(anchor) {
                 Some(value) => value.clone(),
                 None => {
                     return Err(Error::NotUnderstood {
@@ -332,8 +336,8 @@ impl ValueLoader {
 
     fn mapping(
         &self,
-        node: &YamlNode,
-        entries: &[(YamlNode, YamlNode)],
+        node: &SpannedNode,
+        entries: &[(SpannedNode, SpannedNode)],
         path: &str,
         anchors: &mut BTreeMap<usize, Value>,
     ) -> Result<Value, Error> {
@@ -384,7 +388,7 @@ impl ValueLoader {
         Ok(Value::Map(map))
     }
 
-    fn position(&self, node: &YamlNode) -> Position {
+    fn position(&self, node: &SpannedNode) -> Position {
         match &self.outer {
             Some(outer) => Position::new(
                 &self.file,
@@ -395,7 +399,7 @@ impl ValueLoader {
         }
     }
 
-    fn mark(&self, node: &YamlNode, text: &str, path: &str) -> Mark {
+    fn mark(&self, node: &SpannedNode, text: &str, path: &str) -> Mark {
         let at = self.position(node);
         let (path, range, inner, outer_shared) = match &self.outer {
             Some(outer) => (
