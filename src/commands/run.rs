@@ -35,7 +35,7 @@ use trial::{release_of, show_plan, trial};
 use super::{
     Context, Outcome,
     attest::AttestRequest,
-    copy_image::{self, AttachedChoice, CopyRequest, VerdictSource},
+    copy_image::{AttachedChoice, CopyRequest, VerdictSource},
     extract_tag::{self, TagRequest},
     gather_images::{self, GatherRequest},
     trust_flags::TrustFlags,

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lab::tekton::{
-    self,
-    model::{Pipeline, Resource},
-};
+use lab::tekton::{self, model::Resource};
 use serde_json::Value as Json;
 
 use super::{ONE_POD, PIPELINE, pipeline, task, text};

@@ -3,7 +3,7 @@
 use lab::tekton::{Fate, Run, Status};
 use serde_json::{Value, json};
 
-use super::{PROMOTE, run, tasks};
+use super::{PROMOTE, tasks};
 use crate::tenant::Tenant;
 
 /// Runs the release of a tenant in the runner.
