@@ -211,6 +211,9 @@ def setups():
     yield "good", ["--policy", "team/default", *by_key], {"KUBECONFIG": "kubeconfig"}
     yield "good", ["--policy", "team/default", *by_key, "--kubeconfig", "kubeconfig"], {}
     yield "good", ["--policy", "team/absent", *by_key, "--kubeconfig", "kubeconfig"], {}
+    # A name alone is looked up in the namespace of the kubeconfig.
+    yield "good", ["--policy", "default", *by_key], {"KUBECONFIG": "kubeconfig"}
+    yield "good", ["--policy", "absent", *by_key], {"KUBECONFIG": "kubeconfig"}
     yield "good", ["--policy", "broken-date.json", *by_key], {}
     yield "good", ["--policy", "own.json", "--public-key", "ours.pub", "--rekor-url", "http://127.0.0.1:1", "--output", "json"], \
         {"SIGSTORE_REKOR_PUBLIC_KEY": "ours.pub"}
@@ -226,3 +229,48 @@ def snapshots(image):
     yield f'{{"spec": {{"components": [{{"name": "a", "containerImage": "{image}"}}]}}}}'
     yield f"components:\n- name: a\n  containerImage: {image}\n"
     yield "{"
+
+
+# A rule that the good image passes.
+PASSING = """package main
+
+import rego.v1
+
+# METADATA
+# title: Attested
+# custom:
+#   short_name: attested
+deny contains {"code": "main.attested", "msg": "no attestation"} if count(input.attestations) == 0
+"""
+
+
+def keys(pem, passing, git):
+    """How the key and a source with credentials may be written: a name, the configuration, further arguments, the environment."""
+    def policy(**more):
+        return {"sources": [{"policy": [passing]}], **more}
+    cluster = {"KUBECONFIG": "kubeconfig"}
+    flag = lambda key: ["--public-key", key]
+    yield "publicKey: a PEM", policy(publicKey=pem), [], {}
+    yield "publicKey: a PEM with lines around it", policy(publicKey=f"\n{pem}\n"), [], {}
+    yield "publicKey: a PEM of another signer, and the flag", policy(publicKey=pem), flag("theirs.pub"), {}
+    yield "publicKey: a file", policy(publicKey="ours.pub"), [], {}
+    yield "publicKey: an absolute path that is not there", policy(publicKey="/no/such.pub"), [], {}
+    yield "publicKey: a text that is no key", policy(publicKey="-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), [], {}
+    yield "publicKey: empty", policy(publicKey=""), [], {}
+    yield "--public-key: a PEM", policy(), flag(pem), {}
+    for key in ["k8s://team/keys", "k8s://team/absent", "k8s://team/empty", "k8s://keys", "k8s://team/keys/cosign.pub", "k8s://"]:
+        yield f"--public-key={key}", policy(), flag(key), cluster
+    yield "publicKey: k8s://team/keys", policy(publicKey="k8s://team/keys"), [], cluster
+    yield "publicKey: k8s://team/keys without a cluster", policy(publicKey="k8s://team/keys"), [], {}
+    remote = lambda account: [{"policy": [f"git::https://{account}{git}//policies/passing"]}]
+    trusting = {"GIT_SSL_NO_VERIFY": "true"}
+    for account in ["", "user:token@", "user:wrong@", "token@"]:
+        yield f"git::https://{account}", {"sources": remote(account)}, flag("ours.pub"), trusting
+
+
+# The rows of `keys` that differ: both exit codes and the reason.
+KEYS_KNOWN = {
+    "--public-key: a PEM": (0, 0, "the report does not repeat the text of the key"),
+    "--public-key=k8s://keys": (1, 0, "the namespace of the pod or the kubeconfig is taken"),
+    "git::https://user:token@": (0, 1, "a password in a URL ends up in logs, credentials are read from files"),
+}
