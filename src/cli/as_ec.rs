@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, io::Write as _, process::ExitCode, sync::Arc};
 
-use super::{Global, RunBounds, hosts, log, start};
+use super::{Global, RunBounds, hosts, log, start::start};
 use crate::{
     commands::ec::{self, EcCall, Usage, decide_color, in_go},
     env::Env,

@@ -108,7 +108,7 @@ fn a_pause_longer_than_the_budget_is_not_made() {
     to.fail(Fault::new(Effect::RetryAfter(429, 1)).once());
     copy(&dir, &from.address(), &to.address(), &[])
         .exits(0)
-        .says("status 429 (try 2 of 6 in 1.0s)");
+        .says("status 429 (try 2 of 6 in 1.0 s)");
 }
 
 #[test]

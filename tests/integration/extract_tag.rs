@@ -80,7 +80,7 @@ fn refuses_what_is_no_usable_tag() {
     let cases = [
         ("--ref=refs/heads/main", "branch"),
         ("--ref=refs/pull/1/head", "pull request"),
-        ("--ref=v1.0", "no full ref"),
+        ("--ref=v1.0", "not the full ref"),
         ("--tag=v1+2", "'+'"),
         ("--tag=svc-a/v1", "'/'"),
         ("--tag=v1.0$(touch x)", "'$'"),

@@ -98,7 +98,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("git2::", &["src/git.rs", "src/git/"]),
     ("std::env::", &["src/env.rs", "src/cli.rs", "src/fuzz.rs"]),
     ("io::stdout", &["src/cli.rs", "src/cli/"]),
-    ("\"/tekton", &["src/tekton/", "src/policy/local.rs"]),
+    ("\"/tekton", &["src/tekton", "src/policy/local.rs"]),
 ];
 
 #[test]

@@ -109,7 +109,7 @@ fn local_paths_come_from_local_configurations_and_below_their_directory() {
 #[test]
 fn places_of_credentials_are_never_read() {
     let scene = Scene::new();
-    let hidden = "credentials of this run are kept there";
+    let hidden = "it contains credentials of this run";
     let above = |sources: &str| {
         scene
             .dir
@@ -157,7 +157,7 @@ fn rule_data_of_the_command_line_is_text() {
     data("k=v").exits(0).prints("\"k\": \"v\"");
     data("k=logins/config.json")
         .exits(2)
-        .says("is a path of this machine");
+        .says("is a local path");
     data("k=absent.json").exits(0).prints("absent.json");
 }
 

@@ -98,7 +98,12 @@ fn verifies_an_index_and_every_platform() {
         verify(&image, &flags.each_ref().map(String::as_str))
     };
     let good = run("https://github.com/acme/.*").exits(0);
-    assert_eq!(good.stdout.matches("counts").count(), 3, "{}", good.stdout);
+    assert_eq!(
+        good.stdout.matches("  accepted ").count(),
+        3,
+        "{}",
+        good.stdout
+    );
     assert!(good.stdout.contains(signer));
     // A pattern must match the whole subject.
     run("github.com/acme/")
@@ -268,7 +273,7 @@ fn one_verifier_serves_all_images_of_a_run() {
         let before = web.requests().len();
         let each = format!("--each-platform={each}");
         let run = verify(&image, &[&flags[..], &[each.as_str()]].concat()).exits(0);
-        let images = run.stdout.matches("counts").count();
+        let images = run.stdout.matches("  accepted ").count();
         (images, web.requests().len() - before)
     };
     let (one, alone) = asked(false);

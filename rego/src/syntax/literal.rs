@@ -1,7 +1,33 @@
 //! Literals: strings with escapes, numbers within limits.
 
+use super::{
+    ast::{Term, TermKind},
+    parser::{Parsed, Parser},
+};
+
 /// Largest exponent of two of a number, as in OPA.
 const MAX_EXPONENT: f64 = 1e5;
+
+impl Parser<'_> {
+    /// Parses a string in quotes or backquotes.
+    pub(super) fn string(&mut self) -> Parsed<Term> {
+        let (span, lit) = (self.span(), self.lit());
+        let inner = lit.get(1..lit.len().saturating_sub(1)).unwrap_or_default();
+        let text = if lit.starts_with('`') {
+            Some(inner.to_owned())
+        } else {
+            unescape(inner)
+        };
+        let Some(text) = text else {
+            self.error(span, format!("illegal string literal: {lit}"));
+            return None;
+        };
+        Some(Term {
+            span,
+            kind: TermKind::String(text.into()),
+        })
+    }
+}
 
 /// Reads the text between the quotes of a string; `None` for one that JSON refuses.
 ///

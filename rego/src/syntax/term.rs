@@ -473,24 +473,6 @@ impl Parser<'_> {
             kind: TermKind::Number(text.into()),
         })
     }
-
-    fn string(&mut self) -> Parsed<Term> {
-        let (span, lit) = (self.span(), self.lit());
-        let inner = lit.get(1..lit.len().saturating_sub(1)).unwrap_or_default();
-        let text = if lit.starts_with('`') {
-            Some(inner.to_owned())
-        } else {
-            literal::unescape(inner)
-        };
-        let Some(text) = text else {
-            self.error(span, format!("illegal string literal: {lit}"));
-            return None;
-        };
-        Some(Term {
-            span,
-            kind: TermKind::String(text.into()),
-        })
-    }
 }
 
 /// Makes `input` and `data` references of one element.

@@ -194,7 +194,7 @@ fn a_repository_that_must_be_made_first_is_a_hint() {
     to.fail(Fault::new(Effect::Status(404)).of("POST", "/blobs/uploads/"));
     promote(&from, &to, &[])
         .exits(5)
-        .says("make the destination's first");
+        .says("create the destination's first");
     assert!(to.tags().is_empty());
 }
 
@@ -482,6 +482,6 @@ fn a_layer_that_its_publisher_keeps_stays_there() {
     );
     let text = text.replacen("\"layers\":[", &foreign, 1);
     let image = from.put_manifest("staging/app", Some("v1"), signer::MANIFEST, text.as_bytes());
-    promote(&from, &to, &[]).exits(0).says("publisher");
+    promote(&from, &to, &[]).exits(0).says("foreign layer");
     assert_eq!(to.tags()["prod/app:v1"], image);
 }

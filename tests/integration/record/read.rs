@@ -108,7 +108,7 @@ fn a_statement_about_another_place_or_with_one_other_bit_is_refused() {
     let other_tag = here.replace("prod-v1.0", "prod-v2.0");
     deploy(&scene, &[&trust, &other_tag, "--unverified"])
         .exits(4)
-        .says("not about the tag");
+        .says("it does not list the tag");
     // Each statement in turn with one bit changed.
     let image = lab::signer::Image {
         repository: "acme/web".to_owned(),
