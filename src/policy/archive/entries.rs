@@ -44,6 +44,8 @@ struct Pending {
     records: Option<Records>,
     name: Option<String>,
     link: Option<String>,
+    /// True behind a global extended header.
+    global: bool,
 }
 
 impl Pending {
@@ -89,6 +91,11 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
             });
         }
     }
+    if pending.global {
+        return Err(Error::Differs {
+            what: "a global extended header at the end",
+        });
+    }
     if !pending.is_empty() {
         return Err(Error::Cut {
             what: "no entry follows an extended header",
@@ -128,6 +135,11 @@ fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Err
     if !is_zero(block.get(..count).unwrap_or_default()) {
         return Err(Error::Trailing);
     }
+    if !matches!(count, 0 | BLOCK) {
+        return Err(Error::Differs {
+            what: "a block of zeros that is not whole",
+        });
+    }
     source.end()?;
     Ok(None)
 }
@@ -140,6 +152,11 @@ fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> R
     match fields.flag {
         b'x' => {
             let records = Records::parse(&small(source, fields.size)?)?;
+            if records.odd_number {
+                return Err(Error::Differs {
+                    what: "a number in an extended header",
+                });
+            }
             if pending.records.replace(records).is_some() {
                 return Err(twice);
             }
@@ -151,6 +168,7 @@ fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> R
                     what: "a global extended header with names or sizes",
                 });
             }
+            pending.global = true;
         }
         b'L' | b'K' => {
             let name = header::text(&small(source, fields.size)?);

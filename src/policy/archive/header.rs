@@ -45,7 +45,8 @@ pub(super) fn fields(block: &[u8; BLOCK]) -> Result<Fields, Error> {
         } else {
             format!("{prefix}/{name}")
         },
-        flag: header.entry_type().as_byte(),
+        // The library takes a zero for a regular file, and V7 writes directories so too.
+        flag: block.get(156).copied().unwrap_or_default(),
         size,
         link: text(&old.linkname),
     })
@@ -120,7 +121,18 @@ fn number(field: &[u8]) -> Result<Option<u64>, Error> {
             let value = value.ok_or_else(too_large)?;
             return Ok(u64::try_from(value).ok());
         }
-        [0xff, ..] => return Ok(None),
+        [0xff, digits @ ..] => {
+            let value = digits.iter().try_fold(0_i64, |value, digit| {
+                value.checked_mul(256)?.checked_add(i64::from(!*digit))
+            });
+            // Python's reader has numbers of any size.
+            return match value {
+                Some(_) => Ok(None),
+                None => Err(Error::Differs {
+                    what: "a number in a header",
+                }),
+            };
+        }
         [0x80..=0xff, ..] => {
             return Err(Error::Differs {
                 what: "a number in a header",

@@ -10,6 +10,8 @@ pub(super) struct Records {
     pub(super) size: Option<u64>,
     /// True for a sparse file of GNU tar.
     pub(super) sparse: bool,
+    /// True when Go's reader refuses a number that Python's takes for zero.
+    pub(super) odd_number: bool,
 }
 
 impl Records {
@@ -41,6 +43,8 @@ impl Records {
                         what: "the character set of names",
                     });
                 }
+                b"uid" | b"gid" => records.odd_number |= !is_whole(value),
+                b"mtime" | b"atime" | b"ctime" => records.odd_number |= !is_time(value),
                 key if key.starts_with(b"GNU.sparse.") => records.sparse = true,
                 _ => {}
             }
@@ -67,6 +71,23 @@ fn record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (key, value) = record.split_at(equals);
     let valid = !key.is_empty() && !key.contains(&0);
     valid.then_some((key, value.get(1..)?, rest))
+}
+
+/// Tells whether both readers take it for a whole number. An empty value keeps the header's own.
+fn is_whole(value: &[u8]) -> bool {
+    let digits = match value {
+        [b'+' | b'-', digits @ ..] => digits,
+        digits => digits,
+    };
+    value.is_empty() || (1..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// The same for seconds with a fraction.
+fn is_time(value: &[u8]) -> bool {
+    let mut parts = value.splitn(2, |byte| *byte == b'.');
+    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next());
+    let is_fraction = |digits: &[u8]| !whole.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_whole(whole) && fraction.is_none_or(is_fraction)
 }
 
 fn size(value: &[u8]) -> Result<u64, Error> {

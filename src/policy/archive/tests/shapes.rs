@@ -161,6 +161,15 @@ fn plain(all: &mut Vec<Shape>) {
     usual(all, "a name twice", twice.concat());
     let comment = pax_of(b'g', &[("comment", "made by git archive")]);
     usual(all, "global comment", [&comment[..], &one, &END].concat());
+    let old_directory = sealed(|block| {
+        block[..10].copy_from_slice(b"manifests/");
+        block[257..265].fill(0);
+    });
+    usual(
+        all,
+        "directory of V7",
+        [&old_directory[..], &one, &END].concat(),
+    );
     reads(all, "no entries", END.to_vec(), &[]);
 }
 
@@ -170,7 +179,7 @@ fn names(all: &mut Vec<Shape>) {
     usual(all, "from the root", named("/manifests/a.yaml"));
     usual(all, "up and down", named("x/../manifests/a.yaml"));
     let extended = [
-        pax(&[("mtime", "1.5"), ("path", NAME)]),
+        pax(&[("mtime", "-1.5"), ("uid", "+7"), ("path", NAME)]),
         file("short", TEXT),
     ];
     usual(all, "pax path", [extended.concat(), END.to_vec()].concat());
@@ -298,6 +307,25 @@ fn refused(all: &mut Vec<Shape>) {
         &[&one, &END[..512], &more],
         "differ",
     );
+    refuse(all, "part of an end", &[&one, &END[..600]], "differ");
+    let comment = pax_of(b'g', &[("comment", "last")]);
+    refuse(
+        all,
+        "global comment at the end",
+        &[&one, &comment, &END],
+        "differ",
+    );
+    let early = sealed(|block| {
+        block[..NAME.len()].copy_from_slice(NAME.as_bytes());
+        block[124..136].copy_from_slice(b"00000000010\0");
+        block[136..148].copy_from_slice(b"\xff0000000000 ");
+    });
+    refuse(
+        all,
+        "a time before all numbers",
+        &[&early, &padded(TEXT), &END],
+        "differ",
+    );
     let first = pax(&[("path", "x")]);
     refuse(
         all,
@@ -324,6 +352,15 @@ fn refused(all: &mut Vec<Shape>) {
         &[&hex, &one, &END],
         "differ",
     );
+    for number in [
+        ("mtime", "1e3"),
+        ("uid", "x"),
+        ("atime", "1.x"),
+        ("gid", "1_0"),
+    ] {
+        let odd = pax(&[number]);
+        refuse(all, "odd number of pax", &[&odd, &one, &END], "differ");
+    }
     let zeros = sealed(|block| {
         block[..NAME.len()].copy_from_slice(NAME.as_bytes());
         block[124..136].copy_from_slice(b"\x00000000010\0\0");
