@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{dialect::Dialect, local::Reach};
+use super::{dialect::Dialect, local::Reach, shape::without_values};
 
 /// The file names of the configuration in a directory or repository; the first that exists is used.
 pub(crate) const FILES: [&str; 6] = [
@@ -281,8 +281,8 @@ impl Spec {
         if !document.is_object() {
             return Err(shape("expected an object".to_owned()));
         }
-        let spec: Self =
-            serde_json::from_value(document).map_err(|error| shape(error.to_string()))?;
+        let spec: Self = serde_json::from_value(document)
+            .map_err(|error| shape(without_values(&error.to_string())))?;
         spec.check(origin)?;
         Ok(spec)
     }

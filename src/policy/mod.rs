@@ -21,6 +21,7 @@ mod outcome;
 mod refers;
 pub(crate) mod rego;
 mod seen;
+mod shape;
 pub(crate) mod source;
 mod syntax;
 mod unnamed;
