@@ -60,6 +60,7 @@ mod strangers;
 mod swallowed;
 mod tampering;
 mod task_folders;
+mod task_limits;
 mod tekton_run;
 mod tekton_status;
 mod tekton_yaml;
