@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// The verdict of verify-ec, which must list each image as passed [default: verified.json]
     #[arg(long, value_name = "FILE")]
     verified: Option<PathBuf>,
-    /// The digest that verify-ec reported for that file
+    /// The digest that verify-ec reported for that file. Without it a forged file is copied like an honest one, with a warning
     #[arg(long, value_name = "DIGEST", conflicts_with = "unverified")]
     verified_digest: Option<Digest>,
     /// Copy without a check that the image was verified

@@ -56,9 +56,23 @@ fn where_nothing_is_attached_that_costs_four_requests() {
     assert_eq!(count(&near, &far, &to, &[]), 2 + 4, "repeat");
 }
 
+/// One more than with the API: the fallback tag.
+#[test]
+fn without_the_referrers_api_that_costs_five_requests() {
+    let (near, far) = (without_referrers(), without_referrers());
+    signer::push_image(&near, "staging/app", "v1", "a", 12).unwrap();
+    let to = format!("{}/prod/app:v1", near.address());
+    assert_eq!(count(&near, &far, &to, &["--attached=none"]), 16);
+    let to = format!("{}/test/app:v1", near.address());
+    assert_eq!(count(&near, &far, &to, &[]), 16 + 5);
+    let to = format!("{}/prod/app:v1", far.address());
+    assert_eq!(count(&near, &far, &to, &[]), 43 + 5);
+    assert_eq!(count(&near, &far, &to, &[]), 2 + 5, "repeat");
+}
+
 /// Three layers, `.sig`, `.att` and `.sbom`, two bundles; the registries lack the referrers API.
 #[test]
-fn a_signed_image_is_mounted_in_at_most_45_requests() {
+fn a_signed_image_is_mounted_in_37_requests_and_copied_elsewhere_in_59() {
     let (near, far) = (without_referrers(), without_referrers());
     let image = signer::push_image(&near, "staging/app", "v1", "a", 3).unwrap();
     let key = signer::Key::generate().unwrap();
