@@ -4,4 +4,4 @@ mod reports;
 mod statement;
 
 pub(crate) use reports::reports;
-pub(crate) use statement::{Statement, StatementError};
+pub(crate) use statement::{InTotoStatement, StatementError};

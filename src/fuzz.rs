@@ -58,7 +58,7 @@ fn reference(bytes: &[u8]) {
 
 fn policy_configuration(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let _ = policy::Spec::parse(&text, "fuzz");
+    let _ = policy::PolicySpec::parse(&text, "fuzz");
     let _ = snapshot::Images::parse(bytes, "fuzz");
 }
 

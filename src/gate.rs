@@ -21,11 +21,11 @@ mod source;
 
 pub(crate) use error::Error;
 pub(crate) use images::image_list;
-pub(crate) use judgement::{Judged, Judgement};
+pub(crate) use judgement::{ImageJudgement, Judgement};
 pub(crate) use moment::Moment;
 pub(crate) use policies::{PolicyRequest, fetcher};
 pub(crate) use replay::Replay;
-pub(crate) use request::{Checks, Clients, GateRequest, Keep};
+pub(crate) use request::{Clients, GateRequest, Keep, SignatureChecks};
 
 use std::collections::BTreeSet;
 
@@ -33,17 +33,17 @@ use crate::{
     handover,
     policy::{self, Dialect, Policies},
     snapshot::{Images, Snapshot},
-    trust::{Key, Matcher, Verifier, Who},
+    trust::{ImageVerifier, Matcher, TrustedKey, TrustedSigners},
 };
 
 /// A policy and trusted signers, ready to judge images.
 #[derive(Debug)]
 pub(crate) struct Gate {
     clients: Clients,
-    verifier: Verifier,
+    verifier: ImageVerifier,
     policies: Policies,
     moment: Moment,
-    checks: Checks,
+    checks: SignatureChecks,
     workers: u16,
     keep: Keep,
     /// How rules are selected and indexes are expanded.
@@ -116,7 +116,7 @@ impl Gate {
         registry.named_by_snapshot(images.components().map(|(_, image)| &image.repository));
         let mut targets = images::expand(images, registry, self.dialect).await;
         let all = targets.iter().map(|target| &target.component);
-        let snapshot = images::shown(&images.snapshot, all);
+        let snapshot = images::snapshot_with(&images.snapshot, all);
         let judged: BTreeSet<_> = part.components().map(|(one, _)| one.identity()).collect();
         targets.retain(|target| judged.contains(&target.of));
         let components = self.check_all(&targets, &snapshot).await;
@@ -132,13 +132,13 @@ impl Gate {
             resolve::resolve(snapshot, &self.clients.registry, self.dialect).await?;
         let all = targets.iter().map(|target| &target.component);
         let all = all.chain(inaccessible.iter().map(|missing| &missing.component));
-        let shown = images::shown(snapshot, all);
+        let shown = images::snapshot_with(snapshot, all);
         let mut components = self.check_all(&targets, &shown).await;
         components.extend(inaccessible.into_iter().map(resolve::Inaccessible::judged));
         Ok(self.judgement(components))
     }
 
-    fn judgement(&self, components: Vec<Judged>) -> Judgement {
+    fn judgement(&self, components: Vec<ImageJudgement>) -> Judgement {
         let mut skipped_checks = self.verifier.skipped_checks();
         skipped_checks.extend(self.checks.skipped());
         skipped_checks.extend(self.recorded.iter().cloned());
@@ -152,23 +152,25 @@ impl Gate {
     }
 }
 
-fn first_key(verifier: &Verifier) -> Option<&Key> {
+fn first_key(verifier: &ImageVerifier) -> Option<&TrustedKey> {
     match verifier.who() {
-        Who::Keys { keys, .. } => keys.first(),
-        Who::Identities(_) | Who::Stamped(_) => None,
+        TrustedSigners::Keys { keys, .. } => keys.first(),
+        TrustedSigners::Identities(_) | TrustedSigners::Stamped(_) => None,
     }
 }
 
 /// The public keys as PEM; empty for keyless signers.
-fn key(verifier: &Verifier) -> String {
+fn key(verifier: &ImageVerifier) -> String {
     match verifier.who() {
-        Who::Keys { keys, .. } => keys.iter().map(Key::to_pem).collect(),
-        Who::Identities(_) | Who::Stamped(_) => String::new(),
+        TrustedSigners::Keys { keys, .. } => keys.iter().map(TrustedKey::to_pem).collect(),
+        TrustedSigners::Identities(_) | TrustedSigners::Stamped(_) => String::new(),
     }
 }
 
-fn identity(verifier: &Verifier) -> Option<handover::Identity> {
-    let (Who::Identities(identities) | Who::Stamped(identities)) = verifier.who() else {
+fn identity(verifier: &ImageVerifier) -> Option<handover::SignerIdentity> {
+    let (TrustedSigners::Identities(identities) | TrustedSigners::Stamped(identities)) =
+        verifier.who()
+    else {
         return None;
     };
     let shown = |matchers: Vec<&Matcher>| {
@@ -177,7 +179,7 @@ fn identity(verifier: &Verifier) -> Option<handover::Identity> {
     };
     let subjects = identities.iter().map(|identity| &identity.subject);
     let issuers = identities.iter().take(1).map(|identity| &identity.issuer);
-    Some(handover::Identity {
+    Some(handover::SignerIdentity {
         subject: shown(subjects.collect()),
         issuer: shown(issuers.collect()),
     })

@@ -12,7 +12,7 @@ mod shard;
 pub(crate) use copied::Copied;
 pub(crate) use evidence::{AcceptedEvidence, AttachedArtifact, UnreadableFact};
 use grammar::{check_identities, check_revision};
-pub(crate) use release::{Destination, Release, ReleasedComponent, ReleasedSource};
+pub(crate) use release::{Destination, ReleaseFile, ReleasedComponent, ReleasedSource};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub(crate) use shard::Shard;
 
@@ -113,14 +113,14 @@ pub(crate) struct Verified {
     pub(crate) verified_at: String,
     /// The effective time of the rules (RFC 3339, UTC).
     pub(crate) effective_time: String,
-    pub(crate) policy: Policy,
+    pub(crate) policy: PolicyRecord,
     pub(crate) report_digest: Digest,
     /// The public key (PEM) of accepted signatures, for a run with a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
     /// The identity of accepted signers, for a keyless run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<SignerIdentity>,
     /// The skipped checks, by name.
     pub(crate) skipped_checks: Vec<String>,
     /// The hand-over files that were read without comparing a digest.
@@ -138,7 +138,7 @@ pub(crate) struct Verified {
 /// The policy of a verdict, with pinned sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Policy {
+pub(crate) struct PolicyRecord {
     /// The stable name of the policy, without a revision; absent for an inline text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) uri: Option<String>,
@@ -151,7 +151,7 @@ pub(crate) struct Policy {
 /// A keyless signer, by exact values or expressions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Identity {
+pub(crate) struct SignerIdentity {
     /// The subject alternative name, or an expression for it.
     pub(crate) subject: String,
     /// The OIDC issuer, or an expression for it.
@@ -190,13 +190,13 @@ pub(crate) struct VerifiedComponent {
 ///
 /// Only parsing creates it; `copy-image` into a gated destination accepts nothing else.
 #[derive(Debug, Clone)]
-pub(crate) struct Vouched {
+pub(crate) struct VerifiedFile {
     verified: Verified,
     digest: Digest,
     origin: String,
 }
 
-impl Vouched {
+impl VerifiedFile {
     /// Reads `verified.json`; `expected` is the digest that verify-ec reported.
     ///
     /// # Errors
@@ -362,13 +362,13 @@ pub(crate) struct PromotedComponent {
 
 /// A `promoted.json` that was parsed and whose digest was compared.
 #[derive(Debug, Clone)]
-pub(crate) struct Placed {
+pub(crate) struct PromotedFile {
     promoted: Promoted,
     digest: Digest,
     origin: String,
 }
 
-impl Placed {
+impl PromotedFile {
     /// Reads `promoted.json`; `expected` is the digest that copy-image reported.
     ///
     /// # Errors
@@ -514,8 +514,8 @@ mod tests {
         })
     }
 
-    fn vouched(document: &Value) -> Result<Vouched, Error> {
-        Vouched::parse(document.to_string().as_bytes(), "verified.json", None)
+    fn vouched(document: &Value) -> Result<VerifiedFile, Error> {
+        VerifiedFile::parse(document.to_string().as_bytes(), "verified.json", None)
     }
 
     #[test]
@@ -582,7 +582,7 @@ mod tests {
             );
         }
         let twice = good.to_string().replacen('{', "{\"version\":1,", 1);
-        assert!(Vouched::parse(twice.as_bytes(), "v", None).is_err());
+        assert!(VerifiedFile::parse(twice.as_bytes(), "v", None).is_err());
     }
 
     #[test]
@@ -590,7 +590,7 @@ mod tests {
         let good = verified(&[component("web", ONE, true)]);
         let bytes = good.to_string();
         let digest = Digest::of(bytes.as_bytes());
-        let parse = |bytes: &str| Vouched::parse(bytes.as_bytes(), "v", Some(digest));
+        let parse = |bytes: &str| VerifiedFile::parse(bytes.as_bytes(), "v", Some(digest));
         assert!(parse(&bytes).is_ok());
         let other = parse(&format!("{bytes} "));
         assert!(matches!(other, Err(Error::Changed { .. })));

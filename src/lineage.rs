@@ -19,7 +19,7 @@ pub(crate) const SEARCHED: u32 = 500;
 
 /// The facts by which two images are compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct ImageOrigin {
     /// The source commit of the build.
     pub(crate) commit: Option<String>,
     pub(crate) version: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) enum Order {
     Unknown(String),
 }
 
-impl Origin {
+impl ImageOrigin {
     /// Reads the labels `org.opencontainers.image.revision` and `.version` of an image; for an
     /// index, of its first platform.
     ///
@@ -64,11 +64,11 @@ impl Origin {
         digest: Digest,
     ) -> Result<Option<Timestamp>, Error> {
         #[derive(Deserialize)]
-        struct Config {
+        struct CreationTime {
             created: Option<String>,
         }
         let config = Self::config(registry, repository, digest).await?;
-        let config = config.and_then(|config| serde_json::from_slice::<Config>(&config).ok());
+        let config = config.and_then(|config| serde_json::from_slice::<CreationTime>(&config).ok());
         Ok(config.and_then(|config| config.created?.parse().ok()))
     }
 
@@ -110,16 +110,16 @@ impl Origin {
 
     fn of_config(config: &[u8]) -> Self {
         #[derive(Deserialize)]
-        struct Config {
+        struct LabelledImage {
             created: Option<String>,
-            config: Option<Inner>,
+            config: Option<LabelConfig>,
         }
         #[derive(Deserialize)]
-        struct Inner {
+        struct LabelConfig {
             #[serde(rename = "Labels")]
             labels: Option<std::collections::BTreeMap<String, String>>,
         }
-        let config = serde_json::from_slice::<Config>(config).ok();
+        let config = serde_json::from_slice::<LabelledImage>(config).ok();
         let created = config.as_ref().and_then(|config| config.created.clone());
         let labels = config.and_then(|config| config.config?.labels);
         let labels = labels.unwrap_or_default();
@@ -139,7 +139,12 @@ impl Origin {
 }
 
 /// Compares a new image with the running one; blocks while it fetches commits of the source.
-pub(crate) fn compare(git: &Git, source: Option<&str>, running: &Origin, new: &Origin) -> Order {
+pub(crate) fn compare(
+    git: &Git,
+    source: Option<&str>,
+    running: &ImageOrigin,
+    new: &ImageOrigin,
+) -> Order {
     let (Some(url), Some(old_commit), Some(new_commit)) =
         (source, running.commit.as_deref(), new.commit.as_deref())
     else {
@@ -163,7 +168,7 @@ pub(crate) fn compare(git: &Git, source: Option<&str>, running: &Origin, new: &O
 }
 
 /// Compares versions if both are set; `reason` explains why commits do not decide.
-fn by_versions(running: &Origin, new: &Origin, reason: &str) -> Order {
+fn by_versions(running: &ImageOrigin, new: &ImageOrigin, reason: &str) -> Order {
     let (old, new) = match (running.version.as_deref(), new.version.as_deref()) {
         (Some(old), Some(new)) => (old, new),
         _ => return Order::Unknown(format!("{reason}, and a version is not known")),
@@ -285,7 +290,7 @@ mod tests {
         let config = serde_json::json!({"config": {"Labels": {
             "org.opencontainers.image.revision": commit, "org.opencontainers.image.version": "1.2",
         }}});
-        let origin = Origin::of_config(config.to_string().as_bytes());
+        let origin = ImageOrigin::of_config(config.to_string().as_bytes());
         assert_eq!(origin.commit, Some(commit));
         assert_eq!(origin.version.as_deref(), Some("1.2"));
         for without in [
@@ -294,7 +299,10 @@ mod tests {
             "[]",
             "{\"config\":{\"Labels\":null}}",
         ] {
-            assert_eq!(Origin::of_config(without.as_bytes()), Origin::default());
+            assert_eq!(
+                ImageOrigin::of_config(without.as_bytes()),
+                ImageOrigin::default()
+            );
         }
     }
 }

@@ -22,7 +22,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::policy::{Dialect, Finding, Sig, Spec};
+use crate::policy::{Dialect, PolicySpec, RuleFinding, Sig};
 
 /// The type that every attestation is listed with.
 const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
@@ -40,7 +40,7 @@ pub(crate) struct Report {
     /// The public key as PEM; empty for keyless signers.
     #[serde(default)]
     pub(crate) key: String,
-    pub(crate) policy: Spec,
+    pub(crate) policy: PolicySpec,
     #[serde(rename = "ec-version", default)]
     pub(crate) version: String,
     /// The moment for which rules were evaluated.
@@ -81,12 +81,12 @@ pub(crate) struct ReportedComponent {
     pub(crate) source: Value,
     /// The results that refuse it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) violations: Vec<Finding>,
+    pub(crate) violations: Vec<RuleFinding>,
     /// The results that do not, or not yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) warnings: Vec<Finding>,
+    pub(crate) warnings: Vec<RuleFinding>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) successes: Vec<Finding>,
+    pub(crate) successes: Vec<RuleFinding>,
     pub(crate) success: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) signatures: Vec<Sig>,
@@ -256,7 +256,7 @@ impl ReportedComponent {
             &mut self.warnings,
             &mut self.successes,
         ] {
-            list.sort_by_cached_key(Finding::order);
+            list.sort_by_cached_key(RuleFinding::order);
         }
     }
 

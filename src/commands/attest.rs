@@ -18,13 +18,13 @@ use files::PromotionFiles;
 use super::{Context, Outcome, files::remove_file, record_failures::record_failure};
 use crate::{
     failure::{Failure, Kind},
-    handover::Vouched,
+    handover::VerifiedFile,
     image::Digest,
     record::{
-        Approval, Attested, GitopsPlace, Keyless, Layout, Level, PROMOTION, Recorder, Run, Signing,
-        SigningKey, Subject, VSA,
+        Approval, GitopsPlace, ImageRecord, PROMOTION, PromotionFacts, PromotionRun, Recorder,
+        Signing, SigningServices, StatementKey, StatementLayout, VSA, VerifiedLevel,
     },
-    trust::{self, Key},
+    trust::{self, TrustedKey},
 };
 
 /// The Tekton results of the command.
@@ -55,16 +55,16 @@ pub(crate) struct AttestRequest {
     pub(crate) signing_key: Option<String>,
     pub(crate) password: Option<PathBuf>,
     /// The services that certify, log and stamp.
-    pub(crate) services: Keyless,
+    pub(crate) services: SigningServices,
     /// The documents; empty is everything that can be.
     pub(crate) statements: Vec<StatementKind>,
     /// The layout; `None` follows the image's own signatures.
-    pub(crate) layout: Option<Layout>,
-    pub(crate) levels: Vec<Level>,
+    pub(crate) layout: Option<StatementLayout>,
+    pub(crate) levels: Vec<VerifiedLevel>,
     pub(crate) approvals: Vec<Approval>,
     /// The places in the GitOps repository.
     pub(crate) gitops: Vec<GitopsPlace>,
-    pub(crate) run: Run,
+    pub(crate) run: PromotionRun,
     /// How long the promotion statement is accepted.
     pub(crate) valid_for: Option<std::time::Duration>,
     /// The directory for copies of everything that was attached.
@@ -87,7 +87,7 @@ pub(crate) struct FilesRequest {
 #[derive(Debug)]
 pub(crate) struct AttestedImages {
     /// The record of each image, in the order of `promoted.json`.
-    pub(crate) attested: Vec<Attested>,
+    pub(crate) attested: Vec<ImageRecord>,
     link: Option<String>,
     dry_run: bool,
 }
@@ -174,7 +174,7 @@ fn predicate_types(statements: &[StatementKind]) -> Vec<&'static str> {
 }
 
 /// Returns the address of the first evidence bundle, for people and portals.
-fn link(attested: &[Attested], context: &Context) -> Option<String> {
+fn link(attested: &[ImageRecord], context: &Context) -> Option<String> {
     let first = attested.first()?;
     let version = first.evidence?.into();
     Some(
@@ -224,7 +224,7 @@ impl AttestRequest {
         })
     }
 
-    fn subject(&self, files: &PromotionFiles) -> Result<Subject, Failure> {
+    fn subject(&self, files: &PromotionFiles) -> Result<PromotionFacts, Failure> {
         let verified = files.vouched.verified();
         let missing = |flag: &str, what: &str| {
             let text = format!("the statements need {what}, which is not given");
@@ -264,7 +264,7 @@ impl AttestRequest {
                 "the report lists no successes, so no level is proved: write it with verify-ec --show-successes"
             );
         }
-        Ok(Subject {
+        Ok(PromotionFacts {
             verified: verified.clone(),
             promoted: files.placed.promoted().clone(),
             promoted_digest: files.placed.digest(),
@@ -283,13 +283,13 @@ impl AttestRequest {
     /// Loads the key or certificate, which must not be one that signs images.
     async fn signing(
         &self,
-        vouched: &Vouched,
+        vouched: &VerifiedFile,
         context: &Context,
     ) -> Result<Option<Signing>, Failure> {
         let (services, http) = (self.services.clone(), context.http.clone());
         let signing = match &self.signing_key {
             Some(reference) => {
-                let key = SigningKey::load(reference, self.password.as_deref(), &context.env);
+                let key = StatementKey::load(reference, self.password.as_deref(), &context.env);
                 let key = key.await.map_err(record_failure)?;
                 Some(Signing::with_key(key, services, http))
             }
@@ -306,7 +306,7 @@ impl AttestRequest {
 
 /// Refuses a key or identity by which the images were verified: an unsigned image with a summary by it would be accepted as
 /// a signed one.
-fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
+fn check_signer(signing: &Signing, vouched: &VerifiedFile) -> Result<(), Failure> {
     let verified = vouched.verified();
     let refused = |signer: String| {
         record_failure(crate::record::Error::ImageSigner { signer })
@@ -335,7 +335,7 @@ fn check_signer(signing: &Signing, vouched: &Vouched) -> Result<(), Failure> {
     let shown = format!("key {fingerprint}");
     let mut same = evidence.into_iter().any(|found| found.signer == shown);
     if let Some(text) = &verified.key {
-        let keys = Key::list_from_pem(text, "verified.json");
+        let keys = TrustedKey::list_from_pem(text, "verified.json");
         let keys = keys.map_err(super::failures::trust_failure)?;
         same |= keys.iter().any(|key| key.fingerprint() == fingerprint);
     }

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    handover::{Copied, Placed, Promoted, PromotedComponent, VERSION, Vouched},
+    handover::{Copied, Promoted, PromotedComponent, PromotedFile, VERSION, VerifiedFile},
     image::{Digest, Reference},
     registry::{self, CopyRules, Planned, Registry, Retries, Version},
 };
@@ -100,7 +100,7 @@ pub(crate) enum VerdictSource {
         digest: Option<Digest>,
     },
     /// The `verified.json` that verify-ec has just written.
-    Given(Box<Vouched>),
+    Given(Box<VerifiedFile>),
     Unverified,
 }
 
@@ -139,7 +139,7 @@ pub(crate) enum CopyResult {
     /// The plan as text: nothing was copied.
     Planned(Vec<u8>),
     Copied {
-        placed: Box<Placed>,
+        placed: Box<PromotedFile>,
         digest: Digest,
     },
 }
@@ -182,8 +182,8 @@ pub(crate) async fn perform(
     };
     let plans = plan(request, &jobs, vouched.as_ref(), &registry).await?;
     if !request.allow_rollback && request.check_tags {
-        let promoted = staged.as_ref().map(Placed::promoted);
-        let verified = vouched.as_ref().map(Vouched::verified);
+        let promoted = staged.as_ref().map(PromotedFile::promoted);
+        let verified = vouched.as_ref().map(VerifiedFile::verified);
         let release = rollback::PromotedRelease::of(verified, promoted);
         rollback::check(&jobs, &plans, release, &registry, context).await?;
     }
@@ -214,7 +214,7 @@ pub(crate) async fn perform(
 async fn plan(
     request: &CopyRequest,
     jobs: &CopyJobs,
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
     registry: &Registry,
 ) -> Result<Vec<Planned>, Failure> {
     if jobs.0.is_empty() && !request.allow_empty {
@@ -253,7 +253,7 @@ async fn plan(
 fn hand_over(promoted: &Promoted, context: &Context) -> Result<CopyResult, Failure> {
     let bytes = serde_json::to_vec(promoted).or_fail(Kind::Bug)?;
     write_file(&context.path(None, "promoted.json"), &bytes)?;
-    let placed = Placed::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
+    let placed = PromotedFile::parse(&bytes, "promoted.json", None).map_err(handover_failure)?;
     Ok(CopyResult::Copied {
         placed: Box::new(placed),
         digest: Digest::of(&bytes),
@@ -275,7 +275,10 @@ pub(crate) fn places(
 
 impl CopyRequest {
     /// Reads the verdict; names it when it was read without a digest to compare with.
-    fn vouched(&self, context: &Context) -> Result<(Option<Vouched>, Option<String>), Failure> {
+    fn vouched(
+        &self,
+        context: &Context,
+    ) -> Result<(Option<VerifiedFile>, Option<String>), Failure> {
         let (path, digest) = match &self.verdict {
             VerdictSource::Unverified => {
                 if self.mode != CopyMode::TagsOnly {
@@ -290,13 +293,13 @@ impl CopyRequest {
         let bytes = context.read(&path).map_err(|failure| {
             failure.hint("run verify-ec first; --unverified copies without its verdict")
         })?;
-        let vouched = Vouched::parse(&bytes, &path.display().to_string(), *digest);
+        let vouched = VerifiedFile::parse(&bytes, &path.display().to_string(), *digest);
         let unchecked = unchecked(*digest, "verified.json", "--verified-digest");
         Ok((Some(vouched.map_err(handover_failure)?), unchecked))
     }
 
     /// Reads what an earlier copy staged.
-    fn staged(&self, context: &Context) -> Result<Option<Placed>, Failure> {
+    fn staged(&self, context: &Context) -> Result<Option<PromotedFile>, Failure> {
         let CopySource::Staged {
             file,
             digest,
@@ -309,7 +312,7 @@ impl CopyRequest {
         let bytes = context
             .read(&path)
             .map_err(|failure| failure.hint("run copy-image --stage-only first"))?;
-        let placed = Placed::parse(&bytes, &path.display().to_string(), *digest);
+        let placed = PromotedFile::parse(&bytes, &path.display().to_string(), *digest);
         let placed = placed.map_err(handover_failure)?;
         unchecked(*digest, "promoted.json", "--promoted-digest");
         if placed.promoted().verified_digest.is_none() && !unverified {
@@ -343,7 +346,7 @@ impl CopyJob {
     }
 
     /// Refuses an image whose digest is not the one that was named or verified.
-    async fn check(&self, plan: &Planned, vouched: Option<&Vouched>) -> Result<(), Failure> {
+    async fn check(&self, plan: &Planned, vouched: Option<&VerifiedFile>) -> Result<(), Failure> {
         let digest = plan.root.digest;
         if let Some(vouched) = vouched {
             vouched.vouches_for(digest).map_err(handover_failure)?;
@@ -372,7 +375,7 @@ fn promoted(
     jobs: &CopyJobs,
     plans: &[Planned],
     done: &[registry::CopyOutcome],
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
 ) -> Result<Promoted, Failure> {
     let mut components = Vec::new();
     for ((job, plan), done) in jobs.0.iter().zip(plans).zip(done) {
@@ -407,10 +410,10 @@ fn promoted(
             copied,
         });
     }
-    let verified = vouched.map(Vouched::verified);
+    let verified = vouched.map(VerifiedFile::verified);
     Ok(Promoted {
         version: VERSION,
-        verified_digest: vouched.map(Vouched::digest),
+        verified_digest: vouched.map(VerifiedFile::digest),
         git_tag: verified.and_then(|verified| verified.git_tag.clone()),
         commit: verified.and_then(|verified| verified.commit.clone()),
         policy_digest: verified.map(|verified| verified.policy.digest),
@@ -424,7 +427,7 @@ fn promoted(
 
 impl CopyResult {
     /// Returns the `promoted.json` that was written; `None` for a plan.
-    pub(crate) fn placed(&self) -> Option<&Placed> {
+    pub(crate) fn placed(&self) -> Option<&PromotedFile> {
         match self {
             Self::Planned(_) => None,
             Self::Copied { placed, .. } => Some(placed),

@@ -215,7 +215,7 @@ pub(crate) fn trust_failure(error: trust::Error) -> Failure {
 
 /// Returns the next thing to type when evidence is missing, or may be good under other flags.
 pub(crate) fn evidence_hint(failure: &trust::SignatureFailure) -> Option<&'static str> {
-    if failure.is_absence() && failure.kind == trust::Kind::Attestation {
+    if failure.is_absence() && failure.kind == trust::EvidenceKind::Attestation {
         return Some(
             "attest its provenance (Tekton Chains, cosign attest), or give --allow-unattested to let the policy decide by the image and its signature alone; promote trust verify checks the signature",
         );

@@ -181,7 +181,7 @@ fn as_text(image: &DigestReference, media_type: &str, shown: &[InspectedImage]) 
         let _ = writeln!(
             out,
             "  cosign 3, ec, Kyverno and policy-controller {}",
-            one.forecast.sentence()
+            one.forecast.description()
         );
     }
     out
@@ -196,7 +196,7 @@ fn as_json(image: &DigestReference, media_type: &str, shown: &[InspectedImage]) 
             "name": one.name,
             "image": one.image.to_string(),
             "attached": attached.collect::<Vec<_>>(),
-            "otherTools": one.forecast.sentence(),
+            "otherTools": one.forecast.description(),
         })
     });
     json!({

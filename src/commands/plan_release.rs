@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    handover::{Destination, Release, ReleasedComponent, ReleasedSource, VERSION},
+    handover::{Destination, ReleaseFile, ReleasedComponent, ReleasedSource, VERSION},
     image::{Digest, DigestReference},
     release::{
         data,
@@ -145,7 +145,7 @@ async fn planned(
     choice: &AssignOptions,
     data: &Value,
     context: &Context,
-) -> Result<Release, Failure> {
+) -> Result<ReleaseFile, Failure> {
     let identities: Vec<_> = images
         .components()
         .map(|(component, _)| identity(component))
@@ -181,7 +181,7 @@ async fn planned(
         });
     }
     check_released(&components)?;
-    Ok(Release {
+    Ok(ReleaseFile {
         version: VERSION,
         images_digest: images.digest,
         release: released
@@ -288,7 +288,7 @@ fn check_released(components: &[ReleasedComponent]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn outcome(release: &Release, images: &Images, digest: Digest) -> Outcome {
+fn outcome(release: &ReleaseFile, images: &Images, digest: Digest) -> Outcome {
     let mut outcome = Outcome::default();
     let results = &mut outcome.results;
     results.set("IMAGES_COUNT", images.pinned.len().to_string());

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::{Context, Outcome};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    policy::rego::files::{Files, FilesError},
+    policy::rego::files::{FilesError, PolicyFiles},
 };
 
 #[derive(Debug, clap::Args)]
@@ -68,8 +68,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 /// Reads policies and data from files and directories.
-fn read(paths: &[PathBuf]) -> Result<Files, Failure> {
-    Files::read(paths).map_err(|error| {
+fn read(paths: &[PathBuf]) -> Result<PolicyFiles, Failure> {
+    PolicyFiles::read(paths).map_err(|error| {
         let missing = matches!(&error, FilesError::Read { source, .. }
             if source.kind() == std::io::ErrorKind::NotFound);
         let kind = if missing { Kind::NotFound } else { Kind::Usage };

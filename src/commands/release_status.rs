@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    handover::Release,
+    handover::ReleaseFile,
     image::Digest,
     kube::{self, ResourceRight},
     release::objects::ObjectKind,
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let bytes = context
         .read(&path)
         .map_err(|failure| failure.hint("run plan-release first"))?;
-    let release = Release::parse(&bytes, &path.display().to_string(), args.release_digest);
+    let release = ReleaseFile::parse(&bytes, &path.display().to_string(), args.release_digest);
     let release = release.map_err(handover_failure)?;
     unchecked(args.release_digest, "release.json", "--release-digest");
     let outlook = Outlook::new(&release, tag_states(&release, context).await);
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 /// Looks up every tag at its registry.
-async fn tag_states(release: &Release, context: &Context) -> Vec<TagState> {
+async fn tag_states(release: &ReleaseFile, context: &Context) -> Vec<TagState> {
     let tags = release.components.iter().flat_map(|component| {
         let places = component.destinations.iter();
         places.flat_map(|place| place.tags.iter().map(move |tag| (&place.repository, tag)))

@@ -45,7 +45,7 @@ use super::{
 use crate::{
     failure::Failure,
     git::{self, Credentials, Git},
-    handover::Vouched,
+    handover::VerifiedFile,
     registry, text,
 };
 
@@ -389,7 +389,7 @@ async fn judge(
     context: &Context,
     outcome: &mut Outcome,
     picture: &mut Picture,
-) -> Result<Option<Vouched>, Failure> {
+) -> Result<Option<VerifiedFile>, Failure> {
     let request = verify_ec::Request {
         subject: VerdictSubject::Gathered(Box::new(gathered.images.clone())),
         ..request

@@ -20,8 +20,8 @@ use crate::{
     image::{DigestReference, Reference},
     registry::{Content, Version},
     trust::{
-        self, Artifact, Attestation, Examined, Reason, Rejected, Root, Signature, TrustRequest,
-        Tuf, Verifier,
+        self, Artifact, Attestation, Examined, ImageVerifier, Reason, Rejected, SigstoreRoot,
+        TrustRequest, Tuf, VerifiedSignature,
     },
 };
 
@@ -171,7 +171,7 @@ async fn init(args: InitArgs, context: &Context) -> Result<Outcome, Failure> {
         checksum: args.root_checksum,
     };
     let found = tuf.initialize(&start).await.map_err(trust_failure)?;
-    Root::parse(&found, &start.mirror).map_err(trust_failure)?;
+    SigstoreRoot::parse(&found, &start.mirror).map_err(trust_failure)?;
     if let Some(path) = &args.out {
         write_file(path, &found)?;
     }
@@ -218,7 +218,7 @@ async fn verify_bundle(args: BundleArgs, context: &Context) -> Result<Outcome, F
     })
 }
 
-async fn verifier(flags: TrustFlags, context: &Context) -> Result<Verifier, Failure> {
+async fn verifier(flags: TrustFlags, context: &Context) -> Result<ImageVerifier, Failure> {
     let verifier = TrustRequest::from(flags);
     let verifier = verifier.verifier(&context.env, &context.http).await;
     verifier.map_err(trust_failure)
@@ -281,8 +281,8 @@ async fn images(args: &VerifyArgs, context: &Context) -> Result<Vec<DigestRefere
 /// The results of checking one image.
 struct ImageFinding {
     image: DigestReference,
-    kind: trust::Kind,
-    signatures: Vec<Signature>,
+    kind: trust::EvidenceKind,
+    signatures: Vec<VerifiedSignature>,
     attestations: Vec<Attestation>,
     rejected: Vec<Rejected>,
 }
@@ -294,11 +294,11 @@ impl ImageFinding {
         let (kind, outcome) = match args.kind {
             Asked::Signature => {
                 let found = examined.signatures.map(|found| signatures = found);
-                (trust::Kind::Signature, found)
+                (trust::EvidenceKind::Signature, found)
             }
             Asked::Attestation => {
                 let found = examined.attestations.map(|found| attestations = found);
-                (trust::Kind::Attestation, found)
+                (trust::EvidenceKind::Attestation, found)
             }
         };
         let mut rejected = match outcome {
@@ -342,7 +342,7 @@ impl ImageFinding {
     }
 }
 
-fn reject(origin: &str, kind: trust::Kind, reason: Reason) -> Rejected {
+fn reject(origin: &str, kind: trust::EvidenceKind, reason: Reason) -> Rejected {
     Rejected {
         origin: origin.to_owned(),
         kind: Some(kind),

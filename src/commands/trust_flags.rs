@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::trust::{Choice, Loaded, Patterns, Start, TrustRequest};
+use crate::trust::{Loaded, Patterns, RootSource, Start, TrustRequest};
 
 /// The name of the root that is compiled in.
 const PUBLIC_GOOD: &str = "public-good";
@@ -84,17 +84,17 @@ impl TrustFlags {
 
 impl RootFlags {
     /// Returns the source of the trusted root.
-    fn choice(&self) -> Choice {
+    fn choice(&self) -> RootSource {
         match (&self.trusted_root, &self.tuf_mirror) {
-            (Some(name), _) if name == PUBLIC_GOOD => Choice::PublicGood,
-            (Some(path), _) => Choice::File(PathBuf::from(path)),
-            (None, Some(mirror)) => Choice::Tuf(Start {
+            (Some(name), _) if name == PUBLIC_GOOD => RootSource::PublicGood,
+            (Some(path), _) => RootSource::File(PathBuf::from(path)),
+            (None, Some(mirror)) => RootSource::Tuf(Start {
                 mirror: mirror.clone(),
                 root: self.tuf_root.clone(),
                 checksum: self.tuf_root_checksum.clone(),
             }),
-            (None, None) if self.staging => Choice::Staging,
-            (None, None) => Choice::Default,
+            (None, None) if self.staging => RootSource::Staging,
+            (None, None) => RootSource::Default,
         }
     }
 }

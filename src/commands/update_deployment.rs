@@ -35,7 +35,7 @@ use crate::{
     forge,
     git::{self, Author, CommitSigningKey, FetchedRepository, SigningError},
     gitops,
-    handover::Placed,
+    handover::PromotedFile,
     image::Digest,
     text,
 };
@@ -131,11 +131,11 @@ pub(crate) enum DeployImages {
         unverified: bool,
     },
     /// Those of a `promoted.json` that copy-image has just written.
-    Placed(Box<Placed>),
+    Placed(Box<PromotedFile>),
     /// Those that a floating tag names, once resolved and verified.
     Follow(Box<Follow>),
     /// Those that a floating tag named, with their verdict.
-    Followed(Box<Placed>),
+    Followed(Box<PromotedFile>),
     Unverified(Vec<DeployedImage>),
     /// These, which will be promoted if the edit can be made: a trial that must not write.
     Trial {

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::{Gate, GateRequest, Judgement, Replay},
-    handover::{Shard, Verified, Vouched},
+    handover::{Shard, Verified, VerifiedFile},
     report::{Report, ReportedRelease},
     snapshot::Snapshot,
 };
@@ -49,7 +49,7 @@ pub(crate) struct VerifyResult {
 #[derive(Debug)]
 enum ListVerdict {
     /// The `verified.json` that was written.
-    Written(Box<Vouched>),
+    Written(Box<VerifiedFile>),
     /// No image could be evaluated.
     Unknown,
 }
@@ -149,10 +149,10 @@ fn verdict_path(given: Option<&Path>, shard: Option<Shard>, context: &Context) -
 }
 
 /// Writes `verified.json` and reads it back as the next step will.
-fn write_verdict(verified: &Verified, path: &Path) -> Result<Vouched, Failure> {
+fn write_verdict(verified: &Verified, path: &Path) -> Result<VerifiedFile, Failure> {
     let bytes = serde_json::to_vec(verified).or_fail(Kind::Bug)?;
     write_file(path, &bytes)?;
-    let read = Vouched::parse_part(&bytes, &path.display().to_string(), None);
+    let read = VerifiedFile::parse_part(&bytes, &path.display().to_string(), None);
     read.map_err(handover_failure)
 }
 
@@ -170,7 +170,7 @@ fn release(snapshot: &Snapshot) -> Option<ReportedRelease> {
 
 impl VerifyResult {
     /// Returns the `verified.json` that was written.
-    pub(crate) fn verified(&self) -> Option<&Vouched> {
+    pub(crate) fn verified(&self) -> Option<&VerifiedFile> {
         match &self.verdict {
             Some(ListVerdict::Written(verified)) => Some(verified),
             Some(ListVerdict::Unknown) | None => None,

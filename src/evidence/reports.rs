@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::Statement;
+use super::InTotoStatement;
 use crate::image::Digest;
 
 const RESULT: &str = "REPORTS";
@@ -16,7 +16,7 @@ const RESULT: &str = "REPORTS";
 /// Returns the digests of all reports in a statement's task results.
 ///
 /// Ignores other results: the policy decides whether provenance is sound.
-pub(crate) fn reports(statement: &Statement) -> BTreeSet<Digest> {
+pub(crate) fn reports(statement: &InTotoStatement) -> BTreeSet<Digest> {
     let predicate = &statement.document()["predicate"];
     // v0.2 lists the tasks themselves.
     let tasks = list(&predicate["buildConfig"]["tasks"]).map(Clone::clone);
@@ -79,7 +79,7 @@ mod tests {
             "subject": [{"digest": {"sha256": "00"}}],
             "predicate": predicate,
         });
-        let statement = Statement::parse(statement.to_string().as_bytes()).unwrap();
+        let statement = InTotoStatement::parse(statement.to_string().as_bytes()).unwrap();
         reports(&statement)
             .iter()
             .map(ToString::to_string)

@@ -44,32 +44,32 @@ pub(crate) enum StatementError {
 
 /// A parsed statement: subjects, predicate type and the document itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Statement {
+pub(crate) struct InTotoStatement {
     predicate_type: String,
-    subjects: Vec<Subject>,
+    subjects: Vec<StatementSubject>,
     document: Value,
     text: Arc<str>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Wire {
+struct WireStatement {
     #[serde(rename = "_type")]
     kind: String,
     #[serde(rename = "predicateType", default, deserialize_with = "json::nullable")]
     predicate_type: String,
     #[serde(default, deserialize_with = "json::nullable")]
-    subject: Vec<Subject>,
+    subject: Vec<StatementSubject>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Subject {
+struct StatementSubject {
     #[serde(default, deserialize_with = "json::nullable")]
     digest: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "json::nullable")]
     annotations: BTreeMap<String, Value>,
 }
 
-impl Statement {
+impl InTotoStatement {
     /// Reads a statement.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Statement {
             reason: error.to_string(),
         })?;
         let document = json::document(bytes, &json::STATEMENT).map_err(malformed)?;
-        let wire: Wire = json::decode(&document).map_err(malformed)?;
+        let wire: WireStatement = json::decode(&document).map_err(malformed)?;
         if !TYPES.contains(&wire.kind.as_str()) {
             return Err(StatementError::Type { found: wire.kind });
         }
@@ -127,7 +127,7 @@ impl Statement {
             .collect()
     }
 
-    fn subjects_with(&self, digest: &Digest) -> impl Iterator<Item = &Subject> {
+    fn subjects_with(&self, digest: &Digest) -> impl Iterator<Item = &StatementSubject> {
         let hex = digest.hex();
         self.subjects
             .iter()
@@ -150,7 +150,7 @@ fn check_predicate(kind: &str, document: &Value) -> Result<(), StatementError> {
     })
 }
 
-fn check_subjects(subjects: &[Subject]) -> Result<(), StatementError> {
+fn check_subjects(subjects: &[StatementSubject]) -> Result<(), StatementError> {
     if subjects.is_empty() {
         return Err(StatementError::NoSubject);
     }
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn finds_its_subject_at_any_position() {
-        let statement = Statement::parse(&good()).unwrap();
+        let statement = InTotoStatement::parse(&good()).unwrap();
         assert!(statement.is_about(&digest()));
         assert!(!statement.is_about(&Digest::of(b"other")));
         assert_eq!(statement.annotations(&digest())["env"], "prod");
@@ -208,13 +208,13 @@ mod tests {
     #[test]
     fn an_upper_case_digest_is_no_match() {
         let upper = json!([{"digest": {"sha256": digest().hex().to_uppercase()}}]);
-        let statement = Statement::parse(&statement(&upper)).unwrap();
+        let statement = InTotoStatement::parse(&statement(&upper)).unwrap();
         assert!(!statement.is_about(&digest()));
     }
 
     #[test]
     fn refuses_what_is_about_nothing() {
-        let parse = |subject: Value| Statement::parse(&statement(&subject)).unwrap_err();
+        let parse = |subject: Value| InTotoStatement::parse(&statement(&subject)).unwrap_err();
         assert_eq!(parse(json!([])), StatementError::NoSubject);
         let empty = parse(json!([{"digest": {}}]));
         assert_eq!(empty, StatementError::NoDigest { index: 0 });
@@ -235,7 +235,7 @@ mod tests {
             let mut document: Value = serde_json::from_slice(&good()).unwrap();
             document["predicateType"] = kind.into();
             document["predicate"] = predicate;
-            Statement::parse(document.to_string().as_bytes()).is_ok()
+            InTotoStatement::parse(document.to_string().as_bytes()).is_ok()
         };
         for kind in ["https://example.com/own", SPDX] {
             assert!(with(kind, json!({"a": 1})) && with(kind, Value::Null));
@@ -248,9 +248,9 @@ mod tests {
     fn refuses_too_many_subjects() {
         let one = json!({"digest": {"sha256": digest().hex()}});
         let fits = vec![one.clone(); MAX_SUBJECTS];
-        assert!(Statement::parse(&statement(&json!(fits))).is_ok());
+        assert!(InTotoStatement::parse(&statement(&json!(fits))).is_ok());
         let many = vec![one; MAX_SUBJECTS + 1];
-        let error = Statement::parse(&statement(&json!(many))).unwrap_err();
+        let error = InTotoStatement::parse(&statement(&json!(many))).unwrap_err();
         assert!(matches!(error, StatementError::TooMany { .. }), "{error}");
     }
 
@@ -258,7 +258,7 @@ mod tests {
     fn refuses_another_type_and_a_key_that_stands_twice() {
         let text = String::from_utf8(good()).unwrap();
         let other = text.replace("Statement/v1", "Statement/v2");
-        let error = Statement::parse(other.as_bytes()).unwrap_err();
+        let error = InTotoStatement::parse(other.as_bytes()).unwrap_err();
         assert!(matches!(error, StatementError::Type { .. }), "{error}");
         for change in [
             ("predicateType", "PredicateType"),
@@ -271,11 +271,11 @@ mod tests {
         ] {
             let folded = text.replacen(change.0, change.1, 1);
             assert_ne!(folded, text);
-            let error = Statement::parse(folded.as_bytes()).unwrap_err();
+            let error = InTotoStatement::parse(folded.as_bytes()).unwrap_err();
             assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
         }
         let list = format!("[{text}]");
-        let error = Statement::parse(list.as_bytes()).unwrap_err();
+        let error = InTotoStatement::parse(list.as_bytes()).unwrap_err();
         assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
         let maps = text.replacen(
             "\"predicate\":{}",
@@ -283,9 +283,9 @@ mod tests {
             1,
         );
         assert_ne!(maps, text);
-        assert!(Statement::parse(maps.as_bytes()).is_ok());
+        assert!(InTotoStatement::parse(maps.as_bytes()).is_ok());
         let twice = text.replacen('{', "{\"predicateType\":\"https://example.com/other\",", 1);
-        let error = Statement::parse(twice.as_bytes()).unwrap_err();
+        let error = InTotoStatement::parse(twice.as_bytes()).unwrap_err();
         assert!(matches!(error, StatementError::Malformed { .. }), "{error}");
     }
 }

@@ -8,13 +8,13 @@ use crate::{
     handover::{AcceptedEvidence, AttachedArtifact},
     image::{Digest, DigestReference},
     registry::{Attachment, SeenArtifact},
-    trust::{Attestation, Examined, Rejected, Signature, Signer},
+    trust::{Attestation, Examined, Rejected, Signer, VerifiedSignature},
 };
 
 /// The artifacts attached to one image, and which of them are accepted.
 #[derive(Debug, Default)]
-pub(super) struct Record {
-    evidence: Vec<(Found, AcceptedEvidence)>,
+pub(super) struct AttachmentRecord {
+    evidence: Vec<(EvidencePlace, AcceptedEvidence)>,
     rejected: Vec<Rejected>,
     /// Every digest that an accepted statement names.
     named: BTreeSet<Digest>,
@@ -24,12 +24,12 @@ pub(super) struct Record {
 
 /// Where a piece of evidence was found.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+struct EvidencePlace {
     origin: String,
     layer: Digest,
 }
 
-impl Record {
+impl AttachmentRecord {
     /// Records the accepted evidence of an image, and everything that is attached to it.
     pub(super) fn new(examined: &Examined, seen: Vec<SeenArtifact>) -> Self {
         let mut record = Self {
@@ -62,7 +62,7 @@ impl Record {
         kind: &str,
         predicate_type: Option<String>,
         image: &DigestReference,
-        signature: &Signature,
+        signature: &VerifiedSignature,
     ) {
         let place = match signature.origin.strip_prefix("referrer ") {
             Some(digest) => format!("{}@{digest}", image.repository),
@@ -82,7 +82,7 @@ impl Record {
             digest: signature.digest,
             signer,
         };
-        let found = Found {
+        let found = EvidencePlace {
             origin: signature.origin.clone(),
             layer: signature.digest,
         };
@@ -92,7 +92,7 @@ impl Record {
     /// Adds the record of another image of the same component.
     pub(super) fn add(&mut self, other: &Self) {
         let evidence = other.evidence.iter().map(|(found, accepted)| {
-            let found = Found {
+            let found = EvidencePlace {
                 origin: found.origin.clone(),
                 layer: found.layer,
             };

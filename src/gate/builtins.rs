@@ -1,11 +1,13 @@
 //! The built-in checks, which no policy can switch off, and their results in the report.
 
-use super::{Gate, Judged};
+use super::{Gate, ImageJudgement};
 use crate::{
     image::DigestReference,
-    policy::{Finding, PASS, Sig, check_syntax},
+    policy::{PASS, RuleFinding, Sig, check_syntax},
     report::{ReportedAttestation, ReportedComponent},
-    trust::{Attestation, Examined, Kind, Signature, SignatureFailure, Who},
+    trust::{
+        Attestation, EvidenceKind, Examined, SignatureFailure, TrustedSigners, VerifiedSignature,
+    },
 };
 
 /// The image can be fetched. Only Conforma's `ec` reports a failure as a result.
@@ -46,8 +48,8 @@ pub(super) struct Builtin {
 
 impl Builtin {
     /// Returns a result of the check with this message.
-    pub(super) fn says(&self, msg: impl Into<String>) -> Finding {
-        Finding::new(self.code, msg)
+    pub(super) fn finding(&self, msg: impl Into<String>) -> RuleFinding {
+        RuleFinding::new(self.code, msg)
             .with("title", self.title)
             .with("description", self.description)
     }
@@ -64,10 +66,10 @@ pub(super) fn syntax(attestations: &[Attestation], report: &mut ReportedComponen
         wrong.push("no attestation data".to_owned());
     }
     if wrong.is_empty() {
-        report.successes.push(SYNTAX.says(PASS));
+        report.successes.push(SYNTAX.finding(PASS));
     } else {
         let text = format!("Attestation syntax check failed: {}", wrong.join("; "));
-        report.violations.push(SYNTAX.says(text));
+        report.violations.push(SYNTAX.finding(text));
     }
 }
 
@@ -94,12 +96,12 @@ impl Gate {
     pub(super) fn image_signatures<'e>(
         &self,
         examined: &'e Examined,
-        judged: &mut Judged,
-    ) -> &'e [Signature] {
+        judged: &mut ImageJudgement,
+    ) -> &'e [VerifiedSignature] {
         match &examined.signatures {
             _ if !self.checks.image_signature => &[],
             Ok(signatures) => {
-                judged.report.successes.push(IMAGE.says(PASS));
+                judged.report.successes.push(IMAGE.finding(PASS));
                 judged.report.signatures = signatures.iter().map(Sig::from).collect();
                 signatures
             }
@@ -118,7 +120,7 @@ impl Gate {
                 } else {
                     format!("Image signature check failed: {error}")
                 };
-                judged.report.violations.push(IMAGE.says(text));
+                judged.report.violations.push(IMAGE.finding(text));
                 judged.missing.push(error.clone());
                 &[]
             }
@@ -130,11 +132,11 @@ impl Gate {
     pub(super) fn attestations<'e>(
         &self,
         examined: &'e Examined,
-        judged: &mut Judged,
+        judged: &mut ImageJudgement,
     ) -> Option<&'e [Attestation]> {
         match &examined.attestations {
             Ok(attestations) => {
-                judged.report.successes.push(ATTESTATION.says(PASS));
+                judged.report.successes.push(ATTESTATION.finding(PASS));
                 Some(attestations)
             }
             Err(error) if error.is_absence() && !self.wording.is_conforma() => {
@@ -157,7 +159,7 @@ impl Gate {
                 } else {
                     format!("Image attestation check failed: {error}")
                 };
-                judged.report.violations.push(ATTESTATION.says(text));
+                judged.report.violations.push(ATTESTATION.finding(text));
                 judged.missing.push(error.clone());
                 None
             }
@@ -169,14 +171,14 @@ impl Gate {
         &self,
         failure: &SignatureFailure,
         image: &DigestReference,
-        judged: &mut Judged,
+        judged: &mut ImageJudgement,
     ) -> bool {
         if self.allow_unattested {
             tracing::warn!(%image, "no attestation is attached: the policy decides by the image and its signature alone");
             return true;
         }
         let text = format!("No attestation is attached to {image}: no rule was evaluated.");
-        let finding = ATTESTATION.says(text).with(
+        let finding = ATTESTATION.finding(text).with(
             "solution",
             "Attest the provenance of the image, as Tekton Chains or cosign attest do.",
         );
@@ -195,14 +197,14 @@ impl Gate {
     }
 
     fn by_key(&self) -> bool {
-        matches!(self.verifier.who(), Who::Keys { .. })
+        matches!(self.verifier.who(), TrustedSigners::Keys { .. })
     }
 }
 
 fn unlogged(failure: &SignatureFailure) -> String {
     let signed = match failure.kind {
-        Kind::Signature => "image signature",
-        Kind::Attestation => "attestation",
+        EvidenceKind::Signature => "image signature",
+        EvidenceKind::Attestation => "attestation",
     };
     format!(
         "The {signed} has no transparency-log entry, which is required. Log it, or accept signatures without an entry. Error: {failure}"

@@ -9,24 +9,30 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::{
-    Error, Gate, Judged,
-    attached::Record,
+    Error, Gate, ImageJudgement,
+    attached::AttachmentRecord,
     builtins::{self, ATTESTATION, SOURCE},
-    images::Target,
+    images::ImageTarget,
     source,
 };
 use crate::{
     image::DigestReference,
     policy::{
-        self, Background, Evidence, Facts, Finding, Subject, UnverifiedEvidence, VerifiedEvidence,
+        self, Background, EvaluationTarget, Evidence, ImageFacts, RuleFinding, UnverifiedEvidence,
+        VerifiedEvidence,
     },
+    registry::SeenArtifact,
     report::ReportedComponent,
-    trust::{self, Attestation, Examined, Kind, Signature, SignatureFailure},
+    trust::{self, Attestation, EvidenceKind, Examined, SignatureFailure, VerifiedSignature},
 };
 
 impl Gate {
     /// Examines images, a few in parallel; returns the judgements in the order of the images.
-    pub(super) async fn check_all(&self, targets: &[Target], snapshot: &Value) -> Vec<Judged> {
+    pub(super) async fn check_all(
+        &self,
+        targets: &[ImageTarget],
+        snapshot: &Value,
+    ) -> Vec<ImageJudgement> {
         for skipped in self.checks.skipped() {
             tracing::warn!(check = skipped, "a check is skipped: no image passes");
         }
@@ -36,15 +42,15 @@ impl Gate {
     }
 
     /// Examines one image. An error also becomes part of the report.
-    async fn check(&self, target: &Target, snapshot: &Value) -> Judged {
+    async fn check(&self, target: &ImageTarget, snapshot: &Value) -> ImageJudgement {
         let report = ReportedComponent {
             name: target.component.name.clone(),
-            container_image: self.shown(&target.image),
+            container_image: self.displayed(&target.image),
             source: policy::input::source(&target.component),
             left_out: target.left_out.iter().map(ToString::to_string).collect(),
             ..ReportedComponent::default()
         };
-        let mut judged = Judged::new(report, &target.of);
+        let mut judged = ImageJudgement::new(report, &target.of);
         tracing::info!(image = %target.image, "examining");
         match self.examine(target, snapshot, &mut judged).await {
             Ok(()) => {
@@ -68,7 +74,7 @@ impl Gate {
     }
 
     /// Adds the component to an error, as Conforma's `ec` does.
-    fn about(&self, target: &Target, error: Error) -> Error {
+    fn about(&self, target: &ImageTarget, error: Error) -> Error {
         let image = match self.wording.is_conforma() {
             true => target.component.container_image.clone(),
             false => target.image.to_string(),
@@ -81,7 +87,7 @@ impl Gate {
     }
 
     /// Returns the reference as reports show it: Conforma's `ec` writes Docker Hub's host in full.
-    fn shown(&self, image: &DigestReference) -> String {
+    fn displayed(&self, image: &DigestReference) -> String {
         let text = image.to_string();
         match text
             .strip_prefix("docker.io/")
@@ -94,40 +100,17 @@ impl Gate {
 
     async fn examine(
         &self,
-        target: &Target,
+        target: &ImageTarget,
         snapshot: &Value,
-        judged: &mut Judged,
+        judged: &mut ImageJudgement,
     ) -> Result<(), Error> {
-        if let Some(error) = &target.unlisted {
-            if self.wording.is_conforma() {
-                tracing::warn!(image = %target.image, "Conforma's ec ignores an index that cannot be read, which is an error here");
-            }
-            return Err(Error::Unlisted(error.clone()));
-        }
+        self.refuse_unlisted(target)?;
         let registry = &self.clients.registry;
         let examined = self.verifier.examine(registry, &target.image).await?;
-        // A descriptor that declares an index to be an image would hide the images in it.
-        if examined.manifest.is_index() && !target.index {
-            let digest = target.image.digest;
-            let reason = "it is an index, but its descriptor calls it an image".to_owned();
-            let error = crate::registry::Error::Manifest { digest, reason };
-            return Err(Error::Unlisted(error));
-        }
-        // If other evidence is accepted, these reasons are not in the report.
-        if examined.signatures.is_ok() && examined.attestations.is_ok() {
-            for rejected in &examined.rejected {
-                tracing::warn!("ignored {rejected}");
-            }
-        }
-        // The artifacts of an index's children are listed with the index.
-        let seen = match self.wording.is_conforma() || target.is_child {
-            true => Vec::new(),
-            false => {
-                let repository = &target.image.repository;
-                registry.attachments(repository, &examined.manifest).await?
-            }
-        };
-        judged.record = Record::new(&examined, seen);
+        refuse_hidden_index(target, &examined)?;
+        warn_of_rejected(&examined);
+        let seen = self.seen_artifacts(target, &examined).await?;
+        judged.record = AttachmentRecord::new(&examined, seen);
         let signatures = self.image_signatures(&examined, judged);
         let attestations = match self.checks.attestation_signature {
             true => self.attestations(&examined, judged).map(Cow::Borrowed),
@@ -147,28 +130,16 @@ impl Gate {
         }
         // Conforma's ec reaches this only if signatures are not checked.
         if attestations.is_empty() && !self.allow_unattested {
-            let text = "No attestations contain a subject that match the given image.";
-            report.violations.push(Finding {
-                msg: text.to_owned(),
-                ..Finding::default()
+            report.violations.push(RuleFinding {
+                msg: "No attestations contain a subject that match the given image.".to_owned(),
+                ..RuleFinding::default()
             });
             return Ok(());
         }
-        if self.require_source && !source::is_own(&target.component, &target.image, &examined) {
-            report.violations.push(SOURCE.says(
-                "No accepted signature names the image's repository, and no accepted provenance names the component's source.",
-            ));
-        }
-        let facts = Facts::of(registry, &target.image, &examined.manifest).await;
-        let background = Background {
-            image: &self.shown(&target.image),
-            pinned: &target.image,
-            facts: &facts,
-            component: &target.component,
-            snapshot,
-            spec: self.policies.spec(),
-        };
-        let evidence = self.evidence(&examined, signatures, &attestations, &background);
+        self.check_source(target, &examined, report);
+        let evidence = self
+            .collect_evidence(target, snapshot, &examined, signatures, &attestations)
+            .await;
         let statements = attestations.iter().map(|found| found.statement.document());
         let at = self.moment.of(statements);
         // Evaluation takes long, and rules read the evidence alone: free the memory first.
@@ -176,21 +147,83 @@ impl Gate {
         drop(examined);
         let input = evidence.document();
         report.policy_input = self.keep.inputs.then(|| Arc::clone(input));
-        let subject = Subject {
+        let subject = EvaluationTarget {
             image: Some(&target.image),
             component: &target.component.name,
             at,
         };
         let opinion = self.policies.evaluate(evidence, subject).await?;
-        judged.take(opinion, at);
+        judged.add_opinion(opinion, at);
         Ok(())
+    }
+
+    /// Adds a violation if no evidence is about the component's own repository or source.
+    fn check_source(
+        &self,
+        target: &ImageTarget,
+        examined: &Examined,
+        report: &mut ReportedComponent,
+    ) {
+        if self.require_source && !source::is_own(&target.component, &target.image, examined) {
+            report.violations.push(SOURCE.finding(
+                "No accepted signature names the image's repository, and no accepted provenance names the component's source.",
+            ));
+        }
+    }
+
+    /// Refuses an index whose images could not be listed.
+    fn refuse_unlisted(&self, target: &ImageTarget) -> Result<(), Error> {
+        let Some(error) = &target.unlisted else {
+            return Ok(());
+        };
+        if self.wording.is_conforma() {
+            tracing::warn!(image = %target.image, "Conforma's ec ignores an index that cannot be read, which is an error here");
+        }
+        Err(Error::Unlisted(error.clone()))
+    }
+
+    /// Returns the artifacts attached to the image; empty for the child of an index, whose artifacts are
+    /// listed with the index.
+    async fn seen_artifacts(
+        &self,
+        target: &ImageTarget,
+        examined: &Examined,
+    ) -> Result<Vec<SeenArtifact>, Error> {
+        if self.wording.is_conforma() || target.is_child {
+            return Ok(Vec::new());
+        }
+        let repository = &target.image.repository;
+        let registry = &self.clients.registry;
+        Ok(registry.attachments(repository, &examined.manifest).await?)
+    }
+
+    /// Reads the facts about the image and returns them with signatures and attestations as evidence.
+    async fn collect_evidence(
+        &self,
+        target: &ImageTarget,
+        snapshot: &Value,
+        examined: &Examined,
+        signatures: &[VerifiedSignature],
+        attestations: &[Attestation],
+    ) -> Evidence {
+        let registry = &self.clients.registry;
+        let facts = ImageFacts::of(registry, &target.image, &examined.manifest).await;
+        let background = Background {
+            image: &self.displayed(&target.image),
+            pinned: &target.image,
+            facts: &facts,
+            component: &target.component,
+            snapshot,
+            spec: self.policies.spec(),
+        };
+        self.evidence(examined, signatures, attestations, &background)
     }
 
     /// Returns the verified evidence, unless a check was skipped or failed.
     fn evidence(
         &self,
         examined: &Examined,
-        signatures: &[Signature],
+        signatures: &[VerifiedSignature],
         attestations: &[Attestation],
         background: &Background<'_>,
     ) -> Evidence {
@@ -210,13 +243,13 @@ impl Gate {
     /// Reads the tag for attestations without verifying them.
     async fn unverified(
         &self,
-        target: &Target,
-        judged: &mut Judged,
+        target: &ImageTarget,
+        judged: &mut ImageJudgement,
     ) -> Result<Option<Vec<Attestation>>, Error> {
         match trust::unverified(&self.clients.registry, &target.image).await? {
             Ok(attestations) if attestations.is_empty() && !self.wording.is_conforma() => {
                 let none = SignatureFailure {
-                    kind: Kind::Attestation,
+                    kind: EvidenceKind::Attestation,
                     rejected: Vec::new(),
                 };
                 Ok(self
@@ -228,9 +261,29 @@ impl Gate {
                 let text = format!(
                     "Image attestation check failed: failed to fetch attestations (signature check skipped): {reason}"
                 );
-                judged.report.violations.push(ATTESTATION.says(text));
+                judged.report.violations.push(ATTESTATION.finding(text));
                 Ok(None)
             }
         }
     }
+}
+
+/// Warns of refused candidates. If other evidence is accepted, the report does not list them.
+fn warn_of_rejected(examined: &Examined) {
+    if examined.signatures.is_ok() && examined.attestations.is_ok() {
+        for rejected in &examined.rejected {
+            tracing::warn!("ignored {rejected}");
+        }
+    }
+}
+
+/// Refuses an index whose descriptor declares it an image, which would hide the images in it.
+fn refuse_hidden_index(target: &ImageTarget, examined: &Examined) -> Result<(), Error> {
+    if !examined.manifest.is_index() || target.index {
+        return Ok(());
+    }
+    let digest = target.image.digest;
+    let reason = "it is an index, but its descriptor calls it an image".to_owned();
+    let error = crate::registry::Error::Manifest { digest, reason };
+    Err(Error::Unlisted(error))
 }

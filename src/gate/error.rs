@@ -2,7 +2,7 @@
 
 use crate::{
     image,
-    policy::{self, LocateError, Unreadable},
+    policy::{self, LocateError, UnseenFact},
     registry, snapshot, trust,
 };
 
@@ -41,7 +41,7 @@ pub(crate) enum Error {
     Unlisted(registry::Error),
     /// Selected rules refer to facts that could not be read.
     #[error("a selected rule refers to facts that could not be read: {}", list(.0))]
-    Unreadable(Vec<Unreadable>),
+    Unreadable(Vec<UnseenFact>),
     /// One component could not be judged; the text is that of Conforma's `ec`.
     #[error("error validating image {image} of component {component}: {source}")]
     Component {
@@ -51,7 +51,7 @@ pub(crate) enum Error {
     },
 }
 
-fn list(facts: &[Unreadable]) -> String {
+fn list(facts: &[UnseenFact]) -> String {
     let facts: Vec<_> = facts.iter().map(ToString::to_string).collect();
     facts.join("; ")
 }

@@ -23,7 +23,7 @@ const PARALLEL: usize = 5;
 
 /// An image to verify: an entry of the list, or the child of an index in it.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct ImageTarget {
     /// The component as rules and reports see it.
     pub(super) component: Component,
     pub(super) image: DigestReference,
@@ -43,7 +43,7 @@ pub(super) struct Target {
 struct Children {
     /// True if the image is an index.
     index: bool,
-    images: Vec<Target>,
+    images: Vec<ImageTarget>,
     left_out: Vec<Digest>,
 }
 
@@ -80,25 +80,29 @@ pub(crate) async fn image_list(
 }
 
 /// Returns the images of the list and the children of indexes, sorted by reference.
-pub(super) async fn expand(images: &Images, registry: &Registry, dialect: Dialect) -> Vec<Target> {
+pub(super) async fn expand(
+    images: &Images,
+    registry: &Registry,
+    dialect: Dialect,
+) -> Vec<ImageTarget> {
     let components = images.components();
     let expanded =
         components.map(|(component, image)| with_children(registry, component, image, dialect));
-    let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
+    let expanded: Vec<Vec<ImageTarget>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
     let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
     sort(&mut targets);
     targets
 }
 
 /// Sorts images into the order in which rules see them.
-pub(super) fn sort(targets: &mut [Target]) {
+pub(super) fn sort(targets: &mut [ImageTarget]) {
     targets.sort_by(|a, b| {
         (&a.component.container_image, &a.of).cmp(&(&b.component.container_image, &b.of))
     });
 }
 
 /// Returns the Snapshot with these components in place of its own, as rules see it.
-pub(super) fn shown<'a>(
+pub(super) fn snapshot_with<'a>(
     snapshot: &Snapshot,
     components: impl Iterator<Item = &'a Component>,
 ) -> Value {
@@ -116,13 +120,13 @@ pub(super) async fn with_children(
     component: &Component,
     image: &DigestReference,
     dialect: Dialect,
-) -> Vec<Target> {
+) -> Vec<ImageTarget> {
     let (children, unlisted) = match children(registry, component, image, dialect).await {
         Ok(children) => (children, None),
         Err(error) => (Children::default(), Some(error)),
     };
     let mut targets = children.images;
-    targets.push(Target {
+    targets.push(ImageTarget {
         component: component.clone(),
         image: image.clone(),
         of: component.identity(),
@@ -204,7 +208,12 @@ fn is_builders_attestation(child: &Descriptor) -> bool {
             .is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown")
 }
 
-fn target(component: &Component, image: &DigestReference, child: &Descriptor, at: usize) -> Target {
+fn target(
+    component: &Component,
+    image: &DigestReference,
+    child: &Descriptor,
+    at: usize,
+) -> ImageTarget {
     let architecture = child
         .platform
         .as_ref()
@@ -213,7 +222,7 @@ fn target(component: &Component, image: &DigestReference, child: &Descriptor, at
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| format!("noarch-{at}"));
     let image = image.repository.pinned(child.digest);
-    Target {
+    ImageTarget {
         component: Component {
             name: format!("{}-{}-{architecture}", component.name, child.digest),
             container_image: image.to_string(),

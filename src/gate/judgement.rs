@@ -4,46 +4,46 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Error, attached::Record};
+use super::{Error, attached::AttachmentRecord};
 use crate::{
     handover::{self, UnreadableFact, VERSION, Verified, VerifiedComponent},
     image::{Digest, DigestReference},
-    policy::{Opinion, Pass, Policies, Unreadable},
+    policy::{Opinion, Pass, Policies, UnseenFact},
     report::{Report, ReportedComponent},
-    snapshot::Images,
+    snapshot::{self, Images},
     trust::SignatureFailure,
 };
 
 /// The judgement over one image, as far as it could be examined.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct ImageJudgement {
     pub(crate) report: ReportedComponent,
     /// The identity of the listed component that the image belongs to.
     pub(super) of: String,
     /// The pass by verified evidence and the policy.
     pub(super) pass: Option<Pass>,
     /// Accepted evidence and everything that was attached.
-    pub(super) record: Record,
+    pub(super) record: AttachmentRecord,
     /// Why the image could not be judged.
     pub(crate) error: Option<Error>,
     /// The signatures or attestations that are missing.
     pub(crate) missing: Vec<SignatureFailure>,
     /// Facts that could not be read and are not used by a selected rule.
-    pub(super) spared: Vec<Unreadable>,
+    pub(super) spared: Vec<UnseenFact>,
     /// Facts that a selected rule uses and that could not be read: the image does not pass.
     pub(crate) unread: Option<Error>,
     /// The effective time of the rules, if they were evaluated.
     pub(super) at: Option<Timestamp>,
 }
 
-impl Judged {
+impl ImageJudgement {
     /// Returns a judgement without any result, which does not pass.
     pub(super) fn new(report: ReportedComponent, of: &str) -> Self {
         Self {
             report,
             of: of.to_owned(),
             pass: None,
-            record: Record::default(),
+            record: AttachmentRecord::default(),
             error: None,
             missing: Vec::new(),
             spared: Vec::new(),
@@ -53,7 +53,7 @@ impl Judged {
     }
 
     /// Adds the policy's results for an effective time.
-    pub(super) fn take(&mut self, opinion: Opinion, at: Timestamp) {
+    pub(super) fn add_opinion(&mut self, opinion: Opinion, at: Timestamp) {
         let (outcome, unread, pass) = opinion.into_parts();
         for spared in &unread.spared {
             tracing::warn!("{spared}, and no selected rule uses it");
@@ -95,13 +95,13 @@ impl Judged {
 #[derive(Debug)]
 pub(crate) struct Judgement {
     /// The images, in the order in which rules see them.
-    pub(crate) components: Vec<Judged>,
+    pub(crate) components: Vec<ImageJudgement>,
     /// The latest effective time of the rules.
     pub(super) at: Timestamp,
     pub(super) policies: Policies,
     /// The public keys as PEM; empty for keyless signers.
     pub(super) key: String,
-    pub(super) identity: Option<handover::Identity>,
+    pub(super) identity: Option<handover::SignerIdentity>,
     /// The skipped checks, by their names in reports.
     pub(super) skipped_checks: Vec<String>,
     /// The stable name of the policy.
@@ -110,7 +110,11 @@ pub(crate) struct Judgement {
 
 impl Judgement {
     /// Collects the judgements; the latest effective time among them becomes that of the list.
-    pub(super) fn new(components: Vec<Judged>, policies: Policies, start: Timestamp) -> Self {
+    pub(super) fn new(
+        components: Vec<ImageJudgement>,
+        policies: Policies,
+        start: Timestamp,
+    ) -> Self {
         let latest = components.iter().filter_map(|judged| judged.at).max();
         Self {
             components,
@@ -125,7 +129,7 @@ impl Judgement {
 
     /// Tells whether any image was judged; true for an empty list.
     pub(crate) fn is_judged(&self) -> bool {
-        self.components.is_empty() || self.components.iter().any(Judged::is_judged)
+        self.components.is_empty() || self.components.iter().any(ImageJudgement::is_judged)
     }
 
     /// Returns the report, with components and results sorted.
@@ -153,46 +157,9 @@ impl Judgement {
         now: Timestamp,
     ) -> Verified {
         let promote = images.snapshot.promote.as_ref();
-        let components = images.components().map(|(component, image)| {
-            let identity = component.identity();
-            // A component passes only if every child of its index passes.
-            let own = || {
-                self.components
-                    .iter()
-                    .filter(|judged| judged.of == identity)
-            };
-            let exceptions: BTreeSet<_> = own()
-                .flat_map(|judged| judged.report.exceptions.clone())
-                .collect();
-            let mut unreadable = Vec::new();
-            for spared in own().flat_map(|judged| &judged.spared) {
-                let fact = UnreadableFact {
-                    fact: spared.fact.clone(),
-                    reason: format!("{}: {}", spared.of, spared.reason),
-                };
-                if !unreadable.contains(&fact) {
-                    unreadable.push(fact);
-                }
-            }
-            let count = |of: fn(&ReportedComponent) -> usize| {
-                own().map(|judged| of(&judged.report) as u64).sum()
-            };
-            let mut record = Record::default();
-            own().for_each(|judged| record.add(&judged.record));
-            VerifiedComponent {
-                name: component.name.clone(),
-                version: component.version().map(str::to_owned),
-                container_image: image.clone(),
-                success: own().any(|judged| judged.is_about(image)) && own().all(Judged::passes),
-                violations: count(|report| report.violations.len()),
-                warnings: count(|report| report.warnings.len()),
-                exceptions: exceptions.into_iter().collect(),
-                evidence: record.evidence(),
-                attached: record.attached(),
-                opened: record.opened(),
-                unreadable,
-            }
-        });
+        let components = images.components();
+        let components =
+            components.map(|(component, image)| self.verified_component(component, image));
         Verified {
             version: VERSION,
             images_digest: images.digest,
@@ -201,7 +168,7 @@ impl Judgement {
             destination_tag: promote.and_then(|promote| promote.destination_tag.clone()),
             verified_at: now.to_string(),
             effective_time: self.at.to_string(),
-            policy: handover::Policy {
+            policy: handover::PolicyRecord {
                 uri: self.policy_uri.clone(),
                 sources: self.policies.pinned().to_vec(),
                 digest: self.policies.digest(),
@@ -214,6 +181,52 @@ impl Judgement {
             shard: None,
             source: images.snapshot.source_commit(),
             components: components.collect(),
+        }
+    }
+
+    /// Returns the verdict for one component, which passes only if every child of its index passes.
+    fn verified_component(
+        &self,
+        component: &snapshot::Component,
+        image: &DigestReference,
+    ) -> VerifiedComponent {
+        let identity = component.identity();
+        let own = || {
+            self.components
+                .iter()
+                .filter(|judged| judged.of == identity)
+        };
+        let exceptions: BTreeSet<_> = own()
+            .flat_map(|judged| judged.report.exceptions.clone())
+            .collect();
+        let mut unreadable = Vec::new();
+        for spared in own().flat_map(|judged| &judged.spared) {
+            let fact = UnreadableFact {
+                fact: spared.fact.clone(),
+                reason: format!("{}: {}", spared.of, spared.reason),
+            };
+            if !unreadable.contains(&fact) {
+                unreadable.push(fact);
+            }
+        }
+        let count = |of: fn(&ReportedComponent) -> usize| {
+            own().map(|judged| of(&judged.report) as u64).sum()
+        };
+        let mut record = AttachmentRecord::default();
+        own().for_each(|judged| record.add(&judged.record));
+        VerifiedComponent {
+            name: component.name.clone(),
+            version: component.version().map(str::to_owned),
+            container_image: image.clone(),
+            success: own().any(|judged| judged.is_about(image))
+                && own().all(ImageJudgement::passes),
+            violations: count(|report| report.violations.len()),
+            warnings: count(|report| report.warnings.len()),
+            exceptions: exceptions.into_iter().collect(),
+            evidence: record.evidence(),
+            attached: record.attached(),
+            opened: record.opened(),
+            unreadable,
         }
     }
 }

@@ -7,9 +7,10 @@ use super::{Clients, Error, sigstore_builtins};
 use crate::{
     http::HostPort,
     policy::{
-        self, Dialect, Fetcher, Hidden, LocateError, Paths, Policies, Settings, Spec, rego::Host,
+        self, Dialect, Fetcher, Hidden, LocateError, Paths, Policies, PolicySpec, Settings,
+        rego::FunctionHost,
     },
-    trust::{Key, TrustRequest},
+    trust::{TrustRequest, TrustedKey},
 };
 
 /// The policy to evaluate, and how its results are read.
@@ -41,9 +42,9 @@ impl PolicyRequest {
         trust: &mut TrustRequest,
         fetcher: &Fetcher,
         clients: &Clients,
-    ) -> Result<Spec, Error> {
+    ) -> Result<PolicySpec, Error> {
         let mut spec = match self.policy.as_str() {
-            "" => Spec::default(),
+            "" => PolicySpec::default(),
             text => policy::locate(text, fetcher, &clients.env).await?,
         };
         if spec.is_empty() {
@@ -68,16 +69,16 @@ impl PolicyRequest {
     /// [`Error::Policy`].
     pub(super) async fn load(
         &self,
-        spec: Spec,
+        spec: PolicySpec,
         trust: &TrustRequest,
-        key: Option<&Key>,
+        key: Option<&TrustedKey>,
         at: Timestamp,
         fetcher: Fetcher,
         clients: &Clients,
     ) -> Result<Policies, Error> {
         let registry = clients.registry.for_rules(&self.hosts);
         let settings = Settings {
-            host: Host::online(
+            host: FunctionHost::online(
                 registry.clone(),
                 tokio::runtime::Handle::current(),
                 sigstore_builtins::verify(clients, registry, trust, &self.hosts),
@@ -89,7 +90,7 @@ impl PolicyRequest {
         Ok(Policies::load(spec, &fetcher, settings, at).await?)
     }
 
-    async fn add_rule_data(&self, spec: &mut Spec, fetcher: &Fetcher) -> Result<(), Error> {
+    async fn add_rule_data(&self, spec: &mut PolicySpec, fetcher: &Fetcher) -> Result<(), Error> {
         for (key, value) in &self.rule_data {
             let value = policy::rule_data_text(value, fetcher, self.dialect, self.paths).await?;
             for group in &mut spec.sources {
@@ -141,7 +142,7 @@ pub(super) fn check_identity(trust: &TrustRequest) -> Result<(), Error> {
 }
 
 /// Takes the signers from the policy's configuration if the request names none; never mixes both.
-fn complete(trust: &mut TrustRequest, spec: &mut Spec) {
+fn complete(trust: &mut TrustRequest, spec: &mut PolicySpec) {
     if trust.names_identity() && trust.public_key.is_empty() {
         spec.public_key.clear();
     } else if let [key] = trust.public_key.as_slice() {
@@ -168,7 +169,7 @@ fn complete(trust: &mut TrustRequest, spec: &mut Spec) {
 }
 
 /// Returns `data.config.default_sigstore_opts`, with the key itself in place of its source.
-fn sigstore_options(trust: &TrustRequest, key: Option<&Key>) -> Value {
+fn sigstore_options(trust: &TrustRequest, key: Option<&TrustedKey>) -> Value {
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     json!({
@@ -177,7 +178,7 @@ fn sigstore_options(trust: &TrustRequest, key: Option<&Key>) -> Value {
         "certificate_oidc_issuer": text(&trust.certificate_oidc_issuer),
         "certificate_oidc_issuer_regexp": text(&trust.certificate_oidc_issuer_regexp),
         "ignore_rekor": trust.ignore_rekor,
-        "public_key": key.map(Key::to_pem).unwrap_or_default(),
+        "public_key": key.map(TrustedKey::to_pem).unwrap_or_default(),
         "rekor_url": text(&trust.rekor_url),
     })
 }

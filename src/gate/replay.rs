@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Clients, Error, Judged, Judgement, Moment, PolicyRequest, policies::fetcher};
+use super::{Clients, Error, ImageJudgement, Judgement, Moment, PolicyRequest, policies::fetcher};
 use crate::{
     image::DigestReference,
-    policy::{Evidence, Finding, Policies, Spec, Subject},
+    policy::{EvaluationTarget, Evidence, Policies, PolicySpec, RuleFinding},
     report::{InputResults, ReportedComponent},
     trust::TrustRequest,
 };
@@ -23,7 +23,7 @@ const SKIPPED: [&str; 2] = ["image-signature", "attestation-signature"];
 pub(crate) struct Replay {
     policies: Policies,
     /// The configuration as it was located, before sources are pinned.
-    found: Spec,
+    found: PolicySpec,
     moment: Moment,
 }
 
@@ -80,7 +80,7 @@ impl Replay {
     }
 
     /// Returns the policy's configuration as it was located, and the effective time of the rules.
-    pub(crate) fn configuration(&self) -> (Spec, Timestamp) {
+    pub(crate) fn configuration(&self) -> (PolicySpec, Timestamp) {
         (self.found.clone(), self.moment.start())
     }
 
@@ -91,10 +91,10 @@ impl Replay {
     /// The first document that could not be judged.
     pub(crate) async fn judge_file(&self, documents: Vec<Value>) -> Result<InputResults, Error> {
         let mut found = InputResults::default();
-        let mut passed: Option<Vec<Finding>> = None;
+        let mut passed: Option<Vec<RuleFinding>> = None;
         for document in documents {
             let at = self.moment.start();
-            let subject = Subject {
+            let subject = EvaluationTarget {
                 image: None,
                 component: "",
                 at,
@@ -135,7 +135,7 @@ impl Replay {
         }
     }
 
-    async fn evaluate(&self, input: Arc<Value>) -> Judged {
+    async fn evaluate(&self, input: Arc<Value>) -> ImageJudgement {
         let statements = input.pointer("/attestations").and_then(Value::as_array);
         let statements = statements
             .into_iter()
@@ -155,8 +155,8 @@ impl Replay {
             policy_input: Some(Arc::clone(&input)),
             ..ReportedComponent::default()
         };
-        let mut judged = Judged::new(report, &name);
-        let subject = Subject {
+        let mut judged = ImageJudgement::new(report, &name);
+        let subject = EvaluationTarget {
             image: image.as_ref(),
             component: &name,
             at,
@@ -167,7 +167,7 @@ impl Replay {
             .await
         {
             Ok(opinion) => {
-                judged.take(opinion, at);
+                judged.add_opinion(opinion, at);
                 judged.report.sort();
                 judged.report.success = judged.report.violations.is_empty();
             }

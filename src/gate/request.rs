@@ -12,7 +12,7 @@ pub(crate) struct GateRequest {
     pub(crate) policy: PolicyRequest,
     /// The effective time of the rules.
     pub(crate) moment: Moment,
-    pub(crate) checks: Checks,
+    pub(crate) checks: SignatureChecks,
     /// How many images are examined in parallel.
     pub(crate) workers: u16,
     /// Details that reports need besides the results.
@@ -39,12 +39,12 @@ pub(crate) struct Clients {
 
 /// The signature checks to make. If one of them is off, no image passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Checks {
+pub(crate) struct SignatureChecks {
     pub(crate) image_signature: bool,
     pub(crate) attestation_signature: bool,
 }
 
-impl Checks {
+impl SignatureChecks {
     /// Returns the skipped checks by their names in reports.
     pub(crate) fn skipped(self) -> Vec<String> {
         let names = [

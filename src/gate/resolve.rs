@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use super::{
-    Error, Judged,
+    Error, ImageJudgement,
     builtins::ACCESSIBLE,
-    images::{Target, sort, with_children},
+    images::{ImageTarget, sort, with_children},
 };
 use crate::{
     image::{DigestReference, Reference, Tag},
@@ -28,16 +28,16 @@ pub(super) struct Inaccessible {
 
 impl Inaccessible {
     /// Returns the judgement with the violation that Conforma's `ec` reports.
-    pub(super) fn judged(self) -> Judged {
+    pub(super) fn judged(self) -> ImageJudgement {
         let text = format!("Image URL is not accessible: {}", self.reason);
         let report = ReportedComponent {
             name: self.component.name.clone(),
             container_image: self.component.container_image.clone(),
             source: policy::input::source(&self.component),
-            violations: vec![ACCESSIBLE.says(text)],
+            violations: vec![ACCESSIBLE.finding(text)],
             ..ReportedComponent::default()
         };
-        Judged::new(report, &self.component.identity())
+        ImageJudgement::new(report, &self.component.identity())
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn resolve(
     snapshot: &Snapshot,
     registry: &Registry,
     dialect: Dialect,
-) -> Result<(Vec<Target>, Vec<Inaccessible>), Error> {
+) -> Result<(Vec<ImageTarget>, Vec<Inaccessible>), Error> {
     let mut references = Vec::new();
     for component in &snapshot.components {
         let reference = component.reference("").map_err(|error| Error::Component {
@@ -88,7 +88,7 @@ pub(super) async fn resolve(
     let expanded = found
         .iter()
         .map(|(component, image)| with_children(registry, component, image, dialect));
-    let expanded: Vec<Vec<Target>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
+    let expanded: Vec<Vec<ImageTarget>> = stream::iter(expanded).buffered(PARALLEL).collect().await;
     let mut targets: Vec<_> = expanded.into_iter().flatten().collect();
     sort(&mut targets);
     Ok((targets, inaccessible))

@@ -16,11 +16,11 @@ use crate::{
     http::{self, HostPort, Url},
     image::DigestReference,
     policy::{
-        Reason, Sig,
-        rego::{Answer, Question, Subject, Verify},
+        Sig, UnseenReason,
+        rego::{CallResult, SignatureQuery, SignedObject, Verify},
     },
     registry::{self, Registry},
-    trust::{self, Examined, Patterns, TrustRequest, Verifier},
+    trust::{self, Examined, ImageVerifier, Patterns, TrustRequest},
 };
 
 /// Returns the function that rules call. It blocks, so it must run on a thread that may block.
@@ -38,14 +38,14 @@ pub(super) fn verify(
         known: Mutex::default(),
     };
     let runtime = tokio::runtime::Handle::current();
-    Arc::new(move |question: Question| {
+    Arc::new(move |question: SignatureQuery| {
         let subject = question.subject;
         let examined = runtime.block_on(verifiers.examine(&question));
         answer(subject, examined)
     })
 }
 
-type Made = Arc<OnceCell<Result<Verifier, Fault>>>;
+type Made = Arc<OnceCell<Result<ImageVerifier, CallFault>>>;
 
 /// A cache of verifiers by the options of the call: keys, patterns and the root are loaded once per run.
 struct Verifiers {
@@ -57,7 +57,7 @@ struct Verifiers {
 }
 
 impl Verifiers {
-    async fn examine(&self, question: &Question) -> Result<Examined, Fault> {
+    async fn examine(&self, question: &SignatureQuery) -> Result<Examined, CallFault> {
         let image: DigestReference = question
             .image
             .parse()
@@ -70,14 +70,14 @@ impl Verifiers {
         let verifier = made.get_or_init(|| self.verifier(&question.options)).await;
         let verifier = verifier.as_ref().map_err(Clone::clone)?;
         let examined = verifier.examine(&self.registry, &image).await;
-        examined.map_err(|error| Fault {
+        examined.map_err(|error| CallFault {
             text: error.to_string(),
             unreadable: unreadable(error),
         })
     }
 
     /// Refuses a URL whose host is not allowed for rules, unless the run itself uses the URL.
-    fn check_host(&self, options: &Value, name: &str) -> Result<(), Fault> {
+    fn check_host(&self, options: &Value, name: &str) -> Result<(), CallFault> {
         let given = options.get(name).and_then(Value::as_str);
         let url = given.and_then(|text| Url::parse(text).ok());
         let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
@@ -95,35 +95,38 @@ impl Verifiers {
             return Ok(());
         }
         let error = registry::Error::from(http::Error::Unlisted { host });
-        Err(Fault {
+        Err(CallFault {
             text: format!("opts parameter: {error}"),
             unreadable: Some(error.into()),
         })
     }
 
-    async fn verifier(&self, options: &Value) -> Result<Verifier, Fault> {
+    async fn verifier(&self, options: &Value) -> Result<ImageVerifier, CallFault> {
         let request = with_options(&self.request, options)
             .ok_or_else(|| "opts parameter: ignore_rekor is missing".to_owned())?;
         for name in ["public_key", "rekor_url"] {
             self.check_host(options, name)?;
         }
         let (env, http) = (&self.clients.env, &self.clients.http);
-        request.verifier(env, http).await.map_err(|error| Fault {
-            text: format!("opts parameter: {error}"),
-            unreadable: unreadable(error),
-        })
+        request
+            .verifier(env, http)
+            .await
+            .map_err(|error| CallFault {
+                text: format!("opts parameter: {error}"),
+                unreadable: unreadable(error),
+            })
     }
 }
 
 /// The reason of a call without success.
 #[derive(Debug, Clone)]
-struct Fault {
+struct CallFault {
     text: String,
     /// Set if the cause is a fact that could not be read.
-    unreadable: Option<Reason>,
+    unreadable: Option<UnseenReason>,
 }
 
-impl From<String> for Fault {
+impl From<String> for CallFault {
     fn from(text: String) -> Self {
         Self {
             text,
@@ -133,13 +136,13 @@ impl From<String> for Fault {
 }
 
 /// Returns the fact that could not be read; `None` for a key or option that the rule got wrong.
-fn unreadable(error: trust::Error) -> Option<Reason> {
+fn unreadable(error: trust::Error) -> Option<UnseenReason> {
     use trust::Error as E;
     match error {
         E::Registry(error) => Some(error.into()),
-        E::ImageNotFound { .. } => Some(Reason::missing(error)),
-        E::Remote { .. } | E::Kube(_) => Some(Reason::failed(error)),
-        E::TooMany { .. } => Some(Reason::unusable(error)),
+        E::ImageNotFound { .. } => Some(UnseenReason::missing(error)),
+        E::Remote { .. } | E::Kube(_) => Some(UnseenReason::failed(error)),
+        E::TooMany { .. } => Some(UnseenReason::unusable(error)),
         _ => None,
     }
 }
@@ -165,10 +168,10 @@ fn with_options(request: &TrustRequest, options: &Value) -> Option<TrustRequest>
     })
 }
 
-fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> {
+fn answer(subject: SignedObject, examined: Result<Examined, CallFault>) -> CallResult<Value> {
     let (member, what) = match subject {
-        Subject::Image => ("signatures", "verify image signature"),
-        Subject::Attestation => ("attestations", "verify image attestation signature"),
+        SignedObject::Image => ("signatures", "verify image signature"),
+        SignedObject::Attestation => ("attestations", "verify image attestation signature"),
     };
     let mut unreadable = None;
     let examined = examined.map_err(|fault| {
@@ -176,7 +179,7 @@ fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> 
         fault.text
     });
     let found = examined.and_then(|examined| match subject {
-        Subject::Image => {
+        SignedObject::Image => {
             let found = examined
                 .signatures
                 .map_err(|error| format!("{what}: {error}"))?;
@@ -185,7 +188,7 @@ fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> 
                 .map(|found| signature(&Sig::from(found)))
                 .collect::<Vec<_>>())
         }
-        Subject::Attestation => {
+        SignedObject::Attestation => {
             let found = examined
                 .attestations
                 .map_err(|error| format!("{what}: {error}"))?;
@@ -204,7 +207,7 @@ fn answer(subject: Subject, examined: Result<Examined, Fault>) -> Answer<Value> 
         Ok(found) => (true, Vec::new(), found),
         Err(error) => (false, vec![error], Vec::new()),
     };
-    Answer {
+    CallResult {
         value: Some(json!({"success": success, "errors": errors, member: found})),
         unreadable,
     }

@@ -11,7 +11,7 @@ use crate::{
 /// The content of `release.json`: the components and destinations that plan-release computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Release {
+pub(crate) struct ReleaseFile {
     /// The version of the file, as of the other hand-over files.
     pub(crate) version: u32,
     /// SHA-256 of the `images.json` that was written with it.
@@ -67,7 +67,7 @@ pub(crate) struct Destination {
     pub(crate) tags: Vec<Tag>,
 }
 
-impl Release {
+impl ReleaseFile {
     /// Reads `release.json`; `expected` is the digest that plan-release reported.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{dialect::Dialect, local::Reach, shape::without_values};
+use super::{dialect::Dialect, local::LocalReach, shape::without_values};
 
 /// The file names of the configuration in a directory or repository; the first that exists is used.
 pub(crate) const FILES: [&str; 6] = [
@@ -66,7 +66,7 @@ pub(crate) enum Error {
 /// The spec of a policy configuration, which is also the root of an inline one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Spec {
+pub(crate) struct PolicySpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) name: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -87,13 +87,13 @@ pub(crate) struct Spec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) public_key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<PolicyIdentity>,
     /// The local paths that sources may name; not a member of the text.
     #[serde(skip)]
-    pub(crate) local: Reach,
+    pub(crate) local: LocalReach,
 }
 
-impl Spec {
+impl PolicySpec {
     /// Tells whether no group names a policy, so that no rule can refuse an image.
     pub(crate) fn is_empty(&self) -> bool {
         self.sources.iter().all(|group| group.policy.is_empty())
@@ -121,7 +121,7 @@ pub(crate) struct Group {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule_data: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) config: Option<Criteria>,
+    pub(crate) config: Option<GroupCriteria>,
     /// Criteria for a limited time or for some images only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) volatile_config: Option<VolatileConfig>,
@@ -130,7 +130,7 @@ pub(crate) struct Group {
 /// The include and exclude criteria of a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Criteria {
+pub(crate) struct GroupCriteria {
     /// Rules to leave out: `package[.rule][:term]` or `@collection`.
     #[serde(
         default,
@@ -228,7 +228,7 @@ pub(crate) struct Volatile {
 /// A keyless signer, by exact values or regular expressions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Identity {
+pub(crate) struct PolicyIdentity {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) subject: String,
     #[serde(
@@ -252,7 +252,7 @@ fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<Vec
     Option::deserialize(source).map(Option::unwrap_or_default)
 }
 
-impl Spec {
+impl PolicySpec {
     /// Parses JSON or YAML: a bare spec, or a resource with `spec`.
     ///
     /// # Errors
@@ -294,7 +294,7 @@ impl Spec {
                 policy: vec![source],
                 ..Group::default()
             }],
-            local: Reach::Named,
+            local: LocalReach::Named,
             ..Self::default()
         }
     }
@@ -388,8 +388,8 @@ pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Spec, Error> {
-        Spec::parse(text, "policy.yaml")
+    fn parse(text: &str) -> Result<PolicySpec, Error> {
+        PolicySpec::parse(text, "policy.yaml")
     }
 
     #[test]
@@ -407,7 +407,7 @@ mod tests {
             r#"{"sources":[{"policy":["./p"],"ruleData":{"key":[1]},"config":{"include":["@slsa3"]}}],"publicKey":"k8s://ns/key"}"#
         );
         assert_eq!(parse(&json).unwrap(), spec);
-        assert_eq!(parse("sources: null").unwrap(), Spec::default());
+        assert_eq!(parse("sources: null").unwrap(), PolicySpec::default());
     }
 
     #[test]
@@ -429,7 +429,7 @@ mod tests {
         assert!(matches!(parse("{a"), Err(Error::Parse { .. })));
     }
 
-    fn dated(text: &str) -> Result<Spec, Error> {
+    fn dated(text: &str) -> Result<PolicySpec, Error> {
         let spec = parse(text)?;
         spec.check_dates(Dialect::Promote).map(|()| spec)
     }

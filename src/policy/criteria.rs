@@ -31,7 +31,7 @@ struct Lists {
 
 /// A result to be compared with criteria.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Candidate<'a> {
+pub(crate) struct CodedResult<'a> {
     /// The code `package.rule`, where the package may be nested.
     pub(crate) code: &'a str,
     pub(crate) terms: &'a [String],
@@ -97,17 +97,17 @@ impl Criteria {
         image: Option<&DigestReference>,
         component: &str,
         dialect: Dialect,
-    ) -> Selection {
-        let mut selection = Selection {
+    ) -> RuleSelection {
+        let mut selection = RuleSelection {
             dialect,
-            ..Selection::default()
+            ..RuleSelection::default()
         };
         let mut expected = Vec::new();
         if let Some(image) = image {
             let meant = self
                 .images
                 .iter()
-                .filter(|(key, _)| means(key, image, dialect));
+                .filter(|(key, _)| matches_image(key, image, dialect));
             for (_, lists) in meant {
                 expected.extend(lists.include.iter().cloned());
                 selection.all.add(lists.clone());
@@ -147,16 +147,16 @@ impl Lists {
 
 /// The criteria for one image of one component.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Selection {
+pub(crate) struct RuleSelection {
     all: Lists,
     opening: Lists,
     expected: Vec<String>,
     dialect: Dialect,
 }
 
-impl Selection {
+impl RuleSelection {
     /// Tells whether a result is selected. Criteria cannot name a result without a code, so it always is.
-    pub(crate) fn includes(&self, candidate: Option<Candidate<'_>>) -> bool {
+    pub(crate) fn includes(&self, candidate: Option<CodedResult<'_>>) -> bool {
         let Some(candidate) = candidate else {
             return true;
         };
@@ -165,7 +165,7 @@ impl Selection {
     }
 
     /// Tells whether only an exclude prevents the selection of a result.
-    pub(crate) fn excepts(&self, candidate: Candidate<'_>) -> bool {
+    pub(crate) fn excepts(&self, candidate: CodedResult<'_>) -> bool {
         let matchers = matchers(candidate, self.dialect);
         let include = total(&self.all.include, &matchers);
         include > 0 && include <= total(&self.all.exclude, &matchers)
@@ -173,7 +173,7 @@ impl Selection {
 
     /// Tells whether a rule can return a selected result, so that its package has to be evaluated.
     pub(crate) fn opens(&self, code: &str, collections: &[String]) -> bool {
-        let candidate = Candidate {
+        let candidate = CodedResult {
             code,
             terms: &[],
             collections,
@@ -208,7 +208,7 @@ impl Selection {
     /// Returns the includes that match none of the candidates, without duplicates.
     pub(crate) fn unmatched<'a>(
         &self,
-        candidates: impl Iterator<Item = Candidate<'a>>,
+        candidates: impl Iterator<Item = CodedResult<'a>>,
     ) -> Vec<&str> {
         let matched: std::collections::BTreeSet<String> = candidates
             .flat_map(|candidate| matchers(candidate, self.dialect))
@@ -225,7 +225,7 @@ impl Selection {
 
 /// Tells whether the key of an entry, a repository or a digest, matches the image. Short and long names
 /// of Docker Hub repositories are equal; Conforma's `ec` compares texts.
-fn means(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
+fn matches_image(key: &str, image: &DigestReference, dialect: Dialect) -> bool {
     if key == image.digest.to_string() {
         return true;
     }
@@ -291,7 +291,7 @@ fn score(criterion: &str) -> u32 {
 }
 
 /// Returns every criterion that matches the candidate.
-fn matchers(candidate: Candidate<'_>, dialect: Dialect) -> Vec<String> {
+fn matchers(candidate: CodedResult<'_>, dialect: Dialect) -> Vec<String> {
     let (full, rule) = candidate
         .code
         .rsplit_once('.')

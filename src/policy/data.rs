@@ -32,13 +32,13 @@ pub(crate) enum Error {
 
 /// The merged data of one group.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Data {
+pub(crate) struct MergedData {
     merged: Map<String, Value>,
     /// The names and texts of the merged documents, to find the line of a member.
     texts: Vec<(String, String)>,
 }
 
-impl Data {
+impl MergedData {
     /// Adds the files of one source.
     ///
     /// Each directory with a data file is a root. Its members are also visible from the roots above
@@ -155,10 +155,10 @@ fn merge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::source::File;
+    use crate::policy::source::SourceFile;
 
     fn data(files: &[(&str, &str)]) -> Result<Value, Error> {
-        let file = |(path, text): &(&str, &str)| File {
+        let file = |(path, text): &(&str, &str)| SourceFile {
             path: (*path).to_owned(),
             text: (*text).to_owned(),
         };
@@ -167,7 +167,7 @@ mod tests {
             pinned: "file::d".to_owned(),
             files,
         };
-        let mut data = Data::default();
+        let mut data = MergedData::default();
         data.add_source(&source)?;
         data.document(&json!({}))
     }

@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Dialect,
-    criteria::Selection,
-    finding::Finding,
-    groups::{Error, Ready, Settings, Subject, is_intended},
-    outcome::{self, Meant, Outcome, Reading},
-    rego::{self, Query, Raw},
+    criteria::RuleSelection,
+    finding::RuleFinding,
+    outcome::{self, PolicyOutcome, ResultReader, RuleFilter},
+    policies::{Error, EvaluationTarget, Ready, Settings, is_intended},
+    rego::{self, Query, RuleValue},
 };
 
 /// The results of a group for an image.
-pub(super) struct Said {
-    pub(super) outcome: Outcome,
+pub(super) struct GroupResults {
+    pub(super) outcome: PolicyOutcome,
     /// The values of rules from which the results were read.
-    raws: Vec<Raw>,
+    raws: Vec<RuleValue>,
     opened: BTreeSet<String>,
 }
 
@@ -26,15 +26,15 @@ impl Ready {
     /// Evaluates the rules of the packages that the criteria open, and reads their results.
     pub(super) fn evaluate(
         &self,
-        input: &rego::Input,
-        subject: Subject<'_>,
+        input: &rego::EngineInput,
+        subject: EvaluationTarget<'_>,
         settings: &Settings,
-    ) -> Result<Said, Error> {
+    ) -> Result<GroupResults, Error> {
         let selection = self.selection(subject, settings);
         let opened = self.opened(&selection, settings);
         let raws = self.ask(input, subject, &opened, settings)?;
         let outcome = self.read(&raws, &opened, &selection, subject, settings)?;
-        Ok(Said {
+        Ok(GroupResults {
             outcome,
             raws,
             opened,
@@ -43,11 +43,11 @@ impl Ready {
 
     fn ask(
         &self,
-        input: &rego::Input,
-        subject: Subject<'_>,
+        input: &rego::EngineInput,
+        subject: EvaluationTarget<'_>,
         packages: &BTreeSet<String>,
         settings: &Settings,
-    ) -> Result<Vec<Raw>, Error> {
+    ) -> Result<Vec<RuleValue>, Error> {
         let queries: BTreeSet<Query> = packages
             .iter()
             .flat_map(|package| {
@@ -69,12 +69,12 @@ impl Ready {
 
     fn read(
         &self,
-        raws: &[Raw],
+        raws: &[RuleValue],
         opened: &BTreeSet<String>,
-        selection: &Selection,
-        subject: Subject<'_>,
+        selection: &RuleSelection,
+        subject: EvaluationTarget<'_>,
         settings: &Settings,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<PolicyOutcome, Error> {
         let dialect = settings.dialect;
         let intended = self.intended(settings);
         let (annotated, others): (BTreeMap<_, _>, BTreeMap<_, _>) = self
@@ -84,11 +84,11 @@ impl Ready {
             .partition(|(_, rule)| is_intended(&rule.pipeline_intention, &intended));
         let others = others.into_keys().collect();
         let meant = match (&intended, dialect) {
-            (None, _) => Meant::All,
-            (Some(_), Dialect::Promote) => Meant::AllBut(&others),
-            (Some(_), Dialect::Conforma) => Meant::Annotated,
+            (None, _) => RuleFilter::All,
+            (Some(_), Dialect::Promote) => RuleFilter::AllBut(&others),
+            (Some(_), Dialect::Conforma) => RuleFilter::Annotated,
         };
-        let reading = Reading {
+        let reading = ResultReader {
             selection,
             annotated: &annotated,
             meant,
@@ -109,10 +109,10 @@ impl Ready {
     /// Warns of every package and every violation that `ec` ignores.
     pub(super) fn name_what_is_dropped(
         &self,
-        input: &rego::Input,
-        subject: Subject<'_>,
+        input: &rego::EngineInput,
+        subject: EvaluationTarget<'_>,
         settings: &Settings,
-        said: &Said,
+        said: &GroupResults,
     ) {
         let (opened, theirs) = (&said.opened, &said.outcome);
         let own = Settings {
@@ -151,26 +151,31 @@ impl Ready {
             }
         };
         for violation in &ours.violations {
-            let same = |other: &Finding| {
-                other.code() == violation.code()
-                    && other.msg == violation.msg
-                    && other.terms() == violation.terms()
-            };
-            if theirs.violations.iter().any(same) {
-                continue;
-            }
-            let how = match theirs.warnings.iter().any(same) {
-                true => "makes a warning of the violation",
-                false => "drops the violation",
-            };
-            let code = violation.code().unwrap_or("without a code");
-            let place = violation.location.as_ref();
-            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-            let msg = crate::text::line(&violation.msg);
-            tracing::warn!(
-                component,
-                "ec {how} {code}{place}, verify-ec refuses: {msg}"
-            );
+            warn_of_dropped(component, violation, theirs);
         }
     }
+}
+
+/// Warns of a violation that is not among the violations of `ec`.
+fn warn_of_dropped(component: &str, violation: &RuleFinding, theirs: &PolicyOutcome) {
+    let same = |other: &RuleFinding| {
+        other.code() == violation.code()
+            && other.msg == violation.msg
+            && other.terms() == violation.terms()
+    };
+    if theirs.violations.iter().any(same) {
+        return;
+    }
+    let how = match theirs.warnings.iter().any(same) {
+        true => "makes a warning of the violation",
+        false => "drops the violation",
+    };
+    let code = violation.code().unwrap_or("without a code");
+    let place = violation.location.as_ref();
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let msg = crate::text::line(&violation.msg);
+    tracing::warn!(
+        component,
+        "ec {how} {code}{place}, verify-ec refuses: {msg}"
+    );
 }

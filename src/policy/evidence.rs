@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{input::Background, outcome::Outcome, seen::Unreadable};
+use super::{input::Background, outcome::PolicyOutcome, seen::UnseenFact};
 use crate::{
     image::DigestReference,
-    trust::{Attestation, Examined, Signature, SignatureFailure, VerifiedImage},
+    trust::{Attestation, Examined, SignatureFailure, VerifiedImage, VerifiedSignature},
 };
 
 /// Evidence about one image, as the document that rules see.
@@ -28,25 +28,25 @@ pub(crate) enum Evidence {
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedEvidence {
     image: VerifiedImage,
-    content: Content,
+    content: EvidenceDocument,
 }
 
 /// Evidence with a gap: no verified image signature, or checks that were skipped.
 #[derive(Debug, Clone)]
 pub(crate) struct UnverifiedEvidence {
-    content: Content,
+    content: EvidenceDocument,
 }
 
 /// The document that rules see, and the facts missing in it.
 #[derive(Debug, Clone)]
-struct Content {
+struct EvidenceDocument {
     document: Arc<Value>,
-    unreadable: Vec<Unreadable>,
+    unreadable: Vec<UnseenFact>,
 }
 
-impl Content {
+impl EvidenceDocument {
     fn new(
-        signatures: &[Signature],
+        signatures: &[VerifiedSignature],
         attestations: &[Attestation],
         background: &Background<'_>,
     ) -> Self {
@@ -66,7 +66,7 @@ pub(crate) struct Pass {
 /// The results of a policy for one image, with the pass if there is one.
 #[derive(Debug)]
 pub(crate) struct Opinion {
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: PolicyOutcome,
     pub(crate) unreadable: Unread,
     pass: Option<Pass>,
 }
@@ -75,9 +75,9 @@ pub(crate) struct Opinion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unread {
     /// Facts that a selected rule uses: the image does not pass.
-    pub(crate) needed: Vec<Unreadable>,
+    pub(crate) needed: Vec<UnseenFact>,
     /// Facts that no selected rule uses.
-    pub(crate) spared: Vec<Unreadable>,
+    pub(crate) spared: Vec<UnseenFact>,
 }
 
 impl VerifiedEvidence {
@@ -94,7 +94,7 @@ impl VerifiedEvidence {
         let attestations = examined.attestations.as_ref()?;
         Ok(Self {
             image,
-            content: Content::new(signatures, attestations, background),
+            content: EvidenceDocument::new(signatures, attestations, background),
         })
     }
 }
@@ -113,7 +113,7 @@ impl VerifiedEvidence {
         let attestations = examined.attestations.as_deref().unwrap_or(&[]);
         Ok(Self {
             image,
-            content: Content::new(signatures, attestations, background),
+            content: EvidenceDocument::new(signatures, attestations, background),
         })
     }
 }
@@ -121,12 +121,12 @@ impl VerifiedEvidence {
 impl UnverifiedEvidence {
     /// Makes evidence of the available signatures and attestations.
     pub(crate) fn new(
-        signatures: &[Signature],
+        signatures: &[VerifiedSignature],
         attestations: &[Attestation],
         background: &Background<'_>,
     ) -> Self {
         Self {
-            content: Content::new(signatures, attestations, background),
+            content: EvidenceDocument::new(signatures, attestations, background),
         }
     }
 }
@@ -142,7 +142,7 @@ impl Evidence {
     }
 
     /// Returns the document, the facts that could not be read, and the verified image if there is one.
-    pub(super) fn into_parts(self) -> (Arc<Value>, Vec<Unreadable>, Option<VerifiedImage>) {
+    pub(super) fn into_parts(self) -> (Arc<Value>, Vec<UnseenFact>, Option<VerifiedImage>) {
         let (content, image) = match self {
             Self::Verified(evidence) => (evidence.content, Some(evidence.image)),
             Self::Unverified(evidence) => (evidence.content, None),
@@ -156,7 +156,7 @@ impl Opinion {
     /// Makes a pass of verified evidence without violations, if every fact that a selected rule uses
     /// was read.
     pub(super) fn new(
-        outcome: Outcome,
+        outcome: PolicyOutcome,
         unreadable: Unread,
         verified: Option<VerifiedImage>,
     ) -> Self {
@@ -172,7 +172,7 @@ impl Opinion {
     }
 
     /// Returns the results, the facts that could not be read, and the pass.
-    pub(crate) fn into_parts(self) -> (Outcome, Unread, Option<Pass>) {
+    pub(crate) fn into_parts(self) -> (PolicyOutcome, Unread, Option<Pass>) {
         (self.outcome, self.unreadable, self.pass)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::rego::Place;
+use super::rego::RulePlace;
 
 /// The message of a passed check.
 pub(crate) const PASS: &str = "Pass";
@@ -15,17 +15,17 @@ const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
 
 /// A message with its metadata: `code`, `term`, `effective_on`, `title`, `description` …
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Finding {
+pub(crate) struct RuleFinding {
     pub(crate) msg: String,
     /// Further members of the result and its rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, Value>,
     /// Where the rule of the result starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) location: Option<Place>,
+    pub(crate) location: Option<RulePlace>,
 }
 
-impl Finding {
+impl RuleFinding {
     /// Makes a finding with the code of a built-in check or a rule.
     pub(crate) fn new(code: &str, msg: impl Into<String>) -> Self {
         let metadata = BTreeMap::from([("code".to_owned(), Value::from(code))]);

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::{
-    groups::Subject,
-    seen::{Cause, Unreadable},
+    policies::EvaluationTarget,
+    seen::{Cause, UnseenFact},
 };
 use crate::image::Reference;
 
 /// Tells whether a lookup failed only because a foreign reference does not exist: one to another
 /// repository than the component's that no evidence names.
-pub(super) fn is_absent(failed: &Unreadable, input: &Value, subject: Subject<'_>) -> bool {
+pub(super) fn is_absent(failed: &UnseenFact, input: &Value, subject: EvaluationTarget<'_>) -> bool {
     if failed.reason.cause != Cause::Missing {
         return false;
     }

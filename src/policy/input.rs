@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    config::Spec,
+    config::PolicySpec,
     layers,
-    seen::{Reason, Seen, Unreadable},
+    seen::{Seen, UnseenFact, UnseenReason},
 };
 use crate::{
     image::{DigestReference, Reference, Repository},
     registry::{Content, ImageManifest, Manifest, Registry, Version},
     snapshot::{Component, Snapshot},
-    trust::{Attestation, Signature},
+    trust::{Attestation, VerifiedSignature},
 };
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -73,8 +73,8 @@ pub(crate) struct Sig {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
-impl From<&Signature> for Sig {
-    fn from(signature: &Signature) -> Self {
+impl From<&VerifiedSignature> for Sig {
+    fn from(signature: &VerifiedSignature) -> Self {
         Self {
             keyid: signature.keyid.clone(),
             sig: signature.sig.clone(),
@@ -87,7 +87,7 @@ impl From<&Signature> for Sig {
 
 /// Facts about an image besides its signatures.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Facts {
+pub(crate) struct ImageFacts {
     config: Seen<Value>,
     parent: Seen<Parent>,
     files: Seen<Value>,
@@ -100,7 +100,7 @@ struct Parent {
     config: Seen<Value>,
 }
 
-impl Facts {
+impl ImageFacts {
     /// Reads the configurations of the image and of its base image.
     pub(crate) async fn of(
         registry: &Registry,
@@ -138,7 +138,7 @@ impl Facts {
     }
 
     /// Returns the unreadable facts, by the paths under which rules read them.
-    pub(crate) fn unreadable(&self, image: &DigestReference) -> Vec<Unreadable> {
+    pub(crate) fn unreadable(&self, image: &DigestReference) -> Vec<UnseenFact> {
         let parent = self.parent.value();
         let facts = [
             ("input.image.config", self.config.reason()),
@@ -150,7 +150,7 @@ impl Facts {
             ("input.image.files", self.files.reason()),
         ];
         let unreadable = facts.into_iter().filter_map(|(fact, reason)| {
-            Some(Unreadable {
+            Some(UnseenFact {
                 fact: fact.to_owned(),
                 of: image.to_string(),
                 reason: reason?.clone(),
@@ -165,7 +165,7 @@ async fn platform_manifest(
     registry: &Registry,
     image: &DigestReference,
     manifest: Manifest,
-) -> Result<Option<ImageManifest>, Reason> {
+) -> Result<Option<ImageManifest>, UnseenReason> {
     let index = match manifest.content()? {
         Content::Image(image) => return Ok(Some(image)),
         Content::Index(index) => index,
@@ -183,7 +183,7 @@ async fn platform_manifest(
     let child = registry.manifest(&image.repository, &version).await?;
     let child = child.ok_or_else(|| {
         let missing = image.repository.pinned(wanted.digest);
-        Reason::missing(format!("image {missing} not found"))
+        UnseenReason::missing(format!("image {missing} not found"))
     })?;
     match child.content()? {
         Content::Image(image) => Ok(Some(image)),
@@ -195,7 +195,7 @@ async fn config(
     registry: &Registry,
     repository: &Repository,
     manifest: &ImageManifest,
-) -> Result<Option<Value>, Reason> {
+) -> Result<Option<Value>, UnseenReason> {
     let bytes = registry
         .blob(repository, &manifest.config, MAX_CONFIG)
         .await?;
@@ -244,11 +244,11 @@ fn parent_reference(own: &ImageManifest) -> Option<String> {
     }
 }
 
-async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>, Reason> {
+async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>, UnseenReason> {
     let parsed: Result<Reference, _> = text.parse();
     let Reference {
         repository, digest, ..
-    } = parsed.map_err(|error| Reason::unusable(format!("base image {text:?}: {error}")))?;
+    } = parsed.map_err(|error| UnseenReason::unusable(format!("base image {text:?}: {error}")))?;
     let Some(digest) = digest else {
         return Ok(None);
     };
@@ -256,7 +256,7 @@ async fn parent_config(registry: &Registry, text: &str) -> Result<Option<Value>,
     let parent = repository.pinned(digest);
     let manifest = registry.manifest(&repository, &version).await?;
     let manifest =
-        manifest.ok_or_else(|| Reason::missing(format!("base image {parent} not found")))?;
+        manifest.ok_or_else(|| UnseenReason::missing(format!("base image {parent} not found")))?;
     match platform_manifest(registry, &parent, manifest).await? {
         Some(own) => config(registry, &repository, &own).await,
         None => Ok(None),
@@ -321,17 +321,21 @@ pub(crate) struct Background<'a> {
     /// The reference of the image, as reports show it.
     pub(crate) image: &'a str,
     pub(crate) pinned: &'a DigestReference,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: &'a ImageFacts,
     pub(crate) component: &'a Component,
     /// All components, as [`snapshot`] shows them.
     pub(crate) snapshot: &'a Value,
     /// The policy's configuration with pinned sources.
-    pub(crate) spec: &'a Spec,
+    pub(crate) spec: &'a PolicySpec,
 }
 
 impl Background<'_> {
     /// Returns the document with these signatures (empty if their check failed) and attestations.
-    pub(super) fn document(&self, signatures: &[Signature], attestations: &[Attestation]) -> Value {
+    pub(super) fn document(
+        &self,
+        signatures: &[VerifiedSignature],
+        attestations: &[Attestation],
+    ) -> Value {
         let attestations: Vec<_> = attestations.iter().map(attestation).collect();
         let mut image = Map::from_iter([("ref".to_owned(), Value::from(self.image))]);
         if !signatures.is_empty() {
@@ -368,7 +372,7 @@ fn attestation(attestation: &Attestation) -> Value {
     })
 }
 
-fn sigs(signatures: &[Signature]) -> Value {
+fn sigs(signatures: &[VerifiedSignature]) -> Value {
     let sigs: Vec<_> = signatures.iter().map(Sig::from).collect();
     json!(sigs)
 }

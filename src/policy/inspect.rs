@@ -2,14 +2,14 @@
 
 use super::{
     annotated::Annotated,
-    groups::Error,
-    rego::{self, Link, Module, Place, Rule, gives_results},
+    policies::Error,
+    rego::{self, Link, Module, Rule, RulePlace, gives_results},
     source::Fetcher,
 };
 
 /// A rule as its annotations describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Inspected {
+pub(crate) struct InspectedRule {
     /// The code `package.short_name` of the rule.
     pub(crate) code: String,
     pub(crate) package: String,
@@ -25,10 +25,10 @@ pub(crate) struct Inspected {
     /// True if the name is that of a rule with results, such as `deny`.
     pub(crate) gives_results: bool,
     /// The annotation chain, each element with its place.
-    pub(crate) links: Vec<(Link, Place)>,
+    pub(crate) links: Vec<(Link, RulePlace)>,
 }
 
-impl Inspected {
+impl InspectedRule {
     /// Returns the URL of the rule in Conforma's documentation; empty without a short name.
     pub(crate) fn documentation_url(&self) -> String {
         let package = self.package.rsplit('.').next().unwrap_or_default();
@@ -49,7 +49,7 @@ impl Inspected {
 pub(crate) async fn inspect(
     source: &str,
     fetcher: &Fetcher,
-) -> Result<(String, Vec<Inspected>), Error> {
+) -> Result<(String, Vec<InspectedRule>), Error> {
     let fetched = fetcher.fetch(source).await?;
     let policies = fetched.files.iter().filter(|file| file.is_policy());
     let mut modules: Vec<_> = policies
@@ -72,7 +72,7 @@ pub(crate) async fn inspect(
     Ok((fetched.pinned.clone(), all))
 }
 
-fn inspected(rule: &Rule) -> Inspected {
+fn inspected(rule: &Rule) -> InspectedRule {
     let annotated = Annotated::of(rule).unwrap_or_default();
     let text = |member: &str| {
         let text = annotated
@@ -83,7 +83,7 @@ fn inspected(rule: &Rule) -> Inspected {
     };
     let short_name = rule.custom("short_name").and_then(|name| name.as_str());
     let short_name = short_name.unwrap_or_default().to_owned();
-    Inspected {
+    InspectedRule {
         code: format!("{}.{short_name}", rule.package),
         package: rule.package.clone(),
         kind: match rule.name.as_str() {
@@ -108,9 +108,9 @@ fn inspected(rule: &Rule) -> Inspected {
 }
 
 /// Returns the place where the rule or package of a link is declared.
-fn place(link: &Link, rule: &Rule) -> Place {
+fn place(link: &Link, rule: &Rule) -> RulePlace {
     let of_package = link.path.join(".") == rule.package;
-    Place {
+    RulePlace {
         line: if of_package {
             rule.package_line
         } else {

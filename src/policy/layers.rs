@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::archive::{self, Content, Tree};
+use super::archive::{self, FileContent, LayerTree};
 use crate::{
     image::{Digest, Repository},
     registry::{self, Descriptor, ImageManifest, Registry},
@@ -48,7 +48,7 @@ pub(super) async fn documents(
         let mut wanted = directories.iter().filter_map(|path| archive::clean(path));
         is_document(name) && wanted.any(|wanted| wanted.eq_ignore_ascii_case(directory))
     };
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     for layer in &image.layers {
         let blob = fetch(registry, repository, layer).await?;
         let added = tree.add(&blob, &probable);
@@ -60,7 +60,7 @@ pub(super) async fn documents(
     }
     let mut linked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for content in contents.values() {
-        if let Content::At { layer, entry } = content {
+        if let FileContent::At { layer, entry } = content {
             linked.entry(*layer).or_default().push(*entry);
         }
     }
@@ -79,8 +79,8 @@ pub(super) async fn documents(
     let mut found = BTreeMap::new();
     for (path, content) in contents {
         let document = match &content {
-            Content::Kept(bytes) => archive::document(&path, bytes)?,
-            Content::At { layer, entry } => {
+            FileContent::Kept(bytes) => archive::document(&path, bytes)?,
+            FileContent::At { layer, entry } => {
                 let files = read.get(layer);
                 let files = files.ok_or_else(|| archive::Error::Damaged {
                     reason: format!("layer {layer} was not read"),

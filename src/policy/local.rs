@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    config::Spec,
-    source::{Address, Error},
+    config::PolicySpec,
+    source::{Error, SourceAddress},
 };
 use crate::env::Env;
 
@@ -46,7 +46,7 @@ pub(super) fn leads_inside(root: &Path, link: &Path) -> io::Result<bool> {
 
 /// The local paths that a configuration may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum LocalReach {
     /// No path, because the configuration is not a local file.
     #[default]
     Nothing,
@@ -66,7 +66,7 @@ pub(crate) enum Paths {
     Any,
 }
 
-impl Spec {
+impl PolicySpec {
     /// Resolves the local paths among the sources.
     ///
     /// # Errors
@@ -89,17 +89,17 @@ impl Spec {
     }
 }
 
-impl Reach {
+impl LocalReach {
     /// Returns the source with its path resolved; `None` if it is not local or does not change.
     fn resolve(&self, text: &str) -> Result<Option<String>, Error> {
         let outside = |reason: String| Error::Local {
             origin: text.to_owned(),
             reason,
         };
-        let known = match Address::parse(text) {
-            Ok(Address::File(path)) => Some(path),
-            Ok(Address::Git(git)) => local_repository(&git.url),
-            Ok(Address::Http(_) | Address::Oci(_)) => return Ok(None),
+        let known = match SourceAddress::parse(text) {
+            Ok(SourceAddress::File(path)) => Some(path),
+            Ok(SourceAddress::Git(git)) => local_repository(&git.url),
+            Ok(SourceAddress::Http(_) | SourceAddress::Oci(_)) => return Ok(None),
             // It may be a path relative to the configuration.
             Err(_) => None,
         };
@@ -195,8 +195,8 @@ impl Hidden {
 mod tests {
     use super::*;
 
-    fn bound(reach: Reach, source: &str) -> Result<String, Error> {
-        let mut spec = Spec::of_policy(source.to_owned());
+    fn bound(reach: LocalReach, source: &str) -> Result<String, Error> {
+        let mut spec = PolicySpec::of_policy(source.to_owned());
         spec.local = reach;
         spec.bind_local(Paths::Own)?;
         Ok(spec.sources[0].policy[0].clone())
@@ -210,7 +210,7 @@ mod tests {
             fs::create_dir_all(path).unwrap();
         }
         std::os::unix::fs::symlink(&outside, inside.join("link")).unwrap();
-        let below = || Reach::Below(inside.clone());
+        let below = || LocalReach::Below(inside.clone());
         let text = |path: PathBuf| path.display().to_string();
         let rules = text(inside.join("rules"));
         assert_eq!(bound(below(), &rules).unwrap(), rules);
@@ -235,9 +235,9 @@ mod tests {
             assert!(matches!(refused, Err(Error::Local { .. })), "{path}");
         }
         for path in [text(outside), rules, "./src".to_owned(), "src".to_owned()] {
-            let refused = bound(Reach::Nothing, &path);
+            let refused = bound(LocalReach::Nothing, &path);
             assert!(matches!(refused, Err(Error::Local { .. })), "{path}");
-            assert_eq!(bound(Reach::Named, &path).unwrap(), path);
+            assert_eq!(bound(LocalReach::Named, &path).unwrap(), path);
         }
     }
 
@@ -249,7 +249,11 @@ mod tests {
             "oci::registry.example/policy:v1",
             "https://policies.example/p.rego",
         ] {
-            for reach in [Reach::Nothing, Reach::Below("/".into()), Reach::Named] {
+            for reach in [
+                LocalReach::Nothing,
+                LocalReach::Below("/".into()),
+                LocalReach::Named,
+            ] {
                 assert_eq!(bound(reach, text).unwrap(), text);
             }
         }

@@ -7,9 +7,9 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{
     Dialect,
-    config::{self, FILES, Spec},
-    local::{Paths, Reach},
-    source::{self, Address, Fetched, Fetcher},
+    config::{self, FILES, PolicySpec},
+    local::{LocalReach, Paths},
+    source::{self, Fetched, Fetcher, SourceAddress},
 };
 use crate::{
     env::Env,
@@ -54,9 +54,9 @@ pub(crate) enum Error {
 ///
 /// # Errors
 /// Any [`Error`].
-pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<Spec, Error> {
+pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<PolicySpec, Error> {
     if let Some(document) = inline(text)? {
-        return Ok(Spec::from_document(document, "--policy")?);
+        return Ok(PolicySpec::from_document(document, "--policy")?);
     }
     if let Some((namespace, name)) = resource_name(text) {
         let certain = text.starts_with("k8s://");
@@ -72,7 +72,7 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
         };
         let kube = Kube::open(env).map_err(cluster)?;
         let found = resource(&kube, namespace, name).await.map_err(cluster)?;
-        return Ok(Spec::parse(&found, text)?);
+        return Ok(PolicySpec::parse(&found, text)?);
     }
     if object_name(text).is_some() {
         tracing::warn!(
@@ -94,13 +94,13 @@ pub(crate) async fn locate(text: &str, fetcher: &Fetcher, env: &Env) -> Result<S
     let only = fetched
         .files
         .first()
-        .filter(|_| matches!(Address::parse(text), Ok(Address::Http(_))));
+        .filter(|_| matches!(SourceAddress::parse(text), Ok(SourceAddress::Http(_))));
     match found.or(only) {
         Some(file) => {
             let origin = format!("{} in {}", file.path, fetched.pinned);
-            let mut spec = Spec::parse(&file.text, &origin)?;
-            if let Ok(Address::File(dir)) = Address::parse(text) {
-                spec.local = Reach::Below(dir);
+            let mut spec = PolicySpec::parse(&file.text, &origin)?;
+            if let Ok(SourceAddress::File(dir)) = SourceAddress::parse(text) {
+                spec.local = LocalReach::Below(dir);
             }
             Ok(spec)
         }
@@ -135,11 +135,14 @@ pub(crate) async fn rule_data_text(
         }
         Paths::Any | Paths::Own => {}
     }
-    let address = || Address::parse(text);
+    let address = || SourceAddress::parse(text);
     let is_remote = match dialect {
         _ if text.starts_with("git::") => true,
         Dialect::Promote => text.starts_with("https://") && is_document,
-        Dialect::Conforma => matches!(address(), Ok(Address::Git(_) | Address::Http(_))),
+        Dialect::Conforma => matches!(
+            address(),
+            Ok(SourceAddress::Git(_) | SourceAddress::Http(_))
+        ),
     };
     if !is_remote {
         return Ok(text.to_owned());
@@ -147,7 +150,7 @@ pub(crate) async fn rule_data_text(
     let fetched = fetcher.fetch(text).await?;
     let found = FILES.iter().find_map(|name| fetched.file(name));
     let only = || {
-        let named = is_document || matches!(address(), Ok(Address::Http(_)));
+        let named = is_document || matches!(address(), Ok(SourceAddress::Http(_)));
         fetched.files.first().filter(|_| named)
     };
     match found.or_else(only) {
@@ -159,8 +162,10 @@ pub(crate) async fn rule_data_text(
 }
 
 fn is_local_repository(text: &str) -> bool {
-    let address = text.starts_with("git::").then(|| Address::parse(text));
-    matches!(address, Some(Ok(Address::Git(git)))
+    let address = text
+        .starts_with("git::")
+        .then(|| SourceAddress::parse(text));
+    matches!(address, Some(Ok(SourceAddress::Git(git)))
         if git.url.starts_with("file://") || !git.url.contains("://"))
 }
 
@@ -203,19 +208,19 @@ async fn resource(kube: &Kube, namespace: Option<&str>, name: &str) -> Result<St
     Ok(serde_json::Value::Object(object).to_string())
 }
 
-fn of_policies(text: &str, fetched: &Fetched) -> Result<Spec, Error> {
+fn of_policies(text: &str, fetched: &Fetched) -> Result<PolicySpec, Error> {
     if fetched.files.iter().any(|file| file.is_policy()) {
-        return Ok(Spec::of_policy(text.to_owned()));
+        return Ok(PolicySpec::of_policy(text.to_owned()));
     }
     Err(Error::Nothing {
         origin: fetched.pinned.clone(),
     })
 }
 
-async fn read(file: &Path) -> Result<Spec, Error> {
-    let mut spec = Spec::parse(&contents(file).await?, &file.display().to_string())?;
+async fn read(file: &Path) -> Result<PolicySpec, Error> {
+    let mut spec = PolicySpec::parse(&contents(file).await?, &file.display().to_string())?;
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-    spec.local = Reach::Below(dir.unwrap_or(Path::new(".")).to_owned());
+    spec.local = LocalReach::Below(dir.unwrap_or(Path::new(".")).to_owned());
     Ok(spec)
 }
 
@@ -302,7 +307,7 @@ mod tests {
             Self { web, account }
         }
 
-        async fn ask(&self, text: &str) -> Result<Spec, String> {
+        async fn ask(&self, text: &str) -> Result<PolicySpec, String> {
             let url = self.web.url();
             let port = url.rsplit(':').next().unwrap();
             let env = Env::from([
@@ -314,7 +319,7 @@ mod tests {
             let (namespace, name) = resource_name(text).ok_or("no name of a resource")?;
             let found = resource(&kube, namespace, name).await;
             let found = found.map_err(|error| error.to_string())?;
-            Spec::parse(&found, text).map_err(|error| error.to_string())
+            PolicySpec::parse(&found, text).map_err(|error| error.to_string())
         }
     }
 
@@ -400,7 +405,7 @@ mod tests {
             r#"{"sources": [{"policy": ["github.com/acme/policy//release"]}]}"#,
         ] {
             let document = inline(text).unwrap().unwrap();
-            let spec = Spec::from_document(document, "--policy").unwrap();
+            let spec = PolicySpec::from_document(document, "--policy").unwrap();
             assert_eq!(spec.sources[0].policy, ["github.com/acme/policy//release"]);
         }
         for text in [

@@ -13,9 +13,9 @@ use serde_json::Value;
 use super::{
     Dialect,
     annotated::Annotated,
-    criteria::{Candidate, Selection},
-    finding::{Finding, PASS},
-    rego::{Place, Raw},
+    criteria::{CodedResult, RuleSelection},
+    finding::{PASS, RuleFinding},
+    rego::{RulePlace, RuleValue},
 };
 
 use elements::{finding, kind};
@@ -27,17 +27,17 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// The results of a group of sources for one image.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Outcome {
-    pub(crate) violations: Vec<Finding>,
+pub(crate) struct PolicyOutcome {
+    pub(crate) violations: Vec<RuleFinding>,
     /// Results that do not forbid the promotion, or not yet.
-    pub(crate) warnings: Vec<Finding>,
+    pub(crate) warnings: Vec<RuleFinding>,
     /// The rules without a result, which passed.
-    pub(crate) successes: Vec<Finding>,
+    pub(crate) successes: Vec<RuleFinding>,
     /// Results that the configuration or the policy's own exceptions exclude, as `code[:term]`.
     pub(crate) exceptions: Vec<String>,
 }
 
-impl Outcome {
+impl PolicyOutcome {
     /// Adds the results of another group.
     pub(crate) fn extend(&mut self, other: Self) {
         self.violations.extend(other.violations);
@@ -53,7 +53,7 @@ impl Outcome {
             &mut self.warnings,
             &mut self.successes,
         ] {
-            list.sort_by_cached_key(Finding::order);
+            list.sort_by_cached_key(RuleFinding::order);
         }
         self.exceptions.sort();
         self.exceptions.dedup();
@@ -88,11 +88,11 @@ pub(crate) enum Error {
 
 /// The settings by which the results of rules are read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reading<'a> {
-    pub(crate) selection: &'a Selection,
+pub(crate) struct ResultReader<'a> {
+    pub(crate) selection: &'a RuleSelection,
     /// The rules with a code in the evaluated packages.
     pub(crate) annotated: &'a BTreeMap<String, Annotated>,
-    pub(crate) meant: Meant<'a>,
+    pub(crate) meant: RuleFilter<'a>,
     /// The effective time of rules.
     pub(crate) at: Timestamp,
     pub(crate) dialect: Dialect,
@@ -100,7 +100,7 @@ pub(crate) struct Reading<'a> {
 
 /// Selects rules by the pipelines for which they are intended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Meant<'a> {
+pub(crate) enum RuleFilter<'a> {
     All,
     /// All rules except those with these codes.
     AllBut(&'a BTreeSet<String>),
@@ -109,28 +109,28 @@ pub(crate) enum Meant<'a> {
 }
 
 /// A result before it is judged.
-struct Judged {
+struct PendingResult {
     purpose: Purpose,
-    finding: Finding,
+    finding: RuleFinding,
 }
 
-impl Reading<'_> {
+impl ResultReader<'_> {
     /// Sorts the values of the rules of one group.
     ///
     /// # Errors
     /// Any [`Error`].
     pub(crate) fn outcome(
         &self,
-        raws: &[Raw],
+        raws: &[RuleValue],
         packages: &BTreeSet<String>,
-    ) -> Result<Outcome, Error> {
-        let mut outcome = Outcome::default();
+    ) -> Result<PolicyOutcome, Error> {
+        let mut outcome = PolicyOutcome::default();
         let mut all = Vec::new();
         for package in packages {
             let own = || raws.iter().filter(|raw| raw.package == *package);
             let results = self.results(own(), &mut outcome.exceptions)?;
             all.extend(results.iter().map(|judged| judged.finding.clone()));
-            let mut said = Outcome::default();
+            let mut said = PolicyOutcome::default();
             self.judge(results, &mut said);
             self.passed(package, &mut said, &mut all);
             outcome.extend(said);
@@ -150,9 +150,9 @@ impl Reading<'_> {
     /// Reads the results of a package's rules, adds annotations and removes exceptions.
     fn results<'r>(
         &self,
-        raws: impl Iterator<Item = &'r Raw> + Clone,
+        raws: impl Iterator<Item = &'r RuleValue> + Clone,
         exceptions: &mut Vec<String>,
-    ) -> Result<Vec<Judged>, Error> {
+    ) -> Result<Vec<PendingResult>, Error> {
         let excepted: Vec<&str> = raws
             .clone()
             .filter(|raw| raw.rule == "exception")
@@ -180,14 +180,14 @@ impl Reading<'_> {
             for (at, element) in elements.iter().enumerate() {
                 let mut finding = self.enriched(finding(element, &shown)?);
                 finding.location = raw.origins.get(at).cloned().flatten();
-                results.push(Judged { purpose, finding });
+                results.push(PendingResult { purpose, finding });
             }
         }
         Ok(results)
     }
 
     /// Adds the annotations of the rule, which replace members of the result.
-    fn enriched(&self, mut finding: Finding) -> Finding {
+    fn enriched(&self, mut finding: RuleFinding) -> RuleFinding {
         let Some(code) = finding.text("code") else {
             return finding;
         };
@@ -212,13 +212,13 @@ impl Reading<'_> {
         finding
     }
 
-    fn judge(&self, results: Vec<Judged>, outcome: &mut Outcome) {
-        let warned: Vec<Finding> = results
+    fn judge(&self, results: Vec<PendingResult>, outcome: &mut PolicyOutcome) {
+        let warned: Vec<RuleFinding> = results
             .iter()
             .filter(|judged| judged.purpose == Purpose::Warn)
             .map(|judged| judged.finding.clone())
             .collect();
-        for Judged {
+        for PendingResult {
             mut purpose,
             finding,
         } in results
@@ -231,7 +231,7 @@ impl Reading<'_> {
             }
             if self.dialect == Dialect::Conforma {
                 // Conforma's ec classifies a result by its code, warnings first.
-                let same = |other: &Finding| match finding.code() {
+                let same = |other: &RuleFinding| match finding.code() {
                     Some(code) => other.code() == Some(code),
                     None => other.msg == finding.msg,
                 };
@@ -239,7 +239,7 @@ impl Reading<'_> {
                     purpose = Purpose::Warn;
                 }
             }
-            match self.sentence(purpose, finding) {
+            match self.final_severity(purpose, finding) {
                 (Purpose::Deny, finding) => outcome.violations.push(finding),
                 (Purpose::Warn, finding) => outcome.warnings.push(finding),
             }
@@ -247,7 +247,7 @@ impl Reading<'_> {
     }
 
     /// Downgrades violations of rules that are not effective yet; an explicit `severity` overrides that.
-    fn sentence(&self, purpose: Purpose, mut finding: Finding) -> (Purpose, Finding) {
+    fn final_severity(&self, purpose: Purpose, mut finding: RuleFinding) -> (Purpose, RuleFinding) {
         let severity = finding.text("severity").map(str::to_owned);
         match (purpose, severity.as_deref()) {
             (Purpose::Deny, Some("warning")) => (Purpose::Warn, finding),
@@ -269,7 +269,7 @@ impl Reading<'_> {
     }
 
     /// Adds the annotated rules of the package without a result as successes.
-    fn passed(&self, package: &str, outcome: &mut Outcome, all: &mut Vec<Finding>) {
+    fn passed(&self, package: &str, outcome: &mut PolicyOutcome, all: &mut Vec<RuleFinding>) {
         let seen: BTreeSet<String> = outcome
             .violations
             .iter()
@@ -284,7 +284,7 @@ impl Reading<'_> {
             if seen.contains(&rule.code) {
                 continue;
             }
-            let mut success = Finding::new(&rule.code, PASS);
+            let mut success = RuleFinding::new(&rule.code, PASS);
             let shown = rule
                 .metadata
                 .iter()
@@ -298,10 +298,10 @@ impl Reading<'_> {
         }
     }
 
-    fn counts(&self, finding: &Finding) -> bool {
+    fn counts(&self, finding: &RuleFinding) -> bool {
         match (self.meant, finding.code()) {
-            (Meant::AllBut(others), Some(code)) if others.contains(code) => return false,
-            (Meant::Annotated, Some(code)) => {
+            (RuleFilter::AllBut(others), Some(code)) if others.contains(code) => return false,
+            (RuleFilter::Annotated, Some(code)) => {
                 return self
                     .annotated
                     .get(code)
@@ -312,7 +312,7 @@ impl Reading<'_> {
         self.with_candidate(finding, |candidate| self.selection.includes(candidate))
     }
 
-    fn is_excepted(&self, finding: &Finding) -> bool {
+    fn is_excepted(&self, finding: &RuleFinding) -> bool {
         self.with_candidate(finding, |candidate| {
             candidate.is_some_and(|candidate| self.selection.excepts(candidate))
         })
@@ -320,18 +320,18 @@ impl Reading<'_> {
 
     fn with_candidate<T>(
         &self,
-        finding: &Finding,
-        ask: impl FnOnce(Option<Candidate<'_>>) -> T,
+        finding: &RuleFinding,
+        ask: impl FnOnce(Option<CodedResult<'_>>) -> T,
     ) -> T {
         let (terms, collections) = (finding.terms(), finding.list("collections"));
-        ask(finding.code().map(|code| Candidate {
+        ask(finding.code().map(|code| CodedResult {
             code,
             terms: &terms,
             collections: &collections,
         }))
     }
 
-    fn unmatched(&self, all: &[Finding]) -> Vec<Finding> {
+    fn unmatched(&self, all: &[RuleFinding]) -> Vec<RuleFinding> {
         let lists: Vec<_> = all
             .iter()
             .filter_map(|finding| {
@@ -342,7 +342,7 @@ impl Reading<'_> {
                 ))
             })
             .collect();
-        let candidates = lists.iter().map(|(code, terms, collections)| Candidate {
+        let candidates = lists.iter().map(|(code, terms, collections)| CodedResult {
             code,
             terms,
             collections,
@@ -352,7 +352,7 @@ impl Reading<'_> {
         if all.iter().any(|finding| finding.code().is_none()) {
             unmatched.retain(|criterion| *criterion != "*");
         }
-        let warning = |criterion| Finding {
+        let warning = |criterion| RuleFinding {
             msg: format!("Include criterion '{criterion}' doesn't match any policy rule"),
             metadata: BTreeMap::new(),
             location: None,
@@ -361,13 +361,13 @@ impl Reading<'_> {
     }
 
     /// Removes results that depend on rules (`depends_on`) with results in the report.
-    fn trim(&self, outcome: &mut Outcome) {
+    fn trim(&self, outcome: &mut PolicyOutcome) {
         let found = outcome.violations.iter().chain(&outcome.warnings);
         let reported: BTreeSet<String> = found
             .filter_map(|finding| finding.code().map(str::to_owned))
             .collect();
         let once = self.dialect == Dialect::Promote;
-        let times = |finding: &Finding| {
+        let times = |finding: &RuleFinding| {
             // Only annotations are used: a result must not remove itself from the report.
             let annotated = finding.code().and_then(|code| self.annotated.get(code));
             if annotated.is_none_or(|rule| !rule.metadata.contains_key("depends_on")) {
@@ -395,7 +395,7 @@ impl Reading<'_> {
 }
 
 /// Returns the rule with its place, as error messages show it.
-fn located(rule: &str, place: Option<&Place>) -> String {
+fn located(rule: &str, place: Option<&RulePlace>) -> String {
     match place {
         Some(place) => format!("{rule} at {place}"),
         None => rule.to_owned(),
@@ -416,7 +416,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 /// Returns the criteria that match a finding: the code with each term, or the code alone without terms.
-fn names(finding: &Finding) -> Vec<String> {
+fn names(finding: &RuleFinding) -> Vec<String> {
     let Some(code) = finding.code() else {
         return Vec::new();
     };
@@ -429,7 +429,7 @@ fn names(finding: &Finding) -> Vec<String> {
 }
 
 /// Adds a sentence to the description on how to exclude the rule.
-fn hint_exclusion(finding: &mut Finding) {
+fn hint_exclusion(finding: &mut RuleFinding) {
     let Some(description) = finding.text("description").map(str::to_owned) else {
         return;
     };

@@ -8,7 +8,7 @@ mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use names::{Name, Token};
+use names::{Name, RegoToken};
 
 use super::rego::{Module, Rule};
 
@@ -50,10 +50,10 @@ impl References {
             for rule in rules {
                 let line = rule.place.line;
                 let next = starts.range(line + 1..).next().copied();
-                let within = |token: &&Token| {
+                let within = |token: &&RegoToken| {
                     token.line >= line && next.is_none_or(|next| token.line < next)
                 };
-                let tokens: Vec<&Token> = tokens.iter().filter(within).collect();
+                let tokens: Vec<&RegoToken> = tokens.iter().filter(within).collect();
                 let own = own.get(rule.package.as_str()).unwrap_or(&nothing);
                 let path = format!("{}.{}", rule.package, rule.name);
                 // The head contains the rule's own name, to which its body cannot refer.

@@ -13,7 +13,7 @@ pub(crate) enum Seen<T> {
     /// The signed content proves that the fact does not exist.
     #[default]
     Absent,
-    Unreadable(Reason),
+    Unreadable(UnseenReason),
 }
 
 impl<T> Seen<T> {
@@ -26,7 +26,7 @@ impl<T> Seen<T> {
     }
 
     /// Returns the reason if the fact could not be read.
-    pub(crate) fn reason(&self) -> Option<&Reason> {
+    pub(crate) fn reason(&self) -> Option<&UnseenReason> {
         match self {
             Self::Unreadable(reason) => Some(reason),
             Self::Value(_) | Self::Absent => None,
@@ -34,7 +34,7 @@ impl<T> Seen<T> {
     }
 }
 
-impl<T, E: Into<Reason>> From<Result<Option<T>, E>> for Seen<T> {
+impl<T, E: Into<UnseenReason>> From<Result<Option<T>, E>> for Seen<T> {
     fn from(read: Result<Option<T>, E>) -> Self {
         match read {
             Ok(Some(value)) => Self::Value(value),
@@ -46,7 +46,7 @@ impl<T, E: Into<Reason>> From<Result<Option<T>, E>> for Seen<T> {
 
 /// The reason for which a fact could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reason {
+pub(crate) struct UnseenReason {
     /// The kind of cause, which decides the exit code.
     pub(crate) cause: Cause,
     text: String,
@@ -65,7 +65,7 @@ pub(crate) enum Cause {
     Unusable,
 }
 
-impl Reason {
+impl UnseenReason {
     /// Makes the reason for content that is malformed.
     pub(crate) fn unusable(text: impl fmt::Display) -> Self {
         Self {
@@ -91,13 +91,13 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for UnseenReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl From<registry::Error> for Reason {
+impl From<registry::Error> for UnseenReason {
     fn from(error: registry::Error) -> Self {
         use registry::Error as E;
         let cause = match &error {
@@ -123,7 +123,7 @@ impl From<registry::Error> for Reason {
     }
 }
 
-impl From<layers::Error> for Reason {
+impl From<layers::Error> for UnseenReason {
     fn from(error: layers::Error) -> Self {
         let text = error.to_string();
         let cause = match error {
@@ -136,15 +136,15 @@ impl From<layers::Error> for Reason {
 
 /// A fact that could not be read, with its subject and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unreadable {
+pub(crate) struct UnseenFact {
     /// The fact as rules refer to it: a path such as `input.image.config`, or a function.
     pub(crate) fact: String,
     /// The image or blob that the fact is about.
     pub(crate) of: String,
-    pub(crate) reason: Reason,
+    pub(crate) reason: UnseenReason,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnseenFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}: {}", self.fact, self.of, self.reason)
     }

@@ -17,7 +17,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-pub(crate) use address::{Address, AddressError, GitAddress};
+pub(crate) use address::{AddressError, GitAddress, SourceAddress};
 use document::document;
 use tree::directory;
 
@@ -99,13 +99,13 @@ pub(crate) enum Error {
 
 /// A file of a source, by its path and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
+pub(crate) struct SourceFile {
     /// The path from the root of the source.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
-impl File {
+impl SourceFile {
     /// Tells whether the file is a data document, by its extension.
     pub(crate) fn is_data(&self) -> bool {
         has_extension(&self.path, &["json", "yaml", "yml"])
@@ -134,7 +134,7 @@ pub(crate) struct Fetched {
     /// The source with its commit or digest.
     pub(crate) pinned: String,
     /// The Rego, JSON and YAML files, sorted by path.
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Vec<SourceFile>,
 }
 
 impl Fetched {
@@ -175,7 +175,7 @@ impl Fetched {
     }
 
     /// Returns the file with this path from the root of the source.
-    pub(crate) fn file(&self, path: &str) -> Option<&File> {
+    pub(crate) fn file(&self, path: &str) -> Option<&SourceFile> {
         self.files.iter().find(|file| file.path == path)
     }
 }
@@ -218,12 +218,14 @@ impl Fetcher {
         if let Some(found) = known.get(text) {
             return Ok(found.clone());
         }
-        let address = Address::parse(text)?;
+        let address = SourceAddress::parse(text)?;
         let fetched = match address {
-            Address::File(path) => self.directory(text, path).await?,
-            Address::Git(git) => self.repository(text, git).await?,
-            Address::Http(url) => document(&self.http, text, &url).await?,
-            Address::Oci(reference) => oci::artifact(&self.registry, text, &reference).await?,
+            SourceAddress::File(path) => self.directory(text, path).await?,
+            SourceAddress::Git(git) => self.repository(text, git).await?,
+            SourceAddress::Http(url) => document(&self.http, text, &url).await?,
+            SourceAddress::Oci(reference) => {
+                oci::artifact(&self.registry, text, &reference).await?
+            }
         };
         let fetched = Arc::new(fetched);
         known.insert(text.to_owned(), fetched.clone());
@@ -289,7 +291,7 @@ impl Fetcher {
 }
 
 /// Checks the limits and decodes the files as UTF-8.
-fn texts(origin: &str, files: Vec<(String, Vec<u8>)>) -> Result<Vec<File>, Error> {
+fn texts(origin: &str, files: Vec<(String, Vec<u8>)>) -> Result<Vec<SourceFile>, Error> {
     let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
     if files.len() > MAX_FILES || size > MAX_BYTES {
         return Err(too_large(origin));
@@ -299,7 +301,7 @@ fn texts(origin: &str, files: Vec<(String, Vec<u8>)>) -> Result<Vec<File>, Error
             origin: origin.to_owned(),
             path: path.clone(),
         })?;
-        Ok::<_, Error>(File { path, text })
+        Ok::<_, Error>(SourceFile { path, text })
     });
     let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
     texts.sort_by(|a, b| a.path.cmp(&b.path));

@@ -9,8 +9,8 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Dialect, Error, Evidence, Fetcher, Finding, Policies, Settings, Spec, Subject,
-    outcome::Outcome, rego::Host,
+    Dialect, Error, EvaluationTarget, Evidence, Fetcher, Policies, PolicySpec, RuleFinding,
+    Settings, outcome::PolicyOutcome, rego::FunctionHost,
 };
 use crate::{
     env::Env,
@@ -37,18 +37,23 @@ pub(super) fn fetcher_with(options: http::HttpOptions) -> Fetcher {
 
 fn settings() -> Settings {
     Settings {
-        host: Host::offline(),
+        host: FunctionHost::offline(),
         sigstore_options: json!({"public_key": "", "ignore_rekor": true}),
         dialect: Dialect::Promote,
         by_intention: false,
     }
 }
 
-async fn said(spec: &str, settings: Settings, at: &str, input: Value) -> Result<Outcome, Error> {
+async fn said(
+    spec: &str,
+    settings: Settings,
+    at: &str,
+    input: Value,
+) -> Result<PolicyOutcome, Error> {
     let at = at.parse().unwrap();
-    let spec = Spec::parse(spec, "policy.yaml").unwrap();
+    let spec = PolicySpec::parse(spec, "policy.yaml").unwrap();
     let policies = Policies::load(spec, &fetcher(), settings, at).await?;
-    let subject = Subject {
+    let subject = EvaluationTarget {
         image: None,
         component: "web",
         at,
@@ -71,11 +76,11 @@ impl Sources {
         Self(dir)
     }
 
-    async fn say(&self, spec: &str) -> Result<Outcome, Error> {
+    async fn say(&self, spec: &str) -> Result<PolicyOutcome, Error> {
         self.say_with(spec, settings()).await
     }
 
-    async fn say_with(&self, spec: &str, settings: Settings) -> Result<Outcome, Error> {
+    async fn say_with(&self, spec: &str, settings: Settings) -> Result<PolicyOutcome, Error> {
         let spec = spec.replace("DIR", self.0.path().to_str().unwrap());
         said(&spec, settings, AT, json!({"value": 1})).await
     }
@@ -88,7 +93,7 @@ fn rule(package: &str, name: &str, more: &str) -> String {
     )
 }
 
-fn codes(outcome: &Outcome) -> Vec<&str> {
+fn codes(outcome: &PolicyOutcome) -> Vec<&str> {
     let codes = outcome.violations.iter().filter_map(|found| found.code());
     codes.collect()
 }
@@ -453,7 +458,7 @@ fn scenarios(feature: &str) -> Vec<Scenario> {
 
 impl Scenario {
     /// Tells whether the outcome meets an expectation of the scenario.
-    fn holds(&self, sentence: &str, outcome: &Outcome) -> bool {
+    fn holds(&self, sentence: &str, outcome: &PolicyOutcome) -> bool {
         let parts: Vec<_> = sentence.split('"').collect();
         let list = if sentence.contains("warnings") {
             &outcome.warnings
@@ -494,10 +499,10 @@ const NEEDS_REGISTRY: [&str; 3] = [
 ];
 
 /// The versions in the manifests of the samples' tasks, as the scenarios describe them.
-fn task_manifests() -> Host {
+fn task_manifests() -> FunctionHost {
     let version =
         |version: &str| json!({"annotations": {"org.opencontainers.image.version": version}});
-    Host::with_manifests(&[
+    FunctionHost::with_manifests(&[
         (
             "@sha256:8dcb64b7cd78a3ab1b2cb0e991860ba519aac5a4682b2e7f9f8f91ded1101e29",
             version("0.6"),
@@ -530,7 +535,7 @@ async fn conforma_samples_give_what_their_acceptance_tests_expect() {
             };
             let mut outcome = said(&config, settings, at, input).await.unwrap();
             if scenario.sample == "golden-container" {
-                let known = |found: &Finding| {
+                let known = |found: &RuleFinding| {
                     found
                         .code()
                         .is_none_or(|code| !NEEDS_REGISTRY.contains(&code))

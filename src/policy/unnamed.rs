@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    criteria::{Candidate, Selection},
-    groups::Ready,
+    criteria::{CodedResult, RuleSelection},
+    policies::Ready,
     rego::{Policy, without_metadata},
 };
 
@@ -24,9 +24,9 @@ pub(super) fn warn(policy: &Policy) {
 
 impl Ready {
     /// Explains why no rule of the evaluated packages returned a result: criteria that match nothing, rules without a code.
-    pub(super) fn nothing(&self, selection: &Selection, opened: &BTreeSet<String>) -> String {
+    pub(super) fn nothing(&self, selection: &RuleSelection, opened: &BTreeSet<String>) -> String {
         let named = self.packages.values().flatten();
-        let candidates = named.map(|rule| Candidate {
+        let candidates = named.map(|rule| CodedResult {
             code: &rule.code,
             terms: &[],
             collections: &rule.collections,

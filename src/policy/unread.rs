@@ -1,18 +1,18 @@
 //! Splits the facts that could not be read into those that a selected rule uses and the others.
 
 use super::{
-    criteria::{Candidate, Selection},
+    criteria::{CodedResult, RuleSelection},
     evidence::Unread,
-    groups::{Ready, Rule, Settings, Subject},
-    seen::Unreadable,
+    policies::{CodedRule, EvaluationTarget, Ready, Settings},
+    seen::UnseenFact,
 };
 
 impl Ready {
     /// Splits facts; one that any group needs remains needed.
     pub(super) fn sort_unread(
         &self,
-        facts: impl Iterator<Item = Unreadable>,
-        subject: Subject<'_>,
+        facts: impl Iterator<Item = UnseenFact>,
+        subject: EvaluationTarget<'_>,
         settings: &Settings,
         unread: &mut Unread,
     ) {
@@ -41,7 +41,7 @@ impl Ready {
     }
 
     /// Returns the clauses whose results can be selected for the image, by file and line.
-    fn selected(&self, selection: &Selection, settings: &Settings) -> Vec<(String, u32)> {
+    fn selected(&self, selection: &RuleSelection, settings: &Settings) -> Vec<(String, u32)> {
         let opened = self.opened(selection, settings);
         let rules = opened.iter().filter_map(|package| {
             let rules = self.packages.get(package)?;
@@ -63,8 +63,8 @@ impl Ready {
     fn is_selected(
         &self,
         package: &str,
-        rule: &Rule,
-        selection: &Selection,
+        rule: &CodedRule,
+        selection: &RuleSelection,
         settings: &Settings,
     ) -> bool {
         if !self.opens(package, rule, selection, settings) {
@@ -72,7 +72,7 @@ impl Ready {
             let mut codes = self.references.codes(&rule.file, rule.line);
             return codes.any(|code| code != rule.code && selection.opens(code, &[]));
         }
-        let excepted = selection.excepts(Candidate {
+        let excepted = selection.excepts(CodedResult {
             code: &rule.code,
             terms: &[],
             collections: &rule.collections,

@@ -2,7 +2,7 @@
 
 use super::{
     locate::resource_name,
-    source::{Address, GitAddress},
+    source::{GitAddress, SourceAddress},
 };
 use crate::http::Url;
 
@@ -17,11 +17,11 @@ pub(crate) fn policy_uri(text: &str) -> Option<String> {
         let namespace = namespace.map(|namespace| format!("{namespace}/"));
         return Some(format!("k8s://{}{name}", namespace.unwrap_or_default()));
     }
-    Some(match Address::parse(text).ok()? {
-        Address::File(path) => format!("file::{}", path.display()),
-        Address::Git(address) => of_git(&address),
-        Address::Http(url) => plain(&url),
-        Address::Oci(reference) => format!("oci::{}", reference.repository),
+    Some(match SourceAddress::parse(text).ok()? {
+        SourceAddress::File(path) => format!("file::{}", path.display()),
+        SourceAddress::Git(address) => of_git(&address),
+        SourceAddress::Http(url) => plain(&url),
+        SourceAddress::Oci(reference) => format!("oci::{}", reference.repository),
     })
 }
 

@@ -9,11 +9,14 @@ use std::collections::BTreeSet;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use serde_json::Value;
 
-use super::{Error, Evidence, FoundImage, Layout, PROMOTION, Signing, Subject, VSA, found::Depth};
+use super::{
+    Error, EvidenceBundle, FoundImage, PROMOTION, PromotionFacts, Signing, StatementLayout, VSA,
+    forecast::Attachments, found::Depth,
+};
 use crate::{
     handover::PromotedComponent,
-    image::{Digest, DigestReference, MediaType},
-    registry::{Content, Descriptor, Registry},
+    image::{Digest, DigestReference, MediaType, Repository},
+    registry::{Content, Descriptor, NewLayer, Registry},
 };
 
 /// How many images are recorded in parallel.
@@ -21,7 +24,7 @@ const PARALLEL: usize = 4;
 
 /// A promoted image to record at its destination.
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
+pub(crate) struct RecordJob {
     pub(crate) component: PromotedComponent,
     pub(crate) image: DigestReference,
 }
@@ -31,13 +34,13 @@ pub(crate) struct Job {
 pub(crate) struct Recorder<'a> {
     pub(crate) registry: &'a Registry,
     /// The files of the promotion for the evidence bundle; `None` writes no bundle.
-    pub(crate) evidence: Option<&'a Evidence>,
+    pub(crate) evidence: Option<&'a EvidenceBundle>,
     /// The facts of the statements, and the predicate types to write.
-    pub(crate) subject: Option<(&'a Subject, &'a [&'static str])>,
+    pub(crate) subject: Option<(&'a PromotionFacts, &'a [&'static str])>,
     /// The signer of the statements; `None` only prints them.
     pub(crate) signing: Option<&'a Signing>,
     /// The layout; `None` chooses the one that does not change the result of other tools.
-    pub(crate) layout: Option<Layout>,
+    pub(crate) layout: Option<StatementLayout>,
     /// The time of the verdict, for annotations.
     pub(crate) verified_at: &'a str,
     pub(crate) dry_run: bool,
@@ -45,7 +48,7 @@ pub(crate) struct Recorder<'a> {
 
 /// A document that was attached by this run or earlier.
 #[derive(Debug, Clone)]
-pub(crate) struct Written {
+pub(crate) struct AttachedDocument {
     /// The predicate type, or the artifact type of the evidence bundle.
     pub(crate) kind: &'static str,
     /// The image that the document refers to.
@@ -53,7 +56,7 @@ pub(crate) struct Written {
     /// The digest of the referrer's manifest, or of the layer under the tag.
     pub(crate) digest: Option<Digest>,
     /// The layout of a statement; `None` for an evidence bundle.
-    pub(crate) layout: Option<Layout>,
+    pub(crate) layout: Option<StatementLayout>,
     /// Set when this run wrote it.
     pub(crate) is_new: bool,
     pub(crate) document: Vec<u8>,
@@ -63,13 +66,13 @@ pub(crate) struct Written {
 
 /// The record of one image: the documents attached to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Attested {
+pub(crate) struct ImageRecord {
     pub(crate) name: String,
     pub(crate) image: DigestReference,
     /// The digest of the evidence bundle.
     pub(crate) evidence: Option<Digest>,
     /// Every document that was written or found.
-    pub(crate) written: Vec<Written>,
+    pub(crate) written: Vec<AttachedDocument>,
 }
 
 impl Recorder<'_> {
@@ -77,13 +80,13 @@ impl Recorder<'_> {
     ///
     /// # Errors
     /// The first [`Error`]. Documents written before remain, and a second run continues from there.
-    pub(crate) async fn record(&self, jobs: Vec<Job>) -> Result<Vec<Attested>, Error> {
-        let jobs = iter(jobs).map(|job| self.one(job));
+    pub(crate) async fn record(&self, jobs: Vec<RecordJob>) -> Result<Vec<ImageRecord>, Error> {
+        let jobs = iter(jobs).map(|job| self.record_image(job));
         jobs.buffered(PARALLEL).try_collect().await
     }
 
-    async fn one(&self, job: Job) -> Result<Attested, Error> {
-        let Job { component, image } = job;
+    async fn record_image(&self, job: RecordJob) -> Result<ImageRecord, Error> {
+        let RecordJob { component, image } = job;
         let subject = self.descriptor(&component, &image).await?;
         let found = self.look(&component, &image).await?;
         let mut new = Vec::new();
@@ -94,7 +97,7 @@ impl Recorder<'_> {
             let digest = referrer.manifest(&subject).digest;
             let listed = found.artifacts.iter().any(|a| a.entry.digest == digest);
             evidence_digest = Some(digest);
-            written.push(Written {
+            written.push(AttachedDocument {
                 kind: super::EVIDENCE,
                 image: image.clone(),
                 digest: Some(digest),
@@ -123,7 +126,7 @@ impl Recorder<'_> {
                 written.extend(self.platform(&component, &image, platform).await?);
             }
         }
-        Ok(Attested {
+        Ok(ImageRecord {
             name: component.name,
             image,
             evidence: evidence_digest,
@@ -137,7 +140,7 @@ impl Recorder<'_> {
         component: &PromotedComponent,
         index: &DigestReference,
         platform: Descriptor,
-    ) -> Result<Vec<Written>, Error> {
+    ) -> Result<Vec<AttachedDocument>, Error> {
         let Some((about, _)) = self.subject else {
             return Ok(Vec::new());
         };
@@ -156,22 +159,15 @@ impl Recorder<'_> {
         found: &FoundImage,
         mut new: Vec<crate::registry::NewReferrer>,
         statements: Vec<(&'static str, Value)>,
-    ) -> Result<Vec<Written>, Error> {
-        let layout = self
-            .layout
-            .unwrap_or_else(|| Layout::of(&found.attachments));
-        if !statements.is_empty() && layout.hides(&found.attachments) {
-            tracing::warn!(
-                "{image}: a bundle hides the signatures under .sig and .att from cosign, ec, Kyverno and policy-controller; --layout=auto does not"
-            );
-        }
+    ) -> Result<Vec<AttachedDocument>, Error> {
+        let layout = self.layout(image, &found.attachments, !statements.is_empty());
         let mut written = Vec::new();
         let mut layers = Vec::new();
         let before = new.len();
         for (kind, statement) in statements {
             let payload = statement.to_string().into_bytes();
             let there = self.find(found, kind, &payload).await?;
-            let mut one = Written {
+            let mut one = AttachedDocument {
                 kind,
                 image: image.clone(),
                 digest: there,
@@ -184,8 +180,10 @@ impl Recorder<'_> {
                 let signed = signing.sign(kind, &one.document).await?;
                 one.envelope = Some(signed.envelope());
                 match layout {
-                    Layout::Bundle => new.push(signing.referrer(&signed, self.verified_at)),
-                    Layout::Tag => {
+                    StatementLayout::Bundle => {
+                        new.push(signing.referrer(&signed, self.verified_at))
+                    }
+                    StatementLayout::Tag => {
                         let layer = signing.layer(&signed, &image.to_string())?;
                         one.digest = Some(Digest::of(&layer.content));
                         layers.push(layer);
@@ -207,16 +205,44 @@ impl Recorder<'_> {
             one.digest = Some(digest);
         }
         if !layers.is_empty() {
-            let tag = found.att_tag()?;
-            let list = match &found.att {
-                Some(list) => list.clone(),
-                None => self.registry.read_list(repository, &tag).await?,
-            };
-            self.registry
-                .append_layers(repository, &tag, list, &layers)
-                .await?;
+            self.append_layers(repository, found, &layers).await?;
         }
         Ok(written)
+    }
+
+    /// Appends statements to the tag `.att` of the image.
+    async fn append_layers(
+        &self,
+        repository: &Repository,
+        found: &FoundImage,
+        layers: &[NewLayer],
+    ) -> Result<(), Error> {
+        let tag = found.att_tag()?;
+        let list = match &found.att {
+            Some(list) => list.clone(),
+            None => self.registry.read_list(repository, &tag).await?,
+        };
+        self.registry
+            .append_layers(repository, &tag, list, layers)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns the layout of statements; warns if it hides existing signatures from other tools.
+    fn layout(
+        &self,
+        image: &DigestReference,
+        attachments: &Attachments,
+        has_statements: bool,
+    ) -> StatementLayout {
+        let layout = self.layout;
+        let layout = layout.unwrap_or_else(|| StatementLayout::of(attachments));
+        if has_statements && layout.hides(attachments) {
+            tracing::warn!(
+                "{image}: a bundle hides the signatures under .sig and .att from cosign, ec, Kyverno and policy-controller; --layout=auto does not"
+            );
+        }
+        layout
     }
 
     /// Returns the digest of an equal statement by the same signer, if one is attached.
@@ -310,7 +336,7 @@ impl Recorder<'_> {
             .collect())
     }
 
-    fn annotations(&self, evidence: &Evidence) -> Vec<(&'static str, String)> {
+    fn annotations(&self, evidence: &EvidenceBundle) -> Vec<(&'static str, String)> {
         let mut annotations = vec![(
             "org.opencontainers.image.created",
             self.verified_at.to_owned(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::{handover::Policy, image::Digest, json, registry::NewReferrer};
+use crate::{handover::PolicyRecord, image::Digest, json, registry::NewReferrer};
 
 /// The artifact type of an evidence bundle, and the media type of its document.
 pub(crate) const EVIDENCE: &str = "application/vnd.promote.evidence.v1+json";
@@ -15,7 +15,7 @@ const VERSION: u32 = 1;
 /// A file in an evidence bundle, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct File {
+pub(crate) struct BundledFile {
     /// The file name, such as `verified.json`.
     pub(crate) name: String,
     pub(crate) digest: Digest,
@@ -25,7 +25,7 @@ pub(crate) struct File {
 /// The files of a promotion with facts about the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Evidence {
+pub(crate) struct EvidenceBundle {
     pub(crate) version: u32,
     pub(crate) tool: String,
     /// The environment to which the images were promoted.
@@ -34,14 +34,14 @@ pub(crate) struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) run_url: Option<String>,
     /// The policy of the verdict, with pinned sources.
-    pub(crate) policy: Policy,
+    pub(crate) policy: PolicyRecord,
     /// Files that the promotion names but that were not found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) missing: Vec<String>,
-    pub(crate) files: Vec<File>,
+    pub(crate) files: Vec<BundledFile>,
 }
 
-impl File {
+impl BundledFile {
     /// Makes an entry of a file's name and content.
     ///
     /// # Errors
@@ -60,9 +60,9 @@ impl File {
     }
 }
 
-impl Evidence {
+impl EvidenceBundle {
     /// Makes the document; `missing` are the names of files that were not found.
-    pub(crate) fn new(policy: Policy, files: Vec<File>, missing: Vec<String>) -> Self {
+    pub(crate) fn new(policy: PolicyRecord, files: Vec<BundledFile>, missing: Vec<String>) -> Self {
         Self {
             version: VERSION,
             tool: concat!("promote ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -91,7 +91,7 @@ impl Evidence {
                 found.version
             )));
         }
-        let changed = |file: &&File| Digest::of(file.content.as_bytes()) != file.digest;
+        let changed = |file: &&BundledFile| Digest::of(file.content.as_bytes()) != file.digest;
         if let Some(file) = found.files.iter().find(changed) {
             return Err(wrong(format!(
                 "the content of {} differs from its listed digest",
@@ -102,7 +102,7 @@ impl Evidence {
     }
 
     /// Returns a file by its name.
-    pub(crate) fn file(&self, name: &str) -> Option<&File> {
+    pub(crate) fn file(&self, name: &str) -> Option<&BundledFile> {
         self.files.iter().find(|file| file.name == name)
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Attachments {
 
 /// The place of a statement: a referrer or a layer under a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum StatementLayout {
     /// A Sigstore bundle that refers to the image.
     Bundle,
     /// A layer under the tag `.att`.
@@ -63,7 +63,7 @@ impl Attachments {
     }
 }
 
-impl Layout {
+impl StatementLayout {
     /// Chooses the layout that does not change the signatures that other tools read.
     pub(crate) fn of(attached: &Attachments) -> Self {
         let legacy = attached.sig || attached.att;
@@ -98,7 +98,7 @@ impl Layout {
 
 impl Forecast {
     /// Returns the predicate of a sentence whose subject is the names of the tools.
-    pub(crate) fn sentence(self) -> &'static str {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::Nothing => "no signature or attestation to read",
             Self::Tags => "read the tags .sig and .att",
@@ -127,17 +127,22 @@ mod tests {
     fn chooses_the_diagonal() {
         let provenance = "https://slsa.dev/provenance/v1";
         for (sig, att, bundles, expected) in [
-            (true, false, &[][..], Layout::Tag),
-            (true, true, &[][..], Layout::Tag),
-            (false, true, &[][..], Layout::Tag),
-            (false, false, &[SIGN][..], Layout::Bundle),
-            (false, false, &[SIGN, provenance][..], Layout::Bundle),
-            (true, true, &[SIGN][..], Layout::Bundle),
-            (true, false, &[provenance][..], Layout::Tag),
-            (false, false, &[][..], Layout::Bundle),
+            (true, false, &[][..], StatementLayout::Tag),
+            (true, true, &[][..], StatementLayout::Tag),
+            (false, true, &[][..], StatementLayout::Tag),
+            (false, false, &[SIGN][..], StatementLayout::Bundle),
+            (
+                false,
+                false,
+                &[SIGN, provenance][..],
+                StatementLayout::Bundle,
+            ),
+            (true, true, &[SIGN][..], StatementLayout::Bundle),
+            (true, false, &[provenance][..], StatementLayout::Tag),
+            (false, false, &[][..], StatementLayout::Bundle),
         ] {
             let attached = attached(sig, att, bundles);
-            let chosen = Layout::of(&attached);
+            let chosen = StatementLayout::of(&attached);
             assert_eq!(chosen, expected, "{attached:?}");
             assert!(!chosen.hides(&attached), "{attached:?}");
         }
@@ -145,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_bundle_beside_tags_alone_hides_them() {
-        assert!(Layout::Bundle.hides(&attached(true, true, &[])));
-        assert!(!Layout::Bundle.hides(&attached(true, true, &[SIGN])));
+        assert!(StatementLayout::Bundle.hides(&attached(true, true, &[])));
+        assert!(!StatementLayout::Bundle.hides(&attached(true, true, &[SIGN])));
         let hidden = attached(true, true, &["https://slsa.dev/verification_summary/v1"]);
         assert_eq!(hidden.forecast(), Forecast::Hidden);
     }

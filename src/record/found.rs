@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Attachments, EVIDENCE, Error, Evidence, PROMOTION, signed::LAYER_TYPE};
+use super::{Attachments, EVIDENCE, Error, EvidenceBundle, PROMOTION, signed::LAYER_TYPE};
 use crate::{
     image::{Digest, DigestReference, Repository, Tag},
     json,
@@ -229,7 +229,7 @@ impl FoundImage {
     pub(crate) async fn evidence(
         &self,
         registry: &Registry,
-    ) -> Result<Vec<(Digest, Evidence)>, Error> {
+    ) -> Result<Vec<(Digest, EvidenceBundle)>, Error> {
         let mut opened = Vec::new();
         for found in &self.artifacts {
             if found.entry.artifact_type.as_deref() != Some(EVIDENCE) {
@@ -242,7 +242,7 @@ impl FoundImage {
                 );
                 continue;
             };
-            match Evidence::parse(&bytes, &digest.to_string()) {
+            match EvidenceBundle::parse(&bytes, &digest.to_string()) {
                 Ok(evidence) => opened.push((digest, evidence)),
                 Err(error) => tracing::warn!("ignored: {error}"),
             }

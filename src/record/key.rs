@@ -29,7 +29,7 @@ const MOST_COST: u32 = 17;
 pub(super) type LogHash = fn(&[u8]) -> Vec<u8>;
 
 /// A private key with its public key; `Debug` does not print it.
-pub(crate) struct SigningKey {
+pub(crate) struct StatementKey {
     pair: Pair,
     spki: Vec<u8>,
     origin: String,
@@ -42,13 +42,13 @@ enum Pair {
     Rsa(Box<RsaKeyPair>),
 }
 
-impl fmt::Debug for SigningKey {
+impl fmt::Debug for StatementKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SigningKey").field(&self.origin).finish()
     }
 }
 
-impl SigningKey {
+impl StatementKey {
     /// Reads a PEM text with one private key.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Read as _, path::Path};
 
-use super::{Error, SigningKey};
+use super::{Error, StatementKey};
 use crate::{env::Env, kube::Kube, text::without_newline};
 
 /// The largest key file, in bytes.
@@ -10,7 +10,7 @@ const MAX_FILE: u64 = 64 << 10;
 const KEY: &str = "cosign.key";
 const PASSWORD: &str = "cosign.password";
 
-impl SigningKey {
+impl StatementKey {
     /// Loads the key that a reference names: a file, or `k8s://[NAMESPACE/]SECRET`.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ async fn of_secret(
     given: Option<&[u8]>,
     env: &Env,
     origin: &str,
-) -> Result<SigningKey, Error> {
+) -> Result<StatementKey, Error> {
     let kube = Kube::open(env)?;
     let (namespace, name) = rest.split_once('/').unwrap_or((kube.namespace(), rest));
     let key = kube.secret(namespace, name, KEY).await?;
@@ -50,7 +50,7 @@ async fn of_secret(
         Some(_) => None,
         None => kube.secret(namespace, name, PASSWORD).await?,
     };
-    SigningKey::parse(&key, given.or(stored.as_deref()), origin)
+    StatementKey::parse(&key, given.or(stored.as_deref()), origin)
 }
 
 /// Reads a file of at most [`MAX_FILE`] bytes.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, SigningKey, key_source::read_file};
+use super::{Error, StatementKey, key_source::read_file};
 use crate::{
     http::{self, Http, Method, Pace, Traffic, Url, header, redacted_url},
     json as strict,
@@ -26,7 +26,7 @@ const TSA: &str = "the timestamp authority";
 
 /// The services that prove who signed and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Keyless {
+pub(crate) struct SigningServices {
     /// The URL of Fulcio and the file with the token; `None` if a key signs.
     pub(crate) fulcio: Option<(String, PathBuf)>,
     /// The URL of a Rekor v2 log.
@@ -37,11 +37,11 @@ pub(crate) struct Keyless {
 /// An ephemeral key with its certificate chain.
 #[derive(Debug)]
 pub(super) struct Certified {
-    pub(super) key: SigningKey,
+    pub(super) key: StatementKey,
     pub(super) chain: Vec<Vec<u8>>,
 }
 
-impl Keyless {
+impl SigningServices {
     /// Requests a certificate of Fulcio for a new key.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Keyless {
             origin: file.display().to_string(),
             reason: "it is not an OIDC token with a subject".to_owned(),
         })?;
-        let key = SigningKey::ephemeral()?;
+        let key = StatementKey::ephemeral()?;
         let proof = key.sign(subject.as_bytes())?;
         let body = json!({
             "credentials": {"oidcIdentityToken": token},
@@ -97,7 +97,7 @@ impl Keyless {
     pub(super) async fn log(
         &self,
         http: &Http,
-        key: &SigningKey,
+        key: &StatementKey,
         certificate: Option<&[u8]>,
         message: &[u8],
         signature: &[u8],

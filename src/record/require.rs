@@ -11,13 +11,13 @@ use crate::{
     http::Http,
     image::{DigestReference, Tag},
     registry::Registry,
-    trust::{self, Choice, Loaded, Patterns, TrustRequest, Verifier},
+    trust::{self, ImageVerifier, Loaded, Patterns, RootSource, TrustRequest},
 };
 
 /// The promotion that an image must have.
 #[derive(Debug)]
 pub(crate) struct Requirement {
-    verifiers: Vec<(TrustedVerifier, Verifier)>,
+    verifiers: Vec<(TrustedVerifier, ImageVerifier)>,
     /// The minimum age of the promotion.
     pub(crate) min_age: Option<Duration>,
     /// The time from which ages are computed.
@@ -45,9 +45,9 @@ impl Requirement {
     ) -> Result<Self, Error> {
         let loaded = Loaded::default();
         let root = match file.trusted_root.as_deref() {
-            Some("public-good") => Choice::PublicGood,
-            Some(path) => Choice::File(PathBuf::from(path)),
-            None => Choice::Default,
+            Some("public-good") => RootSource::PublicGood,
+            Some(path) => RootSource::File(PathBuf::from(path)),
+            None => RootSource::Default,
         };
         let mut verifiers = Vec::new();
         for trusted in file.verifiers {

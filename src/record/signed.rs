@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, Keyless, SigningKey, keyless::Certified};
+use super::{Error, SigningServices, StatementKey, keyless::Certified};
 use crate::{
     http::Http,
     registry::{NewLayer, NewReferrer, PREDICATE_TYPE},
@@ -23,10 +23,10 @@ pub(super) const LAYER_TYPE: &str = "predicateType";
 /// The signer of the statements of a run.
 #[derive(Debug)]
 pub(crate) struct Signing {
-    key: SigningKey,
+    key: StatementKey,
     /// The certificate of a keyless signer and its issuers, as DER.
     chain: Vec<Vec<u8>>,
-    services: Keyless,
+    services: SigningServices,
     http: Http,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct SignedStatement {
 
 impl Signing {
     /// Makes a signer with a key; the configured services log and timestamp its signatures.
-    pub(crate) fn with_key(key: SigningKey, services: Keyless, http: Http) -> Self {
+    pub(crate) fn with_key(key: StatementKey, services: SigningServices, http: Http) -> Self {
         Self {
             key,
             chain: Vec::new(),
@@ -53,8 +53,11 @@ impl Signing {
     /// Makes a signer with a certified ephemeral key; `None` without a configured Fulcio.
     ///
     /// # Errors
-    /// Those of [`Keyless`].
-    pub(crate) async fn keyless(services: Keyless, http: Http) -> Result<Option<Self>, Error> {
+    /// Those of [`SigningServices`].
+    pub(crate) async fn keyless(
+        services: SigningServices,
+        http: Http,
+    ) -> Result<Option<Self>, Error> {
         let certified = services.certify(&http).await?;
         Ok(certified.map(|Certified { key, chain }| Self {
             key,
@@ -65,7 +68,7 @@ impl Signing {
     }
 
     /// Returns the key that signs, which is ephemeral for a keyless signer.
-    pub(crate) fn key(&self) -> &SigningKey {
+    pub(crate) fn key(&self) -> &StatementKey {
         &self.key
     }
 

@@ -26,7 +26,7 @@ const PASSED: &str = "PROMOTE_POLICY_PASSED";
 
 /// A level that a summary lists if all its rules passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Level {
+pub(crate) struct VerifiedLevel {
     /// The name of the level, such as `SLSA_BUILD_LEVEL_3`.
     pub(crate) name: String,
     pub(crate) rules: Vec<String>,
@@ -57,7 +57,7 @@ pub(crate) struct GitopsPlace {
 /// The pipeline run of the promotion, by its page and names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Run {
+pub(crate) struct PromotionRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub(crate) struct Run {
 
 /// The facts from which every statement of a run is made.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct PromotionFacts {
     pub(crate) verified: Verified,
     pub(crate) promoted: Promoted,
     /// SHA-256 of the file `promoted.json`.
@@ -80,18 +80,18 @@ pub(crate) struct Subject {
     pub(crate) policy_uri: String,
     pub(crate) environment: String,
     /// The levels that summaries may list.
-    pub(crate) levels: Vec<Level>,
+    pub(crate) levels: Vec<VerifiedLevel>,
     /// The codes of the rules that passed, by component.
     pub(crate) passed: Vec<(String, BTreeSet<String>)>,
     pub(crate) approvals: Vec<Approval>,
     /// The places in the GitOps repository.
     pub(crate) gitops: Vec<GitopsPlace>,
-    pub(crate) run: Run,
+    pub(crate) run: PromotionRun,
     /// When the promotion statement expires (RFC 3339).
     pub(crate) expires: Option<String>,
 }
 
-impl Subject {
+impl PromotionFacts {
     /// Returns the verdict about a component, by name and version.
     pub(super) fn verdict(&self, promoted: &PromotedComponent) -> Option<&VerifiedComponent> {
         let mut components = self.verified.components.iter();
@@ -108,7 +108,7 @@ impl Subject {
         let passed: Vec<_> = named.map(|(_, codes)| codes).collect();
         let verdict = self.verdict(component);
         let excepted = verdict.is_none_or(|verdict| !verdict.exceptions.is_empty());
-        let proved = |level: &&Level| {
+        let proved = |level: &&VerifiedLevel| {
             let has = |rule: &String| {
                 !passed.is_empty() && passed.iter().all(|codes| codes.contains(rule))
             };

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    Error, Level, PROMOTION, Run, SigningKey, Subject, VSA, is_level,
+    Error, PROMOTION, PromotionFacts, PromotionRun, StatementKey, VSA, VerifiedLevel, is_level,
     statement::{Approval, GitopsPlace},
 };
 use crate::{
-    handover::{Placed, Vouched},
+    handover::{PromotedFile, VerifiedFile},
     image::{Digest, DigestReference},
-    trust::Key,
+    trust::TrustedKey,
 };
 
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/signing-keys/");
@@ -26,7 +26,7 @@ fn image() -> DigestReference {
 }
 
 /// The facts of a promotion, changed by a test.
-fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> Subject {
+fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> PromotionFacts {
     let mut verified = json!({
         "version": 1, "imagesDigest": digest("images"), "gitTag": "v1.0", "commit": "1".repeat(40), "destinationTag": "prod-v1.0",
         "verifiedAt": "2026-11-28T10:00:00Z", "effectiveTime": "2026-11-28T10:00:00Z",
@@ -48,16 +48,18 @@ fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> Subject {
         }],
     });
     change(&mut verified, &mut promoted);
-    let vouched = Vouched::parse(verified.to_string().as_bytes(), "verified.json", None).unwrap();
-    let placed = Placed::parse(promoted.to_string().as_bytes(), "promoted.json", None).unwrap();
-    Subject {
+    let vouched =
+        VerifiedFile::parse(verified.to_string().as_bytes(), "verified.json", None).unwrap();
+    let placed =
+        PromotedFile::parse(promoted.to_string().as_bytes(), "promoted.json", None).unwrap();
+    PromotionFacts {
         verified: vouched.verified().clone(),
         promoted: placed.promoted().clone(),
         promoted_digest: placed.digest(),
         verifier_id: "https://acme.example/promote".to_owned(),
         policy_uri: "git::https://git.example/policy//release".to_owned(),
         environment: "prod".to_owned(),
-        levels: vec![Level {
+        levels: vec![VerifiedLevel {
             name: "SLSA_BUILD_LEVEL_3".to_owned(),
             rules: vec!["slsa.builder".to_owned(), "slsa.hermetic".to_owned()],
         }],
@@ -75,12 +77,12 @@ fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> Subject {
             before: Some(format!("{REPOSITORY}:prod-v0.9")),
             after: Some(format!("{REPOSITORY}:prod-v1.0")),
         }],
-        run: Run::default(),
+        run: PromotionRun::default(),
         expires: None,
     }
 }
 
-fn vsa(subject: &Subject) -> Value {
+fn vsa(subject: &PromotionFacts) -> Value {
     subject.vsa(&subject.promoted.components[0], &image())
 }
 
@@ -160,7 +162,7 @@ fn a_list_of_inputs_is_whole_or_absent() {
 
 #[test]
 fn names_a_level_only_where_every_rule_passed() {
-    let levels = |subject: &Subject| vsa(subject)["predicate"]["verifiedLevels"].to_string();
+    let levels = |subject: &PromotionFacts| vsa(subject)["predicate"]["verifiedLevels"].to_string();
     let own = r#"["PROMOTE_POLICY_PASSED"]"#;
     let mut half = subject(|_, _| {});
     assert_eq!(levels(&half), own);
@@ -229,9 +231,9 @@ fn a_promotion_names_places_and_nothing_circular() {
     assert_eq!(promotion.to_string(), again.to_string());
 }
 
-fn key(name: &str, password: Option<&str>) -> Result<SigningKey, Error> {
+fn key(name: &str, password: Option<&str>) -> Result<StatementKey, Error> {
     let text = std::fs::read(format!("{KEYS}{name}")).unwrap();
-    SigningKey::parse(&text, password.map(str::as_bytes), name)
+    StatementKey::parse(&text, password.map(str::as_bytes), name)
 }
 
 #[test]
@@ -247,13 +249,15 @@ fn signs_with_every_kind_of_key() {
         let signature = key.sign(b"message").unwrap();
         assert!(key.verifies(b"message", &signature), "{name}");
         assert!(!key.verifies(b"massage", &signature), "{name}");
-        let public = Key::from_pem(&key.public_pem(), name).unwrap();
+        let public = TrustedKey::from_pem(&key.public_pem(), name).unwrap();
         assert_eq!(public.fingerprint(), key.fingerprint(), "{name}");
         assert!(!format!("{key:?}").contains("BEGIN"), "{name}");
     }
     for (name, public) in [("cosign.key", "cosign.pub"), ("p256.pem", "p256.pub")] {
         let public = std::fs::read_to_string(format!("{KEYS}{public}")).unwrap();
-        let expected = Key::from_pem(&public, "public").unwrap().fingerprint();
+        let expected = TrustedKey::from_pem(&public, "public")
+            .unwrap()
+            .fingerprint();
         let key = key(name, Some("correct-horse")).unwrap();
         assert_eq!(key.fingerprint(), expected, "{name}");
     }
@@ -271,7 +275,7 @@ fn refuses_what_is_not_a_usable_key_without_showing_it() {
         assert!(text.contains(says), "{name}: {text}");
     }
     let broken = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
-    let text = SigningKey::parse(broken.as_bytes(), None, "file").unwrap_err();
+    let text = StatementKey::parse(broken.as_bytes(), None, "file").unwrap_err();
     assert!(!text.to_string().contains("c2VjcmV0"), "{text}");
     // A cost that would exceed the machine's memory is refused before any is allocated.
     let costly = json!({
@@ -282,6 +286,6 @@ fn refuses_what_is_not_a_usable_key_without_showing_it() {
         "ENCRYPTED SIGSTORE PRIVATE KEY",
         costly.to_string().as_bytes(),
     );
-    let text = SigningKey::parse(pem.as_bytes(), Some(b"x"), "file").unwrap_err();
+    let text = StatementKey::parse(pem.as_bytes(), Some(b"x"), "file").unwrap_err();
     assert!(text.to_string().contains("out of range"), "{text}");
 }

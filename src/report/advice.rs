@@ -1,6 +1,6 @@
 //! Advice for people: how to satisfy the built-in checks, and what a skipped check means.
 
-use super::Finding;
+use super::RuleFinding;
 
 /// Returns the title of a result that did not pass: those of the built-in checks, as upstream writes them, end
 /// with "passed" also when they failed.
@@ -12,7 +12,7 @@ pub(super) fn failed_title(title: &str) -> String {
 }
 
 /// Returns the solution that the rule names, else that of a built-in check.
-pub(super) fn solution(finding: &Finding) -> &str {
+pub(super) fn solution(finding: &RuleFinding) -> &str {
     if let Some(solution) = finding.text("solution") {
         return solution;
     }

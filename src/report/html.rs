@@ -7,7 +7,7 @@ use super::{
     Report, ReportedComponent, Show,
     advice::{commit, failed_title, in_seconds, skipped, solution},
 };
-use crate::policy::{Finding, Sig};
+use crate::policy::{RuleFinding, Sig};
 
 const STYLE: &str = include_str!("html.css");
 /// Forbids scripts and loads from elsewhere, whatever a signed document contains.
@@ -248,7 +248,7 @@ fn codes(texts: &[String]) -> String {
     codes.join(", ")
 }
 
-fn card(page: &mut String, (class, kind): (&str, &str), finding: &Finding) {
+fn card(page: &mut String, (class, kind): (&str, &str), finding: &RuleFinding) {
     let title = finding.text("title").map(failed_title);
     let title = title.as_deref().or(finding.code());
     put!(

@@ -9,14 +9,14 @@ use super::{
     text::{self, ResultMark},
     yaml,
 };
-use crate::policy::{Finding, Spec};
+use crate::policy::{PolicySpec, RuleFinding};
 
 /// The report over all files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputReport {
     /// The files, the last name first.
     pub(crate) inputs: Vec<InputResults>,
-    pub(crate) policy: Spec,
+    pub(crate) policy: PolicySpec,
     /// The program that made the report.
     pub(crate) version: String,
     /// The moment for which rules were evaluated.
@@ -28,17 +28,17 @@ pub(crate) struct InputReport {
 pub(crate) struct InputResults {
     /// The path as it was given.
     pub(crate) path: String,
-    pub(crate) violations: Vec<Finding>,
+    pub(crate) violations: Vec<RuleFinding>,
     /// The results that do not, or not yet.
-    pub(crate) warnings: Vec<Finding>,
-    pub(crate) successes: Vec<Finding>,
+    pub(crate) warnings: Vec<RuleFinding>,
+    pub(crate) successes: Vec<RuleFinding>,
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     success: bool,
     filepaths: Vec<FileResults<'a>>,
-    policy: &'a Spec,
+    policy: &'a PolicySpec,
     #[serde(rename = "ec-version")]
     version: &'a str,
     #[serde(rename = "effective-time")]
@@ -48,9 +48,9 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct FileResults<'a> {
     filepath: &'a str,
-    violations: Vec<Finding>,
-    warnings: Option<Vec<Finding>>,
-    successes: Option<Vec<Finding>>,
+    violations: Vec<RuleFinding>,
+    warnings: Option<Vec<RuleFinding>>,
+    successes: Option<Vec<RuleFinding>>,
     success: bool,
     #[serde(rename = "success-count")]
     success_count: usize,
@@ -81,11 +81,11 @@ impl InputResults {
         self.violations.is_empty()
     }
 
-    fn shown_warnings(&self, show: Show) -> &[Finding] {
+    fn shown_warnings(&self, show: Show) -> &[RuleFinding] {
         if show.warnings { &self.warnings } else { &[] }
     }
 
-    fn shown_successes(&self, show: Show) -> &[Finding] {
+    fn shown_successes(&self, show: Show) -> &[RuleFinding] {
         if show.successes { &self.successes } else { &[] }
     }
 }
@@ -131,7 +131,7 @@ impl InputReport {
     }
 
     fn document(&self, show: Show) -> Document<'_> {
-        let listed = |findings: &[Finding]| {
+        let listed = |findings: &[RuleFinding]| {
             let findings = findings.iter().map(|finding| match show.info {
                 true => finding.clone().unplaced(),
                 false => finding.brief().unplaced(),
@@ -204,7 +204,7 @@ impl InputReport {
             info: base.info,
             ..show
         };
-        let mut list = |mark, of: fn(&InputResults, Show) -> &[Finding]| {
+        let mut list = |mark, of: fn(&InputResults, Show) -> &[RuleFinding]| {
             for input in &self.inputs {
                 for finding in of(input, base) {
                     text::result(&mut text, mark, ("FilePath", &input.path), finding, show);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Report, ReportedComponent, Show};
-use crate::policy::Finding;
+use crate::policy::RuleFinding;
 
 /// Returns the report as text without a newline.
 pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::Error> {
@@ -67,7 +67,7 @@ fn shown(report: &Report, show: Show) -> Report {
 /// Copies only the shown parts: reports of many images are large.
 fn component(component: &ReportedComponent, show: Show) -> ReportedComponent {
     let ours = !show.dialect.is_conforma();
-    let listed = |findings: &[Finding]| {
+    let listed = |findings: &[RuleFinding]| {
         let findings = findings.iter().map(|finding| match show.info {
             true => finding.clone(),
             false => finding.brief(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Report, ReportedComponent, Show};
-use crate::{policy::Finding, text::is_unsafe};
+use crate::{policy::RuleFinding, text::is_unsafe};
 
 /// Returns the document without a newline.
 pub(super) fn render(report: &Report, show: Show) -> String {
@@ -51,7 +51,7 @@ fn suite(report: &Report, component: &ReportedComponent, show: Show) -> Suite {
     for finding in successes {
         case(&mut cases, finding, "", show);
     }
-    let marked = |tag: &str, finding: &Finding| {
+    let marked = |tag: &str, finding: &RuleFinding| {
         let message = escape(&finding.msg);
         // A CDATA section cannot contain its own end.
         let content = visible(&finding.msg).replace("]]>", "]]]]><![CDATA[>");
@@ -66,9 +66,9 @@ fn suite(report: &Report, component: &ReportedComponent, show: Show) -> Suite {
     let mut failures = component.violations.len();
     let mut tests = successes.len() + failures + component.warnings.len();
     if let Some(error) = &component.error {
-        let finding = Finding {
+        let finding = RuleFinding {
             msg: error.clone(),
-            ..Finding::default()
+            ..RuleFinding::default()
         };
         case(&mut cases, &finding, &marked("failure", &finding), show);
         tests += 1;
@@ -113,7 +113,7 @@ fn properties(report: &Report, component: &ReportedComponent) -> String {
     text
 }
 
-fn case(text: &mut String, finding: &Finding, inner: &str, show: Show) {
+fn case(text: &mut String, finding: &RuleFinding, inner: &str, show: Show) {
     let mut name = finding.msg.clone();
     if let Some(code) = finding.code() {
         name = format!("{code}: {name}");

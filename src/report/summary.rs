@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Report, Show, json};
-use crate::policy::Finding;
+use crate::policy::RuleFinding;
 
 pub(super) type ByCode = BTreeMap<String, Vec<String>>;
 
@@ -67,8 +67,8 @@ pub(super) fn render(report: &Report, show: Show) -> Result<String, serde_json::
 }
 
 /// Returns the first message of each code, and the number of the others.
-pub(super) fn by_code(findings: &[Finding]) -> ByCode {
-    let mut by_code: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+pub(super) fn by_code(findings: &[RuleFinding]) -> ByCode {
+    let mut by_code: BTreeMap<&str, Vec<&RuleFinding>> = BTreeMap::new();
     for finding in findings {
         if let Some(code) = finding.code() {
             by_code.entry(code).or_default().push(finding);

@@ -34,7 +34,7 @@ fn golden() -> Report {
     let successes = facts["components"][0]["successes"].as_array().unwrap();
     report.components[0].successes = successes
         .iter()
-        .map(|code| Finding::new(code.as_str().unwrap(), "Pass"))
+        .map(|code| RuleFinding::new(code.as_str().unwrap(), "Pass"))
         .collect();
     report
 }
@@ -91,8 +91,8 @@ fn our_test_output_names_the_first_violation_in_one_line() {
     component.name = "web".to_owned();
     component.success = false;
     component.violations = vec![
-        Finding::new("a.b", "no signature\nby this key"),
-        Finding::new("c.d", "other"),
+        RuleFinding::new("a.b", "no signature\nby this key"),
+        RuleFinding::new("c.d", "other"),
     ];
     let note = output(&report)["note"].clone();
     assert!(
@@ -272,7 +272,7 @@ fn the_result_is_the_worst_of_all() {
     assert_eq!(report.result(), "SUCCESS");
     report.components[0]
         .warnings
-        .push(Finding::new("a.b", "hm"));
+        .push(RuleFinding::new("a.b", "hm"));
     assert_eq!(report.result(), "WARNING");
     report.components.clear();
     assert_eq!(report.result(), "SKIPPED");

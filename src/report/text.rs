@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, ReportedComponent, Show};
-use crate::policy::Finding;
+use crate::policy::RuleFinding;
 
 const WIDTH: usize = 130;
 const INDENT: &str = "  ";
@@ -116,7 +116,7 @@ fn components(text: &mut String, many: &[ReportedComponent]) {
 }
 
 fn results(text: &mut String, report: &Report, show: Show) {
-    type Of = fn(&ReportedComponent) -> &Vec<Finding>;
+    type Of = fn(&ReportedComponent) -> &Vec<RuleFinding>;
     let lists: [(ResultMark, bool, Of); 3] = [
         (ResultMark::Violation, true, |component| {
             &component.violations
@@ -150,7 +150,7 @@ pub(super) fn result(
     text: &mut String,
     mark: ResultMark,
     (label, place): (&str, &str),
-    finding: &Finding,
+    finding: &RuleFinding,
     show: Show,
 ) {
     let (sign, name, color) = mark.parts();
@@ -200,7 +200,7 @@ pub(super) fn result(
 }
 
 /// Writes the terms of a result; a list of one term is in the plural, as upstream has it.
-fn terms(text: &mut String, finding: &Finding) {
+fn terms(text: &mut String, finding: &RuleFinding) {
     let is_list = finding
         .metadata
         .get("term")

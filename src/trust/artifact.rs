@@ -7,8 +7,8 @@ use sigstore_verify::types::{
 };
 
 use super::{
-    bundle, check::malformed, dsse, error::Reason, examined::Signer, key::Message,
-    verifier::Verifier,
+    bundle, dsse, error::Reason, examined::Signer, key::Message, legacy::malformed,
+    verifier::ImageVerifier,
 };
 use crate::{image::Digest, json};
 
@@ -20,7 +20,7 @@ pub(crate) enum Artifact {
     Digest(Digest),
 }
 
-impl Verifier {
+impl ImageVerifier {
     /// Verifies a bundle over an artifact and returns its signer.
     ///
     /// # Errors

@@ -14,14 +14,14 @@ use sigstore_verify::types::{
 
 use super::{
     certificate,
-    check::{Verdict, malformed, statement},
-    discover::Candidate,
+    discover::EvidenceCandidate,
     dsse,
     error::Reason,
-    examined::{Attestation, Signature, Signer},
-    identity::Identity,
-    limits, own_log, pem, sigstore, simple,
-    verifier::{Trust, Who},
+    examined::{Attestation, Signer, VerifiedSignature},
+    identity::ExpectedIdentity,
+    legacy::{CheckedEvidence, malformed, statement},
+    limits, own_log, pem, sigstore, simple_signing,
+    verifier::{TrustChecks, TrustedSigners},
 };
 use crate::{image::Digest, json};
 
@@ -35,7 +35,7 @@ pub(crate) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Shape {
+    struct BundleShape {
         verification_material: Material,
         #[serde(default)]
         message_signature: Option<IgnoredAny>,
@@ -61,7 +61,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, Reason> {
         bytes.len(),
         usize::try_from(limits::BLOB).unwrap_or(usize::MAX),
     )?;
-    let shape: Shape =
+    let shape: BundleShape =
         json::read(bytes, &json::BUNDLE).map_err(|error| malformed("bundle", error))?;
     if shape.message_signature.is_some() && shape.dsse_envelope.is_some() {
         let reason = "it has a messageSignature and a dsseEnvelope, expected one";
@@ -99,24 +99,28 @@ pub(crate) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
     let SignatureContent::DsseEnvelope(envelope) = parse(bytes).ok()?.content else {
         return None;
     };
-    if envelope.payload_type == simple::MEDIA_TYPE {
+    if envelope.payload_type == simple_signing::MEDIA_TYPE {
         return Some(SIGN.to_owned());
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Claim {
+    struct PredicateClaim {
         predicate_type: String,
     }
-    let claim: Claim = json::read(envelope.payload.as_bytes(), &json::STATEMENT).ok()?;
+    let claim: PredicateClaim = json::read(envelope.payload.as_bytes(), &json::STATEMENT).ok()?;
     Some(claim.predicate_type)
 }
 
-impl Trust {
+impl TrustChecks {
     /// Verifies a bundle as a signature or attestation of the image with this digest.
     ///
     /// # Errors
     /// The [`Reason`] of the refusal.
-    pub(super) fn bundle(&self, candidate: &Candidate, digest: &Digest) -> Result<Verdict, Reason> {
+    pub(super) fn bundle(
+        &self,
+        candidate: &EvidenceCandidate,
+        digest: &Digest,
+    ) -> Result<CheckedEvidence, Reason> {
         let bundle = parse(&candidate.bytes)?;
         // Older versions need no inclusion proof: a registry must not choose the amount of proof.
         if bundle.media_type() != MediaType::Bundle0_3 {
@@ -137,9 +141,9 @@ impl Trust {
                     describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
                 if statement.predicate_type() == SIGN {
                     signature.annotations = annotations;
-                    return Ok(Verdict::Signature(signature));
+                    return Ok(CheckedEvidence::Signature(signature));
                 }
-                Ok(Verdict::Attestation(Attestation {
+                Ok(CheckedEvidence::Attestation(Attestation {
                     bundled: true,
                     origin: candidate.origin.clone(),
                     digest: Digest::of(&candidate.bytes),
@@ -148,19 +152,19 @@ impl Trust {
                 }))
             }
             // Tekton Chains wraps simple signing in an envelope, but signs only the payload.
-            simple::MEDIA_TYPE => {
+            simple_signing::MEDIA_TYPE => {
                 let payload = envelope.payload.as_bytes();
                 let mut plain = bundle.clone();
                 plain.content = SignatureContent::MessageSignature(MessageSignature::new(
                     envelope.signature.sig.clone(),
                 ));
                 let signer = self.signer(&plain, &payload.into())?;
-                let claims = simple::check(payload, digest)?;
+                let claims = simple_signing::check(payload, digest)?;
                 let mut signature =
                     describe(candidate, &bundle, &envelope, signer, self.who.needs_log());
                 signature.annotations = claims.annotations;
                 signature.reference = claims.reference;
-                Ok(Verdict::Signature(signature))
+                Ok(CheckedEvidence::Signature(signature))
             }
             other => Err(Reason::PayloadType {
                 found: other.to_owned(),
@@ -178,9 +182,9 @@ impl Trust {
         artifact: &Artifact<'_>,
     ) -> Result<Signer, Reason> {
         let expected = match &self.who {
-            Who::Keys { keys, log } => return self.keyed(keys, *log, bundle, artifact),
-            Who::Identities(expected) => expected,
-            Who::Stamped(expected) => return self.stamped(expected, bundle, artifact),
+            TrustedSigners::Keys { keys, log } => return self.keyed(keys, *log, bundle, artifact),
+            TrustedSigners::Identities(expected) => expected,
+            TrustedSigners::Stamped(expected) => return self.stamped(expected, bundle, artifact),
         };
         let content = &bundle.verification_material.content;
         if matches!(content, VerificationMaterialContent::PublicKey(_)) {
@@ -197,12 +201,12 @@ impl Trust {
     }
 }
 
-impl Trust {
+impl TrustChecks {
     /// Verifies a bundle without its log entries: only a timestamp proves the time at which the
     /// certificate was used.
     fn stamped(
         &self,
-        expected: &[Identity],
+        expected: &[ExpectedIdentity],
         bundle: &Bundle,
         artifact: &Artifact<'_>,
     ) -> Result<Signer, Reason> {
@@ -219,17 +223,17 @@ impl Trust {
 }
 
 fn describe(
-    candidate: &Candidate,
+    candidate: &EvidenceCandidate,
     bundle: &Bundle,
     envelope: &DsseEnvelope,
     signer: Signer,
     logged: bool,
-) -> Signature {
+) -> VerifiedSignature {
     let der = bundle
         .signing_certificate()
         .map(|certificate| certificate.as_bytes());
     let details = der.map(certificate::describe).unwrap_or_default();
-    Signature {
+    VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),
         reference: None,

@@ -39,7 +39,7 @@ const ARC: &str = "1.3.6.1.4.1.57264.1.";
 
 /// The members of a certificate that rules and reports see.
 #[derive(Debug, Default)]
-pub(super) struct Details {
+pub(super) struct CertificateDetails {
     /// The subject key identifier in hex.
     pub(super) key_id: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
@@ -56,11 +56,11 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<(String, String)> {
 }
 
 /// Describes a DER certificate; returns an empty description for a malformed one.
-pub(super) fn describe(der: &[u8]) -> Details {
+pub(super) fn describe(der: &[u8]) -> CertificateDetails {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
-        return Details::default();
+        return CertificateDetails::default();
     };
-    let mut details = Details::default();
+    let mut details = CertificateDetails::default();
     let mut put = |name: &str, value: String| {
         if !value.is_empty() {
             details.metadata.insert(name.to_owned(), value);

@@ -11,8 +11,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Error, dsse,
-    error::{Kind, Reason, Rejected},
-    limits, simple,
+    error::{EvidenceKind, Reason, Rejected},
+    limits, simple_signing,
 };
 use crate::{
     budget,
@@ -27,7 +27,7 @@ const PARALLEL: usize = 8;
 
 /// The bytes of a possible signature or attestation.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(super) struct EvidenceCandidate {
     pub(super) origin: String,
     pub(super) container: Container,
     pub(super) bytes: Bytes,
@@ -47,7 +47,7 @@ pub(super) enum Container {
 impl Container {
     fn of(media_type: &str) -> Option<Self> {
         match media_type {
-            simple::MEDIA_TYPE => Some(Self::SimpleSigning),
+            simple_signing::MEDIA_TYPE => Some(Self::SimpleSigning),
             dsse::MEDIA_TYPE | dsse::IN_TOTO => Some(Self::Envelope),
             bundle if bundle.starts_with(BUNDLE) => Some(Self::Bundle),
             _ => None,
@@ -57,15 +57,15 @@ impl Container {
 
 /// The candidates to check, and those that were refused before.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) candidates: Vec<Candidate>,
+pub(super) struct FoundCandidates {
+    pub(super) candidates: Vec<EvidenceCandidate>,
     pub(super) rejected: Vec<Rejected>,
 }
 
 /// A layer to fetch, whose media type may be that of a candidate.
-struct Layer {
+struct CandidateLayer {
     origin: String,
-    kind: Option<Kind>,
+    kind: Option<EvidenceKind>,
     container: Container,
     descriptor: Descriptor,
     annotations: BTreeMap<String, String>,
@@ -79,13 +79,19 @@ pub(super) async fn candidates(
     registry: &Registry,
     repository: &Repository,
     image: &DigestReference,
-) -> Result<Found, Error> {
+) -> Result<FoundCandidates, Error> {
     let (sig, att, referrers) = tokio::try_join!(
-        attached(registry, repository, image, "sig", Kind::Signature),
-        attached(registry, repository, image, "att", Kind::Attestation),
+        attached(registry, repository, image, "sig", EvidenceKind::Signature),
+        attached(
+            registry,
+            repository,
+            image,
+            "att",
+            EvidenceKind::Attestation
+        ),
         referrers(registry, repository, image),
     )?;
-    let mut found = Found::default();
+    let mut found = FoundCandidates::default();
     let mut layers = Vec::new();
     for (some, rejected) in [sig, att, referrers] {
         layers.extend(some);
@@ -115,7 +121,12 @@ pub(super) async fn candidates(
 }
 
 /// Returns the refusal of an artifact that cannot be fetched or read; other candidates remain.
-fn unusable(origin: String, kind: Option<Kind>, what: &'static str, reason: &str) -> Rejected {
+fn unusable(
+    origin: String,
+    kind: Option<EvidenceKind>,
+    what: &'static str,
+    reason: &str,
+) -> Rejected {
     Rejected {
         origin,
         kind,
@@ -126,7 +137,7 @@ fn unusable(origin: String, kind: Option<Kind>, what: &'static str, reason: &str
     }
 }
 
-type Layers = (Vec<Layer>, Vec<Rejected>);
+type Layers = (Vec<CandidateLayer>, Vec<Rejected>);
 
 /// Returns the layers under the tag `sha256-<hex>.<suffix>`.
 async fn attached(
@@ -134,7 +145,7 @@ async fn attached(
     repository: &Repository,
     image: &DigestReference,
     suffix: &str,
-    kind: Kind,
+    kind: EvidenceKind,
 ) -> Result<Layers, Error> {
     let name = format!("sha256-{}.{suffix}", image.digest.hex());
     let Ok(tag) = name.parse::<Tag>() else {
@@ -160,8 +171,8 @@ async fn attached(
     for (number, layer) in content.layers.into_iter().enumerate() {
         let origin = format!("{name} layer {number}");
         let expected = match kind {
-            Kind::Signature => Container::SimpleSigning,
-            Kind::Attestation => Container::Envelope,
+            EvidenceKind::Signature => Container::SimpleSigning,
+            EvidenceKind::Attestation => Container::Envelope,
         };
         if Container::of(&layer.media_type) == Some(expected) {
             let annotations = layer.annotations.clone();
@@ -277,7 +288,7 @@ fn referrer(found: &mut Layers, image: &DigestReference, digest: Digest, manifes
 
 fn push(
     found: &mut Layers,
-    kind: Option<Kind>,
+    kind: Option<EvidenceKind>,
     origin: String,
     container: Container,
     descriptor: Descriptor,
@@ -296,7 +307,7 @@ fn push(
         });
         return;
     }
-    found.0.push(Layer {
+    found.0.push(CandidateLayer {
         origin,
         kind,
         container,
@@ -308,13 +319,13 @@ fn push(
 async fn fetch(
     registry: &Registry,
     repository: &Repository,
-    layer: Layer,
-) -> Result<Result<Candidate, Rejected>, Error> {
+    layer: CandidateLayer,
+) -> Result<Result<EvidenceCandidate, Rejected>, Error> {
     let bytes = registry
         .blob(repository, &layer.descriptor, limits::BLOB)
         .await;
     match bytes {
-        Ok(bytes) => Ok(Ok(Candidate {
+        Ok(bytes) => Ok(Ok(EvidenceCandidate {
             origin: layer.origin,
             container: layer.container,
             bytes,

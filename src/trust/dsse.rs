@@ -16,7 +16,7 @@ pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// An envelope whose signatures are not verified yet.
 #[derive(Debug, Clone)]
-pub(super) struct Envelope {
+pub(super) struct SignedEnvelope {
     pub(super) payload_type: String,
     pub(super) payload: Vec<u8>,
     pub(super) signatures: Vec<EnvelopeSignature>,
@@ -32,7 +32,7 @@ pub(super) struct EnvelopeSignature {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct WireEnvelope {
     payload_type: String,
     payload: String,
     #[serde(default, deserialize_with = "json::nullable")]
@@ -46,7 +46,7 @@ struct WireSignature {
     sig: String,
 }
 
-impl Envelope {
+impl SignedEnvelope {
     /// Parses an envelope within limits.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Envelope {
             what: "envelope",
             reason,
         };
-        let wire: Wire =
+        let wire: WireEnvelope =
             json::read(bytes, &json::ENVELOPE).map_err(|error| malformed(error.to_string()))?;
         let count = wire.signatures.len();
         if count == 0 {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn encodes_as_the_protocols_example_does() {
-        let envelope = Envelope {
+        let envelope = SignedEnvelope {
             payload_type: "http://example.com/HelloWorld".to_owned(),
             payload: b"hello world".to_vec(),
             signatures: Vec::new(),
@@ -124,7 +124,7 @@ mod tests {
             let signatures = vec![serde_json::json!({"sig": "AAAA"}); count];
             let wire =
                 serde_json::json!({"payloadType": "t", "payload": "", "signatures": signatures});
-            Envelope::parse(wire.to_string().as_bytes())
+            SignedEnvelope::parse(wire.to_string().as_bytes())
         };
         assert!(parse(2).is_ok());
         assert_eq!(parse(0).unwrap_err(), Reason::NoSignature);

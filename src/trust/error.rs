@@ -197,12 +197,12 @@ pub(crate) enum Reason {
 
 /// The kind of evidence: signature or attestation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum EvidenceKind {
     Signature,
     Attestation,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for EvidenceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Signature => "signature",
@@ -216,7 +216,7 @@ impl fmt::Display for Kind {
 pub(crate) struct Rejected {
     pub(crate) origin: String,
     /// The kind of evidence that it may be; `None` for both.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<EvidenceKind>,
     pub(crate) reason: Reason,
 }
 
@@ -229,7 +229,7 @@ impl fmt::Display for Rejected {
 /// The failure to find any accepted candidate of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureFailure {
-    pub(crate) kind: Kind,
+    pub(crate) kind: EvidenceKind,
     /// The refused candidates with their reasons; empty without any candidate.
     pub(crate) rejected: Vec<Rejected>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{Rejected, SignatureFailure};
 use crate::{
-    evidence::Statement,
+    evidence::InTotoStatement,
     image::{Digest, DigestReference},
     registry::Manifest,
 };
@@ -24,7 +24,7 @@ pub(crate) enum Signer {
 
 /// A verified signature with its signer and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Signature {
+pub(crate) struct VerifiedSignature {
     pub(crate) origin: String,
     /// The digest of the layer with the signature or statement.
     pub(crate) digest: Digest,
@@ -52,11 +52,11 @@ pub(crate) struct Attestation {
     pub(crate) origin: String,
     /// The digest of the layer with the signature or statement.
     pub(crate) digest: Digest,
-    pub(crate) statement: Statement,
+    pub(crate) statement: InTotoStatement,
     /// True for a statement in a Sigstore bundle.
     pub(crate) bundled: bool,
     /// The verified signature. Further signatures of the envelope are omitted, because they are not verified.
-    pub(crate) signatures: Vec<Signature>,
+    pub(crate) signatures: Vec<VerifiedSignature>,
 }
 
 /// The result of the examination of one image.
@@ -66,7 +66,7 @@ pub(crate) struct Examined {
     /// The manifest, whose bytes have the digest.
     pub(crate) manifest: Manifest,
     /// The accepted image signatures, or the failure to find any.
-    pub(crate) signatures: Result<Vec<Signature>, SignatureFailure>,
+    pub(crate) signatures: Result<Vec<VerifiedSignature>, SignatureFailure>,
     /// The accepted attestations, or the failure to find any.
     pub(crate) attestations: Result<Vec<Attestation>, SignatureFailure>,
     /// Every refused candidate, even if others are accepted.

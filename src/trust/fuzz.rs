@@ -1,11 +1,14 @@
 //! The targets of `crate::fuzz` for mutated signatures, keys and roots.
 
-use super::{bundle, certificate, dsse::Envelope, key::Key, root::Root, simple, subject};
+use super::{
+    bundle, certificate, dsse::SignedEnvelope, key::TrustedKey, root::SigstoreRoot, simple_signing,
+    subject,
+};
 use crate::image::Digest;
 
 /// Parses a DSSE envelope and computes its signed bytes.
 pub(crate) fn envelope(bytes: &[u8]) {
-    if let Ok(envelope) = Envelope::parse(bytes) {
+    if let Ok(envelope) = SignedEnvelope::parse(bytes) {
         let _ = envelope.signed_bytes();
     }
 }
@@ -24,12 +27,12 @@ pub(crate) fn certificate(bytes: &[u8]) {
 
 /// Parses a public key in PEM.
 pub(crate) fn key(bytes: &[u8]) {
-    let _ = Key::from_pem(&String::from_utf8_lossy(bytes), "fuzz");
+    let _ = TrustedKey::from_pem(&String::from_utf8_lossy(bytes), "fuzz");
 }
 
 /// Parses the JSON of a trusted root.
 pub(crate) fn root(bytes: &[u8]) {
-    let _ = Root::parse(bytes, "fuzz");
+    let _ = SigstoreRoot::parse(bytes, "fuzz");
 }
 
 /// Parses TUF metadata as the library does.
@@ -39,5 +42,5 @@ pub(crate) fn metadata(bytes: &[u8]) {
 
 /// Parses the payload of a simple-signing signature.
 pub(crate) fn payload(bytes: &[u8]) {
-    let _ = simple::check(bytes, &Digest::of(b"x"));
+    let _ = simple_signing::check(bytes, &Digest::of(b"x"));
 }

@@ -100,14 +100,14 @@ impl fmt::Display for Matcher {
 
 /// An expected keyless signer, by subject and issuer.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity {
+pub(crate) struct ExpectedIdentity {
     /// The expected subject alternative name of the certificate.
     pub(crate) subject: Matcher,
     /// The expected OIDC issuer, which authenticated the signer.
     pub(crate) issuer: Matcher,
 }
 
-impl Identity {
+impl ExpectedIdentity {
     /// Tells whether the subject and issuer of a certificate are the expected ones.
     pub(super) fn matches(&self, subject: &str, issuer: &str) -> bool {
         self.subject.matches(subject) && self.issuer.matches(issuer)

@@ -25,7 +25,7 @@ use x509_cert::{
     time::Time,
 };
 
-use super::{Error, check::malformed, error::Reason, pem};
+use super::{Error, error::Reason, legacy::malformed, pem};
 use crate::image::Digest;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -80,7 +80,7 @@ impl<'a> Message<'a> {
 }
 
 /// A trusted public key.
-pub(crate) struct Key {
+pub(crate) struct TrustedKey {
     spki: DerPublicKey,
     schemes: Vec<VerificationKey>,
     /// The point of a P-521 key, which the Sigstore library does not support.
@@ -89,13 +89,13 @@ pub(crate) struct Key {
     life: Option<TimeRange>,
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for TrustedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Key").field(&self.fingerprint()).finish()
     }
 }
 
-impl Key {
+impl TrustedKey {
     /// Parses a PEM text with exactly one key or certificate. A key from a certificate is accepted only for
     /// signatures made while the certificate was valid.
     ///

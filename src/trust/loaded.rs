@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{Choice, Error, Key, Root};
+use super::{Error, RootSource, SigstoreRoot, TrustedKey};
 use crate::{env::Env, http::Http};
 
 /// The cache of keys and the trusted root. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Loaded {
-    root: Arc<OnceCell<Arc<Root>>>,
+    root: Arc<OnceCell<Arc<SigstoreRoot>>>,
     /// The keys as PEM, by their references.
     keys: Arc<Mutex<BTreeMap<String, String>>>,
 }
@@ -19,13 +19,13 @@ impl Loaded {
     /// Returns the trusted root of the run, loaded at the first call.
     ///
     /// # Errors
-    /// Those of [`Choice::load`]; a failure is not cached.
+    /// Those of [`RootSource::load`]; a failure is not cached.
     pub(super) async fn root(
         &self,
-        choice: &Choice,
+        choice: &RootSource,
         env: &Env,
         http: &Http,
-    ) -> Result<Arc<Root>, Error> {
+    ) -> Result<Arc<SigstoreRoot>, Error> {
         let load = || async {
             let root = choice.load(env, http).await?;
             tracing::info!(origin = root.origin(), "trusted root loaded");
@@ -37,13 +37,18 @@ impl Loaded {
     /// Returns the key of a reference, loaded at the first call.
     ///
     /// # Errors
-    /// Those of [`Key::load`]; a failure is not cached.
-    pub(super) async fn key(&self, reference: &str, env: &Env, http: &Http) -> Result<Key, Error> {
+    /// Those of [`TrustedKey::load`]; a failure is not cached.
+    pub(super) async fn key(
+        &self,
+        reference: &str,
+        env: &Env,
+        http: &Http,
+    ) -> Result<TrustedKey, Error> {
         let mut keys = self.keys.lock().await;
         if let Some(pem) = keys.get(reference) {
-            return Key::from_pem(pem, reference);
+            return TrustedKey::from_pem(pem, reference);
         }
-        let key = Key::load(reference, env, http).await?;
+        let key = TrustedKey::load(reference, env, http).await?;
         keys.insert(reference.to_owned(), key.to_pem());
         Ok(key)
     }

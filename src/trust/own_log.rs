@@ -6,13 +6,13 @@ use sigstore_verify::{
     types::{Bundle, Checkpoint, Sha256Hash},
 };
 
-use super::{error::Reason, root::Root};
+use super::{error::Reason, root::SigstoreRoot};
 
 /// Checks the log of every entry of a bundle.
 ///
 /// # Errors
 /// [`Reason::UnknownLog`], [`Reason::Checkpoint`].
-pub(super) fn check(bundle: &Bundle, root: &Root) -> Result<(), Reason> {
+pub(super) fn check(bundle: &Bundle, root: &SigstoreRoot) -> Result<(), Reason> {
     for entry in &bundle.verification_material.tlog_entries {
         let id = hex::encode(entry.log_id.key_id.as_bytes());
         let key = key(&id, root)?;
@@ -28,7 +28,7 @@ pub(super) fn check(bundle: &Bundle, root: &Root) -> Result<(), Reason> {
 ///
 /// # Errors
 /// [`Reason::UnknownLog`].
-pub(super) fn key<'a>(id: &str, root: &'a Root) -> Result<&'a VerificationKey, Reason> {
+pub(super) fn key<'a>(id: &str, root: &'a SigstoreRoot) -> Result<&'a VerificationKey, Reason> {
     let hash = Sha256Hash::from_hex(id).ok();
     let key = hash.and_then(|hash| root.logs().key(&hash));
     key.ok_or_else(|| Reason::UnknownLog { log: id.to_owned() })

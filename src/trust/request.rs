@@ -1,7 +1,8 @@
 //! The typed request for verification: the accepted signers, and the proof of signing time.
 
 use super::{
-    Choice, Error, Identity, Key, Loaded, LogPolicy, Matcher, Options, Rekor, Verifier, Who,
+    Error, ExpectedIdentity, ImageVerifier, Loaded, LogPolicy, Matcher, Rekor, RootSource,
+    TrustedKey, TrustedSigners, VerifierOptions,
 };
 use crate::{env::Env, http::Http, image::Repository};
 
@@ -28,7 +29,7 @@ pub(crate) struct TrustRequest {
     /// Accept certificates without a timestamp of a certificate log.
     pub(crate) insecure_ignore_sct: bool,
     /// The source of the trusted root.
-    pub(crate) root: Choice,
+    pub(crate) root: RootSource,
     /// How expressions for signers and issuers match.
     pub(crate) patterns: Patterns,
     /// The cache of keys and the trusted root.
@@ -66,7 +67,7 @@ impl TrustRequest {
             ignore_rekor: false,
             refuse_unreachable: false,
             insecure_ignore_sct: false,
-            root: Choice::Default,
+            root: RootSource::Default,
             patterns: Patterns::Part,
             loaded: Loaded::default(),
         }
@@ -77,7 +78,7 @@ impl TrustRequest {
     /// # Errors
     /// [`Error::NoSigner`] or [`Error::Contradiction`] for a request without a signer or with options
     /// that exclude each other, else the errors of keys and roots.
-    pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<Verifier, Error> {
+    pub(crate) async fn verifier(&self, env: &Env, http: &Http) -> Result<ImageVerifier, Error> {
         let who = self.who(env, http).await?;
         let root = if who.needs_root() {
             Some(self.loaded.root(&self.root, env, http).await?)
@@ -85,7 +86,7 @@ impl TrustRequest {
             None
         };
         match &who {
-            Who::Stamped(_)
+            TrustedSigners::Stamped(_)
                 if root
                     .as_ref()
                     .is_none_or(|root| root.timestamp_authorities().is_empty()) =>
@@ -94,7 +95,7 @@ impl TrustRequest {
                     reason: "--ignore-rekor with --certificate-identity needs a trusted root with a timestamp authority, which proves the time of the signature".to_owned(),
                 });
             }
-            Who::Stamped(_) => tracing::warn!(
+            TrustedSigners::Stamped(_) => tracing::warn!(
                 "the transparency log is ignored: a timestamp authority proves when a certificate was used"
             ),
             who if !who.needs_log() => {
@@ -110,7 +111,7 @@ impl TrustRequest {
             .map_err(|error| Error::Contradiction {
                 reason: format!("{REPOSITORY}: {error}"),
             })?;
-        Ok(Verifier::new(Options {
+        Ok(ImageVerifier::new(VerifierOptions {
             who,
             root,
             rekor,
@@ -124,7 +125,11 @@ impl TrustRequest {
     ///
     /// # Errors
     /// Returns an error if the key cannot be loaded or used.
-    pub(crate) async fn first_key(&self, env: &Env, http: &Http) -> Result<Option<Key>, Error> {
+    pub(crate) async fn first_key(
+        &self,
+        env: &Env,
+        http: &Http,
+    ) -> Result<Option<TrustedKey>, Error> {
         match self.public_key.first() {
             Some(reference) => self.loaded.key(reference, env, http).await.map(Some),
             None => Ok(None),
@@ -146,7 +151,7 @@ impl TrustRequest {
         self.certificate_oidc_issuer.is_some() || self.certificate_oidc_issuer_regexp.is_some()
     }
 
-    async fn who(&self, env: &Env, http: &Http) -> Result<Who, Error> {
+    async fn who(&self, env: &Env, http: &Http) -> Result<TrustedSigners, Error> {
         let contradiction = |reason: &str| {
             Err(Error::Contradiction {
                 reason: reason.to_owned(),
@@ -161,8 +166,8 @@ impl TrustRequest {
                 return contradiction("--public-key and --certificate-identity exclude each other");
             }
             return Ok(match self.ignore_rekor {
-                true => Who::Stamped(identities),
-                false => Who::Identities(identities),
+                true => TrustedSigners::Stamped(identities),
+                false => TrustedSigners::Identities(identities),
             });
         }
         let mut keys = Vec::new();
@@ -174,10 +179,10 @@ impl TrustRequest {
         } else {
             LogPolicy::Required
         };
-        Ok(Who::Keys { keys, log })
+        Ok(TrustedSigners::Keys { keys, log })
     }
 
-    fn identities(&self) -> Result<Vec<Identity>, Error> {
+    fn identities(&self) -> Result<Vec<ExpectedIdentity>, Error> {
         let exact = self.certificate_identity.iter();
         let patterns = self.certificate_identity_regexp.iter();
         let subjects = exact
@@ -196,7 +201,7 @@ impl TrustRequest {
             (true, None) => Ok(Vec::new()),
             (false, Some(issuer)) => Ok(subjects
                 .into_iter()
-                .map(|subject| Identity {
+                .map(|subject| ExpectedIdentity {
                     subject,
                     issuer: issuer.clone(),
                 })

@@ -19,7 +19,7 @@ use sigstore_verify::{
     types::{Bundle, LogKeyId, TimeRange, TsaAuthority},
 };
 
-use super::{Error, key::life, log_v2, root_parts, stand_in::StandIn};
+use super::{Error, key::life, rekor_v2, root_parts, stand_in::StandIn};
 
 /// Fields that ProtoJSON omits if they are empty, but that the library requires.
 const REQUIRED: [(&str, &str); 3] = [
@@ -32,7 +32,7 @@ const REQUIRED: [(&str, &str); 3] = [
 const ED25519: u8 = 1;
 
 /// A parsed trusted root, with the verifier that uses it.
-pub(crate) struct Root {
+pub(crate) struct SigstoreRoot {
     verifier: Verifier,
     logs: Keyring,
     timestamp_authorities: Vec<TsaAuthority>,
@@ -41,13 +41,13 @@ pub(crate) struct Root {
     origin: String,
 }
 
-impl std::fmt::Debug for Root {
+impl std::fmt::Debug for SigstoreRoot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Root").field(&self.origin).finish()
     }
 }
 
-impl Root {
+impl SigstoreRoot {
     /// Parses the JSON of a trusted root.
     ///
     /// # Errors
@@ -103,10 +103,10 @@ impl Root {
     /// Returns the root with the names of a bundle's logs. The identifier of a Rekor v2 log with an Ed25519
     /// key is a hash over its name and key, but a root of single keys lacks the name: it is taken from the
     /// checkpoint, which that key signs together with the name.
-    pub(super) fn knowing(&self, bundle: &Bundle) -> Known<'_> {
+    pub(super) fn knowing(&self, bundle: &Bundle) -> NamedRoot<'_> {
         let entries = bundle.verification_material.tlog_entries.iter();
         let notes = entries
-            .filter(|entry| log_v2::is_v2(entry))
+            .filter(|entry| rekor_v2::is_v2(entry))
             .filter_map(|entry| {
                 let proof = entry.inclusion_proof.as_ref()?;
                 proof.checkpoint.checkpoint()
@@ -127,11 +127,13 @@ impl Root {
             }
         }
         if named_logs.is_empty() {
-            return Known::AsIs(self);
+            return NamedRoot::AsIs(self);
         }
         let mut root = self.authorities.clone();
         root.tlogs.extend(named_logs);
-        Self::of(root, &self.origin).map_or(Known::AsIs(self), |root| Known::Named(Box::new(root)))
+        Self::of(root, &self.origin).map_or(NamedRoot::AsIs(self), |root| {
+            NamedRoot::Named(Box::new(root))
+        })
     }
 
     /// Tells whether a certificate belongs to an authority of the root.
@@ -171,15 +173,15 @@ impl Root {
 }
 
 /// A root as loaded, or with the names of a bundle's logs.
-pub(super) enum Known<'a> {
-    AsIs(&'a Root),
-    Named(Box<Root>),
+pub(super) enum NamedRoot<'a> {
+    AsIs(&'a SigstoreRoot),
+    Named(Box<SigstoreRoot>),
 }
 
-impl Deref for Known<'_> {
-    type Target = Root;
+impl Deref for NamedRoot<'_> {
+    type Target = SigstoreRoot;
 
-    fn deref(&self) -> &Root {
+    fn deref(&self) -> &SigstoreRoot {
         match self {
             Self::AsIs(root) => root,
             Self::Named(root) => root,

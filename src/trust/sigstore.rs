@@ -8,13 +8,13 @@ use sigstore_verify::{
     types::{Artifact, Bundle},
 };
 
-use super::{error::Reason, identity::Identity, key::Key, subject};
+use super::{error::Reason, identity::ExpectedIdentity, key::TrustedKey, subject};
 
 /// How far the clock of a timestamp authority may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// The library's result for a keyless signature.
-pub(super) struct Keyless {
+pub(super) struct KeylessSigner {
     pub(super) subject: String,
     pub(super) issuer: String,
 }
@@ -25,9 +25,9 @@ pub(super) fn keyless<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
-    expected: &[Identity],
+    expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
-) -> Result<Keyless, Reason> {
+) -> Result<KeylessSigner, Reason> {
     let policy = VerificationPolicy::any_identity();
     certified(
         verifier,
@@ -44,9 +44,9 @@ pub(super) fn by_timestamp<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
-    expected: &[Identity],
+    expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
-) -> Result<Keyless, Reason> {
+) -> Result<KeylessSigner, Reason> {
     let policy = VerificationPolicy::any_identity().skip_tlog_unsafe();
     certified(
         verifier,
@@ -62,10 +62,10 @@ fn certified<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
-    expected: &[Identity],
+    expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
     mut policy: VerificationPolicy,
-) -> Result<Keyless, Reason> {
+) -> Result<KeylessSigner, Reason> {
     if skip_certificate_log {
         policy = policy.skip_sct();
     }
@@ -97,7 +97,7 @@ fn certified<'a>(
             },
         });
     }
-    Ok(Keyless {
+    Ok(KeylessSigner {
         subject: subject.to_owned(),
         issuer: issuer.to_owned(),
     })
@@ -108,7 +108,7 @@ pub(super) fn by_key<'a>(
     verifier: &Verifier,
     artifact: impl Into<Artifact<'a>>,
     bundle: &Bundle,
-    key: &Key,
+    key: &TrustedKey,
 ) -> Result<(), Reason> {
     let policy = PublicKeyVerificationPolicy::new(key.spki().clone());
     let result = verify(verifier, artifact, bundle, &policy)?;

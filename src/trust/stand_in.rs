@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sigstore_verify::{Verifier, crypto::KeyPair, trust_root::TrustedRoot};
 
-use super::{log::Logged, pem};
+use super::{pem, rekor_v1::Logged};
 use crate::image::Digest;
 
 /// A log inside this process, and a verifier that trusts only this log.

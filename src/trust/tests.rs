@@ -30,8 +30,8 @@ use lab::{
 use serde_json::{Value, json};
 
 use super::{
-    Examined, Identity, Key, LogPolicy, Matcher, Options, Reason, Rekor, Root, SignatureFailure,
-    Verifier, Who,
+    Examined, ExpectedIdentity, ImageVerifier, LogPolicy, Matcher, Reason, Rekor, SignatureFailure,
+    SigstoreRoot, TrustedKey, TrustedSigners, VerifierOptions,
 };
 use crate::{
     env::Env,
@@ -109,21 +109,21 @@ impl World {
         self.sigstore.log.add(document, SIGNED).unwrap()
     }
 
-    fn root(&self) -> Root {
+    fn root(&self) -> SigstoreRoot {
         parse_root(&self.sigstore.trusted_root())
     }
 
-    fn expected_key(&self) -> Key {
-        Key::from_pem(&self.key.public_pem(), "the lab").unwrap()
+    fn expected_key(&self) -> TrustedKey {
+        TrustedKey::from_pem(&self.key.public_pem(), "the lab").unwrap()
     }
 
     /// Expects the owner of the key, without any log.
-    fn by_key(&self) -> Verifier {
+    fn by_key(&self) -> ImageVerifier {
         verifier(keys(self.expected_key(), LogPolicy::Ignored), None)
     }
 
     /// Expects the owner of the key and an entry in the log.
-    fn by_logged_key(&self) -> Verifier {
+    fn by_logged_key(&self) -> ImageVerifier {
         verifier(
             keys(self.expected_key(), LogPolicy::Required),
             Some(self.root()),
@@ -131,11 +131,11 @@ impl World {
     }
 
     /// Expects the workflow with a certificate.
-    fn keyless(&self) -> Verifier {
+    fn keyless(&self) -> ImageVerifier {
         verifier(identity(SUBJECT, ISSUER), Some(self.root()))
     }
 
-    async fn examine(&self, verifier: &Verifier) -> Examined {
+    async fn examine(&self, verifier: &ImageVerifier) -> Examined {
         let examined = verifier.examine(&registry(), &self.reference()).await;
         examined.unwrap()
     }
@@ -166,30 +166,34 @@ fn http() -> Http {
     Http::new(HttpOptions::default(), &Env::default())
 }
 
-fn keys(key: Key, log: LogPolicy) -> Who {
-    Who::Keys {
+fn keys(key: TrustedKey, log: LogPolicy) -> TrustedSigners {
+    TrustedSigners::Keys {
         keys: vec![key],
         log,
     }
 }
 
-fn identity(subject: &str, issuer: &str) -> Who {
-    Who::Identities(vec![Identity {
+fn identity(subject: &str, issuer: &str) -> TrustedSigners {
+    TrustedSigners::Identities(vec![ExpectedIdentity {
         subject: Matcher::exact(subject).unwrap(),
         issuer: Matcher::exact(issuer).unwrap(),
     }])
 }
 
-fn verifier(who: Who, root: Option<Root>) -> Verifier {
+fn verifier(who: TrustedSigners, root: Option<SigstoreRoot>) -> ImageVerifier {
     asking(who, root, None)
 }
 
-fn asking(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Verifier {
-    Verifier::new(options(who, root, rekor))
+fn asking(who: TrustedSigners, root: Option<SigstoreRoot>, rekor: Option<Rekor>) -> ImageVerifier {
+    ImageVerifier::new(options(who, root, rekor))
 }
 
-fn options(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Options {
-    Options {
+fn options(
+    who: TrustedSigners,
+    root: Option<SigstoreRoot>,
+    rekor: Option<Rekor>,
+) -> VerifierOptions {
+    VerifierOptions {
         who,
         root: root.map(std::sync::Arc::new),
         rekor,
@@ -199,8 +203,8 @@ fn options(who: Who, root: Option<Root>, rekor: Option<Rekor>) -> Options {
     }
 }
 
-fn parse_root(document: &Value) -> Root {
-    Root::parse(document.to_string().as_bytes(), "the lab").unwrap()
+fn parse_root(document: &Value) -> SigstoreRoot {
+    SigstoreRoot::parse(document.to_string().as_bytes(), "the lab").unwrap()
 }
 
 /// Returns the first reason in a failure.

@@ -20,10 +20,10 @@ use sigstore_tuf::{
 };
 
 use super::{
-    Error, limits,
-    parts::{self, Part},
-    remote,
-    source::read_file,
+    Error, fetch,
+    key_source::read_file,
+    limits,
+    root_from_files::{self, RootPart},
 };
 use crate::{
     env::Env,
@@ -57,7 +57,7 @@ pub(crate) struct Tuf {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Remote {
+struct TufMirror {
     mirror: String,
 }
 
@@ -85,7 +85,7 @@ impl Tuf {
         let first = self.first_root(start, &dir).await?;
         let remote = HttpRepository::new(self.http.clone(), &mirror)?;
         let found = verify(remote, &first, &dir, &mirror).await?;
-        let named = serde_json::to_vec(&Remote {
+        let named = serde_json::to_vec(&TufMirror {
             mirror: mirror.clone(),
         });
         let named = named.map_err(|error| refused(&mirror, error.to_string()))?;
@@ -105,7 +105,7 @@ impl Tuf {
             return Ok(None);
         };
         let origin = self.cache.join(REMOTE).display().to_string();
-        let named: Remote = serde_json::from_slice(&named).map_err(|error| Error::Root {
+        let named: TufMirror = serde_json::from_slice(&named).map_err(|error| Error::Root {
             origin,
             reason: error.to_string(),
         })?;
@@ -156,7 +156,7 @@ impl Tuf {
         }
         let bytes = if is_url {
             let url = parse(origin)?;
-            let bytes = remote::get(&self.http, &url, limits::TRUST_FILE).await?;
+            let bytes = fetch::get(&self.http, &url, limits::TRUST_FILE).await?;
             bytes.ok_or_else(|| Error::Missing {
                 origin: origin.clone(),
             })?
@@ -283,7 +283,7 @@ async fn single_targets(
                 .as_ref()?
                 .pointer("/sigstore/usage")?
                 .as_str()?;
-            Some((name.clone(), Part::of_usage(usage)?))
+            Some((name.clone(), RootPart::of_usage(usage)?))
         })
         .collect();
     if names.is_empty() {
@@ -295,7 +295,7 @@ async fn single_targets(
         let bytes = bytes.map_err(|error| refused(mirror, http::chain(&error)))?;
         files.push((part, bytes, name));
     }
-    parts::assemble(&files)
+    root_from_files::assemble(&files)
 }
 
 fn refused(mirror: &str, reason: String) -> Error {
@@ -334,7 +334,7 @@ impl HttpRepository {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/'));
         }
-        let found = remote::get(&self.http, &url, limit).await;
+        let found = fetch::get(&self.http, &url, limit).await;
         found.map_err(|error| Refusal::transport(error.to_string()))
     }
 }

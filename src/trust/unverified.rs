@@ -5,11 +5,11 @@
 use super::{
     Error,
     discover::{self, Container},
-    dsse::Envelope,
+    dsse::SignedEnvelope,
     examined::Attestation,
 };
 use crate::{
-    evidence::Statement,
+    evidence::InTotoStatement,
     image::{Digest, DigestReference},
     registry::Registry,
 };
@@ -29,8 +29,10 @@ pub(crate) async fn unverified(
         .into_iter()
         .filter(|candidate| candidate.container == Container::Envelope);
     let read = envelopes.map(|candidate| {
-        let envelope = Envelope::parse(&candidate.bytes).map_err(|error| error.to_string())?;
-        let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
+        let envelope =
+            SignedEnvelope::parse(&candidate.bytes).map_err(|error| error.to_string())?;
+        let statement =
+            InTotoStatement::parse(&envelope.payload).map_err(|error| error.to_string())?;
         Ok(Attestation {
             bundled: false,
             digest: Digest::of(&candidate.bytes),

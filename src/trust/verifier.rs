@@ -9,14 +9,14 @@ use super::{
     Error,
     bundle::SIGN,
     bundle::claimed_predicate_type,
-    check::{Subject, Verdict, unlogged},
-    discover::{self, Candidate, Container, Found},
-    error::{Kind, Reason, Rejected, SignatureFailure},
-    examined::{Attestation, Examined, Signature},
-    identity::Identity,
-    key::Key,
-    rekor::Rekor,
-    root::Root,
+    discover::{self, Container, EvidenceCandidate, FoundCandidates},
+    error::{EvidenceKind, Reason, Rejected, SignatureFailure},
+    examined::{Attestation, Examined, VerifiedSignature},
+    identity::ExpectedIdentity,
+    key::TrustedKey,
+    legacy::{CheckedEvidence, LoggedCandidate, unlogged},
+    rekor_lookup::Rekor,
+    root::SigstoreRoot,
 };
 use crate::{
     image::{Digest, DigestReference, Repository},
@@ -34,16 +34,19 @@ pub(crate) enum LogPolicy {
 /// The accepted signers. Without a log a certificate needs another proof of time, because it is valid
 /// for ten minutes.
 #[derive(Debug)]
-pub(crate) enum Who {
+pub(crate) enum TrustedSigners {
     /// The owners of these keys; a signature by one of them is enough.
-    Keys { keys: Vec<Key>, log: LogPolicy },
+    Keys {
+        keys: Vec<TrustedKey>,
+        log: LogPolicy,
+    },
     /// Keyless signers; a signature by one of them is enough.
-    Identities(Vec<Identity>),
+    Identities(Vec<ExpectedIdentity>),
     /// Keyless signers without a log: a timestamp authority proves the time of the signature.
-    Stamped(Vec<Identity>),
+    Stamped(Vec<ExpectedIdentity>),
 }
 
-impl Who {
+impl TrustedSigners {
     /// Tells whether a log entry is needed.
     pub(crate) fn needs_log(&self) -> bool {
         match self {
@@ -61,10 +64,10 @@ impl Who {
 
 /// The settings of a verifier.
 #[derive(Debug)]
-pub(crate) struct Options {
-    pub(crate) who: Who,
+pub(crate) struct VerifierOptions {
+    pub(crate) who: TrustedSigners,
     /// The trusted root; `None` only for keys with an ignored log.
-    pub(crate) root: Option<Arc<Root>>,
+    pub(crate) root: Option<Arc<SigstoreRoot>>,
     /// The log for the lookup of entries that are not stored with the signature.
     pub(crate) rekor: Option<Rekor>,
     /// Refuse a candidate whose log cannot be read, instead of ending the run.
@@ -77,15 +80,15 @@ pub(crate) struct Options {
 
 /// The accepted signers and the trusted root, for the checks of candidates.
 #[derive(Debug)]
-pub(super) struct Trust {
-    pub(super) who: Who,
-    root: Option<Arc<Root>>,
+pub(super) struct TrustChecks {
+    pub(super) who: TrustedSigners,
+    root: Option<Arc<SigstoreRoot>>,
     pub(super) skip_certificate_log: bool,
 }
 
-impl Trust {
+impl TrustChecks {
     /// Returns the trusted root; refuses a candidate that needs one if none is loaded.
-    pub(super) fn root(&self) -> Result<&Root, Reason> {
+    pub(super) fn root(&self) -> Result<&SigstoreRoot, Reason> {
         self.root.as_deref().ok_or_else(|| Reason::UnknownLog {
             log: "(no trusted root is loaded)".to_owned(),
         })
@@ -94,17 +97,17 @@ impl Trust {
 
 /// Examines images. One verifier is used for a whole run; clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Verifier {
-    trust: Arc<Trust>,
+pub(crate) struct ImageVerifier {
+    trust: Arc<TrustChecks>,
     rekor: Option<Rekor>,
     refuse_unreachable: bool,
     repository: Option<Repository>,
 }
 
-impl Verifier {
-    pub(crate) fn new(options: Options) -> Self {
+impl ImageVerifier {
+    pub(crate) fn new(options: VerifierOptions) -> Self {
         Self {
-            trust: Arc::new(Trust {
+            trust: Arc::new(TrustChecks {
                 who: options.who,
                 root: options.root,
                 skip_certificate_log: options.skip_certificate_log,
@@ -116,12 +119,12 @@ impl Verifier {
     }
 
     /// Returns the signers and the root for checks of single candidates.
-    pub(super) fn trust(&self) -> &Trust {
+    pub(super) fn trust(&self) -> &TrustChecks {
         &self.trust
     }
 
     /// Returns the accepted signers, with the use of the log.
-    pub(crate) fn who(&self) -> &Who {
+    pub(crate) fn who(&self) -> &TrustedSigners {
         &self.trust.who
     }
 
@@ -153,7 +156,7 @@ impl Verifier {
             image: image.clone(),
         })?;
         let repository = self.repository.as_ref().unwrap_or(&image.repository);
-        let Found {
+        let FoundCandidates {
             candidates,
             rejected,
         } = discover::candidates(registry, repository, image).await?;
@@ -167,8 +170,10 @@ impl Verifier {
             let origin = candidate.origin.clone();
             let container = candidate.container;
             match self.check(candidate, manifest.digest).await? {
-                Ok(Verdict::Signature(signature)) => sorted.signatures.push(signature),
-                Ok(Verdict::Attestation(attestation)) => sorted.attest(attestation, container),
+                Ok(CheckedEvidence::Signature(signature)) => sorted.signatures.push(signature),
+                Ok(CheckedEvidence::Attestation(attestation)) => {
+                    sorted.attest(attestation, container)
+                }
                 Err(reason) => sorted.reject(Rejected {
                     origin,
                     kind,
@@ -182,9 +187,9 @@ impl Verifier {
     /// Verifies one candidate, on a thread that may block.
     async fn check(
         &self,
-        candidate: Candidate,
+        candidate: EvidenceCandidate,
         digest: Digest,
-    ) -> Result<Result<Verdict, Reason>, Error> {
+    ) -> Result<Result<CheckedEvidence, Reason>, Error> {
         let looked_up = match self.look_up(&candidate).await {
             Ok(looked_up) => looked_up,
             // Without its entry the signature is refused, so a failed log never makes it pass.
@@ -205,7 +210,7 @@ impl Verifier {
                 _ => vec![None],
             };
             for looked_up in entries {
-                let subject = Subject {
+                let subject = LoggedCandidate {
                     candidate: &candidate,
                     looked_up,
                 };
@@ -230,8 +235,8 @@ impl Verifier {
 
     async fn look_up(
         &self,
-        candidate: &Candidate,
-    ) -> Result<Option<Vec<super::log::LogEntry>>, Error> {
+        candidate: &EvidenceCandidate,
+    ) -> Result<Option<Vec<super::rekor_v1::LogEntry>>, Error> {
         let Some(rekor) = self.rekor.as_ref().filter(|_| self.trust.who.needs_log()) else {
             return Ok(None);
         };
@@ -239,9 +244,11 @@ impl Verifier {
             return Ok(None);
         };
         let signers: Vec<String> = match (&self.trust.who, unlogged.certificate) {
-            (Who::Keys { keys, .. }, _) => keys.iter().map(Key::to_pem).collect(),
-            (Who::Identities(_), Some(certificate)) => vec![certificate],
-            (Who::Identities(_), None) | (Who::Stamped(_), _) => return Ok(None),
+            (TrustedSigners::Keys { keys, .. }, _) => keys.iter().map(TrustedKey::to_pem).collect(),
+            (TrustedSigners::Identities(_), Some(certificate)) => vec![certificate],
+            (TrustedSigners::Identities(_), None) | (TrustedSigners::Stamped(_), _) => {
+                return Ok(None);
+            }
         };
         let blob = &candidate.bytes;
         let is_envelope = candidate.container == Container::Envelope;
@@ -253,20 +260,20 @@ impl Verifier {
 }
 
 /// Returns the kind of evidence that a candidate may be; `None` for both, as for an unreadable one.
-fn kind_of(candidate: &Candidate) -> Option<Kind> {
+fn kind_of(candidate: &EvidenceCandidate) -> Option<EvidenceKind> {
     match candidate.container {
-        Container::SimpleSigning => Some(Kind::Signature),
-        Container::Envelope => Some(Kind::Attestation),
+        Container::SimpleSigning => Some(EvidenceKind::Signature),
+        Container::Envelope => Some(EvidenceKind::Attestation),
         Container::Bundle => match claimed_predicate_type(&candidate.bytes)?.as_str() {
-            SIGN => Some(Kind::Signature),
-            _ => Some(Kind::Attestation),
+            SIGN => Some(EvidenceKind::Signature),
+            _ => Some(EvidenceKind::Attestation),
         },
     }
 }
 
 #[derive(Default)]
 struct Sorted {
-    signatures: Vec<Signature>,
+    signatures: Vec<VerifiedSignature>,
     attestations: Vec<Attestation>,
     refused_signatures: Vec<Rejected>,
     refused_attestations: Vec<Rejected>,
@@ -281,7 +288,7 @@ impl Sorted {
         if container == Container::Bundle {
             self.refused_signatures.push(Rejected {
                 origin: attestation.origin.clone(),
-                kind: Some(Kind::Signature),
+                kind: Some(EvidenceKind::Signature),
                 reason: Reason::NotASignature {
                     predicate_type: attestation.statement.predicate_type().to_owned(),
                 },
@@ -292,10 +299,10 @@ impl Sorted {
 
     fn reject(&mut self, rejected: Rejected) {
         let kind = rejected.kind;
-        if kind != Some(Kind::Attestation) {
+        if kind != Some(EvidenceKind::Attestation) {
             self.refused_signatures.push(rejected.clone());
         }
-        if kind != Some(Kind::Signature) {
+        if kind != Some(EvidenceKind::Signature) {
             self.refused_attestations.push(rejected.clone());
         }
         self.rejected.push(rejected);
@@ -306,9 +313,13 @@ impl Sorted {
         image: DigestReference,
         manifest: crate::registry::Manifest,
     ) -> Examined {
-        let signatures = found(Kind::Signature, self.signatures, self.refused_signatures);
+        let signatures = found(
+            EvidenceKind::Signature,
+            self.signatures,
+            self.refused_signatures,
+        );
         let attestations = found(
-            Kind::Attestation,
+            EvidenceKind::Attestation,
             self.attestations,
             self.refused_attestations,
         );
@@ -324,7 +335,7 @@ impl Sorted {
 }
 
 fn found<T>(
-    kind: Kind,
+    kind: EvidenceKind,
     found: Vec<T>,
     rejected: Vec<Rejected>,
 ) -> Result<Vec<T>, SignatureFailure> {

@@ -7,7 +7,10 @@ use crate::{
     failure::{Failure, Kind},
     http::Url,
     image::Digest,
-    record::{Approval, GitopsPlace, Keyless, Layout, Level, Run, is_level},
+    record::{
+        Approval, GitopsPlace, PromotionRun, SigningServices, StatementLayout, VerifiedLevel,
+        is_level,
+    },
     text,
 };
 
@@ -124,7 +127,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl SigningFlags {
     /// Returns the key, the file with its password, and the services that certify, log and stamp.
-    fn into_signer(self) -> (Option<String>, Option<PathBuf>, Keyless) {
+    fn into_signer(self) -> (Option<String>, Option<PathBuf>, SigningServices) {
         let (key, password) = match self.signing_key_dir {
             Some(dir) => {
                 let password = dir.join("cosign.password");
@@ -137,7 +140,7 @@ impl SigningFlags {
             true => path.join("oidc-token"),
             false => path,
         });
-        let services = Keyless {
+        let services = SigningServices {
             fulcio: self.fulcio_url.zip(token),
             rekor_url: self.rekor_url,
             tsa_url: self.tsa_url,
@@ -178,8 +181,8 @@ impl TryFrom<Args> for AttestRequest {
             statements: args.statements,
             layout: match args.layout {
                 LayoutChoice::Auto => None,
-                LayoutChoice::Bundle => Some(Layout::Bundle),
-                LayoutChoice::Tag => Some(Layout::Tag),
+                LayoutChoice::Bundle => Some(StatementLayout::Bundle),
+                LayoutChoice::Tag => Some(StatementLayout::Tag),
             },
             levels: levels.collect::<Result<_, _>>()?,
             approvals: args
@@ -188,7 +191,7 @@ impl TryFrom<Args> for AttestRequest {
                 .map(|by| Approval { by })
                 .collect(),
             gitops: gitops.collect(),
-            run: Run {
+            run: PromotionRun {
                 url: args.run_url,
                 pipeline_run: args.pipeline_run,
                 task_run: args.task_run,
@@ -237,7 +240,7 @@ fn check_verifier(id: &str) -> Result<(), Failure> {
 }
 
 /// Parses `LEVEL=CODE[,CODE]`; a level without rules is refused.
-fn level(text: &str) -> Result<Level, Failure> {
+fn level(text: &str) -> Result<VerifiedLevel, Failure> {
     let wrong = |reason: &str| {
         let text = format!("--level {text:?}: {reason}");
         Failure::message(Kind::Usage, text)
@@ -254,7 +257,7 @@ fn level(text: &str) -> Result<Level, Failure> {
     if rules.iter().any(String::is_empty) {
         return Err(wrong("a level without rules would be claimed, not proved"));
     }
-    Ok(Level {
+    Ok(VerifiedLevel {
         name: name.to_owned(),
         rules,
     })

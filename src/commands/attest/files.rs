@@ -8,9 +8,9 @@ use crate::{
         Context, failures::handover_failure, files::unchecked, record_failures::record_failure,
     },
     failure::{Failure, Kind, OrFail as _},
-    handover::{self, Placed, Vouched},
+    handover::{self, PromotedFile, VerifiedFile},
     policy::Dialect,
-    record::{Evidence, File, Job},
+    record::{BundledFile, EvidenceBundle, RecordJob},
     report::{Report, ReportFormat, Show},
 };
 
@@ -20,8 +20,8 @@ pub(super) struct PromotionFiles {
     promoted: Vec<u8>,
     report: Vec<u8>,
     parsed: Report,
-    pub(super) vouched: Vouched,
-    pub(super) placed: Placed,
+    pub(super) vouched: VerifiedFile,
+    pub(super) placed: PromotedFile,
 }
 
 impl PromotionFiles {
@@ -35,7 +35,7 @@ impl PromotionFiles {
             .read(&path)
             .map_err(|failure| failure.hint("run copy-image first; --stage-only moves no tag"))?;
         let origin = path.display().to_string();
-        let placed = Placed::parse(&promoted, &origin, request.promoted_digest);
+        let placed = PromotedFile::parse(&promoted, &origin, request.promoted_digest);
         let placed = placed.map_err(handover_failure)?;
         unchecked(
             request.promoted_digest,
@@ -59,7 +59,7 @@ impl PromotionFiles {
         let path = context.path(request.verified.as_deref(), "verified.json");
         let verified = context.read(&path)?;
         let origin = path.display().to_string();
-        let vouched = Vouched::parse(&verified, &origin, Some(verified_digest));
+        let vouched = VerifiedFile::parse(&verified, &origin, Some(verified_digest));
         let vouched = vouched.map_err(handover_failure)?;
         let path = context.path(request.report.as_deref(), "report.json");
         let report = context.read(&path).map_err(|failure| {
@@ -88,7 +88,7 @@ impl PromotionFiles {
     /// Reads the list of images; verify-ec --image writes none.
     fn images(
         request: &FilesRequest,
-        vouched: &Vouched,
+        vouched: &VerifiedFile,
         context: &Context,
     ) -> Result<Option<Vec<u8>>, Failure> {
         let path = context.path(request.images.as_deref(), "images.json");
@@ -113,7 +113,7 @@ impl PromotionFiles {
     ///
     /// # Errors
     /// [`Kind::Refused`] for a component that the verdict does not pass.
-    pub(super) fn jobs(&self) -> Result<Vec<Job>, Failure> {
+    pub(super) fn jobs(&self) -> Result<Vec<RecordJob>, Failure> {
         let mut jobs = Vec::new();
         for component in &self.placed.promoted().components {
             let digest = component.digest;
@@ -126,7 +126,7 @@ impl PromotionFiles {
                 let mut left = repositories;
                 move |place| left.remove(&place.repository.to_string())
             });
-            jobs.extend(places.into_iter().map(|place| Job {
+            jobs.extend(places.into_iter().map(|place| RecordJob {
                 image: place.repository.pinned(digest),
                 component: component.clone(),
             }));
@@ -153,7 +153,7 @@ impl PromotionFiles {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a file that is not a text.
-    pub(super) fn evidence(&self, context: &Context) -> Result<Evidence, Failure> {
+    pub(super) fn evidence(&self, context: &Context) -> Result<EvidenceBundle, Failure> {
         let show = Show {
             info: true,
             successes: true,
@@ -177,11 +177,11 @@ impl PromotionFiles {
         let (mut files, mut missing) = (Vec::new(), Vec::new());
         for (name, bytes) in known {
             match bytes {
-                Some(bytes) => files.push(File::new(name, bytes).map_err(record_failure)?),
+                Some(bytes) => files.push(BundledFile::new(name, bytes).map_err(record_failure)?),
                 None => missing.push(name.to_owned()),
             }
         }
         let policy = self.vouched.verified().policy.clone();
-        Ok(Evidence::new(policy, files, missing))
+        Ok(EvidenceBundle::new(policy, files, missing))
     }
 }

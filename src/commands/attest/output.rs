@@ -8,7 +8,7 @@ use super::{AttestedImages, PromotionFiles};
 use crate::{
     commands::{Context, Outcome, write_file},
     failure::{Failure, Kind, OrFail as _},
-    record::{EVIDENCE, VSA, Written},
+    record::{AttachedDocument, EVIDENCE, VSA},
 };
 
 /// The file that names everything that was attached.
@@ -22,11 +22,11 @@ fn short(kind: &str) -> &'static str {
     }
 }
 
-fn line(written: &Written, dry_run: bool) -> String {
+fn line(written: &AttachedDocument, dry_run: bool) -> String {
     let digest = written.digest.map(|digest| digest.to_string());
     let layout = written.layout.map_or("referrer", |layout| match layout {
-        crate::record::Layout::Tag => ".att tag",
-        crate::record::Layout::Bundle => "bundle",
+        crate::record::StatementLayout::Tag => ".att tag",
+        crate::record::StatementLayout::Bundle => "bundle",
     });
     let state = match (written.is_new, dry_run) {
         (true, true) => "would be written",
@@ -94,7 +94,7 @@ pub(super) fn write_attested(
                         "predicateType": written.kind,
                         "image": written.image.to_string(),
                         "digest": written.digest,
-                        "layout": written.layout.map(crate::record::Layout::as_str),
+                        "layout": written.layout.map(crate::record::StatementLayout::as_str),
                     })
                 })
                 .collect();

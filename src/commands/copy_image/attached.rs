@@ -6,13 +6,13 @@ use super::AttachedChoice;
 use crate::{
     commands::failures::handover_failure,
     failure::{Failure, Kind},
-    handover::{AttachedArtifact, Vouched},
+    handover::{AttachedArtifact, VerifiedFile},
     image::Digest,
     registry::{ArtifactSelection, Attachment, Listed, Version},
 };
 
 /// Returns the manifests of attached artifacts that the verdict accepted.
-pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
+pub(super) fn accepted(vouched: &VerifiedFile) -> BTreeSet<Digest> {
     let components = vouched.verified().components.iter();
     let attached = components.flat_map(|component| &component.attached);
     let accepted = attached.filter(|artifact| artifact.accepted);
@@ -23,7 +23,7 @@ pub(super) fn accepted(vouched: &Vouched) -> BTreeSet<Digest> {
 pub(super) fn selection(
     which: Option<AttachedChoice>,
     version: &Version,
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
 ) -> Result<ArtifactSelection, Failure> {
     let Some(vouched) = vouched else {
         return Ok(match which {

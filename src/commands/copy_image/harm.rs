@@ -45,7 +45,7 @@ pub(super) async fn warn(
         if before.is_hidden_by(&arriving) {
             tracing::warn!(
                 "{image} will have signatures under tags and bundles none of which is a signature: cosign, ec, Kyverno and policy-controller {}",
-                Forecast::Hidden.sentence()
+                Forecast::Hidden.description()
             );
         }
     }

@@ -10,9 +10,9 @@ use crate::{
     commands::failures::{handover_failure, registry_failure},
     failure::{Failure, Kind, OrFail as _},
     git::is_commit,
-    handover::{Placed, Release, Vouched},
+    handover::{PromotedFile, ReleaseFile, VerifiedFile},
     image::{Digest, Reference, Repository, Tag},
-    lineage::Origin,
+    lineage::ImageOrigin,
     registry::{ArtifactSelection, CopyItem, ImageStore, Layout, Registry, Version},
 };
 
@@ -40,7 +40,7 @@ pub(super) struct CopyJob {
 pub(super) struct BuiltFrom {
     /// The URL of the source repository.
     pub(super) url: Option<String>,
-    pub(super) origin: Origin,
+    pub(super) origin: ImageOrigin,
 }
 
 /// The images to copy, in the order of the verdict.
@@ -51,8 +51,8 @@ impl CopyJobs {
     /// Finds source, destination and tags of every image.
     pub(super) fn of(
         request: &CopyRequest,
-        vouched: Option<&Vouched>,
-        released: Option<&Release>,
+        vouched: Option<&VerifiedFile>,
+        released: Option<&ReleaseFile>,
     ) -> Result<Self, Failure> {
         let jobs = match &request.source {
             CopySource::One { from, to } => vec![single_image(from, to, request, vouched)?],
@@ -66,7 +66,7 @@ impl CopyJobs {
     }
 
     /// Returns the tags of what an earlier copy staged; its images are at their destinations already.
-    pub(super) fn of_staged(staged: &Placed) -> Result<Self, Failure> {
+    pub(super) fn of_staged(staged: &PromotedFile) -> Result<Self, Failure> {
         let mut jobs = Vec::new();
         for component in &staged.promoted().components {
             let mut repositories: Vec<(&Repository, Vec<Tag>)> = Vec::new();
@@ -201,7 +201,7 @@ impl CopyJob {
 }
 
 /// Returns an image for each repository of a release.
-fn of_release(release: &Release) -> Vec<CopyJob> {
+fn of_release(release: &ReleaseFile) -> Vec<CopyJob> {
     let mut jobs = Vec::new();
     for component in &release.components {
         let image = &component.container_image;
@@ -213,7 +213,7 @@ fn of_release(release: &Release) -> Vec<CopyJob> {
             .and_then(|built| built.parse().ok());
         let built_from = BuiltFrom {
             url: source.map(|source| source.url.clone()),
-            origin: Origin {
+            origin: ImageOrigin {
                 commit: commit.filter(|commit| is_commit(commit)),
                 version: None,
                 built,
@@ -240,7 +240,7 @@ fn single_image(
     source: &CopyEndpoint,
     destination: &CopyEndpoint,
     request: &CopyRequest,
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
 ) -> Result<CopyJob, Failure> {
     let (from, source_tag, digest) = (source.end.clone(), source.tag.clone(), source.digest);
     let (to, tag) = (destination.end.clone(), destination.tag.clone());
@@ -299,7 +299,7 @@ fn listed_images(
     to: Option<&str>,
     map: &BTreeMap<String, String>,
     request: &CopyRequest,
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
 ) -> Result<Vec<CopyJob>, Failure> {
     let Some(vouched) = vouched else {
         return Err(Failure::message(
@@ -403,9 +403,9 @@ fn unique(tags: Vec<Tag>) -> Vec<Tag> {
 fn fill(
     template: &str,
     (name, version): (&str, Option<&str>),
-    vouched: Option<&Vouched>,
+    vouched: Option<&VerifiedFile>,
 ) -> Result<Tag, Failure> {
-    let verified = vouched.map(Vouched::verified);
+    let verified = vouched.map(VerifiedFile::verified);
     let (mut text, mut rest) = (String::new(), template);
     while let Some((before, behind)) = rest.split_once('{') {
         let wrong =

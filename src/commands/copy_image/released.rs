@@ -4,7 +4,7 @@ use super::{AttachedChoice, CopyRequest, CopySource};
 use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind},
-    handover::{Copied, Release, Vouched},
+    handover::{Copied, ReleaseFile, VerifiedFile},
     registry, text,
 };
 
@@ -24,9 +24,9 @@ impl CopyRequest {
     /// Reads what plan-release computed, which must be about the images of the verdict.
     pub(super) fn released(
         &self,
-        vouched: Option<&Vouched>,
+        vouched: Option<&VerifiedFile>,
         context: &Context,
-    ) -> Result<(Option<Release>, Option<String>), Failure> {
+    ) -> Result<(Option<ReleaseFile>, Option<String>), Failure> {
         let CopySource::Released { file, digest } = &self.source else {
             return Ok((None, None));
         };
@@ -34,7 +34,7 @@ impl CopyRequest {
         let bytes = context
             .read(&path)
             .map_err(|failure| failure.hint("run plan-release first"))?;
-        let release = Release::parse(&bytes, &path.display().to_string(), *digest);
+        let release = ReleaseFile::parse(&bytes, &path.display().to_string(), *digest);
         let release = release.map_err(handover_failure)?;
         let judged = vouched.map(|vouched| vouched.verified().images_digest);
         if judged.is_some_and(|judged| judged != release.images_digest) {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     commands::failures::registry_failure,
-    evidence::{Statement, reports},
+    evidence::{InTotoStatement, reports},
     failure::{Failure, Kind},
     image::{Digest, Repository, Tag},
     registry::{Content, Descriptor, Error, Registry, Version},
@@ -103,7 +103,7 @@ async fn attestations(
 }
 
 /// Returns the statement of a DSSE envelope, which may be inside a bundle.
-fn statement(bytes: &[u8]) -> Option<Statement> {
+fn statement(bytes: &[u8]) -> Option<InTotoStatement> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let bundled = &document["dsseEnvelope"];
     let envelope = if bundled.is_object() {
@@ -112,5 +112,5 @@ fn statement(bytes: &[u8]) -> Option<Statement> {
         &document
     };
     let payload = STANDARD.decode(envelope["payload"].as_str()?).ok()?;
-    Statement::parse(&payload).ok()
+    InTotoStatement::parse(&payload).ok()
 }

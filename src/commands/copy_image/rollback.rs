@@ -6,14 +6,14 @@ use crate::{
     failure::{Failure, Kind},
     handover::{Promoted, Verified},
     image::{Digest, Repository},
-    lineage::{self, Order, Origin},
+    lineage::{self, ImageOrigin, Order},
     registry::{ImageStore, Planned, Registry},
 };
 
 /// The commit and version that are being promoted.
 pub(super) struct PromotedRelease {
     url: Option<String>,
-    origin: Origin,
+    origin: ImageOrigin,
 }
 
 impl PromotedRelease {
@@ -26,7 +26,7 @@ impl PromotedRelease {
         };
         Some(Self {
             url: source.as_ref().map(|source| source.url.clone()),
-            origin: Origin {
+            origin: ImageOrigin {
                 commit: commit.clone(),
                 version: tag.clone(),
                 built: None,
@@ -85,18 +85,18 @@ async fn origin(
     repository: &Repository,
     running: Digest,
     registry: &Registry,
-) -> Origin {
-    match Origin::of_image(registry, repository, running).await {
+) -> ImageOrigin {
+    match ImageOrigin::of_image(registry, repository, running).await {
         Ok(old) => old,
         Err(error) => {
             tracing::warn!("the labels of {place} cannot be read: {error}");
-            Origin::default()
+            ImageOrigin::default()
         }
     }
 }
 
 /// Compares build times; a Snapshot of several components has no version to compare.
-fn by_time(running: &Origin, new: &Origin, reason: String) -> Order {
+fn by_time(running: &ImageOrigin, new: &ImageOrigin, reason: String) -> Order {
     match (running.built, new.built) {
         (Some(old), Some(new)) if new > old => Order::Newer,
         (Some(old), Some(new)) if new < old => {

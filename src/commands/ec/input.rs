@@ -196,7 +196,7 @@ async fn judge_path(path: &str, replay: &Replay) -> Result<InputResults, Failure
         all.successes.extend(found.successes);
     }
     for list in [&mut all.violations, &mut all.warnings, &mut all.successes] {
-        list.sort_by_cached_key(crate::policy::Finding::order);
+        list.sort_by_cached_key(crate::policy::RuleFinding::order);
     }
     Ok(all)
 }

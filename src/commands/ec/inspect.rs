@@ -9,8 +9,8 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::fetcher,
     policy::{
-        self, Inspected,
-        rego::{Link, Place},
+        self, InspectedRule,
+        rego::{Link, RulePlace},
     },
     report::go_json,
 };
@@ -102,7 +102,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     })
 }
 
-fn as_text(args: &Args, read: &[(String, Vec<Inspected>)]) -> String {
+fn as_text(args: &Args, read: &[(String, Vec<InspectedRule>)]) -> String {
     let mut text = String::new();
     for (source, rules) in read {
         if args.output == "text" {
@@ -117,7 +117,7 @@ fn as_text(args: &Args, read: &[(String, Vec<Inspected>)]) -> String {
 }
 
 /// Returns the annotation chain of each rule. Upstream fails at a rule without annotations; here its chain is empty.
-fn as_json(args: &Args, read: &[(String, Vec<Inspected>)]) -> Result<String, Failure> {
+fn as_json(args: &Args, read: &[(String, Vec<InspectedRule>)]) -> Result<String, Failure> {
     let mut document = Map::new();
     for (source, rules) in read {
         let wanted = rules.iter().flat_map(|rule| {
@@ -131,7 +131,7 @@ fn as_json(args: &Args, read: &[(String, Vec<Inspected>)]) -> Result<String, Fai
     Ok(text)
 }
 
-fn as_link((link, place): &(Link, Place)) -> Value {
+fn as_link((link, place): &(Link, RulePlace)) -> Value {
     let mut members = Map::new();
     if let Some(annotations) = &link.annotations {
         let mut annotations = annotations.clone();
@@ -159,7 +159,7 @@ fn as_link((link, place): &(Link, Place)) -> Value {
 }
 
 impl Args {
-    fn selects(&self, rule: &Inspected) -> bool {
+    fn selects(&self, rule: &InspectedRule) -> bool {
         if self.rule.is_empty() && self.package.is_empty() && self.collection.is_empty() {
             return true;
         }
@@ -170,7 +170,7 @@ impl Args {
     }
 
     /// Filters packages by themselves; they have no short names and are in no collection.
-    fn selects_link(&self, rule: &Inspected, link: &Link) -> bool {
+    fn selects_link(&self, rule: &InspectedRule, link: &Link) -> bool {
         let is_rule = link.path.len() > rule.package.split('.').count();
         if is_rule {
             return (link.annotations.is_some() || rule.gives_results) && self.selects(rule);
@@ -181,7 +181,7 @@ impl Args {
     }
 }
 
-fn print(text: &mut String, format: &str, rule: &Inspected) {
+fn print(text: &mut String, format: &str, rule: &InspectedRule) {
     if !rule.annotated {
         if rule.gives_results {
             let path = rule.links.first().map(|(link, _)| link.path.join("."));

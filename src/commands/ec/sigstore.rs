@@ -4,7 +4,7 @@ use super::{Context, Outcome};
 use crate::{
     commands::failures::trust_failure,
     failure::Failure,
-    trust::{Root, Start, Tuf},
+    trust::{SigstoreRoot, Start, Tuf},
 };
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,6 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     };
     let tuf = Tuf::new(context.http.clone(), &context.env).map_err(trust_failure)?;
     let found = tuf.initialize(&start).await.map_err(trust_failure)?;
-    Root::parse(&found, &start.mirror).map_err(trust_failure)?;
+    SigstoreRoot::parse(&found, &start.mirror).map_err(trust_failure)?;
     Ok(Outcome::default())
 }

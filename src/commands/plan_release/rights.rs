@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     commands::{Context, failures::registry_failure},
     failure::{Failure, Kind},
-    handover::Release,
+    handover::ReleaseFile,
     image::{Digest, Repository, Tag},
     registry,
 };
@@ -17,7 +17,7 @@ type Tagged<'a> = (&'a Repository, Vec<(&'a Tag, Digest)>);
 ///
 /// # Errors
 /// [`Kind::Usage`] naming every repository that may not be pushed to, with what grants it; errors of a registry.
-pub(super) async fn check(release: &Release, context: &Context) -> Result<(), Failure> {
+pub(super) async fn check(release: &ReleaseFile, context: &Context) -> Result<(), Failure> {
     let mut places: BTreeMap<String, Tagged<'_>> = BTreeMap::new();
     for component in &release.components {
         for place in &component.destinations {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{super::Outcome, read};
 use crate::{
     failure::{Failure, Kind, OrFail as _},
-    policy::rego::{Host, Module, Policy, without_metadata},
+    policy::rego::{FunctionHost, Module, Policy, without_metadata},
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
             _ => Policy::read(production).or_fail(Kind::Usage)?,
         };
         policy
-            .compile(&data, &Host::offline())
+            .compile(&data, &FunctionHost::offline())
             .or_fail(Kind::Usage)?;
         for rule in policy.rules().filter(|rule| rule.gives_results()) {
             rules += 1;

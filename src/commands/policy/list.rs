@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     gate::fetcher,
     policy::{
-        rego::{Host, Module, Policy, Rule, without_metadata},
+        rego::{FunctionHost, Module, Policy, Rule, without_metadata},
         source,
     },
 };
@@ -52,7 +52,7 @@ pub(super) async fn fetch(args: &Args, context: &Context) -> Result<Vec<Module>,
 pub(super) fn run(args: &Args, modules: Vec<Module>) -> Result<Outcome, Failure> {
     let policy = Policy::read(modules).or_fail(Kind::Usage)?;
     policy
-        .compile(&json!({}), &Host::offline())
+        .compile(&json!({}), &FunctionHost::offline())
         .or_fail(Kind::Usage)?;
     let rules = policy.rules().filter(|rule| rule.gives_results());
     let mut rules: Vec<_> = rules.collect();

@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, Kind, OrFail as _},
     policy::rego::{
         Policy,
-        testing::{self, Tested, Verdict},
+        testing::{self, TestVerdict, Tested},
     },
 };
 
@@ -74,5 +74,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 fn failed(test: &Tested) -> bool {
-    matches!(test.verdict, Verdict::Failed(_) | Verdict::Errored(_))
+    matches!(
+        test.verdict,
+        TestVerdict::Failed(_) | TestVerdict::Errored(_)
+    )
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::{Failure, Kind},
-    handover::{Release, ReleasedComponent},
+    handover::{ReleaseFile, ReleasedComponent},
     image::Digest,
 };
 
@@ -33,13 +33,13 @@ struct ReleasedTag {
 /// A release with the images that its tags name now.
 #[derive(Debug)]
 pub(super) struct Outlook<'a> {
-    release: &'a Release,
+    release: &'a ReleaseFile,
     components: Vec<(&'a ReleasedComponent, Vec<ReleasedTag>)>,
 }
 
 impl<'a> Outlook<'a> {
     /// Takes the state of every tag, in the order of the release.
-    pub(super) fn new(release: &'a Release, found: Vec<TagState>) -> Self {
+    pub(super) fn new(release: &'a ReleaseFile, found: Vec<TagState>) -> Self {
         let mut found = found.into_iter();
         let mut components = Vec::new();
         for component in &release.components {
@@ -192,7 +192,7 @@ fn state(component: &ReleasedComponent, tag: &ReleasedTag) -> &'static str {
 mod tests {
     use super::*;
 
-    fn release(count: usize) -> Release {
+    fn release(count: usize) -> ReleaseFile {
         let digest = |n: usize| format!("sha256:{n:064x}");
         let components: Vec<_> = (0..count)
             .map(|n| {
@@ -203,7 +203,7 @@ mod tests {
             .collect();
         let document = json!({"version": 1, "imagesDigest": digest(1), "release": "ns/r", "snapshot": "ns/s",
             "dataDigest": digest(2), "components": components, "leftOut": [], "ignored": []});
-        Release::parse(document.to_string().as_bytes(), "release.json", None).unwrap()
+        ReleaseFile::parse(document.to_string().as_bytes(), "release.json", None).unwrap()
     }
 
     #[test]

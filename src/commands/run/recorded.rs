@@ -11,13 +11,13 @@ use crate::{
         update_deployment::{self, DeployRequest, DeployTarget},
     },
     failure::{Failure, Kind},
-    handover::Placed,
+    handover::PromotedFile,
     record::{FoundImage, GitopsPlace},
 };
 
 /// A copy with its record.
 pub(super) struct Recorded {
-    pub(super) placed: Placed,
+    pub(super) placed: PromotedFile,
     /// The evidence bundles, as update-deployment reads them.
     pub(super) evidence: Option<String>,
 }
@@ -79,7 +79,7 @@ pub(super) async fn copy(
 }
 
 /// Returns the request that moves the tags of the staged images.
-fn tags_only(copy: CopyRequest, placed: &Placed) -> CopyRequest {
+fn tags_only(copy: CopyRequest, placed: &PromotedFile) -> CopyRequest {
     CopyRequest {
         source: CopySource::Staged {
             file: None,
@@ -118,7 +118,7 @@ async fn record(
 /// Adds the results of the steps before to the request.
 fn filled(
     request: AttestRequest,
-    placed: &Placed,
+    placed: &PromotedFile,
     tried: &update_deployment::EditResult,
     deploy: &DeployRequest,
 ) -> AttestRequest {
@@ -152,7 +152,7 @@ fn filled(
 /// Tells whether every digest is at its tags, and has the record of an earlier promotion to the environment.
 async fn is_recorded(
     request: &AttestRequest,
-    placed: &Placed,
+    placed: &PromotedFile,
     context: &Context,
 ) -> Result<bool, Failure> {
     for component in &placed.promoted().components {

@@ -8,7 +8,7 @@ use super::ImageFinding;
 use crate::{
     commands::failures::candidate_hint,
     failure::{Failure, Kind},
-    trust::{Signature, Signer, Verifier, Who},
+    trust::{ImageVerifier, Signer, TrustedSigners, VerifiedSignature},
 };
 
 /// Returns the refusal of an image in one line: the result has the reason of each candidate.
@@ -31,13 +31,13 @@ pub(super) fn refusal(finding: &ImageFinding) -> Option<Failure> {
 }
 
 /// Returns the trusted signers in words.
-fn expected(who: &Who) -> String {
+fn expected(who: &TrustedSigners) -> String {
     let names: Vec<_> = match who {
-        Who::Keys { keys, .. } => keys
+        TrustedSigners::Keys { keys, .. } => keys
             .iter()
             .map(|key| format!("key {}", key.fingerprint()))
             .collect(),
-        Who::Identities(identities) | Who::Stamped(identities) => identities
+        TrustedSigners::Identities(identities) | TrustedSigners::Stamped(identities) => identities
             .iter()
             .map(|identity| format!("{} of {}", identity.subject, identity.issuer))
             .collect(),
@@ -54,7 +54,7 @@ pub(super) fn signer_text(signer: &Signer) -> String {
 }
 
 /// Returns the findings as lines for people.
-pub(super) fn text(findings: &[ImageFinding], who: &Who) -> String {
+pub(super) fn text(findings: &[ImageFinding], who: &TrustedSigners) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let mut line = |line: String| _ = writeln!(text, "{line}");
@@ -90,8 +90,8 @@ pub(super) fn text(findings: &[ImageFinding], who: &Who) -> String {
 }
 
 /// Returns the findings as one JSON document.
-pub(super) fn json(findings: &[ImageFinding], verifier: &Verifier) -> String {
-    let signature = |signature: &Signature| {
+pub(super) fn json(findings: &[ImageFinding], verifier: &ImageVerifier) -> String {
+    let signature = |signature: &VerifiedSignature| {
         json!({
             "origin": signature.origin, "signer": signer_json(&signature.signer), "sig": signature.sig,
             "keyid": signature.keyid, "certificate": signature.certificate,

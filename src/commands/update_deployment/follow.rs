@@ -21,10 +21,10 @@ use crate::{
         verify_ec,
     },
     failure::{Failure, Kind, OrFail as _},
-    gate::{Checks, GateRequest, Keep, Moment, PolicyRequest},
-    handover::{Copied, Placed, Promoted, PromotedComponent, VERSION},
+    gate::{GateRequest, Keep, Moment, PolicyRequest, SignatureChecks},
+    handover::{Copied, Promoted, PromotedComponent, PromotedFile, VERSION},
     image::{Reference, Tag},
-    lineage::Origin,
+    lineage::ImageOrigin,
     policy::{Dialect, Paths},
     report::Show,
     snapshot::Images,
@@ -96,7 +96,10 @@ impl Follow {
     ///
     /// # Errors
     /// [`Kind::NotFound`] when a repository does not have the tag, [`Kind::Refused`] when the policy refuses an image.
-    pub(super) async fn verified(&self, context: &Context) -> Result<Option<Placed>, Failure> {
+    pub(super) async fn verified(
+        &self,
+        context: &Context,
+    ) -> Result<Option<PromotedFile>, Failure> {
         let dir = tempfile::tempdir().or_fail(Kind::Usage)?;
         let components: Vec<_> = self
             .images
@@ -157,7 +160,8 @@ impl Follow {
         context: &Context,
     ) -> Result<bool, Failure> {
         for (component, image) in images.components() {
-            let created = Origin::created(&context.registry, &image.repository, image.digest).await;
+            let created =
+                ImageOrigin::created(&context.registry, &image.repository, image.digest).await;
             let Some(created) = created.map_err(registry_failure)? else {
                 let text = format!("{} {image} has no creation time", component.name);
                 return Err(Failure::message(Kind::Refused, text)
@@ -190,7 +194,7 @@ impl Follow {
                 hosts: Vec::new(),
             },
             moment: moment.or_fail(Kind::Usage)?,
-            checks: Checks {
+            checks: SignatureChecks {
                 image_signature: true,
                 attestation_signature: true,
             },
@@ -204,7 +208,7 @@ impl Follow {
     }
 
     /// Returns the verdict in the shape of a `promoted.json`: every image is at its destination.
-    fn placed(&self, verdict: &crate::handover::Vouched) -> Result<Placed, Failure> {
+    fn placed(&self, verdict: &crate::handover::VerifiedFile) -> Result<PromotedFile, Failure> {
         let verified = verdict.verified();
         let mut components = Vec::new();
         for image in &self.images {
@@ -244,7 +248,7 @@ impl Follow {
             components,
         };
         let bytes = serde_json::to_vec(&promoted).or_fail(Kind::Bug)?;
-        Placed::parse(&bytes, "the verdict", None).map_err(handover_failure)
+        PromotedFile::parse(&bytes, "the verdict", None).map_err(handover_failure)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     failure::{Failure, Kind},
     git::Git,
     image::Reference,
-    lineage::{self, Order, Origin},
+    lineage::{self, ImageOrigin, Order},
     registry::{self, Registry},
 };
 
@@ -116,12 +116,12 @@ impl Guard {
             let tag = reference.tag.as_ref().filter(|_| !self.by_time);
             tag.map(ToString::to_string)
         };
-        let running = Origin {
+        let running = ImageOrigin {
             commit: self.running_commit(name, &old, head),
             version: version(&old),
             built: None,
         };
-        let new = Origin {
+        let new = ImageOrigin {
             commit: self.release.commit.clone(),
             version: version(&image.reference),
             built: None,
@@ -172,7 +172,7 @@ impl Guard {
         let Some(digest) = reference.digest else {
             return Ok(None);
         };
-        let made = Origin::created(&self.registry, &reference.repository, digest);
+        let made = ImageOrigin::created(&self.registry, &reference.repository, digest);
         match Handle::current().block_on(made) {
             Ok(made) => Ok(made),
             Err(registry::Error::NotFound { .. }) => Ok(None),
@@ -204,7 +204,7 @@ impl Guard {
                 Err(error) => tracing::warn!("the commit that set {name} is not known: {error}"),
             }
         }
-        let labels = Origin::of_image(&self.registry, &running.repository, digest);
+        let labels = ImageOrigin::of_image(&self.registry, &running.repository, digest);
         match Handle::current().block_on(labels) {
             Ok(origin) => origin.commit,
             Err(error) => {

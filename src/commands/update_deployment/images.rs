@@ -5,7 +5,7 @@ use crate::{
     commands::{Context, failures::handover_failure, files::unchecked},
     failure::{Failure, Kind, OrFail as _},
     gitops::TargetComponent,
-    handover::{Placed, Promoted, PromotedComponent},
+    handover::{Promoted, PromotedComponent, PromotedFile},
     image::{Digest, Reference},
 };
 
@@ -116,7 +116,7 @@ fn requested_images(request: &DeployRequest, context: &Context) -> Result<Images
                 failure.hint("run copy-image first, or name what to deploy as [NAME=]REF@DIGEST")
             })?;
             let origin = path.display().to_string();
-            let placed = Placed::parse(&bytes, &origin, *digest).map_err(handover_failure)?;
+            let placed = PromotedFile::parse(&bytes, &origin, *digest).map_err(handover_failure)?;
             unchecked(*digest, "promoted.json", "--promoted-digest");
             check_verdict(placed.promoted(), *unverified, &origin)?;
             listed(&placed, only)
@@ -125,7 +125,7 @@ fn requested_images(request: &DeployRequest, context: &Context) -> Result<Images
 }
 
 /// Returns all images of the file, or only those that are named.
-fn listed(placed: &Placed, only: &[DeployedImage]) -> Result<ImagesToDeploy, Failure> {
+fn listed(placed: &PromotedFile, only: &[DeployedImage]) -> Result<ImagesToDeploy, Failure> {
     let components = placed.promoted().components.iter();
     let images: Result<Vec<_>, _> = match only {
         [] => components.map(of_component).collect(),
@@ -186,7 +186,7 @@ pub(super) fn parse(given: &str) -> Result<DeployedImage, Failure> {
 }
 
 /// Returns an image of `--image` that `promoted.json` lists with the same digest.
-fn vouched(image: DeployedImage, placed: &Placed) -> Result<DeployedImage, Failure> {
+fn vouched(image: DeployedImage, placed: &PromotedFile) -> Result<DeployedImage, Failure> {
     let digest = image
         .digest()
         .ok_or_else(|| Failure::message(Kind::Usage, "the image is not pinned"))?;

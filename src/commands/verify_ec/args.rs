@@ -10,7 +10,7 @@ use crate::{
         trust_flags::TrustFlags,
     },
     failure::{Failure, Kind, OrFail as _},
-    gate::{Checks, GateRequest, Moment, PolicyRequest},
+    gate::{GateRequest, Moment, PolicyRequest, SignatureChecks},
     handover::Shard,
     http::HostPort,
     image::{Digest, Reference},
@@ -244,7 +244,7 @@ impl Args {
                 hosts: self.policy_hosts,
             },
             moment: moment.or_fail(Kind::Usage)?,
-            checks: Checks {
+            checks: SignatureChecks {
                 image_signature: !self.skip_image_sig_check,
                 attestation_signature: !self.skip_att_sig_check,
             },

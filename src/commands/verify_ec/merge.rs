@@ -14,7 +14,7 @@ use crate::{
         output::{self, ReportOutput},
     },
     failure::{Failure, Kind, OrFail as _},
-    handover::{self, Shard, Verified, VerifiedComponent, Vouched},
+    handover::{self, Shard, Verified, VerifiedComponent, VerifiedFile},
     image::Digest,
     report::{Report, Show},
     snapshot::Images,
@@ -87,7 +87,7 @@ pub(super) async fn perform(request: &Merge, context: &Context) -> Result<Outcom
     }
     let bytes = serde_json::to_vec(&verified).or_fail(Kind::Bug)?;
     write_file(&path, &bytes)?;
-    let read = Vouched::parse(&bytes, &path.display().to_string(), None);
+    let read = VerifiedFile::parse(&bytes, &path.display().to_string(), None);
     let failure = refusal(&verified.components).filter(|_| request.strict);
     Ok(VerifyResult {
         written,
@@ -153,7 +153,7 @@ fn part(
     let bytes = context
         .read(&path)
         .map_err(|failure| failure.hint(format!("run verify-ec --shard {shard} first")))?;
-    let vouched = Vouched::parse_part(&bytes, &origin, digest).map_err(handover_failure)?;
+    let vouched = VerifiedFile::parse_part(&bytes, &origin, digest).map_err(handover_failure)?;
     let verified = vouched.verified();
     if verified.shard != Some(shard) {
         let of = verified

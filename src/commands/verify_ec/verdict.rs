@@ -3,13 +3,13 @@
 use crate::{
     commands::failures::{evidence_hint, gate_failure},
     failure::{Failure, Kind},
-    gate::{Judged, Judgement},
+    gate::{ImageJudgement, Judgement},
 };
 
 /// Returns the reason why the images must not be promoted: a refusal before wrong configuration, before an image that
 /// does not exist, before a remote that failed. Without `strict` violations alone are not a failure.
 pub(super) fn failure(judgement: Judgement, strict: bool) -> Option<Failure> {
-    let is_refused = |judged: &&Judged| {
+    let is_refused = |judged: &&ImageJudgement| {
         let judged_by_rules = judged.error.is_none() && !judged.report.success;
         judged_by_rules && (judged.unread.is_none() || !judged.report.violations.is_empty())
     };
@@ -36,7 +36,7 @@ fn rank(kind: Kind) -> u8 {
 }
 
 /// Returns the refusal. Where evidence is missing, no rule may have been evaluated; the hint says how to add it.
-fn refusal(refused: &[&Judged]) -> Failure {
+fn refusal(refused: &[&ImageJudgement]) -> Failure {
     let by = match refused.iter().any(|judged| judged.missing.is_empty()) {
         true => "the policy refuses the images",
         false => "the images are refused",
@@ -51,7 +51,7 @@ fn refusal(refused: &[&Judged]) -> Failure {
         .hint(hint.unwrap_or("the report names each violation"))
 }
 
-fn first_violation(judged: &Judged) -> String {
+fn first_violation(judged: &ImageJudgement) -> String {
     let component = &judged.report;
     let first = component.violations.first();
     let said = first.map(|first| match first.code() {

@@ -1,9 +1,11 @@
 //! The facts in an evidence bundle about one image.
 
 use crate::{
-    handover::{Placed, Promoted, PromotedComponent, Verified, VerifiedComponent, Vouched},
+    handover::{
+        Promoted, PromotedComponent, PromotedFile, Verified, VerifiedComponent, VerifiedFile,
+    },
     image::{Digest, DigestReference},
-    record::Evidence,
+    record::EvidenceBundle,
 };
 
 /// The facts about one promotion of an image.
@@ -24,20 +26,20 @@ impl Story {
     pub(super) fn of(
         image: &DigestReference,
         digest: Digest,
-        evidence: &Evidence,
+        evidence: &EvidenceBundle,
     ) -> Result<Self, String> {
         let file = |name: &str| {
             let file = evidence.file(name);
             file.ok_or_else(|| format!("it has no {name}"))
         };
         let promoted = file("promoted.json")?;
-        let placed = Placed::parse(promoted.content.as_bytes(), "its promoted.json", None);
+        let placed = PromotedFile::parse(promoted.content.as_bytes(), "its promoted.json", None);
         let placed = placed.map_err(|error| error.to_string())?;
         let promoted = placed.promoted();
         let vouched = file("verified.json")?;
         let expected = promoted.verified_digest;
         let expected = expected.ok_or("its promoted.json names no verdict")?;
-        let vouched = Vouched::parse(
+        let vouched = VerifiedFile::parse(
             vouched.content.as_bytes(),
             "its verified.json",
             Some(expected),
@@ -73,7 +75,7 @@ impl Story {
 fn rows(
     image: &DigestReference,
     digest: Digest,
-    evidence: &Evidence,
+    evidence: &EvidenceBundle,
     (promoted, component): (&Promoted, &PromotedComponent),
     (verified, verdict): (&Verified, &VerifiedComponent),
 ) -> Vec<(&'static str, String)> {

@@ -2,8 +2,8 @@
 
 use super::{
     Error, MAX_ENTRIES, MAX_FILE, clean,
-    header::{self, BLOCK, Fields},
-    packed::Source,
+    header::{self, BLOCK, HeaderFields},
+    packed::UnpackedReader,
     pax::Records,
 };
 
@@ -12,17 +12,17 @@ const MAX_SPECIAL: u64 = 1 << 20;
 
 /// An entry of a tar archive: path, kind and content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct ArchiveEntry {
     /// The cleaned path from the root; empty for the root itself.
     pub(crate) path: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     /// The content of a file that `Keep` selects.
     pub(crate) content: Option<Vec<u8>>,
 }
 
 /// The type of an entry, with the target of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     File,
     Directory,
     /// A hard link to an earlier file, whose path is from the root.
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
 /// A predicate by number and path that selects the files whose content is kept.
 pub(crate) type Keep<'a> = dyn Fn(usize, &str) -> bool + 'a;
 /// A callback that receives each entry with its number.
-pub(crate) type Take<'a> = dyn FnMut(usize, Entry) -> Result<(), Error> + 'a;
+pub(crate) type Take<'a> = dyn FnMut(usize, ArchiveEntry) -> Result<(), Error> + 'a;
 
 /// The headers before an entry that change its name, link or size.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Pending {
 /// # Errors
 /// Any [`Error`] but those of links and documents, and what `take` returns.
 pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result<(), Error> {
-    let mut source = Source::new(bytes)?;
+    let mut source = UnpackedReader::new(bytes)?;
     let mut pending = Pending::default();
     let mut number = 0;
     while let Some(block) = next(&mut source, number == 0 && pending.is_empty())? {
@@ -72,12 +72,12 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
         let kind = kind(fields.flag, &raw, &name, link)?;
         let path = clean(&name).ok_or_else(|| Error::Escapes { path: name.clone() })?;
         // Links, directories and devices have no content, whatever their size field contains.
-        let size = if kind == Kind::File { size } else { 0 };
-        let kept = kind == Kind::File && keep(number, &path);
+        let size = if kind == EntryKind::File { size } else { 0 };
+        let kept = kind == EntryKind::File && keep(number, &path);
         let content = content(&mut source, size, kept)?;
         take(
             number,
-            Entry {
+            ArchiveEntry {
                 path,
                 kind,
                 content,
@@ -105,7 +105,7 @@ pub(crate) fn walk(bytes: &[u8], keep: &Keep<'_>, take: &mut Take<'_>) -> Result
 }
 
 /// Returns the next header block; `None` at the end.
-fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Error> {
+fn next(source: &mut UnpackedReader<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Error> {
     let mut block = [0; BLOCK];
     let is_zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
     match source.fill(&mut block)? {
@@ -145,7 +145,11 @@ fn next(source: &mut Source<'_>, first: bool) -> Result<Option<[u8; BLOCK]>, Err
 }
 
 /// Reads a special entry, which describes the next one.
-fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> Result<bool, Error> {
+fn special(
+    source: &mut UnpackedReader<'_>,
+    fields: &HeaderFields,
+    pending: &mut Pending,
+) -> Result<bool, Error> {
     let twice = Error::Differs {
         what: "an entry has two extended headers",
     };
@@ -195,7 +199,7 @@ fn special(source: &mut Source<'_>, fields: &Fields, pending: &mut Pending) -> R
     Ok(true)
 }
 
-fn small(source: &mut Source<'_>, size: u64) -> Result<Vec<u8>, Error> {
+fn small(source: &mut UnpackedReader<'_>, size: u64) -> Result<Vec<u8>, Error> {
     if size > MAX_SPECIAL {
         return Err(Error::TooLarge {
             what: "an extended header",
@@ -233,22 +237,22 @@ fn apply(
     ))
 }
 
-fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<Kind, Error> {
+fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<EntryKind, Error> {
     Ok(match flag {
-        b'0' | b'7' => Kind::File,
+        b'0' | b'7' => EntryKind::File,
         0 => match (raw.ends_with('/'), name.ends_with('/')) {
-            (false, false) => Kind::File,
-            (true, true) => Kind::Directory,
+            (false, false) => EntryKind::File,
+            (true, true) => EntryKind::Directory,
             _ => {
                 return Err(Error::Differs {
                     what: "a name is that of a file and of a directory",
                 });
             }
         },
-        b'1' => Kind::Hard(link),
-        b'2' => Kind::Symbolic(link),
-        b'5' => Kind::Directory,
-        b'3' | b'4' | b'6' => Kind::Other,
+        b'1' => EntryKind::Hard(link),
+        b'2' => EntryKind::Symbolic(link),
+        b'5' => EntryKind::Directory,
+        b'3' | b'4' | b'6' => EntryKind::Other,
         // Some tools unpack it as a file, others refuse or skip it.
         _ => {
             return Err(Error::Differs {
@@ -259,7 +263,11 @@ fn kind(flag: u8, raw: &str, name: &str, link: String) -> Result<Kind, Error> {
 }
 
 /// Reads or skips the content of an entry with its padding.
-fn content(source: &mut Source<'_>, size: u64, kept: bool) -> Result<Option<Vec<u8>>, Error> {
+fn content(
+    source: &mut UnpackedReader<'_>,
+    size: u64,
+    kept: bool,
+) -> Result<Option<Vec<u8>>, Error> {
     let too_large = || Error::TooLarge {
         what: "a file",
         limit: MAX_FILE,

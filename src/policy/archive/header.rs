@@ -12,7 +12,7 @@ const DIFFERS: Error = Error::Differs {
 
 /// The fields of a header that identify an entry.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(super) struct HeaderFields {
     pub(super) name: String,
     /// The type flag; zero for files of old archives.
     pub(super) flag: u8,
@@ -24,7 +24,7 @@ pub(super) struct Fields {
 ///
 /// # Errors
 /// [`Error::Damaged`] or [`Error::Differs`].
-pub(super) fn fields(block: &[u8; BLOCK]) -> Result<Fields, Error> {
+pub(super) fn fields(block: &[u8; BLOCK]) -> Result<HeaderFields, Error> {
     let header = Header::from_byte_slice(block);
     let old = header.as_old();
     check_sum(block, &old.cksum)?;
@@ -39,7 +39,7 @@ pub(super) fn fields(block: &[u8; BLOCK]) -> Result<Fields, Error> {
     let size = number(&old.size)?.ok_or_else(|| damaged("a size is negative"))?;
     let name = text(&old.name);
     let prefix = prefix(block)?;
-    Ok(Fields {
+    Ok(HeaderFields {
         name: if prefix.is_empty() {
             name
         } else {

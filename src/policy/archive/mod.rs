@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub(crate) use entries::{Entry, Kind, walk};
-pub(crate) use tree::{Content, Tree};
+pub(crate) use entries::{ArchiveEntry, EntryKind, walk};
+pub(crate) use tree::{FileContent, LayerTree};
 
 /// The largest unpacked size of an archive, in bytes.
 const MAX_UNPACKED: u64 = 2 << 30;
@@ -64,7 +64,7 @@ pub(crate) enum Error {
 /// # Errors
 /// Any [`Error`].
 pub(crate) fn documents(bytes: &[u8], paths: &[String]) -> Result<BTreeMap<String, Value>, Error> {
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     let wanted: Vec<_> = paths.iter().filter_map(|path| clean(path)).collect();
     tree.add(bytes, &|path| wanted.iter().any(|wanted| wanted == path))?;
     let mut found = BTreeMap::new();
@@ -73,8 +73,8 @@ pub(crate) fn documents(bytes: &[u8], paths: &[String]) -> Result<BTreeMap<Strin
             continue;
         };
         let content = match content {
-            Content::Kept(bytes) => bytes.to_vec(),
-            Content::At { entry, .. } => of_entry(&files(bytes, &[entry])?, entry)?,
+            FileContent::Kept(bytes) => bytes.to_vec(),
+            FileContent::At { entry, .. } => of_entry(&files(bytes, &[entry])?, entry)?,
         };
         if let Some(document) = document(path, &content)? {
             found.insert(path.clone(), document);
@@ -87,16 +87,16 @@ pub(crate) fn documents(bytes: &[u8], paths: &[String]) -> Result<BTreeMap<Strin
 ///
 /// # Errors
 /// Any [`Error`].
-pub(crate) fn all(
+pub(crate) fn matching_files(
     bytes: &[u8],
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     tree.add(bytes, wanted)?;
     let contents = tree.files(wanted)?;
     let linked = contents.values().filter_map(|content| match content {
-        Content::At { entry, .. } => Some(*entry),
-        Content::Kept(_) => None,
+        FileContent::At { entry, .. } => Some(*entry),
+        FileContent::Kept(_) => None,
     });
     let linked: Vec<_> = linked.collect();
     let linked = match linked.is_empty() {
@@ -105,8 +105,8 @@ pub(crate) fn all(
     };
     let read = contents.into_iter().map(|(path, content)| {
         let bytes = match content {
-            Content::Kept(bytes) => bytes.to_vec(),
-            Content::At { entry, .. } => of_entry(&linked, entry)?,
+            FileContent::Kept(bytes) => bytes.to_vec(),
+            FileContent::At { entry, .. } => of_entry(&linked, entry)?,
         };
         Ok((path, bytes))
     });
@@ -175,7 +175,7 @@ pub(crate) fn document(path: &str, content: &[u8]) -> Result<Option<Value>, Erro
 /// Unpacks every file of a layer, for fuzzing.
 #[cfg(test)]
 pub(crate) fn of_any_files(bytes: &[u8]) -> usize {
-    all(bytes, &|_| true).map_or(0, |files| files.len())
+    matching_files(bytes, &|_| true).map_or(0, |files| files.len())
 }
 
 /// Normalises a path: no `.`, `..` or repeated slashes; `None` if it points outside of the root.

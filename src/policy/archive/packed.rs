@@ -7,7 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::{Error, MAX_UNPACKED};
 
 /// A reader of decompressed bytes that enforces the size limit.
-pub(super) struct Source<'a> {
+pub(super) struct UnpackedReader<'a> {
     inner: Box<dyn Read + 'a>,
     left: u64,
 }
@@ -20,7 +20,7 @@ const UNSUPPORTED: [(&[u8], &str); 4] = [
     (b"LZIP", "lzip"),
 ];
 
-impl<'a> Source<'a> {
+impl<'a> UnpackedReader<'a> {
     /// Chooses the decompressor by the first bytes.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ pub(crate) mod shapes;
 
 use std::collections::BTreeMap;
 
-use super::{Content, Entry, Error, Kind, Tree, documents, files, walk};
+use super::{ArchiveEntry, EntryKind, Error, FileContent, LayerTree, documents, files, walk};
 use shapes::{Expected, shapes};
 
 /// A tar archive of plain files.
@@ -19,9 +19,9 @@ pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
 
 /// Every file of an archive by its path.
 fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, Error> {
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     let mut names = Vec::new();
-    walk(bytes, &|_, _| false, &mut |_, entry: Entry| {
+    walk(bytes, &|_, _| false, &mut |_, entry: ArchiveEntry| {
         names.push(entry.path);
         Ok(())
     })?;
@@ -30,8 +30,8 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, String>, Error> {
     for name in names {
         let content = match tree.file(&name)? {
             None => continue,
-            Some(Content::Kept(content)) => content.to_vec(),
-            Some(Content::At { entry, .. }) => files(bytes, &[entry])?.remove(&entry).unwrap(),
+            Some(FileContent::Kept(content)) => content.to_vec(),
+            Some(FileContent::At { entry, .. }) => files(bytes, &[entry])?.remove(&entry).unwrap(),
         };
         found.insert(name, String::from_utf8(content).unwrap());
     }
@@ -106,11 +106,11 @@ fn a_layer_hides_what_it_has_what_it_removes_and_what_is_below() {
         ("new/.wh..wh..opq", ""),
         ("new/own.yaml", "up"),
     ]);
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     tree.add(&lower, &|_| true).unwrap();
     tree.add(&upper, &|_| true).unwrap();
     let text = |path: &str| match tree.file(path).unwrap() {
-        Some(Content::Kept(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
+        Some(FileContent::Kept(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
         _ => "none".to_owned(),
     };
     for (path, expected) in [
@@ -133,7 +133,7 @@ fn directories_behind_links_are_read() {
     bytes.extend(shapes::file("Other/b.yaml", b"b: 1"));
     bytes.extend(shapes::link("Other/c.yaml", "../real/a.yaml", b'2'));
     bytes.extend([0; 1024]);
-    let mut tree = Tree::default();
+    let mut tree = LayerTree::default();
     tree.add(&bytes, &|_| true).unwrap();
     let names = |directory: &str| -> Vec<String> {
         let found = tree.files_in(directory, &|name| name.ends_with(".yaml"));
@@ -191,10 +191,10 @@ fn kinds_are_told_apart() {
     .unwrap();
     let (hard, symbolic) = ("./x//y".to_owned(), "../x".to_owned());
     let expected = [
-        Kind::Hard(hard),
-        Kind::Symbolic(symbolic),
-        Kind::Directory,
-        Kind::Other,
+        EntryKind::Hard(hard),
+        EntryKind::Symbolic(symbolic),
+        EntryKind::Directory,
+        EntryKind::Other,
     ];
     assert_eq!(kinds, expected);
 }

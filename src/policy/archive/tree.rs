@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Entry, Error, Kind, MAX_ENTRIES, clean, walk};
+use super::{ArchiveEntry, EntryKind, Error, MAX_ENTRIES, clean, walk};
 
 /// The name of the opaque whiteout, which hides the content of its directory in lower layers.
 const OPAQUE: &str = ".wh..wh..opq";
@@ -14,14 +14,14 @@ const MAX_LINKS: usize = 40;
 
 /// The paths of layers, which are added from the lowest to the highest.
 #[derive(Debug, Default)]
-pub(crate) struct Tree {
-    nodes: BTreeMap<String, Node>,
+pub(crate) struct LayerTree {
+    nodes: BTreeMap<String, TreeNode>,
     layers: usize,
 }
 
 #[derive(Debug, Clone)]
-enum Node {
-    File(Content),
+enum TreeNode {
+    File(FileContent),
     Directory,
     Link(String),
     /// A hard link whose target does not exist.
@@ -31,7 +31,7 @@ enum Node {
 
 /// The content of a file, or where to read it.
 #[derive(Debug, Clone)]
-pub(crate) enum Content {
+pub(crate) enum FileContent {
     Kept(Arc<[u8]>),
     /// In an entry of a layer.
     At {
@@ -41,7 +41,7 @@ pub(crate) enum Content {
     },
 }
 
-impl Tree {
+impl LayerTree {
     /// Adds a layer above the others; `keep` selects the files whose content will probably be read.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Tree {
         for (number, entry) in entries.into_iter().enumerate() {
             let name = entry.path.rsplit('/').next().unwrap_or_default();
             if !name.starts_with(WHITEOUT) {
-                let content = Content::At {
+                let content = FileContent::At {
                     layer,
                     entry: number,
                 };
@@ -77,7 +77,7 @@ impl Tree {
     }
 
     /// Applies a whiteout to the files of lower layers.
-    fn remove_lower(&mut self, entry: &Entry) {
+    fn remove_lower(&mut self, entry: &ArchiveEntry) {
         let (directory, name) = split(&entry.path);
         if name == OPAQUE {
             self.remove_below(directory);
@@ -101,22 +101,22 @@ impl Tree {
         }
     }
 
-    fn insert(&mut self, entry: Entry, at: Content) {
+    fn insert(&mut self, entry: ArchiveEntry, at: FileContent) {
         let node = match entry.kind {
-            Kind::File => Node::File(match entry.content {
-                Some(bytes) => Content::Kept(bytes.into()),
+            EntryKind::File => TreeNode::File(match entry.content {
+                Some(bytes) => FileContent::Kept(bytes.into()),
                 None => at,
             }),
-            Kind::Directory => Node::Directory,
-            Kind::Symbolic(target) => Node::Link(target),
+            EntryKind::Directory => TreeNode::Directory,
+            EntryKind::Symbolic(target) => TreeNode::Link(target),
             // A hard link refers to the file at this moment; a later file with that name is another one.
-            Kind::Hard(target) => {
+            EntryKind::Hard(target) => {
                 let target = clean(&target).and_then(|target| self.nodes.get(&target));
-                target.cloned().unwrap_or(Node::Broken)
+                target.cloned().unwrap_or(TreeNode::Broken)
             }
-            Kind::Other => Node::Other,
+            EntryKind::Other => TreeNode::Other,
         };
-        if !matches!(node, Node::Directory) && !entry.path.is_empty() {
+        if !matches!(node, TreeNode::Directory) && !entry.path.is_empty() {
             self.remove_below(&entry.path);
         }
         self.nodes.insert(entry.path, node);
@@ -126,13 +126,13 @@ impl Tree {
     ///
     /// # Errors
     /// [`Error::Link`] or [`Error::Escapes`] for a link that cannot be resolved.
-    pub(crate) fn file(&self, path: &str) -> Result<Option<Content>, Error> {
+    pub(crate) fn file(&self, path: &str) -> Result<Option<FileContent>, Error> {
         let Some(start) = clean(path) else {
             return Ok(None);
         };
         // A path that the archive lists has precedence over one that links in its directory produce.
         let node = match self.nodes.get(&start) {
-            Some(Node::Link(_)) | None => {
+            Some(TreeNode::Link(_)) | None => {
                 let Some(real) = self.real(&start)? else {
                     return match self.nodes.get(&start) {
                         None => Ok(None),
@@ -144,8 +144,8 @@ impl Tree {
             found => found,
         };
         match node {
-            Some(Node::File(content)) => Ok(Some(content.clone())),
-            Some(Node::Broken) => Err(broken(path, "it is not in the archive")),
+            Some(TreeNode::File(content)) => Ok(Some(content.clone())),
+            Some(TreeNode::Broken) => Err(broken(path, "it is not in the archive")),
             _ => Ok(None),
         }
     }
@@ -157,7 +157,7 @@ impl Tree {
     pub(crate) fn files(
         &self,
         wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<BTreeMap<String, Content>, Error> {
+    ) -> Result<BTreeMap<String, FileContent>, Error> {
         let mut found = BTreeMap::new();
         for path in self.nodes.keys().filter(|path| wanted(path)) {
             if let Some(content) = self.file(path)? {
@@ -176,7 +176,7 @@ impl Tree {
         &self,
         directory: &str,
         wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<BTreeMap<String, Content>, Error> {
+    ) -> Result<BTreeMap<String, FileContent>, Error> {
         let Some(directory) = clean(directory) else {
             return Ok(BTreeMap::new());
         };
@@ -208,7 +208,7 @@ impl Tree {
                 start.eq_ignore_ascii_case(path)
                     && matches!(wanted.as_bytes().get(path.len()), None | Some(b'/'))
             });
-            if leads && matches!(node, Node::Link(_)) {
+            if leads && matches!(node, TreeNode::Link(_)) {
                 let rest = wanted.get(path.len()..).unwrap_or_default();
                 linked.push(format!("{path}{rest}"));
             }
@@ -242,7 +242,7 @@ impl Tree {
                 _ => {}
             }
             let next = join(&real, &part);
-            let Some(Node::Link(target)) = self.nodes.get(&next) else {
+            let Some(TreeNode::Link(target)) = self.nodes.get(&next) else {
                 real = next;
                 continue;
             };

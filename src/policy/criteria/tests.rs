@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::config::Spec;
+use crate::policy::config::PolicySpec;
 
 const WEB: &str =
     "quay.io/org/web@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -9,7 +9,7 @@ const OTHER: &str =
     "quay.io/org/other@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 fn criteria(yaml: &str, at: &str) -> Criteria {
-    let spec = Spec::parse(yaml, "policy.yaml").unwrap();
+    let spec = PolicySpec::parse(yaml, "policy.yaml").unwrap();
     Criteria::new(
         &spec.sources[0],
         spec.configuration.as_ref(),
@@ -17,12 +17,12 @@ fn criteria(yaml: &str, at: &str) -> Criteria {
     )
 }
 
-fn selection(yaml: &str) -> Selection {
+fn selection(yaml: &str) -> RuleSelection {
     let image = WEB.parse().unwrap();
     criteria(yaml, "2026-06-01T00:00:00Z").select(Some(&image), "web", Dialect::Promote)
 }
 
-fn config(include: &[&str], exclude: &[&str]) -> Selection {
+fn config(include: &[&str], exclude: &[&str]) -> RuleSelection {
     selection(&format!(
         "sources: [{{config: {{include: {include:?}, exclude: {exclude:?}}}}}]"
     ))
@@ -32,8 +32,8 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn counts(selection: &Selection, code: &str, terms: &[&str], collections: &[&str]) -> bool {
-    selection.includes(Some(Candidate {
+fn counts(selection: &RuleSelection, code: &str, terms: &[&str], collections: &[&str]) -> bool {
+    selection.includes(Some(CodedResult {
         code,
         terms: &strings(terms),
         collections: &strings(collections),
@@ -388,7 +388,7 @@ fn names_the_includes_that_matched_nothing() {
     let found = || {
         [("a.z", &[][..]), ("b.c", &terms[..])]
             .into_iter()
-            .map(|(code, terms)| Candidate {
+            .map(|(code, terms)| CodedResult {
                 code,
                 terms,
                 collections: &[],
@@ -469,13 +469,13 @@ proptest! {
     ) {
         let collections: Vec<String> = collections.into_iter().collect();
         let group = Group {
-            config: Some(crate::policy::config::Criteria { include: include.clone(), exclude: exclude.clone() }),
+            config: Some(crate::policy::config::GroupCriteria { include: include.clone(), exclude: exclude.clone() }),
             ..Group::default()
         };
         let image = WEB.parse().unwrap();
         let criteria = Criteria::new(&group, None, "2026-06-01T00:00:00Z".parse().unwrap());
         let code = format!("{package}.{rule}");
-        let candidate = Candidate { code: &code, terms: &terms, collections: &collections };
+        let candidate = CodedResult { code: &code, terms: &terms, collections: &collections };
         let result = model::Result { package: &package, rule: &rule, terms: &terms, collections: &collections };
         for dialect in [Dialect::Promote, Dialect::Conforma] {
             let ours = criteria.select(Some(&image), "web", dialect).includes(Some(candidate));
@@ -490,13 +490,13 @@ proptest! {
         terms in prop::collection::vec("[tu]", 1..3),
     ) {
         let group = Group {
-            config: Some(crate::policy::config::Criteria { include, exclude }),
+            config: Some(crate::policy::config::GroupCriteria { include, exclude }),
             ..Group::default()
         };
         let image = WEB.parse().unwrap();
         let criteria = Criteria::new(&group, None, "2026-06-01T00:00:00Z".parse().unwrap());
         let selection = criteria.select(Some(&image), "web", Dialect::Promote);
-        let candidate = Candidate { code: "a.x", terms: &terms, collections: &[] };
+        let candidate = CodedResult { code: "a.x", terms: &terms, collections: &[] };
         if selection.includes(Some(candidate)) {
             prop_assert!(selection.opens("a.x", &[]));
         }

@@ -3,7 +3,7 @@
 use granit_parser::{Event, Parser};
 
 /// An open collection; in a mapping with the key of the next value.
-struct Open {
+struct OpenCollection {
     mapping: bool,
     key: Option<String>,
 }
@@ -11,7 +11,7 @@ struct Open {
 /// Returns the line, counted from 1, of the key at the path (names joined by dots). If `whole` is false,
 /// the path starts with names of directories that the document does not contain.
 pub(super) fn of(text: &str, path: &str, whole: bool) -> Option<usize> {
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<OpenCollection> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.ok()?;
         match event {
@@ -29,7 +29,7 @@ pub(super) fn of(text: &str, path: &str, whole: bool) -> Option<usize> {
                 }
             }
             Event::Alias(_) => value_read(&mut open),
-            Event::MappingStart(..) | Event::SequenceStart(..) => open.push(Open {
+            Event::MappingStart(..) | Event::SequenceStart(..) => open.push(OpenCollection {
                 mapping: matches!(event, Event::MappingStart(..)),
                 key: None,
             }),
@@ -43,14 +43,14 @@ pub(super) fn of(text: &str, path: &str, whole: bool) -> Option<usize> {
     None
 }
 
-fn value_read(open: &mut [Open]) {
+fn value_read(open: &mut [OpenCollection]) {
     if let Some(collection) = open.last_mut() {
         collection.key = None;
     }
 }
 
 /// Tells whether the keys of the open mappings equal the path, or its end.
-fn leads_to(open: &[Open], path: &str, whole: bool) -> bool {
+fn leads_to(open: &[OpenCollection], path: &str, whole: bool) -> bool {
     let keys: Option<Vec<_>> = open.iter().map(|open| open.key.as_deref()).collect();
     keys.is_some_and(|keys| {
         let here = keys.join(".");

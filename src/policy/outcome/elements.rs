@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{super::finding::Finding, Error};
+use super::{super::finding::RuleFinding, Error};
 
 /// Parses one element of a rule's value.
 ///
 /// # Errors
 /// [`Error::Result`] for an element that is neither a message nor an object with one.
-pub(super) fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
+pub(super) fn finding(element: &Value, rule: &str) -> Result<RuleFinding, Error> {
     let wrong = || Error::Result {
         rule: rule.to_owned(),
         given: kind(element),
     };
     match element {
-        Value::String(msg) => Ok(Finding {
+        Value::String(msg) => Ok(RuleFinding {
             msg: msg.clone(),
             metadata: BTreeMap::new(),
             location: None,
@@ -30,7 +30,7 @@ pub(super) fn finding(element: &Value, rule: &str) -> Result<Finding, Error> {
                 .iter()
                 .filter(|(member, _)| !matches!(member.as_str(), "msg" | "_loc"))
                 .map(|(member, value)| (member.clone(), value.clone()));
-            Ok(Finding {
+            Ok(RuleFinding {
                 msg: msg.to_owned(),
                 metadata: metadata.collect(),
                 location: None,

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::policy::{config::Spec, criteria::Criteria};
+use crate::policy::{config::PolicySpec, criteria::Criteria};
 
 const AT: &str = "2026-06-01T00:00:00Z";
 
@@ -22,14 +22,14 @@ impl Default for Case {
 }
 
 impl Case {
-    fn read(&self, raws: &[(&str, Value)]) -> Result<Outcome, Error> {
+    fn read(&self, raws: &[(&str, Value)]) -> Result<PolicyOutcome, Error> {
         let raws = raws.iter().map(|(rule, value)| ("p", *rule, value.clone()));
         self.read_all(&raws.collect::<Vec<_>>())
     }
 
-    fn read_all(&self, raws: &[(&str, &str, Value)]) -> Result<Outcome, Error> {
+    fn read_all(&self, raws: &[(&str, &str, Value)]) -> Result<PolicyOutcome, Error> {
         let at = AT.parse().unwrap();
-        let spec = Spec::parse(self.config, "policy.yaml").unwrap();
+        let spec = PolicySpec::parse(self.config, "policy.yaml").unwrap();
         let criteria = Criteria::new(&spec.sources[0], None, at);
         let selection = criteria.select(None, "web", self.dialect);
         let annotated = self.annotated.iter().map(|(code, metadata)| {
@@ -49,16 +49,16 @@ impl Case {
             ((*code).to_owned(), annotated)
         });
         let annotated = annotated.collect();
-        let reading = Reading {
+        let reading = ResultReader {
             selection: &selection,
             annotated: &annotated,
-            meant: Meant::All,
+            meant: RuleFilter::All,
             at,
             dialect: self.dialect,
         };
         let raws: Vec<_> = raws
             .iter()
-            .map(|(package, rule, value)| Raw {
+            .map(|(package, rule, value)| RuleValue {
                 package: (*package).to_owned(),
                 rule: (*rule).to_owned(),
                 place: None,
@@ -71,7 +71,7 @@ impl Case {
     }
 }
 
-fn messages(findings: &[Finding]) -> Vec<&str> {
+fn messages(findings: &[RuleFinding]) -> Vec<&str> {
     findings
         .iter()
         .map(|finding| finding.msg.as_str())
@@ -247,7 +247,11 @@ fn rules_without_results_are_successes_unless_excluded() {
     };
     let results = json!([{"msg": "no", "code": "p.b"}, {"msg": "no", "code": "p.c"}, {"msg": "no", "code": "p.d", "term": "x"}]);
     let outcome = case.read(&[("deny", results)]).unwrap();
-    let codes: Vec<_> = outcome.successes.iter().filter_map(Finding::code).collect();
+    let codes: Vec<_> = outcome
+        .successes
+        .iter()
+        .filter_map(RuleFinding::code)
+        .collect();
     // A rule without results after exclusion by term passes.
     assert_eq!(codes, ["p.a", "p.d"]);
     assert!(!outcome.successes[0].metadata.contains_key("solution"));

@@ -12,13 +12,13 @@ pub(super) enum Name {
 
 /// A token of a Rego text with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct RegoToken {
     pub(super) line: u32,
-    kind: Kind,
+    kind: TokenKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum TokenKind {
     /// Words joined by dots, or by brackets around a text.
     Chain(Vec<String>),
     Text(String),
@@ -26,14 +26,14 @@ enum Kind {
 }
 
 /// Splits a text. Comments are omitted; the content of template strings is split as code.
-pub(super) fn tokens(source: &str) -> Vec<Token> {
+pub(super) fn tokens(source: &str) -> Vec<RegoToken> {
     let chars: Vec<char> = source.chars().collect();
-    let mut reader = Reader {
+    let mut reader = Tokenizer {
         chars: &chars,
         at: 0,
         line: 1,
     };
-    let mut tokens: Vec<Token> = Vec::new();
+    let mut tokens: Vec<RegoToken> = Vec::new();
     while let Some(c) = reader.peek() {
         let line = reader.line;
         let kind = match c {
@@ -41,24 +41,24 @@ pub(super) fn tokens(source: &str) -> Vec<Token> {
                 reader.skip_line();
                 continue;
             }
-            '"' => Kind::Text(reader.text()),
-            '`' => Kind::Text(reader.raw()),
+            '"' => TokenKind::Text(reader.text()),
+            '`' => TokenKind::Text(reader.raw()),
             '$' => {
                 // A template string: its delimiters are dropped, and its content is split.
                 reader.next();
                 reader.next();
                 continue;
             }
-            c if is_word(c) => Kind::Chain(reader.chain()),
+            c if is_word(c) => TokenKind::Chain(reader.chain()),
             c => {
                 reader.next();
                 if c.is_whitespace() {
                     continue;
                 }
-                Kind::Sign(c)
+                TokenKind::Sign(c)
             }
         };
-        tokens.push(Token { line, kind });
+        tokens.push(RegoToken { line, kind });
     }
     tokens
 }
@@ -67,13 +67,13 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-struct Reader<'a> {
+struct Tokenizer<'a> {
     chars: &'a [char],
     at: usize,
     line: u32,
 }
 
-impl Reader<'_> {
+impl Tokenizer<'_> {
     fn peek(&self) -> Option<char> {
         self.chars.get(self.at).copied()
     }
@@ -174,9 +174,9 @@ impl Reader<'_> {
 }
 
 /// Returns the imported names with the paths that they abbreviate.
-pub(super) fn aliases(tokens: &[Token]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn aliases(tokens: &[RegoToken]) -> BTreeMap<String, Vec<String>> {
     let chain = |at: usize| match tokens.get(at).map(|token| &token.kind) {
-        Some(Kind::Chain(chain)) => Some(chain),
+        Some(TokenKind::Chain(chain)) => Some(chain),
         _ => None,
     };
     let word = |at: usize, word: &str| chain(at).is_some_and(|chain| chain.as_slice() == [word]);
@@ -199,14 +199,14 @@ pub(super) fn aliases(tokens: &[Token]) -> BTreeMap<String, Vec<String>> {
 
 /// Returns the resolved names of a rule; `own` are the first names of rules in its package.
 pub(super) fn names(
-    tokens: &[&Token],
+    tokens: &[&RegoToken],
     package: &str,
     own: &BTreeSet<&str>,
     aliases: &BTreeMap<String, Vec<String>>,
 ) -> Vec<Name> {
     let mut found = BTreeSet::new();
     for token in tokens {
-        let Kind::Chain(chain) = &token.kind else {
+        let TokenKind::Chain(chain) = &token.kind else {
             continue;
         };
         let Some((first, rest)) = chain.split_first() else {
@@ -234,10 +234,12 @@ pub(super) fn names(
 }
 
 /// Returns the texts of the members `code` of objects.
-pub(super) fn codes(tokens: &[&Token]) -> BTreeSet<String> {
+pub(super) fn codes(tokens: &[&RegoToken]) -> BTreeSet<String> {
     let found = tokens.windows(3).filter_map(|three| match three {
         [key, colon, value] => match (&key.kind, &colon.kind, &value.kind) {
-            (Kind::Text(key), Kind::Sign(':'), Kind::Text(code)) if key == "code" => {
+            (TokenKind::Text(key), TokenKind::Sign(':'), TokenKind::Text(code))
+                if key == "code" =>
+            {
                 Some(code.clone())
             }
             _ => None,

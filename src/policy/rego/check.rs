@@ -7,7 +7,7 @@ use rego::{
 use serde_json::Value;
 
 use super::{
-    error::{Error, Place},
+    error::{Error, RulePlace},
     rules,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn results(module: &syntax::Module) -> Result<(), Error> {
         if !gives_results(&name) {
             continue;
         }
-        let place = Place {
+        let place = RulePlace {
             file: module.file.to_string(),
             line: rule.span.line,
         };
@@ -87,7 +87,7 @@ pub(super) fn data(compiled: &Compiled, data: &Value) -> Result<(), Error> {
         if blocked || here.is_some() {
             let module = compiled.modules.get(rule.module.0 as usize);
             return Err(Error::DataCollision {
-                place: Place {
+                place: RulePlace {
                     file: module
                         .map(|module| module.file.to_string())
                         .unwrap_or_default(),

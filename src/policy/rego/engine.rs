@@ -15,8 +15,8 @@ use rego::{
 
 use super::{
     ec,
-    error::{Error, Place},
-    places::Places,
+    error::{Error, RulePlace},
+    places::RulePlaces,
 };
 use crate::stop;
 
@@ -27,7 +27,7 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(super) program: rego::Program,
-    pub(super) places: Arc<Places>,
+    pub(super) places: Arc<RulePlaces>,
     /// The value of `time.now_ns()` in all evaluations, in nanoseconds.
     pub(super) now_ns: i64,
     /// The time limit of one evaluation.
@@ -36,9 +36,9 @@ pub(crate) struct Program {
 
 /// An input, converted for the engine.
 #[derive(Debug)]
-pub(crate) struct Input(Value);
+pub(crate) struct EngineInput(Value);
 
-impl Input {
+impl EngineInput {
     /// Converts a JSON document, which may be dropped afterwards.
     pub(crate) fn read(json: &serde_json::Value) -> Self {
         Self(Value::from(json))
@@ -56,14 +56,14 @@ pub(crate) struct Query {
 
 /// The value of a rule. A rule that is undefined for the input is omitted.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Raw {
+pub(crate) struct RuleValue {
     pub(crate) package: String,
     pub(crate) rule: String,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<RulePlace>,
     /// The value; sets are arrays in the order of Rego's comparison.
     pub(crate) value: serde_json::Value,
     /// Where the rule of each element starts, for rules that give results.
-    pub(crate) origins: Vec<Option<Place>>,
+    pub(crate) origins: Vec<Option<RulePlace>>,
 }
 
 impl Program {
@@ -71,17 +71,21 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::Evaluation`] with the first rule that fails, whose value is then unknown.
-    pub(crate) fn evaluate(&self, input: &Input, queries: &[Query]) -> Result<Vec<Raw>, Error> {
+    pub(crate) fn evaluate(
+        &self,
+        input: &EngineInput,
+        queries: &[Query],
+    ) -> Result<Vec<RuleValue>, Error> {
         let mut session = self.session(Some(input.0.clone()));
         let paths: Vec<Vec<&str>> = queries.iter().map(Query::path).collect();
         let answers = session.documents(&paths);
-        ec::note(&mut session);
+        ec::keep_record(&mut session);
         let answers = answers.map_err(|(at, error)| self.failed(queries.get(at), &error))?;
         let answers = queries.iter().zip(answers);
         Ok(answers
             .filter_map(|(query, answer)| {
                 let value = answer.value?;
-                Some(Raw {
+                Some(RuleValue {
                     package: query.package.clone(),
                     rule: query.rule.clone(),
                     place: self.place(query),
@@ -114,7 +118,7 @@ impl Program {
         }
     }
 
-    fn place(&self, query: &Query) -> Option<Place> {
+    fn place(&self, query: &Query) -> Option<RulePlace> {
         self.places.first(query).cloned()
     }
 }

@@ -2,14 +2,14 @@
 
 /// A place in a policy source, by file and line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct RulePlace {
     /// The file as the caller named it.
     pub(crate) file: String,
     /// The line of the file, counted from 1.
     pub(crate) line: u32,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RulePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
@@ -23,12 +23,12 @@ pub(crate) enum Error {
     /// No module contains a rule.
     #[error("the policy has no rules: expected at least one .rego file with rules")]
     Empty,
-    #[error("{}", shown(.0))]
+    #[error("{}", formatted(.0))]
     Syntax(rego::Errors),
     /// A call names a function that reaches outside of the evaluation.
     #[error("{place}:{column}: function {function} is not available to policies: {reason}")]
     ForbiddenFunction {
-        place: Place,
+        place: RulePlace,
         column: u32,
         function: String,
         reason: &'static str,
@@ -36,7 +36,7 @@ pub(crate) enum Error {
     /// A deny or warn rule returns a value that is not a result.
     #[error("{place}: {rule} returns {given}, expected a string or an object with msg")]
     ResultKind {
-        place: Place,
+        place: RulePlace,
         rule: String,
         given: &'static str,
     },
@@ -44,19 +44,19 @@ pub(crate) enum Error {
     #[error(
         "{place}: the package's name has a part with a dot, {part:?}, so codes and criteria cannot name its rules"
     )]
-    PackageName { place: Place, part: String },
+    PackageName { place: RulePlace, part: String },
     /// Two rules have the same code.
     #[error("{second}: code {code} is already used at {first}")]
     DuplicateCode {
         code: String,
-        first: Place,
-        second: Place,
+        first: RulePlace,
+        second: RulePlace,
     },
     /// A data document has the path of a rule.
     #[error("{place}: rule {path} collides with a data document of the same path")]
-    DataCollision { place: Place, path: String },
+    DataCollision { place: RulePlace, path: String },
     /// The modules were parsed but cannot be compiled.
-    #[error("{}", shown(.0))]
+    #[error("{}", formatted(.0))]
     Compile(rego::Errors),
     /// The run's time limit ended while a policy was read.
     #[error("reading the policy was stopped at the time limit of the run")]
@@ -82,7 +82,7 @@ impl From<rego::Errors> for Error {
             function.and_then(|(name, _)| Some((name, rego::builtins::not_offered(name)?)));
         if let Some((function, reason)) = refused {
             return Self::ForbiddenFunction {
-                place: Place {
+                place: RulePlace {
                     file: first.file.to_string(),
                     line: first.span.line,
                 },
@@ -105,7 +105,7 @@ const WIDTH: usize = 160;
 const BEFORE: usize = 60;
 
 /// Formats every error with its place and its line.
-fn shown(errors: &rego::Errors) -> String {
+fn formatted(errors: &rego::Errors) -> String {
     let shown: Vec<_> = errors.0.iter().map(with_line).collect();
     shown.join("\n")
 }

@@ -41,14 +41,14 @@ pub(crate) enum FilesError {
 
 /// The modules and merged data of some paths.
 #[derive(Debug, Default)]
-pub(crate) struct Files {
+pub(crate) struct PolicyFiles {
     /// The Rego modules, sorted by path.
     pub(crate) modules: Vec<Module>,
     pub(crate) data: Map<String, Value>,
     count: usize,
 }
 
-impl Files {
+impl PolicyFiles {
     /// Reads files and directories.
     ///
     /// # Errors

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use rego::{Session, Value};
 
-use super::{check::gives_results, engine::Query, error::Place, rules::Rule};
+use super::{check::gives_results, engine::Query, error::RulePlace, rules::Rule};
 
 /// The first lines of a policy's rules.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct RulePlaces {
     /// Every definition of a rule, by its name with the package, in the order of the modules.
-    by_name: BTreeMap<String, Vec<Place>>,
+    by_name: BTreeMap<String, Vec<RulePlace>>,
     /// Rules with a code, by the code and their name.
-    by_code: BTreeMap<(String, String), Place>,
+    by_code: BTreeMap<(String, String), RulePlace>,
 }
 
-impl Places {
+impl RulePlaces {
     /// Indexes the places of rules by name and by code.
     pub(super) fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Self {
         let mut places = Self::default();
@@ -32,7 +32,7 @@ impl Places {
     }
 
     /// Returns the place of a rule's first definition.
-    pub(super) fn first(&self, query: &Query) -> Option<&Place> {
+    pub(super) fn first(&self, query: &Query) -> Option<&RulePlace> {
         self.by_name.get(&query.to_string())?.first()
     }
 
@@ -43,7 +43,7 @@ impl Places {
         query: &Query,
         value: &Value,
         session: &mut Session,
-    ) -> Vec<Option<Place>> {
+    ) -> Vec<Option<RulePlace>> {
         let elements: Vec<&Value> = match value {
             Value::Set(items) => items.iter().collect(),
             Value::Array(items) => items.iter().collect(),
@@ -72,7 +72,7 @@ impl Places {
         for (place, element) in places.iter_mut().zip(elements) {
             if place.is_none() {
                 let found = traced.iter().find(|(value, _)| value == element);
-                *place = found.map(|(_, origin)| Place {
+                *place = found.map(|(_, origin)| RulePlace {
                     file: origin.file.to_string(),
                     line: origin.line,
                 });

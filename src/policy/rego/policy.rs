@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use rego::{Compiled, Options, Value, builtins};
 
 use super::{
-    Host, check, ec,
+    FunctionHost, check, ec,
     engine::{Program, TIME_LIMIT},
     error::Error,
     module::Module,
-    places::Places,
+    places::RulePlaces,
     rules::{self, Rule},
 };
 
@@ -54,7 +54,7 @@ impl Policy {
         let lines = lines.map(|module| (module.file.to_string(), rego::syntax::lines(module)));
         let lines = lines.collect();
         let mut registry = builtins::offered();
-        ec::register(&mut registry, &Host::offline());
+        ec::register(&mut registry, &FunctionHost::offline());
         let options = Options {
             print,
             stop: rules::end_of_run(),
@@ -83,7 +83,11 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule or data document that would be misinterpreted at run time, with file and line.
-    pub(crate) fn compile(&self, data: &serde_json::Value, host: &Host) -> Result<Program, Error> {
+    pub(crate) fn compile(
+        &self,
+        data: &serde_json::Value,
+        host: &FunctionHost,
+    ) -> Result<Program, Error> {
         rules::check_codes(self.rules())?;
         self.results.clone()?;
         self.program(data, host, TIME_LIMIT)
@@ -93,7 +97,7 @@ impl Policy {
     pub(super) fn program(
         &self,
         data: &serde_json::Value,
-        host: &Host,
+        host: &FunctionHost,
         limit: Duration,
     ) -> Result<Program, Error> {
         check::data(&self.compiled, data)?;
@@ -116,7 +120,7 @@ impl Policy {
         let now = Timestamp::now().as_nanosecond();
         Ok(Program {
             program: program.with_data(Value::from(data)),
-            places: Arc::new(Places::of(self.rules())),
+            places: Arc::new(RulePlaces::of(self.rules())),
             now_ns: i64::try_from(now).unwrap_or(i64::MAX),
             limit,
         })

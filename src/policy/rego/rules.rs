@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     check::gives_results,
-    error::{Error, Place},
+    error::{Error, RulePlace},
     module::Module,
 };
 use crate::stop;
@@ -18,7 +18,7 @@ use crate::stop;
 /// A rule of a policy with its place and annotations.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
-    pub(crate) place: Place,
+    pub(crate) place: RulePlace,
     /// The package without `data`, such as `release.sbom`.
     pub(crate) package: String,
     pub(crate) name: String,
@@ -56,18 +56,22 @@ impl Rule {
 
     /// Returns a member of `custom` in the annotation of the rule or of its document.
     pub(crate) fn custom(&self, member: &str) -> Option<&Value> {
-        let own = self.own().filter_map(|annotation| annotation.get("custom"));
+        let own = self
+            .own_annotations()
+            .filter_map(|annotation| annotation.get("custom"));
         own.filter_map(|custom| custom.get(member)).next()
     }
 
     /// Returns the title in the annotation of the rule or of its document.
     pub(crate) fn title(&self) -> Option<&str> {
-        self.own().find_map(|own| own.get("title")?.as_str())
+        self.own_annotations()
+            .find_map(|own| own.get("title")?.as_str())
     }
 
     /// Returns the description in the annotation of the rule or of its document.
     pub(crate) fn description(&self) -> Option<&str> {
-        self.own().find_map(|own| own.get("description")?.as_str())
+        self.own_annotations()
+            .find_map(|own| own.get("description")?.as_str())
     }
 
     /// Returns a member of `custom` that is a list of strings or a single one.
@@ -93,7 +97,7 @@ impl Rule {
         self.annotations.iter().any(scope)
     }
 
-    fn own(&self) -> impl Iterator<Item = &Value> {
+    fn own_annotations(&self) -> impl Iterator<Item = &Value> {
         self.annotations.iter().filter(|annotation| {
             let scope = annotation.get("scope").and_then(Value::as_str);
             matches!(scope, Some("rule" | "document"))
@@ -125,7 +129,7 @@ pub(super) fn inventory(modules: &[syntax::Module]) -> Result<Vec<Rule>, Error> 
         for (rule, chain) in module.rules.iter().zip(chains) {
             let annotations = chain.iter().filter_map(|link| link.annotations.as_deref());
             all.push(Rule {
-                place: Place {
+                place: RulePlace {
                     file: module.file.to_string(),
                     line: rule.span.line,
                 },
@@ -190,7 +194,7 @@ fn head_names(head: &Head) -> impl Iterator<Item = &str> {
 
 /// Refuses two rules with the same code, whose results could not be distinguished.
 pub(super) fn check_codes<'a>(rules: impl Iterator<Item = &'a Rule>) -> Result<(), Error> {
-    let mut seen: BTreeMap<String, &Place> = BTreeMap::new();
+    let mut seen: BTreeMap<String, &RulePlace> = BTreeMap::new();
     for rule in rules {
         let Some(code) = rule.code() else { continue };
         if let Some(first) = seen.get(&code) {

@@ -10,9 +10,9 @@ use std::{
 use rego::{Value, eval::Session};
 
 use super::{
-    Host,
+    FunctionHost,
     engine::{Program, TIME_LIMIT},
-    error::{Error, Place},
+    error::{Error, RulePlace},
     policy::Policy,
 };
 
@@ -21,18 +21,18 @@ use super::{
 pub(crate) struct Tested {
     /// The package and the name: `release.sbom_test.test_found`.
     pub(crate) name: String,
-    pub(crate) place: Place,
-    pub(crate) verdict: Verdict,
+    pub(crate) place: RulePlace,
+    pub(crate) verdict: TestVerdict,
     /// The expression that failed, with the values of its variables.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<TestFailure>,
     pub(crate) printed: Vec<String>,
     pub(crate) took: Duration,
 }
 
 /// The expression of a test that failed last.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub(crate) place: Place,
+pub(crate) struct TestFailure {
+    pub(crate) place: RulePlace,
     /// The byte range of the expression in its file.
     pub(crate) bytes: std::ops::Range<usize>,
     /// The bound variables with their values.
@@ -49,7 +49,7 @@ pub(crate) struct Coverage {
 
 /// The results of all tests, and the lines that they evaluated.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct TestRun {
     /// The tests, in the order of their names.
     pub(crate) tests: Vec<Tested>,
     /// The files, in the order of their names.
@@ -58,7 +58,7 @@ pub(crate) struct Run {
 
 /// The result of a test, by its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum TestVerdict {
     Passed,
     /// The rule is undefined or has a value other than true.
     Failed(String),
@@ -75,9 +75,9 @@ pub(crate) fn run(
     policy: &Policy,
     data: &serde_json::Value,
     wanted: impl Fn(&str) -> bool,
-) -> Result<Run, Error> {
-    let program = policy.program(data, &Host::offline(), TIME_LIMIT)?;
-    let mut tests: Vec<(String, Place, &[String])> = Vec::new();
+) -> Result<TestRun, Error> {
+    let program = policy.program(data, &FunctionHost::offline(), TIME_LIMIT)?;
+    let mut tests: Vec<(String, RulePlace, &[String])> = Vec::new();
     for rule in policy.rules() {
         let test = rule.name.starts_with("test_") || rule.name.starts_with("todo_test_");
         let name = format!("{}.{}", rule.package, rule.name);
@@ -92,9 +92,9 @@ pub(crate) fn run(
     let run = tests.into_iter();
     let run = run.map(|(name, place, path)| {
         let tested = Tested::new(name, place);
-        one(&program, tested, path, &mut visited)
+        run_test(&program, tested, path, &mut visited)
     });
-    Ok(Run {
+    Ok(TestRun {
         tests: run.collect(),
         coverage: coverage(policy, &visited),
     })
@@ -116,11 +116,11 @@ fn coverage(policy: &Policy, visited: &BTreeMap<String, BTreeSet<u32>>) -> Vec<C
 }
 
 impl Tested {
-    fn new(name: String, place: Place) -> Self {
+    fn new(name: String, place: RulePlace) -> Self {
         Self {
             name,
             place,
-            verdict: Verdict::Skipped,
+            verdict: TestVerdict::Skipped,
             failure: None,
             printed: Vec::new(),
             took: Duration::ZERO,
@@ -128,7 +128,7 @@ impl Tested {
     }
 }
 
-fn one(
+fn run_test(
     program: &Program,
     mut tested: Tested,
     path: &[String],
@@ -142,13 +142,13 @@ fn one(
     let mut session = program.session(None).traced();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     tested.verdict = match session.document(&path).map(|answer| answer.value) {
-        Ok(Some(Value::Bool(true))) => Verdict::Passed,
-        Ok(None) => Verdict::Failed("it is undefined".to_owned()),
-        Ok(Some(value)) => Verdict::Failed(format!("it is {value}")),
-        Err(error) => Verdict::Errored(error.to_string()),
+        Ok(Some(Value::Bool(true))) => TestVerdict::Passed,
+        Ok(None) => TestVerdict::Failed("it is undefined".to_owned()),
+        Ok(Some(value)) => TestVerdict::Failed(format!("it is {value}")),
+        Err(error) => TestVerdict::Errored(error.to_string()),
     };
     tested.took = start.elapsed();
-    if matches!(tested.verdict, Verdict::Failed(_)) {
+    if matches!(tested.verdict, TestVerdict::Failed(_)) {
         tested.failure = failure(&mut session);
     }
     tested.printed = session
@@ -162,12 +162,12 @@ fn one(
     tested
 }
 
-fn failure(session: &mut Session) -> Option<Failure> {
+fn failure(session: &mut Session) -> Option<TestFailure> {
     let found = session.failure()?;
     let variables = found.variables.iter();
     let variables = variables.map(|(name, value)| (name.to_string(), value.into()));
-    Some(Failure {
-        place: Place {
+    Some(TestFailure {
+        place: RulePlace {
             file: found.file.to_string(),
             line: found.line,
         },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Error, Host, Input, Module, Policy, Program, Query, Raw};
+use super::{EngineInput, Error, FunctionHost, Module, Policy, Program, Query, RuleValue};
 
 fn module(file: &str, source: &str) -> Module {
     Module {
@@ -22,17 +22,17 @@ fn policy(source: &str) -> Result<Policy, Error> {
 /// Reads and compiles a policy of one module with the package `p`.
 fn refused(source: &str, data: &Value) -> Error {
     let compiled =
-        policy(source).and_then(|policy| policy.compile(data, &Host::offline()).map(drop));
+        policy(source).and_then(|policy| policy.compile(data, &FunctionHost::offline()).map(drop));
     compiled.unwrap_err()
 }
 
-fn input(json: &Value) -> Input {
-    Input::read(json)
+fn input(json: &Value) -> EngineInput {
+    EngineInput::read(json)
 }
 
-fn evaluate(source: &str, rule: &str) -> Result<Vec<Raw>, Error> {
+fn evaluate(source: &str, rule: &str) -> Result<Vec<RuleValue>, Error> {
     let policy = policy(source)?;
-    let program = policy.compile(&json!({}), &Host::offline())?;
+    let program = policy.compile(&json!({}), &FunctionHost::offline())?;
     let query = Query {
         package: "p".to_owned(),
         rule: rule.to_owned(),
@@ -115,7 +115,7 @@ fn data_in_the_place_of_a_rule_is_refused() {
     let error = refused(source, &json!({"p": {"deny": []}}));
     assert!(matches!(error, Error::DataCollision { .. }), "{error}");
     let beside = policy(source).unwrap();
-    let beside = beside.compile(&json!({"p": {"other": 1}}), &Host::offline());
+    let beside = beside.compile(&json!({"p": {"other": 1}}), &FunctionHost::offline());
     assert!(beside.is_ok());
 }
 
@@ -161,7 +161,7 @@ fn several_values_of_a_rule_with_one_are_an_error_and_never_nothing() {
     }
 }
 
-fn ask(program: &Program, rule: &str) -> Result<Vec<Raw>, Error> {
+fn ask(program: &Program, rule: &str) -> Result<Vec<RuleValue>, Error> {
     let query = |rule: &str| Query {
         package: "p".to_owned(),
         rule: rule.to_owned(),
@@ -174,7 +174,9 @@ fn a_rule_that_takes_too_long_is_an_error_that_names_it() {
     let source = "package p\n\nfine contains 1 if true\n\nslow contains [a, b] if {\n\tsome a in numbers.range(1, 1000)\n\tsome b in numbers.range(1, 1000)\n\ta * b == -1\n}\n";
     let policy = policy(source).unwrap();
     let limit = Duration::from_millis(5);
-    let program = policy.program(&json!({}), &Host::offline(), limit).unwrap();
+    let program = policy
+        .program(&json!({}), &FunctionHost::offline(), limit)
+        .unwrap();
     assert!(ask(&program, "fine").is_ok());
     let error = ask(&program, "slow").unwrap_err();
     let Error::Evaluation { rule, cause } = &error else {
@@ -286,7 +288,7 @@ fn data_can_be_replaced_where_it_is() {
     let answer = |source: &str| {
         let policy = policy(source).unwrap();
         let data = json!({"settings": {"a": 1}, "other": 2});
-        let program = policy.compile(&data, &Host::offline());
+        let program = policy.compile(&data, &FunctionHost::offline());
         let query = Query {
             package: "p".to_owned(),
             rule: "x".to_owned(),

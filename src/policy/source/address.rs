@@ -22,7 +22,7 @@ const REGISTRIES: [&str; 7] = [
 
 /// The parsed address of a source, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Address {
+pub(crate) enum SourceAddress {
     File(PathBuf),
     /// A directory of a Git repository.
     Git(GitAddress),
@@ -63,7 +63,7 @@ pub(crate) enum AddressError {
     },
 }
 
-impl Address {
+impl SourceAddress {
     /// Parses the text of a source.
     ///
     /// # Errors
@@ -158,22 +158,22 @@ fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-fn oci(text: &str, reference: &str) -> Result<Address, AddressError> {
+fn oci(text: &str, reference: &str) -> Result<SourceAddress, AddressError> {
     let reference = reference
         .parse()
         .map_err(|source| AddressError::Reference {
             text: text.to_owned(),
             source,
         })?;
-    Ok(Address::Oci(reference))
+    Ok(SourceAddress::Oci(reference))
 }
 
-fn http(text: &str, url: &str) -> Result<Address, AddressError> {
+fn http(text: &str, url: &str) -> Result<SourceAddress, AddressError> {
     let url = Url::parse(url).map_err(|error| AddressError::Url {
         text: text.to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(Address::Http(url))
+    Ok(SourceAddress::Http(url))
 }
 
 /// Parses `git::[https://]HOST/PATH[//DIR][?ref=REVISION[//DIR]]` without its prefix.

@@ -46,20 +46,8 @@ pub(super) async fn artifact(
     let Content::Image(image) = manifest.content().map_err(failed)? else {
         return Err(missing("an artifact that is not an index".to_owned()));
     };
-    let mut kept = Vec::new();
-    for layer in &image.layers {
-        kept.extend(form(origin, layer)?.map(|form| (layer, form)));
-    }
-    // The limit applies to the sum of all layers, before any is fetched.
-    let sizes = kept.iter().map(|(layer, _)| layer.size);
-    let total = sizes.fold(0, u64::saturating_add);
-    if kept.len() > MAX_FILES || total > MAX_BYTES as u64 {
-        return Err(too_large(origin));
-    }
-    budget::check(&origin, usize::try_from(total).unwrap_or(usize::MAX))
-        .map_err(|exceeded| failed(exceeded.into()))?;
     let mut files = Vec::new();
-    for (layer, form) in kept {
+    for (layer, form) in kept_layers(origin, &image.layers)? {
         let bytes = registry.blob(repository, layer, MAX_BYTES as u64).await;
         let bytes = bytes.map_err(failed)?;
         match form {
@@ -80,6 +68,29 @@ pub(super) async fn artifact(
         pinned: format!("oci::{repository}{tag}@{}", manifest.digest),
         files: texts(origin, files)?,
     })
+}
+
+/// Returns the layers with rules or data and their forms, if the sum of their sizes is within the limit.
+fn kept_layers<'l>(
+    origin: &str,
+    layers: &'l [Descriptor],
+) -> Result<Vec<(&'l Descriptor, Form)>, Error> {
+    let mut kept = Vec::new();
+    for layer in layers {
+        kept.extend(form(origin, layer)?.map(|form| (layer, form)));
+    }
+    let sizes = kept.iter().map(|(layer, _)| layer.size);
+    let total = sizes.fold(0, u64::saturating_add);
+    if kept.len() > MAX_FILES || total > MAX_BYTES as u64 {
+        return Err(too_large(origin));
+    }
+    budget::check(&origin, usize::try_from(total).unwrap_or(usize::MAX)).map_err(|exceeded| {
+        Error::Registry {
+            origin: origin.to_owned(),
+            source: exceeded.into(),
+        }
+    })?;
+    Ok(kept)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -136,7 +147,7 @@ fn unpacked(
     bytes: &[u8],
 ) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let failed = |error: archive::Error| refused(origin, layer, &error.to_string());
-    let files = archive::all(bytes, &is_kept).map_err(failed)?;
+    let files = archive::matching_files(bytes, &is_kept).map_err(failed)?;
     let start = match directory {
         "" => String::new(),
         directory => format!("{directory}/"),

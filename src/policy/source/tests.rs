@@ -3,16 +3,16 @@ use std::fs;
 use super::*;
 use crate::{env::Env, git::Credentials};
 
-fn git(url: &str, revision: Option<&str>, dir: &str) -> Address {
-    Address::Git(GitAddress {
+fn git(url: &str, revision: Option<&str>, dir: &str) -> SourceAddress {
+    SourceAddress::Git(GitAddress {
         url: url.to_owned(),
         revision: revision.map(str::to_owned),
         dir: dir.to_owned(),
     })
 }
 
-fn parse(text: &str) -> Result<Address, AddressError> {
-    Address::parse(text)
+fn parse(text: &str) -> Result<SourceAddress, AddressError> {
+    SourceAddress::parse(text)
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn classifies_sources_as_upstream_does() {
             "git::http://127.0.0.1:80/p.git",
             git("http://127.0.0.1:80/p.git", None, ""),
         ),
-        ("file::policies", Address::File("policies".into())),
-        ("file:///srv/p", Address::File("/srv/p".into())),
-        ("./p", Address::File("./p".into())),
-        ("/srv/p", Address::File("/srv/p".into())),
+        ("file::policies", SourceAddress::File("policies".into())),
+        ("file:///srv/p", SourceAddress::File("/srv/p".into())),
+        ("./p", SourceAddress::File("./p".into())),
+        ("/srv/p", SourceAddress::File("/srv/p".into())),
     ] {
         assert_eq!(parse(text), Ok(expected), "{text}");
     }
@@ -68,10 +68,10 @@ fn classifies_sources_as_upstream_does() {
         "quay.io/org/p:v1",
         "127.0.0.1:5000/p",
     ] {
-        assert!(matches!(parse(text), Ok(Address::Oci(_))), "{text}");
+        assert!(matches!(parse(text), Ok(SourceAddress::Oci(_))), "{text}");
     }
     let document = parse("https://host.example/policy.yaml");
-    assert!(matches!(document, Ok(Address::Http(_))));
+    assert!(matches!(document, Ok(SourceAddress::Http(_))));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_pin_keeps_the_directory_whereever_it_stood() {
         "git::https://h.example/r//sub?ref=main",
         "git::https://h.example/r?ref=main//sub",
     ] {
-        let Ok(Address::Git(address)) = parse(text) else {
+        let Ok(SourceAddress::Git(address)) = parse(text) else {
             panic!("{text}");
         };
         assert_eq!(address.pinned("c0ffee"), "git::h.example/r//sub?ref=c0ffee");

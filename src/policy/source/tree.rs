@@ -15,51 +15,26 @@ pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fe
     if root.is_file() {
         refuse_archive(origin, &root.to_string_lossy())?;
     }
-    let failed = |path: &Path, source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Error::Missing {
-            origin: origin.to_owned(),
-            what: path.display().to_string(),
-        },
-        _ => Error::File {
-            origin: origin.to_owned(),
-            path: path.display().to_string(),
-            source,
-        },
-    };
-    let refused =
-        |path: &Path, reason| failed(path, io::Error::new(io::ErrorKind::InvalidInput, reason));
     let mut files = Vec::new();
     let mut size = 0;
     let mut open = vec![(root.to_owned(), 0)];
     while let Some((path, depth)) = open.pop() {
-        let failed = |error| failed(&path, error);
+        let failed = |error| failed(origin, &path, error);
         let metadata = fs::metadata(&path).map_err(failed)?;
         if metadata.is_dir() {
             if depth > MAX_DEPTH {
                 return Err(too_large(origin));
             }
             hidden.check(&path).map_err(failed)?;
-            for entry in fs::read_dir(&path).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name();
-                // The files of a repository itself are not part of the policy, nor are the directories behind
-                // the links of a mounted Secret (`..data`).
-                if name == ".git" || name.to_string_lossy().starts_with("..") {
-                    continue;
-                }
-                let is_link = entry.file_type().map_err(failed)?.is_symlink();
-                if is_link && !leads_inside(root, &entry.path()).map_err(failed)? {
-                    return Err(refused(&entry.path(), LEADS_OUT));
-                }
-                open.push((entry.path(), depth + 1));
-            }
+            let children = children(origin, root, &path)?;
+            open.extend(children.into_iter().map(|child| (child, depth + 1)));
             continue;
         }
         let name = relative(root, &path);
         if is_kept(&name) {
             // Reading a pipe may block, and a device may never end. The named path itself may be a pipe.
             if !metadata.is_file() && path != root {
-                return Err(refused(&path, NOT_REGULAR));
+                return Err(refused(origin, &path, NOT_REGULAR));
             }
             hidden.check(&path).map_err(failed)?;
             if size + usize::try_from(metadata.len()).unwrap_or(usize::MAX) > MAX_BYTES {
@@ -77,6 +52,44 @@ pub(super) fn directory(origin: &str, root: &Path, hidden: &Hidden) -> Result<Fe
         pinned: format!("file::{}", root.display()),
         files: texts(origin, files)?,
     })
+}
+
+/// Returns the entries of a directory, without those of Git and the directories behind the links of a
+/// mounted Secret (`..data`). Refuses a link that points outside of the root.
+fn children(origin: &str, root: &Path, directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |error| failed(origin, directory, error);
+    let mut children = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        if name == ".git" || name.to_string_lossy().starts_with("..") {
+            continue;
+        }
+        let is_link = entry.file_type().map_err(failed)?.is_symlink();
+        if is_link && !leads_inside(root, &entry.path()).map_err(failed)? {
+            return Err(refused(origin, &entry.path(), LEADS_OUT));
+        }
+        children.push(entry.path());
+    }
+    Ok(children)
+}
+
+fn failed(origin: &str, path: &Path, source: io::Error) -> Error {
+    let origin = origin.to_owned();
+    let path = path.display().to_string();
+    match source.kind() {
+        io::ErrorKind::NotFound => Error::Missing { origin, what: path },
+        _ => Error::File {
+            origin,
+            path,
+            source,
+        },
+    }
+}
+
+fn refused(origin: &str, path: &Path, reason: &str) -> Error {
+    let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
+    failed(origin, path, source)
 }
 
 /// Reads a file up to the limit, because its size may change meanwhile.

@@ -13,30 +13,30 @@ use lab::{
 
 use super::{attacks::parts::*, *};
 use crate::trust::{
-    Error, Kind,
-    check::Subject,
-    discover::{Candidate, Container},
+    Error, EvidenceKind,
+    discover::{Container, EvidenceCandidate},
+    legacy::LoggedCandidate,
 };
 
 type Make = fn(&World);
-type Expect = fn(&World) -> Verifier;
+type Expect = fn(&World) -> ImageVerifier;
 
 /// Checks that the good artefact is accepted, and the attack on another image is refused for the reason.
-async fn pair(kind: Kind, expect: Expect, good: Make, attack: Make, expected: &str) {
+async fn pair(kind: EvidenceKind, expect: Expect, good: Make, attack: Make, expected: &str) {
     let world = World::new();
     good(&world);
     let examined = world.examine(&expect(&world)).await;
     let counts = match kind {
-        Kind::Signature => examined.signatures.is_ok(),
-        Kind::Attestation => examined.attestations.is_ok(),
+        EvidenceKind::Signature => examined.signatures.is_ok(),
+        EvidenceKind::Attestation => examined.attestations.is_ok(),
     };
     assert!(counts, "the good one: {:?}", examined.rejected);
     let world = World::new();
     attack(&world);
     let examined = world.examine(&expect(&world)).await;
     let found = match kind {
-        Kind::Signature => reason(examined.signatures),
-        Kind::Attestation => reason(examined.attestations),
+        EvidenceKind::Signature => reason(examined.signatures),
+        EvidenceKind::Attestation => reason(examined.attestations),
     };
     let shown = format!("{found:?}");
     assert!(shown.starts_with(expected), "{shown}");
@@ -70,7 +70,14 @@ async fn cve_2022_23649_a_promise_of_the_log_for_another_signature() {
         let layer = signed_layer(world, &world.claims());
         put_sig(world, annotated(layer, "dev.sigstore.cosign/bundle", entry));
     };
-    pair(Kind::Signature, logged, good_logged, replay, "LogEntry").await;
+    pair(
+        EvidenceKind::Signature,
+        logged,
+        good_logged,
+        replay,
+        "LogEntry",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -83,7 +90,14 @@ async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
         layer = annotated(layer, "dev.cosignproject.cosign/signature", signature);
         put_sig(world, layer);
     };
-    pair(Kind::Signature, keyless, good_keyless, stolen, "LogEntry").await;
+    pair(
+        EvidenceKind::Signature,
+        keyless,
+        good_keyless,
+        stolen,
+        "LogEntry",
+    )
+    .await;
     // The identity is checked in every format.
     let stranger = |world: &World| {
         let request = CertificateRequest::new("mallory@evil.example", ISSUER);
@@ -92,13 +106,27 @@ async fn cve_2022_36056_a_bundle_of_somebody_else_beside_the_signature() {
             keyless_layer(world, &world.certificate(&request), SIGNED),
         );
     };
-    pair(Kind::Signature, keyless, good_keyless, stranger, "Identity").await;
+    pair(
+        EvidenceKind::Signature,
+        keyless,
+        good_keyless,
+        stranger,
+        "Identity",
+    )
+    .await;
     // An unreadable bundle is not skipped.
     let broken = |world: &World| {
         let layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
         put_sig(world, annotated(layer, "dev.sigstore.cosign/bundle", "{}"));
     };
-    pair(Kind::Signature, keyless, good_keyless, broken, "Malformed").await;
+    pair(
+        EvidenceKind::Signature,
+        keyless,
+        good_keyless,
+        broken,
+        "Malformed",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -139,7 +167,7 @@ fn claim(world: &World, count: usize, size: u64) {
 async fn cve_2024_29902_a_huge_attachment() {
     let good = |world: &World| put_sig(world, signed_layer(world, &world.claims()));
     let huge = |world: &World| claim(world, 1, u64::from(u32::MAX));
-    pair(Kind::Signature, owner, good, huge, "TooLarge").await;
+    pair(EvidenceKind::Signature, owner, good, huge, "TooLarge").await;
 }
 
 #[tokio::test]
@@ -163,7 +191,7 @@ async fn cve_2026_22703_a_real_entry_of_another_bundle() {
         attach(world, &bundle);
     };
     pair(
-        Kind::Signature,
+        EvidenceKind::Signature,
         keyless,
         good_keyless_bundle,
         unrelated,
@@ -177,7 +205,7 @@ async fn cve_2026_22703_a_real_entry_of_another_bundle() {
         attach(world, &bundle);
     };
     let good = |world: &World| attach(world, &key_bundle(world, SIGN));
-    pair(Kind::Signature, logged, good, unrelated, "LogEntry").await;
+    pair(EvidenceKind::Signature, logged, good, unrelated, "LogEntry").await;
 }
 
 #[tokio::test]
@@ -213,7 +241,7 @@ async fn cve_2026_39395_a_signed_payload_that_is_no_statement() {
     ];
     for attack in attacks {
         pair(
-            Kind::Attestation,
+            EvidenceKind::Attestation,
             owner,
             good_attestation,
             attack,
@@ -240,7 +268,7 @@ async fn ghsa_cq38_jh5f_37mq_thousands_of_entries_timestamps_and_subjects() {
     };
     for attack in [entries as Make, stamps] {
         pair(
-            Kind::Signature,
+            EvidenceKind::Signature,
             keyless,
             good_keyless_bundle,
             attack,
@@ -255,7 +283,7 @@ async fn ghsa_cq38_jh5f_37mq_thousands_of_entries_timestamps_and_subjects() {
         put_att(world, Layer::envelope(&world.envelope(&statement)));
     };
     pair(
-        Kind::Attestation,
+        EvidenceKind::Attestation,
         owner,
         good_attestation,
         subjects,
@@ -270,7 +298,7 @@ async fn ghsa_cq38_jh5f_37mq_thousands_of_entries_timestamps_and_subjects() {
         put_att(world, Layer::envelope(&world.envelope(&statement)));
     };
     pair(
-        Kind::Attestation,
+        EvidenceKind::Attestation,
         owner,
         good_attestation,
         digests,
@@ -280,9 +308,9 @@ async fn ghsa_cq38_jh5f_37mq_thousands_of_entries_timestamps_and_subjects() {
 }
 
 /// Expects the key of a certificate, which is valid as long as the certificate.
-fn certified(world: &World) -> Verifier {
+fn certified(world: &World) -> ImageVerifier {
     let pem = crate::trust::pem::write("CERTIFICATE", &world.honest_certificate());
-    let key = Key::from_pem(&pem, "a test").unwrap();
+    let key = TrustedKey::from_pem(&pem, "a test").unwrap();
     verifier(keys(key, LogPolicy::Required), Some(world.root()))
 }
 
@@ -325,14 +353,21 @@ async fn ghsa_wqqc_jjcq_vfxm_a_key_outside_its_life() {
             &sigstore::bundle(log, &envelope, &signer, Some(&entry)).unwrap(),
         );
     };
-    pair(Kind::Signature, certified, bundled, late, "KeyTime").await;
+    pair(EvidenceKind::Signature, certified, bundled, late, "KeyTime").await;
     let timeless = |world: &World| {
         let mut bundle = key_bundle(world, SIGN);
         let entry = entry_of(&mut bundle).as_object_mut().unwrap();
         entry.remove("inclusionPromise");
         attach(world, &bundle);
     };
-    pair(Kind::Signature, certified, bundled, timeless, "NoTime").await;
+    pair(
+        EvidenceKind::Signature,
+        certified,
+        bundled,
+        timeless,
+        "NoTime",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -377,7 +412,14 @@ async fn cve_2024_55655_logged_after_the_certificates_life() {
             &sigstore::bundle(log, &envelope, &signer, Some(&entry)).unwrap(),
         );
     };
-    pair(Kind::Signature, keyless, good_keyless_bundle, late, "Chain").await;
+    pair(
+        EvidenceKind::Signature,
+        keyless,
+        good_keyless_bundle,
+        late,
+        "Chain",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -389,7 +431,14 @@ async fn cve_2023_47122_a_log_that_vouches_for_its_own_key() {
         let entry = Sigstore::new().unwrap().log.add(&document, SIGNED).unwrap();
         put_sig(world, Layer::signature(&payload, &signature).logged(&entry));
     };
-    pair(Kind::Signature, logged, good_logged, foreign, "UnknownLog").await;
+    pair(
+        EvidenceKind::Signature,
+        logged,
+        good_logged,
+        foreign,
+        "UnknownLog",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -444,7 +493,14 @@ async fn ghsa_9vcr_p3rj_q5q6_entries_are_not_counted() {
         attach(world, &bundle);
     };
     let good = |world: &World| attach(world, &key_bundle(world, SIGN));
-    pair(Kind::Signature, logged, good, of_two_logs, "UnknownLog").await;
+    pair(
+        EvidenceKind::Signature,
+        logged,
+        good,
+        of_two_logs,
+        "UnknownLog",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -486,7 +542,7 @@ async fn tob_sigstore_6_the_scheme_is_the_keys_whatever_is_said_about_it() {
         );
         for other in signer::Scheme::ALL {
             let stranger = signer::Key::of(other).unwrap();
-            let key = Key::from_pem(&stranger.public_pem(), "a test").unwrap();
+            let key = TrustedKey::from_pem(&stranger.public_pem(), "a test").unwrap();
             let who = keys(key, LogPolicy::Required);
             let refused = world.examine(&verifier(who, Some(world.root()))).await;
             let refused = reason(refused.signatures);
@@ -530,8 +586,8 @@ async fn tob_sigstore_9_a_bundle_of_two_signatures() {
         attach(world, &bundle);
     };
     let good = |world: &World| attach(world, &key_bundle(world, SIGN));
-    pair(Kind::Signature, logged, good, two, "Malformed").await;
-    pair(Kind::Signature, owner, good, two, "Malformed").await;
+    pair(EvidenceKind::Signature, logged, good, two, "Malformed").await;
+    pair(EvidenceKind::Signature, owner, good, two, "Malformed").await;
 }
 
 #[test]
@@ -559,13 +615,13 @@ fn rustsec_2026_0098_the_certificate_library_is_a_repaired_one() {
 
 /// Verifies the real bundle of the image `keyless` with the real root, both changed by the test.
 fn check_keyless(change_root: fn(&mut Value), change: fn(&mut Value)) -> Result<(), Reason> {
-    check_bundle(Who::Identities(anybody()), change_root, change)
+    check_bundle(TrustedSigners::Identities(anybody()), change_root, change)
 }
 
 /// Expects any signer with a certificate.
-pub(super) fn anybody() -> Vec<Identity> {
+pub(super) fn anybody() -> Vec<ExpectedIdentity> {
     let anything = || Matcher::pattern(".*").unwrap();
-    vec![Identity {
+    vec![ExpectedIdentity {
         subject: anything(),
         issuer: anything(),
     }]
@@ -573,7 +629,7 @@ pub(super) fn anybody() -> Vec<Identity> {
 
 /// Verifies the changed bundle for these signers.
 pub(super) fn check_bundle(
-    who: Who,
+    who: TrustedSigners,
     change_root: fn(&mut Value),
     change: fn(&mut Value),
 ) -> Result<(), Reason> {
@@ -592,13 +648,13 @@ pub(super) fn check_bundle(
     let (named, bytes) = bundles.find(|(_, bytes)| is_keyless(bytes)).unwrap();
     let mut document: Value = serde_json::from_slice(&bytes).unwrap();
     change(&mut document);
-    let candidate = Candidate {
+    let candidate = EvidenceCandidate {
         origin: "fixture".to_owned(),
         container: Container::Bundle,
         bytes: document.to_string().into(),
         annotations: BTreeMap::new(),
     };
-    let subject = Subject {
+    let subject = LoggedCandidate {
         candidate: &candidate,
         looked_up: None,
     };

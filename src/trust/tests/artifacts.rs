@@ -8,7 +8,7 @@ use super::{attacks::parts::*, *};
 use crate::trust::Artifact;
 
 /// Verifies a bundle over the image's digest.
-fn verify(verifier: &Verifier, world: &World, bundle: &Value) -> Result<(), Reason> {
+fn verify(verifier: &ImageVerifier, world: &World, bundle: &Value) -> Result<(), Reason> {
     let artifact = Artifact::Digest(world.reference().digest);
     verifier
         .verify_bundle(bundle.to_string().as_bytes(), &artifact)
@@ -31,7 +31,7 @@ fn managed_key_wrong_key() {
     verify(&world.by_logged_key(), &world, &bundle).unwrap();
     // The key is encoded as canonically as the right one.
     let other = signer::Key::generate().unwrap().public_pem();
-    let other = Key::from_pem(&other, "a test").unwrap();
+    let other = TrustedKey::from_pem(&other, "a test").unwrap();
     let other = verifier(keys(other, LogPolicy::Required), Some(world.root()));
     refused(verify(&other, &world, &bundle), "Signature");
 }
@@ -137,11 +137,11 @@ fn certificates_in_another_place() {
 fn rekor2_timestamp_of_another_signature() {
     let root = fixture("cosign-v3/trusted_root.json");
     let anybody = || Matcher::pattern(".*").unwrap();
-    let who = Who::Identities(vec![Identity {
+    let who = TrustedSigners::Identities(vec![ExpectedIdentity {
         subject: anybody(),
         issuer: anybody(),
     }]);
-    let verifier = verifier(who, Some(Root::parse(&root, "cosign-v3").unwrap()));
+    let verifier = verifier(who, Some(SigstoreRoot::parse(&root, "cosign-v3").unwrap()));
     let bundles = real_bundles().into_iter().filter_map(|(named, bytes)| {
         let bundle: Value = serde_json::from_slice(&bytes).unwrap();
         let keyless = bundle["verificationMaterial"]["certificate"].is_object();

@@ -19,16 +19,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::trust::{
-    Kind,
-    check::Subject,
-    discover::{Candidate, Container},
+    EvidenceKind,
+    discover::{Container, EvidenceCandidate},
+    legacy::LoggedCandidate,
 };
 
 type Make = fn(&World);
-type Expect = fn(&World) -> Verifier;
+type Expect = fn(&World) -> ImageVerifier;
 
 /// An attack: the kind of evidence, the expected signer, the change, and the name of the reason.
-struct Lie(Kind, Expect, Make, &'static str);
+struct Lie(EvidenceKind, Expect, Make, &'static str);
 
 /// Returns the name of a reason's variant.
 fn name(reason: &Reason) -> String {
@@ -95,9 +95,9 @@ fn body_of<'a>(test: &str, file: &'a str) -> &'a str {
     file[start..].split("\n}\n").next().unwrap()
 }
 
-#[tokio::test]
-async fn the_good_artefacts_count() {
-    let goods: [(&str, Expect, Make); 15] = [
+/// Returns a good artefact of each format with the signer that it is accepted for.
+fn good_artefacts() -> [(&'static str, Expect, Make); 15] {
+    [
         ("sig by key", owner, |w| {
             put_sig(w, signed_layer(w, &w.claims()));
         }),
@@ -143,8 +143,12 @@ async fn the_good_artefacts_count() {
             let entry = w.log(&intoto_entry(&envelope, &Signer::key(&w.key)));
             put_att(w, Layer::envelope(&envelope).logged(&entry));
         }),
-    ];
-    for (what, expect, make) in goods {
+    ]
+}
+
+#[tokio::test]
+async fn the_good_artefacts_count() {
+    for (what, expect, make) in good_artefacts() {
         let world = World::new();
         make(&world);
         let examined = world.examine(&expect(&world)).await;
@@ -194,8 +198,8 @@ async fn each_lie_is_refused_by_its_reason() {
         make(&world);
         let examined = world.examine(&expect(&world)).await;
         let found = match kind {
-            Kind::Signature => reason(examined.signatures),
-            Kind::Attestation => reason(examined.attestations),
+            EvidenceKind::Signature => reason(examined.signatures),
+            EvidenceKind::Attestation => reason(examined.attestations),
         };
         assert_eq!(name(&found), expected, "lie {number}: {found}");
         seen.insert(expected);
@@ -278,7 +282,7 @@ fn a_timestamp_outside_the_life_of_its_authority_is_refused() {
 /// Checks the real bundles of cosign v3, each changed.
 fn check_real(root: &Value, change: impl Fn(&mut Value)) -> Vec<Result<(), Reason>> {
     let anybody = || Matcher::pattern(".*").unwrap();
-    let who = Who::Identities(vec![Identity {
+    let who = TrustedSigners::Identities(vec![ExpectedIdentity {
         subject: anybody(),
         issuer: anybody(),
     }]);
@@ -287,13 +291,13 @@ fn check_real(root: &Value, change: impl Fn(&mut Value)) -> Vec<Result<(), Reaso
     let checked = bundles.map(|(named, bytes)| {
         let mut document: Value = serde_json::from_slice(&bytes).unwrap();
         change(&mut document);
-        let candidate = Candidate {
+        let candidate = EvidenceCandidate {
             origin: "fixture".to_owned(),
             container: Container::Bundle,
             bytes: document.to_string().into(),
             annotations: named.clone(),
         };
-        let subject = Subject {
+        let subject = LoggedCandidate {
             candidate: &candidate,
             looked_up: None,
         };

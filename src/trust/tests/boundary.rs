@@ -22,7 +22,7 @@ async fn a_certificate_has_exactly_one_subject_name_without_control_characters()
         let world = World::new();
         let certificate = world.certificate(&CertificateRequest::new(subject, ISSUER));
         put_sig(&world, keyless_layer(&world, &certificate, SIGNED));
-        let anybody = Who::Identities(vec![Identity {
+        let anybody = TrustedSigners::Identities(vec![ExpectedIdentity {
             subject: Matcher::pattern("(?s).*").unwrap(),
             issuer: Matcher::exact(ISSUER).unwrap(),
         }]);

@@ -17,8 +17,8 @@ use super::{attacks::parts::*, *};
 use crate::{
     image::Digest,
     trust::{
-        check::Subject,
-        discover::{Candidate, Container},
+        discover::{Container, EvidenceCandidate},
+        legacy::LoggedCandidate,
         pem,
     },
 };
@@ -38,11 +38,11 @@ fn measure(what: &str, mut run: impl FnMut()) {
     println!("| {what} | {:.0} |", f64::from(count) / seconds);
 }
 
-fn of_layer(container: Container, layer: &Layer) -> Candidate {
+fn of_layer(container: Container, layer: &Layer) -> EvidenceCandidate {
     let annotations = layer.annotations.iter();
     let annotations =
         annotations.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_owned()));
-    Candidate {
+    EvidenceCandidate {
         origin: "measured".to_owned(),
         container,
         bytes: layer.bytes.clone().into(),
@@ -50,14 +50,14 @@ fn of_layer(container: Container, layer: &Layer) -> Candidate {
     }
 }
 
-fn of_bundle(bundle: &Value) -> Candidate {
+fn of_bundle(bundle: &Value) -> EvidenceCandidate {
     let mut candidate = of_layer(Container::Bundle, &Layer::envelope(bundle));
     candidate.bytes = bundle.to_string().into();
     candidate
 }
 
-fn check(what: &str, verifier: &Verifier, candidate: &Candidate, digest: &Digest) {
-    let subject = Subject {
+fn check(what: &str, verifier: &ImageVerifier, candidate: &EvidenceCandidate, digest: &Digest) {
+    let subject = LoggedCandidate {
         candidate,
         looked_up: None,
     };
@@ -93,7 +93,7 @@ fn ed25519(message: &[u8]) -> Made {
 }
 
 /// Makes a statement with a predicate of this size in bytes.
-fn attested(world: &World, size: usize) -> Candidate {
+fn attested(world: &World, size: usize) -> EvidenceCandidate {
     let mut statement = world.statement("https://spdx.dev/Document");
     statement["predicate"] = json!({"files": vec!["x".repeat(56); size / 60]});
     of_layer(
@@ -102,7 +102,10 @@ fn attested(world: &World, size: usize) -> Candidate {
     )
 }
 
-fn keyless_attestation(world: &World, entry: fn(&Value, &Signer<'_>) -> Value) -> Candidate {
+fn keyless_attestation(
+    world: &World,
+    entry: fn(&Value, &Signer<'_>) -> Value,
+) -> EvidenceCandidate {
     let certificate = world.honest_certificate();
     let envelope = world.envelope(&world.statement(PREDICATE));
     let entry = world.log(&entry(
@@ -139,7 +142,7 @@ fn how_much_each_format_costs() {
         ("`.sig`, Ed25519", ed25519(&claims)),
     ];
     for (what, (der, made)) in others {
-        let key = Key::from_pem(&pem::write("PUBLIC KEY", &der), "a measurement").unwrap();
+        let key = TrustedKey::from_pem(&pem::write("PUBLIC KEY", &der), "a measurement").unwrap();
         let layer = of_layer(Container::SimpleSigning, &Layer::signature(&claims, &made));
         check(
             what,
@@ -148,33 +151,46 @@ fn how_much_each_format_costs() {
             &digest,
         );
     }
-    let (logged, keyless) = (world.by_logged_key(), world.keyless());
-    let layer = logged_layer(&world, &claims, |_| {});
+    logged_signatures(&world, &claims, &digest);
+    attestations(&world, &digest);
+    bundles(&world, &digest);
+    real(&fixture("cosign-v3/trusted_root.json"));
+    measure("trusted root read", || {
+        SigstoreRoot::public_good().unwrap();
+    });
+}
+
+fn logged_signatures(world: &World, claims: &[u8], digest: &Digest) {
+    let layer = logged_layer(world, claims, |_| {});
     check(
         "`.sig`, P-256 and log",
-        &logged,
+        &world.by_logged_key(),
         &of_layer(Container::SimpleSigning, &layer),
-        &digest,
+        digest,
     );
-    let layer = keyless_layer(&world, &world.honest_certificate(), SIGNED);
+    let layer = keyless_layer(world, &world.honest_certificate(), SIGNED);
     check(
         "`.sig`, certificate",
-        &keyless,
+        &world.keyless(),
         &of_layer(Container::SimpleSigning, &layer),
-        &digest,
+        digest,
     );
+}
+
+fn attestations(world: &World, digest: &Digest) {
     check(
         "`.att`, P-256",
         &world.by_key(),
-        &attested(&world, 600),
-        &digest,
+        &attested(world, 600),
+        digest,
     );
     check(
         "`.att`, P-256, 1 MiB",
         &world.by_key(),
-        &attested(&world, 1 << 20),
-        &digest,
+        &attested(world, 1 << 20),
+        digest,
     );
+    let keyless = world.keyless();
     for (what, entry) in [
         (
             "`.att`, certificate, `dsse` entry",
@@ -182,40 +198,39 @@ fn how_much_each_format_costs() {
         ),
         ("`.att`, certificate, `intoto` entry", intoto_entry),
     ] {
-        check(what, &keyless, &keyless_attestation(&world, entry), &digest);
+        check(what, &keyless, &keyless_attestation(world, entry), digest);
     }
+}
+
+fn bundles(world: &World, digest: &Digest) {
     check(
         "bundle, P-256",
         &world.by_key(),
-        &of_bundle(&key_bundle(&world, SIGN)),
-        &digest,
+        &of_bundle(&key_bundle(world, SIGN)),
+        digest,
     );
     check(
         "bundle, P-256 and log",
-        &logged,
-        &of_bundle(&key_bundle(&world, SIGN)),
-        &digest,
+        &world.by_logged_key(),
+        &of_bundle(&key_bundle(world, SIGN)),
+        digest,
     );
     check(
         "bundle, certificate, Rekor v1",
-        &keyless,
-        &of_bundle(&keyless_bundle(&world, SIGN)),
-        &digest,
+        &world.keyless(),
+        &of_bundle(&keyless_bundle(world, SIGN)),
+        digest,
     );
-    real(&fixture("cosign-v3/trusted_root.json"));
-    measure("trusted root read", || {
-        Root::public_good().unwrap();
-    });
 }
 
 /// Measures keyless bundles of the real cosign: Rekor v2 and a timestamp.
 fn real(root: &[u8]) {
     let anybody = || Matcher::pattern(".*").unwrap();
-    let who = Who::Identities(vec![Identity {
+    let who = TrustedSigners::Identities(vec![ExpectedIdentity {
         subject: anybody(),
         issuer: anybody(),
     }]);
-    let verifier = verifier(who, Some(Root::parse(root, "cosign-v3").unwrap()));
+    let verifier = verifier(who, Some(SigstoreRoot::parse(root, "cosign-v3").unwrap()));
     let (named, bytes) = real_bundles()
         .into_iter()
         .find(|(_, bytes)| String::from_utf8_lossy(bytes).contains("\"certificate\""))

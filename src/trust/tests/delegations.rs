@@ -6,7 +6,7 @@ use super::{
     repositories::{Mirror, find},
     *,
 };
-use crate::trust::{Choice, Error};
+use crate::trust::{Error, RootSource};
 
 const FAR: &str = "2099-01-01T00:00:00Z";
 const TARGET: &str = "trusted_root.json";
@@ -254,7 +254,10 @@ async fn cve_2020_15163_a_refused_root_is_not_kept() {
     mirror.serve(2);
     mirror.initialize().await.unwrap();
     mirror.web.break_down();
-    Choice::Default.load(&mirror.env(), &http()).await.unwrap();
+    RootSource::Default
+        .load(&mirror.env(), &http())
+        .await
+        .unwrap();
     // The same root signed by authorised keys is accepted.
     let mirror = Mirror::new();
     mirror.serve(1);

@@ -6,7 +6,7 @@ use lab::{
 };
 
 use super::*;
-use crate::trust::{Choice, Error, Loaded, Patterns, Start, TrustRequest, Tuf};
+use crate::trust::{Error, Loaded, Patterns, RootSource, Start, TrustRequest, Tuf};
 
 /// Returns the name of an error's variant.
 fn name(error: &Error) -> String {
@@ -16,7 +16,7 @@ fn name(error: &Error) -> String {
 }
 
 async fn key(reference: &str) -> Error {
-    let loaded = Key::load(reference, &Env::default(), &http()).await;
+    let loaded = TrustedKey::load(reference, &Env::default(), &http()).await;
     loaded.unwrap_err()
 }
 
@@ -47,7 +47,7 @@ async fn request(signer: &[&str]) -> Error {
         rekor_url: None,
         ignore_rekor: false,
         insecure_ignore_sct: false,
-        root: Choice::PublicGood,
+        root: RootSource::PublicGood,
         refuse_unreachable: false,
         patterns: Patterns::Whole,
         loaded: Loaded::default(),
@@ -73,7 +73,7 @@ async fn each_error_has_its_cause() {
         ..HttpOptions::default()
     };
     let unreadable = Http::new(unreadable, &Env::default());
-    let no_client = Key::load("https://keys.example/x", &Env::default(), &unreadable).await;
+    let no_client = TrustedKey::load("https://keys.example/x", &Env::default(), &unreadable).await;
     let world = World::new();
     let verifier = world.by_key();
     let mut absent = world.reference();
@@ -84,12 +84,12 @@ async fn each_error_has_its_cause() {
         .fail(Fault::new(Effect::Status(500)).of("GET", ".sig"));
     let failed = verifier.examine(&registry(), &world.reference()).await;
     let errors = [
-        ("Key", Key::from_pem("no key", "a test").unwrap_err()),
+        ("Key", TrustedKey::from_pem("no key", "a test").unwrap_err()),
         ("Missing", key("/nowhere/cosign.pub").await),
         ("Identity", Matcher::exact("").unwrap_err()),
         ("NoSigner", request(&[]).await),
         ("Contradiction", request(&["ci@example.com"]).await),
-        ("Root", Root::parse(b"{}", "a test").unwrap_err()),
+        ("Root", SigstoreRoot::parse(b"{}", "a test").unwrap_err()),
         ("Tuf", tuf(None).await),
         ("RootChecksum", tuf(Some(&"00".repeat(32))).await),
         (

@@ -43,19 +43,19 @@ fn spki(key: &RsaKeyPair) -> Vec<u8> {
     der.as_ref().to_vec()
 }
 
-fn load(label: &str, der: &[u8]) -> Result<Key, crate::trust::Error> {
-    Key::from_pem(&pem::write(label, der), "a test")
+fn load(label: &str, der: &[u8]) -> Result<TrustedKey, crate::trust::Error> {
+    TrustedKey::from_pem(&pem::write(label, der), "a test")
 }
 
 #[test]
 fn reads_each_key_of_a_list_and_refuses_a_bad_one() {
     let der = STANDARD.decode(P384).unwrap();
     let one = pem::write("PUBLIC KEY", &der);
-    let keys = Key::list_from_pem(&format!("{one}{one}"), "a test").unwrap();
+    let keys = TrustedKey::list_from_pem(&format!("{one}{one}"), "a test").unwrap();
     assert_eq!(keys.len(), 2);
     let short = pem::write("PUBLIC KEY", &STANDARD.decode(RSA_1024).unwrap());
     for bad in ["", "no key", &format!("{one}{short}")] {
-        let error = Key::list_from_pem(bad, "a test").unwrap_err();
+        let error = TrustedKey::list_from_pem(bad, "a test").unwrap_err();
         assert!(matches!(error, crate::trust::Error::Key { .. }), "{error}");
     }
 }
@@ -116,7 +116,7 @@ fn a_key_reads_the_same_in_every_form() {
         load("PUBLIC KEY", &spki).unwrap().fingerprint()
     );
     assert_eq!(
-        Key::from_pem(&key.to_pem(), "a test")
+        TrustedKey::from_pem(&key.to_pem(), "a test")
             .unwrap()
             .fingerprint(),
         key.fingerprint()
@@ -126,10 +126,10 @@ fn a_key_reads_the_same_in_every_form() {
 #[test]
 fn refuses_keys_that_nobody_should_use() {
     let good = World::new().key.public_pem();
-    assert!(Key::from_pem(&good, "a test").is_ok());
-    assert!(Key::from_pem(&good.repeat(2), "a test").is_err());
-    assert!(Key::from_pem("", "a test").is_err());
-    assert!(Key::from_pem(&good.replace("PUBLIC", "PRIVATE"), "a test").is_err());
+    assert!(TrustedKey::from_pem(&good, "a test").is_ok());
+    assert!(TrustedKey::from_pem(&good.repeat(2), "a test").is_err());
+    assert!(TrustedKey::from_pem("", "a test").is_err());
+    assert!(TrustedKey::from_pem(&good.replace("PUBLIC", "PRIVATE"), "a test").is_err());
     let rsa_1024 = STANDARD.decode(RSA_1024).unwrap();
     let short = load("PUBLIC KEY", &rsa_1024).unwrap_err().to_string();
     assert!(

@@ -75,11 +75,12 @@ fn attested(world: &World, certificate: Option<&[u8]>, predicate_type: &str) -> 
     (layer, bundle)
 }
 
-#[tokio::test]
-async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
-    /// Makes the layer for a place from the layer of the envelope or of the bundle.
-    type Made = fn(&Layer, &Value) -> Layer;
-    let places: [(&str, Made, bool); 11] = [
+/// Makes the layer for a place from the layer of the envelope or of the bundle.
+type Made = fn(&Layer, &Value) -> Layer;
+
+/// Returns the places of an attestation, and true for those where it is accepted as one.
+fn places() -> [(&'static str, Made, bool); 11] {
+    [
         ("referrer", |_, bundle| document(bundle), true),
         ("referrer", |layer, _| layer.clone(), true),
         (
@@ -111,11 +112,15 @@ async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
             |_, bundle| relabelled(document(bundle), SIMPLE_SIGNING),
             false,
         ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
     let signers: [(&str, Expect); 3] = [("owner", owner), ("logged", logged), ("keyless", keyless)];
     for without_referrers in [false, true] {
         for (signer, expect) in signers {
-            for (number, (place, make, attests)) in places.into_iter().enumerate() {
+            for (number, (place, make, attests)) in places().into_iter().enumerate() {
                 let world = if without_referrers {
                     World::without_referrers()
                 } else {
@@ -143,7 +148,7 @@ async fn an_attestation_never_counts_as_a_signature_wherever_it_lies() {
     }
 }
 
-type Expect = fn(&World) -> Verifier;
+type Expect = fn(&World) -> ImageVerifier;
 
 /// Adds the envelope's signature in the form of a simple-signing layer.
 fn signed(layer: &Layer) -> Layer {
@@ -296,7 +301,7 @@ async fn signatures_of_another_repository_are_about_this_image() {
     let world = World::new();
     let verifier = |repository: &str| {
         let repository = format!("{}/{repository}", world.registry.address());
-        Verifier::new(Options {
+        ImageVerifier::new(VerifierOptions {
             who: keys(world.expected_key(), LogPolicy::Ignored),
             root: None,
             rekor: None,
@@ -426,7 +431,7 @@ async fn rsa_bundle(
     let mut bundle = bundle(&world.sigstore.log, &envelope, &signer, Some(&entry)).unwrap();
     change(&world, &mut bundle);
     attach(&world, &bundle);
-    let key = Key::from_pem(&key.pem(), "a test").unwrap();
+    let key = TrustedKey::from_pem(&key.pem(), "a test").unwrap();
     let verifier = verifier(keys(key, LogPolicy::Required), Some(world.root()));
     match world.examine(&verifier).await.signatures {
         Ok(_) => Ok(()),

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     image::Digest,
     trust::{
-        check::{Subject, Verdict},
-        discover::{Candidate, Container},
+        discover::{Container, EvidenceCandidate},
+        legacy::{CheckedEvidence, LoggedCandidate},
     },
 };
 
@@ -43,8 +43,8 @@ fn candidate(
     container: Container,
     bytes: Vec<u8>,
     annotations: BTreeMap<String, String>,
-) -> Candidate {
-    Candidate {
+) -> EvidenceCandidate {
+    EvidenceCandidate {
         origin: "mutation".to_owned(),
         container,
         bytes: bytes.into(),
@@ -52,7 +52,7 @@ fn candidate(
     }
 }
 
-fn of_layer(container: Container, layer: &Layer) -> Candidate {
+fn of_layer(container: Container, layer: &Layer) -> EvidenceCandidate {
     let annotations = layer.annotations.iter();
     let annotations =
         annotations.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_owned()));
@@ -60,17 +60,21 @@ fn of_layer(container: Container, layer: &Layer) -> Candidate {
 }
 
 /// The accepted signer, with the statement if there is one.
-fn check(verifier: &Verifier, candidate: &Candidate, digest: &Digest) -> Option<String> {
-    let subject = Subject {
+fn check(
+    verifier: &ImageVerifier,
+    candidate: &EvidenceCandidate,
+    digest: &Digest,
+) -> Option<String> {
+    let subject = LoggedCandidate {
         candidate,
         looked_up: None,
     };
     match verifier.trust().check(&subject, digest).ok()? {
-        Verdict::Signature(signature) => Some(format!(
+        CheckedEvidence::Signature(signature) => Some(format!(
             "{:?} {:?}",
             signature.signer, signature.annotations
         )),
-        Verdict::Attestation(found) => {
+        CheckedEvidence::Attestation(found) => {
             let signers = found.signatures.iter().map(|signature| &signature.signer);
             Some(format!(
                 "{:?} {}",
@@ -82,7 +86,7 @@ fn check(verifier: &Verifier, candidate: &Candidate, digest: &Digest) -> Option<
 }
 
 /// Mutates the signed bytes of a candidate, or the decoded content of one of its annotations.
-fn mutate_parts(dice: &mut Dice, candidate: &Candidate) -> Candidate {
+fn mutate_parts(dice: &mut Dice, candidate: &EvidenceCandidate) -> EvidenceCandidate {
     let mut mutated = candidate.clone();
     let names: Vec<_> = candidate.annotations.keys().cloned().collect();
     let part = dice.below(names.len() + 1);

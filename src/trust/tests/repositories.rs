@@ -8,7 +8,7 @@ use super::{
     attacks::parts::{keyless_layer, put_sig},
     *,
 };
-use crate::trust::{Artifact, Choice, Error, PUBLIC_GOOD, Start, Tuf, pem};
+use crate::trust::{Artifact, Error, PUBLIC_GOOD, RootSource, Start, Tuf, pem};
 
 /// A TUF repository of the lab, and a client with a separate cache.
 pub(super) struct Mirror {
@@ -56,10 +56,13 @@ async fn tuf_serves_later_runs_without_the_network() {
     let mirror = Mirror::new();
     mirror.serve(1);
     let found = mirror.initialize().await.unwrap();
-    Root::parse(&found, "the mirror").unwrap();
+    SigstoreRoot::parse(&found, "the mirror").unwrap();
     mirror.web.break_down();
     let asked = mirror.web.requests().len();
-    let root = Choice::Default.load(&mirror.env(), &http()).await.unwrap();
+    let root = RootSource::Default
+        .load(&mirror.env(), &http())
+        .await
+        .unwrap();
     assert_eq!(root.origin(), mirror.web.url());
     assert_eq!(mirror.web.requests().len(), asked);
 }
@@ -170,7 +173,10 @@ async fn cve_2025_2888_a_refused_timestamp_is_not_remembered() {
     mirror.serve(1);
     mirror.initialize().await.unwrap_err();
     mirror.web.break_down();
-    Choice::Default.load(&mirror.env(), &http()).await.unwrap();
+    RootSource::Default
+        .load(&mirror.env(), &http())
+        .await
+        .unwrap();
 }
 
 /// Starts from a root that was changed before, and one more time after, it was signed.
@@ -235,11 +241,14 @@ async fn tob_sigstore_10_a_changed_target_in_the_cache_is_not_used() {
     let good = fs::read(&target).unwrap();
     fs::write(&target, b"{}").unwrap();
     // The repository is fetched again, and the new root is used.
-    Choice::Default.load(&mirror.env(), &http()).await.unwrap();
+    RootSource::Default
+        .load(&mirror.env(), &http())
+        .await
+        .unwrap();
     assert_eq!(fs::read(&target).unwrap(), good);
     fs::write(&target, b"{}").unwrap();
     mirror.web.break_down();
-    let error = Choice::Default.load(&mirror.env(), &http()).await;
+    let error = RootSource::Default.load(&mirror.env(), &http()).await;
     assert!(matches!(error, Err(Error::Remote { .. })), "{error:?}");
 }
 
@@ -299,7 +308,7 @@ fn parts(root: &Value) -> [(&'static str, &'static str, String); 4] {
 }
 
 /// Tells whether the keyless signature of a world is accepted with a root.
-async fn counts(world: &World, root: Root) -> Result<(), Reason> {
+async fn counts(world: &World, root: SigstoreRoot) -> Result<(), Reason> {
     let verifier = verifier(identity(SUBJECT, ISSUER), Some(root));
     let examined = world.examine(&verifier).await;
     match examined.signatures {
@@ -335,7 +344,7 @@ async fn a_root_can_be_made_of_the_files_that_variables_name() {
             panic!()
         };
         let env = Env::from([a, b, c, d, e].map(|(name, path)| (*name, path.to_str().unwrap())));
-        async move { Choice::Default.load(&env, &http()).await }
+        async move { RootSource::Default.load(&env, &http()).await }
     };
     counts(&world, load(None).await.unwrap()).await.unwrap();
     let other = parts(&Sigstore::new().unwrap().trusted_root());
@@ -354,7 +363,7 @@ async fn a_root_can_be_made_of_the_files_that_variables_name() {
 }
 
 /// Splits the real root into files, one of them with another content.
-async fn of_files(changed: Option<(&str, &str)>) -> Root {
+async fn of_files(changed: Option<(&str, &str)>) -> SigstoreRoot {
     let root: Value = serde_json::from_slice(&fixture("cosign-v3/trusted_root.json")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let files = parts(&root).map(|(_, variable, text)| {
@@ -366,7 +375,7 @@ async fn of_files(changed: Option<(&str, &str)>) -> Root {
     let env = files
         .each_ref()
         .map(|(name, path)| (*name, path.to_str().unwrap()));
-    Choice::Default
+    RootSource::Default
         .load(&Env::from(env), &http())
         .await
         .unwrap()
@@ -374,9 +383,9 @@ async fn of_files(changed: Option<(&str, &str)>) -> Root {
 
 #[tokio::test]
 async fn a_rekor_v2_logs_key_alone_is_enough() {
-    let check = |root: Root| {
+    let check = |root: SigstoreRoot| {
         let anybody = || Matcher::pattern(".*").unwrap();
-        let who = Who::Identities(vec![Identity {
+        let who = TrustedSigners::Identities(vec![ExpectedIdentity {
             subject: anybody(),
             issuer: anybody(),
         }]);
@@ -432,7 +441,7 @@ async fn cve_2026_24137_an_old_repository_of_single_files_cannot_leave_the_cache
             .serve_files(mirror.repository.files(&Release::new(1, &files)));
         let found = mirror.initialize().await;
         if names[0] == "a.pem" {
-            let root = Root::parse(&found.unwrap(), "the mirror").unwrap();
+            let root = SigstoreRoot::parse(&found.unwrap(), "the mirror").unwrap();
             counts(&world, root).await.unwrap();
         }
         let outside: Vec<_> = fs::read_dir(mirror.cache.path().parent().unwrap())
@@ -483,7 +492,7 @@ async fn cosigns_variables_name_a_repository() {
         ("TUF_MIRROR", &url),
         ("TUF_ROOT_JSON", first.to_str().unwrap()),
     ];
-    let root = Choice::Default
+    let root = RootSource::Default
         .load(&Env::from(variables), &http())
         .await
         .unwrap();
@@ -493,7 +502,7 @@ async fn cosigns_variables_name_a_repository() {
         ("TUF_ROOT", first.to_str().unwrap()),
         ("TUF_MIRROR", url.as_str()),
     ];
-    let error = Choice::Default
+    let error = RootSource::Default
         .load(&Env::from(variables), &http())
         .await
         .unwrap_err();

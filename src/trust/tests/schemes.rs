@@ -77,7 +77,7 @@ fn make_for(world: &World, form: Form, image: &Image) -> Value {
     message_bundle(log, &artifact, &signature, key, &entry).unwrap()
 }
 
-fn verify(verifier: &Verifier, bundle: &Value, artifact: &Artifact) -> Result<(), Reason> {
+fn verify(verifier: &ImageVerifier, bundle: &Value, artifact: &Artifact) -> Result<(), Reason> {
     let bytes = bundle.to_string();
     verifier.verify_bundle(bytes.as_bytes(), artifact).map(drop)
 }
@@ -163,7 +163,7 @@ fn another_artifact_and_another_key_are_refused() {
             };
             refused(other, expected, about);
             let stranger = signer::Key::of(scheme).unwrap();
-            let key = Key::from_pem(&stranger.public_pem(), "a test").unwrap();
+            let key = TrustedKey::from_pem(&stranger.public_pem(), "a test").unwrap();
             let stranger = verifier_of(key, &world);
             let good = Artifact::Bytes(artifact(&world));
             refused(verify(&stranger, &bundle, &good), "Signature", about);
@@ -171,7 +171,7 @@ fn another_artifact_and_another_key_are_refused() {
     }
 }
 
-fn verifier_of(key: Key, world: &World) -> Verifier {
+fn verifier_of(key: TrustedKey, world: &World) -> ImageVerifier {
     verifier(keys(key, LogPolicy::Required), Some(world.root()))
 }
 

@@ -113,7 +113,7 @@ async fn the_log_is_asked_for_an_entry_that_was_not_stored() {
     let down = ask(&web).examine(&registry(), &world.reference()).await;
     assert!(matches!(down, Err(Error::Remote { .. })), "{down:?}");
     let who = keys(world.expected_key(), LogPolicy::Required);
-    let refusing = Verifier::new(Options {
+    let refusing = ImageVerifier::new(VerifierOptions {
         refuse_unreachable: true,
         ..options(who, Some(world.root()), Some(rekor(&web)))
     });
@@ -154,11 +154,11 @@ async fn reads_a_key_from_a_secret() {
     web.serve_files([(path, secret.to_string().into_bytes())].into());
     let base = crate::http::Url::parse(&web.url()).unwrap();
     let kube = Kube::new(http(), base, "s3cret".to_owned(), "ns".to_owned());
-    let key = Key::of_secret(&kube, "ns", "signing", "k8s://ns/signing")
+    let key = TrustedKey::of_secret(&kube, "ns", "signing", "k8s://ns/signing")
         .await
         .unwrap();
     assert_eq!(key.fingerprint(), world.expected_key().fingerprint());
-    let load = |namespace, name| Key::of_secret(&kube, namespace, name, "k8s");
+    let load = |namespace, name| TrustedKey::of_secret(&kube, namespace, name, "k8s");
     let missing = load("ns", "other").await.unwrap_err();
     assert!(
         matches!(missing, Error::Kube(kube::Error::NotFound { .. })),
@@ -205,7 +205,7 @@ async fn refuses_an_answer_of_another_kind_or_name() {
     ] {
         let path = "api/v1/namespaces/ns/secrets/signing".to_owned();
         web.serve_files([(path, object.to_string().into_bytes())].into());
-        let found = Key::of_secret(&kube, "ns", "signing", "k8s").await;
+        let found = TrustedKey::of_secret(&kube, "ns", "signing", "k8s").await;
         assert_eq!(found.is_ok(), good, "{object}: {:?}", found.err());
     }
 }
@@ -227,18 +227,24 @@ async fn reads_keys_from_variables_files_texts_and_urls() {
         file.to_str().unwrap(),
         &url,
     ] {
-        let key = Key::load(reference, &env, &http()).await.unwrap();
+        let key = TrustedKey::load(reference, &env, &http()).await.unwrap();
         assert_eq!(key.fingerprint(), world.expected_key().fingerprint());
     }
     for reference in ["env://NOTHING", "/nowhere/key", &format!("{url}x")] {
-        let error = Key::load(reference, &env, &http()).await.unwrap_err();
+        let error = TrustedKey::load(reference, &env, &http())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Missing { .. }), "{error}");
     }
     for reference in ["ftp://x", "http://keys.example/x"] {
-        let error = Key::load(reference, &env, &http()).await.unwrap_err();
+        let error = TrustedKey::load(reference, &env, &http())
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Key { .. }), "{error}");
     }
-    let error = Key::load("k8s://signing", &env, &http()).await.unwrap_err();
+    let error = TrustedKey::load("k8s://signing", &env, &http())
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, Error::Kube(kube::Error::NoCluster { .. })),
         "{error}"

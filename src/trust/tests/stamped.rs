@@ -16,18 +16,18 @@ fn stamps(bundle: &mut Value) -> &mut Value {
 #[test]
 fn a_timestamp_takes_the_place_of_the_log() {
     let without_log = |bundle: &mut Value| *entries(bundle) = json!([]);
-    check_bundle(Who::Stamped(anybody()), |_| {}, without_log).unwrap();
+    check_bundle(TrustedSigners::Stamped(anybody()), |_| {}, without_log).unwrap();
     // The log entry is ignored, whether valid or not.
-    check_bundle(Who::Stamped(anybody()), |_| {}, |_| {}).unwrap();
-    assert!(check_bundle(Who::Identities(anybody()), |_| {}, without_log).is_err());
+    check_bundle(TrustedSigners::Stamped(anybody()), |_| {}, |_| {}).unwrap();
+    assert!(check_bundle(TrustedSigners::Identities(anybody()), |_| {}, without_log).is_err());
 }
 
 #[test]
 fn without_a_timestamp_nothing_dates_the_certificate() {
     let bare = |bundle: &mut Value| *stamps(bundle) = json!({});
-    let refused = check_bundle(Who::Stamped(anybody()), |_| {}, bare);
+    let refused = check_bundle(TrustedSigners::Stamped(anybody()), |_| {}, bare);
     assert!(refused.is_err(), "{refused:?}");
     let untrusted = |root: &mut Value| root["timestampAuthorities"] = json!([]);
-    let refused = check_bundle(Who::Stamped(anybody()), untrusted, |_| {});
+    let refused = check_bundle(TrustedSigners::Stamped(anybody()), untrusted, |_| {});
     assert!(refused.is_err(), "{refused:?}");
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use archive::{
-    Entry, Kind,
+    ArchiveEntry, EntryKind,
     tests::shapes::{Expected, shapes},
 };
 use json::{
@@ -295,13 +295,13 @@ fn listings(output: &str) -> Vec<Vec<String>> {
 
 fn own(bytes: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut take = |_, entry: Entry| {
+    let mut take = |_, entry: ArchiveEntry| {
         let (kind, link) = match entry.kind {
-            Kind::File => ("file", String::new()),
-            Kind::Directory => ("directory", String::new()),
-            Kind::Hard(link) => ("hard", link),
-            Kind::Symbolic(link) => ("symbolic", link),
-            Kind::Other => ("other", String::new()),
+            EntryKind::File => ("file", String::new()),
+            EntryKind::Directory => ("directory", String::new()),
+            EntryKind::Hard(link) => ("hard", link),
+            EntryKind::Symbolic(link) => ("symbolic", link),
+            EntryKind::Other => ("other", String::new()),
         };
         let content = hex::encode(entry.content.unwrap_or_default());
         lines.push(format!("{}\t{kind}\t{link}\t{content}", entry.path));

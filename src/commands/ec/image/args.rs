@@ -13,10 +13,10 @@ use crate::{
         verify_ec::rule_data,
     },
     failure::{Failure, Kind, OrFail as _},
-    gate::{Checks, GateRequest, Moment, PolicyRequest},
+    gate::{GateRequest, Moment, PolicyRequest, SignatureChecks},
     policy::{Dialect, Paths},
     report::Show,
-    trust::{Choice, Loaded, Patterns, TrustRequest},
+    trust::{Loaded, Patterns, RootSource, TrustRequest},
 };
 
 #[derive(Debug, clap::Args)]
@@ -225,7 +225,7 @@ impl Args {
             rekor_url: many(&self.rekor_url),
             ignore_rekor: self.ignore_rekor,
             insecure_ignore_sct: false,
-            root: Choice::Default,
+            root: RootSource::Default,
             refuse_unreachable: true,
             patterns: Patterns::Part,
             loaded: Loaded::default(),
@@ -253,7 +253,7 @@ impl Args {
                 hosts: Vec::new(),
             },
             moment: moment.or_fail(Kind::Usage)?,
-            checks: Checks {
+            checks: SignatureChecks {
                 image_signature: !self.skip_image_sig_check,
                 attestation_signature: !self.skip_att_sig_check,
             },

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::failed;
 use crate::{
-    policy::rego::testing::{Coverage, Failure, Run, Tested, Verdict},
+    policy::rego::testing::{Coverage, TestFailure, TestRun, TestVerdict, Tested},
     text,
 };
 
@@ -19,18 +19,18 @@ const MAX_LINES: usize = 12;
 type Texts = BTreeMap<String, String>;
 
 /// Returns the failed tests and the counts, with the lines that no test evaluated before them.
-pub(super) fn text(run: &Run, texts: &Texts, verbose: bool, coverage: bool) -> String {
+pub(super) fn text(run: &TestRun, texts: &Texts, verbose: bool, coverage: bool) -> String {
     let mut out = String::new();
     for test in &run.tests {
         let line = match &test.verdict {
-            Verdict::Passed if verbose => format!("PASS {}", test.name),
-            Verdict::Passed => continue,
-            Verdict::Skipped => format!("SKIP {}", test.name),
-            Verdict::Failed(why) => {
+            TestVerdict::Passed if verbose => format!("PASS {}", test.name),
+            TestVerdict::Passed => continue,
+            TestVerdict::Skipped => format!("SKIP {}", test.name),
+            TestVerdict::Failed(why) => {
                 let why = shortened(why);
                 format!("FAIL {} at {}: {why}", test.name, test.place)
             }
-            Verdict::Errored(why) => format!("ERROR {} at {}: {why}", test.name, test.place),
+            TestVerdict::Errored(why) => format!("ERROR {} at {}: {why}", test.name, test.place),
         };
         let _ = writeln!(out, "{}", text::indented(&line));
         if let Some(failure) = &test.failure {
@@ -44,8 +44,8 @@ pub(super) fn text(run: &Run, texts: &Texts, verbose: bool, coverage: bool) -> S
         cover(&mut out, &run.coverage);
     }
     let count = |wanted: fn(&Tested) -> bool| run.tests.iter().filter(|test| wanted(test)).count();
-    let passed = count(|test| test.verdict == Verdict::Passed);
-    let skipped = count(|test| test.verdict == Verdict::Skipped);
+    let passed = count(|test| test.verdict == TestVerdict::Passed);
+    let skipped = count(|test| test.verdict == TestVerdict::Skipped);
     if skipped > 0 {
         let _ = writeln!(out, "{skipped} skipped by their names");
     }
@@ -54,7 +54,7 @@ pub(super) fn text(run: &Run, texts: &Texts, verbose: bool, coverage: bool) -> S
 }
 
 /// Writes the expression that failed and the values of the variables in it.
-fn explain(out: &mut String, failure: &Failure, texts: &Texts) {
+fn explain(out: &mut String, failure: &TestFailure, texts: &Texts) {
     let expression = expression(failure, texts);
     let mut lines = expression.lines();
     let first = lines.next().unwrap_or_default();
@@ -69,14 +69,14 @@ fn explain(out: &mut String, failure: &Failure, texts: &Texts) {
     }
 }
 
-fn expression<'t>(failure: &Failure, texts: &'t Texts) -> &'t str {
+fn expression<'t>(failure: &TestFailure, texts: &'t Texts) -> &'t str {
     let text = texts.get(&failure.place.file);
     let part = text.and_then(|text| text.get(failure.bytes.clone()));
     part.unwrap_or_default()
 }
 
 /// Returns the variables that the expression names, in the order of their names.
-fn used<'f>(failure: &'f Failure, expression: &str) -> BTreeMap<&'f str, &'f Value> {
+fn used<'f>(failure: &'f TestFailure, expression: &str) -> BTreeMap<&'f str, &'f Value> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let names: Vec<&str> = expression.split(|c| !is_name(c)).collect();
     let variables = failure.variables.iter();
@@ -147,7 +147,11 @@ fn percent<'c>(files: impl IntoIterator<Item = &'c Coverage>) -> f64 {
 ///
 /// # Errors
 /// Never for the values of tests; the signature is serde's.
-pub(super) fn json(run: &Run, texts: &Texts, coverage: bool) -> Result<String, serde_json::Error> {
+pub(super) fn json(
+    run: &TestRun,
+    texts: &Texts,
+    coverage: bool,
+) -> Result<String, serde_json::Error> {
     let tests: Vec<_> = run.tests.iter().map(|test| tested(test, texts)).collect();
     let document = match coverage {
         false => Value::Array(tests),
@@ -171,15 +175,15 @@ fn tested(test: &Tested, texts: &Texts) -> Value {
         "duration": duration,
     });
     let member = match &test.verdict {
-        Verdict::Passed => None,
-        Verdict::Skipped => Some(("skip", json!(true))),
-        Verdict::Failed(_) => Some(("fail", json!(true))),
-        Verdict::Errored(why) => Some(("error", json!({"message": why}))),
+        TestVerdict::Passed => None,
+        TestVerdict::Skipped => Some(("skip", json!(true))),
+        TestVerdict::Failed(_) => Some(("fail", json!(true))),
+        TestVerdict::Errored(why) => Some(("error", json!({"message": why}))),
     };
     if let Some((member, value)) = member {
         shown[member] = value;
     }
-    if let Verdict::Failed(why) = &test.verdict {
+    if let TestVerdict::Failed(why) = &test.verdict {
         shown["reason"] = json!(why);
     }
     if let Some(failure) = &test.failure {

@@ -8,21 +8,21 @@ use std::{
 use rego::Value;
 use serde_json::Value as Json;
 
-use crate::policy::seen::Reason;
+use crate::policy::seen::UnseenReason;
 
 /// The size of the cache, in bytes, at which it is cleared.
 const MAX_REMEMBERED: usize = 64 << 20;
 
 /// The result of a function call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer<T> {
+pub(crate) struct CallResult<T> {
     /// The value; `None` if the call is undefined.
     pub(crate) value: Option<T>,
     /// Set if the requested content could not be read.
-    pub(crate) unreadable: Option<Reason>,
+    pub(crate) unreadable: Option<UnseenReason>,
 }
 
-impl<T> Answer<T> {
+impl<T> CallResult<T> {
     /// Makes a result of content that was read.
     pub(crate) fn read(value: Option<T>) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl<T> Answer<T> {
     }
 
     /// Makes an undefined result for content that could not be read.
-    pub(crate) fn unreadable(reason: Reason) -> Self {
+    pub(crate) fn unreadable(reason: UnseenReason) -> Self {
         Self {
             value: None,
             unreadable: Some(reason),
@@ -41,26 +41,26 @@ impl<T> Answer<T> {
 }
 
 /// A result that the first caller looks up while the others wait.
-type Slot = Arc<OnceLock<Answer<Value>>>;
+type Slot = Arc<OnceLock<CallResult<Value>>>;
 
 /// The cache of results by function and arguments.
 #[derive(Default)]
-pub(super) struct Memory(Mutex<Answers>);
+pub(super) struct CallCache(Mutex<CachedResults>);
 
 #[derive(Default)]
-struct Answers {
+struct CachedResults {
     slots: BTreeMap<(&'static str, String), Slot>,
     bytes: usize,
 }
 
-impl Memory {
+impl CallCache {
     /// Returns the result of a call from the cache, or makes the call. Failures are cached too.
-    pub(super) fn once(
+    pub(super) fn memoised(
         &self,
         function: &'static str,
         arguments: String,
-        look_up: impl FnOnce() -> Answer<Json>,
-    ) -> Answer<Value> {
+        look_up: impl FnOnce() -> CallResult<Json>,
+    ) -> CallResult<Value> {
         let slot = Arc::clone(
             self.answers()
                 .slots
@@ -77,26 +77,26 @@ impl Memory {
             let mut answers = self.answers();
             answers.bytes += bytes;
             if answers.bytes > MAX_REMEMBERED {
-                *answers = Answers::default();
+                *answers = CachedResults::default();
             }
         }
         answer.clone()
     }
 
     /// Tells whether the cache has a result for the call.
-    pub(super) fn knows(&self, function: &'static str, arguments: &str) -> bool {
+    pub(super) fn contains(&self, function: &'static str, arguments: &str) -> bool {
         let question = (function, arguments.to_owned());
         self.answers().slots.contains_key(&question)
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
+    fn answers(&self) -> MutexGuard<'_, CachedResults> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Converts the value for the engine.
-fn decoded(answer: Answer<Json>) -> Answer<Value> {
-    Answer {
+fn decoded(answer: CallResult<Json>) -> CallResult<Value> {
+    CallResult {
         value: answer.value.as_ref().map(Value::from),
         unreadable: answer.unreadable,
     }
@@ -125,13 +125,13 @@ mod tests {
 
     #[test]
     fn a_question_is_asked_once_also_when_it_failed() {
-        let memory = Memory::default();
+        let memory = CallCache::default();
         let asked = Cell::new(0);
         let ask = |arguments: &str, answer: Option<Json>| {
             memory
-                .once("f", arguments.to_owned(), || {
+                .memoised("f", arguments.to_owned(), || {
                     asked.set(asked.get() + 1);
-                    Answer::read(answer)
+                    CallResult::read(answer)
                 })
                 .value
         };
@@ -140,20 +140,20 @@ mod tests {
         assert_eq!(ask("b", None), None);
         assert_eq!(ask("b", Some(json!("late"))), None);
         assert_eq!(asked.get(), 2);
-        assert!(memory.knows("f", "b") && !memory.knows("g", "b"));
+        assert!(memory.contains("f", "b") && !memory.knows("g", "b"));
     }
 
     #[test]
     fn those_who_ask_at_the_same_time_wait_for_one_answer() {
-        let memory = Memory::default();
+        let memory = CallCache::default();
         let asked = std::sync::atomic::AtomicU32::new(0);
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let answer = memory.once("f", "a".to_owned(), || {
+                    let answer = memory.memoised("f", "a".to_owned(), || {
                         thread::sleep(std::time::Duration::from_millis(20));
                         let before = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                        Answer::read(Some(json!(before)))
+                        CallResult::read(Some(json!(before)))
                     });
                     assert_eq!(answer.value, Some(Value::from(0_i64)));
                 });
@@ -163,13 +163,15 @@ mod tests {
 
     #[test]
     fn all_is_forgotten_before_it_is_too_much() {
-        let memory = Memory::default();
+        let memory = CallCache::default();
         let large = "x".repeat(MAX_REMEMBERED / 2);
         for name in ["a", "b"] {
-            memory.once("f", name.to_owned(), || Answer::read(Some(json!(large))));
-            assert!(memory.knows("f", name));
+            memory.memoised("f", name.to_owned(), || {
+                CallResult::read(Some(json!(large)))
+            });
+            assert!(memory.contains("f", name));
         }
-        memory.once("f", "c".to_owned(), || Answer::read(Some(json!("x"))));
-        assert!(!memory.knows("f", "a"));
+        memory.memoised("f", "c".to_owned(), || CallResult::read(Some(json!("x"))));
+        assert!(!memory.contains("f", "a"));
     }
 }

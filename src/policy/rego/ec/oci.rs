@@ -10,12 +10,12 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 
 use super::{
-    memory::{Answer, Memory},
-    record::Record,
+    memory::{CallCache, CallResult},
+    record::UnseenRecord,
 };
 use crate::{
     image::{DigestReference, Reference, ReferenceError, Tag},
-    policy::{archive, layers, seen::Reason},
+    policy::{archive, layers, seen::UnseenReason},
     registry::{self, Content, Manifest, Registry, Version},
 };
 
@@ -26,20 +26,20 @@ const AT_ONCE: usize = 16;
 
 /// Access to registries with a cache. Clones share it.
 #[derive(Clone)]
-pub(super) struct Images(Arc<Inner>);
+pub(super) struct ImageLookup(Arc<LookupState>);
 
-struct Inner {
+struct LookupState {
     registry: Registry,
     runtime: Handle,
-    memory: Memory,
+    memory: CallCache,
 }
 
-impl Images {
+impl ImageLookup {
     pub(super) fn new(registry: Registry, runtime: Handle) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(LookupState {
             registry,
             runtime,
-            memory: Memory::default(),
+            memory: CallCache::default(),
         }))
     }
 
@@ -48,7 +48,7 @@ impl Images {
         &self,
         function: &'static str,
         arguments: &[Value],
-        record: &mut Record,
+        record: &mut UnseenRecord,
     ) -> Option<Value> {
         if function == "ec.oci.image_manifests" {
             return self.manifests(function, arguments.first()?, record);
@@ -59,12 +59,12 @@ impl Images {
             None => Vec::new(),
         };
         let key = [&[image.to_owned()], paths.as_slice()].concat().join("\n");
-        let answer = self.0.memory.once(function, key, || {
+        let answer = self.0.memory.memoised(function, key, || {
             let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
             answer(function, image, found)
         });
         if let Some(reason) = answer.unreadable {
-            record.note(function, image, reason);
+            record.add(function, image, reason);
         }
         answer.value
     }
@@ -74,13 +74,13 @@ impl Images {
         &self,
         function: &'static str,
         images: &Value,
-        record: &mut Record,
+        record: &mut UnseenRecord,
     ) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set()?.iter();
         // As in Conforma's ec, an argument other than texts makes the call undefined.
         let images: Vec<&str> = images.map(Value::as_str).collect::<Option<_>>()?;
-        let known = |image: &str| self.0.memory.knows(ONE, image);
+        let known = |image: &str| self.0.memory.contains(ONE, image);
         let missing: Vec<_> = images.iter().filter(|image| !known(image)).collect();
         let fetched = stream::iter(missing)
             .map(|image| async move { (image, self.fetch(ONE, image, &[]).await) })
@@ -88,16 +88,16 @@ impl Images {
             .collect::<Vec<_>>();
         for (image, found) in self.0.runtime.block_on(fetched) {
             let found = answer(ONE, image, found);
-            self.0.memory.once(ONE, (*image).to_owned(), || found);
+            self.0.memory.memoised(ONE, (*image).to_owned(), || found);
         }
         let mut found = Vec::new();
         for image in images {
-            let answer = self.0.memory.once(ONE, image.to_owned(), || {
+            let answer = self.0.memory.memoised(ONE, image.to_owned(), || {
                 let found = self.0.runtime.block_on(self.fetch(ONE, image, &[]));
                 answer(ONE, image, found)
             });
             if let Some(reason) = answer.unreadable {
-                record.note(function, image, reason);
+                record.add(function, image, reason);
             }
             found.extend(answer.value.map(|manifest| (Value::from(image), manifest)));
         }
@@ -109,7 +109,7 @@ impl Images {
         function: &'static str,
         image: &str,
         paths: &[String],
-    ) -> Result<Json, Fault> {
+    ) -> Result<Json, LookupFault> {
         match function {
             "ec.oci.blob" => Ok(Json::from(self.text(image).await?)),
             "ec.oci.parsed_blob" => {
@@ -127,16 +127,20 @@ impl Images {
                 let manifest = self.version(&image.parse()?).await?;
                 match manifest.content()? {
                     Content::Index(_) => index_of(image, &manifest),
-                    Content::Image(_) => Err(Fault::Nothing(format!("{image} is not an index"))),
+                    Content::Image(_) => {
+                        Err(LookupFault::Nothing(format!("{image} is not an index")))
+                    }
                 }
             }
             "ec.oci.image_referrers" => self.referrers(&image.parse()?).await,
             "ec.oci.image_tag_refs" => self.tag_refs(&image.parse()?).await,
-            _ => Err(Fault::Nothing(format!("there is no function {function}"))),
+            _ => Err(LookupFault::Nothing(format!(
+                "there is no function {function}"
+            ))),
         }
     }
 
-    async fn blob(&self, image: &str) -> Result<bytes::Bytes, Fault> {
+    async fn blob(&self, image: &str) -> Result<bytes::Bytes, LookupFault> {
         let DigestReference { repository, digest } = image.parse()?;
         let registry = &self.0.registry;
         Ok(registry
@@ -144,24 +148,24 @@ impl Images {
             .await?)
     }
 
-    async fn text(&self, image: &str) -> Result<String, Fault> {
+    async fn text(&self, image: &str) -> Result<String, LookupFault> {
         let bytes = self.blob(image).await?.to_vec();
         String::from_utf8(bytes).map_err(|error| not_understood(image, error))
     }
 
-    async fn version(&self, reference: &Reference) -> Result<Manifest, Fault> {
+    async fn version(&self, reference: &Reference) -> Result<Manifest, LookupFault> {
         let version = version(reference)?;
         let found = self
             .0
             .registry
             .manifest(&reference.repository, &version)
             .await?;
-        let missing = || Reason::missing(format!("{reference} does not exist"));
-        found.ok_or_else(|| Fault::Unreadable(missing()))
+        let missing = || UnseenReason::missing(format!("{reference} does not exist"));
+        found.ok_or_else(|| LookupFault::Unreadable(missing()))
     }
 
     /// Returns the manifest of an image; of an index, the one for linux/amd64.
-    async fn image(&self, image: &str) -> Result<(Reference, Manifest), Fault> {
+    async fn image(&self, image: &str) -> Result<(Reference, Manifest), LookupFault> {
         let mut reference: Reference = image.parse()?;
         let manifest = self.version(&reference).await?;
         let Content::Index(index) = manifest.content()? else {
@@ -172,14 +176,14 @@ impl Images {
             let platform = child.platform.as_ref();
             platform.is_some_and(|p| p.os == "linux" && p.architecture == "amd64")
         });
-        let child =
-            child.ok_or_else(|| Fault::Nothing(format!("{image} has no image for linux/amd64")))?;
+        let child = child
+            .ok_or_else(|| LookupFault::Nothing(format!("{image} has no image for linux/amd64")))?;
         reference.digest = Some(child.digest);
         let manifest = self.version(&reference).await?;
         Ok((reference, manifest))
     }
 
-    async fn head(&self, image: &str) -> Result<Json, Fault> {
+    async fn head(&self, image: &str) -> Result<Json, LookupFault> {
         let reference: Reference = image.parse()?;
         let version = version(&reference)?;
         let head = self
@@ -187,15 +191,16 @@ impl Images {
             .registry
             .head(&reference.repository, &version)
             .await?;
-        let head = head
-            .ok_or_else(|| Fault::Unreadable(Reason::missing(format!("{image} does not exist"))))?;
+        let head = head.ok_or_else(|| {
+            LookupFault::Unreadable(UnseenReason::missing(format!("{image} does not exist")))
+        })?;
         let (kind, digest) = (head.media_type, head.digest.to_string());
         Ok(descriptor(
             &json!({"mediaType": kind, "digest": digest, "size": head.size}),
         ))
     }
 
-    async fn referrers(&self, image: &DigestReference) -> Result<Json, Fault> {
+    async fn referrers(&self, image: &DigestReference) -> Result<Json, LookupFault> {
         let registry = &self.0.registry;
         let found = registry.referrers(&image.repository, &image.digest).await?;
         let found = found.into_iter().map(|referrer| {
@@ -211,7 +216,7 @@ impl Images {
         Ok(Json::Array(found.collect()))
     }
 
-    async fn tag_refs(&self, image: &DigestReference) -> Result<Json, Fault> {
+    async fn tag_refs(&self, image: &DigestReference) -> Result<Json, LookupFault> {
         let mut found = Vec::new();
         for suffix in ["sig", "att", "sbom"] {
             let tag = format!("sha256-{}.{suffix}", image.digest.hex());
@@ -230,7 +235,7 @@ impl Images {
         Ok(json!(found))
     }
 
-    async fn blob_files(&self, image: &str, paths: &[String]) -> Result<Json, Fault> {
+    async fn blob_files(&self, image: &str, paths: &[String]) -> Result<Json, LookupFault> {
         if paths.is_empty() {
             return Ok(json!({}));
         }
@@ -241,15 +246,15 @@ impl Images {
     }
 
     /// Returns the documents directly in one of the directories of an image.
-    async fn image_files(&self, image: &str, directories: &[String]) -> Result<Json, Fault> {
+    async fn image_files(&self, image: &str, directories: &[String]) -> Result<Json, LookupFault> {
         let _: DigestReference = image.parse()?;
         let (reference, manifest) = self.image(image).await?;
         let Content::Image(content) = manifest.content()? else {
-            return Err(Fault::Nothing(format!("{image} is not an image")));
+            return Err(LookupFault::Nothing(format!("{image} is not an image")));
         };
         let registry = &self.0.registry;
         let found = layers::documents(registry, &reference.repository, &content, directories).await;
-        let found = found.map_err(|error| Fault::Unreadable(error.into()))?;
+        let found = found.map_err(|error| LookupFault::Unreadable(error.into()))?;
         Ok(Json::Object(found.into_iter().collect()))
     }
 }
@@ -265,44 +270,46 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 }
 
 /// The reason of a lookup without a value.
-enum Fault {
+enum LookupFault {
     /// The argument is not a reference, or the content is of another kind.
     Nothing(String),
-    Unreadable(Reason),
+    Unreadable(UnseenReason),
 }
 
-impl From<registry::Error> for Fault {
+impl From<registry::Error> for LookupFault {
     fn from(error: registry::Error) -> Self {
         Self::Unreadable(error.into())
     }
 }
 
-impl From<ReferenceError> for Fault {
+impl From<ReferenceError> for LookupFault {
     fn from(error: ReferenceError) -> Self {
         Self::Nothing(error.to_string())
     }
 }
 
-fn not_understood(image: &str, error: impl std::fmt::Display) -> Fault {
-    Fault::Unreadable(Reason::unusable(format!("{image} is not usable: {error}")))
+fn not_understood(image: &str, error: impl std::fmt::Display) -> LookupFault {
+    LookupFault::Unreadable(UnseenReason::unusable(format!(
+        "{image} is not usable: {error}"
+    )))
 }
 
 /// Makes the result to cache; logs a warning if it has no value.
-fn answer(function: &str, image: &str, found: Result<Json, Fault>) -> Answer<Json> {
+fn answer(function: &str, image: &str, found: Result<Json, LookupFault>) -> CallResult<Json> {
     match found {
-        Ok(found) => Answer::read(Some(found)),
-        Err(Fault::Nothing(reason)) => {
+        Ok(found) => CallResult::read(Some(found)),
+        Err(LookupFault::Nothing(reason)) => {
             tracing::warn!(%function, %image, %reason, "registry lookup by a policy rule found nothing");
-            Answer::read(None)
+            CallResult::read(None)
         }
-        Err(Fault::Unreadable(reason)) => {
+        Err(LookupFault::Unreadable(reason)) => {
             tracing::warn!(%function, %image, %reason, "registry lookup by a policy rule failed");
-            Answer::unreadable(reason)
+            CallResult::unreadable(reason)
         }
     }
 }
 
-fn version(reference: &Reference) -> Result<Version, Fault> {
+fn version(reference: &Reference) -> Result<Version, LookupFault> {
     match (&reference.digest, &reference.tag) {
         (Some(digest), _) => Ok(Version::Digest(*digest)),
         (None, Some(tag)) => Ok(Version::Tag(tag.clone())),
@@ -345,7 +352,7 @@ fn descriptors(raw: &Json, name: &str) -> Json {
     Json::Array(list.into_iter().flatten().map(descriptor).collect())
 }
 
-fn manifest_of(image: &str, manifest: &Manifest) -> Result<Json, Fault> {
+fn manifest_of(image: &str, manifest: &Manifest) -> Result<Json, LookupFault> {
     let raw = serde_json::from_slice(&manifest.bytes);
     let raw: Json = raw.map_err(|error| not_understood(image, error))?;
     let mut all = json!({
@@ -361,7 +368,7 @@ fn manifest_of(image: &str, manifest: &Manifest) -> Result<Json, Fault> {
     Ok(all)
 }
 
-fn index_of(image: &str, manifest: &Manifest) -> Result<Json, Fault> {
+fn index_of(image: &str, manifest: &Manifest) -> Result<Json, LookupFault> {
     let raw = serde_json::from_slice(&manifest.bytes);
     let raw: Json = raw.map_err(|error| not_understood(image, error))?;
     let mut all = json!({

@@ -7,16 +7,16 @@ use std::cell::RefCell;
 
 use rego::Session;
 
-use crate::policy::seen::{Reason, Unreadable};
+use crate::policy::seen::{UnseenFact, UnseenReason};
 
 /// The facts that the functions of one session could not read.
 #[derive(Debug, Default)]
-pub(super) struct Record(Vec<Unreadable>);
+pub(super) struct UnseenRecord(Vec<UnseenFact>);
 
-impl Record {
+impl UnseenRecord {
     /// Adds a fact that a function could not read.
-    pub(super) fn note(&mut self, function: &str, of: &str, reason: Reason) {
-        let unreadable = Unreadable {
+    pub(super) fn add(&mut self, function: &str, of: &str, reason: UnseenReason) {
+        let unreadable = UnseenFact {
             fact: function.to_owned(),
             of: of.to_owned(),
             reason,
@@ -28,12 +28,12 @@ impl Record {
 }
 
 thread_local! {
-    static RECORD: RefCell<Vec<Unreadable>> = const { RefCell::new(Vec::new()) };
+    static RECORD: RefCell<Vec<UnseenFact>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Moves the record of a session to the current thread.
-pub(crate) fn note(session: &mut Session) {
-    let noted = std::mem::take(session.state::<Record>());
+pub(crate) fn keep_record(session: &mut Session) {
+    let noted = std::mem::take(session.state::<UnseenRecord>());
     RECORD.with_borrow_mut(|record| {
         for unreadable in noted.0 {
             if !record.contains(&unreadable) {
@@ -44,7 +44,7 @@ pub(crate) fn note(session: &mut Session) {
 }
 
 /// Runs an evaluation; returns its result and the facts that its functions could not read.
-pub(crate) fn recorded<T>(evaluate: impl FnOnce() -> T) -> (T, Vec<Unreadable>) {
+pub(crate) fn recorded<T>(evaluate: impl FnOnce() -> T) -> (T, Vec<UnseenFact>) {
     RECORD.with_borrow_mut(Vec::clear);
     let result = evaluate();
     (result, RECORD.with_borrow_mut(std::mem::take))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::module;
-use crate::policy::rego::{Host, Policy, Program, Query};
+use crate::policy::rego::{FunctionHost, Policy, Program, Query};
 
 const LIB: &str = "package lib
 
@@ -25,7 +25,7 @@ fn compiled(modules: &[(&str, &str)]) -> Program {
     let modules = modules.iter().map(|(file, source)| module(file, source));
     let policy = Policy::read(modules.collect()).unwrap();
     let data = json!({"limits": {"low": 1}, "sizes": {"a": 1, "b": 2}});
-    policy.compile(&data, &Host::offline()).unwrap()
+    policy.compile(&data, &FunctionHost::offline()).unwrap()
 }
 
 fn ask(program: &Program, input: &Value) -> Option<Value> {

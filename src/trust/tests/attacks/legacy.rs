@@ -2,9 +2,18 @@
 
 use super::*;
 
-#[expect(clippy::too_many_lines, reason = "a table, one row for each lie")]
 pub(super) fn by_key() -> Vec<Lie> {
-    use Kind::{Attestation as Att, Signature as Sig};
+    let tables = [
+        refused_claims(),
+        malformed_layers(),
+        envelopes_of_others(),
+        malformed_statements(),
+    ];
+    tables.into_iter().flatten().collect()
+}
+
+fn refused_claims() -> Vec<Lie> {
+    use EvidenceKind::Signature as Sig;
     vec![
         Lie(
             Sig,
@@ -54,6 +63,12 @@ pub(super) fn by_key() -> Vec<Lie> {
             },
             "NoSignature",
         ),
+    ]
+}
+
+fn malformed_layers() -> Vec<Lie> {
+    use EvidenceKind::Signature as Sig;
+    vec![
         Lie(
             Sig,
             owner,
@@ -95,6 +110,12 @@ pub(super) fn by_key() -> Vec<Lie> {
             },
             "TooLarge",
         ),
+    ]
+}
+
+fn envelopes_of_others() -> Vec<Lie> {
+    use EvidenceKind::Attestation as Att;
+    vec![
         // Signed over the payload instead of its encoding.
         Lie(
             Att,
@@ -133,6 +154,12 @@ pub(super) fn by_key() -> Vec<Lie> {
             },
             "Subject",
         ),
+    ]
+}
+
+fn malformed_statements() -> Vec<Lie> {
+    use EvidenceKind::Attestation as Att;
+    vec![
         // GHSA-cq38-jh5f-37mq: thousands of subjects.
         Lie(
             Att,
@@ -165,9 +192,13 @@ pub(super) fn by_key() -> Vec<Lie> {
     ]
 }
 
-#[expect(clippy::too_many_lines, reason = "a table, one row for each lie")]
 pub(super) fn logged() -> Vec<Lie> {
-    use Kind::{Attestation as Att, Signature as Sig};
+    let tables = [entries_of_others(), entries_without_proof()];
+    tables.into_iter().flatten().collect()
+}
+
+fn entries_of_others() -> Vec<Lie> {
+    use EvidenceKind::Signature as Sig;
     vec![
         Lie(
             Sig,
@@ -219,6 +250,12 @@ pub(super) fn logged() -> Vec<Lie> {
             },
             "UnsupportedLogEntry",
         ),
+    ]
+}
+
+fn entries_without_proof() -> Vec<Lie> {
+    use EvidenceKind::{Attestation as Att, Signature as Sig};
+    vec![
         Lie(
             Sig,
             super::logged,
@@ -275,9 +312,19 @@ pub(super) fn logged() -> Vec<Lie> {
     ]
 }
 
-#[expect(clippy::too_many_lines, reason = "a table, one row for each lie")]
 pub(super) fn keyless() -> Vec<Lie> {
-    use Kind::{Attestation as Att, Signature as Sig};
+    let tables = [
+        untrusted_signers(),
+        certificates_without_proof(),
+        expired_certificates(),
+        wrong_timestamps(),
+        wrong_stand_in_entries(),
+    ];
+    tables.into_iter().flatten().collect()
+}
+
+fn untrusted_signers() -> Vec<Lie> {
+    use EvidenceKind::Signature as Sig;
     vec![
         Lie(
             Sig,
@@ -331,6 +378,12 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Chain",
         ),
+    ]
+}
+
+fn certificates_without_proof() -> Vec<Lie> {
+    use EvidenceKind::Signature as Sig;
+    vec![
         Lie(
             Sig,
             super::keyless,
@@ -372,6 +425,12 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "NoLogEntry",
         ),
+    ]
+}
+
+fn expired_certificates() -> Vec<Lie> {
+    use EvidenceKind::Attestation as Att;
+    vec![
         Lie(
             Att,
             super::keyless,
@@ -399,11 +458,17 @@ pub(super) fn keyless() -> Vec<Lie> {
             "Chain",
         ),
         Lie(
-            Kind::Signature,
+            EvidenceKind::Signature,
             super::keyless,
             |w| put_sig(w, stamped_layer(w, SIGNED + 3600)),
             "Chain",
         ),
+    ]
+}
+
+fn wrong_timestamps() -> Vec<Lie> {
+    use EvidenceKind::Attestation as Att;
+    vec![
         // A token of another envelope, and one of an untrusted authority.
         Lie(
             Att,
@@ -437,6 +502,12 @@ pub(super) fn keyless() -> Vec<Lie> {
             },
             "Timestamp",
         ),
+    ]
+}
+
+fn wrong_stand_in_entries() -> Vec<Lie> {
+    use EvidenceKind::Attestation as Att;
+    vec![
         // The facts in the stand-in's entry are still checked against the authorities.
         Lie(
             Att,
@@ -452,12 +523,7 @@ pub(super) fn keyless() -> Vec<Lie> {
                     &envelope,
                     &Signer::keyless(&w.key, &certificate),
                 ));
-                put_att(
-                    w,
-                    Layer::envelope(&envelope)
-                        .certified(&certificate)
-                        .logged(&entry),
-                );
+                put_att(w, certified_envelope(&envelope, &certificate, &entry));
             },
             "CertificateLog",
         ),
@@ -469,12 +535,7 @@ pub(super) fn keyless() -> Vec<Lie> {
                 let envelope = w.envelope(&w.statement(PREDICATE));
                 let document = intoto_entry(&envelope, &Signer::keyless(&w.key, &certificate));
                 let entry = w.sigstore.log.add(&document, SIGNED + 3600).unwrap();
-                put_att(
-                    w,
-                    Layer::envelope(&envelope)
-                        .certified(&certificate)
-                        .logged(&entry),
-                );
+                put_att(w, certified_envelope(&envelope, &certificate, &entry));
             },
             "Chain",
         ),
@@ -486,14 +547,16 @@ pub(super) fn keyless() -> Vec<Lie> {
                 let envelope = w.envelope(&w.statement(PREDICATE));
                 let document = intoto_entry(&envelope, &Signer::keyless(&w.key, &certificate));
                 let entry = Sigstore::new().unwrap().log.add(&document, SIGNED).unwrap();
-                put_att(
-                    w,
-                    Layer::envelope(&envelope)
-                        .certified(&certificate)
-                        .logged(&entry),
-                );
+                put_att(w, certified_envelope(&envelope, &certificate, &entry));
             },
             "UnknownLog",
         ),
     ]
+}
+
+/// Makes the layer of an envelope with its certificate and log entry.
+fn certified_envelope(envelope: &Value, certificate: &[u8], entry: &lab::sigstore::Entry) -> Layer {
+    Layer::envelope(envelope)
+        .certified(certificate)
+        .logged(entry)
 }

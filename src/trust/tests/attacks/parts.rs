@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::super::*;
 
-pub(in crate::trust::tests) fn owner(world: &World) -> Verifier {
+pub(in crate::trust::tests) fn owner(world: &World) -> ImageVerifier {
     world.by_key()
 }
-pub(in crate::trust::tests) fn logged(world: &World) -> Verifier {
+pub(in crate::trust::tests) fn logged(world: &World) -> ImageVerifier {
     world.by_logged_key()
 }
-pub(in crate::trust::tests) fn keyless(world: &World) -> Verifier {
+pub(in crate::trust::tests) fn keyless(world: &World) -> ImageVerifier {
     world.keyless()
 }
 pub(in crate::trust::tests) fn put_sig(world: &World, layer: Layer) {

@@ -20,9 +20,9 @@ pub(crate) mod testing;
 pub(crate) mod yaml;
 
 pub(crate) use check::gives_results;
-pub(crate) use ec::{Answer, Host, Question, Subject, Verify, recorded};
-pub(crate) use engine::{Input, Program, Query, Raw};
-pub(crate) use error::{Error, Place};
+pub(crate) use ec::{CallResult, FunctionHost, SignatureQuery, SignedObject, Verify, recorded};
+pub(crate) use engine::{EngineInput, Program, Query, RuleValue};
+pub(crate) use error::{Error, RulePlace};
 pub(crate) use module::Module;
 pub(crate) use policy::Policy;
 pub(crate) use rules::{Link, Rule, list, without_metadata};

@@ -6,43 +6,43 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sigstore_verify::types::{KindVersion, TransparencyLogEntry};
 
-use super::{error::Reason, key::Message, root::Root};
+use super::{error::Reason, key::Message, root::SigstoreRoot};
 
 #[derive(Deserialize)]
 struct Body {
     kind: String,
     #[serde(rename = "apiVersion")]
     version: String,
-    spec: Spec,
+    spec: EntrySpec,
 }
 
 #[derive(Deserialize)]
-struct Spec {
+struct EntrySpec {
     #[serde(rename = "hashedRekordV002")]
-    record: Record,
+    record: EntryRecord,
 }
 
 #[derive(Deserialize)]
-struct Record {
-    data: Data,
-    signature: Signature,
+struct EntryRecord {
+    data: EntryData,
+    signature: EntrySignature,
 }
 
 #[derive(Deserialize)]
-struct Data {
+struct EntryData {
     algorithm: String,
     digest: String,
 }
 
 #[derive(Deserialize)]
-struct Signature {
+struct EntrySignature {
     content: String,
-    verifier: Signer,
+    verifier: EntryVerifier,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Signer {
+struct EntryVerifier {
     public_key: Option<PublicKey>,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn is_v2(entry: &TransparencyLogEntry) -> bool {
 ///
 /// # Errors
 /// [`Reason::NoLogEntry`], [`Reason::Checkpoint`], [`Reason::LogProof`].
-pub(super) fn included(entry: &TransparencyLogEntry, root: &Root) -> Result<(), Reason> {
+pub(super) fn included(entry: &TransparencyLogEntry, root: &SigstoreRoot) -> Result<(), Reason> {
     let wrong = |reason: &str| Reason::Checkpoint {
         reason: reason.to_owned(),
     };
@@ -110,7 +110,7 @@ pub(super) fn binds(
             version: body.version,
         });
     }
-    let Record {
+    let EntryRecord {
         data,
         signature: signed,
     } = body.spec.record;

@@ -13,14 +13,14 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Dialect,
     annotated::Annotated,
-    config::{Configuration, Group, Spec},
-    criteria::{Candidate, Criteria, Selection},
-    data::{self, Data},
+    config::{Configuration, Group, PolicySpec},
+    criteria::{CodedResult, Criteria, RuleSelection},
+    data::{self, MergedData},
     evidence::{Evidence, Opinion, Unread},
     foreign,
-    outcome::{self, Outcome, Purpose},
+    outcome::{self, PolicyOutcome, Purpose},
     refers::References,
-    rego::{self, Host, Policy, Program},
+    rego::{self, FunctionHost, Policy, Program},
     source::{self, Fetched, Fetcher},
     unnamed,
 };
@@ -54,7 +54,7 @@ pub(crate) enum Error {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The hosts and clients of `ec.*` functions.
-    pub(crate) host: Host,
+    pub(crate) host: FunctionHost,
     /// The value of `data.config.default_sigstore_opts`.
     pub(crate) sigstore_options: Value,
     pub(crate) dialect: Dialect,
@@ -64,11 +64,11 @@ pub(crate) struct Settings {
 
 /// A loaded policy. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Policies(Arc<Inner>);
+pub(crate) struct Policies(Arc<LoadedGroups>);
 
 #[derive(Debug)]
-struct Inner {
-    spec: Spec,
+struct LoadedGroups {
+    spec: PolicySpec,
     digest: Digest,
     pinned: Vec<String>,
     groups: Vec<Ready>,
@@ -79,8 +79,8 @@ pub(super) struct Ready {
     group: Group,
     global: Option<Configuration>,
     pub(super) policy: Policy,
-    data: Data,
-    pub(super) packages: BTreeMap<String, Vec<Rule>>,
+    data: MergedData,
+    pub(super) packages: BTreeMap<String, Vec<CodedRule>>,
     pub(super) annotated: BTreeMap<String, Annotated>,
     pub(super) references: References,
     programs: Mutex<BTreeMap<Timestamp, Program>>,
@@ -95,7 +95,7 @@ impl std::fmt::Debug for Ready {
 }
 
 /// A rule with results (`deny`, `warn` …) and its code.
-pub(super) struct Rule {
+pub(super) struct CodedRule {
     pub(super) name: String,
     pub(super) file: String,
     pub(super) line: u32,
@@ -108,7 +108,7 @@ pub(super) struct Rule {
 
 /// The image to evaluate a policy for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Subject<'a> {
+pub(crate) struct EvaluationTarget<'a> {
     /// The image; `None` if a saved input has no valid reference.
     pub(crate) image: Option<&'a DigestReference>,
     pub(crate) component: &'a str,
@@ -122,7 +122,7 @@ impl Policies {
     /// # Errors
     /// Any [`Error`] but those of an evaluation.
     pub(crate) async fn load(
-        mut spec: Spec,
+        mut spec: PolicySpec,
         fetcher: &Fetcher,
         settings: Settings,
         at: Timestamp,
@@ -158,7 +158,7 @@ impl Policies {
         hash.update(text);
         pinned.sort();
         pinned.dedup();
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(LoadedGroups {
             digest: Digest::from_sha256(hash.finalize().into()),
             spec,
             pinned,
@@ -168,7 +168,7 @@ impl Policies {
     }
 
     /// Returns the configuration with pinned sources.
-    pub(crate) fn spec(&self) -> &Spec {
+    pub(crate) fn spec(&self) -> &PolicySpec {
         &self.0.spec
     }
 
@@ -189,20 +189,20 @@ impl Policies {
     pub(crate) async fn evaluate(
         &self,
         evidence: Evidence,
-        subject: Subject<'_>,
+        subject: EvaluationTarget<'_>,
     ) -> Result<Opinion, Error> {
         let policies = self.clone();
         let image = subject.image.cloned();
         let (component, at) = (subject.component.to_owned(), subject.at);
         let work = move || {
             let (input, unreadable, verified) = evidence.into_parts();
-            let document = rego::Input::read(&input);
-            let subject = Subject {
+            let document = rego::EngineInput::read(&input);
+            let subject = EvaluationTarget {
                 image: image.as_ref(),
                 component: &component,
                 at,
             };
-            let (mut all, mut unread) = (Outcome::default(), Unread::default());
+            let (mut all, mut unread) = (PolicyOutcome::default(), Unread::default());
             for group in &policies.0.groups {
                 let settings = &policies.0.settings;
                 let (said, failed) =
@@ -265,7 +265,7 @@ impl Ready {
         }
         let policy = Policy::read(modules.clone())?;
         let references = References::of(&modules, policy.rules());
-        let mut data = Data::default();
+        let mut data = MergedData::default();
         for fetched in sources {
             data.add_source(fetched)?;
         }
@@ -305,7 +305,11 @@ impl Ready {
         Ok(program)
     }
 
-    pub(super) fn selection(&self, subject: Subject<'_>, settings: &Settings) -> Selection {
+    pub(super) fn selection(
+        &self,
+        subject: EvaluationTarget<'_>,
+        settings: &Settings,
+    ) -> RuleSelection {
         let criteria = Criteria::new(&self.group, self.global.as_ref(), subject.at);
         criteria.select(subject.image, subject.component, settings.dialect)
     }
@@ -314,8 +318,8 @@ impl Ready {
     pub(super) fn opens(
         &self,
         package: &str,
-        rule: &Rule,
-        selection: &Selection,
+        rule: &CodedRule,
+        selection: &RuleSelection,
         settings: &Settings,
     ) -> bool {
         let opens = match rule.is_annotated {
@@ -326,7 +330,11 @@ impl Ready {
     }
 
     /// Returns the packages in which a rule can return a selected result.
-    pub(super) fn opened(&self, selection: &Selection, settings: &Settings) -> BTreeSet<String> {
+    pub(super) fn opened(
+        &self,
+        selection: &RuleSelection,
+        settings: &Settings,
+    ) -> BTreeSet<String> {
         let passing = self.packages.iter().filter(|(package, rules)| {
             rules
                 .iter()
@@ -346,9 +354,9 @@ impl Ready {
     }
 
     /// Returns the rules that only an exclude prevents from selection, whatever their results.
-    pub(super) fn let_off(&self, selection: &Selection) -> Vec<String> {
+    pub(super) fn let_off(&self, selection: &RuleSelection) -> Vec<String> {
         let rules = self.packages.values().flatten().filter(|rule| {
-            selection.excepts(Candidate {
+            selection.excepts(CodedResult {
                 code: &rule.code,
                 terms: &[],
                 collections: &rule.collections,
@@ -391,8 +399,8 @@ pub(super) fn is_intended(rule: &[String], configured: &Option<Vec<String>>) -> 
 }
 
 /// Returns the rules with results, by package.
-fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
-    let mut packages: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
+fn packages(policy: &Policy) -> BTreeMap<String, Vec<CodedRule>> {
+    let mut packages: BTreeMap<String, Vec<CodedRule>> = BTreeMap::new();
     for rule in policy
         .rules()
         .filter(|rule| Purpose::of(&rule.name).is_some())
@@ -406,7 +414,7 @@ fn packages(policy: &Policy) -> BTreeMap<String, Vec<Rule>> {
         packages
             .entry(rule.package.clone())
             .or_default()
-            .push(Rule {
+            .push(CodedRule {
                 name: rule.name.clone(),
                 file: rule.place.file.clone(),
                 line: rule.place.line,

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use super::{
-    Error, Root, parts,
-    source::read_file,
+    Error, SigstoreRoot,
+    key_source::read_file,
+    root_from_files,
     tuf::{Start, Tuf},
 };
 use crate::{env::Env, http::Http};
@@ -16,7 +17,7 @@ const TUF_ROOT_JSON: &str = "TUF_ROOT_JSON";
 
 /// The source of the trusted root by the flags.
 #[derive(Debug, Clone)]
-pub(crate) enum Choice {
+pub(crate) enum RootSource {
     /// A trusted root in a file.
     File(PathBuf),
     /// The built-in root of the public instance.
@@ -27,20 +28,20 @@ pub(crate) enum Choice {
     Default,
 }
 
-impl Choice {
+impl RootSource {
     /// Loads the trusted root from the chosen source.
     ///
     /// # Errors
     /// Any [`Error`] of files, TUF or parsing.
-    pub(crate) async fn load(&self, env: &Env, http: &Http) -> Result<Root, Error> {
+    pub(crate) async fn load(&self, env: &Env, http: &Http) -> Result<SigstoreRoot, Error> {
         match self {
-            Self::File(path) => Root::parse(&read_file(path)?, &path.display().to_string()),
-            Self::PublicGood => Root::public_good(),
-            Self::Staging => Root::staging(),
+            Self::File(path) => SigstoreRoot::parse(&read_file(path)?, &path.display().to_string()),
+            Self::PublicGood => SigstoreRoot::public_good(),
+            Self::Staging => SigstoreRoot::staging(),
             Self::Tuf(start) => of_tuf(start, env, http).await,
             Self::Default => {
-                if let Some(bytes) = parts::of_env(env)? {
-                    return Root::parse(&bytes, "the variables SIGSTORE_…");
+                if let Some(bytes) = root_from_files::of_env(env)? {
+                    return SigstoreRoot::parse(&bytes, "the variables SIGSTORE_…");
                 }
                 if let Some(mirror) = env.of_sigstore(TUF_MIRROR) {
                     let start = Start {
@@ -55,15 +56,15 @@ impl Choice {
                     Err(_) => None,
                 };
                 match cached {
-                    Some((mirror, bytes)) => Root::parse(&bytes, &mirror),
-                    None => Root::public_good(),
+                    Some((mirror, bytes)) => SigstoreRoot::parse(&bytes, &mirror),
+                    None => SigstoreRoot::public_good(),
                 }
             }
         }
     }
 }
 
-async fn of_tuf(start: &Start, env: &Env, http: &Http) -> Result<Root, Error> {
+async fn of_tuf(start: &Start, env: &Env, http: &Http) -> Result<SigstoreRoot, Error> {
     let tuf = Tuf::new(http.clone(), env)?;
-    Root::parse(&tuf.initialize(start).await?, &start.mirror)
+    SigstoreRoot::parse(&tuf.initialize(start).await?, &start.mirror)
 }

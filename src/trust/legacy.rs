@@ -16,19 +16,19 @@ use sigstore_verify::{
 
 use super::{
     certificate,
-    discover::{Candidate, Container},
-    dsse::{self, Envelope, EnvelopeSignature},
+    discover::{Container, EvidenceCandidate},
+    dsse::{self, EnvelopeSignature, SignedEnvelope},
     error::Reason,
-    examined::{Attestation, Signature, Signer},
-    identity::Identity,
-    key::{Key, Message, certificate_key},
-    log::{LogEntry, Logged},
+    examined::{Attestation, Signer, VerifiedSignature},
+    identity::ExpectedIdentity,
+    key::{Message, TrustedKey, certificate_key},
     pem,
-    root::Root,
-    sigstore, simple,
-    verifier::{LogPolicy, Trust, Who},
+    rekor_v1::{LogEntry, Logged},
+    root::SigstoreRoot,
+    sigstore, simple_signing,
+    verifier::{LogPolicy, TrustChecks, TrustedSigners},
 };
-use crate::{evidence::Statement, image::Digest};
+use crate::{evidence::InTotoStatement, image::Digest};
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// The annotation of a layer with the signer's certificate.
@@ -42,53 +42,63 @@ const MAX_CHAIN: usize = 10;
 
 /// An accepted candidate: a signature or an attestation.
 #[derive(Debug)]
-pub(super) enum Verdict {
-    Signature(Signature),
+pub(super) enum CheckedEvidence {
+    Signature(VerifiedSignature),
     Attestation(Attestation),
 }
 
 /// A candidate with the log entry that was looked up for it.
-pub(super) struct Subject<'a> {
-    pub(super) candidate: &'a Candidate,
+pub(super) struct LoggedCandidate<'a> {
+    pub(super) candidate: &'a EvidenceCandidate,
     pub(super) looked_up: Option<LogEntry>,
 }
 
-impl Trust {
+impl TrustChecks {
     /// Verifies a candidate of any format.
     ///
     /// # Errors
     /// The [`Reason`] of the refusal.
-    pub(super) fn check(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Verdict, Reason> {
+    pub(super) fn check(
+        &self,
+        subject: &LoggedCandidate<'_>,
+        digest: &Digest,
+    ) -> Result<CheckedEvidence, Reason> {
         match subject.candidate.container {
-            Container::SimpleSigning => {
-                self.simple_signing(subject, digest).map(Verdict::Signature)
-            }
-            Container::Envelope => self.envelope(subject, digest).map(Verdict::Attestation),
+            Container::SimpleSigning => self
+                .simple_signing(subject, digest)
+                .map(CheckedEvidence::Signature),
+            Container::Envelope => self
+                .envelope(subject, digest)
+                .map(CheckedEvidence::Attestation),
             Container::Bundle => self.bundle(subject.candidate, digest),
         }
     }
 
-    fn simple_signing(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Signature, Reason> {
+    fn simple_signing(
+        &self,
+        subject: &LoggedCandidate<'_>,
+        digest: &Digest,
+    ) -> Result<VerifiedSignature, Reason> {
         let payload = &subject.candidate.bytes;
         let bytes = signature_annotation(subject.candidate)?;
-        let signed = Signed {
+        let signed = LegacySignature {
             blob: payload,
             payload,
             signature: &bytes,
             message: payload.to_vec(),
         };
         let (signer, entry) = match &self.who {
-            Who::Keys { keys, log } => self.by_key(keys, *log, subject, &signed)?,
-            Who::Identities(expected) => {
+            TrustedSigners::Keys { keys, log } => self.by_key(keys, *log, subject, &signed)?,
+            TrustedSigners::Identities(expected) => {
                 let content = json!({"messageSignature": {
                     "messageDigest": {"algorithm": "SHA2_256", "digest": STANDARD.encode(Digest::of(payload).as_bytes())},
                     "signature": STANDARD.encode(&bytes),
                 }});
                 self.by_certificate(expected, subject, &signed, content, digest)?
             }
-            Who::Stamped(_) => return Err(Reason::NoTime),
+            TrustedSigners::Stamped(_) => return Err(Reason::NoTime),
         };
-        let claims = simple::check(payload, digest)?;
+        let claims = simple_signing::check(payload, digest)?;
         let mut signature = describe(
             subject.candidate,
             &bytes,
@@ -102,9 +112,13 @@ impl Trust {
         Ok(signature)
     }
 
-    fn envelope(&self, subject: &Subject<'_>, digest: &Digest) -> Result<Attestation, Reason> {
+    fn envelope(
+        &self,
+        subject: &LoggedCandidate<'_>,
+        digest: &Digest,
+    ) -> Result<Attestation, Reason> {
         let blob = &subject.candidate.bytes;
-        let envelope = Envelope::parse(blob)?;
+        let envelope = SignedEnvelope::parse(blob)?;
         if envelope.payload_type != dsse::IN_TOTO {
             return Err(Reason::PayloadType {
                 found: envelope.payload_type,
@@ -114,20 +128,20 @@ impl Trust {
         let mut refusal = Reason::NoSignature;
         let mut verified = None;
         for signature in &envelope.signatures {
-            let signed = Signed {
+            let signed = LegacySignature {
                 blob,
                 payload: &envelope.payload,
                 signature: &signature.bytes,
                 message: message.clone(),
             };
             let checked = match &self.who {
-                Who::Keys { keys, log } => self.by_key(keys, *log, subject, &signed),
-                Who::Identities(expected) => {
+                TrustedSigners::Keys { keys, log } => self.by_key(keys, *log, subject, &signed),
+                TrustedSigners::Identities(expected) => {
                     let content = single(&envelope, signature);
                     self.by_certificate(expected, subject, &signed, content, digest)
                 }
                 // Only bundles contain timestamps over the signature.
-                Who::Stamped(_) => Err(Reason::NoTime),
+                TrustedSigners::Stamped(_) => Err(Reason::NoTime),
             };
             match checked {
                 Ok(found) => verified = verified.or(Some((signature, found))),
@@ -160,10 +174,10 @@ impl Trust {
     /// Verifies a signature with a key, then the log entry unless the log is ignored.
     fn by_key(
         &self,
-        keys: &[Key],
+        keys: &[TrustedKey],
         log: LogPolicy,
-        subject: &Subject<'_>,
-        signed: &Signed<'_>,
+        subject: &LoggedCandidate<'_>,
+        signed: &LegacySignature<'_>,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
         let key = signing_key(keys, Message::Bytes(&signed.message), signed.signature)?;
         let signer = Signer::Key {
@@ -183,9 +197,9 @@ impl Trust {
     /// makes the remaining checks.
     fn by_certificate(
         &self,
-        expected: &[Identity],
-        subject: &Subject<'_>,
-        signed: &Signed<'_>,
+        expected: &[ExpectedIdentity],
+        subject: &LoggedCandidate<'_>,
+        signed: &LegacySignature<'_>,
         content: Value,
         digest: &Digest,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
@@ -242,14 +256,14 @@ impl Trust {
 }
 
 /// The signed bytes of a candidate, with the signature.
-struct Signed<'a> {
+struct LegacySignature<'a> {
     blob: &'a [u8],
     payload: &'a [u8],
     signature: &'a [u8],
     message: Vec<u8>,
 }
 
-impl<'a> Signed<'a> {
+impl<'a> LegacySignature<'a> {
     fn logged(&self, spki: &'a [u8], certificate: Option<&'a [u8]>) -> Logged<'a>
     where
         Self: 'a,
@@ -269,13 +283,13 @@ impl<'a> Signed<'a> {
 /// # Errors
 /// [`Reason::OnlyDigest`] if one of the keys needs the bytes themselves, else [`Reason::Signature`].
 pub(super) fn signing_key<'a>(
-    keys: &'a [Key],
+    keys: &'a [TrustedKey],
     message: Message<'_>,
     signature: &[u8],
-) -> Result<&'a Key, Reason> {
+) -> Result<&'a TrustedKey, Reason> {
     let found = keys.iter().find(|key| key.verifies(message, signature));
     let only_hashed = matches!(message, Message::Sha256(_));
-    found.ok_or(if only_hashed && keys.iter().any(Key::needs_bytes) {
+    found.ok_or(if only_hashed && keys.iter().any(TrustedKey::needs_bytes) {
         Reason::OnlyDigest
     } else {
         Reason::Signature {
@@ -285,8 +299,8 @@ pub(super) fn signing_key<'a>(
 }
 
 /// Parses a signed statement and checks that the image is a subject.
-pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<Statement, Reason> {
-    let statement = Statement::parse(payload)?;
+pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<InTotoStatement, Reason> {
+    let statement = InTotoStatement::parse(payload)?;
     if statement.is_about(digest) {
         Ok(statement)
     } else {
@@ -295,7 +309,7 @@ pub(super) fn statement(payload: &[u8], digest: &Digest) -> Result<Statement, Re
 }
 
 /// Returns the entry stored with a candidate, else the one that was looked up.
-fn log_entry(subject: &Subject<'_>) -> Result<LogEntry, Reason> {
+fn log_entry(subject: &LoggedCandidate<'_>) -> Result<LogEntry, Reason> {
     match subject.candidate.annotations.get(LOG_ENTRY) {
         Some(text) => LogEntry::from_annotation(text),
         None => subject.looked_up.clone().ok_or(Reason::NoLogEntry),
@@ -312,14 +326,15 @@ pub(super) struct Unlogged {
 /// Returns the timestamp token stored with a candidate.
 fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<String>, Reason> {
     #[derive(serde::Deserialize)]
-    struct Wire {
+    struct WireTimestamp {
         #[serde(rename = "SignedRFC3161Timestamp")]
         token: String,
     }
     let Some(text) = annotations.get(TIMESTAMP) else {
         return Ok(None);
     };
-    let wire: Wire = serde_json::from_str(text).map_err(|error| malformed("timestamp", error))?;
+    let wire: WireTimestamp =
+        serde_json::from_str(text).map_err(|error| malformed("timestamp", error))?;
     Ok(Some(wire.token))
 }
 
@@ -328,7 +343,7 @@ fn legacy_timestamp(annotations: &BTreeMap<String, String>) -> Result<Option<Str
 pub(super) fn stamped_time(
     token: &TimestampToken,
     stamped: &[u8],
-    root: &Root,
+    root: &SigstoreRoot,
 ) -> Result<Timestamp, Reason> {
     let stamped = SignatureBytes::new(stamped.to_vec());
     let mut refusal = "no timestamp authority is trusted".to_owned();
@@ -345,14 +360,14 @@ pub(super) fn stamped_time(
 }
 
 /// Returns the parts for a lookup in the log, if no entry is stored with the candidate.
-pub(super) fn unlogged(candidate: &Candidate) -> Option<Unlogged> {
+pub(super) fn unlogged(candidate: &EvidenceCandidate) -> Option<Unlogged> {
     if candidate.annotations.contains_key(LOG_ENTRY) {
         return None;
     }
     let signatures = match candidate.container {
         Container::SimpleSigning => vec![signature_annotation(candidate).ok()?],
         Container::Envelope => {
-            let envelope = Envelope::parse(&candidate.bytes).ok()?;
+            let envelope = SignedEnvelope::parse(&candidate.bytes).ok()?;
             envelope
                 .signatures
                 .into_iter()
@@ -367,7 +382,7 @@ pub(super) fn unlogged(candidate: &Candidate) -> Option<Unlogged> {
     })
 }
 
-fn signature_annotation(candidate: &Candidate) -> Result<Vec<u8>, Reason> {
+fn signature_annotation(candidate: &EvidenceCandidate) -> Result<Vec<u8>, Reason> {
     let text = candidate.annotations.get(SIGNATURE);
     let text = text
         .filter(|text| !text.is_empty())
@@ -378,7 +393,7 @@ fn signature_annotation(candidate: &Candidate) -> Result<Vec<u8>, Reason> {
 }
 
 /// Returns the envelope with one of its signatures, in the form of a bundle.
-fn single(envelope: &Envelope, signature: &EnvelopeSignature) -> Value {
+fn single(envelope: &SignedEnvelope, signature: &EnvelopeSignature) -> Value {
     json!({"dsseEnvelope": {
         "payloadType": envelope.payload_type,
         "payload": STANDARD.encode(&envelope.payload),
@@ -428,14 +443,14 @@ fn certificates(text: &str) -> Result<Vec<Vec<u8>>, Reason> {
 }
 
 fn describe(
-    candidate: &Candidate,
+    candidate: &EvidenceCandidate,
     signature: &[u8],
     keyid: &str,
     signer: Signer,
     logged: bool,
     annotations: BTreeMap<String, String>,
-    root: Option<&Root>,
-) -> Signature {
+    root: Option<&SigstoreRoot>,
+) -> VerifiedSignature {
     // With a key, a certificate next to the signature was not checked and is not reported.
     let keyless = matches!(signer, Signer::Identity { .. });
     let pem = |name: &str| {
@@ -451,7 +466,7 @@ fn describe(
         .as_deref()
         .map(certificate::describe)
         .unwrap_or_default();
-    Signature {
+    VerifiedSignature {
         origin: candidate.origin.clone(),
         digest: Digest::of(&candidate.bytes),
         reference: None,

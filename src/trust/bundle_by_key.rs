@@ -9,19 +9,20 @@ use sigstore_verify::types::{
 };
 
 use super::{
-    check::{malformed, signing_key, stamped_time},
     error::Reason,
     examined::Signer,
-    key::{Key, Message},
-    log::{LogEntry, Logged},
-    log_v2, own_log,
-    root::Root,
+    key::{Message, TrustedKey},
+    legacy::{malformed, signing_key, stamped_time},
+    own_log,
+    rekor_v1::{LogEntry, Logged},
+    rekor_v2,
+    root::SigstoreRoot,
     sigstore,
-    verifier::{LogPolicy, Trust},
+    verifier::{LogPolicy, TrustChecks},
 };
 
 /// The signature in a bundle, with the message that it signs.
-struct Signed<'a> {
+struct BundleSignature<'a> {
     signature: &'a [u8],
     /// The encoding of an envelope, if there is one.
     encoding: Option<Vec<u8>>,
@@ -30,7 +31,7 @@ struct Signed<'a> {
     content: &'a SignatureContent,
 }
 
-impl Trust {
+impl TrustChecks {
     /// Checks that one of the keys signed a bundle, and that the log has an entry unless the log is
     /// ignored. The caller must check the subject of a statement.
     ///
@@ -38,7 +39,7 @@ impl Trust {
     /// The [`Reason`] of the refusal.
     pub(super) fn keyed(
         &self,
-        keys: &[Key],
+        keys: &[TrustedKey],
         log: LogPolicy,
         bundle: &Bundle,
         artifact: &Artifact<'_>,
@@ -47,7 +48,7 @@ impl Trust {
         if !matches!(material.content, VerificationMaterialContent::PublicKey(_)) {
             return Err(Reason::NotByKey);
         }
-        let signed = Signed::new(bundle, artifact)?;
+        let signed = BundleSignature::new(bundle, artifact)?;
         let key = signing_key(keys, signed.message(), signed.signature)?;
         if log == LogPolicy::Required {
             let root = self.root()?.knowing(bundle);
@@ -64,7 +65,7 @@ impl Trust {
     }
 }
 
-impl<'a> Signed<'a> {
+impl<'a> BundleSignature<'a> {
     fn new(bundle: &'a Bundle, artifact: &'a Artifact<'_>) -> Result<Self, Reason> {
         let (signature, encoding) = match &bundle.content {
             SignatureContent::DsseEnvelope(envelope) => {
@@ -89,15 +90,20 @@ impl<'a> Signed<'a> {
 
     /// Tells whether the library supports the key for this signature: in an envelope, in a Rekor v1 log,
     /// by the library's scheme.
-    fn is_usual(&self, key: &Key, bundle: &Bundle) -> bool {
+    fn is_usual(&self, key: &TrustedKey, bundle: &Bundle) -> bool {
         let entries = &bundle.verification_material.tlog_entries;
         self.encoding.is_some()
-            && !entries.iter().any(log_v2::is_v2)
+            && !entries.iter().any(rekor_v2::is_v2)
             && key.verifies_as_usual(self.message(), self.signature)
     }
 
     /// Checks every log entry and every timestamp of the bundle.
-    fn logged_by(&self, key: &Key, bundle: &Bundle, root: &Root) -> Result<(), Reason> {
+    fn logged_by(
+        &self,
+        key: &TrustedKey,
+        bundle: &Bundle,
+        root: &SigstoreRoot,
+    ) -> Result<(), Reason> {
         let material = &bundle.verification_material;
         if material.tlog_entries.is_empty() {
             return Err(Reason::NoLogEntry);
@@ -105,9 +111,9 @@ impl<'a> Signed<'a> {
         let spki = key.spki().as_bytes();
         let mut times = Vec::new();
         for entry in &material.tlog_entries {
-            if log_v2::is_v2(entry) {
-                log_v2::included(entry, root)?;
-                log_v2::binds(entry, self.message(), self.signature, spki)?;
+            if rekor_v2::is_v2(entry) {
+                rekor_v2::included(entry, root)?;
+                rekor_v2::binds(entry, self.message(), self.signature, spki)?;
                 continue;
             }
             let entry = LogEntry::from_bundle(entry, bundle.media_type())?;

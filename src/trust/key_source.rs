@@ -2,7 +2,7 @@
 
 use std::{fs, io::Read as _, path::Path};
 
-use super::{Error, Key, limits, remote};
+use super::{Error, TrustedKey, fetch, limits};
 use crate::{
     env::Env,
     http::{Http, Url},
@@ -12,7 +12,7 @@ use crate::{
 /// The entry of a Secret with the public key.
 const SECRET_ENTRY: &str = "cosign.pub";
 
-impl Key {
+impl TrustedKey {
     /// Loads the key of a reference: `k8s://[NAMESPACE/]SECRET`, `env://VARIABLE`, `https://…`, a PEM
     /// text, else the path of a file.
     ///
@@ -43,7 +43,7 @@ impl Key {
                 if url.scheme() != "https" && url.scheme() != http.scheme(&authority) {
                     return Err(unusable(reference, "keys are fetched only over https://"));
                 }
-                let bytes = remote::get_following(http, &url, limits::TRUST_FILE).await?;
+                let bytes = fetch::get_following(http, &url, limits::TRUST_FILE).await?;
                 Self::from_bytes(&bytes.ok_or_else(missing)?, reference)
             }
             _ => Err(unusable(

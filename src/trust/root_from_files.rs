@@ -6,20 +6,23 @@ use std::path::Path;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{Error, pem, source::read_file};
+use super::{Error, key_source::read_file, pem};
 use crate::{env::Env, image::Digest};
 
 /// The variables that name files, with the kind of content.
-const VARIABLES: [(&str, Part); 4] = [
-    ("SIGSTORE_ROOT_FILE", Part::Authority),
-    ("SIGSTORE_REKOR_PUBLIC_KEY", Part::Log),
-    ("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", Part::CertificateLog),
-    ("SIGSTORE_TSA_CERTIFICATE_FILE", Part::TimestampAuthority),
+const VARIABLES: [(&str, RootPart); 4] = [
+    ("SIGSTORE_ROOT_FILE", RootPart::Authority),
+    ("SIGSTORE_REKOR_PUBLIC_KEY", RootPart::Log),
+    ("SIGSTORE_CT_LOG_PUBLIC_KEY_FILE", RootPart::CertificateLog),
+    (
+        "SIGSTORE_TSA_CERTIFICATE_FILE",
+        RootPart::TimestampAuthority,
+    ),
 ];
 
 /// The kind of content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum RootPart {
     Authority,
     /// The public key of a transparency log.
     Log,
@@ -29,7 +32,7 @@ pub(super) enum Part {
     TimestampAuthority,
 }
 
-impl Part {
+impl RootPart {
     /// Returns the kind by its name in a TUF repository's `custom.sigstore.usage`.
     pub(super) fn of_usage(usage: &str) -> Option<Self> {
         match usage {
@@ -57,7 +60,7 @@ pub(super) fn of_env(env: &Env) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// Makes the JSON of a trusted root from PEM files, each with its origin.
-pub(super) fn assemble(parts: &[(Part, Vec<u8>, String)]) -> Result<Vec<u8>, Error> {
+pub(super) fn assemble(parts: &[(RootPart, Vec<u8>, String)]) -> Result<Vec<u8>, Error> {
     let (mut authorities, mut logs) = (Vec::new(), Vec::new());
     let (mut certificate_logs, mut stampers) = (Vec::new(), Vec::new());
     for (part, bytes, origin) in parts {
@@ -70,10 +73,10 @@ pub(super) fn assemble(parts: &[(Part, Vec<u8>, String)]) -> Result<Vec<u8>, Err
         let ders: Vec<_> = blocks.into_iter().map(|block| block.der).collect();
         match part {
             // Each certificate becomes an authority with its own validity.
-            Part::Authority => authorities.extend(ders.iter().map(|der| authority(&[der]))),
-            Part::Log => logs.extend(ders.iter().map(|der| log(der))),
-            Part::CertificateLog => certificate_logs.extend(ders.iter().map(|der| log(der))),
-            Part::TimestampAuthority => {
+            RootPart::Authority => authorities.extend(ders.iter().map(|der| authority(&[der]))),
+            RootPart::Log => logs.extend(ders.iter().map(|der| log(der))),
+            RootPart::CertificateLog => certificate_logs.extend(ders.iter().map(|der| log(der))),
+            RootPart::TimestampAuthority => {
                 let chain: Vec<_> = ders.iter().collect();
                 stampers.push(authority(&chain));
             }

@@ -5,7 +5,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{Error, limits, log::LogEntry, remote};
+use super::{Error, fetch, limits, rekor_v1::LogEntry};
 use crate::{
     http::{Http, Url},
     image::Digest,
@@ -70,7 +70,7 @@ impl Rekor {
         }
         proposals.truncate(MAX_PROPOSALS);
         let question = json!({"entries": proposals}).to_string();
-        let answer = remote::post(&self.http, &self.url, question, limits::LOG_ANSWER).await?;
+        let answer = fetch::post(&self.http, &self.url, question, limits::LOG_ANSWER).await?;
         let answer: Vec<Value> =
             serde_json::from_slice(&answer).map_err(|error| Error::Remote {
                 url: self.url.to_string(),

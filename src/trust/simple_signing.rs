@@ -23,15 +23,15 @@ struct Payload {
 
 #[derive(Deserialize)]
 struct Critical {
-    image: Image,
+    image: ClaimedImage,
     #[serde(default)]
-    identity: Option<Identity>,
+    identity: Option<DockerIdentity>,
     #[serde(rename = "type")]
     kind: String,
 }
 
 #[derive(Deserialize)]
-struct Identity {
+struct DockerIdentity {
     #[serde(rename = "docker-reference", default)]
     reference: Option<String>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Claims {
 }
 
 #[derive(Deserialize)]
-struct Image {
+struct ClaimedImage {
     #[serde(rename = "docker-manifest-digest")]
     digest: String,
 }

@@ -15,7 +15,7 @@ use super::{
     error::Reason,
     key::{Message, certificate_key},
     own_log, pem,
-    root::Root,
+    root::SigstoreRoot,
 };
 
 /// An entry that is not verified yet.
@@ -26,14 +26,14 @@ pub(super) struct LogEntry {
     log_index: u64,
     log_id: String,
     promise: Option<String>,
-    proof: Option<Proof>,
+    proof: Option<RekorProof>,
     document: Value,
 }
 
 /// An inclusion proof in the format of Rekor's API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Proof {
+struct RekorProof {
     checkpoint: String,
     hashes: Vec<String>,
     log_index: u64,
@@ -43,31 +43,31 @@ struct Proof {
 
 /// The content of the annotation `dev.sigstore.cosign/bundle`.
 #[derive(Deserialize)]
-struct Annotation {
+struct BundleAnnotation {
     #[serde(rename = "SignedEntryTimestamp")]
     promise: String,
     #[serde(rename = "Payload")]
-    payload: Fields,
+    payload: EntryFields,
 }
 
 /// An entry in the format of Rekor's API.
 #[derive(Deserialize)]
-struct Answer {
+struct LogResponse {
     #[serde(flatten)]
-    fields: Fields,
+    fields: EntryFields,
     verification: Verification,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Verification {
-    inclusion_proof: Proof,
+    inclusion_proof: RekorProof,
     signed_entry_timestamp: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Fields {
+struct EntryFields {
     body: String,
     integrated_time: i64,
     log_index: u64,
@@ -90,13 +90,13 @@ pub(super) struct Logged<'a> {
 impl LogEntry {
     /// Parses the annotation that cosign stores.
     pub(super) fn from_annotation(text: &str) -> Result<Self, Reason> {
-        let annotation: Annotation = serde_json::from_str(text).map_err(malformed)?;
+        let annotation: BundleAnnotation = serde_json::from_str(text).map_err(malformed)?;
         Self::new(annotation.payload, Some(annotation.promise), None)
     }
 
     /// Parses a response of the log, which must contain an inclusion proof.
     pub(super) fn from_answer(answer: &Value) -> Result<Self, Reason> {
-        let answer = Answer::deserialize(answer).map_err(malformed)?;
+        let answer = LogResponse::deserialize(answer).map_err(malformed)?;
         let Verification {
             inclusion_proof,
             signed_entry_timestamp,
@@ -119,13 +119,13 @@ impl LogEntry {
         if !is_proven {
             return Err(Reason::NoLogEntry);
         }
-        let fields = Fields {
+        let fields = EntryFields {
             body: entry.canonicalized_body.to_base64(),
             integrated_time: entry.integrated_time.map_or(0, |time| time.as_second()),
             log_index: entry.log_index.get(),
             log_id: hex::encode(entry.log_id.key_id.as_bytes()),
         };
-        let proof = proof.as_ref().map(|proof| Proof {
+        let proof = proof.as_ref().map(|proof| RekorProof {
             checkpoint: proof.checkpoint.envelope().to_owned(),
             hashes: proof.hashes.iter().map(Sha256Hash::to_hex).collect(),
             log_index: proof.log_index.get(),
@@ -137,7 +137,11 @@ impl LogEntry {
         Self::new(fields, promise, proof)
     }
 
-    fn new(fields: Fields, promise: Option<String>, proof: Option<Proof>) -> Result<Self, Reason> {
+    fn new(
+        fields: EntryFields,
+        promise: Option<String>,
+        proof: Option<RekorProof>,
+    ) -> Result<Self, Reason> {
         let body = STANDARD.decode(&fields.body).map_err(malformed)?;
         Ok(Self {
             document: serde_json::from_slice(&body).map_err(malformed)?,
@@ -164,7 +168,7 @@ impl LogEntry {
     ///
     /// # Errors
     /// As [`Self::verify`]; [`Reason::NoLogEntry`] for an entry without any proof.
-    pub(super) fn verify_either(&self, root: &Root) -> Result<Option<Timestamp>, Reason> {
+    pub(super) fn verify_either(&self, root: &SigstoreRoot) -> Result<Option<Timestamp>, Reason> {
         match (&self.promise, &self.proof) {
             (Some(_), _) => self.verify(root).map(Some),
             (None, Some(proof)) => self.verify_proof(proof, root).map(|()| None),
@@ -177,7 +181,7 @@ impl LogEntry {
     /// # Errors
     /// [`Reason::LogTime`], [`Reason::UnknownLog`], [`Reason::LogPromise`], [`Reason::LogProof`],
     /// [`Reason::Checkpoint`].
-    pub(super) fn verify(&self, root: &Root) -> Result<Timestamp, Reason> {
+    pub(super) fn verify(&self, root: &SigstoreRoot) -> Result<Timestamp, Reason> {
         let wrong_time = |reason: &str| Reason::LogTime {
             reason: reason.to_owned(),
         };
@@ -213,7 +217,7 @@ impl LogEntry {
         Ok(time)
     }
 
-    fn verify_proof(&self, proof: &Proof, root: &Root) -> Result<(), Reason> {
+    fn verify_proof(&self, proof: &RekorProof, root: &SigstoreRoot) -> Result<(), Reason> {
         let checkpoint = |reason: &str| Reason::Checkpoint {
             reason: reason.to_owned(),
         };

@@ -17,11 +17,11 @@ use rego::{
     signature::{Declaration, Type},
 };
 
-pub(crate) use memory::Answer;
-use memory::Memory;
-use oci::Images;
-use record::Record;
-pub(super) use record::note;
+use memory::CallCache;
+pub(crate) use memory::CallResult;
+use oci::ImageLookup;
+use record::UnseenRecord;
+pub(super) use record::keep_record;
 pub(crate) use record::recorded;
 
 use crate::registry::Registry;
@@ -49,9 +49,9 @@ const FUNCTIONS: [Declaration; 14] = [
 
 /// A call of a rule about the signatures of an image.
 #[derive(Debug, Clone)]
-pub(crate) struct Question {
+pub(crate) struct SignatureQuery {
     /// The object of the call: the image's signatures or its attestations.
-    pub(crate) subject: Subject,
+    pub(crate) subject: SignedObject,
     pub(crate) image: String,
     /// The options of the call: `public_key`, `certificate_identity`, `ignore_rekor` …
     pub(crate) options: serde_json::Value,
@@ -59,7 +59,7 @@ pub(crate) struct Question {
 
 /// The kind of signatures to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Subject {
+pub(crate) enum SignedObject {
     /// `ec.sigstore.verify_image`, which returns `{success, errors, signatures}`.
     Image,
     /// `ec.sigstore.verify_attestation`, which returns `{success, errors, attestations}`.
@@ -67,20 +67,20 @@ pub(crate) enum Subject {
 }
 
 /// Verifies signatures for a rule; called on a thread that may block.
-pub(crate) type Verify = Arc<dyn Fn(Question) -> Answer<serde_json::Value> + Send + Sync>;
+pub(crate) type Verify = Arc<dyn Fn(SignatureQuery) -> CallResult<serde_json::Value> + Send + Sync>;
 
 /// Evaluates `ec.oci.*` by the function's name and its arguments; records content that cannot be read.
-type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut Record) -> Option<Value> + Send + Sync>;
+type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut UnseenRecord) -> Option<Value> + Send + Sync>;
 
 /// The access of functions to registries and signatures. Clones share the cache.
 #[derive(Clone, Default)]
-pub(crate) struct Host {
+pub(crate) struct FunctionHost {
     images: Option<Lookup>,
     verify: Option<Verify>,
-    answers: Arc<Memory>,
+    answers: Arc<CallCache>,
 }
 
-impl Host {
+impl FunctionHost {
     /// Returns a host without registries and signatures: these functions are undefined unless a test mocks them.
     pub(crate) fn offline() -> Self {
         Self::default()
@@ -93,7 +93,7 @@ impl Host {
         runtime: tokio::runtime::Handle,
         verify: Verify,
     ) -> Self {
-        let images = Images::new(registry, runtime);
+        let images = ImageLookup::new(registry, runtime);
         Self {
             images: Some(Arc::new(move |function, arguments, record| {
                 images.answer(function, arguments, record)
@@ -116,7 +116,8 @@ impl Host {
             found.map(|(_, manifest)| manifest.clone())
         };
         let lookup =
-            move |function: &'static str, arguments: &[Value], _: &mut Record| match function {
+            move |function: &'static str, arguments: &[Value], _: &mut UnseenRecord| match function
+            {
                 "ec.oci.image_manifest" => manifest(arguments.first()?),
                 "ec.oci.image_manifests" => {
                     let images = arguments.first()?.as_set()?.iter();
@@ -136,7 +137,7 @@ impl Host {
         &self,
         function: &'static str,
         arguments: &[Value],
-        record: &mut Record,
+        record: &mut UnseenRecord,
     ) -> Option<Value> {
         let text = arguments.first().and_then(Value::as_str);
         match (function, text) {
@@ -145,12 +146,16 @@ impl Host {
                 Some(Value::Bool(valid))
             }
             ("ec.purl.parse", text) => text.and_then(purl::parse).map(|found| Value::from(&found)),
-            ("ec.sigstore.verify_image", Some(image)) => {
-                self.ask(function, Subject::Image, image, arguments.get(1), record)
-            }
+            ("ec.sigstore.verify_image", Some(image)) => self.ask(
+                function,
+                SignedObject::Image,
+                image,
+                arguments.get(1),
+                record,
+            ),
             ("ec.sigstore.verify_attestation", Some(image)) => self.ask(
                 function,
-                Subject::Attestation,
+                SignedObject::Attestation,
                 image,
                 arguments.get(1),
                 record,
@@ -165,30 +170,30 @@ impl Host {
     fn ask(
         &self,
         function: &'static str,
-        subject: Subject,
+        subject: SignedObject,
         image: &str,
         options: Option<&Value>,
-        record: &mut Record,
+        record: &mut UnseenRecord,
     ) -> Option<Value> {
         let verify = self.verify.as_ref()?;
         let options = serde_json::Value::from(options?);
         // Members of an object are sorted by name, so equal options are equal texts.
         let question = format!("{image}\n{options}");
         let answer = self.answers.once(function, question, || {
-            verify(Question {
+            verify(SignatureQuery {
                 subject,
                 image: image.to_owned(),
                 options,
             })
         });
         if let Some(reason) = answer.unreadable {
-            record.note(function, image, reason);
+            record.add(function, image, reason);
         }
         answer.value
     }
 }
 
-impl fmt::Debug for Host {
+impl fmt::Debug for FunctionHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let online = self.images.is_some() && self.verify.is_some();
         f.debug_struct("Host").field("online", &online).finish()
@@ -196,11 +201,11 @@ impl fmt::Debug for Host {
 }
 
 /// Registers every function with the engine.
-pub(super) fn register(functions: &mut Functions, host: &Host) {
+pub(super) fn register(functions: &mut Functions, host: &FunctionHost) {
     for declaration in FUNCTIONS {
         let (host, name) = (host.clone(), declaration.name);
         let call = move |context: &mut CallContext, arguments: &[Value]| {
-            let answer = host.answer(name, arguments, context.state::<Record>());
+            let answer = host.answer(name, arguments, context.state::<UnseenRecord>());
             answer.ok_or(BuiltinError::Undefined)
         };
         functions.add_host(declaration, Arc::new(call));
