@@ -1,6 +1,7 @@
 //! Go's `fmt.Sprintf`: verbs, flags and mistakes, over integers, floats and strings.
 
 mod directive;
+mod float;
 
 use std::fmt::Write as _;
 
@@ -203,64 +204,6 @@ impl Spec {
         };
         Some(format!("{sign}{prefix}{zeros}{digits}"))
     }
-
-    fn float(&self, verb: char, float: f64) -> Option<String> {
-        let text = match verb {
-            'f' | 'F' => format!("{float:.*}", self.precision.unwrap_or(6)),
-            'e' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))),
-            'E' => exponent(&format!("{float:.*e}", self.precision.unwrap_or(6))).to_uppercase(),
-            'v' | 'g' => general(float, self.precision),
-            'G' => general(float, self.precision).to_uppercase(),
-            _ => return None,
-        };
-        let positive = !text.starts_with('-');
-        Some(match (positive, self.plus, self.space) {
-            (true, true, _) => format!("+{text}"),
-            (true, _, true) => format!(" {text}"),
-            _ => text,
-        })
-    }
-}
-
-/// The form of a float with as many digits as it needs, or at most so many; with an exponent where
-/// Go writes one.
-fn general(float: f64, precision: Option<usize>) -> String {
-    let scientific = match precision {
-        Some(precision) => format!("{float:.*e}", precision.max(1) - 1),
-        None => format!("{float:e}"),
-    };
-    let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let mantissa = match mantissa.contains('.') {
-        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
-        false => mantissa,
-    };
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    let digits = i64::try_from(digits).unwrap_or(i64::MAX);
-    let power: i64 = power.parse().unwrap_or(0);
-    let most = match precision.map(|precision| i64::try_from(precision.max(1)).unwrap_or(i64::MAX))
-    {
-        Some(most) if most > digits && digits > power => digits,
-        Some(most) => most,
-        None => 6,
-    };
-    if (-4..most).contains(&power) {
-        let decimals = usize::try_from(digits - power - 1).unwrap_or(0);
-        format!("{float:.decimals$}")
-    } else {
-        exponent(&format!("{mantissa}e{power}"))
-    }
-}
-
-/// Writes the exponent as Go does: `1e5` as `1e+05`.
-fn exponent(text: &str) -> String {
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let digits = exponent.trim_start_matches('-');
-    let sign = if digits.len() < exponent.len() {
-        '-'
-    } else {
-        '+'
-    };
-    format!("{mantissa}e{sign}{digits:0>2}")
 }
 
 /// Tells if Go would write the text between grave accents.
