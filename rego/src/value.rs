@@ -75,8 +75,8 @@ impl Value {
     }
 
     /// Returns the element at a key: of an array by index, of an object by key, of a set the
-    /// element itself.
-    pub fn get(&self, key: &Value) -> Option<&Value> {
+    /// key as it was given: `1.0` for the element `1`.
+    pub fn get<'a>(&'a self, key: &'a Value) -> Option<&'a Value> {
         match self {
             Value::Array(items) => {
                 let Value::Number(number) = key else {
@@ -85,7 +85,7 @@ impl Value {
                 items.get(usize::try_from(number.as_i64()?).ok()?)
             }
             Value::Object(object) => object.get(key),
-            Value::Set(set) => set.get(key),
+            Value::Set(set) => set.contains(key).then_some(key),
             _ => None,
         }
     }

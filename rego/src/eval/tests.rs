@@ -342,3 +342,21 @@ fn a_failing_rule_shows_the_expression_and_its_variables() {
         [3, 4, 5]
     );
 }
+
+#[test]
+fn an_element_of_a_set_is_the_key_of_the_reference() {
+    let module = r"
+        s contains 1
+        s contains 2
+        listed := [x | x := s[1.0]]
+        literal := {1}[1.0]
+        nested := {1: {2}}[1.0][2.0]
+        found := x if { some k in [1.0, 3]; x := s[k] }
+        through := data.p.s[2.0]
+        absent := [x | x := s[3.0]]
+    ";
+    assert_eq!(
+        value(module, "{}"),
+        r#"{"absent":[],"found":1.0,"listed":[1.0],"literal":1.0,"nested":2.0,"s":[1,2],"through":2.0}"#
+    );
+}
