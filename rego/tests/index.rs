@@ -14,6 +14,8 @@ fn ask(body: &str) -> Result<Option<String>, EvalCode> {
     let registry = offered();
     let compiled = rego::compile(vec![module], &Options::new(&registry)).unwrap();
     let program = Program::new(&compiled, &registry, &[]).unwrap();
+    let data = r#"{"base": {"text": "x", "list": ["x", "y"]}}"#;
+    let program = program.with_data(Value::from_json(data).unwrap());
     let mut session = Session::new(&program, Some(Value::from_json(INPUT).unwrap()));
     match session.document(&["p", "r"]) {
         Ok(answer) => Ok(answer.value.map(|value| value.to_json())),
@@ -120,6 +122,29 @@ fn a_comprehension_is_not_evaluated_for_a_value_of_another_kind() {
 }
 
 #[test]
+fn a_comprehension_is_evaluated_for_a_base_document_of_any_kind() {
+    let comprehension = "{k: v | some k in [\"k\"]; some v in [1, 2]}";
+    let equal =
+        |left: &str, right: &str, more: &str| ask(&format!("r if {{ {left} == {right} }}\n{more}"));
+    for base in ["data.base.text", "data.base.list[_]", "data.base"] {
+        for (left, right) in [(base, comprehension), (comprehension, base)] {
+            let found = equal(left, right, "");
+            assert_eq!(found, Err(EvalCode::Conflict), "{left} == {right}");
+        }
+    }
+    assert_eq!(equal("data.base.gone", comprehension, ""), Ok(None));
+    assert_eq!(equal("data.base.gone[_]", comprehension, ""), Ok(None));
+    // The value of a rule is compared as one of the input.
+    let rule = "text := input.a";
+    assert_eq!(equal("data.p.text", comprehension, rule), Ok(None));
+    let replaced = format!("{comprehension} with data.p.text as \"y\"");
+    assert_eq!(
+        equal("data.p.text", &replaced, rule),
+        Err(EvalCode::Conflict)
+    );
+}
+
+#[test]
 fn an_indexed_comprehension_fails_where_an_operand_is_not_bound() {
     let with = |body: &str| {
         ask(&format!(
@@ -138,7 +163,7 @@ fn an_indexed_comprehension_fails_where_an_operand_is_not_bound() {
 fn a_nested_body_that_opa_evaluates_without_a_variable_is_refused() {
     let compile = |condition: &str| {
         let text = format!(
-            "package p\nr := xs if {{ some y in [1]; some z in [2]; xs := [1 | y = input.object[_]; {condition}] }}\n"
+            "package p\nr := xs if {{ some y in [1]; some z in input.list; xs := [1 | y = input.object[_]; {condition}] }}\n"
         );
         let module = rego::parse("p.rego", text).unwrap();
         rego::compile(vec![module], &Options::new(&offered())).map(|_| ())
@@ -150,6 +175,16 @@ fn a_nested_body_that_opa_evaluates_without_a_variable_is_refused() {
         errors.contains("var z is used in a nested body"),
         "{errors}"
     );
+    for condition in ["z; z = input.list[_]", "not z.a; z = input.list[_]"] {
+        let errors = compile(condition).unwrap_err().to_string();
+        assert!(
+            errors.contains("var z is used in a nested body"),
+            "{condition}: {errors}"
+        );
+    }
+    // OPA evaluates these again with the variable.
+    assert_eq!(compile("not z; z = input.list[_]"), Ok(()));
+    assert_eq!(compile("z.a; z = input.list[_]"), Ok(()));
     assert_eq!(compile("every e in [1] { e == y }"), Ok(()));
     assert_eq!(compile("every e in [1] { e == 2 }"), Ok(()));
 }

@@ -2,8 +2,9 @@
 //!
 //! OPA evaluates the body of such a comprehension without the variables that the enclosing body has bound. Where a call
 //! of a builtin comes before the expression that binds its operand again, OPA fails with an internal error. A probe in
-//! front of the comprehension fails in the same cases: it evaluates the body up to that call. Where `not`, `every`, `and`
-//! or `or` uses such a variable without a failure, OPA's value is that of another expression: this is refused.
+//! front of the comprehension fails in the same cases: it evaluates the body up to that call. Where such a variable is an
+//! expression by itself, or `not`, `every`, `and`, `or` or `with` uses it, OPA's value is that of another expression: this
+//! is refused.
 
 use super::{
     context::{Context, Vars, calls, each_term_mut, generated, operator},
@@ -11,9 +12,7 @@ use super::{
     vars::{self, SAFETY, Skip, Visitor},
 };
 use crate::error::Code;
-use crate::syntax::{
-    Body, Every, Expr, ExprKind, Logical, Not, Rule, Span, Term, TermKind, Var, walk,
-};
+use crate::syntax::{Body, Expr, ExprKind, Rule, Span, Term, TermKind, Var, walk};
 
 /// Operator of a probe: an array of the variables that are unbound, and a comprehension with the body.
 pub(super) const PROBE: &str = "~probe";
@@ -134,7 +133,7 @@ fn probe(context: &Context, candidates: &Vars, expr: &Expr) -> Result<Option<Exp
     let Some(body) = body.filter(|body| indexed(context, candidates, body)) else {
         return Ok(None);
     };
-    let Some(probe) = unready(context, candidates, body, &reserved())? else {
+    let Some(probe) = unready(context, candidates, body)? else {
         return Ok(None);
     };
     let mut visitor = Visitor::new(Skip::default());
@@ -238,15 +237,17 @@ fn closes_over(candidates: &Vars, body: &Body) -> bool {
 }
 
 /// Returns the body up to the first call whose operand is not bound, which is replaced by a failure.
-fn unready(
-    context: &Context,
-    candidates: &Vars,
-    body: &Body,
-    bound: &Vars,
-) -> Result<Option<Body>, Var> {
-    let mut bound = bound.clone();
+///
+/// # Errors
+/// A variable without which the body has more solutions than OPA finds with it. Where it has fewer, OPA evaluates the
+/// comprehension again with all variables.
+fn unready(context: &Context, candidates: &Vars, body: &Body) -> Result<Option<Body>, Var> {
+    let mut bound = reserved();
     for (at, expr) in body.iter().enumerate() {
-        if let Some(kind) = unready_expr(context, candidates, expr, &bound)? {
+        if let ExprKind::Call(terms) = &expr.kind
+            && !calls(expr, "eq")
+            && let Some(kind) = unready_call(context, expr, terms, &bound)?
+        {
             let mut probe: Body = body.iter().take(at).cloned().collect();
             let with = expr.with.clone();
             probe.push(Expr {
@@ -255,14 +256,28 @@ fn unready(
             });
             return Ok(Some(probe));
         }
-        if matches!(
-            expr.kind,
-            ExprKind::Every(_) | ExprKind::Not(_) | ExprKind::And(_) | ExprKind::Or(_)
-        ) {
-            let mut inside = vars::of_expr(expr, Skip::default()).into_iter();
-            if let Some(var) = inside.find(|var| candidates.contains(var) && !bound.contains(var)) {
-                return Err(var);
-            }
+        let is_open = |var: &Var| candidates.contains(var) && !bound.contains(var);
+        if let ExprKind::Term(term) = &expr.kind
+            && let TermKind::Var(var) = &term.kind
+            && is_open(var)
+        {
+            // An unbound variable holds: its negation has no solution.
+            return if expr.negated {
+                Ok(None)
+            } else {
+                Err(var.clone())
+            };
+        }
+        let used = if expr.negated || is_nested(expr) {
+            vars::of_expr(expr, Skip::default())
+        } else {
+            let values = expr.with.iter().map(|with| &with.value);
+            values
+                .flat_map(|value| vars::of_term(value, Skip::default()))
+                .collect()
+        };
+        if let Some(var) = used.into_iter().find(is_open) {
+            return Err(var);
         }
         let outputs = outputs(context, expr, &bound);
         bound.extend(outputs);
@@ -270,65 +285,11 @@ fn unready(
     Ok(None)
 }
 
-fn unready_expr(
-    context: &Context,
-    candidates: &Vars,
-    expr: &Expr,
-    bound: &Vars,
-) -> Result<Option<ExprKind>, Var> {
-    Ok(match &expr.kind {
-        ExprKind::Call(terms) if !calls(expr, "eq") => {
-            return unready_call(context, expr, terms, bound);
-        }
-        ExprKind::Every(every) => {
-            let mut inner = bound.clone();
-            for term in every.key.iter().chain([&every.value]) {
-                inner.extend(vars::of_term(term, Skip::default()));
-            }
-            let body = unready(context, candidates, &every.body, &inner)?;
-            body.map(|body| {
-                ExprKind::Every(Box::new(Every {
-                    body,
-                    ..(**every).clone()
-                }))
-            })
-        }
-        ExprKind::Not(not) => {
-            let body = unready(context, candidates, &not.body, bound)?;
-            body.map(|body| {
-                ExprKind::Not(Box::new(Not {
-                    body,
-                    ..(**not).clone()
-                }))
-            })
-        }
-        ExprKind::And(logical) => {
-            unready_logical(context, candidates, logical, bound)?.map(ExprKind::And)
-        }
-        ExprKind::Or(logical) => {
-            unready_logical(context, candidates, logical, bound)?.map(ExprKind::Or)
-        }
-        _ => None,
-    })
-}
-
-fn unready_logical(
-    context: &Context,
-    candidates: &Vars,
-    logical: &Logical,
-    bound: &Vars,
-) -> Result<Option<Box<Logical>>, Var> {
-    let (left, right) = (
-        unready(context, candidates, &logical.left, bound)?,
-        unready(context, candidates, &logical.right, bound)?,
-    );
-    if left.is_none() && right.is_none() {
-        return Ok(None);
-    }
-    let mut probe = Box::new(logical.clone());
-    probe.left = left.unwrap_or(probe.left);
-    probe.right = right.unwrap_or(probe.right);
-    Ok(Some(probe))
+fn is_nested(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Every(_) | ExprKind::Not(_) | ExprKind::And(_) | ExprKind::Or(_)
+    )
 }
 
 fn unready_call(

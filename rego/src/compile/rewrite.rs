@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Code,
-    syntax::{Body, Expr, ExprKind, Rule, Span, TemplatePart, Term, TermKind, display},
+    syntax::{Body, Expr, ExprKind, Rule, Span, TemplatePart, Term, TermKind, display, walk},
 };
 
 fn head_terms_mut(rule: &mut Rule) -> impl Iterator<Item = &mut Term> {
@@ -24,6 +24,9 @@ fn head_terms_mut(rule: &mut Rule) -> impl Iterator<Item = &mut Term> {
 
 /// Makes template strings calls of `internal.template_string`.
 pub(super) fn templates(context: &mut Context, rule: &mut Rule) {
+    if !has_template(rule) {
+        return;
+    }
     let mut safe = safety::reserved();
     for arg in &rule.head.args {
         safe.extend(vars::of_term(arg, Skip::default()));
@@ -32,6 +35,20 @@ pub(super) fn templates(context: &mut Context, rule: &mut Rule) {
     for term in head_terms_mut(rule) {
         template_in_term(context, &safe, term);
     }
+}
+
+fn has_template(rule: &Rule) -> bool {
+    let head = &rule.head;
+    let mut found = false;
+    let mut visit = |term: &Term| {
+        found |= matches!(term.kind, TermKind::Template { .. });
+        !found
+    };
+    for term in head.args.iter().chain(&head.key).chain(&head.value) {
+        walk::terms(term, &mut visit);
+    }
+    walk::body(&rule.body, &mut visit);
+    found
 }
 
 /// Rewrites template strings in a body and returns its safe variables: an expression in a template string binds none.
@@ -267,9 +284,9 @@ pub(super) fn void_calls(context: &mut Context, rule: &Rule) {
     };
     let head = &rule.head;
     for term in head.args.iter().chain(&head.key).chain(&head.value) {
-        crate::syntax::walk::terms(term, &mut visit);
+        walk::terms(term, &mut visit);
     }
-    crate::syntax::walk::body(&rule.body, &mut visit);
+    walk::body(&rule.body, &mut visit);
     for (span, shown) in found {
         context.error(Code::Type, span, format!("{shown} used as value"));
     }

@@ -181,6 +181,16 @@ pub(crate) enum Output {
     Match(Pattern),
 }
 
+impl Output {
+    /// The comprehension that the value is compared with.
+    pub(crate) fn comprehension(&self) -> Option<&PlanExpr> {
+        match self {
+            Self::Match(Pattern::Equals(expr @ PlanExpr::Comprehension(_))) => Some(expr),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Comprehension {
     pub(crate) kind: ComprehensionKind,

@@ -45,6 +45,9 @@ impl<'p> Machine<'p> {
     ) -> Run<Flow> {
         let rules = self.rule_set(set);
         if !self.context.targets.is_empty() && self.replaced(&rules.path) {
+            if output.comprehension().is_some() {
+                return self.scan_tree(None, rules.path.clone(), steps, output, then);
+            }
             return match self.resolve(&rules.path)? {
                 Some(value) => self.scan_value(value, steps, output, then),
                 None => Ok(Flow::Next),

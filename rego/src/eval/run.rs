@@ -3,7 +3,7 @@
 use super::error::{EvalCode, Run};
 use super::machine::{Flow, Machine, Then};
 use super::plan::{
-    Comparison, ComprehensionKind, Output, Pattern, PlanExpr, SlotId, Stmt, StmtKind,
+    Comparison, ComprehensionKind, Output, Pattern, PlanExpr, SlotId, Source, Stmt, StmtKind,
 };
 use crate::value::Value;
 
@@ -139,6 +139,10 @@ impl<'p> Machine<'p> {
     /// Evaluates a body without the values of some slots, which it gets back.
     fn probe(&mut self, keys: &[SlotId], body: &'p [Stmt]) -> Run<bool> {
         let values: Vec<Value> = keys.iter().map(|key| self.get(*key).clone()).collect();
+        // A reference from an unbound variable has no value, as one from null.
+        for key in keys {
+            self.set(*key, Value::Null);
+        }
         self.some(body)?;
         for (key, value) in keys.iter().zip(values) {
             self.set(*key, value);
@@ -147,12 +151,20 @@ impl<'p> Machine<'p> {
     }
 
     /// Compares two values. As in OPA a comprehension is evaluated behind a reference and a value on
-    /// its left, and not at all if these are of another kind.
+    /// its left, and not at all if these are of another kind, unless the reference is to a base document.
     fn equal(&mut self, a: &'p PlanExpr, b: &'p PlanExpr) -> Run<bool> {
-        let (a, b, checked) = match (a, b) {
-            (PlanExpr::Comprehension(_), PlanExpr::Path(_)) => (b, a, true),
-            (_, PlanExpr::Comprehension(_)) => (a, b, true),
-            _ => (a, b, false),
+        let (a, b) = match (a, b) {
+            (PlanExpr::Comprehension(_), PlanExpr::Path(_)) => (b, a),
+            _ => (a, b),
+        };
+        let checked = match (a, b) {
+            (PlanExpr::Path(path), PlanExpr::Comprehension(_)) => match path.source {
+                Source::Base | Source::Tree(_) => false,
+                Source::Rule(set) => !self.replaced(&self.rule_set(set).path),
+                Source::Input | Source::Slot(_) => true,
+            },
+            (_, PlanExpr::Comprehension(_)) => true,
+            _ => false,
         };
         let Some(a) = self.eval(a)? else {
             return Ok(false);
@@ -214,6 +226,14 @@ impl<'p> Machine<'p> {
                 Ok(true)
             }
             Output::Match(pattern) => self.matches(pattern, &value),
+        }
+    }
+
+    /// Uses the value of a base document: as in OPA a comprehension is evaluated whatever the value is.
+    pub(crate) fn accept_base(&mut self, output: &'p Output, value: Value) -> Run<bool> {
+        match output.comprehension() {
+            Some(comprehension) => Ok(self.eval(comprehension)?.is_some_and(|own| own == value)),
+            None => self.accept(output, value),
         }
     }
 

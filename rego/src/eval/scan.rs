@@ -17,7 +17,11 @@ impl<'p> Machine<'p> {
         let value = match scan.source {
             Source::Input => self.context.input.clone(),
             Source::Slot(slot) => Some(self.get(slot).clone()),
-            Source::Base if self.context.data.is_none() && has_string_keys(&scan.steps) => {
+            Source::Base
+                if self.context.data.is_none()
+                    && has_string_keys(&scan.steps)
+                    && output.comprehension().is_none() =>
+            {
                 Some(self.base.clone())
             }
             Source::Base => return self.scan_tree(None, Vec::new(), &scan.steps, output, then),

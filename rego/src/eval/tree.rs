@@ -74,7 +74,7 @@ impl<'p> Machine<'p> {
         let Some((step, rest)) = steps.split_first() else {
             return match self.extent(node, &path)? {
                 Some(value) => {
-                    if self.accept(output, value)? {
+                    if self.accept_base(output, value)? {
                         then(self)
                     } else {
                         Ok(Flow::Next)
@@ -137,17 +137,19 @@ impl<'p> Machine<'p> {
         }
         match child.and_then(|child| self.plan.layout.nodes[child].set) {
             Some(set) => self.scan_rule(set, rest, output, then),
-            None if child.is_none() => match self.resolve(&path)? {
-                Some(value) => self.scan_value(value, rest, output, then),
-                None => Ok(Flow::Next),
-            },
+            None if child.is_none() && output.comprehension().is_none() => {
+                match self.resolve(&path)? {
+                    Some(value) => self.scan_value(value, rest, output, then),
+                    None => Ok(Flow::Next),
+                }
+            }
             None => self.scan_tree(child, path, rest, output, then),
         }
     }
 }
 
 /// Returns the member of a base document; a number is looked up by its text, as OPA's storage does.
-pub(crate) fn stored<'a>(document: &'a Value, key: &Value) -> Option<&'a Value> {
+pub(crate) fn stored<'a>(document: &'a Value, key: &'a Value) -> Option<&'a Value> {
     match (document, key) {
         (Value::Object(object), Value::Number(number)) => object.get_str(&number.to_string()),
         _ => document.get(key),
