@@ -89,5 +89,5 @@ fn policy_docs_first_rule_is_a_policy() {
     assert!(!run.stderr.contains("METADATA"), "{}", run.stderr);
     dir.promote(&["policy", "list", "p"])
         .exits(0)
-        .prints("labels.maintainer (deny)\n  Image names its maintainer\n");
+        .prints("labels.maintainer (deny)\n  Image names its maintainer\n  p/labels.rego:11\n");
 }

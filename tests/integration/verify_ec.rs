@@ -1,5 +1,6 @@
 //! `verify-ec` against the lab's registry and Git server: the good image passes, each lie is refused.
 
+mod places;
 mod requests;
 
 mod configuration;

@@ -113,6 +113,8 @@ fn as_text(rules: &[&Rule]) -> String {
         }
         if rule.code().is_none() {
             let _ = writeln!(out, "  {}", without_metadata(rule));
+        } else {
+            let _ = writeln!(out, "  {}", rule.place);
         }
     }
     crate::text::lines(&out).into_owned()

@@ -71,26 +71,74 @@ fn vouch_logged(universe: &Universe, image: &signer::Image, log: &sigstore::Log)
     sigstore::put_layers(&universe.registry, image, "att", &[layer]);
 }
 
+/// Images that the key signed, with a server that has the key and the trusted root.
+struct Served {
+    scene: Scene,
+    web: sigstore::Web,
+    components: Vec<Value>,
+}
+
+impl Served {
+    fn new(count: usize) -> Self {
+        let scene = Scene::new();
+        let (universe, sigstore) = (&scene.universe, Sigstore::new().unwrap());
+        let (tuf, web) = (
+            sigstore::Tuf::new().unwrap(),
+            sigstore::Web::start().unwrap(),
+        );
+        let mut files = tuf.serving(1, &sigstore.trusted_root());
+        for name in ["cosign.pub", "again.pub"] {
+            files.insert(name.to_owned(), universe.key.public_pem().into());
+        }
+        web.serve_files(files);
+        let (registry, repository) = (universe.registry.address(), &universe.image.repository);
+        let components = (0..count).map(|number| {
+            let name = format!("c{number}");
+            let image =
+                signer::push_image(&universe.registry, repository, &name, &name, 1).unwrap();
+            vouch_logged(universe, &image, &sigstore.log);
+            let image = format!("{registry}/{repository}@{}", image.digest);
+            serde_json::json!({"name": name, "containerImage": image})
+        });
+        let components = components.collect();
+        Self {
+            scene,
+            web,
+            components,
+        }
+    }
+
+    /// Verifies the first components with the folder `policy`; returns what the server was sent.
+    fn requests(&self, count: usize, key: &str) -> Vec<String> {
+        let list = serde_json::json!({"application": "", "components": self.components[..count]});
+        self.scene.dir.write("images.json", list.to_string());
+        let before = self.web.requests().len();
+        let url = self.web.url();
+        let root = format!("{url}/root.json");
+        let flags = ["verify-ec", "--policy", "policy", "--public-key", key];
+        let roots = [
+            "--tuf-mirror",
+            &url,
+            "--tuf-root",
+            &root,
+            "--output",
+            "json",
+        ];
+        let run = self
+            .scene
+            .dir
+            .promote(&[&flags[..], &roots].concat())
+            .exits(0);
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(report["components"].as_array().unwrap().len(), count);
+        assert_eq!(report["success"], true);
+        self.web.requests().split_off(before)
+    }
+}
+
 #[test]
 fn the_key_and_the_trusted_root_are_fetched_once_for_all_components() {
-    let scene = Scene::new();
-    let (universe, sigstore) = (&scene.universe, Sigstore::new().unwrap());
-    let (tuf, web) = (
-        sigstore::Tuf::new().unwrap(),
-        sigstore::Web::start().unwrap(),
-    );
-    let mut files = tuf.serving(1, &sigstore.trusted_root());
-    files.insert("cosign.pub".to_owned(), universe.key.public_pem().into());
-    web.serve_files(files);
-    let registry = universe.registry.address();
-    let components = (0..5).map(|number| {
-        let (name, repository) = (format!("c{number}"), &universe.image.repository);
-        let image = signer::push_image(&universe.registry, repository, &name, &name, 1).unwrap();
-        vouch_logged(universe, &image, &sigstore.log);
-        let image = format!("{registry}/{repository}@{}", image.digest);
-        serde_json::json!({"name": name, "containerImage": image})
-    });
-    let components: Vec<_> = components.collect();
+    let served = Served::new(5);
     let rules = r#"package main
 import rego.v1
 # METADATA
@@ -102,32 +150,80 @@ deny contains result if {
 	result := {"code": "main.never", "msg": "never"}
 }
 "#;
-    scene.dir.write("policy/main.rego", rules);
-    let asked = |count: usize| {
-        let list = serde_json::json!({"application": "", "components": components[..count]});
-        scene.dir.write("images.json", list.to_string());
-        let before = web.requests().len();
-        let url = web.url();
-        let (key, root) = (format!("{url}/cosign.pub"), format!("{url}/root.json"));
-        let flags = ["verify-ec", "--policy", "policy", "--public-key", &key];
-        let roots = [
-            "--tuf-mirror",
-            &url,
-            "--tuf-root",
-            &root,
-            "--output",
-            "json",
-        ];
-        let run = scene.dir.promote(&[&flags[..], &roots].concat()).exits(0);
-        let report: Value = serde_json::from_str(&run.stdout).unwrap();
-        assert_eq!(report["components"].as_array().unwrap().len(), count);
-        assert_eq!(report["success"], true);
-        web.requests().split_off(before)
-    };
+    served.scene.dir.write("policy/main.rego", rules);
+    let key = format!("{}/cosign.pub", served.web.url());
     // The first run of all fills the cache.
-    asked(1);
-    let (one, five) = (asked(1), asked(5));
+    served.requests(1, &key);
+    let (one, five) = (served.requests(1, &key), served.requests(5, &key));
     assert_eq!(one, five);
     let keys = five.iter().filter(|path| *path == "/cosign.pub");
     assert_eq!(keys.count(), 1, "{five:?}");
+}
+
+#[test]
+fn what_rules_verify_signatures_with_is_loaded_once_in_a_run() {
+    let served = Served::new(5);
+    let url = served.web.url();
+    let rule = |name: &str, condition: &str| {
+        format!(
+            "# METADATA\n# custom:\n#   short_name: {name}\ndeny contains \"{name}\" if {condition}\n\n"
+        )
+    };
+    let given =
+        |options: &str| format!("object.union(data.config.default_sigstore_opts, {options})");
+    let by_key = |name: &str| given(&format!("{{\"public_key\": \"{url}/{name}\"}}"));
+    let by_pattern = given(
+        "{\"public_key\": \"\", \"certificate_identity_regexp\": \"^https://ci\", \"certificate_oidc_issuer_regexp\": \"issuer\"}",
+    );
+    let image = "input.image.ref";
+    let rules = [
+        "package main\n\n".to_owned(),
+        rule(
+            "signed",
+            &format!(
+                "not ec.sigstore.verify_image({image}, {}).success",
+                by_key("cosign.pub")
+            ),
+        ),
+        rule(
+            "attested",
+            &format!(
+                "not ec.sigstore.verify_attestation({image}, {}).success",
+                by_key("cosign.pub")
+            ),
+        ),
+        rule(
+            "again",
+            &format!(
+                "not ec.sigstore.verify_image({image}, {}).success",
+                by_key("again.pub")
+            ),
+        ),
+        // No certificate is there: the pattern and the root are loaded, and the answer is no.
+        rule(
+            "keyless",
+            &format!("ec.sigstore.verify_image({image}, {by_pattern}).success"),
+        ),
+        rule(
+            "unsaid",
+            &format!(
+                "not count(ec.sigstore.verify_attestation({image}, {by_pattern}).errors) == 1"
+            ),
+        ),
+    ];
+    served.scene.dir.write("policy/main.rego", rules.concat());
+    // The run's own key is a file: the rules alone ask the server for keys.
+    let key = served.scene.universe.key.public_pem();
+    served.scene.dir.write("own.pub", key);
+    served.requests(1, "own.pub");
+    let (one, five) = (served.requests(1, "own.pub"), served.requests(5, "own.pub"));
+    assert_eq!(one, five);
+    for path in ["/cosign.pub", "/again.pub"] {
+        let asked = five.iter().filter(|asked| *asked == path);
+        assert_eq!(asked.count(), 1, "{path}: {five:?}");
+    }
+    let mut paths = five.clone();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), five.len(), "{five:?}");
 }
