@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -149,6 +150,7 @@ def main():
     parser.add_argument("policies", type=pathlib.Path, help="a checkout of github.com/conforma/policy")
     parser.add_argument("--promote", type=pathlib.Path, default=ROOT / "target/dist/promote")
     parser.add_argument("--lab", default=str(ROOT / "target/release/lab"))
+    parser.add_argument("--before", type=pathlib.Path, help="an older promote, measured too")
     parser.add_argument("--ec", help="the real ec, measured too, with its EC_USE_OPA=1 too")
     parser.add_argument("--counts", default="1,10,50,200")
     parser.add_argument("--select", default="@slsa3,*")
@@ -169,14 +171,20 @@ def main():
 
 
 def row(given, registry, folder, select, images):
-    policies = given.policies.resolve()
     components = [{"name": f"app{number}", "containerImage": image} for number, image in enumerate(images)]
     (folder / "images.json").write_text(json.dumps({"application": "bench", "components": components}))
-    config = {"sources": [{"policy": [f"{policies}/policy/lib", f"{policies}/policy/release"], "data": [f"{policies}/example/data"], "config": {"include": [select]}}]}
+    # Policies have to be below the configuration.
+    for part in ("policy/lib", "policy/release", "example/data"):
+        if not (folder / part).exists():
+            shutil.copytree(given.policies / part, folder / part)
+    sources = {"policy": ["./policy/lib", "./policy/release"], "data": ["./example/data"], "config": {"include": [select]}}
+    config = {"sources": [sources]}
     (folder / "policy.yaml").write_text(json.dumps(config))
     flags = ["--images", "images.json", "--policy", "policy.yaml", "--public-key", "cosign.pub", "--ignore-rekor", "--strict=false"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     programs = [("promote", [given.promote.resolve(), "verify-ec", *flags], environment)]
+    if given.before:
+        programs.append(("before", [given.before.resolve(), "verify-ec", *flags], environment))
     if given.ec:
         command = [given.ec, "validate", "image", "--timeout", "0", *flags]
         programs.append(("ec", command, environment))
@@ -190,4 +198,5 @@ def row(given, registry, folder, select, images):
         print(f"| `{select}` | {len(images)} | {name} | {cpu:.2f} | {wall:.2f} | {memory:.0f} | {goal} | {len(runs[0][3])} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
