@@ -1,4 +1,5 @@
-//! Checks Tekton resources before a cluster does: Task, Pipeline, PipelineRun (v1) and StepAction (v1beta1).
+//! Checks Tekton resources before a cluster does: Task, Pipeline, PipelineRun (v1 and v1beta1) and StepAction
+//! (v1beta1).
 //!
 //! 1. The shape: every field is known and has its type (`shape`). Tekton's own webhook drops unknown fields.
 //! 2. References: each `$(…)` names something that is declared where it is used, with its type (`task`, `pipeline`).
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use finding::{Code, Findings};
 pub(crate) use finding::{LintFinding, Severity};
+use shape::Version;
 pub(crate) use shape::nearest;
 use task::TaskInterface;
 use tree::{Ignore, YamlNode};
@@ -73,6 +75,7 @@ pub(crate) struct LintReport {
 struct LintResource<'a> {
     file: &'a str,
     kind: &'a str,
+    version: Version,
     name: &'a str,
     node: &'a YamlNode,
 }
@@ -127,8 +130,10 @@ pub(crate) fn lint(files: &[LintFile], arguments: &ArgumentCheck<'_>) -> Result<
     Ok(report)
 }
 
-/// Versions of Tekton's resources with other fields than those that are checked.
-const OTHER_VERSIONS: [&str; 2] = ["tekton.dev/v1alpha1", "tekton.dev/v1beta1"];
+/// The version of Tekton's resources that is no longer served, but for StepActions.
+const OLD_VERSION: &str = "tekton.dev/v1alpha1";
+
+const BETA: &str = "tekton.dev/v1beta1";
 
 /// Returns the resource of a document, if it is one of Tekton's that are checked.
 fn resource<'a>(
@@ -143,7 +148,7 @@ fn resource<'a>(
     let version = node.text_of("apiVersion").unwrap_or_default();
     let wanted = match kind {
         "Task" | "Pipeline" | "PipelineRun" => "tekton.dev/v1",
-        "StepAction" => "tekton.dev/v1beta1",
+        "StepAction" => BETA,
         _ => {
             report.skipped.push((file.to_owned(), kind.to_owned()));
             return None;
@@ -152,12 +157,16 @@ fn resource<'a>(
     let resource = LintResource {
         file,
         kind,
+        version: match version == BETA && kind != "StepAction" {
+            true => Version::V1Beta1,
+            false => Version::V1,
+        },
         name: name.unwrap_or("without a name"),
         node,
     };
-    let is_alpha_action = kind == "StepAction" && version == "tekton.dev/v1alpha1";
-    let is_wanted = version == wanted || is_alpha_action;
-    if OTHER_VERSIONS.contains(&version) && !is_wanted {
+    let is_alpha_action = kind == "StepAction" && version == OLD_VERSION;
+    let is_wanted = version == wanted || version == BETA || is_alpha_action;
+    if version == OLD_VERSION && !is_wanted {
         // Other versions have other fields.
         let skipped = format!("{kind} {} of {version}", resource.name);
         report.skipped.push((file.to_owned(), skipped));
@@ -221,7 +230,12 @@ fn check(
     list: &mut Vec<LintFinding>,
 ) {
     let mut findings = Findings::new(resource.file, resource.title(), list);
-    shape::check(resource.kind, resource.node, "", &mut findings);
+    shape::check(
+        resource.version,
+        resource.kind,
+        resource.node,
+        &mut findings,
+    );
     let Some(spec) = resource.node.get("spec") else {
         return;
     };

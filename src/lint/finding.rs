@@ -124,6 +124,12 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Whether the file is below a directory of that name.
+    pub(super) fn is_below(&self, directory: &str) -> bool {
+        let mut parts = self.file.split('/').rev().skip(1);
+        parts.any(|part| part == directory)
+    }
+
     pub(super) fn error(
         &mut self,
         code: Code,

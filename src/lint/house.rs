@@ -31,7 +31,12 @@ pub(super) fn step(
     }
     environment(step, path, findings);
     plain_arguments(step, path, findings);
-    let resources = |node: &YamlNode| node.get("computeResources").is_some();
+    // v1beta1 has `resources`.
+    let resources = |node: &YamlNode| {
+        node.get("computeResources")
+            .or(node.get("resources"))
+            .is_some()
+    };
     // A StepAction has no such field: the step of the Task has it.
     if path != "spec"
         && step.get("ref").is_none()

@@ -400,7 +400,8 @@ fn missing_task(
 ) {
     let name = named.text_of("name").unwrap_or_default();
     let unclear = known.unclear.contains(name);
-    if named.get("resolver").is_some() || known.tasks.is_empty() || unclear {
+    let custom = named.text_of("kind").is_some_and(|kind| kind != "Task");
+    if custom || named.get("resolver").is_some() || known.tasks.is_empty() || unclear {
         return;
     }
     let near = nearest(name, known.tasks.keys().copied());

@@ -178,3 +178,23 @@ pub(super) fn unknown(
     );
     findings.error(Code::UnresolvedVariable, site.at, site.path, text);
 }
+
+/// Warns of a name that is not declared where the run may give it all the same. A name like a declared one is an
+/// error.
+pub(super) fn undeclared(
+    what: &str,
+    name: &str,
+    known: &Declarations,
+    reference: &VariableReference,
+    site: &Site<'_>,
+    findings: &mut Findings<'_>,
+) {
+    if nearest(name, known.keys().map(String::as_str)).is_some() {
+        return unknown(what, name, known, reference, site, findings);
+    }
+    let text = format!(
+        "$({}): {what} {name} is not declared, expected a run that gives it",
+        reference.text
+    );
+    findings.warn(Code::UnresolvedVariable, site.at, site.path, text);
+}

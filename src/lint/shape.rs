@@ -1,4 +1,5 @@
-//! Strict shapes: every field is known and has its type. The fields are listed in `shapes.txt`.
+//! Strict shapes: every field is known and has its type. The fields are listed in `shapes.txt`, and in
+//! `shapes_v1beta1.txt` where Tekton's version v1beta1 has others.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -7,9 +8,31 @@ use super::{
     tree::{NodeKind, Type, YamlNode},
 };
 
-/// The shapes of `shapes.txt`, by name.
-static SHAPES: LazyLock<BTreeMap<&'static str, ObjectShape>> =
-    LazyLock::new(|| read(include_str!("shapes.txt")));
+/// Shapes by name.
+type Shapes = BTreeMap<&'static str, ObjectShape>;
+
+const V1: &str = include_str!("shapes.txt");
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| read(&[V1]));
+
+static SHAPES_V1BETA1: LazyLock<Shapes> =
+    LazyLock::new(|| read(&[V1, include_str!("shapes_v1beta1.txt")]));
+
+/// A version of Tekton's resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V1,
+    V1Beta1,
+}
+
+impl Version {
+    fn shapes(self) -> &'static Shapes {
+        match self {
+            Self::V1 => &SHAPES,
+            Self::V1Beta1 => &SHAPES_V1BETA1,
+        }
+    }
+}
 
 /// The fields of an object, by name.
 #[derive(Debug, Default)]
@@ -39,23 +62,29 @@ enum FieldType {
     MapOf(Box<Self>),
 }
 
-fn read(text: &'static str) -> BTreeMap<&'static str, ObjectShape> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let shapes = lines.filter_map(|line| {
-        let (name, fields) = line.split_once(' ')?;
-        let fields = fields.split_whitespace().filter_map(|field| {
-            let (name, ty) = field.split_once(':')?;
-            let required = name.ends_with('!');
-            let field = Field {
-                ty: field_type(ty),
-                required,
-            };
-            Some((name.trim_end_matches('!'), field))
-        });
-        let fields = fields.collect();
-        Some((name, ObjectShape { fields }))
-    });
-    shapes.collect()
+/// Reads shapes; a later text adds fields to a shape, and takes those away that begin with `-`.
+fn read(texts: &[&'static str]) -> Shapes {
+    let mut shapes = Shapes::new();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let Some((name, fields)) = line.split_once(' ') else {
+            continue;
+        };
+        let shape = shapes.entry(name).or_default();
+        for field in fields.split_whitespace() {
+            if let Some(removed) = field.strip_prefix('-') {
+                shape.fields.remove(removed);
+            } else if let Some((name, ty)) = field.split_once(':') {
+                let required = name.ends_with('!');
+                let field = Field {
+                    ty: field_type(ty),
+                    required,
+                };
+                shape.fields.insert(name.trim_end_matches('!'), field);
+            }
+        }
+    }
+    shapes
 }
 
 fn field_type(text: &'static str) -> FieldType {
@@ -80,9 +109,14 @@ fn field_type(text: &'static str) -> FieldType {
     }
 }
 
+/// Checks a resource against the shape of its kind.
+pub(super) fn check(version: Version, kind: &str, node: &YamlNode, findings: &mut Findings<'_>) {
+    check_shape(version.shapes(), kind, node, "", findings);
+}
+
 /// Checks a node against the shape of that name; `path` is the path of the node.
-pub(super) fn check(name: &str, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
-    let Some(shape) = SHAPES.get(name) else {
+fn check_shape(shapes: &Shapes, name: &str, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
+    let Some(shape) = shapes.get(name) else {
         return;
     };
     if node.ty() != Type::Object {
@@ -102,7 +136,7 @@ pub(super) fn check(name: &str, node: &YamlNode, path: &str, findings: &mut Find
         match shape.fields.get(key_text) {
             // A null is equivalent to an absent field.
             Some(_) if value.ty() == Type::Null => {}
-            Some(field) => check_type(&field.ty, value, &at, findings),
+            Some(field) => check_type(shapes, &field.ty, value, &at, findings),
             None => unknown_field(shape, key, key_text, path, findings),
         }
     }
@@ -127,7 +161,13 @@ fn unknown_field(
     findings.error(Code::UnknownField, key.at, path, text);
 }
 
-fn check_type(ty: &FieldType, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
+fn check_type(
+    shapes: &Shapes,
+    ty: &FieldType,
+    node: &YamlNode,
+    path: &str,
+    findings: &mut Findings<'_>,
+) {
     match ty {
         FieldType::Any => {}
         FieldType::String => expect(node, path, &[Type::String], "a string", findings),
@@ -147,13 +187,13 @@ fn check_type(ty: &FieldType, node: &YamlNode, path: &str, findings: &mut Findin
                 findings.error(Code::WrongValue, node.at, path, text);
             }
         }
-        FieldType::Shape(name) => check(name, node, path, findings),
+        FieldType::Shape(name) => check_shape(shapes, name, node, path, findings),
         FieldType::List(item) => {
             if node.ty() != Type::Array {
                 return wrong_type(node, path, "a list", findings);
             }
             for (at, node) in node.items().iter().enumerate() {
-                check_type(item, node, &format!("{path}[{at}]"), findings);
+                check_type(shapes, item, node, &format!("{path}[{at}]"), findings);
             }
         }
         FieldType::MapOf(item) => {
@@ -162,7 +202,7 @@ fn check_type(ty: &FieldType, node: &YamlNode, path: &str, findings: &mut Findin
             }
             for (key, value) in node.entries() {
                 let path = join(path, key.text().unwrap_or("?"));
-                check_type(item, value, &path, findings);
+                check_type(shapes, item, value, &path, findings);
             }
         }
     }
@@ -292,7 +332,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldType, SHAPES, distance, is_quantity, nearest};
+    use super::{FieldType, SHAPES, SHAPES_V1BETA1, distance, is_quantity, nearest};
 
     #[test]
     fn every_shape_that_a_field_names_exists() {
@@ -303,12 +343,14 @@ mod tests {
                 _ => None,
             }
         }
-        let fields = SHAPES.values().flat_map(|shape| shape.fields.values());
-        let missing: Vec<_> = fields
-            .filter_map(|field| named(&field.ty))
-            .filter(|name| !SHAPES.contains_key(name))
-            .collect();
-        assert!(missing.is_empty(), "{missing:?}");
+        for shapes in [&SHAPES, &SHAPES_V1BETA1] {
+            let fields = shapes.values().flat_map(|shape| shape.fields.values());
+            let missing: Vec<_> = fields
+                .filter_map(|field| named(&field.ty))
+                .filter(|name| !shapes.contains_key(name))
+                .collect();
+            assert!(missing.is_empty(), "{missing:?}");
+        }
         assert!(SHAPES.len() > 50);
     }
 

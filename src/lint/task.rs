@@ -7,7 +7,8 @@ use super::{
     house,
     pipeline::PipelineScope,
     scope::{
-        Declarations, Declared, ReferencePlace, Site, ValueType, check_use, declarations, unknown,
+        Declarations, Declared, ReferencePlace, Site, ValueType, check_use, declarations, undeclared,
+        unknown,
     },
     shape::nearest,
     tree::{Type, YamlNode},
@@ -42,6 +43,8 @@ struct TaskScope<'a> {
     /// The Pipeline around an embedded spec, whose params and results are visible in it.
     outer: Option<&'a Outer<'a>>,
     step_action: bool,
+    /// The file is one that Pipelines-as-Code embeds in a PipelineRun, whose params and workspaces reach into it.
+    inlined: bool,
 }
 
 /// The surroundings of an embedded spec.
@@ -73,6 +76,7 @@ pub(super) fn check(
         volumes: names("volumes"),
         outer,
         step_action: false,
+        inlined: findings.is_below(".tekton"),
     };
     unique(steps, &format!("{path}.steps"), findings);
     unique(spec.list("volumes"), &format!("{path}.volumes"), findings);
@@ -114,6 +118,7 @@ pub(super) fn check_step_action(
         volumes: Vec::new(),
         outer: None,
         step_action: true,
+        inlined: false,
     };
     if spec.get("image").is_none() {
         findings.error(
@@ -309,6 +314,10 @@ impl TaskScope<'_> {
                 match self.declared_param(name) {
                     Some(declared) => check_use(reference, declared, keys, site, findings),
                     None if is_given(name) => {}
+                    // Tekton replaces it in a template whenever the run gives it, declared or not.
+                    None if self.inlined || site.path.contains(".stepTemplate") => {
+                        undeclared("param", name, &self.own.params, reference, site, findings);
+                    }
                     None => unknown("param", name, &self.own.params, reference, site, findings),
                 }
             }
@@ -324,9 +333,13 @@ impl TaskScope<'_> {
                 }
             }
             ["workspaces", name, "path" | "bound" | "claim" | "volume"] => {
-                if !self.has_workspace(name) {
-                    let own = &self.own.workspaces;
-                    unknown("workspace", name, own, reference, site, findings);
+                let own = &self.own.workspaces;
+                match self.has_workspace(name) {
+                    true => {}
+                    false if self.inlined => {
+                        undeclared("workspace", name, own, reference, site, findings);
+                    }
+                    false => unknown("workspace", name, own, reference, site, findings),
                 }
             }
             ["steps", step, "exitCode", "path"] | ["steps", step, "results" | "outputs", ..] => {

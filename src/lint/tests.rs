@@ -1,6 +1,6 @@
 //! Good resources pass; each mistake is found where it is.
 
-use super::{ArgumentError, LintFile, LintReport, lint};
+use super::{ArgumentError, LintFile, LintReport, Severity, lint};
 
 const TASK: &str = include_str!("../../tests/fixtures/lint/task.yaml");
 const PIPELINE: &str = include_str!("../../tests/fixtures/lint/pipeline.yaml");
@@ -185,4 +185,91 @@ fn nesting_aliases_and_duplicates_end_with_an_error() {
         };
         assert!(lint(&[file], &|_, _| Vec::new()).is_err());
     }
+}
+
+const BETA: &str = include_str!("../../tests/fixtures/lint/v1beta1.yaml");
+
+/// `tekton.dev/v1beta1` has other fields: its own pass there, and not in v1.
+#[test]
+fn reads_v1beta1_by_its_own_fields() {
+    let report = check(&[("beta", BETA)]);
+    assert_eq!(shown(&report), Vec::<String>::new());
+    assert_eq!(report.checked, 3);
+    for (from, to, path) in [
+        (
+            "      resources:",
+            "      computeResources:",
+            "spec.steps[0]",
+        ),
+        (
+            "serviceAccountName: builder",
+            "serviceAccount: builder",
+            "spec",
+        ),
+        ("taskPodTemplate", "podTemplate", "spec.taskRunSpecs[0]"),
+        ("params.context", "params.contxt", "spec.steps[0].args"),
+        ("timeout: 1h", "taskRunTemplate: {}", "spec"),
+    ] {
+        assert_eq!(BETA.matches(from).count(), 1, "{from}");
+        let report = check(&[("beta", &BETA.replacen(from, to, 1))]);
+        let errors: Vec<_> = shown(&report)
+            .into_iter()
+            .filter(|line| line.contains("error["))
+            .collect();
+        assert_eq!(errors.len(), 1, "{to}: {errors:?}");
+        assert!(errors.iter().all(|line| line.contains(path)), "{errors:?}");
+    }
+    let as_v1 = BETA.replace("tekton.dev/v1beta1", "tekton.dev/v1");
+    let unknown = shown(&check(&[("v1", &as_v1)]));
+    assert!(unknown.len() >= 4, "{unknown:?}");
+    assert!(
+        unknown
+            .iter()
+            .filter(|line| line.contains("unknown-field"))
+            .count()
+            >= 4
+    );
+}
+
+/// Pipelines-as-Code embeds the Tasks below `.tekton`: what the PipelineRun gives reaches into them.
+#[test]
+fn a_task_below_tekton_may_use_what_its_run_gives() {
+    let used = TASK.replacen(
+        "--context=$(workspaces.source.path)",
+        "--context=$(workspaces.elsewhere.path)",
+        1,
+    );
+    let given = used.replacen("$(results.DIGEST.path)", "$(params.revision)", 1);
+    assert_ne!(given, TASK);
+    let of = |name: &str, text: &str| -> Vec<Severity> {
+        let report = check(&[(name, text)]);
+        report
+            .findings
+            .iter()
+            .map(|finding| finding.level)
+            .collect()
+    };
+    assert_eq!(of("tasks/build.yaml", &given), [Severity::Error, Severity::Error]);
+    assert_eq!(
+        of(".tekton/tasks/build.yaml", &given),
+        [Severity::Warning, Severity::Warning]
+    );
+    let misspelt = TASK.replacen("workspaces.source.path", "workspaces.sorce.path", 1);
+    assert_eq!(of(".tekton/build.yaml", &misspelt), [Severity::Error]);
+}
+
+/// Tekton does not check the params of a template; it replaces those that the run gives.
+#[test]
+fn a_param_in_a_template_may_come_from_the_run() {
+    let with = |name: &str| {
+        let value = format!("        value: $(params.{name})");
+        let text = TASK.replacen("        value: /tekton/home", &value, 1);
+        assert_ne!(text, TASK);
+        let report = check(&[("task.yaml", &text)]);
+        let levels = report.findings.iter().map(|finding| finding.level);
+        levels.collect::<Vec<_>>()
+    };
+    assert_eq!(with("context"), []);
+    assert_eq!(with("contxt"), [Severity::Error]);
+    assert_eq!(with("secret-name-of-the-run"), [Severity::Warning]);
 }
