@@ -106,36 +106,82 @@ fn time(time: ASN1Time) -> String {
     time.map(|time| time.to_string()).unwrap_or_default()
 }
 
-/// The attributes that Go's `pkix` names, by their identifiers; others are written as numbers.
+/// The attributes that Go's `pkix` names, by their identifiers, in the order in which it writes them.
 const ATTRIBUTES: [(&str, &str); 9] = [
-    ("2.5.4.6", "C"),
-    ("2.5.4.10", "O"),
-    ("2.5.4.11", "OU"),
-    ("2.5.4.3", "CN"),
     ("2.5.4.5", "SERIALNUMBER"),
+    ("2.5.4.3", "CN"),
+    ("2.5.4.11", "OU"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.17", "POSTALCODE"),
+    ("2.5.4.9", "STREET"),
     ("2.5.4.7", "L"),
     ("2.5.4.8", "ST"),
-    ("2.5.4.9", "STREET"),
-    ("2.5.4.17", "POSTALCODE"),
+    ("2.5.4.6", "C"),
 ];
 
-/// Formats a name as Go's `pkix.Name` does (RFC 2253): the last part first, special characters escaped.
+/// Formats a name as Go's `pkix.Name` does: the known attributes in an order of its own, one of several serial numbers
+/// and common names, and the others as DER.
 fn name(name: &X509Name<'_>) -> String {
-    let parts = name.iter_rdn().map(|part| {
-        let attributes = part.iter().map(|attribute| {
-            let oid = attribute.attr_type().to_id_string();
-            let known = ATTRIBUTES.iter().find(|(known, _)| *known == oid);
-            match (known, attribute.as_str()) {
-                (Some((_, name)), Ok(value)) => format!("{name}={}", escaped(value)),
-                (None, Ok(value)) => format!("{oid}={}", escaped(value)),
-                // Go writes a value that is not a text as DER.
-                (_, Err(_)) => format!("{oid}=#{}", hex::encode(attribute.attr_value().data)),
+    let mut known: [Vec<String>; ATTRIBUTES.len()] = Default::default();
+    let mut others = Vec::new();
+    for attribute in name.iter_attributes() {
+        let oid = attribute.attr_type().to_id_string();
+        let text = attribute.as_str();
+        let at = ATTRIBUTES.iter().position(|(known, _)| *known == oid);
+        match (at.and_then(|at| known.get_mut(at)), text) {
+            (Some(values), Ok(text)) => {
+                if matches!(oid.as_str(), "2.5.4.3" | "2.5.4.5") {
+                    values.clear();
+                }
+                values.push(escaped(text));
             }
-        });
-        attributes.collect::<Vec<_>>().join("+")
-    });
-    let parts: Vec<_> = parts.collect();
-    parts.into_iter().rev().collect::<Vec<_>>().join(",")
+            // Go passes over it.
+            (Some(_), Err(_)) => {}
+            (None, text) => {
+                let value = attribute.attr_value();
+                let der = match text {
+                    Ok(text) => der(
+                        if is_printable(text) { 0x13 } else { 0x0c },
+                        text.as_bytes(),
+                    ),
+                    Err(_) => der(u8::try_from(value.tag().0).unwrap_or(0x04), value.data),
+                };
+                others.push(format!("{oid}=#{}", hex::encode(der)));
+            }
+        }
+    }
+    let known = ATTRIBUTES.iter().zip(known);
+    let known = known.filter(|(_, values)| !values.is_empty());
+    let mut parts: Vec<_> = known
+        .map(|((_, name), values)| {
+            let values = values.iter().map(|value| format!("{name}={value}"));
+            values.collect::<Vec<_>>().join("+")
+        })
+        .collect();
+    parts.extend(others.into_iter().rev());
+    parts.join(",")
+}
+
+/// The characters of a `PrintableString`, as Go writes one.
+fn is_printable(text: &str) -> bool {
+    let is = |b: u8| b.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&b);
+    text.bytes().all(is)
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length = length.iter().skip_while(|byte| **byte == 0).copied();
+    let length: Vec<u8> = length.collect();
+    let mut der = vec![tag];
+    if content.len() >= 0x80 {
+        der.push(0x80 | u8::try_from(length.len()).unwrap_or(0x7f));
+    }
+    if content.is_empty() {
+        der.push(0);
+    }
+    der.extend(length);
+    der.extend_from_slice(content);
+    der
 }
 
 fn escaped(value: &str) -> String {
@@ -173,4 +219,28 @@ fn alternative_names(names: &[GeneralName<'_>]) -> String {
         .into_iter()
         .map(|(kind, names)| format!("{kind}:{}", names.join(", ")));
     parts.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DER of names, and the texts that Go's `pkix.Name` makes of them.
+    #[test]
+    fn names_are_written_as_go_writes_them() {
+        for (der, text) in [
+            (
+                "308190310b3009060355040613024445310b3009060355040813024257310c300a06035504071303556c6d310e300c060355040913055765672031310e300c06035504111305383930373331133011060355040a130a41636d652c20496e632e31143008060355040b1301613008060355040b130162310f300d06035504030c06776562233120310a30080603550405130137",
+                r"SERIALNUMBER=7,CN=web#1\ ,OU=a+OU=b,O=Acme\, Inc.,POSTALCODE=89073,STREET=Weg 1,L=Ulm,ST=BW,C=DE",
+            ),
+            (
+                "3049310a300806035504031301783112301006092a864886f70d0109010c03614062310e300c060355040c13057469746c6531173015060a0992268993f22c64011913076578616d706c65",
+                "CN=x,0.9.2342.19200300.100.1.25=#13076578616d706c65,2.5.4.12=#13057469746c65,1.2.840.113549.1.9.1=#0c03614062",
+            ),
+        ] {
+            let der = hex::decode(der).unwrap();
+            let (_, read) = X509Name::from_der(&der).unwrap();
+            assert_eq!(name(&read), text);
+        }
+    }
 }
