@@ -347,7 +347,7 @@ impl Git {
                 }
                 if url.password().is_some() {
                     return Err(wrong(
-                        "a password in a URL ends up in logs: use --git-credentials-dir",
+                        "a password in a URL ends up in logs: use ~/.git-credentials, --git-credentials-dir or PROMOTE_GIT_CREDENTIALS_DIR",
                     ));
                 }
                 // The user stays, as it selects the credentials.

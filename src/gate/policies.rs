@@ -59,7 +59,7 @@ impl PolicyRequest {
         dates.map_err(LocateError::from)?;
         spec.bind_local(self.paths).map_err(LocateError::Source)?;
         self.add_rule_data(&mut spec, fetcher).await?;
-        complete(trust, &mut spec);
+        complete(trust, &mut spec, self.dialect);
         Ok(spec)
     }
 
@@ -142,12 +142,12 @@ pub(super) fn check_identity(trust: &TrustRequest) -> Result<(), Error> {
 }
 
 /// Takes the signers from the policy's configuration if the request names none; never mixes both.
-fn complete(trust: &mut TrustRequest, spec: &mut PolicySpec) {
+fn complete(trust: &mut TrustRequest, spec: &mut PolicySpec, dialect: Dialect) {
     if trust.names_identity() && trust.public_key.is_empty() {
         spec.public_key.clear();
     } else if let [key] = trust.public_key.as_slice() {
-        // The text of an inline key is not recorded as its source.
-        if !key.contains("-----BEGIN") {
+        // The text of an inline key is not recorded as its source, but in Conforma's reports.
+        if dialect.is_conforma() || !key.contains("-----BEGIN") {
             spec.public_key.clone_from(key);
         }
     } else if trust.public_key.is_empty() && !spec.public_key.is_empty() {

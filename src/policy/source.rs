@@ -219,13 +219,16 @@ impl Fetcher {
             return Ok(found.clone());
         }
         let address = SourceAddress::parse(text)?;
+        // A login in a URL stays out of messages, logs and reports.
+        let origin = match &address {
+            SourceAddress::File(_) => text.to_owned(),
+            _ => address::without_login(text),
+        };
         let fetched = match address {
-            SourceAddress::File(path) => self.directory(text, path).await?,
-            SourceAddress::Git(git) => self.repository(text, git).await?,
-            SourceAddress::Http(url) => document(&self.http, text, &url).await?,
-            SourceAddress::Oci(reference) => {
-                oci::artifact(&self.registry, text, &reference).await?
-            }
+            SourceAddress::File(path) => self.directory(&origin, path).await?,
+            SourceAddress::Git(git) => self.repository(&origin, git).await?,
+            SourceAddress::Http(url) => document(&self.http, &origin, &url).await?,
+            SourceAddress::Oci(reference) => oci::artifact(&self.registry, &origin, &reference).await?,
         };
         let fetched = Arc::new(fetched);
         known.insert(text.to_owned(), fetched.clone());

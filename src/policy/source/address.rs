@@ -107,7 +107,7 @@ impl SourceAddress {
             return oci(text, text);
         }
         Err(AddressError::Unknown {
-            text: text.to_owned(),
+            text: without_login(text),
         })
     }
 
@@ -152,7 +152,7 @@ fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
         .unwrap_or_default();
     if plain && !crate::http::is_loopback(authority) {
         return Err(AddressError::Insecure {
-            text: text.to_owned(),
+            text: without_login(text),
         });
     }
     Ok(())
@@ -162,7 +162,7 @@ fn oci(text: &str, reference: &str) -> Result<SourceAddress, AddressError> {
     let reference = reference
         .parse()
         .map_err(|source| AddressError::Reference {
-            text: text.to_owned(),
+            text: without_login(text),
             source,
         })?;
     Ok(SourceAddress::Oci(reference))
@@ -170,7 +170,7 @@ fn oci(text: &str, reference: &str) -> Result<SourceAddress, AddressError> {
 
 fn http(text: &str, url: &str) -> Result<SourceAddress, AddressError> {
     let url = Url::parse(url).map_err(|error| AddressError::Url {
-        text: text.to_owned(),
+        text: without_login(text),
         reason: error.to_string(),
     })?;
     Ok(SourceAddress::Http(url))
@@ -208,7 +208,7 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
     let dir = segments.collect::<Vec<_>>().join("/");
     if dir.split('/').any(|segment| segment == "..") {
         return Err(AddressError::Dir {
-            text: text.to_owned(),
+            text: without_login(text),
             dir,
         });
     }
@@ -226,6 +226,27 @@ fn git(text: &str) -> Result<GitAddress, AddressError> {
     Ok(GitAddress { url, revision, dir })
 }
 
+/// The text of a source without the user and the password of its URL, for messages and reports.
+pub(super) fn without_login(text: &str) -> String {
+    let (kind, rest) = match text.split_once("::") {
+        Some((kind, rest)) => (format!("{kind}::"), rest),
+        None => (String::new(), text),
+    };
+    let (scheme, rest) = match rest.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), rest),
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        // The user of `git@HOST:PATH` is everybody's.
+        Some((login, host)) if !scheme.is_empty() || login.contains(':') => {
+            format!("{kind}{scheme}{host}{path}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn has_git_suffix(path: &str) -> bool {
     path.to_ascii_lowercase().ends_with(".git")
 }
@@ -233,10 +254,11 @@ fn has_git_suffix(path: &str) -> bool {
 impl GitAddress {
     /// Returns the source with the fetched commit.
     pub(crate) fn pinned(&self, commit: &str) -> String {
-        let location = match self.url.split_once("://") {
+        let url = without_login(&self.url);
+        let location = match url.split_once("://") {
             // Conforma's ec omits the scheme, except for local paths.
             Some((scheme, rest)) if scheme != "file" => rest,
-            _ => self.url.as_str(),
+            _ => url.as_str(),
         };
         let dir = if self.dir.is_empty() {
             String::new()

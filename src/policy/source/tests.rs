@@ -95,6 +95,33 @@ fn refuses_plain_http_and_what_leaves_the_repository() {
     assert!(matches!(outside, Err(AddressError::Dir { .. })));
 }
 
+#[tokio::test]
+async fn a_login_in_a_url_stays_out_of_messages() {
+    for text in [
+        "git::https://user:s3cret@git.example/acme/policy//release",
+        "git::user:s3cret@git.example/acme/policy//../x",
+        "http://user:s3cret@git.example/policy.yaml",
+        "oci::https://user:s3cret@registry.example/acme/policy",
+    ] {
+        let error = fetcher().fetch(text).await.unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+    let Ok(Address::Git(address)) = parse("git::https://s3cret@git.example/acme/policy//release")
+    else {
+        panic!("no address");
+    };
+    let pinned = address.pinned("c0ffee");
+    assert_eq!(pinned, "git::git.example/acme/policy//release?ref=c0ffee");
+    // What has no login stays as it is.
+    for text in [
+        "git@git.example:acme/policy",
+        "quay.io/acme/policy@sha256:00",
+        "./a@b:c",
+    ] {
+        assert_eq!(super::address::without_login(text), text);
+    }
+}
+
 #[test]
 fn a_pin_keeps_the_directory_whereever_it_stood() {
     for text in [

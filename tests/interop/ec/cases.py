@@ -270,7 +270,6 @@ def keys(pem, passing, git):
 
 # The rows of `keys` that differ: both exit codes and the reason.
 KEYS_KNOWN = {
-    "--public-key: a PEM": (0, 0, "the report does not repeat the text of the key"),
     "--public-key=k8s://keys": (1, 0, "the namespace of the pod or the kubeconfig is taken"),
     "git::https://user:token@": (0, 1, "a password in a URL ends up in logs, credentials are read from files"),
 }
