@@ -8,6 +8,7 @@ mod cluster;
 mod copy;
 mod images;
 mod signatures;
+mod summary;
 mod update;
 mod verify;
 
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 pub(crate) const RESULTS: &[&str] = &[
     "TEST_OUTPUT",
     "VSA_GENERATED",
+    "sourceDataArtifact",
     "IMAGES_TO_VERIFY",
     "COSIGN_PUBLIC_KEY",
     "SBOM_IMAGES",

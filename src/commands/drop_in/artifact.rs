@@ -1,6 +1,11 @@
 //! `verify-conforma-konflux-ta`: the Snapshot out of a trusted artifact (Konflux ADR 36), by digest.
 
-use super::verify::{self, How};
+use std::collections::BTreeMap;
+
+use super::{
+    summary,
+    verify::{self, How},
+};
 use crate::{
     commands::{Context, Outcome, failures::registry_failure},
     failure::{Failure, Kind, OrFail as _},
@@ -21,35 +26,27 @@ pub(super) struct Args {
     source_data_artifact: String,
     #[command(flatten)]
     how: How,
-    /// Not supported: no verification summary is written
-    #[arg(long)]
-    enable_vsa: bool,
-    /// Not supported: read with --enable-vsa alone
-    #[arg(long, value_name = "FORMAT", hide = true)]
-    attestation_format: Option<String>,
-    /// Not supported: read with --enable-vsa alone
-    #[arg(long, value_name = "KEY", hide = true)]
-    vsa_signing_key: Option<String>,
-    /// Not supported: read with --enable-vsa alone
-    #[arg(long, value_name = "PLACE", hide = true)]
-    vsa_upload: Option<String>,
-    /// Not supported: read with --enable-vsa alone
-    #[arg(long, value_name = "REPOSITORY", hide = true)]
-    oci_storage: Option<String>,
+    #[command(flatten)]
+    summary: summary::Flags,
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    if args.enable_vsa {
-        let text = "ENABLE_VSA is not supported: no verification summary is written";
-        let failure = Failure::message(Kind::Usage, text);
-        return Err(
-            failure.hint("leave it at false, and attest the promotion by a Task of its own")
-        );
-    }
+    let summaries = args.summary.summaries(context).await?;
     let artifact = reference(&args.source_data_artifact)?;
-    let snapshot = snapshot(&artifact, &args.snapshot_filename, context).await?;
+    let all = summaries.as_ref().is_some_and(|wanted| wanted.are_stored());
+    let files = files(&artifact, &args.snapshot_filename, all, context).await?;
+    let snapshot = snapshot(&files, &artifact, &args.snapshot_filename)?;
     let mut outcome = verify::verify(&snapshot, &args.how, context).await?;
-    outcome.results.set("VSA_GENERATED", "false");
+    let mut generated = "false";
+    if let (Some(summaries), None) = (&summaries, &outcome.failure) {
+        let policy = &args.how.policy_configuration;
+        let stored = summaries.store(&outcome.stdout, policy, files, context);
+        if let Some(uri) = stored.await? {
+            outcome.results.set("sourceDataArtifact", uri);
+        }
+        generated = "true";
+    }
+    outcome.results.set("VSA_GENERATED", generated);
     Ok(outcome)
 }
 
@@ -68,24 +65,33 @@ fn reference(uri: &str) -> Result<DigestReference, Failure> {
     Ok(reference.repository.pinned(digest))
 }
 
-async fn snapshot(
+/// The files of the artifact: the Snapshot alone, or all of them.
+async fn files(
     artifact: &DigestReference,
     name: &str,
+    all: bool,
     context: &Context,
-) -> Result<String, Failure> {
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let registry = &context.registry;
     let archive = registry.blob_by_digest(&artifact.repository, &artifact.digest, MAX_ARTIFACT);
     let archive = archive.await.map_err(registry_failure)?;
     let path = policy::clean_path(name).unwrap_or_default();
-    let found = policy::files_of_archive(&archive, &|found| found == path);
+    let found = policy::files_of_archive(&archive, &|found| all || found == path);
     let found = found.or_fail(Kind::Refused);
-    let mut found =
-        found.map_err(|failure| failure.context(format!("the trusted artifact {artifact}")))?;
-    let content = found.remove(&path).ok_or_else(|| {
+    found.map_err(|failure| failure.context(format!("the trusted artifact {artifact}")))
+}
+
+fn snapshot(
+    files: &BTreeMap<String, Vec<u8>>,
+    artifact: &DigestReference,
+    name: &str,
+) -> Result<String, Failure> {
+    let path = policy::clean_path(name).unwrap_or_default();
+    let content = files.get(&path).ok_or_else(|| {
         let text = format!("the trusted artifact {artifact} has no file {name:?}");
         Failure::message(Kind::NotFound, text)
     })?;
-    String::from_utf8(content).or_fail(Kind::Refused)
+    String::from_utf8(content.clone()).or_fail(Kind::Refused)
 }
 
 #[cfg(test)]
