@@ -403,6 +403,7 @@ pub(crate) fn edit_failure(error: gitops::Error) -> Failure {
         }
         E::Parse { .. }
         | E::Read { .. }
+        | E::List { .. }
         | E::Link { .. }
         | E::PathSyntax { .. }
         | E::Ambiguous { .. }

@@ -315,9 +315,12 @@ fn remote_tree(fetched: &FetchedRepository) -> gitops::Tree<'_> {
             Err(error) => Err(failed(path, &error)),
         },
         move || {
-            fetched
-                .files("")
-                .map_err(|error| failed("the repository", &error))
+            fetched.files("").map_err(|error| gitops::Error::List {
+                root: "the repository".to_owned(),
+                reason: error.to_string(),
+                hint: "run it again, and check the commit with git fsck when it fails again"
+                    .to_owned(),
+            })
         },
     )
 }

@@ -1,6 +1,8 @@
 //! Refusals: a file of a GitOps repository that is not edited, the place, and the way forward.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
+
+use super::tree::Tree;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -39,17 +41,24 @@ pub(crate) enum Error {
     #[error("{at}: not valid YAML: {reason}")]
     Parse { at: Position, reason: String },
     /// The file could not be read.
-    #[error("cannot read {file}: {reason}")]
+    #[error("{file}:1:1: cannot be read: {reason}")]
     Read { file: String, reason: String },
+    /// The files of the repository could not be listed.
+    #[error("{root}: its files cannot be listed, so no file or line is named: {reason}")]
+    List {
+        root: String,
+        reason: String,
+        hint: String,
+    },
     /// The file is a symbolic link, or is reached through one.
     #[error("{file}:1:1: it is a symbolic link to {target}")]
     Link { file: String, target: String },
     /// The path does not follow the grammar.
-    #[error("path {path:?} is malformed: {reason}")]
+    #[error("path {path:?} of the command line, which is in no file, is malformed: {reason}")]
     PathSyntax { path: String, reason: String },
-    /// A file or directory from the command line that does not exist.
-    #[error("{path} does not exist in the GitOps repository")]
-    NoFile { path: String },
+    /// A file or directory from the command line, or of the usual layout, that does not exist.
+    #[error("{path} does not exist in the GitOps repository, so there is no line to name{there}")]
+    NoFile { path: String, there: String },
     #[error("{at}: nothing at {path}: {missing} is missing ({there})")]
     NothingThere {
         at: Position,
@@ -126,10 +135,23 @@ pub(crate) enum Error {
     NotExact { at: Position, path: String },
 }
 
+/// The number of entries of a directory that a message names.
+const MAX_ENTRIES: usize = 12;
+
 const BY_HAND: &str =
     "name the scalar by --file FILE --path PATH (its effect on the environment is then not proved)";
 
 impl Error {
+    /// Reports a path that does not exist, with the entries of the deepest directory on its way that does.
+    pub(super) fn no_file(tree: &Tree<'_>, path: &str) -> Self {
+        let first = path.split(", or ").next().unwrap_or_default();
+        let there = tree.files().map(|files| entries(&files, first));
+        Self::NoFile {
+            path: path.to_owned(),
+            there: there.unwrap_or_else(|error| format!(": {error}")),
+        }
+    }
+
     /// Returns the next thing to type.
     pub(crate) fn hint(&self) -> String {
         match self {
@@ -140,6 +162,7 @@ impl Error {
             Self::Read { .. } => {
                 "make it a regular file of at most 64 MiB that may be read, or name another place by --file, --kustomize or --helm-values".to_owned()
             }
+            Self::List { hint, .. } => hint.clone(),
             Self::NotExact { at, .. } => format!(
                 "edit {} by hand, and report its form: promote cannot prove an edit of it",
                 at.file
@@ -173,3 +196,31 @@ impl Error {
         }
     }
 }
+
+/// The entries of the deepest directory on the way to a path that exists.
+fn entries(files: &[String], path: &str) -> String {
+    let parts: Vec<_> = path.split('/').filter(|part| *part != ".").collect();
+    for depth in (0..parts.len()).rev() {
+        let dir = parts.get(..depth).unwrap_or_default().join("/");
+        let prefix = match dir.is_empty() {
+            true => String::new(),
+            false => format!("{dir}/"),
+        };
+        let below = files.iter().filter_map(|file| file.strip_prefix(&prefix));
+        let names: BTreeSet<_> = below.filter_map(|rest| rest.split('/').next()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let shown: Vec<_> = names.iter().take(MAX_ENTRIES).copied().collect();
+        let more = match names.len().saturating_sub(shown.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let dir = if dir.is_empty() { "its root" } else { &dir };
+        return format!(": {dir} has {}{more}", shown.join(", "));
+    }
+    ": it has no files".to_owned()
+}
+
+#[cfg(test)]
+mod tests;

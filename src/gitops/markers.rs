@@ -86,9 +86,10 @@ impl Edit {
         let Some(first) = found.first() else {
             let others: Vec<_> = others.iter().map(String::as_str).collect();
             return Err(Error::NoMarker {
-                file: file.map_or("the repository".to_owned(), |file| {
-                    Position::start(file).to_string()
-                }),
+                file: file.map_or(
+                    "the repository, in none of its files, so there is no line to name".to_owned(),
+                    |file| Position::start(file).to_string(),
+                ),
                 name: self.component.name.clone(),
                 others: if others.is_empty() {
                     String::new()

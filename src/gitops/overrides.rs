@@ -3,6 +3,12 @@
 //!
 //! An edit of an overridden file would have no effect, so it is refused with the setting's place.
 
+mod charts;
+mod patches;
+
+pub(super) use charts::{Values, check_values};
+use patches::Patches;
+
 use super::{
     Error, TargetComponent,
     error::Position,
@@ -13,6 +19,13 @@ use super::{
     tree::{Tree, joined},
     update::yaml_files,
 };
+
+/// The groups of objects that may set images on top of files.
+const GROUPS: [&str; 3] = [
+    "argoproj.io",
+    "kustomize.toolkit.fluxcd.io",
+    "helm.toolkit.fluxcd.io",
+];
 
 /// A setting that overrides files.
 struct Setting {
@@ -35,19 +48,46 @@ pub(super) fn check_overlay(
     component: &TargetComponent,
     images: &[(String, String)],
 ) -> Result<Vec<String>, Error> {
-    let mut scan = Scan::new(tree, dir)?;
-    scan.run(|document, file, local| {
+    let mut scan = Scan::new(tree, dir, &[last_of(dir)])?;
+    scan.run(|document, file, local, warnings| {
         let mut found = Vec::new();
-        for (base, source) in sources(document, dir, local) {
+        let mut patched = Vec::new();
+        for (base, source) in sources(document, local) {
+            if !local && !takes(source, dir) {
+                continue;
+            }
             argo_images(source, &base, file, &mut found);
+            if let Some(kustomize) = source.get("kustomize") {
+                let base = format!("{base}kustomize.");
+                let patches = Patches {
+                    tree,
+                    component,
+                    dir,
+                };
+                patched.extend(patches.check(kustomize, &base, file, warnings));
+            }
         }
         if !local && is_flux(document, dir) {
-            flux_images(document, file, &mut found);
+            images_of(
+                document.at(&["spec", "images"]),
+                "spec.images",
+                file,
+                &mut found,
+            );
+            if let Some(spec) = document.get("spec") {
+                let patches = Patches {
+                    tree,
+                    component,
+                    dir,
+                };
+                patched.extend(patches.check(spec, "spec.", file, warnings));
+            }
         }
         found.retain(|(name, _)| {
             component.knows(name) || images.iter().any(|(known, _)| known == name)
         });
-        found.into_iter().map(|(_, setting)| setting).collect()
+        let images = found.into_iter().map(|(_, setting)| setting);
+        images.chain(patched).collect()
     })?;
     let wins = scan
         .found
@@ -59,52 +99,19 @@ pub(super) fn check_overlay(
     }
 }
 
-/// Refuses an edit of a chart's values below a parameter that sets the same key.
+/// Refuses an edit below a setting of an overlay that names one of the component's repositories.
 ///
 /// # Errors
-/// [`Error::NotEditable`] at the setting.
-pub(super) fn check_values(
+/// Those of [`check_overlay`].
+pub(super) fn check_image(
     tree: &Tree<'_>,
-    file: &str,
-    key: &str,
-    steps: &[super::path::PathStep],
+    dir: &str,
+    component: &TargetComponent,
+    image: &str,
 ) -> Result<Vec<String>, Error> {
-    let dir = file.rsplit_once('/').map_or("", |(dir, _)| dir);
-    let own = file;
-    let key = key.trim_start_matches(['$', '.']);
-    let mut scan = Scan::new(tree, dir)?;
-    scan.run(|document, file, local| {
-        let mut found = Vec::new();
-        for (base, source) in sources(document, dir, local) {
-            let parameters = source
-                .at(&["helm", "parameters"])
-                .map_or(&[][..], Value::items);
-            for (at, item) in parameters.iter().enumerate() {
-                let name = item.get("name").and_then(Value::text).unwrap_or_default();
-                // The setting itself may be the place of the edit.
-                let below = name == key || name.starts_with(&format!("{key}."));
-                if below && !(file == own && key.starts_with("spec.")) {
-                    let path = format!("{base}helm.parameters[{at}].value");
-                    found.extend(setting(item.get("value"), file, path));
-                }
-            }
-            if file != own
-                && let Some(values) = source.at(&["helm", "valuesObject"])
-                && let Ok(value) = super::path::follow(values, steps, file, key)
-            {
-                found.extend(setting(
-                    Some(&value),
-                    file,
-                    format!("{base}helm.valuesObject.{key}"),
-                ));
-            }
-        }
-        found
-    })?;
-    match scan.found.first() {
-        Some(setting) => Err(setting.refusal(file)),
-        None => Ok(scan.warnings),
-    }
+    let names = component.repositories.iter();
+    let images: Vec<_> = names.map(|name| (name.clone(), image.to_owned())).collect();
+    check_overlay(tree, dir, component, &images)
 }
 
 impl Setting {
@@ -126,23 +133,31 @@ impl Setting {
 struct Scan<'a, 't> {
     tree: &'a Tree<'t>,
     dir: &'a str,
+    /// Words of which one is in each file that concerns the directory.
+    words: Vec<String>,
     files: Vec<String>,
     found: Vec<Setting>,
     warnings: Vec<String>,
 }
 
 impl<'a, 't> Scan<'a, 't> {
-    fn new(tree: &'a Tree<'t>, dir: &'a str) -> Result<Self, Error> {
+    fn new(tree: &'a Tree<'t>, dir: &'a str, words: &[&str]) -> Result<Self, Error> {
         Ok(Self {
             tree,
             dir,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
             files: yaml_files(tree)?,
             found: Vec::new(),
             warnings: Vec::new(),
         })
     }
 
-    fn run(&mut self, read: impl Fn(&Value, &str, bool) -> Vec<Setting>) -> Result<(), Error> {
+    /// Collects what a function finds in each document: its file, `true` for `.argocd-source.yaml`, and a list for
+    /// warnings.
+    fn run(
+        &mut self,
+        read: impl Fn(&Value, &str, bool, &mut Vec<String>) -> Vec<Setting>,
+    ) -> Result<(), Error> {
         for file in std::mem::take(&mut self.files) {
             let (parent, name) = file.rsplit_once('/').unwrap_or(("", &file));
             let local =
@@ -154,18 +169,16 @@ impl<'a, 't> Scan<'a, 't> {
                 Err(error) => return Err(error),
             };
             let text = String::from_utf8_lossy(&bytes);
-            let last = self.dir.rsplit('/').next().unwrap_or_default();
-            let named = ["argoproj.io", "kustomize.toolkit.fluxcd.io"]
-                .iter()
-                .any(|group| text.contains(group))
-                && text.contains(last);
+            let named = GROUPS.iter().any(|group| text.contains(group))
+                && self.words.iter().any(|word| text.contains(word.as_str()));
             if !local && !named {
                 continue;
             }
             match load(&file, &text) {
                 Ok(documents) => {
                     for document in &documents {
-                        self.found.extend(read(document, &file, local));
+                        let found = read(document, &file, local, &mut self.warnings);
+                        self.found.extend(found);
                     }
                 }
                 Err(error) => self.warnings.push(format!(
@@ -178,6 +191,11 @@ impl<'a, 't> Scan<'a, 't> {
     }
 }
 
+/// The last part of a path.
+fn last_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 fn setting(value: Option<&Value>, file: &str, path: String) -> Option<Setting> {
     let value = value?;
     Some(Setting {
@@ -188,9 +206,8 @@ fn setting(value: Option<&Value>, file: &str, path: String) -> Option<Setting> {
     })
 }
 
-/// Returns the sources of an Application or ApplicationSet for the directory, each with its path;
-/// `.argocd-source.yaml` is a source itself.
-fn sources<'v>(document: &'v Value, dir: &str, local: bool) -> Vec<(String, &'v Value)> {
+/// Returns the sources of an Application or ApplicationSet, each with its path; `.argocd-source.yaml` is a source itself.
+fn sources(document: &Value, local: bool) -> Vec<(String, &Value)> {
     if local {
         return vec![(String::new(), document)];
     }
@@ -207,20 +224,18 @@ fn sources<'v>(document: &'v Value, dir: &str, local: bool) -> Vec<(String, &'v 
     if let Some(source) = spec.get("source") {
         all.push((format!("{base}.source."), source));
     }
-    for (at, source) in spec
-        .get("sources")
-        .map_or(&[][..], Value::items)
-        .iter()
-        .enumerate()
-    {
+    let several = spec.get("sources").map_or(&[][..], Value::items);
+    for (at, source) in several.iter().enumerate() {
         all.push((format!("{base}.sources[{at}]."), source));
     }
-    all.retain(|(_, source)| {
-        let path = source.get("path").and_then(Value::text).unwrap_or_default();
-        // `{{ path }}` of a generator may be any directory.
-        path.contains("{{") || joined("", path).as_deref() == Some(dir)
-    });
     all
+}
+
+/// Tells whether a source takes the directory.
+fn takes(source: &Value, dir: &str) -> bool {
+    let path = source.get("path").and_then(Value::text).unwrap_or_default();
+    // `{{ path }}` of a generator may be any directory.
+    path.contains("{{") || joined("", path).as_deref() == Some(dir)
 }
 
 /// Collects `spec.source.kustomize.images`: `[NAME=]IMAGE`.
@@ -246,12 +261,9 @@ fn is_flux(document: &Value, dir: &str) -> bool {
         && joined("", text(&["spec", "path"])).as_deref() == Some(dir)
 }
 
-/// Collects `spec.images` of a Flux Kustomization, which are kustomize's.
-fn flux_images(document: &Value, file: &str, found: &mut Vec<(String, Setting)>) {
-    let images = document
-        .at(&["spec", "images"])
-        .map_or(&[][..], Value::items);
-    for (at, item) in images.iter().enumerate() {
+/// Collects a list of images in the form of kustomize: `spec.images` of a Flux Kustomization, or a post-renderer's.
+fn images_of(list: Option<&Value>, path: &str, file: &str, found: &mut Vec<(String, Setting)>) {
+    for (at, item) in list.map_or(&[][..], Value::items).iter().enumerate() {
         let text = |key: &str| item.get(key).and_then(Value::text).unwrap_or_default();
         let name = text("name");
         let mut image = match text("newName") {
@@ -263,7 +275,7 @@ fn flux_images(document: &Value, file: &str, found: &mut Vec<(String, Setting)>)
                 image = format!("{image}{mark}{part}");
             }
         }
-        if let Some(mut setting) = setting(Some(item), file, format!("spec.images[{at}]")) {
+        if let Some(mut setting) = setting(Some(item), file, format!("{path}[{at}]")) {
             setting.text = image;
             found.push((name.to_owned(), setting));
         }
@@ -316,6 +328,64 @@ mod tests {
     }
 
     #[test]
+    fn names_patches_and_components_that_are_built_on_top() {
+        let patch = "{patch: \"- {op: replace, path: /spec/template/spec/containers/0/image, value: 'q.io/acme/web:v1'}\"}";
+        let argo = APPLICATION.replace(
+            "images: ['q.io/acme/web:v1']",
+            &format!("patches: [{patch}]"),
+        );
+        let flux = format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {{path: ./overlays/prod, patches: [{patch}], components: [../canary]}}\n"
+        );
+        for text in [&argo, &flux] {
+            let error = check(&[("a.yaml", text)], "q.io/acme/web:v9").unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("sets an image of the component by a patch"),
+                "{error}"
+            );
+            let other = text.replace("acme/web", "acme/api");
+            let warnings = check(&[("a.yaml", &other)], "q.io/acme/web:v9").unwrap();
+            assert!(
+                warnings
+                    .iter()
+                    .any(|line| line.starts_with("a.yaml:") && line.contains("patches[0]")),
+                "{warnings:?}"
+            );
+            let label = other.replace(
+                "/spec/template/spec/containers/0/image",
+                "/metadata/labels/x",
+            );
+            let warnings = check(&[("a.yaml", &label)], "q.io/acme/web:v9").unwrap();
+            assert!(
+                warnings.iter().all(|line| line.contains("components")),
+                "{warnings:?}"
+            );
+        }
+        let warnings = check(
+            &[("a.yaml", &flux.replace("acme/web", "acme/api"))],
+            "q.io/acme/web:v9",
+        )
+        .unwrap();
+        assert!(
+            warnings.iter().any(|line| line.contains("../canary")),
+            "{warnings:?}"
+        );
+        let by_file =
+            APPLICATION.replace("images: ['q.io/acme/web:v1']", "patches: [{path: p.yaml}]");
+        let files = [
+            ("a.yaml", by_file.as_str()),
+            (
+                "overlays/prod/p.yaml",
+                "spec: {template: {spec: {containers: [{name: web, image: 'q.io/acme/web:v1'}]}}}\n",
+            ),
+        ];
+        assert!(check(&files, "q.io/acme/web:v9").is_err());
+        assert_eq!(check(&files[..1], "q.io/acme/web:v9").unwrap().len(), 1);
+    }
+
+    #[test]
     fn passes_settings_for_other_directories_and_images() {
         for text in [
             APPLICATION.replace("overlays/prod", "overlays/dev"),
@@ -330,26 +400,5 @@ mod tests {
         let broken = format!("{APPLICATION}{{{{ if }}}}: [\n");
         let warnings = check(&[("a.yaml", &broken)], "q.io/acme/web:v9").unwrap();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
-    }
-
-    #[test]
-    fn finds_parameters_of_the_same_key() {
-        let source = "helm: {parameters: [{name: image.tag, value: v1}]}\n";
-        let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: {source: {path: charts/web, helm: {valuesObject: {image: {tag: v1}}}}}\n";
-        let check = |name: &str, text: &str, key: &str| {
-            let files = [(name.to_owned(), text.as_bytes().to_vec())];
-            let steps = super::super::path::parse(key).unwrap();
-            check_values(
-                &Tree::of(files.into()),
-                "charts/web/values.yaml",
-                key,
-                &steps,
-            )
-        };
-        assert!(check("charts/web/.argocd-source.yaml", source, "image").is_err());
-        assert!(check("apps/web.yaml", application, "image").is_err());
-        assert!(check("apps/web.yaml", application, "worker.image").is_ok());
-        assert!(check("charts/web/.argocd-source.yaml", source, "imageX").is_ok());
-        assert!(check("charts/api/.argocd-source.yaml", source, "image").is_ok());
     }
 }

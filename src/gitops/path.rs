@@ -258,6 +258,41 @@ pub(super) fn documents(
     Ok(found)
 }
 
+/// Returns the path itself, and below the values of a HelmRelease or an Application.
+pub(super) fn roots(document: &Value, steps: &[PathStep]) -> Vec<Vec<PathStep>> {
+    let kind = document
+        .get("kind")
+        .and_then(Value::text)
+        .unwrap_or_default();
+    let below = |keys: &[&str]| {
+        let keys = keys.iter().map(|key| PathStep::Key((*key).to_owned()));
+        keys.chain(steps.iter().cloned()).collect()
+    };
+    let mut roots = vec![steps.to_vec()];
+    match kind {
+        "HelmRelease" => roots.push(below(&["spec", "values"])),
+        "Application" => {
+            roots.push(below(&["spec", "source", "helm", "valuesObject"]));
+            roots.push(below(&["spec", "source", "helm", "values"]));
+        }
+        "ApplicationSet" => {
+            roots.push(below(&[
+                "spec",
+                "template",
+                "spec",
+                "source",
+                "helm",
+                "valuesObject",
+            ]));
+            roots.push(below(&[
+                "spec", "template", "spec", "source", "helm", "values",
+            ]));
+        }
+        _ => {}
+    }
+    roots
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,7 @@ pub(crate) fn deployed(tree: &Tree<'_>, dir: &str) -> Result<(Vec<Deployed>, Vec
     let mut reading = DeploymentReader::default();
     if kustomization_of(tree, dir)?.is_some() {
         reading.built(&build(tree, dir)?)?;
+        reading.name_unread(tree, dir)?;
     } else {
         reading.directory(tree, dir)?;
     }
@@ -52,6 +53,24 @@ struct DeploymentReader {
 }
 
 impl DeploymentReader {
+    /// Warns of files with images beside a kustomization that does not read them.
+    fn name_unread(&mut self, tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
+        let read = PathReach::read(tree)?.below(dir, "\0");
+        for file in yaml_files(tree)? {
+            let parent = file.rsplit_once('/').map_or("", |(parent, _)| parent);
+            if parent != dir || is_kustomization(&file) || read.contains(&file) {
+                continue;
+            }
+            let text = tree.text(&file)?.unwrap_or_default();
+            if text.contains("image") {
+                self.warnings.push(format!(
+                    "{file}: the kustomization does not read this file, its images are not listed"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a directory without a kustomization of its own: those below it, and single files.
     fn directory(&mut self, tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
         let below = |path: &str| dir.is_empty() || path.starts_with(&format!("{dir}/"));
@@ -405,6 +424,52 @@ mod tests {
             "resources: ['https://example.com/x?ref=v1']\nimages: [{name: w, newName: q.io/w, newTag: v3}]\n",
         )];
         assert_eq!(found(&remote).unwrap(), ["q.io/w:v3"]);
+        let every = [
+            (
+                "kustomization.yaml",
+                "resources: [list.yaml, volume.yaml, scaledjob.yaml, deployment.yaml]\npatches: [{path: p.yaml, target: {kind: Deployment}}]\n",
+            ),
+            (
+                "list.yaml",
+                "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: l}, spec: {containers: [{name: web, image: 'q.io/a:v1'}]}}]\n",
+            ),
+            (
+                "volume.yaml",
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: v}\nspec: {containers: [{name: api, image: 'q.io/api:v1'}], volumes: [{name: d, image: {reference: 'q.io/b:v1'}}]}\n",
+            ),
+            (
+                "deployment.yaml",
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {template: {spec: {containers: [{name: w, image: 'q.io/old:v1'}]}}}\n",
+            ),
+            (
+                "p.yaml",
+                "- {op: replace, path: /spec/template/spec/containers/0/image, value: 'q.io/c:v1'}\n",
+            ),
+            (
+                "scaledjob.yaml",
+                "apiVersion: keda.sh/v1alpha1\nkind: ScaledJob\nmetadata: {name: s}\nspec: {jobTargetRef: {template: {spec: {containers: [{name: w, image: 'q.io/d:v1'}]}}}}\n",
+            ),
+            (
+                "left.yaml",
+                "kind: Pod\nspec: {containers: [{name: w, image: 'q.io/x:v1'}]}\n",
+            ),
+        ];
+        let mut images = found(&every).unwrap();
+        images.sort();
+        assert_eq!(
+            images,
+            [
+                "q.io/a:v1",
+                "q.io/api:v1",
+                "q.io/b:v1",
+                "q.io/c:v1",
+                "q.io/d:v1"
+            ]
+        );
+        let files = every.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        let (_, warnings) = deployed(&Tree::of(files.into()), "").unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("left.yaml:"), "{warnings:?}");
         let unknown = [(
             "kustomization.yaml",
             "resources: ['https://example.com/x?ref=v1']\n",

@@ -35,9 +35,9 @@ pub(super) fn write(
         return Ok(());
     }
     check_mark(mark, options)?;
-    let before = tree.text(&mark.file)?.ok_or_else(|| Error::NoFile {
-        path: mark.file.to_string(),
-    })?;
+    let before = tree
+        .text(&mark.file)?
+        .ok_or_else(|| Error::no_file(tree, &mark.file))?;
     protected(&mark.file, &before)?;
     if mark.range.is_empty() {
         return Err(refused(

@@ -130,10 +130,10 @@ impl Edit {
         if search {
             return self.searched(tree);
         }
-        Err(failed.unwrap_or_else(|| Error::NoFile {
-            path: dirs
-                .map(|dir| format!("{dir}/kustomization.yaml or deployment-patch.yaml"))
-                .join(", or "),
+        Err(failed.unwrap_or_else(|| {
+            let usual =
+                dirs.map(|dir| format!("{dir}/kustomization.yaml or deployment-patch.yaml"));
+            Error::no_file(tree, &usual.join(", or "))
         }))
     }
 
@@ -243,10 +243,8 @@ impl Edit {
         let documents = path::documents(load(file, &content)?, self.document.as_deref(), file)?;
         let (mut edits, mut failed, mut fitting) = (Vec::new(), None, 0);
         for document in &documents {
-            let mut tried = Err(Error::NoFile {
-                path: file.to_owned(),
-            });
-            for steps in roots(document, &steps) {
+            let mut tried = Err(Error::no_file(tree, file));
+            for steps in path::roots(document, &steps) {
                 let target = helm::ValuesTarget {
                     document,
                     file,
@@ -275,7 +273,14 @@ impl Edit {
                 let warnings = if self.options.copy {
                     Vec::new()
                 } else {
-                    overrides::check_values(tree, file, text, &steps)?
+                    let values = overrides::Values {
+                        file,
+                        key: text,
+                        steps: &steps,
+                        component: &self.component,
+                        image: self.image.to_string(),
+                    };
+                    overrides::check_values(tree, &values)?
                 };
                 let mut done = self.write(tree, edits)?;
                 done.warnings.extend(warnings);
@@ -326,7 +331,12 @@ impl Edit {
             return edit();
         };
         let before = build(tree, root);
+        let warnings = match self.options.copy {
+            true => Vec::new(),
+            false => overrides::check_image(tree, root, &self.component, &self.image.to_string())?,
+        };
         let mut done = edit()?;
+        done.warnings.extend(warnings);
         match before {
             Ok(before) => {
                 let after = build(tree, root)?;
@@ -404,43 +414,6 @@ fn check_effect(
     Ok(())
 }
 
-/// Returns the path itself, and below the values of a HelmRelease or an Application.
-fn roots(document: &graph::value::Value, steps: &[path::PathStep]) -> Vec<Vec<path::PathStep>> {
-    let kind = document
-        .get("kind")
-        .and_then(graph::value::Value::text)
-        .unwrap_or_default();
-    let below = |keys: &[&str]| {
-        let keys = keys
-            .iter()
-            .map(|key| path::PathStep::Key((*key).to_owned()));
-        keys.chain(steps.iter().cloned()).collect()
-    };
-    let mut roots = vec![steps.to_vec()];
-    match kind {
-        "HelmRelease" => roots.push(below(&["spec", "values"])),
-        "Application" => {
-            roots.push(below(&["spec", "source", "helm", "valuesObject"]));
-            roots.push(below(&["spec", "source", "helm", "values"]));
-        }
-        "ApplicationSet" => {
-            roots.push(below(&[
-                "spec",
-                "template",
-                "spec",
-                "source",
-                "helm",
-                "valuesObject",
-            ]));
-            roots.push(below(&[
-                "spec", "template", "spec", "source", "helm", "values",
-            ]));
-        }
-        _ => {}
-    }
-    roots
-}
-
 fn written(mark: &Mark, text: &str) -> WrittenImage {
     WrittenImage {
         file: mark.file.to_string(),
@@ -465,7 +438,7 @@ pub(super) fn existing(tree: &Tree<'_>, file: &str) -> Result<String, Error> {
     let path = checked(file)?;
     match tree.read(&path)? {
         Some(_) => Ok(path),
-        None => Err(Error::NoFile { path }),
+        None => Err(Error::no_file(tree, &path)),
     }
 }
 
@@ -485,9 +458,10 @@ pub(super) fn yaml_files(tree: &Tree<'_>) -> Result<Vec<String>, Error> {
     };
     let files: Vec<_> = files.iter().filter(named).cloned().collect();
     if files.len() > MAX_FILES {
-        return Err(Error::Read {
-            file: "the repository".to_owned(),
-            reason: format!("it has more than {MAX_FILES} YAML files"),
+        return Err(Error::List {
+            root: "the repository".to_owned(),
+            reason: format!("it has {} YAML files, expected at most {MAX_FILES}", files.len()),
+            hint: "keep the environments in a smaller repository, another environment may read any of the files".to_owned(),
         });
     }
     Ok(files)

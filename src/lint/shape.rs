@@ -115,7 +115,13 @@ pub(super) fn check(version: Version, kind: &str, node: &YamlNode, findings: &mu
 }
 
 /// Checks a node against the shape of that name; `path` is the path of the node.
-fn check_shape(shapes: &Shapes, name: &str, node: &YamlNode, path: &str, findings: &mut Findings<'_>) {
+fn check_shape(
+    shapes: &Shapes,
+    name: &str,
+    node: &YamlNode,
+    path: &str,
+    findings: &mut Findings<'_>,
+) {
     let Some(shape) = shapes.get(name) else {
         return;
     };

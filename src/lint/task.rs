@@ -7,8 +7,8 @@ use super::{
     house,
     pipeline::PipelineScope,
     scope::{
-        Declarations, Declared, ReferencePlace, Site, ValueType, check_use, declarations, undeclared,
-        unknown,
+        Declarations, Declared, ReferencePlace, Site, ValueType, check_use, declarations,
+        undeclared, unknown,
     },
     shape::nearest,
     tree::{Type, YamlNode},

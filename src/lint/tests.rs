@@ -249,7 +249,10 @@ fn a_task_below_tekton_may_use_what_its_run_gives() {
             .map(|finding| finding.level)
             .collect()
     };
-    assert_eq!(of("tasks/build.yaml", &given), [Severity::Error, Severity::Error]);
+    assert_eq!(
+        of("tasks/build.yaml", &given),
+        [Severity::Error, Severity::Error]
+    );
     assert_eq!(
         of(".tekton/tasks/build.yaml", &given),
         [Severity::Warning, Severity::Warning]

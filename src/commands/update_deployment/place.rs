@@ -49,9 +49,11 @@ pub(crate) fn local_tree(dir: &Path) -> gitops::Tree<'_> {
     gitops::Tree::new(
         move |path| read(dir, path),
         move || {
-            list_files(dir).map_err(|failure| Error::Read {
-                file: dir.display().to_string(),
+            list_files(dir).map_err(|failure| Error::List {
+                root: dir.display().to_string(),
                 reason: failure.cause(),
+                hint: "make the directories in it readable, or name another directory by --local"
+                    .to_owned(),
             })
         },
     )

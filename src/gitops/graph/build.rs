@@ -98,9 +98,7 @@ pub(crate) fn kustomization_of(tree: &Tree<'_>, dir: &str) -> Result<Option<Stri
 /// [`Error::Parse`], [`Error::NotEditable`].
 pub(crate) fn build_file(tree: &Tree<'_>, file: &str) -> Result<Built, Error> {
     let Some(text) = tree.text(file)? else {
-        return Err(Error::NoFile {
-            path: file.to_owned(),
-        });
+        return Err(Error::no_file(tree, file));
     };
     let documents = load(file, &text)?;
     let objects = documents
@@ -135,9 +133,10 @@ impl OverlayBuilder<'_, '_> {
     fn kustomization(&self, dir: &str) -> Result<(String, Value), Error> {
         let Some(file) = kustomization_of(self.tree, dir)? else {
             let shown = if dir.is_empty() { "." } else { dir };
-            return Err(Error::NoFile {
-                path: format!("{shown}/kustomization.yaml"),
-            });
+            return Err(Error::no_file(
+                self.tree,
+                &format!("{shown}/kustomization.yaml"),
+            ));
         };
         let text = self.tree.text(&file)?.unwrap_or_default();
         let mut documents = load(&file, &text)?;

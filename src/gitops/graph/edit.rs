@@ -453,7 +453,5 @@ pub(crate) fn check_dir(tree: &Tree<'_>, dir: &str) -> Result<(), Error> {
         ));
     }
     let shown = if dir.is_empty() { "." } else { dir };
-    Err(Error::NoFile {
-        path: format!("{shown}/kustomization.yaml"),
-    })
+    Err(Error::no_file(tree, &format!("{shown}/kustomization.yaml")))
 }
