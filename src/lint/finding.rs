@@ -124,7 +124,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Whether the file is below a directory of that name.
+    /// Tells whether the file is below a directory of that name.
     pub(super) fn is_below(&self, directory: &str) -> bool {
         let mut parts = self.file.split('/').rev().skip(1);
         parts.any(|part| part == directory)

@@ -58,6 +58,14 @@ impl PipelineScope<'_> {
                     unknown("workspace", name, own, reference, site, findings);
                 }
             }
+            // The value is passed on as it is, and replaced in a Task that has the workspace.
+            ["workspaces", name, "path" | "claim" | "volume"] if site.path.contains(".params") => {
+                let text = format!(
+                    "$({}): expected a Task with a workspace {name}",
+                    reference.text
+                );
+                findings.warn(Code::UnresolvedVariable, site.at, site.path, text);
+            }
             ["tasks", task, "results", result, keys @ ..] => {
                 self.result(&self.tasks, task, result, keys, reference, site, findings);
             }

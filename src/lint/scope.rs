@@ -193,7 +193,7 @@ pub(super) fn undeclared(
         return unknown(what, name, known, reference, site, findings);
     }
     let text = format!(
-        "$({}): {what} {name} is not declared, expected a run that gives it",
+        "$({}): {what} {name} is not declared, expected a run that sets it",
         reference.text
     );
     findings.warn(Code::UnresolvedVariable, site.at, site.path, text);

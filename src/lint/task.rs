@@ -314,7 +314,7 @@ impl TaskScope<'_> {
                 match self.declared_param(name) {
                     Some(declared) => check_use(reference, declared, keys, site, findings),
                     None if is_given(name) => {}
-                    // Tekton replaces it in a template whenever the run gives it, declared or not.
+                    // Tekton replaces it in a template whenever the run has it, declared or not.
                     None if self.inlined || site.path.contains(".stepTemplate") => {
                         undeclared("param", name, &self.own.params, reference, site, findings);
                     }

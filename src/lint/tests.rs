@@ -231,7 +231,7 @@ fn reads_v1beta1_by_its_own_fields() {
     );
 }
 
-/// Pipelines-as-Code embeds the Tasks below `.tekton`: what the PipelineRun gives reaches into them.
+/// Pipelines-as-Code embeds the Tasks below `.tekton`: the params of the PipelineRun reach into them.
 #[test]
 fn a_task_below_tekton_may_use_what_its_run_gives() {
     let used = TASK.replacen(
@@ -261,7 +261,7 @@ fn a_task_below_tekton_may_use_what_its_run_gives() {
     assert_eq!(of(".tekton/build.yaml", &misspelt), [Severity::Error]);
 }
 
-/// Tekton does not check the params of a template; it replaces those that the run gives.
+/// Tekton does not check the params of a template; it replaces those of the run.
 #[test]
 fn a_param_in_a_template_may_come_from_the_run() {
     let with = |name: &str| {
@@ -275,4 +275,21 @@ fn a_param_in_a_template_may_come_from_the_run() {
     assert_eq!(with("context"), []);
     assert_eq!(with("contxt"), [Severity::Error]);
     assert_eq!(with("secret-name-of-the-run"), [Severity::Warning]);
+}
+
+/// Tekton passes the text on to the Task, which replaces it where it has the workspace.
+#[test]
+fn a_path_of_a_workspace_in_a_param_is_left_to_the_task() {
+    let pipeline = |reference: &str| {
+        format!(
+            "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata: {{name: a}}\nspec:\n  tasks:\n  - name: t\n    taskRef: {{name: t}}\n    params: [{{name: p, value: '$({reference})/x'}}]\n"
+        )
+    };
+    let levels = |reference: &str| {
+        let report = check(&[("a.yaml", &pipeline(reference))]);
+        let levels = report.findings.iter().map(|finding| finding.level);
+        levels.collect::<Vec<_>>()
+    };
+    assert_eq!(levels("workspaces.source.path"), [Severity::Warning]);
+    assert_eq!(levels("workspaces.source.dir"), [Severity::Error]);
 }

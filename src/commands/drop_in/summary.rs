@@ -40,7 +40,7 @@ pub(super) struct Flags {
     oci_storage: Option<String>,
 }
 
-/// What becomes of the summaries, checked before anything is verified.
+/// The key and the places of the summaries, checked before anything is verified.
 pub(super) struct Summaries {
     /// The key; `None` for unsigned predicates.
     key: Option<SigningKey>,
@@ -111,7 +111,7 @@ fn storage(text: &str) -> Result<Option<Repository>, Failure> {
 }
 
 impl Summaries {
-    /// Whether the files of the read artifact go into the new one.
+    /// Tells whether the files of the read artifact go into the new one.
     pub(super) fn are_stored(&self) -> bool {
         self.storage.is_some()
     }

@@ -191,7 +191,7 @@ fn variant(error: &Error) -> &'static str {
 
 const VARIANTS: usize = 17;
 
-/// Whether a text begins with FILE:LINE:COLUMN.
+/// Tells whether a text begins with FILE:LINE:COLUMN.
 fn is_placed(text: &str) -> bool {
     let mut parts = text.splitn(4, ':');
     let file = parts.next().is_some_and(|file| !file.is_empty());

@@ -146,7 +146,7 @@ impl Values<'_> {
         found
     }
 
-    /// Whether the edited place is in `helm.values` and not in `helm.valuesObject`.
+    /// Tells whether the edited place is in `helm.values` and not in `helm.valuesObject`.
     fn is_in_text(&self, object: &Value, base: &str, file: &str) -> bool {
         let key = self.key.trim_start_matches(['$', '.']);
         match key.starts_with("spec.") {

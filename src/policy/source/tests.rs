@@ -112,7 +112,7 @@ async fn a_login_in_a_url_stays_out_of_messages() {
     };
     let pinned = address.pinned("c0ffee");
     assert_eq!(pinned, "git::git.example/acme/policy//release?ref=c0ffee");
-    // What has no login stays as it is.
+    // A text without a login stays as it is.
     for text in [
         "git@git.example:acme/policy",
         "quay.io/acme/policy@sha256:00",
