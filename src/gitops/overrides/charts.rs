@@ -42,13 +42,13 @@ pub(in crate::gitops) fn check_values(
         for (base, source) in sources(document, local) {
             let own = file == values.file;
             let files = value_files(source, dir);
-            let listed = files
-                .iter()
-                .position(|(path, _)| path.as_deref() == Some(values.file));
-            if !own && !local && listed.is_none() && !takes(source, dir) {
+            let taken = takes(source, dir);
+            let listed = position(&files, values.file, taken);
+            let is_default = taken && last_of(values.file) == DEFAULT;
+            if !own && !local && listed.is_none() && !is_default {
                 continue;
             }
-            found.extend(values.of_argo(source, &base, file));
+            found.extend(values.of_argo(source, &base, file, warnings));
             if !own {
                 let later = listed.map_or(0, |at| at + 1);
                 let files = files.get(later..).unwrap_or_default();
@@ -62,6 +62,19 @@ pub(in crate::gitops) fn check_values(
         Some(setting) => Err(setting.refusal(values.file)),
         None => Ok(scan.warnings),
     }
+}
+
+/// The file of a chart that is read before all others.
+const DEFAULT: &str = "values.yaml";
+
+/// Finds a file among value files; a name that is only known when it is rendered may be the file of a chart that is
+/// `taken`.
+fn position(files: &[ValueFile<'_>], file: &str, taken: bool) -> Option<usize> {
+    let named = files
+        .iter()
+        .position(|(path, _)| path.as_deref() == Some(file));
+    let unknown = || files.iter().position(|(path, _)| path.is_none());
+    named.or_else(|| taken.then(unknown).flatten())
 }
 
 /// A value file: its path from the root where that is known, and the item that names it.
@@ -102,7 +115,13 @@ impl Values<'_> {
     }
 
     /// The parameters and inline values of a source of Argo CD.
-    fn of_argo(&self, source: &Value, base: &str, file: &str) -> Vec<Setting> {
+    fn of_argo(
+        &self,
+        source: &Value,
+        base: &str,
+        file: &str,
+        warnings: &mut Vec<String>,
+    ) -> Vec<Setting> {
         let key = self.key.trim_start_matches(['$', '.']);
         let own = file == self.file;
         let mut found = Vec::new();
@@ -130,10 +149,13 @@ impl Values<'_> {
                 found.extend(self.setting(object, file, &format!("{base}helm.valuesObject")));
             }
             (false, None) => {
-                let documents = inline.and_then(Value::scalar).and_then(|text| text.mark());
-                let documents = documents.and_then(|mark| load_inside(mark).ok());
-                for values in documents.iter().flatten() {
-                    found.extend(self.setting(values, file, &format!("{base}helm.values")));
+                let mark = inline.and_then(Value::scalar).and_then(|text| text.mark());
+                let documents = mark.map_or_else(|| Ok(Vec::new()), load_inside);
+                match documents {
+                    Ok(documents) => found.extend(documents.iter().filter_map(|values| {
+                        self.setting(values, file, &format!("{base}helm.values"))
+                    })),
+                    Err(error) => warnings.push(format!("{error}; what it sets would win")),
                 }
             }
             // Argo CD ignores the text when the object is there.
@@ -210,11 +232,10 @@ impl Values<'_> {
             .iter()
             .map(|item| (item.text().and_then(|path| joined("", path)), item))
             .collect();
-        let listed = files
-            .iter()
-            .position(|(path, _)| path.as_deref() == Some(self.file));
+        let listed = position(&files, self.file, false);
         let chart = joined("", text(&["spec", "chart", "spec", "chart"]));
         let of_chart = chart.as_deref() == Some(directory(self.file));
+        let of_chart = of_chart && last_of(self.file) == DEFAULT;
         if !own && listed.is_none() && !of_chart {
             return Vec::new();
         }

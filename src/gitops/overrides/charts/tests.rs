@@ -114,6 +114,29 @@ fn finds_what_a_later_value_file_sets() {
 }
 
 #[test]
+fn passes_files_that_the_application_does_not_read() {
+    let dev = ("charts/web/values-dev.yaml", "image: {tag: v0}\n");
+    let prod = ("charts/web/values-prod.yaml", "image: {tag: v1}\n");
+    let of = |file: &str| {
+        application(&format!(
+            "{{valueFiles: [{file}], parameters: [{{name: image.tag, value: v1}}]}}"
+        ))
+    };
+    let check = |file: &str| {
+        let application = of(file);
+        check_file(
+            dev.0,
+            "image",
+            &[dev, prod, ("apps/web.yaml", &application)],
+        )
+    };
+    check("values-prod.yaml").unwrap();
+    check("values-dev.yaml").unwrap_err();
+    // A name that is rendered may be the edited file's.
+    check("'values-{{ env }}.yaml'").unwrap_err();
+}
+
+#[test]
 fn finds_the_object_beside_the_edited_text() {
     let both = application("{values: 'image: {tag: v1}', valuesObject: {replicas: 2}}");
     let file = ("apps/web.yaml", both.as_str());
