@@ -49,6 +49,8 @@ pub struct Options {
     /// The origin to which the download of a blob is redirected, as to an object store.
     pub redirect_blobs: Option<String>,
     pub access: Access,
+    /// The origin of the token server that challenges name, if it is another one.
+    pub realm: Option<String>,
     /// The token server honours the first scope of a request only.
     pub one_scope: bool,
     /// The certificate and key for TLS; plain HTTP without.
@@ -66,6 +68,7 @@ impl Default for Options {
             max_body_bytes: None,
             redirect_blobs: None,
             access: Access::Open,
+            realm: None,
             one_scope: false,
             tls: None,
         }

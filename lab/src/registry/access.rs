@@ -90,7 +90,7 @@ impl Access {
     pub(super) fn refusal(
         &self,
         tokens: &mut Tokens,
-        origin: &str,
+        realm: &str,
         method: &Method,
         name: &str,
         mount_from: Option<&str>,
@@ -108,7 +108,7 @@ impl Access {
                 }
             }
             Self::Token { .. } => {
-                let bearer = format!("Bearer realm=\"{origin}/token\",service=\"lab\"");
+                let bearer = format!("Bearer realm=\"{realm}/token\",service=\"lab\"");
                 let needed = match name {
                     "" => Vec::new(),
                     name => needed(method, name, mount_from),

@@ -170,9 +170,11 @@ impl RegistryCall {
 
     fn refusal(&self, name: &str) -> Option<Response<Body>> {
         let mount = self.query("mount").and_then(|_| self.query("from"));
-        self.shared.options.access.refusal(
+        let options = &self.shared.options;
+        let realm = options.realm.clone().unwrap_or_else(|| self.origin());
+        options.access.refusal(
             &mut self.shared.tokens(),
-            &self.origin(),
+            &realm,
             &self.method,
             name,
             mount.as_deref(),

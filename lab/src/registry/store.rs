@@ -43,6 +43,8 @@ pub(crate) struct StoredRepository {
 pub(crate) struct Manifest {
     pub(crate) media_type: String,
     pub(crate) bytes: Bytes,
+    /// The subject, and the entry in the list of its referrers.
+    referrer: Option<(String, Value)>,
 }
 
 impl Store {
@@ -102,6 +104,7 @@ impl Store {
         let repository = self.repository(repository);
         let manifest = Manifest {
             media_type: media_type.to_owned(),
+            referrer: referrer(&digest, media_type, &bytes),
             bytes,
         };
         repository.manifests.insert(digest.clone(), manifest);
@@ -145,10 +148,10 @@ impl Store {
     /// Descriptors of all manifests whose subject is the digest.
     pub(crate) fn referrers(&self, repository: &str, subject: &str) -> Vec<Value> {
         let manifests = self.repositories.get(repository).into_iter();
-        let manifests = manifests.flat_map(|repository| &repository.manifests);
-        manifests
-            .filter_map(|(digest, manifest)| referrer(digest, manifest, subject))
-            .collect()
+        let manifests = manifests.flat_map(|repository| repository.manifests.values());
+        let referrers = manifests.filter_map(|manifest| manifest.referrer.as_ref());
+        let own = referrers.filter(|(of, _)| of == subject);
+        own.map(|(_, entry)| entry.clone()).collect()
     }
 
     pub(crate) fn start_upload(&mut self) -> u64 {
@@ -162,24 +165,22 @@ impl Store {
     }
 }
 
-fn referrer(digest: &str, manifest: &Manifest, subject: &str) -> Option<Value> {
-    let document: Value = serde_json::from_slice(&manifest.bytes).ok()?;
-    if document["subject"]["digest"].as_str() != Some(subject) {
-        return None;
-    }
+fn referrer(digest: &str, media_type: &str, bytes: &Bytes) -> Option<(String, Value)> {
+    let document: Value = serde_json::from_slice(bytes).ok()?;
+    let subject = document["subject"]["digest"].as_str()?;
     let artifact_type = document["artifactType"]
         .as_str()
         .or(document["config"]["mediaType"].as_str());
     let mut descriptor = serde_json::json!({
-        "mediaType": manifest.media_type,
+        "mediaType": media_type,
         "digest": digest,
-        "size": manifest.bytes.len(),
+        "size": bytes.len(),
         "artifactType": artifact_type,
     });
     if document["annotations"].is_object() {
         descriptor["annotations"] = document["annotations"].clone();
     }
-    Some(descriptor)
+    Some((subject.to_owned(), descriptor))
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
