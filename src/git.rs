@@ -18,6 +18,7 @@ mod repository;
 mod rights;
 mod rsa_key;
 mod signing;
+mod strangers;
 mod transport;
 mod walk;
 
@@ -49,6 +50,8 @@ pub(crate) struct Git {
     credentials: Credentials,
     /// The origins that the user named: logins without a host go to these alone.
     trusted: Arc<Mutex<BTreeSet<String>>>,
+    /// The origins that a Snapshot named.
+    foreign: Arc<Mutex<BTreeSet<String>>>,
     /// For each given URL, the one to which a host redirected it.
     bases: Arc<Mutex<BTreeMap<String, Url>>>,
 }
@@ -132,6 +135,7 @@ impl Git {
             http,
             credentials,
             trusted: Arc::default(),
+            foreign: Arc::default(),
             bases: Arc::default(),
         }
     }

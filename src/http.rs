@@ -137,6 +137,12 @@ pub(crate) enum Error {
         "{host} is a private address to which only a Snapshot leads, expected a host that a flag or a file of credentials names"
     )]
     Stranger { host: String },
+    /// The address is a private one, and a registry that only a Snapshot names leads to it, by a
+    /// redirect or as its token server.
+    #[error(
+        "{registry}, which only a Snapshot names, leads to {host}, a private address, expected a registry that a flag or a file of credentials names"
+    )]
+    Led { host: String, registry: String },
     /// Rules may reach the hosts of `--policy-hosts` only.
     #[error("{host} is not among the hosts of --policy-hosts, which rules may ask")]
     Unlisted { host: String },
@@ -282,10 +288,12 @@ impl Http {
     }
 
     fn build(&self, security: Security, traffic: Traffic, scope: Scope) -> Result<Client, Error> {
+        let proxies = self.0.proxies.hosts();
+        let names = target::Names { scope, proxies };
         let mut builder = Client::builder()
             .user_agent(concat!("promote/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(target::Names(scope)))
+            .dns_resolver(Arc::new(names))
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(16)

@@ -46,6 +46,9 @@ pub(crate) fn git_failure(error: git::Error) -> Failure {
             "give --git-credentials-dir a directory with .git-credentials, or with username and password",
         ),
         E::Certificate { problem, .. } => certificate_hint(*problem),
+        E::Http(http::Error::Stranger { .. }) => Some(
+            "if it is yours: name the repository by --git-url, or give --git-credentials-dir a login for the host",
+        ),
         E::Unbound { .. } => Some(
             "bind the login to its host by a line https://USER:PASSWORD@HOST in .git-credentials, or name the host by --git-url, --gitops-repo-url or --policy",
         ),
@@ -135,7 +138,7 @@ pub(crate) fn registry_failure(error: registry::Error) -> Failure {
             Some("the account may lack the right, or the repository must be created first")
         }
         E::Certificate { problem, .. } => certificate_hint(*problem),
-        E::Http(http::Error::Stranger { .. }) => Some(
+        E::Http(http::Error::Stranger { .. } | http::Error::Led { .. }) => Some(
             "if it is yours: name it by a flag (--image, --to, --https HOST), or give --authfile a file with an entry for it",
         ),
         E::UploadElsewhere { .. } => Some(

@@ -117,26 +117,34 @@ fn deepest(error: &dyn StdError) -> String {
     text
 }
 
+/// The errors of a chain, the outermost first.
+fn causes<'a>(
+    outermost: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(within(outermost)), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        error.source().map(within)
+    })
+}
+
+/// An I/O error hides what it wraps from `source`, which may be another one.
+fn within<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    while let Some(wrapped) = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        error = wrapped;
+    }
+    error
+}
+
 fn problem(error: &TransportError) -> Problem {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // An I/O error hides its inner error from `source`.
-        let mut error = error;
-        while let Some(wrapped) = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            error = wrapped;
-        }
-        // Search below the library's own error, which only says that the lookup failed.
-        let below = error.source().is_some_and(|cause| cause.is::<Barred>());
-        if below || error.is::<Barred>() {
-            return Problem::Barred;
-        }
-        if let Some(found) = own_problem(error) {
-            return found;
-        }
-        cause = error.source();
+    // Above it, the library's own errors say that the look-up failed.
+    if causes(error).any(|cause| cause.is::<Barred>()) {
+        return Problem::Barred;
+    }
+    if let Some(found) = causes(error).find_map(own_problem) {
+        return found;
     }
     if error.is_connect() || error.is_timeout() {
         Problem::Unreachable

@@ -47,6 +47,13 @@ impl Proxies {
         }))
     }
 
+    /// Returns the hosts of the proxies.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let all = [&self.0.http, &self.0.https].into_iter().flatten();
+        all.filter_map(|url| url.host_str().map(str::to_owned))
+            .collect()
+    }
+
     /// Returns the HTTP library's proxy; `None` without any setting.
     pub(super) fn library(&self) -> Option<reqwest::Proxy> {
         let rules = Arc::clone(&self.0);

@@ -8,14 +8,22 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::{Scope, Url};
 
 /// A DNS resolver that drops link-local addresses, and private ones in a public scope.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Names(pub(super) Scope);
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) scope: Scope,
+    /// The hosts of the proxies, which the environment names: they may be private.
+    pub(super) proxies: Vec<String>,
+}
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let is_refused = match self.0 {
-            Scope::Any => is_link_local,
-            Scope::Public => is_private,
+        let is_proxy = self
+            .proxies
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(name.as_str()));
+        let is_refused = match self.scope {
+            Scope::Public if !is_proxy => is_private,
+            Scope::Any | Scope::Public => is_link_local,
         };
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -197,9 +205,14 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_looked_up_as_the_system_does() {
-        let names = |scope| Names(scope).resolve("localhost".parse().unwrap());
-        let found = names(Scope::Any).await.unwrap();
+        let names = |scope, proxies: &[&str]| {
+            let proxies = proxies.iter().map(|host| (*host).to_owned()).collect();
+            Names { scope, proxies }.resolve("localhost".parse().unwrap())
+        };
+        let found = names(Scope::Any, &[]).await.unwrap();
         assert!(found.into_iter().all(|address| address.ip().is_loopback()));
-        assert!(names(Scope::Public).await.is_err());
+        assert!(names(Scope::Public, &["proxy.example"]).await.is_err());
+        // A proxy of the user's network serves public hosts.
+        assert!(names(Scope::Public, &["localhost"]).await.is_ok());
     }
 }

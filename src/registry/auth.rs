@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 
 use super::{
-    Error,
+    Error, Registry,
     challenge::{Challenge, parse, same_domain},
     credentials::{AuthFiles, AuthPaths, Credential, CredentialSecret, Secret},
     request::transport,
@@ -244,12 +244,14 @@ impl Auth {
     }
 
     /// Returns the value of the header `Authorization`, or `None` before the host has sent a challenge. `own` is
-    /// the access of this request alone, without the other repositories of the copy.
+    /// the access of this request alone, without the other repositories of the copy. `registry`
+    /// decides which addresses a token server may have.
     ///
     /// # Errors
     /// Any [`Error`] of looking up credentials or fetching a token.
     pub(super) async fn header(
         &self,
+        registry: &Registry,
         host: &HostAuth,
         access: &Access,
         own: &Access,
@@ -278,7 +280,8 @@ impl Auth {
                 None => return Ok(None),
             },
             (Challenge::Bearer { realm, service }, credential) => {
-                let token = self.token(realm, service, credential, access).await?;
+                let token = self.token(registry, realm, service, credential, access);
+                let token = token.await?;
                 format!("Bearer {}", token.reveal())
             }
         };
@@ -358,6 +361,7 @@ impl Auth {
 
     async fn token(
         &self,
+        registry: &Registry,
         realm: &Url,
         service: &str,
         credential: Option<Credential>,
@@ -371,7 +375,8 @@ impl Auth {
         {
             return Ok(token.value.clone());
         }
-        let token = self.fetch(realm, service, credential, access).await?;
+        let token = self.fetch(registry, realm, service, credential, access);
+        let token = token.await?;
         let value = token.value.clone();
         *known = Some(token);
         Ok(value)
@@ -379,12 +384,14 @@ impl Auth {
 
     async fn fetch(
         &self,
+        registry: &Registry,
         realm: &Url,
         service: &str,
         credential: Option<Credential>,
         access: &Access,
     ) -> Result<BearerToken, Error> {
-        let client = self.http.client(realm, Traffic::Small)?;
+        let client = registry.client_to(&access.repository, realm, Traffic::Small);
+        let client = client.await?;
         let proof = credential.as_ref().map(|c| &c.proof);
         let (request, method, url) = token_request(&client, realm, service, proof, &access.scopes);
         let failed = |reason: &str| Error::Transport {
@@ -396,8 +403,13 @@ impl Auth {
         let sent = self
             .http
             .send(request, &method, &url, http::Sent::default());
-        let sent = sent.await;
-        let sent = sent.map_err(|error| transport(&method, &url, error))?;
+        let sent = match sent.await {
+            Ok(sent) => sent,
+            Err(failed) => {
+                let failed = registry.barred(&access.repository, &method, &url, failed);
+                return Err(failed.await?);
+            }
+        };
         let status = sent.status().as_u16();
         if !sent.status().is_success() {
             return Err(match status {

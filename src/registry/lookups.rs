@@ -9,10 +9,13 @@ use std::{
 };
 
 use super::{
-    ClientOptions, Error, Registry, client::ClientState, limit::Limits, request::RegistryRequest,
+    ClientOptions, Error, Registry, client::ClientState, limit::Limits, strangers::stranger,
     upload::Refusals,
 };
-use crate::http::{self, Client, HostPort, Url};
+use crate::{
+    http::{self, Client, HostPort, Traffic, Url},
+    image::Repository,
+};
 
 /// The hosts that a run has used itself. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -87,25 +90,35 @@ impl Registry {
         Ok(())
     }
 
-    /// Returns the HTTP client for a request, which may be one after a redirect.
+    /// Returns the HTTP client for a URL of the repository's registry, or one to which that registry
+    /// leads by a redirect or as its token server.
     ///
     /// # Errors
     /// [`Error::Http`] for a host that must not be reached.
-    pub(super) async fn client_for(&self, call: &RegistryRequest) -> Result<Client, Error> {
-        let home = self.base(&call.access.repository)?;
+    pub(super) async fn client_to(
+        &self,
+        repository: &Repository,
+        url: &Url,
+        traffic: Traffic,
+    ) -> Result<Client, Error> {
+        let home = self.base(repository)?;
         let http = &self.0.http;
-        if self.is_bound_to_public(call, &home).await? {
-            let client = http.public_client(&call.url, call.traffic);
+        if self.is_bound_to_public(repository, &home, url).await? {
+            let client = http.public_client(url, traffic);
             return client.map_err(|error| match error {
-                http::Error::Private { host } => http::Error::Stranger { host }.into(),
+                http::Error::Private { host } => stranger(&home, host),
                 error => error.into(),
             });
         }
-        let is_redirected = call.url.origin() != home.origin();
-        let bounded = self.0.bounds.is_some() && !self.0.known.has(&http::authority(&home));
-        Ok(match is_redirected && bounded {
-            true => http.public_client(&call.url, call.traffic)?,
-            false => http.client(&call.url, call.traffic)?,
+        Ok(match self.leads_to_public(&home, url) {
+            true => http.public_client(url, traffic)?,
+            false => http.client(url, traffic)?,
         })
+    }
+
+    /// Tells whether a rule's look-up leads away from a host that the run does not ask itself.
+    pub(super) fn leads_to_public(&self, home: &Url, url: &Url) -> bool {
+        let is_elsewhere = url.origin() != home.origin();
+        is_elsewhere && self.0.bounds.is_some() && !self.0.known.has(&http::authority(home))
     }
 }

@@ -201,7 +201,11 @@ impl Registry {
         let asks = host.asks();
         if asks {
             access = self.0.auth.widen(access, &self.1).await?;
-            authorization = self.0.auth.header(&host, &access, &call.access).await?;
+            authorization = self
+                .0
+                .auth
+                .header(self, &host, &access, &call.access)
+                .await?;
         }
         let streamed = stream.is_some();
         let answer = self.send(call, stream, authorization.as_ref()).await?;
@@ -218,7 +222,7 @@ impl Registry {
             .await?;
         host.answered();
         drop(first);
-        let answer = match auth.header(&host, &access, &call.access).await? {
+        let answer = match auth.header(self, &host, &access, &call.access).await? {
             Some(authorization) => self.send(call, None, Some(&authorization)).await?,
             None => return Ok(answer),
         };
@@ -228,7 +232,7 @@ impl Registry {
         }
         // A token server that grants one scope has issued a token for another repository.
         auth.one_scope(&host);
-        match auth.header(&host, &access, &call.access).await? {
+        match auth.header(self, &host, &access, &call.access).await? {
             Some(authorization) => self.send(call, None, Some(&authorization)).await,
             None => Ok(answer),
         }
@@ -241,7 +245,8 @@ impl Registry {
         authorization: Option<&header::HeaderValue>,
     ) -> Result<Response, Error> {
         let http = &self.0.http;
-        let client = self.client_for(call).await?;
+        let repository = &call.access.repository;
+        let client = self.client_to(repository, &call.url, call.traffic).await?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         for (name, value) in &call.headers {
             request = request.header(name, value);
@@ -274,10 +279,10 @@ impl Registry {
         let epoch = limit.epoch();
         let answer = match http.send(request, &call.method, &call.url, sent).await {
             Ok(answer) => answer,
-            Err(failed) if failed.problem() == Problem::Barred => {
-                return Err(self.barred(call, failed).await?);
+            Err(failed) => {
+                let error = self.barred(repository, &call.method, &call.url, failed);
+                return Err(error.await?);
             }
-            Err(failed) => return Err(transport(&call.method, &call.url, failed)),
         };
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             limit.throttled(epoch);

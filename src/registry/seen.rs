@@ -51,9 +51,9 @@ impl Registry {
                     try_join(tags, self.list_referrers(repository, &subject)).await?;
                 Ok::<_, Error>((subject, tags, referrers.list))
             });
-            let found: Vec<_> = looks.buffered(PARALLEL).try_collect().await?;
+            let mut found = looks.buffered(PARALLEL);
             let mut next = Vec::new();
-            for (subject, tags, referrers) in found {
+            while let Some((subject, tags, referrers)) = found.try_next().await? {
                 next.extend(referrers.iter().map(|entry| {
                     let suffixes = if signs(entry) { &[] } else { OF_ARTIFACT };
                     (entry.digest, suffixes)
@@ -62,12 +62,12 @@ impl Registry {
                 next.extend(sboms.map(|seen| (seen.digest, OF_ARTIFACT)));
                 seen.extend(tags);
                 seen.extend(referrers.into_iter().map(|entry| referrer(subject, entry)));
-            }
-            if seen.len() > MAX_SEEN {
-                return Err(Error::Manifest {
-                    digest: image.digest,
-                    reason: format!("more than {MAX_SEEN} artifacts are attached to it"),
-                });
+                if seen.len() > MAX_SEEN {
+                    return Err(Error::Manifest {
+                        digest: image.digest,
+                        reason: format!("more than {MAX_SEEN} artifacts are attached to it"),
+                    });
+                }
             }
             next.retain(|(digest, _)| known.insert(*digest));
             wave = next;

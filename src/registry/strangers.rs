@@ -7,12 +7,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{
-    Error, Registry,
-    request::{RegistryRequest, transport},
-};
+use super::{Error, Registry, request::transport};
 use crate::{
-    http::{self, Failed, HostPort, Url},
+    http::{self, Failed, HostPort, Method, Problem, Url},
     image::Repository,
 };
 
@@ -65,23 +62,24 @@ impl Registry {
         self.0.strangers.with(|known| known.foreign.extend(hosts));
     }
 
-    /// Tells whether a request must not reach a private address.
+    /// Tells whether a request must not reach a private address: one to the registry of the
+    /// repository, or to a place to which that registry leads (a store of blobs, a token server).
     ///
     /// # Errors
     /// [`Error::AuthFile`].
     pub(super) async fn is_bound_to_public(
         &self,
-        call: &RegistryRequest,
+        repository: &Repository,
         home: &Url,
+        url: &Url,
     ) -> Result<bool, Error> {
-        let (repository, registry) = (&call.access.repository, call.access.repository.registry());
-        let (is_foreign, in_pod) = self.0.strangers.of(registry);
+        let (is_foreign, in_pod) = self.0.strangers.of(repository.registry());
         if !is_foreign || self.0.auth.names(repository).await? {
             return Ok(false);
         }
         // A registry of this machine may keep its blobs in another server on it.
         let is_local = |url: &Url| http::is_loopback(&http::authority(url));
-        Ok(in_pod || !(is_local(home) && is_local(&call.url)))
+        Ok(in_pod || !(is_local(home) && is_local(url)))
     }
 
     /// Returns the same error for a name with private addresses alone as for
@@ -91,15 +89,32 @@ impl Registry {
     /// [`Error::AuthFile`].
     pub(super) async fn barred(
         &self,
-        call: &RegistryRequest,
+        repository: &Repository,
+        method: &Method,
+        url: &Url,
         failed: Failed,
     ) -> Result<Error, Error> {
-        let home = self.base(&call.access.repository)?;
-        let host = http::authority(&call.url);
-        Ok(match self.is_bound_to_public(call, &home).await? {
-            true => http::Error::Stranger { host }.into(),
-            false => transport(&call.method, &call.url, failed),
+        if failed.problem() != Problem::Barred {
+            return Ok(transport(method, url, failed));
+        }
+        let home = self.base(repository)?;
+        let host = http::authority(url);
+        if self.is_bound_to_public(repository, &home, url).await? {
+            return Ok(stranger(&home, host));
+        }
+        Ok(match self.leads_to_public(&home, url) {
+            true => http::Error::Private { host }.into(),
+            false => http::Error::LinkLocal { host }.into(),
         })
+    }
+}
+
+/// The error for a private address that a registry is at, or leads to, that only a Snapshot names.
+pub(super) fn stranger(home: &Url, host: String) -> Error {
+    let registry = http::authority(home);
+    match registry == host {
+        true => http::Error::Stranger { host }.into(),
+        false => http::Error::Led { host, registry }.into(),
     }
 }
 

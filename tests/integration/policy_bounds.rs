@@ -7,7 +7,10 @@ use lab::{
     universe::Universe,
 };
 
-use crate::harness::{Run, Workdir, vouched};
+use crate::{
+    harness::{Run, Workdir, vouched},
+    strangers_lead::private_name,
+};
 
 const LEAK: &str = r#"package main
 
@@ -306,20 +309,25 @@ fn a_registry_that_only_rules_name_redirects_to_no_private_host() {
     let scene = Scene::new();
     let store = Server::start(Options::default()).unwrap();
     let digest = store.put_blob("acme/facts", b"text");
-    let other = Server::start(Options {
-        redirect_blobs: Some(format!("http://{}", store.address())),
-        ..Options::default()
-    });
-    let other = other.unwrap();
-    other.put_blob("acme/facts", b"text");
-    scene.dir.write(
-        "asks/a.rego",
-        asking(&format!("{}/acme/facts@{digest}", other.address())),
-    );
-    let before = store.requests().len();
-    scene
-        .verify("asks", &[])
-        .exits(2)
-        .says("is a private address");
-    assert_eq!(store.requests().len(), before);
+    let address = store.address();
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let names = [Some(host.to_owned()), private_name()];
+    for name in names.into_iter().flatten() {
+        let other = Server::start(Options {
+            redirect_blobs: Some(format!("http://{name}:{port}")),
+            ..Options::default()
+        });
+        let other = other.unwrap();
+        other.put_blob("acme/facts", b"text");
+        scene.dir.write(
+            "asks/a.rego",
+            asking(&format!("{}/acme/facts@{digest}", other.address())),
+        );
+        let before = store.requests().len();
+        scene
+            .verify("asks", &[])
+            .exits(2)
+            .says(&format!("{name}:{port} is a private address"));
+        assert_eq!(store.requests().len(), before);
+    }
 }

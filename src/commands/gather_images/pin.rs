@@ -95,7 +95,13 @@ impl GatherRequest {
                 commit.clone()
             }
             _ if source.revision.is_empty() || git::is_commit(&source.revision) => return Ok(()),
-            _ => commit_at(&source.url, &source.revision, context).await?,
+            _ => {
+                if matches!(self.source, ImageSource::Snapshot(_)) {
+                    let named = context.git.named_by_snapshot(&source.url);
+                    named.map_err(git_failure)?;
+                }
+                commit_at(&source.url, &source.revision, context).await?
+            }
         };
         source.revision = commit;
         Ok(())

@@ -22,7 +22,7 @@ use crate::{
         error::{Error, redacted},
     },
     http::{
-        self, Method, Pace, Problem, Response, Sent, StatusCode, Traffic, Url,
+        self, Method, Pace, Problem, Response, Sent, StatusCode, Url,
         header::{self, HeaderValue},
         retry_after, upload,
     },
@@ -263,8 +263,7 @@ impl Exchange {
         extra: &[&crate::git::credentials::ExtraHeader],
         account: Option<&Account>,
     ) -> Result<Response, FailedAttempt> {
-        let client = self.current.git.http.client(url, Traffic::Small);
-        let client = client.map_err(Error::from)?;
+        let client = self.current.git.client_to(url)?;
         let method = match self.is_first() {
             true => Method::GET,
             false => Method::POST,
@@ -296,7 +295,12 @@ impl Exchange {
             sent = counted;
         }
         let answer = self.current.git.http.send(request, &method, url, sent);
-        answer.await.map_err(|failed| self.broken(&failed))
+        answer
+            .await
+            .map_err(|failed| match self.current.git.barred(url, &failed) {
+                Some(error) => error.into(),
+                None => self.broken(&failed),
+            })
     }
 
     /// Converts a request without an answer, or with a part of one, into an error.
