@@ -7,6 +7,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     sync::{
         OnceLock,
@@ -16,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
 
 use crate::{
     budget::{self, Exceeded, Size},
@@ -39,6 +43,19 @@ pub(super) fn interrupt(left_behind: &str) {
     INTERRUPTED.get_or_init(|| left_behind.to_owned());
 }
 
+/// Waits for the signal of Ctrl-C, or the one by which a container is stopped.
+///
+/// # Errors
+/// The system lets no signal be waited for.
+pub(super) async fn interruption() -> io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+/// The bounds of a run.
 pub(super) struct RunBounds {
     /// The time limit, and the failure when it is exceeded.
     pub(super) time: Option<(Duration, Failure)>,

@@ -34,7 +34,7 @@ pub(super) fn start<F: Future<Output = Result<Outcome, Failure>>>(
         .build()
         .or_fail(Kind::Bug)?;
     runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if bounds::interruption().await.is_ok() {
             bounds::interrupt(&progress.left_behind());
         }
     });
