@@ -228,7 +228,9 @@ impl Fetcher {
             SourceAddress::File(path) => self.directory(&origin, path).await?,
             SourceAddress::Git(git) => self.repository(&origin, git).await?,
             SourceAddress::Http(url) => document(&self.http, &origin, &url).await?,
-            SourceAddress::Oci(reference) => oci::artifact(&self.registry, &origin, &reference).await?,
+            SourceAddress::Oci(reference) => {
+                oci::artifact(&self.registry, &origin, &reference).await?
+            }
         };
         let fetched = Arc::new(fetched);
         known.insert(text.to_owned(), fetched.clone());
