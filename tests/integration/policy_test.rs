@@ -139,7 +139,7 @@ fn lists_rules_with_their_annotations() {
     let run = dir.promote(&["policy", "list", "policy"]).exits(0);
     assert_eq!(
         run.stdout,
-        "main.labelled (deny)\n  Image is labelled\n  collections: minimal\n  effective on: 2025-07-01T00:00:00Z\n  policy/main.rego:9\nmain.purl (warn)\n  Package URL is valid\n  policy/main.rego:16\n"
+        "main.labelled (deny)\n  Image is labelled\n  collections: minimal\n  effective on: 2025-07-01T00:00:00Z\n  policy/main.rego:9\nmain.purl (warn)\n  Package URL is valid\n  policy/main.rego:18\n"
     );
     let run = dir
         .promote(&["policy", "list", "policy", "--output", "json"])
