@@ -30,7 +30,7 @@ mod uri;
 
 #[cfg(test)]
 pub(crate) use archive::of_any_files as archive_of_any_files;
-pub(crate) use archive::{all as files_of_archive, clean as clean_path};
+pub(crate) use archive::{clean as clean_path, matching_files as files_of_archive};
 pub(crate) use config::PolicySpec;
 pub(crate) use dialect::Dialect;
 pub(crate) use evidence::{Evidence, Opinion, Pass, UnverifiedEvidence, VerifiedEvidence};

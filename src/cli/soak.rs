@@ -26,8 +26,8 @@ use lab::{
 };
 use serde_json::{Value, json};
 
-use super::*;
-use crate::budget;
+use super::{start::context, *};
+use crate::{budget, progress::Progress};
 
 /// The number of promotions without `SOAK_ROUNDS`.
 const ROUNDS: usize = 200;

@@ -115,7 +115,7 @@ fn check_named(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
+pub(super) fn context(global: &Global, env: Env, progress: Progress) -> Result<Context, Failure> {
     check_named(global)?;
     for host in &global.insecure_skip_tls_verify {
         tracing::warn!(?host, "the certificate of this host is not checked");

@@ -10,7 +10,7 @@ use crate::{
     commands::{Context, failures::registry_failure, record_failures::record_failure},
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, DigestReference, Reference, Repository, Tag},
-    record::SigningKey,
+    record::StatementKey,
     registry::NewLayer,
     trust::dsse::{IN_TOTO, signed_bytes},
 };
@@ -43,7 +43,7 @@ pub(super) struct Flags {
 /// The key and the places of the summaries, checked before anything is verified.
 pub(super) struct Summaries {
     /// The key; `None` for unsigned predicates.
-    key: Option<SigningKey>,
+    key: Option<StatementKey>,
     /// The directory in the artifact.
     dir: String,
     /// The repository of the artifact; without one the summaries are lost, as in the original.
@@ -63,7 +63,7 @@ impl Flags {
             ("predicate", _) => None,
             ("dsse", Some(reference)) if !reference.is_empty() => {
                 let reference = reference.strip_prefix("file://").unwrap_or(reference);
-                let key = SigningKey::load(reference, None, &context.env).await;
+                let key = StatementKey::load(reference, None, &context.env).await;
                 Some(key.map_err(record_failure)?)
             }
             ("dsse", _) => {
@@ -242,7 +242,7 @@ fn predicate(
 }
 
 /// The signed statement about the image.
-fn envelope(key: &SigningKey, summary: &Summary) -> Result<Vec<u8>, Failure> {
+fn envelope(key: &StatementKey, summary: &Summary) -> Result<Vec<u8>, Failure> {
     let digest = summary.image.digest.to_string();
     let (algorithm, hex) = digest.split_once(':').unwrap_or(("sha256", &digest));
     let statement = json!({
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn an_envelope_verifies_over_exactly_its_statement() {
-        let key = SigningKey::ephemeral().unwrap();
+        let key = StatementKey::ephemeral().unwrap();
         let all = summaries(&report(), "p", "t").unwrap();
         let envelope: Value = serde_json::from_slice(&envelope(&key, &all[0]).unwrap()).unwrap();
         let bytes = |pointer: &str| {

@@ -179,7 +179,7 @@ impl FunctionHost {
         let options = serde_json::Value::from(options?);
         // Members of an object are sorted by name, so equal options are equal texts.
         let question = format!("{image}\n{options}");
-        let answer = self.answers.once(function, question, || {
+        let answer = self.answers.memoised(function, question, || {
             verify(SignatureQuery {
                 subject,
                 image: image.to_owned(),

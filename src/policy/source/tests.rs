@@ -106,7 +106,8 @@ async fn a_login_in_a_url_stays_out_of_messages() {
         let error = fetcher().fetch(text).await.unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
-    let Ok(Address::Git(address)) = parse("git::https://s3cret@git.example/acme/policy//release")
+    let Ok(SourceAddress::Git(address)) =
+        parse("git::https://s3cret@git.example/acme/policy//release")
     else {
         panic!("no address");
     };
@@ -118,7 +119,7 @@ async fn a_login_in_a_url_stays_out_of_messages() {
         "quay.io/acme/policy@sha256:00",
         "./a@b:c",
     ] {
-        assert_eq!(super::address::without_login(text), text);
+        assert_eq!(address::without_login(text), text);
     }
 }
 

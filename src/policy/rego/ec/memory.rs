@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(ask("b", None), None);
         assert_eq!(ask("b", Some(json!("late"))), None);
         assert_eq!(asked.get(), 2);
-        assert!(memory.contains("f", "b") && !memory.knows("g", "b"));
+        assert!(memory.contains("f", "b") && !memory.contains("g", "b"));
     }
 
     #[test]
