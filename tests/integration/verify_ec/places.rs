@@ -105,7 +105,7 @@ const REFUSED: [(&str, &str); 12] = [
         "package a\n\ndeny contains x if x := opa.runtime().env\n",
         "function opa.runtime is not available",
     ),
-    ("package a\n\ndeny := true\n", "gives a boolean"),
+    ("package a\n\ndeny := true\n", "a boolean"),
     (
         "package a\n\nf(x) := 1\n\nf := 2\n\ndeny contains \"x\" if f(1)\n",
         "rego_type_error",

@@ -207,7 +207,8 @@ fn what_rules_verify_signatures_with_is_loaded_once_in_a_run() {
         rule(
             "unsaid",
             &format!(
-                "not count(ec.sigstore.verify_attestation({image}, {by_pattern}).errors) == 1"
+                "not \
+                 count(ec.sigstore.verify_attestation({image}, {by_pattern}).errors) == 1"
             ),
         ),
     ];
