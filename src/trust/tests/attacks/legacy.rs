@@ -555,7 +555,7 @@ fn wrong_stand_in_entries() -> Vec<Lie> {
 }
 
 /// Makes the layer of an envelope with its certificate and log entry.
-fn certified_envelope(envelope: &Value, certificate: &[u8], entry: &Entry) -> Layer {
+fn certified_envelope(envelope: &Value, certificate: &[u8], entry: &sigstore::Entry) -> Layer {
     Layer::envelope(envelope)
         .certified(certificate)
         .logged(entry)
