@@ -35,7 +35,13 @@ pub(in crate::gitops) fn check_values(
     let mut scan = Scan::new(
         tree,
         dir,
-        &[last_of(dir), last_of(values.file), "HelmRelease"],
+        // The last for the edited object itself, which need not name its file or directory.
+        &[
+            last_of(dir),
+            last_of(values.file),
+            "HelmRelease",
+            "valuesObject",
+        ],
     )?;
     scan.run(|document, file, local, warnings| {
         let mut found = Vec::new();
