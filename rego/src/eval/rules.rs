@@ -320,7 +320,11 @@ impl<'p> Machine<'p> {
             && let Some(entry) = members.known.get(keys)
         {
             self.reads |= entry.reads;
-            return Ok((entry.value.clone(), keys.len()));
+            let value = match rules.kind {
+                SetKind::Set => entry.value.as_ref().and_then(|_| keys.first().cloned()),
+                _ => entry.value.clone(),
+            };
+            return Ok((value, keys.len()));
         }
         if self.many_members(set) && self.whole(set)? {
             return self.member(set, keys);
@@ -380,6 +384,7 @@ impl<'p> Machine<'p> {
                 Ok(())
             })?;
         }
-        Ok(found)
+        // As of a value: the key as it was given, `1.0` for the element `1`.
+        Ok(found.and_then(|_| keys.first().cloned()))
     }
 }

@@ -61,6 +61,8 @@ pub(crate) enum AddressError {
         text: String,
         source: ReferenceError,
     },
+    #[error("policy source {text:?} has a login: give credentials of a registry by --authfile")]
+    Login { text: String },
 }
 
 impl SourceAddress {
@@ -159,10 +161,14 @@ fn refuse_plain_http(text: &str) -> Result<(), AddressError> {
 }
 
 fn oci(text: &str, reference: &str) -> Result<SourceAddress, AddressError> {
+    let shown = without_login(text);
+    if shown != text {
+        return Err(AddressError::Login { text: shown });
+    }
     let reference = reference
         .parse()
         .map_err(|source| AddressError::Reference {
-            text: without_login(text),
+            text: shown,
             source,
         })?;
     Ok(SourceAddress::Oci(reference))
