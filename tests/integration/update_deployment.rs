@@ -529,7 +529,12 @@ fn signs_the_commit_with_an_ssh_key() {
     let world = World::new();
     world.dir.write("key", SIGN_KEY);
     refused(&world, &["--sign-key=nowhere"], 3, "nowhere");
-    refused(&world, &["--sign-key=promoted.json"], 2, "no private key");
+    refused(
+        &world,
+        &["--sign-key=promoted.json"],
+        2,
+        "not a private key",
+    );
     world
         .dir
         .write("locked", include_bytes!("../fixtures/openpgp/locked.asc"));

@@ -258,7 +258,7 @@ deny contains {"code": "main.r", "msg": data.rule_data__configuration__.said}
     scene
         .verify(&["--policy", "policy", "--extra-rule-data", "said=said.yaml"])
         .exits(2)
-        .says("is a path of this machine, which only ec reads");
+        .says("is a local path, which only ec reads");
     scene
         .verify(&["--policy", "policy", "--extra-rule-data", "said"])
         .exits(2)
