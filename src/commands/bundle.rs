@@ -68,9 +68,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let mut outcome = Outcome::default();
     for (to, tag, resources) in planned {
         let dir = tempfile::tempdir().or_fail(Kind::Usage)?;
-        let digest = bundle::write(&resources, dir.path()).or_fail(Kind::Usage)?;
+        let packed = bundle::pack(&resources).or_fail(Kind::Usage)?;
+        let (layout, digest) =
+            Layout::of_artifact(dir.path().to_owned(), &packed.blobs, packed.manifest)
+                .map_err(registry_failure)?;
         if !args.dry_run {
-            let layout = Layout::new(dir.path().to_owned());
             push(layout, digest, &to, &tag, args.immutable, context).await?;
         }
         for resource in &resources {

@@ -191,6 +191,26 @@ impl Layout {
         Ok(found)
     }
 
+    /// Writes a layout with the one artifact of these blobs; returns the digest of its manifest.
+    ///
+    /// # Errors
+    /// [`Error::Layout`]; [`Error::Manifest`] for a document that is not a manifest.
+    pub(crate) fn of_artifact(
+        path: PathBuf,
+        blobs: &[Bytes],
+        manifest: Bytes,
+    ) -> Result<(Self, Digest), Error> {
+        let layout = Self::new(path);
+        layout.prepare()?;
+        for blob in blobs {
+            layout.write(&layout.blob_path(&Digest::of(blob)), blob)?;
+        }
+        let manifest = Manifest::new(MediaType::OciManifest.as_str(), manifest);
+        layout.put_manifest(&manifest.digest.into(), &manifest)?;
+        layout.list(&manifest, None)?;
+        Ok((layout, manifest.digest))
+    }
+
     /// Creates the directory, with the marker file `oci-layout`.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         let made = fs::create_dir_all(self.path.join("blobs/sha256"));

@@ -2,8 +2,9 @@
 //!
 //! The same resources make the same bytes: neither a time nor a user of the machine is included.
 
-use std::{fs, io, io::Write as _, path::Path};
+use std::{io, io::Write as _};
 
+use bytes::Bytes;
 use flate2::{Compression, GzBuilder};
 use serde_json::json;
 
@@ -30,25 +31,34 @@ pub(crate) struct BundleResource {
     pub(crate) text: String,
 }
 
-/// Writes a bundle as an OCI image layout and returns its digest.
+/// A bundle in memory.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    /// The layers, then the configuration.
+    pub(crate) blobs: Vec<Bytes>,
+    /// The manifest.
+    pub(crate) manifest: Bytes,
+}
+
+/// Packs a bundle.
 ///
 /// # Errors
-/// Those of the file system.
-pub(crate) fn write(resources: &[BundleResource], dir: &Path) -> io::Result<Digest> {
-    let (mut layers, mut diff_ids) = (Vec::new(), Vec::new());
+/// Errors of the packer.
+pub(crate) fn pack(resources: &[BundleResource]) -> io::Result<Bundle> {
+    let (mut blobs, mut layers, mut diff_ids) = (Vec::new(), Vec::new(), Vec::new());
     for resource in resources {
         let archive = archive(resource)?;
         diff_ids.push(Digest::of(&archive).to_string());
         let layer = packed(&archive)?;
-        let digest = blob(dir, &layer)?;
         layers.push(json!({
-            "mediaType": LAYER, "digest": digest.to_string(), "size": layer.len(),
+            "mediaType": LAYER, "digest": Digest::of(&layer).to_string(), "size": layer.len(),
             "annotations": {
                 "dev.tekton.image.apiVersion": resource.version,
                 "dev.tekton.image.kind": resource.kind.to_lowercase(),
                 "dev.tekton.image.name": resource.name,
             },
         }));
+        blobs.push(layer.into());
     }
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {},
@@ -57,31 +67,19 @@ pub(crate) fn write(resources: &[BundleResource], dir: &Path) -> io::Result<Dige
     let config = config.to_string().into_bytes();
     let mut manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": blob(dir, &config)?.to_string(), "size": config.len()},
+        "config": {"mediaType": CONFIG, "digest": Digest::of(&config).to_string(), "size": config.len()},
         "layers": layers,
     });
+    blobs.push(config.into());
     if let [one] = resources
         && let Some(release) = &one.release
     {
         manifest["annotations"] = json!({"org.opencontainers.image.version": release});
     }
-    let manifest = manifest.to_string().into_bytes();
-    let digest = blob(dir, &manifest)?;
-    let index = json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [{"mediaType": MANIFEST, "digest": digest.to_string(), "size": manifest.len()}],
-    });
-    fs::write(dir.join("index.json"), index.to_string())?;
-    fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    Ok(digest)
-}
-
-fn blob(dir: &Path, bytes: &[u8]) -> io::Result<Digest> {
-    let digest = Digest::of(bytes);
-    let dir = dir.join("blobs").join(digest.algorithm());
-    fs::create_dir_all(&dir)?;
-    fs::write(dir.join(digest.hex()), bytes)?;
-    Ok(digest)
+    Ok(Bundle {
+        blobs,
+        manifest: manifest.to_string().into(),
+    })
 }
 
 /// Returns a tar archive with the one file that a cluster reads.
@@ -117,13 +115,13 @@ mod tests {
             release: Some("0.1.0".to_owned()),
             text: "kind: Task\n".to_owned(),
         };
-        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let digests = dirs
-            .each_ref()
-            .map(|dir| write(std::slice::from_ref(&resource), dir.path()).unwrap());
-        assert_eq!(digests[0], digests[1]);
-        let path = dirs[0].path().join("blobs/sha256").join(digests[0].hex());
-        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let [one, again] = [(); 2].map(|()| pack(std::slice::from_ref(&resource)).unwrap());
+        assert_eq!(one.manifest, again.manifest);
+        let manifest: serde_json::Value = serde_json::from_slice(&one.manifest).unwrap();
+        assert_eq!(
+            manifest["layers"][0]["digest"],
+            Digest::of(&one.blobs[0]).to_string()
+        );
         let layer = &manifest["layers"][0];
         assert_eq!(layer["annotations"]["dev.tekton.image.kind"], "task");
         assert_eq!(layer["annotations"]["dev.tekton.image.apiVersion"], "v1");

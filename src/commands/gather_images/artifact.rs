@@ -2,20 +2,21 @@
 //!
 //! An OCI artifact with one layer (image specification 1.1, "Guidelines for artifact usage").
 
-use std::{fs, path::Path};
-
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::{
     commands::{Context, failures::registry_failure},
     failure::{Failure, Kind, OrFail as _},
-    image::{Digest, DigestReference, Repository},
-    registry::{ArtifactSelection, Content, CopyItem, CopyRules, ImageStore, Layout, Version},
+    image::{Digest, DigestReference, MediaType, Repository},
+    registry::{Content, CopyItem, Layout, ImageStore, CopyRules, ArtifactSelection, Version},
 };
 
 /// The type of the artifact and of its layer.
 const TYPE: &str = "application/vnd.promote.images.v1+json";
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// The configuration of an artifact that has none.
+const NOTHING: &[u8] = b"{}";
 /// The largest list that is read, in bytes.
 const MAX_LIST: u64 = 16 << 20;
 
@@ -29,9 +30,12 @@ pub(super) async fn push(
     context: &Context,
 ) -> Result<DigestReference, Failure> {
     let dir = tempfile::tempdir().or_fail(Kind::Usage)?;
-    let digest = layout(dir.path(), list).or_fail(Kind::Usage)?;
+    let blobs = [Bytes::from_static(NOTHING), Bytes::copy_from_slice(list)];
+    let (layout, digest) =
+        Layout::of_artifact(dir.path().to_owned(), &blobs, manifest(list).into())
+            .map_err(registry_failure)?;
     let item = CopyItem {
-        from: ImageStore::Layout(Layout::new(dir.path().to_owned())),
+        from: ImageStore::Layout(layout),
         version: Version::Digest(digest),
         to: ImageStore::Repository(context.registry.clone(), repository.clone()),
         tags: Vec::new(),
@@ -78,35 +82,15 @@ pub(crate) async fn read(text: &str, context: &Context) -> Result<Vec<u8>, Failu
     }
 }
 
-/// Writes an OCI image layout with the artifact and returns the digest of its manifest.
-fn layout(dir: &Path, list: &[u8]) -> std::io::Result<Digest> {
-    let blobs = dir.join("blobs/sha256");
-    fs::create_dir_all(&blobs)?;
-    let store = |bytes: &[u8]| {
-        let digest = Digest::of(bytes);
-        fs::write(blobs.join(digest.hex()), bytes).map(|()| digest)
-    };
-    let config = store(b"{}")?;
-    let layer = store(list)?;
+/// The manifest of the artifact.
+fn manifest(list: &[u8]) -> Vec<u8> {
+    let descriptor = |media_type: &str, bytes: &[u8]| json!({"mediaType": media_type, "digest": Digest::of(bytes).to_string(), "size": bytes.len()});
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "mediaType": MediaType::OciManifest.as_str(),
         "artifactType": TYPE,
-        "config": {"mediaType": EMPTY, "digest": config.to_string(), "size": 2},
-        "layers": [{"mediaType": TYPE, "digest": layer.to_string(), "size": list.len()}],
-    })
-    .to_string();
-    let digest = store(manifest.as_bytes())?;
-    let index = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [{
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "digest": digest.to_string(),
-            "size": manifest.len(),
-        }],
+        "config": descriptor(EMPTY, NOTHING),
+        "layers": [descriptor(TYPE, list)],
     });
-    fs::write(dir.join("index.json"), index.to_string())?;
-    fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    Ok(digest)
+    manifest.to_string().into_bytes()
 }
