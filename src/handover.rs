@@ -178,7 +178,7 @@ pub(crate) struct VerifiedComponent {
     /// Every artifact that was attached to the image during verification.
     #[serde(default)]
     pub(crate) attached: Vec<AttachedArtifact>,
-    /// The digests of all signatures and attestations that were read, accepted or not.
+    /// The digests of all signatures and attestations that were read, accepted or not, and of what rules opened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) opened: Vec<Digest>,
     /// Facts that could not be read and are not used by a selected rule.

@@ -105,6 +105,11 @@ impl AttachmentRecord {
         self.seen.extend(other.seen.iter().cloned());
     }
 
+    /// Adds what the rules of the policy opened.
+    pub(super) fn opened_by_rules(&mut self, opened: &BTreeSet<Digest>) {
+        self.opened.extend(opened);
+    }
+
     /// Returns the accepted evidence, sorted and without duplicates.
     pub(super) fn evidence(&self) -> Vec<AcceptedEvidence> {
         let evidence: BTreeSet<_> = self.evidence.iter().map(|(_, accepted)| accepted).collect();

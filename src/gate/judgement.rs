@@ -54,6 +54,7 @@ impl ImageJudgement {
 
     /// Adds the policy's results for an effective time.
     pub(super) fn add_opinion(&mut self, opinion: Opinion, at: Timestamp) {
+        self.record.opened_by_rules(&opinion.opened);
         let (outcome, unread, pass) = opinion.into_parts();
         for spared in &unread.spared {
             tracing::warn!("{spared}, and no selected rule uses it");

@@ -174,33 +174,37 @@ fn answer(subject: SignedObject, examined: Result<Examined, CallFault>) -> CallR
         SignedObject::Attestation => ("attestations", "verify image attestation signature"),
     };
     let mut unreadable = None;
+    let mut opened = Vec::new();
     let examined = examined.map_err(|fault| {
         unreadable = fault.unreadable;
         fault.text
     });
-    let found = examined.and_then(|examined| match subject {
-        SignedObject::Image => {
-            let found = examined
-                .signatures
-                .map_err(|error| format!("{what}: {error}"))?;
-            Ok(found
-                .iter()
-                .map(|found| signature(&Sig::from(found)))
-                .collect::<Vec<_>>())
-        }
-        SignedObject::Attestation => {
-            let found = examined
-                .attestations
-                .map_err(|error| format!("{what}: {error}"))?;
-            let shown = found.iter().map(|found| {
-                let signatures: Vec<_> = found
+    let found = examined.and_then(|examined| {
+        opened.clone_from(&examined.opened);
+        match subject {
+            SignedObject::Image => {
+                let found = examined
                     .signatures
+                    .map_err(|error| format!("{what}: {error}"))?;
+                Ok(found
                     .iter()
                     .map(|found| signature(&Sig::from(found)))
-                    .collect();
-                json!({"statement": found.statement.document(), "signatures": signatures})
-            });
-            Ok(shown.collect())
+                    .collect::<Vec<_>>())
+            }
+            Subject::Attestation => {
+                let found = examined
+                    .attestations
+                    .map_err(|error| format!("{what}: {error}"))?;
+                let shown = found.iter().map(|found| {
+                    let signatures: Vec<_> = found
+                        .signatures
+                        .iter()
+                        .map(|found| signature(&Sig::from(found)))
+                        .collect();
+                    json!({"statement": found.statement.document(), "signatures": signatures})
+                });
+                Ok(shown.collect())
+            }
         }
     });
     let (success, errors, found) = match found {
@@ -210,6 +214,7 @@ fn answer(subject: SignedObject, examined: Result<Examined, CallFault>) -> CallR
     CallResult {
         value: Some(json!({"success": success, "errors": errors, member: found})),
         unreadable,
+        opened,
     }
 }
 

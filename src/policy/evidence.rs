@@ -5,14 +5,14 @@
 //! verified (attestations may be absent if the user allows it). [`Pass`] has no public constructor: it is
 //! made for verified evidence without violations.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
 use super::{input::Background, outcome::PolicyOutcome, seen::UnseenFact};
 use crate::{
-    image::DigestReference,
-    trust::{Attestation, Examined, SignatureFailure, VerifiedImage, VerifiedSignature},
+    image::{Digest, DigestReference},
+    trust::{Attestation, Examined, VerifiedSignature, SignatureFailure, VerifiedImage},
 };
 
 /// Evidence about one image, as the document that rules see.
@@ -68,6 +68,8 @@ pub(crate) struct Pass {
 pub(crate) struct Opinion {
     pub(crate) outcome: PolicyOutcome,
     pub(crate) unreadable: Unread,
+    /// The digests of blobs, signatures and attestations that rules opened.
+    pub(crate) opened: BTreeSet<Digest>,
     pass: Option<Pass>,
 }
 
@@ -167,8 +169,15 @@ impl Opinion {
         Self {
             outcome,
             unreadable,
+            opened: BTreeSet::new(),
             pass,
         }
+    }
+
+    /// Adds the digests of what rules opened.
+    pub(super) fn with_opened(mut self, opened: BTreeSet<Digest>) -> Self {
+        self.opened.extend(opened);
+        self
     }
 
     /// Returns the results, the facts that could not be read, and the pass.

@@ -203,9 +203,10 @@ impl Policies {
                 at,
             };
             let (mut all, mut unread) = (PolicyOutcome::default(), Unread::default());
+            let mut opened = BTreeSet::new();
             for group in &policies.0.groups {
                 let settings = &policies.0.settings;
-                let (said, failed) =
+                let (said, record) =
                     rego::recorded(|| group.evaluate(&document, subject, settings));
                 let said = said?;
                 if settings.dialect.is_conforma() {
@@ -214,13 +215,14 @@ impl Policies {
                     let ((), _) = rego::recorded(name);
                 }
                 all.extend(said.outcome);
-                let failed = failed.into_iter();
+                opened.extend(record.opened);
+                let failed = record.unreadable.into_iter();
                 let failed = failed.filter(|failed| !foreign::is_absent(failed, &input, subject));
                 let facts = unreadable.iter().cloned().chain(failed);
                 group.sort_unread(facts, subject, settings, &mut unread);
             }
             all.sort();
-            Ok(Opinion::new(all, unread, verified))
+            Ok(Opinion::new(all, unread, verified).with_opened(opened))
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(interrupted)

@@ -20,7 +20,7 @@ use rego::{
 use memory::CallCache;
 pub(crate) use memory::CallResult;
 use oci::ImageLookup;
-use record::UnseenRecord;
+use record::CallRecord;
 pub(super) use record::keep_record;
 pub(crate) use record::recorded;
 
@@ -70,7 +70,7 @@ pub(crate) enum SignedObject {
 pub(crate) type Verify = Arc<dyn Fn(SignatureQuery) -> CallResult<serde_json::Value> + Send + Sync>;
 
 /// Evaluates `ec.oci.*` by the function's name and its arguments; records content that cannot be read.
-type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut UnseenRecord) -> Option<Value> + Send + Sync>;
+type Lookup = Arc<dyn Fn(&'static str, &[Value], &mut CallRecord) -> Option<Value> + Send + Sync>;
 
 /// The access of functions to registries and signatures. Clones share the cache.
 #[derive(Clone, Default)]
@@ -116,7 +116,7 @@ impl FunctionHost {
             found.map(|(_, manifest)| manifest.clone())
         };
         let lookup =
-            move |function: &'static str, arguments: &[Value], _: &mut UnseenRecord| match function
+            move |function: &'static str, arguments: &[Value], _: &mut CallRecord| match function
             {
                 "ec.oci.image_manifest" => manifest(arguments.first()?),
                 "ec.oci.image_manifests" => {
@@ -137,7 +137,7 @@ impl FunctionHost {
         &self,
         function: &'static str,
         arguments: &[Value],
-        record: &mut UnseenRecord,
+        record: &mut CallRecord,
     ) -> Option<Value> {
         let text = arguments.first().and_then(Value::as_str);
         match (function, text) {
@@ -173,7 +173,7 @@ impl FunctionHost {
         subject: SignedObject,
         image: &str,
         options: Option<&Value>,
-        record: &mut UnseenRecord,
+        record: &mut CallRecord,
     ) -> Option<Value> {
         let verify = self.verify.as_ref()?;
         let options = serde_json::Value::from(options?);
@@ -186,6 +186,7 @@ impl FunctionHost {
                 options,
             })
         });
+        record.opened.extend(answer.opened);
         if let Some(reason) = answer.unreadable {
             record.add(function, image, reason);
         }
@@ -205,7 +206,7 @@ pub(super) fn register(functions: &mut Functions, host: &FunctionHost) {
     for declaration in FUNCTIONS {
         let (host, name) = (host.clone(), declaration.name);
         let call = move |context: &mut CallContext, arguments: &[Value]| {
-            let answer = host.answer(name, arguments, context.state::<UnseenRecord>());
+            let answer = host.answer(name, arguments, context.state::<CallRecord>());
             answer.ok_or(BuiltinError::Undefined)
         };
         functions.add_host(declaration, Arc::new(call));

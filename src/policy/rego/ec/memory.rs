@@ -8,7 +8,7 @@ use std::{
 use rego::Value;
 use serde_json::Value as Json;
 
-use crate::policy::seen::UnseenReason;
+use crate::{image::Digest, policy::seen::UnseenReason};
 
 /// The size of the cache, in bytes, at which it is cleared.
 const MAX_REMEMBERED: usize = 64 << 20;
@@ -20,6 +20,8 @@ pub(crate) struct CallResult<T> {
     pub(crate) value: Option<T>,
     /// Set if the requested content could not be read.
     pub(crate) unreadable: Option<UnseenReason>,
+    /// The digests of evidence that was opened for it.
+    pub(crate) opened: Vec<Digest>,
 }
 
 impl<T> CallResult<T> {
@@ -28,6 +30,7 @@ impl<T> CallResult<T> {
         Self {
             value,
             unreadable: None,
+            opened: Vec::new(),
         }
     }
 
@@ -36,6 +39,7 @@ impl<T> CallResult<T> {
         Self {
             value: None,
             unreadable: Some(reason),
+            opened: Vec::new(),
         }
     }
 }
@@ -99,6 +103,7 @@ fn decoded(answer: CallResult<Json>) -> CallResult<Value> {
     CallResult {
         value: answer.value.as_ref().map(Value::from),
         unreadable: answer.unreadable,
+        opened: answer.opened,
     }
 }
 

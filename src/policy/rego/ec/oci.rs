@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::{
     memory::{CallCache, CallResult},
-    record::UnseenRecord,
+    record::CallRecord,
 };
 use crate::{
     image::{DigestReference, Reference, ReferenceError, Tag},
@@ -21,6 +21,8 @@ use crate::{
 
 /// The largest blob that a policy may read, in bytes.
 const MAX_BLOB: u64 = 128 << 20;
+/// The functions whose argument is a blob that they open.
+const BLOBS: [&str; 3] = ["ec.oci.blob", "ec.oci.blob_files", "ec.oci.parsed_blob"];
 /// How many manifests are fetched in parallel.
 const AT_ONCE: usize = 16;
 
@@ -48,7 +50,7 @@ impl ImageLookup {
         &self,
         function: &'static str,
         arguments: &[Value],
-        record: &mut UnseenRecord,
+        record: &mut CallRecord,
     ) -> Option<Value> {
         if function == "ec.oci.image_manifests" {
             return self.manifests(function, arguments.first()?, record);
@@ -63,6 +65,13 @@ impl ImageLookup {
             let found = self.0.runtime.block_on(self.fetch(function, image, &paths));
             answer(function, image, found)
         });
+        if let (true, Some(_), Ok(blob)) = (
+            BLOBS.contains(&function),
+            &answer.value,
+            image.parse::<DigestReference>(),
+        ) {
+            record.opened.insert(blob.digest);
+        }
         if let Some(reason) = answer.unreadable {
             record.add(function, image, reason);
         }
@@ -74,7 +83,7 @@ impl ImageLookup {
         &self,
         function: &'static str,
         images: &Value,
-        record: &mut UnseenRecord,
+        record: &mut CallRecord,
     ) -> Option<Value> {
         const ONE: &str = "ec.oci.image_manifest";
         let images = images.as_set()?.iter();

@@ -1,19 +1,27 @@
-//! Records the facts that functions could not read during an evaluation.
+//! Records what functions opened, and the facts that they could not read, during an evaluation.
 //!
 //! The engine keeps a record for each session. At its end the record moves to the current thread, which runs an
 //! evaluation from start to end.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use rego::Session;
 
-use crate::policy::seen::{UnseenFact, UnseenReason};
+use crate::{
+    image::Digest,
+    policy::seen::{UnseenReason, UnseenFact},
+};
 
-/// The facts that the functions of one session could not read.
-#[derive(Debug, Default)]
-pub(super) struct UnseenRecord(Vec<UnseenFact>);
+/// The record of the functions of one evaluation.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct CallRecord {
+    /// Facts that could not be read.
+    pub(crate) unreadable: Vec<UnseenFact>,
+    /// The digests of blobs, signatures and attestations that were opened.
+    pub(crate) opened: BTreeSet<Digest>,
+}
 
-impl UnseenRecord {
+impl CallRecord {
     /// Adds a fact that a function could not read.
     pub(super) fn add(&mut self, function: &str, of: &str, reason: UnseenReason) {
         let unreadable = UnseenFact {
@@ -21,31 +29,34 @@ impl UnseenRecord {
             of: of.to_owned(),
             reason,
         };
-        if !self.0.contains(&unreadable) {
-            self.0.push(unreadable);
+        self.add(unreadable);
+    }
+
+    fn add(&mut self, unreadable: Unreadable) {
+        if !self.unreadable.contains(&unreadable) {
+            self.unreadable.push(unreadable);
         }
     }
 }
 
 thread_local! {
-    static RECORD: RefCell<Vec<UnseenFact>> = const { RefCell::new(Vec::new()) };
+    static RECORD: RefCell<CallRecord> = RefCell::default();
 }
 
 /// Moves the record of a session to the current thread.
 pub(crate) fn keep_record(session: &mut Session) {
-    let noted = std::mem::take(session.state::<UnseenRecord>());
+    let noted = std::mem::take(session.state::<CallRecord>());
     RECORD.with_borrow_mut(|record| {
-        for unreadable in noted.0 {
-            if !record.contains(&unreadable) {
-                record.push(unreadable);
-            }
+        record.opened.extend(noted.opened);
+        for unreadable in noted.unreadable {
+            record.add(unreadable);
         }
     });
 }
 
-/// Runs an evaluation; returns its result and the facts that its functions could not read.
-pub(crate) fn recorded<T>(evaluate: impl FnOnce() -> T) -> (T, Vec<UnseenFact>) {
-    RECORD.with_borrow_mut(Vec::clear);
+/// Runs an evaluation; returns its result and the record of its functions.
+pub(crate) fn recorded<T>(evaluate: impl FnOnce() -> T) -> (T, CallRecord) {
+    RECORD.with_borrow_mut(std::mem::take);
     let result = evaluate();
     (result, RECORD.with_borrow_mut(std::mem::take))
 }
