@@ -42,7 +42,7 @@ mod unverified;
 mod verifier;
 
 pub(crate) use artifact::Artifact;
-pub(crate) use bundle::{SIGN, claimed_predicate_type};
+pub(crate) use bundle::{PROMOTION, SIGN, VSA, claimed_predicate_type};
 pub(crate) use certificate::subject_of;
 pub(crate) use discover::BUNDLE;
 pub(crate) use error::{Error, EvidenceKind, Reason, Rejected, SignatureFailure};

@@ -346,6 +346,7 @@ fn reject(origin: &str, kind: trust::EvidenceKind, reason: Reason) -> Rejected {
     Rejected {
         origin: origin.to_owned(),
         kind: Some(kind),
+        promotion: false,
         reason,
     }
 }

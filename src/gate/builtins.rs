@@ -139,7 +139,7 @@ impl Gate {
                 judged.report.successes.push(ATTESTATION.finding(PASS));
                 Some(attestations)
             }
-            Err(error) if error.is_absence() && !self.wording.is_conforma() => {
+            Err(error) if self.is_unattested(error) => {
                 let goes_on = self.does_without(error, &examined.image, judged);
                 goes_on.then_some(&[])
             }
@@ -185,6 +185,15 @@ impl Gate {
         judged.report.violations.push(finding);
         judged.missing.push(failure.clone());
         false
+    }
+
+    /// Tells whether no attestation is there; where none is required, those of promotions are left out.
+    fn is_unattested(&self, failure: &SignatureFailure) -> bool {
+        let found = match self.allow_unattested {
+            true => failure.is_unattested(),
+            false => failure.is_absence(),
+        };
+        found && !self.wording.is_conforma()
     }
 
     /// Tells whether only the transparency-log entry is missing, in this program's own wording.

@@ -33,6 +33,8 @@ pub(crate) struct RecordJob {
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
     pub(crate) registry: &'a Registry,
+    /// The environment that the images are promoted to.
+    pub(crate) environment: &'a str,
     /// The files of the promotion for the evidence bundle; `None` writes no bundle.
     pub(crate) evidence: Option<&'a EvidenceBundle>,
     /// The facts of the statements, and the predicate types to write.
@@ -68,6 +70,8 @@ pub(crate) struct AttachedDocument {
 #[derive(Debug, Clone)]
 pub(crate) struct ImageRecord {
     pub(crate) name: String,
+    /// The environment that it is promoted to.
+    pub(crate) environment: String,
     pub(crate) image: DigestReference,
     /// The digest of the evidence bundle.
     pub(crate) evidence: Option<Digest>,
@@ -128,6 +132,7 @@ impl Recorder<'_> {
         }
         Ok(ImageRecord {
             name: component.name,
+            environment: self.environment.to_owned(),
             image,
             evidence: evidence_digest,
             written,
@@ -177,7 +182,7 @@ impl Recorder<'_> {
                 envelope: None,
             };
             if let (None, Some(signing)) = (there, self.signing) {
-                let signed = signing.sign(kind, &one.document).await?;
+                let signed = signing.sign(kind, &one.document, layout).await?;
                 one.envelope = Some(signed.envelope());
                 match layout {
                     StatementLayout::Bundle => {
@@ -279,8 +284,10 @@ impl Recorder<'_> {
         let bundles: BTreeSet<Digest> = bundles.collect();
         let sig = format!("sha256-{}.sig", image.digest.hex());
         let here = component.source.repository == image.repository;
+        // A copy that moved attached artifacts moved all that were accepted.
+        let came = component.copied.referrers > 0;
         let mut attached = verdict.iter().flat_map(|verdict| &verdict.attached);
-        let signed = here && attached.any(|attached| attached.place == sig);
+        let signed = attached.any(|found| found.place == sig && (here || came && found.accepted));
         FoundImage::look(self.registry, image, depth, &bundles, signed).await
     }
 

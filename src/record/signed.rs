@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, SigningServices, StatementKey, keyless::Certified};
+use super::{Error, SigningServices, StatementLayout, StatementKey, keyless::Certified};
 use crate::{
     http::Http,
     registry::{NewLayer, NewReferrer, PREDICATE_TYPE},
@@ -99,6 +99,7 @@ impl Signing {
         &self,
         predicate_type: &str,
         payload: &[u8],
+        layout: Layout,
     ) -> Result<SignedStatement, Error> {
         let message = signed_bytes(IN_TOTO, payload);
         let signature = self.key.sign(&message)?;
@@ -107,13 +108,18 @@ impl Signing {
         let entry = services
             .log(http, &self.key, certificate, &message, &signature)
             .await?;
-        let stamp = services.stamp(http, &signature).await?;
         // Verifiers of summaries expect an empty key identifier.
         let envelope = json!({
             "payloadType": IN_TOTO,
             "payload": STANDARD.encode(payload),
-            "signatures": [{"keyid": "", "sig": STANDARD.encode(signature)}],
+            "signatures": [{"keyid": "", "sig": STANDARD.encode(&signature)}],
         });
+        // Under a tag readers expect the whole envelope to be stamped, in a bundle its signature.
+        let stamped = match layout {
+            Layout::Tag => envelope.to_string().into_bytes(),
+            Layout::Bundle => signature,
+        };
+        let stamp = services.stamp(http, &stamped).await?;
         Ok(SignedStatement {
             predicate_type: predicate_type.to_owned(),
             envelope,

@@ -6,15 +6,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(crate) use crate::trust::{PROMOTION, VSA};
 use crate::{
     handover::{Promoted, PromotedComponent, Verified, VerifiedComponent},
     image::{Digest, DigestReference},
 };
 
-/// The predicate type of a verification summary.
-pub(crate) const VSA: &str = "https://slsa.dev/verification_summary/v1";
-/// The predicate type of a promotion; `docs/record.md` specifies it.
-pub(crate) const PROMOTION: &str = "urn:promote:promotion:v1";
 /// The type of an in-toto statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 /// The SLSA version in summaries.
@@ -45,6 +42,9 @@ pub(crate) struct GitopsPlace {
     /// The component; empty for all components.
     #[serde(skip)]
     pub(crate) component: String,
+    /// The environment; empty for every one.
+    #[serde(skip)]
+    pub(crate) environment: String,
     pub(crate) uri: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
@@ -165,6 +165,7 @@ impl PromotionFacts {
         let gitops = self.gitops.iter();
         let gitops: Vec<_> = gitops
             .filter(|place| place.component.is_empty() || place.component == component.name)
+            .filter(|place| place.environment.is_empty() || place.environment == self.environment)
             .collect();
         let exceptions = self.verdict(component);
         let exceptions = exceptions.map(|verdict| verdict.exceptions.clone());

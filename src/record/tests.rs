@@ -72,6 +72,7 @@ fn subject(change: impl FnOnce(&mut Value, &mut Value)) -> PromotionFacts {
         }],
         gitops: vec![GitopsPlace {
             component: "web".to_owned(),
+            environment: String::new(),
             uri: "https://git.example/ops".to_owned(),
             path: Some("overlays/prod/patch.yaml".to_owned()),
             before: Some(format!("{REPOSITORY}:prod-v0.9")),

@@ -25,6 +25,10 @@ use super::{
 };
 use crate::{image::Digest, json};
 
+/// The predicate type of a verification summary (SLSA).
+pub(crate) const VSA: &str = "https://slsa.dev/verification_summary/v1";
+/// The predicate type of a promotion; `docs/record.md` specifies it.
+pub(crate) const PROMOTION: &str = "urn:promote:promotion:v1";
 /// The predicate type of an image signature.
 pub(crate) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
@@ -102,12 +106,17 @@ pub(crate) fn claimed_predicate_type(bytes: &[u8]) -> Option<String> {
     if envelope.payload_type == simple_signing::MEDIA_TYPE {
         return Some(SIGN.to_owned());
     }
+    claimed_by(envelope.payload.as_bytes())
+}
+
+/// Reads the predicate type of an unverified statement.
+pub(super) fn claimed_by(statement: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct PredicateClaim {
         predicate_type: String,
     }
-    let claim: PredicateClaim = json::read(envelope.payload.as_bytes(), &json::STATEMENT).ok()?;
+    let claim: PredicateClaim = json::read(statement, &json::STATEMENT).ok()?;
     Some(claim.predicate_type)
 }
 

@@ -130,6 +130,7 @@ fn unusable(
     Rejected {
         origin,
         kind,
+        promotion: false,
         reason: Reason::Malformed {
             what,
             reason: reason.to_owned(),
@@ -185,6 +186,7 @@ async fn attached(
             found.1.push(Rejected {
                 origin,
                 kind: Some(kind),
+                promotion: false,
                 reason,
             });
         }
@@ -257,6 +259,7 @@ fn referrer(found: &mut Layers, image: &DigestReference, digest: Digest, manifes
         found.1.push(Rejected {
             origin: origin.clone(),
             kind: None,
+            promotion: false,
             reason,
         });
     };
@@ -303,6 +306,7 @@ fn push(
         found.1.push(Rejected {
             origin,
             kind,
+            promotion: false,
             reason,
         });
         return;

@@ -217,6 +217,8 @@ pub(crate) struct Rejected {
     pub(crate) origin: String,
     /// The kind of evidence that it may be; `None` for both.
     pub(crate) kind: Option<EvidenceKind>,
+    /// Set when it calls itself the record of a promotion, which attests no build.
+    pub(crate) promotion: bool,
     pub(crate) reason: Reason,
 }
 
@@ -238,6 +240,12 @@ impl SignatureFailure {
     /// Tells whether the image has no candidate of this kind.
     pub(crate) fn is_absence(&self) -> bool {
         self.rejected.is_empty()
+    }
+
+    /// Tells whether nothing was there that could have been evidence of a build: what promotions leave behind must not
+    /// turn an image that is not attested into one whose attestations are refused.
+    pub(crate) fn is_unattested(&self) -> bool {
+        self.rejected.iter().all(|rejected| rejected.promotion)
     }
 
     /// Tells whether every candidate lacks only an entry in a transparency log.

@@ -95,7 +95,7 @@ impl Examined {
     pub(crate) fn signed(&self) -> Result<VerifiedImage, &SignatureFailure> {
         self.signatures.as_ref()?;
         match &self.attestations {
-            Err(failure) if !failure.is_absence() => Err(failure),
+            Err(failure) if !failure.is_unattested() => Err(failure),
             Ok(_) | Err(_) => Ok(VerifiedImage {
                 image: self.image.clone(),
             }),

@@ -4,6 +4,8 @@
 //! A keyless one is converted to a bundle, so that the Sigstore library checks times, chain,
 //! certificate log and transparency log. This module adds the checks that the library lacks.
 
+mod stamped;
+
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -96,6 +98,7 @@ impl TrustChecks {
                 }});
                 self.by_certificate(expected, subject, &signed, content, digest)?
             }
+            // cosign stamps no signatures of this form without a log.
             TrustedSigners::Stamped(_) => return Err(Reason::NoTime),
         };
         let claims = simple_signing::check(payload, digest)?;
@@ -140,8 +143,10 @@ impl TrustChecks {
                     let content = single(&envelope, signature);
                     self.by_certificate(expected, subject, &signed, content, digest)
                 }
-                // Only bundles contain timestamps over the signature.
-                TrustedSigners::Stamped(_) => Err(Reason::NoTime),
+                TrustedSigners::Stamped(expected) => {
+                    let content = single(&envelope, signature);
+                    self.by_stamp(expected, subject, &signed, content, digest)
+                }
             };
             match checked {
                 Ok(found) => verified = verified.or(Some((signature, found))),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::{
     Error,
-    bundle::SIGN,
-    bundle::claimed_predicate_type,
+    bundle::{PROMOTION, SIGN, VSA, claimed_by, claimed_predicate_type},
     discover::{self, Container, EvidenceCandidate, FoundCandidates},
+    dsse::SignedEnvelope,
     error::{EvidenceKind, Reason, Rejected, SignatureFailure},
     examined::{Attestation, Examined, VerifiedSignature},
     identity::ExpectedIdentity,
@@ -169,6 +169,7 @@ impl ImageVerifier {
             let kind = kind_of(&candidate);
             let origin = candidate.origin.clone();
             let container = candidate.container;
+            let promotion = is_promotion(&candidate);
             match self.check(candidate, manifest.digest).await? {
                 Ok(CheckedEvidence::Signature(signature)) => sorted.signatures.push(signature),
                 Ok(CheckedEvidence::Attestation(attestation)) => {
@@ -177,6 +178,7 @@ impl ImageVerifier {
                 Err(reason) => sorted.reject(Rejected {
                     origin,
                     kind,
+                    promotion,
                     reason,
                 }),
             }
@@ -289,6 +291,7 @@ impl Sorted {
             self.refused_signatures.push(Rejected {
                 origin: attestation.origin.clone(),
                 kind: Some(EvidenceKind::Signature),
+                promotion: false,
                 reason: Reason::NotASignature {
                     predicate_type: attestation.statement.predicate_type().to_owned(),
                 },
@@ -332,6 +335,19 @@ impl Sorted {
             opened: self.opened,
         }
     }
+}
+
+/// Tells whether a candidate calls itself the record of a promotion; it is refused all the same.
+fn is_promotion(candidate: &EvidenceCandidate) -> bool {
+    let claimed = match candidate.container {
+        Container::Bundle => claimed_predicate_type(&candidate.bytes),
+        Container::Envelope => match SignedEnvelope::parse(&candidate.bytes) {
+            Ok(envelope) => claimed_by(&envelope.payload),
+            Err(_) => None,
+        },
+        Container::SimpleSigning => None,
+    };
+    claimed.is_some_and(|kind| [VSA, PROMOTION].contains(&kind.as_str()))
 }
 
 fn found<T>(

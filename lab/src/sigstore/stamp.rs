@@ -67,13 +67,18 @@ impl Stamper {
 
     /// Says in base64 that some bytes were there at a time, in seconds since 1970.
     pub fn token(&self, bytes: &[u8], time: i64) -> Result<String> {
+        self.token_of(&Sha256::digest(bytes), time)
+    }
+
+    /// The same for bytes of which only the SHA-256 is known.
+    pub fn token_of(&self, hashed: &[u8], time: i64) -> Result<String> {
         let algorithm = |oid: &[u8]| sequence(&[&der(6, oid)]);
         let hash = |bytes: &[u8]| der(4, &Sha256::digest(bytes));
         let time = Timestamp::from_second(time)?.to_zoned(TimeZone::UTC);
         let info = sequence(&[
             &der(2, &[1]),
             &der(6, POLICY),
-            &sequence(&[&algorithm(SHA256), &hash(bytes)]),
+            &sequence(&[&algorithm(SHA256), &der(4, hashed)]),
             &der(2, &[1]),
             &der(0x18, time.strftime("%Y%m%d%H%M%SZ").to_string().as_bytes()),
         ]);

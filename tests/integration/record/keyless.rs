@@ -4,7 +4,8 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    ops::Range,
+    sync::Arc,
     thread,
 };
 
@@ -21,18 +22,20 @@ use super::{PROMOTION, Scene, VERIFIER, VSA};
 const SUBJECT: &str = "https://kubernetes.io/namespaces/release/serviceaccounts/promote";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
+/// The place of the hash in a query for a timestamp.
+const HASH: Range<usize> = 24..56;
+
+const STAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
+
 /// The three services behind one port.
 struct Services {
     sigstore: Sigstore,
-    /// The last signature that was logged, which is the next to be stamped.
-    signature: Mutex<Vec<u8>>,
 }
 
 impl Services {
     fn start() -> (Arc<Self>, String) {
         let services = Arc::new(Self {
             sigstore: Sigstore::new().unwrap(),
-            signature: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +69,8 @@ impl Services {
         let found = match path {
             "/api/v2/signingCert" => self.certify(&body),
             "/api/v2/log/entries" => self.log(&body),
-            "/api/v1/timestamp" => self.stamp(),
+            "/api/v1/timestamp" => self.stamp(&body[HASH]),
+            "/lying/timestamp" => self.stamp(&[7; 32]),
             _ => None,
         };
         let (status, body) = match found {
@@ -108,8 +112,6 @@ impl Services {
     fn log(&self, body: &[u8]) -> Option<Vec<u8>> {
         let request: Value = serde_json::from_slice(body).ok()?;
         let request = &request["hashedRekordRequestV002"];
-        let signature = request["signature"]["content"].as_str()?;
-        *self.signature.lock().unwrap() = STANDARD.decode(signature).ok()?;
         let document = json!({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": {
             "data": {"algorithm": "SHA2_256", "digest": request["digest"]},
             "signature": request["signature"],
@@ -119,9 +121,8 @@ impl Services {
         Some(log.bundle_entry(&entry).ok()?.to_string().into_bytes())
     }
 
-    fn stamp(&self) -> Option<Vec<u8>> {
-        let signature = self.signature.lock().unwrap().clone();
-        let token = self.sigstore.stamper.token(&signature, SIGNED).ok()?;
+    fn stamp(&self, hash: &[u8]) -> Option<Vec<u8>> {
+        let token = self.sigstore.stamper.token_of(hash, SIGNED).ok()?;
         STANDARD.decode(token).ok()
     }
 }
@@ -190,6 +191,96 @@ fn a_projected_token_signs_and_the_log_and_a_timestamp_prove_it() {
     assert!(scene.att_layers().iter().any(stamped));
 }
 
+/// Under the tag of attestations a certificate is read by the timestamp of the whole envelope.
+#[test]
+fn a_statement_under_a_tag_is_read_by_its_timestamp() {
+    let scene = Scene::new();
+    let (services, url) = Services::start();
+    let root = services.sigstore.trusted_root().to_string();
+    let root = scene.dir.write("root.json", root).display().to_string();
+    let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"system:serviceaccount:release:promote"}"#);
+    scene.dir.write("token", format!("e30.{claims}.c2ln\n"));
+    let run = scene.attest(&[
+        &format!("--fulcio-url={url}"),
+        "--identity-token-file=token",
+        &format!("--tsa-url={url}/api/v1/timestamp"),
+        &format!("--verifier-id={VERIFIER}"),
+    ]);
+    run.exits(0).prints("(.att tag, written)");
+    let image = scene.image();
+    let verify = |kind: &str, subject: &str, flags: &[&str]| {
+        let own = [
+            "trust",
+            "verify",
+            &image,
+            "--kind=attestation",
+            &format!("--type={kind}"),
+            &format!("--certificate-identity={subject}"),
+            &format!("--certificate-oidc-issuer={ISSUER}"),
+            &format!("--trusted-root={root}"),
+        ];
+        scene.dir.promote(&[&own, flags].concat())
+    };
+    for kind in [VSA, PROMOTION] {
+        verify(kind, SUBJECT, &["--ignore-rekor"]).exits(0);
+        verify(kind, "https://kubernetes.io/other", &["--ignore-rekor"]).exits(4);
+        verify(kind, SUBJECT, &[]).exits(4);
+    }
+    let trust = |log: bool| {
+        let text = format!(
+            "verifiers:\n- {{id: {VERIFIER}, identity: {SUBJECT}, issuer: {ISSUER}, environments: [prod], transparencyLog: {log}}}\ntrustedRoot: {root}\n"
+        );
+        scene.dir.write("trust.yaml", text);
+        let gitops = format!("--gitops-repo-url={}", scene.universe.gitops_url());
+        let credentials = format!(
+            "--git-credentials-dir={}",
+            scene.universe.credentials().display()
+        );
+        scene.dir.promote(&[
+            "update-deployment",
+            &gitops,
+            &credentials,
+            "--dry-run",
+            "--adopt",
+            "--require-attestation=trust.yaml",
+        ])
+    };
+    trust(false).exits(0);
+    trust(true).exits(4);
+    // A timestamp over other bytes, and none.
+    let tag = scene.universe.image.attached_tag("att");
+    let bytes = scene.production.manifest("acme/web", &tag).unwrap();
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut manifest: Value = serde_json::from_slice(&bytes).unwrap();
+        let layers = manifest["layers"].as_array_mut().unwrap();
+        let own = layers.iter_mut();
+        own.filter(|layer| layer["annotations"]["predicateType"] == PROMOTION)
+            .for_each(|layer| change(&mut layer["annotations"]));
+        let text = manifest.to_string();
+        scene.production.put_manifest(
+            "acme/web",
+            Some(&tag),
+            lab::signer::MANIFEST,
+            text.as_bytes(),
+        );
+        verify(PROMOTION, SUBJECT, &["--ignore-rekor"])
+    };
+    let other = services
+        .sigstore
+        .stamper
+        .token(b"other", lab::sigstore::SIGNED)
+        .unwrap();
+    let other = json!({"SignedRFC3161Timestamp": other}).to_string();
+    changed(&|_| ()).exits(0);
+    changed(&|annotations| annotations[STAMP] = other.as_str().into()).exits(4);
+    changed(&|annotations| drop(annotations.as_object_mut().unwrap().remove(STAMP))).exits(4);
+    changed(&|annotations| {
+        let certificate = "dev.sigstore.cosign/certificate";
+        drop(annotations.as_object_mut().unwrap().remove(certificate));
+    })
+    .exits(4);
+}
+
 #[test]
 fn a_service_that_refuses_or_lies_ends_the_run() {
     let scene = Scene::new();
@@ -211,7 +302,7 @@ fn a_service_that_refuses_or_lies_ends_the_run() {
     let elsewhere = format!("--fulcio-url={url}/elsewhere");
     let run = scene.attest(&[&elsewhere, token, &verifier]).exits(2);
     assert!(!run.stderr.contains(&claims), "{}", run.stderr);
-    let lying = format!("--tsa-url={url}/api/v1/timestamp");
+    let lying = format!("--tsa-url={url}/lying/timestamp");
     scene
         .attest(&[&fulcio, token, &verifier, &lying])
         .exits(5)
