@@ -9,7 +9,7 @@ mod args;
 mod files;
 mod output;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 pub(crate) use args::Args;
 pub(in crate::commands) use args::without_login;
@@ -47,7 +47,8 @@ pub(crate) enum StatementKind {
 #[derive(Debug, Clone)]
 pub(crate) struct AttestRequest {
     pub(crate) files: FilesRequest,
-    pub(crate) environment: String,
+    /// The environments; each gets a record of its own.
+    pub(crate) environments: Vec<String>,
     pub(crate) verifier_id: Option<String>,
     /// The stable name of the policy; `None` is that of the verdict.
     pub(crate) policy_uri: Option<String>,
@@ -86,7 +87,7 @@ pub(crate) struct FilesRequest {
 /// The documents that `attest` attached to each image.
 #[derive(Debug)]
 pub(crate) struct AttestedImages {
-    /// The record of each image, in the order of `promoted.json`.
+    /// The record of each image for each environment, in the order of `promoted.json`.
     pub(crate) attested: Vec<ImageRecord>,
     link: Option<String>,
     dry_run: bool,
@@ -121,9 +122,7 @@ pub(crate) async fn perform(
         });
     }
     let files = PromotionFiles::read(&request.files, context)?;
-    let jobs = files.jobs()?;
-    let mut evidence = files.evidence(context)?;
-    evidence.environment = Some(request.environment.clone());
+    let mut evidence = files.evidence()?;
     evidence.run_url.clone_from(&request.run.url);
     let kinds = predicate_types(&statements);
     let subject = match kinds.is_empty() {
@@ -136,16 +135,27 @@ pub(crate) async fn perform(
     };
     // A statement that names an evidence bundle is not written without it.
     let records = statements.contains(&StatementKind::Evidence) || kinds.contains(&PROMOTION);
-    let recorder = Recorder {
-        registry: &context.registry,
-        evidence: records.then_some(&evidence),
-        subject: subject.as_ref().map(|subject| (subject, kinds.as_slice())),
-        signing: signing.as_ref(),
-        layout: request.layout,
-        verified_at: &files.vouched.verified().verified_at,
-        dry_run: request.dry_run,
-    };
-    let attested = recorder.record(jobs).await.map_err(record_failure)?;
+    let mut attested = Vec::new();
+    let environments: BTreeSet<_> = request.environments.iter().collect();
+    for environment in environments {
+        evidence.environment = Some(environment.clone());
+        let subject = subject.clone().map(|subject| Subject {
+            environment: environment.clone(),
+            ..subject
+        });
+        let recorder = Recorder {
+            registry: &context.registry,
+            environment,
+            evidence: records.then_some(&evidence),
+            subject: subject.as_ref().map(|subject| (subject, kinds.as_slice())),
+            signing: signing.as_ref(),
+            layout: request.layout,
+            verified_at: &files.vouched.verified().verified_at,
+            dry_run: request.dry_run,
+        };
+        let recorded = recorder.record(files.jobs()?).await;
+        attested.extend(recorded.map_err(record_failure)?);
+    }
     let done = AttestedImages {
         link: link(&attested, context),
         attested,
@@ -270,7 +280,7 @@ impl AttestRequest {
             promoted_digest: files.placed.digest(),
             verifier_id,
             policy_uri,
-            environment: self.environment.clone(),
+            environment: String::new(),
             levels: self.levels.clone(),
             passed,
             approvals: self.approvals.clone(),
@@ -346,12 +356,24 @@ fn check_signer(signing: &Signing, vouched: &VerifiedFile) -> Result<(), Failure
 }
 
 impl AttestedImages {
-    /// Returns the digests of the evidence bundles, in the order of `promoted.json`.
+    /// Returns the evidence bundles of the components, by environment and in the order of `promoted.json`. The bundle of
+    /// one component is the same in each of its repositories.
     pub(crate) fn evidence(&self) -> Vec<(String, Digest)> {
+        let mut known = BTreeSet::new();
         let attested = self.attested.iter();
-        attested
-            .filter_map(|one| Some((one.name.clone(), one.evidence?)))
+        let bundles = attested.filter_map(|one| Some((one, one.evidence?)));
+        bundles
+            .filter(|(one, digest)| known.insert((&one.environment, &one.name, *digest)))
+            .map(|(one, digest)| (one.name.clone(), digest))
             .collect()
+    }
+
+    /// Tells whether the record is for more than one environment.
+    fn has_environments(&self) -> bool {
+        let first = self.attested.first().map(|one| &one.environment);
+        self.attested
+            .iter()
+            .any(|one| Some(&one.environment) != first)
     }
 
     /// Returns one line for each document, and the Tekton results.

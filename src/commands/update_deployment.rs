@@ -174,6 +174,8 @@ pub(crate) struct EditResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EditedPlace {
     pub(crate) component: String,
+    /// The environment.
+    pub(crate) environment: String,
     pub(crate) file: String,
     pub(crate) before: String,
     pub(crate) after: String,

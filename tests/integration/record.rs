@@ -1,6 +1,8 @@
 //! The record of a promotion: the documents beside a promoted image, their readers, and that other tools see no difference.
 
 mod attach;
+mod environments;
+mod forms;
 mod harm;
 mod keyless;
 mod read;

@@ -34,9 +34,9 @@ pub(crate) struct Args {
     /// The JSON report of verify-ec [default: report.json]
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The environment that the images are promoted to
+    /// The environment that the images are promoted to; each of several gets a record of its own
     #[arg(long, value_name = "NAME", default_value = "prod")]
-    environment: String,
+    environment: Vec<String>,
     /// The URI of the organisation's verifier, without a version, such as https://example.com/promote
     #[arg(long, value_name = "URI")]
     verifier_id: Option<String>,
@@ -172,7 +172,7 @@ impl TryFrom<Args> for AttestRequest {
                 promoted_digest: args.promoted_digest,
                 report: args.report,
             },
-            environment: args.environment,
+            environments: args.environment,
             verifier_id,
             policy_uri: args.policy_uri,
             signing_key,

@@ -153,7 +153,10 @@ impl PromotionFiles {
     ///
     /// # Errors
     /// [`Kind::Usage`] for a file that is not a text.
-    pub(super) fn evidence(&self, context: &Context) -> Result<EvidenceBundle, Failure> {
+    pub(super) fn evidence(&self) -> Result<EvidenceBundle, Failure> {
+        // The time of the verdict: the same files make the same bundle whenever they are attested.
+        let verified_at: Result<jiff::Timestamp, _> = self.vouched.verified().verified_at.parse();
+        let now = verified_at.or_fail(Kind::Usage)?;
         let show = Show {
             info: true,
             successes: true,
@@ -161,7 +164,7 @@ impl PromotionFiles {
             docs_link: false,
             color: false,
             dialect: Dialect::Promote,
-            now: context.clock.written(),
+            now,
         };
         let html = self
             .parsed

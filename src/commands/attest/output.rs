@@ -54,7 +54,10 @@ pub(super) fn outcome(done: &AttestedImages) -> Outcome {
     let digests: Vec<_> = done.evidence();
     let digests: Vec<_> = digests
         .iter()
-        .map(|(_, digest)| digest.to_string())
+        .map(|(name, digest)| match done.has_environments() {
+            true => format!("{name}={digest}"),
+            false => digest.to_string(),
+        })
         .collect();
     let results = &mut outcome.results;
     let link = done.link.clone().unwrap_or_default();
@@ -100,6 +103,7 @@ pub(super) fn write_attested(
                 .collect();
             json!({
                 "name": one.name,
+                "environment": one.environment,
                 "image": one.image.to_string(),
                 "evidence": one.evidence,
                 "statements": statements,
@@ -120,10 +124,19 @@ pub(super) fn write_copies(done: &AttestedImages, dir: &Path) -> Result<(), Fail
     fs::create_dir_all(dir).map_err(|error| {
         Failure::new(Kind::Usage, error).context(format!("cannot make {}", dir.display()))
     })?;
-    for one in done.attested.iter().flat_map(|one| &one.written) {
+    let written = done.attested.iter().flat_map(|attested| {
+        let written = attested.written.iter();
+        written.map(move |one| (attested.environment.as_str(), one))
+    });
+    for (environment, one) in written {
         let digest = one.image.digest.hex();
+        // A summary is the same for every environment.
+        let of = match done.has_environments() && one.kind != VSA {
+            true => format!(".{}", environment.replace('/', "_")),
+            false => String::new(),
+        };
         let stem = format!(
-            "{}.{}",
+            "{}{of}.{}",
             digest.get(..12).unwrap_or(&digest),
             short(one.kind)
         );

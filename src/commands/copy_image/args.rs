@@ -146,9 +146,6 @@ impl TryFrom<Args> for CopyRequest {
 
     fn try_from(args: Args) -> Result<Self, Failure> {
         check_attached(&args)?;
-        if args.tags_only {
-            return Ok(tags_only(args));
-        }
         let verdict = match args.unverified {
             true => VerdictSource::Unverified,
             false => VerdictSource::File {
@@ -156,7 +153,12 @@ impl TryFrom<Args> for CopyRequest {
                 digest: args.verified_digest,
             },
         };
-        Ok(Self {
+        let staged = args.tags_only.then_some(CopySource::Staged {
+            file: args.promoted.clone(),
+            digest: args.promoted_digest,
+            unverified: args.unverified,
+        });
+        let request = Self {
             verdict,
             source: source(&args)?,
             tags: args.tag,
@@ -175,7 +177,29 @@ impl TryFrom<Args> for CopyRequest {
             platform: args.platform,
             jobs: args.jobs,
             retries: args.retries,
+        };
+        Ok(match staged {
+            Some(staged) => request.moving_tags(staged),
+            None => request,
         })
+    }
+}
+
+impl CopyRequest {
+    /// Moves the tags of what an earlier copy staged, and copies nothing.
+    pub(in crate::commands) fn moving_tags(self, staged: CopySource) -> Self {
+        Self {
+            source: staged,
+            verdict: VerdictSource::Unverified,
+            mode: CopyMode::TagsOnly,
+            tags: Vec::new(),
+            check_tags: true,
+            attached: Some(AttachedChoice::None),
+            with_reports: false,
+            deep: false,
+            platform: None,
+            ..self
+        }
     }
 }
 
@@ -197,31 +221,6 @@ fn check_attached(args: &Args) -> Result<(), Failure> {
         return Err(Failure::message(Kind::Usage, text));
     }
     Ok(())
-}
-
-/// Returns the request that moves the tags of a `promoted.json` and copies nothing.
-fn tags_only(args: Args) -> CopyRequest {
-    CopyRequest {
-        source: CopySource::Staged {
-            file: args.promoted,
-            digest: args.promoted_digest,
-            unverified: args.unverified,
-        },
-        verdict: VerdictSource::Unverified,
-        mode: CopyMode::TagsOnly,
-        tags: Vec::new(),
-        allow_empty: args.allow_empty,
-        check_tags: true,
-        attached: Some(AttachedChoice::None),
-        with_reports: false,
-        immutable: args.immutable,
-        deep: false,
-        allow_rollback: args.allow_rollback,
-        dry_run: args.dry_run,
-        platform: None,
-        jobs: args.jobs,
-        retries: args.retries,
-    }
 }
 
 /// Returns the images that the flags name, and where each goes.

@@ -6,7 +6,7 @@ use crate::{
     commands::{
         Context, Outcome,
         attest::{self, AttestRequest, without_login},
-        copy_image::{self, CopyMode, CopyRequest, CopySource, VerdictSource},
+        copy_image::{self, CopyMode, CopyRequest, CopySource},
         record_failures::record_failure,
         update_deployment::{self, DeployRequest, DeployTarget},
     },
@@ -59,8 +59,9 @@ pub(super) async fn copy(
             evidence: None,
         });
     }
-    let request = filled(request, &placed, tried, deploy);
-    let evidence = match !tried.changed && is_recorded(&request, &placed, context).await? {
+    let mut request = filled(request, &placed, tried, deploy);
+    request.environments = unrecorded(&request, &placed, tried, context).await?;
+    let evidence = match request.environments.is_empty() {
         true => {
             tracing::info!(
                 "the same digests were promoted to this environment before: nothing is attested again"
@@ -72,29 +73,14 @@ pub(super) async fn copy(
         }
         false => Some(record(&request, context, outcome).await?),
     };
-    let tags = tags_only(copy, &placed);
+    let tags = copy.moving_tags(CopySource::Staged {
+        file: None,
+        digest: Some(placed.digest()),
+        unverified: false,
+    });
     let moved = copy_image::perform(&tags, context).await;
     moved.map_err(in_step("copy-image"))?;
     Ok(Recorded { placed, evidence })
-}
-
-/// Returns the request that moves the tags of the staged images.
-fn tags_only(copy: CopyRequest, placed: &PromotedFile) -> CopyRequest {
-    CopyRequest {
-        source: CopySource::Staged {
-            file: None,
-            digest: Some(placed.digest()),
-            unverified: false,
-        },
-        verdict: VerdictSource::Unverified,
-        mode: CopyMode::TagsOnly,
-        tags: Vec::new(),
-        attached: Some(copy_image::AttachedChoice::None),
-        with_reports: false,
-        deep: false,
-        platform: None,
-        ..copy
-    }
 }
 
 /// Attests the promotion and returns the evidence bundles as update-deployment reads them.
@@ -105,8 +91,7 @@ async fn record(
 ) -> Result<String, Failure> {
     let attested = attest::perform(request, context).await;
     let attested = attested.map_err(in_step("attest"))?;
-    let mut named: Vec<_> = attested.evidence();
-    named.dedup_by(|a, b| a.0 == b.0);
+    let named = attested.evidence();
     let named = named
         .iter()
         .map(|(name, digest)| format!("{name}={digest}"));
@@ -128,30 +113,49 @@ fn filled(
     };
     let gitops = tried.places.iter().map(|place| GitopsPlace {
         component: place.component.clone(),
+        environment: place.environment.clone(),
         uri: uri.clone(),
         path: Some(place.file.clone()),
         before: Some(place.before.clone()),
         after: Some(place.after.clone()),
     });
-    if deploy.environments.len() > 1 {
-        tracing::warn!(
-            "the statements name the first environment alone; run attest for each other"
-        );
-    }
     let mut files = request.files.clone();
     files.promoted_digest = Some(placed.digest());
     files.verified_digest = placed.promoted().verified_digest;
     AttestRequest {
         files,
-        environment: deploy.environments.first().cloned().unwrap_or_default(),
+        environments: deploy.environments.clone(),
         gitops: gitops.collect(),
         ..request
     }
 }
 
+/// The environments whose deployment changes, or without the record of an earlier promotion.
+async fn unrecorded(
+    request: &AttestRequest,
+    placed: &Placed,
+    tried: &update_deployment::EditResult,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
+    let changes = |environment: &String| {
+        let places = tried.places.iter();
+        let mut own = places.filter(|place| place.environment == *environment);
+        own.any(|place| place.before != place.after)
+    };
+    let mut left = Vec::new();
+    for environment in &request.environments {
+        let changes = tried.changed && (request.environments.len() == 1 || changes(environment));
+        if changes || !is_recorded(request, environment, placed, context).await? {
+            left.push(environment.clone());
+        }
+    }
+    Ok(left)
+}
+
 /// Tells whether every digest is at its tags, and has the record of an earlier promotion to the environment.
 async fn is_recorded(
     request: &AttestRequest,
+    environment: &str,
     placed: &PromotedFile,
     context: &Context,
 ) -> Result<bool, Failure> {
@@ -163,8 +167,7 @@ async fn is_recorded(
             let image = place.repository.pinned(component.digest);
             let found = FoundImage::of(&context.registry, &image).await;
             let found = found.map_err(record_failure)?;
-            let is_there =
-                found.is_promoted(&context.registry, &request.environment, request.signs());
+            let is_there = found.is_promoted(&context.registry, environment, request.signs());
             if !is_there.await.map_err(record_failure)? {
                 return Ok(false);
             }

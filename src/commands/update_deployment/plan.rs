@@ -15,7 +15,8 @@ pub(super) struct Plan {
     pub(super) changed: Vec<(DeployedImage, String)>,
     /// Every place with the image, changed or not.
     pub(super) places: Vec<WrittenImage>,
-    pub(super) components: Vec<String>,
+    /// The component and the environment of each place.
+    pub(super) owners: Vec<(String, String)>,
 }
 
 /// Finds the files that change, all of them before any is written.
@@ -51,8 +52,9 @@ pub(super) fn plan(
             if let Some(place) = changed {
                 plan.changed.push((image.clone(), place.old.clone()));
             }
-            let names = done.places.iter().map(|_| image.name.clone());
-            plan.components.extend(names);
+            let owner = (image.name.clone(), environment.clone());
+            let owners = done.places.iter().map(|_| owner.clone());
+            plan.owners.extend(owners);
             plan.places.extend(done.places);
         }
     }
@@ -63,9 +65,10 @@ pub(super) fn plan(
 impl Plan {
     /// Returns every place with its component.
     pub(super) fn edited(&self) -> Vec<EditedPlace> {
-        let places = self.places.iter().zip(&self.components);
-        let edited = places.map(|(place, component)| EditedPlace {
+        let places = self.places.iter().zip(&self.owners);
+        let edited = places.map(|(place, (component, environment))| EditedPlace {
             component: component.clone(),
+            environment: environment.clone(),
             file: place.file.clone(),
             before: place.old.clone(),
             after: place.new.clone(),

@@ -14,7 +14,7 @@ use lab::{registry::Options, signer};
 use serde_json::Value;
 
 use super::{PROMOTION, Scene, VSA, fixture, public};
-use crate::harness::Workdir;
+use crate::harness::{Run, Workdir};
 
 #[test]
 fn the_evidence_bundle_needs_no_key_and_few_requests() {
@@ -115,6 +115,22 @@ fn statements_join_the_attestations_under_their_tag() {
     scene.production.forget_requests();
     scene.sign(&[]).exits(0).prints("present");
     assert_eq!(scene.writes(), [""; 0]);
+}
+
+/// The clock goes on between two runs; the files do not change.
+#[test]
+fn the_same_files_are_attested_once_whatever_the_time_is() {
+    let scene = Scene::new();
+    let key = format!("--signing-key={}", fixture("p256.pem").display());
+    let verifier = format!("--verifier-id={}", super::VERIFIER);
+    for (round, time) in ["1764000000", "1764086400"].into_iter().enumerate() {
+        scene.production.forget_requests();
+        let mut command = scene.dir.command();
+        command.env("SOURCE_DATE_EPOCH", time);
+        let command = command.args(["attest", &key, &verifier]);
+        Run::of(command.output().unwrap()).exits(0);
+        assert_eq!(scene.writes().is_empty(), round == 1, "{time}");
+    }
 }
 
 #[test]
