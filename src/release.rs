@@ -2,9 +2,11 @@
 //!
 //! The data of a Release, its ReleasePlan and its ReleasePlanAdmission are merged ([`data`]); the
 //! member `mapping` of the result names repositories and tag templates by component
-//! ([`mapping`], [`template`]); [`objects`] reads the resources and tells what may be released.
+//! ([`mapping`], [`template`]); [`objects`] reads the resources and tells what may be released,
+//! [`changed`] what is new.
 //! All tags are computed and checked here, before anything is written.
 
+pub(crate) mod changed;
 pub(crate) mod data;
 pub(crate) mod mapping;
 pub(crate) mod objects;

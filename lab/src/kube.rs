@@ -31,13 +31,17 @@ pub const ACCOUNT: &str = "release-sa";
 pub const NAMESPACE: &str = "tenant";
 /// The end of its token, which is found again wherever the token goes.
 pub const SIGNATURE: &str = "Sx9ClusterTokenSecret009";
+/// The group under which objects of the core API are stored.
+const CORE: &str = "v1";
 /// The resources that there are, with their kinds.
-const RESOURCES: [(&str, &str); 5] = [
+const RESOURCES: [(&str, &str); 7] = [
     ("releases", "Release"),
     ("releaseplans", "ReleasePlan"),
     ("releaseplanadmissions", "ReleasePlanAdmission"),
     ("snapshots", "Snapshot"),
     ("enterprisecontractpolicies", "EnterpriseContractPolicy"),
+    ("componentgroups", "ComponentGroup"),
+    ("secrets", "Secret"),
 ];
 
 /// The API of a cluster; it ends when this is dropped.
@@ -109,7 +113,7 @@ impl Cluster {
 
     /// Adds the rights to read everything of a release.
     pub fn allow_reading(&self) {
-        for (resource, _) in RESOURCES {
+        for (resource, _) in RESOURCES.iter().filter(|(name, _)| *name != "secrets") {
             self.allow(&format!("get {resource}"));
         }
     }
@@ -237,13 +241,16 @@ impl ClusterState {
                 [
                     "apis",
                     group,
-                    "v1alpha1",
+                    version,
                     "namespaces",
                     namespace,
                     resource,
                     name,
                 ],
-            ) => self.get(&[group, resource, namespace, name]),
+            ) if *version == version_of(resource) => self.get(&[group, resource, namespace, name]),
+            (&Method::GET, ["api", "v1", "namespaces", namespace, "secrets", name]) => {
+                self.get(&[CORE, "secrets", namespace, name])
+            }
             (
                 &Method::PATCH,
                 [
@@ -269,14 +276,15 @@ impl ClusterState {
             return Err(format!("the unknown resource {resource}"));
         }
         // An API server says 404 for a group that it does not have, whatever the rights are.
-        if !matches!(*group, "appstudio.redhat.com" | "konflux-ci.dev") {
+        let is_core = *group == CORE && *resource == "secrets";
+        if !is_core && !matches!(*group, "appstudio.redhat.com" | "konflux-ci.dev") {
             return Err(format!("the unknown group {group}"));
         }
         let has_group = self
             .objects
             .keys()
             .any(|key| key.starts_with(&format!("{group}/")));
-        if !has_group {
+        if !has_group && !is_core {
             return Ok((404, failure(404, "NotFound")));
         }
         if !self.rights.contains(&format!("get {resource}")) {
@@ -341,6 +349,14 @@ impl ClusterState {
         };
         merge(object, &patch);
         Ok((200, object.clone()))
+    }
+}
+
+/// The version of the API that has a resource.
+fn version_of(resource: &str) -> &'static str {
+    match resource {
+        "componentgroups" => "v1beta2",
+        _ => "v1alpha1",
     }
 }
 

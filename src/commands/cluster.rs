@@ -78,7 +78,7 @@ pub(crate) async fn object(
     let namespace = at.namespace.as_deref().unwrap_or(kube.namespace());
     let mut absent = None;
     for group in GROUPS {
-        let api = ["apis", group, API_VERSION];
+        let api = ["apis", group, of.version()];
         let found = kube.object(&api, of.resource(), of.name(), namespace, &at.name);
         match found.await {
             Ok(object) => return Ok((Value::Object(object), group)),

@@ -10,6 +10,7 @@ mod args;
 mod facts;
 mod read;
 mod rights;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -27,10 +28,11 @@ use crate::{
     handover::{Destination, ReleaseFile, ReleasedComponent, ReleasedSource, VERSION},
     image::{Digest, DigestReference},
     release::{
+        changed::Base,
         data,
         mapping::{Mapping, MappingEntry},
-        objects::Objects,
-        plan::{AssignOptions, ComponentIdentity, assign},
+        objects::{ObjectKind, Objects},
+        plan::{AssignOptions, Changed, ComponentIdentity, assign},
     },
     snapshot::{Component, Images, Snapshot},
 };
@@ -48,6 +50,8 @@ pub(crate) struct PlanRequest {
     pub(crate) admission: Option<String>,
     /// Releases only the component that the Snapshot was made for.
     pub(crate) single_component: bool,
+    /// Where the images of before are, if only components are released that changed since.
+    pub(crate) since: Option<Since>,
     /// Accepts components without an entry, which are left out.
     pub(crate) allow_unmapped: bool,
     /// Accepts images that the registry will delete.
@@ -61,13 +65,22 @@ pub(crate) struct PlanRequest {
     pub(crate) release_out: Option<PathBuf>,
 }
 
+/// The images of before.
+#[derive(Debug, Clone)]
+pub(crate) enum Since {
+    /// Those of an earlier Snapshot.
+    Snapshot(String),
+    /// The candidates of a ComponentGroup.
+    Group(String),
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`Kind::Usage`] for objects that do not fit together and invalid tags, [`Kind::NotFound`]
 /// for what does not exist, [`Kind::Refused`] for an image that expires.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let request = PlanRequest::from(args);
+    let request = PlanRequest::try_from(args)?;
     let images_out = context.path(request.images_out.as_deref(), "images.json");
     let release_out = context.path(request.release_out.as_deref(), "release.json");
     remove_file(&images_out)?;
@@ -99,9 +112,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             false => None,
         },
         allow_unmapped: request.allow_unmapped,
+        changed: changed(&request, &objects, &images, context).await?,
     };
-    let release = planned(
-        &request, &objects, &images, &mapping, &choice, &data, context,
+    let (release, images) = planned(
+        &request, &objects, images, &mapping, &choice, &data, context,
     )
     .await?;
     if request.check_rights {
@@ -126,6 +140,47 @@ fn images(objects: &Objects) -> Result<Images, Failure> {
     Images::parse(&bytes, shown).or_fail(Kind::Usage)
 }
 
+/// The images with those of the sources, which the gate judges too.
+fn with_sources(images: Images, sources: Vec<Component>, shown: &str) -> Result<Images, Failure> {
+    if sources.is_empty() {
+        return Ok(images);
+    }
+    let mut snapshot = images.snapshot;
+    snapshot.components.extend(sources);
+    let bytes = snapshot.to_bytes().or_fail(Kind::Bug)?;
+    Images::parse(&bytes, shown).or_fail(Kind::Usage)
+}
+
+/// The components that changed since the images of before.
+async fn changed(
+    request: &PlanRequest,
+    objects: &Objects,
+    images: &Images,
+    context: &Context,
+) -> Result<Option<Changed>, Failure> {
+    let Some(since) = &request.since else {
+        return Ok(None);
+    };
+    let base = match since {
+        Since::Snapshot(from) => {
+            let earlier = read::object(from, ObjectKind::Snapshot, request, context).await?;
+            Base::of_snapshot(&earlier, &objects.snapshot)
+        }
+        Since::Group(from) => {
+            let group = read::object(from, ObjectKind::Group, request, context).await?;
+            Base::of_group(&group, &objects.snapshot)
+        }
+    };
+    let base = base.or_fail(Kind::Usage)?;
+    let components = images.components();
+    let components =
+        components.map(|(component, image)| base.is_changed(&identity(component), image.digest));
+    Ok(Some(Changed {
+        components: components.collect(),
+        since: base.shown.clone(),
+    }))
+}
+
 fn single_component(data: &Value) -> Result<bool, Failure> {
     match data.get("singleComponentMode") {
         None | Some(Value::Null) => Ok(false),
@@ -140,12 +195,12 @@ fn single_component(data: &Value) -> Result<bool, Failure> {
 async fn planned(
     request: &PlanRequest,
     objects: &Objects,
-    images: &Images,
+    images: Images,
     mapping: &Mapping,
     choice: &AssignOptions,
     data: &Value,
     context: &Context,
-) -> Result<ReleaseFile, Failure> {
+) -> Result<(ReleaseFile, Images), Failure> {
     let identities: Vec<_> = images
         .components()
         .map(|(component, _)| identity(component))
@@ -159,6 +214,7 @@ async fn planned(
     let named = images.components().map(|(_, image)| &image.repository);
     context.registry.named_by_snapshot(named);
     let (mut components, mut left_out) = (Vec::new(), Vec::new());
+    let mut added = Vec::new();
     for ((component, image), (identity, entry)) in
         images.components().zip(identities.iter().zip(assigned))
     {
@@ -170,7 +226,7 @@ async fn planned(
         let source = source(component);
         let revision = source.as_ref().map(|source| source.revision.clone());
         let facts = found.facts(image, revision, created.flatten(), entry)?;
-        components.push(ReleasedComponent {
+        let released = ReleasedComponent {
             destinations: destinations(entry, identity, &facts, image, context).await?,
             name: identity.name.clone(),
             version: identity.version.clone(),
@@ -178,10 +234,20 @@ async fn planned(
             built: facts.built.map(|built| built.to_string()),
             platforms: found.platforms,
             source,
-        });
+        };
+        let of_source = match sources::find(entry, image, context).await? {
+            Some(of_source) => Some(released_source(&released, of_source, request, context).await?),
+            None => None,
+        };
+        components.push(released);
+        if let Some(of_source) = of_source {
+            added.push(sources::component(component, &of_source.container_image));
+            components.push(of_source);
+        }
     }
     check_released(&components)?;
-    Ok(ReleaseFile {
+    let images = with_sources(images, added, &objects.snapshot.shown)?;
+    let release = ReleaseFile {
         version: VERSION,
         images_digest: images.digest,
         release: released
@@ -193,6 +259,27 @@ async fn planned(
         components,
         left_out,
         ignored: mapping.ignored.clone(),
+    };
+    Ok((release, images))
+}
+
+/// The release of the image of a component's sources.
+async fn released_source(
+    of: &ReleasedComponent,
+    image: DigestReference,
+    request: &PlanRequest,
+    context: &Context,
+) -> Result<ReleasedComponent, Failure> {
+    let name = sources::name(&of.name);
+    tracing::info!("{image} is released too, as the component {name}");
+    Ok(ReleasedComponent {
+        name,
+        destinations: sources::destinations(&of.container_image, &of.destinations)?,
+        platforms: read_image(&image, request.allow_expiring, context)
+            .await?
+            .platforms,
+        container_image: image,
+        ..of.clone()
     })
 }
 

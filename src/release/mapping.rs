@@ -47,6 +47,8 @@ pub(crate) struct MappingEntry {
     pub(crate) targets: Vec<MappedRepository>,
     /// The format of times in its tags (`strftime`).
     pub(crate) timestamp_format: String,
+    /// Set when the image of its sources is demanded, or must not go along; without it, it goes where there is one.
+    pub(crate) push_source: Option<bool>,
 }
 
 /// A repository with the tags to set in it.
@@ -136,14 +138,9 @@ impl MappingReader {
             None => text(defaults, "timestampFormat", "mapping.defaults")?,
         };
         let push_source = match flag(component, "pushSourceContainer", &place)? {
-            Some(push) => push,
-            None => flag(defaults, "pushSourceContainer", "mapping.defaults")?.unwrap_or(false),
+            Some(push) => Some(push),
+            None => flag(defaults, "pushSourceContainer", "mapping.defaults")?,
         };
-        if push_source {
-            let problem = "requires the image of its sources, which the gate does not verify";
-            let way = "write pushSourceContainer: false and release it as a component";
-            return Err(mistake(&place, problem.to_owned(), way));
-        }
         let mut targets: Vec<MappedRepository> = Vec::new();
         for (number, repository) in self.repositories(component, &place)?.iter().enumerate() {
             let at = format!("repositories[{number}] of {place}");
@@ -165,6 +162,7 @@ impl MappingReader {
             name,
             targets,
             timestamp_format: format.unwrap_or_else(|| "%s".to_owned()),
+            push_source,
         })
     }
 

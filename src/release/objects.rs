@@ -43,6 +43,8 @@ pub(crate) enum ObjectKind {
     Admission,
     /// A list of images that were built together.
     Snapshot,
+    /// Components that are released together, with the images that the next Snapshot starts from.
+    Group,
 }
 
 impl ObjectKind {
@@ -53,6 +55,7 @@ impl ObjectKind {
             Self::Plan => "ReleasePlan",
             Self::Admission => "ReleasePlanAdmission",
             Self::Snapshot => "Snapshot",
+            Self::Group => "ComponentGroup",
         }
     }
 
@@ -63,6 +66,15 @@ impl ObjectKind {
             Self::Plan => "releaseplans",
             Self::Admission => "releaseplanadmissions",
             Self::Snapshot => "snapshots",
+            Self::Group => "componentgroups",
+        }
+    }
+
+    /// The version of the API that has the resource.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::Group => "v1beta2",
+            _ => "v1alpha1",
         }
     }
 }
@@ -171,7 +183,15 @@ impl Object {
         })
     }
 
-    fn member(&self, parent: &str, member: &str) -> Result<Option<String>, Error> {
+    /// The value below a path of members, if it is there.
+    pub(super) fn at(&self, path: &[&str]) -> Option<&Value> {
+        let (first, rest) = path.split_first()?;
+        let value = self.value.get(*first)?;
+        rest.iter()
+            .try_fold(value, |value, member| value.get(member))
+    }
+
+    pub(super) fn member(&self, parent: &str, member: &str) -> Result<Option<String>, Error> {
         self.texts(&[parent, member])
     }
 
@@ -200,7 +220,7 @@ impl Object {
         self.texts(&["metadata", "labels", label])
     }
 
-    fn shape(&self, member: &str, found: &Value, expected: &'static str) -> Error {
+    pub(super) fn shape(&self, member: &str, found: &Value, expected: &'static str) -> Error {
         Error::Shape {
             object: self.shown.clone(),
             member: member.to_owned(),
@@ -209,7 +229,7 @@ impl Object {
         }
     }
 
-    fn refuse(&self, problem: impl Into<String>) -> Error {
+    pub(super) fn refuse(&self, problem: impl Into<String>) -> Error {
         Error::Object {
             object: self.shown.clone(),
             problem: problem.into(),
@@ -217,14 +237,19 @@ impl Object {
     }
 
     /// Returns the application or component group that the resource belongs to.
-    fn owner(&self) -> Result<Option<(&'static str, String)>, Error> {
+    pub(super) fn owner(&self) -> Result<Option<(&'static str, String)>, Error> {
+        let mut owners = Vec::new();
         for member in ["application", "componentGroup"] {
             let owner = self.member("spec", member)?;
-            if let Some(owner) = owner.filter(|owner| !owner.is_empty()) {
-                return Ok(Some((member, owner)));
-            }
+            let owner = owner.filter(|owner| !owner.is_empty());
+            owners.extend(owner.map(|owner| (member, owner)));
         }
-        Ok(None)
+        match owners.as_slice() {
+            [_, _] => {
+                Err(self.refuse("it names an application and a componentGroup, expected one"))
+            }
+            _ => Ok(owners.pop()),
+        }
     }
 }
 

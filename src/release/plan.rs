@@ -29,6 +29,64 @@ pub(crate) struct AssignOptions {
     pub(crate) single: Option<String>,
     /// Leaves out components without an entry, and entries without a component.
     pub(crate) allow_unmapped: bool,
+    /// The components that changed, if only these are released.
+    pub(crate) changed: Option<Changed>,
+}
+
+/// The components of a Snapshot that changed.
+#[derive(Debug, Clone)]
+pub(crate) struct Changed {
+    /// The resource that they are compared with.
+    pub(crate) since: String,
+    /// Tells it of each component.
+    pub(crate) components: Vec<bool>,
+}
+
+impl AssignOptions {
+    /// Tells for each component whether it is released.
+    fn chosen(&self, components: &[ComponentIdentity]) -> Result<Vec<bool>, Error> {
+        let is_single =
+            |c: &ComponentIdentity| self.single.as_ref().is_none_or(|name| *name == c.name);
+        let is_changed = |number: usize| match &self.changed {
+            Some(changed) => changed.components.get(number) == Some(&true),
+            None => true,
+        };
+        let chosen = components.iter().enumerate();
+        let chosen = chosen.map(|(number, component)| is_single(component) && is_changed(number));
+        let chosen: Vec<_> = chosen.collect();
+        let found = chosen.iter().filter(|chosen| **chosen).count();
+        let since = self.changed.as_ref();
+        let since = since.map(|changed| format!(" that changed since {}", changed.since));
+        let refused = |problem: String| Error::Object {
+            object: "the Snapshot".to_owned(),
+            problem,
+        };
+        match &self.single {
+            Some(name) if found != 1 => Err(refused(format!(
+                "it has {found} components named {name:?}{}, a release of a single component needs one",
+                since.unwrap_or_default()
+            ))),
+            None if found == 0 && since.is_some() => Err(refused(format!(
+                "it has no component{}: nothing would be released",
+                since.unwrap_or_default()
+            ))),
+            _ => Ok(chosen),
+        }
+    }
+
+    /// Names components that changed and are not released all the same.
+    fn name_others(&self, components: &[ComponentIdentity]) {
+        let (Some(changed), Some(single)) = (&self.changed, &self.single) else {
+            return;
+        };
+        let others = components.iter().zip(&changed.components);
+        let others = others.filter(|(component, changed)| **changed && component.name != *single);
+        let others: Vec<_> = others.map(|(component, _)| component.to_string()).collect();
+        if !others.is_empty() {
+            let (since, others) = (&changed.since, others.join(", "));
+            tracing::warn!("changed since {since} too, and not released: {others}");
+        }
+    }
 }
 
 /// Returns for each component its entry; `None` where it is left out.
@@ -41,31 +99,16 @@ pub(crate) fn assign<'a>(
     mapping: &'a Mapping,
     choice: &AssignOptions,
 ) -> Result<Vec<Option<&'a MappingEntry>>, Error> {
-    let single = |identity: &ComponentIdentity| {
-        choice
-            .single
-            .as_ref()
-            .is_none_or(|name| *name == identity.name)
-    };
-    if let Some(name) = &choice.single {
-        let found = components.iter().filter(|c| single(c)).count();
-        if found != 1 {
-            return Err(Error::Object {
-                object: "the Snapshot".to_owned(),
-                problem: format!(
-                    "it has {found} components named {name:?}, a release of a single component needs one"
-                ),
-            });
-        }
-    }
+    let chosen = choice.chosen(components)?;
+    choice.name_others(components);
     check_versions(components, mapping)?;
     let assigned: Vec<_> = components
         .iter()
         .map(|component| mapping.entries.iter().find(|entry| entry.fits(component)))
         .collect();
-    let without = components.iter().zip(&assigned);
-    let without = without.filter(|(component, entry)| entry.is_none() && single(component));
+    let without = components.iter().zip(assigned.iter().zip(&chosen));
     let without: Vec<_> = without
+        .filter(|(_, (entry, chosen))| entry.is_none() && **chosen)
         .map(|(component, _)| component.to_string())
         .collect();
     let ghosts = mapping
@@ -88,9 +131,9 @@ pub(crate) fn assign<'a>(
     for problem in problems {
         tracing::warn!("{problem}: left out");
     }
-    let chosen = components.iter().zip(assigned);
-    Ok(chosen
-        .map(|(component, entry)| entry.filter(|_| single(component)))
+    let assigned = assigned.into_iter().zip(chosen);
+    Ok(assigned
+        .map(|(entry, chosen)| entry.filter(|_| chosen))
         .collect())
 }
 
@@ -143,6 +186,7 @@ mod tests {
     const PLAIN: AssignOptions = AssignOptions {
         single: None,
         allow_unmapped: false,
+        changed: None,
     };
 
     #[test]
@@ -168,6 +212,31 @@ mod tests {
         let assigned = assign(&two, &both, &PLAIN).unwrap();
         assert_eq!(assigned[1].unwrap().version.as_deref(), Some("v2"));
         assert!(assign(&two, &mapping(&[("web", None)]), &PLAIN).is_err());
+    }
+
+    #[test]
+    fn what_changed_tells_versions_apart_and_never_releases_nothing() {
+        let two = components(&[("web", Some("v1")), ("web", Some("v2")), ("api", None)]);
+        let all = mapping(&[("web", Some("v1")), ("web", Some("v2")), ("api", None)]);
+        let choice = |single: Option<&str>, changed: [bool; 3]| AssignOptions {
+            single: single.map(str::to_owned),
+            changed: Some(Changed {
+                since: "before".to_owned(),
+                components: changed.to_vec(),
+            }),
+            ..PLAIN
+        };
+        let released = |choice: &AssignOptions| {
+            let assigned = assign(&two, &all, choice).ok()?;
+            Some(assigned.iter().map(Option::is_some).collect::<Vec<_>>())
+        };
+        let one = Some(vec![false, true, false]);
+        assert_eq!(released(&choice(None, [false, true, false])), one);
+        assert_eq!(released(&choice(Some("web"), [false, true, false])), one);
+        assert_eq!(released(&choice(Some("web"), [false, true, true])), one);
+        assert_eq!(released(&choice(Some("web"), [true, true, false])), None);
+        assert_eq!(released(&choice(Some("web"), [false, false, true])), None);
+        assert_eq!(released(&choice(None, [false; 3])), None);
     }
 
     #[test]

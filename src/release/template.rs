@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, fmt::strtime};
 
 use super::Error;
-use crate::image::{Digest, Tag};
+use crate::{
+    image::{Digest, Tag},
+    text,
+};
 
 /// A parsed template of a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +191,14 @@ impl Variable {
         };
         let revision = || {
             let missing = "needs the source commit, which the Snapshot does not name";
-            facts.revision.clone().ok_or_else(|| missing.to_owned())
+            let revision = facts.revision.clone().ok_or_else(|| missing.to_owned())?;
+            match text::is_commit(&revision) {
+                true => Ok(revision),
+                // The name of a branch would make a tag that says nothing.
+                false => Err(format!(
+                    "needs the source commit, and the Snapshot names {revision:?}"
+                )),
+            }
         };
         match self {
             Self::Timestamp => time(facts.built, "needs the build time, which the image lacks"),
@@ -301,6 +311,20 @@ mod tests {
             "v1.4.2-7-b",
         ] {
             assert_eq!(number(other, "v1.4.2-", ""), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_revision_that_is_no_commit_makes_no_tag() {
+        for revision in ["main", "1f2e3d4", "refs/heads/main", ""] {
+            let facts = ImageFacts {
+                revision: Some(revision.to_owned()),
+                ..facts()
+            };
+            for template in ["{{ git_sha }}", "{{ git_short_sha }}"] {
+                assert!(filled(template, &facts).is_err(), "{template} {revision}");
+            }
+            assert!(filled("released", &facts).is_ok());
         }
     }
 

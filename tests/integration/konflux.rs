@@ -205,6 +205,7 @@ fn plan_and_snapshot_are_of_one_application() {
         json!({"application": "other"}),
         json!({"componentGroup": "shop"}),
         json!({"application": ""}),
+        json!({"application": "shop", "componentGroup": "shop"}),
     ] {
         let mut plan = tenant.cluster.object("releaseplans", "plan");
         let mut with = spec.clone();

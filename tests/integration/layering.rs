@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("failure", &["text"]),
     ("clock", &["env"]),
     ("snapshot", &["image", "json", "text"]),
-    ("release", &["image", "json"]),
+    ("release", &["image", "json", "text"]),
     ("handover", &["image", "json", "snapshot", "text"]),
     ("progress", &[]),
     ("tekton", &["image"]),

@@ -32,6 +32,7 @@ mod install;
 mod interop;
 mod interrupted;
 mod konflux;
+mod konflux_changes;
 mod konflux_forms;
 mod layering;
 mod lint;

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::PlanRequest;
-use crate::commands::cluster::ClusterFlags;
+use super::{PlanRequest, Since};
+use crate::{
+    commands::cluster::ClusterFlags,
+    failure::{Failure, Kind},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -22,6 +25,12 @@ pub(crate) struct Args {
     /// Release only the component that the Snapshot was made for [default: as the data set it]
     #[arg(long)]
     single_component: bool,
+    /// Release only components whose image is another than in this Snapshot, that of the release before: a file or k8s:[NAMESPACE/]NAME
+    #[arg(long, value_name = "SNAPSHOT")]
+    previous_snapshot: Option<String>,
+    /// Release only components whose image is another than the candidate in this ComponentGroup: a file or k8s:[NAMESPACE/]NAME
+    #[arg(long, value_name = "GROUP")]
+    component_group: Option<String>,
     /// Leave out components that the mapping does not have, and entries without a component
     #[arg(long)]
     allow_unmapped: bool,
@@ -41,21 +50,32 @@ pub(crate) struct Args {
     release_out: Option<PathBuf>,
 }
 
-impl From<Args> for PlanRequest {
-    fn from(args: Args) -> Self {
+impl TryFrom<Args> for PlanRequest {
+    type Error = Failure;
+
+    fn try_from(args: Args) -> Result<Self, Failure> {
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        Self {
+        let since = match (given(args.previous_snapshot), given(args.component_group)) {
+            (Some(_), Some(_)) => {
+                let text = "--previous-snapshot goes not with --component-group";
+                return Err(Failure::message(Kind::Usage, text)
+                    .hint("name the list of images that the last release left"));
+            }
+            (snapshot, group) => snapshot.map(Since::Snapshot).or(group.map(Since::Group)),
+        };
+        Ok(Self {
             snapshot: args.snapshot,
             release: given(args.release),
             plan: given(args.release_plan),
             admission: given(args.release_plan_admission),
             single_component: args.single_component,
+            since,
             allow_unmapped: args.allow_unmapped,
             allow_expiring: args.allow_expiring,
             check_rights: args.check_rights,
             cluster: args.cluster,
             images_out: args.images_out,
             release_out: args.release_out,
-        }
+        })
     }
 }

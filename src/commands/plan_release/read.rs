@@ -32,7 +32,11 @@ pub(super) async fn objects(request: &PlanRequest, context: &Context) -> Result<
     })
 }
 
-async fn object(
+/// Reads one resource.
+///
+/// # Errors
+/// As [`objects`].
+pub(super) async fn object(
     from: &str,
     of: ObjectKind,
     request: &PlanRequest,

@@ -110,7 +110,7 @@ fn former_forms_of_a_mapping_are_read_or_refused_and_never_without_effect() {
             "source",
         ),
         (
-            json!({"name": "front", "pushSourceContainer": true, "repositories": [{"url": url("front"), "tags": ["a"]}]}),
+            json!({"name": "front", "pushSourceContainer": "yes", "repositories": [{"url": url("front"), "tags": ["a"]}]}),
             "pushSourceContainer",
         ),
     ] {
