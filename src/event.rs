@@ -192,6 +192,8 @@ pub(crate) fn check_due(tag: &str, date: &str) -> Result<(), Error> {
     };
     let standard = date.replacen(' ', "T", 1).replace(" UTC", "Z");
     let due: Result<jiff::Timestamp, _> = standard.parse();
+    // A host may write the zone that it is set to behind a blank.
+    let due = due.or_else(|_| jiff::Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", date));
     let due = due.map_err(|_| refused(format!("dated {date:?}, which is not a time")))?;
     match due > jiff::Timestamp::now() {
         true => Err(refused(format!("announced for {date}"))),

@@ -243,10 +243,20 @@ fn a_release_of_a_future_date_is_announced_only() {
         );
         Event::parse(text.as_bytes())
     };
-    for past in ["2020-01-01T00:00:00Z", "2020-01-01 00:00:00 UTC"] {
+    for past in [
+        "2020-01-01T00:00:00Z",
+        "2020-01-01 00:00:00 UTC",
+        "2020-01-01 00:00:00 +0200",
+    ] {
         assert!(release(past).is_ok(), "{past}");
     }
-    for other in ["2931-01-01T00:00:00Z", "2931-01-01 00:00:00 UTC", "soon"] {
+    for other in [
+        "2931-01-01T00:00:00Z",
+        "2931-01-01 00:00:00 UTC",
+        "2931-01-01 00:00:00 +0200",
+        "2020-01-01 00:00:00",
+        "soon",
+    ] {
         assert!(
             matches!(release(other), Err(Error::Action { .. })),
             "{other}"

@@ -97,6 +97,45 @@ fn a_resource_of_another_kind_is_never_read_as_a_snapshot() {
     tenant.promote(&["gather-images", &text]).exits(0);
 }
 
+/// The drop-in for `ec` reads what upstream reads, says so, and judges every image that is listed.
+#[test]
+fn ec_reads_a_resource_of_another_kind_and_passes_nothing_by_it() {
+    let dir = Workdir::new();
+    let tenant = Tenant::new();
+    let web = tenant.image("web", "1");
+    let signed = tenant.signed("web", "2");
+    let key = dir.write("cosign.pub", tenant.key.public_pem());
+    let validate = |document: &Value| {
+        dir.write("other.json", document.to_string());
+        dir.promote(&[
+            "ec",
+            "validate",
+            "image",
+            "--images=other.json",
+            "--policy={\"sources\":[]}",
+            &format!("--public-key={}", key.display()),
+            "--ignore-rekor",
+        ])
+    };
+    for other in others() {
+        let kind = other["kind"].as_str().unwrap().to_owned();
+        let run = validate(&other);
+        assert_ne!(run.code, 0, "{kind}: {}", run.stdout);
+        run.says(&format!("kind \"{kind}\" is read as a Snapshot"));
+    }
+    // What upstream would pass by another kind is judged in the same way.
+    let binding = |image| {
+        let components = json!([{"name": "web", "containerImage": tenant.reference(image)}]);
+        resource(
+            "appstudio.redhat.com/v1alpha1",
+            "SnapshotEnvironmentBinding",
+            &json!({"application": "shop", "components": components}),
+        )
+    };
+    validate(&binding(&web)).exits(1);
+    validate(&binding(&signed)).exits(0);
+}
+
 #[test]
 fn a_claim_of_an_environment_is_not_deployed_into_one() {
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},

@@ -224,6 +224,23 @@ fn names_everything_that_a_test_namespace_has_no_quota_for() {
         .says("Job/migrate")
         .says("--allow-kinds Route,activeDeadlineSeconds keeps them");
     render(&dir, "app", &["--allow-kinds=Route,activeDeadlineSeconds"]).exits(0);
+    // In a typed list a cluster takes the kind of an item from the list.
+    let rights = |kind: &str| {
+        format!(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBindingList\nitems:\n- {{metadata: {{name: all}}{kind}}}\n"
+        )
+    };
+    for (kind, says) in [
+        ("", "has no kind"),
+        (", kind: ClusterRoleBinding", "ClusterRoleBinding/all"),
+    ] {
+        let list = rights(kind);
+        let dir = world(&[
+            ("app/a.yaml", DEPLOYMENTS),
+            ("app/list.yaml", list.as_str()),
+        ]);
+        render(&dir, "app", &[]).exits(2).says(says);
+    }
 }
 
 #[test]

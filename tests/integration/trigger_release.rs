@@ -302,3 +302,40 @@ fn a_second_delivery_has_the_name_of_the_first() {
     names.dedup();
     assert_eq!(names.len(), count, "{names:?}");
 }
+
+#[test]
+fn the_listener_checks_a_secret_and_may_start_runs_alone() {
+    let listener = yaml("event-listener.yaml");
+    for trigger in listener["spec"]["triggers"].as_array().unwrap() {
+        let params = trigger["interceptors"][0]["params"].as_array().unwrap();
+        let secret = params
+            .iter()
+            .find(|one| one["name"] == "secretRef")
+            .unwrap();
+        assert!(secret["value"]["secretName"].is_string(), "{trigger}");
+        assert!(secret["value"]["secretKey"].is_string(), "{trigger}");
+    }
+    let text = fs::read_to_string(root().join("triggers/release/role.yaml")).unwrap();
+    let role = text.split("\n---\n").nth(1).unwrap();
+    let role: Value = serde_saphyr::from_str(role).unwrap();
+    assert_eq!(role["kind"], "Role");
+    let created: Vec<_> = role["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|rule| !rule["verbs"].as_array().unwrap().contains(&json!("get")))
+        .map(|rule| (rule["resources"].clone(), rule["verbs"].clone()))
+        .collect();
+    assert_eq!(
+        created,
+        [
+            (json!(["pipelineruns"]), json!(["create"])),
+            (json!(["events"]), json!(["create", "patch"])),
+        ]
+    );
+    for word in ["impersonate", "taskruns", "secrets", "*"] {
+        assert!(!role.to_string().contains(word), "{word}");
+    }
+    let limit = &yaml("ingress.yaml")["metadata"]["annotations"];
+    assert_eq!(limit["nginx.ingress.kubernetes.io/proxy-body-size"], "1m");
+}

@@ -75,6 +75,13 @@ fn read(text: &str) -> Result<Snapshot, Failure> {
         return Err(failed(format!("it has more than {MAX_BYTES} bytes")));
     }
     let document = json::json_or_yaml(text).map_err(|error| failed(error.to_string()))?;
+    if let Some(kind) = document.get("kind").and_then(Value::as_str)
+        && kind != "Snapshot"
+    {
+        tracing::warn!(
+            "a document of kind {kind:?} is read as a Snapshot, as upstream does; verify-ec refuses it"
+        );
+    }
     let document = in_go(document).map_err(failed)?;
     Snapshot::of_document(document, "the input").map_err(|error| failed(error.to_string()))
 }

@@ -313,7 +313,12 @@ pub(crate) fn expanded(values: Vec<Value>) -> Result<Vec<Value>, String> {
             found.push(value);
             continue;
         }
+        let kind = kind.to_owned();
         match value.remove("items") {
+            // A cluster takes the kind of such an item from the list; whoever judges the kinds would not see it.
+            Some(Value::List(items)) if items.iter().any(|item| item.get("kind").is_none()) => {
+                return Err(format!("an item of {kind} has no kind"));
+            }
             Some(Value::List(items)) => queue.extend(items),
             Some(items) if items.is_null() => {}
             _ => return Err("items of a List is not a list".to_owned()),
