@@ -268,7 +268,7 @@ fn a_statement_under_a_tag_is_read_by_its_timestamp() {
     let other = services
         .sigstore
         .stamper
-        .token(b"other", lab::sigstore::SIGNED)
+        .token(b"other", SIGNED)
         .unwrap();
     let other = json!({"SignedRFC3161Timestamp": other}).to_string();
     changed(&|_| ()).exits(0);
