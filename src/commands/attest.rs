@@ -139,7 +139,7 @@ pub(crate) async fn perform(
     let environments: BTreeSet<_> = request.environments.iter().collect();
     for environment in environments {
         evidence.environment = Some(environment.clone());
-        let subject = subject.clone().map(|subject| Subject {
+        let subject = subject.clone().map(|subject| PromotionFacts {
             environment: environment.clone(),
             ..subject
         });

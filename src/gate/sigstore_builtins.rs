@@ -191,7 +191,7 @@ fn answer(subject: SignedObject, examined: Result<Examined, CallFault>) -> CallR
                     .map(|found| signature(&Sig::from(found)))
                     .collect::<Vec<_>>())
             }
-            Subject::Attestation => {
+            SignedObject::Attestation => {
                 let found = examined
                     .attestations
                     .map_err(|error| format!("{what}: {error}"))?;

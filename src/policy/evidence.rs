@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{input::Background, outcome::PolicyOutcome, seen::UnseenFact};
 use crate::{
     image::{Digest, DigestReference},
-    trust::{Attestation, Examined, VerifiedSignature, SignatureFailure, VerifiedImage},
+    trust::{Attestation, Examined, SignatureFailure, VerifiedImage, VerifiedSignature},
 };
 
 /// Evidence about one image, as the document that rules see.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Error, SigningServices, StatementLayout, StatementKey, keyless::Certified};
+use super::{Error, SigningServices, StatementKey, StatementLayout, keyless::Certified};
 use crate::{
     http::Http,
     registry::{NewLayer, NewReferrer, PREDICATE_TYPE},
@@ -99,7 +99,7 @@ impl Signing {
         &self,
         predicate_type: &str,
         payload: &[u8],
-        layout: Layout,
+        layout: StatementLayout,
     ) -> Result<SignedStatement, Error> {
         let message = signed_bytes(IN_TOTO, payload);
         let signature = self.key.sign(&message)?;
@@ -116,8 +116,8 @@ impl Signing {
         });
         // Under a tag readers expect the whole envelope to be stamped, in a bundle its signature.
         let stamped = match layout {
-            Layout::Tag => envelope.to_string().into_bytes(),
-            Layout::Bundle => signature,
+            StatementLayout::Tag => envelope.to_string().into_bytes(),
+            StatementLayout::Bundle => signature,
         };
         let stamp = services.stamp(http, &stamped).await?;
         Ok(SignedStatement {
@@ -131,7 +131,7 @@ impl Signing {
     /// Makes the layer for a `.att` tag.
     ///
     /// # Errors
-    /// [`Error::Layout`] for a keyless signature without a timestamp: this layout cannot store a Rekor v2 entry.
+    /// [`Error::StatementLayout`] for a keyless signature without a timestamp: this layout cannot store a Rekor v2 entry.
     pub(super) fn layer(&self, signed: &SignedStatement, image: &str) -> Result<NewLayer, Error> {
         let mut annotations = vec![
             ("dev.cosignproject.cosign/signature", String::new()),

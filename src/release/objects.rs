@@ -508,6 +508,7 @@ mod tests {
                 ObjectKind::Plan => objects.plan = Some(other),
                 ObjectKind::Admission => objects.admission = Some(other),
                 ObjectKind::Snapshot => objects.snapshot = other,
+                ObjectKind::Group => unreachable!("no change of a group is listed"),
             }
             assert!(objects.check().is_err(), "{shown}");
         }

@@ -315,7 +315,7 @@ fn the_image_of_the_sources_is_judged_like_every_image() {
     tenant.release("snap", &mapping(&tenant, &json!(true)));
     tenant.plan(&[]).exits(0);
     tenant.verify(&[]).exits(4).says("front-source");
-    tenant.push(&[]).exits(3);
+    tenant.push(&[]).exits(4);
     assert!(tenant.released().is_empty());
     // With a tag that leaves no room for the end of the name nothing is planned.
     let long = "x".repeat(125);

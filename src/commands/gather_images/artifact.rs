@@ -9,7 +9,7 @@ use crate::{
     commands::{Context, failures::registry_failure},
     failure::{Failure, Kind, OrFail as _},
     image::{Digest, DigestReference, MediaType, Repository},
-    registry::{Content, CopyItem, Layout, ImageStore, CopyRules, ArtifactSelection, Version},
+    registry::{ArtifactSelection, Content, CopyItem, CopyRules, ImageStore, Layout, Version},
 };
 
 /// The type of the artifact and of its layer.

@@ -133,7 +133,7 @@ fn filled(
 /// The environments whose deployment changes, or without the record of an earlier promotion.
 async fn unrecorded(
     request: &AttestRequest,
-    placed: &Placed,
+    placed: &PromotedFile,
     tried: &update_deployment::EditResult,
     context: &Context,
 ) -> Result<Vec<String>, Failure> {

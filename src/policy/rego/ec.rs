@@ -116,8 +116,7 @@ impl FunctionHost {
             found.map(|(_, manifest)| manifest.clone())
         };
         let lookup =
-            move |function: &'static str, arguments: &[Value], _: &mut CallRecord| match function
-            {
+            move |function: &'static str, arguments: &[Value], _: &mut CallRecord| match function {
                 "ec.oci.image_manifest" => manifest(arguments.first()?),
                 "ec.oci.image_manifests" => {
                     let images = arguments.first()?.as_set()?.iter();

@@ -22,7 +22,7 @@ struct Company {
 impl Company {
     fn new(environments: &[&str]) -> Self {
         let universe = Universe::new().unwrap();
-        universe.vouch().unwrap();
+        universe.sign_and_attest().unwrap();
         let dir = Workdir::new();
         let gitops = universe.gitops().unwrap();
         let patch = gitops.read("main", PATCH).unwrap();

@@ -265,7 +265,7 @@ fn a_key_in_a_secret_signs() {
 #[test]
 fn inputs_name_what_the_rules_of_the_policy_opened() {
     let universe = Universe::new().unwrap();
-    universe.vouch().unwrap();
+    universe.sign_and_attest().unwrap();
     let registry = &universe.registry;
     let base = signer::push_image(registry, "acme/base", "v1", "base", 1).unwrap();
     signer::sign(registry, &base, &universe.key).unwrap();

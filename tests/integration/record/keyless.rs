@@ -265,11 +265,7 @@ fn a_statement_under_a_tag_is_read_by_its_timestamp() {
         );
         verify(PROMOTION, SUBJECT, &["--ignore-rekor"])
     };
-    let other = services
-        .sigstore
-        .stamper
-        .token(b"other", SIGNED)
-        .unwrap();
+    let other = services.sigstore.stamper.token(b"other", SIGNED).unwrap();
     let other = json!({"SignedRFC3161Timestamp": other}).to_string();
     changed(&|_| ()).exits(0);
     changed(&|annotations| annotations[STAMP] = other.as_str().into()).exits(4);

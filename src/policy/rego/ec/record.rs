@@ -9,7 +9,7 @@ use rego::Session;
 
 use crate::{
     image::Digest,
-    policy::seen::{UnseenReason, UnseenFact},
+    policy::seen::{UnseenFact, UnseenReason},
 };
 
 /// The record of the functions of one evaluation.
@@ -29,10 +29,10 @@ impl CallRecord {
             of: of.to_owned(),
             reason,
         };
-        self.add(unreadable);
+        self.add_fact(unreadable);
     }
 
-    fn add(&mut self, unreadable: Unreadable) {
+    fn add_fact(&mut self, unreadable: UnseenFact) {
         if !self.unreadable.contains(&unreadable) {
             self.unreadable.push(unreadable);
         }
@@ -49,7 +49,7 @@ pub(crate) fn keep_record(session: &mut Session) {
     RECORD.with_borrow_mut(|record| {
         record.opened.extend(noted.opened);
         for unreadable in noted.unreadable {
-            record.add(unreadable);
+            record.add_fact(unreadable);
         }
     });
 }

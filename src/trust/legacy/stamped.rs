@@ -5,17 +5,18 @@ use serde_json::Value;
 use sigstore_verify::types::{Sha256Hash, TimestampToken};
 
 use super::{
-    CERTIFICATE, CHAIN, Digest, Identity, LogEntry, Reason, Signed, Signer, Subject, Trust, bundle,
-    certificate_key, certificates, legacy_timestamp, malformed, sigstore, stamped_time,
+    CERTIFICATE, CHAIN, Digest, ExpectedIdentity, LegacySignature, LogEntry, LoggedCandidate,
+    Reason, Signer, TrustChecks, bundle, certificate_key, certificates, legacy_timestamp,
+    malformed, sigstore, stamped_time,
 };
 
-impl Trust {
+impl TrustChecks {
     /// With a certificate and no log: the timestamp over the whole envelope proves when it was made.
     pub(super) fn by_stamp(
         &self,
-        expected: &[Identity],
-        subject: &Subject<'_>,
-        signed: &Signed<'_>,
+        expected: &[ExpectedIdentity],
+        subject: &LoggedCandidate<'_>,
+        signed: &LegacySignature<'_>,
         content: Value,
         digest: &Digest,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
