@@ -484,7 +484,7 @@ mod tests {
             one(json!({"name": "web", "repositories": to("q.io/o/web"), "containerImage": "x"})),
             one(json!({"name": "web", "repositories": to("q.io/o/web"), "source": {}})),
             one(
-                json!({"name": "web", "repositories": to("q.io/o/web"), "pushSourceContainer": true}),
+                json!({"name": "web", "repositories": to("q.io/o/web"), "pushSourceContainer": "true"}),
             ),
             one(json!({"name": "web", "repositories": to("q.io/o/web:v1")})),
             one(json!({"name": "web", "repositories": to("https://q.io/o/web")})),

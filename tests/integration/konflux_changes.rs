@@ -1,4 +1,4 @@
-//! What of a Snapshot is released: the components that changed since the last release, and the images of their sources.
+//! Parts of a Snapshot that are released: components that changed since the last release, and images of sources.
 
 use lab::signer::{self, Image};
 use serde_json::{Value, json};
@@ -185,11 +185,12 @@ fn a_release_without_a_change_or_since_something_else_is_refused() {
         .promote(&[
             "plan-release",
             "--snapshot=file:snapshot.json",
+            "--release-plan=k8s:plan",
             GROUP,
             "--service-account=account",
         ])
         .exits(2)
-        .says("not of this group");
+        .says("the Snapshot of the componentGroup other");
 }
 
 #[test]
