@@ -5,10 +5,10 @@
 //! U+212A for `k` and U+017F for `s`). A document that depends on that is refused:
 //!
 //! - no key twice in any object;
-//! an object where an object is expected, a list where a list is expected;
+//! - an object where an object is expected, a list where a list is expected;
 //! - in objects that Go decodes into structs, no key that equals a member only under case folding,
 //!   and no two keys that equal each other under it. Maps (labels, annotations, predicates) and
-//! unknown members are not changed.
+//!   unknown members are not changed.
 //!
 //! `null` for a list or a map is treated as empty ([`nullable`]). Depth (128), nodes and bytes are limited.
 

@@ -186,7 +186,7 @@ impl Recorder<'_> {
                 one.envelope = Some(signed.envelope());
                 match layout {
                     StatementLayout::Bundle => {
-                        new.push(signing.referrer(&signed, self.verified_at))
+                        new.push(signing.referrer(&signed, self.verified_at));
                     }
                     StatementLayout::Tag => {
                         let layer = signing.layer(&signed, &image.to_string())?;

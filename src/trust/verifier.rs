@@ -173,7 +173,7 @@ impl ImageVerifier {
             match self.check(candidate, manifest.digest).await? {
                 Ok(CheckedEvidence::Signature(signature)) => sorted.signatures.push(signature),
                 Ok(CheckedEvidence::Attestation(attestation)) => {
-                    sorted.attest(attestation, container)
+                    sorted.attest(attestation, container);
                 }
                 Err(reason) => sorted.reject(Rejected {
                     origin,

@@ -149,7 +149,7 @@ fn a_release_without_a_change_or_since_something_else_is_refused() {
         (
             |group| {
                 group["status"]["globalCandidateList"][0]["lastPromotedImage"] =
-                    json!("quay.io/acme/web:v1")
+                    json!("quay.io/acme/web:v1");
             },
             "cannot be compared",
         ),

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{Read as _, Write as _},
     net::{IpAddr, TcpListener, ToSocketAddrs as _},
     sync::{
         Arc,

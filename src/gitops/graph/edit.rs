@@ -2,7 +2,7 @@
 //!
 //! 1. build the overlay and find the component's images
 //! 2. edit the place that sets each of them last
-//! build again: the images are the new ones, and nothing else differs
+//! 3. build again: the images are the new ones, and nothing else differs
 
 use std::collections::BTreeSet;
 

@@ -378,7 +378,7 @@ fn unreadable_fields(all: &mut Vec<Shape>, one: &[u8]) {
         ("gid", "1_0"),
     ] {
         let odd = pax(&[number]);
-        refuse(all, "odd number of pax", &[&odd, &one, &END], "differ");
+        refuse(all, "odd number of pax", &[&odd, one, &END], "differ");
     }
     let zeros = sealed(|block| {
         block[..NAME.len()].copy_from_slice(NAME.as_bytes());
