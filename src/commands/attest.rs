@@ -115,11 +115,7 @@ pub(crate) async fn perform(
         remove_file(&context.path(None, "attested.json"))?;
     }
     if statements.contains(&StatementKind::None) {
-        return Ok(AttestedImages {
-            attested: Vec::new(),
-            link: None,
-            dry_run: request.dry_run,
-        });
+        return Ok(AttestedImages::none(request.dry_run));
     }
     let files = PromotionFiles::read(&request.files, context)?;
     let mut evidence = files.evidence()?;
@@ -168,6 +164,16 @@ pub(crate) async fn perform(
         output::write_copies(&done, out)?;
     }
     Ok(done)
+}
+
+impl AttestedImages {
+    fn none(dry_run: bool) -> Self {
+        Self {
+            attested: Vec::new(),
+            link: None,
+            dry_run,
+        }
+    }
 }
 
 /// Returns the predicate types of the statements that are signed.

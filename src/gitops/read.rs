@@ -424,6 +424,15 @@ mod tests {
             "resources: ['https://example.com/x?ref=v1']\nimages: [{name: w, newName: q.io/w, newTag: v3}]\n",
         )];
         assert_eq!(found(&remote).unwrap(), ["q.io/w:v3"]);
+        let unknown = [(
+            "kustomization.yaml",
+            "resources: ['https://example.com/x?ref=v1']\n",
+        )];
+        assert!(found(&unknown).is_err());
+    }
+
+    #[test]
+    fn every_kind_of_a_kustomization_is_read_and_other_files_are_named() {
         let every = [
             (
                 "kustomization.yaml",
@@ -470,10 +479,5 @@ mod tests {
         let (_, warnings) = deployed(&Tree::of(files.into()), "").unwrap();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("left.yaml:"), "{warnings:?}");
-        let unknown = [(
-            "kustomization.yaml",
-            "resources: ['https://example.com/x?ref=v1']\n",
-        )];
-        assert!(found(&unknown).is_err());
     }
 }
