@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Ask, ChangeRequest, Forge, github::status, not_found};
+use super::{
+    Answer, Ask, ChangeRequest, Forge,
+    github::{requested, status},
+    not_found,
+};
 
 pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let path = ask.path();
@@ -49,15 +53,7 @@ pub(super) fn answer(forge: &Forge, ask: &Ask<'_>) -> Result<Answer, Answer> {
 }
 
 fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
-    ask.only(&["title", "head", "base"], &["body"])?;
-    let new = ChangeRequest {
-        source: ask.text("head"),
-        target: ask.text("base"),
-        title: ask.text("title"),
-        body: ask.text("body"),
-        ..ChangeRequest::default()
-    };
-    let made = forge.create(repository, new, 409)?;
+    let made = forge.create(repository, requested(ask)?, 409)?;
     Ok((201, show(forge, repository, &made)))
 }
 

@@ -55,16 +55,20 @@ fn list_requests(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answe
 }
 
 fn create_request(forge: &Forge, ask: &Ask<'_>, repository: &str) -> Result<Answer, Answer> {
+    let made = forge.create(repository, requested(ask)?, 422)?;
+    Ok((201, show(forge, repository, &made)))
+}
+
+/// A new change request in the form that GitHub and Gitea share.
+pub(super) fn requested(ask: &Ask<'_>) -> Result<ChangeRequest, Answer> {
     ask.only(&["title", "head", "base"], &["body"])?;
-    let new = ChangeRequest {
+    Ok(ChangeRequest {
         source: ask.text("head"),
         target: ask.text("base"),
         title: ask.text("title"),
         body: ask.text("body"),
         ..ChangeRequest::default()
-    };
-    let made = forge.create(repository, new, 422)?;
-    Ok((201, show(forge, repository, &made)))
+    })
 }
 
 /// Adds users and teams; one name is refused as not a collaborator.
