@@ -11,7 +11,7 @@ use crate::{
     registry::{NewLayer, NewReferrer, PREDICATE_TYPE},
     trust::{
         CERTIFICATE, CHAIN, TIMESTAMP,
-        dsse::{self, IN_TOTO, signed_bytes},
+        dsse::{self, IN_TOTO, in_toto_envelope, signed_bytes},
         pem,
     },
 };
@@ -108,12 +108,7 @@ impl Signing {
         let entry = services
             .log(http, &self.key, certificate, &message, &signature)
             .await?;
-        // Verifiers of summaries expect an empty key identifier.
-        let envelope = json!({
-            "payloadType": IN_TOTO,
-            "payload": STANDARD.encode(payload),
-            "signatures": [{"keyid": "", "sig": STANDARD.encode(&signature)}],
-        });
+        let envelope = in_toto_envelope(payload, &signature);
         // Under a tag readers expect the whole envelope to be stamped, in a bundle its signature.
         let stamped = match layout {
             StatementLayout::Tag => envelope.to_string().into_bytes(),

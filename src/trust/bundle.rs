@@ -202,11 +202,7 @@ impl TrustChecks {
         let (root, skip) = (self.root()?.knowing(bundle), self.skip_certificate_log);
         own_log::check(bundle, &root)?;
         let verifier = root.verifier();
-        let found = sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)?;
-        Ok(Signer::Identity {
-            subject: found.subject,
-            issuer: found.issuer,
-        })
+        sigstore::keyless(verifier, artifact.clone(), bundle, expected, skip)
     }
 }
 
@@ -222,12 +218,7 @@ impl TrustChecks {
         let mut bare = bundle.clone();
         bare.verification_material.tlog_entries.clear();
         let (root, skip) = (self.root()?, self.skip_certificate_log);
-        let found =
-            sigstore::by_timestamp(root.verifier(), artifact.clone(), &bare, expected, skip)?;
-        Ok(Signer::Identity {
-            subject: found.subject,
-            issuer: found.issuer,
-        })
+        sigstore::by_timestamp(root.verifier(), artifact.clone(), &bare, expected, skip)
     }
 }
 

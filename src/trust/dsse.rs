@@ -5,6 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{error::Reason, limits};
 use crate::json;
@@ -93,6 +94,16 @@ impl SignedEnvelope {
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
         signed_bytes(&self.payload_type, &self.payload)
     }
+}
+
+/// Returns the envelope of an in-toto statement with one signature over [`signed_bytes`]. Verifiers of summaries expect an
+/// empty key identifier.
+pub(crate) fn in_toto_envelope(statement: &[u8], signature: &[u8]) -> Value {
+    json!({
+        "payloadType": IN_TOTO,
+        "payload": STANDARD.encode(statement),
+        "signatures": [{"keyid": "", "sig": STANDARD.encode(signature)}],
+    })
 }
 
 /// Returns the pre-authentication encoding of a payload, over which the signatures are made.

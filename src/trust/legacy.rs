@@ -209,9 +209,7 @@ impl TrustChecks {
         digest: &Digest,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
         let annotations = &subject.candidate.annotations;
-        let text = annotations.get(CERTIFICATE).ok_or(Reason::NoCertificate)?;
-        let leaf = certificates(text)?.into_iter().next();
-        let leaf = leaf.ok_or(Reason::NoCertificate)?;
+        let leaf = leaf(annotations)?;
         let root = self.root()?;
         let entry = log_entry(subject)?;
         let spki = certificate_key(&leaf).map_err(|error| malformed("certificate", error))?;
@@ -248,13 +246,9 @@ impl TrustChecks {
         } else {
             stamps.extend(stamp);
         }
-        let found = match entry.kind() {
+        let signer = match entry.kind() {
             ("intoto", "0.0.1") => judge(stated_at(time)?, &stamps)?,
             _ => judge((root.verifier(), entry.to_bundle_entry()?), &stamps)?,
-        };
-        let signer = Signer::Identity {
-            subject: found.subject,
-            issuer: found.issuer,
         };
         Ok((signer, Some(entry)))
     }
@@ -434,6 +428,13 @@ fn bundle(
         document.extend(content);
     }
     serde_json::from_value(document).map_err(|error| malformed("evidence", error))
+}
+
+/// Returns the DER certificate of the signer.
+fn leaf(annotations: &BTreeMap<String, String>) -> Result<Vec<u8>, Reason> {
+    let text = annotations.get(CERTIFICATE).ok_or(Reason::NoCertificate)?;
+    let leaf = certificates(text)?.into_iter().next();
+    leaf.ok_or(Reason::NoCertificate)
 }
 
 /// Returns the DER certificates of a PEM text.

@@ -8,16 +8,12 @@ use sigstore_verify::{
     types::{Artifact, Bundle},
 };
 
-use super::{error::Reason, identity::ExpectedIdentity, key::TrustedKey, subject};
+use super::{
+    error::Reason, examined::Signer, identity::ExpectedIdentity, key::TrustedKey, subject,
+};
 
 /// How far the clock of a timestamp authority may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
-
-/// The library's result for a keyless signature.
-pub(super) struct KeylessSigner {
-    pub(super) subject: String,
-    pub(super) issuer: String,
-}
 
 /// Verifies a bundle with its certificate: times, chain, certificate log, transparency log,
 /// signature and the entry's content; then checks the signer.
@@ -27,7 +23,7 @@ pub(super) fn keyless<'a>(
     bundle: &Bundle,
     expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
-) -> Result<KeylessSigner, Reason> {
+) -> Result<Signer, Reason> {
     let policy = VerificationPolicy::any_identity();
     certified(
         verifier,
@@ -46,7 +42,7 @@ pub(super) fn by_timestamp<'a>(
     bundle: &Bundle,
     expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
-) -> Result<KeylessSigner, Reason> {
+) -> Result<Signer, Reason> {
     let policy = VerificationPolicy::any_identity().skip_tlog_unsafe();
     certified(
         verifier,
@@ -65,7 +61,7 @@ fn certified<'a>(
     expected: &[ExpectedIdentity],
     skip_certificate_log: bool,
     mut policy: VerificationPolicy,
-) -> Result<KeylessSigner, Reason> {
+) -> Result<Signer, Reason> {
     if skip_certificate_log {
         policy = policy.skip_sct();
     }
@@ -97,7 +93,7 @@ fn certified<'a>(
             },
         });
     }
-    Ok(KeylessSigner {
+    Ok(Signer::Identity {
         subject: subject.to_owned(),
         issuer: issuer.to_owned(),
     })

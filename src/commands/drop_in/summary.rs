@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use crate::{
     image::{Digest, DigestReference, Reference, Repository, Tag},
     record::StatementKey,
     registry::NewLayer,
-    trust::dsse::{IN_TOTO, signed_bytes},
+    trust::dsse::{IN_TOTO, in_toto_envelope, signed_bytes},
 };
 
 const PREDICATE_TYPE: &str = "https://conforma.dev/verification_summary/v1";
@@ -258,11 +257,7 @@ fn envelope(key: &StatementKey, summary: &Summary) -> Result<Vec<u8>, Failure> {
     let signature = key
         .sign(&signed_bytes(IN_TOTO, &payload))
         .map_err(record_failure)?;
-    let envelope = json!({
-        "payloadType": IN_TOTO,
-        "payload": STANDARD.encode(&payload),
-        "signatures": [{"keyid": "", "sig": STANDARD.encode(signature)}],
-    });
+    let envelope = in_toto_envelope(&payload, &signature);
     Ok(envelope.to_string().into_bytes())
 }
 
@@ -304,6 +299,8 @@ async fn push(
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn report() -> Value {

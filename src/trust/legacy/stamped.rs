@@ -5,9 +5,9 @@ use serde_json::Value;
 use sigstore_verify::types::{Sha256Hash, TimestampToken};
 
 use super::{
-    CERTIFICATE, CHAIN, Digest, ExpectedIdentity, LegacySignature, LogEntry, LoggedCandidate,
-    Reason, Signer, TrustChecks, bundle, certificate_key, certificates, legacy_timestamp,
-    malformed, sigstore, stamped_time,
+    CHAIN, Digest, ExpectedIdentity, LegacySignature, LogEntry, LoggedCandidate, Reason, Signer,
+    TrustChecks, bundle, certificate_key, leaf, legacy_timestamp, malformed, sigstore,
+    stamped_time,
 };
 
 impl TrustChecks {
@@ -21,9 +21,7 @@ impl TrustChecks {
         digest: &Digest,
     ) -> Result<(Signer, Option<LogEntry>), Reason> {
         let annotations = &subject.candidate.annotations;
-        let text = annotations.get(CERTIFICATE).ok_or(Reason::NoCertificate)?;
-        let leaf = certificates(text)?.into_iter().next();
-        let leaf = leaf.ok_or(Reason::NoCertificate)?;
+        let leaf = leaf(annotations)?;
         let root = self.root()?;
         let token = legacy_timestamp(annotations)?.ok_or(Reason::NoTime)?;
         let token =
@@ -42,11 +40,7 @@ impl TrustChecks {
         )?;
         let hash = Sha256Hash::new(*digest.as_bytes());
         let skip = self.skip_certificate_log;
-        let found = sigstore::keyless(stand_in.verifier(), hash, &bundle, expected, skip)?;
-        let signer = Signer::Identity {
-            subject: found.subject,
-            issuer: found.issuer,
-        };
+        let signer = sigstore::keyless(stand_in.verifier(), hash, &bundle, expected, skip)?;
         Ok((signer, None))
     }
 }
