@@ -224,7 +224,7 @@ fn sources(document: &Value, local: bool) -> Vec<(String, &Value)> {
     if let Some(source) = spec.get("source") {
         all.push((format!("{base}.source."), source));
     }
-    let several = spec.get("sources").map_or(&[][..], Value::items);
+    let several = spec.items_at(&["sources"]);
     for (at, source) in several.iter().enumerate() {
         all.push((format!("{base}.sources[{at}]."), source));
     }
@@ -240,9 +240,7 @@ fn takes(source: &Value, dir: &str) -> bool {
 
 /// Collects `spec.source.kustomize.images`: `[NAME=]IMAGE`.
 fn argo_images(source: &Value, base: &str, file: &str, found: &mut Vec<(String, Setting)>) {
-    let images = source
-        .at(&["kustomize", "images"])
-        .map_or(&[][..], Value::items);
+    let images = source.items_at(&["kustomize", "images"]);
     for (at, item) in images.iter().enumerate() {
         let Some(text) = item.text() else { continue };
         let (name, image) = text.split_once('=').unwrap_or((split(text).0, text));

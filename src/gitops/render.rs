@@ -287,7 +287,7 @@ pub(crate) fn prepare(
                 old.insert(scalar.text.clone());
                 marks.extend(scalar.mark().cloned());
             }
-            for subject in resource.value.get("subjects").map_or(&[][..], Value::items) {
+            for subject in resource.value.items_at(&["subjects"]) {
                 let scalar = subject.get("namespace").and_then(Value::scalar);
                 marks.extend(scalar.and_then(|scalar| scalar.mark()).cloned());
             }

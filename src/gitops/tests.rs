@@ -9,7 +9,7 @@ const OLD: &str = "quay.io/acme/web:v0@sha256:00";
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const NEW: &str = "quay.io/acme/web:prod-v1.0@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-fn at(locator: Locator, image: &str) -> Edit {
+pub(super) fn at(locator: Locator, image: &str) -> Edit {
     Edit {
         locator,
         environment: "prod".to_owned(),

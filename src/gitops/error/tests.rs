@@ -3,28 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
-use crate::{
-    gitops::{Edit, EditOptions, Locator, TargetComponent, Tree, update},
-    image::Reference,
-};
+use crate::gitops::{Edit, Locator, Tree, tests::at, update};
 
 const IMAGE: &str = "quay.io/acme/web:v9";
 
 fn edit(locator: Locator) -> Edit {
-    Edit {
-        locator,
-        environment: "prod".to_owned(),
-        component: TargetComponent {
-            name: "web".to_owned(),
-            repositories: vec!["quay.io/acme/web".to_owned()],
-        },
-        image: IMAGE.parse::<Reference>().unwrap(),
-        options: EditOptions {
-            single: true,
-            ..EditOptions::default()
-        },
-        document: None,
-    }
+    at(locator, IMAGE)
 }
 
 fn tree(files: &[(&str, &str)]) -> Tree<'static> {

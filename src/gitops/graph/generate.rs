@@ -22,7 +22,7 @@ pub(crate) fn run(
         ("configMapGenerator", "ConfigMap"),
         ("secretGenerator", "Secret"),
     ] {
-        for arguments in kustomization.get(key).map_or(&[][..], Value::items) {
+        for arguments in kustomization.items_at(&[key]) {
             let data = data(tree, dir, file, arguments)?;
             let text = |key: &str| arguments.get(key).and_then(Value::text);
             let name = text("name").unwrap_or_default();
@@ -88,7 +88,7 @@ fn data(
             refused(at, "a generator", &format!("there is no file {path}"))
         })
     };
-    let texts = |key: &str| arguments.get(key).map_or(&[][..], Value::items);
+    let texts = |key: &str| arguments.items_at(&[key]);
     for item in texts("files") {
         let text = item.text().unwrap_or_default();
         let (key, path) = match text.split_once('=') {

@@ -150,34 +150,31 @@ pub(crate) fn references(value: &Value, dir: &str, paths: &mut BTreeSet<String>)
         paths.extend(joined(dir, text));
     };
     for key in LISTS {
-        for item in value.get(key).map_or(&[][..], Value::items) {
+        for item in value.items_at(&[key]) {
             add(item.text());
         }
     }
     for key in ["patches", "patchesJson6902", "replacements"] {
-        for item in value.get(key).map_or(&[][..], Value::items) {
+        for item in value.items_at(&[key]) {
             add(item.get("path").and_then(Value::text));
         }
     }
     add(value.at(&["openapi", "path"]).and_then(Value::text));
     for key in ["configMapGenerator", "secretGenerator"] {
-        for generator in value.get(key).map_or(&[][..], Value::items) {
+        for generator in value.items_at(&[key]) {
             add(generator.get("env").and_then(Value::text));
-            for item in generator.get("envs").map_or(&[][..], Value::items) {
+            for item in generator.items_at(&["envs"]) {
                 add(item.text());
             }
-            for item in generator.get("files").map_or(&[][..], Value::items) {
+            for item in generator.items_at(&["files"]) {
                 let text = item.text();
                 add(text.map(|text| text.split_once('=').map_or(text, |(_, path)| path)));
             }
         }
     }
-    for chart in value.get("helmCharts").map_or(&[][..], Value::items) {
+    for chart in value.items_at(&["helmCharts"]) {
         add(chart.get("valuesFile").and_then(Value::text));
-        for item in chart
-            .get("additionalValuesFiles")
-            .map_or(&[][..], Value::items)
-        {
+        for item in chart.items_at(&["additionalValuesFiles"]) {
             add(item.text());
         }
     }

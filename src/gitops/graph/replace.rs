@@ -108,10 +108,10 @@ fn split_scalar(scalar: &Scalar, delimiter: &str) -> Vec<Vec<Piece>> {
 fn apply_to(resources: &mut [BuiltResource], target: &Value, value: &Value) -> Result<(), String> {
     let select = target.get("select").ok_or("a target has no select")?;
     let select = ExactSelector::read(select);
-    let reject = target.get("reject").map_or(&[][..], Value::items);
+    let reject = target.items_at(&["reject"]);
     let reject: Vec<_> = reject.iter().map(ExactSelector::read).collect();
     let options = options(target.get("options"))?;
-    let paths = target.get("fieldPaths").map_or(&[][..], Value::items);
+    let paths = target.items_at(&["fieldPaths"]);
     let mut paths: Vec<_> = paths.iter().filter_map(Value::text).collect();
     if paths.is_empty() {
         paths.push("metadata.name");

@@ -85,8 +85,7 @@ pub(super) fn configuration(
                 continue;
             }
             let about_images = |item: &&Value| {
-                let paths = std::iter::once(*item)
-                    .chain(item.get("fieldSpecs").map_or(&[][..], Value::items));
+                let paths = std::iter::once(*item).chain(item.items_at(&["fieldSpecs"]));
                 paths.into_iter().any(|spec| {
                     spec.get("path")
                         .and_then(Value::text)

@@ -186,6 +186,11 @@ impl Value {
         }
     }
 
+    /// Returns the items of the list at keys; empty for anything else.
+    pub(crate) fn items_at(&self, keys: &[&str]) -> &[Self] {
+        self.at(keys).map_or(&[], Self::items)
+    }
+
     pub(crate) fn entries(&self) -> &[(String, Self)] {
         match self {
             Self::Map(entries) => entries,

@@ -89,9 +89,7 @@ type ValueFile<'v> = (Option<String>, &'v Value);
 /// The value files of a source of Argo CD, in their order.
 fn value_files<'v>(source: &'v Value, dir: &str) -> Vec<ValueFile<'v>> {
     let base = source.get("path").and_then(Value::text).unwrap_or(dir);
-    let list = source
-        .at(&["helm", "valueFiles"])
-        .map_or(&[][..], Value::items);
+    let list = source.items_at(&["helm", "valueFiles"]);
     let resolved = |item: &Value| {
         let text = item.text()?;
         if text.contains("{{") || text.contains("://") {
@@ -132,7 +130,7 @@ impl Values<'_> {
         let own = file == self.file;
         let mut found = Vec::new();
         for list in ["parameters", "fileParameters"] {
-            let items = source.at(&["helm", list]).map_or(&[][..], Value::items);
+            let items = source.items_at(&["helm", list]);
             for (at, item) in items.iter().enumerate() {
                 let name = item.get("name").and_then(Value::text).unwrap_or_default();
                 let below = name == key || name.starts_with(&format!("{key}."));
@@ -232,8 +230,7 @@ impl Values<'_> {
             return Vec::new();
         }
         let own = file == self.file;
-        let list = document.at(&["spec", "chart", "spec", "valuesFiles"]);
-        let list = list.map_or(&[][..], Value::items);
+        let list = document.items_at(&["spec", "chart", "spec", "valuesFiles"]);
         let files: Vec<ValueFile<'_>> = list
             .iter()
             .map(|item| (item.text().and_then(|path| joined("", path)), item))
@@ -252,9 +249,7 @@ impl Values<'_> {
             if let Some(values) = document.at(&["spec", "values"]) {
                 found.extend(self.setting(values, file, "spec.values"));
             }
-            let sources = document
-                .at(&["spec", "valuesFrom"])
-                .map_or(&[][..], Value::items);
+            let sources = document.items_at(&["spec", "valuesFrom"]);
             for source in sources {
                 let part = |key: &str| source.get(key).and_then(Value::text).unwrap_or_default();
                 warnings.push(format!(
@@ -277,9 +272,7 @@ impl Values<'_> {
         file: &str,
         warnings: &mut Vec<String>,
     ) -> Vec<Setting> {
-        let renderers = document
-            .at(&["spec", "postRenderers"])
-            .map_or(&[][..], Value::items);
+        let renderers = document.items_at(&["spec", "postRenderers"]);
         let mut found = Vec::new();
         for (at, renderer) in renderers.iter().enumerate() {
             let Some(kustomize) = renderer.get("kustomize") else {

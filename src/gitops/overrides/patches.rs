@@ -26,7 +26,7 @@ impl Patches<'_, '_> {
         warnings: &mut Vec<String>,
     ) -> Vec<Setting> {
         let mut found = Vec::new();
-        let patches = options.get("patches").map_or(&[][..], Value::items);
+        let patches = options.items_at(&["patches"]);
         for (index, item) in patches.iter().enumerate() {
             let path = format!("{base}patches[{index}]");
             let at = item.position(file);
@@ -47,7 +47,7 @@ impl Patches<'_, '_> {
                 )),
             }
         }
-        let components = options.get("components").map_or(&[][..], Value::items);
+        let components = options.items_at(&["components"]);
         for item in components {
             warnings.push(format!(
                 "{}: {base}components adds {}, and an image that it sets would win",
