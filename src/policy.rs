@@ -16,6 +16,7 @@ mod inspect;
 mod layers;
 mod local;
 mod locate;
+mod metadata;
 mod outcome;
 mod policies;
 mod refers;

@@ -1,11 +1,9 @@
 //! A result of a rule or of a built-in check, as reports show it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::rego::RulePlace;
+use super::{metadata::Metadata, rego::RulePlace};
 
 /// The message of a passed check.
 pub(crate) const PASS: &str = "Pass";
@@ -18,8 +16,8 @@ const ALWAYS: [&str; 3] = ["code", "effective_on", "term"];
 pub(crate) struct RuleFinding {
     pub(crate) msg: String,
     /// Further members of the result and its rule.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) metadata: BTreeMap<String, Value>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub(crate) metadata: Metadata,
     /// Where the rule of the result starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<RulePlace>,
@@ -28,7 +26,7 @@ pub(crate) struct RuleFinding {
 impl RuleFinding {
     /// Makes a finding with the code of a built-in check or a rule.
     pub(crate) fn new(code: &str, msg: impl Into<String>) -> Self {
-        let metadata = BTreeMap::from([("code".to_owned(), Value::from(code))]);
+        let metadata = Metadata::from_iter([("code".to_owned(), Value::from(code))]);
         Self {
             msg: msg.into(),
             metadata,

@@ -15,6 +15,7 @@ use super::{
     annotated::Annotated,
     criteria::{CodedResult, RuleSelection},
     finding::{PASS, RuleFinding},
+    metadata::Metadata,
     rego::{RulePlace, RuleValue},
 };
 
@@ -354,7 +355,7 @@ impl ResultReader<'_> {
         }
         let warning = |criterion| RuleFinding {
             msg: format!("Include criterion '{criterion}' doesn't match any policy rule"),
-            metadata: BTreeMap::new(),
+            metadata: Metadata::default(),
             location: None,
         };
         unmatched.into_iter().map(warning).collect()

@@ -1,10 +1,11 @@
 //! Parses the elements of the values of rules: messages, or objects with a message.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::{super::finding::RuleFinding, Error};
+use super::{
+    super::{finding::RuleFinding, metadata::Metadata},
+    Error,
+};
 
 /// Parses one element of a rule's value.
 ///
@@ -18,7 +19,7 @@ pub(super) fn finding(element: &Value, rule: &str) -> Result<RuleFinding, Error>
     match element {
         Value::String(msg) => Ok(RuleFinding {
             msg: msg.clone(),
-            metadata: BTreeMap::new(),
+            metadata: Metadata::default(),
             location: None,
         }),
         Value::Object(members) => {
