@@ -120,7 +120,7 @@ enum Command {
     UpdateDeployment(update_deployment::Args),
     /// Show at a commit on its Git host how far a promotion is
     CommitStatus(commit_status::Args),
-    /// Run the five steps above in one process, in the order of the Pipeline
+    /// Run the five steps of a promotion in one process, in the order of the Pipeline
     Run(Box<run::Args>),
     /// Check credentials, rights, key, policy and the GitOps edit before anything moves
     ///
