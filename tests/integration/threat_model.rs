@@ -75,7 +75,7 @@ fn tests() -> BTreeSet<String> {
 fn every_threat_names_its_tests() {
     let tests = tests();
     assert!(tests.len() > 500, "{}", tests.len());
-    let rows = table(&text("docs/threat-model.md"), "| who |");
+    let rows = table(&text("docs/threat-model.md"), "| actor |");
     assert!(rows.len() > 40, "{}", rows.len());
     for row in rows {
         assert_eq!(row.len(), 4, "{row:?}");
